@@ -1,0 +1,113 @@
+//! The command line as clap sees it: global flags and the commands. No behaviour.
+
+mod reference;
+mod usage;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+pub use self::reference::markdown;
+pub(crate) use self::usage::{Wishes, refused};
+
+use crate::cmd;
+use crate::context::Flags;
+use crate::output::ColorWhen;
+
+/// Examples come first, where a reader looks.
+const HELP_TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Connects anything to Bitbucket, Cloud and Data Center.
+#[derive(Debug, Parser)]
+#[command(name = "bbconnect", version, before_help = EXAMPLES, styles = STYLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect keygen git@bitbucket.org:acme/site.git    a deploy key, and the page to register it
+  bbconnect url 'https://bitbucket.org/acme/site'     the other forms of a clone URL
+  bbconnect url --json git@bitbucket.org:acme/site    the same for a script
+";
+
+/// Flags that every command takes, before and after its name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Global {
+    /// Use this connection instead of the one that fits best
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Print one JSON document, also on failure
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell more on standard error: requests and timings, secrets masked
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Never ask; fail and name the flag to add
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true,
+        help = "When to use colours: auto, always, never")]
+    pub color: ColorWhen,
+    /// Give up on a server after this many seconds
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: Option<u64>,
+}
+
+impl From<&Global> for Flags {
+    fn from(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            no_input: global.no_input,
+            color: global.color,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make SSH key pairs for a connection
+    Keygen(cmd::keygen::Args),
+    /// Take a clone URL apart and print its other forms
+    Url(cmd::url::Args),
+    /// Print the script that completes bbconnect's commands in a shell
+    Completions(cmd::completions::Args),
+    /// Write manual pages into a folder
+    Man(cmd::man::Args),
+}
+
+/// The whole command line, with the order of its help pages set on every level.
+#[must_use]
+pub fn command() -> clap::Command {
+    fn with_template(command: clap::Command) -> clap::Command {
+        command.help_template(HELP_TEMPLATE).mut_subcommands(with_template)
+    }
+    with_template(Cli::command())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_sound() {
+        super::command().debug_assert();
+    }
+}

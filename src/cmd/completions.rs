@@ -1,0 +1,52 @@
+//! `bbconnect completions`: the script that completes commands in a shell.
+
+use clap_complete::Shell;
+use serde::{Serialize, Serializer};
+
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect completions bash > ~/.local/share/bash-completion/completions/bbconnect
+  bbconnect completions zsh > ~/.zfunc/_bbconnect        (with ~/.zfunc in fpath)
+  bbconnect completions fish > ~/.config/fish/completions/bbconnect.fish
+  bbconnect completions elvish >> ~/.config/elvish/rc.elv
+  bbconnect completions powershell >> $PROFILE
+";
+
+/// Arguments of `bbconnect completions`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The shell to write for
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// A completion script.
+#[derive(Debug, Serialize)]
+pub struct Completed {
+    #[serde(serialize_with = "shell_name")]
+    shell: Shell,
+    script: String,
+}
+
+/// Writes the script for `command`.
+#[must_use]
+pub fn run(args: &Args, command: &clap::Command) -> Completed {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
+    Completed { shell: args.shell, script: String::from_utf8_lossy(&script).into_owned() }
+}
+
+impl Render for Completed {
+    const SCHEMA: &'static str = "bbconnect/completions@1";
+
+    fn text(&self, page: &mut Page) {
+        page.verbatim(&self.script);
+    }
+}
+
+fn shell_name<S: Serializer>(shell: &Shell, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(shell)
+}

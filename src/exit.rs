@@ -1,0 +1,140 @@
+//! The exit statuses: numbers that scripts rely on.
+
+use std::process::ExitCode;
+
+/// How a run of the program ended.
+///
+/// Where several apply, the one with the smallest number other than zero stands for all: see [`Exit::worst`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; the check passed.
+    Done = 0,
+    /// It ran, and the answer is no, for a reason that no other status names.
+    No = 1,
+    /// Flags, or an argument that cannot be read.
+    Usage = 2,
+    /// No credential, or it is invalid, revoked or expired.
+    Unauthorized = 3,
+    /// The credential is good, but a scope or permission is missing.
+    Forbidden = 4,
+    /// Connection, repository, key, … not found.
+    NotFound = 5,
+    /// It exists differently, or someone else changed it.
+    Conflict = 6,
+    /// DNS, TCP, TLS, proxy, timeout. Nothing is known about the credential.
+    Unreachable = 7,
+    /// The server answered in a way that cannot be used.
+    Unusable = 8,
+    /// This machine: secret store, file, missing program.
+    Machine = 9,
+    /// The host key is not the expected one.
+    HostKey = 10,
+    /// All is well except for warnings, and `--strict` was given.
+    Warned = 11,
+    /// Interrupted (128 + SIGINT).
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Done,
+        Self::No,
+        Self::Usage,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Unusable,
+        Self::Machine,
+        Self::HostKey,
+        Self::Warned,
+        Self::Interrupted,
+    ];
+
+    /// The number that the shell sees.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The `kind` of an error document.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::No => "failed",
+            Self::Usage => "usage",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Unreachable => "unreachable",
+            Self::Unusable => "unusable_answer",
+            Self::Machine => "machine",
+            Self::HostKey => "host_key",
+            Self::Warned => "warned",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What the status means, for the documentation.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; the check passed",
+            Self::No => "it ran, and the answer is no, for a reason that no other status names",
+            Self::Usage => "usage: flags, or an argument that cannot be read",
+            Self::Unauthorized => "no credential, or it is invalid, revoked or expired",
+            Self::Forbidden => "the credential is good, but a scope or permission is missing",
+            Self::NotFound => "not found: connection, repository, key, …",
+            Self::Conflict => "conflict: it exists differently, or someone else changed it",
+            Self::Unreachable => "not reached: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential",
+            Self::Unusable => "the server answered in a way that cannot be used",
+            Self::Machine => "this machine: secret store, file, missing program",
+            Self::HostKey => "the host key is not the expected one",
+            Self::Warned => "all is well except for warnings, and `--strict` was given",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The status of many: the smallest that is not [`Exit::Done`].
+    #[must_use]
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().filter(|&exit| exit != Self::Done).min().unwrap_or(Self::Done)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_promises() {
+        let codes: Vec<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130]);
+    }
+
+    #[test]
+    fn kinds_are_distinct() {
+        let mut kinds: Vec<_> = Exit::ALL.into_iter().map(Exit::kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), Exit::ALL.len());
+    }
+
+    #[test]
+    fn the_smallest_failure_stands_for_all() {
+        assert_eq!(Exit::worst([]), Exit::Done);
+        assert_eq!(Exit::worst([Exit::Done, Exit::Done]), Exit::Done);
+        assert_eq!(Exit::worst([Exit::Unreachable, Exit::Done, Exit::Unauthorized]), Exit::Unauthorized);
+    }
+}

@@ -1,0 +1,75 @@
+//! bbconnect: a Bitbucket connection manager for the command line.
+//!
+//! This library is what the program is made of; the program is [`run`]. The rooms, from the ground up:
+//!
+//! * [`model`]: the words of the trade, such as clone URLs. No I/O.
+//! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
+//! * [`exit`], [`error`]: how a run can end.
+//! * [`output`]: the only writer to standard output and standard error.
+//! * [`context`]: the environment, read once.
+//! * [`cmd`]: one file per command. [`cli`]: the command line that leads to them.
+//!
+//! `docs/architecture.md` has the map, and follows one command from its arguments to its output.
+
+pub mod cli;
+pub mod cmd;
+pub mod context;
+pub mod error;
+pub mod exit;
+pub mod interrupt;
+pub mod model;
+pub mod output;
+pub mod ssh;
+
+use std::ffi::OsString;
+
+use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command, Wishes, refused};
+use crate::context::{Context, Environment, Flags};
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
+/// result to standard output or the error to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match parse(&arguments) {
+        Ok(cli) => {
+            let context = Context::new(&Flags::from(&cli.global), environment);
+            dispatch(&cli.command, &context).unwrap_or_else(|error| context.output.fail(&error))
+        }
+        Err(refusal) => {
+            let wishes = Wishes::of(&arguments);
+            let flags = Flags { json: wishes.json, color: wishes.color, ..Flags::default() };
+            let output = Context::new(&flags, environment).output;
+            let page = refusal.render().ansi().to_string();
+            match refusal.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    output.print(&page).map_or_else(|error| output.fail(&error), |()| Exit::Done)
+                }
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !wishes.json => {
+                    output.explain(&page);
+                    Exit::Usage
+                }
+                _ => output.fail(&refused(&refusal)),
+            }
+        }
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = cli::command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
+    let output = &context.output;
+    match command {
+        Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
+        Command::Url(args) => output.emit(&cmd::url::run(args)),
+        Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
+        Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
+    }
+}

@@ -1,0 +1,10 @@
+//! argv in, exit status out.
+
+use std::process::ExitCode;
+
+use bbconnect::context::Environment;
+
+fn main() -> ExitCode {
+    bbconnect::interrupt::install();
+    bbconnect::run(std::env::args_os(), &Environment::of_process()).into()
+}

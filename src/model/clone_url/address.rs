@@ -1,0 +1,263 @@
+//! The syntax of a clone URL: transport, user, host, port, and the parts of its path.
+
+use super::Transport;
+use super::error::CloneUrlError;
+use super::host::Host;
+use crate::model::printable::is_deceptive;
+
+/// Where a URL leads, without the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) transport: Transport,
+    pub(super) user: Option<String>,
+    pub(super) host: Host,
+    pub(super) port: Option<u16>,
+    /// The path counts from the login folder, not from the root: `host:path`, where `ssh://host/path` is absolute.
+    /// Bitbucket makes no difference; other hosts do.
+    pub(super) from_home: bool,
+    /// A password, or a user name that is a token, stood in the URL. It is not kept.
+    pub(super) had_secret: bool,
+}
+
+/// The parts of a path, percent-decoded once, none of them empty, `.`, `..` or deceptive.
+pub(super) type Path = Vec<String>;
+
+/// Takes a URL apart.
+pub(super) fn parse(url: &str) -> Result<(Address, Path), CloneUrlError> {
+    if let Some(helper) = remote_helper(url) {
+        return Err(CloneUrlError::RemoteHelper(helper));
+    }
+    if url.contains('\\') {
+        return Err(if is_drive(url) || url.starts_with('\\') {
+            CloneUrlError::LocalPath
+        } else {
+            CloneUrlError::Character('\\')
+        });
+    }
+    match url.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => with_scheme(&scheme.to_ascii_lowercase(), rest),
+        Some(_) | None => scp_like(url),
+    }
+}
+
+/// `ext::…`, `fd::…`: git would run `git-remote-ext` (gitremote-helpers(7)).
+pub(super) fn remote_helper(url: &str) -> Option<String> {
+    let (name, _) = url.split_once("::")?;
+    (!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))).then(|| name.to_owned())
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
+}
+
+/// `C:`, which is a drive on Windows and no host that anybody has.
+fn is_drive(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
+}
+
+fn with_scheme(scheme: &str, rest: &str) -> Result<(Address, Path), CloneUrlError> {
+    let transport = match scheme {
+        "ssh" | "git+ssh" | "ssh+git" => Transport::Ssh,
+        "https" => Transport::Https,
+        "http" => Transport::Http,
+        "file" => return Err(CloneUrlError::LocalPath),
+        _ => return Err(CloneUrlError::Scheme(scheme.to_owned())),
+    };
+    // A query and a fragment are parts of a web link only; in an SSH path `?` and `#` would be characters.
+    let (rest, query) = match (transport, rest.find(['?', '#'])) {
+        (Transport::Https | Transport::Http, Some(at)) => rest.split_at(at),
+        (Transport::Ssh, _) | (_, None) => (rest, ""),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (userinfo, host_port) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let (user, secret_in_user) = userinfo.map_or(Ok((None, false)), |userinfo| user(userinfo, transport))?;
+    let (host, port) = host_and_port(host_port)?;
+    let had_secret = secret_in_user || holds_secret(query);
+    let parts = split_path(path.strip_prefix('/').unwrap_or(path), decode)?;
+    Ok((Address { transport, user, host, port, from_home: false, had_secret }, parts))
+}
+
+/// `[user@]host:path`, `[user@][ipv6]:path` and `[host:port]:path`, as `ssh`, `scp` and git read them.
+fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
+    if text.starts_with(['/', '.', '~']) || is_drive(text) {
+        return Err(CloneUrlError::LocalPath);
+    }
+    if text.starts_with('-') {
+        return Err(CloneUrlError::OptionLike("clone URL"));
+    }
+    let (before, path) = split_at_colon(text)?;
+    if is_scheme(before) && ["https", "http", "ssh", "file", "ftp"].contains(&before.to_ascii_lowercase().as_str()) {
+        return Err(CloneUrlError::MissingSlashes(before.to_ascii_lowercase()));
+    }
+    // `[user@host:port]` has everything in brackets, `user@[host]` the host alone.
+    let inner = before.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|inner| inner.contains('@'));
+    let (user_part, host_part) = match inner.unwrap_or(before).rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, before),
+    };
+    let (user, had_secret) = user_part.map_or(Ok((None, false)), |text| user(text, Transport::Ssh))?;
+    let (host, port) = match host_part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(bracketed) if bracketed.matches(':').count() < 2 => host_and_port(bracketed)?,
+        _ if inner.is_some() && host_part.matches(':').count() >= 2 => (Host::parse_bracketed(host_part)?, None),
+        _ => host_and_port(host_part)?,
+    };
+    let rooted = path.starts_with('/') && !path.starts_with("/~");
+    let parts = split_path(path.strip_prefix('/').unwrap_or(path), |part| Ok(literal(part)))?;
+    let address = Address { transport: Transport::Ssh, user, host, port, from_home: !rooted, had_secret };
+    refuse_port(&address, &parts)?;
+    Ok((address, parts))
+}
+
+/// Splits at the first colon outside brackets, which must come before any slash; otherwise git sees a local path.
+fn split_at_colon(text: &str) -> Result<(&str, &str), CloneUrlError> {
+    let from = text.find(']').filter(|_| text.contains('[')).unwrap_or(0);
+    let colon = text[from..].find(':').map(|at| from + at);
+    let slash = text.find('/');
+    match colon {
+        Some(colon) if slash.is_none_or(|slash| colon < slash) => Ok((&text[..colon], &text[colon + 1..])),
+        _ => Err(without_scheme(text)),
+    }
+}
+
+/// `bitbucket.org/workspace/repository`: git takes it for a folder, a browser for a host.
+fn without_scheme(text: &str) -> CloneUrlError {
+    let host = text.split('/').next().unwrap_or(text);
+    match Host::parse(host) {
+        Ok(_) if host.contains('.') && text.contains('/') && !host.ends_with(".git") => {
+            CloneUrlError::NoScheme { with_scheme: format!("https://{text}") }
+        }
+        _ => CloneUrlError::LocalPath,
+    }
+}
+
+/// `git@host:443/workspace/repository`: the short form has no port, and git would ask for the folder `443`.
+fn refuse_port(address: &Address, parts: &Path) -> Result<(), CloneUrlError> {
+    if let [first, rest @ ..] = parts.as_slice()
+        && rest.len() >= 2
+        && address.port.is_none()
+        && let Some(port) = as_port(first)
+    {
+        let user = address.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let ssh_url = format!("ssh://{user}{}:{port}/{}", address.host.in_url(), rest.join("/"));
+        return Err(CloneUrlError::PortInScpForm { port, ssh_url });
+    }
+    Ok(())
+}
+
+/// A port from 1 to 65535, written in digits.
+fn as_port(text: &str) -> Option<u16> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&port| digits && port != 0)
+}
+
+fn host_and_port(text: &str) -> Result<(Host, Option<u16>), CloneUrlError> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (inside, behind) = rest.split_once(']').ok_or(CloneUrlError::Host("a bracket is not closed"))?;
+            let port = match behind {
+                "" => None,
+                _ => Some(behind.strip_prefix(':').ok_or(CloneUrlError::Port)?),
+            };
+            (Host::parse_bracketed(inside)?, port)
+        }
+        None => match text.rsplit_once(':') {
+            Some((host, port)) => (Host::parse(host)?, Some(port)),
+            None => (Host::parse(text)?, None),
+        },
+    };
+    match port {
+        // An empty port is the default one (RFC 3986, section 3.2.3).
+        None | Some("") => Ok((host, None)),
+        Some(port) => match as_port(port) {
+            Some(port) => Ok((host, Some(port))),
+            None if port.starts_with(|first: char| first.is_ascii_alphabetic() || first == '~') => {
+                Err(CloneUrlError::MixedForms)
+            }
+            None => Err(CloneUrlError::Port),
+        },
+    }
+}
+
+/// The user name in front of the `@`, and whether a secret was there, which is dropped.
+fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
+    let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let name = decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
+    let had_password = !password.is_empty();
+    if name.is_empty() || looks_like_token(&name) {
+        return Ok((None, had_password || !name.is_empty()));
+    }
+    if name.starts_with('-') {
+        return Err(CloneUrlError::OptionLike("user name"));
+    }
+    let allowed = |c: char| c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh);
+    if !name.chars().all(allowed) {
+        return Err(CloneUrlError::User("it has characters that no user name has"));
+    }
+    Ok((Some(name), had_password))
+}
+
+/// Whether a user name is a credential: the prefixes of Bitbucket's and other sites' tokens, or sheer length.
+fn looks_like_token(name: &str) -> bool {
+    const PREFIXES: [&str; 9] =
+        ["ATATT", "ATCTT", "ATBB", "BBDC-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || (name.len() > 40 && !name.contains('@'))
+}
+
+/// Whether a query carries something like a token. Queries are dropped either way.
+fn holds_secret(query: &str) -> bool {
+    let query = query.to_ascii_lowercase();
+    ["token=", "password=", "secret=", "jwt="].iter().any(|key| query.contains(key))
+}
+
+/// Splits a path, which may end in one slash, and looks at each part.
+fn split_path(
+    path: &str,
+    read: impl Fn(&str) -> Result<String, CloneUrlError>,
+) -> Result<Path, CloneUrlError> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() {
+        return Ok(Vec::new());
+    }
+    path.split('/')
+        .map(|part| {
+            let part = read(part)?;
+            match part.as_str() {
+                "" => Err(CloneUrlError::EmptyPart),
+                "." | ".." => Err(CloneUrlError::DotPart),
+                _ => match part.chars().find(|&c| is_deceptive(c) || matches!(c, '/' | '\\')) {
+                    Some(c) if is_deceptive(c) => Err(CloneUrlError::Deceptive(c)),
+                    Some(c) => Err(CloneUrlError::Character(c)),
+                    None => Ok(part),
+                },
+            }
+        })
+        .collect()
+}
+
+/// The short form is not percent-decoded by git; only `%7E`, which browsers make of `~`, is meant as one.
+fn literal(part: &str) -> String {
+    match part.get(..3) {
+        Some(tilde) if tilde.eq_ignore_ascii_case("%7E") => format!("~{}", &part[3..]),
+        _ => part.to_owned(),
+    }
+}
+
+/// Percent-decodes once (RFC 3986, section 2.1).
+fn decode(part: &str) -> Result<String, CloneUrlError> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |at: usize| rest.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        let value = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        bytes.push(value.ok_or(CloneUrlError::Encoding)?);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| CloneUrlError::Encoding)
+}

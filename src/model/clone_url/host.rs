@@ -1,0 +1,93 @@
+//! Hosts: names and addresses that are safe to hand to ssh, git and a browser.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::{Serialize, Serializer};
+
+use super::error::CloneUrlError;
+
+/// The host of a clone URL: a name in lower case, or an IP address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Name(String),
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
+}
+
+impl Host {
+    /// Reads a host without brackets: a name or an IPv4 address.
+    pub(super) fn parse(text: &str) -> Result<Self, CloneUrlError> {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if name.is_empty() {
+            return Err(CloneUrlError::NoHost);
+        }
+        if name.starts_with('-') {
+            return Err(CloneUrlError::OptionLike("host"));
+        }
+        if !name.is_ascii() {
+            return Err(CloneUrlError::Host("it is not written in ASCII"));
+        }
+        if name.contains(':') {
+            return Err(CloneUrlError::Host("an IPv6 address needs brackets"));
+        }
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+            return Err(CloneUrlError::Host("it has characters that no host name has"));
+        }
+        if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+            return Err(CloneUrlError::Host("a part of it is empty or too long"));
+        }
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if name.contains('.') && last.bytes().all(|byte| byte.is_ascii_digit()) {
+            let address = name.parse().map_err(|_| CloneUrlError::Host("it is not an IPv4 address"))?;
+            return Ok(Self(Kind::V4(address)));
+        }
+        Ok(Self(Kind::Name(name.to_ascii_lowercase())))
+    }
+
+    /// Reads what stands between brackets: an IPv6 address.
+    pub(super) fn parse_bracketed(text: &str) -> Result<Self, CloneUrlError> {
+        match text.parse() {
+            Ok(address) => Ok(Self(Kind::V6(address))),
+            Err(_) if text.contains('%') => Err(CloneUrlError::Host("an address with a zone is not accepted")),
+            Err(_) => Err(CloneUrlError::Host("what stands in brackets is not an IPv6 address")),
+        }
+    }
+
+    /// The name, where the host is one.
+    pub(super) fn name(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Name(name) => Some(name),
+            Kind::V4(_) | Kind::V6(_) => None,
+        }
+    }
+
+    /// The host as a URL has it: an IPv6 address in brackets.
+    #[must_use]
+    pub fn in_url(&self) -> String {
+        match &self.0 {
+            Kind::V6(address) => format!("[{address}]"),
+            Kind::Name(_) | Kind::V4(_) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    /// The host alone, as `ssh` and a resolver take it: without brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Name(name) => f.write_str(name),
+            Kind::V4(address) => address.fmt(f),
+            Kind::V6(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Host {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

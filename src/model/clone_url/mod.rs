@@ -1,0 +1,132 @@
+//! Clone URLs, as people paste them, taken apart.
+//!
+//! Four steps, a file each: [`pasted`](self) finds the one URL in what was pasted (quotes, a `git clone` around it),
+//! `address` reads its syntax (scp-like, `ssh://`, `https://`), `place` reads its meaning (whose URL layout it is, which
+//! repository), and `forms` writes it again in every form. Nothing here is looked up: the same text gives the same
+//! answer on every machine.
+//!
+//! What is accepted follows git (`git help clone`, section "GIT URLS") and RFC 3986, minus whatever ssh, git or a
+//! shell could take for an option or a command.
+
+mod address;
+mod error;
+mod forms;
+mod host;
+mod note;
+mod pages;
+mod pasted;
+mod place;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use std::str::FromStr;
+
+pub use self::error::CloneUrlError;
+pub use self::forms::Form;
+pub use self::host::Host;
+pub use self::note::{Note, NoteId};
+pub use self::pages::{KeyPage, Rights};
+
+use self::address::Address;
+use self::place::Place;
+use super::deployment::Deployment;
+
+/// How a clone URL reaches its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// SSH: `ssh://…` or the scp-like form.
+    Ssh,
+    /// HTTP over TLS.
+    Https,
+    /// HTTP in the clear.
+    Http,
+}
+
+impl Transport {
+    /// The scheme of its URLs.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A clone URL (or a web or API link to a repository), taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloneUrl {
+    address: Address,
+    place: Place,
+    notes: Vec<Note>,
+}
+
+impl CloneUrl {
+    /// Whose layout the URL has.
+    #[must_use]
+    pub fn deployment(&self) -> Deployment {
+        self.place.deployment
+    }
+
+    /// How the URL reaches its host.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.address.transport
+    }
+
+    /// The user part, without any password.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.address.user.as_deref()
+    }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.address.host
+    }
+
+    /// The port, where the URL names one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.address.port
+    }
+
+    /// What the repository lives in: a workspace, a project key, `~user`, or the path of groups on another host.
+    /// `None` where the path is the repository alone.
+    #[must_use]
+    pub fn namespace(&self) -> Option<String> {
+        (!self.place.namespace.is_empty()).then(|| self.place.namespace.join("/"))
+    }
+
+    /// The repository's name in URLs, without `.git`.
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        &self.place.slug
+    }
+
+    /// What a reader of the URL should know.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+}
+
+impl FromStr for CloneUrl {
+    type Err = CloneUrlError;
+
+    /// Takes apart what was pasted.
+    ///
+    /// # Errors
+    /// [`CloneUrlError`] for whatever is not the address of one repository. Its text never repeats the part of the
+    /// input that could hold a password.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let pasted = pasted::find_url(text)?;
+        let (address, path) = address::parse(pasted.url)?;
+        let place = place::find(&address, path)?;
+        let notes = note::all(&pasted, &address, &place);
+        Ok(Self { address, place, notes })
+    }
+}

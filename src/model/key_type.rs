@@ -1,0 +1,67 @@
+//! The kinds of SSH key that Bitbucket takes.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A kind of SSH key pair that can be made here.
+///
+/// Bitbucket Cloud takes all three; Data Center takes RSA everywhere and ECDSA from 7.10 on
+/// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    /// ECDSA on the curve P-256.
+    Ecdsa256,
+    /// RSA with a modulus of 4,096 bits.
+    Rsa4096,
+    /// Ed25519.
+    Ed25519,
+}
+
+impl KeyType {
+    /// The name on the command line, in file names and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ecdsa256 => "ecdsa-256",
+            Self::Rsa4096 => "rsa-4096",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    /// The size that `ssh-keygen -l` shows, in bits.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Ecdsa256 | Self::Ed25519 => 256,
+            Self::Rsa4096 => 4096,
+        }
+    }
+
+    /// The name that OpenSSH gives this kind, as it stands in the head of its randomart.
+    #[must_use]
+    pub fn openssh_name(self) -> &'static str {
+        match self {
+            Self::Ecdsa256 => "ECDSA",
+            Self::Rsa4096 => "RSA",
+            Self::Ed25519 => "ED25519",
+        }
+    }
+}
+
+impl fmt::Display for KeyType {
+    /// As people write it: `ECDSA 256`, `RSA 4096`, `Ed25519`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecdsa256 => "ECDSA 256",
+            Self::Rsa4096 => "RSA 4096",
+            Self::Ed25519 => "Ed25519",
+        })
+    }
+}
+
+impl Serialize for KeyType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,7 @@
+//! The words of the trade. No I/O, no async, and nothing of ours from above.
+
+pub mod clone_url;
+pub mod deployment;
+pub mod key_type;
+pub mod printable;
+pub mod secret;

@@ -1,0 +1,53 @@
+//! Which characters may be shown as they are, and how the others are written.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Whether a character does something else than stand for itself: it controls a terminal, turns the direction of
+/// the text around it, or cannot be seen. Such characters are refused in addresses and escaped in output.
+///
+/// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
+/// other invisible format characters, line and paragraph separators, and tag characters.
+#[must_use]
+pub fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with every deceptive character written as an escape: `\n`, `\t`, `\u{1b}`.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_deceptive(character) {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "{}", character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        assert!(matches!(escaped("Zürich/日本 repo"), Cow::Borrowed("Zürich/日本 repo")));
+    }
+
+    #[test]
+    fn what_moves_the_cursor_or_hides_is_written_out() {
+        assert_eq!(escaped("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
+        assert_eq!(escaped("line\nfeed\ttab"), r"line\nfeed\ttab");
+        assert_eq!(escaped("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
+        assert_eq!(escaped("zero\u{200b}width\u{9b}"), r"zero\u{200b}width\u{9b}");
+    }
+}

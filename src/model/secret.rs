@@ -1,0 +1,41 @@
+//! A value that must not be seen.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret in memory: overwritten when it is dropped, never printed, never serialised.
+///
+/// There is deliberately no `Display`, `Deref`, `Serialize` or `Clone`; every place that looks inside calls
+/// [`Secret::expose`], which can be searched for.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a secret over.
+    #[must_use]
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value itself. What is done with it must not outlive the secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_stars_only() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "***");
+    }
+}

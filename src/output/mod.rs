@@ -1,0 +1,202 @@
+//! The only writer to standard output and standard error.
+//!
+//! A command returns an outcome; here it becomes text or one JSON document. Text that came from outside is escaped
+//! on its way ([`Page`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
+
+mod json;
+mod page;
+mod progress;
+
+use std::io::{self, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+pub use self::page::Page;
+pub use self::progress::Progress;
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::secret::Secret;
+
+/// What a command has found or done.
+pub trait Render: Serialize {
+    /// The name and version of the JSON document: `bbconnect/<command>@<version>`.
+    const SCHEMA: &'static str;
+
+    /// The result as text, for standard output.
+    fn text(&self, page: &mut Page);
+
+    /// What else a person should know, for standard error; silenced by `--quiet`, part of the document in JSON.
+    fn remarks(&self, _page: &mut Page) {}
+
+    /// The exit status that the outcome stands for.
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorWhen {
+    /// On terminals, unless `NO_COLOR` is set or `TERM` is `dumb`
+    #[default]
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl From<ColorWhen> for ColorChoice {
+    fn from(when: ColorWhen) -> Self {
+        match when {
+            ColorWhen::Auto => Self::Auto,
+            ColorWhen::Always => Self::Always,
+            ColorWhen::Never => Self::Never,
+        }
+    }
+}
+
+/// What an [`Output`] is made of.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line and facts about the terminal")]
+pub struct OutputOptions {
+    /// Text or JSON.
+    pub format: Format,
+    /// Nothing but results and errors.
+    pub quiet: bool,
+    /// More on standard error.
+    pub verbose: bool,
+    /// When colours are used.
+    pub color: ColorWhen,
+    /// Standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Standard error is a terminal.
+    pub stderr_is_terminal: bool,
+}
+
+/// The way out of the program.
+#[derive(Debug)]
+pub struct Output {
+    options: OutputOptions,
+}
+
+impl Output {
+    /// An output with these options.
+    #[must_use]
+    pub fn new(options: OutputOptions) -> Self {
+        Self { options }
+    }
+
+    /// Writes an outcome, and answers with its exit status.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when standard output cannot be written, for another reason than a closed pipe.
+    pub fn emit<R: Render>(&self, outcome: &R) -> Result<Exit, Error> {
+        match self.options.format {
+            Format::Json => self.to_stdout(&json::document(R::SCHEMA, outcome, self.options.stdout_is_terminal)?)?,
+            Format::Text => {
+                let mut page = Page::default();
+                outcome.text(&mut page);
+                self.to_stdout(&page.finish())?;
+                let mut remarks = Page::default();
+                outcome.remarks(&mut remarks);
+                self.chatter(&remarks.finish());
+            }
+        }
+        Ok(outcome.exit())
+    }
+
+    /// Writes text as it is, such as a help page. For words of our own only.
+    ///
+    /// # Errors
+    /// As [`Output::emit`].
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        self.to_stdout(text)
+    }
+
+    /// Writes text as it is to standard error: the help page for somebody who gave no command.
+    pub fn explain(&self, text: &str) {
+        self.to_stderr(text);
+    }
+
+    /// Writes why a command failed, and answers with the exit status.
+    pub fn fail(&self, error: &Error) -> Exit {
+        if self.options.format == Format::Json {
+            // Where even this cannot be written, the exit status is all that is left to say.
+            drop(json::error(error, self.options.stdout_is_terminal).and_then(|document| self.to_stdout(&document)));
+        } else {
+            let mut page = Page::default();
+            page.error(&error.to_string(), error.hint().as_deref());
+            if self.options.verbose {
+                error.causes().iter().for_each(|cause| page.line(&format!("  caused by: {cause}")));
+            }
+            self.to_stderr(&page.finish());
+        }
+        error.exit()
+    }
+
+    /// A line about what the program does, with `--verbose`.
+    pub fn trace(&self, line: &str) {
+        if self.options.verbose {
+            let mut page = Page::default();
+            page.line(line);
+            self.to_stderr(&page.finish());
+        }
+    }
+
+    /// Shows on a terminal that something takes its time, once it has taken half a second.
+    #[must_use]
+    pub fn progress(&self, message: &str) -> Progress {
+        let visible = self.options.stderr_is_terminal && !self.options.quiet && self.options.format == Format::Text;
+        Progress::start(message, visible)
+    }
+
+    /// Asks on the terminal for a new secret, hidden, twice.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+        dialoguer::Password::new()
+            .with_prompt(prompt)
+            .with_confirmation("Once more", "The two are different; again from the start")
+            .allow_empty_password(true)
+            .interact_on(&dialoguer::console::Term::stderr())
+            .map(Secret::new)
+            .map_err(|dialoguer::Error::IO(error)| error)
+    }
+
+    fn chatter(&self, text: &str) {
+        if !self.options.quiet {
+            self.to_stderr(text);
+        }
+    }
+
+    fn to_stdout(&self, text: &str) -> Result<(), Error> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.options.color.into());
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What cannot be written here cannot be said anywhere else.
+    fn to_stderr(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.options.color.into());
+        drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+    }
+}
+
+/// Text that may hold a secret is overwritten when it has been written.
+type Buffer = Zeroizing<String>;

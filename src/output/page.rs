@@ -1,0 +1,117 @@
+//! Text for people, line by line. What comes from outside is escaped here; styles are added here and nowhere else.
+
+use anstyle::{AnsiColor, Style};
+use zeroize::Zeroizing;
+
+use super::Buffer;
+use crate::model::printable::escaped;
+
+const LABEL: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Text that is being written, a line at a time.
+#[derive(Debug)]
+pub struct Page {
+    // Room for a private key, so that none is left behind by a growing buffer.
+    text: Buffer,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { text: Zeroizing::new(String::with_capacity(16 * 1024)) }
+    }
+}
+
+impl Page {
+    /// A line.
+    pub fn line(&mut self, text: &str) {
+        self.put(&escaped(text));
+        self.put("\n");
+    }
+
+    /// An empty line.
+    pub fn gap(&mut self) {
+        self.put("\n");
+    }
+
+    /// A line that stands out.
+    pub fn heading(&mut self, text: &str) {
+        self.styled(STRONG, text);
+        self.put("\n");
+    }
+
+    /// A label and its value; values stand below each other at `width`.
+    pub fn field(&mut self, label: &str, width: usize, value: &str) {
+        self.styled(LABEL, label);
+        self.put(&" ".repeat(width.saturating_sub(label.chars().count()).max(1)));
+        self.line(value);
+    }
+
+    /// Several lines, each as it is but for the escaping.
+    pub fn block(&mut self, text: &str) {
+        text.lines().for_each(|line| self.line(line));
+    }
+
+    /// Text of our own for another program, such as a script: not escaped.
+    pub fn verbatim(&mut self, text: &str) {
+        self.put(text);
+    }
+
+    /// A remark, marked as such.
+    pub fn note(&mut self, text: &str) {
+        self.marked(NOTE, "note", text);
+    }
+
+    /// An error, and what to do about it.
+    pub fn error(&mut self, message: &str, hint: Option<&str>) {
+        self.marked(ERROR, "error", message);
+        if let Some(hint) = hint {
+            self.marked(HINT, "hint", hint);
+        }
+    }
+
+    /// The text, with its styles as ANSI escapes.
+    pub(super) fn finish(self) -> Buffer {
+        self.text
+    }
+
+    fn marked(&mut self, style: Style, mark: &str, text: &str) {
+        self.styled(style, mark);
+        self.put(": ");
+        self.line(text);
+    }
+
+    fn styled(&mut self, style: Style, text: &str) {
+        self.put(&style.render().to_string());
+        self.put(&escaped(text));
+        self.put(&style.render_reset().to_string());
+    }
+
+    fn put(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_line_up_and_cannot_move_the_cursor() {
+        let mut page = Page::default();
+        page.field("host", 8, "a\u{1b}[31mb");
+        let plain = anstream::adapter::strip_str(&page.finish()).to_string();
+        assert_eq!(plain, "host    a\\u{1b}[31mb\n");
+    }
+
+    #[test]
+    fn an_error_has_one_line_and_a_hint_another() {
+        let mut page = Page::default();
+        page.error("two\nlines", Some("run this"));
+        let plain = anstream::adapter::strip_str(&page.finish()).to_string();
+        assert_eq!(plain, "error: two\\nlines\nhint: run this\n");
+    }
+}

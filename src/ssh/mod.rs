@@ -1,0 +1,9 @@
+//! SSH on this machine: making key pairs, and the files that OpenSSH reads.
+
+mod key_file;
+mod key_pair;
+mod rsa;
+
+pub use key_file::{KeyFileError, KeyFiles};
+pub use key_pair::{KeyError, KeyPair};
+pub use rsa::RsaError;

