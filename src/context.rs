@@ -16,6 +16,10 @@ const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// What the process was started with, beside its arguments.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the process"
+)]
 pub struct Environment {
     /// The user's home folder.
     pub home: Option<PathBuf>,
@@ -34,7 +38,10 @@ pub struct Environment {
 impl Environment {
     /// Reads the environment of this process.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub fn of_process() -> Self {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let truthy = |value: OsString| value != "0" && !value.eq_ignore_ascii_case("false");
@@ -51,7 +58,10 @@ impl Environment {
 
 /// What the global flags say.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Flags {
     /// `--json`
     pub json: bool,
@@ -80,7 +90,11 @@ impl Context {
     #[must_use]
     pub fn new(flags: &Flags, environment: &Environment) -> Self {
         let output = Output::new(OutputOptions {
-            format: if flags.json { Format::Json } else { Format::Text },
+            format: if flags.json {
+                Format::Json
+            } else {
+                Format::Text
+            },
             quiet: flags.quiet,
             verbose: flags.verbose,
             color: flags.color,
@@ -101,7 +115,10 @@ impl Context {
     /// # Errors
     /// [`Error::NoHome`] where the system does not tell the home folder.
     pub fn ssh_folder(&self) -> Result<PathBuf, Error> {
-        self.home.as_ref().map(|home| home.join(".ssh")).ok_or(Error::NoHome)
+        self.home
+            .as_ref()
+            .map(|home| home.join(".ssh"))
+            .ok_or(Error::NoHome)
     }
 
     /// Reads a new passphrase: the first line of standard input, or from a terminal hidden and twice.
@@ -111,9 +128,14 @@ impl Context {
     /// [`Error::Usage`] when it is empty, longer than 64 KiB, or not text.
     pub fn new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
-            self.output.ask_new_secret("Passphrase for the private key").map_err(Error::Input)?
+            self.output
+                .ask_new_secret("Passphrase for the private key")
+                .map_err(Error::Input)?
         } else if self.stdin_is_terminal {
-            return Err(Error::NotAsked { what: "a passphrase", hint: "pipe it in: … --passphrase-stdin < FILE" });
+            return Err(Error::NotAsked {
+                what: "a passphrase",
+                hint: "pipe it in: … --passphrase-stdin < FILE",
+            });
         } else {
             first_line_of_stdin(flag)?
         };
@@ -129,12 +151,24 @@ impl Context {
 
 fn first_line_of_stdin(flag: &str) -> Result<Secret, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
-    io::stdin().lock().take(MOST_SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(Error::Input)?;
-    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    io::stdin()
+        .lock()
+        .take(MOST_SECRET_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Error::Input)?;
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let unusable = |message: &str| Error::Usage { message: format!("{flag}: {message}"), hint: None };
+    let unusable = |message: &str| Error::Usage {
+        message: format!("{flag}: {message}"),
+        hint: None,
+    };
     if line.len() as u64 > MOST_SECRET_BYTES {
-        return Err(unusable("the first line of standard input is longer than 64 KiB"));
+        return Err(unusable(
+            "the first line of standard input is longer than 64 KiB",
+        ));
     }
     match std::str::from_utf8(line) {
         Ok(line) if !line.contains('\0') => Ok(Secret::new(line.to_owned())),

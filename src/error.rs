@@ -60,11 +60,17 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage { .. } | Self::NotAsked { .. } => Exit::Usage,
+            Self::Usage { .. }
+            | Self::NotAsked { .. }
+            | Self::Key(KeyError::Comment)
+            | Self::KeyFile(KeyFileError::Name { .. }) => Exit::Usage,
             Self::KeyFile(KeyFileError::Exists(_)) => Exit::Conflict,
-            Self::Key(KeyError::Comment) | Self::KeyFile(KeyFileError::Name { .. }) => Exit::Usage,
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
-            | Self::KeyFile(KeyFileError::Folder { .. } | KeyFileError::NotAFile(_) | KeyFileError::Write { .. })
+            | Self::KeyFile(
+                KeyFileError::Folder { .. }
+                | KeyFileError::NotAFile(_)
+                | KeyFileError::Write { .. },
+            )
             | Self::NoHome
             | Self::Input(_)
             | Self::Output(_)

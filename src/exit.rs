@@ -91,7 +91,9 @@ impl Exit {
             Self::Forbidden => "the credential is good, but a scope or permission is missing",
             Self::NotFound => "not found: connection, repository, key, …",
             Self::Conflict => "conflict: it exists differently, or someone else changed it",
-            Self::Unreachable => "not reached: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential",
+            Self::Unreachable => {
+                "not reached: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential"
+            }
             Self::Unusable => "the server answered in a way that cannot be used",
             Self::Machine => "this machine: secret store, file, missing program",
             Self::HostKey => "the host key is not the expected one",
@@ -103,7 +105,10 @@ impl Exit {
     /// The status of many: the smallest that is not [`Exit::Done`].
     #[must_use]
     pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
-        all.into_iter().filter(|&exit| exit != Self::Done).min().unwrap_or(Self::Done)
+        all.into_iter()
+            .filter(|&exit| exit != Self::Done)
+            .min()
+            .unwrap_or(Self::Done)
     }
 }
 
@@ -135,6 +140,9 @@ mod tests {
     fn the_smallest_failure_stands_for_all() {
         assert_eq!(Exit::worst([]), Exit::Done);
         assert_eq!(Exit::worst([Exit::Done, Exit::Done]), Exit::Done);
-        assert_eq!(Exit::worst([Exit::Unreachable, Exit::Done, Exit::Unauthorized]), Exit::Unauthorized);
+        assert_eq!(
+            Exit::worst([Exit::Unreachable, Exit::Done, Exit::Unauthorized]),
+            Exit::Unauthorized
+        );
     }
 }

@@ -19,13 +19,16 @@ pub fn install() {
     drop(ended);
 }
 
-#[expect(clippy::exit, reason = "the one place that ends the program from another thread")]
+#[expect(
+    clippy::exit,
+    reason = "the one place that ends the program from another thread"
+)]
 fn end() {
     process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 /// Puts an interruption off until the guard is dropped. Keep it short: no waiting, no network.
-#[must_use]
+#[must_use = "the interruption is put off while the guard lives"]
 pub fn shield() -> MutexGuard<'static, ()> {
     WRITING.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -42,18 +42,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         }
         Err(refusal) => {
             let wishes = Wishes::of(&arguments);
-            let flags = Flags { json: wishes.json, color: wishes.color, ..Flags::default() };
+            let flags = Flags {
+                json: wishes.json,
+                color: wishes.color,
+                ..Flags::default()
+            };
             let output = Context::new(&flags, environment).output;
             let page = refusal.render().ansi().to_string();
-            match refusal.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                    output.print(&page).map_or_else(|error| output.fail(&error), |()| Exit::Done)
-                }
-                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !wishes.json => {
-                    output.explain(&page);
-                    Exit::Usage
-                }
-                _ => output.fail(&refused(&refusal)),
+            let kind = refusal.kind();
+            if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                output
+                    .print(&page)
+                    .map_or_else(|error| output.fail(&error), |()| Exit::Done)
+            } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !wishes.json {
+                output.explain(&page);
+                Exit::Usage
+            } else {
+                output.fail(&refused(&refusal))
             }
         }
     }

@@ -14,7 +14,8 @@ use crate::context::Flags;
 use crate::output::ColorWhen;
 
 /// Examples come first, where a reader looks.
-const HELP_TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+const HELP_TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -44,7 +45,10 @@ Examples:
 /// Flags that every command takes, before and after its name.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Global {
     /// Use this connection instead of the one that fits best
     #[arg(short, long, global = true, value_name = "NAME")]
@@ -62,8 +66,15 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_input: bool,
     /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true,
-        help = "When to use colours: auto, always, never")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        help = "When to use colours: auto, always, never"
+    )]
     pub color: ColorWhen,
     /// Give up on a server after this many seconds
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -99,7 +110,9 @@ pub enum Command {
 #[must_use]
 pub fn command() -> clap::Command {
     fn with_template(command: clap::Command) -> clap::Command {
-        command.help_template(HELP_TEMPLATE).mut_subcommands(with_template)
+        command
+            .help_template(HELP_TEMPLATE)
+            .mut_subcommands(with_template)
     }
     with_template(Cli::command())
 }

@@ -11,24 +11,38 @@ pub fn markdown() -> String {
         "# Command line reference\n\n\
          This page is written by the program (`tests/docs.rs`); do not edit it.\n",
     );
-    section(&mut text, super::command(), &[]);
+    section(&mut text, &super::command(), &[]);
     text.push_str("\n## Exit statuses\n\n| Exit | `kind` in JSON | Meaning |\n|---|---|---|\n");
     for exit in Exit::ALL {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {} | `{}` | {} |", exit.code(), exit.kind(), exit.meaning());
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | {} |",
+            exit.code(),
+            exit.kind(),
+            exit.meaning()
+        );
     }
     text.push_str("\nWhere several apply, the smallest one other than zero is the exit status.\n");
     text
 }
 
-fn section(text: &mut String, command: clap::Command, parents: &[String]) {
+fn section(text: &mut String, command: &clap::Command, parents: &[String]) {
     let mut path = parents.to_vec();
     path.push(command.get_name().to_owned());
     let name = path.join(" ");
-    let help = command.clone().bin_name(&name).term_width(100).render_long_help();
+    let help = command
+        .clone()
+        .bin_name(&name)
+        .term_width(100)
+        .render_long_help();
     // Writing to a String cannot fail.
-    let _ = write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", help.to_string().trim_end());
+    let _ = write!(
+        text,
+        "\n## `{name}`\n\n```text\n{}\n```\n",
+        help.to_string().trim_end()
+    );
     for child in command.get_subcommands() {
-        section(text, child.clone(), &path);
+        section(text, child, &path);
     }
 }

@@ -20,7 +20,10 @@ impl Wishes {
     /// Looks at the arguments up to `--`.
     pub(crate) fn of(arguments: &[OsString]) -> Self {
         use clap::ValueEnum as _;
-        let mut words = arguments.iter().map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+        let mut words = arguments
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .take_while(|word| word != "--");
         let mut wishes = Self::default();
         while let Some(word) = words.next() {
             let color = match word.split_once('=') {
@@ -29,7 +32,9 @@ impl Wishes {
                 _ => None,
             };
             wishes.json |= word == "--json";
-            wishes.color = color.and_then(|when| crate::output::ColorWhen::from_str(&when, false).ok()).unwrap_or(wishes.color);
+            wishes.color = color
+                .and_then(|when| crate::output::ColorWhen::from_str(&when, false).ok())
+                .unwrap_or(wishes.color);
         }
         wishes
     }
@@ -37,51 +42,86 @@ impl Wishes {
 
 /// Turns what clap refused into an error of ours.
 pub(crate) fn refused(error: &clap::Error) -> Error {
+    let kind = error.kind();
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
     let help = help(error);
-    let (message, hint) = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            ("no command was given".to_owned(), help)
-        }
-        ErrorKind::UnknownArgument if is_passphrase(&argument) => (
-            format!("{} is not accepted: a secret is never an argument", flag_of(&argument)),
-            "pipe it in with --passphrase-stdin; on a terminal that flag asks for it".to_owned(),
-        ),
+    let no_command = [
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+        ErrorKind::MissingSubcommand,
+    ];
+    let too_many = [ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
+    let (message, hint) = if no_command.contains(&kind) {
+        ("no command was given".to_owned(), help)
+    } else if kind == ErrorKind::InvalidSubcommand && !names_a_word(error) {
         // Not repeated: it may be a URL with a password in it.
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues if !argument.starts_with('-') => (
+        (
+            "there is no such command".to_owned(),
+            format!("put a command in front, as in bbconnect url …; see {help}"),
+        )
+    } else if too_many.contains(&kind) && is_passphrase(&argument) {
+        (
+            format!(
+                "{} is not accepted: a secret is never an argument",
+                flag_of(&argument)
+            ),
+            "pipe it in with --passphrase-stdin; on a terminal that flag asks for it".to_owned(),
+        )
+    } else if too_many.contains(&kind) && !argument.starts_with('-') {
+        // Not repeated either.
+        (
             "there is an argument too many".to_owned(),
             format!("put quotes around what was pasted, as in 'git clone …'; see {help}"),
-        ),
-        // The value is not repeated here either.
-        ErrorKind::ValueValidation => match std::error::Error::source(error) {
-            Some(reason) => match reason.downcast_ref::<CloneUrlError>() {
-                Some(refused) => (refused.to_string(), refused.hint().unwrap_or(help)),
-                None => (format!("{argument}: {reason}"), format!("see {help}")),
-            },
-            None => (format!("{argument} has a value that cannot be used"), format!("see {help}")),
-        },
-        _ => {
-            let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
-            let nearest = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
-                .into_iter()
-                .find_map(|kind| context(error, kind));
-            let hint = match (values, nearest) {
-                (Some(values), _) => format!("the values are {values}"),
-                (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),
-                (None, None) => format!("see {help}"),
-            };
-            (first_line(error), hint)
-        }
+        )
+    } else if kind == ErrorKind::ValueValidation {
+        unusable_value(error, &argument, &help)
+    } else {
+        (first_line(error), way_out(error, &help))
     };
-    Error::Usage { message, hint: Some(hint) }
+    Error::Usage {
+        message,
+        hint: Some(hint),
+    }
+}
+
+/// A value that a parser of ours refused. The value itself is not repeated.
+fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
+    let Some(reason) = std::error::Error::source(error) else {
+        return (
+            format!("{argument} has a value that cannot be used"),
+            format!("see {help}"),
+        );
+    };
+    match reason.downcast_ref::<CloneUrlError>() {
+        Some(refused) => (
+            refused.to_string(),
+            refused.hint().unwrap_or_else(|| format!("see {help}")),
+        ),
+        None => (format!("{argument}: {reason}"), format!("see {help}")),
+    }
+}
+
+/// The values that there are, or the nearest name, or the help.
+fn way_out(error: &clap::Error, help: &str) -> String {
+    let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
+    let names = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    let nearest = names.into_iter().find_map(|kind| context(error, kind));
+    match (values, nearest) {
+        (Some(values), _) => format!("the values are {values}"),
+        (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),
+        (None, None) => format!("see {help}"),
+    }
 }
 
 /// What clap knows of the circumstances, as text.
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
-    match error.get(kind)? {
-        ContextValue::String(text) => Some(text.clone()),
-        ContextValue::Strings(texts) => Some(texts.join(", ")),
-        _ => None,
+    let value = error.get(kind)?;
+    if let ContextValue::Strings(texts) = value {
+        return Some(texts.join(", "));
+    }
+    if let ContextValue::String(text) = value {
+        Some(text.clone())
+    } else {
+        None
     }
 }
 
@@ -90,8 +130,23 @@ fn first_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     // The hint names the values, and clap's own hints follow an empty line.
-    let end = [text.find("\n\n"), text.find("\n  [possible values")].into_iter().flatten().min().unwrap_or(text.len());
+    let end = [text.find("\n\n"), text.find("\n  [possible values")]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(text.len());
     text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the unknown command is a word that could be meant as one.
+fn names_a_word(error: &clap::Error) -> bool {
+    let is_word = |text: String| {
+        text.len() < 20
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    };
+    context(error, ContextKind::InvalidSubcommand).is_some_and(is_word)
 }
 
 fn is_passphrase(argument: &str) -> bool {
@@ -104,14 +159,20 @@ fn flag_of(argument: &str) -> &str {
 
 /// The command that shows the help for what was being read.
 fn help(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
+    let usage = error
+        .get(ContextKind::Usage)
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let command: Vec<&str> = usage
         .trim_start_matches("Usage:")
         .split_whitespace()
-        .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-'))
+        .take_while(|word| {
+            word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-')
+        })
         .collect();
-    if command.is_empty() { "bbconnect --help".to_owned() } else { format!("{} --help", command.join(" ")) }
+    if command.is_empty() {
+        "bbconnect --help".to_owned()
+    } else {
+        format!("{} --help", command.join(" "))
+    }
 }

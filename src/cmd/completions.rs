@@ -1,7 +1,7 @@
 //! `bbconnect completions`: the script that completes commands in a shell.
 
 use clap_complete::Shell;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::output::{Page, Render};
 
@@ -26,8 +26,7 @@ pub struct Args {
 /// A completion script.
 #[derive(Debug, Serialize)]
 pub struct Completed {
-    #[serde(serialize_with = "shell_name")]
-    shell: Shell,
+    shell: String,
     script: String,
 }
 
@@ -36,7 +35,10 @@ pub struct Completed {
 pub fn run(args: &Args, command: &clap::Command) -> Completed {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
-    Completed { shell: args.shell, script: String::from_utf8_lossy(&script).into_owned() }
+    Completed {
+        shell: args.shell.to_string(),
+        script: String::from_utf8_lossy(&script).into_owned(),
+    }
 }
 
 impl Render for Completed {
@@ -45,8 +47,4 @@ impl Render for Completed {
     fn text(&self, page: &mut Page) {
         page.verbatim(&self.script);
     }
-}
-
-fn shell_name<S: Serializer>(shell: &Shell, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(shell)
 }

@@ -40,7 +40,10 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
         move |source| Error::Write { path, source }
     };
     fs::create_dir_all(&args.folder).map_err(failed(&args.folder))?;
-    let mut written = Written { action: "unchanged", pages: Vec::new() };
+    let mut written = Written {
+        action: "unchanged",
+        pages: Vec::new(),
+    };
     for page in pages(command, None) {
         let path = args.folder.join(page.get_filename());
         let mut text = Vec::new();
@@ -56,10 +59,22 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
 
 /// A command's page, then those of the commands below it: `bbconnect-key-add(1)`.
 fn pages(command: &clap::Command, parent: Option<&str>) -> Vec<clap_mangen::Man> {
-    let name = parent.map_or_else(|| command.get_name().to_owned(), |parent| format!("{parent}-{}", command.get_name()));
-    let children: Vec<_> = command.get_subcommands().flat_map(|child| pages(child, Some(&name))).collect();
+    let name = parent.map_or_else(
+        || command.get_name().to_owned(),
+        |parent| format!("{parent}-{}", command.get_name()),
+    );
+    let children: Vec<_> = command
+        .get_subcommands()
+        .flat_map(|child| pages(child, Some(&name)))
+        .collect();
     let version = env!("CARGO_PKG_VERSION");
-    let page = clap_mangen::Man::new(command.clone().name(name).version(version).disable_help_flag(false));
+    let page = clap_mangen::Man::new(
+        command
+            .clone()
+            .name(name)
+            .version(version)
+            .disable_help_flag(false),
+    );
     [page].into_iter().chain(children).collect()
 }
 

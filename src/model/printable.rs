@@ -40,7 +40,10 @@ mod tests {
 
     #[test]
     fn plain_text_is_left_alone() {
-        assert!(matches!(escaped("Zürich/日本 repo"), Cow::Borrowed("Zürich/日本 repo")));
+        assert!(matches!(
+            escaped("Zürich/日本 repo"),
+            Cow::Borrowed("Zürich/日本 repo")
+        ));
     }
 
     #[test]
@@ -48,6 +51,9 @@ mod tests {
         assert_eq!(escaped("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
         assert_eq!(escaped("line\nfeed\ttab"), r"line\nfeed\ttab");
         assert_eq!(escaped("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
-        assert_eq!(escaped("zero\u{200b}width\u{9b}"), r"zero\u{200b}width\u{9b}");
+        assert_eq!(
+            escaped("zero\u{200b}width\u{9b}"),
+            r"zero\u{200b}width\u{9b}"
+        );
     }
 }

@@ -34,28 +34,50 @@ struct ErrorBody {
 }
 
 /// The document of a result: over many lines for a terminal, on one line for a program.
-pub(super) fn document<T: Serialize>(schema: &'static str, result: &T, pretty: bool) -> Result<Buffer, Error> {
+pub(super) fn document<T: Serialize>(
+    schema: &'static str,
+    result: &T,
+    pretty: bool,
+) -> Result<Buffer, Error> {
     write(&Envelope { schema, result }, pretty)
 }
 
 /// The document of a failure.
 pub(super) fn error(error: &Error, pretty: bool) -> Result<Buffer, Error> {
     let exit = error.exit();
-    let body = ErrorBody { kind: exit.kind(), message: error.to_string(), hint: error.hint(), exit: exit.code() };
-    write(&ErrorDocument { schema: "bbconnect/error@1", error: body }, pretty)
+    let body = ErrorBody {
+        kind: exit.kind(),
+        message: error.to_string(),
+        hint: error.hint(),
+        exit: exit.code(),
+    };
+    write(
+        &ErrorDocument {
+            schema: "bbconnect/error@1",
+            error: body,
+        },
+        pretty,
+    )
 }
 
 fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
     // Room for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
     let written = if pretty {
-        value.serialize(&mut Serializer::with_formatter(&mut *bytes, Escaping(PrettyFormatter::new())))
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *bytes,
+            Escaping(PrettyFormatter::new()),
+        ))
     } else {
-        value.serialize(&mut Serializer::with_formatter(&mut *bytes, Escaping(CompactFormatter)))
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *bytes,
+            Escaping(CompactFormatter),
+        ))
     };
     written.map_err(|error| Error::Output(error.into()))?;
     bytes.push(b'\n');
-    let text = std::str::from_utf8(&bytes).map_err(|error| Error::Output(io::Error::other(error)))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| Error::Output(io::Error::other(error)))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -72,9 +94,16 @@ macro_rules! inner {
 }
 
 impl<F: Formatter> Formatter for Escaping<F> {
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_deceptive(character)) {
+        while let Some((at, character)) = rest
+            .char_indices()
+            .find(|&(_, character)| is_deceptive(character))
+        {
             self.0.write_string_fragment(writer, &rest[..at])?;
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
@@ -107,16 +136,29 @@ mod tests {
         struct Found {
             name: &'static str,
         }
-        let document = document("bbconnect/test@1", &Found { name: "a\u{202e}b\u{1b}\u{e0001}é" }, false);
-        let expected = "{\"schema\":\"bbconnect/test@1\",\"name\":\"a\\u202eb\\u001b\\udb40\\udc01é\"}\n";
+        let document = document(
+            "bbconnect/test@1",
+            &Found {
+                name: "a\u{202e}b\u{1b}\u{e0001}é",
+            },
+            false,
+        );
+        let expected =
+            "{\"schema\":\"bbconnect/test@1\",\"name\":\"a\\u202eb\\u001b\\udb40\\udc01é\"}\n";
         assert_eq!(document.ok().as_deref().map(String::as_str), Some(expected));
     }
 
     #[test]
     fn an_error_tells_kind_message_hint_and_exit() {
-        let usage = Error::Usage { message: "no".to_owned(), hint: None };
+        let usage = Error::Usage {
+            message: "no".to_owned(),
+            hint: None,
+        };
         let expected = "{\"schema\":\"bbconnect/error@1\",\"error\":{\"kind\":\"usage\",\"message\":\"no\",\
                         \"hint\":null,\"exit\":2}}\n";
-        assert_eq!(error(&usage, false).ok().as_deref().map(String::as_str), Some(expected));
+        assert_eq!(
+            error(&usage, false).ok().as_deref().map(String::as_str),
+            Some(expected)
+        );
     }
 }

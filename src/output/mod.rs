@@ -70,7 +70,10 @@ impl From<ColorWhen> for ColorChoice {
 
 /// What an [`Output`] is made of.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of the command line and facts about the terminal")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the command line and facts about the terminal"
+)]
 pub struct OutputOptions {
     /// Text or JSON.
     pub format: Format,
@@ -105,7 +108,11 @@ impl Output {
     /// [`Error::Output`] when standard output cannot be written, for another reason than a closed pipe.
     pub fn emit<R: Render>(&self, outcome: &R) -> Result<Exit, Error> {
         match self.options.format {
-            Format::Json => self.to_stdout(&json::document(R::SCHEMA, outcome, self.options.stdout_is_terminal)?)?,
+            Format::Json => self.to_stdout(&json::document(
+                R::SCHEMA,
+                outcome,
+                self.options.stdout_is_terminal,
+            )?)?,
             Format::Text => {
                 let mut page = Page::default();
                 outcome.text(&mut page);
@@ -132,15 +139,22 @@ impl Output {
     }
 
     /// Writes why a command failed, and answers with the exit status.
+    #[must_use]
     pub fn fail(&self, error: &Error) -> Exit {
         if self.options.format == Format::Json {
             // Where even this cannot be written, the exit status is all that is left to say.
-            drop(json::error(error, self.options.stdout_is_terminal).and_then(|document| self.to_stdout(&document)));
+            drop(
+                json::error(error, self.options.stdout_is_terminal)
+                    .and_then(|document| self.to_stdout(&document)),
+            );
         } else {
             let mut page = Page::default();
             page.error(&error.to_string(), error.hint().as_deref());
             if self.options.verbose {
-                error.causes().iter().for_each(|cause| page.line(&format!("  caused by: {cause}")));
+                error
+                    .causes()
+                    .iter()
+                    .for_each(|cause| page.line(&format!("  caused by: {cause}")));
             }
             self.to_stderr(&page.finish());
         }
@@ -159,7 +173,9 @@ impl Output {
     /// Shows on a terminal that something takes its time, once it has taken half a second.
     #[must_use]
     pub fn progress(&self, message: &str) -> Progress {
-        let visible = self.options.stderr_is_terminal && !self.options.quiet && self.options.format == Format::Text;
+        let visible = self.options.stderr_is_terminal
+            && !self.options.quiet
+            && self.options.format == Format::Text;
         Progress::start(message, visible)
     }
 
@@ -185,7 +201,10 @@ impl Output {
 
     fn to_stdout(&self, text: &str) -> Result<(), Error> {
         let mut stdout = AutoStream::new(io::stdout().lock(), self.options.color.into());
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             Ok(()) | Err(_) => Ok(()),
         }
@@ -194,7 +213,11 @@ impl Output {
     /// What cannot be written here cannot be said anywhere else.
     fn to_stderr(&self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.options.color.into());
-        drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+        drop(
+            stderr
+                .write_all(text.as_bytes())
+                .and_then(|()| stderr.flush()),
+        );
     }
 }
 

@@ -21,7 +21,9 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { text: Zeroizing::new(String::with_capacity(16 * 1024)) }
+        Self {
+            text: Zeroizing::new(String::with_capacity(16 * 1024)),
+        }
     }
 }
 

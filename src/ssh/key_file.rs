@@ -49,9 +49,15 @@ impl KeyFileError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Exists(_) => Some("--out PATH writes to another place, --force replaces the key there".to_owned()),
-            Self::Name { .. } => Some("name the private key's file; the public key goes beside it, with .pub".to_owned()),
-            Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => Some("--out PATH writes to another place".to_owned()),
+            Self::Exists(_) => Some(
+                "--out PATH writes to another place, --force replaces the key there".to_owned(),
+            ),
+            Self::Name { .. } => Some(
+                "name the private key's file; the public key goes beside it, with .pub".to_owned(),
+            ),
+            Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
+                Some("--out PATH writes to another place".to_owned())
+            }
         }
     }
 }
@@ -82,17 +88,32 @@ impl KeyFiles {
     /// # Errors
     /// [`KeyFileError::Name`] for an empty path, one that ends in a slash or in `.pub`.
     pub fn at(private: &Path) -> Result<Self, KeyFileError> {
-        let reason = match private.file_name().map(|name| name.to_string_lossy().into_owned()) {
+        let reason = match private
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+        {
             None => "it names no file",
             Some(_) if ends_with_separator(private) => "it ends in a slash",
-            Some(name) if name.ends_with(".pub") => "public keys end in .pub",
+            Some(_)
+                if private
+                    .extension()
+                    .is_some_and(|end| end.eq_ignore_ascii_case("pub")) =>
+            {
+                "public keys end in .pub"
+            }
             Some(_) => {
                 let mut public = private.as_os_str().to_owned();
                 public.push(".pub");
-                return Ok(Self { private: private.to_owned(), public: public.into() });
+                return Ok(Self {
+                    private: private.to_owned(),
+                    public: public.into(),
+                });
             }
         };
-        Err(KeyFileError::Name { path: private.to_owned(), reason })
+        Err(KeyFileError::Name {
+            path: private.to_owned(),
+            reason,
+        })
     }
 
     /// The private key's file.
@@ -115,7 +136,12 @@ impl KeyFiles {
         for path in [&self.private, &self.public] {
             match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(KeyFileError::Write { path: path.clone(), source }),
+                Err(source) => {
+                    return Err(KeyFileError::Write {
+                        path: path.clone(),
+                        source,
+                    });
+                }
                 Ok(found) if !found.is_file() => return Err(KeyFileError::NotAFile(path.clone())),
                 Ok(_) if replace => {}
                 Ok(_) => return Err(KeyFileError::Exists(path.clone())),
@@ -139,14 +165,19 @@ impl KeyFiles {
             files.check_free(replace)?;
             make_folder(files.private())?;
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
-            prepared.push((prepare(files.public(), &format!("{public}\n"), 0o644)?, files.public()));
+            prepared.push((
+                prepare(files.public(), &format!("{public}\n"), 0o644)?,
+                files.public(),
+            ));
         }
         let mut unsettled = Unsettled::default();
         for (file, path) in prepared {
             if replace {
-                file.persist(path).map_err(|error| failed(path, error.error))?;
+                file.persist(path)
+                    .map_err(|error| failed(path, error.error))?;
             } else {
-                file.persist_noclobber(path).map_err(|error| failed(path, error.error))?;
+                file.persist_noclobber(path)
+                    .map_err(|error| failed(path, error.error))?;
                 unsettled.0.push(path.to_owned());
             }
         }
@@ -156,13 +187,17 @@ impl KeyFiles {
 }
 
 fn ends_with_separator(path: &Path) -> bool {
-    path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
+    path.as_os_str()
+        .to_string_lossy()
+        .ends_with(std::path::is_separator)
 }
 
 fn failed(path: &Path, source: io::Error) -> KeyFileError {
-    match source.kind() {
-        io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Write { path: path.to_owned(), source },
+    let path = path.to_owned();
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        KeyFileError::Exists(path)
+    } else {
+        KeyFileError::Write { path, source }
     }
 }
 
@@ -173,22 +208,34 @@ fn make_folder(file: &Path) -> Result<(), KeyFileError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| KeyFileError::Folder { path: folder.to_owned(), source })
+    builder
+        .create(folder)
+        .map_err(|source| KeyFileError::Folder {
+            path: folder.to_owned(),
+            source,
+        })
 }
 
 fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    file.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// A complete file with its final mode, in the same folder, under a name of its own.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = with_mode(&mut Builder::new(), mode).prefix(".bbconnect-").tempfile_in(folder_of(path))?;
+        let mut file = with_mode(&mut Builder::new(), mode)
+            .prefix(".bbconnect-")
+            .tempfile_in(folder_of(path))?;
         file.write_all(content.as_bytes())?;
         file.as_file().sync_all()?;
         Ok(file)
     };
-    write().map_err(|source| KeyFileError::Write { path: path.to_owned(), source })
+    write().map_err(|source| KeyFileError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(unix)]

@@ -34,7 +34,9 @@ impl KeyError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Comment => Some("give a comment of one line: --comment 'deploy key of the build server'"),
+            Self::Comment => {
+                Some("give a comment of one line: --comment 'deploy key of the build server'")
+            }
             Self::Random(_) | Self::Rsa(_) | Self::Format(_) => None,
         }
     }
@@ -63,7 +65,10 @@ impl KeyPair {
             KeyType::Ed25519 => KeypairData::from(Ed25519Keypair::random(&mut seeded()?)),
             KeyType::Rsa4096 => KeypairData::from(rsa::generate()?),
         };
-        Ok(Self { key_type, key: PrivateKey::new(data, comment)? })
+        Ok(Self {
+            key_type,
+            key: PrivateKey::new(data, comment)?,
+        })
     }
 
     /// Its kind.
@@ -93,7 +98,11 @@ impl KeyPair {
     /// The picture of the fingerprint that `ssh-keygen -lv` draws.
     #[must_use]
     pub fn randomart(&self) -> String {
-        let head = format!("[{} {}]", self.key_type.openssh_name(), self.key_type.bits());
+        let head = format!(
+            "[{} {}]",
+            self.key_type.openssh_name(),
+            self.key_type.bits()
+        );
         self.key.fingerprint(HashAlg::Sha256).to_randomart(&head)
     }
 
@@ -113,16 +122,19 @@ impl KeyPair {
     pub fn private_pem(&self, passphrase: Option<&Secret>) -> Result<Zeroizing<String>, KeyError> {
         Ok(match passphrase {
             None => self.key.to_openssh(LineEnding::LF)?,
-            Some(passphrase) => {
-                self.key.encrypt(&mut seeded()?, passphrase.expose())?.to_openssh(LineEnding::LF)?
-            }
+            Some(passphrase) => self
+                .key
+                .encrypt(&mut seeded()?, passphrase.expose())?
+                .to_openssh(LineEnding::LF)?,
         })
     }
 }
 
 impl std::fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyPair").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
+        f.debug_struct("KeyPair")
+            .field("fingerprint", &self.fingerprint())
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,11 +142,17 @@ impl std::fmt::Debug for KeyPair {
 fn seeded() -> Result<impl CryptoRng, KeyError> {
     use rand::SeedableRng as _;
     let mut seed = Zeroizing::new([0; 32]);
-    SysRng.try_fill_bytes(seed.as_mut()).map_err(|error| KeyError::Random(error.to_string()))?;
+    SysRng
+        .try_fill_bytes(seed.as_mut())
+        .map_err(|error| KeyError::Random(error.to_string()))?;
     Ok(rand::rngs::StdRng::from_seed(*seed))
 }
 
 /// A comment stands on the line of the public key, so it must not break it, nor hide anything.
 fn check_comment(comment: &str) -> Result<(), KeyError> {
-    if comment.chars().any(is_deceptive) { Err(KeyError::Comment) } else { Ok(()) }
+    if comment.chars().any(is_deceptive) {
+        Err(KeyError::Comment)
+    } else {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use super::Transport;
 use super::error::CloneUrlError;
 use super::host::Host;
-use crate::model::printable::is_deceptive;
+use super::path::{self, Path};
 
 /// Where a URL leads, without the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +19,6 @@ pub(super) struct Address {
     pub(super) had_secret: bool,
 }
 
-/// The parts of a path, percent-decoded once, none of them empty, `.`, `..` or deceptive.
-pub(super) type Path = Vec<String>;
-
 /// Takes a URL apart.
 pub(super) fn parse(url: &str) -> Result<(Address, Path), CloneUrlError> {
     if let Some(helper) = remote_helper(url) {
@@ -35,7 +32,9 @@ pub(super) fn parse(url: &str) -> Result<(Address, Path), CloneUrlError> {
         });
     }
     match url.split_once("://") {
-        Some((scheme, rest)) if is_scheme(scheme) => with_scheme(&scheme.to_ascii_lowercase(), rest),
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            with_scheme(&scheme.to_ascii_lowercase(), rest)
+        }
         Some(_) | None => scp_like(url),
     }
 }
@@ -43,13 +42,19 @@ pub(super) fn parse(url: &str) -> Result<(Address, Path), CloneUrlError> {
 /// `ext::…`, `fd::…`: git would run `git-remote-ext` (gitremote-helpers(7)).
 pub(super) fn remote_helper(url: &str) -> Option<String> {
     let (name, _) = url.split_once("::")?;
-    (!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))).then(|| name.to_owned())
+    (!name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b)))
+    .then(|| name.to_owned())
 }
 
 /// RFC 3986, section 3.1.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
 }
 
 /// `C:`, which is a drive on Windows and no host that anybody has.
@@ -71,12 +76,25 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<(Address, Path), CloneUrlErro
         (Transport::Ssh, _) | (_, None) => (rest, ""),
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let (userinfo, host_port) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
-    let (user, secret_in_user) = userinfo.map_or(Ok((None, false)), |userinfo| user(userinfo, transport))?;
+    let (userinfo, host_port) = authority
+        .rsplit_once('@')
+        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let (user, secret_in_user) =
+        userinfo.map_or(Ok((None, false)), |userinfo| user(userinfo, transport))?;
     let (host, port) = host_and_port(host_port)?;
     let had_secret = secret_in_user || holds_secret(query);
-    let parts = split_path(path.strip_prefix('/').unwrap_or(path), decode)?;
-    Ok((Address { transport, user, host, port, from_home: false, had_secret }, parts))
+    let parts = path::split(path.strip_prefix('/').unwrap_or(path), path::decode)?;
+    Ok((
+        Address {
+            transport,
+            user,
+            host,
+            port,
+            from_home: false,
+            had_secret,
+        },
+        parts,
+    ))
 }
 
 /// `[user@]host:path`, `[user@][ipv6]:path` and `[host:port]:path`, as `ssh`, `scp` and git read them.
@@ -88,24 +106,48 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
         return Err(CloneUrlError::OptionLike("clone URL"));
     }
     let (before, path) = split_at_colon(text)?;
-    if is_scheme(before) && ["https", "http", "ssh", "file", "ftp"].contains(&before.to_ascii_lowercase().as_str()) {
+    if is_scheme(before)
+        && ["https", "http", "ssh", "file", "ftp"].contains(&before.to_ascii_lowercase().as_str())
+    {
         return Err(CloneUrlError::MissingSlashes(before.to_ascii_lowercase()));
     }
     // `[user@host:port]` has everything in brackets, `user@[host]` the host alone.
-    let inner = before.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|inner| inner.contains('@'));
+    let inner = before
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .filter(|inner| inner.contains('@'));
     let (user_part, host_part) = match inner.unwrap_or(before).rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
         None => (None, before),
     };
-    let (user, had_secret) = user_part.map_or(Ok((None, false)), |text| user(text, Transport::Ssh))?;
-    let (host, port) = match host_part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let (user, had_secret) =
+        user_part.map_or(Ok((None, false)), |text| user(text, Transport::Ssh))?;
+    let (host, port) = match host_part
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         Some(bracketed) if bracketed.matches(':').count() < 2 => host_and_port(bracketed)?,
-        _ if inner.is_some() && host_part.matches(':').count() >= 2 => (Host::parse_bracketed(host_part)?, None),
+        _ if inner.is_some() && host_part.matches(':').count() >= 2 => {
+            (Host::parse_bracketed(host_part)?, None)
+        }
         _ => host_and_port(host_part)?,
     };
+    if user.is_none() && host.name().is_some_and(|name| name.len() == 1) {
+        // Without its brackets or its token it would read as a drive: `x:path`.
+        return Err(CloneUrlError::LocalPath);
+    }
     let rooted = path.starts_with('/') && !path.starts_with("/~");
-    let parts = split_path(path.strip_prefix('/').unwrap_or(path), |part| Ok(literal(part)))?;
-    let address = Address { transport: Transport::Ssh, user, host, port, from_home: !rooted, had_secret };
+    let parts = path::split(path.strip_prefix('/').unwrap_or(path), |part| {
+        Ok(path::literal(part))
+    })?;
+    let address = Address {
+        transport: Transport::Ssh,
+        user,
+        host,
+        port,
+        from_home: !rooted,
+        had_secret,
+    };
     refuse_port(&address, &parts)?;
     Ok((address, parts))
 }
@@ -116,7 +158,9 @@ fn split_at_colon(text: &str) -> Result<(&str, &str), CloneUrlError> {
     let colon = text[from..].find(':').map(|at| from + at);
     let slash = text.find('/');
     match colon {
-        Some(colon) if slash.is_none_or(|slash| colon < slash) => Ok((&text[..colon], &text[colon + 1..])),
+        Some(colon) if slash.is_none_or(|slash| colon < slash) => {
+            Ok((&text[..colon], &text[colon + 1..]))
+        }
         _ => Err(without_scheme(text)),
     }
 }
@@ -125,8 +169,14 @@ fn split_at_colon(text: &str) -> Result<(&str, &str), CloneUrlError> {
 fn without_scheme(text: &str) -> CloneUrlError {
     let host = text.split('/').next().unwrap_or(text);
     match Host::parse(host) {
-        Ok(_) if host.contains('.') && text.contains('/') && !host.ends_with(".git") => {
-            CloneUrlError::NoScheme { with_scheme: format!("https://{text}") }
+        Ok(_)
+            if host.contains('.')
+                && text.contains('/')
+                && host.rsplit('.').next() != Some("git") =>
+        {
+            CloneUrlError::NoScheme {
+                with_scheme: format!("https://{text}"),
+            }
         }
         _ => CloneUrlError::LocalPath,
     }
@@ -139,8 +189,16 @@ fn refuse_port(address: &Address, parts: &Path) -> Result<(), CloneUrlError> {
         && address.port.is_none()
         && let Some(port) = as_port(first)
     {
-        let user = address.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let ssh_url = format!("ssh://{user}{}:{port}/{}", address.host.in_url(), rest.join("/"));
+        let user = address
+            .user
+            .as_ref()
+            .map(|user| format!("{user}@"))
+            .unwrap_or_default();
+        let ssh_url = format!(
+            "ssh://{user}{}:{port}/{}",
+            address.host.in_url(),
+            rest.join("/")
+        );
         return Err(CloneUrlError::PortInScpForm { port, ssh_url });
     }
     Ok(())
@@ -155,7 +213,9 @@ fn as_port(text: &str) -> Option<u16> {
 fn host_and_port(text: &str) -> Result<(Host, Option<u16>), CloneUrlError> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (inside, behind) = rest.split_once(']').ok_or(CloneUrlError::Host("a bracket is not closed"))?;
+            let (inside, behind) = rest
+                .split_once(']')
+                .ok_or(CloneUrlError::Host("a bracket is not closed"))?;
             let port = match behind {
                 "" => None,
                 _ => Some(behind.strip_prefix(':').ok_or(CloneUrlError::Port)?),
@@ -183,81 +243,50 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), CloneUrlError> {
 /// The user name in front of the `@`, and whether a secret was there, which is dropped.
 fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
     let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let name = decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
+    let name =
+        path::decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
     let had_password = !password.is_empty();
+    if name.is_empty() && transport == Transport::Ssh {
+        return Err(CloneUrlError::User("it is empty"));
+    }
     if name.is_empty() || looks_like_token(&name) {
         return Ok((None, had_password || !name.is_empty()));
     }
     if name.starts_with('-') {
         return Err(CloneUrlError::OptionLike("user name"));
     }
-    let allowed = |c: char| c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh);
+    let allowed = |c: char| {
+        c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh)
+    };
     if !name.chars().all(allowed) {
-        return Err(CloneUrlError::User("it has characters that no user name has"));
+        return Err(CloneUrlError::User(
+            "it has characters that no user name has",
+        ));
     }
     Ok((Some(name), had_password))
 }
 
 /// Whether a user name is a credential: the prefixes of Bitbucket's and other sites' tokens, or sheer length.
 fn looks_like_token(name: &str) -> bool {
-    const PREFIXES: [&str; 9] =
-        ["ATATT", "ATCTT", "ATBB", "BBDC-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-"];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || (name.len() > 40 && !name.contains('@'))
+    const PREFIXES: [&str; 9] = [
+        "ATATT",
+        "ATCTT",
+        "ATBB",
+        "BBDC-",
+        "ghp_",
+        "gho_",
+        "ghs_",
+        "github_pat_",
+        "glpat-",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || (name.len() > 40 && !name.contains('@'))
 }
 
 /// Whether a query carries something like a token. Queries are dropped either way.
 fn holds_secret(query: &str) -> bool {
     let query = query.to_ascii_lowercase();
-    ["token=", "password=", "secret=", "jwt="].iter().any(|key| query.contains(key))
-}
-
-/// Splits a path, which may end in one slash, and looks at each part.
-fn split_path(
-    path: &str,
-    read: impl Fn(&str) -> Result<String, CloneUrlError>,
-) -> Result<Path, CloneUrlError> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    if path.is_empty() {
-        return Ok(Vec::new());
-    }
-    path.split('/')
-        .map(|part| {
-            let part = read(part)?;
-            match part.as_str() {
-                "" => Err(CloneUrlError::EmptyPart),
-                "." | ".." => Err(CloneUrlError::DotPart),
-                _ => match part.chars().find(|&c| is_deceptive(c) || matches!(c, '/' | '\\')) {
-                    Some(c) if is_deceptive(c) => Err(CloneUrlError::Deceptive(c)),
-                    Some(c) => Err(CloneUrlError::Character(c)),
-                    None => Ok(part),
-                },
-            }
-        })
-        .collect()
-}
-
-/// The short form is not percent-decoded by git; only `%7E`, which browsers make of `~`, is meant as one.
-fn literal(part: &str) -> String {
-    match part.get(..3) {
-        Some(tilde) if tilde.eq_ignore_ascii_case("%7E") => format!("~{}", &part[3..]),
-        _ => part.to_owned(),
-    }
-}
-
-/// Percent-decodes once (RFC 3986, section 2.1).
-fn decode(part: &str) -> Result<String, CloneUrlError> {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |at: usize| rest.get(at).and_then(|&byte| char::from(byte).to_digit(16));
-        let value = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        bytes.push(value.ok_or(CloneUrlError::Encoding)?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| CloneUrlError::Encoding)
+    ["token=", "password=", "secret=", "jwt="]
+        .iter()
+        .any(|key| query.contains(key))
 }

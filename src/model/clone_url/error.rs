@@ -62,10 +62,14 @@ pub enum CloneUrlError {
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// A colon where `ssh://` has its port, but a path behind it.
-    #[error("what follows the host's colon is not a port: `ssh://` and the short form with a colon are mixed")]
+    #[error(
+        "what follows the host's colon is not a port: `ssh://` and the short form with a colon are mixed"
+    )]
     MixedForms,
     /// A port in the scp-like form, which has none.
-    #[error("the form with a colon has no port: git takes `{port}` for the first folder of the path")]
+    #[error(
+        "the form with a colon has no port: git takes `{port}` for the first folder of the path"
+    )]
     PortInScpForm {
         /// What looks like a port.
         port: u16,

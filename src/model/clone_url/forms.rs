@@ -29,10 +29,13 @@ impl CloneUrl {
     pub fn ssh(&self) -> Option<String> {
         let (slug, over_ssh) = (&self.place.slug, self.address.transport == Transport::Ssh);
         match self.place.deployment {
-            Deployment::Cloud => Some(format!("git@{CLOUD_SSH}:{}/{slug}.git", self.place.namespace.join("/"))),
+            Deployment::Cloud => Some(format!(
+                "git@{CLOUD_SSH}:{}/{slug}.git",
+                self.place.namespace.join("/")
+            )),
             Deployment::DataCenter if self.is_alias() => Some(self.ssh_as_given()),
-            Deployment::DataCenter if over_ssh => Some(self.ssh_url("git", self.address.port, ".git")),
-            Deployment::DataCenter => Some(self.ssh_url("git", Some(DATA_CENTER_SSH_PORT), ".git")),
+            Deployment::DataCenter if over_ssh => Some(self.data_center_ssh(self.address.port)),
+            Deployment::DataCenter => Some(self.data_center_ssh(Some(DATA_CENTER_SSH_PORT))),
             Deployment::Unknown if over_ssh => Some(self.ssh_as_given()),
             Deployment::Unknown => None,
         }
@@ -45,9 +48,16 @@ impl CloneUrl {
         let namespace = self.place.namespace.iter().map(String::as_str);
         match self.place.deployment {
             Deployment::Cloud => address(&cloud()?, namespace.chain([slug.as_str()])),
-            Deployment::DataCenter => address(&self.base_url()?, ["scm"].into_iter().chain(namespace).chain([slug.as_str()])),
+            Deployment::DataCenter => address(
+                &self.base_url()?,
+                ["scm"].into_iter().chain(namespace).chain([slug.as_str()]),
+            ),
             Deployment::Unknown => {
-                let slug = if self.place.dot_git { &slug } else { &self.place.slug };
+                let slug = if self.place.dot_git {
+                    &slug
+                } else {
+                    &self.place.slug
+                };
                 address(&self.origin()?, namespace.chain([slug.as_str()]))
             }
         }
@@ -56,7 +66,10 @@ impl CloneUrl {
     /// The repository's page for a browser; `None` where nothing tells it.
     #[must_use]
     pub fn web(&self) -> Option<String> {
-        address(&self.web_base()?, self.web_parts().iter().map(String::as_str))
+        address(
+            &self.web_base()?,
+            self.web_parts().iter().map(String::as_str),
+        )
     }
 
     /// Which of the forms rest on the product's defaults (SSH on port 7999, HTTPS on the same host) because the URL
@@ -89,21 +102,33 @@ impl CloneUrl {
     fn base_url(&self) -> Option<Url> {
         let mut base = match self.address.transport {
             Transport::Ssh if self.is_alias() => return None,
-            Transport::Ssh => Url::parse(&format!("https://{}", self.address.host.in_url())).ok()?,
+            Transport::Ssh => {
+                Url::parse(&format!("https://{}", self.address.host.in_url())).ok()?
+            }
             Transport::Https | Transport::Http => self.origin()?,
         };
-        base.path_segments_mut().ok()?.pop_if_empty().extend(&self.place.context);
+        base.path_segments_mut()
+            .ok()?
+            .pop_if_empty()
+            .extend(&self.place.context);
         Some(base)
     }
 
     /// Scheme, host and port of an HTTP URL.
     fn origin(&self) -> Option<Url> {
-        let port = self.address.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let port = self
+            .address
+            .port
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
         match self.address.transport {
             Transport::Ssh => None,
-            scheme @ (Transport::Https | Transport::Http) => {
-                Url::parse(&format!("{}://{}{port}", scheme.scheme(), self.address.host.in_url())).ok()
-            }
+            scheme @ (Transport::Https | Transport::Http) => Url::parse(&format!(
+                "{}://{}{port}",
+                scheme.scheme(),
+                self.address.host.in_url()
+            ))
+            .ok(),
         }
     }
 
@@ -113,8 +138,18 @@ impl CloneUrl {
         let namespace = self.place.namespace.join("/");
         match self.place.deployment {
             Deployment::DataCenter => match namespace.strip_prefix('~') {
-                Some(user) => vec!["users".to_owned(), user.to_owned(), "repos".to_owned(), slug],
-                None => vec!["projects".to_owned(), self.project_key(), "repos".to_owned(), slug],
+                Some(user) => vec![
+                    "users".to_owned(),
+                    user.to_owned(),
+                    "repos".to_owned(),
+                    slug,
+                ],
+                None => vec![
+                    "projects".to_owned(),
+                    self.project_key(),
+                    "repos".to_owned(),
+                    slug,
+                ],
             },
             Deployment::Cloud | Deployment::Unknown => vec![namespace, slug],
         }
@@ -123,30 +158,51 @@ impl CloneUrl {
     /// A Data Center project key as the server writes it: in capitals, unless it is a person's.
     pub(super) fn project_key(&self) -> String {
         let namespace = self.place.namespace.join("/");
-        if is_personal(&namespace) { namespace } else { namespace.to_uppercase() }
+        if is_personal(&namespace) {
+            namespace
+        } else {
+            namespace.to_uppercase()
+        }
     }
 
-    /// `ssh://user@host:port/namespace/slug.git`, percent-encoded.
-    fn ssh_url(&self, user: &str, port: Option<u16>, suffix: &str) -> String {
+    /// The clone URL of a Data Center over SSH, given its port where there is one.
+    fn data_center_ssh(&self, port: Option<u16>) -> String {
+        // Without the usual port, it is the capitals of the key that show what this is.
+        let usual = port == Some(DATA_CENTER_SSH_PORT);
+        let namespace = if usual {
+            self.place.namespace.join("/")
+        } else {
+            self.project_key()
+        };
+        self.ssh_url("git", port, &[&namespace, &self.place.slug], ".git")
+    }
+
+    /// `ssh://user@host:port/path.git`, percent-encoded.
+    fn ssh_url(&self, user: &str, port: Option<u16>, path: &[&str], suffix: &str) -> String {
         let at = if user.is_empty() { "" } else { "@" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        let path: Vec<_> = self.place.namespace.iter().chain([&self.place.slug]).map(|part| encoded(part)).collect();
-        format!("ssh://{user}{at}{}{port}/{}{suffix}", self.address.host.in_url(), path.join("/"))
+        let path: Vec<_> = path.iter().map(|part| encoded(part)).collect();
+        format!(
+            "ssh://{user}{at}{}{port}/{}{suffix}",
+            self.address.host.in_url(),
+            path.join("/")
+        )
     }
 
     /// On a host that is not known, nothing but the spelling may change: `host:path` stays relative to the login.
     fn ssh_as_given(&self) -> String {
         let user = self.address.user.as_deref().unwrap_or_default();
         let suffix = if self.place.dot_git { ".git" } else { "" };
+        let parts = self.place.namespace.iter().chain([&self.place.slug]);
+        let path: Vec<_> = parts.map(String::as_str).collect();
         if !self.address.from_home {
-            return self.ssh_url(user, self.address.port, suffix);
+            return self.ssh_url(user, self.address.port, &path, suffix);
         }
         let at = if user.is_empty() { "" } else { "@" };
         let host = match self.address.port {
             Some(port) => format!("[{}:{port}]", self.address.host),
             None => self.address.host.in_url(),
         };
-        let path: Vec<_> = self.place.namespace.iter().chain([&self.place.slug]).map(String::as_str).collect();
         format!("{user}{at}{host}:{}{suffix}", path.join("/"))
     }
 }
@@ -186,7 +242,9 @@ pub(super) fn address<'a>(base: &Url, parts: impl IntoIterator<Item = &'a str>) 
 fn encoded(part: &str) -> String {
     part.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'{' | b'}' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'{' | b'}' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()

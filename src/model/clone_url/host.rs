@@ -34,15 +34,26 @@ impl Host {
         if name.contains(':') {
             return Err(CloneUrlError::Host("an IPv6 address needs brackets"));
         }
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-            return Err(CloneUrlError::Host("it has characters that no host name has"));
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        {
+            return Err(CloneUrlError::Host(
+                "it has characters that no host name has",
+            ));
         }
-        if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        if name.len() > 253
+            || name
+                .split('.')
+                .any(|label| label.is_empty() || label.len() > 63)
+        {
             return Err(CloneUrlError::Host("a part of it is empty or too long"));
         }
         let last = name.rsplit('.').next().unwrap_or(name);
         if name.contains('.') && last.bytes().all(|byte| byte.is_ascii_digit()) {
-            let address = name.parse().map_err(|_| CloneUrlError::Host("it is not an IPv4 address"))?;
+            let address = name
+                .parse()
+                .map_err(|_| CloneUrlError::Host("it is not an IPv4 address"))?;
             return Ok(Self(Kind::V4(address)));
         }
         Ok(Self(Kind::Name(name.to_ascii_lowercase())))
@@ -52,8 +63,12 @@ impl Host {
     pub(super) fn parse_bracketed(text: &str) -> Result<Self, CloneUrlError> {
         match text.parse() {
             Ok(address) => Ok(Self(Kind::V6(address))),
-            Err(_) if text.contains('%') => Err(CloneUrlError::Host("an address with a zone is not accepted")),
-            Err(_) => Err(CloneUrlError::Host("what stands in brackets is not an IPv6 address")),
+            Err(_) if text.contains('%') => Err(CloneUrlError::Host(
+                "an address with a zone is not accepted",
+            )),
+            Err(_) => Err(CloneUrlError::Host(
+                "what stands in brackets is not an IPv6 address",
+            )),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Clone URLs, as people paste them, taken apart.
 //!
-//! Four steps, a file each: [`pasted`](self) finds the one URL in what was pasted (quotes, a `git clone` around it),
+//! Four steps, a file each: `pasted` finds the one URL in what was pasted (quotes, a `git clone` around it),
 //! `address` reads its syntax (scp-like, `ssh://`, `https://`), `place` reads its meaning (whose URL layout it is, which
 //! repository), and `forms` writes it again in every form. Nothing here is looked up: the same text gives the same
 //! answer on every machine.
@@ -15,10 +15,9 @@ mod host;
 mod note;
 mod pages;
 mod pasted;
+mod path;
 mod place;
 mod site;
-#[cfg(test)]
-mod tests;
 
 use std::str::FromStr;
 
@@ -125,8 +124,12 @@ impl FromStr for CloneUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let pasted = pasted::find_url(text)?;
         let (address, path) = address::parse(pasted.url)?;
-        let place = place::find(&address, path)?;
+        let place = place::find(&address, &path)?;
         let notes = note::all(&pasted, &address, &place);
-        Ok(Self { address, place, notes })
+        Ok(Self {
+            address,
+            place,
+            notes,
+        })
     }
 }

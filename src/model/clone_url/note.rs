@@ -43,7 +43,8 @@ pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<
     let over_ssh = address.transport == Transport::Ssh;
     let scp_like = over_ssh && !pasted.url.contains("://");
     let first = place.namespace.first().unwrap_or(&place.slug);
-    let begins_with_number = scp_like && address.port.is_none() && first.bytes().all(|byte| byte.is_ascii_digit());
+    let begins_with_number =
+        scp_like && address.port.is_none() && first.bytes().all(|byte| byte.is_ascii_digit());
     let notes = [
         (
             pasted.git_clone,
@@ -83,5 +84,9 @@ pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<
             ),
         ),
     ];
-    notes.into_iter().filter(|(applies, ..)| *applies).map(|(_, id, message)| Note { id, message }).collect()
+    notes
+        .into_iter()
+        .filter(|(applies, ..)| *applies)
+        .map(|(_, id, message)| Note { id, message })
+        .collect()
 }

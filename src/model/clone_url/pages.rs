@@ -42,22 +42,50 @@ impl CloneUrl {
     pub fn key_pages(&self) -> Vec<KeyPage> {
         let slug = self.slug();
         let namespace = self.namespace().unwrap_or_default();
-        let page = |keys_of, rights, url: Option<String>| url.map(|url| KeyPage { keys_of, rights, url });
+        let page = |keys_of, rights, url: Option<String>| {
+            url.map(|url| KeyPage {
+                keys_of,
+                rights,
+                url,
+            })
+        };
         let pages = match (self.deployment(), self.web_base()) {
             (Deployment::Cloud, Some(base)) => {
                 let at = |parts: &[&str]| address(&base, parts.iter().copied());
                 vec![
-                    page("this repository", Rights::Read, at(&[&namespace, slug, "admin", "access-keys", ""])),
-                    page("the workspace", Rights::Write, at(&[&namespace, "workspace", "settings", "ssh-keys"])),
-                    page("yourself", Rights::Write, at(&["account", "settings", "ssh-keys", ""])),
+                    page(
+                        "this repository",
+                        Rights::Read,
+                        at(&[&namespace, slug, "admin", "access-keys", ""]),
+                    ),
+                    page(
+                        "the workspace",
+                        Rights::Write,
+                        at(&[&namespace, "workspace", "settings", "ssh-keys"]),
+                    ),
+                    page(
+                        "yourself",
+                        Rights::Write,
+                        at(&["account", "settings", "ssh-keys", ""]),
+                    ),
                 ]
             }
             (Deployment::DataCenter, Some(base)) => {
                 let key = self.project_key();
-                let parts = ["plugins", "servlet", "ssh", "projects", &key, "repos", slug, "keys"];
-                vec![page("this repository", Rights::ReadOrWrite, address(&base, parts))]
+                let parts = [
+                    "plugins", "servlet", "ssh", "projects", &key, "repos", slug, "keys",
+                ];
+                vec![page(
+                    "this repository",
+                    Rights::ReadOrWrite,
+                    address(&base, parts),
+                )]
             }
-            (Deployment::Unknown, _) => vec![page("this repository", Rights::ReadOrWrite, self.elsewhere())],
+            (Deployment::Unknown, _) => vec![page(
+                "this repository",
+                Rights::ReadOrWrite,
+                self.elsewhere(),
+            )],
             (Deployment::Cloud | Deployment::DataCenter, None) => Vec::new(),
         };
         pages.into_iter().flatten().collect()
@@ -67,16 +95,25 @@ impl CloneUrl {
     fn elsewhere(&self) -> Option<String> {
         let keys_page = site::other(self.host())?.keys_page?;
         let host = self.host().to_string();
-        let host = host.strip_prefix("ssh.").or_else(|| host.strip_prefix("altssh.")).unwrap_or(&host);
+        let host = host
+            .strip_prefix("ssh.")
+            .or_else(|| host.strip_prefix("altssh."))
+            .unwrap_or(&host);
         let namespace = self.namespace()?;
-        let parts = namespace.split('/').chain([self.slug()]).chain(keys_page.iter().copied());
+        let parts = namespace
+            .split('/')
+            .chain([self.slug()])
+            .chain(keys_page.iter().copied());
         address(&Url::parse(&format!("https://{host}")).ok()?, parts)
     }
 
     /// How people call the repository: `namespace/slug`, with the host where it is not bitbucket.org.
     #[must_use]
     pub fn title(&self) -> String {
-        let path = self.namespace().map_or_else(|| self.slug().to_owned(), |namespace| format!("{namespace}/{}", self.slug()));
+        let path = self.namespace().map_or_else(
+            || self.slug().to_owned(),
+            |namespace| format!("{namespace}/{}", self.slug()),
+        );
         match self.deployment() {
             Deployment::Cloud => format!("{path} on {CLOUD_WEB}"),
             Deployment::DataCenter | Deployment::Unknown => format!("{path} on {}", self.host()),

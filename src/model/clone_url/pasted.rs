@@ -9,19 +9,49 @@ const MOST_BYTES: usize = 4096;
 
 /// Options of `git clone` whose value is a word of its own (git 2.52, `git help clone`).
 const LONG_WITH_VALUE: [&str; 18] = [
-    "--origin", "--branch", "--upload-pack", "--reference", "--reference-if-able", "--separate-git-dir", "--depth",
-    "--shallow-since", "--shallow-exclude", "--template", "--config", "--jobs", "--filter", "--server-option",
-    "--bundle-uri", "--ref-format", "--revision", "--object-format",
+    "--origin",
+    "--branch",
+    "--upload-pack",
+    "--reference",
+    "--reference-if-able",
+    "--separate-git-dir",
+    "--depth",
+    "--shallow-since",
+    "--shallow-exclude",
+    "--template",
+    "--config",
+    "--jobs",
+    "--filter",
+    "--server-option",
+    "--bundle-uri",
+    "--ref-format",
+    "--revision",
+    "--object-format",
 ];
 const SHORT_WITH_VALUE: &str = "obucj";
 
 /// Options of `git` itself whose value is a word of its own.
-const GIT_WITH_VALUE: [&str; 8] =
-    ["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--super-prefix", "--config-env", "--attr-source"];
+const GIT_WITH_VALUE: [&str; 8] = [
+    "-C",
+    "-c",
+    "--git-dir",
+    "--work-tree",
+    "--namespace",
+    "--super-prefix",
+    "--config-env",
+    "--attr-source",
+];
 
 /// Pairs of marks that people and programs put around a URL.
-const AROUND: [(char, char); 7] =
-    [('"', '"'), ('\'', '\''), ('`', '`'), ('<', '>'), ('“', '”'), ('‘', '’'), ('«', '»')];
+const AROUND: [(char, char); 7] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('`', '`'),
+    ('<', '>'),
+    ('“', '”'),
+    ('‘', '’'),
+    ('«', '»'),
+];
 
 /// The URL in what was pasted.
 pub(super) struct Pasted<'a> {
@@ -49,9 +79,17 @@ pub(super) fn find_url(text: &str) -> Result<Pasted<'_>, CloneUrlError> {
     };
     match rest {
         [] => Err(CloneUrlError::Empty),
-        ["git" | "git.exe", rest @ ..] if !rest.is_empty() => Ok(Pasted { url: cloned(rest)?, git_clone: true }),
-        [url] => Ok(Pasted { url, git_clone: false }),
-        [first, ..] => Err(remote_helper(first).map_or(CloneUrlError::Blank, CloneUrlError::RemoteHelper)),
+        ["git" | "git.exe", rest @ ..] if !rest.is_empty() => Ok(Pasted {
+            url: cloned(rest)?,
+            git_clone: true,
+        }),
+        [url] => Ok(Pasted {
+            url,
+            git_clone: false,
+        }),
+        [first, ..] => {
+            Err(remote_helper(first).map_or(CloneUrlError::Blank, CloneUrlError::RemoteHelper))
+        }
     }
 }
 
@@ -74,7 +112,9 @@ fn words(text: &str) -> Result<Vec<&str>, CloneUrlError> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         if matches!(first, '"' | '\'') {
-            let (word, behind) = rest[1..].split_once(first).ok_or(CloneUrlError::UnclosedQuote)?;
+            let (word, behind) = rest[1..]
+                .split_once(first)
+                .ok_or(CloneUrlError::UnclosedQuote)?;
             if !(behind.is_empty() || behind.starts_with(char::is_whitespace)) {
                 return Err(CloneUrlError::Character(first));
             }
@@ -125,5 +165,7 @@ fn takes_next_word(option: &str) -> bool {
     }
     // In `-qb main` the letter with the value is the last one; in `-bmain` its value is joined to it.
     let letters = &option[1..];
-    letters.find(|letter| SHORT_WITH_VALUE.contains(letter)).is_some_and(|at| at + 1 == letters.len())
+    letters
+        .find(|letter| SHORT_WITH_VALUE.contains(letter))
+        .is_some_and(|at| at + 1 == letters.len())
 }

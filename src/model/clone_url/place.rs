@@ -1,8 +1,9 @@
 //! The meaning of a clone URL: whose layout it has, and which repository it names.
 
 use super::Transport;
-use super::address::{Address, Path};
+use super::address::Address;
 use super::error::CloneUrlError;
+use super::path::Path;
 use super::site::{self, CLOUD_API, Depth};
 use crate::model::deployment::Deployment;
 
@@ -25,7 +26,7 @@ pub(super) struct Place {
 }
 
 /// Finds the repository that a path on an address names.
-pub(super) fn find(address: &Address, path: Path) -> Result<Place, CloneUrlError> {
+pub(super) fn find(address: &Address, path: &Path) -> Result<Place, CloneUrlError> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     if site::is_cloud(&address.host) {
         return cloud(address, &parts);
@@ -43,7 +44,17 @@ pub(super) fn find(address: &Address, path: Path) -> Result<Place, CloneUrlError
 fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
     /// First parts of pages that belong to no workspace.
     const PAGES: [&str; 12] = [
-        "account", "blog", "dashboard", "gateway", "product", "repo", "site", "snippets", "socialauth", "support", "xhr",
+        "account",
+        "blog",
+        "dashboard",
+        "gateway",
+        "product",
+        "repo",
+        "site",
+        "snippets",
+        "socialauth",
+        "support",
+        "xhr",
         "api",
     ];
     let not = |what| Err(not_a_repository(address, what));
@@ -56,9 +67,12 @@ fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
         all => (all, false),
     };
     match parts {
-        [] => not("this is the start page"),
+        [] if over_http => not("this is the start page"),
+        [] => not("this is the host itself"),
         ["snippets", ..] => not("this is a snippet"),
-        [page, ..] if over_http && (PAGES.contains(page) || page.starts_with('!')) => not("this is a page of the website"),
+        [page, ..] if over_http && (PAGES.contains(page) || page.starts_with('!')) => {
+            not("this is a page of the website")
+        }
         [_] => not("this is a workspace"),
         [_, "workspace" | "profile", ..] if over_http => not("this is a page of a workspace"),
         [workspace, slug, rest @ ..] if over_http || rest.is_empty() => {
@@ -81,7 +95,9 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
     let over_http = address.transport != Transport::Ssh;
     let at = |context: &[&str], namespace: String, slug: &str, page: bool| {
         let (slug, dot_git) = without_dot_git(slug);
-        let context = context.iter().take_while(|&&part| !matches!(part, "rest" | "plugins"));
+        let context = context
+            .iter()
+            .take_while(|&&part| !matches!(part, "rest" | "plugins"));
         Ok(Place {
             deployment: Deployment::DataCenter,
             context: context.map(|&part| part.to_owned()).collect(),
@@ -94,8 +110,12 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
     if over_http {
         for (index, window) in parts.windows(4).enumerate() {
             match window {
-                ["projects", key, "repos", slug] => return Some(at(&parts[..index], (*key).to_owned(), slug, true)),
-                ["users", user, "repos", slug] => return Some(at(&parts[..index], format!("~{user}"), slug, true)),
+                ["projects", key, "repos", slug] => {
+                    return Some(at(&parts[..index], (*key).to_owned(), slug, true));
+                }
+                ["users", user, "repos", slug] => {
+                    return Some(at(&parts[..index], format!("~{user}"), slug, true));
+                }
                 _ => {}
             }
         }
@@ -105,7 +125,9 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
             Some(at(context, (*namespace).to_owned(), slug, false))
         }
         [namespace, slug]
-            if address.port == Some(DATA_CENTER_SSH_PORT) || is_personal(namespace) || is_project_key(namespace) =>
+            if address.port == Some(DATA_CENTER_SSH_PORT)
+                || is_personal(namespace)
+                || is_project_key(namespace) =>
         {
             Some(at(&[], (*namespace).to_owned(), slug, false))
         }
@@ -117,36 +139,74 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
 fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, CloneUrlError> {
     let not = |what| Err(not_a_repository(address, what));
     let over_http = address.transport != Transport::Ssh;
-    let [namespace @ .., last] = parts else { return not("this is the host itself") };
+    let [namespace @ .., last] = parts else {
+        return not("this is the host itself");
+    };
     let (slug, dot_git) = without_dot_git(last);
     if over_http && !dot_git {
         /// Parts that hosting sites keep for their own pages.
         const FIRST: [&str; 13] = [
-            "account", "admin", "dashboard", "explore", "login", "orgs", "plugins", "profile", "projects", "repos",
-            "rest", "settings", "users",
+            "account",
+            "admin",
+            "dashboard",
+            "explore",
+            "login",
+            "orgs",
+            "plugins",
+            "profile",
+            "projects",
+            "repos",
+            "rest",
+            "settings",
+            "users",
         ];
         const BELOW_REPOSITORY: [&str; 16] = [
-            "-", "actions", "blob", "branches", "commit", "commits", "compare", "issues", "merge_requests", "pull",
-            "pulls", "raw", "releases", "tags", "tree", "wiki",
+            "-",
+            "actions",
+            "blob",
+            "branches",
+            "commit",
+            "commits",
+            "compare",
+            "issues",
+            "merge_requests",
+            "pull",
+            "pulls",
+            "raw",
+            "releases",
+            "tags",
+            "tree",
+            "wiki",
         ];
         if parts.iter().take(2).any(|part| FIRST.contains(part)) {
             return not("this is a page");
         }
-        if parts.iter().skip(2).any(|part| BELOW_REPOSITORY.contains(part)) {
+        if parts
+            .iter()
+            .skip(2)
+            .any(|part| BELOW_REPOSITORY.contains(part))
+        {
             return not("this is a page of a repository");
         }
     }
     match depth {
         Depth::None => return not("this is a gist or a snippet"),
         Depth::Exactly(count) if parts.len() > *count => return not("this is a page"),
-        Depth::Exactly(count) | Depth::AtLeast(count) if parts.len() < *count => return not("this is an account or a group"),
-        Depth::AtLeast(_) if over_http && namespace.is_empty() && !dot_git => return not("this is a page"),
+        Depth::Exactly(count) | Depth::AtLeast(count) if parts.len() < *count => {
+            return not("this is an account or a group");
+        }
+        Depth::AtLeast(_) if over_http && namespace.is_empty() && !dot_git => {
+            return not("this is a page");
+        }
         Depth::Exactly(_) | Depth::AtLeast(_) => {}
     }
     Ok(Place {
         deployment: Deployment::Unknown,
         context: Path::new(),
-        namespace: namespace.iter().map(|part| name("path", part, anywhere)).collect::<Result<_, _>>()?,
+        namespace: namespace
+            .iter()
+            .map(|part| name("path", part, anywhere))
+            .collect::<Result<_, _>>()?,
         slug: name("repository", slug, anywhere)?,
         dot_git,
         page: false,
@@ -154,12 +214,16 @@ fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, 
 }
 
 fn not_a_repository(address: &Address, what: &'static str) -> CloneUrlError {
-    CloneUrlError::NotARepository { what, host: address.host.to_string() }
+    CloneUrlError::NotARepository {
+        what,
+        host: address.host.to_string(),
+    }
 }
 
 /// One `.git` at the end is spelling, not name.
 fn without_dot_git(slug: &str) -> (&str, bool) {
-    slug.strip_suffix(".git").map_or((slug, false), |slug| (slug, true))
+    slug.strip_suffix(".git")
+        .map_or((slug, false), |slug| (slug, true))
 }
 
 /// `~user`, the personal project of a Data Center user.
@@ -170,11 +234,17 @@ pub(super) fn is_personal(namespace: &str) -> bool {
 /// A project key as Data Center's pages write it: capital letters, digits, underscores.
 fn is_project_key(namespace: &str) -> bool {
     namespace.starts_with(|first: char| first.is_ascii_uppercase())
-        && namespace.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && namespace
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// Checks the name of a namespace or a repository, character by character.
-fn name(what: &'static str, part: &str, allowed: fn(char) -> bool) -> Result<String, CloneUrlError> {
+fn name(
+    what: &'static str,
+    part: &str,
+    allowed: fn(char) -> bool,
+) -> Result<String, CloneUrlError> {
     if part.is_empty() {
         return Err(CloneUrlError::EmptyPart);
     }
@@ -198,10 +268,10 @@ fn on_bitbucket(character: char) -> bool {
 
 /// Project keys, and the slugs of users behind `~`.
 fn on_data_center(character: char) -> bool {
-    character.is_alphanumeric() || "_.-~@+".contains(character)
+    character.is_alphanumeric() || "_.-~+".contains(character)
 }
 
 /// Whatever no shell gives a meaning to.
 fn anywhere(character: char) -> bool {
-    character.is_alphanumeric() || "._~-+@=,%{} ".contains(character)
+    character.is_alphanumeric() || "._~-+=,%{} ".contains(character)
 }

@@ -9,7 +9,13 @@ pub(super) const CLOUD_SSH: &str = "ssh.bitbucket.org";
 /// Where Bitbucket Cloud's REST API is.
 pub(super) const CLOUD_API: &str = "api.bitbucket.org";
 
-const CLOUD: [&str; 5] = [CLOUD_WEB, "www.bitbucket.org", CLOUD_SSH, "altssh.bitbucket.org", CLOUD_API];
+const CLOUD: [&str; 5] = [
+    CLOUD_WEB,
+    "www.bitbucket.org",
+    CLOUD_SSH,
+    "altssh.bitbucket.org",
+    CLOUD_API,
+];
 
 /// Whether a host belongs to Bitbucket Cloud.
 pub(super) fn is_cloud(host: &Host) -> bool {
@@ -40,11 +46,17 @@ pub(super) fn other(host: &Host) -> Option<Site> {
         "github.com" | "www.github.com" | "ssh.github.com" | "codeberg.org" => {
             (Depth::Exactly(2), Some(&["settings", "keys"]))
         }
-        "gitlab.com" | "altssh.gitlab.com" => (Depth::AtLeast(2), Some(&["-", "settings", "repository"])),
+        "gitlab.com" | "altssh.gitlab.com" => {
+            (Depth::AtLeast(2), Some(&["-", "settings", "repository"]))
+        }
         "gitee.com" | "git.sr.ht" | "framagit.org" | "gitea.com" => (Depth::Exactly(2), None),
         "gist.github.com" | "gist.gitlab.com" => (Depth::None, None),
-        "dev.azure.com" | "ssh.dev.azure.com" | "vs-ssh.visualstudio.com" => (Depth::AtLeast(3), None),
-        _ if name.ends_with(".visualstudio.com") || name.ends_with(".amazonaws.com") => (Depth::AtLeast(2), None),
+        "dev.azure.com" | "ssh.dev.azure.com" | "vs-ssh.visualstudio.com" => {
+            (Depth::AtLeast(3), None)
+        }
+        _ if name.ends_with(".visualstudio.com") || name.ends_with(".amazonaws.com") => {
+            (Depth::AtLeast(2), None)
+        }
         _ => return None,
     };
     Some(Site { depth, keys_page })

@@ -15,13 +15,17 @@
 //!   Montgomery contexts. Candidates are odd and have 2,048 bits (checked below); base 2 and the exponents are read
 //!   from full-width arrays, and `BN_le2bn` keeps that width.
 //! * Numbers and contexts are cleansed when freed (AWS-LC's allocator overwrites what it gives back).
-#![expect(unsafe_code, reason = "AWS-LC's side-by-side exponentiation has no safe binding (decision 0004)")]
+#![expect(
+    unsafe_code,
+    reason = "AWS-LC's side-by-side exponentiation has no safe binding (decision 0004)"
+)]
 
-use std::ptr::{NonNull, null};
+use std::ptr::NonNull;
 
 use aws_lc_sys::{
-    BIGNUM, BN_CTX, BN_CTX_free, BN_CTX_new, BN_MONT_CTX, BN_MONT_CTX_free, BN_MONT_CTX_new_for_modulus, BN_clear_free,
-    BN_is_one, BN_le2bn, BN_mod_exp_mont_consttime_x2, BN_new,
+    BIGNUM, BN_CTX, BN_CTX_free, BN_CTX_new, BN_MONT_CTX, BN_MONT_CTX_free,
+    BN_MONT_CTX_new_for_modulus, BN_clear_free, BN_is_one, BN_le2bn, BN_mod_exp_mont_consttime_x2,
+    BN_new,
 };
 use crypto_bigint::U2048;
 use zeroize::Zeroize as _;
@@ -47,8 +51,14 @@ fn powers_of_two([first, second]: [&U2048; 2]) -> Option<[bool; 2]> {
     let scratch = Scratch::new()?;
     let base = Number::from_little_endian(&little_endian(&U2048::from_u8(2)))?;
     let [m1, m2] = [Number::of(first)?, Number::of(second)?];
-    let [e1, e2] = [Number::of(&first.wrapping_sub(&U2048::ONE))?, Number::of(&second.wrapping_sub(&U2048::ONE))?];
-    let [c1, c2] = [Montgomery::new(&m1, &scratch)?, Montgomery::new(&m2, &scratch)?];
+    let [e1, e2] = [
+        Number::of(&first.wrapping_sub(&U2048::ONE))?,
+        Number::of(&second.wrapping_sub(&U2048::ONE))?,
+    ];
+    let [c1, c2] = [
+        Montgomery::new(&m1, &scratch)?,
+        Montgomery::new(&m2, &scratch)?,
+    ];
     let [r1, r2] = [Number::zero()?, Number::zero()?];
     // SAFETY: all pointers are live and owned by the values above; the moduli are odd, of 2,048 bits, and match their
     // contexts; the base is below both moduli; see the safety argument at the top.
@@ -96,7 +106,7 @@ impl Number {
         let number = Self::zero()?;
         // SAFETY: `bytes` is readable for its whole length, and `number` is a live BIGNUM.
         let read = unsafe { BN_le2bn(bytes.as_ptr(), bytes.len(), number.0.as_ptr()) };
-        (read.cast_const() != null()).then_some(number)
+        (!read.is_null()).then_some(number)
     }
 
     fn is_one(&self) -> bool {
@@ -118,7 +128,8 @@ struct Montgomery(NonNull<BN_MONT_CTX>);
 impl Montgomery {
     fn new(modulus: &Number, scratch: &Scratch) -> Option<Self> {
         // SAFETY: both are live; the modulus is odd and positive.
-        NonNull::new(unsafe { BN_MONT_CTX_new_for_modulus(modulus.0.as_ptr(), scratch.0.as_ptr()) }).map(Self)
+        NonNull::new(unsafe { BN_MONT_CTX_new_for_modulus(modulus.0.as_ptr(), scratch.0.as_ptr()) })
+            .map(Self)
     }
 }
 
@@ -148,17 +159,56 @@ impl Drop for Scratch {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use crypto_bigint::Odd;
+    use crypto_primes::hazmat::{MillerRabin, SmallFactorsSieve};
+
     use super::*;
 
-    /// 2^2048 - 1942289 is the largest 2,048-bit prime (found with `openssl prime`, see the test's assertions for
-    /// the neighbours).
-    fn largest_prime() -> U2048 {
-        U2048::MAX.wrapping_sub(&U2048::from_u32(LARGEST_PRIME_BELOW_MAX))
+    /// The largest prime of 2,048 bits is 2^2048 - 1557.
+    fn below_2_to_the_2048(distance: u32) -> U2048 {
+        U2048::MAX.wrapping_sub(&U2048::from_u32(distance - 1))
     }
-    const LARGEST_PRIME_BELOW_MAX: u32 = 0;
 
     #[test]
-    fn placeholder() {
-        let _ = largest_prime();
+    fn a_prime_passes_and_its_neighbours_do_not() {
+        let prime = below_2_to_the_2048(1557);
+        for distance in (1..1700).step_by(2).filter(|&distance| distance != 1557) {
+            let composite = below_2_to_the_2048(distance);
+            assert_eq!(
+                probably_prime([&prime, &composite]),
+                [true, false],
+                "2^2048 - {distance}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_even_or_short_is_not_asked() {
+        let prime = below_2_to_the_2048(1557);
+        let even = prime.wrapping_sub(&U2048::ONE);
+        let short = U2048::from_u32(65_537);
+        assert_eq!(probably_prime([&prime, &even]), [false; 2]);
+        assert_eq!(probably_prime([&short, &prime]), [false; 2]);
+        assert_eq!(probably_prime([&prime, &prime]), [true; 2]);
+    }
+
+    #[test]
+    fn it_agrees_with_an_independent_test() {
+        let bits = NonZeroU32::new(U2048::BITS).expect("2048 is not zero");
+        let start = U2048::MAX.wrapping_sub(&(U2048::ONE << 2000));
+        let mut sieve = SmallFactorsSieve::new(start, bits, false).expect("the start fits");
+        let mut primes = 0;
+        while primes < 2 {
+            let pair = [(); 2].map(|()| sieve.next().expect("there are more candidates"));
+            let filtered = probably_prime([&pair[0], &pair[1]]);
+            let tested = pair.map(|number| {
+                let odd = Odd::new(number).into_option().expect("candidates are odd");
+                MillerRabin::new(odd).test_base_two().is_probably_prime()
+            });
+            assert_eq!(filtered, tested);
+            primes += tested.into_iter().filter(|&prime| prime).count();
+        }
     }
 }

@@ -9,7 +9,9 @@ mod primes;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey,
+};
 use crypto_bigint::{NonZero, U2048, U4096};
 use pkcs1::UintRef;
 use pkcs1::der::Encode as _;
@@ -68,12 +70,20 @@ impl Numbers {
         let lambda = Zeroizing::new(lambda);
         Some(Self {
             n: p.concatenating_mul(q),
-            d: U4096::from_u32(EXPONENT).invert_mod(&NonZero::new(*lambda).into_option()?).into_option()?,
+            d: U4096::from_u32(EXPONENT)
+                .invert_mod(&NonZero::new(*lambda).into_option()?)
+                .into_option()?,
             p: *p,
             q: *q,
-            d_p: U2048::from_u32(EXPONENT).invert_mod(&NonZero::new(*p_minus_1).into_option()?).into_option()?,
-            d_q: U2048::from_u32(EXPONENT).invert_mod(&NonZero::new(*q_minus_1).into_option()?).into_option()?,
-            q_inv: q.invert_mod(&NonZero::new(*p).into_option()?).into_option()?,
+            d_p: U2048::from_u32(EXPONENT)
+                .invert_mod(&NonZero::new(*p_minus_1).into_option()?)
+                .into_option()?,
+            d_q: U2048::from_u32(EXPONENT)
+                .invert_mod(&NonZero::new(*q_minus_1).into_option()?)
+                .into_option()?,
+            q_inv: q
+                .invert_mod(&NonZero::new(*p).into_option()?)
+                .into_option()?,
         })
     }
 
@@ -82,26 +92,35 @@ impl Numbers {
         const MESSAGE: &[u8] = b"bbconnect: does this key work?";
         let key = KeyPair::from_der(&self.to_pkcs1()?).ok()?;
         let mut signature = vec![0; key.public_modulus_len()];
-        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), MESSAGE, &mut signature).ok()?;
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key()).verify(MESSAGE, &signature).ok()
+        key.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            MESSAGE,
+            &mut signature,
+        )
+        .ok()?;
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key())
+            .verify(MESSAGE, &signature)
+            .ok()
     }
 
     /// The DER encoding of an `RSAPrivateKey` (RFC 8017, appendix A.1.2).
     fn to_pkcs1(&self) -> Option<Zeroizing<Vec<u8>>> {
         let big = |number: &U4096| Zeroizing::new(number.to_be_bytes().as_ref().to_vec());
         let half = |number: &U2048| Zeroizing::new(number.to_be_bytes().as_ref().to_vec());
-        let [n, d] = [big(&self.n), big(&self.d)];
-        let [p, q, d_p, d_q, q_inv] = [&self.p, &self.q, &self.d_p, &self.d_q, &self.q_inv].map(half);
-        let e = EXPONENT.to_be_bytes();
+        let [modulus, private] = [big(&self.n), big(&self.d)];
+        let [prime1, prime2, exponent1, exponent2, coefficient] =
+            [&self.p, &self.q, &self.d_p, &self.d_q, &self.q_inv].map(half);
+        let public = EXPONENT.to_be_bytes();
         let key = pkcs1::RsaPrivateKey {
-            modulus: UintRef::new(&n).ok()?,
-            public_exponent: UintRef::new(&e).ok()?,
-            private_exponent: UintRef::new(&d).ok()?,
-            prime1: UintRef::new(&p).ok()?,
-            prime2: UintRef::new(&q).ok()?,
-            exponent1: UintRef::new(&d_p).ok()?,
-            exponent2: UintRef::new(&d_q).ok()?,
-            coefficient: UintRef::new(&q_inv).ok()?,
+            modulus: UintRef::new(&modulus).ok()?,
+            public_exponent: UintRef::new(&public).ok()?,
+            private_exponent: UintRef::new(&private).ok()?,
+            prime1: UintRef::new(&prime1).ok()?,
+            prime2: UintRef::new(&prime2).ok()?,
+            exponent1: UintRef::new(&exponent1).ok()?,
+            exponent2: UintRef::new(&exponent2).ok()?,
+            coefficient: UintRef::new(&coefficient).ok()?,
             other_prime_infos: None,
         };
         key.to_der().ok().map(Zeroizing::new)
@@ -110,8 +129,52 @@ impl Numbers {
     fn to_keypair(&self) -> ssh_key::Result<RsaKeypair> {
         let big = |number: &U4096| Mpint::from_positive_bytes(number.to_be_bytes().as_ref());
         let half = |number: &U2048| Mpint::from_positive_bytes(number.to_be_bytes().as_ref());
-        let public = RsaPublicKey::new(Mpint::from_positive_bytes(&EXPONENT.to_be_bytes()), big(&self.n))?;
-        let private = RsaPrivateKey::new(big(&self.d), half(&self.q_inv), half(&self.p), half(&self.q))?;
+        let public = RsaPublicKey::new(
+            Mpint::from_positive_bytes(&EXPONENT.to_be_bytes()),
+            big(&self.n),
+        )?;
+        let private = RsaPrivateKey::new(
+            big(&self.d),
+            half(&self.q_inv),
+            half(&self.p),
+            half(&self.q),
+        )?;
         RsaKeypair::new(public, private)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_key_has_4096_bits_and_primes_far_apart() {
+        let key = generate().expect("a key is made");
+        assert_eq!(key.key_size(), 4096);
+        let bytes = |number: &Mpint| {
+            U2048::from_be_slice(number.as_positive_bytes().expect("primes are positive"))
+        };
+        let [p, q] = [key.private().p(), key.private().q()].map(bytes);
+        let distance = if p > q {
+            p.wrapping_sub(&q)
+        } else {
+            q.wrapping_sub(&p)
+        };
+        assert!(distance.bits_vartime() > 1948);
+        assert!(
+            [p, q].iter().all(
+                |prime| prime.bits_vartime() == 2048 && prime.to_be_bytes().as_ref()[0] >= 0xc0
+            )
+        );
+    }
+
+    #[test]
+    fn numbers_that_do_not_belong_together_are_not_proved() {
+        let [p, q] = primes::two().expect("primes are found");
+        let sound = Numbers::from_primes(&p, &q).expect("the numbers follow");
+        assert_eq!(sound.prove(), Some(()));
+        let mut unsound = Numbers::from_primes(&p, &q).expect("the numbers follow");
+        unsound.d = unsound.d.wrapping_add(&U4096::from_u32(2));
+        assert_eq!(unsound.prove(), None);
     }
 }

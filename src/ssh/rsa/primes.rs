@@ -25,7 +25,9 @@ pub(super) fn two() -> Result<[Zeroizing<U2048>; 2], RsaError> {
     loop {
         let pools = [Pool::random()?, Pool::random()?];
         thread::scope(|scope| {
-            let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, MOST_THREADS);
+            let threads = thread::available_parallelism()
+                .map_or(2, usize::from)
+                .clamp(2, MOST_THREADS);
             for index in 1..threads {
                 let pools = &pools;
                 scope.spawn(move || search(pools, index));
@@ -49,7 +51,11 @@ fn search(pools: &[Pool; 2], index: usize) {
 }
 
 fn far_apart(p: &U2048, q: &U2048) -> bool {
-    let distance = if p > q { p.wrapping_sub(q) } else { q.wrapping_sub(p) };
+    let distance = if p > q {
+        p.wrapping_sub(q)
+    } else {
+        q.wrapping_sub(p)
+    };
     distance.bits_vartime() > DISTANCE_BITS
 }
 
@@ -62,21 +68,32 @@ struct Pool {
 impl Pool {
     fn random() -> Result<Self, RsaError> {
         let mut bytes = Zeroizing::new([0; U2048::BYTES]);
-        SysRng.try_fill_bytes(bytes.as_mut()).map_err(|error| RsaError::Random(error.to_string()))?;
+        SysRng
+            .try_fill_bytes(bytes.as_mut())
+            .map_err(|error| RsaError::Random(error.to_string()))?;
         // The two highest bits: p, q >= 1.5 * 2^2047 > sqrt(2) * 2^2047.
         bytes[0] |= 0xc0;
         let bits = NonZeroU32::new(U2048::BITS).ok_or(RsaError::Unsound)?;
         let sieve = SmallFactorsSieve::new(U2048::from_be_slice(bytes.as_ref()), bits, false)
             .map_err(|_| RsaError::Unsound)?;
-        Ok(Self { candidates: Mutex::new(sieve), prime: OnceLock::new() })
+        Ok(Self {
+            candidates: Mutex::new(sieve),
+            prime: OnceLock::new(),
+        })
     }
 
     fn search(&self) {
         while self.prime.get().is_none() {
-            let Some(mut pair) = self.next_pair() else { return };
+            let Some(mut pair) = self.next_pair() else {
+                return;
+            };
             let survived = fermat::probably_prime([&pair[0], &pair[1]]);
             for (candidate, survived) in pair.iter().zip(survived) {
-                if survived && usable(candidate) && self.prime.get().is_none() && is_prime(Flavor::Any, candidate) {
+                if survived
+                    && usable(candidate)
+                    && self.prime.get().is_none()
+                    && is_prime(Flavor::Any, candidate)
+                {
                     // Another thread may have been first; both are primes, and either will do.
                     drop(self.prime.set(Zeroizing::new(*candidate)));
                 }
@@ -86,7 +103,10 @@ impl Pool {
     }
 
     fn next_pair(&self) -> Option<[U2048; 2]> {
-        let mut sieve = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sieve = self
+            .candidates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Some([sieve.next()?, sieve.next()?])
     }
 
@@ -97,5 +117,7 @@ impl Pool {
 
 /// Whether `p - 1` shares no factor with the (prime) public exponent, so that a private exponent exists.
 fn usable(prime: &U2048) -> bool {
-    NonZero::<Limb>::new(Limb::from(EXPONENT)).into_option().is_some_and(|e| prime.rem_limb(e) != Limb::ONE)
+    NonZero::<Limb>::new(Limb::from(EXPONENT))
+        .into_option()
+        .is_some_and(|e| prime.rem_limb(e) != Limb::ONE)
 }

@@ -1,0 +1,187 @@
+//! What `bbconnect keygen` tells: as data and as text.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::model::clone_url::{CloneUrl, Form, KeyPage, Rights};
+use crate::model::secret::Secret;
+use crate::output::{Page, Render};
+use crate::ssh::KeyDescription;
+
+/// The key pairs that were made.
+#[derive(Debug, Serialize)]
+pub struct Generated {
+    keys: Vec<GeneratedKey>,
+    register_at: Option<String>,
+    pages: Vec<KeyPage>,
+    #[serde(skip)]
+    repository: Option<Repository>,
+}
+
+/// One key pair that was made.
+#[derive(Debug, Serialize)]
+struct GeneratedKey {
+    #[serde(flatten)]
+    key: KeyDescription,
+    /// With `--stdout` alone: the private key was asked for.
+    #[serde(flatten)]
+    private: Option<PrivateKey>,
+}
+
+/// A private key that is part of the result.
+#[derive(Debug)]
+struct PrivateKey(Secret);
+
+impl Serialize for PrivateKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [("private_key", self.0.expose())]
+            .into_iter()
+            .collect::<std::collections::BTreeMap<_, _>>()
+            .serialize(serializer)
+    }
+}
+
+/// What the text says about the repository.
+#[derive(Debug)]
+struct Repository {
+    title: String,
+    ssh: Option<String>,
+    page_is_assumed: bool,
+}
+
+impl Generated {
+    /// The outcome, given each key and, where it is to be printed, its private half.
+    pub(super) fn new(
+        keys: Vec<(KeyDescription, Option<Secret>)>,
+        clone_url: Option<&CloneUrl>,
+    ) -> Self {
+        let pages = clone_url.map(CloneUrl::key_pages).unwrap_or_default();
+        Self {
+            keys: keys
+                .into_iter()
+                .map(|(key, private)| GeneratedKey {
+                    key,
+                    private: private.map(PrivateKey),
+                })
+                .collect(),
+            register_at: pages.first().map(|page| page.url.clone()),
+            pages,
+            repository: clone_url.map(|url| Repository {
+                title: url.title(),
+                ssh: url.ssh(),
+                page_is_assumed: url.assumed().contains(&Form::Web),
+            }),
+        }
+    }
+
+    /// What was made, for people: to standard output, or beside the private key to standard error.
+    fn describe(&self, page: &mut Page) {
+        let purpose = self
+            .repository
+            .as_ref()
+            .map(|repository| format!(" for {}", repository.title))
+            .unwrap_or_default();
+        for GeneratedKey { key, .. } in &self.keys {
+            page.heading(&format!("{} key{purpose}", key.key_type));
+            let paths = [
+                ("private key", &key.private_key_path),
+                ("public key", &key.public_key_path),
+            ];
+            for (label, path) in paths {
+                if let Some(path) = path {
+                    page.field(label, 13, &path.display().to_string());
+                }
+            }
+            page.field("fingerprint", 13, &key.fingerprint);
+            page.block(&key.randomart);
+            page.gap();
+            page.line(&key.public_key);
+            page.gap();
+        }
+        self.describe_registration(page);
+        self.describe_use(page);
+    }
+
+    fn describe_registration(&self, page: &mut Page) {
+        let line = if self.keys.len() == 1 {
+            "the line above"
+        } else {
+            "one of the lines above"
+        };
+        let place = match (&self.repository, self.pages.as_slice()) {
+            (None, _) => "wherever it is to be let in.",
+            (Some(_), []) => "on the page for the repository's deploy keys or access keys.",
+            (Some(_), [_]) => "on this page:",
+            (Some(_), [_, ..]) => "on one of these pages:",
+        };
+        page.line(&format!("Register the public key, {line}, {place}"));
+        for registration in &self.pages {
+            let rights = match registration.rights {
+                Rights::Read => "clone and fetch",
+                Rights::Write => "clone, fetch and push",
+                Rights::ReadOrWrite => "clone and fetch; push if you allow it there",
+            };
+            page.line(&format!("  {}", registration.url));
+            page.line(&format!("      keys of {}: {rights}", registration.keys_of));
+        }
+        if self
+            .repository
+            .as_ref()
+            .is_some_and(|repository| repository.page_is_assumed)
+        {
+            page.line("  (if the website has the same host name as the SSH server)");
+        }
+    }
+
+    fn describe_use(&self, page: &mut Page) {
+        let key = self
+            .keys
+            .first()
+            .and_then(|generated| generated.key.private_key_path.as_ref());
+        let ssh = self
+            .repository
+            .as_ref()
+            .and_then(|repository| repository.ssh.as_ref());
+        if let (Some(key), Some(ssh)) = (key, ssh) {
+            page.gap();
+            page.line("Then clone with this key:");
+            page.line(&format!("  {}", clone_command(key, ssh)));
+        }
+    }
+
+    fn shows_private_keys(&self) -> bool {
+        self.keys
+            .iter()
+            .any(|generated| generated.private.is_some())
+    }
+}
+
+/// A command to paste into a shell: git, with this key and no other.
+fn clone_command(key: &Path, url: &str) -> String {
+    let key = key.display().to_string().replace('\'', r"'\''");
+    format!("git -c core.sshCommand='ssh -i \"{key}\" -o IdentitiesOnly=yes' clone {url}")
+}
+
+impl Render for Generated {
+    const SCHEMA: &'static str = "bbconnect/keygen@1";
+
+    fn text(&self, page: &mut Page) {
+        if !self.shows_private_keys() {
+            return self.describe(page);
+        }
+        for PrivateKey(private) in self
+            .keys
+            .iter()
+            .filter_map(|generated| generated.private.as_ref())
+        {
+            page.block(private.expose());
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.shows_private_keys() {
+            self.describe(page);
+        }
+    }
+}
