@@ -1,8 +1,10 @@
 //! `bbconnect man`: manual pages, one for each command.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -44,10 +46,8 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
         action: "unchanged",
         pages: Vec::new(),
     };
-    for page in pages(command, None) {
-        let path = args.folder.join(page.get_filename());
-        let mut text = Vec::new();
-        page.render(&mut text).map_err(failed(&path))?;
+    for (name, text) in pages(command).map_err(failed(&args.folder))? {
+        let path = args.folder.join(name);
         if fs::read(&path).ok().as_ref() != Some(&text) {
             fs::write(&path, &text).map_err(failed(&path))?;
             written.action = "written";
@@ -57,25 +57,46 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
     Ok(written)
 }
 
-/// A command's page, then those of the commands below it: `bbconnect-key-add(1)`.
-fn pages(command: &clap::Command, parent: Option<&str>) -> Vec<clap_mangen::Man> {
-    let name = parent.map_or_else(
-        || command.get_name().to_owned(),
-        |parent| format!("{parent}-{}", command.get_name()),
-    );
-    let children: Vec<_> = command
-        .get_subcommands()
-        .flat_map(|child| pages(child, Some(&name)))
-        .collect();
+/// A command's page, then those of the commands below it: name of the file, and text.
+fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut command = command.clone();
+    // Gives the commands below their full names, and the flags of all commands.
+    command.build();
+    let mut commands = vec![&command];
+    let mut pages = Vec::new();
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands());
+        pages.push(page(command)?);
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
     let version = env!("CARGO_PKG_VERSION");
-    let page = clap_mangen::Man::new(
-        command
-            .clone()
-            .name(name)
-            .version(version)
-            .disable_help_flag(false),
-    );
-    [page].into_iter().chain(children).collect()
+    let command_of_page = command.clone().version(version).disable_version_flag(true);
+    let man = clap_mangen::Man::new(command_of_page).source(format!("bbconnect {version}"));
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    if let Some(examples) = command.get_before_help() {
+        let mut roff = Roff::new();
+        roff.control("SH", ["EXAMPLES"]).control("nf", []);
+        roff.text([roman(
+            examples
+                .to_string()
+                .trim_start_matches("Examples:\n")
+                .trim_end(),
+        )]);
+        roff.control("fi", []).to_writer(&mut text)?;
+    }
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    Ok((man.get_filename(), text))
 }
 
 impl Render for Written {

@@ -1,0 +1,310 @@
+//! The program among others: pipes, full disks, signals, terminals, shells.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+
+use support::{Sandbox, is_installed, program, succeed};
+
+#[test]
+fn help_comes_with_examples_first_on_every_level() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        vec![],
+        vec!["keygen"],
+        vec!["url"],
+        vec!["completions"],
+        vec!["man"],
+    ] {
+        for flag in ["--help", "-h"] {
+            let ran = sandbox.run(arguments.iter().chain([&flag])).ended(0);
+            let examples = ran
+                .stdout
+                .find("\nExamples:\n  bbconnect ")
+                .expect("there are examples");
+            assert!(examples < ran.stdout.find("\nUsage: ").expect("there is a usage line"));
+            assert_eq!(ran.stderr, "");
+        }
+    }
+}
+
+#[test]
+fn no_command_prints_the_help_as_a_usage_error() {
+    let ran = Sandbox::new().run([""; 0]).ended(2);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("Usage: bbconnect"), "{}", ran.stderr);
+}
+
+#[test]
+fn man_pages_are_written_once_for_each_command() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.run(["man", "pages/man1", "--json"]).ended(0).json();
+    assert_eq!(first["schema"], "bbconnect/man@1");
+    assert_eq!(first["action"], "written");
+    let mut names: Vec<_> = fs::read_dir(sandbox.path("pages/man1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "bbconnect-completions.1",
+            "bbconnect-keygen.1",
+            "bbconnect-man.1",
+            "bbconnect-url.1",
+            "bbconnect.1"
+        ]
+    );
+    let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect-keygen.1")).unwrap();
+    for part in [
+        ".TH bbconnect-keygen 1",
+        ".SH SYNOPSIS",
+        ".SH EXAMPLES",
+        "\\fBbbconnect keygen\\fR",
+        "  bbconnect keygen \\-\\-type both",
+        "\\-\\-passphrase\\-stdin",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert_eq!(
+        sandbox.run(["man", "pages/man1", "--json"]).ended(0).json()["action"],
+        "unchanged"
+    );
+    fs::write(sandbox.path("file"), "").unwrap();
+    sandbox.run(["man", "file"]).ended(9);
+}
+
+#[test]
+fn completion_scripts_are_printed_for_every_shell() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = sandbox.run(["completions", shell]).ended(0);
+        assert!(
+            ran.stdout.contains("keygen") && ran.stdout.contains("passphrase-stdin"),
+            "{shell}"
+        );
+    }
+    let document = sandbox
+        .run(["completions", "fish", "--json"])
+        .ended(0)
+        .json();
+    assert!(
+        document["script"]
+            .as_str()
+            .unwrap()
+            .contains("complete -c bbconnect")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    if !is_installed("bash", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::write(
+        sandbox.path("script"),
+        sandbox.run(["completions", "bash"]).ended(0).stdout,
+    )
+    .unwrap();
+    for (line, expected) in [
+        ("bbconnect key", "keygen"),
+        ("bbconnect keygen --pass", "--passphrase-stdin"),
+        ("bbconnect keygen --type rsa", "rsa-4096"),
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let ask = format!(
+            "source ./script; COMP_WORDS=({line}); COMP_CWORD={}; _bbconnect bbconnect '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
+            words.len() - 1,
+            words[words.len() - 1],
+            words[words.len() - 2],
+        );
+        let completed = succeed(
+            program("bash")
+                .args(["-c", &ask])
+                .current_dir(sandbox.home()),
+        );
+        assert_eq!(completed.trim(), expected, "{line}");
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::Read as _;
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_ends_quietly() {
+        let sandbox = Sandbox::new();
+        for arguments in [
+            ["--help", ""],
+            ["completions", "bash"],
+            ["url", "git@bitbucket.org:a/b"],
+            ["url", "--json"],
+        ] {
+            let arguments = arguments
+                .into_iter()
+                .filter(|argument| !argument.is_empty());
+            let mut child = sandbox.command(arguments).spawn().unwrap();
+            drop(child.stdout.take());
+            let mut stderr = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut stderr)
+                .unwrap();
+            let status = child.wait().unwrap().code();
+            assert!(matches!(status, Some(0 | 2)), "{status:?}");
+            assert!(
+                !stderr.contains("panicked") && !stderr.contains("roken pipe"),
+                "{stderr}"
+            );
+        }
+    }
+
+    #[test]
+    fn output_that_cannot_be_written_is_an_error() {
+        let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(["url", "git@ssh.bitbucket.org:acme/site"]);
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(9));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with("error: cannot write to standard output: "),
+            "{stderr}"
+        );
+    }
+
+    #[test]
+    fn an_interruption_leaves_nothing_behind() {
+        // At a random moment of making an RSA key, many times over.
+        for round in 0..12 {
+            let sandbox = Sandbox::new();
+            let child = sandbox
+                .command(["keygen", "--type", "rsa-4096", "--out", "keys/key"])
+                .spawn()
+                .unwrap();
+            let id = child.id().to_string();
+            std::thread::sleep(Duration::from_millis(15 * round + 10));
+            let _ended_already = program("kill")
+                .args(["-INT", &id])
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            let status = child.wait_with_output().unwrap().status.code();
+            let mut names: Vec<_> = fs::read_dir(sandbox.path("keys"))
+                .map(|entries| {
+                    entries
+                        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                        .collect()
+                })
+                .unwrap_or_default();
+            names.sort();
+            let whole = names == ["key", "key.pub"];
+            assert!(names.is_empty() || whole, "{names:?}");
+            assert!(
+                status == Some(130) || (status == Some(0) && whole),
+                "{status:?} {names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_home_is_named_with_the_way_out() {
+        let sandbox = Sandbox::new();
+        let ran = sandbox.run(["keygen", "--json", "--out", "key"]).ended(0);
+        assert_eq!(ran.stderr, "");
+        fs::write(sandbox.path("file"), "").unwrap();
+        let mut command = sandbox.command(["keygen", "--json"]);
+        let output = command.env("HOME", sandbox.path("file")).output().unwrap();
+        assert_eq!(output.status.code(), Some(9));
+    }
+
+    /// A terminal of our own, with the program in it.
+    fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> rexpect::session::PtySession {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command
+            .args(arguments)
+            .current_dir(sandbox.home())
+            .env_clear()
+            .env("HOME", sandbox.home());
+        command.env("TERM", "xterm");
+        rexpect::session::spawn_command(command, Some(10_000)).unwrap()
+    }
+
+    #[test]
+    fn a_passphrase_is_asked_for_twice_and_never_shown() {
+        let sandbox = Sandbox::new();
+        let mut terminal =
+            on_a_terminal(&sandbox, &["keygen", "--out", "key", "--passphrase-stdin"]);
+        for (prompt, answer) in [
+            ("Passphrase for the private key", "hunter2"),
+            ("Once more", "hunter3"),
+            ("again from the start", ""),
+            ("Passphrase for the private key", "hunter2"),
+            ("Once more", "hunter2"),
+        ] {
+            terminal.exp_string(prompt).unwrap();
+            if !answer.is_empty() {
+                std::thread::sleep(Duration::from_millis(100));
+                terminal.send_line(answer).unwrap();
+            }
+        }
+        let rest = terminal.exp_eof().unwrap();
+        assert!(
+            rest.contains("SHA256:") && !rest.contains("hunter2"),
+            "{rest}"
+        );
+        let text = fs::read_to_string(sandbox.path("key")).unwrap();
+        assert!(text.len() > 500, "{text}");
+        if is_installed("ssh-keygen", "-?") {
+            succeed(
+                program("ssh-keygen")
+                    .args(["-y", "-P", "hunter2", "-f", "key"])
+                    .current_dir(sandbox.home()),
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_where_asking_is_forbidden() {
+        let sandbox = Sandbox::new();
+        for flag in ["--no-input", "--json"] {
+            let started = Instant::now();
+            let mut terminal = on_a_terminal(
+                &sandbox,
+                &["keygen", "--out", "key", "--passphrase-stdin", flag],
+            );
+            let shown = terminal.exp_eof().unwrap();
+            assert!(shown.contains("--passphrase-stdin < FILE"), "{shown}");
+            assert!(started.elapsed() < Duration::from_secs(5));
+            assert!(!sandbox.path("key").exists());
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_colours_unless_it_says_no() {
+        let sandbox = Sandbox::new();
+        let shown = |arguments: &[&str]| on_a_terminal(&sandbox, arguments).exp_eof().unwrap();
+        assert!(shown(&["url", "git@ssh.bitbucket.org:a/b"]).contains("\u{1b}[2m"));
+        assert!(
+            !shown(&["url", "--color", "never", "git@ssh.bitbucket.org:a/b"]).contains('\u{1b}')
+        );
+        assert!(!shown(&["--color=never", "--help"]).contains('\u{1b}'));
+        // JSON is spread over lines for a reader, and is one line for a program.
+        assert!(
+            shown(&["url", "--json", "git@ssh.bitbucket.org:a/b"])
+                .contains("\n  \"deployment\": \"cloud\"")
+        );
+    }
+}
