@@ -37,11 +37,11 @@ fn section(text: &mut String, command: &clap::Command, parents: &[String]) {
         .term_width(100)
         .render_long_help();
     // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "\n## `{name}`\n\n```text\n{}\n```\n",
-        help.to_string().trim_end()
-    );
+    let _ = write!(text, "\n## `{name}`\n\n```text\n");
+    for line in help.to_string().trim_end().lines() {
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text.push_str("```\n");
     for child in command.get_subcommands() {
         section(text, child, &path);
     }

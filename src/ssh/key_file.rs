@@ -153,7 +153,8 @@ impl KeyFiles {
     /// Writes several key pairs, given as files, private key and public line: all of them or none.
     ///
     /// Private keys get mode 0600 from their first byte, folders that are missing 0700. An interruption waits until
-    /// the files are complete.
+    /// the files are complete. As with `ssh-keygen`, the system is not made to write its caches to the disk: a power
+    /// cut in the following seconds can lose a key.
     ///
     /// # Errors
     /// [`KeyFileError`]; files that were there before are then as they were, unless `replace` is set and only a part
@@ -162,7 +163,9 @@ impl KeyFiles {
         let _whole = interrupt::shield();
         let mut prepared = Vec::new();
         for (files, private, public) in pairs {
-            files.check_free(replace)?;
+            if replace {
+                files.check_free(replace)?;
+            }
             make_folder(files.private())?;
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
             prepared.push((
@@ -204,6 +207,9 @@ fn failed(path: &Path, source: io::Error) -> KeyFileError {
 /// Makes the folder of a file, for its owner alone. One that is there stays as it is.
 fn make_folder(file: &Path) -> Result<(), KeyFileError> {
     let folder = folder_of(file);
+    if folder.is_dir() {
+        return Ok(());
+    }
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -229,7 +235,6 @@ fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFi
             .prefix(".bbconnect-")
             .tempfile_in(folder_of(path))?;
         file.write_all(content.as_bytes())?;
-        file.as_file().sync_all()?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {

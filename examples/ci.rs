@@ -1,0 +1,41 @@
+//! All that the pipeline checks, in its order: `cargo ci`. The same on every system, so it is a program.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a task runner starts programs and says which"
+)]
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+/// The steps: format, lints, tests (the command of the README), documentation.
+const STEPS: [&[&str]; 4] = [
+    &["fmt", "--check"],
+    &["lint"],
+    &["test", "--locked"],
+    &["docs"],
+];
+
+fn main() -> ExitCode {
+    for step in STEPS {
+        eprintln!("==> cargo {}", step.join(" "));
+        let started = Instant::now();
+        let mut command = Command::new("cargo");
+        // Broken links in the documentation are errors, as warnings of the compiler are.
+        if step == ["docs"] {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        }
+        match command.args(step).status() {
+            Ok(status) if status.success() => eprintln!("    {} s", started.elapsed().as_secs()),
+            Ok(status) => {
+                eprintln!("cargo {} failed: {status}", step.join(" "));
+                return ExitCode::FAILURE;
+            }
+            Err(error) => {
+                eprintln!("cargo cannot be started: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
