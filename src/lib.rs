@@ -11,15 +11,19 @@
 //!
 //! `docs/architecture.md` has the map, and follows one command from its arguments to its output.
 
+pub mod bitbucket;
 pub mod cli;
 pub mod cmd;
 pub mod context;
 pub mod error;
 pub mod exit;
+pub mod git;
 pub mod interrupt;
 pub mod model;
 pub mod output;
+pub mod process;
 pub mod ssh;
+pub mod store;
 
 use std::ffi::OsString;
 
@@ -73,8 +77,24 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     let output = &context.output;
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
+        Command::Connection(command) => connection(command, context),
         Command::Url(args) => output.emit(&cmd::url::run(args)),
         Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
         Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
+    }
+}
+
+fn connection(command: &cmd::connection::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::connection::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::Add(args) => output.emit(&connection::add::run(args, context)?),
+        Command::List => output.emit(&connection::list::run(context)?),
+        Command::Show(args) => output.emit(&connection::show::run(args, context)?),
+        Command::Edit(args) => output.emit(&connection::edit::run(args, context)?),
+        Command::Rename(args) => output.emit(&connection::rename::run(args, context)?),
+        Command::Remove(args) => output.emit(&connection::remove::run(args, context)?),
+        Command::Use(args) => output.emit(&connection::r#use::run(args, context)?),
+        Command::Which => output.emit(&connection::which::run(context)?),
     }
 }

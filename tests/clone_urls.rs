@@ -116,6 +116,9 @@ fn no_refusal_repeats_a_password() {
         "ftp://jane:hunter2@bitbucket.org/acme/site",
         "jane:hunter2@bitbucket.org:acme/site",
         "jane:hunter2@bitbucket.org/acme/site",
+        "bitbucket.org/a/b?access_token=hunter2",
+        "git.example.com/jane:hunter2@bitbucket.org/a/b",
+        "git@ssh.bitbucket.org:443/$(hunter2)/x",
         "git clone https://jane:hunter2@bitbucket.org/a/b c d",
         "https://jane:hunter2@git.example.com:99999/a/b",
     ] {

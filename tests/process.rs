@@ -220,14 +220,61 @@ mod unix {
     }
 
     #[test]
-    fn a_missing_home_is_named_with_the_way_out() {
+    fn ctrl_c_at_a_hidden_prompt_gives_the_terminal_its_echo_back() {
         let sandbox = Sandbox::new();
-        let ran = sandbox.run(["keygen", "--json", "--out", "key"]).ended(0);
-        assert_eq!(ran.stderr, "");
-        fs::write(sandbox.path("file"), "").unwrap();
-        let mut command = sandbox.command(["keygen", "--json"]);
-        let output = command.env("HOME", sandbox.path("file")).output().unwrap();
-        assert_eq!(output.status.code(), Some(9));
+        let script = format!(
+            "{} keygen --out key --passphrase-stdin; echo status=$?; stty -a | grep -o -- '-*echo ' | head -n 1; echo end",
+            env!("CARGO_BIN_EXE_bbconnect")
+        );
+        let mut command = program("sh");
+        // The shell itself must outlive the signal.
+        command.args(["-c", &format!("stty echo; trap : INT; {script}")]);
+        command
+            .env_clear()
+            .env("HOME", sandbox.home())
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm");
+        command.current_dir(sandbox.home());
+        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        terminal
+            .exp_string("Passphrase for the private key")
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        terminal.send_control('c').unwrap();
+        terminal.exp_string("status=130").unwrap();
+        let rest = terminal.exp_string("end").unwrap();
+        assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+        assert!(!sandbox.path("key").exists());
+    }
+
+    #[test]
+    fn a_passphrase_ends_with_its_line() {
+        use std::io::Write as _;
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(["keygen", "--out", "key", "--passphrase-stdin"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"hunter2\n").unwrap();
+        stdin.flush().unwrap();
+        // Its input stays open.
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(stdin);
+    }
+
+    #[test]
+    fn a_name_that_is_not_text_is_no_obstacle() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let sandbox = Sandbox::new();
+        let name = std::ffi::OsStr::from_bytes(b"bad\xffname");
+        let mut command = sandbox.command(["keygen", "--json", "--out"]);
+        let output = command.arg(name).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(sandbox.home().join(name).exists());
     }
 
     /// A terminal of our own, with the program in it.

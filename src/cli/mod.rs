@@ -77,13 +77,24 @@ pub struct Global {
     )]
     pub color: ColorWhen,
     /// Give up on a server after this many seconds
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<u64>,
+}
+
+/// A time limit: whole seconds, up to a day.
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds));
+    seconds.ok_or_else(|| "it is not a number of seconds from 1 to 86400".to_owned())
 }
 
 impl From<&Global> for Flags {
     fn from(global: &Global) -> Self {
         Self {
+            connection: global.connection.clone(),
+            timeout: global.timeout.map(std::time::Duration::from_secs),
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
@@ -98,6 +109,9 @@ impl From<&Global> for Flags {
 pub enum Command {
     /// Make SSH key pairs for a connection
     Keygen(cmd::keygen::Args),
+    /// Add, verify, list, change and choose connections
+    #[command(subcommand)]
+    Connection(Box<cmd::connection::Command>),
     /// Take a clone URL apart and print its other forms
     Url(cmd::url::Args),
     /// Print the script that completes bbconnect's commands in a shell

@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::Error;
 use crate::model::clone_url::CloneUrlError;
+use crate::model::connection::BaseUrlError;
 
 /// What can be told from arguments that clap does not understand as a whole.
 #[derive(Debug, Default)]
@@ -58,16 +59,26 @@ pub(crate) fn refused(error: &clap::Error) -> Error {
             "there is no such command".to_owned(),
             format!("put a command in front, as in bbconnect url …; see {help}"),
         )
-    } else if too_many.contains(&kind) && is_passphrase(&argument) {
+    } else if too_many.contains(&kind) && is_secret(&argument) {
+        // Neither is the value of a flag that could be meant for a secret.
+        let way = if argument.contains("pass") {
+            "pipe it in with --passphrase-stdin; on a terminal that flag asks for it"
+        } else {
+            "give it with --token-stdin, --token-file FILE, --token-command 'CMD', or in BBCONNECT_TOKEN"
+        };
         (
             format!(
-                "{} is not accepted: a secret is never an argument",
+                "{} takes no value: a secret is never an argument",
                 flag_of(&argument)
             ),
-            "pipe it in with --passphrase-stdin; on a terminal that flag asks for it".to_owned(),
+            way.to_owned(),
+        )
+    } else if kind == ErrorKind::TooManyValues {
+        (
+            format!("{} takes no value", flag_of(&argument)),
+            format!("see {help}"),
         )
     } else if too_many.contains(&kind) && !argument.starts_with('-') {
-        // Not repeated either.
         (
             "there is an argument too many".to_owned(),
             format!("put quotes around what was pasted, as in 'git clone …'; see {help}"),
@@ -91,6 +102,9 @@ fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, S
             format!("see {help}"),
         );
     };
+    if let Some(refused) = reason.downcast_ref::<BaseUrlError>() {
+        return (refused.to_string(), refused.hint());
+    }
     match reason.downcast_ref::<CloneUrlError>() {
         Some(refused) => (
             refused.to_string(),
@@ -149,8 +163,11 @@ fn names_a_word(error: &clap::Error) -> bool {
     context(error, ContextKind::InvalidSubcommand).is_some_and(is_word)
 }
 
-fn is_passphrase(argument: &str) -> bool {
-    matches!(flag_of(argument), "--passphrase" | "--password")
+/// A flag that somebody could put a secret behind.
+fn is_secret(argument: &str) -> bool {
+    ["--pass", "--token", "--secret", "--client-secret", "-N"]
+        .iter()
+        .any(|start| flag_of(argument).starts_with(start))
 }
 
 fn flag_of(argument: &str) -> &str {

@@ -1,6 +1,7 @@
 //! One file per command: its arguments, its run, its outcome as data and as text. Commands never import each other.
 
 pub mod completions;
+pub mod connection;
 pub mod keygen;
 pub mod man;
 pub mod url;

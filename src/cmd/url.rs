@@ -19,7 +19,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub struct Args {
     /// A clone URL as pasted: SSH, HTTPS, a web or API link, or a whole `git clone …` line in quotes
-    #[arg(value_name = "CLONE_URL", allow_hyphen_values = false)]
+    #[arg(value_name = "CLONE_URL")]
     pub clone_url: CloneUrl,
 }
 

@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 /// the text around it, or cannot be seen. Such characters are refused in addresses and escaped in output.
 ///
 /// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
-/// other invisible format characters, line and paragraph separators, and tag characters.
+/// other invisible characters (fillers, variation selectors), line and paragraph separators, and tag characters.
 #[must_use]
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 

@@ -6,6 +6,7 @@
 mod json;
 mod page;
 mod progress;
+mod prompt;
 
 use std::io::{self, Write};
 
@@ -18,7 +19,6 @@ pub use self::progress::Progress;
 
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::secret::Secret;
 
 /// What a command has found or done.
 pub trait Render: Serialize {
@@ -90,7 +90,7 @@ pub struct OutputOptions {
 }
 
 /// The way out of the program.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     options: OutputOptions,
 }
@@ -179,18 +179,11 @@ impl Output {
         Progress::start(message, visible)
     }
 
-    /// Asks on the terminal for a new secret, hidden, twice.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
-    pub fn ask_new_secret(&self, prompt: &str) -> io::Result<Secret> {
-        dialoguer::Password::new()
-            .with_prompt(prompt)
-            .with_confirmation("Once more", "The two are different; again from the start")
-            .allow_empty_password(true)
-            .interact_on(&dialoguer::console::Term::stderr())
-            .map(Secret::new)
-            .map_err(|dialoguer::Error::IO(error)| error)
+    /// A line for somebody who is being asked, on standard error.
+    pub fn guide(&self, line: &str) {
+        let mut page = Page::default();
+        page.line(line);
+        self.to_stderr(&page.finish());
     }
 
     fn chatter(&self, text: &str) {

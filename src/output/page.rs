@@ -52,6 +52,35 @@ impl Page {
         self.line(value);
     }
 
+    /// A table: a head, and rows below it.
+    pub fn table<const N: usize>(
+        &mut self,
+        head: &[String; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) {
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|row| row.map(|cell| escaped(&cell).into_owned()))
+            .collect();
+        let width = |column: usize| {
+            let cells = rows.iter().chain([head]).filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..N).map(width).collect();
+        let line = |row: &[String; N]| {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        self.styled(LABEL, &line(head));
+        self.put("\n");
+        for row in &rows {
+            self.line(&line(row));
+        }
+    }
+
     /// Several lines, each as it is but for the escaping.
     pub fn block(&mut self, text: &str) {
         text.lines().for_each(|line| self.line(line));

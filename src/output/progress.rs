@@ -21,9 +21,9 @@ pub struct Progress {
 impl Progress {
     pub(super) fn start(message: &str, visible: bool) -> Self {
         let message = escaped(message).into_owned();
-        let shown = visible.then(|| {
+        let shown = visible.then_some(()).and_then(|()| {
             let (done, ended) = mpsc::channel();
-            let thread = thread::spawn(move || {
+            let thread = thread::Builder::new().spawn(move || {
                 if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                     let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
                     line.set_message(message);
@@ -33,7 +33,8 @@ impl Progress {
                     line.finish_and_clear();
                 }
             });
-            (done, thread)
+            // Without a thread there is no line, and no harm.
+            thread.ok().map(|thread| (done, thread))
         });
         Self { shown }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{KeyError, KeyFiles, KeyPair};
 use crate::model::key_type::KeyType;
@@ -24,8 +24,10 @@ pub struct KeyDescription {
     /// The comment at the end of that line.
     pub comment: String,
     /// Where the private key is, if it is a file.
+    #[serde(serialize_with = "as_text")]
     pub private_key_path: Option<PathBuf>,
     /// Where the public key is, if it is a file.
+    #[serde(serialize_with = "as_text")]
     pub public_key_path: Option<PathBuf>,
     /// The picture of the fingerprint.
     #[serde(skip)]
@@ -50,4 +52,12 @@ impl KeyDescription {
             randomart: pair.randomart(),
         })
     }
+}
+
+/// A path that is not UTF-8 is shown as well as can be: the key is made by then.
+#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
+fn as_text<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref()
+        .map(|path| path.to_string_lossy())
+        .serialize(serializer)
 }

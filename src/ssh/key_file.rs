@@ -1,6 +1,6 @@
 //! Key files: they appear whole or not at all, readable by their owner alone, and never replace what is there.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::interrupt;
 
-/// Why key files were not written. Nothing was left behind.
+/// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
 pub enum KeyFileError {
     /// A file of that name is there.
@@ -88,20 +88,16 @@ impl KeyFiles {
     /// # Errors
     /// [`KeyFileError::Name`] for an empty path, one that ends in a slash or in `.pub`.
     pub fn at(private: &Path) -> Result<Self, KeyFileError> {
-        let reason = match private
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-        {
-            None => "it names no file",
-            Some(_) if ends_with_separator(private) => "it ends in a slash",
-            Some(_)
-                if private
-                    .extension()
-                    .is_some_and(|end| end.eq_ignore_ascii_case("pub")) =>
-            {
-                "public keys end in .pub"
-            }
-            Some(_) => {
+        let text = private.as_os_str().to_string_lossy();
+        let last = text
+            .rsplit(std::path::is_separator)
+            .next()
+            .unwrap_or_default();
+        let reason = match last {
+            "" | "." | ".." => "it names no file",
+            "-" => "--stdout prints the key to standard output",
+            _ if last.to_ascii_lowercase().ends_with(".pub") => "public keys end in .pub",
+            _ => {
                 let mut public = private.as_os_str().to_owned();
                 public.push(".pub");
                 return Ok(Self {
@@ -176,8 +172,12 @@ impl KeyFiles {
         let mut unsettled = Unsettled::default();
         for (file, path) in prepared {
             if replace {
+                let is_new = fs::symlink_metadata(path).is_err();
                 file.persist(path)
                     .map_err(|error| failed(path, error.error))?;
+                if is_new {
+                    unsettled.0.push(path.to_owned());
+                }
             } else {
                 file.persist_noclobber(path)
                     .map_err(|error| failed(path, error.error))?;
@@ -187,12 +187,6 @@ impl KeyFiles {
         unsettled.0.clear();
         Ok(())
     }
-}
-
-fn ends_with_separator(path: &Path) -> bool {
-    path.as_os_str()
-        .to_string_lossy()
-        .ends_with(std::path::is_separator)
 }
 
 fn failed(path: &Path, source: io::Error) -> KeyFileError {
@@ -228,28 +222,43 @@ fn folder_of(file: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// A complete file with its final mode, in the same folder, under a name of its own.
+/// A complete file with its final mode, in the same folder, under a name of its own. It is its owner's alone from
+/// the beginning; only a public key is opened to others afterwards.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = with_mode(&mut Builder::new(), mode)
+        let mut file = Builder::new()
             .prefix(".bbconnect-")
             .tempfile_in(folder_of(path))?;
         file.write_all(content.as_bytes())?;
+        set_mode(file.as_file(), mode)?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {
         path: path.to_owned(),
-        source,
+        source: plain(source),
     })
 }
 
+/// The umask may have taken bits away; a key that its owner cannot read is of no use.
 #[cfg(unix)]
-fn with_mode<'a, 'p, 's>(builder: &'a mut Builder<'p, 's>, mode: u32) -> &'a mut Builder<'p, 's> {
-    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
+fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
+    file.set_permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
 }
 
-/// On Windows a file in the user's profile is already the user's alone.
+/// On Windows a file has the access rights of its folder; in the user's profile it is the user's alone.
 #[cfg(not(unix))]
-fn with_mode<'a, 'p, 's>(builder: &'a mut Builder<'p, 's>, _mode: u32) -> &'a mut Builder<'p, 's> {
-    builder
+fn set_mode(_file: &fs::File, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// The system's own error: tempfile adds the name of its file, which nobody knows.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error
+        .get_ref()
+        .and_then(|error| error.source())
+        .and_then(|error| error.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }

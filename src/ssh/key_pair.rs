@@ -1,5 +1,6 @@
 //! Key pairs: made here, and written in OpenSSH's formats.
 
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use rand::{CryptoRng, TryRng as _};
 use ssh_key::private::{EcdsaKeypair, Ed25519Keypair, KeypairData};
@@ -59,10 +60,11 @@ impl KeyPair {
     pub fn generate(key_type: KeyType, comment: &str) -> Result<Self, KeyError> {
         check_comment(comment)?;
         let data = match key_type {
-            KeyType::Ecdsa256 => {
-                KeypairData::from(EcdsaKeypair::random(&mut seeded()?, EcdsaCurve::NistP256)?)
-            }
-            KeyType::Ed25519 => KeypairData::from(Ed25519Keypair::random(&mut seeded()?)),
+            KeyType::Ecdsa256 => KeypairData::from(EcdsaKeypair::random(
+                &mut system_random()?,
+                EcdsaCurve::NistP256,
+            )?),
+            KeyType::Ed25519 => KeypairData::from(Ed25519Keypair::random(&mut system_random()?)),
             KeyType::Rsa4096 => KeypairData::from(rsa::generate()?),
         };
         Ok(Self {
@@ -124,7 +126,7 @@ impl KeyPair {
             None => self.key.to_openssh(LineEnding::LF)?,
             Some(passphrase) => self
                 .key
-                .encrypt(&mut seeded()?, passphrase.expose())?
+                .encrypt(&mut system_random()?, passphrase.expose())?
                 .to_openssh(LineEnding::LF)?,
         })
     }
@@ -138,14 +140,12 @@ impl std::fmt::Debug for KeyPair {
     }
 }
 
-/// A generator with a fresh seed from the operating system.
-fn seeded() -> Result<impl CryptoRng, KeyError> {
-    use rand::SeedableRng as _;
-    let mut seed = Zeroizing::new([0; 32]);
+/// The operating system's random bytes, once they are known to come.
+fn system_random() -> Result<impl CryptoRng, KeyError> {
     SysRng
-        .try_fill_bytes(seed.as_mut())
+        .try_next_u64()
         .map_err(|error| KeyError::Random(error.to_string()))?;
-    Ok(rand::rngs::StdRng::from_seed(*seed))
+    Ok(UnwrapErr(SysRng))
 }
 
 /// A comment stands on the line of the public key, so it must not break it, nor hide anything.

@@ -91,7 +91,7 @@ impl Choice {
 ///
 /// # Errors
 /// When a file is in the way ([`crate::exit::Exit::Conflict`]), a name or the comment cannot be used, or this machine
-/// refuses a file or random bytes. Nothing is left behind then.
+/// refuses a file or random bytes. No file is left behind then.
 pub fn run(args: &Args, context: &Context) -> Result<Generated, Error> {
     let files = if args.stdout {
         Vec::new()
@@ -172,6 +172,8 @@ fn places(args: &Args, context: &Context) -> Result<Vec<KeyFiles>, Error> {
             .ssh_folder()?
             .join(ssh::file_stem(args.clone_url.as_ref())),
     };
+    // A name that cannot be one is none for two keys either.
+    KeyFiles::at(&stem)?;
     match (&args.out, args.choice.types()) {
         (Some(_), [_]) => Ok(vec![KeyFiles::at(&stem)?]),
         (_, types) => types

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::model::clone_url::{CloneUrl, Form, KeyPage, Rights};
+use crate::model::clone_url::{CloneUrl, Form, KeyPage, Note, Rights};
 use crate::model::secret::Secret;
 use crate::output::{Page, Render};
 use crate::ssh::KeyDescription;
@@ -15,6 +15,7 @@ pub struct Generated {
     keys: Vec<GeneratedKey>,
     register_at: Option<String>,
     pages: Vec<KeyPage>,
+    notes: Vec<Note>,
     #[serde(skip)]
     repository: Option<Repository>,
 }
@@ -67,6 +68,9 @@ impl Generated {
                 .collect(),
             register_at: pages.first().map(|page| page.url.clone()),
             pages,
+            notes: clone_url
+                .map(|url| url.notes().to_vec())
+                .unwrap_or_default(),
             repository: clone_url.map(|url| Repository {
                 title: url.title(),
                 ssh: url.ssh(),
@@ -143,10 +147,10 @@ impl Generated {
             .repository
             .as_ref()
             .and_then(|repository| repository.ssh.as_ref());
-        if let (Some(key), Some(ssh)) = (key, ssh) {
+        if let Some(command) = key.zip(ssh).and_then(|(key, ssh)| clone_command(key, ssh)) {
             page.gap();
             page.line("Then clone with this key:");
-            page.line(&format!("  {}", clone_command(key, ssh)));
+            page.line(&format!("  {command}"));
         }
     }
 
@@ -157,10 +161,17 @@ impl Generated {
     }
 }
 
-/// A command to paste into a shell: git, with this key and no other.
-fn clone_command(key: &Path, url: &str) -> String {
-    let key = key.display().to_string().replace('\'', r"'\''");
-    format!("git -c core.sshCommand='ssh -i \"{key}\" -o IdentitiesOnly=yes' clone {url}")
+/// A command to paste into a shell: a checkout that uses this key and no other, now and later. `None` for a path that
+/// would have to be quoted for two shells at once.
+fn clone_command(key: &Path, url: &str) -> Option<String> {
+    let key = std::path::absolute(key).ok()?;
+    let key = key
+        .to_str()
+        .filter(|key| !key.contains(['\'', '"', '$', '`', '\\']))?;
+    let url = shell_words::quote(url);
+    Some(format!(
+        "git clone -c core.sshCommand='ssh -i \"{key}\" -o IdentitiesOnly=yes' -- {url}"
+    ))
 }
 
 impl Render for Generated {
@@ -182,6 +193,9 @@ impl Render for Generated {
     fn remarks(&self, page: &mut Page) {
         if self.shows_private_keys() {
             self.describe(page);
+        }
+        for note in &self.notes {
+            page.note(&note.message);
         }
     }
 }

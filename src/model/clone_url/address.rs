@@ -4,6 +4,7 @@ use super::Transport;
 use super::error::CloneUrlError;
 use super::host::Host;
 use super::path::{self, Path};
+use super::userinfo::{holds_secret, user};
 
 /// Where a URL leads, without the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct Address {
     pub(super) from_home: bool,
     /// A password, or a user name that is a token, stood in the URL. It is not kept.
     pub(super) had_secret: bool,
+    /// The path of the short form begins with a number, where a port was perhaps meant.
+    pub(super) number_first: bool,
 }
 
 /// Takes a URL apart.
@@ -57,9 +60,10 @@ fn is_scheme(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
 }
 
-/// `C:`, which is a drive on Windows and no host that anybody has.
+/// `C:/…` and `C:\\…`, which are folders on Windows; `c:folder` is a host called `c`.
 fn is_drive(text: &str) -> bool {
-    matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
+    let is_folder = |rest: &[u8]| rest.first().is_none_or(|byte| b"/\\".contains(byte));
+    matches!(text.as_bytes(), [letter, b':', rest @ ..] if letter.is_ascii_alphabetic() && is_folder(rest))
 }
 
 fn with_scheme(scheme: &str, rest: &str) -> Result<(Address, Path), CloneUrlError> {
@@ -92,6 +96,7 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<(Address, Path), CloneUrlErro
             port,
             from_home: false,
             had_secret,
+            number_first: false,
         },
         parts,
     ))
@@ -107,7 +112,17 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
     }
     let (before, path) = split_at_colon(text)?;
     if is_scheme(before)
-        && ["https", "http", "ssh", "file", "ftp"].contains(&before.to_ascii_lowercase().as_str())
+        && [
+            "https",
+            "http",
+            "ssh",
+            "file",
+            "ftp",
+            "data",
+            "mailto",
+            "javascript",
+        ]
+        .contains(&before.to_ascii_lowercase().as_str())
     {
         return Err(CloneUrlError::MissingSlashes(before.to_ascii_lowercase()));
     }
@@ -132,14 +147,20 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
         }
         _ => host_and_port(host_part)?,
     };
-    if user.is_none() && host.name().is_some_and(|name| name.len() == 1) {
-        // Without its brackets or its token it would read as a drive: `x:path`.
-        return Err(CloneUrlError::LocalPath);
-    }
     let rooted = path.starts_with('/') && !path.starts_with("/~");
     let parts = path::split(path.strip_prefix('/').unwrap_or(path), |part| {
         Ok(path::literal(part))
     })?;
+    let first = parts
+        .parts()
+        .first()
+        .copied()
+        .unwrap_or_default()
+        .to_owned();
+    let number_first = !rooted
+        && port.is_none()
+        && !first.is_empty()
+        && first.bytes().all(|byte| byte.is_ascii_digit());
     let address = Address {
         transport: Transport::Ssh,
         user,
@@ -147,8 +168,11 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
         port,
         from_home: !rooted,
         had_secret,
+        number_first,
     };
-    refuse_port(&address, &parts)?;
+    if number_first {
+        refuse_port(&address, &first, &parts)?;
+    }
     Ok((address, parts))
 }
 
@@ -167,41 +191,46 @@ fn split_at_colon(text: &str) -> Result<(&str, &str), CloneUrlError> {
 
 /// `bitbucket.org/workspace/repository`: git takes it for a folder, a browser for a host.
 fn without_scheme(text: &str) -> CloneUrlError {
-    let host = text.split('/').next().unwrap_or(text);
-    match Host::parse(host) {
-        Ok(_)
-            if host.contains('.')
-                && text.contains('/')
-                && host.rsplit('.').next() != Some("git") =>
-        {
-            CloneUrlError::NoScheme {
-                with_scheme: format!("https://{text}"),
-            }
-        }
-        _ => CloneUrlError::LocalPath,
+    let (host, path) = text.split_once('/').unwrap_or((text, ""));
+    let is_host =
+        Host::parse(host).is_ok() && host.contains('.') && host.rsplit('.').next() != Some("git");
+    if !is_host || path.is_empty() {
+        return CloneUrlError::LocalPath;
+    }
+    // Repeated only where nothing in it can be a secret.
+    let is_plain = path
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte));
+    CloneUrlError::NoScheme {
+        with_scheme: is_plain.then(|| format!("https://{text}")),
     }
 }
 
 /// `git@host:443/workspace/repository`: the short form has no port, and git would ask for the folder `443`.
-fn refuse_port(address: &Address, parts: &Path) -> Result<(), CloneUrlError> {
-    if let [first, rest @ ..] = parts.as_slice()
-        && rest.len() >= 2
-        && address.port.is_none()
-        && let Some(port) = as_port(first)
-    {
-        let user = address
-            .user
-            .as_ref()
-            .map(|user| format!("{user}@"))
-            .unwrap_or_default();
-        let ssh_url = format!(
-            "ssh://{user}{}:{port}/{}",
-            address.host.in_url(),
-            rest.join("/")
-        );
-        return Err(CloneUrlError::PortInScpForm { port, ssh_url });
+fn refuse_port(address: &Address, number: &str, path: &Path) -> Result<(), CloneUrlError> {
+    let rest = &path.parts()[1..];
+    let is_plain = |part: &&str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-~".contains(&byte))
+    };
+    if rest.len() < 2 || !rest.iter().all(is_plain) {
+        return Ok(());
     }
-    Ok(())
+    let user = address
+        .user
+        .as_ref()
+        .map(|user| format!("{user}@"))
+        .unwrap_or_default();
+    let port = as_port(number).map_or_else(|| "PORT".to_owned(), |port| port.to_string());
+    let ssh_url = format!(
+        "ssh://{user}{}:{port}/{}",
+        address.host.in_url(),
+        rest.join("/")
+    );
+    Err(CloneUrlError::PortInScpForm {
+        number: number.to_owned(),
+        ssh_url,
+    })
 }
 
 /// A port from 1 to 65535, written in digits.
@@ -238,55 +267,4 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), CloneUrlError> {
             None => Err(CloneUrlError::Port),
         },
     }
-}
-
-/// The user name in front of the `@`, and whether a secret was there, which is dropped.
-fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
-    let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let name =
-        path::decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
-    let had_password = !password.is_empty();
-    if name.is_empty() && transport == Transport::Ssh {
-        return Err(CloneUrlError::User("it is empty"));
-    }
-    if name.is_empty() || looks_like_token(&name) {
-        return Ok((None, had_password || !name.is_empty()));
-    }
-    if name.starts_with('-') {
-        return Err(CloneUrlError::OptionLike("user name"));
-    }
-    let allowed = |c: char| {
-        c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh)
-    };
-    if !name.chars().all(allowed) {
-        return Err(CloneUrlError::User(
-            "it has characters that no user name has",
-        ));
-    }
-    Ok((Some(name), had_password))
-}
-
-/// Whether a user name is a credential: the prefixes of Bitbucket's and other sites' tokens, or sheer length.
-fn looks_like_token(name: &str) -> bool {
-    const PREFIXES: [&str; 9] = [
-        "ATATT",
-        "ATCTT",
-        "ATBB",
-        "BBDC-",
-        "ghp_",
-        "gho_",
-        "ghs_",
-        "github_pat_",
-        "glpat-",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || (name.len() > 40 && !name.contains('@'))
-}
-
-/// Whether a query carries something like a token. Queries are dropped either way.
-fn holds_secret(query: &str) -> bool {
-    let query = query.to_ascii_lowercase();
-    ["token=", "password=", "secret=", "jwt="]
-        .iter()
-        .any(|key| query.contains(key))
 }

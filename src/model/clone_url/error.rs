@@ -37,8 +37,8 @@ pub enum CloneUrlError {
     /// A host and a path without a scheme.
     #[error("the clone URL has no scheme")]
     NoScheme {
-        /// The same with one.
-        with_scheme: String,
+        /// The same with one, where nothing in it can be a secret.
+        with_scheme: Option<String>,
     },
     /// `name::address`, which makes git run `git-remote-name`.
     #[error("`{0}::` makes git run a program of that name; such an address is not accepted")]
@@ -68,11 +68,11 @@ pub enum CloneUrlError {
     MixedForms,
     /// A port in the scp-like form, which has none.
     #[error(
-        "the form with a colon has no port: git takes `{port}` for the first folder of the path"
+        "the form with a colon has no port: git takes `{number}` for the first folder of the path"
     )]
     PortInScpForm {
         /// What looks like a port.
-        port: u16,
+        number: String,
         /// The address in the form that has a port.
         ssh_url: String,
     },
@@ -89,10 +89,10 @@ pub enum CloneUrlError {
     #[error("the percent-encoding in the path is not valid")]
     Encoding,
     /// A character that no repository path has.
-    #[error("the path contains the character `{0}`, which no repository has in its path")]
+    #[error("the clone URL contains the character {}, which no repository's address has", shown(*.0))]
     Character(char),
     /// Correct, but not the address of a repository.
-    #[error("{what} on {host}, not a repository")]
+    #[error("{what} ({host}) is not a repository")]
     NotARepository {
         /// What it is.
         what: &'static str,
@@ -106,14 +106,19 @@ impl CloneUrlError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         const COPY: &str = "copy the SSH URL from the repository's Clone button, for example git@ssh.bitbucket.org:workspace/repository.git";
+        const BUTTON: &str = "copy the URL from the repository's Clone button";
         match self {
             Self::Deceptive(_) => Some("type the URL instead of pasting it, or copy it again from the repository's Clone button".to_owned()),
             Self::NotGitClone => Some("paste the URL alone, or the whole `git clone …` line in quotes".to_owned()),
-            Self::TooManyWords | Self::UnclosedQuote | Self::Blank => {
-                Some("put quotes around the URL, and write a blank within it as %20".to_owned())
+            Self::TooManyWords => Some("paste the URL alone".to_owned()),
+            Self::UnclosedQuote | Self::Blank => {
+                Some("put quotes around what was pasted; within the URL a blank is written as %20".to_owned())
             }
             Self::LocalPath => Some(format!("inside a checkout, `git remote get-url origin` prints its URL; otherwise {COPY}")),
-            Self::NoScheme { with_scheme } => Some(format!("write {with_scheme}")),
+            Self::NoScheme { with_scheme } => Some(match with_scheme {
+                Some(with_scheme) => format!("write {with_scheme}"),
+                None => "write https:// in front of it".to_owned(),
+            }),
             Self::Scheme(scheme) => Some(match scheme.as_str() {
                 "git+https" | "git+http" => format!("leave out the `git+`: {}://…", &scheme["git+".len()..]),
                 "git" => "the git protocol knows no accounts; write the https:// or ssh:// URL".to_owned(),
@@ -137,7 +142,16 @@ impl CloneUrlError {
             | Self::DotPart
             | Self::Encoding
             | Self::Character(_)
-            | Self::NotARepository { .. } => Some(COPY.to_owned()),
+            | Self::NotARepository { .. } => Some(BUTTON.to_owned()),
         }
+    }
+}
+
+/// A character as a message shows it: by its number where it may not be seen for what it is.
+fn shown(character: char) -> String {
+    match character {
+        ' ' => "` ` (a blank)".to_owned(),
+        _ if character.is_ascii() => format!("`{character}`"),
+        _ => format!("`{character}` (U+{:04X})", u32::from(character)),
     }
 }

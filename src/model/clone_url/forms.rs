@@ -4,7 +4,8 @@ use std::fmt;
 
 use url::Url;
 
-use super::place::{DATA_CENTER_SSH_PORT, is_personal};
+use super::name::is_personal;
+use super::place::DATA_CENTER_SSH_PORT;
 use super::site::{self, CLOUD_SSH, CLOUD_WEB};
 use super::{CloneUrl, Transport};
 use crate::model::deployment::Deployment;
@@ -48,6 +49,9 @@ impl CloneUrl {
         let namespace = self.place.namespace.iter().map(String::as_str);
         match self.place.deployment {
             Deployment::Cloud => address(&cloud()?, namespace.chain([slug.as_str()])),
+            Deployment::DataCenter if !self.place.layout => {
+                address(&self.origin()?, namespace.chain([slug.as_str()]))
+            }
             Deployment::DataCenter => address(
                 &self.base_url()?,
                 ["scm"].into_iter().chain(namespace).chain([slug.as_str()]),
@@ -79,8 +83,19 @@ impl CloneUrl {
         match (self.place.deployment, self.address.transport) {
             (Deployment::DataCenter, Transport::Ssh) if self.is_alias() => &[],
             (Deployment::DataCenter, Transport::Ssh) => &[Form::Https, Form::Web],
+            (Deployment::DataCenter, _) if !self.place.layout => &[Form::Ssh, Form::Web],
             (Deployment::DataCenter, Transport::Https | Transport::Http) => &[Form::Ssh],
             (Deployment::Cloud | Deployment::Unknown, _) => &[],
+        }
+    }
+
+    /// The base URL of a Data Center, as far as the URL tells it: see [`CloneUrl::assumed`].
+    #[must_use]
+    pub fn data_center_base(&self) -> Option<Url> {
+        if self.place.deployment == Deployment::DataCenter {
+            self.base_url()
+        } else {
+            None
         }
     }
 
@@ -174,7 +189,17 @@ impl CloneUrl {
         } else {
             self.project_key()
         };
-        self.ssh_url("git", port, &[&namespace, &self.place.slug], ".git")
+        let given = self
+            .address
+            .user
+            .as_deref()
+            .filter(|_| self.address.transport == Transport::Ssh);
+        self.ssh_url(
+            given.unwrap_or("git"),
+            port,
+            &[&namespace, &self.place.slug],
+            ".git",
+        )
     }
 
     /// `ssh://user@host:port/path.git`, percent-encoded.
@@ -220,7 +245,12 @@ impl fmt::Display for CloneUrl {
 
 /// See [`CloneUrl::is_alias`].
 pub(super) fn is_alias(address: &super::address::Address) -> bool {
-    let word = |name: &str| !name.contains('.') && name != "localhost";
+    // No top-level domain has a dash or an underscore in it, but for those in Punycode: `bitbucket.org-work`.
+    let odd_end = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        last.contains(['-', '_']) && !last.starts_with("xn--")
+    };
+    let word = |name: &str| (!name.contains('.') && name != "localhost") || odd_end(name);
     address.transport == Transport::Ssh
         && address.port.is_none()
         && address.host.name().is_some_and(word)

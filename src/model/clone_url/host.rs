@@ -50,13 +50,21 @@ impl Host {
             return Err(CloneUrlError::Host("a part of it is empty or too long"));
         }
         let last = name.rsplit('.').next().unwrap_or(name);
-        if name.contains('.') && last.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Browsers and resolvers read numbers of any kind as addresses, each in its own way.
+        let is_number = last.starts_with("0x")
+            || last.starts_with("0X")
+            || last.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
             let address = name
                 .parse()
                 .map_err(|_| CloneUrlError::Host("it is not an IPv4 address"))?;
             return Ok(Self(Kind::V4(address)));
         }
-        Ok(Self(Kind::Name(name.to_ascii_lowercase())))
+        let name = name.to_ascii_lowercase();
+        match url::Host::parse(&name) {
+            Ok(url::Host::Domain(same)) if same == name => Ok(Self(Kind::Name(name))),
+            _ => Err(CloneUrlError::Host("no browser would accept it")),
+        }
     }
 
     /// Reads what stands between brackets: an IPv6 address.

@@ -12,12 +12,14 @@ mod address;
 mod error;
 mod forms;
 mod host;
+mod name;
 mod note;
 mod pages;
 mod pasted;
 mod path;
 mod place;
 mod site;
+mod userinfo;
 
 use std::str::FromStr;
 
@@ -123,8 +125,11 @@ impl FromStr for CloneUrl {
     /// input that could hold a password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let pasted = pasted::find_url(text)?;
-        let (address, path) = address::parse(pasted.url)?;
-        let place = place::find(&address, &path)?;
+        let (address, path) = address::parse(&pasted.url)?;
+        let place = match place::find(&address, &path.parts()) {
+            Ok(place) => place,
+            Err(reason) => return Err(path.blame(reason)),
+        };
         let notes = note::all(&pasted, &address, &place);
         Ok(Self {
             address,

@@ -41,10 +41,7 @@ pub enum NoteId {
 pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<Note> {
     let host = &address.host;
     let over_ssh = address.transport == Transport::Ssh;
-    let scp_like = over_ssh && !pasted.url.contains("://");
     let first = place.namespace.first().unwrap_or(&place.slug);
-    let begins_with_number =
-        scp_like && address.port.is_none() && first.bytes().all(|byte| byte.is_ascii_digit());
     let notes = [
         (
             pasted.git_clone,
@@ -52,7 +49,7 @@ pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<
             "`git clone` and its options were left out; only the URL counts".to_owned(),
         ),
         (
-            address.had_secret,
+            address.had_secret || pasted.secret_option,
             NoteId::EmbeddedSecret,
             "a secret stood in the URL and was left out; it may now be in your shell's history and in process lists, \
              so consider replacing it"
@@ -74,7 +71,7 @@ pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<
             format!("`{host}` is probably a Host of your SSH configuration; `ssh -G {host}` shows where it leads"),
         ),
         (
-            begins_with_number,
+            address.number_first,
             NoteId::PortInScpForm,
             format!(
                 "`{first}` is read as a folder, as git does: the form with a colon has no port. For a port write \

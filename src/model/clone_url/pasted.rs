@@ -1,5 +1,7 @@
 //! From what was pasted to the one URL in it: quotes, a prompt, a whole `git clone` line.
 
+use std::borrow::Cow;
+
 use super::address::remote_helper;
 use super::error::CloneUrlError;
 use crate::model::printable::is_deceptive;
@@ -8,7 +10,7 @@ use crate::model::printable::is_deceptive;
 const MOST_BYTES: usize = 4096;
 
 /// Options of `git clone` whose value is a word of its own (git 2.52, `git help clone`).
-const LONG_WITH_VALUE: [&str; 18] = [
+const LONG_WITH_VALUE: [&str; 17] = [
     "--origin",
     "--branch",
     "--upload-pack",
@@ -26,7 +28,6 @@ const LONG_WITH_VALUE: [&str; 18] = [
     "--bundle-uri",
     "--ref-format",
     "--revision",
-    "--object-format",
 ];
 const SHORT_WITH_VALUE: &str = "obucj";
 
@@ -55,9 +56,11 @@ const AROUND: [(char, char); 7] = [
 
 /// The URL in what was pasted.
 pub(super) struct Pasted<'a> {
-    pub(super) url: &'a str,
+    pub(super) url: Cow<'a, str>,
     /// Whether `git clone` stood in front of it.
     pub(super) git_clone: bool,
+    /// Whether the options of `git clone` held a credential.
+    pub(super) secret_option: bool,
 }
 
 /// Finds the URL, and refuses what hides something.
@@ -72,25 +75,28 @@ pub(super) fn find_url(text: &str) -> Result<Pasted<'_>, CloneUrlError> {
     while let Some(inner) = unwrapped(text) {
         text = trim(inner);
     }
-    let words = words(text)?;
-    let rest = match words.as_slice() {
-        ["$" | ">" | "%" | "#", rest @ ..] if !rest.is_empty() => rest,
-        all => all,
-    };
-    match rest {
-        [] => Err(CloneUrlError::Empty),
-        ["git" | "git.exe", rest @ ..] if !rest.is_empty() => Ok(Pasted {
-            url: cloned(rest)?,
-            git_clone: true,
-        }),
-        [url] => Ok(Pasted {
-            url,
-            git_clone: false,
-        }),
-        [first, ..] => {
-            Err(remote_helper(first).map_or(CloneUrlError::Blank, CloneUrlError::RemoteHelper))
-        }
+    if text.is_empty() {
+        return Err(CloneUrlError::Empty);
     }
+    if !text.contains(char::is_whitespace) {
+        return Ok(Pasted {
+            url: Cow::Borrowed(text),
+            git_clone: false,
+            secret_option: false,
+        });
+    }
+    let Some(words) = git_arguments(text)? else {
+        let helper = text.split_whitespace().next().and_then(remote_helper);
+        return Err(helper.map_or(CloneUrlError::Blank, CloneUrlError::RemoteHelper));
+    };
+    let secret_option = words
+        .iter()
+        .any(|word| word.to_ascii_lowercase().contains("authorization:"));
+    Ok(Pasted {
+        url: Cow::Owned(cloned(&words)?),
+        git_clone: true,
+        secret_option,
+    })
 }
 
 /// Without the blanks around it, also those that cannot be seen.
@@ -106,32 +112,47 @@ fn unwrapped(text: &str) -> Option<&str> {
     })
 }
 
-/// Splits at blanks as a shell does; a word in quotes is one word.
-fn words(text: &str) -> Result<Vec<&str>, CloneUrlError> {
-    let mut words = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        if matches!(first, '"' | '\'') {
-            let (word, behind) = rest[1..]
-                .split_once(first)
-                .ok_or(CloneUrlError::UnclosedQuote)?;
-            if !(behind.is_empty() || behind.starts_with(char::is_whitespace)) {
-                return Err(CloneUrlError::Character(first));
-            }
-            words.push(word.trim());
-            rest = behind.trim_start();
-        } else {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            words.push(&rest[..end]);
-            rest = rest[end..].trim_start();
-        }
+/// The words behind `git`, split as a POSIX shell does; `None` where there is no git command. In front of it may stand
+/// a prompt, assignments and `sudo`.
+fn git_arguments(text: &str) -> Result<Option<Vec<String>>, CloneUrlError> {
+    let is_git = |word: &str| {
+        let name = word
+            .rsplit(['/', '\\'])
+            .next()
+            .unwrap_or(word)
+            .to_ascii_lowercase();
+        matches!(name.as_str(), "git" | "git.exe")
+    };
+    let may_precede = |word: &str| {
+        word.ends_with(['$', '#', '%', '>'])
+            || word.contains('=')
+            || matches!(word, "sudo" | "env" | "PS")
+    };
+    // Only to find the command: quotes do not matter in front of it.
+    let front: Vec<&str> = text
+        .split_whitespace()
+        .take_while(|word| !is_git(word))
+        .collect();
+    let has_git = text.split_whitespace().nth(front.len()).is_some();
+    if !has_git
+        || !(front.iter().all(|word| may_precede(word))
+            || text.contains("=\"")
+            || text.contains("='"))
+    {
+        return Ok(None);
     }
-    Ok(words)
+    let words = shell_words::split(text).map_err(|_| CloneUrlError::UnclosedQuote)?;
+    match words.iter().position(|word| is_git(word)) {
+        Some(at) if words[..at].iter().all(|word| may_precede(word)) => {
+            Ok(Some(words[at + 1..].to_vec()))
+        }
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// The URL of a `git … clone … URL [folder]` line, given the words behind `git`.
-fn cloned<'a>(words: &[&'a str]) -> Result<&'a str, CloneUrlError> {
-    let mut words = words.iter().copied();
+fn cloned(words: &[String]) -> Result<String, CloneUrlError> {
+    let mut words = words.iter().map(String::as_str);
     loop {
         match words.next() {
             Some("clone") => break,
@@ -153,7 +174,7 @@ fn cloned<'a>(words: &[&'a str]) -> Result<&'a str, CloneUrlError> {
     }
     match operands.as_slice() {
         [] => Err(CloneUrlError::NothingToClone),
-        [url] | [url, _] => Ok(url),
+        [url] | [url, _] => Ok(trim(url).to_owned()),
         [_, _, _, ..] => Err(CloneUrlError::TooManyWords),
     }
 }

@@ -3,35 +3,68 @@
 use super::error::CloneUrlError;
 use crate::model::printable::is_deceptive;
 
-/// The parts of a path, none of them empty, `.`, `..` or deceptive.
-pub(super) type Path = Vec<String>;
+/// Stands for a part that cannot be read. It is nobody's name, so whoever needs the part fails.
+const UNREADABLE: &str = "\0";
 
-/// Splits a path, which may end in one slash, and looks at each part.
+/// The parts of a path. Behind the repository a web link may have anything; that is not looked at.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    parts: Vec<String>,
+    fault: Option<CloneUrlError>,
+}
+
+impl Path {
+    /// The parts, as text.
+    pub(super) fn parts(&self) -> Vec<&str> {
+        self.parts.iter().map(String::as_str).collect()
+    }
+
+    /// Why a path could not be understood: because of a part that cannot be read, else for the reason given.
+    pub(super) fn blame(self, reason: CloneUrlError) -> CloneUrlError {
+        self.fault.unwrap_or(reason)
+    }
+}
+
+/// Splits a path, which may end in one slash.
 pub(super) fn split(
     path: &str,
     read: impl Fn(&str) -> Result<String, CloneUrlError>,
 ) -> Result<Path, CloneUrlError> {
     let path = path.strip_suffix('/').unwrap_or(path);
+    let mut split = Path::default();
     if path.is_empty() {
-        return Ok(Vec::new());
+        return Ok(split);
     }
-    path.split('/')
-        .map(|part| {
-            let part = read(part)?;
-            match part.as_str() {
-                "" => Err(CloneUrlError::EmptyPart),
-                "." | ".." => Err(CloneUrlError::DotPart),
-                _ => match part
-                    .chars()
-                    .find(|&c| is_deceptive(c) || matches!(c, '/' | '\\'))
-                {
-                    Some(c) if is_deceptive(c) => Err(CloneUrlError::Deceptive(c)),
-                    Some(c) => Err(CloneUrlError::Character(c)),
-                    None => Ok(part),
-                },
+    if path.ends_with('/') {
+        return Err(CloneUrlError::EmptyPart);
+    }
+    for part in path.split('/') {
+        match read(part).and_then(readable) {
+            Ok(part) => split.parts.push(part),
+            // A browser and a server would take these out of the path, and lead elsewhere.
+            Err(CloneUrlError::DotPart) => return Err(CloneUrlError::DotPart),
+            Err(fault) => {
+                split.fault.get_or_insert(fault);
+                split.parts.push(UNREADABLE.to_owned());
             }
-        })
-        .collect()
+        }
+    }
+    Ok(split)
+}
+
+fn readable(part: String) -> Result<String, CloneUrlError> {
+    match part.as_str() {
+        "" => Err(CloneUrlError::EmptyPart),
+        "." | ".." => Err(CloneUrlError::DotPart),
+        _ => match part
+            .chars()
+            .find(|&c| is_deceptive(c) || matches!(c, '/' | '\\'))
+        {
+            Some(c) if is_deceptive(c) => Err(CloneUrlError::Deceptive(c)),
+            Some(c) => Err(CloneUrlError::Character(c)),
+            None => Ok(part),
+        },
+    }
 }
 
 /// The short form is not percent-decoded by git; only `%7E`, which browsers make of `~`, is meant as one.

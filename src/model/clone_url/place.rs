@@ -3,7 +3,10 @@
 use super::Transport;
 use super::address::Address;
 use super::error::CloneUrlError;
-use super::path::Path;
+use super::name::{
+    anywhere, in_short_form, is_personal, is_project_key, name, on_bitbucket, on_data_center,
+    without_dot_git,
+};
 use super::site::{self, CLOUD_API, Depth};
 use crate::model::deployment::Deployment;
 
@@ -15,152 +18,197 @@ pub(super) const DATA_CENTER_SSH_PORT: u16 = 7999;
 pub(super) struct Place {
     pub(super) deployment: Deployment,
     /// Data Center over HTTP: what stands between the host and `/scm` or `/projects`.
-    pub(super) context: Path,
+    pub(super) context: Vec<String>,
     /// One part on Bitbucket; any number, also none, on other hosts.
-    pub(super) namespace: Path,
+    pub(super) namespace: Vec<String>,
     pub(super) slug: String,
     /// Whether the path was written with `.git`, which other hosts may insist on.
     pub(super) dot_git: bool,
     /// The URL is a page or an API address of the repository, not what `git clone` takes.
     pub(super) page: bool,
+    /// The product's own layout was seen (`/scm/`, `/projects/…`), so that its other addresses can be built.
+    pub(super) layout: bool,
 }
 
 /// Finds the repository that a path on an address names.
-pub(super) fn find(address: &Address, path: &Path) -> Result<Place, CloneUrlError> {
-    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+pub(super) fn find(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
     if site::is_cloud(&address.host) {
-        return cloud(address, &parts);
+        return cloud(address, parts);
     }
     if let Some(site) = site::other(&address.host) {
-        return elsewhere(address, &parts, &site.depth);
+        return elsewhere(address, parts, &site.depth);
     }
-    match data_center(address, &parts) {
+    match data_center(address, parts) {
         Some(place) => place,
-        None => elsewhere(address, &parts, &Depth::AtLeast(1)),
+        None if over_http(address) && is_page(parts) => Err(not_a_repository(address, "a page")),
+        None => elsewhere(address, parts, &Depth::AtLeast(1)),
     }
 }
 
 /// bitbucket.org: always `workspace/repository`; web and API links have more around it.
 fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
     /// First parts of pages that belong to no workspace.
-    const PAGES: [&str; 12] = [
+    const PAGES: [&str; 15] = [
         "account",
+        "api",
         "blog",
         "dashboard",
         "gateway",
+        "invitations",
+        "login",
         "product",
         "repo",
         "site",
         "snippets",
         "socialauth",
         "support",
+        "workspaces",
         "xhr",
-        "api",
     ];
     let not = |what| Err(not_a_repository(address, what));
-    let over_http = address.transport != Transport::Ssh;
+    let over_http = over_http(address);
     let is_api = address.host.name() == Some(CLOUD_API);
     let (parts, api) = match parts {
         [_version, "repositories", rest @ ..] if is_api && over_http => (rest, true),
         ["api" | "!api", _version, "repositories", rest @ ..] if over_http => (rest, true),
-        _ if is_api => return not("this is an address of the API"),
+        _ if is_api => return not("an address of the API"),
         all => (all, false),
     };
     match parts {
-        [] if over_http => not("this is the start page"),
-        [] => not("this is the host itself"),
-        ["snippets", ..] => not("this is a snippet"),
+        [] if over_http => not("the start page"),
+        [] => not("the host itself"),
+        ["snippets", ..] => not("a snippet"),
         [page, ..] if over_http && (PAGES.contains(page) || page.starts_with('!')) => {
-            not("this is a page of the website")
+            not("a page of the website")
         }
-        [_] => not("this is a workspace"),
-        [_, "workspace" | "profile", ..] if over_http => not("this is a page of a workspace"),
+        [_] => not("a workspace"),
+        [_, "workspace" | "profile", ..] if over_http => not("a page of a workspace"),
         [workspace, slug, rest @ ..] if over_http || rest.is_empty() => {
             let (slug, dot_git) = without_dot_git(slug);
+            if slug.ends_with('.') {
+                return Err(CloneUrlError::Character('.'));
+            }
             Ok(Place {
                 deployment: Deployment::Cloud,
-                context: Path::new(),
+                context: Vec::new(),
                 namespace: vec![name("workspace", workspace, on_bitbucket)?],
                 slug: name("repository", slug, on_bitbucket)?,
                 dot_git,
                 page: api || !(rest.is_empty() || matches!(rest, ["info", "refs"])),
+                layout: true,
             })
         }
-        _ => not("this path has more than a workspace and a repository, so it is no clone URL"),
+        _ => not("a path with more than a workspace and a repository"),
     }
 }
 
 /// A Bitbucket on its own host, where the URL shows that it is one.
 fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneUrlError>> {
-    let over_http = address.transport != Transport::Ssh;
-    let at = |context: &[&str], namespace: String, slug: &str, page: bool| {
+    let over_http = over_http(address);
+    let at = |context: &[&str], namespace: &str, slug: &str, page: bool, layout: bool| {
         let (slug, dot_git) = without_dot_git(slug);
         let context = context
             .iter()
             .take_while(|&&part| !matches!(part, "rest" | "plugins"));
+        if namespace.trim_matches('~').is_empty() {
+            return Err(not_a_repository(address, "a project without a name"));
+        }
         Ok(Place {
             deployment: Deployment::DataCenter,
-            context: context.map(|&part| part.to_owned()).collect(),
-            namespace: vec![name("project", &namespace, on_data_center)?],
+            context: context
+                .map(|part| name("path", part, anywhere))
+                .collect::<Result<_, _>>()?,
+            namespace: vec![name("project", namespace, on_data_center)?],
             slug: name("repository", slug, on_bitbucket)?,
             dot_git,
             page,
+            layout,
         })
     };
     if over_http {
         for (index, window) in parts.windows(4).enumerate() {
             match window {
                 ["projects", key, "repos", slug] => {
-                    return Some(at(&parts[..index], (*key).to_owned(), slug, true));
+                    return Some(at(&parts[..index], key, slug, true, true));
                 }
                 ["users", user, "repos", slug] => {
-                    return Some(at(&parts[..index], format!("~{user}"), slug, true));
+                    let namespace = format!("~{}", user.strip_prefix('~').unwrap_or(user));
+                    return Some(at(&parts[..index], &namespace, slug, true, true));
                 }
+                _ => {}
+            }
+        }
+        if let Some(index) = parts.iter().position(|part| *part == "scm") {
+            match &parts[index + 1..] {
+                [namespace, slug] | [namespace, slug, "info", "refs"] => {
+                    return Some(at(&parts[..index], namespace, slug, false, true));
+                }
+                [
+                    namespace,
+                    slug,
+                    "browse" | "pull-requests" | "commits" | "branches" | "info",
+                    ..,
+                ] => {
+                    return Some(at(&parts[..index], namespace, slug, true, true));
+                }
+                [] | [_] => return Some(Err(not_a_repository(address, "a project"))),
                 _ => {}
             }
         }
     }
     match parts {
-        [context @ .., "scm", namespace, slug] if over_http || context.is_empty() => {
-            Some(at(context, (*namespace).to_owned(), slug, false))
-        }
-        [namespace, slug]
-            if address.port == Some(DATA_CENTER_SSH_PORT)
-                || is_personal(namespace)
-                || is_project_key(namespace) =>
-        {
-            Some(at(&[], (*namespace).to_owned(), slug, false))
+        ["scm", namespace, slug] if !over_http => Some(at(&[], namespace, slug, false, true)),
+        [namespace, slug] => {
+            let ssh_port = !over_http && address.port == Some(DATA_CENTER_SSH_PORT);
+            let shown = ssh_port || is_personal(namespace) || is_project_key(namespace);
+            shown.then(|| at(&[], namespace, slug, false, !over_http))
         }
         _ => None,
+    }
+}
+
+/// Pages of a Data Center, or of another hosting site, that belong to no repository.
+fn is_page(parts: &[&str]) -> bool {
+    const FIRST: [&str; 14] = [
+        "account",
+        "admin",
+        "api",
+        "dashboard",
+        "explore",
+        "login",
+        "orgs",
+        "plugins",
+        "profile",
+        "projects",
+        "repos",
+        "rest",
+        "settings",
+        "users",
+    ];
+    if parts.last().is_some_and(|last| without_dot_git(last).1) {
+        return false;
+    }
+    match parts {
+        [first, ..] if FIRST.contains(first) => true,
+        [_context, "login" | "dashboard"]
+        | [_context, "rest", "api", ..]
+        | [_context, "plugins", "servlet", ..] => true,
+        [_context, "projects", key, ..] => is_project_key(key) || is_personal(key),
+        _ => false,
     }
 }
 
 /// Any other Git host, or a Data Center whose URL does not show it: the last part is the repository.
 fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, CloneUrlError> {
     let not = |what| Err(not_a_repository(address, what));
-    let over_http = address.transport != Transport::Ssh;
+    let over_http = over_http(address);
     let [namespace @ .., last] = parts else {
-        return not("this is the host itself");
+        return not("the host itself");
     };
     let (slug, dot_git) = without_dot_git(last);
     if over_http && !dot_git {
-        /// Parts that hosting sites keep for their own pages.
-        const FIRST: [&str; 13] = [
-            "account",
-            "admin",
-            "dashboard",
-            "explore",
-            "login",
-            "orgs",
-            "plugins",
-            "profile",
-            "projects",
-            "repos",
-            "rest",
-            "settings",
-            "users",
-        ];
-        const BELOW_REPOSITORY: [&str; 16] = [
+        /// Parts behind a repository that hosting sites keep for its pages.
+        const BELOW: [&str; 17] = [
             "-",
             "actions",
             "blob",
@@ -174,43 +222,45 @@ fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, 
             "pulls",
             "raw",
             "releases",
+            "src",
             "tags",
             "tree",
             "wiki",
         ];
-        if parts.iter().take(2).any(|part| FIRST.contains(part)) {
-            return not("this is a page");
-        }
-        if parts
-            .iter()
-            .skip(2)
-            .any(|part| BELOW_REPOSITORY.contains(part))
-        {
-            return not("this is a page of a repository");
+        if parts.iter().skip(2).any(|part| BELOW.contains(part)) {
+            return not("a page of a repository");
         }
     }
     match depth {
-        Depth::None => return not("this is a gist or a snippet"),
-        Depth::Exactly(count) if parts.len() > *count => return not("this is a page"),
+        Depth::None => return not("something that is not cloned"),
+        Depth::Exactly(count) if parts.len() > *count => return not("a page"),
         Depth::Exactly(count) | Depth::AtLeast(count) if parts.len() < *count => {
-            return not("this is an account or a group");
+            return not("an account or a group");
         }
-        Depth::AtLeast(_) if over_http && namespace.is_empty() && !dot_git => {
-            return not("this is a page");
-        }
+        Depth::AtLeast(_) if over_http && namespace.is_empty() && !dot_git => return not("a page"),
         Depth::Exactly(_) | Depth::AtLeast(_) => {}
     }
+    let allowed = if address.from_home {
+        in_short_form
+    } else {
+        anywhere
+    };
     Ok(Place {
         deployment: Deployment::Unknown,
-        context: Path::new(),
+        context: Vec::new(),
         namespace: namespace
             .iter()
-            .map(|part| name("path", part, anywhere))
+            .map(|part| name("path", part, allowed))
             .collect::<Result<_, _>>()?,
-        slug: name("repository", slug, anywhere)?,
+        slug: name("repository", slug, allowed)?,
         dot_git,
         page: false,
+        layout: false,
     })
+}
+
+fn over_http(address: &Address) -> bool {
+    address.transport != Transport::Ssh
 }
 
 fn not_a_repository(address: &Address, what: &'static str) -> CloneUrlError {
@@ -218,60 +268,4 @@ fn not_a_repository(address: &Address, what: &'static str) -> CloneUrlError {
         what,
         host: address.host.to_string(),
     }
-}
-
-/// One `.git` at the end is spelling, not name.
-fn without_dot_git(slug: &str) -> (&str, bool) {
-    slug.strip_suffix(".git")
-        .map_or((slug, false), |slug| (slug, true))
-}
-
-/// `~user`, the personal project of a Data Center user.
-pub(super) fn is_personal(namespace: &str) -> bool {
-    namespace.len() > 1 && namespace.starts_with('~')
-}
-
-/// A project key as Data Center's pages write it: capital letters, digits, underscores.
-fn is_project_key(namespace: &str) -> bool {
-    namespace.starts_with(|first: char| first.is_ascii_uppercase())
-        && namespace
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-/// Checks the name of a namespace or a repository, character by character.
-fn name(
-    what: &'static str,
-    part: &str,
-    allowed: fn(char) -> bool,
-) -> Result<String, CloneUrlError> {
-    if part.is_empty() {
-        return Err(CloneUrlError::EmptyPart);
-    }
-    if part.starts_with('-') {
-        return Err(CloneUrlError::OptionLike(what));
-    }
-    if matches!(part, "." | "..") {
-        return Err(CloneUrlError::DotPart);
-    }
-    match part.chars().find(|&character| !allowed(character)) {
-        Some(' ') => Err(CloneUrlError::Blank),
-        Some(character) => Err(CloneUrlError::Character(character)),
-        None => Ok(part.to_owned()),
-    }
-}
-
-/// Slugs and workspace ids; braces are those of a UUID.
-fn on_bitbucket(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "_.-{}".contains(character)
-}
-
-/// Project keys, and the slugs of users behind `~`.
-fn on_data_center(character: char) -> bool {
-    character.is_alphanumeric() || "_.-~+".contains(character)
-}
-
-/// Whatever no shell gives a meaning to.
-fn anywhere(character: char) -> bool {
-    character.is_alphanumeric() || "._~-+=,%{} ".contains(character)
 }

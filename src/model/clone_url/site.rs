@@ -50,9 +50,13 @@ pub(super) fn other(host: &Host) -> Option<Site> {
             (Depth::AtLeast(2), Some(&["-", "settings", "repository"]))
         }
         "gitee.com" | "git.sr.ht" | "framagit.org" | "gitea.com" => (Depth::Exactly(2), None),
-        "gist.github.com" | "gist.gitlab.com" => (Depth::None, None),
+        "gist.github.com" | "gist.gitlab.com" | "raw.githubusercontent.com" => (Depth::None, None),
+        "git.kernel.org" => (Depth::AtLeast(1), None),
         "dev.azure.com" | "ssh.dev.azure.com" | "vs-ssh.visualstudio.com" => {
             (Depth::AtLeast(3), None)
+        }
+        _ if name.ends_with(".atlassian.com") || name.ends_with(".atlassian.net") => {
+            (Depth::None, None)
         }
         _ if name.ends_with(".visualstudio.com") || name.ends_with(".amazonaws.com") => {
             (Depth::AtLeast(2), None)

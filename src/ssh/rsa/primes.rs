@@ -30,7 +30,10 @@ pub(super) fn two() -> Result<[Zeroizing<U2048>; 2], RsaError> {
                 .clamp(2, MOST_THREADS);
             for index in 1..threads {
                 let pools = &pools;
-                scope.spawn(move || search(pools, index));
+                // A thread less is only slower: this one searches in any case.
+                let helper =
+                    thread::Builder::new().spawn_scoped(scope, move || search(pools, index));
+                drop(helper);
             }
             search(&pools, 0);
         });

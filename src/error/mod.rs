@@ -1,13 +1,17 @@
 //! Unites the errors of all rooms, and answers for each of them: which exit status, which hint.
 
+mod answers;
+
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::exit::Exit;
+use crate::bitbucket::ApiError;
+use crate::git::GitError;
 use crate::ssh::{KeyError, KeyFileError};
+use crate::store::{ConnectionsError, StoreError};
 
 /// Why a command could not do its work.
 ///
@@ -30,21 +34,74 @@ pub enum Error {
         /// How to give it without being asked.
         hint: &'static str,
     },
+    /// The answer to a question was no.
+    #[error("nothing was changed")]
+    Declined,
     /// A key was not made.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// A key was not written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// The connections could not be read or changed.
+    #[error(transparent)]
+    Connections(#[from] ConnectionsError),
+    /// No connection applies.
+    #[error("no connection applies here")]
+    NoConnection(
+        /// The names that there are.
+        Vec<String>,
+    ),
+    /// A secret could not be read or kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A connection has no secret.
+    #[error("the connection {0} has no secret")]
+    NoSecret(String),
+    /// A secret was given for another origin.
+    #[error(
+        "the secret of the connection {name} was given for {given_for}, so it is not sent to {origin}"
+    )]
+    SecretElsewhere {
+        /// The connection.
+        name: String,
+        /// The origin it was given for.
+        given_for: String,
+        /// The origin of the connection now.
+        origin: String,
+    },
+    /// A server gave no usable answer.
+    #[error("{error}")]
+    Api {
+        /// Why.
+        #[source]
+        error: ApiError,
+        /// What may be wrong with the credential, where it was refused.
+        causes: Option<String>,
+    },
+    /// Git's configuration could not be changed.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// The home folder is not known.
     #[error("the home folder is not known")]
     NoHome,
+    /// The system gave no event queue.
+    #[error("the system gives no event queue: {0}")]
+    Runtime(#[source] io::Error),
     /// Standard input could not be read.
     #[error("cannot read standard input: {0}")]
     Input(#[source] io::Error),
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
+    /// A file of the user's could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A file or folder of the user's could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -55,42 +112,16 @@ pub enum Error {
     },
 }
 
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Api {
+            error,
+            causes: None,
+        }
+    }
+}
+
 impl Error {
-    /// The exit status that stands for this error.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Usage { .. }
-            | Self::NotAsked { .. }
-            | Self::Key(KeyError::Comment)
-            | Self::KeyFile(KeyFileError::Name { .. }) => Exit::Usage,
-            Self::KeyFile(KeyFileError::Exists(_)) => Exit::Conflict,
-            Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
-            | Self::KeyFile(
-                KeyFileError::Folder { .. }
-                | KeyFileError::NotAFile(_)
-                | KeyFileError::Write { .. },
-            )
-            | Self::NoHome
-            | Self::Input(_)
-            | Self::Output(_)
-            | Self::Write { .. } => Exit::Machine,
-        }
-    }
-
-    /// What to do about it; a command to paste where there is one.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Usage { hint, .. } => hint.clone(),
-            Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
-            Self::Key(error) => error.hint().map(str::to_owned),
-            Self::KeyFile(error) => error.hint(),
-            Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
-            Self::Input(_) | Self::Output(_) | Self::Write { .. } => None,
-        }
-    }
-
     /// The causes behind the message, nearest first, without those that the message already ends with.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {

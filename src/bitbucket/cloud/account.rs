@@ -1,0 +1,115 @@
+//! Who a credential is, on Cloud.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::Cloud;
+use crate::bitbucket::http::{Answer, ApiError, Signed};
+use crate::bitbucket::identity::{Identity, Scopes, Subject};
+use crate::model::connection::{Auth, Level};
+
+/// The current user. `username` is absent from the documentation, and sometimes there.
+#[derive(Debug, Deserialize)]
+struct User {
+    nickname: Option<String>,
+    username: Option<String>,
+    display_name: Option<String>,
+    account_id: Option<String>,
+}
+
+impl Cloud {
+    /// Asks for the current user, or for what an access token belongs to: access tokens have no user.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
+    pub(in crate::bitbucket) async fn identify(
+        &self,
+        subject: &Subject,
+    ) -> Result<Identity, ApiError> {
+        if subject.auth == Some(Auth::AccessToken) {
+            return self.identify_access_token(subject).await;
+        }
+        let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+        match answer.status() {
+            // The credential is good: the server knows it, and says what it may not do.
+            StatusCode::FORBIDDEN if answer.is_json() => Ok(valid(&answer)),
+            _ => {
+                let user: User = answer.json()?;
+                let names = [
+                    user.nickname,
+                    user.username,
+                    user.display_name,
+                    user.account_id,
+                ];
+                Ok(Identity {
+                    account: names.into_iter().flatten().next(),
+                    level: Some(Level::User),
+                    ..valid(&answer)
+                })
+            }
+        }
+    }
+
+    /// An access token is known by what it belongs to.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
+    async fn identify_access_token(&self, subject: &Subject) -> Result<Identity, ApiError> {
+        let workspace = subject.workspace.as_deref().ok_or_else(|| {
+            ApiError::Undecided(
+                "an access token is known by the workspace it belongs to, and none was named"
+                    .to_owned(),
+            )
+        })?;
+        let (segments, level) = match (subject.repository.as_deref(), subject.project.as_deref()) {
+            (Some(repository), _) => (vec!["repositories", workspace, repository], Level::Repo),
+            (None, Some(project)) => (
+                vec!["workspaces", workspace, "projects", project],
+                Level::Project,
+            ),
+            (None, None) => (vec!["workspaces", workspace], Level::Workspace),
+        };
+        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        match answer.status() {
+            StatusCode::OK if !answer.is_json() => Err(answer.not_json()),
+            // A public repository is shown to everybody: only the user endpoint tells a good token from a bad one.
+            StatusCode::OK | StatusCode::NOT_FOUND => {
+                self.check_refusal().await?;
+                answer.success()?;
+                Ok(Identity {
+                    level: Some(level),
+                    ..valid(&answer)
+                })
+            }
+            StatusCode::FORBIDDEN if answer.is_json() => Ok(Identity {
+                level: Some(level),
+                ..valid(&answer)
+            }),
+            _ => Err(answer.error()),
+        }
+    }
+
+    /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401.
+    async fn check_refusal(&self) -> Result<(), ApiError> {
+        let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+        match answer.status() {
+            StatusCode::FORBIDDEN | StatusCode::OK => Ok(()),
+            _ => Err(answer.error()),
+        }
+    }
+}
+
+/// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
+fn valid(answer: &Answer) -> Identity {
+    let listed = answer.header("x-oauth-scopes").map(|list| {
+        list.split(',')
+            .map(|scope| scope.trim().to_owned())
+            .collect()
+    });
+    let granted = Some(answer.words().granted()).filter(|granted| !granted.is_empty());
+    let scopes = listed
+        .or(granted)
+        .map_or(Scopes::Undisclosed, Scopes::Granted);
+    Identity {
+        scopes,
+        ..Identity::default()
+    }
+}

@@ -1,0 +1,94 @@
+//! Who a credential is, on Data Center.
+
+use percent_encoding::percent_decode_str;
+use reqwest::StatusCode;
+
+use super::DataCenter;
+use crate::bitbucket::http::{Answer, ApiError, Signed};
+use crate::bitbucket::identity::{Identity, Subject};
+use crate::model::connection::{Auth, Level};
+
+/// Every answer to somebody who is logged in has it: the user name, percent-encoded.
+const USER_NAME: &str = "x-ausername";
+
+impl DataCenter {
+    /// Asks for the list of users, which only somebody logged in may see: a bad token is otherwise served as anonymous.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
+    pub(in crate::bitbucket) async fn identify(
+        &self,
+        subject: &Subject,
+    ) -> Result<Identity, ApiError> {
+        let version = self.version().await?;
+        let segments = ["rest", "api", "latest", "users"];
+        let answer = self
+            .http
+            .get(&segments, &[("limit", "1")], Signed::Yes)
+            .await?;
+        let level = subject.level.or(Some(Level::User));
+        let account = if answer.status() == StatusCode::OK {
+            if !answer.is_json() {
+                return Err(answer.not_json());
+            }
+            user_name(&answer)
+        } else if answer.status() == StatusCode::UNAUTHORIZED && is_logged_in(&answer) {
+            user_name(&answer)
+        } else if answer.status() == StatusCode::UNAUTHORIZED && subject.level != Some(Level::User)
+        {
+            self.identify_by_resource(subject, &answer).await?
+        } else {
+            return Err(answer.error());
+        };
+        let identity = Identity {
+            account,
+            level,
+            version,
+            ..Identity::default()
+        };
+        if subject.auth == Some(Auth::HttpAccessToken) && level == Some(Level::User) {
+            return Ok(self.with_token_record(identity).await);
+        }
+        Ok(identity)
+    }
+
+    /// A token of a project or repository has no user; it is known by what it can see.
+    async fn identify_by_resource(
+        &self,
+        subject: &Subject,
+        refusal: &Answer,
+    ) -> Result<Option<String>, ApiError> {
+        let Some(project) = subject.project.as_deref() else {
+            return Err(refusal.error());
+        };
+        let mut segments = vec!["rest", "api", "latest", "projects", project];
+        segments.extend(
+            subject
+                .repository
+                .as_deref()
+                .into_iter()
+                .flat_map(|slug| ["repos", slug]),
+        );
+        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        if is_logged_in(&answer) {
+            return Ok(user_name(&answer));
+        }
+        match answer.status() {
+            StatusCode::OK => Err(ApiError::Undecided(
+                "what it belongs to is public, so anybody may see it".to_owned(),
+            )),
+            _ => Err(answer.error()),
+        }
+    }
+}
+
+fn is_logged_in(answer: &Answer) -> bool {
+    answer
+        .header(USER_NAME)
+        .is_some_and(|name| !name.is_empty())
+        || answer.words().says_not_permitted()
+}
+
+fn user_name(answer: &Answer) -> Option<String> {
+    let name = answer.header(USER_NAME).filter(|name| !name.is_empty())?;
+    Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
+}

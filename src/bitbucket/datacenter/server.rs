@@ -1,0 +1,23 @@
+//! Which server this is.
+
+use serde::Deserialize;
+
+use super::DataCenter;
+use crate::bitbucket::http::{ApiError, Signed};
+
+#[derive(Debug, Deserialize)]
+struct Properties {
+    version: Option<String>,
+}
+
+impl DataCenter {
+    /// The server's version. Anybody may ask, so nothing is signed and nothing is known about the credential.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
+    pub(super) async fn version(&self) -> Result<Option<String>, ApiError> {
+        let segments = ["rest", "api", "latest", "application-properties"];
+        let answer = self.http.get(&segments, &[], Signed::No).await?;
+        let properties: Properties = answer.json()?;
+        Ok(properties.version)
+    }
+}

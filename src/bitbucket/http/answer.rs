@@ -1,0 +1,134 @@
+//! What a server answered: bounded in size, decoded with the path of the field that failed.
+
+use reqwest::StatusCode;
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap};
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, ServerWords};
+
+/// More than any answer that is asked for here; a larger one is a fault or an attack.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(in crate::bitbucket) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    url: String,
+}
+
+impl Answer {
+    /// Reads a response, decompressed, up to the most that is taken.
+    pub(super) async fn read(
+        mut response: reqwest::Response,
+        explained: impl Fn(&reqwest::Error) -> ApiError,
+    ) -> Result<Self, ApiError> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let url = response.url().to_string();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(ApiError::TooLarge { most: MOST_BYTES });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Self {
+            status,
+            headers,
+            body,
+            url,
+        })
+    }
+
+    /// The status.
+    pub(in crate::bitbucket) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A header that is text.
+    pub(in crate::bitbucket) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// What the server says of an error, in either product's shape.
+    pub(in crate::bitbucket) fn words(&self) -> ServerWords {
+        if self.is_json() {
+            serde_json::from_slice(&self.body).unwrap_or_default()
+        } else {
+            ServerWords::default()
+        }
+    }
+
+    /// Whether the body claims to be JSON.
+    pub(in crate::bitbucket) fn is_json(&self) -> bool {
+        self.header(CONTENT_TYPE)
+            .is_some_and(|kind| kind.contains("json"))
+    }
+
+    /// The body of a successful answer.
+    pub(in crate::bitbucket) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.success()?;
+        if !self.is_json() {
+            return Err(self.not_json());
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ApiError::Decode {
+            path: error.path().to_string(),
+            reason: error.inner().to_string(),
+        })
+    }
+
+    /// Turns an error status into the error that it stands for.
+    pub(in crate::bitbucket) fn success(&self) -> Result<(), ApiError> {
+        if self.status.is_success() {
+            Ok(())
+        } else {
+            Err(self.error())
+        }
+    }
+
+    /// The error that an unsuccessful answer stands for. Its status is kept also when the body is a proxy's page.
+    pub(in crate::bitbucket) fn error(&self) -> ApiError {
+        let words = self.words();
+        let message = words.message().unwrap_or_else(|| self.reason());
+        match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if words.asks_for_captcha() => {
+                ApiError::Captcha
+            }
+            StatusCode::FORBIDDEN if words.says_basic_is_blocked() => ApiError::BasicBlocked,
+            StatusCode::UNAUTHORIZED => ApiError::Unauthorized(message),
+            StatusCode::FORBIDDEN => ApiError::Forbidden {
+                message,
+                required: words.required(),
+                granted: words.granted(),
+            },
+            StatusCode::NOT_FOUND if words.is_some() => ApiError::NotFound(message),
+            StatusCode::NOT_FOUND => ApiError::NoApi(self.url.clone()),
+            StatusCode::GONE => ApiError::Gone(message),
+            StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited,
+            status if status.is_server_error() => ApiError::Server {
+                status: status.as_u16(),
+                message,
+            },
+            status => ApiError::Refused {
+                status: status.as_u16(),
+                message,
+            },
+        }
+    }
+
+    /// A page where data was expected: a login form, a proxy, another program.
+    pub(in crate::bitbucket) fn not_json(&self) -> ApiError {
+        let kind = self.header(CONTENT_TYPE).unwrap_or("nothing that is named");
+        ApiError::NotJson {
+            status: self.status.as_u16(),
+            kind: kind.to_owned(),
+        }
+    }
+
+    fn reason(&self) -> String {
+        let reason = self.status.canonical_reason().unwrap_or("no reason given");
+        format!("{} {reason}", self.status.as_u16())
+    }
+}

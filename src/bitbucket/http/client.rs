@@ -1,0 +1,56 @@
+//! The one client of a process: certificates, proxy, time limits, no redirects.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Identity, Proxy};
+
+use super::HttpSettings;
+use super::error::ApiError;
+
+const CONNECT: Duration = Duration::from_secs(10);
+
+pub(super) fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("bbconnect/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT.min(settings.timeout))
+        .timeout(settings.timeout);
+    if let Some(path) = &settings.ca_cert {
+        let bundle = Certificate::from_pem_bundle(&read(path)?)
+            .map_err(|_| unusable(path, "a certificate in PEM form"))?;
+        builder = builder.tls_certs_merge(bundle);
+    }
+    if let Some((certificate, key)) = &settings.client_cert {
+        let both = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
+        let identity = Identity::from_pem(&both)
+            .map_err(|_| unusable(certificate, "a client certificate with its key"))?;
+        builder = builder.identity(identity);
+    }
+    if let Some(proxy) = &settings.proxy {
+        builder = builder.proxy(
+            Proxy::all(proxy)
+                .map_err(|_| ApiError::Setup(format!("the proxy `{proxy}` is not a URL")))?,
+        );
+    }
+    // The one known cause is a machine without certificates: https://github.com/seanmonstar/reqwest/issues/2965
+    builder.build().map_err(|error| {
+        let cause = std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        ApiError::Setup(format!(
+            "TLS cannot be set up: {cause}; install ca-certificates, or name some with --ca-cert"
+        ))
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ApiError> {
+    fs::read(path)
+        .map_err(|error| ApiError::Setup(format!("cannot read {}: {error}", path.display())))
+}
+
+fn unusable(path: &Path, expected: &str) -> ApiError {
+    ApiError::Setup(format!("{} is not {expected}", path.display()))
+}

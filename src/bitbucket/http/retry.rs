@@ -1,0 +1,51 @@
+//! When a request is sent again, and after how long.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+
+use super::answer::Answer;
+use super::error::{ApiError, Obstacle};
+
+/// Sent at most this many times more.
+const MOST_RETRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long to wait before a request that only reads is sent again; `None` where that would not help.
+///
+/// Again: after 429, 502, 503, 504, and where the connection broke. Never after 401, which locks accounts, and not
+/// where nothing listens or nobody is trusted.
+pub(super) fn pause(attempt: u32, sent: &Result<Answer, ApiError>) -> Option<Duration> {
+    let told = match sent {
+        Ok(answer) if is_passing(answer.status()) => answer.header(RETRY_AFTER).and_then(seconds),
+        Err(ApiError::Unreachable {
+            obstacle: Obstacle::Other,
+            ..
+        }) => None,
+        Ok(_) | Err(_) => return None,
+    };
+    (attempt < MOST_RETRIES)
+        .then(|| told.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ]
+    .contains(&status)
+}
+
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
+fn seconds(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// So that many programs that were sent away together do not come back together.
+fn jitter() -> Duration {
+    Duration::from_millis(rand::rng().random_range(0..100))
+}

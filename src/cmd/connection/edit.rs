@@ -1,0 +1,162 @@
+//! `bbconnect connection edit`: changes a connection, or gives it another secret.
+
+use serde::Serialize;
+
+use super::settings::{Settings, usage};
+use super::verify;
+use super::view::View;
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::connection::{Auth, Connection};
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection edit work --token-stdin < new-token
+  bbconnect connection edit work --workspace acme --expires 2027-03-31
+";
+
+/// Arguments of `bbconnect connection edit`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What is to change.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// A connection that was changed.
+#[derive(Debug, Serialize)]
+pub struct Edited {
+    action: &'static str,
+    verified: bool,
+    connection: View,
+    #[serde(skip)]
+    needs_secret: bool,
+}
+
+/// Changes a connection. Its secret stays with the origin it was given for.
+///
+/// # Errors
+/// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
+pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
+    let settings = &args.settings;
+    let (name, before) = context.connections().load()?.get(&args.name)?;
+    let mut after = before.clone();
+    if let Some(found) = &settings.url {
+        after.base_url = found.base_url.clone();
+        after.deployment = found.deployment;
+    }
+    after.deployment = settings
+        .deployment
+        .map_or(after.deployment, Deployment::from);
+    after.auth = settings.auth.unwrap_or(after.auth);
+    after
+        .auth
+        .check_for(after.deployment)
+        .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+    settings.apply(&mut after)?;
+
+    let given = settings.secret(context)?;
+    let verified = verified(
+        settings,
+        context,
+        &name,
+        &before,
+        &mut after,
+        given.as_ref(),
+    )?;
+    if let Some(secret) = &given {
+        let store = settings.store(context)?;
+        if !settings.dry_run {
+            context.keep_secret(&name, store, secret)?;
+        }
+        after.store = Some(store);
+        after.secret_origin = Some(after.base_url.origin());
+        after.token_command.clone_from(&settings.token_command);
+    }
+    let changed = after != before || given.is_some();
+    let becomes_default =
+        settings.default && context.connections().load()?.default_name() != Some(&args.name);
+    if !settings.dry_run {
+        context.connections().update(|connections| {
+            connections.replace(&name, &after)?;
+            if settings.default {
+                connections.set_default(&name)
+            } else {
+                Ok(())
+            }
+        })?;
+    }
+    let action = match (changed || becomes_default, settings.dry_run) {
+        (false, _) => "unchanged",
+        (true, true) => "would-update",
+        (true, false) => "updated",
+    };
+    let needs_secret = after
+        .secret_origin
+        .as_ref()
+        .is_some_and(|origin| *origin != after.base_url.origin());
+    let connections = context.connections().load()?;
+    Ok(Edited {
+        action,
+        verified,
+        connection: View::of(&name, &after, connections.default_name()),
+        needs_secret,
+    })
+}
+
+/// Verifies a new secret, or the kept one where something that matters to it has changed.
+fn verified(
+    settings: &Settings,
+    context: &Context,
+    name: &crate::model::connection::ConnectionName,
+    before: &Connection,
+    after: &mut Connection,
+    given: Option<&Secret>,
+) -> Result<bool, Error> {
+    let same_origin = after.secret_origin.as_ref() == Some(&after.base_url.origin());
+    let matters = after.base_url != before.base_url
+        || after.auth != before.auth
+        || after.email != before.email
+        || after.username != before.username;
+    if settings.no_verify || after.auth == Auth::Ssh {
+        return Ok(false);
+    }
+    let kept = match given {
+        None if matters && same_origin => Some(context.secret(name, after)?),
+        None | Some(_) => None,
+    };
+    match given.or(kept.as_ref()) {
+        Some(secret) => verify::verify(context, after, secret).map(|_| true),
+        None => Ok(false),
+    }
+}
+
+impl Render for Edited {
+    const SCHEMA: &'static str = "bbconnect/connection-edit@1";
+
+    fn text(&self, page: &mut Page) {
+        self.connection.fields(page);
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        page.line(&format!(
+            "{}{}",
+            self.action,
+            if self.verified { ", and verified" } else { "" }
+        ));
+        if self.needs_secret {
+            page.note(&format!(
+                "the secret was given for another origin and is not sent to this one; bbconnect connection edit {} \
+                 --token-stdin gives it again",
+                self.connection.name
+            ));
+        }
+    }
+}

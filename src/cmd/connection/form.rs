@@ -1,0 +1,100 @@
+//! The questions on a terminal, in the order of the forms that people know: name, URL, kind, user, secret.
+
+use std::str::FromStr;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::connection::{Auth, ConnectionName, Found};
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+
+/// Asks until the answer can be read.
+fn ask<T: FromStr<Err: std::fmt::Display>>(
+    context: &Context,
+    prompt: &str,
+    initial: &str,
+) -> Result<T, Error> {
+    loop {
+        let answer = context
+            .output
+            .ask_text(prompt, initial)
+            .map_err(Error::Input)?;
+        match answer.trim().parse() {
+            Ok(value) => return Ok(value),
+            Err(reason) => context.output.guide(&format!("  {reason}")),
+        }
+    }
+}
+
+/// The name of the connection.
+pub(super) fn name(context: &Context, suggestion: &str) -> Result<ConnectionName, Error> {
+    context
+        .output
+        .guide("A name for this connection, for yourself; Bitbucket does not see it.");
+    ask(context, "Name", suggestion)
+}
+
+/// Where the Bitbucket is.
+pub(super) fn url(context: &Context) -> Result<Found, Error> {
+    context.output.guide(
+        "Bitbucket Cloud is https://bitbucket.org; for a server, any of its addresses will do.",
+    );
+    ask(context, "URL", "https://bitbucket.org")
+}
+
+/// How to authenticate.
+pub(super) fn auth(context: &Context, deployment: Deployment) -> Result<Auth, Error> {
+    let kinds: &[(Auth, &str)] = match deployment {
+        Deployment::Cloud => &[
+            (Auth::ApiToken, "API token (yours, with scopes)"),
+            (
+                Auth::AccessToken,
+                "access token (of a repository, project or workspace)",
+            ),
+        ],
+        Deployment::DataCenter | Deployment::Unknown => &[
+            (Auth::HttpAccessToken, "HTTP access token"),
+            (Auth::Password, "user name and password"),
+        ],
+    };
+    let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
+    let chosen = context
+        .output
+        .ask_choice("Kind of credential", &labels)
+        .map_err(Error::Input)?;
+    Ok(kinds.get(chosen).map_or(Auth::Ssh, |(auth, _)| *auth))
+}
+
+/// A line of text that may not be empty.
+pub(super) fn text(context: &Context, prompt: &str, help: &str) -> Result<String, Error> {
+    context.output.guide(help);
+    loop {
+        let answer = context.output.ask_text(prompt, "").map_err(Error::Input)?;
+        if !answer.trim().is_empty() {
+            return Ok(answer.trim().to_owned());
+        }
+    }
+}
+
+/// The secret, hidden.
+pub(super) fn secret(context: &Context, auth: Auth) -> Result<Secret, Error> {
+    let page = match auth {
+        Auth::ApiToken => {
+            "Made at https://id.atlassian.com/manage-profile/security/api-tokens: \"Create API token with scopes\", \
+             app Bitbucket."
+        }
+        Auth::AccessToken => {
+            "Made in the settings of the repository, project or workspace, under \"Access tokens\"."
+        }
+        Auth::HttpAccessToken => {
+            "Made on your server: your account, or the settings of a project or repository."
+        }
+        Auth::AppPassword | Auth::Password | Auth::Ssh => "It is not shown while you type.",
+    };
+    context.output.guide(page);
+    let secret = context
+        .output
+        .ask_secret(auth.secret_name())
+        .map_err(Error::Input)?;
+    Ok(Secret::new(secret.expose().trim().to_owned()))
+}

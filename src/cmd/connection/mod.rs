@@ -1,0 +1,46 @@
+//! `bbconnect connection`: named ways to reach a Bitbucket, one file for each thing that is done with them.
+
+pub mod add;
+pub mod edit;
+mod form;
+pub mod list;
+pub mod remove;
+pub mod rename;
+mod settings;
+pub mod show;
+pub mod r#use;
+mod verify;
+mod view;
+pub mod which;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection add                                    asks for everything, on a terminal
+  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com --token-stdin
+  bbconnect connection list
+  bbconnect connection use work --here
+";
+
+/// What is done with connections.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// Add a connection, once its credential is verified
+    Add(add::Args),
+    /// List the connections
+    List,
+    /// Show a connection
+    Show(show::Args),
+    /// Change a connection
+    Edit(edit::Args),
+    /// Give a connection another name
+    Rename(rename::Args),
+    /// Remove a connection and its secret
+    Remove(remove::Args),
+    /// Choose the connection for everything, a repository, or a folder of it
+    Use(r#use::Args),
+    /// Show which connection applies here, and why
+    Which,
+}

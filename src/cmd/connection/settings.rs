@@ -1,0 +1,203 @@
+//! The flags that describe a connection, for adding and for changing one.
+
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
+use crate::model::day::Day;
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+
+/// What a connection is made of.
+#[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Settings {
+    /// The Bitbucket: bitbucket.org, a server, or any address of it as pasted
+    #[arg(long, value_name = "URL")]
+    pub url: Option<Found>,
+    /// How to authenticate
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub auth: Option<Auth>,
+    /// The e-mail address of the Atlassian account, for an API token
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// The user name, for a password
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// What an HTTP access token belongs to
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub level: Option<Level>,
+    /// Whether it is Cloud or Data Center, where the URL does not tell
+    #[arg(long, value_enum, value_name = "PRODUCT")]
+    pub deployment: Option<Product>,
+    /// The workspace (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+    /// The project's key
+    #[arg(long, value_name = "KEY")]
+    pub project: Option<String>,
+    /// The repository: SLUG, or WORKSPACE/SLUG and KEY/SLUG
+    #[arg(long, value_name = "REPOSITORY")]
+    pub repo: Option<String>,
+    /// The last day of the credential: nothing in the API tells that of an API token
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub expires: Option<Day>,
+    /// Where to keep the secret
+    #[arg(long, value_enum, value_name = "STORE")]
+    pub store: Option<StoreKind>,
+    /// Read the secret from the first line of standard input; on a terminal, ask for it
+    #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
+    pub token_stdin: bool,
+    /// Read the secret from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
+    pub token_file: Option<PathBuf>,
+    /// Have a command print the secret whenever it is needed; the command is kept, the secret is not
+    #[arg(long, value_name = "CMD")]
+    pub token_command: Option<String>,
+    /// Trust the certificates in this file beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+    /// Show this client certificate
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// The key of the client certificate
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+    /// Go through this proxy instead of the environment's
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Accept plain http to another machine
+    #[arg(long)]
+    pub allow_http: bool,
+    /// The website, when it is not where the API is
+    #[arg(long, value_name = "URL")]
+    pub web_url: Option<String>,
+    /// Make it the default connection
+    #[arg(long)]
+    pub default: bool,
+    /// Save without asking the server
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Verify and show, but save nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The products, as `--deployment` names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Product {
+    /// Bitbucket Cloud
+    Cloud,
+    /// Bitbucket Server or Data Center
+    #[value(name = "datacenter")]
+    DataCenter,
+}
+
+impl From<Product> for Deployment {
+    fn from(product: Product) -> Self {
+        match product {
+            Product::Cloud => Self::Cloud,
+            Product::DataCenter => Self::DataCenter,
+        }
+    }
+}
+
+impl Settings {
+    /// Puts what the flags say into a connection; what they do not say stays.
+    pub(super) fn apply(&self, connection: &mut Connection) -> Result<(), Error> {
+        let is_cloud = connection.deployment == Deployment::Cloud;
+        let (namespace, repository) = match self.repo.as_deref() {
+            None => (None, None),
+            Some(text) => match text.split_once('/') {
+                Some((namespace, slug)) => (Some(namespace), Some(slug)),
+                None => (None, Some(text)),
+            },
+        };
+        put(&mut connection.email, self.email.as_deref());
+        put(&mut connection.username, self.username.as_deref());
+        put(
+            if is_cloud {
+                &mut connection.workspace
+            } else {
+                &mut connection.project
+            },
+            namespace,
+        );
+        put(&mut connection.workspace, self.workspace.as_deref());
+        put(&mut connection.project, self.project.as_deref());
+        put(&mut connection.repository, repository);
+        put(&mut connection.proxy, self.proxy.as_deref());
+        put(&mut connection.web_url, self.web_url.as_deref());
+        put_path(&mut connection.ca_cert, self.ca_cert.as_deref())?;
+        put_path(&mut connection.client_cert, self.client_cert.as_deref())?;
+        put_path(&mut connection.client_key, self.client_key.as_deref())?;
+        connection.expires_on = self.expires.or(connection.expires_on);
+        connection.allow_http |= self.allow_http;
+        connection.level = self.level.or(connection.level);
+        if connection.auth == Auth::AccessToken {
+            let named = Level::of(
+                connection.repository.as_deref(),
+                connection.project.as_deref(),
+            );
+            connection.level = self.level.or(Some(named));
+        }
+        Ok(())
+    }
+
+    /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
+    pub(super) fn secret(&self, context: &Context) -> Result<Option<Secret>, Error> {
+        match (&self.token_file, &self.token_command) {
+            (Some(path), _) => context.token_from_file(path).map(Some),
+            (None, Some(command)) => context.token_from_command(command).map(Some),
+            (None, None) if self.token_stdin => context.token_from_stdin("--token-stdin").map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Where a new secret is kept.
+    pub(super) fn store(&self, context: &Context) -> Result<StoreKind, Error> {
+        match (self.store, &self.token_command) {
+            (None | Some(StoreKind::Command), Some(_)) => Ok(StoreKind::Command),
+            (Some(StoreKind::Command), None) => Err(usage(
+                "--store command needs the command",
+                "add --token-command 'CMD'",
+            )),
+            (Some(_), Some(_)) => Err(usage(
+                "a command's secret is not stored",
+                "leave out --store",
+            )),
+            (Some(store), None) => Ok(store),
+            (None, None) => context.default_store(),
+        }
+    }
+}
+
+/// A usage error.
+pub(super) fn usage(message: &str, hint: &str) -> Error {
+    Error::Usage {
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    }
+}
+
+fn put(field: &mut Option<String>, value: Option<&str>) {
+    if let Some(value) = value {
+        *field = Some(value.to_owned()).filter(|value| !value.is_empty());
+    }
+}
+
+/// Files are remembered by their whole path: the connection is used elsewhere.
+fn put_path(field: &mut Option<PathBuf>, value: Option<&Path>) -> Result<(), Error> {
+    if let Some(value) = value {
+        let absolute = std::path::absolute(value);
+        *field = Some(absolute.map_err(|source| Error::Read {
+            path: value.to_owned(),
+            source,
+        })?);
+    }
+    Ok(())
+}

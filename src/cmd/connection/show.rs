@@ -1,0 +1,54 @@
+//! `bbconnect connection show`: one connection, without its secret.
+
+use serde::Serialize;
+
+use super::view::View;
+use crate::context::Context;
+use crate::error::Error;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection show work
+  bbconnect connection show --json work
+";
+
+/// Arguments of `bbconnect connection show`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection; without a name, the one that applies here
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    connection: View,
+}
+
+/// Shows a connection.
+///
+/// # Errors
+/// Where there is no such connection.
+pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
+    let connections = context.connections().load()?;
+    let (name, connection) = if let Some(name) = &args.name {
+        connections.get(name)?
+    } else {
+        let chosen = context.choose()?;
+        (chosen.name, chosen.connection)
+    };
+    Ok(Shown {
+        connection: View::of(&name, &connection, connections.default_name()),
+    })
+}
+
+impl Render for Shown {
+    const SCHEMA: &'static str = "bbconnect/connection-show@1";
+
+    fn text(&self, page: &mut Page) {
+        self.connection.fields(page);
+    }
+}

@@ -1,0 +1,113 @@
+//! A connection as it is shown: never with its secret.
+
+use serde::Serialize;
+
+use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind};
+use crate::model::day::Day;
+use crate::model::deployment::Deployment;
+use crate::output::Page;
+
+/// A connection as it is shown.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) name: ConnectionName,
+    deployment: Deployment,
+    pub(super) base_url: String,
+    auth: Auth,
+    level: Option<Level>,
+    account: Option<String>,
+    workspace: Option<String>,
+    project: Option<String>,
+    repository: Option<String>,
+    key_path: Option<String>,
+    expires_on: Option<Day>,
+    default: bool,
+    secret: SecretPlace,
+}
+
+/// Where the secret is.
+#[derive(Debug, Serialize)]
+struct SecretPlace {
+    store: Option<&'static str>,
+}
+
+impl View {
+    pub(super) fn of(
+        name: &ConnectionName,
+        connection: &Connection,
+        default: Option<&str>,
+    ) -> Self {
+        let connection = connection.clone();
+        Self {
+            name: name.clone(),
+            deployment: connection.deployment,
+            base_url: connection.base_url.to_string(),
+            auth: connection.auth,
+            level: connection.level,
+            account: connection
+                .account
+                .or(connection.email)
+                .or(connection.username),
+            workspace: connection.workspace,
+            project: connection.project,
+            repository: connection.repository,
+            key_path: connection
+                .key_path
+                .map(|path| path.to_string_lossy().into_owned()),
+            expires_on: connection.expires_on,
+            default: default == Some(name.to_string().as_str()),
+            secret: SecretPlace {
+                store: connection.store.map(StoreKind::name),
+            },
+        }
+    }
+
+    /// Every field that has a value, one on a line.
+    pub(super) fn fields(&self, page: &mut Page) {
+        let expires_on = self.expires_on.map(|day| day.to_string());
+        let deployment = self.deployment.to_string();
+        let level = self
+            .level
+            .and_then(|level| serde_json::to_value(level).ok());
+        let fields = [
+            ("deployment", Some(deployment.as_str())),
+            ("base URL", Some(self.base_url.as_str())),
+            ("auth", Some(self.auth.name())),
+            ("level", level.as_ref().and_then(|level| level.as_str())),
+            ("account", self.account.as_deref()),
+            ("workspace", self.workspace.as_deref()),
+            ("project", self.project.as_deref()),
+            ("repository", self.repository.as_deref()),
+            ("SSH key", self.key_path.as_deref()),
+            ("expires on", expires_on.as_deref()),
+            ("secret in", self.secret.store),
+        ];
+        page.heading(&format!(
+            "{}{}",
+            self.name,
+            if self.default { "  (default)" } else { "" }
+        ));
+        for (label, value) in fields {
+            if let Some(value) = value {
+                page.field(label, 12, value);
+            }
+        }
+    }
+
+    /// The connection on one line of a list.
+    pub(super) fn row(&self) -> [String; 5] {
+        let mark = if self.default { "*" } else { "" };
+        let place = [
+            self.workspace.as_deref(),
+            self.project.as_deref(),
+            self.repository.as_deref(),
+        ];
+        [
+            format!("{}{mark}", self.name),
+            self.auth.name().to_owned(),
+            self.base_url.clone(),
+            place.into_iter().flatten().collect::<Vec<_>>().join("/"),
+            self.secret.store.unwrap_or("none").to_owned(),
+        ]
+    }
+}

@@ -1,0 +1,195 @@
+//! Which connection applies: one function, and why.
+
+use serde::Serialize;
+
+use super::Context;
+use super::environment::EnvironmentConnection;
+use crate::error::Error;
+use crate::git::Checkout;
+use crate::model::clone_url::CloneUrl;
+use crate::model::connection::{Connection, ConnectionName};
+use crate::model::deployment::Deployment;
+use crate::store::Connections;
+
+/// The connection that applies, and why.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Its name; that of the environment's connection is `environment`.
+    pub name: ConnectionName,
+    /// The connection.
+    pub connection: Connection,
+    /// Why this one.
+    pub because: Because,
+    /// Where the secret comes from when the connection is the environment's.
+    pub(super) environment: Option<EnvironmentConnection>,
+}
+
+/// Why a connection applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum Because {
+    /// `--connection` names it, or an argument of the command.
+    Flag,
+    /// `BBCONNECT_CONNECTION` names it.
+    Variable,
+    /// The git configuration of the checkout names it, for all of it or for a folder.
+    GitConfig(Option<String>),
+    /// `BBCONNECT_TOKEN` or one of its kin is set.
+    Environment,
+    /// It fits a remote of the checkout best.
+    Remote(String),
+    /// It is the default one.
+    Default,
+}
+
+impl From<Because> for String {
+    fn from(because: Because) -> Self {
+        match because {
+            Because::Flag => "it was named on the command line".to_owned(),
+            Because::Variable => "BBCONNECT_CONNECTION names it".to_owned(),
+            Because::GitConfig(None) => {
+                "bbconnect.connection in the git configuration names it".to_owned()
+            }
+            Because::GitConfig(Some(folder)) => {
+                format!("the git configuration names it for the folder {folder}")
+            }
+            Because::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
+            Because::Remote(remote) => format!("it fits the git remote {remote} best"),
+            Because::Default => "it is the default connection".to_owned(),
+        }
+    }
+}
+
+impl Context {
+    /// The connection that applies, in the documented order: the flag, the variable, the git configuration, the
+    /// environment's connection, the best match of a remote, the default one.
+    ///
+    /// # Errors
+    /// [`Error::Connections`] where the one that is named is not there, [`Error::NoConnection`] where none applies.
+    pub fn choose(&self) -> Result<Chosen, Error> {
+        let connections = self.connections().load()?;
+        let named = |name: &str, because| {
+            let (name, connection) = connections.get(name)?;
+            Ok(Chosen {
+                name,
+                connection,
+                because,
+                environment: None,
+            })
+        };
+        if let Some(name) = &self.flags.connection {
+            return named(name, Because::Flag);
+        }
+        if let Some(name) = &self.environment.connection {
+            return named(name, Because::Variable);
+        }
+        let checkout = Checkout::here();
+        if let Some((name, folder)) = checkout.as_ref().and_then(Checkout::connection) {
+            return named(name, Because::GitConfig(folder.map(str::to_owned)));
+        }
+        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
+            let (name, connection) = environment.connection()?;
+            return Ok(Chosen {
+                name,
+                connection,
+                because: Because::Environment,
+                environment: Some(environment),
+            });
+        }
+        let remotes = checkout.as_ref().map(Checkout::remotes).unwrap_or_default();
+        if let Some((name, remote)) = best_match(&connections, &remotes)? {
+            return named(&name, Because::Remote(remote));
+        }
+        match connections.default_name() {
+            Some(name) => named(name, Because::Default),
+            None => Err(Error::NoConnection(connections.names())),
+        }
+    }
+}
+
+/// The connection that fits a remote best, and the remote. `origin` counts first; among equals the default wins.
+fn best_match(
+    connections: &Connections,
+    remotes: &[(&str, &str)],
+) -> Result<Option<(String, String)>, Error> {
+    let all = connections.all()?;
+    for (remote, url) in remotes {
+        let Ok(url) = url.parse::<CloneUrl>() else {
+            continue;
+        };
+        let is_default =
+            |name: &ConnectionName| connections.default_name() == Some(&name.to_string());
+        let fits = all.iter().filter_map(|(name, connection)| {
+            fit(connection, &url).map(|fit| ((fit, is_default(name)), name))
+        });
+        // The first of several equals, as they stand in the file.
+        let best = fits.rev().max_by_key(|(fit, _)| *fit);
+        if let Some((_, name)) = best {
+            return Ok(Some((name.to_string(), (*remote).to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
+fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
+    let same_place = match connection.deployment {
+        Deployment::Cloud => url.deployment() == Deployment::Cloud,
+        Deployment::DataCenter | Deployment::Unknown => {
+            let host = connection.base_url.url().host_str().unwrap_or_default();
+            host.trim_matches(['[', ']']) == url.host().to_string()
+        }
+    };
+    let namespace = match connection.deployment {
+        Deployment::Cloud => connection.workspace.as_deref(),
+        Deployment::DataCenter | Deployment::Unknown => connection.project.as_deref(),
+    };
+    let compare = |ours: Option<&str>, theirs: Option<&str>, weight: u8| match (ours, theirs) {
+        (None, _) => Some(0),
+        (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
+        (Some(_), _) => None,
+    };
+    if !same_place {
+        return None;
+    }
+    let theirs = url.namespace();
+    Some(
+        compare(namespace, theirs.as_deref(), 1)?
+            + compare(connection.repository.as_deref(), Some(url.slug()), 2)?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(text: &str) -> Connection {
+        toml_edit::de::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_connection_fits_what_is_its_own() {
+        let cloud = connection(
+            "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='api-token'\nworkspace='acme'",
+        );
+        let server = connection(
+            "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nproject='WEB'\nrepository='site'",
+        );
+        let fit_of = |connection, url: &str| fit(connection, &url.parse().unwrap());
+        assert_eq!(fit_of(&cloud, "git@bitbucket.org:acme/site.git"), Some(1));
+        assert_eq!(fit_of(&cloud, "git@bitbucket.org:other/site.git"), None);
+        assert_eq!(fit_of(&cloud, "git@github.com:acme/site.git"), None);
+        assert_eq!(
+            fit_of(&server, "ssh://git@git.example.com:7999/web/site.git"),
+            Some(3)
+        );
+        assert_eq!(
+            fit_of(&server, "ssh://git@git.example.com:7999/web/other.git"),
+            None
+        );
+        assert_eq!(
+            fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
+            Some(3)
+        );
+    }
+}

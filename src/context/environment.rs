@@ -1,0 +1,261 @@
+//! The environment, read once; and the connection that a pipeline describes with it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::model::connection::{Auth, Connection, ConnectionName, Found, Level, StoreKind};
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+use crate::store::{CommandStore, SecretStore as _};
+
+/// What the process was started with, beside its arguments.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the process"
+)]
+pub struct Environment {
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// `CI=true`: a pipeline, where nobody can be asked.
+    pub ci: bool,
+    /// `BBCONNECT_NO_INPUT` is set to something.
+    pub no_input: bool,
+    /// Standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    /// Standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Standard error is a terminal.
+    pub stderr_is_terminal: bool,
+    /// `BBCONNECT_CONNECTION`
+    pub connection: Option<String>,
+    /// The folder of the configuration, where a variable names it.
+    pub config: Option<PathBuf>,
+    /// The variables that describe a connection, and those of stores.
+    pub(super) variables: Variables,
+}
+
+/// Variables by name. Their values may be secrets, so they are not shown.
+#[derive(Clone, Default)]
+pub(super) struct Variables(BTreeMap<&'static str, String>);
+
+impl std::fmt::Debug for Variables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// The variables that are read, beside those with a field of their own.
+const NAMES: [&str; 15] = [
+    "BBCONNECT_URL",
+    "BBCONNECT_DEPLOYMENT",
+    "BBCONNECT_TOKEN",
+    "BBCONNECT_TOKEN_FILE",
+    "BBCONNECT_TOKEN_COMMAND",
+    "BBCONNECT_EMAIL",
+    "BBCONNECT_USERNAME",
+    "BBCONNECT_WORKSPACE",
+    "BBCONNECT_PROJECT",
+    "BBCONNECT_REPO",
+    "BITBUCKET_WORKSPACE",
+    "BITBUCKET_REPO_SLUG",
+    "BBCONNECT_STORE",
+    "BBCONNECT_STORE_PASSPHRASE_FILE",
+    "CREDENTIALS_DIRECTORY",
+];
+
+impl Variables {
+    /// The value of a variable that is set to something.
+    pub(super) fn get(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    pub fn of_process() -> Self {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let truthy = |name: &str| {
+            text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+        };
+        let config_home =
+            set("XDG_CONFIG_HOME").map(|folder| PathBuf::from(folder).join("bbconnect"));
+        Self {
+            home: env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            ci: truthy("CI"),
+            no_input: truthy("BBCONNECT_NO_INPUT"),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+            connection: text("BBCONNECT_CONNECTION"),
+            config: set("BBCONNECT_CONFIG_DIR")
+                .map(PathBuf::from)
+                .or(config_home),
+            variables: Variables(
+                NAMES
+                    .into_iter()
+                    .filter_map(|name| Some((name, text(name)?)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// A connection that the environment describes: nothing of it is saved.
+#[derive(Debug, Clone)]
+pub(super) struct EnvironmentConnection {
+    variables: Variables,
+    source: Source,
+}
+
+/// Where its secret comes from.
+#[derive(Debug, Clone)]
+enum Source {
+    Variable,
+    File(PathBuf),
+    Command(String),
+}
+
+impl EnvironmentConnection {
+    /// The connection, where the environment names a secret; systemd's credential `bbconnect-token` counts as one.
+    pub(super) fn of(environment: &Environment) -> Result<Option<Self>, Error> {
+        let variables = &environment.variables;
+        let credential = variables
+            .get("CREDENTIALS_DIRECTORY")
+            .map(|folder| Path::new(folder).join("bbconnect-token"));
+        let given: Vec<Source> = [
+            variables.get("BBCONNECT_TOKEN").map(|_| Source::Variable),
+            variables
+                .get("BBCONNECT_TOKEN_FILE")
+                .map(|path| Source::File(path.into())),
+            variables
+                .get("BBCONNECT_TOKEN_COMMAND")
+                .map(|command| Source::Command(command.to_owned())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let source = match <[Source; 1]>::try_from(given) {
+            Ok([source]) => source,
+            Err(given) if given.is_empty() => match credential.filter(|path| path.is_file()) {
+                Some(path) => Source::File(path),
+                None => return Ok(None),
+            },
+            Err(_) => {
+                return Err(Error::Usage {
+                    message: "more than one of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND is set".to_owned(),
+                    hint: Some("keep one of them".to_owned()),
+                });
+            }
+        };
+        Ok(Some(Self {
+            variables: variables.clone(),
+            source,
+        }))
+    }
+
+    /// The connection that the variables describe.
+    pub(super) fn connection(&self) -> Result<(ConnectionName, Connection), Error> {
+        let get = |name| self.variables.get(name).map(str::to_owned);
+        let url = get("BBCONNECT_URL").unwrap_or_else(|| "https://bitbucket.org".to_owned());
+        let found: Found = url.parse().map_err(
+            |error: crate::model::connection::BaseUrlError| Error::Usage {
+                message: format!("BBCONNECT_URL: {error}"),
+                hint: Some(error.hint()),
+            },
+        )?;
+        let deployment = match get("BBCONNECT_DEPLOYMENT").as_deref() {
+            None => found.deployment,
+            Some("cloud") => Deployment::Cloud,
+            Some("datacenter") => Deployment::DataCenter,
+            Some(_) => {
+                return Err(Error::Usage {
+                    message: "BBCONNECT_DEPLOYMENT is neither cloud nor datacenter".to_owned(),
+                    hint: None,
+                });
+            }
+        };
+        let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
+        let auth = match (deployment, &email, &username) {
+            (Deployment::Cloud, Some(_), _) => Auth::ApiToken,
+            (Deployment::Cloud, None, Some(_)) => Auth::AppPassword,
+            (Deployment::Cloud, None, None) => Auth::AccessToken,
+            (Deployment::DataCenter | Deployment::Unknown, _, Some(_)) => Auth::Password,
+            (Deployment::DataCenter | Deployment::Unknown, _, None) => Auth::HttpAccessToken,
+        };
+        let (namespace, repository) = match get("BBCONNECT_REPO") {
+            None => (found.namespace, found.repository),
+            Some(text) => match text.split_once('/') {
+                Some((namespace, slug)) => (Some(namespace.to_owned()), Some(slug.to_owned())),
+                None => (found.namespace, Some(text)),
+            },
+        };
+        let is_cloud = deployment == Deployment::Cloud;
+        let pipeline = |name| get(name).filter(|_| is_cloud);
+        let workspace = get("BBCONNECT_WORKSPACE")
+            .or(namespace.clone().filter(|_| is_cloud))
+            .or_else(|| pipeline("BITBUCKET_WORKSPACE"));
+        let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
+        let repository = repository.or_else(|| pipeline("BITBUCKET_REPO_SLUG"));
+        let connection = Connection {
+            base_url: found.base_url.clone(),
+            email,
+            username,
+            level: (auth == Auth::AccessToken)
+                .then(|| Level::of(repository.as_deref(), project.as_deref())),
+            workspace,
+            project,
+            repository,
+            store: Some(StoreKind::Environment),
+            secret_origin: Some(found.base_url.origin()),
+            ..Connection::new(deployment, found.base_url, auth)
+        };
+        // A name that follows the rules for names.
+        Ok((
+            "environment"
+                .parse()
+                .map_err(|_| Error::NoConnection(Vec::new()))?,
+            connection,
+        ))
+    }
+
+    /// The secret.
+    pub(super) fn secret(&self) -> Result<Option<Secret>, Error> {
+        match &self.source {
+            Source::Variable => Ok(self
+                .variables
+                .get("BBCONNECT_TOKEN")
+                .map(|token| Secret::new(token.trim().to_owned()))),
+            Source::File(path) => secret_in_file(path).map(Some),
+            Source::Command(command) => Ok(CommandStore::new(command).get("environment")?),
+        }
+    }
+}
+
+/// The first line of a file.
+pub(super) fn secret_in_file(path: &Path) -> Result<Secret, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = Zeroizing::new(text);
+    match text.lines().next().map(str::trim) {
+        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+        Some(_) | None => Err(Error::Usage {
+            message: format!("{} begins with an empty line", path.display()),
+            hint: None,
+        }),
+    }
+}

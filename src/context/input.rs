@@ -1,0 +1,130 @@
+//! What is asked of people, or read from standard input where nobody is asked.
+
+use std::io::{self, BufRead as _, Read as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Context;
+use super::environment::secret_in_file;
+use crate::error::Error;
+use crate::model::secret::Secret;
+use crate::store::{CommandStore, SecretStore as _, StoreError};
+
+/// The longest secret that is read from standard input, in bytes.
+const MOST_SECRET_BYTES: u64 = 64 * 1024;
+
+impl Context {
+    /// Reads a new passphrase: the first line of standard input, or from a terminal hidden and twice.
+    ///
+    /// # Errors
+    /// [`Error::NotAsked`] on a terminal that must not be asked at, [`Error::Input`] when it cannot be read, and
+    /// [`Error::Usage`] when it is empty, longer than 64 KiB, or not text.
+    pub fn new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
+        let secret = if self.may_ask {
+            self.output
+                .ask_new_secret("Passphrase for the private key")
+                .map_err(Error::Input)?
+        } else if self.environment.stdin_is_terminal {
+            return Err(Error::NotAsked {
+                what: "a passphrase",
+                hint: "pipe it in: … --passphrase-stdin < FILE",
+            });
+        } else {
+            first_line_of_stdin(flag)?
+        };
+        if secret.expose().is_empty() {
+            return Err(Error::Usage {
+                message: format!("{flag} was given, but the passphrase is empty"),
+                hint: Some(format!("leave out {flag} for a key without a passphrase")),
+            });
+        }
+        Ok(secret)
+    }
+
+    /// The first line of standard input, as `--token-stdin` asks for.
+    ///
+    /// # Errors
+    /// As [`Context::new_passphrase`].
+    pub fn token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
+        if self.environment.stdin_is_terminal && !self.may_ask {
+            return Err(Error::NotAsked {
+                what: "a token",
+                hint: "pipe it in: … --token-stdin < FILE",
+            });
+        }
+        let secret = if self.environment.stdin_is_terminal {
+            self.output.ask_secret("Token").map_err(Error::Input)?
+        } else {
+            first_line_of_stdin(flag)?
+        };
+        let token = Secret::new(secret.expose().trim().to_owned());
+        if token.expose().is_empty() {
+            return Err(Error::Usage {
+                message: format!("{flag} was given, but the first line is empty"),
+                hint: None,
+            });
+        }
+        Ok(token)
+    }
+
+    /// The first line of a file, as `--token-file` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Read`], and [`Error::Usage`] for an empty line.
+    pub fn token_from_file(&self, path: &Path) -> Result<Secret, Error> {
+        secret_in_file(path)
+    }
+
+    /// What a command prints, as `--token-command` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn token_from_command(&self, command: &str) -> Result<Secret, Error> {
+        Ok(CommandStore::new(command)
+            .get("")?
+            .ok_or(StoreError::CommandOutput("nothing"))?)
+    }
+
+    /// A yes to something that cannot be undone: from the flag `--yes`, or asked for on a terminal.
+    ///
+    /// # Errors
+    /// [`Error::NotAsked`] where nobody can be asked, [`Error::Declined`] for a no.
+    pub fn confirm(&self, yes: bool, question: &str) -> Result<(), Error> {
+        if yes {
+            return Ok(());
+        }
+        if !self.may_ask {
+            return Err(Error::NotAsked {
+                what: "a confirmation",
+                hint: "add --yes",
+            });
+        }
+        if self.output.ask_yes(question).map_err(Error::Input)? {
+            Ok(())
+        } else {
+            Err(Error::Declined)
+        }
+    }
+}
+
+fn first_line_of_stdin(flag: &str) -> Result<Secret, Error> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
+    let mut stdin = io::stdin().lock().take(MOST_SECRET_BYTES + 1);
+    stdin.read_until(b'\n', &mut bytes).map_err(Error::Input)?;
+    let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let unusable = |message: &str| Error::Usage {
+        message: format!("{flag}: {message}"),
+        hint: None,
+    };
+    if line.len() as u64 > MOST_SECRET_BYTES {
+        return Err(unusable(
+            "the first line of standard input is longer than 64 KiB",
+        ));
+    }
+    match std::str::from_utf8(line) {
+        Ok(line) if !line.contains('\0') => Ok(Secret::new(line.to_owned())),
+        Ok(_) | Err(_) => Err(unusable("standard input is not text")),
+    }
+}

@@ -1,0 +1,177 @@
+//! What a command may know of the world around it: flags, environment, folders, terminal; the connection that applies.
+
+mod chosen;
+mod environment;
+mod input;
+mod secrets;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use chosen::{Because, Chosen};
+pub use environment::Environment;
+
+use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings};
+use crate::error::Error;
+use crate::model::connection::{Auth, Connection};
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+use crate::output::{ColorWhen, Format, Output, OutputOptions};
+use crate::store::ConnectionsFile;
+
+/// A whole question to a server may take this long unless `--timeout` says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the global flags say.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Flags {
+    /// `--connection`
+    pub connection: Option<String>,
+    /// `--json`
+    pub json: bool,
+    /// `--quiet`
+    pub quiet: bool,
+    /// `--verbose`
+    pub verbose: bool,
+    /// `--no-input`
+    pub no_input: bool,
+    /// `--color`
+    pub color: ColorWhen,
+    /// `--timeout`
+    pub timeout: Option<Duration>,
+}
+
+/// What a command may know of the world around it.
+#[derive(Debug)]
+pub struct Context {
+    /// Where results and everything else are written.
+    pub output: Output,
+    flags: Flags,
+    environment: Environment,
+    may_ask: bool,
+}
+
+impl Context {
+    /// Makes a command's context of the global flags and the environment.
+    #[must_use]
+    pub fn new(flags: &Flags, environment: &Environment) -> Self {
+        let output = Output::new(OutputOptions {
+            format: if flags.json {
+                Format::Json
+            } else {
+                Format::Text
+            },
+            quiet: flags.quiet,
+            verbose: flags.verbose,
+            color: flags.color,
+            stdout_is_terminal: environment.stdout_is_terminal,
+            stderr_is_terminal: environment.stderr_is_terminal,
+        });
+        let forbidden = flags.no_input || flags.json || environment.ci || environment.no_input;
+        Self {
+            output,
+            flags: flags.clone(),
+            environment: environment.clone(),
+            may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
+        }
+    }
+
+    /// Whether somebody sits at the terminal who may be asked.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+
+    /// The connection that `--connection` names.
+    #[must_use]
+    pub fn named_connection(&self) -> Option<&str> {
+        self.flags.connection.as_deref()
+    }
+
+    /// The folder of the user's SSH keys, `~/.ssh`.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] where the system does not tell the home folder.
+    pub fn ssh_folder(&self) -> Result<PathBuf, Error> {
+        self.environment
+            .home
+            .as_ref()
+            .map(|home| home.join(".ssh"))
+            .ok_or(Error::NoHome)
+    }
+
+    /// The folder of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, `~/.config/bbconnect`.
+    pub(super) fn config_folder(&self) -> PathBuf {
+        let below_home = || {
+            self.environment
+                .home
+                .clone()
+                .unwrap_or_default()
+                .join(".config")
+                .join("bbconnect")
+        };
+        self.environment.config.clone().unwrap_or_else(below_home)
+    }
+
+    /// The file of connections.
+    #[must_use]
+    pub fn connections(&self) -> ConnectionsFile {
+        ConnectionsFile::in_folder(&self.config_folder())
+    }
+
+    /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
+    #[must_use]
+    pub fn bitbucket(&self, connection: &Connection, secret: Secret) -> Bitbucket {
+        let user = |name: &Option<String>| name.clone().unwrap_or_default();
+        let authorization = match connection.auth {
+            Auth::Ssh => Authorization::None,
+            Auth::ApiToken => Authorization::Basic {
+                user: user(&connection.email),
+                secret,
+            },
+            Auth::AppPassword | Auth::Password => Authorization::Basic {
+                user: user(&connection.username),
+                secret,
+            },
+            Auth::AccessToken | Auth::HttpAccessToken => Authorization::Bearer(secret),
+        };
+        let settings = HttpSettings {
+            timeout: self.flags.timeout.unwrap_or(TIMEOUT),
+            ca_cert: connection.ca_cert.clone(),
+            client_cert: connection
+                .client_cert
+                .clone()
+                .zip(connection.client_key.clone()),
+            proxy: connection.proxy.clone(),
+            allow_http: connection.allow_http,
+        };
+        let output = self.output.clone();
+        let trace = Box::new(move |line: &str| output.trace(line));
+        let http = Http::new(connection.base_url.clone(), authorization, settings, trace);
+        match connection.deployment {
+            Deployment::Cloud => Bitbucket::Cloud(Cloud::new(http)),
+            Deployment::DataCenter | Deployment::Unknown => {
+                Bitbucket::DataCenter(DataCenter::new(http))
+            }
+        }
+    }
+
+    /// Waits for what talks to the network. The runtime lives as long as the question.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where the system gives no event queue.
+    pub fn wait<T>(&self, question: impl Future<Output = T>) -> Result<T, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
+        let answer = runtime.block_on(question);
+        // A name that is still being resolved must not keep the program.
+        runtime.shutdown_background();
+        Ok(answer)
+    }
+}

@@ -1,0 +1,142 @@
+//! Where secrets are, and that each goes nowhere but to the origin it was given for.
+
+use std::time::Duration;
+
+use super::{Chosen, Context};
+use crate::error::Error;
+use crate::model::connection::{Connection, ConnectionName, StoreKind};
+use crate::model::secret::Secret;
+use crate::store::{CommandStore, KeyringStore, SealedFile, SecretStore};
+
+/// With nobody to unlock it, a keyring answers at once or not at all.
+const UNATTENDED: Duration = Duration::from_millis(800);
+/// Somebody may have to type a password.
+const ATTENDED: Duration = Duration::from_mins(1);
+
+impl Context {
+    /// Where the secret of a new connection is kept, unless it says otherwise: `BBCONNECT_STORE`, else the keyring.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the variable names no store.
+    pub fn default_store(&self) -> Result<StoreKind, Error> {
+        match self.environment.variables.get("BBCONNECT_STORE") {
+            None | Some("keyring") => Ok(StoreKind::Keyring),
+            Some("file") => Ok(StoreKind::File),
+            Some(_) => Err(Error::Usage {
+                message: "BBCONNECT_STORE is neither keyring nor file".to_owned(),
+                hint: Some("export BBCONNECT_STORE=file".to_owned()),
+            }),
+        }
+    }
+
+    /// Keeps a secret under the name of its connection.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was kept before is then still there.
+    pub fn keep_secret(
+        &self,
+        name: &ConnectionName,
+        store: StoreKind,
+        secret: &Secret,
+    ) -> Result<(), Error> {
+        match store {
+            StoreKind::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
+            StoreKind::File => Ok(self.sealed_file()?.set(&name.to_string(), secret)?),
+            StoreKind::Command | StoreKind::Environment => Ok(()),
+        }
+    }
+
+    /// Forgets the secret of a connection, where it is kept here.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn forget_secret(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        match connection.store {
+            Some(StoreKind::Keyring) => Ok(self.keyring().delete(&name.to_string())?),
+            Some(StoreKind::File) => Ok(self.sealed_file()?.delete(&name.to_string())?),
+            Some(StoreKind::Command | StoreKind::Environment) | None => Ok(()),
+        }
+    }
+
+    /// The secret of a stored connection; only where it may be sent to the connection's base URL.
+    ///
+    /// # Errors
+    /// [`Error::SecretElsewhere`] for one that was given for another origin, [`Error::NoSecret`] where there is none,
+    /// [`Error::Store`] where it cannot be read.
+    pub fn secret(&self, name: &ConnectionName, connection: &Connection) -> Result<Secret, Error> {
+        let origin = connection.base_url.origin();
+        match &connection.secret_origin {
+            Some(given_for) if *given_for != origin => {
+                return Err(Error::SecretElsewhere {
+                    name: name.to_string(),
+                    given_for: given_for.to_string(),
+                    origin: origin.to_string(),
+                });
+            }
+            Some(_) => {}
+            None => return Err(Error::NoSecret(name.to_string())),
+        }
+        self.kept_secret(name, connection)?
+            .ok_or_else(|| Error::NoSecret(name.to_string()))
+    }
+
+    /// The secret as it is kept, whatever it was given for: to be kept elsewhere, never to be sent.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it cannot be read.
+    pub fn kept_secret(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<Option<Secret>, Error> {
+        Ok(match connection.store {
+            Some(StoreKind::Keyring) => self.keyring().get(&name.to_string())?,
+            Some(StoreKind::File) => self.sealed_file()?.get(&name.to_string())?,
+            Some(StoreKind::Command) => {
+                let command = connection
+                    .token_command
+                    .as_deref()
+                    .ok_or_else(|| Error::NoSecret(name.to_string()))?;
+                CommandStore::new(command).get(&name.to_string())?
+            }
+            Some(StoreKind::Environment) | None => None,
+        })
+    }
+
+    /// The secret of the connection that applies.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn secret_of(&self, chosen: &Chosen) -> Result<Secret, Error> {
+        match &chosen.environment {
+            Some(environment) => environment
+                .secret()?
+                .ok_or_else(|| Error::NoSecret(chosen.name.to_string())),
+            None => self.secret(&chosen.name, &chosen.connection),
+        }
+    }
+
+    fn keyring(&self) -> KeyringStore {
+        KeyringStore::new(if self.may_ask() { ATTENDED } else { UNATTENDED })
+    }
+
+    fn sealed_file(&self) -> Result<SealedFile, Error> {
+        let passphrase = match self
+            .environment
+            .variables
+            .get("BBCONNECT_STORE_PASSPHRASE_FILE")
+        {
+            Some(path) => super::environment::secret_in_file(path.as_ref())?,
+            None if self.may_ask() => self
+                .output
+                .ask_secret("Passphrase of the file of secrets")
+                .map_err(Error::Input)?,
+            None => return Err(crate::store::StoreError::NoPassphrase.into()),
+        };
+        Ok(SealedFile::in_folder(&self.config_folder(), passphrase))
+    }
+}

@@ -1,0 +1,169 @@
+//! The exit status and the hint of every error, without a default: a new one must be thought about.
+
+use super::Error;
+use crate::bitbucket::{ApiError, Obstacle};
+use crate::exit::Exit;
+use crate::git::GitError;
+use crate::ssh::{KeyError, KeyFileError};
+use crate::store::ConnectionsError;
+
+impl Error {
+    /// The exit status that stands for this error.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. }
+            | Self::NotAsked { .. }
+            | Self::Key(KeyError::Comment)
+            | Self::KeyFile(KeyFileError::Name { .. })
+            | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
+            Self::Declined => Exit::No,
+            Self::KeyFile(KeyFileError::Exists(_))
+            | Self::Connections(ConnectionsError::Exists(_)) => Exit::Conflict,
+            Self::Connections(ConnectionsError::NotFound { .. })
+            | Self::NoConnection(_)
+            | Self::Git(GitError::NoCheckout) => Exit::NotFound,
+            Self::NoSecret(_) | Self::SecretElsewhere { .. } => Exit::Unauthorized,
+            Self::Api { error, .. } => exit_of_api(error),
+            Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
+            | Self::KeyFile(
+                KeyFileError::Folder { .. }
+                | KeyFileError::NotAFile(_)
+                | KeyFileError::Write { .. },
+            )
+            | Self::Connections(
+                ConnectionsError::File { .. }
+                | ConnectionsError::Syntax { .. }
+                | ConnectionsError::Connection { .. },
+            )
+            | Self::Store(_)
+            | Self::Git(GitError::Process(_) | GitError::Refused(_))
+            | Self::NoHome
+            | Self::Runtime(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Read { .. }
+            | Self::Write { .. } => Exit::Machine,
+        }
+    }
+
+    /// What to do about it; a command to paste where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
+            Self::Key(error) => error.hint().map(str::to_owned),
+            Self::KeyFile(error) => error.hint(),
+            Self::Connections(error) => error.hint(),
+            Self::NoConnection(known) if known.is_empty() => {
+                Some("bbconnect connection add makes one".to_owned())
+            }
+            Self::NoConnection(known) => Some(format!(
+                "name one with --connection; there are {}",
+                known.join(", ")
+            )),
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::NoSecret(name) | Self::SecretElsewhere { name, .. } => Some(format!(
+                "bbconnect connection edit {name} --token-stdin gives it one"
+            )),
+            Self::Api {
+                causes: Some(causes),
+                ..
+            } => Some(causes.clone()),
+            Self::Api {
+                error,
+                causes: None,
+            } => hint_of_api(error),
+            Self::Git(GitError::NoCheckout) => {
+                Some("change into a checkout, or leave out --here".to_owned())
+            }
+            Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
+            Self::Declined
+            | Self::Git(_)
+            | Self::Runtime(_)
+            | Self::Input(_)
+            | Self::Read { .. }
+            | Self::Write { .. } => None,
+            Self::Output(_) => {
+                Some("the command was carried out; only its result could not be printed".to_owned())
+            }
+        }
+    }
+}
+
+fn exit_of_api(error: &ApiError) -> Exit {
+    match error {
+        ApiError::Unreachable { .. } => Exit::Unreachable,
+        ApiError::Unauthorized(_) | ApiError::Captcha | ApiError::BasicBlocked => {
+            Exit::Unauthorized
+        }
+        ApiError::Undecided(_) => Exit::No,
+        ApiError::Forbidden { .. } => Exit::Forbidden,
+        ApiError::NotFound(_) => Exit::NotFound,
+        ApiError::NoApi(_)
+        | ApiError::Elsewhere { .. }
+        | ApiError::Gone(_)
+        | ApiError::RateLimited
+        | ApiError::Refused { .. }
+        | ApiError::Server { .. }
+        | ApiError::NotJson { .. }
+        | ApiError::Decode { .. }
+        | ApiError::TooLarge { .. } => Exit::Unusable,
+        ApiError::Unprotected(_) | ApiError::Address(_) | ApiError::SecretCharacters => Exit::Usage,
+        ApiError::Setup(_) => Exit::Machine,
+    }
+}
+
+fn hint_of_api(error: &ApiError) -> Option<String> {
+    let hint = match error {
+        ApiError::Unreachable {
+            obstacle: Obstacle::Name,
+            ..
+        } => "check the spelling of the host, and whether a VPN is needed",
+        ApiError::Unreachable {
+            obstacle: Obstacle::Refused,
+            ..
+        } => "check the port, and whether the server is running",
+        ApiError::Unreachable {
+            obstacle: Obstacle::Timeout,
+            ..
+        } => "a firewall may be in the way; --timeout SECONDS waits longer",
+        ApiError::Unreachable {
+            obstacle: Obstacle::Tls,
+            ..
+        } => {
+            "a private certificate authority is named with --ca-cert FILE; for plain http write http://"
+        }
+        ApiError::Unprotected(_) => "write https://, or accept it with --allow-http",
+        ApiError::Elsewhere { .. } | ApiError::NotJson { .. } => {
+            "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
+        }
+        ApiError::NoApi(_) => "check the host and the context path, as in https://host/bitbucket",
+        ApiError::Captcha => "log in once in a browser, then run this again",
+        ApiError::BasicBlocked => "make an HTTP access token, and use --auth http-access-token",
+        ApiError::SecretCharacters => "paste the token again, without blanks and line breaks",
+        ApiError::Undecided(_) => {
+            "name what the token belongs to, or skip the check with --no-verify"
+        }
+        ApiError::RateLimited => "try again later",
+        ApiError::Forbidden { required, .. } if !required.is_empty() => {
+            return Some(format!("it lacks {}", required.join(", ")));
+        }
+        ApiError::Unreachable {
+            obstacle: Obstacle::Other,
+            ..
+        }
+        | ApiError::Setup(_)
+        | ApiError::Address(_)
+        | ApiError::Unauthorized(_)
+        | ApiError::Forbidden { .. }
+        | ApiError::NotFound(_)
+        | ApiError::Gone(_)
+        | ApiError::Refused { .. }
+        | ApiError::Server { .. }
+        | ApiError::Decode { .. }
+        | ApiError::TooLarge { .. } => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,200 @@
+//! The checkout one stands in: which connection its configuration names, and where its remotes are.
+
+use std::path::Path;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::process::{self, Complaints, ProcessError};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Why git's configuration could not be changed.
+#[derive(Debug, Error)]
+pub enum GitError {
+    /// Git could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// Git refused.
+    #[error("git config failed: {0}")]
+    Refused(String),
+    /// There is no checkout here.
+    #[error("this folder is not in a git checkout")]
+    NoCheckout,
+    /// The folder of a service is not below the checkout.
+    #[error("{0} is not a folder of this checkout")]
+    NotAFolder(String),
+}
+
+/// A git checkout, as far as connections are concerned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkout {
+    /// The folder one stands in, below the root: `services/api/`, or nothing at the root.
+    prefix: String,
+    /// `bbconnect.*` and `remote.*.url`, in git's order: later ones win.
+    entries: Vec<(String, String)>,
+}
+
+impl Checkout {
+    /// The checkout that the current folder is in; `None` outside of one, and where there is no git.
+    #[must_use]
+    pub fn here() -> Option<Self> {
+        let prefix = git(&["rev-parse", "--show-prefix"]).ok()??;
+        let entries = git(&[
+            "config",
+            "--null",
+            "--get-regexp",
+            r"^(bbconnect\..*|remote\..*\.url)$",
+        ])
+        .ok()?;
+        Some(Self {
+            prefix: prefix.trim_end().to_owned(),
+            entries: entries.map(|text| parsed(&text)).unwrap_or_default(),
+        })
+    }
+
+    /// The connection that the configuration names, and for which folder: that of the service one stands in, else that
+    /// of the whole repository.
+    #[must_use]
+    pub fn connection(&self) -> Option<(&str, Option<&str>)> {
+        let mut folder = Path::new(self.prefix.trim_end_matches('/'));
+        while !folder.as_os_str().is_empty() {
+            let name = folder.to_str()?;
+            if let Some(connection) = self.last(&format!("bbconnect.{name}.connection")) {
+                return Some((connection, folder.to_str()));
+            }
+            folder = folder.parent()?;
+        }
+        self.last("bbconnect.connection")
+            .map(|connection| (connection, None))
+    }
+
+    /// The remotes with their URLs, `origin` first.
+    #[must_use]
+    pub fn remotes(&self) -> Vec<(&str, &str)> {
+        let mut remotes: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|(key, url)| {
+                Some((
+                    key.strip_prefix("remote.")?.strip_suffix(".url")?,
+                    url.as_str(),
+                ))
+            })
+            .collect();
+        remotes.sort_by_key(|(name, _)| *name != "origin");
+        remotes
+    }
+
+    /// Names the connection of this repository, or of one folder of it, in the repository's own configuration, and
+    /// answers whether that is a change.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn set_connection(
+        &self,
+        service: Option<&Path>,
+        connection: &str,
+    ) -> Result<bool, GitError> {
+        let key = match service {
+            None => "bbconnect.connection".to_owned(),
+            Some(folder) => format!("bbconnect.{}.connection", Self::folder_of(folder)?),
+        };
+        if self.last(&key) == Some(connection) {
+            return Ok(false);
+        }
+        match git(&["config", "--local", "--replace-all", &key, connection])? {
+            Some(_) => Ok(true),
+            None => Err(GitError::Refused(key)),
+        }
+    }
+
+    /// A folder given from where one stands, named from the root.
+    fn folder_of(folder: &Path) -> Result<String, GitError> {
+        let refused = || GitError::NotAFolder(folder.display().to_string());
+        if !folder.is_dir() {
+            return Err(refused());
+        }
+        let listed = folder
+            .to_str()
+            .and_then(|text| git(&["-C", text, "rev-parse", "--show-prefix"]).ok())
+            .flatten();
+        let name = listed
+            .ok_or_else(refused)?
+            .trim_end()
+            .trim_end_matches('/')
+            .to_owned();
+        if name.is_empty() || name.contains('\n') {
+            Err(refused())
+        } else {
+            Ok(name)
+        }
+    }
+
+    fn last(&self, key: &str) -> Option<&str> {
+        self.entries
+            .iter()
+            .rev()
+            .find(|(other, _)| other == key)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What git printed; `None` where it ended with an error.
+fn git(arguments: &[&str]) -> Result<Option<String>, GitError> {
+    let ended = process::run("git", arguments, Complaints::Ignored, LIMIT)?;
+    Ok(ended
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&ended.stdout).into_owned()))
+}
+
+/// `key\nvalue\0` for each entry (git-config(1), `--null`).
+fn parsed(text: &str) -> Vec<(String, String)> {
+    let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
+    entries
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkout(prefix: &str) -> Checkout {
+        let text = "bbconnect.connection\nwork\0bbconnect.services/api.connection\napi\0remote.fork.url\ngit@x.y:a/b\0\
+                    remote.origin.url\ngit@bitbucket.org:acme/site.git\0bbconnect.connection\nlater\0";
+        Checkout {
+            prefix: prefix.to_owned(),
+            entries: parsed(text),
+        }
+    }
+
+    #[test]
+    fn the_nearest_folder_names_the_connection() {
+        assert_eq!(checkout("").connection(), Some(("later", None)));
+        assert_eq!(checkout("services/").connection(), Some(("later", None)));
+        assert_eq!(
+            checkout("services/api/").connection(),
+            Some(("api", Some("services/api")))
+        );
+        assert_eq!(
+            checkout("services/api/src/").connection(),
+            Some(("api", Some("services/api")))
+        );
+        assert_eq!(
+            checkout("services/apis/").connection(),
+            Some(("later", None))
+        );
+    }
+
+    #[test]
+    fn origin_is_the_first_remote() {
+        let remotes = checkout("")
+            .remotes()
+            .into_iter()
+            .map(|(name, _)| name.to_owned())
+            .collect::<Vec<_>>();
+        assert_eq!(remotes, ["origin", "fork"]);
+    }
+}

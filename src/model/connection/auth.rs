@@ -1,0 +1,118 @@
+//! The ways to authenticate, and which of them a Bitbucket has.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::model::deployment::Deployment;
+
+/// How a connection authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
+    ApiToken,
+    /// Cloud: an access token of a repository, project or workspace, sent as Bearer
+    AccessToken,
+    /// Cloud: an app password; none works since 2026-07-28
+    AppPassword,
+    /// Data Center: an HTTP access token of a user, project or repository, sent as Bearer
+    HttpAccessToken,
+    /// Data Center: user name and password, sent as Basic
+    Password,
+    /// Any Git host: SSH alone, no REST
+    Ssh,
+}
+
+/// What a token belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// A person
+    User,
+    /// A workspace
+    Workspace,
+    /// A project
+    Project,
+    /// A repository
+    Repo,
+}
+
+/// A way to authenticate that the Bitbucket does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{auth} is not a way to authenticate with {deployment}")]
+pub struct AuthError {
+    /// What was asked for.
+    pub auth: Auth,
+    /// The Bitbucket.
+    pub deployment: Deployment,
+}
+
+impl Level {
+    /// What an access token belongs to, by what was named for it: the narrowest counts.
+    #[must_use]
+    pub fn of(repository: Option<&str>, project: Option<&str>) -> Self {
+        match (repository, project) {
+            (Some(_), _) => Self::Repo,
+            (None, Some(_)) => Self::Project,
+            (None, None) => Self::Workspace,
+        }
+    }
+}
+
+impl Auth {
+    /// The name on the command line and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApiToken => "api-token",
+            Self::AccessToken => "access-token",
+            Self::AppPassword => "app-password",
+            Self::HttpAccessToken => "http-access-token",
+            Self::Password => "password",
+            Self::Ssh => "ssh",
+        }
+    }
+
+    /// Checks that a Bitbucket has this way to authenticate.
+    ///
+    /// # Errors
+    /// [`AuthError`] where it has not.
+    pub fn check_for(self, deployment: Deployment) -> Result<(), AuthError> {
+        let fits = match self {
+            Self::ApiToken | Self::AccessToken | Self::AppPassword => {
+                deployment == Deployment::Cloud
+            }
+            Self::HttpAccessToken | Self::Password => deployment == Deployment::DataCenter,
+            Self::Ssh => true,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(AuthError {
+                auth: self,
+                deployment,
+            })
+        }
+    }
+
+    /// What its secret is called.
+    #[must_use]
+    pub fn secret_name(self) -> &'static str {
+        match self {
+            Self::ApiToken => "API token",
+            Self::AccessToken => "access token",
+            Self::AppPassword => "app password",
+            Self::HttpAccessToken => "HTTP access token",
+            Self::Password => "password",
+            Self::Ssh => "no secret",
+        }
+    }
+}
+
+impl fmt::Display for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

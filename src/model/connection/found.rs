@@ -1,0 +1,219 @@
+//! The base URL in whatever a person pastes: a page, an API address, a clone URL.
+
+use std::str::FromStr;
+
+use super::base_url::{BaseUrl, BaseUrlError, read};
+use crate::model::clone_url::CloneUrl;
+use crate::model::deployment::Deployment;
+
+/// Bitbucket Cloud's API.
+const CLOUD_API: &str = "https://api.bitbucket.org/2.0";
+
+/// First parts of Data Center pages and services: what stands before them is the context path.
+const BELOW_BASE: [&str; 15] = [
+    "account",
+    "admin",
+    "dashboard",
+    "getting-started",
+    "j_atl_security_check",
+    "login",
+    "mvc",
+    "plugins",
+    "profile",
+    "projects",
+    "repos",
+    "rest",
+    "scm",
+    "status",
+    "users",
+];
+
+/// What was found in a pasted URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The base.
+    pub base_url: BaseUrl,
+    /// Whose it is: Cloud where the URL says so, else Data Center.
+    pub deployment: Deployment,
+    /// The workspace or project that was part of it.
+    pub namespace: Option<String>,
+    /// The repository that was part of it.
+    pub repository: Option<String>,
+}
+
+impl FromStr for Found {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if let Ok(clone_url) = text.parse::<CloneUrl>()
+            && let Some(found) = Self::from_clone_url(&clone_url)
+        {
+            return Ok(found);
+        }
+        let url = read(text)?;
+        let segments: Vec<&str> = url
+            .path_segments()
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect();
+        if url.host_str().is_some_and(|host| {
+            ["bitbucket.org", "www.bitbucket.org", "api.bitbucket.org"].contains(&host)
+        }) {
+            return Ok(Self::cloud(BaseUrl::parse(CLOUD_API)?));
+        }
+        let (context, deployment) =
+            if let Some(at) = segments.iter().position(|part| *part == "2.0") {
+                (&segments[..=at], Deployment::Cloud)
+            } else {
+                let end = segments
+                    .iter()
+                    .position(|part| BELOW_BASE.contains(part))
+                    .unwrap_or(segments.len());
+                (&segments[..end], Deployment::DataCenter)
+            };
+        let mut base = url.clone();
+        base.set_path(&context.join("/"));
+        let namespace = match segments.iter().position(|part| *part == "projects") {
+            Some(at) => segments.get(at + 1).map(|key| (*key).to_owned()),
+            None => None,
+        };
+        Ok(Self {
+            base_url: BaseUrl(base),
+            deployment,
+            namespace,
+            repository: None,
+        })
+    }
+}
+
+impl Found {
+    fn cloud(base_url: BaseUrl) -> Self {
+        Self {
+            base_url,
+            deployment: Deployment::Cloud,
+            namespace: None,
+            repository: None,
+        }
+    }
+
+    /// The base that a clone URL, a web link or an API link belongs to.
+    fn from_clone_url(clone_url: &CloneUrl) -> Option<Self> {
+        let base_url = match clone_url.deployment() {
+            Deployment::Cloud => BaseUrl::parse(CLOUD_API).ok()?,
+            Deployment::DataCenter => BaseUrl(clone_url.data_center_base()?),
+            Deployment::Unknown => return None,
+        };
+        Some(Self {
+            base_url,
+            deployment: clone_url.deployment(),
+            namespace: clone_url.namespace(),
+            repository: Some(clone_url.slug().to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_found_in_what_is_pasted() {
+        use Deployment::{Cloud, DataCenter};
+        for (pasted, base, deployment) in [
+            ("https://bitbucket.org", CLOUD_API, Cloud),
+            ("bitbucket.org", CLOUD_API, Cloud),
+            ("https://bitbucket.org/acme/", CLOUD_API, Cloud),
+            ("https://api.bitbucket.org/2.0", CLOUD_API, Cloud),
+            ("https://api.bitbucket.org/2.0/user", CLOUD_API, Cloud),
+            ("git@bitbucket.org:acme/site.git", CLOUD_API, Cloud),
+            (
+                "https://bitbucket.org/acme/site/src/main/",
+                CLOUD_API,
+                Cloud,
+            ),
+            (
+                "http://127.0.0.1:8080/2.0",
+                "http://127.0.0.1:8080/2.0",
+                Cloud,
+            ),
+            (
+                "http://127.0.0.1:8080/2.0/",
+                "http://127.0.0.1:8080/2.0",
+                Cloud,
+            ),
+            (
+                "https://git.example.com",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            ("git.example.com", "https://git.example.com", DataCenter),
+            (
+                "https://GIT.example.com:443/",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/bitbucket",
+                "https://git.example.com/bitbucket",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/bitbucket/login?next=x",
+                "https://git.example.com/bitbucket",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/projects/WEB",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/ctx/rest/api/1.0",
+                "https://git.example.com/ctx",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/ctx/scm/web/site.git",
+                "https://git.example.com/ctx",
+                DataCenter,
+            ),
+            (
+                "ssh://git@git.example.com:7999/web/site.git",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "http://localhost:7990/bitbucket/dashboard",
+                "http://localhost:7990/bitbucket",
+                DataCenter,
+            ),
+            (
+                "https://jane@git.example.com/",
+                "https://git.example.com",
+                DataCenter,
+            ),
+        ] {
+            let found: Found = pasted.parse().unwrap();
+            assert_eq!(
+                (found.base_url.to_string().as_str(), found.deployment),
+                (base, deployment),
+                "{pasted}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_is_refused() {
+        for pasted in [
+            "",
+            "ftp://git.example.com",
+            "https://",
+            "https://jane:pw@git.example.com",
+            "https://a\u{202e}b",
+        ] {
+            assert!(pasted.parse::<Found>().is_err(), "{pasted}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Questions to a person at the terminal, on standard error. Ctrl-C ends the program with the terminal put right.
+
+use std::io;
+
+use dialoguer::console::Term;
+
+use super::Output;
+use crate::interrupt;
+use crate::model::secret::Secret;
+
+impl Output {
+    /// Asks for a new secret, hidden, twice.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+        let question = dialoguer::Password::new()
+            .with_prompt(prompt)
+            .with_confirmation("Once more", "The two are different; again from the start")
+            .allow_empty_password(true);
+        asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
+    }
+
+    /// Asks for a secret, hidden.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_secret(&self, prompt: &str) -> io::Result<Secret> {
+        let question = dialoguer::Password::new()
+            .with_prompt(prompt)
+            .allow_empty_password(true);
+        asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
+    }
+
+    /// Asks for a line of text, with an answer to start from.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_text(&self, prompt: &str, initial: &str) -> io::Result<String> {
+        let question = dialoguer::Input::<String>::new()
+            .with_prompt(prompt)
+            .with_initial_text(initial);
+        asked(|| question.allow_empty(true).interact_text_on(&Term::stderr()))
+    }
+
+    /// Asks for one of several, and answers with its place in the list.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_choice(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+        let question = dialoguer::Select::new()
+            .with_prompt(prompt)
+            .items(choices)
+            .default(0);
+        asked(|| question.interact_on(&Term::stderr()))
+    }
+
+    /// Asks for yes or no; no is what Enter means.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_yes(&self, question: &str) -> io::Result<bool> {
+        let question = dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false);
+        asked(|| question.interact_on(&Term::stderr()))
+    }
+}
+
+fn asked<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
+    let restore = terminal_as_it_is();
+    interrupt::while_asking(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+}
+
+/// Remembers how the terminal is set, and answers with how to set it that way again.
+#[cfg(unix)]
+fn terminal_as_it_is() -> impl Fn() + Send + Sync {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let before = tcgetattr(io::stdin()).ok();
+    move || {
+        if let Some(before) = &before {
+            // On the way out; there is nothing more to be done.
+            let _restored = tcsetattr(io::stdin(), OptionalActions::Now, before);
+            drop(Term::stderr().show_cursor());
+            drop(Term::stderr().write_line(""));
+        }
+    }
+}
+
+/// A Windows console belongs to the program's questions only while they are asked.
+#[cfg(not(unix))]
+fn terminal_as_it_is() -> impl Fn() + Send + Sync {
+    || drop(Term::stderr().show_cursor())
+}

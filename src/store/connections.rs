@@ -1,0 +1,221 @@
+//! The content of the file of connections: TOML that people may edit. What is not known here, and every comment, stays as it is.
+
+use std::path::PathBuf;
+
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use toml_edit::{DocumentMut, Item, Table};
+
+use super::connections_file::{ConnectionsError, first_line};
+use crate::model::connection::{Connection, ConnectionName};
+
+/// The content of the file of connections.
+#[derive(Debug)]
+pub struct Connections {
+    pub(super) path: PathBuf,
+    pub(super) document: DocumentMut,
+}
+
+impl Connections {
+    /// The names, in their order in the file.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let table = self
+            .document
+            .get("connections")
+            .and_then(Item::as_table_like);
+        table
+            .map(|table| table.iter().map(|(name, _)| name.to_owned()).collect())
+            .unwrap_or_default()
+    }
+
+    /// All connections, in their order in the file.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Connection`] for the first that cannot be read.
+    pub fn all(&self) -> Result<Vec<(ConnectionName, Connection)>, ConnectionsError> {
+        self.names()
+            .into_iter()
+            .map(|name| self.get(&name))
+            .collect()
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Connection`].
+    pub fn get(&self, name: &str) -> Result<(ConnectionName, Connection), ConnectionsError> {
+        let unreadable = |reason: String| ConnectionsError::Connection {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            reason,
+        };
+        let item = self
+            .document
+            .get("connections")
+            .and_then(|table| table.get(name))
+            .ok_or_else(|| self.not_found(name))?;
+        let known = name
+            .parse::<ConnectionName>()
+            .map_err(|error| unreadable(error.to_string()))?;
+        let value = item
+            .clone()
+            .into_value()
+            .map_err(|_| unreadable("it is not a table".to_owned()))?;
+        let connection = Connection::deserialize(value.into_deserializer())
+            .map_err(|error| unreadable(first_line(&error.to_string())))?;
+        Ok((known, connection))
+    }
+
+    /// The name of the default connection.
+    #[must_use]
+    pub fn default_name(&self) -> Option<&str> {
+        self.document.get("default").and_then(Item::as_str)
+    }
+
+    /// Makes a connection the default one.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn set_default(&mut self, name: &ConnectionName) -> Result<(), ConnectionsError> {
+        self.get(&name.to_string())?;
+        if self.default_name() != Some(name.to_string().as_str()) {
+            self.document["default"] = toml_edit::value(name.to_string());
+        }
+        Ok(())
+    }
+
+    /// Adds a connection. The first one becomes the default.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Exists`].
+    pub fn add(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        if self.names().contains(&name.to_string()) {
+            return Err(ConnectionsError::Exists(name.clone()));
+        }
+        let is_first = self.names().is_empty();
+        self.put(name, connection)?;
+        if is_first {
+            self.set_default(name)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Changes a connection. Keys that are not known, and comments, stay.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn replace(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        self.get(&name.to_string())?;
+        self.put(name, connection)
+    }
+
+    /// Removes a connection; where it was the default one, there is none afterwards.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn remove(&mut self, name: &str) -> Result<(), ConnectionsError> {
+        let table = self
+            .document
+            .get_mut("connections")
+            .and_then(Item::as_table_like_mut);
+        if table.and_then(|table| table.remove(name)).is_none() {
+            return Err(self.not_found(name));
+        }
+        if self.default_name() == Some(name) {
+            self.document.remove("default");
+        }
+        Ok(())
+    }
+
+    /// Gives a connection another name.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Exists`].
+    pub fn rename(&mut self, from: &str, to: &ConnectionName) -> Result<(), ConnectionsError> {
+        if self.names().contains(&to.to_string()) {
+            return Err(ConnectionsError::Exists(to.clone()));
+        }
+        let missing = self.not_found(from);
+        let table = self
+            .document
+            .get_mut("connections")
+            .and_then(Item::as_table_like_mut);
+        let Some(table) = table.filter(|table| table.contains_key(from)) else {
+            return Err(missing);
+        };
+        if let Some(item) = table.remove(from) {
+            table.insert(&to.to_string(), item);
+        }
+        if self.default_name() == Some(from) {
+            self.document["default"] = toml_edit::value(to.to_string());
+        }
+        Ok(())
+    }
+
+    fn not_found(&self, name: &str) -> ConnectionsError {
+        ConnectionsError::NotFound {
+            name: name.to_owned(),
+            known: self.names(),
+        }
+    }
+
+    fn put(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        let unwritable = |reason: String| ConnectionsError::Connection {
+            path: self.path.clone(),
+            name: name.to_string(),
+            reason,
+        };
+        let written = toml_edit::ser::to_document(connection)
+            .map_err(|error| unwritable(error.to_string()))?;
+        let connections = self.document.entry("connections").or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        let connections = connections
+            .as_table_like_mut()
+            .ok_or_else(|| unwritable("`connections` is not a table".to_owned()))?;
+        let entry = connections
+            .entry(&name.to_string())
+            .or_insert_with(toml_edit::table);
+        let table = entry
+            .as_table_like_mut()
+            .ok_or_else(|| unwritable("it is not a table".to_owned()))?;
+        for key in Connection::KEYS {
+            match (written.get(key), table.get_mut(key)) {
+                (None, None) => {}
+                (None, Some(_)) => drop(table.remove(key)),
+                (Some(new), None) => drop(table.insert(key, new.clone())),
+                (Some(new), Some(old)) => replace_value(old, new),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a value in another's place, with the comments and blanks around it.
+fn replace_value(old: &mut Item, new: &Item) {
+    if let (Some(old), Some(new)) = (old.as_value_mut(), new.as_value()) {
+        let decor = old.decor().clone();
+        if old.to_string().trim() != new.to_string().trim() {
+            *old = new.clone();
+            *old.decor_mut() = decor;
+        }
+    } else {
+        *old = new.clone();
+    }
+}

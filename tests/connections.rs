@@ -1,0 +1,883 @@
+//! `bbconnect connection`: every kind of credential against both products, where secrets are, which connection applies.
+#![allow(
+    clippy::expect_used,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use support::bitbucket::{Credential, Kind, Server, World};
+use support::{Ran, Sandbox, program, succeed};
+
+const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
+const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
+// base64 of `080920112506:abcdefghij0123456789`
+const USER_TOKEN: &str = "BBDC-MDgwOTIwMTEyNTA2OmFiY2RlZmdoaWowMTIzNDU2Nzg5";
+const PROJECT_TOKEN: &str = "project-token-marker";
+const PASSWORD: &str = "password-marker";
+
+fn world() -> World {
+    let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
+        kind,
+        secret: secret.to_owned(),
+        scopes: scopes.to_vec(),
+    };
+    World {
+        credentials: vec![
+            credential(
+                Kind::ApiToken {
+                    email: "jane@acme.example",
+                },
+                API_TOKEN,
+                &["read:user:bitbucket", "read:repository:bitbucket"],
+            ),
+            credential(
+                Kind::ApiToken {
+                    email: "narrow@acme.example",
+                },
+                API_TOKEN,
+                &["read:repository:bitbucket"],
+            ),
+            credential(
+                Kind::AccessToken {
+                    workspace: "acme",
+                    repository: Some("site"),
+                },
+                ACCESS_TOKEN,
+                &["repository"],
+            ),
+            credential(Kind::UserToken { user: "jane" }, USER_TOKEN, &["REPO_READ"]),
+            credential(
+                Kind::ProjectToken { project: "WEB" },
+                PROJECT_TOKEN,
+                &["PROJECT_READ"],
+            ),
+            credential(Kind::Password { user: "jane" }, PASSWORD, &[]),
+        ],
+        repositories: vec![
+            ("acme/site", false),
+            ("acme/public", true),
+            ("WEB/site", false),
+            ("OPEN/site", true),
+        ],
+        ..World::default()
+    }
+}
+
+/// A sandbox whose secrets go into an encrypted file.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("passphrase"), "a passphrase\n").unwrap();
+    sandbox
+}
+
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let mut command = sandbox.command(arguments);
+    command.env("BBCONNECT_STORE", "file").env(
+        "BBCONNECT_STORE_PASSPHRASE_FILE",
+        sandbox.path("passphrase"),
+    );
+    command
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    Ran::from(command(sandbox, arguments).output().unwrap())
+}
+
+/// Adds a connection whose secret comes from a file.
+fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> Ran {
+    fs::write(sandbox.path("token"), format!("{secret}\n")).unwrap();
+    let all = [
+        &["connection", "add", name, "--token-file", "token", "--json"],
+        arguments,
+    ]
+    .concat();
+    let ran = run(sandbox, &all);
+    fs::remove_file(sandbox.path("token")).unwrap();
+    ran
+}
+
+fn api_token(url: &str) -> [&str; 6] {
+    [
+        "--url",
+        url,
+        "--auth",
+        "api-token",
+        "--email",
+        "jane@acme.example",
+    ]
+}
+
+#[test]
+fn every_kind_is_verified_and_saved() {
+    let server = Server::start(world());
+    let (cloud, datacenter) = (server.cloud(), server.datacenter());
+    let sandbox = sandbox();
+    let access = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
+    let user = ["--url", &datacenter, "--auth", "http-access-token"];
+    let project = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "project",
+        "--project",
+        "WEB",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
+    for (name, secret, arguments, account, level) in [
+        (
+            "api",
+            API_TOKEN,
+            &api_token(&cloud)[..],
+            Some("jane"),
+            "user",
+        ),
+        ("access", ACCESS_TOKEN, &access, None, "repo"),
+        ("user", USER_TOKEN, &user, Some("jane"), "user"),
+        (
+            "project",
+            PROJECT_TOKEN,
+            &project,
+            Some("access-token-user/WEB"),
+            "project",
+        ),
+        ("password", PASSWORD, &password, Some("jane"), "user"),
+    ] {
+        let added = add(&sandbox, name, secret, arguments).ended(0).json();
+        assert_eq!(added["schema"], "bbconnect/connection-add@1");
+        assert_eq!(
+            (added["action"].as_str(), added["verified"].as_bool()),
+            (Some("created"), Some(true)),
+            "{added}"
+        );
+        let connection = &added["connection"];
+        assert_eq!(connection["account"].as_str(), account, "{added}");
+        assert_eq!(connection["level"].as_str(), Some(level), "{added}");
+        assert_eq!(connection["secret"]["store"], "file");
+        // The same once more changes nothing; the same name for something else is a conflict.
+        assert_eq!(
+            add(&sandbox, name, secret, arguments).ended(0).json()["action"],
+            "unchanged"
+        );
+        add(&sandbox, name, "another", arguments).ended(6);
+    }
+    let shown = run(&sandbox, &["connection", "show", "user", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        shown["connection"]["expires_on"], "2026-04-01",
+        "the token's own record tells it"
+    );
+    let listed = run(&sandbox, &["connection", "list", "--json"])
+        .ended(0)
+        .json();
+    let names: Vec<_> = listed["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|view| view["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["access", "api", "password", "project", "user"]);
+
+    // No secret is in any file, nor in what any command prints.
+    let files = fs::read_dir(sandbox.path(".config/bbconnect"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut texts: Vec<String> = files
+        .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+        .collect();
+    for arguments in [
+        &["connection", "list"][..],
+        &["connection", "show", "api", "-v"],
+        &["connection", "which", "-v"],
+    ] {
+        let ran = run(&sandbox, arguments).ended(0);
+        texts.extend([ran.stdout, ran.stderr]);
+    }
+    for secret in [API_TOKEN, ACCESS_TOKEN, USER_TOKEN, PROJECT_TOKEN, PASSWORD] {
+        assert!(
+            texts.iter().all(|text| !text.contains(secret)),
+            "{secret} is somewhere"
+        );
+    }
+}
+
+#[test]
+fn a_credential_that_may_not_name_its_user_is_still_valid() {
+    let server = Server::start(world());
+    let arguments = [
+        "--url",
+        &server.cloud(),
+        "--auth",
+        "api-token",
+        "--email",
+        "narrow@acme.example",
+    ];
+    let added = add(&sandbox(), "narrow", API_TOKEN, &arguments)
+        .ended(0)
+        .json();
+    assert_eq!(added["connection"]["account"], "narrow@acme.example");
+}
+
+#[test]
+fn a_refusal_names_the_likely_causes_and_saves_nothing() {
+    let server = Server::start(world());
+    let (cloud, datacenter) = (server.cloud(), server.datacenter());
+    let sandbox = sandbox();
+    let mut wrong_user = api_token(&cloud);
+    wrong_user[5] = "jane";
+    let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
+    let other = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
+    let app = [
+        "--url",
+        &cloud,
+        "--auth",
+        "app-password",
+        "--username",
+        "jane",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
+    let wrong = format!("http://{}/elsewhere", server.address);
+    let no_context = ["--url", &wrong, "--auth", "http-access-token"];
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
+    for (secret, arguments, status, said) in [
+        (
+            API_TOKEN,
+            &wrong_user[..],
+            3,
+            "the address of the Atlassian account",
+        ),
+        ("ATATT-unknown", &api_token(&cloud), 3, "made with scopes"),
+        ("ATBBunknown", &api_token(&cloud), 3, "app password"),
+        ("ATBBunknown", &app, 3, "2026-07-28"),
+        (
+            ACCESS_TOKEN,
+            &api_token(&cloud),
+            3,
+            "use --auth access-token",
+        ),
+        (API_TOKEN, &other, 3, "use --auth api-token"),
+        ("unknown", &bearer, 3, "made on this server"),
+        ("unknown", &password, 3, "single sign-on"),
+        (USER_TOKEN, &no_context, 8, "context path"),
+        // A repository that everybody may see proves nothing.
+        ("ATCTTunknown", &public, 3, "has not expired"),
+    ] {
+        let refused = add(&sandbox, "x", secret, arguments).ended(status);
+        let error = refused.json();
+        assert!(
+            error["error"]["hint"]
+                .as_str()
+                .unwrap_or_default()
+                .contains(said),
+            "{error}"
+        );
+        assert!(!refused.stdout.contains("unknown"), "{error}");
+    }
+    server.change(|world| world.basic_is_blocked = true);
+    let blocked = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    assert!(
+        blocked["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--auth http-access-token"),
+        "{blocked}"
+    );
+    server.change(|world| (world.basic_is_blocked, world.wants_captcha) = (false, true));
+    let captcha = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    assert!(
+        captcha["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("captcha"),
+        "{captcha}"
+    );
+    // A token of a project that everybody may see: neither yes nor no.
+    let open = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "repo",
+        "--repo",
+        "OPEN/site",
+    ];
+    let undecided = add(&sandbox, "x", "unknown", &open).ended(1).json();
+    assert!(
+        undecided["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("do not tell"),
+        "{undecided}"
+    );
+    assert!(!sandbox.path(".config/bbconnect").exists());
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_flag() {
+    let sandbox = sandbox();
+    for (arguments, said) in [
+        (&["connection", "add", "x"][..], "--url"),
+        (
+            &["connection", "add", "x", "--url", "https://bitbucket.org"],
+            "--auth",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://bitbucket.org",
+                "--auth",
+                "api-token",
+            ],
+            "--email",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://bitbucket.org",
+                "--auth",
+                "access-token",
+            ],
+            "--workspace",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "password",
+            ],
+            "--username",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "http-access-token",
+            ],
+            "--token-stdin",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "api-token",
+            ],
+            "--help",
+        ),
+        (
+            &["connection", "add", "x", "--token", "hunter2"],
+            "--token-stdin",
+        ),
+        (
+            &["connection", "add", "-x", "--url", "https://bitbucket.org"],
+            "--help",
+        ),
+        (&["connection", "remove", "x"], "connection add"),
+    ] {
+        let ran = run(&sandbox, arguments);
+        assert!(
+            ran.status == 2 || ran.status == 5,
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains(said) && !ran.stderr.contains("hunter2"),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    // Plain http to another machine.
+    fs::write(sandbox.path("token"), "secret\n").unwrap();
+    let plain = [
+        "connection",
+        "add",
+        "x",
+        "--url",
+        "http://git.example.com",
+        "--auth",
+        "http-access-token",
+        "--token-file",
+        "token",
+    ];
+    let refused = run(&sandbox, &plain).ended(2);
+    assert!(
+        refused.stderr.contains("--allow-http"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_secret_goes_nowhere_but_to_its_origin() {
+    let server = Server::start(world());
+    let other = Server::start(world());
+    let sandbox = sandbox();
+    add(
+        &sandbox,
+        "work",
+        USER_TOKEN,
+        &["--url", &server.datacenter(), "--auth", "http-access-token"],
+    )
+    .ended(0);
+    let edited = run(
+        &sandbox,
+        &["connection", "edit", "work", "--url", &other.datacenter()],
+    )
+    .ended(0);
+    assert!(edited.stderr.contains("--token-stdin"), "{}", edited.stderr);
+    // What needs the secret is refused; giving it again binds it anew.
+    let refused = run(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--auth",
+            "password",
+            "--username",
+            "jane",
+        ],
+    );
+    assert_eq!(refused.status, 0, "{}", refused.stderr);
+    assert!(
+        other.seen().iter().all(|seen| seen.authorization.is_none()),
+        "{:?}",
+        other.seen()
+    );
+    fs::write(sandbox.path("token"), USER_TOKEN).unwrap();
+    let given = [
+        "connection",
+        "edit",
+        "work",
+        "--auth",
+        "http-access-token",
+        "--token-file",
+        "token",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &given).ended(0).json()["verified"], true);
+
+    // A base URL that was changed by hand in the file.
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replace(
+            &format!("base_url = \"{}\"", other.datacenter()),
+            &format!("base_url = \"{}\"", server.datacenter()),
+        ),
+    )
+    .unwrap();
+    let before = server.seen().len();
+    run(&sandbox, &["connection", "rename", "work", "moved"]).ended(0);
+    assert_eq!(server.seen().len(), before);
+}
+
+#[test]
+fn connections_are_changed_renamed_and_removed_with_their_secrets() {
+    let server = Server::start(world());
+    let sandbox = sandbox();
+    add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).ended(0);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    // What people write into the file stays.
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replace("workspace", "# mine\nworkspace");
+    fs::write(
+        &file,
+        format!("# a remark\n{text}colour = \"red\"\n\n[other]\nx = 1\n"),
+    )
+    .unwrap();
+    let edit = [
+        "connection",
+        "edit",
+        "work",
+        "--workspace",
+        "acme",
+        "--expires",
+        "2027-03-31",
+        "--json",
+    ];
+    let edited = run(&sandbox, &edit).ended(0).json();
+    assert_eq!(
+        (
+            edited["action"].as_str(),
+            edited["connection"]["workspace"].as_str()
+        ),
+        (Some("updated"), Some("acme"))
+    );
+    assert_eq!(run(&sandbox, &edit).ended(0).json()["action"], "unchanged");
+    run(&sandbox, &["connection", "rename", "work", "acme"]).ended(0);
+    let text = fs::read_to_string(&file).unwrap();
+    for kept in [
+        "# a remark",
+        "colour = \"red\"",
+        "[other]",
+        "default = \"acme\"",
+        "[connections.acme]",
+    ] {
+        assert!(text.contains(kept), "{kept} is gone:\n{text}");
+    }
+    // The secret went along.
+    let verified = [
+        "connection",
+        "edit",
+        "acme",
+        "--email",
+        "narrow@acme.example",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &verified).ended(0).json()["verified"], true);
+    run(&sandbox, &["connection", "rename", "acme", "acme"]).ended(6);
+    run(&sandbox, &["connection", "rename", "nobody", "x"]).ended(5);
+    run(&sandbox, &["connection", "remove", "acme"]).ended(2);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(0);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(5);
+    let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
+    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+}
+
+#[test]
+fn dry_run_and_no_verify_do_what_they_say() {
+    let server = Server::start(world());
+    let (cloud, sandbox) = (server.cloud(), sandbox());
+    let dry = [&api_token(&cloud)[..], &["--dry-run"]].concat();
+    let would = add(&sandbox, "work", API_TOKEN, &dry).ended(0).json();
+    assert_eq!(
+        (would["action"].as_str(), would["verified"].as_bool()),
+        (Some("would-create"), Some(true))
+    );
+    assert!(!sandbox.path(".config/bbconnect").exists());
+    let before = server.seen().len();
+    let unverified = [&api_token(&cloud)[..], &["--no-verify"]].concat();
+    let saved = add(&sandbox, "work", "wrong", &unverified).ended(0).json();
+    assert_eq!(
+        (saved["action"].as_str(), saved["verified"].as_bool()),
+        (Some("created"), Some(false))
+    );
+    assert_eq!(server.seen().len(), before);
+}
+
+#[test]
+fn the_connection_that_applies_is_found_in_the_documented_order() {
+    let sandbox = sandbox();
+    let add_unverified = |name: &str, arguments: &[&str]| {
+        add(
+            &sandbox,
+            name,
+            "secret",
+            &[arguments, &["--no-verify"]].concat(),
+        )
+        .ended(0);
+    };
+    add_unverified(
+        "first",
+        &[
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+        ],
+    );
+    add_unverified(
+        "acme",
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--auth",
+            "access-token",
+            "--workspace",
+            "acme",
+        ],
+    );
+    add_unverified(
+        "site",
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--auth",
+            "access-token",
+            "--repo",
+            "acme/site",
+        ],
+    );
+    let which = |folder: &str, variables: &[(&str, &str)], flags: &[&str]| {
+        let mut command = command(
+            &sandbox,
+            &[&["connection", "which", "--json"], flags].concat(),
+        );
+        command
+            .current_dir(sandbox.path(folder))
+            .envs(variables.iter().copied());
+        let ran = Ran::from(command.output().unwrap());
+        if ran.status == 0 {
+            ran.json()["connection"]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        } else {
+            ran.status.to_string()
+        }
+    };
+    fs::create_dir_all(sandbox.path("work/services/api/src")).unwrap();
+    let git = |arguments: &[&str]| {
+        let mut git = program("git");
+        git.args(arguments)
+            .current_dir(sandbox.path("work"))
+            .env("HOME", sandbox.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        succeed(&mut git)
+    };
+    assert_eq!(which(".", &[], &[]), "first");
+    git(&["init", "-q"]);
+    assert_eq!(which("work", &[], &[]), "first");
+    git(&[
+        "remote",
+        "add",
+        "origin",
+        "git@bitbucket.org:acme/other.git",
+    ]);
+    assert_eq!(which("work", &[], &[]), "acme");
+    git(&[
+        "remote",
+        "set-url",
+        "origin",
+        "git@ssh.bitbucket.org:acme/site.git",
+    ]);
+    assert_eq!(which("work", &[], &[]), "site");
+    let environment = [("BBCONNECT_TOKEN", "secret")];
+    assert_eq!(which("work", &environment, &[]), "environment");
+    let mut here = command(&sandbox, &["connection", "use", "first", "--here"]);
+    Ran::from(here.current_dir(sandbox.path("work")).output().unwrap()).ended(0);
+    assert_eq!(which("work", &environment, &[]), "first");
+    let mut service = command(
+        &sandbox,
+        &[
+            "connection",
+            "use",
+            "acme",
+            "--service",
+            "services/api",
+            "--json",
+        ],
+    );
+    let used = Ran::from(service.current_dir(sandbox.path("work")).output().unwrap())
+        .ended(0)
+        .json();
+    assert_eq!(
+        (used["action"].as_str(), used["scope"].as_str()),
+        (Some("updated"), Some("folder"))
+    );
+    assert_eq!(which("work/services", &[], &[]), "first");
+    assert_eq!(which("work/services/api/src", &[], &[]), "acme");
+    assert_eq!(
+        which(
+            "work/services/api",
+            &[("BBCONNECT_CONNECTION", "site")],
+            &[]
+        ),
+        "site"
+    );
+    assert_eq!(
+        which("work", &[("BBCONNECT_CONNECTION", "site")], &["-c", "acme"]),
+        "acme"
+    );
+    assert_eq!(which("work", &[], &["-c", "nobody"]), "5");
+    let mut outside = command(&sandbox, &["connection", "use", "acme", "--here"]);
+    Ran::from(outside.output().unwrap()).ended(5);
+    run(&sandbox, &["connection", "use", "acme"]).ended(0);
+    assert_eq!(which(".", &[], &[]), "acme");
+}
+
+#[test]
+fn the_environment_describes_a_connection() {
+    let sandbox = sandbox();
+    let which = |variables: &[(&str, &str)]| {
+        let mut command = command(&sandbox, &["connection", "which", "--json"]);
+        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let token = ("BBCONNECT_TOKEN", "secret");
+    for (variables, auth, workspace, repository) in [
+        (&[token][..], "access-token", None, None),
+        (
+            &[token, ("BBCONNECT_EMAIL", "a@b.c")],
+            "api-token",
+            None,
+            None,
+        ),
+        (
+            &[
+                token,
+                ("BITBUCKET_WORKSPACE", "acme"),
+                ("BITBUCKET_REPO_SLUG", "site"),
+            ],
+            "access-token",
+            Some("acme"),
+            Some("site"),
+        ),
+        (
+            &[
+                token,
+                ("BBCONNECT_REPO", "acme/site"),
+                ("BITBUCKET_WORKSPACE", "other"),
+            ],
+            "access-token",
+            Some("acme"),
+            Some("site"),
+        ),
+        (
+            &[token, ("BBCONNECT_URL", "https://git.example.com")],
+            "http-access-token",
+            None,
+            None,
+        ),
+        (
+            &[
+                token,
+                ("BBCONNECT_URL", "https://git.example.com"),
+                ("BBCONNECT_USERNAME", "j"),
+            ],
+            "password",
+            None,
+            None,
+        ),
+    ] {
+        let connection = which(variables).ended(0).json()["connection"].clone();
+        assert_eq!(connection["auth"], auth, "{variables:?}");
+        assert_eq!(connection["workspace"].as_str(), workspace, "{variables:?}");
+        assert_eq!(
+            connection["repository"].as_str(),
+            repository,
+            "{variables:?}"
+        );
+        assert_eq!(connection["secret"]["store"], "environment");
+    }
+    which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).ended(2);
+    which(&[token, ("BBCONNECT_URL", "ftp://x")]).ended(2);
+    which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).ended(2);
+    which(&[]).ended(5);
+    fs::create_dir(sandbox.path("credentials")).unwrap();
+    fs::write(sandbox.path("credentials/bbconnect-token"), "secret\n").unwrap();
+    let folder = sandbox.path("credentials");
+    which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).ended(0);
+}
+
+#[test]
+fn fifty_at_once_lose_nothing() {
+    let sandbox = sandbox();
+    let children: Vec<_> = (0..50)
+        .map(|number| {
+            let name = format!("c{number}");
+            let arguments = [
+                "connection",
+                "add",
+                &name,
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "http-access-token",
+            ];
+            let mut command = command(&sandbox, &arguments);
+            command
+                .args(["--no-verify", "--token-command", "echo secret"])
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in children {
+        Ran::from(child.wait_with_output().unwrap()).ended(0);
+    }
+    let listed = run(&sandbox, &["connection", "list", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_at_any_moment_the_file_is_whole() {
+    let sandbox = sandbox();
+    for round in 0..30 {
+        let name = format!("c{round}");
+        let arguments = [
+            "connection",
+            "add",
+            &name,
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+        ];
+        let mut command = command(&sandbox, &arguments);
+        let mut child = command
+            .args(["--no-verify", "--token-command", "echo secret"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(round));
+        // SIGKILL; it may have ended already.
+        drop(child.kill());
+        child.wait().unwrap();
+        run(&sandbox, &["connection", "list"]).ended(0);
+    }
+}

@@ -1,0 +1,115 @@
+//! Bitbucket Cloud, as its documents describe it.
+
+use serde_json::json;
+
+use super::{Credential, Kind, Reply, World, basic, bearer};
+
+/// Answers a path below `/2.0/`.
+pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
+    let path = path.split('?').next().unwrap_or(path);
+    let segments: Vec<&str> = path.split('/').collect();
+    let known = credential(world, authorization);
+    if authorization.is_some() && known.is_none() {
+        return error(
+            401,
+            "Token is invalid, expired, or not supported for this endpoint.",
+        )
+        .with("www-authenticate", "BitbucketCustom realm=\"bitbucket\"");
+    }
+    match segments.as_slice() {
+        ["user"] => user(known),
+        ["workspaces", workspace] => resource(known, workspace, None, json!({"slug": workspace})),
+        ["workspaces", workspace, "projects", key] => {
+            resource(known, workspace, None, json!({"key": key}))
+        }
+        ["repositories", workspace, slug] => {
+            let name = format!("{workspace}/{slug}");
+            match world
+                .repositories
+                .iter()
+                .find(|(repository, _)| *repository == name)
+            {
+                Some((_, true)) => granted(known, json!({"full_name": name})),
+                Some((_, false)) => {
+                    resource(known, workspace, Some(slug), json!({"full_name": name}))
+                }
+                None => error(
+                    404,
+                    "You may not have access to this repository or it no longer exists in this workspace.",
+                ),
+            }
+        }
+        _ => error(404, "There is no API hosted at this URL"),
+    }
+}
+
+fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a Credential> {
+    let as_user = basic(authorization).and_then(|(user, secret)| {
+        world.credentials.iter().find(|credential| {
+            credential.secret == secret
+                && matches!(credential.kind, Kind::ApiToken { email } if email == user)
+        })
+    });
+    let as_bearer =
+        bearer(world, authorization).filter(|known| matches!(known.kind, Kind::AccessToken { .. }));
+    as_user.or(as_bearer)
+}
+
+fn user(known: Option<&Credential>) -> Reply {
+    match known.map(|known| (&known.kind, known)) {
+        None => error(401, "Access to this endpoint needs a login."),
+        Some((Kind::AccessToken { .. }, _)) => error(
+            403,
+            "This API is not accessible by this authentication mechanism",
+        ),
+        Some((_, known)) if !known.scopes.contains(&"read:user:bitbucket") => Reply::new(
+            403,
+            json!({"type": "error", "error": {
+                "message": "Your credentials lack one or more required privilege scopes.",
+                "detail": {"required": ["read:user:bitbucket"], "granted": known.scopes},
+            }}),
+        ),
+        Some((_, known)) => granted(
+            Some(known),
+            json!({"type": "user", "nickname": "jane", "display_name": "Jane", "account_id": "557058:1", "uuid": "{1}"}),
+        ),
+    }
+}
+
+fn resource(
+    known: Option<&Credential>,
+    workspace: &str,
+    repository: Option<&str>,
+    body: serde_json::Value,
+) -> Reply {
+    let sees = |credential: &Credential| match &credential.kind {
+        Kind::ApiToken { .. } => workspace == "acme",
+        Kind::AccessToken {
+            workspace: own,
+            repository: only,
+        } => *own == workspace && (only.is_none() || *only == repository),
+        Kind::UserToken { .. } | Kind::ProjectToken { .. } | Kind::Password { .. } => false,
+    };
+    match known {
+        Some(credential) if sees(credential) => granted(known, body),
+        _ => error(
+            404,
+            "You may not have access to this repository or it no longer exists in this workspace.",
+        ),
+    }
+}
+
+fn granted(known: Option<&Credential>, body: serde_json::Value) -> Reply {
+    let reply = Reply::new(200, body);
+    match known {
+        Some(credential) => reply.with("x-oauth-scopes", &credential.scopes.join(", ")),
+        None => reply,
+    }
+}
+
+fn error(status: u16, message: &str) -> Reply {
+    Reply::new(
+        status,
+        json!({"type": "error", "error": {"message": message}}),
+    )
+}

@@ -1,0 +1,145 @@
+//! Bitbucket Data Center 9.4, as its documents describe it.
+
+use serde_json::json;
+
+use super::{CONTEXT, Credential, Kind, Reply, World, basic, bearer};
+
+const EXCEPTION: &str = "com.atlassian.bitbucket";
+
+/// Answers a path.
+pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
+    let path = path.split('?').next().unwrap_or(path);
+    let Some(below) = path.strip_prefix(&format!("/{CONTEXT}/")) else {
+        return unrouted();
+    };
+    let segments: Vec<&str> = below.split('/').collect();
+    if basic(authorization).is_some() {
+        if world.basic_is_blocked {
+            return Reply::new(
+                403,
+                json!({"message": "Basic Authentication has been disabled on this instance."}),
+            );
+        }
+        if world.wants_captcha {
+            return refusal(
+                403,
+                "CAPTCHA required",
+                &format!("{EXCEPTION}.auth.CaptchaRequiredAuthenticationException"),
+            );
+        }
+        if credential(world, authorization).is_none() {
+            return wrong_password();
+        }
+    }
+    let known = credential(world, authorization);
+    match segments.as_slice() {
+        ["status"] => Reply::new(200, json!({"state": "RUNNING"})),
+        ["rest", "api", "latest", "application-properties"] => signed(
+            known,
+            Reply::new(
+                200,
+                json!({"version": "9.4.1", "buildNumber": "9004001", "displayName": "Bitbucket"}),
+            ),
+        ),
+        ["rest", "api", "latest", "users"] => match known.map(|known| &known.kind) {
+            Some(Kind::UserToken { .. } | Kind::Password { .. }) => signed(
+                known,
+                Reply::new(
+                    200,
+                    json!({"size": 0, "limit": 1, "isLastPage": true, "values": []}),
+                ),
+            ),
+            _ => wrong_password(),
+        },
+        ["rest", "api", "latest", "projects", project] => {
+            project_or_repository(world, known, project, None)
+        }
+        ["rest", "api", "latest", "projects", project, "repos", slug] => {
+            project_or_repository(world, known, project, Some(slug))
+        }
+        ["rest", "access-tokens", "latest", "users", user, id] => {
+            match known.map(|known| &known.kind) {
+                Some(Kind::UserToken { user: own }) if own == user => signed(
+                    known,
+                    Reply::new(
+                        200,
+                        json!({"id": id, "name": "test", "createdDate": 1_767_225_600_000_i64, "expiryDays": 90,
+                        "permissions": known.map(|known| known.scopes.clone())}),
+                    ),
+                ),
+                _ => wrong_password(),
+            }
+        }
+        _ => unrouted(),
+    }
+}
+
+fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a Credential> {
+    let by_password = basic(authorization).and_then(|(name, secret)| {
+        world.credentials.iter().find(|credential| {
+            credential.secret == secret
+                && matches!(credential.kind, Kind::Password { user } if user == name)
+        })
+    });
+    // A bad token is served as anonymous.
+    by_password.or_else(|| bearer(world, authorization))
+}
+
+fn project_or_repository(
+    world: &World,
+    known: Option<&Credential>,
+    project: &str,
+    slug: Option<&str>,
+) -> Reply {
+    let name = slug.map_or_else(|| project.to_owned(), |slug| format!("{project}/{slug}"));
+    let public = world
+        .repositories
+        .iter()
+        .any(|(repository, public)| *repository == name && *public);
+    let sees = known.is_some_and(|credential| match &credential.kind {
+        Kind::ProjectToken { project: own } => *own == project,
+        Kind::UserToken { .. } | Kind::Password { .. } => true,
+        Kind::ApiToken { .. } | Kind::AccessToken { .. } => false,
+    });
+    if sees || public {
+        return signed(
+            known.filter(|_| sees),
+            Reply::new(200, json!({"key": project, "slug": slug})),
+        );
+    }
+    wrong_password()
+}
+
+/// Every answer to somebody who is logged in names the user.
+fn signed(known: Option<&Credential>, reply: Reply) -> Reply {
+    match known.map(|known| &known.kind) {
+        Some(Kind::UserToken { user } | Kind::Password { user }) => reply.with("x-ausername", user),
+        Some(Kind::ProjectToken { project }) => {
+            reply.with("x-ausername", &format!("access-token-user%2F{project}"))
+        }
+        Some(Kind::ApiToken { .. } | Kind::AccessToken { .. }) | None => reply,
+    }
+}
+
+fn wrong_password() -> Reply {
+    let exception = format!("{EXCEPTION}.auth.IncorrectPasswordAuthenticationException");
+    refusal(
+        401,
+        "Authentication failed. Please check your credentials and try again.",
+        &exception,
+    )
+}
+
+fn refusal(status: u16, message: &str, exception: &str) -> Reply {
+    Reply::new(
+        status,
+        json!({"errors": [{"context": null, "message": message, "exceptionName": exception}]}),
+    )
+}
+
+fn unrouted() -> Reply {
+    Reply::new(
+        404,
+        json!({"message": "HTTP 404 Not Found", "status-code": 404, "sub-code": -1}),
+    )
+}

@@ -1,0 +1,241 @@
+//! A Bitbucket for tests and for trying things out: both products on loopback, with users, credentials of every kind,
+//! repositories, and faults. Written from Atlassian's documents, not from the program.
+#![allow(dead_code, reason = "every user needs a part of it")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod cloud;
+mod datacenter;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
+use serde_json::Value;
+
+/// Where the Data Center's context path begins.
+pub(crate) const CONTEXT: &str = "bitbucket";
+
+/// A credential that the server knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Credential {
+    pub(crate) kind: Kind,
+    pub(crate) secret: String,
+    pub(crate) scopes: Vec<&'static str>,
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Cloud: Basic, e-mail address and token.
+    ApiToken { email: &'static str },
+    /// Cloud: Bearer, of a repository (or of the whole workspace).
+    AccessToken {
+        workspace: &'static str,
+        repository: Option<&'static str>,
+    },
+    /// Data Center: Bearer, of a user.
+    UserToken { user: &'static str },
+    /// Data Center: Bearer, of a project: nobody's.
+    ProjectToken { project: &'static str },
+    /// Data Center: Basic, user name and password.
+    Password { user: &'static str },
+}
+
+/// An answer out of the ordinary, given once.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) delay: Duration,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
+}
+
+/// All that the server knows.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) credentials: Vec<Credential>,
+    /// `workspace/repository` and `PROJECT/repository`, and whether anybody may see it.
+    pub(crate) repositories: Vec<(&'static str, bool)>,
+    pub(crate) basic_is_blocked: bool,
+    pub(crate) wants_captcha: bool,
+    pub(crate) faults: VecDeque<Fault>,
+    pub(crate) seen: Vec<Seen>,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    world: Shared,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Both products, with this world.
+    pub(crate) fn start(world: World) -> Self {
+        Self::start_at("127.0.0.1:0", world)
+    }
+
+    pub(crate) fn start_at(address: &str, world: World) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("a port is free");
+        listener.set_nonblocking(true).expect("it can be");
+        let address = listener.local_addr().expect("it has an address");
+        let world: Shared = Arc::new(Mutex::new(world));
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&world));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                tokio::select! {
+                    served = async { axum::serve(listener, router).await } => served.expect("it serves"),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            address,
+            world,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn cloud(&self) -> String {
+        format!("http://{}/2.0", self.address)
+    }
+
+    pub(crate) fn datacenter(&self) -> String {
+        format!("http://{}/{CONTEXT}", self.address)
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.world.lock().unwrap().seen.clone()
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world.lock().unwrap());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the server did not panic");
+        }
+    }
+}
+
+async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response {
+    let (fault, reply) = looked_up(&world, &request);
+    drop(request);
+    let Some(fault) = fault else {
+        return json(&reply);
+    };
+    tokio::time::sleep(fault.delay).await;
+    let mut response = Response::builder().status(fault.status);
+    for (name, value) in fault.headers {
+        response = response.header(name, value);
+    }
+    response.body(Body::from(fault.body)).unwrap()
+}
+
+/// Notes a request, and finds its answer: the next fault, if there is one, goes first.
+fn looked_up(world: &Shared, request: &Request<Body>) -> (Option<Fault>, Reply) {
+    let path = request
+        .uri()
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let authorization = request
+        .headers()
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let mut world = world.lock().unwrap();
+    world.seen.push(Seen {
+        path: path.clone(),
+        authorization: authorization.clone(),
+    });
+    let fault = world.faults.pop_front();
+    let reply = match path.strip_prefix("/2.0/") {
+        Some(below) => cloud::answer(&world, below, authorization.as_deref()),
+        None => datacenter::answer(&world, &path, authorization.as_deref()),
+    };
+    (fault, reply)
+}
+
+/// An answer of the ordinary kind.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().unwrap());
+        self
+    }
+}
+
+fn json(reply: &Reply) -> Response {
+    let mut response = Response::builder()
+        .status(reply.status)
+        .header("content-type", "application/json");
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    response.body(Body::from(reply.body.to_string())).unwrap()
+}
+
+/// User and secret of a Basic header.
+pub(crate) fn basic(authorization: Option<&str>) -> Option<(String, String)> {
+    use base64::Engine as _;
+    let encoded = authorization?.strip_prefix("Basic ")?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded)
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':')
+        .map(|(user, secret)| (user.to_owned(), secret.to_owned()))
+}
+
+/// The credential of a Bearer header.
+pub(crate) fn bearer<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a Credential> {
+    let token = authorization?.strip_prefix("Bearer ")?;
+    world
+        .credentials
+        .iter()
+        .find(|credential| credential.secret == token)
+}
