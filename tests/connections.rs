@@ -127,6 +127,14 @@ fn every_kind_is_verified_and_saved() {
         "acme/site",
     ];
     let user = ["--url", &datacenter, "--auth", "http-access-token"];
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
     let project = [
         "--url",
         &datacenter,
@@ -154,6 +162,7 @@ fn every_kind_is_verified_and_saved() {
             "user",
         ),
         ("access", ACCESS_TOKEN, &access, None, "repo"),
+        ("public", ACCESS_TOKEN, &public, None, "repo"),
         ("user", USER_TOKEN, &user, Some("jane"), "user"),
         (
             "project",
@@ -198,7 +207,10 @@ fn every_kind_is_verified_and_saved() {
         .iter()
         .map(|view| view["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["access", "api", "password", "project", "user"]);
+    assert_eq!(
+        names,
+        ["access", "api", "password", "project", "public", "user"]
+    );
 
     // No secret is in any file, nor in what any command prints.
     let files = fs::read_dir(sandbox.path(".config/bbconnect"))

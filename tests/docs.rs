@@ -66,9 +66,10 @@ fn the_commands_of_the_readme_work() {
             "{command}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        let said = [output.stdout, output.stderr].concat();
         assert!(
-            !output.stdout.is_empty() || command.contains('>'),
-            "{command} printed nothing"
+            !said.is_empty() || command.contains('>'),
+            "{command} said nothing"
         );
     }
 }

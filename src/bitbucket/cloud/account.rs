@@ -70,7 +70,11 @@ impl Cloud {
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
         match answer.status() {
             StatusCode::OK if !answer.is_json() => Err(answer.not_json()),
-            // A public repository is shown to everybody: only the user endpoint tells a good token from a bad one.
+            // What is private is shown to nobody without a good token; nor are scopes named.
+            StatusCode::OK if proves_a_login(&answer) => Ok(Identity {
+                level: Some(level),
+                ..valid(&answer)
+            }),
             StatusCode::OK | StatusCode::NOT_FOUND => {
                 self.check_refusal().await?;
                 answer.success()?;
@@ -95,6 +99,23 @@ impl Cloud {
             _ => Err(answer.error()),
         }
     }
+}
+
+/// A repository, project or workspace.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    is_private: Option<bool>,
+}
+
+fn proves_a_login(answer: &Answer) -> bool {
+    let names_the_token = answer
+        .header("x-oauth-scopes")
+        .or(answer.header("x-credential-type"))
+        .is_some();
+    names_the_token
+        || answer
+            .json::<Resource>()
+            .is_ok_and(|resource| resource.is_private == Some(true))
 }
 
 /// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.

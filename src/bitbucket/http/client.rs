@@ -20,8 +20,10 @@ pub(super) fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
         .connect_timeout(CONNECT.min(settings.timeout))
         .timeout(settings.timeout);
     if let Some(path) = &settings.ca_cert {
-        let bundle = Certificate::from_pem_bundle(&read(path)?)
-            .map_err(|_| unusable(path, "a certificate in PEM form"))?;
+        let bundle = Certificate::from_pem_bundle(&read(path)?).unwrap_or_default();
+        if bundle.is_empty() {
+            return Err(unusable(path, "a certificate in PEM form"));
+        }
         builder = builder.tls_certs_merge(bundle);
     }
     if let Some((certificate, key)) = &settings.client_cert {

@@ -4,11 +4,10 @@ use serde::Serialize;
 
 use super::settings::{Settings, usage};
 use super::view::View;
-use super::{form, verify};
+use super::{describe, form, verify};
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Found};
-use crate::model::deployment::Deployment;
+use crate::model::connection::{Auth, Connection, ConnectionName};
 use crate::model::secret::Secret;
 use crate::output::{Page, Render};
 
@@ -49,7 +48,7 @@ pub struct Added {
 /// saved then.
 pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     let settings = &args.settings;
-    let (name, mut connection) = described(args, context)?;
+    let (name, mut connection) = describe::connection(args, context)?;
     if let Ok(existing) = context.connections().load()?.get(&name.to_string()) {
         return repeated(args, context, &name, &connection, &existing.1);
     }
@@ -85,133 +84,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
         verified,
         connection,
         remarks,
-    })
-}
-
-/// The connection that the flags and answers describe.
-fn described(args: &Args, context: &Context) -> Result<(ConnectionName, Connection), Error> {
-    let settings = &args.settings;
-    let missing =
-        |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
-    let asks = context.may_ask();
-    let name = match &args.name {
-        Some(name) => Some(name.clone()),
-        None if asks => Some(form::name(context, "")?),
-        None => None,
-    };
-    let found = match &settings.url {
-        Some(found) => found.clone(),
-        None if asks => form::url(context)?,
-        None => {
-            return Err(missing(
-                "the URL of the Bitbucket",
-                "--url https://bitbucket.org",
-            ));
-        }
-    };
-    let deployment = settings
-        .deployment
-        .map_or(found.deployment, Deployment::from);
-    let auth = match settings.auth {
-        Some(auth) => auth,
-        None if asks => form::auth(context, deployment)?,
-        None => return Err(missing("the kind of credential", "--auth KIND")),
-    };
-    auth.check_for(deployment).map_err(|error| {
-        usage(
-            &error.to_string(),
-            "bbconnect connection add --help lists them",
-        )
-    })?;
-    let mut connection = Connection::new(deployment, found.base_url.clone(), auth);
-    let namespace = found.namespace.clone();
-    if deployment == Deployment::Cloud {
-        connection.workspace = namespace;
-    } else {
-        connection.project = namespace;
-    }
-    connection.repository.clone_from(&found.repository);
-    settings.apply(&mut connection)?;
-    complete(&mut connection, context)?;
-    let name = match name {
-        Some(name) => name,
-        None => suggested(&found, &connection)?,
-    };
-    Ok((name, connection))
-}
-
-/// Asks for, or insists on, what the kind of credential needs.
-fn complete(connection: &mut Connection, context: &Context) -> Result<(), Error> {
-    let needed = |field: &Option<String>, what: &str, flag: &str, help: &str| match field {
-        Some(_) => Ok(None),
-        None if context.may_ask() => form::text(context, what, help).map(Some),
-        None => Err(usage(
-            &format!("{what} is needed for --auth {}", connection.auth),
-            &format!("add {flag}"),
-        )),
-    };
-    let auth = connection.auth;
-    let email = (auth == Auth::ApiToken).then(|| {
-        let help = "The address of your Atlassian account, not the user name.";
-        needed(
-            &connection.email,
-            "the e-mail address",
-            "--email ADDRESS",
-            help,
-        )
-    });
-    let username = [Auth::AppPassword, Auth::Password].contains(&auth).then(|| {
-        let help = "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/.";
-        needed(&connection.username, "the user name", "--username NAME", help)
-    });
-    let workspace = (auth == Auth::AccessToken).then(|| {
-        let help = "The workspace that the token belongs to, as it stands in its URL.";
-        needed(
-            &connection.workspace,
-            "the workspace",
-            "--workspace WORKSPACE",
-            help,
-        )
-    });
-    let [email, username, workspace] =
-        [email, username, workspace].map(|asked| asked.transpose().map(Option::flatten));
-    let (email, username, workspace) = (email?, username?, workspace?);
-    connection.email = email.or(connection.email.take());
-    connection.username = username.or(connection.username.take());
-    connection.workspace = workspace.or(connection.workspace.take());
-    Ok(())
-}
-
-/// A name from what is known: the workspace, or the server's host.
-fn suggested(found: &Found, connection: &Connection) -> Result<ConnectionName, Error> {
-    let host = found
-        .base_url
-        .url()
-        .host_str()
-        .unwrap_or_default()
-        .to_owned();
-    let text = match connection.deployment {
-        Deployment::Cloud => connection
-            .workspace
-            .clone()
-            .unwrap_or_else(|| "bitbucket-cloud".to_owned()),
-        Deployment::DataCenter | Deployment::Unknown => host,
-    };
-    let safe: String = text
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    safe.parse().map_err(|_| {
-        usage(
-            "a name for the connection is needed",
-            "bbconnect connection add NAME …",
-        )
     })
 }
 

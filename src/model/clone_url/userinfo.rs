@@ -22,6 +22,9 @@ pub(super) fn user(
     if name.starts_with('-') {
         return Err(CloneUrlError::OptionLike("user name"));
     }
+    if !name.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
+        return Err(CloneUrlError::User("it begins with a mark"));
+    }
     let allowed = |c: char| {
         c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh)
     };

@@ -29,10 +29,13 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
                 .iter()
                 .find(|(repository, _)| *repository == name)
             {
-                Some((_, true)) => granted(known, json!({"full_name": name})),
-                Some((_, false)) => {
-                    resource(known, workspace, Some(slug), json!({"full_name": name}))
-                }
+                Some((_, true)) => Reply::new(200, json!({"full_name": name, "is_private": false})),
+                Some((_, false)) => resource(
+                    known,
+                    workspace,
+                    Some(slug),
+                    json!({"full_name": name, "is_private": true}),
+                ),
                 None => error(
                     404,
                     "You may not have access to this repository or it no longer exists in this workspace.",
