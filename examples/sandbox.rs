@@ -39,6 +39,8 @@ fn main() {
             credential(Kind::Password { user: "jane" }, "sandbox", &[]),
         ],
         repositories: vec![("acme/site", false), ("WEB/site", false)],
+        projects: ["WEB", "APP", "OPS"].map(str::to_owned).to_vec(),
+        page_length: 25,
         ..World::default()
     });
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
@@ -55,6 +57,8 @@ fn main() {
          bbconnect connection add wrong --url {datacenter} --auth password --username jane \\\n    \
              --token-command 'echo a-wrong-password'\n\
          bbconnect connection list\n\
+         bbconnect workspace list -c cloud\n\
+         bbconnect project list -c server\n\
          bbconnect connection which"
     );
     loop {

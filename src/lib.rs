@@ -78,6 +78,12 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Connection(command) => connection(command, context),
+        Command::Workspace(cmd::workspace::Command::List) => {
+            output.emit(&cmd::workspace::list(context)?)
+        }
+        Command::Project(cmd::project::Command::List(args)) => {
+            output.emit(&cmd::project::list(args, context)?)
+        }
         Command::Url(args) => output.emit(&cmd::url::run(args)),
         Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
         Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),

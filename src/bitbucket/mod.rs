@@ -13,6 +13,8 @@ pub use datacenter::DataCenter;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Scopes, Subject};
 
+use crate::model::namespace::{Project, Workspace};
+
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
 pub enum Bitbucket {
@@ -34,6 +36,28 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.identify(subject).await,
             Self::DataCenter(datacenter) => datacenter.identify(subject).await,
+        }
+    }
+
+    /// The workspaces of the account; `None` on Data Center, which has none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn workspaces(&self) -> Result<Option<Vec<Workspace>>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.workspaces().await.map(Some),
+            Self::DataCenter(_) => Ok(None),
+        }
+    }
+
+    /// The projects of a workspace (Cloud) or of the server (Data Center, where the workspace means nothing).
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.projects(workspace).await,
+            Self::DataCenter(datacenter) => datacenter.projects().await,
         }
     }
 }

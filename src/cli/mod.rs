@@ -112,6 +112,12 @@ pub enum Command {
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),
+    /// List the workspaces of Bitbucket Cloud
+    #[command(subcommand)]
+    Workspace(cmd::workspace::Command),
+    /// List projects
+    #[command(subcommand)]
+    Project(cmd::project::Command),
     /// Take a clone URL apart and print its other forms
     Url(cmd::url::Args),
     /// Print the script that completes bbconnect's commands in a shell

@@ -4,4 +4,6 @@ pub mod completions;
 pub mod connection;
 pub mod keygen;
 pub mod man;
+pub mod project;
 pub mod url;
+pub mod workspace;

@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::Context;
 use super::environment::EnvironmentConnection;
+use crate::bitbucket::ApiError;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Connection, ConnectionName};
+use crate::model::connection::{Connection, ConnectionName, TokenShape};
 use crate::model::deployment::Deployment;
 use crate::store::Connections;
 
@@ -57,6 +58,14 @@ impl From<Because> for String {
             Because::Remote(remote) => format!("it fits the git remote {remote} best"),
             Because::Default => "it is the default connection".to_owned(),
         }
+    }
+}
+
+impl Chosen {
+    /// What the server said, with what may be behind a refusal.
+    #[must_use]
+    pub fn explained(&self, error: ApiError) -> Error {
+        Error::refused_by(error, self.connection.auth, TokenShape::Unknown)
     }
 }
 

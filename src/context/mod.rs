@@ -160,6 +160,20 @@ impl Context {
         }
     }
 
+    /// The connection that applies, and its Bitbucket. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where no connection applies, it has no REST, or its secret cannot be had or may not be sent there.
+    pub fn connect(&self) -> Result<(Chosen, Bitbucket), Error> {
+        let chosen = self.choose()?;
+        if chosen.connection.auth == Auth::Ssh {
+            return Err(Error::NoRest(chosen.name.to_string()));
+        }
+        let secret = self.secret_of(&chosen)?;
+        let bitbucket = self.bitbucket(&chosen.connection, secret);
+        Ok((chosen, bitbucket))
+    }
+
     /// Waits for what talks to the network. The runtime lives as long as the question.
     ///
     /// # Errors

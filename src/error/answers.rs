@@ -16,6 +16,7 @@ impl Error {
             | Self::NotAsked { .. }
             | Self::Key(KeyError::Comment)
             | Self::KeyFile(KeyFileError::Name { .. })
+            | Self::NoRest(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined => Exit::No,
             Self::KeyFile(KeyFileError::Exists(_))
@@ -78,6 +79,7 @@ impl Error {
             Self::Git(GitError::NoCheckout) => {
                 Some("change into a checkout, or leave out --here".to_owned())
             }
+            Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
             Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
             Self::Declined
             | Self::Git(_)
@@ -109,6 +111,7 @@ fn exit_of_api(error: &ApiError) -> Exit {
         | ApiError::Server { .. }
         | ApiError::NotJson { .. }
         | ApiError::Decode { .. }
+        | ApiError::Endless
         | ApiError::TooLarge { .. } => Exit::Unusable,
         ApiError::Unprotected(_) | ApiError::Address(_) | ApiError::SecretCharacters => Exit::Usage,
         ApiError::Setup(_) => Exit::Machine,
@@ -163,6 +166,7 @@ fn hint_of_api(error: &ApiError) -> Option<String> {
         | ApiError::Refused { .. }
         | ApiError::Server { .. }
         | ApiError::Decode { .. }
+        | ApiError::Endless
         | ApiError::TooLarge { .. } => return None,
     };
     Some(hint.to_owned())

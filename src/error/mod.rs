@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::bitbucket::ApiError;
 use crate::git::GitError;
+use crate::model::connection::{Auth, TokenShape, why_refused};
 use crate::ssh::{KeyError, KeyFileError};
 use crate::store::{ConnectionsError, StoreError};
 
@@ -52,6 +53,9 @@ pub enum Error {
         /// The names that there are.
         Vec<String>,
     ),
+    /// A connection that is SSH alone was asked for something else.
+    #[error("the connection {0} is for SSH alone")]
+    NoRest(String),
     /// A secret could not be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,16 +116,14 @@ pub enum Error {
     },
 }
 
-impl From<ApiError> for Error {
-    fn from(error: ApiError) -> Self {
-        Self::Api {
-            error,
-            causes: None,
-        }
-    }
-}
-
 impl Error {
+    /// What a server said to a credential of this kind, with what may be behind it when it was refused.
+    #[must_use]
+    pub fn refused_by(error: ApiError, auth: Auth, shape: TokenShape) -> Self {
+        let causes = matches!(error, ApiError::Unauthorized(_)).then(|| why_refused(auth, shape));
+        Self::Api { error, causes }
+    }
+
     /// The causes behind the message, nearest first, without those that the message already ends with.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {

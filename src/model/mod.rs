@@ -5,5 +5,6 @@ pub mod connection;
 pub mod day;
 pub mod deployment;
 pub mod key_type;
+pub mod namespace;
 pub mod printable;
 pub mod secret;

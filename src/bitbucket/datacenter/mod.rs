@@ -1,6 +1,7 @@
 //! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod account;
+mod namespaces;
 mod server;
 mod token;
 

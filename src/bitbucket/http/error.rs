@@ -107,6 +107,11 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// A list that has no end.
+    #[error(
+        "the server's list has no end: its pages repeat, or the last one does not say that it is the last"
+    )]
+    Endless,
     /// Too much.
     #[error("the server's answer is larger than {most} bytes")]
     TooLarge {

@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod error;
+mod pages;
 mod retry;
 
 use std::fmt;
@@ -113,9 +114,14 @@ impl Http {
         signed: Signed,
     ) -> Result<Answer, ApiError> {
         let url = self.address(segments, query)?;
+        self.get_at(&url, signed).await
+    }
+
+    /// Reads an address of the API, within the time that a question may take.
+    async fn get_at(&self, url: &Url, signed: Signed) -> Result<Answer, ApiError> {
         let deadline = Instant::now() + self.settings.timeout;
         let within =
-            tokio::time::timeout(self.settings.timeout, self.follow(&url, signed, deadline)).await;
+            tokio::time::timeout(self.settings.timeout, self.follow(url, signed, deadline)).await;
         within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
     }
 
@@ -179,7 +185,7 @@ impl Http {
             else {
                 return sent;
             };
-            (self.trace)(&format!("trying again in {} ms", pause.as_millis()));
+            self.tell(&format!("trying again in {} ms", pause.as_millis()));
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
@@ -204,11 +210,25 @@ impl Http {
             Ok(answer) => answer.status().as_u16().to_string(),
             Err(error) => error.to_string(),
         };
-        (self.trace)(&format!(
+        self.tell(&format!(
             "GET {url} -> {told} in {} ms",
             started.elapsed().as_millis()
         ));
         answer
+    }
+
+    /// A line for the trace, with the secret masked wherever it should have got into it.
+    fn tell(&self, line: &str) {
+        let secret = match &self.authorization {
+            Authorization::None => None,
+            Authorization::Basic { secret, .. } | Authorization::Bearer(secret) => {
+                Some(secret.expose())
+            }
+        };
+        match secret.filter(|secret| !secret.is_empty()) {
+            Some(secret) => (self.trace)(&line.replace(secret, "***")),
+            None => (self.trace)(line),
+        }
     }
 
     fn sign(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, ApiError> {

@@ -1,9 +1,9 @@
 //! Asks the server who a credential is, and says which of the likely causes it is when it is refused.
 
-use crate::bitbucket::{ApiError, Identity, Subject};
+use crate::bitbucket::{Identity, Subject};
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, TokenShape, why_refused};
+use crate::model::connection::{Connection, TokenShape};
 use crate::model::secret::Secret;
 
 /// Verifies a credential, and keeps in the connection what the server told of it.
@@ -32,17 +32,10 @@ pub(super) fn verify(
             connection.expires_on = connection.expires_on.or(identity.expires_on);
             Ok(identity)
         }
-        Err(error) => Err(explained(
+        Err(error) => Err(Error::refused_by(
             error,
             connection.auth,
             TokenShape::of(secret.expose()),
         )),
     }
-}
-
-/// A refusal, with what may be behind it.
-fn explained(error: ApiError, auth: Auth, shape: TokenShape) -> Error {
-    let refused = matches!(error, ApiError::Unauthorized(_));
-    let causes = refused.then(|| why_refused(auth, shape));
-    Error::Api { error, causes }
 }

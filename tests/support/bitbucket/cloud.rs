@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{Credential, Kind, Reply, World, basic, bearer};
+use super::{Credential, Kind, Reply, World, basic, bearer, number};
 
 /// Answers a path below `/2.0/`.
 pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
+    let whole = path;
     let path = path.split('?').next().unwrap_or(path);
     let segments: Vec<&str> = path.split('/').collect();
     let known = credential(world, authorization);
@@ -18,6 +19,21 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
     }
     match segments.as_slice() {
         ["user"] => user(known),
+        ["user", "workspaces"] => match known {
+            Some(Credential {
+                kind: Kind::ApiToken { .. },
+                ..
+            }) => {
+                let workspace = json!({"slug": "acme", "uuid": "{1}", "links": {}});
+                let access = json!({"type": "workspace_access", "administrator": true, "workspace": workspace});
+                granted(known, json!({"values": [access], "pagelen": 25}))
+            }
+            _ => error(
+                403,
+                "This API is not accessible by this authentication mechanism",
+            ),
+        },
+        ["workspaces", "acme", "projects"] => projects(world, whole),
         ["workspaces", workspace] => resource(known, workspace, None, json!({"slug": workspace})),
         ["workspaces", workspace, "projects", key] => {
             resource(known, workspace, None, json!({"key": key}))
@@ -115,4 +131,24 @@ fn error(status: u16, message: &str) -> Reply {
         status,
         json!({"type": "error", "error": {"message": message}}),
     )
+}
+
+/// A page of the list of projects, and the address of the next one.
+fn projects(world: &World, path: &str) -> Reply {
+    let page = number(path, "page").unwrap_or(1);
+    let from = (page - 1) * world.page_length;
+    let keys = world.projects.iter().skip(from).take(world.page_length);
+    let values: Vec<_> = keys
+        .map(|key| json!({"key": key, "name": key.to_lowercase(), "is_private": true}))
+        .collect();
+    let mut body = json!({"values": values, "page": page, "pagelen": world.page_length});
+    if from + world.page_length < world.projects.len() {
+        let next = format!(
+            "{}/2.0/workspaces/acme/projects?pagelen=100&page={}",
+            world.base,
+            page + 1
+        );
+        body["next"] = json!(next);
+    }
+    Reply::new(200, body)
 }

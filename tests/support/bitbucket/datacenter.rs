@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{CONTEXT, Credential, Kind, Reply, World, basic, bearer};
+use super::{CONTEXT, Credential, Kind, Reply, World, basic, bearer, number};
 
 const EXCEPTION: &str = "com.atlassian.bitbucket";
 
 /// Answers a path.
 pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
+    let whole = path;
     let path = path.split('?').next().unwrap_or(path);
     let Some(below) = path.strip_prefix(&format!("/{CONTEXT}/")) else {
         return unrouted();
@@ -51,6 +52,7 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
             ),
             _ => wrong_password(),
         },
+        ["rest", "api", "latest", "projects"] => signed(known, projects(world, whole)),
         ["rest", "api", "latest", "projects", project] => {
             project_or_repository(world, known, project, None)
         }
@@ -141,5 +143,25 @@ fn unrouted() -> Reply {
     Reply::new(
         404,
         json!({"message": "HTTP 404 Not Found", "status-code": 404, "sub-code": -1}),
+    )
+}
+
+/// A page of the list of projects, and where the next one starts: not always where this one ends.
+fn projects(world: &World, path: &str) -> Reply {
+    let start = number(path, "start").unwrap_or(0);
+    let limit = number(path, "limit").unwrap_or(25).min(world.page_length);
+    let keys = world.projects.iter().skip(start).take(limit);
+    let values: Vec<_> = keys
+        .map(|key| json!({"key": key, "name": key.to_lowercase(), "public": false}))
+        .collect();
+    let is_last = start + limit >= world.projects.len();
+    let next = if is_last {
+        json!(null)
+    } else {
+        json!(start + limit)
+    };
+    Reply::new(
+        200,
+        json!({"size": values.len(), "limit": limit, "isLastPage": is_last, "values": values, "start": start, "nextPageStart": next}),
     )
 }

@@ -70,6 +70,12 @@ pub(crate) struct World {
     pub(crate) credentials: Vec<Credential>,
     /// `workspace/repository` and `PROJECT/repository`, and whether anybody may see it.
     pub(crate) repositories: Vec<(&'static str, bool)>,
+    /// Keys, of every workspace and of the server.
+    pub(crate) projects: Vec<String>,
+    /// The most that a page of a list holds.
+    pub(crate) page_length: usize,
+    /// The server's own address, for links.
+    pub(crate) base: String,
     pub(crate) basic_is_blocked: bool,
     pub(crate) wants_captcha: bool,
     pub(crate) faults: VecDeque<Fault>,
@@ -92,10 +98,12 @@ impl Server {
         Self::start_at("127.0.0.1:0", world)
     }
 
-    pub(crate) fn start_at(address: &str, world: World) -> Self {
+    pub(crate) fn start_at(address: &str, mut world: World) -> Self {
         let listener = std::net::TcpListener::bind(address).expect("a port is free");
         listener.set_nonblocking(true).expect("it can be");
         let address = listener.local_addr().expect("it has an address");
+        world.base = format!("http://{address}");
+        world.page_length = world.page_length.max(1);
         let world: Shared = Arc::new(Mutex::new(world));
         let router = Router::new()
             .fallback(answer)
@@ -238,4 +246,12 @@ pub(crate) fn bearer<'a>(world: &'a World, authorization: Option<&str>) -> Optio
         .credentials
         .iter()
         .find(|credential| credential.secret == token)
+}
+
+/// A number in the query of a path.
+pub(crate) fn number(path: &str, name: &str) -> Option<usize> {
+    let query = path.split_once('?')?.1;
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
