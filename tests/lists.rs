@@ -126,13 +126,13 @@ fn a_list_never_leads_elsewhere_and_always_ends() {
     server.change(|world| {
         world
             .faults
-            .push_back(page("{\"values\":[],\"isLastPage\":false}".to_owned()))
+            .push_back(page("{\"values\":[],\"isLastPage\":false}".to_owned()));
     });
     run(&server.datacenter(), None, &["project", "list"]).ended(8);
     server.change(|world| {
         world
             .faults
-            .push_back(page("{\"values\":[{\"name\":\"no key\"}]}".to_owned()))
+            .push_back(page("{\"values\":[{\"name\":\"no key\"}]}".to_owned()));
     });
     let unreadable = run(&server.cloud(), JANE, &["project", "list"]).ended(8);
     assert!(

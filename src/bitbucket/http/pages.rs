@@ -15,13 +15,15 @@ const MOST_PAGES: usize = 10_000;
 
 /// A page. Cloud names the address of the next one, Data Center where it starts.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound = "T: DeserializeOwned")]
+#[serde(bound = "T: DeserializeOwned")]
 struct Page<T> {
     #[serde(default = "Vec::new")]
     values: Vec<T>,
     next: Option<String>,
-    is_last_page: Option<bool>,
-    next_page_start: Option<u64>,
+    #[serde(rename = "isLastPage")]
+    is_last: Option<bool>,
+    #[serde(rename = "nextPageStart")]
+    next_start: Option<u64>,
 }
 
 impl Http {
@@ -60,7 +62,7 @@ impl Http {
                 Err(self.elsewhere(&origin.to_string()))
             };
         }
-        match (page.is_last_page, page.next_page_start) {
+        match (page.is_last, page.next_start) {
             (Some(false), Some(start)) => {
                 let mut url = first.clone();
                 let others: Vec<(String, String)> = url
