@@ -2,14 +2,20 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
+use std::mem;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
 /// The most that is read of a program's output, in bytes. The rest is thrown away.
-const MOST_OUTPUT: u64 = 1024 * 1024;
+const MOST_OUTPUT: usize = 1024 * 1024;
+
+/// How long the last words of a program that has ended may take.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// How often a running program is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -78,8 +84,14 @@ pub fn run<S: AsRef<OsStr>>(
         })
         .spawn()
         .map_err(started)?;
-    let stdout = child.stdout.take();
-    let reader = thread::spawn(move || read_all(stdout));
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let (done, ended) = mpsc::channel();
+    let (stdout, into) = (child.stdout.take(), Arc::clone(&printed));
+    thread::spawn(move || {
+        collect(stdout, &into);
+        // Nobody waits any more after the deadline.
+        let _told = done.send(());
+    });
     let Some(status) = wait(&mut child, limit).map_err(started)? else {
         // Best effort: it may have ended between the two.
         let _killed = child.kill();
@@ -90,7 +102,8 @@ pub fn run<S: AsRef<OsStr>>(
         });
     };
     // A grandchild may hold the pipe open; what was printed until now is what counts.
-    let stdout = reader.join().unwrap_or_default();
+    let _all = ended.recv_timeout(GRACE);
+    let stdout = mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Ended { status, stdout })
 }
 
@@ -115,13 +128,16 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-fn read_all(stdout: Option<impl Read>) -> Vec<u8> {
-    let mut output = Vec::new();
-    if let Some(stdout) = stdout {
-        // What could be read before an error is kept.
-        let _read = stdout.take(MOST_OUTPUT).read_to_end(&mut output);
+/// Reads all that is printed, and keeps as much of it as is taken.
+fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>) {
+    let Some(mut stdout) = stdout else { return };
+    let mut chunk = [0; 8 * 1024];
+    while let Ok(count @ 1..) = stdout.read(&mut chunk) {
+        let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MOST_OUTPUT.saturating_sub(kept.len());
+        kept.extend_from_slice(&chunk[..count.min(room)]);
     }
-    output
+    chunk.zeroize();
 }
 
 #[cfg(all(test, unix))]
@@ -140,6 +156,32 @@ mod tests {
         assert_eq!(
             (ended.status.code(), ended.stdout.as_slice()),
             (Some(3), b"one\n".as_slice())
+        );
+    }
+
+    #[test]
+    fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
+        let started = Instant::now();
+        let ended = run(
+            "sh",
+            ["-c", "echo one; sleep 20 &"],
+            Complaints::Ignored,
+            Duration::from_secs(9),
+        )
+        .unwrap();
+        assert_eq!(ended.stdout, b"one\n");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        let flood = "head -c 3000000 /dev/zero";
+        let ended = run(
+            "sh",
+            ["-c", flood],
+            Complaints::Ignored,
+            Duration::from_secs(9),
+        )
+        .unwrap();
+        assert_eq!(
+            (ended.status.success(), ended.stdout.len()),
+            (true, MOST_OUTPUT)
         );
     }
 

@@ -195,7 +195,7 @@ fn every_kind_is_verified_and_saved() {
         .ended(0)
         .json();
     assert_eq!(
-        shown["connection"]["expires_on"], "2026-04-01",
+        shown["connection"]["expires_on"], "2026-12-20",
         "the token's own record tells it"
     );
     let listed = run(&sandbox, &["connection", "list", "--json"])
@@ -601,7 +601,16 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
         "--json",
     ];
     assert_eq!(run(&sandbox, &verified).ended(0).json()["verified"], true);
-    run(&sandbox, &["connection", "rename", "acme", "acme"]).ended(6);
+    run(&sandbox, &["connection", "rename", "acme", "acme"]).ended(0);
+    add(
+        &sandbox,
+        "second",
+        API_TOKEN,
+        &[&api_token(&server.cloud())[..], &["--no-verify"]].concat(),
+    )
+    .ended(0);
+    run(&sandbox, &["connection", "rename", "acme", "second"]).ended(6);
+    run(&sandbox, &["connection", "remove", "second", "--yes"]).ended(0);
     run(&sandbox, &["connection", "rename", "nobody", "x"]).ended(5);
     run(&sandbox, &["connection", "remove", "acme"]).ended(2);
     run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(0);
@@ -891,5 +900,235 @@ fn killed_at_any_moment_the_file_is_whole() {
         drop(child.kill());
         child.wait().unwrap();
         run(&sandbox, &["connection", "list"]).ended(0);
+    }
+}
+
+#[test]
+fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
+    let server = Server::start(world());
+    let sandbox = sandbox();
+    let url = server.datacenter();
+    for round in 0..3 {
+        let name = format!("same{round}");
+        let children: Vec<_> = (0..6)
+            .map(|number| {
+                fs::write(
+                    sandbox.path(&format!("token{number}")),
+                    format!("secret-of-w{number}"),
+                )
+                .unwrap();
+                let arguments = [
+                    "connection",
+                    "add",
+                    &name,
+                    "--url",
+                    &url,
+                    "--auth",
+                    "http-access-token",
+                    "--no-verify",
+                ];
+                let mut command = command(&sandbox, &arguments);
+                command.args([
+                    "--workspace",
+                    &format!("w{number}"),
+                    "--token-file",
+                    &format!("token{number}"),
+                ]);
+                command.spawn().unwrap()
+            })
+            .collect();
+        let ended: Vec<_> = children
+            .into_iter()
+            .map(|child| child.wait_with_output().unwrap().status.code())
+            .collect();
+        assert_eq!(
+            ended.iter().filter(|status| **status == Some(0)).count(),
+            1,
+            "{ended:?}"
+        );
+        assert!(
+            ended.iter().all(|status| matches!(status, Some(0 | 6))),
+            "{ended:?}"
+        );
+        let before = server.seen().len();
+        let workspace = run(&sandbox, &["connection", "show", &name, "--json"])
+            .ended(0)
+            .json();
+        let workspace = workspace["connection"]["workspace"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        run(&sandbox, &["project", "list", "-c", &name]);
+        let sent = server.seen()[before..]
+            .iter()
+            .find_map(|seen| seen.authorization.clone());
+        assert_eq!(sent, Some(format!("Bearer secret-of-{workspace}")));
+    }
+}
+
+#[test]
+fn a_repeated_add_that_says_something_else_is_a_conflict() {
+    let server = Server::start(world());
+    let (cloud, sandbox) = (server.cloud(), sandbox());
+    add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).ended(0);
+    for other in [
+        ["--expires", "2027-01-01"],
+        ["--proxy", "http://proxy.example"],
+        ["--workspace", "other"],
+    ] {
+        add(
+            &sandbox,
+            "work",
+            API_TOKEN,
+            &[&api_token(&cloud)[..], &other].concat(),
+        )
+        .ended(6);
+    }
+}
+
+#[test]
+fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
+    let server = Server::start(world());
+    let sandbox = sandbox();
+    add(
+        &sandbox,
+        "work",
+        USER_TOKEN,
+        &["--url", &server.datacenter(), "--auth", "http-access-token"],
+    )
+    .ended(0);
+    fs::write(sandbox.path("token"), PROJECT_TOKEN).unwrap();
+    let mut edit = command(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--no-verify",
+            "--token-file",
+            "token",
+            "--json",
+        ],
+    );
+    // The default would be the keyring.
+    let edited = Ran::from(edit.env_remove("BBCONNECT_STORE").output().unwrap())
+        .ended(0)
+        .json();
+    assert_eq!(edited["connection"]["secret"]["store"], "file");
+    assert!(
+        edited["connection"]["account"].is_null() && edited["connection"]["expires_on"].is_null(),
+        "{edited}"
+    );
+    run(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--no-verify",
+            "--token-command",
+            "echo x",
+        ],
+    )
+    .ended(0);
+    let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
+    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+}
+
+#[test]
+fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
+    let sandbox = sandbox();
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let arguments = [
+        "--url",
+        "https://git.example.com",
+        "--auth",
+        "http-access-token",
+        "--no-verify",
+    ];
+    add(&sandbox, "good", "secret", &arguments).ended(0);
+    let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
+                   store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";
+    let newer = "[connections.newer]\nauth='telepathy'\n";
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n{newer}\n{keyring}")).unwrap();
+    let listed = run(&sandbox, &["connection", "list"]).ended(0);
+    assert!(
+        listed.stdout.contains("good") && listed.stderr.contains("newer"),
+        "{}{}",
+        listed.stdout,
+        listed.stderr
+    );
+    run(&sandbox, &["connection", "which"]).ended(0);
+    run(&sandbox, &["connection", "remove", "newer", "--yes"]).ended(0);
+    let removed = run(
+        &sandbox,
+        &["connection", "remove", "kept", "--yes", "--json"],
+    )
+    .ended(0)
+    .json();
+    assert!(
+        removed["secret_left"].as_str().unwrap().contains("keyring"),
+        "{removed}"
+    );
+    assert!(!fs::read_to_string(&file).unwrap().contains("kept"));
+}
+
+#[test]
+fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
+    let sandbox = sandbox();
+    let ssh = |url: &str, more: &[&str]| {
+        run(
+            &sandbox,
+            &[
+                &[
+                    "connection",
+                    "add",
+                    "git",
+                    "--auth",
+                    "ssh",
+                    "--json",
+                    "--url",
+                    url,
+                ],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    ssh("https://github.com/acme/site.git", &[]).ended(2);
+    ssh(
+        "git@github.com:acme/site.git",
+        &["--token-command", "echo x"],
+    )
+    .ended(2);
+    let added = ssh("git@github.com:acme/site.git", &[]).ended(0).json();
+    let connection = &added["connection"];
+    assert_eq!(connection["deployment"], "unknown");
+    assert_eq!(connection["base_url"], "ssh://git@github.com");
+    assert_eq!(connection["repository"], "site");
+    assert!(connection["secret"]["store"].is_null());
+    assert_eq!(
+        ssh("git@github.com:acme/site.git", &[]).ended(0).json()["action"],
+        "unchanged"
+    );
+    run(&sandbox, &["project", "list", "-c", "git"]).ended(2);
+}
+
+#[test]
+fn a_password_in_an_address_is_refused() {
+    let sandbox = sandbox();
+    for address in ["--proxy", "--web-url"] {
+        let with_password = "http://jane:hunter2@proxy.example:3128";
+        let arguments = [
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+            address,
+            with_password,
+        ];
+        let refused = add(&sandbox, "x", "secret", &arguments).ended(2);
+        assert!(!refused.stdout.contains("hunter2"), "{}", refused.stdout);
     }
 }

@@ -109,6 +109,12 @@ fn what_passes_is_tried_again_and_what_does_not_is_not() {
     server.change(|world| world.credentials.clear());
     run(&server.datacenter(), &[]).ended(3);
     assert_eq!(server.seen().len() - before, 2);
+    server.change(|world| {
+        world
+            .faults
+            .push_back(fault(429, &[("retry-after", "18446744073709551615")], b""));
+    });
+    run(&server.datacenter(), &[]).ended(8);
     // A pause that is longer than the time limit is not begun.
     server.change(|world| {
         world
@@ -149,8 +155,16 @@ fn answers_that_are_none_end_in_an_error_that_names_them() {
         ),
         (
             fault(403, &[("content-type", "text/html")], b"<html>No</html>"),
-            4,
+            8,
             "403",
+        ),
+        (
+            json(
+                401,
+                "{\"errors\":[{\"message\":\"bad header Bearer token-marker\"}]}",
+            ),
+            3,
+            "Bearer ***",
         ),
         (json(200, "{\"version\":"), 8, "cannot be read"),
         (json(200, "{\"version\": 9}"), 8, "`version`"),
@@ -191,6 +205,40 @@ fn answers_that_are_none_end_in_an_error_that_names_them() {
         let message = ran.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(said), "{message} does not say {said}");
     }
+}
+
+#[test]
+fn a_server_that_says_yes_to_everything_is_no_bitbucket() {
+    let server = server();
+    server.change(|world| world.faults.extend(vec![json(200, "{}"); 2]));
+    let ran = run(&server.datacenter(), &[]).ended(8);
+    assert!(ran.stdout.contains("no list of users"), "{}", ran.stdout);
+    let cloud = |faults: Vec<Fault>| {
+        server.change(|world| world.faults.extend(faults));
+        let sandbox = Sandbox::new();
+        let url = server.cloud();
+        let arguments = [
+            "connection",
+            "add",
+            "x",
+            "--url",
+            &url,
+            "--auth",
+            "api-token",
+            "--email",
+            "a@b.c",
+            "--dry-run",
+        ];
+        Ran::from(
+            sandbox
+                .command(arguments)
+                .args(["--token-command", "echo x"])
+                .output()
+                .unwrap(),
+        )
+    };
+    cloud(vec![json(200, "{}")]).ended(8);
+    cloud(vec![json(403, "{\"message\":\"blocked by a gateway\"}")]).ended(8);
 }
 
 #[cfg(unix)]

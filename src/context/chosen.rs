@@ -106,7 +106,7 @@ impl Context {
             });
         }
         let remotes = checkout.as_ref().map(Checkout::remotes).unwrap_or_default();
-        if let Some((name, remote)) = best_match(&connections, &remotes)? {
+        if let Some((name, remote)) = best_match(&connections, &remotes) {
             return named(&name, Because::Remote(remote));
         }
         match connections.default_name() {
@@ -117,11 +117,13 @@ impl Context {
 }
 
 /// The connection that fits a remote best, and the remote. `origin` counts first; among equals the default wins.
-fn best_match(
-    connections: &Connections,
-    remotes: &[(&str, &str)],
-) -> Result<Option<(String, String)>, Error> {
-    let all = connections.all()?;
+fn best_match(connections: &Connections, remotes: &[(&str, &str)]) -> Option<(String, String)> {
+    // One that cannot be read is no reason not to find another.
+    let all: Vec<_> = connections
+        .names()
+        .iter()
+        .filter_map(|name| connections.get(name).ok())
+        .collect();
     for (remote, url) in remotes {
         let Ok(url) = url.parse::<CloneUrl>() else {
             continue;
@@ -134,16 +136,20 @@ fn best_match(
         // The first of several equals, as they stand in the file.
         let best = fits.rev().max_by_key(|(fit, _)| *fit);
         if let Some((_, name)) = best {
-            return Ok(Some((name.to_string(), (*remote).to_owned())));
+            return Some((name.to_string(), (*remote).to_owned()));
         }
     }
-    Ok(None)
+    None
 }
 
 /// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
 fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let same_place = match connection.deployment {
-        Deployment::Cloud => url.deployment() == Deployment::Cloud,
+        Deployment::Cloud => {
+            let is_bitbucket_org =
+                connection.base_url.url().host_str() == Some("api.bitbucket.org");
+            is_bitbucket_org && url.deployment() == Deployment::Cloud
+        }
         Deployment::DataCenter | Deployment::Unknown => {
             let host = connection.base_url.url().host_str().unwrap_or_default();
             host.trim_matches(['[', ']']) == url.host().to_string()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -39,6 +39,8 @@ pub struct Environment {
     pub config: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
     pub(super) variables: Variables,
+    /// Those of them that are not text.
+    pub(super) unreadable: Vec<&'static str>,
 }
 
 /// Variables by name. Their values may be secrets, so they are not shown.
@@ -50,6 +52,9 @@ impl std::fmt::Debug for Variables {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+/// The longest file of a secret that is read, in bytes.
+const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The variables that are read, beside those with a field of their own.
 const NAMES: [&str; 15] = [
@@ -109,6 +114,10 @@ impl Environment {
                     .filter_map(|name| Some((name, text(name)?)))
                     .collect(),
             ),
+            unreadable: NAMES
+                .into_iter()
+                .filter(|name| set(name).is_some() && text(name).is_none())
+                .collect(),
         }
     }
 }
@@ -132,6 +141,12 @@ impl EnvironmentConnection {
     /// The connection, where the environment names a secret; systemd's credential `bbconnect-token` counts as one.
     pub(super) fn of(environment: &Environment) -> Result<Option<Self>, Error> {
         let variables = &environment.variables;
+        if let Some(name) = environment.unreadable.first() {
+            return Err(Error::Usage {
+                message: format!("{name} is not text"),
+                hint: None,
+            });
+        }
         let credential = variables
             .get("CREDENTIALS_DIRECTORY")
             .map(|folder| Path::new(folder).join("bbconnect-token"));
@@ -244,14 +259,23 @@ impl EnvironmentConnection {
     }
 }
 
-/// The first line of a file.
+/// The first line of a file, which may begin with a byte order mark.
 pub(super) fn secret_in_file(path: &Path) -> Result<Secret, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Read {
+    let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
-    let text = Zeroizing::new(text);
-    match text.lines().next().map(str::trim) {
+    };
+    let mut text = Zeroizing::new(String::new());
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(MOST_SECRET_BYTES)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    match text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .next()
+        .map(str::trim)
+    {
         Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
         Some(_) | None => Err(Error::Usage {
             message: format!("{} begins with an empty line", path.display()),

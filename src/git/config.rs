@@ -109,6 +109,21 @@ impl Checkout {
         }
     }
 
+    /// Gives a connection its new name wherever the repository's configuration names it.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn rename_connection(&self, from: &str, to: &str) -> Result<(), GitError> {
+        let named = self
+            .entries
+            .iter()
+            .filter(|(key, value)| key.starts_with("bbconnect.") && value == from);
+        for (key, _) in named {
+            git(&["config", "--local", "--replace-all", key, to])?;
+        }
+        Ok(())
+    }
+
     /// A folder given from where one stands, named from the root.
     fn folder_of(folder: &Path) -> Result<String, GitError> {
         let refused = || GitError::NotAFolder(folder.display().to_string());

@@ -85,6 +85,17 @@ impl Connections {
         Ok(())
     }
 
+    /// Checks that a name is not taken.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Exists`].
+    pub fn check_free(&self, name: &ConnectionName) -> Result<(), ConnectionsError> {
+        if self.names().contains(&name.to_string()) {
+            return Err(ConnectionsError::Exists(name.clone()));
+        }
+        Ok(())
+    }
+
     /// Adds a connection. The first one becomes the default.
     ///
     /// # Errors
@@ -94,9 +105,7 @@ impl Connections {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(), ConnectionsError> {
-        if self.names().contains(&name.to_string()) {
-            return Err(ConnectionsError::Exists(name.clone()));
-        }
+        self.check_free(name)?;
         let is_first = self.names().is_empty();
         self.put(name, connection)?;
         if is_first {
@@ -142,9 +151,7 @@ impl Connections {
     /// # Errors
     /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Exists`].
     pub fn rename(&mut self, from: &str, to: &ConnectionName) -> Result<(), ConnectionsError> {
-        if self.names().contains(&to.to_string()) {
-            return Err(ConnectionsError::Exists(to.clone()));
-        }
+        self.check_free(to)?;
         let missing = self.not_found(from);
         let table = self
             .document

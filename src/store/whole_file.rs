@@ -20,6 +20,8 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
 /// Replaces a file, for its owner alone. After a crash it has its old or its new text, never a mixture.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let _whole = interrupt::shield();
+    // A link that somebody made of it stays one.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut builder = Builder::new();
     builder.prefix(".bbconnect-");
     #[cfg(unix)]

@@ -31,7 +31,7 @@ impl Cloud {
         let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
         match answer.status() {
             // The credential is good: the server knows it, and says what it may not do.
-            StatusCode::FORBIDDEN if answer.is_json() => Ok(valid(&answer)),
+            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(valid(&answer)),
             _ => {
                 let user: User = answer.json()?;
                 let names = [
@@ -40,8 +40,16 @@ impl Cloud {
                     user.display_name,
                     user.account_id,
                 ];
+                let account = names.into_iter().flatten().next();
+                if account.is_none() {
+                    // Every page of some proxies is an empty success.
+                    return Err(ApiError::Decode {
+                        path: "nickname".to_owned(),
+                        reason: "it names no user".to_owned(),
+                    });
+                }
                 Ok(Identity {
-                    account: names.into_iter().flatten().next(),
+                    account,
                     level: Some(Level::User),
                     ..valid(&answer)
                 })
@@ -83,7 +91,7 @@ impl Cloud {
                     ..valid(&answer)
                 })
             }
-            StatusCode::FORBIDDEN if answer.is_json() => Ok(Identity {
+            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(Identity {
                 level: Some(level),
                 ..valid(&answer)
             }),
@@ -95,7 +103,8 @@ impl Cloud {
     async fn check_refusal(&self) -> Result<(), ApiError> {
         let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
         match answer.status() {
-            StatusCode::FORBIDDEN | StatusCode::OK => Ok(()),
+            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(()),
+            StatusCode::OK if answer.is_json() => Ok(()),
             _ => Err(answer.error()),
         }
     }
@@ -105,6 +114,11 @@ impl Cloud {
 #[derive(Debug, Deserialize)]
 struct Resource {
     is_private: Option<bool>,
+}
+
+/// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
+fn is_clouds_refusal(answer: &Answer) -> bool {
+    answer.is_bitbuckets() || answer.header("x-oauth-scopes").is_some()
 }
 
 fn proves_a_login(answer: &Answer) -> bool {

@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use reqwest::StatusCode;
+use serde::Deserialize;
 
 use super::DataCenter;
 use crate::bitbucket::http::{Answer, ApiError, Signed};
@@ -10,6 +11,18 @@ use crate::model::connection::{Auth, Level};
 
 /// Every answer to somebody who is logged in has it: the user name, percent-encoded.
 const USER_NAME: &str = "x-ausername";
+
+/// A page of users; only that it is one matters.
+#[derive(Debug, Deserialize)]
+struct Users {
+    values: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+/// A project or repository.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    public: Option<bool>,
+}
 
 impl DataCenter {
     /// Asks for the list of users, which only somebody logged in may see: a bad token is otherwise served as anonymous.
@@ -27,8 +40,12 @@ impl DataCenter {
             .await?;
         let level = subject.level.or(Some(Level::User));
         let account = if answer.status() == StatusCode::OK {
-            if !answer.is_json() {
-                return Err(answer.not_json());
+            let page: Users = answer.json()?;
+            if page.values.is_none() && user_name(&answer).is_none() {
+                return Err(ApiError::Decode {
+                    path: "values".to_owned(),
+                    reason: "it is no list of users".to_owned(),
+                });
             }
             user_name(&answer)
         } else if answer.status() == StatusCode::UNAUTHORIZED && is_logged_in(&answer) {
@@ -73,6 +90,14 @@ impl DataCenter {
             return Ok(user_name(&answer));
         }
         match answer.status() {
+            // What is not public is shown to nobody without a good token.
+            StatusCode::OK
+                if answer
+                    .json::<Resource>()
+                    .is_ok_and(|resource| resource.public == Some(false)) =>
+            {
+                Ok(None)
+            }
             StatusCode::OK => Err(ApiError::Undecided(
                 "what it belongs to is public, so anybody may see it".to_owned(),
             )),

@@ -61,8 +61,9 @@ impl DataCenter {
 impl Token {
     fn expires_on(&self) -> Option<Day> {
         let created = OffsetDateTime::from_unix_timestamp(self.created_date? / 1000).ok()?;
+        let life = Duration::DAY.checked_mul(self.expiry_days?.try_into().ok()?)?;
         created
-            .checked_add(Duration::days(self.expiry_days?))
+            .checked_add(life)
             .map(|instant| Day::from(instant.date()))
     }
 }

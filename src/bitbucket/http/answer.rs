@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::error::{ApiError, ServerWords};
 
@@ -39,6 +40,31 @@ impl Answer {
             body,
             url,
         })
+    }
+
+    /// The same answer without secrets, which a server may repeat when it complains.
+    pub(super) fn without(self, secrets: &[Zeroizing<String>]) -> Self {
+        let is_there = |secret: &&Zeroizing<String>| {
+            let bytes = secret.as_bytes();
+            self.body.len() >= bytes.len()
+                && self.body.windows(bytes.len()).any(|window| window == bytes)
+        };
+        if !secrets.iter().any(|secret| is_there(&secret)) {
+            return self;
+        }
+        let text = String::from_utf8_lossy(&self.body).into_owned();
+        let masked = secrets
+            .iter()
+            .fold(text, |text, secret| text.replace(secret.as_str(), "***"));
+        Self {
+            body: masked.into_bytes(),
+            ..self
+        }
+    }
+
+    /// Whether an error is in the words of a Bitbucket.
+    pub(in crate::bitbucket) fn is_bitbuckets(&self) -> bool {
+        self.words().is_some()
     }
 
     /// The status.
@@ -98,7 +124,8 @@ impl Answer {
             }
             StatusCode::FORBIDDEN if words.says_basic_is_blocked() => ApiError::BasicBlocked,
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized(message),
-            StatusCode::FORBIDDEN => ApiError::Forbidden {
+            // In other words than Bitbucket's it is a gateway's, and says nothing about the credential.
+            StatusCode::FORBIDDEN if words.is_some() => ApiError::Forbidden {
                 message,
                 required: words.required(),
                 granted: words.granted(),

@@ -1,6 +1,7 @@
 //! The HTTP core: the only place that builds addresses, signs, sends, retries and bounds what comes back.
 
 mod answer;
+mod authorization;
 mod client;
 mod error;
 mod pages;
@@ -14,36 +15,21 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
 use url::Url;
+use zeroize::Zeroizing;
 
 pub(super) use answer::Answer;
+pub use authorization::Authorization;
 pub use error::{ApiError, Obstacle};
 
 use crate::model::connection::{BaseUrl, Origin};
-use crate::model::secret::Secret;
 
 /// Redirects on the same origin that are followed.
 const MOST_REDIRECTS: usize = 5;
 
-/// Who a request is signed as.
-#[derive(Debug)]
-pub enum Authorization {
-    /// Nobody.
-    None,
-    /// User and password (RFC 7617).
-    Basic {
-        /// The user part.
-        user: String,
-        /// The password or token.
-        secret: Secret,
-    },
-    /// A token (RFC 6750).
-    Bearer(Secret),
-}
-
 /// How servers are reached.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// A whole question may take this long, retries included.
+    /// A request may take this long, redirects and retries included. A list takes a request for each page.
     pub timeout: Duration,
     /// Certificates in PEM to trust beside the system's.
     pub ca_cert: Option<PathBuf>,
@@ -162,7 +148,10 @@ impl Http {
                 return Ok(answer);
             };
             let next = url.join(location).map_err(|_| self.elsewhere(location))?;
-            let is_login = next.path().contains("login") || next.path().contains("saml");
+            let is_login = next
+                .path()
+                .split('/')
+                .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
             if Origin::of(&next) != self.base.origin() || is_login {
                 return Err(self.elsewhere(&Origin::of(&next).to_string()));
             }
@@ -180,9 +169,8 @@ impl Http {
         let mut attempt = 0;
         loop {
             let sent = self.send(url, signed).await;
-            let Some(pause) =
-                retry::pause(attempt, &sent).filter(|pause| Instant::now() + *pause < deadline)
-            else {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(pause) = retry::pause(attempt, &sent).filter(|pause| *pause < left) else {
                 return sent;
             };
             self.tell(&format!("trying again in {} ms", pause.as_millis()));
@@ -203,7 +191,9 @@ impl Http {
         }
         let response = request.send().await.map_err(|error| self.explained(&error));
         let answer = match response {
-            Ok(response) => Answer::read(response, |error| self.explained(error)).await,
+            Ok(response) => Answer::read(response, |error| self.explained(error))
+                .await
+                .map(|answer| answer.without(&self.authorization.secrets())),
             Err(error) => Err(error),
         };
         let told = match &answer {
@@ -219,16 +209,15 @@ impl Http {
 
     /// A line for the trace, with the secret masked wherever it should have got into it.
     fn tell(&self, line: &str) {
-        let secret = match &self.authorization {
-            Authorization::None => None,
-            Authorization::Basic { secret, .. } | Authorization::Bearer(secret) => {
-                Some(secret.expose())
-            }
-        };
-        match secret.filter(|secret| !secret.is_empty()) {
-            Some(secret) => (self.trace)(&line.replace(secret, "***")),
-            None => (self.trace)(line),
-        }
+        (self.trace)(
+            &self
+                .authorization
+                .secrets()
+                .iter()
+                .fold(line.to_owned(), |line, secret| {
+                    line.replace(secret.as_str(), "***")
+                }),
+        );
     }
 
     fn sign(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, ApiError> {
@@ -238,7 +227,7 @@ impl Http {
                 request.basic_auth(user, Some(secret.expose()))
             }
             Authorization::Bearer(secret) => {
-                let value = zeroize::Zeroizing::new(format!("Bearer {}", secret.expose()));
+                let value = Zeroizing::new(format!("Bearer {}", secret.expose()));
                 let mut value =
                     HeaderValue::from_str(&value).map_err(|_| ApiError::SecretCharacters)?;
                 value.set_sensitive(true);

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::model::connection::{Auth, Connection, ConnectionName};
 use crate::model::secret::Secret;
 use crate::output::{Page, Render};
+use crate::store::ConnectionsError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,7 +94,14 @@ fn secret(
     context: &Context,
 ) -> Result<Option<Secret>, Error> {
     if connection.auth == Auth::Ssh {
-        return Ok(None);
+        return if settings.gives_a_secret() {
+            Err(usage(
+                "a connection for SSH alone has no secret",
+                "leave out the --token flag",
+            ))
+        } else {
+            Ok(None)
+        };
     }
     match settings.secret(context)? {
         Some(secret) => Ok(Some(secret)),
@@ -105,7 +113,7 @@ fn secret(
     }
 }
 
-/// Keeps the secret, then the connection. When the connection cannot be saved, the secret is forgotten again.
+/// Keeps the secret and the connection, with nobody in between: the secret of a name belongs to its connection.
 fn save(
     args: &Args,
     context: &Context,
@@ -114,30 +122,30 @@ fn save(
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
     let settings = &args.settings;
-    if let Some(secret) = secret {
-        let store = settings.store(context)?;
-        context.keep_secret(name, store, secret)?;
-        connection.store = Some(store);
+    if secret.is_some() {
+        connection.store = Some(settings.store(context, None)?);
         connection.secret_origin = Some(connection.base_url.origin());
         connection.token_command.clone_from(&settings.token_command);
     }
+    let mut kept = false;
     let saved = context.connections().update(|connections| {
+        connections.check_free(name)?;
+        if let (Some(secret), Some(store)) = (secret, connection.store) {
+            context.keep_secret(name, store, secret)?;
+            kept = true;
+        }
         connections.add(name, connection)?;
         if settings.default {
-            connections.set_default(name)
+            Ok(connections.set_default(name)?)
         } else {
-            Ok(())
+            Ok::<(), Error>(())
         }
     });
-    if let Err(error) = saved {
-        // What failed is reported; what cannot be taken back is no worse than before.
-        let exists = matches!(error, crate::store::ConnectionsError::Exists(_));
-        if !exists {
-            drop(context.forget_secret(name, connection));
-        }
-        return Err(error.into());
+    if saved.is_err() && kept {
+        // What failed is reported; a secret without a connection is of no use.
+        drop(context.forget_secret(name, connection));
     }
-    Ok(())
+    saved
 }
 
 /// A name that is taken: the same connection once more is no change, another one is a conflict.
@@ -148,29 +156,42 @@ fn repeated(
     wanted: &Connection,
     existing: &Connection,
 ) -> Result<Added, Error> {
-    let same_place = |field: fn(&Connection) -> &Option<String>| {
-        field(wanted).is_none() || field(wanted) == field(existing)
-    };
-    let same = wanted.base_url == existing.base_url
-        && wanted.auth == existing.auth
-        && wanted.email == existing.email
-        && wanted.username == existing.username
-        && same_place(|connection| &connection.workspace)
-        && same_place(|connection| &connection.project)
-        && same_place(|connection| &connection.repository);
+    let settings = &args.settings;
+    let mut again = existing.clone();
+    settings.apply(&mut again)?;
+    let same = again == *existing
+        && (&wanted.base_url, wanted.deployment, wanted.auth)
+            == (&existing.base_url, existing.deployment, existing.auth)
+        && settings.token_command == existing.token_command
+        && settings
+            .store
+            .is_none_or(|store| Some(store) == existing.store);
     let same_secret = || -> Result<bool, Error> {
-        match args.settings.secret(context)? {
+        match settings.secret(context)? {
             Some(given) => Ok(context.secret(name, existing)?.expose() == given.expose()),
             None => Ok(true),
         }
     };
     if !same || !same_secret()? {
-        return Err(crate::store::ConnectionsError::Exists(name.clone()).into());
+        return Err(ConnectionsError::Exists(name.clone()).into());
     }
+    let is_default =
+        context.connections().load()?.default_name() == Some(name.to_string().as_str());
+    let becomes_default = settings.default && !is_default && !settings.dry_run;
+    if becomes_default {
+        context
+            .connections()
+            .update(|connections| connections.set_default(name))?;
+    }
+    let action = if becomes_default {
+        "updated"
+    } else {
+        "unchanged"
+    };
     let connections = context.connections().load()?;
     let connection = View::of(name, existing, connections.default_name());
     Ok(Added {
-        action: "unchanged",
+        action,
         verified: false,
         connection,
         remarks: Vec::new(),
@@ -188,6 +209,7 @@ impl Render for Added {
         let said = match (self.action, self.verified) {
             ("created", true) => "verified and saved",
             ("created", false) => "saved; the credential was not verified",
+            ("updated", _) => "it was there already, and is now the default connection",
             ("unchanged", _) => "it was there already; nothing was changed",
             (_, true) => "verified; nothing was saved",
             (_, false) => "nothing was verified or saved",

@@ -5,7 +5,7 @@ use super::form;
 use super::settings::usage;
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Found};
+use crate::model::connection::{Auth, Connection, ConnectionName, Found, Level};
 use crate::model::deployment::Deployment;
 
 /// The connection that the flags and answers describe.
@@ -46,6 +46,12 @@ pub(super) fn connection(
             "bbconnect connection add --help lists them",
         )
     })?;
+    if auth == Auth::Ssh && !found.over_ssh {
+        return Err(usage(
+            "--auth ssh needs a clone URL over SSH",
+            "add --url git@host:project/repository.git",
+        ));
+    }
     let mut connection = Connection::new(deployment, found.base_url.clone(), auth);
     let namespace = found.namespace.clone();
     if deployment == Deployment::Cloud {
@@ -64,7 +70,7 @@ pub(super) fn connection(
 }
 
 /// Asks for, or insists on, what the kind of credential needs.
-fn complete(connection: &mut Connection, context: &Context) -> Result<(), Error> {
+pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result<(), Error> {
     let needed = |field: &Option<String>, what: &str, flag: &str, help: &str| match field {
         Some(_) => Ok(None),
         None if context.may_ask() => form::text(context, what, help).map(Some),
@@ -74,6 +80,21 @@ fn complete(connection: &mut Connection, context: &Context) -> Result<(), Error>
         )),
     };
     let auth = connection.auth;
+    if auth == Auth::HttpAccessToken {
+        let needs_project = matches!(connection.level, Some(Level::Project | Level::Repo));
+        if needs_project && connection.project.is_none() {
+            return Err(usage(
+                "the project that the token belongs to is needed",
+                "add --project KEY, or --repo KEY/SLUG",
+            ));
+        }
+        if connection.level == Some(Level::Repo) && connection.repository.is_none() {
+            return Err(usage(
+                "the repository that the token belongs to is needed",
+                "add --repo KEY/SLUG",
+            ));
+        }
+    }
     let email = (auth == Auth::ApiToken).then(|| {
         let help = "The address of your Atlassian account, not the user name.";
         needed(

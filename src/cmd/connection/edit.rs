@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::settings::{Settings, usage};
-use super::verify;
 use super::view::View;
+use super::{describe, verify};
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection};
+use crate::model::connection::{Auth, Connection, ConnectionName};
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 use crate::output::{Page, Render};
@@ -60,9 +60,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         .auth
         .check_for(after.deployment)
         .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-    settings.apply(&mut after)?;
-
     let given = settings.secret(context)?;
+    if given.is_some() || after.auth != before.auth || after.base_url != before.base_url {
+        // What the server said was of another credential.
+        after.account = None;
+        after.level = None;
+        after.expires_on = None;
+    }
+    settings.apply(&mut after)?;
+    if after.auth == Auth::Ssh && settings.gives_a_secret() {
+        return Err(usage(
+            "a connection for SSH alone has no secret",
+            "leave out the --token flag",
+        ));
+    }
+    describe::complete(&mut after, context)?;
+
     let verified = verified(
         settings,
         context,
@@ -71,29 +84,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         &mut after,
         given.as_ref(),
     )?;
-    if let Some(secret) = &given {
-        let store = settings.store(context)?;
-        if !settings.dry_run {
-            context.keep_secret(&name, store, secret)?;
-        }
-        after.store = Some(store);
+    if given.is_some() {
+        after.store = Some(settings.store(context, before.store)?);
         after.secret_origin = Some(after.base_url.origin());
         after.token_command.clone_from(&settings.token_command);
     }
-    let changed = after != before || given.is_some();
     let becomes_default =
         settings.default && context.connections().load()?.default_name() != Some(&args.name);
+    let changed = after != before || given.is_some() || becomes_default;
     if !settings.dry_run {
-        context.connections().update(|connections| {
-            connections.replace(&name, &after)?;
-            if settings.default {
-                connections.set_default(&name)
-            } else {
-                Ok(())
-            }
-        })?;
+        save(settings, context, &name, &before, &after, given.as_ref())?;
     }
-    let action = match (changed || becomes_default, settings.dry_run) {
+    let action = match (changed, settings.dry_run) {
         (false, _) => "unchanged",
         (true, true) => "would-update",
         (true, false) => "updated",
@@ -111,11 +113,36 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
     })
 }
 
+/// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
+fn save(
+    settings: &Settings,
+    context: &Context,
+    name: &ConnectionName,
+    before: &Connection,
+    after: &Connection,
+    given: Option<&Secret>,
+) -> Result<(), Error> {
+    context.connections().update(|connections| {
+        connections.replace(name, after)?;
+        if settings.default {
+            connections.set_default(name)?;
+        }
+        match (given, after.store) {
+            (Some(secret), Some(store)) => context.keep_secret(name, store, secret),
+            (Some(_) | None, _) => Ok(()),
+        }
+    })?;
+    if given.is_some() && before.store != after.store {
+        context.forget_secret(name, before)?;
+    }
+    Ok(())
+}
+
 /// Verifies a new secret, or the kept one where something that matters to it has changed.
 fn verified(
     settings: &Settings,
     context: &Context,
-    name: &crate::model::connection::ConnectionName,
+    name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
     given: Option<&Secret>,

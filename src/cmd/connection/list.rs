@@ -11,6 +11,8 @@ use crate::output::{Page, Render};
 #[derive(Debug, Serialize)]
 pub struct Listed {
     connections: Vec<View>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
 }
 
 /// Lists the connections, in the order of their names.
@@ -20,13 +22,25 @@ pub struct Listed {
 pub fn run(context: &Context) -> Result<Listed, Error> {
     let connections = context.connections().load()?;
     let default = connections.default_name();
-    let mut views: Vec<View> = connections
-        .all()?
-        .iter()
-        .map(|(name, connection)| View::of(name, connection, default))
-        .collect();
-    views.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(Listed { connections: views })
+    let mut listed = Listed {
+        connections: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for name in connections.names() {
+        match connections.get(&name) {
+            Ok((name, connection)) => {
+                listed
+                    .connections
+                    .push(View::of(&name, &connection, default));
+            }
+            // One of a newer version must not hide the others.
+            Err(error) => listed.unreadable.push(error.to_string()),
+        }
+    }
+    listed
+        .connections
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(listed)
 }
 
 impl Render for Listed {
@@ -40,6 +54,7 @@ impl Render for Listed {
     }
 
     fn remarks(&self, page: &mut Page) {
+        self.unreadable.iter().for_each(|reason| page.note(reason));
         if self.connections.is_empty() {
             page.line("there are no connections yet; bbconnect connection add makes one");
         }

@@ -29,25 +29,36 @@ pub struct Args {
 pub struct Removed {
     action: &'static str,
     name: String,
+    /// Why its secret is still there, if it is.
+    secret_left: Option<String>,
 }
 
 /// Removes a connection, once that is confirmed.
 ///
 /// # Errors
-/// Where there is no such connection, nobody confirms, or its secret cannot be forgotten.
+/// Where there is no such connection, or nobody confirms.
 pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
-    let (name, connection) = context.connections().load()?.get(&args.name)?;
+    let connections = context.connections().load()?;
+    if !connections.names().contains(&args.name) {
+        connections.get(&args.name)?;
+    }
     context.confirm(
         args.yes,
-        &format!("Remove the connection {name} and its secret?"),
+        &format!("Remove the connection {} and its secret?", args.name),
     )?;
-    context.forget_secret(&name, &connection)?;
+    // One that cannot be read, say of a newer version, can still be removed.
+    let readable = connections.get(&args.name).ok();
     context
         .connections()
         .update(|connections| connections.remove(&args.name))?;
+    let forgotten = readable.map(|(name, connection)| context.forget_secret(&name, &connection));
+    let secret_left = forgotten
+        .and_then(Result::err)
+        .map(|error| error.to_string());
     Ok(Removed {
         action: "removed",
         name: args.name.clone(),
+        secret_left,
     })
 }
 
@@ -59,6 +70,9 @@ impl Render for Removed {
     }
 
     fn remarks(&self, page: &mut Page) {
+        if let Some(reason) = &self.secret_left {
+            page.note(&format!("its secret could not be forgotten: {reason}"));
+        }
         page.note("the token itself is still valid; revoke it where it was made");
     }
 }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::git::Checkout;
 use crate::model::connection::{ConnectionName, StoreKind};
 use crate::output::{Page, Render};
-use crate::store::ConnectionsError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,37 +33,52 @@ pub struct Renamed {
     name: ConnectionName,
 }
 
-/// Renames a connection. The secret is kept under the new name before it is forgotten under the old one.
+/// Renames a connection, also in the checkout one stands in. The secret is kept under the new name before it is forgotten under the old one.
 ///
 /// # Errors
 /// Where there is no such connection, or there is one of the new name.
 pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
-    let connections = context.connections().load()?;
-    let (from, connection) = connections.get(&args.from)?;
-    if connections.names().contains(&args.to.to_string()) {
-        return Err(ConnectionsError::Exists(args.to.clone()).into());
+    let (from, connection) = context.connections().load()?.get(&args.from)?;
+    let done = |action| {
+        Ok(Renamed {
+            action,
+            from: args.from.clone(),
+            name: args.to.clone(),
+        })
+    };
+    if from == args.to {
+        return done("unchanged");
     }
-    if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store {
-        let secret = context.kept_secret(&from, &connection)?;
-        if let Some(secret) = secret {
+    context.connections().update(|connections| {
+        connections.check_free(&args.to)?;
+        if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
+            && let Some(secret) = context.kept_secret(&from, &connection)?
+        {
             context.keep_secret(&args.to, store, &secret)?;
         }
-    }
-    context
-        .connections()
-        .update(|connections| connections.rename(&args.from, &args.to))?;
+        Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
+    })?;
     context.forget_secret(&from, &connection)?;
-    Ok(Renamed {
-        action: "renamed",
-        from: args.from.clone(),
-        name: args.to.clone(),
-    })
+    if let Some(checkout) = Checkout::here() {
+        checkout.rename_connection(&args.from, &args.to.to_string())?;
+    }
+    done("renamed")
 }
 
 impl Render for Renamed {
     const SCHEMA: &'static str = "bbconnect/connection-rename@1";
 
     fn text(&self, page: &mut Page) {
-        page.line(&format!("{} is now {}", self.from, self.name));
+        if self.action == "renamed" {
+            page.line(&format!("{} is now {}", self.from, self.name));
+        } else {
+            page.line(&format!("{} keeps its name", self.name));
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.action == "renamed" {
+            page.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
+        }
     }
 }

@@ -68,13 +68,13 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
     /// Go through this proxy instead of the environment's
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address)]
     pub proxy: Option<String>,
     /// Accept plain http to another machine
     #[arg(long)]
     pub allow_http: bool,
     /// The website, when it is not where the API is
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address)]
     pub web_url: Option<String>,
     /// Make it the default connection
     #[arg(long)]
@@ -148,6 +148,11 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether a secret is given.
+    pub(super) fn gives_a_secret(&self) -> bool {
+        self.token_stdin || self.token_file.is_some() || self.token_command.is_some()
+    }
+
     /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
     pub(super) fn secret(&self, context: &Context) -> Result<Option<Secret>, Error> {
         match (&self.token_file, &self.token_command) {
@@ -158,8 +163,12 @@ impl Settings {
         }
     }
 
-    /// Where a new secret is kept.
-    pub(super) fn store(&self, context: &Context) -> Result<StoreKind, Error> {
+    /// Where a new secret is kept: where the flags say, else where the one before it is.
+    pub(super) fn store(
+        &self,
+        context: &Context,
+        before: Option<StoreKind>,
+    ) -> Result<StoreKind, Error> {
         match (self.store, &self.token_command) {
             (None | Some(StoreKind::Command), Some(_)) => Ok(StoreKind::Command),
             (Some(StoreKind::Command), None) => Err(usage(
@@ -171,9 +180,27 @@ impl Settings {
                 "leave out --store",
             )),
             (Some(store), None) => Ok(store),
-            (None, None) => context.default_store(),
+            (None, None) => match before {
+                Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
+                Some(StoreKind::Command | StoreKind::Environment) | None => context.default_store(),
+            },
         }
     }
+}
+
+/// An address that is kept in clear text, so no password may be part of it.
+fn address(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("it is not an http or https URL".to_owned());
+    }
+    if url.password().is_some() {
+        return Err(
+            "it contains a password; for a proxy with one, set HTTPS_PROXY in the environment"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// A usage error.

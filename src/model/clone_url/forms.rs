@@ -99,6 +99,23 @@ impl CloneUrl {
         }
     }
 
+    /// The SSH server of a clone URL over SSH, as a URL without a path.
+    #[must_use]
+    pub fn ssh_server(&self) -> Option<Url> {
+        let user = self
+            .address
+            .user
+            .as_ref()
+            .map(|user| format!("{user}@"))
+            .unwrap_or_default();
+        let port = self
+            .address
+            .port
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        Url::parse(&format!("ssh://{user}{}{port}", self.address.host.in_url())).ok()
+    }
+
     /// Whether the host looks like a `Host` of an SSH configuration: one word, reached without a port.
     pub(super) fn is_alias(&self) -> bool {
         is_alias(&self.address)

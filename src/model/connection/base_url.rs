@@ -81,6 +81,12 @@ impl BaseUrl {
     /// # Errors
     /// [`BaseUrlError`] for whatever is not an HTTP(S) URL without a password.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
+        if text.starts_with("ssh://") {
+            // The server of a connection for SSH alone.
+            return Url::parse(text)
+                .map(Self)
+                .map_err(|error| BaseUrlError::NotAUrl(error.to_string()));
+        }
         let mut url = read(text)?;
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, read};
-use crate::model::clone_url::CloneUrl;
+use crate::model::clone_url::{CloneUrl, Transport};
 use crate::model::deployment::Deployment;
 
 /// Bitbucket Cloud's API.
@@ -39,6 +39,8 @@ pub struct Found {
     pub namespace: Option<String>,
     /// The repository that was part of it.
     pub repository: Option<String>,
+    /// It was a clone URL over SSH.
+    pub over_ssh: bool,
 }
 
 impl FromStr for Found {
@@ -84,6 +86,7 @@ impl FromStr for Found {
             deployment,
             namespace,
             repository: None,
+            over_ssh: false,
         })
     }
 }
@@ -95,14 +98,17 @@ impl Found {
             deployment: Deployment::Cloud,
             namespace: None,
             repository: None,
+            over_ssh: false,
         }
     }
 
     /// The base that a clone URL, a web link or an API link belongs to.
     fn from_clone_url(clone_url: &CloneUrl) -> Option<Self> {
+        let over_ssh = clone_url.transport() == Transport::Ssh;
         let base_url = match clone_url.deployment() {
             Deployment::Cloud => BaseUrl::parse(CLOUD_API).ok()?,
             Deployment::DataCenter => BaseUrl(clone_url.data_center_base()?),
+            Deployment::Unknown if over_ssh => BaseUrl(clone_url.ssh_server()?),
             Deployment::Unknown => return None,
         };
         Some(Self {
@@ -110,6 +116,7 @@ impl Found {
             deployment: clone_url.deployment(),
             namespace: clone_url.namespace(),
             repository: Some(clone_url.slug().to_owned()),
+            over_ssh,
         })
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
                     known,
                     Reply::new(
                         200,
-                        json!({"id": id, "name": "test", "createdDate": 1_767_225_600_000_i64, "expiryDays": 90,
+                        json!({"id": id, "name": "test", "createdDate": 1_790_000_000_000_i64, "expiryDays": 90,
                         "permissions": known.map(|known| known.scopes.clone())}),
                     ),
                 ),

@@ -1,0 +1,42 @@
+//! Who asks, and what must therefore not be seen.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::model::secret::Secret;
+
+/// Who a request is signed as.
+#[derive(Debug)]
+pub enum Authorization {
+    /// Nobody.
+    None,
+    /// User and password (RFC 7617).
+    Basic {
+        /// The user part.
+        user: String,
+        /// The password or token.
+        secret: Secret,
+    },
+    /// A token (RFC 6750).
+    Bearer(Secret),
+}
+
+impl Authorization {
+    /// What must not be seen: the secret, as it is and as a header has it.
+    pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let secrets = match self {
+            Self::None => Vec::new(),
+            Self::Bearer(secret) => vec![secret.expose().to_owned()],
+            Self::Basic { user, secret } => {
+                let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
+                vec![secret.expose().to_owned(), STANDARD.encode(pair.as_bytes())]
+            }
+        };
+        secrets
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .map(Zeroizing::new)
+            .collect()
+    }
+}
