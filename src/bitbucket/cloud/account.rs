@@ -84,7 +84,7 @@ impl Cloud {
                 ..valid(&answer)
             }),
             StatusCode::OK | StatusCode::NOT_FOUND => {
-                self.check_refusal().await?;
+                self.check_refusal(answer.status()).await?;
                 answer.success()?;
                 Ok(Identity {
                     level: Some(level),
@@ -99,12 +99,16 @@ impl Cloud {
         }
     }
 
-    /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401.
-    async fn check_refusal(&self) -> Result<(), ApiError> {
+    /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401. Beside something
+    /// that was shown, a 401 decides nothing: anybody may have been shown it.
+    async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
         let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
         match answer.status() {
             StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(()),
-            StatusCode::OK if answer.is_json() => Ok(()),
+            StatusCode::OK if answer.json::<User>().is_ok() => Ok(()),
+            StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Undecided(
+                "what it belongs to is public, so anybody may see it".to_owned(),
+            )),
             _ => Err(answer.error()),
         }
     }

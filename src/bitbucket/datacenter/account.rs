@@ -38,13 +38,14 @@ impl DataCenter {
             .http
             .get(&segments, &[("limit", "1")], Signed::Yes)
             .await?;
-        let level = subject.level.or(Some(Level::User));
+        let mut level = subject.level.or(Some(Level::User));
         let account = if answer.status() == StatusCode::OK {
             let page: Users = answer.json()?;
             if page.values.is_none() && user_name(&answer).is_none() {
+                let reason = "it is no list of users".to_owned();
                 return Err(ApiError::Decode {
                     path: "values".to_owned(),
-                    reason: "it is no list of users".to_owned(),
+                    reason,
                 });
             }
             user_name(&answer)
@@ -52,6 +53,10 @@ impl DataCenter {
             user_name(&answer)
         } else if answer.status() == StatusCode::UNAUTHORIZED && subject.level != Some(Level::User)
         {
+            level = Some(Level::of(
+                subject.repository.as_deref(),
+                subject.project.as_deref(),
+            ));
             self.identify_by_resource(subject, &answer).await?
         } else {
             return Err(answer.error());
@@ -89,20 +94,19 @@ impl DataCenter {
         if is_logged_in(&answer) {
             return Ok(user_name(&answer));
         }
-        match answer.status() {
-            // What is not public is shown to nobody without a good token.
-            StatusCode::OK
-                if answer
-                    .json::<Resource>()
-                    .is_ok_and(|resource| resource.public == Some(false)) =>
-            {
-                Ok(None)
-            }
-            StatusCode::OK => Err(ApiError::Undecided(
-                "what it belongs to is public, so anybody may see it".to_owned(),
-            )),
-            _ => Err(answer.error()),
+        if answer.status() != StatusCode::OK {
+            return Err(answer.error());
         }
+        if answer.json::<Resource>()?.public == Some(false) {
+            return Ok(None);
+        }
+        // Shown to the token, and to nobody else: then the token is good.
+        let anonymous = self.http.get(&segments, &[], Signed::No).await?;
+        if anonymous.status() == StatusCode::OK {
+            let reason = "what it belongs to is public, so anybody may see it";
+            return Err(ApiError::Undecided(reason.to_owned()));
+        }
+        Ok(None)
     }
 }
 
