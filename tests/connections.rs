@@ -844,6 +844,7 @@ fn the_environment_describes_a_connection() {
     which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).ended(0);
 }
 
+#[cfg(unix)]
 #[test]
 fn fifty_at_once_lose_nothing() {
     let sandbox = sandbox();
@@ -986,6 +987,7 @@ fn a_repeated_add_that_says_something_else_is_a_conflict() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
     let server = Server::start(world());
@@ -1035,6 +1037,7 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
     assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
     let sandbox = sandbox();

@@ -6,7 +6,9 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Sandbox, variable};
+#[cfg(unix)]
+use support::Sandbox;
+use support::variable;
 
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -29,6 +31,7 @@ fn the_reference_is_what_the_program_says() {
 }
 
 /// The lines of a document's `sh` blocks that run the program, in the order of the document.
+#[cfg(unix)]
 fn commands(document: &str) -> Vec<String> {
     let blocks = document.split("```").skip(1).step_by(2);
     let lines = blocks

@@ -1,4 +1,5 @@
 //! The HTTP core under faults: documented status, bounded time and memory, no credential elsewhere, no panic.
+#![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -241,7 +242,6 @@ fn a_server_that_says_yes_to_everything_is_no_bitbucket() {
     cloud(vec![json(403, "{\"message\":\"blocked by a gateway\"}")]).ended(8);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_compressed_bomb_is_not_unpacked() {
     let server = server();
@@ -381,7 +381,6 @@ fn the_trace_shows_requests_and_no_secret() {
     assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
 }
 
-#[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_question_at_once() {
     let server = server();
@@ -399,12 +398,8 @@ fn ctrl_c_ends_a_question_at_once() {
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
-#[cfg(unix)]
-#[test]
-fn a_private_authority_is_trusted_when_it_is_named() {
-    if !is_installed("openssl", "version") {
-        return;
-    }
+/// Keys and certificates of an authority, a server on 127.0.0.1 and a client, made by openssl.
+fn certificates() -> Sandbox {
     let sandbox = Sandbox::new();
     let openssl = |arguments: &str| {
         let mut command = program("openssl");
@@ -419,49 +414,118 @@ fn a_private_authority_is_trusted_when_it_is_named() {
     openssl(
         "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 1 -subj /CN=authority",
     );
-    openssl("req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost");
-    openssl(
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names -out cert.pem",
-    );
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let serve = [
-        "s_server", "-www", "-quiet", "-key", "key.pem", "-cert", "cert.pem", "-accept",
-    ];
-    let mut tls = program("openssl");
-    tls.args(serve)
-        .arg(port.to_string())
-        .current_dir(sandbox.home())
-        .stdin(Stdio::null());
-    let mut tls = tls
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
+    for name in ["server", "client"] {
+        openssl(&format!(
+            "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
+        ));
+        let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names";
+        openssl(&format!("x509 -req -in {name}.csr {sign} -out {name}.pem"));
     }
-    let url = format!("https://127.0.0.1:{port}");
-    let unknown = run(&url, &[]);
-    let certificate = sandbox.path("ca.pem");
-    // It speaks HTTP, but is no Bitbucket: TLS was passed.
-    let known = run(&url, &["--ca-cert", certificate.to_str().unwrap()]);
-    tls.kill().unwrap();
-    tls.wait().unwrap();
+    sandbox
+}
+
+/// A TLS server that runs until it is dropped. It speaks HTTP, but is no Bitbucket.
+struct TlsServer(std::process::Child, String);
+
+impl TlsServer {
+    fn start(sandbox: &Sandbox, more: &[&str]) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut command = program("openssl");
+        command.args([
+            "s_server",
+            "-www",
+            "-quiet",
+            "-key",
+            "server.key",
+            "-cert",
+            "server.pem",
+            "-accept",
+        ]);
+        command
+            .arg(port.to_string())
+            .args(more)
+            .current_dir(sandbox.home())
+            .stdin(Stdio::null());
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self(child, format!("https://127.0.0.1:{port}"))
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_private_authority_is_trusted_when_it_is_named() {
+    if !is_installed("openssl", "version") {
+        return;
+    }
+    let sandbox = certificates();
+    let server = TlsServer::start(&sandbox, &[]);
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let unknown = run(&server.1, &[]).ended(7);
     assert!(unknown.stdout.contains("--ca-cert"), "{}", unknown.stdout);
-    assert_eq!(
-        (unknown.status, known.status),
-        (7, 8),
-        "{}\n{}",
-        unknown.stdout,
-        known.stdout
-    );
+    // TLS was passed, and no Bitbucket answers.
+    run(&server.1, &["--ca-cert", &path("ca.pem")]).ended(8);
     fs::write(sandbox.path("none.pem"), "nothing\n").unwrap();
-    let none = sandbox.path("none.pem");
-    run(&url, &["--ca-cert", none.to_str().unwrap()]).ended(9);
-    run(&url, &["--ca-cert", "/no/such/file"]).ended(9);
+    run(&server.1, &["--ca-cert", &path("none.pem")]).ended(9);
+    run(&server.1, &["--ca-cert", "/no/such/file"]).ended(9);
+}
+
+#[test]
+fn a_client_certificate_is_shown_when_it_is_named() {
+    if !is_installed("openssl", "version") {
+        return;
+    }
+    let sandbox = certificates();
+    let server = TlsServer::start(
+        &sandbox,
+        &["-Verify", "1", "-verify_return_error", "-CAfile", "ca.pem"],
+    );
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let (authority, certificate, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
+    run(&server.1, &["--ca-cert", &authority, "--timeout", "5"]).ended(7);
+    let named = [
+        "--ca-cert",
+        &authority,
+        "--client-cert",
+        &certificate,
+        "--client-key",
+        &key,
+    ];
+    run(&server.1, &named).ended(8);
+    run(
+        &server.1,
+        &["--ca-cert", &authority, "--client-cert", &certificate],
+    )
+    .ended(2);
+    run(
+        &server.1,
+        &[
+            "--ca-cert",
+            &authority,
+            "--client-cert",
+            &authority,
+            "--client-key",
+            &authority,
+        ],
+    )
+    .ended(9);
 }

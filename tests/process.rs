@@ -5,7 +5,9 @@ mod support;
 
 use std::fs;
 
-use support::{Sandbox, is_installed, program, succeed};
+use support::Sandbox;
+#[cfg(unix)]
+use support::{is_installed, program, succeed};
 
 #[test]
 fn help_comes_with_examples_first_on_every_level() {
