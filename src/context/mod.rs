@@ -86,12 +86,6 @@ impl Context {
         self.may_ask
     }
 
-    /// The connection that `--connection` names.
-    #[must_use]
-    pub fn named_connection(&self) -> Option<&str> {
-        self.flags.connection.as_deref()
-    }
-
     /// The folder of the user's SSH keys, `~/.ssh`.
     ///
     /// # Errors

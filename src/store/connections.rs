@@ -29,17 +29,6 @@ impl Connections {
             .unwrap_or_default()
     }
 
-    /// All connections, in their order in the file.
-    ///
-    /// # Errors
-    /// [`ConnectionsError::Connection`] for the first that cannot be read.
-    pub fn all(&self) -> Result<Vec<(ConnectionName, Connection)>, ConnectionsError> {
-        self.names()
-            .into_iter()
-            .map(|name| self.get(&name))
-            .collect()
-    }
-
     /// A connection.
     ///
     /// # Errors

@@ -95,12 +95,6 @@ impl ConnectionsFile {
         }
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Reads it; a file that is not there has no connections.
     ///
     /// # Errors
