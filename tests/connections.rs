@@ -1021,18 +1021,31 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
         edited["connection"]["account"].is_null() && edited["connection"]["expires_on"].is_null(),
         "{edited}"
     );
-    run(
-        &sandbox,
-        &[
-            "connection",
-            "edit",
-            "work",
-            "--no-verify",
-            "--token-command",
-            "echo x",
-        ],
-    )
-    .ended(0);
+    // The same once more is no change.
+    let again = [
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-file",
+        "token",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &again).ended(0).json()["action"], "unchanged");
+    let command = [
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-command",
+        "echo x",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &command).ended(0).json()["action"], "updated");
+    assert_eq!(
+        run(&sandbox, &command).ended(0).json()["action"],
+        "unchanged"
+    );
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
     assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
 }

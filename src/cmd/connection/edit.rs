@@ -60,8 +60,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         .auth
         .check_for(after.deployment)
         .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-    let given = settings.secret(context)?;
-    if given.is_some() || after.auth != before.auth || after.base_url != before.base_url {
+    let moved = after.auth != before.auth || after.base_url != before.base_url;
+    let mut given = settings.secret(context)?;
+    if let Some(secret) = &given
+        && !moved
+        && is_kept(settings, context, &name, &before, secret)?
+    {
+        given = None;
+    }
+    if given.is_some() || moved {
         // What the server said was of another credential.
         after.account = None;
         after.level = None;
@@ -111,6 +118,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         connection: View::of(&name, &after, connections.default_name()),
         needs_secret,
     })
+}
+
+/// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be
+/// read to compare it counts as another.
+fn is_kept(
+    settings: &Settings,
+    context: &Context,
+    name: &ConnectionName,
+    before: &Connection,
+    given: &Secret,
+) -> Result<bool, Error> {
+    let same_place = before.store == Some(settings.store(context, before.store)?)
+        && before.secret_origin.as_ref() == Some(&before.base_url.origin())
+        && before.token_command == settings.token_command;
+    let kept = || context.kept_secret(name, before).ok().flatten();
+    Ok(same_place && kept().is_some_and(|kept| kept.expose() == given.expose()))
 }
 
 /// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
