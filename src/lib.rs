@@ -21,6 +21,7 @@ pub mod git;
 pub mod interrupt;
 pub mod model;
 pub mod output;
+pub mod parallel;
 pub mod process;
 pub mod ssh;
 pub mod store;

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
     ("process", &[]),
+    ("parallel", &[]),
     ("interrupt", &["exit"]),
     // Adapters: each touches one part of the world, and never another adapter.
     ("ssh", &["model", "interrupt"]),
@@ -34,6 +35,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "model",
             "exit",
             "process",
+            "parallel",
             "interrupt",
             "ssh",
             "git",

@@ -14,6 +14,7 @@ pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Scopes, Subject};
 
 use crate::model::namespace::{Project, Workspace};
+use crate::model::repository::{RepoPath, Repository};
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
@@ -58,6 +59,28 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.projects(workspace).await,
             Self::DataCenter(datacenter) => datacenter.projects().await,
+        }
+    }
+
+    /// A repository.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where it is not there or not visible; the others.
+    pub async fn repository(&self, path: &RepoPath) -> Result<Repository, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repository(path).await,
+            Self::DataCenter(datacenter) => datacenter.repository(path).await,
+        }
+    }
+
+    /// Whether a repository has no branch yet.
+    ///
+    /// # Errors
+    /// As [`Bitbucket::repository`].
+    pub async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.is_empty(path).await,
+            Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
         }
     }
 }

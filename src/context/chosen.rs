@@ -10,6 +10,7 @@ use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName, TokenShape};
 use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoPath, RepoRef};
 use crate::store::Connections;
 
 /// The connection that applies, and why.
@@ -39,6 +40,8 @@ pub enum Because {
     Environment,
     /// It fits a remote of the checkout best.
     Remote(String),
+    /// It fits a URL best that was named on the command line.
+    Url,
     /// It is the default one.
     Default,
 }
@@ -56,6 +59,7 @@ impl From<Because> for String {
             }
             Because::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
             Because::Remote(remote) => format!("it fits the git remote {remote} best"),
+            Because::Url => "it fits the URL best".to_owned(),
             Because::Default => "it is the default connection".to_owned(),
         }
     }
@@ -116,35 +120,100 @@ impl Context {
     }
 }
 
-/// The connection that fits a remote best, and the remote. `origin` counts first; among equals the default wins.
-fn best_match(connections: &Connections, remotes: &[(&str, &str)]) -> Option<(String, String)> {
-    // One that cannot be read is no reason not to find another.
-    let all: Vec<_> = connections
-        .names()
-        .iter()
-        .filter_map(|name| connections.get(name).ok())
-        .collect();
-    for (remote, url) in remotes {
-        let Ok(url) = url.parse::<CloneUrl>() else {
-            continue;
+impl Context {
+    /// The connection for a repository that was named, and the repository on its server.
+    ///
+    /// A connection that is named explicitly counts, whatever the host of a URL. Otherwise a URL leads to the connection
+    /// that fits it best, and a name to the connection that applies here.
+    ///
+    /// # Errors
+    /// As [`Context::choose`]; [`Error::NoConnectionFor`] where none fits the URL, [`Error::Usage`] where the workspace or
+    /// project is not told.
+    pub fn choose_for(&self, named: &RepoRef) -> Result<(Chosen, RepoPath), Error> {
+        let is_explicit = self.flags.connection.is_some() || self.environment.connection.is_some();
+        let chosen = match &named.url {
+            Some(url) if !is_explicit => self.choose_by(url)?,
+            Some(_) | None => self.choose()?,
         };
-        let is_default =
-            |name: &ConnectionName| connections.default_name() == Some(&name.to_string());
-        let fits = all.iter().filter_map(|(name, connection)| {
-            fit(connection, &url).map(|fit| ((fit, is_default(name)), name))
-        });
-        // The first of several equals, as they stand in the file.
-        let best = fits.rev().max_by_key(|(fit, _)| *fit);
-        if let Some((_, name)) = best {
-            return Some((name.to_string(), (*remote).to_owned()));
+        let connection = &chosen.connection;
+        let default = match connection.deployment {
+            Deployment::Cloud => connection.workspace.clone(),
+            Deployment::DataCenter | Deployment::Unknown => connection.project.clone(),
+        };
+        let Some(namespace) = named.namespace.clone().or(default) else {
+            return Err(Error::Usage {
+                message: format!("`{named}` does not tell the workspace or project"),
+                hint: Some(format!("write NAMESPACE/{}", named.slug)),
+            });
+        };
+        let slug = named.slug.clone();
+        Ok((chosen, RepoPath { namespace, slug }))
+    }
+
+    /// The repository that a connection is for, where it is for one.
+    #[must_use]
+    pub fn repository_of(connection: &Connection) -> Option<RepoPath> {
+        let namespace = match connection.deployment {
+            Deployment::Cloud => connection.workspace.clone(),
+            Deployment::DataCenter | Deployment::Unknown => connection.project.clone(),
+        };
+        let slug = connection.repository.clone()?;
+        namespace.map(|namespace| RepoPath { namespace, slug })
+    }
+
+    /// The connection that fits a URL best: the environment's, or a stored one.
+    fn choose_by(&self, url: &CloneUrl) -> Result<Chosen, Error> {
+        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
+            let (name, connection) = environment.connection()?;
+            if fits_host(&connection, url) {
+                return Ok(Chosen {
+                    name,
+                    connection,
+                    because: Because::Environment,
+                    environment: Some(environment),
+                });
+            }
+        }
+        let connections = self.connections().load()?;
+        match best_fit(&connections, url) {
+            Some((name, connection)) => Ok(Chosen {
+                name,
+                connection,
+                because: Because::Url,
+                environment: None,
+            }),
+            None => Err(Error::NoConnectionFor(url.title())),
         }
     }
-    None
 }
 
-/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
-fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    let same_place = match connection.deployment {
+/// The connection that fits a URL best. Among equals the default wins, then the first in the file.
+fn best_fit(connections: &Connections, url: &CloneUrl) -> Option<(ConnectionName, Connection)> {
+    let names = connections.names();
+    // One that cannot be read is no reason not to find another.
+    let all = names.iter().filter_map(|name| connections.get(name).ok());
+    let fits: Vec<_> = all
+        .filter_map(|(name, connection)| {
+            let is_default = connections.default_name() == Some(&name.to_string());
+            let fit = fit(&connection, url)?;
+            Some(((fit, is_default), name, connection))
+        })
+        .collect();
+    let best = fits.into_iter().rev().max_by_key(|(fit, ..)| *fit);
+    best.map(|(_, name, connection)| (name, connection))
+}
+
+/// The connection that fits a remote best, and the remote. `origin` counts first.
+fn best_match(connections: &Connections, remotes: &[(&str, &str)]) -> Option<(String, String)> {
+    remotes.iter().find_map(|(remote, url)| {
+        let (name, _) = best_fit(connections, &url.parse().ok()?)?;
+        Some((name.to_string(), (*remote).to_owned()))
+    })
+}
+
+/// Whether a URL is on the server of a connection.
+fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
+    match connection.deployment {
         Deployment::Cloud => {
             let is_bitbucket_org =
                 connection.base_url.url().host_str() == Some("api.bitbucket.org");
@@ -154,7 +223,11 @@ fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
             let host = connection.base_url.url().host_str().unwrap_or_default();
             host.trim_matches(['[', ']']) == url.host().to_string()
         }
-    };
+    }
+}
+
+/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
+fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let namespace = match connection.deployment {
         Deployment::Cloud => connection.workspace.as_deref(),
         Deployment::DataCenter | Deployment::Unknown => connection.project.as_deref(),
@@ -164,7 +237,7 @@ fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
         (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
         (Some(_), _) => None,
     };
-    if !same_place {
+    if !fits_host(connection, url) {
         return None;
     }
     let theirs = url.namespace();

@@ -15,6 +15,7 @@ use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSe
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection};
 use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoPath, RepoRef};
 use crate::model::secret::Secret;
 use crate::output::{ColorWhen, Format, Output, OutputOptions};
 use crate::store::ConnectionsFile;
@@ -160,12 +161,30 @@ impl Context {
     /// Where no connection applies, it has no REST, or its secret cannot be had or may not be sent there.
     pub fn connect(&self) -> Result<(Chosen, Bitbucket), Error> {
         let chosen = self.choose()?;
+        let bitbucket = self.signed_in(&chosen)?;
+        Ok((chosen, bitbucket))
+    }
+
+    /// The Bitbucket of a connection that was chosen. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub fn signed_in(&self, chosen: &Chosen) -> Result<Bitbucket, Error> {
         if chosen.connection.auth == Auth::Ssh {
             return Err(Error::NoRest(chosen.name.to_string()));
         }
-        let secret = self.secret_of(&chosen)?;
-        let bitbucket = self.bitbucket(&chosen.connection, secret);
-        Ok((chosen, bitbucket))
+        let secret = self.secret_of(chosen)?;
+        Ok(self.bitbucket(&chosen.connection, secret))
+    }
+
+    /// The connection for a repository that was named, its Bitbucket, and the repository there. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`Context::choose_for`] and [`Context::connect`].
+    pub fn connect_to(&self, named: &RepoRef) -> Result<(Chosen, Bitbucket, RepoPath), Error> {
+        let (chosen, path) = self.choose_for(named)?;
+        let bitbucket = self.signed_in(&chosen)?;
+        Ok((chosen, bitbucket, path))
     }
 
     /// Waits for what talks to the network. The runtime lives as long as the question.

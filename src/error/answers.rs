@@ -23,6 +23,7 @@ impl Error {
             | Self::Connections(ConnectionsError::Exists(_)) => Exit::Conflict,
             Self::Connections(ConnectionsError::NotFound { .. })
             | Self::NoConnection(_)
+            | Self::NoConnectionFor(_)
             | Self::Git(GitError::NoCheckout) => Exit::NotFound,
             Self::NoSecret(_) | Self::SecretElsewhere { .. } => Exit::Unauthorized,
             Self::Api { error, .. } => exit_of_api(error),
@@ -64,6 +65,9 @@ impl Error {
                 "name one with --connection; there are {}",
                 known.join(", ")
             )),
+            Self::NoConnectionFor(_) => Some(
+                "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
+            ),
             Self::Store(error) => error.hint().map(str::to_owned),
             Self::NoSecret(name) | Self::SecretElsewhere { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --token-stdin gives it one"

@@ -53,6 +53,9 @@ pub enum Error {
         /// The names that there are.
         Vec<String>,
     ),
+    /// No connection is for the server of a URL.
+    #[error("no connection is for {0}")]
+    NoConnectionFor(String),
     /// A connection that is SSH alone was asked for something else.
     #[error("the connection {0} is for SSH alone")]
     NoRest(String),

@@ -7,4 +7,5 @@ pub mod deployment;
 pub mod key_type;
 pub mod namespace;
 pub mod printable;
+pub mod repository;
 pub mod secret;

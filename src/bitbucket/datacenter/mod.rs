@@ -2,6 +2,7 @@
 
 mod account;
 mod namespaces;
+mod repositories;
 mod server;
 mod token;
 

@@ -1,5 +1,6 @@
-//! The one client of a process: certificates, proxy, time limits, no redirects.
+//! The clients: certificates, proxy, time limits, no redirects. One for all servers that are reached alike.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +13,27 @@ use super::error::ApiError;
 
 const CONNECT: Duration = Duration::from_secs(10);
 
-pub(super) fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
+thread_local! {
+    /// Loading certificates takes milliseconds. A thread has its own clients, because connections live on the event
+    /// queue of the thread that opened them.
+    static CLIENTS: RefCell<Vec<(HttpSettings, Client)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The client of this thread for such settings, made with its first use.
+pub(super) fn with(settings: &HttpSettings) -> Result<Client, ApiError> {
+    let known = CLIENTS.with_borrow(|clients| {
+        let same = clients.iter().find(|(known, _)| known == settings);
+        same.map(|(_, client)| client.clone())
+    });
+    if let Some(client) = known {
+        return Ok(client);
+    }
+    let client = build(settings)?;
+    CLIENTS.with_borrow_mut(|clients| clients.push((settings.clone(), client.clone())));
+    Ok(client)
+}
+
+fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
     let mut builder = Client::builder()
         .user_agent(concat!("bbconnect/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::ApiError;
-use super::{Http, Signed};
+use super::{Http, Question, Signed};
 use crate::model::connection::Origin;
 
 /// More pages than any list has; a server that gives more is going round in circles.
@@ -44,7 +45,10 @@ impl Http {
             if seen.len() >= MOST_PAGES || !seen.insert(url.to_string()) {
                 return Err(ApiError::Endless);
             }
-            let page: Page<T> = self.get_at(&url, Signed::Yes).await?.json()?;
+            let page: Page<T> = self
+                .ask(&Question::new(Method::GET, url, Signed::Yes))
+                .await?
+                .json()?;
             next = self.next(&first, &page)?;
             values.extend(page.values);
         }

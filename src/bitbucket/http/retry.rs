@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
-use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
+use reqwest::{Method, StatusCode};
 
 use super::answer::Answer;
 use super::error::{ApiError, Obstacle};
@@ -13,31 +13,38 @@ use super::error::{ApiError, Obstacle};
 const MOST_RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long to wait before a request that only reads is sent again; `None` where that would not help.
+/// How long to wait before a request is sent again; `None` where that would not help or could do something twice.
 ///
-/// Again: after 429, 502, 503, 504, and where the connection broke. Never after 401, which locks accounts, and not
-/// where nothing listens or nobody is trusted.
-pub(super) fn pause(attempt: u32, sent: &Result<Answer, ApiError>) -> Option<Duration> {
+/// Again: after 429, which was not looked at; and what may be done twice (RFC 9110, section 9.2.2) also after 502, 503,
+/// 504, and where the connection broke. Never after 401, which locks accounts, and not where nothing listens or nobody
+/// is trusted.
+pub(super) fn pause(
+    attempt: u32,
+    method: &Method,
+    sent: &Result<Answer, ApiError>,
+) -> Option<Duration> {
+    let may_repeat = method.is_idempotent();
     let told = match sent {
-        Ok(answer) if is_passing(answer.status()) => answer.header(RETRY_AFTER).and_then(seconds),
+        Ok(answer) if is_passing(answer.status(), may_repeat) => {
+            answer.header(RETRY_AFTER).and_then(seconds)
+        }
         Err(ApiError::Unreachable {
             obstacle: Obstacle::Other,
             ..
-        }) => None,
+        }) if may_repeat => None,
         Ok(_) | Err(_) => return None,
     };
     (attempt < MOST_RETRIES)
         .then(|| told.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
 }
 
-fn is_passing(status: StatusCode) -> bool {
-    [
-        StatusCode::TOO_MANY_REQUESTS,
+fn is_passing(status: StatusCode, may_repeat: bool) -> bool {
+    let overloaded = [
         StatusCode::BAD_GATEWAY,
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
-    ]
-    .contains(&status)
+    ];
+    status == StatusCode::TOO_MANY_REQUESTS || (may_repeat && overloaded.contains(&status))
 }
 
 /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.

@@ -2,22 +2,20 @@
 
 use serde_json::json;
 
-use super::{Credential, Kind, Reply, World, basic, bearer, number};
+use super::{Asked, Credential, Kind, Reply, World, basic, bearer};
 
 /// Answers a path below `/2.0/`.
-pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
-    let whole = path;
-    let path = path.split('?').next().unwrap_or(path);
-    let segments: Vec<&str> = path.split('/').collect();
-    let known = credential(world, authorization);
-    if authorization.is_some() && known.is_none() {
+pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
+    let world = &*world;
+    let known = credential(world, asked.authorization);
+    if asked.authorization.is_some() && known.is_none() {
         return error(
             401,
             "Token is invalid, expired, or not supported for this endpoint.",
         )
         .with("www-authenticate", "BitbucketCustom realm=\"bitbucket\"");
     }
-    match segments.as_slice() {
+    match asked.parts().as_slice() {
         ["user"] => user(known),
         ["user", "workspaces"] => match known {
             Some(Credential {
@@ -33,7 +31,7 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
                 "This API is not accessible by this authentication mechanism",
             ),
         },
-        ["workspaces", "acme", "projects"] => projects(world, whole),
+        ["workspaces", "acme", "projects"] => projects(world, asked),
         ["workspaces", workspace] => resource(known, workspace, None, json!({"slug": workspace})),
         ["workspaces", workspace, "projects", key] => {
             resource(known, workspace, None, json!({"key": key}))
@@ -57,6 +55,16 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
                     "You may not have access to this repository or it no longer exists in this workspace.",
                 ),
             }
+        }
+        ["repositories", workspace, slug, "refs", "branches"] => {
+            let name = format!("{workspace}/{slug}");
+            let has_branch = world.not_empty.contains(&name.as_str());
+            let branches = if has_branch {
+                json!([{"name": "main", "type": "branch"}])
+            } else {
+                json!([])
+            };
+            granted(known, json!({"values": branches, "pagelen": 1}))
         }
         _ => error(404, "There is no API hosted at this URL"),
     }
@@ -134,8 +142,8 @@ fn error(status: u16, message: &str) -> Reply {
 }
 
 /// A page of the list of projects, and the address of the next one.
-fn projects(world: &World, path: &str) -> Reply {
-    let page = number(path, "page").unwrap_or(1);
+fn projects(world: &World, asked: &Asked<'_>) -> Reply {
+    let page = asked.number("page").unwrap_or(1);
     let from = (page - 1) * world.page_length;
     let keys = world.projects.iter().skip(from).take(world.page_length);
     let values: Vec<_> = keys

@@ -2,18 +2,14 @@
 
 use serde_json::json;
 
-use super::{CONTEXT, Credential, Kind, Reply, World, basic, bearer, number};
+use super::{Asked, Credential, Kind, Reply, World, basic, bearer};
 
 const EXCEPTION: &str = "com.atlassian.bitbucket";
 
 /// Answers a path.
-pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> Reply {
-    let whole = path;
-    let path = path.split('?').next().unwrap_or(path);
-    let Some(below) = path.strip_prefix(&format!("/{CONTEXT}/")) else {
-        return unrouted();
-    };
-    let segments: Vec<&str> = below.split('/').collect();
+pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
+    let world = &*world;
+    let authorization = asked.authorization;
     if basic(authorization).is_some() {
         if world.basic_is_blocked {
             return Reply::new(
@@ -33,7 +29,7 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
         }
     }
     let known = credential(world, authorization);
-    match segments.as_slice() {
+    match asked.parts().as_slice() {
         ["status"] => Reply::new(200, json!({"state": "RUNNING"})),
         ["rest", "api", "latest", "application-properties"] => signed(
             known,
@@ -52,12 +48,34 @@ pub(super) fn answer(world: &World, path: &str, authorization: Option<&str>) -> 
             ),
             _ => wrong_password(),
         },
-        ["rest", "api", "latest", "projects"] => signed(known, projects(world, whole)),
+        ["rest", "api", "latest", "projects"] => signed(known, projects(world, asked)),
         ["rest", "api", "latest", "projects", project] => {
             project_or_repository(world, known, project, None)
         }
         ["rest", "api", "latest", "projects", project, "repos", slug] => {
             project_or_repository(world, known, project, Some(slug))
+        }
+        [
+            "rest",
+            "api",
+            "latest",
+            "projects",
+            project,
+            "repos",
+            slug,
+            "branches",
+        ] => {
+            let name = format!("{project}/{slug}");
+            let has_branch = world.not_empty.contains(&name.as_str());
+            let branches = if has_branch {
+                json!([{"displayId": "main", "isDefault": true}])
+            } else {
+                json!([])
+            };
+            signed(
+                known,
+                Reply::new(200, json!({"values": branches, "isLastPage": true})),
+            )
         }
         ["rest", "access-tokens", "latest", "users", user, id] => {
             match known.map(|known| &known.kind) {
@@ -139,7 +157,7 @@ fn refusal(status: u16, message: &str, exception: &str) -> Reply {
     )
 }
 
-fn unrouted() -> Reply {
+pub(super) fn unrouted() -> Reply {
     Reply::new(
         404,
         json!({"message": "HTTP 404 Not Found", "status-code": 404, "sub-code": -1}),
@@ -147,9 +165,9 @@ fn unrouted() -> Reply {
 }
 
 /// A page of the list of projects, and where the next one starts: not always where this one ends.
-fn projects(world: &World, path: &str) -> Reply {
-    let start = number(path, "start").unwrap_or(0);
-    let limit = number(path, "limit").unwrap_or(25).min(world.page_length);
+fn projects(world: &World, asked: &Asked<'_>) -> Reply {
+    let start = asked.number("start").unwrap_or(0);
+    let limit = asked.number("limit").unwrap_or(25).min(world.page_length);
     let keys = world.projects.iter().skip(start).take(limit);
     let values: Vec<_> = keys
         .map(|key| json!({"key": key, "name": key.to_lowercase(), "public": false}))

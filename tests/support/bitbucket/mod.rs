@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
@@ -60,7 +61,9 @@ pub(crate) struct Fault {
 /// A request that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) path: String,
+    pub(crate) body: Vec<u8>,
     pub(crate) authorization: Option<String>,
 }
 
@@ -72,6 +75,8 @@ pub(crate) struct World {
     pub(crate) repositories: Vec<(&'static str, bool)>,
     /// Keys, of every workspace and of the server.
     pub(crate) projects: Vec<String>,
+    /// Repositories with a branch, as `repositories` names them; the others are empty.
+    pub(crate) not_empty: Vec<&'static str>,
     /// The most that a page of a list holds.
     pub(crate) page_length: usize,
     /// The server's own address, for links.
@@ -157,8 +162,9 @@ impl Drop for Server {
 }
 
 async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response {
-    let (fault, reply) = looked_up(&world, &request);
-    drop(request);
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let (fault, reply) = looked_up(&world, &head, &body);
     let Some(fault) = fault else {
         return json(&reply);
     };
@@ -170,27 +176,82 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
     response.body(Body::from(fault.body)).unwrap()
 }
 
+/// A request, as the products look at it.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    /// The path below the product's own, without its query; decoded.
+    pub(crate) segments: Vec<String>,
+    /// The path and the query, as they came.
+    pub(crate) path: &'a str,
+    pub(crate) authorization: Option<&'a str>,
+    /// The body, where it is JSON.
+    pub(crate) json: Value,
+    pub(crate) body: &'a [u8],
+}
+
+impl Asked<'_> {
+    /// The parts of the path, for matching.
+    pub(crate) fn parts(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// A value of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let query = self.path.split_once('?')?.1;
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// A number of the query.
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        self.query(name)?.parse().ok()
+    }
+}
+
+fn segments(path: &str) -> Vec<String> {
+    let path = path.split('?').next().unwrap_or(path);
+    let decode = |part: &str| {
+        percent_encoding::percent_decode_str(part)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    path.split('/').map(decode).collect()
+}
+
 /// Notes a request, and finds its answer: the next fault, if there is one, goes first.
-fn looked_up(world: &Shared, request: &Request<Body>) -> (Option<Fault>, Reply) {
-    let path = request
-        .uri()
+fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply) {
+    let path = head
+        .uri
         .path_and_query()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let authorization = request
-        .headers()
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let authorization = header("authorization");
     let mut world = world.lock().unwrap();
     world.seen.push(Seen {
+        method: head.method.to_string(),
         path: path.clone(),
-        authorization: authorization.clone(),
+        body: body.to_vec(),
+        authorization: authorization.map(str::to_owned),
     });
     let fault = world.faults.pop_front();
-    let reply = match path.strip_prefix("/2.0/") {
-        Some(below) => cloud::answer(&world, below, authorization.as_deref()),
-        None => datacenter::answer(&world, &path, authorization.as_deref()),
+    let asked = |below: &str| Asked {
+        method: head.method.as_str(),
+        segments: segments(below),
+        path: &path,
+        authorization,
+        json: serde_json::from_slice(body).unwrap_or_default(),
+        body,
+    };
+    let reply = match (
+        path.strip_prefix("/2.0/"),
+        path.strip_prefix(&format!("/{CONTEXT}/")),
+    ) {
+        (Some(below), _) => cloud::answer(&mut world, &asked(below)),
+        (None, Some(below)) => datacenter::answer(&mut world, &asked(below)),
+        (None, None) => datacenter::unrouted(),
     };
     (fault, reply)
 }
@@ -246,12 +307,4 @@ pub(crate) fn bearer<'a>(world: &'a World, authorization: Option<&str>) -> Optio
         .credentials
         .iter()
         .find(|credential| credential.secret == token)
-}
-
-/// A number in the query of a path.
-pub(crate) fn number(path: &str, name: &str) -> Option<usize> {
-    let query = path.split_once('?')?.1;
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }

@@ -1,0 +1,184 @@
+//! One question and its answer: redirects, retries, the signature, the trace.
+
+use std::time::Instant;
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use zeroize::Zeroizing;
+
+use super::answer::Answer;
+use super::authorization::Authorization;
+use super::error::{self, ApiError, Obstacle};
+use super::question::{Question, Signed};
+use super::{Http, client, retry};
+use crate::model::connection::Origin;
+
+/// Redirects on the same origin that are followed.
+const MOST_REDIRECTS: usize = 5;
+
+impl Http {
+    /// Puts a question, within the time that it may take. Any status is an answer.
+    pub(in crate::bitbucket) async fn ask(&self, question: &Question) -> Result<Answer, ApiError> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let within =
+            tokio::time::timeout(self.settings.timeout, self.follow(question, deadline)).await;
+        within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
+    }
+
+    /// Follows redirects on the same origin; another origin is told, never asked.
+    async fn follow(&self, question: &Question, deadline: Instant) -> Result<Answer, ApiError> {
+        let mut question = question.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = self.retry(&question, deadline).await?;
+            let Some(location) = answer
+                .header(LOCATION)
+                .filter(|_| answer.status().is_redirection())
+            else {
+                return Ok(answer);
+            };
+            let next = question
+                .url
+                .join(location)
+                .map_err(|_| self.elsewhere(location))?;
+            let is_login = next
+                .path()
+                .split('/')
+                .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
+            // What writes would be sent twice, or lose its body.
+            if Origin::of(&next) != self.base.origin() || is_login || !question.only_reads() {
+                return Err(self.elsewhere(&Origin::of(&next).to_string()));
+            }
+            question.url = next;
+        }
+        Err(self.elsewhere(question.url.as_str()))
+    }
+
+    async fn retry(&self, question: &Question, deadline: Instant) -> Result<Answer, ApiError> {
+        let mut attempt = 0;
+        loop {
+            let sent = self.send(question).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let again = retry::pause(attempt, &question.method, &sent);
+            let Some(pause) = again.filter(|pause| *pause < left) else {
+                return sent;
+            };
+            self.tell(&format!("trying again in {} ms", pause.as_millis()));
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn send(&self, question: &Question) -> Result<Answer, ApiError> {
+        let Question { method, url, .. } = question;
+        if self.base.is_unprotected() && !self.settings.allow_http {
+            return Err(ApiError::Unprotected(self.base.to_string()));
+        }
+        let started = Instant::now();
+        let mut request = self.client()?.request(method.clone(), url.clone());
+        request = request.header(ACCEPT, "application/json");
+        if question.signed == Signed::Yes {
+            request = self.sign(request)?;
+        }
+        if !question.only_reads() {
+            // Data Center takes a write without it for a forged one (XSRF).
+            request = request.header("x-atlassian-token", "no-check");
+        }
+        match &question.body {
+            Some(body) => {
+                request = request
+                    .header(CONTENT_TYPE, &body.media_type)
+                    .body(body.bytes.clone());
+            }
+            // Cloud answers 411 to what names no length.
+            None if !question.only_reads() && *method != Method::DELETE => {
+                request = request.header(CONTENT_LENGTH, 0);
+            }
+            None => {}
+        }
+        let response = request.send().await.map_err(|error| self.explained(&error));
+        let answer = match response {
+            Ok(response) => Answer::read(response, |error| self.explained(error))
+                .await
+                .map(|answer| answer.without(&self.authorization.secrets())),
+            Err(error) => Err(error),
+        };
+        let told = match &answer {
+            Ok(answer) => answer.status().as_u16().to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.tell(&format!(
+            "{method} {url} -> {told} in {} ms",
+            started.elapsed().as_millis()
+        ));
+        answer
+    }
+
+    /// A line for the trace, with the secret masked wherever it should have got into it.
+    fn tell(&self, line: &str) {
+        (self.trace)(
+            &self
+                .authorization
+                .secrets()
+                .iter()
+                .fold(line.to_owned(), |line, secret| {
+                    line.replace(secret.as_str(), "***")
+                }),
+        );
+    }
+
+    fn sign(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, ApiError> {
+        Ok(match &self.authorization {
+            Authorization::None => request,
+            Authorization::Basic { user, secret } => {
+                request.basic_auth(user, Some(secret.expose()))
+            }
+            Authorization::Bearer(secret) => {
+                let value = Zeroizing::new(format!("Bearer {}", secret.expose()));
+                let mut value =
+                    HeaderValue::from_str(&value).map_err(|_| ApiError::SecretCharacters)?;
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+        })
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, ApiError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = client::with(&self.settings)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn explained(&self, error: &reqwest::Error) -> ApiError {
+        let (obstacle, reason) = error::obstacle(error);
+        let reason = if obstacle == Obstacle::Timeout {
+            self.too_slow()
+        } else {
+            reason
+        };
+        self.unreachable(obstacle, reason)
+    }
+
+    fn unreachable(&self, obstacle: Obstacle, reason: String) -> ApiError {
+        ApiError::Unreachable {
+            origin: self.base.origin().to_string(),
+            obstacle,
+            reason,
+        }
+    }
+
+    fn too_slow(&self) -> String {
+        format!(
+            "no answer within {} seconds",
+            self.settings.timeout.as_secs()
+        )
+    }
+
+    pub(super) fn elsewhere(&self, to: &str) -> ApiError {
+        ApiError::Elsewhere {
+            from: self.base.origin().to_string(),
+            to: to.to_owned(),
+        }
+    }
+}

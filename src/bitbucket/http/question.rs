@@ -1,0 +1,71 @@
+//! What is asked of a server.
+
+use reqwest::Method;
+use serde::Serialize;
+use url::Url;
+
+use super::error::ApiError;
+
+/// Whether a request shows who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bitbucket) enum Signed {
+    Yes,
+    No,
+}
+
+/// A request, as often as it must be sent.
+#[derive(Debug, Clone)]
+pub(in crate::bitbucket) struct Question {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) signed: Signed,
+    pub(super) body: Option<Body>,
+}
+
+/// What a request carries. It may hold secrets, so it is not shown.
+#[derive(Clone)]
+pub(super) struct Body {
+    pub(super) media_type: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes of {}", self.bytes.len(), self.media_type)
+    }
+}
+
+impl Question {
+    /// A question without a body. The address is one that [`super::Http`] has built or checked.
+    pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: Signed) -> Self {
+        Self {
+            method,
+            url,
+            signed,
+            body: None,
+        }
+    }
+
+    /// With a body of JSON.
+    pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let bytes = serde_json::to_vec(body).map_err(|error| ApiError::Setup(error.to_string()))?;
+        Ok(self.with_body("application/json", bytes))
+    }
+
+    /// With a body of any kind.
+    pub(in crate::bitbucket) fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
+        let body = Body {
+            media_type: media_type.to_owned(),
+            bytes,
+        };
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    /// Whether it changes nothing on the server (RFC 9110, section 9.2.1).
+    pub(super) fn only_reads(&self) -> bool {
+        self.method.is_safe()
+    }
+}

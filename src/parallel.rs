@@ -1,0 +1,141 @@
+//! Work side by side: bounded in all and for each key, so that one slow host never takes every place.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+/// At most this many at once.
+pub const AT_ONCE: usize = 16;
+/// At most this many at once for one key.
+pub const FOR_EACH_KEY: usize = 8;
+
+/// Does the work for every item, and answers in the order of the items.
+///
+/// Items with the same key, such as a server's address, take at most [`FOR_EACH_KEY`] of the [`AT_ONCE`] places.
+pub fn each<T, K, R>(items: &[T], key: impl Fn(&T) -> K, work: impl Fn(&T) -> R + Sync) -> Vec<R>
+where
+    T: Sync,
+    K: Eq + Hash + Clone + Send,
+    R: Send,
+{
+    if let [item] = items {
+        return vec![work(item)];
+    }
+    let waiting = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| (index, key(item)))
+        .collect();
+    let queue = Queue {
+        state: Mutex::new(State {
+            waiting,
+            running: HashMap::new(),
+        }),
+        changed: Condvar::new(),
+    };
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    thread::scope(|scope| {
+        for _ in 0..items.len().min(AT_ONCE) {
+            scope.spawn(|| {
+                while let Some((index, key)) = queue.next() {
+                    let result = items.get(index).map(&work);
+                    queue.finish(&key);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.extend(result.map(|result| (index, result)));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+struct State<K> {
+    waiting: Vec<(usize, K)>,
+    running: HashMap<K, usize>,
+}
+
+struct Queue<K> {
+    state: Mutex<State<K>>,
+    changed: Condvar,
+}
+
+impl<K: Eq + Hash + Clone> Queue<K> {
+    /// The first item whose key has a place; waits for one. `None` where nothing is left to begin.
+    fn next(&self) -> Option<(usize, K)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if state.waiting.is_empty() {
+                return None;
+            }
+            let State { waiting, running } = &*state;
+            let has_place = |key: &K| running.get(key).copied().unwrap_or(0) < FOR_EACH_KEY;
+            if let Some(at) = waiting.iter().position(|(_, key)| has_place(key)) {
+                let (index, key) = state.waiting.remove(at);
+                *state.running.entry(key.clone()).or_default() += 1;
+                return Some((index, key));
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn finish(&self, key: &K) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = state.running.get_mut(key) {
+            *running -= 1;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        let items: Vec<u64> = (0..100).collect();
+        let work = |item: &u64| {
+            thread::sleep(Duration::from_micros((100 - item) * 20));
+            item * 2
+        };
+        let expected: Vec<u64> = items.iter().map(|item| item * 2).collect();
+        assert_eq!(each(&items, |item| item % 3, work), expected);
+        assert_eq!(each(&[1_u64; 0], |item| *item, work), [0_u64; 0]);
+    }
+
+    #[test]
+    fn one_key_never_takes_every_place() {
+        let slow_at_once = AtomicUsize::new(0);
+        let most = AtomicUsize::new(0);
+        let items: Vec<bool> = (0..30).map(|number| number < 24).collect();
+        let started = Instant::now();
+        let ended = each(
+            &items,
+            |slow| *slow,
+            |slow| {
+                if *slow {
+                    most.fetch_max(
+                        slow_at_once.fetch_add(1, Ordering::SeqCst) + 1,
+                        Ordering::SeqCst,
+                    );
+                    thread::sleep(Duration::from_millis(200));
+                    slow_at_once.fetch_sub(1, Ordering::SeqCst);
+                }
+                started.elapsed()
+            },
+        );
+        assert_eq!(most.load(Ordering::SeqCst), FOR_EACH_KEY);
+        let (slow, quick) = ended.split_at(24);
+        assert!(quick.iter().max() < slow.iter().min(), "{ended:?}");
+    }
+}
