@@ -42,7 +42,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     match parse(&arguments) {
         Ok(cli) => {
-            let context = Context::new(&Flags::from(&cli.global), environment);
+            let mut flags = Flags::from(&cli.global);
+            flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
+            let context = Context::new(&flags, environment);
             dispatch(&cli.command, &context).unwrap_or_else(|error| context.output.fail(&error))
         }
         Err(refusal) => {
@@ -78,6 +80,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     let output = &context.output;
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
+        Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
         Command::Connection(command) => connection(command, context),
         Command::Workspace(cmd::workspace::Command::List) => {
             output.emit(&cmd::workspace::list(context)?)

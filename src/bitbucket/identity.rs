@@ -23,14 +23,14 @@ pub struct Subject {
 pub struct Identity {
     /// The account, where the credential may say so.
     pub account: Option<String>,
+    /// The account's id in addresses (Cloud).
+    pub id: Option<String>,
     /// What it may do.
     pub scopes: Scopes,
     /// What it belongs to.
     pub level: Option<Level>,
     /// The last day of the credential.
     pub expires_on: Option<Day>,
-    /// The server's version (Data Center).
-    pub version: Option<String>,
 }
 
 /// The scopes or permissions of a credential.
@@ -41,4 +41,28 @@ pub enum Scopes {
     /// The server did not say.
     #[default]
     Undisclosed,
+}
+
+/// What a read that changes nothing tells about a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// The credential has it.
+    Yes,
+    /// It has not, or may not use it here.
+    No,
+    /// The server named all that it has.
+    Granted(Vec<String>),
+    /// Nothing.
+    Nothing,
+}
+
+/// How far a credential sees, as far as one page of a list tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The repositories that it sees.
+    pub repositories: usize,
+    /// There are more of them.
+    pub more: bool,
+    /// Addresses that the server gives for them: they tell what it believes its own address to be.
+    pub links: Vec<String>,
 }

@@ -11,10 +11,12 @@ mod identity;
 pub use cloud::Cloud;
 pub use datacenter::DataCenter;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
-pub use identity::{Identity, Scopes, Subject};
+pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 
 use crate::model::namespace::{Project, Workspace};
+use crate::model::purpose::Permission;
 use crate::model::repository::{RepoPath, Repository};
+use crate::model::scope::Scope;
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
@@ -26,6 +28,17 @@ pub enum Bitbucket {
 }
 
 impl Bitbucket {
+    /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.
+    ///
+    /// # Errors
+    /// [`ApiError`]: where this is answered, a Bitbucket is there.
+    pub async fn version(&self) -> Result<Option<String>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.version().await,
+        }
+    }
+
     /// Who the credential is. A credential that is good but may not say who it is has an [`Identity`] without account.
     ///
     /// Only reads. An answer that anybody would get, credential or not, is never taken for a login.
@@ -81,6 +94,48 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.is_empty(path).await,
             Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
+        }
+    }
+
+    /// What the account may do with a repository; `None` where that cannot be found out.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn permission(
+        &self,
+        path: &RepoPath,
+        name: Option<&str>,
+    ) -> Result<Option<Permission>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.permission(path, name).await,
+            Self::DataCenter(datacenter) => datacenter.permission(path).await,
+        }
+    }
+
+    /// Looks whether the credential has a scope, by a read that needs it. Never writes.
+    ///
+    /// # Errors
+    /// [`ApiError`] for a server that cannot be asked; a refusal is an answer.
+    pub async fn shows(
+        &self,
+        scope: Scope,
+        subject: &Subject,
+        identity: &Identity,
+    ) -> Result<Shown, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.shows(scope, subject, identity).await,
+            Self::DataCenter(datacenter) => datacenter.shows(scope, subject).await,
+        }
+    }
+
+    /// How far the credential sees: in a workspace (Cloud), or on the server. `None` where that cannot be asked.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn reach(&self, workspace: Option<&str>) -> Result<Option<Reach>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.reach(workspace).await,
+            Self::DataCenter(datacenter) => datacenter.reach().await.map(Some),
         }
     }
 }

@@ -109,6 +109,8 @@ impl From<&Global> for Flags {
 pub enum Command {
     /// Make SSH key pairs for a connection
     Keygen(cmd::keygen::Args),
+    /// Judge credentials: valid, enough, not too much, not about to expire
+    Check(cmd::check::Args),
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),

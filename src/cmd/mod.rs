@@ -1,5 +1,6 @@
 //! One file per command: its arguments, its run, its outcome as data and as text. Commands never import each other.
 
+pub mod check;
 pub mod completions;
 pub mod connection;
 pub mod keygen;

@@ -121,6 +121,20 @@ impl Context {
 }
 
 impl Context {
+    /// The connection of a name, as if it had been chosen with `--connection`.
+    ///
+    /// # Errors
+    /// [`Error::Connections`].
+    pub fn choose_named(&self, name: &str) -> Result<Chosen, Error> {
+        let (name, connection) = self.connections().load()?.get(name)?;
+        Ok(Chosen {
+            name,
+            connection,
+            because: Because::Flag,
+            environment: None,
+        })
+    }
+
     /// The connection for a repository that was named, and the repository on its server.
     ///
     /// A connection that is named explicitly counts, whatever the host of a URL. Otherwise a URL leads to the connection
@@ -135,30 +149,16 @@ impl Context {
             Some(url) if !is_explicit => self.choose_by(url)?,
             Some(_) | None => self.choose()?,
         };
-        let connection = &chosen.connection;
-        let default = match connection.deployment {
-            Deployment::Cloud => connection.workspace.clone(),
-            Deployment::DataCenter | Deployment::Unknown => connection.project.clone(),
-        };
-        let Some(namespace) = named.namespace.clone().or(default) else {
-            return Err(Error::Usage {
-                message: format!("`{named}` does not tell the workspace or project"),
-                hint: Some(format!("write NAMESPACE/{}", named.slug)),
-            });
-        };
-        let slug = named.slug.clone();
-        Ok((chosen, RepoPath { namespace, slug }))
+        let path = named.at(&chosen.connection)?;
+        Ok((chosen, path))
     }
 
     /// The repository that a connection is for, where it is for one.
     #[must_use]
     pub fn repository_of(connection: &Connection) -> Option<RepoPath> {
-        let namespace = match connection.deployment {
-            Deployment::Cloud => connection.workspace.clone(),
-            Deployment::DataCenter | Deployment::Unknown => connection.project.clone(),
-        };
         let slug = connection.repository.clone()?;
-        namespace.map(|namespace| RepoPath { namespace, slug })
+        let namespace = connection.namespace()?.to_owned();
+        Some(RepoPath { namespace, slug })
     }
 
     /// The connection that fits a URL best: the environment's, or a stored one.
@@ -228,10 +228,6 @@ fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
 
 /// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
 fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    let namespace = match connection.deployment {
-        Deployment::Cloud => connection.workspace.as_deref(),
-        Deployment::DataCenter | Deployment::Unknown => connection.project.as_deref(),
-    };
     let compare = |ours: Option<&str>, theirs: Option<&str>, weight: u8| match (ours, theirs) {
         (None, _) => Some(0),
         (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
@@ -242,7 +238,7 @@ fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     }
     let theirs = url.namespace();
     Some(
-        compare(namespace, theirs.as_deref(), 1)?
+        compare(connection.namespace(), theirs.as_deref(), 1)?
             + compare(connection.repository.as_deref(), Some(url.slug()), 2)?,
     )
 }

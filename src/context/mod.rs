@@ -14,6 +14,7 @@ pub use environment::Environment;
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings};
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection};
+use crate::model::day::Day;
 use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoPath, RepoRef};
 use crate::model::secret::Secret;
@@ -85,6 +86,18 @@ impl Context {
     #[must_use]
     pub fn may_ask(&self) -> bool {
         self.may_ask
+    }
+
+    /// Today, in UTC.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        Day::from(time::OffsetDateTime::now_utc().date())
+    }
+
+    /// Whether results and errors alone are wanted.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.flags.quiet
     }
 
     /// The folder of the user's SSH keys, `~/.ssh`.

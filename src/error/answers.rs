@@ -4,6 +4,7 @@ use super::Error;
 use crate::bitbucket::{ApiError, Obstacle};
 use crate::exit::Exit;
 use crate::git::GitError;
+use crate::model::repository::NoNamespace;
 use crate::ssh::{KeyError, KeyFileError};
 use crate::store::ConnectionsError;
 
@@ -17,6 +18,7 @@ impl Error {
             | Self::Key(KeyError::Comment)
             | Self::KeyFile(KeyFileError::Name { .. })
             | Self::NoRest(_)
+            | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined => Exit::No,
             Self::KeyFile(KeyFileError::Exists(_))
@@ -65,6 +67,7 @@ impl Error {
                 "name one with --connection; there are {}",
                 known.join(", ")
             )),
+            Self::NoNamespace(NoNamespace(slug)) => Some(format!("write NAMESPACE/{slug}")),
             Self::NoConnectionFor(_) => Some(
                 "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
             ),

@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::bitbucket::ApiError;
 use crate::git::GitError;
 use crate::model::connection::{Auth, TokenShape, why_refused};
+use crate::model::repository::NoNamespace;
 use crate::ssh::{KeyError, KeyFileError};
 use crate::store::{ConnectionsError, StoreError};
 
@@ -53,6 +54,9 @@ pub enum Error {
         /// The names that there are.
         Vec<String>,
     ),
+    /// A repository's workspace or project is not told.
+    #[error(transparent)]
+    NoNamespace(#[from] NoNamespace),
     /// No connection is for the server of a URL.
     #[error("no connection is for {0}")]
     NoConnectionFor(String),

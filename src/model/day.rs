@@ -20,6 +20,13 @@ pub struct Day(Date);
 #[error("it is not a day of the calendar, written as YYYY-MM-DD")]
 pub struct NotADay;
 
+impl Day {
+    /// Days from this one to another; negative where that is past.
+    pub(super) fn until(self, other: Self) -> i64 {
+        (other.0 - self.0).whole_days()
+    }
+}
+
 impl FromStr for Day {
     type Err = NotADay;
 

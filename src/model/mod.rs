@@ -3,9 +3,14 @@
 pub mod clone_url;
 pub mod connection;
 pub mod day;
+pub mod days;
 pub mod deployment;
+pub mod finding;
 pub mod key_type;
 pub mod namespace;
 pub mod printable;
+pub mod purpose;
 pub mod repository;
+pub mod scope;
 pub mod secret;
+pub mod version;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::clone_url::{CloneUrl, CloneUrlError};
+use super::connection::Connection;
 
 /// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,11 @@ pub enum RepoRefError {
     Url(#[from] CloneUrlError),
 }
 
+/// A slug whose workspace or project is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` does not tell the workspace or project")]
+pub struct NoNamespace(pub String);
+
 impl FromStr for RepoRef {
     type Err = RepoRefError;
 
@@ -95,6 +101,21 @@ impl FromStr for RepoRef {
 }
 
 impl RepoRef {
+    /// The repository on the server of a connection: what the text leaves out is the connection's.
+    ///
+    /// # Errors
+    /// [`NoNamespace`] where neither tells the workspace or project.
+    pub fn at(&self, connection: &Connection) -> Result<RepoPath, NoNamespace> {
+        let default = connection.namespace().map(str::to_owned);
+        match self.namespace.clone().or(default) {
+            Some(namespace) => Ok(RepoPath {
+                namespace,
+                slug: self.slug.clone(),
+            }),
+            None => Err(NoNamespace(self.slug.clone())),
+        }
+    }
+
     fn from_url(url: CloneUrl) -> Self {
         Self {
             namespace: url.namespace(),

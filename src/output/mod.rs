@@ -3,6 +3,7 @@
 //! A command returns an outcome; here it becomes text or one JSON document. Text that came from outside is escaped
 //! on its way ([`Page`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
 
+mod findings;
 mod json;
 mod page;
 mod progress;

@@ -115,13 +115,13 @@ impl Page {
         self.line(text);
     }
 
-    fn styled(&mut self, style: Style, text: &str) {
+    pub(super) fn styled(&mut self, style: Style, text: &str) {
         self.put(&style.render().to_string());
         self.put(&escaped(text));
         self.put(&style.render_reset().to_string());
     }
 
-    fn put(&mut self, text: &str) {
+    pub(super) fn put(&mut self, text: &str) {
         self.text.push_str(text);
     }
 }

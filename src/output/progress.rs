@@ -1,6 +1,7 @@
 //! A line on the terminal while something takes its time.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,29 +16,43 @@ const TICK: Duration = Duration::from_millis(100);
 /// Work in progress. Dropping it takes the line away again.
 #[derive(Debug)]
 pub struct Progress {
+    message: Arc<Mutex<String>>,
     shown: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
     pub(super) fn start(message: &str, visible: bool) -> Self {
-        let message = escaped(message).into_owned();
+        let message = Arc::new(Mutex::new(escaped(message).into_owned()));
+        let said = Arc::clone(&message);
         let shown = visible.then_some(()).and_then(|()| {
             let (done, ended) = mpsc::channel();
             let thread = thread::Builder::new().spawn(move || {
                 if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                     let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                    line.set_message(message);
-                    line.enable_steady_tick(TICK);
-                    // Returns, with an error, as soon as the other side is dropped.
-                    let _ended = ended.recv();
+                    loop {
+                        line.set_message(locked(&said).clone());
+                        line.tick();
+                        if ended.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
+                            break;
+                        }
+                    }
                     line.finish_and_clear();
                 }
             });
             // Without a thread there is no line, and no harm.
             thread.ok().map(|thread| (done, thread))
         });
-        Self { shown }
+        Self { message, shown }
     }
+
+    /// Says something else from now on.
+    pub fn say(&self, message: &str) {
+        *locked(&self.message) = escaped(message).into_owned();
+    }
+}
+
+fn locked(message: &Mutex<String>) -> MutexGuard<'_, String> {
+    message.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Progress {

@@ -15,6 +15,7 @@ struct User {
     username: Option<String>,
     display_name: Option<String>,
     account_id: Option<String>,
+    uuid: Option<String>,
 }
 
 impl Cloud {
@@ -34,6 +35,7 @@ impl Cloud {
             StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(valid(&answer)),
             _ => {
                 let user: User = answer.json()?;
+                let id = user.uuid.or_else(|| user.account_id.clone());
                 let names = [
                     user.nickname,
                     user.username,
@@ -50,6 +52,7 @@ impl Cloud {
                 }
                 Ok(Identity {
                     account,
+                    id,
                     level: Some(Level::User),
                     ..valid(&answer)
                 })
@@ -121,7 +124,7 @@ struct Resource {
 }
 
 /// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
-fn is_clouds_refusal(answer: &Answer) -> bool {
+pub(super) fn is_clouds_refusal(answer: &Answer) -> bool {
     answer.is_bitbuckets() || answer.header("x-oauth-scopes").is_some()
 }
 
@@ -138,11 +141,7 @@ fn proves_a_login(answer: &Answer) -> bool {
 
 /// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
 fn valid(answer: &Answer) -> Identity {
-    let listed = answer.header("x-oauth-scopes").map(|list| {
-        list.split(',')
-            .map(|scope| scope.trim().to_owned())
-            .collect()
-    });
+    let listed = answer.header("x-oauth-scopes").map(listed);
     let granted = Some(answer.words().granted()).filter(|granted| !granted.is_empty());
     let scopes = listed
         .or(granted)
@@ -151,4 +150,10 @@ fn valid(answer: &Answer) -> Identity {
         scopes,
         ..Identity::default()
     }
+}
+
+/// The scopes of a header: separated by commas, blanks, or both.
+pub(super) fn listed(list: &str) -> Vec<String> {
+    let names = list.split([',', ' ']).filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 mod account;
 mod namespaces;
 mod repositories;
+mod rights;
 
 use super::http::Http;
 

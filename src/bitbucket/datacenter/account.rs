@@ -32,7 +32,6 @@ impl DataCenter {
         &self,
         subject: &Subject,
     ) -> Result<Identity, ApiError> {
-        let version = self.version().await?;
         let segments = ["rest", "api", "latest", "users"];
         let answer = self
             .http
@@ -64,7 +63,6 @@ impl DataCenter {
         let identity = Identity {
             account,
             level,
-            version,
             ..Identity::default()
         };
         if subject.auth == Some(Auth::HttpAccessToken) && level == Some(Level::User) {
@@ -110,7 +108,7 @@ impl DataCenter {
     }
 }
 
-fn is_logged_in(answer: &Answer) -> bool {
+pub(super) fn is_logged_in(answer: &Answer) -> bool {
     answer
         .header(USER_NAME)
         .is_some_and(|name| !name.is_empty())

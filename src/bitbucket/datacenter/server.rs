@@ -14,7 +14,7 @@ impl DataCenter {
     /// The server's version. Anybody may ask, so nothing is signed and nothing is known about the credential.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
-    pub(super) async fn version(&self) -> Result<Option<String>, ApiError> {
+    pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
         let segments = ["rest", "api", "latest", "application-properties"];
         let answer = self.http.get(&segments, &[], Signed::No).await?;
         let properties: Properties = answer.json()?;

@@ -23,7 +23,11 @@ pub(super) fn verify(
     let progress = context
         .output
         .progress(&format!("asking {}", connection.base_url));
-    let answer = context.wait(bitbucket.identify(&subject))?;
+    let answer = context.wait(async {
+        // Asked without the credential: it is shown to nothing that is not a Bitbucket.
+        bitbucket.version().await?;
+        bitbucket.identify(&subject).await
+    })?;
     drop(progress);
     match answer {
         Ok(identity) => {

@@ -113,6 +113,15 @@ impl Connection {
         }
     }
 
+    /// The workspace (Cloud) or project (Data Center) that it is for.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self.deployment {
+            Deployment::Cloud => self.workspace.as_deref(),
+            Deployment::DataCenter | Deployment::Unknown => self.project.as_deref(),
+        }
+    }
+
     /// The keys of a stored connection. Others in the file are somebody else's, and stay.
     pub const KEYS: [&str; 21] = [
         "deployment",

@@ -1,0 +1,179 @@
+//! What a credential may do and see, on Cloud. Reads only.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::Cloud;
+use super::account::is_clouds_refusal;
+use crate::bitbucket::http::{Answer, ApiError, Signed};
+use crate::bitbucket::identity::{Identity, Reach, Shown, Subject};
+use crate::model::connection::Auth;
+use crate::model::purpose::Permission;
+use crate::model::repository::RepoPath;
+use crate::model::scope::{Scope, Vocabulary};
+
+#[derive(Debug, Deserialize)]
+struct Permissions {
+    values: Vec<Access>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Access {
+    permission: Option<String>,
+    repository: Option<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    full_name: Option<String>,
+    is_private: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Repositories {
+    values: Vec<serde::de::IgnoredAny>,
+    size: Option<usize>,
+    next: Option<String>,
+}
+
+impl Cloud {
+    /// The account's permission on a repository. An access token has no account, and is refused.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-user-workspaces-workspace-permissions-repositories-get>
+    pub(in crate::bitbucket) async fn permission(
+        &self,
+        path: &RepoPath,
+        name: Option<&str>,
+    ) -> Result<Option<Permission>, ApiError> {
+        let segments = [
+            "user",
+            "workspaces",
+            &path.namespace,
+            "permissions",
+            "repositories",
+        ];
+        let name = name.unwrap_or(&path.slug).replace(['\\', '"'], "");
+        let query = [("q", format!("repository.name=\"{name}\""))];
+        let query = query.each_ref().map(|(key, value)| (*key, value.as_str()));
+        let answer = self.http.get(&segments, &query, Signed::Yes).await?;
+        if matches!(
+            answer.status(),
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+        ) {
+            return Ok(None);
+        }
+        let is_it = |access: &Access| {
+            let full_name = access.repository.as_ref()?.full_name.as_deref()?;
+            full_name
+                .eq_ignore_ascii_case(&path.to_string())
+                .then_some(())
+        };
+        let permissions: Permissions = answer.json()?;
+        let access = permissions
+            .values
+            .iter()
+            .find(|access| is_it(access).is_some());
+        Ok(
+            access.and_then(|access| match access.permission.as_deref() {
+                Some("admin") => Some(Permission::Admin),
+                Some("write") => Some(Permission::Write),
+                Some("read") => Some(Permission::Read),
+                Some(_) | None => None,
+            }),
+        )
+    }
+
+    /// Looks whether the credential has a scope. A 403 often names all that were granted.
+    pub(in crate::bitbucket) async fn shows(
+        &self,
+        scope: Scope,
+        subject: &Subject,
+        identity: &Identity,
+    ) -> Result<Shown, ApiError> {
+        let Some(segments) = address(scope, subject, identity) else {
+            return Ok(Shown::Nothing);
+        };
+        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let granted = answer.words().granted();
+        Ok(match answer.status() {
+            StatusCode::FORBIDDEN if !granted.is_empty() => Shown::Granted(granted),
+            // An access token is also refused where no scope would help it.
+            StatusCode::FORBIDDEN
+                if is_clouds_refusal(&answer) && subject.auth != Some(Auth::AccessToken) =>
+            {
+                Shown::No
+            }
+            StatusCode::OK if !answer.is_json() || is_for_anybody(&answer) => Shown::Nothing,
+            StatusCode::OK => match answer.header("x-oauth-scopes") {
+                Some(list) => Shown::Granted(super::account::listed(list)),
+                None => Shown::Yes,
+            },
+            _ => Shown::Nothing,
+        })
+    }
+
+    /// The repositories of a workspace that the credential sees.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
+    pub(in crate::bitbucket) async fn reach(
+        &self,
+        workspace: Option<&str>,
+    ) -> Result<Option<Reach>, ApiError> {
+        let Some(workspace) = workspace else {
+            return Ok(None);
+        };
+        // The member's own: public repositories of the workspace are everybody's.
+        let query = [("role", "member"), ("pagelen", "100")];
+        let answer = self
+            .http
+            .get(&["repositories", workspace], &query, Signed::Yes)
+            .await?;
+        let page: Repositories = answer.json()?;
+        let seen = page.values.len();
+        Ok(Some(Reach {
+            repositories: page.size.unwrap_or(seen).max(seen),
+            more: page.size.is_none() && page.next.is_some(),
+            links: Vec::new(),
+        }))
+    }
+}
+
+/// What everybody may read proves nothing.
+fn is_for_anybody(answer: &Answer) -> bool {
+    answer
+        .json::<Named>()
+        .is_ok_and(|resource| resource.is_private == Some(false))
+}
+
+/// The address whose reading needs a scope: the `security` of Atlassian's API document. Where there is none, an API
+/// token's scopes can still be had from the refusal of something that it hardly has, the reading of GPG keys.
+fn address<'a>(scope: Scope, subject: &'a Subject, identity: &'a Identity) -> Option<Vec<&'a str>> {
+    let workspace = subject.workspace.as_deref();
+    let in_repository = |below: &'static str| {
+        let mut segments = vec!["repositories", workspace?, subject.repository.as_deref()?];
+        segments.extend((!below.is_empty()).then_some(below));
+        Some(segments)
+    };
+    let has_user = subject.auth != Some(Auth::AccessToken);
+    let direct = match scope.name() {
+        "repository" | "read:repository:bitbucket" => {
+            in_repository("").or_else(|| Some(vec!["repositories", workspace?]))
+        }
+        "pullrequest" | "read:pullrequest:bitbucket" => in_repository("pullrequests"),
+        "webhook" | "read:webhook:bitbucket" => in_repository("hooks"),
+        "repository:admin" | "admin:repository:bitbucket" if has_user => {
+            in_repository("deploy-keys")
+        }
+        "project" | "read:project:bitbucket" => {
+            workspace.map(|workspace| vec!["workspaces", workspace, "projects"])
+        }
+        "read:workspace:bitbucket" => Some(vec!["user", "workspaces"]),
+        "account" | "read:user:bitbucket" if has_user => Some(vec!["user"]),
+        _ => None,
+    };
+    let by_refusal = || {
+        let id = identity.id.as_deref()?;
+        (scope.vocabulary() == Vocabulary::ApiToken).then(|| vec!["users", id, "gpg-keys"])
+    };
+    direct.or_else(by_refusal)
+}

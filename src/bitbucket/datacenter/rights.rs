@@ -1,0 +1,200 @@
+//! What a credential may do and see, on Data Center. Reads only.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::DataCenter;
+use super::account::is_logged_in;
+use super::repositories::of;
+use crate::bitbucket::http::{Answer, ApiError, Signed};
+use crate::bitbucket::identity::{Reach, Shown, Subject};
+use crate::model::connection::Auth;
+use crate::model::purpose::Permission;
+use crate::model::repository::RepoPath;
+use crate::model::scope::Scope;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repositories {
+    values: Vec<Repository>,
+    is_last_page: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Repository {
+    slug: Option<String>,
+    project: Option<Project>,
+    #[serde(default)]
+    links: Links,
+}
+
+#[derive(Debug, Deserialize)]
+struct Project {
+    key: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Links {
+    #[serde(default, rename = "self")]
+    own: Vec<Link>,
+    #[serde(default)]
+    clone: Vec<Link>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Link {
+    name: Option<String>,
+    href: Option<String>,
+}
+
+/// A repository or project; only whether it is everybody's matters.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    public: Option<bool>,
+}
+
+const REPOSITORIES: [&str; 4] = ["rest", "api", "latest", "repos"];
+
+impl DataCenter {
+    /// The permission on a repository: its webhooks are shown to administrators alone, and a list can be narrowed to
+    /// what the account may write to.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
+    pub(in crate::bitbucket) async fn permission(
+        &self,
+        path: &RepoPath,
+    ) -> Result<Option<Permission>, ApiError> {
+        let administers = self.administers(path);
+        let writes = self.listed_for_writing(path);
+        let (administers, writes) = futures_util::future::join(administers, writes).await;
+        Ok(match (administers?, writes?) {
+            (Some(true), _) => Some(Permission::Admin),
+            (_, Some(true)) => Some(Permission::Write),
+            (Some(false), Some(false)) => Some(Permission::Read),
+            (None, _) | (_, None) => None,
+        })
+    }
+
+    /// Looks whether the credential has a permission, for the repository or project that is named.
+    pub(in crate::bitbucket) async fn shows(
+        &self,
+        scope: Scope,
+        subject: &Subject,
+    ) -> Result<Shown, ApiError> {
+        let Some(project) = subject.project.as_deref() else {
+            return Ok(Shown::Nothing);
+        };
+        let path = subject.repository.as_deref().map(|slug| RepoPath {
+            namespace: project.to_owned(),
+            slug: slug.to_owned(),
+        });
+        let own_project = ["rest", "api", "latest", "projects", project];
+        Ok(match (scope.name(), &path) {
+            ("REPO_READ", Some(path)) => self.reads(&of(path, &[])).await?,
+            ("REPO_READ" | "PROJECT_READ", None) | ("PROJECT_READ", Some(_)) => {
+                self.reads(&own_project).await?
+            }
+            ("REPO_ADMIN", Some(path)) => answer_of(self.administers(path).await?),
+            ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => Shown::Yes,
+            ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path).await? {
+                Some(false) => Shown::No,
+                // What the account may write to says nothing about a token that may do less.
+                Some(true) if subject.auth == Some(Auth::Password) => Shown::Yes,
+                Some(true) | None => Shown::Nothing,
+            },
+            ("PROJECT_ADMIN", _) => {
+                let segments = [own_project.as_slice(), &["permissions", "users"]].concat();
+                let answer = self
+                    .http
+                    .get(&segments, &[("limit", "1")], Signed::Yes)
+                    .await?;
+                answer_of(permitted(&answer))
+            }
+            _ => Shown::Nothing,
+        })
+    }
+
+    /// What the credential sees, and the addresses that the server gives for it.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
+    pub(in crate::bitbucket) async fn reach(&self) -> Result<Reach, ApiError> {
+        let answer = self
+            .http
+            .get(&REPOSITORIES, &[("limit", "100")], Signed::Yes)
+            .await?;
+        let page: Repositories = answer.json()?;
+        let links = page.values.iter().flat_map(|repository| {
+            let clone = repository.links.clone.iter();
+            let over_http = clone.filter(|link| link.name.as_deref() != Some("ssh"));
+            let all = repository.links.own.iter().chain(over_http);
+            all.filter_map(|link| link.href.clone())
+        });
+        Ok(Reach {
+            repositories: page.values.len(),
+            more: page.is_last_page == Some(false),
+            links: links.collect(),
+        })
+    }
+
+    /// Whether something is shown that is not everybody's.
+    async fn reads(&self, segments: &[&str]) -> Result<Shown, ApiError> {
+        let answer = self.http.get(segments, &[], Signed::Yes).await?;
+        Ok(match permitted(&answer) {
+            Some(true) if answer.json::<Resource>()?.public != Some(false) => Shown::Nothing,
+            permitted => answer_of(permitted),
+        })
+    }
+
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
+    async fn administers(&self, path: &RepoPath) -> Result<Option<bool>, ApiError> {
+        let answer = self
+            .http
+            .get(&of(path, &["webhooks"]), &[], Signed::Yes)
+            .await?;
+        Ok(permitted(&answer))
+    }
+
+    async fn listed_for_writing(&self, path: &RepoPath) -> Result<Option<bool>, ApiError> {
+        let query = [
+            ("permission", "REPO_WRITE"),
+            ("name", path.slug.as_str()),
+            ("projectkey", path.namespace.as_str()),
+            ("limit", "100"),
+        ];
+        let answer = self.http.get(&REPOSITORIES, &query, Signed::Yes).await?;
+        if !answer.status().is_success() {
+            return Ok(None);
+        }
+        let page: Repositories = answer.json()?;
+        let is_it = |repository: &Repository| {
+            let key = repository
+                .project
+                .as_ref()
+                .and_then(|project| project.key.as_deref());
+            let slug = repository.slug.as_deref();
+            slug.is_some_and(|slug| slug.eq_ignore_ascii_case(&path.slug))
+                && key.is_some_and(|key| key.eq_ignore_ascii_case(&path.namespace))
+        };
+        let found = page.values.iter().any(is_it);
+        // The filter is by name, which may be another than the slug: not being listed is a no only where all were seen.
+        Ok((found || page.is_last_page != Some(false)).then_some(found))
+    }
+}
+
+/// Whether an answer is one to somebody who may; `None` where it says something else.
+fn permitted(answer: &Answer) -> Option<bool> {
+    match answer.status() {
+        StatusCode::OK if answer.is_json() => Some(true),
+        StatusCode::UNAUTHORIZED if is_logged_in(answer) => Some(false),
+        StatusCode::FORBIDDEN if answer.is_bitbuckets() => Some(false),
+        _ => None,
+    }
+}
+
+fn answer_of(permitted: Option<bool>) -> Shown {
+    match permitted {
+        Some(true) => Shown::Yes,
+        Some(false) => Shown::No,
+        None => Shown::Nothing,
+    }
+}

@@ -1,0 +1,208 @@
+//! Which connections are checked, and all of them side by side: none waits for a slow one or is hidden by a dead one.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::Args;
+use super::facts::{Facts, Question, Trouble};
+use super::gather::gather;
+use super::judge;
+use super::outcome::Row;
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::connection::{Auth, TokenShape};
+use crate::model::repository::{RepoPath, RepoRef};
+use crate::parallel;
+
+/// A part of many: the second of five is `2/5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/').and_then(|(index, count)| {
+            let (index, count) = (index.parse().ok()?, count.parse().ok()?);
+            (1..=count)
+                .contains(&index)
+                .then_some(Self { index, count })
+        });
+        parts.ok_or("it is not a part such as 1/3, which is the first of three")
+    }
+}
+
+/// The connections to check, each with the repository that is looked at.
+pub(super) fn chosen(
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<(Chosen, Option<RepoPath>)>, Error> {
+    let mut all = if args.all {
+        let names = context.connections().load()?.names();
+        if names.is_empty() {
+            return Err(Error::NoConnection(names));
+        }
+        named(&names, context)?
+    } else if !args.names.is_empty() {
+        named(&args.names, context)?
+    } else if let Some(repo) = &args.repo {
+        let (chosen, path) = context.choose_for(repo)?;
+        return Ok(vec![(chosen, Some(path))]);
+    } else {
+        vec![context.choose()?]
+    };
+    if let Some(Shard { index, count }) = args.shard {
+        // By name, so that it does not depend on the order of the file.
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut at = 0;
+        all.retain(|_| {
+            at += 1;
+            at % count == index % count
+        });
+    }
+    all.into_iter()
+        .map(|chosen| {
+            let path = repository(args.repo.as_ref(), &chosen)?;
+            Ok((chosen, path))
+        })
+        .collect()
+}
+
+fn named(names: &[String], context: &Context) -> Result<Vec<Chosen>, Error> {
+    let mut seen = Vec::new();
+    names
+        .iter()
+        .filter(|name| {
+            let is_new = !seen.contains(name);
+            seen.push(*name);
+            is_new
+        })
+        .map(|name| context.choose_named(name))
+        .collect()
+}
+
+/// The repository that is named, else the connection's own.
+fn repository(named: Option<&RepoRef>, chosen: &Chosen) -> Result<Option<RepoPath>, Error> {
+    match named {
+        Some(named) => Ok(named.at(&chosen.connection).map(Some)?),
+        None => Ok(Context::repository_of(&chosen.connection)),
+    }
+}
+
+/// Checks them all, in the order in which they are given.
+pub(super) fn check(
+    all: &[(Chosen, Option<RepoPath>)],
+    question: &Question,
+    strict: bool,
+    context: &Context,
+) -> Vec<Row> {
+    let progress = context.output.progress(&match all {
+        [(chosen, _)] => format!("asking {}", chosen.connection.base_url),
+        all => format!("checking {} connections", all.len()),
+    });
+    let done = AtomicUsize::new(0);
+    let dead = Mutex::new(HashMap::new());
+    parallel::each(
+        all,
+        |(chosen, _)| chosen.connection.base_url.origin().to_string(),
+        |(chosen, repository)| {
+            let row = one(
+                chosen,
+                repository.as_ref(),
+                question,
+                strict,
+                &dead,
+                context,
+            );
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if all.len() > 1 {
+                progress.say(&format!("checked {done} of {} connections", all.len()));
+            }
+            row
+        },
+    )
+}
+
+fn one(
+    chosen: &Chosen,
+    repository: Option<&RepoPath>,
+    question: &Question,
+    strict: bool,
+    dead: &Mutex<HashMap<String, Trouble>>,
+    context: &Context,
+) -> Row {
+    let started = Instant::now();
+    let connection = &chosen.connection;
+    let alone = |secret| Facts::of(&chosen.name, connection, secret);
+    // What was not reached once is not waited for again by every other connection to it.
+    let way = format!(
+        "{} {:?} {:?} {:?}",
+        connection.base_url.origin(),
+        connection.proxy,
+        connection.ca_cert,
+        connection.client_cert
+    );
+    let known = dead
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&way)
+        .cloned();
+    let facts = if connection.auth == Auth::Ssh {
+        alone(Ok(TokenShape::Unknown))
+    } else {
+        match context.secret_of(chosen) {
+            Err(error) => alone(Err(Trouble::from(&error))),
+            Ok(secret) => {
+                let shape = TokenShape::of(secret.expose());
+                match known {
+                    Some(trouble) => Facts {
+                        version: Some(Err(trouble)),
+                        ..alone(Ok(shape))
+                    },
+                    None => {
+                        let bitbucket = context.bitbucket(connection, secret);
+                        let facts = gather(&bitbucket, alone(Ok(shape)), repository, question);
+                        context
+                            .wait(facts)
+                            .unwrap_or_else(|error| alone(Err(Trouble::from(&error))))
+                    }
+                }
+            }
+        }
+    };
+    if let Some(trouble) = facts.in_the_way()
+        && trouble.exit == Exit::Unreachable
+    {
+        dead.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(way, trouble.clone());
+    }
+    let findings = judge::judge(&facts, question);
+    Row::of(
+        &facts,
+        findings,
+        judge::is_asked(question),
+        strict,
+        started.elapsed(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_from_one() {
+        assert_eq!("2/5".parse(), Ok(Shard { index: 2, count: 5 }));
+        for text in ["0/3", "4/3", "1/0", "1", "a/b", "-1/3", "1/3/5", ""] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

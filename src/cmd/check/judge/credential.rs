@@ -1,0 +1,200 @@
+//! The credential: is there one, is it accepted, of what kind is it, when does it end.
+
+use super::{Facts, Judged, Question, failed, open};
+use crate::exit::Exit;
+use crate::model::connection::{Auth, Level as Belongs, TokenShape};
+use crate::model::days::Days;
+use crate::model::deployment::Deployment;
+use crate::model::finding::{Finding, Level};
+
+pub(super) fn present(facts: &Facts) -> Option<Judged> {
+    const ID: &str = "credential.present";
+    let auth = facts.connection.auth;
+    if auth == Auth::Ssh {
+        let message = "the connection is for SSH alone and needs no credential";
+        return Some(Finding::new(ID, Level::Pass, message).into());
+    }
+    Some(match &facts.secret {
+        Ok(_) => {
+            let store = facts
+                .connection
+                .store
+                .map_or("nowhere", |store| store.name());
+            let message = format!("the connection has its {}", auth.secret_name());
+            Finding::new(ID, Level::Pass, message)
+                .seen(format!("from: {store}"))
+                .into()
+        }
+        Err(trouble) => {
+            let finding = Finding::new(ID, Level::Fail, trouble.message.clone());
+            let next = trouble.hint.clone();
+            failed(Finding { next, ..finding }, trouble.exit)
+        }
+    })
+}
+
+pub(super) fn valid(facts: &Facts) -> Option<Judged> {
+    const ID: &str = "credential.valid";
+    let unknown = |message: &str| open(Finding::new(ID, Level::Unknown, message));
+    facts.version.as_ref()?;
+    if facts.in_the_way().is_some() {
+        return Some(unknown(
+            "the server gave no usable answer, so nothing is known about the credential",
+        ));
+    }
+    Some(match facts.identity.as_ref()? {
+        Ok(identity) => {
+            let message = match &identity.account {
+                Some(account) => format!("the server accepts it as {account}"),
+                None => "the server accepts it".to_owned(),
+            };
+            Finding::new(ID, Level::Pass, message).into()
+        }
+        Err(trouble) => {
+            let next = trouble.hint.clone();
+            if trouble.exit == Exit::No {
+                let judged = unknown(&trouble.message);
+                let finding = Finding {
+                    next,
+                    ..judged.finding
+                };
+                return Some(Judged { finding, ..judged });
+            }
+            let finding = Finding::new(ID, Level::Fail, trouble.message.clone());
+            failed(Finding { next, ..finding }, trouble.exit)
+        }
+    })
+}
+
+/// Whether it is of the kind that it is used as, and of a kind that can do what is wanted.
+pub(super) fn kind(facts: &Facts, question: &Question) -> Option<Judged> {
+    const ID: &str = "credential.kind";
+    let connection = &facts.connection;
+    let auth = connection.auth;
+    let shape = facts.secret.as_ref().ok()?;
+    let pass = |message: String| Some(Finding::new(ID, Level::Pass, message).into());
+    if auth == Auth::Ssh {
+        return None;
+    }
+    if auth == Auth::AppPassword || *shape == TokenShape::AppPassword {
+        let message = "it is an app password; Bitbucket Cloud ended them on 2026-07-28";
+        let next = format!(
+            "make an API token with scopes at https://id.atlassian.com/manage-profile/security/api-tokens, then {}",
+            facts.edit("--auth api-token --email ADDRESS --token-stdin")
+        );
+        return Some(Finding::new(ID, Level::Warn, message).next(next).into());
+    }
+    let expected = match auth {
+        Auth::ApiToken => Some((TokenShape::ApiToken, "an API token", "ATATT")),
+        Auth::AccessToken => Some((TokenShape::AccessToken, "an access token", "ATCTT")),
+        Auth::HttpAccessToken | Auth::Password | Auth::AppPassword | Auth::Ssh => None,
+    };
+    if let Some((expected, name, prefix)) = expected
+        && *shape != expected
+        && *shape != TokenShape::Unknown
+    {
+        let message = format!("it does not begin like {name}");
+        let finding =
+            Finding::new(ID, Level::Warn, message).seen(format!("{name} begins with {prefix}"));
+        return Some(finding.next(facts.edit("--auth KIND")).into());
+    }
+    let registers_keys = question
+        .purposes
+        .iter()
+        .find(|purpose| purpose.registers_keys());
+    if let (Auth::AccessToken, Some(purpose)) = (auth, registers_keys) {
+        let message = format!(
+            "Bitbucket Cloud lets no access token register keys, whatever its scopes, so it cannot be used for `{}`",
+            purpose.name()
+        );
+        let next = "use an API token with scopes: bbconnect token scopes --auth api-token --for deploy-key";
+        return Some(failed(
+            Finding::new(ID, Level::Fail, message).next(next),
+            Exit::Forbidden,
+        ));
+    }
+    let whose = match facts.level() {
+        Some(Belongs::User) => " of a user",
+        Some(Belongs::Workspace) => " of a workspace",
+        Some(Belongs::Project) => " of a project",
+        Some(Belongs::Repo) => " of a repository",
+        None => "",
+    };
+    pass(format!(
+        "it is used as {} {}{whose}",
+        article(auth),
+        auth.secret_name()
+    ))
+}
+
+fn article(auth: Auth) -> &'static str {
+    match auth {
+        Auth::ApiToken | Auth::AccessToken | Auth::AppPassword | Auth::HttpAccessToken => "an",
+        Auth::Password | Auth::Ssh => "a",
+    }
+}
+
+pub(super) fn expiry(facts: &Facts, question: &Question) -> Option<Judged> {
+    const ID: &str = "credential.expiry";
+    let connection = &facts.connection;
+    if matches!(connection.auth, Auth::Ssh) || facts.secret.is_err() {
+        return None;
+    }
+    let told = facts.valid().and_then(|identity| identity.expires_on);
+    let Some(day) = told.or(connection.expires_on) else {
+        if connection.auth == Auth::Password {
+            return None;
+        }
+        let message = match connection.deployment {
+            Deployment::Cloud => {
+                "Bitbucket Cloud does not tell when a token expires, and no day was given"
+            }
+            Deployment::DataCenter | Deployment::Unknown => {
+                "the server does not tell when the token expires, and no day was given"
+            }
+        };
+        let next = facts.edit("--expires YYYY-MM-DD");
+        return Some(Finding::new(ID, Level::Unknown, message).next(next).into());
+    };
+    let source = if told.is_some() {
+        "told by the server"
+    } else {
+        "kept with the connection"
+    };
+    let evidence = format!("{day}, {source}");
+    let left = Days::between(question.today, day);
+    let renew = format!(
+        "make a new one, then {}",
+        facts.edit("--token-stdin --expires YYYY-MM-DD")
+    );
+    let is_accepted = facts.valid().is_some();
+    Some(if left < 0 && told.is_none() && is_accepted {
+        let message = "its day has passed, but the server still accepts it: the day is wrong";
+        let next = facts.edit("--expires YYYY-MM-DD");
+        Finding::new(ID, Level::Warn, message)
+            .seen(evidence)
+            .next(next)
+            .into()
+    } else if left < 0 {
+        failed(
+            Finding::new(ID, Level::Fail, "it has expired")
+                .seen(evidence)
+                .next(renew),
+            Exit::Unauthorized,
+        )
+    } else if left <= question.expires_within.count() {
+        let message = match left {
+            0 => "it expires today".to_owned(),
+            1 => "it expires tomorrow".to_owned(),
+            _ => format!("it expires in {left} days"),
+        };
+        Finding::new(ID, Level::Warn, message)
+            .seen(evidence)
+            .next(renew)
+            .into()
+    } else {
+        Finding::new(ID, Level::Pass, format!("it is good for {left} days"))
+            .seen(evidence)
+            .into()
+    })
+}

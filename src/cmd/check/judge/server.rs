@@ -1,0 +1,116 @@
+//! The server: is it there, is it new enough, does it know its own address.
+
+use url::{Host, Url};
+
+use super::{Facts, Judged, Question, failed};
+use crate::exit::Exit;
+use crate::model::connection::Origin;
+use crate::model::deployment::Deployment;
+use crate::model::finding::{Finding, Level};
+use crate::model::version::Version;
+
+pub(super) fn reachable(facts: &Facts) -> Option<Judged> {
+    const ID: &str = "server.reachable";
+    facts.version.as_ref()?;
+    let base_url = facts.connection.base_url.to_string();
+    Some(match facts.in_the_way() {
+        None => Finding::new(ID, Level::Pass, "the server answers")
+            .seen(base_url)
+            .into(),
+        Some(trouble) => {
+            let finding = Finding::new(ID, Level::Fail, trouble.message.clone()).seen(base_url);
+            let next = trouble.hint.clone();
+            failed(Finding { next, ..finding }, trouble.exit)
+        }
+    })
+}
+
+pub(super) fn version(facts: &Facts, question: &Question) -> Option<Judged> {
+    const ID: &str = "server.version";
+    if facts.connection.deployment == Deployment::Cloud {
+        return None;
+    }
+    let told = facts.version.as_ref()?.as_ref().ok()?;
+    let Some(text) = told else {
+        return Some(
+            Finding::new(ID, Level::Unknown, "the server does not tell its version").into(),
+        );
+    };
+    let Ok(version) = text.parse::<Version>() else {
+        let finding = Finding::new(ID, Level::Unknown, "the server's version cannot be read");
+        return Some(finding.seen(text.clone()).into());
+    };
+    if version < question.min_version {
+        let message = format!("the server is older than {}", question.min_version);
+        let finding = Finding::new(ID, Level::Fail, message).seen(text.clone());
+        let next = "ask the administrator for an update, or accept it with --min-version";
+        return Some(failed(finding.next(next), Exit::Unusable));
+    }
+    if let Some(day) = version.support_ended(question.today) {
+        let message = format!("Atlassian's support for this version ended on {day}");
+        let finding = Finding::new(ID, Level::Warn, message).seen(text.clone());
+        return Some(finding.next("ask the administrator for an update").into());
+    }
+    let message = format!("the server is {} or newer", question.min_version);
+    Some(
+        Finding::new(ID, Level::Pass, message)
+            .seen(text.clone())
+            .into(),
+    )
+}
+
+/// The server's links begin with what its administrator entered as its base URL, not with what it was asked by.
+pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
+    const ID: &str = "server.base-url";
+    if facts.connection.deployment == Deployment::Cloud {
+        return None;
+    }
+    facts.valid()?;
+    let links = facts.reach.iter().flat_map(|reach| reach.links.iter());
+    let of_repository = facts
+        .repository
+        .iter()
+        .filter_map(|facts| facts.found.as_ref().ok());
+    let all = links.chain(of_repository.flat_map(|repository| repository.web.iter()));
+    let urls: Vec<Url> = all.filter_map(|link| Url::parse(link).ok()).collect();
+    let base = facts.connection.base_url.url();
+    let Some(first) = urls.first() else {
+        let message = "nothing is visible whose links would tell the server's base URL";
+        return Some(Finding::new(ID, Level::Unknown, message).into());
+    };
+    let Some(elsewhere) = urls.iter().find(|url| !is_below(base, url)) else {
+        let message = "the server's links begin with this connection's URL";
+        return Some(
+            Finding::new(ID, Level::Pass, message)
+                .seen(first.to_string())
+                .into(),
+        );
+    };
+    let message = if is_loopback(elsewhere) {
+        "the server believes its address to be `localhost`, so its links and webhooks lead nowhere"
+    } else {
+        "the server's links begin with another address than the one it is reached by"
+    };
+    let finding = Finding::new(ID, Level::Warn, message).seen(elsewhere.to_string());
+    let next = format!(
+        "ask the administrator to set Administration > Server settings > Base URL to {}",
+        facts.connection.base_url
+    );
+    Some(finding.next(next).into())
+}
+
+fn is_below(base: &Url, link: &Url) -> bool {
+    let context = base.path().trim_end_matches('/');
+    let rest = link.path().strip_prefix(context);
+    Origin::of(base) == Origin::of(link)
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
+        None => false,
+    }
+}

@@ -1,0 +1,110 @@
+//! `bbconnect check`: judges credentials. Valid, enough, not too much, not about to expire; the server new enough and set
+//! up right; the repository there. Gather, judge, render.
+
+mod facts;
+mod fleet;
+mod gather;
+mod judge;
+mod outcome;
+mod report;
+
+use std::time::Instant;
+
+pub use self::fleet::Shard;
+pub use self::outcome::{Checked, Format};
+
+use self::facts::Question;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::days::Days;
+use crate::model::purpose::Purpose;
+use crate::model::repository::RepoRef;
+use crate::model::scope::Scope;
+use crate::model::version::Version;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect check                                       the connection that applies here
+  bbconnect check work --for webhook --repo acme/site   enough to create webhooks there?
+  bbconnect check --require repository:write --strict   for a script: the exit status tells
+  bbconnect check --all --expires-within 30d            every connection
+  bbconnect check --all --format junit > check.xml      for a CI system
+";
+
+/// Arguments of `bbconnect check`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connections; without a name, the one that applies here
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Every connection there is
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// What it must be enough for
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "PURPOSE",
+        value_delimiter = ','
+    )]
+    pub purposes: Vec<Purpose>,
+    /// A scope or permission that it must have, in the words of either product
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    pub require: Vec<Scope>,
+    /// The repository that it is for: NAMESPACE/SLUG or any URL of it
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<RepoRef>,
+    /// Warn when it expires within this time
+    #[arg(long, value_name = "DAYS", default_value = "14d")]
+    pub expires_within: Days,
+    /// The oldest Data Center that will do
+    #[arg(long, value_name = "VERSION", default_value = "7.14")]
+    pub min_version: Version,
+    /// End with status 11 when there are warnings
+    #[arg(long)]
+    pub strict: bool,
+    /// How to write the result
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Check one part of the connections: the second of five is 2/5
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+impl Args {
+    /// Whether the result, and an error, are one JSON document.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        self.format == Some(Format::Json)
+    }
+}
+
+/// Checks connections. Whatever is wrong with a credential or a server is a finding.
+///
+/// # Errors
+/// Where a connection that is named is not there, or none applies.
+pub fn run(args: &Args, context: &Context) -> Result<Checked, Error> {
+    let started = Instant::now();
+    let question = Question {
+        today: context.today(),
+        purposes: args.purposes.clone(),
+        required: args.require.clone(),
+        expires_within: args.expires_within,
+        min_version: args.min_version,
+    };
+    let chosen = fleet::chosen(args, context)?;
+    let connections = fleet::check(&chosen, &question, args.strict, context);
+    let status = Exit::worst(connections.iter().map(|row| row.exit));
+    Ok(Checked {
+        ok: status == Exit::Done,
+        exit: status.code(),
+        elapsed_ms: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        connections,
+        status,
+        format: args.format.unwrap_or(Format::Text),
+        quiet: context.is_quiet(),
+        strict: args.strict,
+    })
+}

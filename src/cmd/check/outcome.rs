@@ -1,0 +1,108 @@
+//! What `check` answers: every connection with its findings, and the exit status of all.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::facts::Facts;
+use super::judge::{self, Judged};
+use super::report;
+use crate::exit::Exit;
+use crate::model::connection::{Auth, ConnectionName, StoreKind};
+use crate::model::day::Day;
+use crate::model::deployment::Deployment;
+use crate::output::{Page, Render};
+
+/// How the result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON document, as with --json
+    Json,
+    /// `JUnit` XML, which CI systems show as tests
+    Junit,
+    /// Markdown, for the summary of a job
+    Markdown,
+}
+
+/// Connections that were checked.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    pub(super) ok: bool,
+    pub(super) exit: u8,
+    pub(super) elapsed_ms: u64,
+    pub(super) connections: Vec<Row>,
+    #[serde(skip)]
+    pub(super) status: Exit,
+    #[serde(skip)]
+    pub(super) format: Format,
+    #[serde(skip)]
+    pub(super) quiet: bool,
+    #[serde(skip)]
+    pub(super) strict: bool,
+}
+
+/// A connection that was checked.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) name: ConnectionName,
+    deployment: Deployment,
+    pub(super) base_url: String,
+    pub(super) auth: Auth,
+    source: Option<&'static str>,
+    pub(super) account: Option<String>,
+    pub(super) version: Option<String>,
+    scopes: Option<Vec<String>>,
+    expires_on: Option<Day>,
+    pub(super) findings: Vec<Judged>,
+    #[serde(skip)]
+    pub(super) exit: Exit,
+    #[serde(skip)]
+    pub(super) elapsed: Duration,
+}
+
+impl Row {
+    pub(super) fn of(
+        facts: &Facts,
+        findings: Vec<Judged>,
+        is_asked: bool,
+        strict: bool,
+        elapsed: Duration,
+    ) -> Self {
+        let connection = &facts.connection;
+        let identity = facts.valid();
+        let version = facts
+            .version
+            .as_ref()
+            .and_then(|version| version.as_ref().ok());
+        Self {
+            name: facts.name.clone(),
+            deployment: connection.deployment,
+            base_url: connection.base_url.to_string(),
+            auth: connection.auth,
+            source: connection.store.map(StoreKind::name),
+            account: identity.and_then(|identity| identity.account.clone()),
+            version: version.cloned().flatten(),
+            scopes: facts.granted.clone(),
+            expires_on: identity
+                .and_then(|identity| identity.expires_on)
+                .or(connection.expires_on),
+            exit: judge::exit(&findings, is_asked, strict),
+            findings,
+            elapsed,
+        }
+    }
+}
+
+impl Render for Checked {
+    const SCHEMA: &'static str = "bbconnect/check@1";
+
+    fn text(&self, page: &mut Page) {
+        report::write(self, page);
+    }
+
+    fn exit(&self) -> Exit {
+        self.status
+    }
+}

@@ -1,0 +1,110 @@
+//! `JUnit` XML: a suite for each connection, a test for each finding. Bitbucket Pipelines and others pick it up.
+//!
+//! The common subset of <https://github.com/testmoapp/junitxml>: failures, skipped tests, times in seconds.
+
+use super::{Checked, Judged, Row};
+use crate::exit::Exit;
+use crate::model::finding::Level;
+use crate::model::printable::escaped;
+use crate::output::Page;
+
+pub(super) fn write(checked: &Checked, page: &mut Page) {
+    let failures = |row: &Row| {
+        row.findings
+            .iter()
+            .filter(|judged| is_failure(judged, checked, row))
+            .count()
+    };
+    let skipped = |row: &Row| {
+        let unknown = |judged: &&Judged| {
+            judged.finding.level == Level::Unknown && !is_failure(judged, checked, row)
+        };
+        row.findings.iter().filter(unknown).count()
+    };
+    let count = |of: &dyn Fn(&Row) -> usize| checked.connections.iter().map(of).sum::<usize>();
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    xml += &format!(
+        "<testsuites name=\"bbconnect check\" tests=\"{}\" failures=\"{}\" time=\"{}\">\n",
+        count(&|row| row.findings.len()),
+        count(&failures),
+        seconds(u128::from(checked.elapsed_ms)),
+    );
+    for row in &checked.connections {
+        let name = attribute(&row.name.to_string());
+        xml += &format!(
+            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
+            row.findings.len(),
+            failures(row),
+            skipped(row),
+            seconds(row.elapsed.as_millis()),
+        );
+        for judged in &row.findings {
+            xml += &test(judged, &name, is_failure(judged, checked, row));
+        }
+        xml += "  </testsuite>\n";
+    }
+    xml += "</testsuites>\n";
+    page.verbatim(&xml);
+}
+
+/// Whether a finding is behind the exit status.
+fn is_failure(judged: &Judged, checked: &Checked, row: &Row) -> bool {
+    match judged.finding.level {
+        Level::Fail => true,
+        Level::Warn => checked.strict,
+        Level::Unknown => row.exit == Exit::No && judged.leaves_open,
+        Level::Pass => false,
+    }
+}
+
+fn test(judged: &Judged, suite: &str, is_failure: bool) -> String {
+    let finding = &judged.finding;
+    let head = format!(
+        "    <testcase classname=\"{suite}\" name=\"{}\"",
+        finding.id
+    );
+    let message = attribute(&finding.message);
+    let more = [&finding.evidence, &finding.next];
+    let more: Vec<&str> = more.into_iter().flatten().map(String::as_str).collect();
+    let more = attribute(&more.join("; "));
+    match finding.level {
+        _ if is_failure => format!(
+            "{head}>\n      <failure message=\"{message}\" type=\"{}\">{more}</failure>\n    </testcase>\n",
+            finding.level.name()
+        ),
+        Level::Unknown => {
+            format!("{head}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n")
+        }
+        Level::Warn => format!(
+            "{head}>\n      <system-out>warning: {message}; {more}</system-out>\n    </testcase>\n"
+        ),
+        Level::Pass | Level::Fail => format!("{head}/>\n"),
+    }
+}
+
+/// Text that may stand in an attribute or an element (XML 1.0, sections 2.2 and 2.4).
+fn attribute(text: &str) -> String {
+    escaped(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn seconds(milliseconds: u128) -> String {
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_leave_its_attribute() {
+        assert_eq!(
+            attribute("a<b & \"c\"\u{1b}"),
+            "a&lt;b &amp; &quot;c&quot;\\u{1b}"
+        );
+        assert_eq!(seconds(12_034), "12.034");
+    }
+}

@@ -1,0 +1,78 @@
+//! Markdown, for the summary of a job: a table of what is not as it should be, after one line for each connection.
+
+use super::Checked;
+use crate::exit::Exit;
+use crate::model::finding::Level;
+use crate::model::printable::escaped;
+use crate::output::Page;
+
+pub(super) fn write(checked: &Checked, page: &mut Page) {
+    let verdict = if checked.ok {
+        "all is well"
+    } else {
+        "something is wrong"
+    };
+    let mut text = format!(
+        "## bbconnect check: {verdict}\n\n| Connection | Server | Account | Result |\n|---|---|---|---|\n"
+    );
+    for row in &checked.connections {
+        let result = match row.exit {
+            Exit::Done => "ok".to_owned(),
+            exit => format!(
+                "**{}** (exit {})",
+                exit.kind().replace('_', " "),
+                exit.code()
+            ),
+        };
+        let account = row.account.as_deref().unwrap_or("–");
+        let [name, base_url, account] = [&row.name.to_string(), &row.base_url, account].map(cell);
+        text += &format!("| {name} | {base_url} | {account} | {result} |\n");
+    }
+    let rows = checked.connections.iter().flat_map(|row| {
+        let findings = row.findings.iter().map(|judged| &judged.finding);
+        let worth_telling = findings.filter(|finding| finding.level != Level::Pass);
+        worth_telling.map(move |finding| (&row.name, finding))
+    });
+    let rows: Vec<String> = rows
+        .map(|(name, finding)| {
+            let message = match &finding.evidence {
+                Some(evidence) => format!("{} ({evidence})", finding.message),
+                None => finding.message.clone(),
+            };
+            let next = finding.next.as_deref().unwrap_or("–");
+            let [name, message, next] = [&name.to_string(), &message, next].map(cell);
+            format!(
+                "| {name} | {} | `{}` | {message} | {next} |\n",
+                finding.level.name(),
+                finding.id
+            )
+        })
+        .collect();
+    if !rows.is_empty() {
+        text += "\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n";
+        text += &rows.concat();
+    }
+    page.verbatim(&text);
+}
+
+/// Text that stays in its cell, and is no markup.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in escaped(text).chars() {
+        if "\\`*_[]<>|#!&".contains(character) {
+            safe.push('\\');
+        }
+        safe.push(character);
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_in_its_cell() {
+        assert_eq!(cell("a|b <img> `x`\n"), "a\\|b \\<img\\> \\`x\\`\\\\n");
+    }
+}

@@ -1,0 +1,19 @@
+//! The result in its formats: one small exporter for each.
+
+mod junit;
+mod markdown;
+mod text;
+
+use super::judge::Judged;
+use super::outcome::{Checked, Format, Row};
+use crate::output::Page;
+
+/// Writes the result in the format that was asked for.
+pub(super) fn write(checked: &Checked, page: &mut Page) {
+    match checked.format {
+        Format::Text | Format::Json if checked.quiet => {}
+        Format::Text | Format::Json => text::write(checked, page),
+        Format::Junit => junit::write(checked, page),
+        Format::Markdown => markdown::write(checked, page),
+    }
+}

@@ -1,0 +1,36 @@
+//! For people: one connection with all its findings, many with what is not as it should be.
+
+use super::Checked;
+use crate::exit::Exit;
+use crate::model::finding::Level;
+use crate::output::Page;
+
+pub(super) fn write(checked: &Checked, page: &mut Page) {
+    let is_one = checked.connections.len() == 1;
+    for row in &checked.connections {
+        let who = row.account.as_deref().map(|account| format!("  {account}"));
+        let verdict = match row.exit {
+            Exit::Done => "ok".to_owned(),
+            exit => exit.kind().replace('_', " "),
+        };
+        let who = who.unwrap_or_default();
+        page.heading(&format!(
+            "{}  {}  {}{who}: {verdict}",
+            row.name, row.base_url, row.auth
+        ));
+        let findings = row.findings.iter().map(|judged| &judged.finding);
+        let shown = findings.filter(|finding| is_one || finding.level != Level::Pass);
+        shown.for_each(|finding| page.finding(finding));
+    }
+    if !is_one {
+        let good = checked
+            .connections
+            .iter()
+            .filter(|row| row.exit == Exit::Done)
+            .count();
+        let all = checked.connections.len();
+        page.line(&format!(
+            "{good} of {all} connections are as they should be"
+        ));
+    }
+}

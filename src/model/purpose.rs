@@ -1,0 +1,309 @@
+//! What a credential is for, and which scopes that takes.
+
+use serde::Serialize;
+
+use super::scope::{Scope, Vocabulary, all_known};
+
+/// What a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Clone, fetch, read repositories
+    Read,
+    /// Push
+    Write,
+    /// Open pull requests
+    PullRequest,
+    /// Create, change and remove webhooks
+    Webhook,
+    /// Register SSH keys
+    DeployKey,
+    /// Create repositories
+    CreateRepository,
+    /// Everything that bbconnect does
+    All,
+    /// What Appsmith's "Connect to Bitbucket" needs
+    Appsmith,
+    /// What Appcircle's connection to Bitbucket needs
+    Appcircle,
+    /// What Brainboard's Bitbucket connection needs
+    Brainboard,
+    /// What Amplication's Bitbucket provider needs
+    Amplication,
+}
+
+/// The scopes of a purpose in one vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Without them it does not work; for a preset, what its document lists.
+    pub required: Vec<Scope>,
+    /// What today's Bitbucket needs beyond the preset's document.
+    pub beyond: Vec<Scope>,
+}
+
+/// What one may do with a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Permission {
+    /// Clone and fetch.
+    Read,
+    /// And push.
+    Write,
+    /// And change its settings: webhooks, keys.
+    Admin,
+}
+
+/// For each vocabulary: required, and beyond.
+struct Row {
+    classic: [&'static [&'static str]; 2],
+    api_token: [&'static [&'static str]; 2],
+    data_center: [&'static [&'static str]; 2],
+}
+
+impl Purpose {
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::PullRequest => "pull-request",
+            Self::Webhook => "webhook",
+            Self::DeployKey => "deploy-key",
+            Self::CreateRepository => "create-repository",
+            Self::All => "all",
+            Self::Appsmith => "appsmith",
+            Self::Appcircle => "appcircle",
+            Self::Brainboard => "brainboard",
+            Self::Amplication => "amplication",
+        }
+    }
+
+    /// The scopes that it takes, in the words of a kind of credential.
+    #[must_use]
+    pub fn needs(self, vocabulary: Vocabulary) -> Needs {
+        let row = self.row();
+        let [required, beyond] = match vocabulary {
+            Vocabulary::Classic => row.classic,
+            Vocabulary::ApiToken => row.api_token,
+            Vocabulary::DataCenter => row.data_center,
+        };
+        Needs {
+            required: all_known(required),
+            beyond: all_known(beyond),
+        }
+    }
+
+    /// What the account must be allowed on the repository itself, whatever the scopes of its token.
+    #[must_use]
+    pub fn permission(self) -> Permission {
+        match self {
+            Self::Read | Self::PullRequest | Self::CreateRepository => Permission::Read,
+            Self::Write | Self::Brainboard | Self::Amplication => Permission::Write,
+            Self::Webhook | Self::DeployKey | Self::All | Self::Appcircle | Self::Appsmith => {
+                Permission::Admin
+            }
+        }
+    }
+
+    /// Whether it registers keys, which Cloud's access tokens may not do whatever their scopes.
+    #[must_use]
+    pub fn registers_keys(self) -> bool {
+        matches!(self, Self::DeployKey | Self::All | Self::Appsmith)
+    }
+
+    /// Which scopes each call needs: the `security` and `x-atlassian-oauth2-scopes` of Atlassian's API document; presets:
+    /// the connection pages of the four products.
+    fn row(self) -> Row {
+        match self {
+            Self::Read => plain(
+                &["repository"],
+                &["read:repository:bitbucket"],
+                &["REPO_READ"],
+            ),
+            Self::Write => plain(
+                &["repository:write"],
+                &["read:repository:bitbucket", "write:repository:bitbucket"],
+                &["REPO_WRITE"],
+            ),
+            // Whoever may read a Data Center's repository may open a pull request.
+            Self::PullRequest => plain(
+                &["pullrequest:write"],
+                &[
+                    "read:repository:bitbucket",
+                    "read:pullrequest:bitbucket",
+                    "write:pullrequest:bitbucket",
+                ],
+                &["REPO_READ"],
+            ),
+            // A webhook for pushes also needs the scope that reads them.
+            Self::Webhook => plain(
+                &["webhook", "repository"],
+                &[
+                    "read:repository:bitbucket",
+                    "read:webhook:bitbucket",
+                    "write:webhook:bitbucket",
+                    "delete:webhook:bitbucket",
+                ],
+                &["REPO_ADMIN"],
+            ),
+            Self::DeployKey => plain(
+                &["repository", "repository:admin"],
+                &[
+                    "read:repository:bitbucket",
+                    "admin:repository:bitbucket",
+                    "write:ssh-key:bitbucket",
+                    "delete:ssh-key:bitbucket",
+                ],
+                &["REPO_ADMIN"],
+            ),
+            Self::CreateRepository => plain(
+                &["repository", "repository:admin"],
+                &["read:repository:bitbucket", "admin:repository:bitbucket"],
+                &["PROJECT_ADMIN"],
+            ),
+            Self::All => plain(
+                &[
+                    "account",
+                    "account:write",
+                    "project",
+                    "repository:write",
+                    "repository:admin",
+                    "pullrequest:write",
+                    "webhook",
+                ],
+                &[
+                    "read:user:bitbucket",
+                    "read:workspace:bitbucket",
+                    "read:project:bitbucket",
+                    "read:repository:bitbucket",
+                    "write:repository:bitbucket",
+                    "admin:repository:bitbucket",
+                    "read:pullrequest:bitbucket",
+                    "write:pullrequest:bitbucket",
+                    "read:webhook:bitbucket",
+                    "write:webhook:bitbucket",
+                    "delete:webhook:bitbucket",
+                    "read:ssh-key:bitbucket",
+                    "write:ssh-key:bitbucket",
+                    "delete:ssh-key:bitbucket",
+                ],
+                &["PROJECT_ADMIN"],
+            ),
+            // Its page asks for an SSH key and nothing else. Registering that key for it takes more.
+            Self::Appsmith => Row {
+                classic: [&[], &["account", "account:write"]],
+                api_token: [
+                    &[],
+                    &[
+                        "read:user:bitbucket",
+                        "read:ssh-key:bitbucket",
+                        "write:ssh-key:bitbucket",
+                    ],
+                ],
+                data_center: [&[], &["REPO_ADMIN"]],
+            },
+            Self::Appcircle => Row {
+                classic: [
+                    &["email", "project", "repository", "pullrequest", "webhook"],
+                    &["account"],
+                ],
+                api_token: [
+                    &[
+                        "read:account",
+                        "read:project:bitbucket",
+                        "read:repository:bitbucket",
+                        "read:pullrequest:bitbucket",
+                        "read:webhook:bitbucket",
+                        "write:webhook:bitbucket",
+                        "delete:webhook:bitbucket",
+                    ],
+                    &["read:user:bitbucket", "read:workspace:bitbucket"],
+                ],
+                data_center: [&["REPO_ADMIN"], &[]],
+            },
+            // Its page knows app passwords alone, with read and write on projects, repositories and pull requests.
+            Self::Brainboard => Row {
+                classic: [
+                    &["project", "repository:write", "pullrequest:write"],
+                    &["account"],
+                ],
+                api_token: [
+                    &[
+                        "read:project:bitbucket",
+                        "read:repository:bitbucket",
+                        "write:repository:bitbucket",
+                        "read:pullrequest:bitbucket",
+                        "write:pullrequest:bitbucket",
+                    ],
+                    &["read:user:bitbucket", "read:workspace:bitbucket"],
+                ],
+                data_center: [&["PROJECT_READ", "REPO_WRITE"], &[]],
+            },
+            Self::Amplication => Row {
+                classic: [
+                    &[
+                        "account",
+                        "repository:write",
+                        "repository:admin",
+                        "pullrequest:write",
+                    ],
+                    &[],
+                ],
+                api_token: [
+                    &[
+                        "read:workspace:bitbucket",
+                        "read:repository:bitbucket",
+                        "write:repository:bitbucket",
+                        "admin:repository:bitbucket",
+                        "read:pullrequest:bitbucket",
+                        "write:pullrequest:bitbucket",
+                    ],
+                    &["read:user:bitbucket"],
+                ],
+                data_center: [&["PROJECT_ADMIN"], &[]],
+            },
+        }
+    }
+}
+
+const fn plain(
+    classic: &'static [&'static str],
+    api_token: &'static [&'static str],
+    data_center: &'static [&'static str],
+) -> Row {
+    Row {
+        classic: [classic, &[]],
+        api_token: [api_token, &[]],
+        data_center: [data_center, &[]],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn every_scope_of_every_purpose_is_known_and_of_its_vocabulary() {
+        for purpose in Purpose::value_variants() {
+            let row = purpose.row();
+            for (vocabulary, names) in [
+                (Vocabulary::Classic, row.classic),
+                (Vocabulary::ApiToken, row.api_token),
+                (Vocabulary::DataCenter, row.data_center),
+            ] {
+                let needs = purpose.needs(vocabulary);
+                let all = [needs.required, needs.beyond].concat();
+                assert_eq!(all.len(), names.concat().len(), "{purpose:?}");
+                assert!(
+                    all.iter().all(|scope| scope.vocabulary() == vocabulary),
+                    "{purpose:?}"
+                );
+            }
+            let value = purpose.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), purpose.name());
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a credential was granted, and whether that is enough.
+
+use super::{Scope, Vocabulary, known};
+
+/// The scopes that a server says a credential has.
+#[derive(Debug, Clone, Default)]
+pub struct Granted {
+    scopes: Vec<Scope>,
+}
+
+impl Granted {
+    /// Reads a server's list. A name that is not known here counts for nothing.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let scopes = names.into_iter().filter_map(|name| name.parse().ok());
+        Self {
+            scopes: scopes.collect(),
+        }
+    }
+
+    /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.
+    #[must_use]
+    pub fn covers(&self, wanted: Scope) -> bool {
+        if self.speaks(wanted.vocabulary()) {
+            return self.brings(wanted);
+        }
+        [
+            Vocabulary::Classic,
+            Vocabulary::ApiToken,
+            Vocabulary::DataCenter,
+        ]
+        .into_iter()
+        .filter(|vocabulary| self.speaks(*vocabulary))
+        .map(|vocabulary| wanted.in_words_of(vocabulary))
+        .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.brings(scope)))
+    }
+
+    /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
+    /// wanted. `PROJECT_READ` is never too much: a user's token has it at least.
+    #[must_use]
+    pub fn beyond(&self, wanted: &[Scope]) -> Vec<Excess> {
+        let in_own_words = |vocabulary| {
+            let translated = wanted
+                .iter()
+                .flat_map(move |scope| scope.in_words_of(vocabulary));
+            translated.collect::<Vec<Scope>>()
+        };
+        let mut excess = Vec::new();
+        for scope in &self.scopes {
+            let needed = in_own_words(scope.vocabulary());
+            let is_needed = |candidate: Scope| {
+                needed.contains(&candidate)
+                    || needed
+                        .iter()
+                        .any(|scope| scope.implied().any(|implied| implied == candidate))
+            };
+            if is_needed(*scope) || scope.name() == "PROJECT_READ" {
+                continue;
+            }
+            // Of what it brings, only what is wanted and comes from nowhere else.
+            let others = self.scopes.iter().filter(|other| *other != scope);
+            let elsewhere: Vec<Scope> = others.flat_map(|other| with_implied(*other)).collect();
+            let instead = needed.iter().filter(|wanted| {
+                scope.implied().any(|implied| implied == **wanted) && !elsewhere.contains(wanted)
+            });
+            excess.push(Excess {
+                scope: *scope,
+                instead: instead.copied().collect(),
+            });
+        }
+        excess
+    }
+
+    fn speaks(&self, vocabulary: Vocabulary) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| scope.vocabulary() == vocabulary)
+    }
+
+    fn brings(&self, wanted: Scope) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| with_implied(*scope).any(|own| own == wanted))
+    }
+}
+
+/// A scope that is more than what is wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// The scope.
+    pub scope: Scope,
+    /// What would be enough in its place.
+    pub instead: Vec<Scope>,
+}
+
+/// A scope and what comes with it, all the way down.
+fn with_implied(scope: Scope) -> impl Iterator<Item = Scope> {
+    let mut all = vec![scope];
+    let mut next = 0;
+    while let Some(scope) = all.get(next).copied() {
+        all.extend(
+            scope
+                .implied()
+                .filter(|implied| !all.contains(implied))
+                .collect::<Vec<_>>(),
+        );
+        next += 1;
+    }
+    all.into_iter()
+}
+
+/// Scopes by their exact names, for tables of our own.
+pub(in crate::model) fn all_known(names: &[&str]) -> Vec<Scope> {
+    names.iter().filter_map(|name| known(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(names: &[&str]) -> Vec<Scope> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_granted_covers_what_it_brings() {
+        for (granted, wanted, enough) in [
+            (&["repository:write"][..], "repository", true),
+            (&["repository:admin"], "repository", false),
+            (&["pullrequest:write"], "repository", true),
+            (&["project"], "repository", true),
+            (&["webhook"], "repository", false),
+            (
+                &["write:repository:bitbucket"],
+                "read:repository:bitbucket",
+                false,
+            ),
+            (
+                &["admin:repository:bitbucket"],
+                "write:repository:bitbucket",
+                false,
+            ),
+            (&["REPO_ADMIN"], "REPO_READ", true),
+            (&["PROJECT_ADMIN"], "REPO_ADMIN", true),
+            (&["PROJECT_READ"], "REPO_WRITE", false),
+            // In other words than those of the credential.
+            (&["repository:write"], "write:repository:bitbucket", true),
+            (&["repository"], "write:repository:bitbucket", false),
+            (&["read:repository:bitbucket"], "repository:write", false),
+            (&[], "repository", false),
+            (&["something:new"], "repository", false),
+        ] {
+            let granted_scopes = Granted::of(granted.iter().copied());
+            assert_eq!(
+                granted_scopes.covers(wanted.parse().unwrap()),
+                enough,
+                "{granted:?} {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_named() {
+        for (granted, wanted, expected) in [
+            (
+                &["repository:write", "account"][..],
+                &["repository"][..],
+                &["repository:write", "account"][..],
+            ),
+            (
+                &["repository", "repository:write"],
+                &["repository:write"],
+                &[],
+            ),
+            (
+                &["REPO_ADMIN", "PROJECT_READ"],
+                &["REPO_READ"],
+                &["REPO_ADMIN"],
+            ),
+            (
+                &["read:repository:bitbucket", "write:repository:bitbucket"],
+                &["read:repository"],
+                &["write:repository:bitbucket"],
+            ),
+            (&["REPO_READ"], &["REPO_READ"], &[]),
+        ] {
+            let beyond = Granted::of(granted.iter().copied()).beyond(&scopes(wanted));
+            let names: Vec<_> = beyond.iter().map(|excess| excess.scope.name()).collect();
+            assert_eq!(names, expected, "{granted:?} {wanted:?}");
+        }
+        let beyond = Granted::of(["REPO_ADMIN"]).beyond(&scopes(&["REPO_READ"]));
+        assert_eq!(beyond[0].instead, scopes(&["REPO_READ"]));
+    }
+}
