@@ -90,13 +90,16 @@ impl Cloud {
         subject: &Subject,
         identity: &Identity,
     ) -> Result<Shown, ApiError> {
-        let Some(segments) = address(scope, subject, identity) else {
+        let direct = address(scope, subject);
+        let needs_it = direct.is_some();
+        let Some(segments) = direct.or_else(|| gpg_keys(scope, identity)) else {
             return Ok(Shown::Nothing);
         };
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
         let granted = answer.words().granted();
         Ok(match answer.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => Shown::Granted(granted),
+            _ if !needs_it => Shown::Nothing,
             // An access token is also refused where no scope would help it.
             StatusCode::FORBIDDEN
                 if is_clouds_refusal(&answer) && subject.auth != Some(Auth::AccessToken) =>
@@ -145,9 +148,15 @@ fn is_for_anybody(answer: &Answer) -> bool {
         .is_ok_and(|resource| resource.is_private == Some(false))
 }
 
-/// The address whose reading needs a scope: the `security` of Atlassian's API document. Where there is none, an API
-/// token's scopes can still be had from the refusal of something that it hardly has, the reading of GPG keys.
-fn address<'a>(scope: Scope, subject: &'a Subject, identity: &'a Identity) -> Option<Vec<&'a str>> {
+/// Where no read needs a scope, an API token's scopes may be had from the refusal of something else: hardly any may read
+/// GPG keys.
+fn gpg_keys(scope: Scope, identity: &Identity) -> Option<Vec<&str>> {
+    let id = identity.id.as_deref()?;
+    (scope.vocabulary() == Vocabulary::ApiToken).then(|| vec!["users", id, "gpg-keys"])
+}
+
+/// The address whose reading needs a scope: the `security` of Atlassian's API document.
+fn address(scope: Scope, subject: &Subject) -> Option<Vec<&str>> {
     let workspace = subject.workspace.as_deref();
     let in_repository = |below: &'static str| {
         let mut segments = vec!["repositories", workspace?, subject.repository.as_deref()?];
@@ -155,7 +164,7 @@ fn address<'a>(scope: Scope, subject: &'a Subject, identity: &'a Identity) -> Op
         Some(segments)
     };
     let has_user = subject.auth != Some(Auth::AccessToken);
-    let direct = match scope.name() {
+    match scope.name() {
         "repository" | "read:repository:bitbucket" => {
             in_repository("").or_else(|| Some(vec!["repositories", workspace?]))
         }
@@ -170,10 +179,5 @@ fn address<'a>(scope: Scope, subject: &'a Subject, identity: &'a Identity) -> Op
         "read:workspace:bitbucket" => Some(vec!["user", "workspaces"]),
         "account" | "read:user:bitbucket" if has_user => Some(vec!["user"]),
         _ => None,
-    };
-    let by_refusal = || {
-        let id = identity.id.as_deref()?;
-        (scope.vocabulary() == Vocabulary::ApiToken).then(|| vec!["users", id, "gpg-keys"])
-    };
-    direct.or_else(by_refusal)
+    }
 }

@@ -48,7 +48,7 @@ impl DataCenter {
                 });
             }
             user_name(&answer)
-        } else if answer.status() == StatusCode::UNAUTHORIZED && is_logged_in(&answer) {
+        } else if answer.status() == StatusCode::UNAUTHORIZED && answer.is_to_somebody() {
             user_name(&answer)
         } else if answer.status() == StatusCode::UNAUTHORIZED && subject.level != Some(Level::User)
         {
@@ -89,7 +89,7 @@ impl DataCenter {
                 .flat_map(|slug| ["repos", slug]),
         );
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
-        if is_logged_in(&answer) {
+        if answer.is_to_somebody() {
             return Ok(user_name(&answer));
         }
         if answer.status() != StatusCode::OK {
@@ -106,13 +106,6 @@ impl DataCenter {
         }
         Ok(None)
     }
-}
-
-pub(super) fn is_logged_in(answer: &Answer) -> bool {
-    answer
-        .header(USER_NAME)
-        .is_some_and(|name| !name.is_empty())
-        || answer.words().says_not_permitted()
 }
 
 fn user_name(answer: &Answer) -> Option<String> {

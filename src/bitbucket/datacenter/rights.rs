@@ -4,7 +4,6 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use super::account::is_logged_in;
 use super::repositories::of;
 use crate::bitbucket::http::{Answer, ApiError, Signed};
 use crate::bitbucket::identity::{Reach, Shown, Subject};
@@ -185,7 +184,7 @@ impl DataCenter {
 fn permitted(answer: &Answer) -> Option<bool> {
     match answer.status() {
         StatusCode::OK if answer.is_json() => Some(true),
-        StatusCode::UNAUTHORIZED if is_logged_in(answer) => Some(false),
+        StatusCode::UNAUTHORIZED if answer.is_to_somebody() => Some(false),
         StatusCode::FORBIDDEN if answer.is_bitbuckets() => Some(false),
         _ => None,
     }

@@ -86,6 +86,13 @@ impl Answer {
         }
     }
 
+    /// Whether a Data Center says that somebody is logged in.
+    pub(in crate::bitbucket) fn is_to_somebody(&self) -> bool {
+        self.header("x-ausername")
+            .is_some_and(|name| !name.is_empty())
+            || self.words().says_not_permitted()
+    }
+
     /// Whether the body claims to be JSON.
     pub(in crate::bitbucket) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE)
@@ -123,6 +130,12 @@ impl Answer {
                 ApiError::Captcha
             }
             StatusCode::FORBIDDEN if words.says_basic_is_blocked() => ApiError::BasicBlocked,
+            // Data Center answers 401 also to somebody who is logged in and lacks a permission.
+            StatusCode::UNAUTHORIZED if self.is_to_somebody() => ApiError::Forbidden {
+                message,
+                required: Vec::new(),
+                granted: Vec::new(),
+            },
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized(message),
             // In other words than Bitbucket's it is a gateway's, and says nothing about the credential.
             StatusCode::FORBIDDEN if words.is_some() => ApiError::Forbidden {

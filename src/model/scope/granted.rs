@@ -8,6 +8,9 @@ pub struct Granted {
     scopes: Vec<Scope>,
 }
 
+/// A user's token has `PROJECT_READ` at least, and without `read:user:bitbucket` nobody can tell whose a token is.
+const NEVER_TOO_MUCH: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
+
 impl Granted {
     /// Reads a server's list. A name that is not known here counts for nothing.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -35,7 +38,7 @@ impl Granted {
     }
 
     /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
-    /// wanted. `PROJECT_READ` is never too much: a user's token has it at least.
+    /// wanted.
     #[must_use]
     pub fn beyond(&self, wanted: &[Scope]) -> Vec<Excess> {
         let in_own_words = |vocabulary| {
@@ -53,7 +56,7 @@ impl Granted {
                         .iter()
                         .any(|scope| scope.implied().any(|implied| implied == candidate))
             };
-            if is_needed(*scope) || scope.name() == "PROJECT_READ" {
+            if is_needed(*scope) || NEVER_TOO_MUCH.contains(&scope.name()) {
                 continue;
             }
             // Of what it brings, only what is wanted and comes from nowhere else.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Asked, Credential, Kind, Reply, World, basic, bearer};
+use super::{Asked, Credential, Kind, Reply, World, basic, bearer, rights};
 
 /// Answers a path below `/2.0/`.
 pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
@@ -16,7 +16,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
         .with("www-authenticate", "BitbucketCustom realm=\"bitbucket\"");
     }
     match asked.parts().as_slice() {
-        ["user"] => user(known),
+        ["user"] => user(world, known),
         ["user", "workspaces"] => match known {
             Some(Credential {
                 kind: Kind::ApiToken { .. },
@@ -24,7 +24,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             }) => {
                 let workspace = json!({"slug": "acme", "uuid": "{1}", "links": {}});
                 let access = json!({"type": "workspace_access", "administrator": true, "workspace": workspace});
-                granted(known, json!({"values": [access], "pagelen": 25}))
+                granted(world, known, json!({"values": [access], "pagelen": 25}))
             }
             _ => error(
                 403,
@@ -32,9 +32,11 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             ),
         },
         ["workspaces", "acme", "projects"] => projects(world, asked),
-        ["workspaces", workspace] => resource(known, workspace, None, json!({"slug": workspace})),
+        ["workspaces", workspace] => {
+            resource(world, known, workspace, None, json!({"slug": workspace}))
+        }
         ["workspaces", workspace, "projects", key] => {
-            resource(known, workspace, None, json!({"key": key}))
+            resource(world, known, workspace, None, json!({"key": key}))
         }
         ["repositories", workspace, slug] => {
             let name = format!("{workspace}/{slug}");
@@ -45,6 +47,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             {
                 Some((_, true)) => Reply::new(200, json!({"full_name": name, "is_private": false})),
                 Some((_, false)) => resource(
+                    world,
                     known,
                     workspace,
                     Some(slug),
@@ -64,9 +67,10 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             } else {
                 json!([])
             };
-            granted(known, json!({"values": branches, "pagelen": 1}))
+            granted(world, known, json!({"values": branches, "pagelen": 1}))
         }
-        _ => error(404, "There is no API hosted at this URL"),
+        _ => rights::cloud(world, asked, known)
+            .unwrap_or_else(|| error(404, "There is no API hosted at this URL")),
     }
 }
 
@@ -74,7 +78,11 @@ fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a C
     let as_user = basic(authorization).and_then(|(user, secret)| {
         world.credentials.iter().find(|credential| {
             credential.secret == secret
-                && matches!(credential.kind, Kind::ApiToken { email } if email == user)
+                && match credential.kind {
+                    Kind::ApiToken { email } => email == user,
+                    Kind::AppPassword { user: name } => name == user,
+                    _ => false,
+                }
         })
     });
     let as_bearer =
@@ -82,14 +90,26 @@ fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a C
     as_user.or(as_bearer)
 }
 
-fn user(known: Option<&Credential>) -> Reply {
+fn lacks_user(known: &Credential) -> bool {
+    !known.scopes.contains(&"read:user:bitbucket")
+}
+
+fn user(world: &World, known: Option<&Credential>) -> Reply {
     match known.map(|known| (&known.kind, known)) {
         None => error(401, "Access to this endpoint needs a login."),
         Some((Kind::AccessToken { .. }, _)) => error(
             403,
             "This API is not accessible by this authentication mechanism",
         ),
-        Some((_, known)) if !known.scopes.contains(&"read:user:bitbucket") => Reply::new(
+        Some((Kind::ApiToken { .. }, _))
+            if world.keeps_scopes_to_itself && known.is_some_and(lacks_user) =>
+        {
+            error(
+                403,
+                "Your credentials lack one or more required privilege scopes.",
+            )
+        }
+        Some((Kind::ApiToken { .. }, known)) if lacks_user(known) => Reply::new(
             403,
             json!({"type": "error", "error": {
                 "message": "Your credentials lack one or more required privilege scopes.",
@@ -97,6 +117,7 @@ fn user(known: Option<&Credential>) -> Reply {
             }}),
         ),
         Some((_, known)) => granted(
+            world,
             Some(known),
             json!({"type": "user", "nickname": "jane", "display_name": "Jane", "account_id": "557058:1", "uuid": "{1}"}),
         ),
@@ -104,13 +125,14 @@ fn user(known: Option<&Credential>) -> Reply {
 }
 
 fn resource(
+    world: &World,
     known: Option<&Credential>,
     workspace: &str,
     repository: Option<&str>,
     body: serde_json::Value,
 ) -> Reply {
     let sees = |credential: &Credential| match &credential.kind {
-        Kind::ApiToken { .. } => workspace == "acme",
+        Kind::ApiToken { .. } | Kind::AppPassword { .. } => workspace == "acme",
         Kind::AccessToken {
             workspace: own,
             repository: only,
@@ -118,7 +140,7 @@ fn resource(
         Kind::UserToken { .. } | Kind::ProjectToken { .. } | Kind::Password { .. } => false,
     };
     match known {
-        Some(credential) if sees(credential) => granted(known, body),
+        Some(credential) if sees(credential) => granted(world, known, body),
         _ => error(
             404,
             "You may not have access to this repository or it no longer exists in this workspace.",
@@ -126,11 +148,13 @@ fn resource(
     }
 }
 
-fn granted(known: Option<&Credential>, body: serde_json::Value) -> Reply {
+fn granted(world: &World, known: Option<&Credential>, body: serde_json::Value) -> Reply {
     let reply = Reply::new(200, body);
     match known {
-        Some(credential) => reply.with("x-oauth-scopes", &credential.scopes.join(", ")),
-        None => reply,
+        Some(credential) if !world.keeps_scopes_to_itself => {
+            reply.with("x-oauth-scopes", &credential.scopes.join(", "))
+        }
+        Some(_) | None => reply,
     }
 }
 

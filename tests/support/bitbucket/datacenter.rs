@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Asked, Credential, Kind, Reply, World, basic, bearer};
+use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, bearer, rights};
 
 const EXCEPTION: &str = "com.atlassian.bitbucket";
 
@@ -35,7 +35,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             known,
             Reply::new(
                 200,
-                json!({"version": "9.4.1", "buildNumber": "9004001", "displayName": "Bitbucket"}),
+                json!({"version": world.version.unwrap_or("9.4.1"), "buildNumber": "9004001", "displayName": "Bitbucket"}),
             ),
         ),
         ["rest", "api", "latest", "users"] => match known.map(|known| &known.kind) {
@@ -79,18 +79,24 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
         }
         ["rest", "access-tokens", "latest", "users", user, id] => {
             match known.map(|known| &known.kind) {
-                Some(Kind::UserToken { user: own }) if own == user => signed(
-                    known,
-                    Reply::new(
-                        200,
-                        json!({"id": id, "name": "test", "createdDate": 1_790_000_000_000_i64, "expiryDays": 90,
+                Some(Kind::UserToken { user: own })
+                    if own == user && !world.keeps_scopes_to_itself =>
+                {
+                    signed(
+                        known,
+                        Reply::new(
+                            200,
+                            json!({"id": id, "name": "test", "createdDate": world.token_life.map_or(1_790_000_000_000, |(made, _)| made),
+                        "expiryDays": world.token_life.map_or(90, |(_, days)| days),
                         "permissions": known.map(|known| known.scopes.clone())}),
-                    ),
-                ),
+                        ),
+                    )
+                }
                 _ => wrong_password(),
             }
         }
-        _ => unrouted(),
+        _ => rights::datacenter(world, asked, known)
+            .map_or_else(unrouted, |reply| signed(known, reply)),
     }
 }
 
@@ -116,15 +122,40 @@ fn project_or_repository(
         .repositories
         .iter()
         .any(|(repository, public)| *repository == name && *public);
+    let is_there = world
+        .repositories
+        .iter()
+        .any(|(repository, _)| *repository == name);
+    if slug.is_some() && known.is_some() && !is_there && world.knows_its_repositories {
+        let exception = format!("{EXCEPTION}.repository.NoSuchRepositoryException");
+        return refusal(
+            404,
+            &format!("Repository {name} does not exist."),
+            &exception,
+        );
+    }
     let sees = known.is_some_and(|credential| match &credential.kind {
         Kind::ProjectToken { project: own } => *own == project,
         Kind::UserToken { .. } | Kind::Password { .. } => true,
-        Kind::ApiToken { .. } | Kind::AccessToken { .. } => false,
+        Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::AccessToken { .. } => false,
     });
     if sees || public {
         return signed(
             known.filter(|_| sees),
-            Reply::new(200, json!({"key": project, "slug": slug})),
+            Reply::new(
+                200,
+                match slug {
+                    Some(_) => {
+                        let own = format!("{}/{CONTEXT}", world.base);
+                        rights::repository(
+                            world.believes_to_be.as_deref().unwrap_or(&own),
+                            &name,
+                            public,
+                        )
+                    }
+                    None => json!({"key": project, "public": false}),
+                },
+            ),
         );
     }
     wrong_password()
@@ -137,7 +168,8 @@ fn signed(known: Option<&Credential>, reply: Reply) -> Reply {
         Some(Kind::ProjectToken { project }) => {
             reply.with("x-ausername", &format!("access-token-user%2F{project}"))
         }
-        Some(Kind::ApiToken { .. } | Kind::AccessToken { .. }) | None => reply,
+        Some(Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::AccessToken { .. })
+        | None => reply,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod cloud;
 mod datacenter;
+mod rights;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ pub(crate) struct Credential {
 pub(crate) enum Kind {
     /// Cloud: Basic, e-mail address and token.
     ApiToken { email: &'static str },
+    /// Cloud: Basic, user name and app password, where one still lives.
+    AppPassword { user: &'static str },
     /// Cloud: Bearer, of a repository (or of the whole workspace).
     AccessToken {
         workspace: &'static str,
@@ -77,10 +80,24 @@ pub(crate) struct World {
     pub(crate) projects: Vec<String>,
     /// Repositories with a branch, as `repositories` names them; the others are empty.
     pub(crate) not_empty: Vec<&'static str>,
+    /// Data Center: a repository that is not among them is not found.
+    pub(crate) knows_its_repositories: bool,
+    /// What the account may do with repositories, where that is less than everything.
+    pub(crate) permissions: Vec<(&'static str, &'static str)>,
+    /// Cloud: neither headers nor refusals name scopes. Data Center: tokens have no record.
+    pub(crate) keeps_scopes_to_itself: bool,
+    /// Data Center: its version, where it is another than 9.4.1.
+    pub(crate) version: Option<&'static str>,
+    /// Data Center: what its administrator entered as its base URL, where that is wrong.
+    pub(crate) believes_to_be: Option<String>,
+    /// Data Center: the day on which tokens were made, in milliseconds, and how many days they live.
+    pub(crate) token_life: Option<(i64, u32)>,
     /// The most that a page of a list holds.
     pub(crate) page_length: usize,
     /// The server's own address, for links.
     pub(crate) base: String,
+    /// How long every answer takes.
+    pub(crate) delay: Duration,
     pub(crate) basic_is_blocked: bool,
     pub(crate) wants_captcha: bool,
     pub(crate) faults: VecDeque<Fault>,
@@ -165,6 +182,8 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let (fault, reply) = looked_up(&world, &head, &body);
+    let delay = world.lock().unwrap().delay;
+    tokio::time::sleep(delay).await;
     let Some(fault) = fault else {
         return json(&reply);
     };

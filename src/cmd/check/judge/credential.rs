@@ -2,7 +2,7 @@
 
 use super::{Facts, Judged, Question, failed, open};
 use crate::exit::Exit;
-use crate::model::connection::{Auth, Level as Belongs, TokenShape};
+use crate::model::connection::{Auth, Level as Belongs, StoreKind, TokenShape};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
@@ -153,8 +153,10 @@ pub(super) fn expiry(facts: &Facts, question: &Question) -> Option<Judged> {
                 "the server does not tell when the token expires, and no day was given"
             }
         };
-        let next = facts.edit("--expires YYYY-MM-DD");
-        return Some(Finding::new(ID, Level::Unknown, message).next(next).into());
+        let finding = Finding::new(ID, Level::Unknown, message);
+        let can_be_kept = connection.store != Some(StoreKind::Environment);
+        let next = can_be_kept.then(|| facts.edit("--expires YYYY-MM-DD"));
+        return Some(Finding { next, ..finding }.into());
     };
     let source = if told.is_some() {
         "told by the server"

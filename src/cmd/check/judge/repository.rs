@@ -1,6 +1,6 @@
 //! What the credential reaches: the repository that it is for, and how much beside it.
 
-use super::{Facts, Judged, Question, failed, open};
+use super::{Facts, Judged, Question, failed, open, scopes};
 use crate::exit::Exit;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
@@ -71,11 +71,6 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
     let path = &of_repository.path;
     match &of_repository.found {
         Err(trouble) => {
-            // A 401 to somebody who is logged in is a lack of permission, not a bad credential.
-            let exit = match trouble.exit {
-                Exit::Unauthorized => Exit::Forbidden,
-                exit => exit,
-            };
             let finding = Finding::new(
                 ID,
                 Level::Fail,
@@ -83,7 +78,7 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
             );
             let next =
                 "check the name, and that the account or token was let in: bbconnect repo list";
-            Some(failed(finding.next(next), exit))
+            Some(failed(finding.next(next), trouble.exit))
         }
         Ok(_) => {
             let wanted = question
@@ -98,7 +93,10 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
                 return Some(Finding::new(ID, Level::Pass, message).into());
             };
             let evidence = format!("permission: {}", name(has));
-            if has < wanted && !facts.is_bot() {
+            // On Data Center it is the permission through this token, so what the token lacks has been said already.
+            let is_said =
+                facts.connection.deployment != Deployment::Cloud && scopes::lacks(facts, question);
+            if has < wanted && !facts.is_bot() && !is_said {
                 let message = format!(
                     "{path} is visible, but what is wanted needs the permission to {}",
                     verb(wanted)

@@ -86,6 +86,14 @@ pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
     Some(finding(Level::Pass, message).into())
 }
 
+/// Whether the credential itself lacks something that is wanted.
+pub(super) fn lacks(facts: &Facts, question: &Question) -> bool {
+    let wanted = needs(facts, question).required;
+    wanted
+        .into_iter()
+        .any(|scope| knows(facts, scope) == Known::Lacks)
+}
+
 pub(super) fn excess(facts: &Facts, question: &Question) -> Option<Judged> {
     const ID: &str = "credential.excess";
     if !is_asked(question) || facts.valid().is_none() || facts.connection.auth == Auth::Ssh {
