@@ -17,6 +17,7 @@ use crate::model::namespace::{Project, Workspace};
 use crate::model::purpose::Permission;
 use crate::model::repository::{RepoPath, Repository};
 use crate::model::scope::Scope;
+use crate::model::ssh_settings::SshSettings;
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
@@ -136,6 +137,17 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.reach(workspace).await,
             Self::DataCenter(datacenter) => datacenter.reach().await.map(Some),
+        }
+    }
+
+    /// How a Data Center is reached over SSH; `None` on Cloud, where it is known.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn ssh_settings(&self) -> Result<Option<SshSettings>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.ssh_settings().await.map(Some),
         }
     }
 }

@@ -5,6 +5,7 @@ mod namespaces;
 mod repositories;
 mod rights;
 mod server;
+mod ssh_settings;
 mod token;
 
 use super::http::Http;
