@@ -4,6 +4,8 @@
 //!
 //! * [`model`]: the words of the trade, such as clone URLs. No I/O.
 //! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
+//! * [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
+//! * [`process`]: other programs. [`parallel`]: work side by side.
 //! * [`exit`], [`error`]: how a run can end.
 //! * [`output`]: the only writer to standard output and standard error.
 //! * [`context`]: the environment, read once.
@@ -82,6 +84,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
         Command::Connection(command) => connection(command, context),
+        Command::Token(command) => token(command, context),
         Command::Workspace(cmd::workspace::Command::List) => {
             output.emit(&cmd::workspace::list(context)?)
         }
@@ -91,6 +94,19 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Url(args) => output.emit(&cmd::url::run(args)),
         Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
         Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
+    }
+}
+
+fn token(command: &cmd::token::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::token::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::Scopes(args) => output.emit(&token::scopes::run(args, context)?),
+        Command::Page(args) => output.emit(&token::page::run(args, context)?),
+        Command::List(args) => output.emit(&token::list::run(args, context)?),
+        Command::Create(args) => output.emit(&token::create::run(args, context)?),
+        Command::Rotate(args) => output.emit(&token::rotate::run(args, context)?),
+        Command::Revoke(args) => output.emit(&token::revoke::run(args, context)?),
     }
 }
 

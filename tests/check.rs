@@ -286,7 +286,7 @@ fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
     server.change(|world| {
         world
             .faults
-            .push_back(page(503, "text/html", "<html>maintenance"))
+            .push_back(page(503, "text/html", "<html>maintenance"));
     });
     server.change(|world| {
         for _ in 0..9 {
@@ -563,21 +563,20 @@ fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
     let token = sandbox.path("token");
     std::fs::write(&token, API).unwrap();
     let origin = server.cloud().replace("/2.0", "");
-    let text: String = (0..count)
-        .map(|number| {
-            let (base, origin) = if number + 1 == count {
-                ("http://127.0.0.1:1/2.0".to_owned(), "http://127.0.0.1:1")
-            } else {
-                (server.cloud(), origin.as_str())
-            };
-            format!(
-                "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
-                 email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"cat {}\"\n\
-                 secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n",
-                token.display()
-            )
-        })
-        .collect();
+    let connection = |number: usize| {
+        let (base, origin) = if number + 1 == count {
+            ("http://127.0.0.1:1/2.0".to_owned(), "http://127.0.0.1:1")
+        } else {
+            (server.cloud(), origin.as_str())
+        };
+        format!(
+            "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
+             email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"cat {}\"\n\
+             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n",
+            token.display()
+        )
+    };
+    let text = (0..count).map(connection).collect::<Vec<_>>().concat();
     std::fs::write(folder.join("connections.toml"), text).unwrap();
 }
 
@@ -707,4 +706,105 @@ fn no_secret_is_in_any_output() {
             }
         }
     }
+}
+
+/// The blocks of a document: their language, and their text.
+#[cfg(unix)]
+fn blocks(document: &str) -> Vec<(&str, &str)> {
+    let blocks = document.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.split_once('\n')).collect()
+}
+
+/// The commands of a pipeline's description that run the program.
+#[cfg(unix)]
+fn steps(block: &str) -> Vec<String> {
+    let lines = block
+        .lines()
+        .filter(|line| line.contains("bbconnect "))
+        .map(str::trim);
+    lines
+        .map(|line| {
+            let line = line.trim_start_matches("- ").trim_start_matches("run: ");
+            let line = line
+                .strip_prefix("sh '")
+                .map_or(line, |rest| rest.trim_end_matches('\''));
+            line.to_owned()
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_recipes_for_ci_work() {
+    let server = Server::start(world(&[
+        "read:user:bitbucket",
+        "read:repository:bitbucket",
+        "write:repository:bitbucket",
+    ]));
+    let recipes = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md"),
+    )
+    .unwrap();
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 6);
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_bbconnect"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
+    let run = |script: &str, token: &str| {
+        let mut shell = support::program("sh");
+        shell
+            .args(["-euc", script])
+            .current_dir(sandbox.home())
+            .env_clear();
+        shell
+            .env("PATH", &path)
+            .env("HOME", sandbox.home())
+            .env("CI", "true");
+        shell
+            .env("BBCONNECT_URL", server.cloud())
+            .env("BBCONNECT_TOKEN", token)
+            .env("BBCONNECT_EMAIL", "jane@acme.example");
+        shell
+            .env("BITBUCKET_WORKSPACE", "acme")
+            .env("BITBUCKET_REPO_SLUG", "site");
+        shell
+            .env("CI_NODE_INDEX", "1")
+            .env("CI_NODE_TOTAL", "6")
+            .env("GITHUB_STEP_SUMMARY", sandbox.path("summary.md"));
+        shell.output().unwrap()
+    };
+    std::fs::create_dir(sandbox.path("test-results")).unwrap();
+    let mut ran = 0;
+    for (language, block) in blocks(&recipes) {
+        let scripts = if language == "sh" {
+            vec![block.to_owned()]
+        } else {
+            steps(block)
+        };
+        for script in scripts {
+            let good = run(&script, API);
+            assert!(
+                good.status.success(),
+                "{script}: {}",
+                String::from_utf8_lossy(&good.stderr)
+            );
+            let looks_at_one = !script.contains("--all") && !script.contains("|| true");
+            if looks_at_one {
+                assert!(!run(&script, "ATATT-bad").status.success(), "{script}");
+            }
+            ran += 1;
+        }
+    }
+    assert!(ran >= 8, "{ran} recipes");
+    assert!(
+        std::fs::read_to_string(sandbox.path("bbconnect.xml"))
+            .unwrap()
+            .starts_with("<?xml")
+    );
+    assert!(
+        std::fs::read_to_string(sandbox.path("report.txt"))
+            .unwrap()
+            .contains("connections")
+    );
 }

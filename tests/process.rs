@@ -11,20 +11,24 @@ use support::{is_installed, program, succeed};
 
 #[test]
 fn help_comes_with_examples_first_on_every_level() {
+    /// The names that lead to every command.
+    fn levels(command: &clap::Command, above: &[String]) -> Vec<Vec<String>> {
+        let below = command.get_subcommands().flat_map(|command| {
+            let name = [above, &[command.get_name().to_owned()]].concat();
+            levels(command, &name)
+        });
+        [above.to_vec()].into_iter().chain(below).collect()
+    }
     let sandbox = Sandbox::new();
-    for arguments in [
-        vec![],
-        vec!["keygen"],
-        vec!["url"],
-        vec!["completions"],
-        vec!["man"],
-    ] {
+    for arguments in levels(&bbconnect::cli::command(), &[]) {
         for flag in ["--help", "-h"] {
-            let ran = sandbox.run(arguments.iter().chain([&flag])).ended(0);
+            let ran = sandbox
+                .run(arguments.iter().map(String::as_str).chain([flag]))
+                .ended(0);
             let examples = ran
                 .stdout
                 .find("\nExamples:\n  bbconnect ")
-                .expect("there are examples");
+                .unwrap_or_else(|| panic!("{arguments:?} has no examples"));
             assert!(examples < ran.stdout.find("\nUsage: ").expect("there is a usage line"));
             assert_eq!(ran.stderr, "");
         }
@@ -350,6 +354,8 @@ mod unix {
             ("Kind of credential", ""),
             ("e-mail address", "jane@acme.example"),
             ("API token", "form-marker"),
+            ("Expires on", "next year"),
+            ("it is not a day", "2027-06-30"),
         ] {
             terminal.exp_string(prompt).unwrap();
             std::thread::sleep(Duration::from_millis(150));
@@ -366,6 +372,7 @@ mod unix {
             .json();
         assert_eq!(shown["connection"]["auth"], "api-token");
         assert_eq!(shown["connection"]["account"], "jane@acme.example");
+        assert_eq!(shown["connection"]["expires_on"], "2027-06-30");
     }
 
     #[test]

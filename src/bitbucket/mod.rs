@@ -13,6 +13,7 @@ pub use datacenter::DataCenter;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 
+use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::namespace::{Project, Workspace};
 use crate::model::purpose::Permission;
 use crate::model::repository::{RepoPath, Repository};
@@ -29,6 +30,12 @@ pub enum Bitbucket {
 }
 
 impl Bitbucket {
+    /// Whether it is Bitbucket Cloud.
+    #[must_use]
+    pub fn is_cloud(&self) -> bool {
+        matches!(self, Self::Cloud(_))
+    }
+
     /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.
     ///
     /// # Errors
@@ -148,6 +155,57 @@ impl Bitbucket {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.ssh_settings().await.map(Some),
+        }
+    }
+
+    /// The HTTP access tokens of a user, project or repository; `None` on Cloud, which lists none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn tokens(&self, owner: &TokenOwner) -> Result<Option<Vec<AccessToken>>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.tokens(owner).await.map(Some),
+        }
+    }
+
+    /// Makes an HTTP access token; `None` on Cloud, where only a browser makes tokens.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn create_token(
+        &self,
+        owner: &TokenOwner,
+        name: &str,
+        permissions: &[&str],
+        expiry_days: Option<i64>,
+    ) -> Result<Option<NewToken>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => {
+                let made = datacenter.create_token(owner, name, permissions, expiry_days);
+                made.await.map(Some)
+            }
+        }
+    }
+
+    /// Revokes an HTTP access token; `None` on Cloud.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where it is not there.
+    pub async fn revoke_token(&self, owner: &TokenOwner, id: &str) -> Result<Option<()>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.revoke_token(owner, id).await.map(Some),
+        }
+    }
+
+    /// The id of the token that requests are signed with, where it stands in the token.
+    #[must_use]
+    pub fn own_token(&self) -> Option<String> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.own_token(),
         }
     }
 }

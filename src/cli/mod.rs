@@ -114,6 +114,9 @@ pub enum Command {
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),
+    /// What to tick for a token, and where; the HTTP access tokens of a Data Center
+    #[command(subcommand)]
+    Token(Box<cmd::token::Command>),
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
     Workspace(cmd::workspace::Command),

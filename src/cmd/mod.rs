@@ -6,5 +6,6 @@ pub mod connection;
 pub mod keygen;
 pub mod man;
 pub mod project;
+pub mod token;
 pub mod url;
 pub mod workspace;

@@ -21,7 +21,8 @@ impl Error {
             | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined => Exit::No,
-            Self::KeyFile(KeyFileError::Exists(_))
+            Self::Taken { .. }
+            | Self::KeyFile(KeyFileError::Exists(_))
             | Self::Connections(ConnectionsError::Exists(_)) => Exit::Conflict,
             Self::Connections(ConnectionsError::NotFound { .. })
             | Self::NoConnection(_)
@@ -56,6 +57,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Taken { hint, .. } => Some(hint.clone()),
             Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
             Self::KeyFile(error) => error.hint(),

@@ -36,6 +36,14 @@ pub enum Error {
         /// How to give it without being asked.
         hint: &'static str,
     },
+    /// It is there already, or several are meant.
+    #[error("{what}")]
+    Taken {
+        /// What is in the way.
+        what: String,
+        /// What to do instead.
+        hint: String,
+    },
     /// The answer to a question was no.
     #[error("nothing was changed")]
     Declined,

@@ -21,6 +21,12 @@ pub struct Day(Date);
 pub struct NotADay;
 
 impl Day {
+    /// Its first moment, in UTC.
+    #[must_use]
+    pub fn midnight(self) -> time::OffsetDateTime {
+        self.0.midnight().assume_utc()
+    }
+
     /// Days from this one to another; negative where that is past.
     pub(super) fn until(self, other: Self) -> i64 {
         (other.0 - self.0).whole_days()

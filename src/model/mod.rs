@@ -1,5 +1,6 @@
 //! The words of the trade. No I/O, no async, and nothing of ours from above.
 
+pub mod access_token;
 pub mod clone_url;
 pub mod connection;
 pub mod day;
@@ -15,4 +16,5 @@ pub mod repository;
 pub mod scope;
 pub mod secret;
 pub mod ssh_settings;
+pub mod token_page;
 pub mod version;

@@ -1,23 +1,31 @@
-//! What an HTTP access token says of itself.
+//! HTTP access tokens: what one says of itself; listing, making and revoking them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::DataCenter;
-use crate::bitbucket::http::{Authorization, Signed};
+use crate::bitbucket::http::{ApiError, Authorization, Signed};
 use crate::bitbucket::identity::{Identity, Scopes};
+use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::day::Day;
+use crate::model::secret::Secret;
 
 /// A token as the server lists it. Real answers have more than the documentation names.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Token {
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Record {
+    id: Value,
+    name: Option<String>,
     permissions: Option<Vec<String>>,
-    /// Milliseconds since 1970.
-    created_date: Option<i64>,
+    created_date: Value,
     expiry_days: Option<i64>,
+    last_authenticated: Value,
+    /// Only in the answer to its making.
+    token: Option<String>,
 }
 
 impl DataCenter {
@@ -26,25 +34,20 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
     pub(super) async fn with_token_record(&self, identity: Identity) -> Identity {
-        let Authorization::Bearer(secret) = self.http.authorization() else {
+        let (Some(id), Some(account)) = (self.own_token(), identity.account.as_deref()) else {
             return identity;
         };
-        let (Some(id), Some(account)) = (token_id(secret.expose()), identity.account.as_deref())
-        else {
-            return identity;
-        };
-        let segments = [
-            "rest",
-            "access-tokens",
-            "latest",
-            "users",
-            &user_slug(account),
-            &id,
-        ];
+        let owner = TokenOwner::User(account.to_owned());
+        let segments = segments(&owner);
+        let segments: Vec<&str> = segments
+            .iter()
+            .map(String::as_str)
+            .chain([id.as_str()])
+            .collect();
         let Ok(answer) = self.http.get(&segments, &[], Signed::Yes).await else {
             return identity;
         };
-        let Ok(token) = answer.json::<Token>() else {
+        let Ok(token) = answer.json::<Record>() else {
             return identity;
         };
         Identity {
@@ -56,15 +59,128 @@ impl DataCenter {
             ..identity
         }
     }
+
+    /// The id of the token that requests are signed with.
+    pub(in crate::bitbucket) fn own_token(&self) -> Option<String> {
+        match self.http.authorization() {
+            Authorization::Bearer(secret) => token_id(secret.expose()),
+            Authorization::None | Authorization::Basic { .. } => None,
+        }
+    }
+
+    /// The tokens of a user, project or repository.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-get>
+    pub(in crate::bitbucket) async fn tokens(
+        &self,
+        owner: &TokenOwner,
+    ) -> Result<Vec<AccessToken>, ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let all: Vec<Record> = self.http.pages(&segments, &[("limit", "100")]).await?;
+        Ok(all.into_iter().map(Record::described).collect())
+    }
+
+    /// Makes a token. What the server tells beside the secret is read leniently: the secret is told this once.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-put>
+    pub(in crate::bitbucket) async fn create_token(
+        &self,
+        owner: &TokenOwner,
+        name: &str,
+        permissions: &[&str],
+        expiry_days: Option<i64>,
+    ) -> Result<NewToken, ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let mut body = json!({"name": name, "permissions": permissions});
+        if let Some(days) = expiry_days {
+            body["expiryDays"] = json!(days);
+        }
+        let answer = self.http.write(Method::PUT, &segments, &[], &body).await?;
+        let told: Value = answer.json()?;
+        let Some(secret) = told.get("token").and_then(Value::as_str) else {
+            return Err(ApiError::Decode {
+                path: "token".to_owned(),
+                reason: "the new token is not in the answer".to_owned(),
+            });
+        };
+        let secret = Secret::new(secret.to_owned());
+        let token = serde_json::from_value(told).unwrap_or_else(|_| Record {
+            id: token_id(secret.expose()).unwrap_or_default().into(),
+            name: Some(name.to_owned()),
+            ..Record::default()
+        });
+        Ok(NewToken {
+            token: token.described(),
+            secret,
+        })
+    }
+
+    /// Revokes a token.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-delete>
+    pub(in crate::bitbucket) async fn revoke_token(
+        &self,
+        owner: &TokenOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).chain([id]).collect();
+        self.http.delete(&segments, &[]).await?.success()
+    }
 }
 
-impl Token {
+fn segments(owner: &TokenOwner) -> Vec<String> {
+    let slug;
+    let below: Vec<&str> = match owner {
+        TokenOwner::User(name) => {
+            slug = user_slug(name);
+            vec!["users", &slug]
+        }
+        TokenOwner::Project(key) => vec!["projects", key],
+        TokenOwner::Repository(path) => vec!["projects", &path.namespace, "repos", &path.slug],
+    };
+    let own = ["rest", "access-tokens", "latest"];
+    own.into_iter().chain(below).map(str::to_owned).collect()
+}
+
+impl Record {
     fn expires_on(&self) -> Option<Day> {
-        let created = OffsetDateTime::from_unix_timestamp(self.created_date? / 1000).ok()?;
         let life = Duration::DAY.checked_mul(self.expiry_days?.try_into().ok()?)?;
-        created
-            .checked_add(life)
-            .map(|instant| Day::from(instant.date()))
+        let expires = instant(&self.created_date)?.checked_add(life)?;
+        Some(Day::from(expires.date()))
+    }
+
+    fn described(self) -> AccessToken {
+        let day =
+            |instant: Option<OffsetDateTime>| instant.map(|instant| Day::from(instant.date()));
+        AccessToken {
+            expires_on: self.expires_on(),
+            created_on: day(instant(&self.created_date)),
+            last_used_on: day(instant(&self.last_authenticated)),
+            id: match &self.id {
+                Value::String(id) => Some(id.clone()),
+                Value::Number(id) => Some(id.to_string()),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            },
+            name: self.name,
+            permissions: self.permissions,
+        }
+    }
+}
+
+/// An instant: milliseconds since 1970 in REST, although the documentation says a date; newer servers may keep to it.
+fn instant(value: &Value) -> Option<OffsetDateTime> {
+    match value {
+        Value::Number(milliseconds) => {
+            OffsetDateTime::from_unix_timestamp(milliseconds.as_i64()?.div_euclid(1000)).ok()
+        }
+        Value::String(text) => {
+            let day: Day = text.get(..10)?.parse().ok()?;
+            Some(day.midnight())
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -110,22 +226,24 @@ mod tests {
 
     #[test]
     fn expiry_is_counted_from_creation() {
-        let token = Token {
-            permissions: None,
-            created_date: Some(1_767_225_600_000),
-            expiry_days: Some(90),
+        let expires_on = |created: Value, days: Option<i64>| {
+            let token = Record {
+                created_date: created,
+                expiry_days: days,
+                ..Record::default()
+            };
+            token.expires_on().map(|day| day.to_string())
         };
         assert_eq!(
-            token.expires_on().map(|day| day.to_string()).as_deref(),
+            expires_on(json!(1_767_225_600_000_i64), Some(90)).as_deref(),
             Some("2026-04-01")
         );
         assert_eq!(
-            Token {
-                expiry_days: None,
-                ..token
-            }
-            .expires_on(),
-            None
+            expires_on(json!("2026-01-01T10:00:00.000+0000"), Some(90)).as_deref(),
+            Some("2026-04-01")
         );
+        assert_eq!(expires_on(json!(1_767_225_600_000_i64), None), None);
+        assert_eq!(expires_on(json!(null), Some(90)), None);
+        assert_eq!(expires_on(json!(i64::MAX), Some(i64::MAX)), None);
     }
 }

@@ -161,18 +161,17 @@ fn one(
             Err(error) => alone(Err(Trouble::from(&error))),
             Ok(secret) => {
                 let shape = TokenShape::of(secret.expose());
-                match known {
-                    Some(trouble) => Facts {
+                if let Some(trouble) = known {
+                    Facts {
                         version: Some(Err(trouble)),
                         ..alone(Ok(shape))
-                    },
-                    None => {
-                        let bitbucket = context.bitbucket(connection, secret);
-                        let facts = gather(&bitbucket, alone(Ok(shape)), repository, question);
-                        context
-                            .wait(facts)
-                            .unwrap_or_else(|error| alone(Err(Trouble::from(&error))))
                     }
+                } else {
+                    let bitbucket = context.bitbucket(connection, secret);
+                    let facts = gather(&bitbucket, alone(Ok(shape)), repository, question);
+                    context
+                        .wait(facts)
+                        .unwrap_or_else(|error| alone(Err(Trouble::from(&error))))
                 }
             }
         }

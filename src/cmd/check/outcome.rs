@@ -20,7 +20,8 @@ pub enum Format {
     Text,
     /// One JSON document, as with --json
     Json,
-    /// `JUnit` XML, which CI systems show as tests
+    /// `JUnit` XML
+    #[value(help = "JUnit XML, which CI systems show as tests")]
     Junit,
     /// Markdown, for the summary of a job
     Markdown,

@@ -54,6 +54,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
         return repeated(args, context, &name, &connection, &existing.1);
     }
     let secret = secret(settings, &connection, context)?;
+    let is_untold = matches!(connection.auth, Auth::ApiToken | Auth::AccessToken);
+    if is_untold && connection.expires_on.is_none() && context.may_ask() {
+        connection.expires_on = form::expiry(context)?;
+    }
     let mut remarks = Vec::new();
     if connection.auth == Auth::AppPassword {
         remarks.push(

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, ConnectionName, Found};
+use crate::model::day::Day;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 
@@ -97,4 +98,24 @@ pub(super) fn secret(context: &Context, auth: Auth) -> Result<Secret, Error> {
         .ask_secret(auth.secret_name())
         .map_err(Error::Input)?;
     Ok(Secret::new(secret.expose().trim().to_owned()))
+}
+
+/// The last day of a token, which no API tells; `None` where it is not known.
+pub(super) fn expiry(context: &Context) -> Result<Option<Day>, Error> {
+    context
+        .output
+        .guide("The day it expires, as it was shown when it was made; `bbconnect check` warns before it. Empty if unknown.");
+    loop {
+        let answer = context
+            .output
+            .ask_text("Expires on (YYYY-MM-DD)", "")
+            .map_err(Error::Input)?;
+        match answer.trim() {
+            "" => return Ok(None),
+            text => match text.parse() {
+                Ok(day) => return Ok(Some(day)),
+                Err(reason) => context.output.guide(&format!("  {reason}")),
+            },
+        }
+    }
 }

@@ -24,6 +24,18 @@ Examples:
   bbconnect connection use work --here
 ";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  bbconnect connection list
+  bbconnect connection list --json
+";
+
+const WHICH_EXAMPLES: &str = "\
+Examples:
+  bbconnect connection which
+  cd site && bbconnect connection which --json
+";
+
 /// What is done with connections.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES)]
@@ -31,6 +43,7 @@ pub enum Command {
     /// Add a connection, once its credential is verified
     Add(add::Args),
     /// List the connections
+    #[command(before_help = LIST_EXAMPLES)]
     List,
     /// Show a connection
     Show(show::Args),
@@ -43,5 +56,6 @@ pub enum Command {
     /// Choose the connection for everything, a repository, or a folder of it
     Use(r#use::Args),
     /// Show which connection applies here, and why
+    #[command(before_help = WHICH_EXAMPLES)]
     Which,
 }

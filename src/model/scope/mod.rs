@@ -198,7 +198,7 @@ mod tests {
     fn what_is_none_is_refused_with_a_suggestion() {
         for (text, likely) in [
             ("repository:read", Some("read:repository:bitbucket")),
-            ("admin_repository", Some("admin:repository:bitbucket")),
+            ("admin_repository", Some("repository:admin")),
             ("pull-request", None),
             ("", None),
         ] {

@@ -81,7 +81,10 @@ fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a C
                 && match credential.kind {
                     Kind::ApiToken { email } => email == user,
                     Kind::AppPassword { user: name } => name == user,
-                    _ => false,
+                    Kind::AccessToken { .. }
+                    | Kind::UserToken { .. }
+                    | Kind::ProjectToken { .. }
+                    | Kind::Password { .. } => false,
                 }
         })
     });

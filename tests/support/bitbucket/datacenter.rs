@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, bearer, rights};
+use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, bearer, rights, tokens};
 
 const EXCEPTION: &str = "com.atlassian.bitbucket";
 
 /// Answers a path.
 pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
+    if let Some(reply) = tokens::answer(world, asked) {
+        return reply;
+    }
     let world = &*world;
     let authorization = asked.authorization;
     if basic(authorization).is_some() {
@@ -100,7 +103,10 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
     }
 }
 
-fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a Credential> {
+pub(super) fn credential<'a>(
+    world: &'a World,
+    authorization: Option<&str>,
+) -> Option<&'a Credential> {
     let by_password = basic(authorization).and_then(|(name, secret)| {
         world.credentials.iter().find(|credential| {
             credential.secret == secret

@@ -6,6 +6,7 @@
 mod cloud;
 mod datacenter;
 mod rights;
+pub(crate) mod tokens;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -72,6 +73,10 @@ pub(crate) struct Seen {
 
 /// All that the server knows.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the server"
+)]
 pub(crate) struct World {
     pub(crate) credentials: Vec<Credential>,
     /// `workspace/repository` and `PROJECT/repository`, and whether anybody may see it.
@@ -90,6 +95,8 @@ pub(crate) struct World {
     pub(crate) version: Option<&'static str>,
     /// Data Center: what its administrator entered as its base URL, where that is wrong.
     pub(crate) believes_to_be: Option<String>,
+    /// Data Center: HTTP access tokens that are listed.
+    pub(crate) tokens: Vec<tokens::Token>,
     /// Data Center: the day on which tokens were made, in milliseconds, and how many days they live.
     pub(crate) token_life: Option<(i64, u32)>,
     /// The most that a page of a list holds.

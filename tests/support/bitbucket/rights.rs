@@ -11,7 +11,7 @@ pub(super) fn cloud(world: &World, asked: &Asked<'_>, known: Option<&Credential>
     let need = |classic: &str, api_token: &str, body: Value| {
         let wanted = if is_api_token { api_token } else { classic };
         if known.scopes.contains(&wanted) {
-            return page(world, known, body);
+            return page(world, known, &body);
         }
         let mut error =
             json!({"message": "Your credentials lack one or more required privilege scopes."});
@@ -66,7 +66,7 @@ pub(super) fn cloud(world: &World, asked: &Asked<'_>, known: Option<&Credential>
     })
 }
 
-fn page(world: &World, known: &Credential, values: Value) -> Reply {
+fn page(world: &World, known: &Credential, values: &Value) -> Reply {
     let size = values.as_array().map(Vec::len);
     let reply = Reply::new(
         200,

@@ -7,14 +7,14 @@ use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
 
-pub(super) fn present(facts: &Facts) -> Option<Judged> {
+pub(super) fn present(facts: &Facts) -> Judged {
     const ID: &str = "credential.present";
     let auth = facts.connection.auth;
     if auth == Auth::Ssh {
         let message = "the connection is for SSH alone and needs no credential";
-        return Some(Finding::new(ID, Level::Pass, message).into());
+        return Finding::new(ID, Level::Pass, message).into();
     }
-    Some(match &facts.secret {
+    match &facts.secret {
         Ok(_) => {
             let store = facts
                 .connection
@@ -30,7 +30,7 @@ pub(super) fn present(facts: &Facts) -> Option<Judged> {
             let next = trouble.hint.clone();
             failed(Finding { next, ..finding }, trouble.exit)
         }
-    })
+    }
 }
 
 pub(super) fn valid(facts: &Facts) -> Option<Judged> {

@@ -1,6 +1,8 @@
 //! Judges facts: a pure function from what is known, and what was asked for, to findings.
 
 mod credential;
+#[cfg(test)]
+mod healthy;
 mod repository;
 mod scopes;
 mod server;
@@ -10,6 +12,8 @@ mod tests;
 use serde::Serialize;
 
 use super::facts::{Facts, Question};
+#[cfg(test)]
+use super::facts::{RepositoryFacts, Trouble};
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
 use crate::model::purpose::Needs;
@@ -61,7 +65,7 @@ pub(super) fn judge(facts: &Facts, question: &Question) -> Vec<Judged> {
         server::reachable(facts),
         server::version(facts, question),
         server::base_url(facts),
-        credential::present(facts),
+        Some(credential::present(facts)),
         credential::valid(facts),
         credential::kind(facts, question),
         scopes::enough(facts, question),

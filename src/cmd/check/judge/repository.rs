@@ -69,49 +69,48 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
     const ID: &str = "repository.visible";
     let of_repository = facts.repository.as_ref()?;
     let path = &of_repository.path;
-    match &of_repository.found {
-        Err(trouble) => {
-            let finding = Finding::new(
-                ID,
-                Level::Fail,
-                format!("{path} is not visible: {}", trouble.message),
-            );
-            let next =
-                "check the name, and that the account or token was let in: bbconnect repo list";
-            Some(failed(finding.next(next), trouble.exit))
-        }
-        Ok(_) => {
-            let wanted = question
-                .purposes
-                .iter()
-                .map(|purpose| purpose.permission())
-                .max();
-            let (Some(has), wanted) =
-                (of_repository.permission, wanted.unwrap_or(Permission::Read))
-            else {
-                let message = format!("{path} is visible");
-                return Some(Finding::new(ID, Level::Pass, message).into());
-            };
-            let evidence = format!("permission: {}", name(has));
-            // On Data Center it is the permission through this token, so what the token lacks has been said already.
-            let is_said =
-                facts.connection.deployment != Deployment::Cloud && scopes::lacks(facts, question);
-            if has < wanted && !facts.is_bot() && !is_said {
-                let message = format!(
-                    "{path} is visible, but what is wanted needs the permission to {}",
-                    verb(wanted)
-                );
-                let finding = Finding::new(ID, Level::Fail, message).seen(evidence);
-                let next = format!("ask an administrator of {path} for it");
-                return Some(failed(finding.next(next), Exit::Forbidden));
-            }
-            Some(
-                Finding::new(ID, Level::Pass, format!("{path} is visible"))
-                    .seen(evidence)
-                    .into(),
-            )
-        }
+    if let Err(trouble) = &of_repository.found {
+        let is_answer = matches!(trouble.exit, Exit::NotFound | Exit::Forbidden);
+        let said = if is_answer {
+            "is not visible"
+        } else {
+            "cannot be looked at"
+        };
+        let finding = Finding::new(
+            ID,
+            Level::Fail,
+            format!("{path} {said}: {}", trouble.message),
+        );
+        let next = "check the name, and that the account or token was let in: bbconnect repo list";
+        return Some(failed(finding.next(next), trouble.exit));
     }
+    let Some(has) = of_repository.permission else {
+        return Some(Finding::new(ID, Level::Pass, format!("{path} is visible")).into());
+    };
+    let wanted = question
+        .purposes
+        .iter()
+        .map(|purpose| purpose.permission())
+        .max();
+    let wanted = wanted.unwrap_or(Permission::Read);
+    let evidence = format!("permission: {}", name(has));
+    // On Data Center it is the permission through this token, so what the token lacks has been said already.
+    let is_said =
+        facts.connection.deployment != Deployment::Cloud && scopes::lacks(facts, question);
+    if has < wanted && !facts.is_bot() && !is_said {
+        let message = format!(
+            "{path} is visible, but what is wanted needs the permission to {}",
+            verb(wanted)
+        );
+        let finding = Finding::new(ID, Level::Fail, message).seen(evidence);
+        let next = format!("ask an administrator of {path} for it");
+        return Some(failed(finding.next(next), Exit::Forbidden));
+    }
+    Some(
+        Finding::new(ID, Level::Pass, format!("{path} is visible"))
+            .seen(evidence)
+            .into(),
+    )
 }
 
 /// Products that fill a repository want it empty.

@@ -35,17 +35,18 @@ pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
         ..Finding::new(ID, level, message)
     };
     if !is_asked(question) {
-        return Some(match granted {
-            Some(_) => finding(
+        let (level, message) = if granted.is_some() {
+            (
                 Level::Pass,
-                "the server names them; --for PURPOSE judges them".to_owned(),
+                "the server names them; --for PURPOSE judges them",
             )
-            .into(),
-            None => {
-                let message = "the server does not name them; --for PURPOSE works out what matters";
-                finding(Level::Unknown, message.to_owned()).into()
-            }
-        });
+        } else {
+            (
+                Level::Unknown,
+                "the server does not name them; --for PURPOSE works out what matters",
+            )
+        };
+        return Some(finding(level, message.to_owned()).into());
     }
     let needs = needs(facts, question);
     let of = |wanted: &[Scope], known| -> Vec<Scope> {

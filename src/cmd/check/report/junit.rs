@@ -22,29 +22,28 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
         row.findings.iter().filter(unknown).count()
     };
     let count = |of: &dyn Fn(&Row) -> usize| checked.connections.iter().map(of).sum::<usize>();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    xml += &format!(
-        "<testsuites name=\"bbconnect check\" tests=\"{}\" failures=\"{}\" time=\"{}\">\n",
+    let head = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect check\" tests=\"{}\" failures=\"{}\" time=\"{}\">\n",
         count(&|row| row.findings.len()),
         count(&failures),
         seconds(u128::from(checked.elapsed_ms)),
     );
+    page.verbatim(&head);
     for row in &checked.connections {
         let name = attribute(&row.name.to_string());
-        xml += &format!(
+        page.verbatim(&format!(
             "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
             row.findings.len(),
             failures(row),
             skipped(row),
             seconds(row.elapsed.as_millis()),
-        );
+        ));
         for judged in &row.findings {
-            xml += &test(judged, &name, is_failure(judged, checked, row));
+            page.verbatim(&test(judged, &name, is_failure(judged, checked, row)));
         }
-        xml += "  </testsuite>\n";
+        page.verbatim("  </testsuite>\n");
     }
-    xml += "</testsuites>\n";
-    page.verbatim(&xml);
+    page.verbatim("</testsuites>\n");
 }
 
 /// Whether a finding is behind the exit status.

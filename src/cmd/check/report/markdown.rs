@@ -12,21 +12,21 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
     } else {
         "something is wrong"
     };
-    let mut text = format!(
-        "## bbconnect check: {verdict}\n\n| Connection | Server | Account | Result |\n|---|---|---|---|\n"
-    );
+    page.verbatim(&format!("## bbconnect check: {verdict}\n\n"));
+    page.verbatim("| Connection | Server | Account | Result |\n|---|---|---|---|\n");
     for row in &checked.connections {
-        let result = match row.exit {
-            Exit::Done => "ok".to_owned(),
-            exit => format!(
+        let result = if row.exit == Exit::Done {
+            "ok".to_owned()
+        } else {
+            format!(
                 "**{}** (exit {})",
-                exit.kind().replace('_', " "),
-                exit.code()
-            ),
+                row.exit.kind().replace('_', " "),
+                row.exit.code()
+            )
         };
         let account = row.account.as_deref().unwrap_or("–");
         let [name, base_url, account] = [&row.name.to_string(), &row.base_url, account].map(cell);
-        text += &format!("| {name} | {base_url} | {account} | {result} |\n");
+        page.verbatim(&format!("| {name} | {base_url} | {account} | {result} |\n"));
     }
     let rows = checked.connections.iter().flat_map(|row| {
         let findings = row.findings.iter().map(|judged| &judged.finding);
@@ -49,10 +49,9 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
         })
         .collect();
     if !rows.is_empty() {
-        text += "\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n";
-        text += &rows.concat();
+        page.verbatim("\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n");
+        page.verbatim(&rows.concat());
     }
-    page.verbatim(&text);
 }
 
 /// Text that stays in its cell, and is no markup.

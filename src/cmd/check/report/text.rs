@@ -9,9 +9,10 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
     let is_one = checked.connections.len() == 1;
     for row in &checked.connections {
         let who = row.account.as_deref().map(|account| format!("  {account}"));
-        let verdict = match row.exit {
-            Exit::Done => "ok".to_owned(),
-            exit => exit.kind().replace('_', " "),
+        let verdict = if row.exit == Exit::Done {
+            "ok".to_owned()
+        } else {
+            row.exit.kind().replace('_', " ")
         };
         let who = who.unwrap_or_default();
         page.heading(&format!(

@@ -1,0 +1,81 @@
+//! The facts of a healthy connection, for tests to change one thing of.
+
+use super::{Facts, Question, RepositoryFacts, Trouble};
+use crate::bitbucket::{Identity, Reach};
+use crate::exit::Exit;
+use crate::model::connection::{Connection, TokenShape};
+use crate::model::purpose::{Permission, Purpose};
+use crate::model::repository::{RepoPath, Repository};
+
+pub(super) fn question(purposes: &[Purpose]) -> Question {
+    Question {
+        today: "2026-11-21".parse().unwrap(),
+        purposes: purposes.to_vec(),
+        required: Vec::new(),
+        expires_within: "14d".parse().unwrap(),
+        min_version: "7.14".parse().unwrap(),
+    }
+}
+
+fn connection(text: &str) -> Connection {
+    toml_edit::de::from_str(text).unwrap()
+}
+
+pub(super) fn repository(found: Result<(), Trouble>) -> RepositoryFacts {
+    let path = RepoPath {
+        namespace: "WEB".to_owned(),
+        slug: "site".to_owned(),
+    };
+    let found = found.map(|()| Repository {
+        namespace: path.namespace.clone(),
+        slug: path.slug.clone(),
+        name: None,
+        private: Some(true),
+        default_branch: None,
+        ssh: None,
+        https: None,
+        web: Some("https://git.example.com/ctx/projects/WEB/repos/site/browse".to_owned()),
+        updated_on: None,
+        project: None,
+    });
+    RepositoryFacts {
+        path,
+        found,
+        empty: Some(true),
+        permission: Some(Permission::Admin),
+    }
+}
+
+/// A token of a user on a healthy Data Center, for one repository.
+pub(super) fn healthy() -> Facts {
+    let text = "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='http-access-token'\nlevel='user'";
+    Facts {
+        version: Some(Ok(Some("9.4.1".to_owned()))),
+        identity: Some(Ok(Identity {
+            account: Some("jane".to_owned()),
+            expires_on: "2027-06-01".parse().ok(),
+            ..Identity::default()
+        })),
+        reach: Some(Reach {
+            repositories: 1,
+            more: false,
+            links: vec!["https://git.example.com/ctx/projects/WEB/repos/site/browse".to_owned()],
+        }),
+        projects: Some(1),
+        repository: Some(repository(Ok(()))),
+        granted: Some(vec!["REPO_ADMIN".to_owned()]),
+        ..Facts::of(
+            &"work".parse().unwrap(),
+            &connection(text),
+            Ok(TokenShape::HttpAccessToken),
+        )
+    }
+}
+
+pub(super) fn trouble(exit: Exit) -> Trouble {
+    Trouble {
+        exit,
+        message: "no".to_owned(),
+        hint: None,
+    }
+}

@@ -1,0 +1,236 @@
+//! `bbconnect token create`: a new HTTP access token, printed or kept as a new connection. Its secret is told once, so
+//! a token that cannot be kept is revoked again.
+
+use super::created::Created;
+use super::place::{Place, not_on_cloud, owner, refused};
+use crate::bitbucket::{ApiError, Bitbucket};
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind};
+use crate::model::days::Days;
+use crate::model::purpose::Purpose;
+use crate::model::scope::{Scope, Vocabulary};
+use crate::model::secret::Secret;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token create ci --for webhook --repo WEB/site --expires-in 90d --save-as site
+  bbconnect token create ci --permission REPO_READ --username jane --token-stdin < password
+  TOKEN=$(bbconnect token create ci --for read --project WEB)
+";
+
+/// Arguments of `bbconnect token create`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The token's name on the server
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it is for
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "PURPOSE",
+        value_delimiter = ','
+    )]
+    pub purposes: Vec<Purpose>,
+    /// What it may do, as Data Center calls it
+    #[arg(
+        help = "What it may do, as Data Center calls it: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_…",
+        long = "permission",
+        value_name = "PERMISSION",
+        value_delimiter = ',',
+        required_unless_present = "purposes"
+    )]
+    pub permissions: Vec<Scope>,
+    /// How long it lives; without it as long as the server allows
+    #[arg(long, value_name = "DAYS")]
+    pub expires_in: Option<Days>,
+    /// Keep it as a new connection instead of printing it
+    #[arg(long, value_name = "CONNECTION")]
+    pub save_as: Option<ConnectionName>,
+    /// Where to keep it
+    #[arg(long, value_enum, value_name = "STORE", requires = "save_as")]
+    pub store: Option<StoreKind>,
+    /// Show what would be made, and make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whose, and as whom.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// [`Error::Taken`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
+/// or the server refuses. A token that was made and could not be kept is revoked again.
+pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
+    let (chosen, bitbucket, named) = args.place.asked(context)?;
+    if bitbucket.is_cloud() {
+        return Err(not_on_cloud());
+    }
+    let permissions = permissions(args, named.as_ref())?;
+    if let Some(name) = &args.save_as {
+        context.connections().load()?.check_free(name)?;
+    }
+    let days = args.expires_in.map(Days::count);
+    let made = context.wait(async {
+        let owner = owner(named, &bitbucket).await?;
+        // What may not be listed may still be made.
+        let known = bitbucket
+            .tokens(&owner)
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        if known
+            .iter()
+            .any(|token| token.name.as_deref() == Some(&args.name))
+        {
+            return Ok((owner, None));
+        }
+        if args.dry_run {
+            return Ok((owner, Some(None)));
+        }
+        let made = bitbucket
+            .create_token(&owner, &args.name, &permissions, days)
+            .await?;
+        Ok((owner, Some(made)))
+    })?;
+    let (owner, made) = made.map_err(|error: ApiError| refused(&chosen, error))?;
+    let Some(made) = made else {
+        return Err(Error::Taken {
+            what: format!("{owner} has a token named {} already", args.name),
+            hint: "choose another name, or revoke it: bbconnect token revoke".to_owned(),
+        });
+    };
+    let Some(NewToken { token, secret }) = made else {
+        return Ok(Created::planned(
+            &owner,
+            &args.name,
+            &permissions,
+            args.save_as.clone(),
+        ));
+    };
+    let Some(name) = &args.save_as else {
+        return Ok(Created::made(&owner, token, Some(secret), None));
+    };
+    let connection = connection(&chosen.connection, &owner, &token, args, context)?;
+    if let Err(error) = keep(name, &connection, &secret, context) {
+        return Err(undone(&bitbucket, &owner, &token, error, context));
+    }
+    Ok(Created::made(&owner, token, None, Some(name.clone())))
+}
+
+/// The permissions that are asked for, as Data Center calls them, without what another brings.
+fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static str>, Error> {
+    let of_purposes = args
+        .purposes
+        .iter()
+        .flat_map(|purpose| purpose.needs(Vocabulary::DataCenter).required);
+    let named = args
+        .permissions
+        .iter()
+        .flat_map(|scope| scope.in_words_of(Vocabulary::DataCenter));
+    let all: Vec<Scope> = of_purposes.chain(named).collect();
+    let is_brought = |scope: &Scope| {
+        all.iter()
+            .any(|other| other.implied().any(|implied| implied == *scope))
+    };
+    let mut least: Vec<&str> = all
+        .iter()
+        .filter(|scope| !is_brought(scope))
+        .map(|scope| scope.name())
+        .collect();
+    least.sort_unstable();
+    least.dedup();
+    let is_of_repository = matches!(owner, Some(TokenOwner::Repository(_)));
+    let too_wide = least
+        .iter()
+        .find(|name| is_of_repository && name.starts_with("PROJECT"));
+    match too_wide {
+        Some(name) => Err(Error::Usage {
+            message: format!("a repository's token cannot have {name}"),
+            hint: Some("make it for the project: --project KEY".to_owned()),
+        }),
+        None if least.is_empty() => Err(Error::Usage {
+            message: "nothing is named that the token may do".to_owned(),
+            hint: Some("add --permission REPO_READ".to_owned()),
+        }),
+        None => Ok(least),
+    }
+}
+
+/// The connection that the token is kept as: on the same server, for what it belongs to.
+fn connection(
+    base: &Connection,
+    owner: &TokenOwner,
+    token: &AccessToken,
+    args: &Args,
+    context: &Context,
+) -> Result<Connection, Error> {
+    let (level, account, project, repository) = match owner {
+        TokenOwner::User(name) => (Level::User, Some(name.clone()), None, None),
+        TokenOwner::Project(key) => (Level::Project, None, Some(key.clone()), None),
+        TokenOwner::Repository(path) => (
+            Level::Repo,
+            None,
+            Some(path.namespace.clone()),
+            Some(path.slug.clone()),
+        ),
+    };
+    let store = match args.store {
+        Some(store) => store,
+        None => context.default_store()?,
+    };
+    Ok(Connection {
+        level: Some(level),
+        username: None,
+        email: None,
+        account,
+        project,
+        repository,
+        key_path: None,
+        expires_on: token.expires_on,
+        store: Some(store),
+        secret_origin: Some(base.base_url.origin()),
+        token_command: None,
+        auth: Auth::HttpAccessToken,
+        ..base.clone()
+    })
+}
+
+fn keep(
+    name: &ConnectionName,
+    connection: &Connection,
+    secret: &Secret,
+    context: &Context,
+) -> Result<(), Error> {
+    context.connections().update(|connections| {
+        connections.check_free(name)?;
+        if let Some(store) = connection.store {
+            context.keep_secret(name, store, secret)?;
+        }
+        Ok(connections.add(name, connection)?)
+    })
+}
+
+/// Revokes a token that nobody has.
+fn undone(
+    bitbucket: &Bitbucket,
+    owner: &TokenOwner,
+    token: &AccessToken,
+    error: Error,
+    context: &Context,
+) -> Error {
+    let id = token.id.as_deref().unwrap_or_default();
+    let revoked = context.wait(bitbucket.revoke_token(owner, id));
+    if !matches!(revoked, Ok(Ok(_))) {
+        context.output.guide(&format!(
+            "the token {id} of {owner} was made, could not be kept, and is still there"
+        ));
+    }
+    error
+}

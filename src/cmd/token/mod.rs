@@ -1,0 +1,38 @@
+//! `bbconnect token`: what to tick and where, for both products; the HTTP access tokens of a Data Center.
+
+pub mod create;
+mod created;
+pub mod list;
+pub mod page;
+mod place;
+pub mod revoke;
+pub mod rotate;
+pub mod scopes;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token scopes --for webhook --auth api-token      what to tick
+  bbconnect token page --open                                where such a token is made
+  bbconnect token list --repo WEB/site                       Data Center: what there is
+  bbconnect token rotate -c site --username jane --token-stdin < password
+";
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// Print the scopes to tick for a purpose
+    Scopes(scopes::Args),
+    /// Print the page where a token is made
+    Page(page::Args),
+    /// List HTTP access tokens (Data Center)
+    List(list::Args),
+    /// Make an HTTP access token (Data Center)
+    Create(create::Args),
+    /// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
+    Rotate(rotate::Args),
+    /// Revoke an HTTP access token (Data Center)
+    Revoke(revoke::Args),
+}

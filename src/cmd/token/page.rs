@@ -1,0 +1,116 @@
+//! `bbconnect token page`: the page where a token is made.
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::connection::{Auth, BaseUrl, Connection, Level};
+use crate::model::deployment::Deployment;
+use crate::model::repository::RepoRef;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token page                                     for the connection that applies
+  bbconnect token page --auth access-token --repo acme/site
+  bbconnect token page --open -c work
+";
+
+/// Arguments of `bbconnect token page`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The kind of credential; without it that of the connection that applies
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub auth: Option<Auth>,
+    /// The repository that the token is to belong to
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<RepoRef>,
+    /// Open it in a browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    auth: Auth,
+    url: String,
+    opened: bool,
+    #[serde(skip)]
+    not_opened: Option<String>,
+}
+
+/// Finds the page. Nothing is asked of a server.
+///
+/// # Errors
+/// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
+pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
+    let mut connection = match (context.choose(), args.auth) {
+        (Ok(chosen), auth)
+            if auth.is_none_or(|auth| auth.check_for(chosen.connection.deployment).is_ok()) =>
+        {
+            chosen.connection
+        }
+        (_, Some(auth)) if auth.check_for(Deployment::Cloud).is_ok() => cloud(auth)?,
+        (Err(error), _) => return Err(error),
+        (Ok(_), _) => {
+            return Err(Error::Usage {
+                message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
+                hint: Some("name a connection to a Data Center with --connection".to_owned()),
+            });
+        }
+    };
+    connection.auth = args.auth.unwrap_or(connection.auth);
+    if let Some(repo) = &args.repo {
+        let path = repo.at(&connection)?;
+        match connection.deployment {
+            Deployment::Cloud => connection.workspace = Some(path.namespace),
+            Deployment::DataCenter | Deployment::Unknown => {
+                connection.project = Some(path.namespace);
+            }
+        }
+        connection.repository = Some(path.slug);
+        connection.level = Some(Level::Repo);
+    }
+    let auth = connection.auth;
+    let url = connection.token_page().ok_or_else(|| Error::Usage {
+        message: "a connection for SSH alone has no token".to_owned(),
+        hint: Some("add --auth KIND".to_owned()),
+    })?;
+    let opening = args.open.then(|| open::that_detached(&url));
+    Ok(Shown {
+        auth,
+        opened: matches!(opening, Some(Ok(()))),
+        not_opened: opening.and_then(Result::err).map(|error| error.to_string()),
+        url,
+    })
+}
+
+fn cloud(auth: Auth) -> Result<Connection, Error> {
+    let base = BaseUrl::parse("https://api.bitbucket.org/2.0").map_err(|error| Error::Usage {
+        message: error.to_string(),
+        hint: None,
+    })?;
+    Ok(Connection::new(Deployment::Cloud, base, auth))
+}
+
+impl Render for Shown {
+    const SCHEMA: &'static str = "bbconnect/token-page@1";
+
+    fn text(&self, page: &mut Page) {
+        page.line(&self.url);
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.url.contains("/WORKSPACE/") {
+            page.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
+        }
+        if self.auth == Auth::ApiToken {
+            page.note("choose \"Create API token with scopes\", and the app Bitbucket");
+        }
+        if let Some(reason) = &self.not_opened {
+            page.note(&format!("no browser could be opened: {reason}"));
+        }
+    }
+}

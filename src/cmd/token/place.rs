@@ -1,0 +1,158 @@
+//! Whose tokens are meant, and as whom the server is asked: a token may list tokens, but not make any.
+
+use std::path::PathBuf;
+
+use crate::bitbucket::{ApiError, Bitbucket, Subject};
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::model::access_token::TokenOwner;
+use crate::model::connection::{Auth, Connection, Level};
+use crate::model::repository::RepoRef;
+use crate::model::secret::Secret;
+
+/// Whose tokens, and as whom.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// Tokens of a repository: KEY/SLUG or any URL of it
+    #[arg(long, value_name = "REPO", conflicts_with_all = ["project", "user"])]
+    pub repo: Option<RepoRef>,
+    /// Tokens of a project
+    #[arg(long, value_name = "KEY", conflicts_with = "user")]
+    pub project: Option<String>,
+    /// Your own tokens
+    #[arg(long)]
+    pub user: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// A login for this command alone.
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// Log in with this user name and a password, for this command alone: a token cannot make tokens
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Read the password, or another token, from the first line of standard input; on a terminal, ask for it
+    #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
+    pub token_stdin: bool,
+    /// Read it from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
+    pub token_file: Option<PathBuf>,
+    /// Have a command print it
+    #[arg(long, value_name = "CMD")]
+    pub token_command: Option<String>,
+}
+
+impl Login {
+    /// The Bitbucket of a connection, asked as the flags say, else as the connection itself.
+    pub(super) fn signed_in(&self, chosen: &Chosen, context: &Context) -> Result<Bitbucket, Error> {
+        let secret = match (&self.token_file, &self.token_command) {
+            (Some(path), _) => Some(context.token_from_file(path)?),
+            (None, Some(command)) => Some(context.token_from_command(command)?),
+            (None, None) if self.token_stdin => Some(context.token_from_stdin("--token-stdin")?),
+            (None, None) => None,
+        };
+        match (secret, &self.username) {
+            (None, None) => context.signed_in(chosen),
+            (None, Some(_)) => Err(Error::Usage {
+                message: "--username needs the password".to_owned(),
+                hint: Some(
+                    "add --token-stdin, --token-file FILE or --token-command 'CMD'".to_owned(),
+                ),
+            }),
+            (Some(secret), username) => Ok(Self::other(
+                &chosen.connection,
+                secret,
+                username.as_ref(),
+                context,
+            )),
+        }
+    }
+
+    fn other(
+        connection: &Connection,
+        secret: Secret,
+        username: Option<&String>,
+        context: &Context,
+    ) -> Bitbucket {
+        let mut other = connection.clone();
+        if username.is_some() {
+            other.auth = Auth::Password;
+            other.username = username.cloned();
+        }
+        context.bitbucket(&other, secret)
+    }
+}
+
+impl Place {
+    /// The connection, its Bitbucket, and whose tokens are meant.
+    pub(super) fn asked(
+        &self,
+        context: &Context,
+    ) -> Result<(Chosen, Bitbucket, Option<TokenOwner>), Error> {
+        let (chosen, owner) = match (&self.repo, &self.project) {
+            (Some(repo), _) => {
+                let (chosen, path) = context.choose_for(repo)?;
+                (chosen, Some(TokenOwner::Repository(path)))
+            }
+            (None, Some(key)) => (context.choose()?, Some(TokenOwner::Project(key.clone()))),
+            (None, None) => {
+                let chosen = context.choose()?;
+                let owner = owner_of(&chosen.connection).filter(|_| !self.user);
+                (chosen, owner)
+            }
+        };
+        let bitbucket = self.login.signed_in(&chosen, context)?;
+        Ok((chosen, bitbucket, owner))
+    }
+}
+
+/// Whose the connection's own token is; `None` for a user's, whose name the server tells.
+pub(super) fn owner_of(connection: &Connection) -> Option<TokenOwner> {
+    let key = connection.project.clone();
+    match connection.level {
+        Some(Level::Repo) => Context::repository_of(connection).map(TokenOwner::Repository),
+        Some(Level::Project) => key.map(TokenOwner::Project),
+        Some(Level::User | Level::Workspace) | None => None,
+    }
+}
+
+/// Whose tokens: as it was named, else those of whoever is logged in.
+pub(super) async fn owner(
+    named: Option<TokenOwner>,
+    bitbucket: &Bitbucket,
+) -> Result<TokenOwner, ApiError> {
+    if let Some(owner) = named {
+        return Ok(owner);
+    }
+    let account = bitbucket.identify(&Subject::default()).await?.account;
+    account.map(TokenOwner::User).ok_or_else(|| {
+        let reason = "the server does not say whose the credential is; name a --project or --repo";
+        ApiError::Undecided(reason.to_owned())
+    })
+}
+
+/// Cloud has no API for tokens.
+pub(super) fn not_on_cloud() -> Error {
+    Error::Usage {
+        message: "Bitbucket Cloud has no API for tokens; a browser makes, lists and revokes them"
+            .to_owned(),
+        hint: Some("bbconnect token page --open".to_owned()),
+    }
+}
+
+/// What the server said, with what may be behind a refusal to make or revoke tokens.
+pub(super) fn refused(chosen: &Chosen, error: ApiError) -> Error {
+    let is_token = chosen.connection.auth == Auth::HttpAccessToken;
+    match (&error, is_token) {
+        (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
+            error,
+            causes: Some(
+                "a token may not make or revoke tokens, whatever its permissions; log in with --username NAME --token-stdin"
+                    .to_owned(),
+            ),
+        },
+        _ => chosen.explained(error),
+    }
+}

@@ -1,0 +1,114 @@
+//! `bbconnect token revoke`: ends an HTTP access token.
+
+use serde::Serialize;
+
+use super::place::{Place, not_on_cloud, owner, refused};
+use crate::bitbucket::ApiError;
+use crate::context::Context;
+use crate::error::Error;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token revoke 252973515069
+  bbconnect token revoke ci --repo WEB/site --yes
+";
+
+/// Arguments of `bbconnect token revoke`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The token's id, or its name
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be revoked, and revoke nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whose, and as whom.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// A token that was revoked.
+#[derive(Debug, Serialize)]
+pub struct Revoked {
+    action: &'static str,
+    owner: String,
+    id: String,
+    name: Option<String>,
+}
+
+/// Revokes a token, once that is confirmed.
+///
+/// # Errors
+/// [`ApiError::NotFound`] where there is none, [`Error::Taken`] where several have the name; where nobody confirms, or
+/// the server refuses.
+pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
+    let (chosen, bitbucket, named) = args.place.asked(context)?;
+    if bitbucket.is_cloud() {
+        return Err(not_on_cloud());
+    }
+    let found = context.wait(async {
+        let owner = owner(named, &bitbucket).await?;
+        let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
+        Ok((owner, tokens))
+    })?;
+    let (owner, tokens) = found.map_err(|error: ApiError| chosen.explained(error))?;
+    let of_id = tokens
+        .iter()
+        .filter(|token| token.id.as_deref() == Some(&args.id));
+    let of_name = tokens
+        .iter()
+        .filter(|token| token.name.as_deref() == Some(&args.id));
+    let found: Vec<_> = of_id.chain(of_name).collect();
+    let token = match found.as_slice() {
+        [token] => *token,
+        [] => {
+            let message = format!("{owner} has no token with the id or name {}", args.id);
+            return Err(chosen.explained(ApiError::NotFound(message)));
+        }
+        several => {
+            let ids: Vec<&str> = several
+                .iter()
+                .filter_map(|token| token.id.as_deref())
+                .collect();
+            return Err(Error::Taken {
+                what: format!("several tokens of {owner} are named {}", args.id),
+                hint: format!("name one by its id: {}", ids.join(", ")),
+            });
+        }
+    };
+    let id = token.id.as_deref().unwrap_or_default();
+    let outcome = |action| Revoked {
+        action,
+        owner: owner.to_string(),
+        id: id.to_owned(),
+        name: token.name.clone(),
+    };
+    if args.dry_run {
+        return Ok(outcome("would-remove"));
+    }
+    let name = token.name.as_deref().unwrap_or_default();
+    context.confirm(
+        args.yes,
+        &format!("Revoke the token {name} ({id}) of {owner}?"),
+    )?;
+    let revoked = context.wait(bitbucket.revoke_token(&owner, id))?;
+    revoked.map_err(|error| refused(&chosen, error))?;
+    Ok(outcome("removed"))
+}
+
+impl Render for Revoked {
+    const SCHEMA: &'static str = "bbconnect/token-revoke@1";
+
+    fn text(&self, page: &mut Page) {
+        let name = self.name.as_deref().unwrap_or_default();
+        page.line(&format!(
+            "{}: the token {name} ({}) of {}",
+            self.action, self.id, self.owner
+        ));
+    }
+}

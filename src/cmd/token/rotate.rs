@@ -1,0 +1,187 @@
+//! `bbconnect token rotate`: a new token in the place of the connection's own, and the old one revoked. The old one
+//! works until the new one is kept and was accepted.
+
+use serde::Serialize;
+
+use super::place::{Login, not_on_cloud, owner, owner_of, refused};
+use crate::bitbucket::{ApiError, Subject};
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::access_token::{AccessToken, NewToken};
+use crate::model::connection::{Auth, Connection, ConnectionName};
+use crate::model::days::Days;
+use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token rotate -c site --username jane --token-stdin < password
+  bbconnect token rotate -c site --expires-in 90d --dry-run
+";
+
+/// Arguments of `bbconnect token rotate`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// How long the new token lives; without it as long as the old one did
+    #[arg(long, value_name = "DAYS")]
+    pub expires_in: Option<Days>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// A connection with a new token.
+#[derive(Debug, Serialize)]
+pub struct Rotated {
+    action: &'static str,
+    connection: ConnectionName,
+    token: AccessToken,
+    revoked: Option<String>,
+    #[serde(skip)]
+    left: Option<String>,
+}
+
+/// Replaces the connection's token.
+///
+/// # Errors
+/// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
+/// the connection then has its old token.
+pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
+    let chosen = context.choose()?;
+    if chosen.connection.auth != Auth::HttpAccessToken {
+        if chosen.connection.deployment == Deployment::Cloud {
+            return Err(not_on_cloud());
+        }
+        return Err(Error::Usage {
+            message: format!("the connection {} has no HTTP access token", chosen.name),
+            hint: Some("bbconnect token create makes one".to_owned()),
+        });
+    }
+    let old = context.secret_of(&chosen)?;
+    let id = context
+        .bitbucket(&chosen.connection, Secret::new(old.expose().to_owned()))
+        .own_token();
+    let Some(id) = id else {
+        return Err(Error::Usage {
+            message:
+                "the id of the token cannot be read off it, so it cannot be replaced by one like it"
+                    .to_owned(),
+            hint: Some("bbconnect token create makes one".to_owned()),
+        });
+    };
+    let bitbucket = args.login.signed_in(&chosen, context)?;
+    let named = owner_of(&chosen.connection);
+    let made = context.wait(async {
+        let owner = owner(named, &bitbucket).await?;
+        let known = bitbucket.tokens(&owner).await?.unwrap_or_default();
+        let Some(before) = known
+            .into_iter()
+            .find(|token| token.id.as_ref() == Some(&id))
+        else {
+            return Err(ApiError::NotFound(format!(
+                "the connection's token {id} is not among those of {owner}"
+            )));
+        };
+        if args.dry_run {
+            return Ok((owner, before, None));
+        }
+        let permissions: Vec<&str> = before
+            .permissions
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let lived = before
+            .created_on
+            .zip(before.expires_on)
+            .map(|(from, to)| Days::between(from, to));
+        let days = args.expires_in.map(Days::count).or(lived);
+        let name = before
+            .name
+            .clone()
+            .unwrap_or_else(|| "bbconnect".to_owned());
+        let made = bitbucket
+            .create_token(&owner, &name, &permissions, days)
+            .await?;
+        Ok((owner, before, made))
+    })?;
+    let (owner, before, made) = made.map_err(|error| refused(&chosen, error))?;
+    let Some(NewToken { token, secret }) = made else {
+        return Ok(Rotated {
+            action: "would-update",
+            connection: chosen.name,
+            token: before,
+            revoked: None,
+            left: None,
+        });
+    };
+    let after = Connection {
+        expires_on: token.expires_on,
+        ..chosen.connection.clone()
+    };
+    // Kept before anything else can fail, and the old one again where the server does not accept it.
+    switch(&chosen.name, &after, &secret, context)?;
+    let subject = Subject {
+        auth: Some(after.auth),
+        level: after.level,
+        project: after.project.clone(),
+        repository: after.repository.clone(),
+        workspace: None,
+    };
+    let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
+    if let Err(error) = context.wait(new.identify(&subject))? {
+        switch(&chosen.name, &chosen.connection, &old, context)?;
+        return Err(chosen.explained(error));
+    }
+    let revoked = context.wait(bitbucket.revoke_token(&owner, &id))?;
+    Ok(Rotated {
+        action: "updated",
+        connection: chosen.name,
+        token,
+        revoked: revoked.is_ok().then_some(id.clone()),
+        left: revoked
+            .err()
+            .map(|error| format!("the old token {id} could not be revoked: {error}")),
+    })
+}
+
+fn switch(
+    name: &ConnectionName,
+    connection: &Connection,
+    secret: &Secret,
+    context: &Context,
+) -> Result<(), Error> {
+    context.connections().update(|connections| {
+        connections.replace(name, connection)?;
+        match connection.store {
+            Some(store) => context.keep_secret(name, store, secret),
+            None => Ok(()),
+        }
+    })
+}
+
+impl Render for Rotated {
+    const SCHEMA: &'static str = "bbconnect/token-rotate@1";
+
+    fn text(&self, page: &mut Page) {
+        let name = self.token.name.as_deref().unwrap_or_default();
+        page.line(&format!(
+            "{}: {} has a new token named {name}",
+            self.action, self.connection
+        ));
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if let Some(id) = &self.revoked {
+            page.line(&format!("the old token {id} was revoked"));
+        }
+        if let Some(left) = &self.left {
+            page.note(left);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The page of a website where a credential of some kind is made and changed.
+
+use url::Url;
+
+use super::connection::{Auth, Connection, Level};
+use super::deployment::Deployment;
+
+/// Where API tokens of Atlassian accounts are made.
+pub const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
+
+const CLOUD_WEB: &str = "https://bitbucket.org";
+
+impl Connection {
+    /// The page where a credential like this connection's is made; `None` for SSH, which has none.
+    ///
+    /// <https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/>,
+    /// <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>
+    #[must_use]
+    pub fn token_page(&self) -> Option<String> {
+        let parts: Vec<&str> = match self.auth {
+            Auth::ApiToken | Auth::AppPassword => return Some(API_TOKENS.to_owned()),
+            Auth::AccessToken => self.access_tokens(),
+            Auth::HttpAccessToken => self.http_access_tokens(),
+            Auth::Password => vec!["account"],
+            Auth::Ssh => return None,
+        };
+        let mut url = self.website()?;
+        url.path_segments_mut().ok()?.pop_if_empty().extend(parts);
+        Some(url.to_string())
+    }
+
+    /// Where its website begins.
+    fn website(&self) -> Option<Url> {
+        match (&self.web_url, self.deployment) {
+            (Some(web_url), _) => Url::parse(web_url).ok(),
+            (None, Deployment::Cloud) => Url::parse(CLOUD_WEB).ok(),
+            (None, Deployment::DataCenter | Deployment::Unknown) => {
+                Some(self.base_url.url().clone())
+            }
+        }
+    }
+
+    fn access_tokens(&self) -> Vec<&str> {
+        let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
+        match (self.repository.as_deref(), self.project.as_deref()) {
+            (Some(slug), _) => vec![workspace, slug, "admin", "access-tokens"],
+            (None, Some(key)) => {
+                vec![
+                    workspace,
+                    "workspace",
+                    "projects",
+                    key,
+                    "settings",
+                    "access-tokens",
+                ]
+            }
+            (None, None) => vec![workspace, "workspace", "settings", "access-tokens"],
+        }
+    }
+
+    fn http_access_tokens(&self) -> Vec<&str> {
+        let below = ["plugins", "servlet", "access-tokens"];
+        let project = self.project.as_deref();
+        let own = match (self.level, project, self.repository.as_deref()) {
+            (Some(Level::Repo), Some(key), Some(slug)) => vec!["projects", key, "repos", slug],
+            (Some(Level::Project), Some(key), _) => vec!["projects", key],
+            _ => match self.account.as_deref() {
+                Some(account) => vec!["users", account],
+                None => return vec!["account"],
+            },
+        };
+        [below.as_slice(), &own, &["manage"]].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_page() {
+        let base = "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\n";
+        let server = "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='http-access-token'\n";
+        for (text, page) in [
+            (format!("{base}auth='api-token'"), API_TOKENS),
+            (
+                format!("{base}auth='access-token'\nworkspace='acme'\nrepository='site'"),
+                "https://bitbucket.org/acme/site/admin/access-tokens",
+            ),
+            (
+                format!("{base}auth='access-token'\nworkspace='acme'"),
+                "https://bitbucket.org/acme/workspace/settings/access-tokens",
+            ),
+            (
+                format!("{server}account='jane'"),
+                "https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane/manage",
+            ),
+            (
+                format!("{server}level='repo'\nproject='WEB'\nrepository='site'"),
+                "https://git.example.com/ctx/plugins/servlet/access-tokens/projects/WEB/repos/site/manage",
+            ),
+        ] {
+            let connection: Connection = toml_edit::de::from_str(&text).unwrap();
+            assert_eq!(connection.token_page().as_deref(), Some(page));
+        }
+    }
+}
