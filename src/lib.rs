@@ -85,6 +85,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
         Command::Connection(command) => connection(command, context),
         Command::Token(command) => token(command, context),
+        Command::Git(command) => git(command, context),
         Command::Workspace(cmd::workspace::Command::List) => {
             output.emit(&cmd::workspace::list(context)?)
         }
@@ -94,6 +95,16 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Url(args) => output.emit(&cmd::url::run(args)),
         Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
         Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
+    }
+}
+
+fn git(command: &cmd::git::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::git::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::Setup(args) => output.emit(&git::setup::run(args, context)?),
+        Command::Credential(args) => output.emit(&git::credential::run(args, context)?),
+        Command::Env(args) => output.emit(&git::env::run(args, context)?),
     }
 }
 

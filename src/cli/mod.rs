@@ -117,6 +117,9 @@ pub enum Command {
     /// What to tick for a token, and where; the HTTP access tokens of a Data Center
     #[command(subcommand)]
     Token(Box<cmd::token::Command>),
+    /// Let git use the connections
+    #[command(subcommand)]
+    Git(cmd::git::Command),
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
     Workspace(cmd::workspace::Command),

@@ -66,6 +66,12 @@ impl From<Because> for String {
 }
 
 impl Chosen {
+    /// Whether it is in the file of connections, and not the environment's.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.environment.is_none()
+    }
+
     /// What the server said, with what may be behind a refusal.
     #[must_use]
     pub fn explained(&self, error: ApiError) -> Error {

@@ -57,7 +57,7 @@ impl std::fmt::Debug for Variables {
 const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The variables that are read, beside those with a field of their own.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
     "BBCONNECT_TOKEN",
@@ -73,6 +73,7 @@ const NAMES: [&str; 15] = [
     "BBCONNECT_STORE",
     "BBCONNECT_STORE_PASSPHRASE_FILE",
     "CREDENTIALS_DIRECTORY",
+    "GIT_CONFIG_COUNT",
 ];
 
 impl Variables {

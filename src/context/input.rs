@@ -76,6 +76,17 @@ impl Context {
         secret_in_file(path)
     }
 
+    /// All of standard input, which another program writes.
+    ///
+    /// # Errors
+    /// [`Error::Input`], also for what is not text.
+    pub fn stdin_text(&self) -> Result<Zeroizing<String>, Error> {
+        let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+        let mut stdin = io::stdin().lock().take(MOST_SECRET_BYTES);
+        stdin.read_to_string(&mut text).map_err(Error::Input)?;
+        Ok(text)
+    }
+
     /// What a command prints, as `--token-command` asks for.
     ///
     /// # Errors

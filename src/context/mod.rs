@@ -2,6 +2,8 @@
 
 mod chosen;
 mod environment;
+mod git_answers;
+mod git_host;
 mod input;
 mod secrets;
 

@@ -44,6 +44,7 @@ impl Error {
             | Self::Store(_)
             | Self::Git(GitError::Process(_) | GitError::Refused(_))
             | Self::NoHome
+            | Self::Program(_)
             | Self::Runtime(_)
             | Self::Input(_)
             | Self::Output(_)
@@ -92,6 +93,7 @@ impl Error {
             Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
             Self::Declined
             | Self::Git(_)
+            | Self::Program(_)
             | Self::Runtime(_)
             | Self::Input(_)
             | Self::Read { .. }

@@ -104,6 +104,9 @@ pub enum Error {
     /// The home folder is not known.
     #[error("the home folder is not known")]
     NoHome,
+    /// The system does not tell where this program is.
+    #[error("the system does not tell where this program is: {0}")]
+    Program(#[source] io::Error),
     /// The system gave no event queue.
     #[error("the system gives no event queue: {0}")]
     Runtime(#[source] io::Error),

@@ -156,7 +156,7 @@ impl Checkout {
 }
 
 /// What git printed; `None` where it ended with an error.
-fn git(arguments: &[&str]) -> Result<Option<String>, GitError> {
+pub(super) fn git(arguments: &[&str]) -> Result<Option<String>, GitError> {
     let ended = process::run("git", arguments, Complaints::Ignored, LIMIT)?;
     Ok(ended
         .status

@@ -1,5 +1,9 @@
-//! Git on this machine, through the `git` program: configuration and remotes of the folder one stands in.
+//! Git on this machine, through the `git` program: configuration, remotes, and its protocol for credentials.
 
 mod config;
+mod credential;
+mod helpers;
 
 pub use config::{Checkout, GitError};
+pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
+pub use helpers::{Helpers, Scope};

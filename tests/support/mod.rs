@@ -1,8 +1,15 @@
 //! What the tests of the program share: a sandbox to run it in, and real programs to compare it with.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
-#![allow(clippy::expect_used, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 pub(crate) mod bitbucket;
+#[cfg(unix)]
+pub(crate) mod git_server;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

@@ -64,6 +64,9 @@ pub struct Connection {
     /// The command whose first line of output is the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_command: Option<String>,
+    /// The day on which git was refused with the secret, until it is taken again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_on: Option<Day>,
     /// Certificates to trust beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_cert: Option<PathBuf>,
@@ -104,6 +107,7 @@ impl Connection {
             store: None,
             secret_origin: None,
             token_command: None,
+            refused_on: None,
             ca_cert: None,
             client_cert: None,
             client_key: None,
@@ -123,7 +127,7 @@ impl Connection {
     }
 
     /// The keys of a stored connection. Others in the file are somebody else's, and stay.
-    pub const KEYS: [&str; 21] = [
+    pub const KEYS: [&str; 22] = [
         "deployment",
         "base_url",
         "auth",
@@ -139,6 +143,7 @@ impl Connection {
         "store",
         "secret_origin",
         "token_command",
+        "refused_on",
         "ca_cert",
         "client_cert",
         "client_key",

@@ -1,0 +1,26 @@
+//! `bbconnect git`: git uses the connections. Its credential protocol, its configuration, and a shell's environment.
+
+pub mod credential;
+pub mod env;
+pub mod setup;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect git setup                        git asks bbconnect for the servers of your connections
+  bbconnect git setup --undo
+  eval \"$(bbconnect git env)\"                for one shell, with nothing written
+";
+
+/// What git is told and asked.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// Let git ask bbconnect for credentials
+    Setup(setup::Args),
+    /// Answer git: its credential helper protocol on standard input and output
+    Credential(credential::Args),
+    /// Print the variables that let git use a connection in one shell
+    Env(env::Args),
+}

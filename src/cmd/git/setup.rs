@@ -1,0 +1,97 @@
+//! `bbconnect git setup`: git asks bbconnect for the servers of the connections, and no other helper for them.
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::git::{Helpers, Scope};
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect git setup
+  bbconnect git setup --host git.example.com --local
+  bbconnect git setup --undo
+";
+
+/// Arguments of `bbconnect git setup`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// This server alone
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// In the user's configuration (the default)
+    #[arg(long, conflicts_with = "local")]
+    pub global: bool,
+    /// In the configuration of the repository one stands in
+    #[arg(long)]
+    pub local: bool,
+    /// Take it back
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// What git was told.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    action: &'static str,
+    helpers: Vec<Helper>,
+}
+
+#[derive(Debug, Serialize)]
+struct Helper {
+    url: String,
+    action: &'static str,
+}
+
+/// Writes, or takes back, `credential.<url>.helper` for every server.
+///
+/// # Errors
+/// Where no connection is for the host, or git's configuration cannot be changed.
+pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
+    let scope = if args.local {
+        Scope::Local
+    } else {
+        Scope::Global
+    };
+    let helper = context.git_helper(None)?;
+    let origins = context.git_origins(args.host.as_deref())?;
+    let helpers = origins
+        .into_iter()
+        .map(|url| {
+            let known = Helpers::of(scope, &url)?;
+            let changed = if args.undo {
+                known.remove(is_ours)?
+            } else {
+                known.add(&helper, is_ours)?
+            };
+            let action = match (changed, args.undo) {
+                (false, _) => "unchanged",
+                (true, false) => "created",
+                (true, true) => "removed",
+            };
+            Ok(Helper { url, action })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let changed = helpers.iter().find(|helper| helper.action != "unchanged");
+    Ok(Told {
+        action: changed.map_or("unchanged", |helper| helper.action),
+        helpers,
+    })
+}
+
+/// An entry that runs this program, wherever it was when it was written.
+fn is_ours(helper: &str) -> bool {
+    helper.contains("bbconnect") && helper.ends_with(" git credential")
+}
+
+impl Render for Told {
+    const SCHEMA: &'static str = "bbconnect/git-setup@1";
+
+    fn text(&self, page: &mut Page) {
+        for helper in &self.helpers {
+            page.line(&format!("{}  {}", helper.url, helper.action));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What git is told about connections: credentials, helpers, the way over SSH.
+
+use super::git_host::{git_bases, git_username};
+use super::{Chosen, Context};
+use crate::error::Error;
+use crate::git::{CredentialAnswer, CredentialQuery};
+use crate::model::connection::{Auth, Connection, Origin};
+
+impl Context {
+    /// The credential that git asks for; nothing where no connection is for that server.
+    ///
+    /// # Errors
+    /// As [`Context::choose_for_git`] and [`Context::secret_of`].
+    pub fn answer_git(&self, query: &CredentialQuery) -> Result<CredentialAnswer, Error> {
+        let Some(chosen) = self.choose_for_git(query)? else {
+            return Ok(CredentialAnswer::Nothing);
+        };
+        let connection = &chosen.connection;
+        if query.protocol == "http"
+            && connection.base_url.is_unprotected()
+            && !connection.allow_http
+        {
+            return Ok(CredentialAnswer::Nothing);
+        }
+        let secret = self.secret_of(&chosen)?;
+        let expires_at = None;
+        if connection.auth == Auth::HttpAccessToken && query.takes_authtype {
+            return Ok(CredentialAnswer::Bearer {
+                token: secret,
+                expires_at,
+            });
+        }
+        Ok(CredentialAnswer::Basic {
+            username: git_username(connection).to_owned(),
+            password: secret,
+            expires_at,
+        })
+    }
+
+    /// Notes that a server took a credential: a mark that it was refused goes.
+    ///
+    /// # Errors
+    /// Where the connections cannot be read or changed.
+    pub fn git_accepts(&self, query: &CredentialQuery) -> Result<(), Error> {
+        match self.meant_by(query)? {
+            Some(chosen) if chosen.connection.refused_on.is_some() => self.mark(&chosen, false),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Notes that a server refused a credential: nothing is forgotten, but marked, and the answer is what to tell the
+    /// user. Another helper's credential is none of ours.
+    ///
+    /// # Errors
+    /// As [`Context::git_accepts`].
+    pub fn git_refuses(&self, query: &CredentialQuery) -> Result<Option<String>, Error> {
+        let Some(chosen) = self.meant_by(query)? else {
+            return Ok(None);
+        };
+        if chosen.is_stored() {
+            self.mark(&chosen, true)?;
+            let name = &chosen.name;
+            return Ok(Some(format!(
+                "{} refused the credential of the connection {name}; bbconnect check {name} tells why",
+                query.host
+            )));
+        }
+        Ok(Some(format!(
+            "{} refused the credential of the environment; bbconnect check tells why",
+            query.host
+        )))
+    }
+
+    /// The connection whose own credential git speaks of.
+    fn meant_by(&self, query: &CredentialQuery) -> Result<Option<Chosen>, Error> {
+        let Some(chosen) = self.choose_for_git(query)? else {
+            return Ok(None);
+        };
+        let Some(theirs) = &query.password else {
+            return Ok(None);
+        };
+        let is_ours = self
+            .secret_of(&chosen)
+            .is_ok_and(|ours| ours.expose() == theirs.expose());
+        Ok(is_ours.then_some(chosen))
+    }
+
+    fn mark(&self, chosen: &Chosen, refused: bool) -> Result<(), Error> {
+        let refused_on = refused.then(|| self.today());
+        self.connections().update(|connections| {
+            let (name, connection) = connections.get(&chosen.name.to_string())?;
+            let marked = Connection {
+                refused_on,
+                ..connection
+            };
+            Ok(connections.replace(&name, &marked)?)
+        })
+    }
+
+    /// The line of git's configuration that runs this program as a helper, for one connection or for all.
+    ///
+    /// # Errors
+    /// [`Error::Program`] where the system does not tell where this program is.
+    pub fn git_helper(&self, connection: Option<&str>) -> Result<String, Error> {
+        let program = std::env::current_exe().map_err(Error::Program)?;
+        let program = program.to_string_lossy();
+        let named = connection.map(|name| format!(" -c {}", shell_words::quote(name)));
+        let named = named.unwrap_or_default();
+        Ok(format!(
+            "!{}{named} git credential",
+            shell_words::quote(&program)
+        ))
+    }
+
+    /// The servers that git reaches over HTTP with any connection, or those of one host.
+    ///
+    /// # Errors
+    /// [`Error::NoConnectionFor`] where no connection is for that host, [`Error::NoConnection`] where there is none.
+    pub fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
+        let connections = self.connections().load()?;
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let mut origins: Vec<String> = all
+            .flat_map(|(_, connection)| Self::git_origins_of(&connection))
+            .collect();
+        if let Some(host) = host {
+            let wanted = format!("//{}", host.to_ascii_lowercase());
+            origins.retain(|origin| {
+                origin.ends_with(&wanted) || origin.contains(&format!("{wanted}:"))
+            });
+            if origins.is_empty() {
+                return Err(Error::NoConnectionFor(host.to_owned()));
+            }
+        }
+        if origins.is_empty() {
+            return Err(Error::NoConnection(names));
+        }
+        origins.sort();
+        origins.dedup();
+        Ok(origins)
+    }
+
+    /// The servers that git reaches over HTTP with a connection.
+    #[must_use]
+    pub fn git_origins_of(connection: &Connection) -> Vec<String> {
+        if connection.auth == Auth::Ssh {
+            return Vec::new();
+        }
+        let mut origins: Vec<String> = git_bases(connection)
+            .iter()
+            .map(|base| Origin::of(base).to_string())
+            .collect();
+        origins.dedup();
+        origins
+    }
+
+    /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none.
+    #[must_use]
+    pub fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
+        let key = connection.key_path.as_ref()?.to_string_lossy();
+        Some(format!(
+            "ssh -i {} -o IdentitiesOnly=yes",
+            shell_words::quote(&key)
+        ))
+    }
+
+    /// How many entries `GIT_CONFIG_COUNT` announces already.
+    #[must_use]
+    pub fn git_config_count(&self) -> usize {
+        let announced = self.environment.variables.get("GIT_CONFIG_COUNT");
+        announced.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+}

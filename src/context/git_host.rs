@@ -1,0 +1,222 @@
+//! Which connection git means: by scheme, host, port and path, never by less.
+
+use url::Url;
+
+use super::environment::EnvironmentConnection;
+use super::{Because, Chosen, Context};
+use crate::error::Error;
+use crate::git::CredentialQuery;
+use crate::model::connection::{Auth, Connection, Level, Origin};
+use crate::model::deployment::Deployment;
+
+const CLOUD_API: &str = "api.bitbucket.org";
+const CLOUD_WEB: &str = "https://bitbucket.org";
+
+impl Context {
+    /// The connection whose credential git asks for; `None` where none is for that server.
+    ///
+    /// # Errors
+    /// Where the connections cannot be read, or the one that is named is not there.
+    pub fn choose_for_git(&self, query: &CredentialQuery) -> Result<Option<Chosen>, Error> {
+        let Some(url) = query.url() else {
+            return Ok(None);
+        };
+        let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
+        if is_named {
+            let chosen = self.choose()?;
+            let fits = fit(&chosen.connection, &url, query.username.as_deref()).is_some();
+            return Ok(fits.then_some(chosen));
+        }
+        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
+            let (name, connection) = environment.connection()?;
+            if fit(&connection, &url, query.username.as_deref()).is_some() {
+                return Ok(Some(Chosen {
+                    name,
+                    connection,
+                    because: Because::Environment,
+                    environment: Some(environment),
+                }));
+            }
+        }
+        let connections = self.connections().load()?;
+        let default = connections.default_name();
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let fits: Vec<_> = all
+            .filter_map(|(name, connection)| {
+                let fit = fit(&connection, &url, query.username.as_deref())?;
+                Some(((fit, default == Some(&name.to_string())), name, connection))
+            })
+            .collect();
+        let best = fits.into_iter().rev().max_by_key(|(fit, ..)| *fit);
+        Ok(best.map(|(_, name, connection)| Chosen {
+            name,
+            connection,
+            because: Because::Url,
+            environment: None,
+        }))
+    }
+}
+
+/// Where git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself.
+pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
+    let website = connection
+        .web_url
+        .as_deref()
+        .and_then(|url| Url::parse(url).ok());
+    let base = connection.base_url.url();
+    let is_cloud = connection.deployment == Deployment::Cloud;
+    let own = if is_cloud && base.host_str() == Some(CLOUD_API) {
+        Url::parse(CLOUD_WEB).ok()
+    } else if is_cloud {
+        // A Cloud elsewhere has its website beside its API.
+        base.join("/").ok()
+    } else {
+        Some(base.clone())
+    };
+    website.into_iter().chain(own).collect()
+}
+
+/// How well a connection fits what git asks for; `None` where its credential has no business there.
+fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8> {
+    if connection.auth == Auth::Ssh {
+        return None;
+    }
+    let base = git_bases(connection)
+        .into_iter()
+        .find(|base| Origin::of(base) == Origin::of(url))?;
+    let by_path = by_path(connection, &base, url)?;
+    let own_names = [
+        connection.account.as_deref(),
+        connection.username.as_deref(),
+        connection.email.as_deref(),
+        Some(git_username(connection)),
+    ];
+    let is_meant = |asked: &str| {
+        own_names
+            .iter()
+            .flatten()
+            .any(|own| own.eq_ignore_ascii_case(asked))
+    };
+    Some(by_path + if username.is_some_and(is_meant) { 8 } else { 0 })
+}
+
+fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
+    let is_bot = !matches!(connection.level, None | Some(Level::User))
+        || connection.auth == Auth::AccessToken;
+    let asked: Vec<&str> = url
+        .path_segments()?
+        .filter(|part| !part.is_empty())
+        .collect();
+    if asked.is_empty() {
+        // Without a path a token of one repository is the least likely.
+        return Some(u8::from(!is_bot));
+    }
+    let context: Vec<&str> = base
+        .path_segments()?
+        .filter(|part| !part.is_empty())
+        .collect();
+    let below = asked.strip_prefix(context.as_slice())?;
+    let ((Deployment::Cloud, below) | (_, ["scm", below @ ..])) = (connection.deployment, below)
+    else {
+        return None;
+    };
+    let named = |at: usize| {
+        below
+            .get(at)
+            .map(|part| part.strip_suffix(".git").unwrap_or(part))
+    };
+    let same = |ours: Option<&str>, theirs: Option<&str>| {
+        ours.map(|ours| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours)))
+    };
+    let namespace = same(connection.namespace(), named(0));
+    let repository = same(connection.repository.as_deref(), named(1));
+    let is_of_repository = connection.level == Some(Level::Repo);
+    match (namespace, repository) {
+        (Some(false), _) if is_bot => None,
+        (_, Some(false)) if is_of_repository => None,
+        // A person's token is good for more than its default workspace.
+        (Some(false), _) => Some(0),
+        (None, _) => Some(1),
+        (Some(true), Some(true)) => Some(4),
+        (Some(true), _) => Some(2),
+    }
+}
+
+/// The user name that git sends with a connection's secret.
+///
+/// <https://support.atlassian.com/bitbucket-cloud/docs/using-api-tokens/>,
+/// <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>
+pub(super) fn git_username(connection: &Connection) -> &str {
+    const FOR_A_TOKEN: &str = "x-token-auth";
+    match connection.auth {
+        Auth::ApiToken => "x-bitbucket-api-token-auth",
+        Auth::AccessToken => FOR_A_TOKEN,
+        Auth::AppPassword | Auth::Password => connection.username.as_deref().unwrap_or_default(),
+        Auth::HttpAccessToken => match connection.level {
+            None | Some(Level::User) => connection.account.as_deref().unwrap_or(FOR_A_TOKEN),
+            Some(_) => FOR_A_TOKEN,
+        },
+        Auth::Ssh => "git",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_for_its_own_server_and_path() {
+        let cloud = "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\n";
+        let server = "deployment='datacenter'\nbase_url='https://git.example.com:8443/ctx'\nauth='http-access-token'\n";
+        let api_token = format!("{cloud}auth='api-token'\nworkspace='acme'");
+        let of_repository = format!(
+            "{cloud}auth='access-token'\nlevel='repo'\nworkspace='acme'\nrepository='site'"
+        );
+        for (connection, url, expected) in [
+            (&api_token, "https://bitbucket.org/", Some(1)),
+            (&api_token, "https://bitbucket.org/acme/site.git", Some(2)),
+            (&api_token, "https://bitbucket.org/other/site.git", Some(0)),
+            (&api_token, "http://bitbucket.org/", None),
+            (&api_token, "https://bitbucket.org:444/", None),
+            (&api_token, "https://bitbucket.org.evil.example/", None),
+            (&api_token, "https://api.bitbucket.org/", None),
+            (
+                &of_repository,
+                "https://bitbucket.org/acme/site.git",
+                Some(4),
+            ),
+            (&of_repository, "https://bitbucket.org/acme/site", Some(4)),
+            (&of_repository, "https://bitbucket.org/acme/other.git", None),
+            (&of_repository, "https://bitbucket.org/", Some(0)),
+            (
+                &server.to_owned(),
+                "https://git.example.com:8443/ctx/scm/web/site.git",
+                Some(1),
+            ),
+            (
+                &server.to_owned(),
+                "https://git.example.com:8443/scm/web/site.git",
+                None,
+            ),
+            (
+                &server.to_owned(),
+                "https://git.example.com:8443/ctxother/scm/web/site.git",
+                None,
+            ),
+            (
+                &server.to_owned(),
+                "https://git.example.com/ctx/scm/web/site.git",
+                None,
+            ),
+            (&server.to_owned(), "https://git.example.com:8443/", Some(1)),
+        ] {
+            let connection: Connection = toml_edit::de::from_str(connection).unwrap();
+            assert_eq!(
+                fit(&connection, &url.parse().unwrap(), None),
+                expected,
+                "{url}"
+            );
+        }
+    }
+}

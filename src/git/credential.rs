@@ -1,0 +1,216 @@
+//! Git's credential protocol: what git asks of a helper, and what a helper answers. Plain text, line by line.
+//!
+//! <https://git-scm.com/docs/git-credential#IOFMT>
+
+use std::fmt::Write as _;
+
+use thiserror::Error;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::model::secret::Secret;
+
+/// What git asks for.
+#[derive(Debug, Default)]
+pub struct CredentialQuery {
+    /// `https`, `http`, or something that is not ours.
+    pub protocol: String,
+    /// The host, with its port where it is named.
+    pub host: String,
+    /// The path, which git sends with `credential.useHttpPath` alone.
+    pub path: Option<String>,
+    /// The user name, from the URL or from an answer before.
+    pub username: Option<String>,
+    /// The password, or the credential of a scheme: in `store` and `erase`.
+    pub password: Option<Secret>,
+    /// Git takes other schemes than Basic.
+    pub takes_authtype: bool,
+}
+
+/// What a helper answers.
+#[derive(Debug)]
+pub enum CredentialAnswer {
+    /// Nothing: the next helper is asked.
+    Nothing,
+    /// A user name and a password.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+        /// When it expires, in seconds since 1970.
+        expires_at: Option<i64>,
+    },
+    /// A token in its own scheme, for a git that takes it.
+    Bearer {
+        /// The token.
+        token: Secret,
+        /// When it expires, in seconds since 1970.
+        expires_at: Option<i64>,
+    },
+}
+
+/// A text that is not git's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("standard input is not what git sends to a credential helper")]
+pub struct NotAQuery;
+
+impl CredentialQuery {
+    /// Reads what git sends, up to an empty line. Keys that are not known are for other helpers.
+    ///
+    /// # Errors
+    /// [`NotAQuery`] for a line without `=`.
+    pub fn read(text: &str) -> Result<Self, NotAQuery> {
+        let mut query = Self::default();
+        for line in text.lines().take_while(|line| !line.is_empty()) {
+            let (key, value) = line.split_once('=').ok_or(NotAQuery)?;
+            let some = || Some(value.to_owned()).filter(|value| !value.is_empty());
+            match key {
+                "protocol" => value.clone_into(&mut query.protocol),
+                "host" => value.clone_into(&mut query.host),
+                "path" => query.path = some(),
+                "username" => query.username = some(),
+                "password" | "credential" => query.password = some().map(Secret::new),
+                "capability[]" => query.takes_authtype |= value == "authtype",
+                "url" => query.read_url(value),
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+
+    /// `url=` stands for all its parts.
+    fn read_url(&mut self, text: &str) {
+        let Ok(url) = Url::parse(text) else { return };
+        url.scheme().clone_into(&mut self.protocol);
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        self.host = format!("{}{port}", url.host_str().unwrap_or_default());
+        self.path =
+            Some(url.path().trim_start_matches('/').to_owned()).filter(|path| !path.is_empty());
+        self.username = Some(url.username().to_owned()).filter(|name| !name.is_empty());
+    }
+
+    /// Where the credential would be sent: scheme, host and port; `None` where git does not say it or it is not HTTP.
+    #[must_use]
+    pub fn url(&self) -> Option<Url> {
+        if !matches!(self.protocol.as_str(), "https" | "http") || self.host.is_empty() {
+            return None;
+        }
+        let path = self.path.as_deref().unwrap_or_default();
+        let url = Url::parse(&format!("{}://{}/", self.protocol, self.host)).ok()?;
+        let is_plain = url.username().is_empty() && url.path() == "/" && url.query().is_none();
+        if !is_plain || url.fragment().is_some() {
+            return None;
+        }
+        url.join(&format!("/{path}"))
+            .ok()
+            .filter(|joined| joined.host() == url.host())
+    }
+}
+
+impl CredentialAnswer {
+    /// The text that git reads.
+    #[must_use]
+    pub fn write(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+        let expires_at = match self {
+            Self::Nothing => return text,
+            Self::Basic {
+                username,
+                password,
+                expires_at,
+            } => {
+                let password = password.expose();
+                // Writing to a string cannot fail.
+                let _written = write!(text, "username={username}\npassword={password}\n");
+                expires_at
+            }
+            Self::Bearer { token, expires_at } => {
+                let token = token.expose();
+                let _written = write!(
+                    text,
+                    "capability[]=authtype\nauthtype=Bearer\ncredential={token}\n"
+                );
+                expires_at
+            }
+        };
+        if let Some(seconds) = expires_at {
+            let _written = writeln!(text, "password_expiry_utc={seconds}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_sends_is_read() {
+        let text = "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example.com:8443\n\
+                    path=ctx/scm/web/site.git\nusername=jane\nwwwauth[]=Basic realm=\"Atlassian Bitbucket\"\nnew=x\n\nrest";
+        let query = CredentialQuery::read(text).unwrap();
+        assert_eq!(query.host, "git.example.com:8443");
+        assert_eq!(query.username.as_deref(), Some("jane"));
+        assert!(query.takes_authtype);
+        assert_eq!(
+            query.url().map(String::from).as_deref(),
+            Some("https://git.example.com:8443/ctx/scm/web/site.git")
+        );
+        let query =
+            CredentialQuery::read("url=https://jane@bitbucket.org/acme/site.git\n").unwrap();
+        assert_eq!(
+            (query.host.as_str(), query.path.as_deref()),
+            ("bitbucket.org", Some("acme/site.git"))
+        );
+        assert_eq!(CredentialQuery::read("nonsense\n").unwrap_err(), NotAQuery);
+    }
+
+    #[test]
+    fn a_host_cannot_smuggle_another() {
+        for host in [
+            "bitbucket.org/evil",
+            "a@bitbucket.org",
+            "bitbucket.org?x",
+            "bitbucket.org#x",
+            "",
+        ] {
+            let query = CredentialQuery {
+                protocol: "https".to_owned(),
+                host: host.to_owned(),
+                ..CredentialQuery::default()
+            };
+            assert_eq!(query.url(), None, "{host}");
+        }
+        let query =
+            CredentialQuery::read("protocol=https\nhost=bitbucket.org\npath=/evil.example/x\n")
+                .unwrap();
+        assert_eq!(query.url(), None);
+    }
+
+    #[test]
+    fn answers_are_git_s_byte_for_byte() {
+        let secret = || Secret::new("s3cret".to_owned());
+        let basic = CredentialAnswer::Basic {
+            username: "x-token-auth".to_owned(),
+            password: secret(),
+            expires_at: Some(1_800_000_000),
+        };
+        assert_eq!(
+            *basic.write(),
+            "username=x-token-auth\npassword=s3cret\npassword_expiry_utc=1800000000\n"
+        );
+        let bearer = CredentialAnswer::Bearer {
+            token: secret(),
+            expires_at: None,
+        };
+        assert_eq!(
+            *bearer.write(),
+            "capability[]=authtype\nauthtype=Bearer\ncredential=s3cret\n"
+        );
+        assert_eq!(*CredentialAnswer::Nothing.write(), "");
+    }
+}
