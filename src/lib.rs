@@ -22,6 +22,7 @@ pub mod exit;
 pub mod git;
 pub mod interrupt;
 pub mod model;
+pub mod oauth;
 pub mod output;
 pub mod parallel;
 pub mod process;

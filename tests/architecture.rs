@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
@@ -18,15 +18,24 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("git", &["model", "process"]),
     ("store", &["model", "process", "interrupt"]),
     ("bitbucket", &["model"]),
+    ("oauth", &["model"]),
     // What unites them.
     (
         "error",
-        &["model", "exit", "ssh", "git", "store", "bitbucket"],
+        &["model", "exit", "ssh", "git", "store", "bitbucket", "oauth"],
     ),
     ("output", &["model", "exit", "error", "interrupt"]),
     (
         "context",
-        &["model", "error", "output", "git", "store", "bitbucket"],
+        &[
+            "model",
+            "error",
+            "output",
+            "git",
+            "store",
+            "bitbucket",
+            "oauth",
+        ],
     ),
     // The commands, and what leads to them.
     (

@@ -7,11 +7,13 @@ mod cloud;
 mod datacenter;
 mod http;
 mod identity;
+mod oauth;
 
 pub use cloud::Cloud;
 pub use datacenter::DataCenter;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
+pub use oauth::{Grant, OAuthClient};
 
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::namespace::{Project, Workspace};

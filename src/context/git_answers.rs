@@ -5,6 +5,7 @@ use super::{Chosen, Context};
 use crate::error::Error;
 use crate::git::{CredentialAnswer, CredentialQuery};
 use crate::model::connection::{Auth, Connection, Origin};
+use crate::model::deployment::Deployment;
 
 impl Context {
     /// The credential that git asks for; nothing where no connection is for that server.
@@ -22,9 +23,14 @@ impl Context {
         {
             return Ok(CredentialAnswer::Nothing);
         }
-        let secret = self.secret_of(&chosen)?;
-        let expires_at = None;
-        if connection.auth == Auth::HttpAccessToken && query.takes_authtype {
+        let (secret, expires_at) = if connection.auth.is_oauth() {
+            self.access_token(&chosen.name, connection)?
+        } else {
+            (self.secret_of(&chosen)?, None)
+        };
+        let is_server = connection.deployment != Deployment::Cloud;
+        let is_token = matches!(connection.auth, Auth::HttpAccessToken | Auth::OAuth);
+        if is_server && is_token && query.takes_authtype {
             return Ok(CredentialAnswer::Bearer {
                 token: secret,
                 expires_at,

@@ -151,7 +151,7 @@ pub(super) fn git_username(connection: &Connection) -> &str {
     const FOR_A_TOKEN: &str = "x-token-auth";
     match connection.auth {
         Auth::ApiToken => "x-bitbucket-api-token-auth",
-        Auth::AccessToken => FOR_A_TOKEN,
+        Auth::AccessToken | Auth::OAuth | Auth::ClientCredentials => FOR_A_TOKEN,
         Auth::AppPassword | Auth::Password => connection.username.as_deref().unwrap_or_default(),
         Auth::HttpAccessToken => match connection.level {
             None | Some(Level::User) => connection.account.as_deref().unwrap_or(FOR_A_TOKEN),

@@ -6,14 +6,16 @@ mod git_answers;
 mod git_host;
 mod input;
 mod secrets;
+mod sign_in;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
+pub use sign_in::{CALLBACK_PORT, SignInOptions};
 
-use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings};
+use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection};
 use crate::model::day::Day;
@@ -147,8 +149,22 @@ impl Context {
                 user: user(&connection.username),
                 secret,
             },
-            Auth::AccessToken | Auth::HttpAccessToken => Authorization::Bearer(secret),
+            Auth::AccessToken | Auth::HttpAccessToken | Auth::OAuth | Auth::ClientCredentials => {
+                Authorization::Bearer(secret)
+            }
         };
+        let (settings, trace) = self.way_to(connection);
+        let http = Http::new(connection.base_url.clone(), authorization, settings, trace);
+        match connection.deployment {
+            Deployment::Cloud => Bitbucket::Cloud(Cloud::new(http)),
+            Deployment::DataCenter | Deployment::Unknown => {
+                Bitbucket::DataCenter(DataCenter::new(http))
+            }
+        }
+    }
+
+    /// How the servers of a connection are reached, and where lines about it go.
+    fn way_to(&self, connection: &Connection) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.flags.timeout.unwrap_or(TIMEOUT),
             ca_cert: connection.ca_cert.clone(),
@@ -160,14 +176,7 @@ impl Context {
             allow_http: connection.allow_http,
         };
         let output = self.output.clone();
-        let trace = Box::new(move |line: &str| output.trace(line));
-        let http = Http::new(connection.base_url.clone(), authorization, settings, trace);
-        match connection.deployment {
-            Deployment::Cloud => Bitbucket::Cloud(Cloud::new(http)),
-            Deployment::DataCenter | Deployment::Unknown => {
-                Bitbucket::DataCenter(DataCenter::new(http))
-            }
-        }
+        (settings, Box::new(move |line: &str| output.trace(line)))
     }
 
     /// The connection that applies, and its Bitbucket. Nothing is sent yet.

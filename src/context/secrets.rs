@@ -68,20 +68,29 @@ impl Context {
     /// [`Error::SecretElsewhere`] for one that was given for another origin, [`Error::NoSecret`] where there is none,
     /// [`Error::Store`] where it cannot be read.
     pub fn secret(&self, name: &ConnectionName, connection: &Connection) -> Result<Secret, Error> {
-        let origin = connection.base_url.origin();
-        match &connection.secret_origin {
-            Some(given_for) if *given_for != origin => {
-                return Err(Error::SecretElsewhere {
-                    name: name.to_string(),
-                    given_for: given_for.to_string(),
-                    origin: origin.to_string(),
-                });
-            }
-            Some(_) => {}
-            None => return Err(Error::NoSecret(name.to_string())),
+        Self::check_origin(name, connection)?;
+        if connection.auth.is_oauth() {
+            return self.access_token(name, connection).map(|(token, _)| token);
         }
         self.kept_secret(name, connection)?
             .ok_or_else(|| Error::NoSecret(name.to_string()))
+    }
+
+    /// Whether a secret may be sent to the connection's base URL.
+    pub(super) fn check_origin(
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        let origin = connection.base_url.origin();
+        match &connection.secret_origin {
+            Some(given_for) if *given_for != origin => Err(Error::SecretElsewhere {
+                name: name.to_string(),
+                given_for: given_for.to_string(),
+                origin: origin.to_string(),
+            }),
+            Some(_) => Ok(()),
+            None => Err(Error::NoSecret(name.to_string())),
+        }
     }
 
     /// The secret as it is kept, whatever it was given for: to be kept elsewhere, never to be sent.

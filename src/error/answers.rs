@@ -5,6 +5,7 @@ use crate::bitbucket::{ApiError, Obstacle};
 use crate::exit::Exit;
 use crate::git::GitError;
 use crate::model::repository::NoNamespace;
+use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError};
 use crate::store::ConnectionsError;
 
@@ -28,7 +29,11 @@ impl Error {
             | Self::NoConnection(_)
             | Self::NoConnectionFor(_)
             | Self::Git(GitError::NoCheckout) => Exit::NotFound,
-            Self::NoSecret(_) | Self::SecretElsewhere { .. } => Exit::Unauthorized,
+            Self::NoSecret(_)
+            | Self::SecretElsewhere { .. }
+            | Self::SignedOut { .. }
+            | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
+            Self::OAuth(OAuthError::TimedOut(_)) => Exit::Unreachable,
             Self::Api { error, .. } => exit_of_api(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
             | Self::KeyFile(
@@ -44,6 +49,7 @@ impl Error {
             | Self::Store(_)
             | Self::Git(GitError::Process(_) | GitError::Refused(_))
             | Self::NoHome
+            | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
             | Self::Program(_)
             | Self::Runtime(_)
             | Self::Input(_)
@@ -89,10 +95,22 @@ impl Error {
             Self::Git(GitError::NoCheckout) => {
                 Some("change into a checkout, or leave out --here".to_owned())
             }
+            Self::SignedOut { name, .. } => Some(format!(
+                "bbconnect connection edit {name} --reauthorize signs in again"
+            )),
+            Self::OAuth(OAuthError::Port { .. }) => Some(
+                "name another with --port, and register it as http://127.0.0.1:PORT/callback"
+                    .to_owned(),
+            ),
+            Self::OAuth(OAuthError::TimedOut(_)) => Some(
+                "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
+                    .to_owned(),
+            ),
             Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
             Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
             Self::Declined
             | Self::Git(_)
+            | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
             | Self::Program(_)
             | Self::Runtime(_)
             | Self::Input(_)

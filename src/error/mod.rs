@@ -12,6 +12,7 @@ use crate::bitbucket::ApiError;
 use crate::git::GitError;
 use crate::model::connection::{Auth, TokenShape, why_refused};
 use crate::model::repository::NoNamespace;
+use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError};
 use crate::store::{ConnectionsError, StoreError};
 
@@ -104,6 +105,17 @@ pub enum Error {
     /// The home folder is not known.
     #[error("the home folder is not known")]
     NoHome,
+    /// Nobody signed in.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
+    /// The tokens of a connection are no longer good.
+    #[error("the connection {name} is signed out: {reason}")]
+    SignedOut {
+        /// The connection.
+        name: String,
+        /// What the server said.
+        reason: String,
+    },
     /// The system does not tell where this program is.
     #[error("the system does not tell where this program is: {0}")]
     Program(#[source] io::Error),

@@ -10,6 +10,7 @@ pub mod finding;
 pub mod fingerprint;
 pub mod key_type;
 pub mod namespace;
+pub mod oauth;
 pub mod printable;
 pub mod purpose;
 pub mod repository;

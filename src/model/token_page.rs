@@ -20,6 +20,7 @@ impl Connection {
         let parts: Vec<&str> = match self.auth {
             Auth::ApiToken | Auth::AppPassword => return Some(API_TOKENS.to_owned()),
             Auth::AccessToken => self.access_tokens(),
+            Auth::OAuth | Auth::ClientCredentials => self.oauth_clients(),
             Auth::HttpAccessToken => self.http_access_tokens(),
             Auth::Password => vec!["account"],
             Auth::Ssh => return None,
@@ -30,12 +31,24 @@ impl Connection {
     }
 
     /// Where its website begins.
-    fn website(&self) -> Option<Url> {
+    #[must_use]
+    pub fn website(&self) -> Option<Url> {
         match (&self.web_url, self.deployment) {
             (Some(web_url), _) => Url::parse(web_url).ok(),
             (None, Deployment::Cloud) => Url::parse(CLOUD_WEB).ok(),
             (None, Deployment::DataCenter | Deployment::Unknown) => {
                 Some(self.base_url.url().clone())
+            }
+        }
+    }
+
+    /// Where OAuth consumers (Cloud) and incoming links (Data Center) are made.
+    fn oauth_clients(&self) -> Vec<&str> {
+        let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
+        match self.deployment {
+            Deployment::Cloud => vec![workspace, "workspace", "settings", "api"],
+            Deployment::DataCenter | Deployment::Unknown => {
+                vec!["plugins", "servlet", "applinks", "listApplicationLinks"]
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The file of connections: read and replaced whole, with nobody in between.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,17 @@ pub enum ConnectionsError {
         /// The names that there are.
         known: Vec<String>,
     },
+}
+
+impl ConnectionsFile {
+    /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::File`].
+    pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
+        let path = self.path.with_file_name(format!("tokens-{name}"));
+        whole_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
+    }
 }
 
 impl ConnectionsError {

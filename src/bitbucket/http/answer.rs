@@ -112,6 +112,11 @@ impl Answer {
         })
     }
 
+    /// The body of an error, where it is JSON of this shape.
+    pub(in crate::bitbucket) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
     /// Turns an error status into the error that it stands for.
     pub(in crate::bitbucket) fn success(&self) -> Result<(), ApiError> {
         if self.status.is_success() {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::settings::{Settings, usage};
 use super::view::View;
-use super::{describe, form, verify};
+use super::{credential, describe, form, verify};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, ConnectionName};
@@ -65,9 +65,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
                 .to_owned(),
         );
     }
-    let verified = match &secret {
-        Some(secret) if !settings.no_verify => {
-            verify::verify(context, &mut connection, secret)?;
+    let credential = match secret {
+        Some(given) => Some(credential::obtain(settings, &connection, given, context)?),
+        None => None,
+    };
+    let verified = match &credential {
+        Some(credential) if !settings.no_verify => {
+            verify::verify(context, &mut connection, &credential.sent)?;
             true
         }
         Some(_) | None => false,
@@ -81,7 +85,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
             remarks,
         });
     }
-    save(args, context, &name, &mut connection, secret.as_ref())?;
+    let kept = credential.map(|credential| credential.kept);
+    save(args, context, &name, &mut connection, kept.as_ref())?;
     let connections = context.connections().load()?;
     let connection = View::of(&name, &connection, connections.default_name());
     Ok(Added {
@@ -127,9 +132,9 @@ fn save(
 ) -> Result<(), Error> {
     let settings = &args.settings;
     if secret.is_some() {
-        connection.store = Some(settings.store(context, None)?);
+        connection.store = Some(credential::store(settings, connection.auth, None, context)?);
         connection.secret_origin = Some(connection.base_url.origin());
-        connection.token_command.clone_from(&settings.token_command);
+        connection.token_command = credential::command(settings, connection.auth);
     }
     let mut kept = false;
     let saved = context.connections().update(|connections| {
@@ -166,13 +171,15 @@ fn repeated(
     let same = again == *existing
         && (&wanted.base_url, wanted.deployment, wanted.auth)
             == (&existing.base_url, existing.deployment, existing.auth)
-        && settings.token_command == existing.token_command
+        && credential::command(settings, existing.auth) == existing.token_command
         && settings
             .store
             .is_none_or(|store| Some(store) == existing.store);
     let same_secret = || -> Result<bool, Error> {
         match settings.secret(context)? {
-            Some(given) => Ok(context.secret(name, existing)?.expose() == given.expose()),
+            Some(given) => {
+                Ok(credential::as_given(context, name, existing)?.expose() == given.expose())
+            }
             None => Ok(true),
         }
     };

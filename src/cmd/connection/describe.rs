@@ -104,6 +104,10 @@ pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result
             help,
         )
     });
+    let client_id = auth.is_oauth().then(|| {
+        let help = "The key of the OAuth consumer (workspace settings), or the client id of the incoming link.";
+        needed(&connection.client_id, "the client id", "--client-id ID", help)
+    });
     let username = [Auth::AppPassword, Auth::Password].contains(&auth).then(|| {
         let help = "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/.";
         needed(&connection.username, "the user name", "--username NAME", help)
@@ -117,9 +121,10 @@ pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result
             help,
         )
     });
-    let [email, username, workspace] =
-        [email, username, workspace].map(|asked| asked.transpose().map(Option::flatten));
-    let (email, username, workspace) = (email?, username?, workspace?);
+    let [email, client_id, username, workspace] =
+        [email, client_id, username, workspace].map(|asked| asked.transpose().map(Option::flatten));
+    let (email, client_id, username, workspace) = (email?, client_id?, username?, workspace?);
+    connection.client_id = client_id.or(connection.client_id.take());
     connection.email = email.or(connection.email.take());
     connection.username = username.or(connection.username.take());
     connection.workspace = workspace.or(connection.workspace.take());

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::credential::{self, Credential};
 use super::settings::{Settings, usage};
 use super::view::View;
 use super::{describe, verify};
@@ -25,6 +26,9 @@ pub struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// OAuth: sign in again, for more access or as somebody else
+    #[arg(long)]
+    pub reauthorize: bool,
     /// What is to change.
     #[command(flatten)]
     pub settings: Settings,
@@ -82,19 +86,34 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         ));
     }
     describe::complete(&mut after, context)?;
-
-    let verified = verified(
-        settings,
-        context,
-        &name,
-        &before,
-        &mut after,
-        given.as_ref(),
-    )?;
+    if args.reauthorize && !after.auth.is_oauth() {
+        return Err(usage(
+            "only a connection with OAuth signs in again",
+            "give another secret with --token-stdin",
+        ));
+    }
+    if args.reauthorize && given.is_none() {
+        given = Some(credential::as_given(context, &name, &before)?);
+    }
+    let credential = match given {
+        Some(given) => Some(credential::obtain(settings, &after, given, context)?),
+        None => None,
+    };
+    let (given, sent) = match credential {
+        Some(Credential { kept, sent }) => (Some(kept), Some(sent)),
+        None => (None, None),
+    };
+    let verified = verified(settings, context, &name, &before, &mut after, sent.as_ref())?;
     if given.is_some() {
-        after.store = Some(settings.store(context, before.store)?);
+        after.store = Some(credential::store(
+            settings,
+            after.auth,
+            before.store,
+            context,
+        )?);
         after.secret_origin = Some(after.base_url.origin());
-        after.token_command.clone_from(&settings.token_command);
+        after.token_command = credential::command(settings, after.auth);
+        after.refused_on = None;
     }
     let becomes_default =
         settings.default && context.connections().load()?.default_name() != Some(&args.name);
@@ -129,10 +148,16 @@ fn is_kept(
     before: &Connection,
     given: &Secret,
 ) -> Result<bool, Error> {
-    let same_place = before.store == Some(settings.store(context, before.store)?)
+    let same_place = before.store
+        == Some(credential::store(
+            settings,
+            before.auth,
+            before.store,
+            context,
+        )?)
         && before.secret_origin.as_ref() == Some(&before.base_url.origin())
-        && before.token_command == settings.token_command;
-    let kept = || context.kept_secret(name, before).ok().flatten();
+        && before.token_command == credential::command(settings, before.auth);
+    let kept = || credential::as_given(context, name, before).ok();
     Ok(same_place && kept().is_some_and(|kept| kept.expose() == given.expose()))
 }
 

@@ -52,6 +52,10 @@ pub(super) fn auth(context: &Context, deployment: Deployment) -> Result<Auth, Er
                 Auth::AccessToken,
                 "access token (of a repository, project or workspace)",
             ),
+            (
+                Auth::OAuth,
+                "OAuth (sign in with a browser; needs an OAuth consumer)",
+            ),
         ],
         Deployment::DataCenter | Deployment::Unknown => &[
             (Auth::HttpAccessToken, "HTTP access token"),
@@ -89,6 +93,9 @@ pub(super) fn secret(context: &Context, auth: Auth) -> Result<Secret, Error> {
         }
         Auth::HttpAccessToken => {
             "Made on your server: your account, or the settings of a project or repository."
+        }
+        Auth::OAuth | Auth::ClientCredentials => {
+            "The secret of the OAuth consumer (workspace settings) or of the incoming link (administration)."
         }
         Auth::AppPassword | Auth::Password | Auth::Ssh => "It is not shown while you type.",
     };

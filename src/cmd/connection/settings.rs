@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::context::Context;
+use crate::context::{Context, SignInOptions};
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
 use crate::model::day::Day;
@@ -28,6 +28,18 @@ pub struct Settings {
     /// The user name, for a password
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
+    /// The key of the OAuth consumer, or the client id of the incoming link; its secret comes with a --token flag
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// OAuth: take the answer on this port of this machine [default: 47617]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// OAuth: open no browser; the address it is sent to may be pasted
+    #[arg(long)]
+    pub no_browser: bool,
+    /// OAuth: ask for this scope, rather than all that the consumer may have
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    pub scope: Vec<String>,
     /// What an HTTP access token belongs to
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub level: Option<Level>,
@@ -119,6 +131,7 @@ impl Settings {
         };
         put(&mut connection.email, self.email.as_deref());
         put(&mut connection.username, self.username.as_deref());
+        put(&mut connection.client_id, self.client_id.as_deref());
         put(
             if is_cloud {
                 &mut connection.workspace
@@ -160,6 +173,15 @@ impl Settings {
             (None, Some(command)) => context.token_from_command(command).map(Some),
             (None, None) if self.token_stdin => context.token_from_stdin("--token-stdin").map(Some),
             (None, None) => Ok(None),
+        }
+    }
+
+    /// How a person signs in with OAuth.
+    pub(super) fn sign_in(&self) -> SignInOptions {
+        SignInOptions {
+            port: self.port,
+            no_browser: self.no_browser,
+            scopes: self.scope.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::Auth;
+use crate::model::deployment::Deployment;
 use crate::model::purpose::Purpose;
 use crate::model::scope::{Scope, Vocabulary};
 use crate::output::{Page, Render};
@@ -50,9 +51,11 @@ pub struct Needed {
 /// # Errors
 /// [`Error::Usage`] for SSH, which has no scopes.
 pub fn run(args: &Args, context: &Context) -> Result<Needed, Error> {
-    let of_connection = || context.choose().ok().map(|chosen| chosen.connection.auth);
-    let auth = args.auth.or_else(of_connection).unwrap_or(Auth::ApiToken);
-    let Some(vocabulary) = Vocabulary::of(auth) else {
+    let chosen = context.choose().ok().map(|chosen| chosen.connection);
+    let of_connection = chosen.as_ref().map(|connection| connection.auth);
+    let auth = args.auth.or(of_connection).unwrap_or(Auth::ApiToken);
+    let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
+    let Some(vocabulary) = Vocabulary::of(auth, deployment) else {
         return Err(Error::Usage {
             message: "SSH has no scopes".to_owned(),
             hint: Some("add --auth KIND".to_owned()),

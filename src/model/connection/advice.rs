@@ -59,6 +59,13 @@ pub fn why_refused(auth: Auth, shape: TokenShape) -> String {
             "check that the token belongs to this workspace, project or repository, and that it has not expired or been \
              revoked; a user's API token needs --auth api-token"
         }
+        Auth::OAuth => {
+            "sign in again with `bbconnect connection edit NAME --reauthorize`; where that fails, check the client id and \
+             secret, and that the callback address is http://127.0.0.1:47617/callback"
+        }
+        Auth::ClientCredentials => {
+            "check the client id and secret, and that the OAuth consumer is a private one"
+        }
         Auth::AppPassword => {
             "Bitbucket Cloud ended app passwords on 2026-07-28. Make an API token with scopes at \
              https://id.atlassian.com/manage-profile/security/api-tokens and use --auth api-token"

@@ -15,6 +15,12 @@ pub enum Auth {
     ApiToken,
     /// Cloud: an access token of a repository, project or workspace, sent as Bearer
     AccessToken,
+    /// Cloud and Data Center since 7.20: signed in with a browser, sent as Bearer, refreshed
+    #[value(name = "oauth")]
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// Cloud: an OAuth consumer by itself, sent as Bearer, refreshed
+    ClientCredentials,
     /// Cloud: an app password; none works since 2026-07-28
     AppPassword,
     /// Data Center: an HTTP access token of a user, project or repository, sent as Bearer
@@ -68,6 +74,8 @@ impl Auth {
         match self {
             Self::ApiToken => "api-token",
             Self::AccessToken => "access-token",
+            Self::OAuth => "oauth",
+            Self::ClientCredentials => "client-credentials",
             Self::AppPassword => "app-password",
             Self::HttpAccessToken => "http-access-token",
             Self::Password => "password",
@@ -81,10 +89,11 @@ impl Auth {
     /// [`AuthError`] where it has not.
     pub fn check_for(self, deployment: Deployment) -> Result<(), AuthError> {
         let fits = match self {
-            Self::ApiToken | Self::AccessToken | Self::AppPassword => {
+            Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
                 deployment == Deployment::Cloud
             }
             Self::HttpAccessToken | Self::Password => deployment == Deployment::DataCenter,
+            Self::OAuth => deployment != Deployment::Unknown,
             Self::Ssh => true,
         };
         if fits {
@@ -97,12 +106,19 @@ impl Auth {
         }
     }
 
+    /// Whether its secret are tokens that are refreshed.
+    #[must_use]
+    pub fn is_oauth(self) -> bool {
+        matches!(self, Self::OAuth | Self::ClientCredentials)
+    }
+
     /// What its secret is called.
     #[must_use]
     pub fn secret_name(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",
             Self::AccessToken => "access token",
+            Self::OAuth | Self::ClientCredentials => "client secret",
             Self::AppPassword => "app password",
             Self::HttpAccessToken => "HTTP access token",
             Self::Password => "password",

@@ -37,6 +37,9 @@ pub struct Connection {
     /// The user name of a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// The key of an OAuth consumer, or the client id of an incoming link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Who the server said this is, when it was last verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -98,6 +101,7 @@ impl Connection {
             level: None,
             email: None,
             username: None,
+            client_id: None,
             account: None,
             workspace: None,
             project: None,
@@ -127,13 +131,14 @@ impl Connection {
     }
 
     /// The keys of a stored connection. Others in the file are somebody else's, and stay.
-    pub const KEYS: [&str; 22] = [
+    pub const KEYS: [&str; 23] = [
         "deployment",
         "base_url",
         "auth",
         "level",
         "email",
         "username",
+        "client_id",
         "account",
         "workspace",
         "project",

@@ -14,6 +14,7 @@ pub use granted::{Excess, Granted};
 
 use self::catalogue::Entry;
 use super::connection::Auth;
+use super::deployment::Deployment;
 
 /// The words in which a kind of credential is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,8 +42,10 @@ pub struct NotAScope {
 impl Vocabulary {
     /// The words for a kind of credential; `None` for one that has no scopes.
     #[must_use]
-    pub fn of(auth: Auth) -> Option<Self> {
+    pub fn of(auth: Auth, deployment: Deployment) -> Option<Self> {
         match auth {
+            Auth::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
+            Auth::OAuth | Auth::ClientCredentials => Some(Self::Classic),
             Auth::ApiToken => Some(Self::ApiToken),
             Auth::AccessToken | Auth::AppPassword => Some(Self::Classic),
             Auth::HttpAccessToken | Auth::Password => Some(Self::DataCenter),

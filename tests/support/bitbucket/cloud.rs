@@ -82,14 +82,15 @@ fn credential<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a C
                     Kind::ApiToken { email } => email == user,
                     Kind::AppPassword { user: name } => name == user,
                     Kind::AccessToken { .. }
+                    | Kind::OAuth
                     | Kind::UserToken { .. }
                     | Kind::ProjectToken { .. }
                     | Kind::Password { .. } => false,
                 }
         })
     });
-    let as_bearer =
-        bearer(world, authorization).filter(|known| matches!(known.kind, Kind::AccessToken { .. }));
+    let as_bearer = bearer(world, authorization)
+        .filter(|known| matches!(known.kind, Kind::AccessToken { .. } | Kind::OAuth));
     as_user.or(as_bearer)
 }
 
@@ -135,7 +136,7 @@ fn resource(
     body: serde_json::Value,
 ) -> Reply {
     let sees = |credential: &Credential| match &credential.kind {
-        Kind::ApiToken { .. } | Kind::AppPassword { .. } => workspace == "acme",
+        Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::OAuth => workspace == "acme",
         Kind::AccessToken {
             workspace: own,
             repository: only,

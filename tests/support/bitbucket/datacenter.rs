@@ -143,7 +143,10 @@ fn project_or_repository(
     let sees = known.is_some_and(|credential| match &credential.kind {
         Kind::ProjectToken { project: own } => *own == project,
         Kind::UserToken { .. } | Kind::Password { .. } => true,
-        Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::AccessToken { .. } => false,
+        Kind::ApiToken { .. }
+        | Kind::AppPassword { .. }
+        | Kind::OAuth
+        | Kind::AccessToken { .. } => false,
     });
     if sees || public {
         return signed(
@@ -174,7 +177,12 @@ fn signed(known: Option<&Credential>, reply: Reply) -> Reply {
         Some(Kind::ProjectToken { project }) => {
             reply.with("x-ausername", &format!("access-token-user%2F{project}"))
         }
-        Some(Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::AccessToken { .. })
+        Some(
+            Kind::ApiToken { .. }
+            | Kind::AppPassword { .. }
+            | Kind::OAuth
+            | Kind::AccessToken { .. },
+        )
         | None => reply,
     }
 }

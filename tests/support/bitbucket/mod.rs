@@ -5,6 +5,7 @@
 
 mod cloud;
 mod datacenter;
+pub(crate) mod oauth;
 mod rights;
 pub(crate) mod tokens;
 
@@ -40,6 +41,8 @@ pub(crate) enum Kind {
     ApiToken { email: &'static str },
     /// Cloud: Basic, user name and app password, where one still lives.
     AppPassword { user: &'static str },
+    /// Cloud: Bearer, of somebody who signed in.
+    OAuth,
     /// Cloud: Bearer, of a repository (or of the whole workspace).
     AccessToken {
         workspace: &'static str,
@@ -95,6 +98,8 @@ pub(crate) struct World {
     pub(crate) version: Option<&'static str>,
     /// Data Center: what its administrator entered as its base URL, where that is wrong.
     pub(crate) believes_to_be: Option<String>,
+    /// OAuth clients, and what they were given.
+    pub(crate) oauth: oauth::Grants,
     /// Data Center: HTTP access tokens that are listed.
     pub(crate) tokens: Vec<tokens::Token>,
     /// Data Center: the day on which tokens were made, in milliseconds, and how many days they live.
@@ -161,6 +166,11 @@ impl Server {
 
     pub(crate) fn cloud(&self) -> String {
         format!("http://{}/2.0", self.address)
+    }
+
+    /// The website of the Cloud.
+    pub(crate) fn website(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn datacenter(&self) -> String {
@@ -271,6 +281,9 @@ fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply
         json: serde_json::from_slice(body).unwrap_or_default(),
         body,
     };
+    if let Some(reply) = oauth::answer(&mut world, &asked(path.trim_start_matches('/'))) {
+        return (fault, reply);
+    }
     let reply = match (
         path.strip_prefix("/2.0/"),
         path.strip_prefix(&format!("/{CONTEXT}/")),

@@ -153,7 +153,10 @@ fn sees(known: &Credential, key: &str, _slug: &str) -> bool {
     match &known.kind {
         Kind::UserToken { .. } | Kind::Password { .. } => true,
         Kind::ProjectToken { project } => *project == key,
-        Kind::ApiToken { .. } | Kind::AppPassword { .. } | Kind::AccessToken { .. } => false,
+        Kind::ApiToken { .. }
+        | Kind::AppPassword { .. }
+        | Kind::OAuth
+        | Kind::AccessToken { .. } => false,
     }
 }
 

@@ -87,7 +87,12 @@ pub(super) fn kind(facts: &Facts, question: &Question) -> Option<Judged> {
     let expected = match auth {
         Auth::ApiToken => Some((TokenShape::ApiToken, "an API token", "ATATT")),
         Auth::AccessToken => Some((TokenShape::AccessToken, "an access token", "ATCTT")),
-        Auth::HttpAccessToken | Auth::Password | Auth::AppPassword | Auth::Ssh => None,
+        Auth::OAuth
+        | Auth::ClientCredentials
+        | Auth::HttpAccessToken
+        | Auth::Password
+        | Auth::AppPassword
+        | Auth::Ssh => None,
     };
     if let Some((expected, name, prefix)) = expected
         && *shape != expected
@@ -120,17 +125,19 @@ pub(super) fn kind(facts: &Facts, question: &Question) -> Option<Judged> {
         Some(Belongs::Repo) => " of a repository",
         None => "",
     };
-    pass(format!(
-        "it is used as {} {}{whose}",
-        article(auth),
-        auth.secret_name()
-    ))
+    pass(format!("it is used as {}{whose}", what_it_is(auth)))
 }
 
-fn article(auth: Auth) -> &'static str {
+fn what_it_is(auth: Auth) -> &'static str {
     match auth {
-        Auth::ApiToken | Auth::AccessToken | Auth::AppPassword | Auth::HttpAccessToken => "an",
-        Auth::Password | Auth::Ssh => "a",
+        Auth::ApiToken => "an API token",
+        Auth::AccessToken => "an access token",
+        Auth::AppPassword => "an app password",
+        Auth::HttpAccessToken => "an HTTP access token",
+        Auth::OAuth => "an OAuth sign-in",
+        Auth::ClientCredentials => "an OAuth consumer by itself",
+        Auth::Password => "a password",
+        Auth::Ssh => "an SSH key",
     }
 }
 
@@ -142,7 +149,8 @@ pub(super) fn expiry(facts: &Facts, question: &Question) -> Option<Judged> {
     }
     let told = facts.valid().and_then(|identity| identity.expires_on);
     let Some(day) = told.or(connection.expires_on) else {
-        if connection.auth == Auth::Password {
+        // A password has no day, and OAuth tokens are refreshed.
+        if connection.auth == Auth::Password || connection.auth.is_oauth() {
             return None;
         }
         let message = match connection.deployment {

@@ -103,7 +103,8 @@ pub(super) fn exit(findings: &[Judged], is_asked: bool, strict: bool) -> Exit {
 
 /// What is needed for all that was asked for, in the words of the credential.
 fn needs(facts: &Facts, question: &Question) -> Needs {
-    let Some(vocabulary) = Vocabulary::of(facts.connection.auth) else {
+    let Some(vocabulary) = Vocabulary::of(facts.connection.auth, facts.connection.deployment)
+    else {
         return Needs::default();
     };
     let mut all = Needs::default();

@@ -155,6 +155,12 @@ fn where_to_tick(facts: &Facts, missing: &[Scope]) -> String {
             )
         }
         Auth::Password => format!("ask an administrator for {missing}"),
+        Auth::OAuth | Auth::ClientCredentials => {
+            format!(
+                "tick {missing} for the OAuth consumer, then {}",
+                facts.edit("--reauthorize")
+            )
+        }
         Auth::ApiToken | Auth::AccessToken | Auth::AppPassword | Auth::Ssh => {
             format!(
                 "make a new one and tick {missing} as well, on the page that `bbconnect token page` prints"

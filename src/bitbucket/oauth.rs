@@ -1,0 +1,155 @@
+//! The token endpoint of both products: codes, refresh tokens and client credentials become access tokens (RFC 6749).
+//!
+//! Cloud: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#oauth-2-0>. Data Center, since 7.20:
+//! <https://confluence.atlassian.com/bitbucketserver/bitbucket-oauth-2-0-provider-api-1108483661.html>.
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use url::form_urlencoded;
+
+use super::http::{ApiError, Authorization, Http, HttpSettings, Question, Signed, Trace};
+use crate::model::connection::BaseUrl;
+use crate::model::deployment::Deployment;
+use crate::model::oauth::Tokens;
+use crate::model::secret::Secret;
+
+/// Who asks for tokens: an OAuth consumer of Cloud, an incoming link of a Data Center.
+#[derive(Debug)]
+pub struct OAuthClient {
+    http: Http,
+    segments: &'static [&'static str],
+    /// Data Center takes the client in the form, Cloud as Basic.
+    in_form: Option<(String, Secret)>,
+}
+
+/// What is exchanged for tokens.
+#[derive(Debug)]
+pub enum Grant<'a> {
+    /// The code that a browser brought back.
+    Code {
+        /// The code.
+        code: &'a Secret,
+        /// The same address that the browser was sent back to.
+        redirect_uri: &'a str,
+        /// What the challenge was made of (RFC 7636).
+        verifier: &'a Secret,
+    },
+    /// A refresh token, which is good once.
+    Refresh(&'a Secret),
+    /// The client alone.
+    Client,
+}
+
+/// `scope` since 2026-05-04, `scopes` before.
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_in: Option<i64>,
+    #[serde(alias = "scopes")]
+    scope: Option<String>,
+}
+
+/// RFC 6749, section 5.2.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl OAuthClient {
+    /// A client of the website of a product.
+    #[must_use]
+    pub fn new(
+        website: BaseUrl,
+        deployment: Deployment,
+        client: (String, Secret),
+        settings: HttpSettings,
+        trace: Trace,
+    ) -> Self {
+        let (id, secret) = client;
+        let is_cloud = deployment == Deployment::Cloud;
+        let (authorization, in_form) = if is_cloud {
+            (Authorization::Basic { user: id, secret }, None)
+        } else {
+            (Authorization::None, Some((id, secret)))
+        };
+        Self {
+            http: Http::new(website, authorization, settings, trace),
+            segments: if is_cloud {
+                &["site", "oauth2", "access_token"]
+            } else {
+                &["rest", "oauth2", "latest", "token"]
+            },
+            in_form,
+        }
+    }
+
+    /// Gets tokens.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`] for a client, code or refresh token that is not accepted; the others.
+    pub async fn tokens(&self, grant: &Grant<'_>) -> Result<Tokens, ApiError> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        match grant {
+            Grant::Code {
+                code,
+                redirect_uri,
+                verifier,
+            } => {
+                form.append_pair("grant_type", "authorization_code");
+                form.append_pair("code", code.expose());
+                form.append_pair("redirect_uri", redirect_uri);
+                form.append_pair("code_verifier", verifier.expose());
+            }
+            Grant::Refresh(token) => {
+                form.append_pair("grant_type", "refresh_token");
+                form.append_pair("refresh_token", token.expose());
+            }
+            Grant::Client => {
+                form.append_pair("grant_type", "client_credentials");
+            }
+        }
+        if let Some((id, secret)) = &self.in_form {
+            form.append_pair("client_id", id);
+            form.append_pair("client_secret", secret.expose());
+        }
+        let body = form.finish().into_bytes();
+        let url = self.http.address(self.segments, &[])?;
+        let question = Question::new(Method::POST, url, Signed::Yes)
+            .with_body("application/x-www-form-urlencoded", body);
+        let answer = self.http.ask(&question).await?;
+        let is_refusal = matches!(
+            answer.status(),
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        if is_refusal
+            && let Some(Refusal {
+                error,
+                error_description,
+            }) = answer.error_json()
+        {
+            let description = error_description.map(|text| format!(": {text}"));
+            return Err(ApiError::Unauthorized(format!(
+                "{error}{}",
+                description.unwrap_or_default()
+            )));
+        }
+        let granted: Granted = answer.json()?;
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let scopes = granted.scope.unwrap_or_default();
+        Ok(Tokens {
+            access: Secret::new(granted.access_token),
+            refresh: granted.refresh_token.map(Secret::new),
+            expires_at: granted
+                .expires_in
+                .and_then(|seconds| now.checked_add(seconds)),
+            scopes: scopes
+                .split([' ', ','])
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! OAuth: signing in with a browser, and tokens that are fresh. A refresh token is good once, so whoever uses it holds a
+//! lock, and keeps what it gets before anything is done with it.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::Context;
+use crate::bitbucket::{ApiError, Grant, OAuthClient};
+use crate::error::Error;
+use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, TokenShape};
+use crate::model::oauth::{OAuthSecret, Tokens};
+use crate::model::secret::Secret;
+use crate::oauth::{OAuthError, SignIn};
+use crate::store::StoreError;
+
+/// The port for the answer, unless another is named.
+pub const CALLBACK_PORT: u16 = 47617;
+/// How long a person may take to sign in, unless `--timeout` says otherwise.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How a person signs in.
+#[derive(Debug, Default)]
+pub struct SignInOptions {
+    /// The port for the answer.
+    pub port: Option<u16>,
+    /// No browser is opened here; the address may be pasted.
+    pub no_browser: bool,
+    /// What is asked for; nothing for all that the client may have.
+    pub scopes: Vec<String>,
+}
+
+impl Context {
+    /// Gets tokens for a connection: from a browser, or for the client alone.
+    ///
+    /// # Errors
+    /// [`Error::OAuth`] where nobody signs in, [`Error::Api`] where the server refuses.
+    pub fn sign_in(
+        &self,
+        connection: &Connection,
+        client_secret: &Secret,
+        options: &SignInOptions,
+    ) -> Result<OAuthSecret, Error> {
+        let website = website(connection)?;
+        let client = self.oauth_client(connection, client_secret)?;
+        let refused =
+            |error: ApiError| Error::refused_by(error, connection.auth, TokenShape::Unknown);
+        let tokens: Tokens = if connection.auth == Auth::ClientCredentials {
+            self.wait(client.tokens(&Grant::Client))?.map_err(refused)?
+        } else {
+            let sign_in = SignIn::begin(options.port.unwrap_or(CALLBACK_PORT))?;
+            let client_id = connection.client_id.as_deref().unwrap_or_default();
+            let address = sign_in.address(
+                website.url(),
+                connection.deployment,
+                client_id,
+                &options.scopes,
+            )?;
+            self.output.guide("Sign in at this address, in a browser:");
+            self.output.guide(&format!("  {address}"));
+            if options.no_browser {
+                self.output.guide("Then paste the address that the browser is sent to, where it cannot show that page:");
+            } else if open::that_detached(address.as_str()).is_err() {
+                self.output
+                    .guide("No browser could be opened here; open the address yourself.");
+            }
+            let patience = self.flags.timeout.unwrap_or(PATIENCE);
+            let back = sign_in.wait(patience, options.no_browser)?;
+            let grant = Grant::Code {
+                code: &back.code,
+                redirect_uri: &back.redirect_uri,
+                verifier: &back.verifier,
+            };
+            self.wait(client.tokens(&grant))?.map_err(refused)?
+        };
+        Ok(OAuthSecret::new(website.origin(), client_secret, &tokens))
+    }
+
+    /// The access token of a connection, refreshed first where its end is near.
+    ///
+    /// # Errors
+    /// [`Error::SignedOut`] where only signing in again helps; as [`Context::secret`].
+    pub(super) fn access_token(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(Secret, Option<i64>), Error> {
+        Self::check_origin(name, connection)?;
+        let signed_out = |reason: String| Error::SignedOut {
+            name: name.to_string(),
+            reason,
+        };
+        let kept = || -> Result<OAuthSecret, Error> {
+            let secret = self.kept_secret(name, connection)?;
+            let secret = secret.ok_or_else(|| Error::NoSecret(name.to_string()))?;
+            OAuthSecret::read(&secret)
+                .ok_or_else(|| signed_out("what is kept are no tokens".to_owned()))
+        };
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let fresh = |kept: &OAuthSecret| Some((kept.fresh(now)?, kept.expires_at()));
+        if let Some(token) = fresh(&kept()?) {
+            return Ok(token);
+        }
+        let _lock = self.connections().lock_tokens(name)?;
+        // Another process may have refreshed it while this one waited.
+        let before = kept()?;
+        if let Some(token) = fresh(&before) {
+            return Ok(token);
+        }
+        let website = website(connection)?.origin();
+        if before.origin != website {
+            return Err(Error::SecretElsewhere {
+                name: name.to_string(),
+                given_for: before.origin.to_string(),
+                origin: website.to_string(),
+            });
+        }
+        let client = self.oauth_client(connection, &before.client_secret())?;
+        let refresh = before.refresh_token();
+        let grant = match (&refresh, connection.auth) {
+            (_, Auth::ClientCredentials) => Grant::Client,
+            (Some(refresh), _) => Grant::Refresh(refresh),
+            (None, _) => {
+                return Err(signed_out(
+                    "the access has ended, and no refresh token was given".to_owned(),
+                ));
+            }
+        };
+        match self.wait(client.tokens(&grant))? {
+            Ok(tokens) => {
+                let renewed = before.renewed(&tokens);
+                self.keep_renewed(name, connection, &renewed)?;
+                Ok((tokens.access, renewed.expires_at()))
+            }
+            Err(ApiError::Unauthorized(reason)) => {
+                // A copy of this program on another machine cannot be waited for; one here may have been quicker.
+                fresh(&kept()?).ok_or_else(|| signed_out(reason))
+            }
+            Err(error) => Err(Error::Api {
+                error,
+                causes: None,
+            }),
+        }
+    }
+
+    fn keep_renewed(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+        renewed: &OAuthSecret,
+    ) -> Result<(), Error> {
+        let store = connection
+            .store
+            .ok_or(StoreError::CommandOutput("nothing"))?;
+        self.keep_secret(name, store, &renewed.written())
+    }
+
+    fn oauth_client(&self, connection: &Connection, secret: &Secret) -> Result<OAuthClient, Error> {
+        let client_id = connection.client_id.clone().unwrap_or_default();
+        let secret = Secret::new(secret.expose().to_owned());
+        let (settings, trace) = self.way_to(connection);
+        Ok(OAuthClient::new(
+            website(connection)?,
+            connection.deployment,
+            (client_id, secret),
+            settings,
+            trace,
+        ))
+    }
+}
+
+fn website(connection: &Connection) -> Result<BaseUrl, Error> {
+    let website = connection
+        .website()
+        .and_then(|url| BaseUrl::parse(url.as_str()).ok());
+    website.ok_or(Error::OAuth(OAuthError::Website))
+}

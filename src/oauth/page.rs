@@ -1,0 +1,45 @@
+//! The page that a browser shows at the end: small, readable without styles, loading nothing from anywhere.
+
+/// What the page says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The answer was taken.
+    SignedIn,
+    /// The answer was a no.
+    Denied,
+    /// It was no answer.
+    Other,
+}
+
+/// The whole HTTP response.
+pub(super) fn response(page: Page) -> String {
+    let (status, title, text) = match page {
+        Page::SignedIn => (
+            "200 OK",
+            "You are signed in",
+            "bbconnect has received the answer. You can close this page and go back to the terminal.",
+        ),
+        Page::Denied => (
+            "200 OK",
+            "Access was not granted",
+            "Nothing was changed. You can close this page; the terminal says how to try again.",
+        ),
+        Page::Other => (
+            "400 Bad Request",
+            "This is not the answer that is waited for",
+            "Open the address that the terminal shows, and sign in there.",
+        ),
+    };
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title} – bbconnect</title>\n\
+         <style>:root{{color-scheme:light dark}}body{{font:1.125rem/1.5 system-ui,sans-serif;max-width:36rem;\
+         margin:15vh auto;padding:0 1.5rem}}</style>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</html>\n"
+    );
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nReferrer-Policy: no-referrer\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
