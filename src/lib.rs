@@ -4,7 +4,7 @@
 //!
 //! * [`model`]: the words of the trade, such as clone URLs. No I/O.
 //! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
-//! * [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
+//! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
 //! * [`process`]: other programs. [`parallel`]: work side by side.
 //! * [`exit`], [`error`]: how a run can end.
 //! * [`output`]: the only writer to standard output and standard error.

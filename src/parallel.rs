@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 /// At most this many at once.
-pub const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 32;
 /// At most this many at once for one key.
 pub const FOR_EACH_KEY: usize = 8;
 
@@ -71,8 +71,16 @@ impl<K: Eq + Hash + Clone> Queue<K> {
                 return None;
             }
             let State { waiting, running } = &*state;
-            let has_place = |key: &K| running.get(key).copied().unwrap_or(0) < FOR_EACH_KEY;
-            if let Some(at) = waiting.iter().position(|(_, key)| has_place(key)) {
+            let busy = |key: &K| running.get(key).copied().unwrap_or(0);
+            // Of several, the one whose key has least to do: a slow one holds up itself, not the others.
+            let next = waiting
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, (_, key))| busy(key));
+            let next = next
+                .filter(|(_, (_, key))| busy(key) < FOR_EACH_KEY)
+                .map(|(at, _)| at);
+            if let Some(at) = next {
                 let (index, key) = state.waiting.remove(at);
                 *state.running.entry(key.clone()).or_default() += 1;
                 return Some((index, key));

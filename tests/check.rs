@@ -708,6 +708,133 @@ fn no_secret_is_in_any_output() {
     }
 }
 
+#[test]
+fn whoever_is_not_named_is_not_logged_in() {
+    let server = Server::start(world(&["REPO_READ"]));
+    let json = |status: u16, body: &str| page(status, "application/json", body);
+    let refusal = "{\"errors\":[{\"message\":\"You are not permitted to access this resource\",\
+                   \"exceptionName\":\"com.atlassian.bitbucket.AuthorisationException\"}]}";
+    let version = || json(200, "{\"version\":\"9.4.1\"}");
+    let bad = [("BBCONNECT_TOKEN", "bad-token")];
+    server.change(|world| world.faults = vec![version(), json(401, refusal)].into());
+    let document = check(&server.datacenter(), &bad, &["--json"])
+        .ended(3)
+        .json();
+    assert_levels(&document, &[("credential.valid", "fail")]);
+    // A server that shows everybody everything.
+    let users = "{\"values\":[],\"isLastPage\":true}";
+    server
+        .change(|world| world.faults = vec![version(), json(200, users), json(200, users)].into());
+    let document = check(&server.datacenter(), &bad, &["--json", "--for", "read"])
+        .ended(1)
+        .json();
+    assert_levels(
+        &document,
+        &[
+            ("credential.valid", "unknown"),
+            ("credential.scopes", "unknown"),
+        ],
+    );
+}
+
+#[test]
+fn a_password_is_tried_once() {
+    let server = Server::start(world(&[]));
+    let wrong = [
+        ("BBCONNECT_TOKEN", "wrong"),
+        ("BBCONNECT_USERNAME", "jane"),
+        ("BBCONNECT_REPO", "WEB/site"),
+    ];
+    check(&server.datacenter(), &wrong, &[]).ended(3);
+    let signed = |server: &Server| {
+        server
+            .seen()
+            .iter()
+            .filter(|seen| seen.authorization.is_some())
+            .count()
+    };
+    assert_eq!(signed(&server), 1);
+    server.change(|world| world.wants_captcha = true);
+    check(&server.datacenter(), &wrong, &[]).ended(3);
+    assert_eq!(signed(&server), 2);
+}
+
+#[test]
+fn a_secret_that_a_pipeline_lacks_is_said_to_be_missing() {
+    let server = Server::start(world(&[]));
+    let empty = check(&server.cloud(), &[("BBCONNECT_TOKEN", "")], &[]).ended(3);
+    assert!(empty.stderr.contains("BBCONNECT_TOKEN"), "{}", empty.stderr);
+    let blank = check(
+        &server.cloud(),
+        &[("BBCONNECT_TOKEN", " "), ("BBCONNECT_EMAIL", "x")],
+        &["--json"],
+    )
+    .ended(3)
+    .json();
+    assert_levels(&blank, &[("credential.present", "fail")]);
+    assert!(server.seen().is_empty());
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let pasted = format!("Bearer {API}");
+    check(
+        &server.cloud(),
+        &[
+            ("BBCONNECT_TOKEN", &pasted),
+            ("BBCONNECT_EMAIL", "jane@acme.example"),
+        ],
+        &[],
+    )
+    .ended(0);
+}
+
+#[test]
+fn what_was_required_is_not_passed_over() {
+    let server = Server::start(World {
+        permissions: vec![("WEB/site", "REPO_WRITE")],
+        ..world(&["REPO_ADMIN", "repository", "account"])
+    });
+    let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
+    check(
+        &server.datacenter(),
+        &token,
+        &["--require", "REPO_ADMIN", "--repo", "WEB/site"],
+    )
+    .ended(4);
+    // Data Center has no word for it.
+    check(&server.datacenter(), &token, &["--require", "read:user"]).ended(1);
+    // An API token whose scopes are named in the other words.
+    check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--require", "read:repository"],
+    )
+    .ended(0);
+    check(&server.cloud(), &API_TOKEN, &["--for", "write"]).ended(4);
+}
+
+#[cfg(unix)]
+#[test]
+fn one_slow_answer_hides_no_other() {
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 31);
+    let slow = Fault {
+        delay: Duration::from_secs(5),
+        ..page(200, "application/json", "{}")
+    };
+    server.change(|world| world.faults.push_back(slow));
+    let document = sandbox
+        .run(["check", "--all", "--json", "--timeout", "1"])
+        .ended(7)
+        .json();
+    let rows = document["connections"].as_array().unwrap();
+    let unreached = rows
+        .iter()
+        .filter(|row| row["findings"][0]["level"] == "fail")
+        .count();
+    // The slow one, and the one that points to nothing.
+    assert_eq!(unreached, 2, "{document}");
+}
+
 /// The blocks of a document: their language, and their text.
 #[cfg(unix)]
 fn blocks(document: &str) -> Vec<(&str, &str)> {

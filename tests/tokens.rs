@@ -296,3 +296,90 @@ fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
     old.env("BBCONNECT_URL", &url).env("BBCONNECT_TOKEN", OLD);
     Ran::from(old.output().unwrap()).ended(3);
 }
+
+#[test]
+fn a_token_that_could_not_be_kept_is_taken_back() {
+    let (server, sandbox) = (server(), Sandbox::new());
+    let run = |arguments: &[&str]| with_password(&server, &sandbox, arguments);
+    std::fs::write(sandbox.path("old"), OLD).unwrap();
+    let url = server.datacenter();
+    let add = [
+        "connection",
+        "add",
+        "laptop",
+        "--url",
+        &url,
+        "--auth",
+        "http-access-token",
+        "--token-command",
+        "cat old",
+    ];
+    run(&add).ended(0);
+    // A command keeps nothing, so neither begins.
+    let rotate = [
+        "token",
+        "rotate",
+        "-c",
+        "laptop",
+        "--username",
+        "jane",
+        "--token-file",
+        "password",
+    ];
+    std::fs::write(sandbox.path("password"), PASSWORD).unwrap();
+    run(&rotate).ended(2);
+    run(&[
+        "token",
+        "create",
+        "x",
+        "--for",
+        "read",
+        "--save-as",
+        "x",
+        "--store",
+        "command",
+    ])
+    .ended(2);
+    run(&["check", "laptop"]).ended(0);
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+}
+
+#[test]
+fn making_a_token_is_never_repeated() {
+    let (server, sandbox) = (server(), Sandbox::new());
+    let gateway = |body: &str| Fault {
+        status: 502,
+        headers: vec![
+            ("content-type", "text/html".to_owned()),
+            ("retry-after", "0".to_owned()),
+        ],
+        body: body.as_bytes().to_vec(),
+        delay: std::time::Duration::ZERO,
+    };
+    let page = |status: u16, body: &str| Fault {
+        status,
+        headers: vec![
+            ("content-type", "application/json".to_owned()),
+            ("x-ausername", "jane".to_owned()),
+        ],
+        ..gateway(body)
+    };
+    let empty = "{\"values\":[],\"isLastPage\":true}";
+    server.change(|world| {
+        world.faults = vec![page(200, empty), page(200, empty), gateway("<html>")].into()
+    });
+    with_password(
+        &server,
+        &sandbox,
+        &["token", "create", "ci", "--for", "read", "--project", "WEB"],
+    )
+    .ended(8);
+    assert_eq!(
+        server
+            .seen()
+            .iter()
+            .filter(|seen| seen.method == "PUT")
+            .count(),
+        1
+    );
+}

@@ -27,8 +27,12 @@ pub struct Identity {
     pub id: Option<String>,
     /// What it may do.
     pub scopes: Scopes,
-    /// What it belongs to.
+    /// What it belongs to: as the server tells, else as it was named.
     pub level: Option<Level>,
+    /// The server itself told the level.
+    pub level_is_told: bool,
+    /// The server's words when what it is said to belong to is not visible with it.
+    pub unseen: Option<String>,
     /// The last day of the credential.
     pub expires_on: Option<Day>,
 }
@@ -63,6 +67,8 @@ pub struct Reach {
     pub repositories: usize,
     /// There are more of them.
     pub more: bool,
+    /// The projects that those are in, where the list tells.
+    pub projects: Option<usize>,
     /// Addresses that the server gives for them: they tell what it believes its own address to be.
     pub links: Vec<String>,
 }

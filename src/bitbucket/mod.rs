@@ -118,7 +118,7 @@ impl Bitbucket {
     ) -> Result<Option<Permission>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.permission(path, name).await,
-            Self::DataCenter(datacenter) => datacenter.permission(path).await,
+            Self::DataCenter(datacenter) => datacenter.permission(path, name).await,
         }
     }
 
@@ -126,15 +126,24 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`] for a server that cannot be asked; a refusal is an answer.
-    pub async fn shows(
-        &self,
-        scope: Scope,
-        subject: &Subject,
-        identity: &Identity,
-    ) -> Result<Shown, ApiError> {
+    pub async fn shows(&self, scope: Scope, subject: &Subject) -> Result<Shown, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.shows(scope, subject, identity).await,
+            Self::Cloud(cloud) => cloud.shows(scope, subject).await,
             Self::DataCenter(datacenter) => datacenter.shows(scope, subject).await,
+        }
+    }
+
+    /// All scopes of a token that does not tell them otherwise, from a refusal. Never writes.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn scopes_by_refusal(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<Vec<String>>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.scopes_by_refusal(identity).await,
+            Self::DataCenter(_) => Ok(None),
         }
     }
 

@@ -121,6 +121,8 @@ impl Context {
         }
         match connections.default_name() {
             Some(name) => named(name, Because::Default),
+            // What a pipeline says that lacks its secret.
+            None if self.environment.token_is_empty => Err(Error::EmptyToken),
             None => Err(Error::NoConnection(connections.names())),
         }
     }

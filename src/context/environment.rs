@@ -35,6 +35,8 @@ pub struct Environment {
     pub stderr_is_terminal: bool,
     /// `BBCONNECT_CONNECTION`
     pub connection: Option<String>,
+    /// `BBCONNECT_TOKEN` is set, to nothing: a secret that a pipeline does not have.
+    pub(super) token_is_empty: bool,
     /// The folder of the configuration, where a variable names it.
     pub config: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
@@ -106,6 +108,7 @@ impl Environment {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             connection: text("BBCONNECT_CONNECTION"),
+            token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
                 .map(PathBuf::from)
                 .or(config_home),
@@ -253,7 +256,8 @@ impl EnvironmentConnection {
             Source::Variable => Ok(self
                 .variables
                 .get("BBCONNECT_TOKEN")
-                .map(|token| Secret::new(token.trim().to_owned()))),
+                .map(Secret::pasted)
+                .filter(|token| !token.expose().is_empty())),
             Source::File(path) => secret_in_file(path).map(Some),
             Source::Command(command) => Ok(CommandStore::new(command).get("environment")?),
         }
@@ -277,7 +281,7 @@ pub(super) fn secret_in_file(path: &Path) -> Result<Secret, Error> {
         .next()
         .map(str::trim)
     {
-        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+        Some(line) if !line.is_empty() => Ok(Secret::pasted(line)),
         Some(_) | None => Err(Error::Usage {
             message: format!("{} begins with an empty line", path.display()),
             hint: None,

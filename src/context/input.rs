@@ -58,7 +58,7 @@ impl Context {
         } else {
             first_line_of_stdin(flag)?
         };
-        let token = Secret::new(secret.expose().trim().to_owned());
+        let token = Secret::pasted(secret.expose());
         if token.expose().is_empty() {
             return Err(Error::Usage {
                 message: format!("{flag} was given, but the first line is empty"),

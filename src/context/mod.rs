@@ -98,6 +98,12 @@ impl Context {
         Day::from(time::OffsetDateTime::now_utc().date())
     }
 
+    /// Whether `--connection` names one.
+    #[must_use]
+    pub fn names_a_connection(&self) -> bool {
+        self.flags.connection.is_some()
+    }
+
     /// Whether results and errors alone are wanted.
     #[must_use]
     pub fn is_quiet(&self) -> bool {

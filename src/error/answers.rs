@@ -30,6 +30,7 @@ impl Error {
             | Self::NoConnectionFor(_)
             | Self::Git(GitError::NoCheckout) => Exit::NotFound,
             Self::NoSecret(_)
+            | Self::EmptyToken
             | Self::SecretElsewhere { .. }
             | Self::SignedOut { .. }
             | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
@@ -81,6 +82,10 @@ impl Error {
                 "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
             ),
             Self::Store(error) => error.hint().map(str::to_owned),
+            Self::EmptyToken => Some(
+                "check that the secret of the pipeline is there, and visible to this branch"
+                    .to_owned(),
+            ),
             Self::NoSecret(name) | Self::SecretElsewhere { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --token-stdin gives it one"
             )),

@@ -78,6 +78,9 @@ pub enum Error {
     /// A connection has no secret.
     #[error("the connection {0} has no secret")]
     NoSecret(String),
+    /// The environment's secret is nothing.
+    #[error("BBCONNECT_TOKEN is set, but empty")]
+    EmptyToken,
     /// A secret was given for another origin.
     #[error(
         "the secret of the connection {name} was given for {given_for}, so it is not sent to {origin}"

@@ -2,8 +2,8 @@
 
 mod config;
 mod credential;
-mod helpers;
+mod credential_helpers;
 
 pub use config::{Checkout, GitError};
 pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
-pub use helpers::{Helpers, Scope};
+pub use credential_helpers::{Helpers, Scope};

@@ -17,6 +17,16 @@ impl Secret {
         Self(Zeroizing::new(value))
     }
 
+    /// A token as it is pasted: without blanks around it, and without the `Bearer ` that examples put before it.
+    #[must_use]
+    pub fn pasted(text: &str) -> Self {
+        let text = text.trim();
+        let scheme = text
+            .get(..7)
+            .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+        Self::new(scheme.map_or(text, |_| text[7..].trim_start()).to_owned())
+    }
+
     /// The value itself. What is done with it must not outlive the secret.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -33,6 +43,14 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_pasted_around_a_token_goes() {
+        for text in ["abc", " abc\r", "Bearer abc", "bearer  abc"] {
+            assert_eq!(Secret::pasted(text).expose(), "abc");
+        }
+        assert_eq!(Secret::pasted("Bearerabc").expose(), "Bearerabc");
+    }
 
     #[test]
     fn debug_shows_stars_only() {

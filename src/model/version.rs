@@ -31,7 +31,7 @@ impl Version {
         }
     }
 
-    /// The last day of Atlassian's support, where it is over. All of 7.x ended with Server; 8.9, 8.19 and 9.4 are the
+    /// The day by which Atlassian's support was over, where it is. All of 7.x ended with Server; 8.9, 8.19 and 9.4 are the
     /// long-term releases that ended, or will, after the others of their line.
     ///
     /// <https://confluence.atlassian.com/support/atlassian-support-end-of-life-policy-201851003.html>
@@ -39,6 +39,7 @@ impl Version {
     pub fn support_ended(self, today: Day) -> Option<Day> {
         let ended = match (self.major, self.minor) {
             (0..=7, _) => "2024-02-15",
+            (8, 0..=9) => "2025-04-10",
             (8, _) => "2026-03-12",
             (9, _) => "2026-12-03",
             (10, 0) => "2027-09-08",

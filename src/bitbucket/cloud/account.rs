@@ -31,6 +31,9 @@ impl Cloud {
         }
         let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
         match answer.status() {
+            StatusCode::GONE if subject.auth == Some(Auth::AppPassword) => {
+                Err(ApiError::Unauthorized(answer.error().to_string()))
+            }
             // The credential is good: the server knows it, and says what it may not do.
             StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(valid(&answer)),
             _ => {
@@ -64,12 +67,10 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
     async fn identify_access_token(&self, subject: &Subject) -> Result<Identity, ApiError> {
-        let workspace = subject.workspace.as_deref().ok_or_else(|| {
-            ApiError::Undecided(
-                "an access token is known by the workspace it belongs to, and none was named"
-                    .to_owned(),
-            )
-        })?;
+        let Some(workspace) = subject.workspace.as_deref() else {
+            self.check_refusal(StatusCode::NOT_FOUND).await?;
+            return Ok(Identity::default());
+        };
         let (segments, level) = match (subject.repository.as_deref(), subject.project.as_deref()) {
             (Some(repository), _) => (vec!["repositories", workspace, repository], Level::Repo),
             (None, Some(project)) => (
@@ -79,25 +80,29 @@ impl Cloud {
             (None, None) => (vec!["workspaces", workspace], Level::Workspace),
         };
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let identity = || {
+            let identity = valid(&answer);
+            Identity {
+                level: identity.level.or(Some(level)),
+                ..identity
+            }
+        };
         match answer.status() {
             StatusCode::OK if !answer.is_json() => Err(answer.not_json()),
             // What is private is shown to nobody without a good token; nor are scopes named.
-            StatusCode::OK if proves_a_login(&answer) => Ok(Identity {
-                level: Some(level),
-                ..valid(&answer)
-            }),
-            StatusCode::OK | StatusCode::NOT_FOUND => {
+            StatusCode::OK if proves_a_login(&answer) => Ok(identity()),
+            StatusCode::OK => {
                 self.check_refusal(answer.status()).await?;
-                answer.success()?;
+                Ok(identity())
+            }
+            StatusCode::NOT_FOUND => {
+                self.check_refusal(answer.status()).await?;
                 Ok(Identity {
-                    level: Some(level),
-                    ..valid(&answer)
+                    unseen: Some(answer.error().to_string()),
+                    ..identity()
                 })
             }
-            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(Identity {
-                level: Some(level),
-                ..valid(&answer)
-            }),
+            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(identity()),
             _ => Err(answer.error()),
         }
     }
@@ -142,12 +147,21 @@ fn proves_a_login(answer: &Answer) -> bool {
 /// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
 fn valid(answer: &Answer) -> Identity {
     let listed = answer.header("x-oauth-scopes").map(listed);
-    let granted = Some(answer.words().granted()).filter(|granted| !granted.is_empty());
+    let granted = Some(answer.words().granted());
+    // An empty list is a header that says nothing.
     let scopes = listed
-        .or(granted)
-        .map_or(Scopes::Undisclosed, Scopes::Granted);
+        .filter(|all| !all.is_empty())
+        .or(granted.filter(|all| !all.is_empty()));
+    let level = match answer.header("x-credential-type") {
+        Some("repo_access_token") => Some(Level::Repo),
+        Some("project_access_token") => Some(Level::Project),
+        Some("workspace_access_token") => Some(Level::Workspace),
+        Some(_) | None => None,
+    };
     Identity {
-        scopes,
+        scopes: scopes.map_or(Scopes::Undisclosed, Scopes::Granted),
+        level,
+        level_is_told: level.is_some(),
         ..Identity::default()
     }
 }

@@ -10,7 +10,7 @@ use crate::bitbucket::identity::{Identity, Reach, Shown, Subject};
 use crate::model::connection::Auth;
 use crate::model::purpose::Permission;
 use crate::model::repository::RepoPath;
-use crate::model::scope::{Scope, Vocabulary};
+use crate::model::scope::Scope;
 
 #[derive(Debug, Deserialize)]
 struct Permissions {
@@ -31,9 +31,19 @@ struct Named {
 
 #[derive(Debug, Deserialize)]
 struct Repositories {
-    values: Vec<serde::de::IgnoredAny>,
+    values: Vec<Listed>,
     size: Option<usize>,
     next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    project: Option<Project>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Project {
+    key: Option<String>,
 }
 
 impl Cloud {
@@ -88,18 +98,14 @@ impl Cloud {
         &self,
         scope: Scope,
         subject: &Subject,
-        identity: &Identity,
     ) -> Result<Shown, ApiError> {
-        let direct = address(scope, subject);
-        let needs_it = direct.is_some();
-        let Some(segments) = direct.or_else(|| gpg_keys(scope, identity)) else {
+        let Some(segments) = address(scope, subject) else {
             return Ok(Shown::Nothing);
         };
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
         let granted = answer.words().granted();
         Ok(match answer.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => Shown::Granted(granted),
-            _ if !needs_it => Shown::Nothing,
             // An access token is also refused where no scope would help it.
             StatusCode::FORBIDDEN
                 if is_clouds_refusal(&answer) && subject.auth != Some(Auth::AccessToken) =>
@@ -108,11 +114,31 @@ impl Cloud {
             }
             StatusCode::OK if !answer.is_json() || is_for_anybody(&answer) => Shown::Nothing,
             StatusCode::OK => match answer.header("x-oauth-scopes") {
-                Some(list) => Shown::Granted(super::account::listed(list)),
-                None => Shown::Yes,
+                Some(list) if !list.trim().is_empty() => {
+                    Shown::Granted(super::account::listed(list))
+                }
+                Some(_) | None => Shown::Yes,
             },
             _ => Shown::Nothing,
         })
+    }
+
+    /// All scopes of an API token, from the refusal of what hardly any may read: GPG keys. `None` where the refusal does
+    /// not name them, or there is none.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-gpg/#api-users-selected-user-gpg-keys-get>
+    pub(in crate::bitbucket) async fn scopes_by_refusal(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<Vec<String>>, ApiError> {
+        let Some(id) = identity.id.as_deref() else {
+            return Ok(None);
+        };
+        let answer = self
+            .http
+            .get(&["users", id, "gpg-keys"], &[], Signed::Yes)
+            .await?;
+        Ok(Some(answer.words().granted()).filter(|granted| !granted.is_empty()))
     }
 
     /// The repositories of a workspace that the credential sees.
@@ -133,9 +159,17 @@ impl Cloud {
             .await?;
         let page: Repositories = answer.json()?;
         let seen = page.values.len();
+        let keys = page
+            .values
+            .iter()
+            .filter_map(|listed| listed.project.as_ref()?.key.as_deref());
+        let mut projects: Vec<&str> = keys.collect();
+        projects.sort_unstable();
+        projects.dedup();
         Ok(Some(Reach {
             repositories: page.size.unwrap_or(seen).max(seen),
             more: page.size.is_none() && page.next.is_some(),
+            projects: (!projects.is_empty()).then_some(projects.len()),
             links: Vec::new(),
         }))
     }
@@ -146,13 +180,6 @@ fn is_for_anybody(answer: &Answer) -> bool {
     answer
         .json::<Named>()
         .is_ok_and(|resource| resource.is_private == Some(false))
-}
-
-/// Where no read needs a scope, an API token's scopes may be had from the refusal of something else: hardly any may read
-/// GPG keys.
-fn gpg_keys(scope: Scope, identity: &Identity) -> Option<Vec<&str>> {
-    let id = identity.id.as_deref()?;
-    (scope.vocabulary() == Vocabulary::ApiToken).then(|| vec!["users", id, "gpg-keys"])
 }
 
 /// The address whose reading needs a scope: the `security` of Atlassian's API document.

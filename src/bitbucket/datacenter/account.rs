@@ -18,12 +18,6 @@ struct Users {
     values: Option<Vec<serde::de::IgnoredAny>>,
 }
 
-/// A project or repository.
-#[derive(Debug, Deserialize)]
-struct Resource {
-    public: Option<bool>,
-}
-
 impl DataCenter {
     /// Asks for the list of users, which only somebody logged in may see: a bad token is otherwise served as anonymous.
     ///
@@ -37,48 +31,50 @@ impl DataCenter {
             .http
             .get(&segments, &[("limit", "1")], Signed::Yes)
             .await?;
-        let mut level = subject.level.or(Some(Level::User));
-        let account = if answer.status() == StatusCode::OK {
-            let page: Users = answer.json()?;
-            if page.values.is_none() && user_name(&answer).is_none() {
-                let reason = "it is no list of users".to_owned();
-                return Err(ApiError::Decode {
-                    path: "values".to_owned(),
-                    reason,
-                });
+        let name = user_name(&answer);
+        let is_page = || answer.json::<Users>().map(|page| page.values.is_some());
+        match answer.status() {
+            StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
+                self.somebody(subject, name).await
             }
-            user_name(&answer)
-        } else if answer.status() == StatusCode::UNAUTHORIZED && answer.is_to_somebody() {
-            user_name(&answer)
-        } else if answer.status() == StatusCode::UNAUTHORIZED && subject.level != Some(Level::User)
-        {
-            level = Some(Level::of(
-                subject.repository.as_deref(),
-                subject.project.as_deref(),
-            ));
-            self.identify_by_resource(subject, &answer).await?
-        } else {
-            return Err(answer.error());
-        };
-        let identity = Identity {
-            account,
-            level,
-            ..Identity::default()
-        };
-        if subject.auth == Some(Auth::HttpAccessToken) && level == Some(Level::User) {
-            return Ok(self.with_token_record(identity).await);
+            StatusCode::OK if !is_page()? => Err(ApiError::Decode {
+                path: "values".to_owned(),
+                reason: "it is no list of users".to_owned(),
+            }),
+            // Nobody is named: then the list counts only where it is refused to everybody else.
+            StatusCode::OK => {
+                self.refused_to_anybody(&segments).await?;
+                self.somebody(subject, None).await
+            }
+            StatusCode::UNAUTHORIZED if may_be_nobodys(subject) => {
+                self.identify_by_resource(subject, &answer).await
+            }
+            StatusCode::UNAUTHORIZED => Err(refused(&answer)),
+            _ => Err(answer.error()),
         }
-        Ok(identity)
     }
 
-    /// A token of a project or repository has no user; it is known by what it can see.
+    async fn somebody(
+        &self,
+        subject: &Subject,
+        account: Option<String>,
+    ) -> Result<Identity, ApiError> {
+        let identity = Identity {
+            account,
+            level: subject.level.or(Some(Level::User)),
+            ..Identity::default()
+        };
+        Ok(self.with_token_record(subject, identity).await)
+    }
+
+    /// A token of a project or repository has no user; it is known by what it can see and nobody else.
     async fn identify_by_resource(
         &self,
         subject: &Subject,
         refusal: &Answer,
-    ) -> Result<Option<String>, ApiError> {
+    ) -> Result<Identity, ApiError> {
         let Some(project) = subject.project.as_deref() else {
-            return Err(refusal.error());
+            return Err(refused(refusal));
         };
         let mut segments = vec!["rest", "api", "latest", "projects", project];
         segments.extend(
@@ -89,22 +85,44 @@ impl DataCenter {
                 .flat_map(|slug| ["repos", slug]),
         );
         let answer = self.http.get(&segments, &[], Signed::Yes).await?;
-        if answer.is_to_somebody() {
-            return Ok(user_name(&answer));
+        let account = user_name(&answer);
+        if account.is_none() {
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                return Err(refused(&answer));
+            }
+            answer.success()?;
+            self.refused_to_anybody(&segments).await?;
         }
-        if answer.status() != StatusCode::OK {
-            return Err(answer.error());
-        }
-        if answer.json::<Resource>()?.public == Some(false) {
-            return Ok(None);
-        }
-        // Shown to the token, and to nobody else: then the token is good.
-        let anonymous = self.http.get(&segments, &[], Signed::No).await?;
+        let named = Level::of(subject.repository.as_deref(), subject.project.as_deref());
+        let identity = Identity {
+            account,
+            level: subject.level.or(Some(named)),
+            ..Identity::default()
+        };
+        Ok(self.with_token_record(subject, identity).await)
+    }
+
+    /// Whether what was shown is shown to nobody without a login.
+    async fn refused_to_anybody(&self, segments: &[&str]) -> Result<(), ApiError> {
+        let anonymous = self.http.get(segments, &[], Signed::No).await?;
         if anonymous.status() == StatusCode::OK {
-            let reason = "what it belongs to is public, so anybody may see it";
+            let reason = "the server shows the same to everybody, and names nobody";
             return Err(ApiError::Undecided(reason.to_owned()));
         }
-        Ok(None)
+        Ok(())
+    }
+}
+
+/// A token of a project or repository; a password is always somebody's, and trying it again could lock the account.
+fn may_be_nobodys(subject: &Subject) -> bool {
+    subject.level != Some(Level::User) && subject.auth != Some(Auth::Password)
+}
+
+/// Whoever is not named is not logged in, also where the server speaks of a missing permission.
+fn refused(answer: &Answer) -> ApiError {
+    match answer.error() {
+        ApiError::Forbidden { message, .. } => ApiError::Unauthorized(message),
+        error => error,
     }
 }
 

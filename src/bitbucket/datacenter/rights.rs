@@ -62,9 +62,10 @@ impl DataCenter {
     pub(in crate::bitbucket) async fn permission(
         &self,
         path: &RepoPath,
+        name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         let administers = self.administers(path);
-        let writes = self.listed_for_writing(path);
+        let writes = self.listed_for_writing(path, name);
         let (administers, writes) = futures_util::future::join(administers, writes).await;
         Ok(match (administers?, writes?) {
             (Some(true), _) => Some(Permission::Admin),
@@ -95,7 +96,7 @@ impl DataCenter {
             }
             ("REPO_ADMIN", Some(path)) => answer_of(self.administers(path).await?),
             ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => Shown::Yes,
-            ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path).await? {
+            ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path, None).await? {
                 Some(false) => Shown::No,
                 // What the account may write to says nothing about a token that may do less.
                 Some(true) if subject.auth == Some(Auth::Password) => Shown::Yes,
@@ -128,7 +129,15 @@ impl DataCenter {
             let all = repository.links.own.iter().chain(over_http);
             all.filter_map(|link| link.href.clone())
         });
+        let mut projects: Vec<&str> = page
+            .values
+            .iter()
+            .filter_map(|repository| repository.project.as_ref()?.key.as_deref())
+            .collect();
+        projects.sort_unstable();
+        projects.dedup();
         Ok(Reach {
+            projects: Some(projects.len()),
             repositories: page.values.len(),
             more: page.is_last_page == Some(false),
             links: links.collect(),
@@ -153,13 +162,18 @@ impl DataCenter {
         Ok(permitted(&answer))
     }
 
-    async fn listed_for_writing(&self, path: &RepoPath) -> Result<Option<bool>, ApiError> {
-        let query = [
+    async fn listed_for_writing(
+        &self,
+        path: &RepoPath,
+        name: Option<&str>,
+    ) -> Result<Option<bool>, ApiError> {
+        let mut query = vec![
             ("permission", "REPO_WRITE"),
-            ("name", path.slug.as_str()),
             ("projectkey", path.namespace.as_str()),
-            ("limit", "100"),
+            ("limit", "1000"),
         ];
+        // The filter is by name, which may be another than the slug.
+        query.extend(name.map(|name| ("name", name)));
         let answer = self.http.get(&REPOSITORIES, &query, Signed::Yes).await?;
         if !answer.status().is_success() {
             return Ok(None);
@@ -175,7 +189,7 @@ impl DataCenter {
                 && key.is_some_and(|key| key.eq_ignore_ascii_case(&path.namespace))
         };
         let found = page.values.iter().any(is_it);
-        // The filter is by name, which may be another than the slug: not being listed is a no only where all were seen.
+        // Not being listed is a no only where all were seen.
         Ok((found || page.is_last_page != Some(false)).then_some(found))
     }
 }
@@ -184,6 +198,7 @@ impl DataCenter {
 fn permitted(answer: &Answer) -> Option<bool> {
     match answer.status() {
         StatusCode::OK if answer.is_json() => Some(true),
+        // In a token's name nobody may be named.
         StatusCode::UNAUTHORIZED if answer.is_to_somebody() => Some(false),
         StatusCode::FORBIDDEN if answer.is_bitbuckets() => Some(false),
         _ => None,

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Authorization, Signed};
-use crate::bitbucket::identity::{Identity, Scopes};
+use crate::bitbucket::http::{ApiError, Authorization, Question, Signed};
+use crate::bitbucket::identity::{Identity, Scopes, Subject};
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::model::connection::{Auth, Level};
 use crate::model::day::Day;
+use crate::model::repository::RepoPath;
 use crate::model::secret::Secret;
 
 /// A token as the server lists it. Real answers have more than the documentation names.
@@ -33,11 +35,16 @@ impl DataCenter {
     /// leaves the identity as it is.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
-    pub(super) async fn with_token_record(&self, identity: Identity) -> Identity {
-        let (Some(id), Some(account)) = (self.own_token(), identity.account.as_deref()) else {
+    pub(super) async fn with_token_record(
+        &self,
+        subject: &Subject,
+        identity: Identity,
+    ) -> Identity {
+        let is_token = subject.auth == Some(Auth::HttpAccessToken);
+        let owner = owner(subject, &identity).filter(|_| is_token);
+        let (Some(id), Some(owner)) = (self.own_token(), owner) else {
             return identity;
         };
-        let owner = TokenOwner::User(account.to_owned());
         let segments = segments(&owner);
         let segments: Vec<&str> = segments
             .iter()
@@ -97,12 +104,18 @@ impl DataCenter {
         if let Some(days) = expiry_days {
             body["expiryDays"] = json!(days);
         }
-        let answer = self.http.write(Method::PUT, &segments, &[], &body).await?;
-        let told: Value = answer.json()?;
+        // It makes something although it is a PUT: sent twice it would make two.
+        let url = self.http.address(&segments, &[])?;
+        let question = Question::new(Method::PUT, url, Signed::Yes)
+            .with_json(&body)?
+            .once();
+        let told: Value = self.http.ask(&question).await?.json()?;
         let Some(secret) = told.get("token").and_then(Value::as_str) else {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
-                reason: "the new token is not in the answer".to_owned(),
+                reason: format!(
+                    "the new token is not in the answer; one named {name} may now be there"
+                ),
             });
         };
         let secret = Secret::new(secret.to_owned());
@@ -128,6 +141,19 @@ impl DataCenter {
         let segments = segments(owner);
         let segments: Vec<&str> = segments.iter().map(String::as_str).chain([id]).collect();
         self.http.delete(&segments, &[]).await?.success()
+    }
+}
+
+/// Whose the token is that somebody shows.
+fn owner(subject: &Subject, identity: &Identity) -> Option<TokenOwner> {
+    let project = subject.project.clone();
+    match identity.level? {
+        Level::User | Level::Workspace => identity.account.clone().map(TokenOwner::User),
+        Level::Project => project.map(TokenOwner::Project),
+        Level::Repo => Some(TokenOwner::Repository(RepoPath {
+            namespace: project?,
+            slug: subject.repository.clone()?,
+        })),
     }
 }
 

@@ -93,6 +93,20 @@ impl Answer {
             || self.words().says_not_permitted()
     }
 
+    fn denies_with_captcha(&self) -> bool {
+        self.header("x-authentication-denied-reason")
+            .is_some_and(|reason| reason.contains("CAPTCHA"))
+    }
+
+    /// A filter before the API says it, in JSON, on a page or as text.
+    fn says_basic_is_blocked(&self) -> bool {
+        const WORDS: &str = "basic authentication has been disabled";
+        let beginning = self.body.get(..64 * 1024).unwrap_or(&self.body);
+        String::from_utf8_lossy(beginning)
+            .to_lowercase()
+            .contains(WORDS)
+    }
+
     /// Whether the body claims to be JSON.
     pub(in crate::bitbucket) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE)
@@ -131,10 +145,12 @@ impl Answer {
         let words = self.words();
         let message = words.message().unwrap_or_else(|| self.reason());
         match self.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if words.asks_for_captcha() => {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                if words.asks_for_captcha() || self.denies_with_captcha() =>
+            {
                 ApiError::Captcha
             }
-            StatusCode::FORBIDDEN if words.says_basic_is_blocked() => ApiError::BasicBlocked,
+            StatusCode::FORBIDDEN if self.says_basic_is_blocked() => ApiError::BasicBlocked,
             // Data Center answers 401 also to somebody who is logged in and lacks a permission.
             StatusCode::UNAUTHORIZED if self.is_to_somebody() => ApiError::Forbidden {
                 message,

@@ -223,14 +223,6 @@ impl ServerWords {
             .any(|name| name.ends_with(".AuthorisationException"))
     }
 
-    pub(super) fn says_basic_is_blocked(&self) -> bool {
-        self.message().is_some_and(|message| {
-            message
-                .to_lowercase()
-                .contains("basic authentication has been disabled")
-        })
-    }
-
     /// The scopes that Cloud says are needed.
     pub(super) fn required(&self) -> Vec<String> {
         self.scopes("required")

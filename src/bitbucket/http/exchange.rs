@@ -58,7 +58,7 @@ impl Http {
         loop {
             let sent = self.send(question).await;
             let left = deadline.saturating_duration_since(Instant::now());
-            let again = retry::pause(attempt, &question.method, &sent);
+            let again = retry::pause(attempt, question.may_repeat, &sent);
             let Some(pause) = again.filter(|pause| *pause < left) else {
                 return sent;
             };

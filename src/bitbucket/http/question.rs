@@ -20,6 +20,8 @@ pub(in crate::bitbucket) struct Question {
     pub(super) url: Url,
     pub(super) signed: Signed,
     pub(super) body: Option<Body>,
+    /// Done twice it does no more than done once.
+    pub(super) may_repeat: bool,
 }
 
 /// What a request carries. It may hold secrets, so it is not shown.
@@ -39,10 +41,19 @@ impl Question {
     /// A question without a body. The address is one that [`super::Http`] has built or checked.
     pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: Signed) -> Self {
         Self {
+            may_repeat: method.is_idempotent(),
             method,
             url,
             signed,
             body: None,
+        }
+    }
+
+    /// For a method that says otherwise: it must not be sent again.
+    pub(in crate::bitbucket) fn once(self) -> Self {
+        Self {
+            may_repeat: false,
+            ..self
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
+use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, StatusCode};
 
 use super::answer::Answer;
 use super::error::{ApiError, Obstacle};
@@ -20,10 +20,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// is trusted.
 pub(super) fn pause(
     attempt: u32,
-    method: &Method,
+    may_repeat: bool,
     sent: &Result<Answer, ApiError>,
 ) -> Option<Duration> {
-    let may_repeat = method.is_idempotent();
     let told = match sent {
         Ok(answer) if is_passing(answer.status(), may_repeat) => {
             answer.header(RETRY_AFTER).and_then(seconds)

@@ -1,6 +1,6 @@
 //! What is known of a connection before it is judged: data, gathered once.
 
-use crate::bitbucket::{Identity, Reach};
+use crate::bitbucket::{ApiError, Identity, Obstacle, Reach};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind, TokenShape};
@@ -9,6 +9,7 @@ use crate::model::days::Days;
 use crate::model::purpose::{Permission, Purpose};
 use crate::model::repository::{RepoPath, Repository};
 use crate::model::scope::Scope;
+use crate::model::ssh_settings::SshSettings;
 use crate::model::version::Version;
 
 /// What is asked of every connection.
@@ -27,6 +28,8 @@ pub(super) struct Trouble {
     pub(super) exit: Exit,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// What is in the way, where the server was not reached.
+    pub(super) obstacle: Option<Obstacle>,
 }
 
 /// What was found out about a connection.
@@ -42,8 +45,10 @@ pub(super) struct Facts {
     pub(super) identity: Option<Result<Identity, Trouble>>,
     /// What it sees; `None` where that was not asked or not told.
     pub(super) reach: Option<Reach>,
-    /// The projects that it sees.
-    pub(super) projects: Option<usize>,
+    /// The workspaces that its account is in (Cloud).
+    pub(super) workspaces: Option<usize>,
+    /// How the server is reached over SSH, where it tells.
+    pub(super) ssh: Option<SshSettings>,
     /// The repository that it is for.
     pub(super) repository: Option<RepositoryFacts>,
     /// What reads have shown of scopes that the server did not name.
@@ -75,7 +80,8 @@ impl Facts {
             version: None,
             identity: None,
             reach: None,
-            projects: None,
+            workspaces: None,
+            ssh: None,
             repository: None,
             shown: Vec::new(),
             granted: None,
@@ -112,6 +118,16 @@ impl Facts {
         told.or(self.connection.level)
     }
 
+    /// What it belongs to, where the server told that or the connection says so.
+    pub(super) fn told_level(&self) -> Option<Level> {
+        let told = self.valid().filter(|identity| identity.level_is_told);
+        let named = self
+            .connection
+            .level
+            .filter(|_| self.connection.auth != Auth::AccessToken);
+        told.and_then(|identity| identity.level).or(named)
+    }
+
     /// The command that changes the connection, or what takes its place for one that is not saved.
     pub(super) fn edit(&self, flags: &str) -> String {
         match self.connection.store {
@@ -133,6 +149,13 @@ impl From<&Error> for Trouble {
             exit: error.exit(),
             message: error.to_string(),
             hint: error.hint(),
+            obstacle: match error {
+                Error::Api {
+                    error: ApiError::Unreachable { obstacle, .. },
+                    ..
+                } => Some(*obstacle),
+                _ => None,
+            },
         }
     }
 }

@@ -11,9 +11,9 @@ use super::facts::{Facts, Question, Trouble};
 use super::gather::gather;
 use super::judge;
 use super::outcome::Row;
+use crate::bitbucket::Obstacle;
 use crate::context::{Chosen, Context};
 use crate::error::Error;
-use crate::exit::Exit;
 use crate::model::connection::{Auth, TokenShape};
 use crate::model::repository::{RepoPath, RepoRef};
 use crate::parallel;
@@ -51,6 +51,13 @@ pub(super) fn chosen(
         }
         named(&names, context)?
     } else if !args.names.is_empty() {
+        if context.names_a_connection() {
+            return Err(Error::Usage {
+                message: "connections are named twice: as arguments and with --connection"
+                    .to_owned(),
+                hint: Some("leave out --connection".to_owned()),
+            });
+        }
         named(&args.names, context)?
     } else if let Some(repo) = &args.repo {
         let (chosen, path) = context.choose_for(repo)?;
@@ -59,12 +66,12 @@ pub(super) fn chosen(
         vec![context.choose()?]
     };
     if let Some(Shard { index, count }) = args.shard {
-        // By name, so that it does not depend on the order of the file.
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut at = 0;
-        all.retain(|_| {
-            at += 1;
-            at % count == index % count
+        // By rank among the names, so that it does not depend on the order of the file.
+        let mut names: Vec<_> = all.iter().map(|chosen| chosen.name.clone()).collect();
+        names.sort();
+        all.retain(|chosen| {
+            let rank = names.binary_search(&chosen.name).unwrap_or(0);
+            rank % count == index - 1
         });
     }
     all.into_iter()
@@ -108,7 +115,7 @@ pub(super) fn check(
         all => format!("checking {} connections", all.len()),
     });
     let done = AtomicUsize::new(0);
-    let dead = Mutex::new(HashMap::new());
+    let ways = Ways::default();
     parallel::each(
         all,
         |(chosen, _)| chosen.connection.base_url.origin().to_string(),
@@ -118,7 +125,7 @@ pub(super) fn check(
                 repository.as_ref(),
                 question,
                 strict,
-                &dead,
+                &ways,
                 context,
             );
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -135,7 +142,7 @@ fn one(
     repository: Option<&RepoPath>,
     question: &Question,
     strict: bool,
-    dead: &Mutex<HashMap<String, Trouble>>,
+    ways: &Ways,
     context: &Context,
 ) -> Row {
     let started = Instant::now();
@@ -149,11 +156,7 @@ fn one(
         connection.ca_cert,
         connection.client_cert
     );
-    let known = dead
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&way)
-        .cloned();
+    let known = ways.dead_end(&way);
     let facts = if connection.auth == Auth::Ssh {
         alone(Ok(TokenShape::Unknown))
     } else {
@@ -176,13 +179,7 @@ fn one(
             }
         }
     };
-    if let Some(trouble) = facts.in_the_way()
-        && trouble.exit == Exit::Unreachable
-    {
-        dead.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(way, trouble.clone());
-    }
+    ways.learn(way, &facts);
     let findings = judge::judge(&facts, question);
     Row::of(
         &facts,
@@ -191,6 +188,46 @@ fn one(
         strict,
         started.elapsed(),
     )
+}
+
+/// What is known of the ways to servers, so that one that leads nowhere is not waited for again and again.
+#[derive(Default)]
+struct Ways(Mutex<HashMap<String, Way>>);
+
+#[derive(Default)]
+struct Way {
+    /// Somebody got through.
+    leads_there: bool,
+    timeouts: usize,
+    trouble: Option<Trouble>,
+}
+
+impl Ways {
+    /// Why a way leads nowhere. One that is slow once may be quick for the next; one that is slow twice, and was never
+    /// quick, is given up.
+    fn dead_end(&self, way: &str) -> Option<Trouble> {
+        let ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = ways.get(way).filter(|way| !way.leads_there)?;
+        let trouble = way.trouble.as_ref()?;
+        let is_slow = trouble.obstacle == Some(Obstacle::Timeout);
+        (!is_slow || way.timeouts > 1).then(|| trouble.clone())
+    }
+
+    fn learn(&self, way: String, facts: &Facts) {
+        let was_asked = facts.version.is_some();
+        let mut ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = ways.entry(way).or_default();
+        match facts
+            .in_the_way()
+            .and_then(|trouble| Some((trouble, trouble.obstacle?)))
+        {
+            Some((trouble, obstacle)) => {
+                way.timeouts += usize::from(obstacle == Obstacle::Timeout);
+                way.trouble = Some(trouble.clone());
+            }
+            None => way.leads_there |= was_asked,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Asks a server all that the judging needs, once, and only by reading; side by side where one answer does not depend on
 //! another.
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join_all, join4};
 
 use super::facts::{Facts, Question, RepositoryFacts, Trouble};
 use super::judge::needed;
@@ -35,7 +35,8 @@ pub(super) async fn gather(
         Scopes::Granted(names) => Some(names.clone()),
         Scopes::Undisclosed => None,
     };
-    let (reach, of_repository, shown) = join3(
+    let needed = needed(&facts, question);
+    let (reach, of_repository, shown, ssh) = join4(
         reach(bitbucket, &subject, repository.is_some()),
         of_repository(bitbucket, repository, &identity, &told),
         shown(
@@ -43,12 +44,15 @@ pub(super) async fn gather(
             &subject,
             &identity,
             facts.granted.as_deref(),
-            &needed(&facts, question),
+            &needed,
         ),
+        bitbucket.ssh_settings(),
     )
     .await;
-    (facts.reach, facts.projects) = reach;
+    (facts.reach, facts.workspaces) = reach;
     facts.repository = of_repository;
+    // What is not told is unknown, not an error: the credential may be good without it.
+    facts.ssh = ssh.ok().flatten();
     match shown {
         Learned::Each(each) => facts.shown = each,
         Learned::All(names) => facts.granted = Some(names),
@@ -76,33 +80,24 @@ fn subject(connection: &Connection, repository: Option<&RepoPath>) -> Subject {
     }
 }
 
-/// How far it sees, and how many projects. Data Center is asked in any case: its links tell its base URL.
+/// How far it sees, and in how many workspaces. Data Center is asked in any case: its links tell its base URL.
 async fn reach(
     bitbucket: &Bitbucket,
     subject: &Subject,
     is_for_one: bool,
 ) -> (Option<Reach>, Option<usize>) {
-    let is_server = matches!(bitbucket, Bitbucket::DataCenter(_));
+    let is_server = !bitbucket.is_cloud();
     let is_token = subject.auth == Some(Auth::AccessToken);
     if is_token || !(is_server || is_for_one) {
         return (None, None);
     }
-    let workspace = subject.workspace.as_deref();
-    let projects = async {
-        let workspace = workspace.unwrap_or_default();
-        let asks = is_for_one && (is_server || !workspace.is_empty());
-        if !asks {
-            return None;
-        }
-        bitbucket
-            .projects(workspace)
-            .await
-            .ok()
-            .map(|projects| projects.len())
-    };
-    let (reach, projects) = join(bitbucket.reach(workspace), projects).await;
-    // What is not told is unknown, not an error: the credential may be good without it.
-    (reach.ok().flatten(), projects)
+    let (reach, workspaces) = join(
+        bitbucket.reach(subject.workspace.as_deref()),
+        bitbucket.workspaces(),
+    )
+    .await;
+    let workspaces = workspaces.ok().flatten().map(|all| all.len());
+    (reach.ok().flatten(), workspaces)
 }
 
 async fn of_repository(
@@ -112,17 +107,26 @@ async fn of_repository(
     told: &impl Fn(ApiError) -> Trouble,
 ) -> Option<RepositoryFacts> {
     let path = path?.clone();
-    let (found, empty) = join(bitbucket.repository(&path), bitbucket.is_empty(&path)).await;
-    let has_account = identity.account.is_some() || matches!(bitbucket, Bitbucket::DataCenter(_));
-    let permission = match &found {
-        Ok(repository) if has_account => {
-            let asked = bitbucket
-                .permission(&path, repository.name.as_deref())
-                .await;
-            asked.ok().flatten()
-        }
-        Ok(_) | Err(_) => None,
+    let is_cloud = bitbucket.is_cloud();
+    let found_and_empty = join(bitbucket.repository(&path), bitbucket.is_empty(&path));
+    let (found, empty, permission) = if is_cloud {
+        let (found, empty) = found_and_empty.await;
+        let permission = match &found {
+            // An access token has no account that could have a permission.
+            Ok(repository) if identity.account.is_some() => {
+                bitbucket
+                    .permission(&path, repository.name.as_deref())
+                    .await
+            }
+            Ok(_) | Err(_) => Ok(None),
+        };
+        (found, empty, permission)
+    } else {
+        let ((found, empty), permission) =
+            join(found_and_empty, bitbucket.permission(&path, None)).await;
+        (found, empty, permission)
     };
+    let permission = permission.ok().flatten().filter(|_| found.is_ok());
     Some(RepositoryFacts {
         path,
         found: found.map_err(told),
@@ -148,9 +152,14 @@ async fn shown(
     if let Some(names) = granted {
         return Learned::All(names.to_vec());
     }
-    let reads = needed
-        .iter()
-        .map(|scope| bitbucket.shows(*scope, subject, identity));
+    let is_api_token = subject.auth == Some(Auth::ApiToken);
+    if is_api_token
+        && !needed.is_empty()
+        && let Ok(Some(names)) = bitbucket.scopes_by_refusal(identity).await
+    {
+        return Learned::All(names);
+    }
+    let reads = needed.iter().map(|scope| bitbucket.shows(*scope, subject));
     let shown = join_all(reads).await;
     let mut each = Vec::new();
     for (scope, shown) in needed.iter().zip(shown) {

@@ -1,6 +1,6 @@
 //! Asks the server who a credential is, and says which of the likely causes it is when it is refused.
 
-use crate::bitbucket::{Identity, Subject};
+use crate::bitbucket::{ApiError, Identity, Subject};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Connection, TokenShape};
@@ -29,7 +29,11 @@ pub(super) fn verify(
         bitbucket.identify(&subject).await
     })?;
     drop(progress);
-    match answer {
+    let seen = answer.and_then(|identity| match &identity.unseen {
+        Some(words) => Err(ApiError::NotFound(words.clone())),
+        None => Ok(identity),
+    });
+    match seen {
         Ok(identity) => {
             connection.account = identity.account.clone().or(connection.account.take());
             connection.level = identity.level.or(connection.level);

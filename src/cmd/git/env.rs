@@ -11,6 +11,7 @@ use crate::output::{Page, Render};
 
 const EXAMPLES: &str = "\
 Examples:
+  bbconnect git env work
   eval \"$(bbconnect git env)\" && git clone https://bitbucket.org/acme/site.git
   eval \"$(bbconnect git env work)\"
   eval \"$(bbconnect git env --unset)\"

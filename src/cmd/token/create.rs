@@ -2,8 +2,8 @@
 //! a token that cannot be kept is revoked again.
 
 use super::created::Created;
-use super::place::{Place, not_on_cloud, owner, refused};
-use crate::bitbucket::{ApiError, Bitbucket};
+use super::place::{Place, not_on_cloud, owner, refused, take_back};
+use crate::bitbucket::ApiError;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
@@ -72,6 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
         return Err(not_on_cloud());
     }
     let permissions = permissions(args, named.as_ref())?;
+    let store = store(args, context)?;
     if let Some(name) = &args.save_as {
         context.connections().load()?.check_free(name)?;
     }
@@ -117,11 +118,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
     let Some(name) = &args.save_as else {
         return Ok(Created::made(&owner, token, Some(secret), None));
     };
-    let connection = connection(&chosen.connection, &owner, &token, args, context)?;
+    let connection = connection(&chosen.connection, &owner, &token, store);
     if let Err(error) = keep(name, &connection, &secret, context) {
-        return Err(undone(&bitbucket, &owner, &token, error, context));
+        take_back(&bitbucket, &owner, &token, context);
+        return Err(error);
     }
     Ok(Created::made(&owner, token, None, Some(name.clone())))
+}
+
+/// Where the token will be kept: found out before it is made.
+fn store(args: &Args, context: &Context) -> Result<StoreKind, Error> {
+    match args.store {
+        None => context.default_store(),
+        Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
+        Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
+            message: "a new token cannot be kept in a command".to_owned(),
+            hint: Some(
+                "add --store keyring or --store file, or leave out --save-as to print it"
+                    .to_owned(),
+            ),
+        }),
+    }
 }
 
 /// The permissions that are asked for, as Data Center calls them, without what another brings.
@@ -168,9 +185,8 @@ fn connection(
     base: &Connection,
     owner: &TokenOwner,
     token: &AccessToken,
-    args: &Args,
-    context: &Context,
-) -> Result<Connection, Error> {
+    store: StoreKind,
+) -> Connection {
     let (level, account, project, repository) = match owner {
         TokenOwner::User(name) => (Level::User, Some(name.clone()), None, None),
         TokenOwner::Project(key) => (Level::Project, None, Some(key.clone()), None),
@@ -181,11 +197,7 @@ fn connection(
             Some(path.slug.clone()),
         ),
     };
-    let store = match args.store {
-        Some(store) => store,
-        None => context.default_store()?,
-    };
-    Ok(Connection {
+    Connection {
         level: Some(level),
         username: None,
         email: None,
@@ -199,7 +211,7 @@ fn connection(
         token_command: None,
         auth: Auth::HttpAccessToken,
         ..base.clone()
-    })
+    }
 }
 
 fn keep(
@@ -215,22 +227,4 @@ fn keep(
         }
         Ok(connections.add(name, connection)?)
     })
-}
-
-/// Revokes a token that nobody has.
-fn undone(
-    bitbucket: &Bitbucket,
-    owner: &TokenOwner,
-    token: &AccessToken,
-    error: Error,
-    context: &Context,
-) -> Error {
-    let id = token.id.as_deref().unwrap_or_default();
-    let revoked = context.wait(bitbucket.revoke_token(owner, id));
-    if !matches!(revoked, Ok(Ok(_))) {
-        context.output.guide(&format!(
-            "the token {id} of {owner} was made, could not be kept, and is still there"
-        ));
-    }
-    error
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::bitbucket::{ApiError, Bitbucket, Subject};
 use crate::context::{Chosen, Context};
 use crate::error::Error;
-use crate::model::access_token::TokenOwner;
+use crate::model::access_token::{AccessToken, TokenOwner};
 use crate::model::connection::{Auth, Connection, Level};
 use crate::model::repository::RepoRef;
 use crate::model::secret::Secret;
@@ -154,5 +154,21 @@ pub(super) fn refused(chosen: &Chosen, error: ApiError) -> Error {
             ),
         },
         _ => chosen.explained(error),
+    }
+}
+
+/// Revokes a token that could not be kept, so that none is left that nobody has; says so where even that fails.
+pub(super) fn take_back(
+    bitbucket: &Bitbucket,
+    owner: &TokenOwner,
+    token: &AccessToken,
+    context: &Context,
+) {
+    let id = token.id.as_deref().unwrap_or_default();
+    let revoked = context.wait(bitbucket.revoke_token(owner, id));
+    if !matches!(revoked, Ok(Ok(_))) {
+        context.output.guide(&format!(
+            "the token {id} of {owner} was made, could not be kept, and is still there"
+        ));
     }
 }

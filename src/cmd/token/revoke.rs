@@ -92,9 +92,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
         return Ok(outcome("would-remove"));
     }
     let name = token.name.as_deref().unwrap_or_default();
+    let is_own = bitbucket.own_token().as_deref() == Some(id);
+    let own = if is_own {
+        " It is the one that this connection uses."
+    } else {
+        ""
+    };
     context.confirm(
         args.yes,
-        &format!("Revoke the token {name} ({id}) of {owner}?"),
+        &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
     )?;
     let revoked = context.wait(bitbucket.revoke_token(&owner, id))?;
     revoked.map_err(|error| refused(&chosen, error))?;

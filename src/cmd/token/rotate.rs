@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
-use super::place::{Login, not_on_cloud, owner, owner_of, refused};
+use super::place::{Login, not_on_cloud, owner, owner_of, refused, take_back};
 use crate::bitbucket::{ApiError, Subject};
 use crate::context::Context;
 use crate::error::Error;
+use crate::exit::Exit;
 use crate::model::access_token::{AccessToken, NewToken};
-use crate::model::connection::{Auth, Connection, ConnectionName};
+use crate::model::connection::{Auth, Connection, ConnectionName, StoreKind};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
@@ -42,8 +43,8 @@ pub struct Rotated {
     connection: ConnectionName,
     token: AccessToken,
     revoked: Option<String>,
-    #[serde(skip)]
-    left: Option<String>,
+    /// The old token, where it could not be revoked, and why.
+    not_revoked: Option<String>,
 }
 
 /// Replaces the connection's token.
@@ -60,6 +61,21 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
         return Err(Error::Usage {
             message: format!("the connection {} has no HTTP access token", chosen.name),
             hint: Some("bbconnect token create makes one".to_owned()),
+        });
+    }
+    if !matches!(
+        chosen.connection.store,
+        Some(StoreKind::Keyring | StoreKind::File)
+    ) {
+        let store = chosen.connection.store.map_or("nowhere", StoreKind::name);
+        return Err(Error::Usage {
+            message: format!(
+                "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
+                chosen.name
+            ),
+            hint: Some(
+                "bbconnect token create prints a new token; keep it there yourself".to_owned(),
+            ),
         });
     }
     let old = context.secret_of(&chosen)?;
@@ -117,7 +133,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
             connection: chosen.name,
             token: before,
             revoked: None,
-            left: None,
+            not_revoked: None,
         });
     };
     let after = Connection {
@@ -125,7 +141,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
         ..chosen.connection.clone()
     };
     // Kept before anything else can fail, and the old one again where the server does not accept it.
-    switch(&chosen.name, &after, &secret, context)?;
+    let back_to_the_old = |error| {
+        // What went wrong first is what is told.
+        let _old_again = switch(&chosen.name, &chosen.connection, &old, context);
+        take_back(&bitbucket, &owner, &token, context);
+        error
+    };
+    if let Err(error) = switch(&chosen.name, &after, &secret, context) {
+        return Err(back_to_the_old(error));
+    }
     let subject = Subject {
         auth: Some(after.auth),
         level: after.level,
@@ -135,18 +159,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
     };
     let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
     if let Err(error) = context.wait(new.identify(&subject))? {
-        switch(&chosen.name, &chosen.connection, &old, context)?;
-        return Err(chosen.explained(error));
+        return Err(back_to_the_old(chosen.explained(error)));
     }
     let revoked = context.wait(bitbucket.revoke_token(&owner, &id))?;
+    let revoked = revoked.map(|_| id.clone());
     Ok(Rotated {
         action: "updated",
+        not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
+        revoked: revoked.ok(),
         connection: chosen.name,
         token,
-        revoked: revoked.is_ok().then_some(id.clone()),
-        left: revoked
-            .err()
-            .map(|error| format!("the old token {id} could not be revoked: {error}")),
     })
 }
 
@@ -180,8 +202,16 @@ impl Render for Rotated {
         if let Some(id) = &self.revoked {
             page.line(&format!("the old token {id} was revoked"));
         }
-        if let Some(left) = &self.left {
-            page.note(left);
+        if let Some(left) = &self.not_revoked {
+            page.note(&format!("the old token could not be revoked, {left}"));
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        if self.not_revoked.is_some() {
+            Exit::No
+        } else {
+            Exit::Done
         }
     }
 }

@@ -79,6 +79,7 @@ pub(super) const ALL: Row = plain(
         "account",
         "account:write",
         "project",
+        "project:admin",
         "repository:write",
         "repository:admin",
         "pullrequest:write",
@@ -88,6 +89,7 @@ pub(super) const ALL: Row = plain(
         "read:user:bitbucket",
         "read:workspace:bitbucket",
         "read:project:bitbucket",
+        "admin:project:bitbucket",
         "read:repository:bitbucket",
         "write:repository:bitbucket",
         "admin:repository:bitbucket",
@@ -141,7 +143,7 @@ pub(super) const APPCIRCLE: Row = Row {
 pub(super) const BRAINBOARD: Row = Row {
     classic: [
         &["project", "repository:write", "pullrequest:write"],
-        &["account"],
+        &["account", "project:admin"],
     ],
     api_token: [
         &[
@@ -151,9 +153,13 @@ pub(super) const BRAINBOARD: Row = Row {
             "read:pullrequest:bitbucket",
             "write:pullrequest:bitbucket",
         ],
-        &["read:user:bitbucket", "read:workspace:bitbucket"],
+        &[
+            "read:user:bitbucket",
+            "read:workspace:bitbucket",
+            "admin:project:bitbucket",
+        ],
     ],
-    data_center: [&["PROJECT_READ", "REPO_WRITE"], &[]],
+    data_center: [&["PROJECT_WRITE"], &[]],
 };
 
 pub(super) const AMPLICATION: Row = Row {

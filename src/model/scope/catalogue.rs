@@ -151,7 +151,7 @@ const API_TOKEN: [Entry; 37] = [
     api("read:user:bitbucket", &["account"]),
     api("write:user:bitbucket", &["account:write"]),
     api("read:workspace:bitbucket", &["account"]),
-    api("admin:workspace:bitbucket", &["account"]),
+    api("admin:workspace:bitbucket", &[]),
     api("read:project:bitbucket", &["project", "PROJECT_READ"]),
     api(
         "admin:project:bitbucket",

@@ -73,7 +73,9 @@ impl Granted {
         excess
     }
 
-    fn speaks(&self, vocabulary: Vocabulary) -> bool {
+    /// Whether any of it is in these words.
+    #[must_use]
+    pub fn speaks(&self, vocabulary: Vocabulary) -> bool {
         self.scopes
             .iter()
             .any(|scope| scope.vocabulary() == vocabulary)

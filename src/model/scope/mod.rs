@@ -15,6 +15,7 @@ pub use granted::{Excess, Granted};
 use self::catalogue::Entry;
 use super::connection::Auth;
 use super::deployment::Deployment;
+use super::purpose::Permission;
 
 /// The words in which a kind of credential is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +66,21 @@ impl Scope {
     #[must_use]
     pub fn vocabulary(self) -> Vocabulary {
         self.0.vocabulary
+    }
+
+    /// What one must be allowed on a repository to use it there.
+    #[must_use]
+    pub fn permission(self) -> Permission {
+        if self.name().contains("pullrequest") {
+            return Permission::Read;
+        }
+        let as_permissions = self.in_words_of(Vocabulary::DataCenter);
+        let highest = as_permissions.iter().map(|scope| match scope.name() {
+            "REPO_ADMIN" => Permission::Admin,
+            "REPO_WRITE" => Permission::Write,
+            _ => Permission::Read,
+        });
+        highest.max().unwrap_or(Permission::Read)
     }
 
     /// What comes with it.

@@ -156,7 +156,18 @@ fn granted(world: &World, known: Option<&Credential>, body: serde_json::Value) -
     let reply = Reply::new(200, body);
     match known {
         Some(credential) if !world.keeps_scopes_to_itself => {
-            reply.with("x-oauth-scopes", &credential.scopes.join(", "))
+            let kind = if let Kind::AccessToken { repository, .. } = &credential.kind {
+                if repository.is_some() {
+                    "repo_access_token"
+                } else {
+                    "workspace_access_token"
+                }
+            } else {
+                "apikey"
+            };
+            reply
+                .with("x-credential-type", kind)
+                .with("x-oauth-scopes", &credential.scopes.join(", "))
         }
         Some(_) | None => reply,
     }

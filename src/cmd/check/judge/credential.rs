@@ -53,6 +53,7 @@ pub(super) fn valid(facts: &Facts) -> Option<Judged> {
         Err(trouble) => {
             let next = trouble.hint.clone();
             if trouble.exit == Exit::No {
+                let next = Some("name what it belongs to with --repo NAMESPACE/SLUG".to_owned());
                 let judged = unknown(&trouble.message);
                 let finding = Finding {
                     next,
@@ -178,12 +179,19 @@ pub(super) fn expiry(facts: &Facts, question: &Question) -> Option<Judged> {
         facts.edit("--token-stdin --expires YYYY-MM-DD")
     );
     let is_accepted = facts.valid().is_some();
+    let is_unknown = facts.in_the_way().is_some();
     Some(if left < 0 && told.is_none() && is_accepted {
         let message = "its day has passed, but the server still accepts it: the day is wrong";
         let next = facts.edit("--expires YYYY-MM-DD");
         Finding::new(ID, Level::Warn, message)
             .seen(evidence)
             .next(next)
+            .into()
+    } else if left < 0 && is_unknown {
+        let message = "its day has passed";
+        Finding::new(ID, Level::Warn, message)
+            .seen(evidence)
+            .next(renew)
             .into()
     } else if left < 0 {
         failed(

@@ -59,9 +59,9 @@ pub(super) fn healthy() -> Facts {
         reach: Some(Reach {
             repositories: 1,
             more: false,
+            projects: Some(1),
             links: vec!["https://git.example.com/ctx/projects/WEB/repos/site/browse".to_owned()],
         }),
-        projects: Some(1),
         repository: Some(repository(Ok(()))),
         granted: Some(vec!["REPO_ADMIN".to_owned()]),
         ..Facts::of(
@@ -77,5 +77,6 @@ pub(super) fn trouble(exit: Exit) -> Trouble {
         exit,
         message: "no".to_owned(),
         hint: None,
+        obstacle: None,
     }
 }

@@ -3,9 +3,11 @@
 mod credential;
 #[cfg(test)]
 mod healthy;
+mod reach;
 mod repository;
 mod scopes;
 mod server;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,7 @@ use super::facts::{RepositoryFacts, Trouble};
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
 use crate::model::purpose::Needs;
-use crate::model::scope::{Scope, Vocabulary};
+use crate::model::scope::{Granted, Scope, Vocabulary};
 
 /// A finding, and the status that it stands for where it is a failure.
 #[derive(Debug, Serialize)]
@@ -71,9 +73,10 @@ pub(super) fn judge(facts: &Facts, question: &Question) -> Vec<Judged> {
         scopes::enough(facts, question),
         scopes::excess(facts, question),
         credential::expiry(facts, question),
-        repository::reach(facts),
+        reach::reach(facts),
         repository::visible(facts, question),
         repository::empty(facts, question),
+        ssh::access(facts),
     ];
     all.into_iter().flatten().collect()
 }
@@ -101,10 +104,26 @@ pub(super) fn exit(findings: &[Judged], is_asked: bool, strict: bool) -> Exit {
     }
 }
 
+/// The words in which the credential is described: those of its scopes where the server names them, else of its kind.
+fn vocabulary(facts: &Facts) -> Option<Vocabulary> {
+    let of_kind = Vocabulary::of(facts.connection.auth, facts.connection.deployment)?;
+    let names = facts.granted.iter().flatten().map(String::as_str);
+    let granted = Granted::of(names);
+    let all = [
+        of_kind,
+        Vocabulary::Classic,
+        Vocabulary::ApiToken,
+        Vocabulary::DataCenter,
+    ];
+    let spoken = all
+        .into_iter()
+        .find(|vocabulary| granted.speaks(*vocabulary));
+    Some(spoken.unwrap_or(of_kind))
+}
+
 /// What is needed for all that was asked for, in the words of the credential.
 fn needs(facts: &Facts, question: &Question) -> Needs {
-    let Some(vocabulary) = Vocabulary::of(facts.connection.auth, facts.connection.deployment)
-    else {
+    let Some(vocabulary) = vocabulary(facts) else {
         return Needs::default();
     };
     let mut all = Needs::default();

@@ -1,8 +1,9 @@
 //! Scopes and permissions: enough for what is wanted, and not more.
 
-use super::{Facts, Judged, Question, failed, is_asked, needed, needs, open};
+use super::{Facts, Judged, Question, failed, is_asked, needed, needs, open, vocabulary};
 use crate::exit::Exit;
 use crate::model::connection::Auth;
+use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
 use crate::model::scope::{Granted, Scope};
 
@@ -17,7 +18,8 @@ enum Known {
 pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
     const ID: &str = "credential.scopes";
     if facts.connection.auth == Auth::Ssh {
-        return None;
+        let message = "what an SSH key may do is not listed anywhere";
+        return is_asked(question).then(|| open(Finding::new(ID, Level::Unknown, message)));
     }
     if facts.valid().is_none() {
         // Where it is not known to be good, nothing is known of what it may do.
@@ -55,6 +57,7 @@ pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
     };
     let missing = of(&needs.required, Known::Lacks);
     let unsure = of(&needs.required, Known::Open);
+    let untold = without_counterpart(facts, question);
     let missing_beyond = of(&needs.beyond, Known::Lacks);
     if !missing.is_empty() {
         let finding = finding(Level::Fail, format!("missing: {}", list(&missing)));
@@ -70,6 +73,13 @@ pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
             None => "name a repository with --repo NAMESPACE/SLUG, so that it can be looked at",
         };
         return Some(open(finding(Level::Unknown, message).next(next)));
+    }
+    if !untold.is_empty() {
+        let message = format!(
+            "there is nothing like it for this kind of credential: {}",
+            list(&untold)
+        );
+        return Some(open(finding(Level::Unknown, message)));
     }
     if !missing_beyond.is_empty() {
         let message = format!(
@@ -105,6 +115,9 @@ pub(super) fn excess(facts: &Facts, question: &Question) -> Option<Judged> {
         return Some(Finding::new(ID, Level::Unknown, message).into());
     };
     let wanted = needed(facts, question);
+    if wanted.is_empty() {
+        return None;
+    }
     let granted = Granted::of(names.iter().map(String::as_str));
     let excess = granted.beyond(&wanted);
     if excess.is_empty() {
@@ -139,11 +152,28 @@ fn knows(facts: &Facts, scope: Scope) -> Known {
             Known::Lacks
         };
     }
+    let permission = facts
+        .repository
+        .as_ref()
+        .and_then(|repository| repository.permission);
+    let may = permission.is_none_or(|permission| permission >= scope.permission());
     match facts.shown.iter().find(|(known, _)| *known == scope) {
         Some((_, true)) => Known::Has,
+        // Cloud refuses in the same words whom the repository's administrators have not let in.
+        Some((_, false)) if !may && facts.connection.deployment == Deployment::Cloud => Known::Open,
         Some((_, false)) => Known::Lacks,
         None => Known::Open,
     }
+}
+
+/// Scopes that were asked for and that this kind of credential has no word for.
+fn without_counterpart(facts: &Facts, question: &Question) -> Vec<Scope> {
+    let Some(vocabulary) = vocabulary(facts) else {
+        return Vec::new();
+    };
+    let all = question.required.iter().copied();
+    all.filter(|scope| scope.in_words_of(vocabulary).is_empty())
+        .collect()
 }
 
 fn where_to_tick(facts: &Facts, missing: &[Scope]) -> String {

@@ -47,7 +47,7 @@ pub(super) fn version(facts: &Facts, question: &Question) -> Option<Judged> {
         return Some(failed(finding.next(next), Exit::Unusable));
     }
     if let Some(day) = version.support_ended(question.today) {
-        let message = format!("Atlassian's support for this version ended on {day}");
+        let message = format!("Atlassian's support for this version was over by {day}");
         let finding = Finding::new(ID, Level::Warn, message).seen(text.clone());
         return Some(finding.next("ask the administrator for an update").into());
     }
@@ -67,6 +67,10 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
     }
     facts.valid()?;
     let links = facts.reach.iter().flat_map(|reach| reach.links.iter());
+    if facts.reach.is_none() && facts.repository.is_none() {
+        let message = "the server's links could not be read, which would tell its base URL";
+        return Some(Finding::new(ID, Level::Unknown, message).into());
+    }
     let of_repository = facts
         .repository
         .iter()

@@ -127,6 +127,7 @@ fn versions_expiry_and_reach_have_their_levels() {
         let reach = Reach {
             repositories,
             more,
+            projects: None,
             links: Vec::new(),
         };
         let facts = Facts {

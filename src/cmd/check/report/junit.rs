@@ -84,6 +84,8 @@ fn test(judged: &Judged, suite: &str, is_failure: bool) -> String {
 /// Text that may stand in an attribute or an element (XML 1.0, sections 2.2 and 2.4).
 fn attribute(text: &str) -> String {
     escaped(text)
+        // Not characters to XML, though they are to Unicode.
+        .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

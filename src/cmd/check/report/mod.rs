@@ -10,8 +10,10 @@ use crate::output::Page;
 
 /// Writes the result in the format that was asked for.
 pub(super) fn write(checked: &Checked, page: &mut Page) {
+    if checked.quiet {
+        return;
+    }
     match checked.format {
-        Format::Text | Format::Json if checked.quiet => {}
         Format::Text | Format::Json => text::write(checked, page),
         Format::Junit => junit::write(checked, page),
         Format::Markdown => markdown::write(checked, page),
