@@ -366,7 +366,7 @@ fn making_a_token_is_never_repeated() {
     };
     let empty = "{\"values\":[],\"isLastPage\":true}";
     server.change(|world| {
-        world.faults = vec![page(200, empty), page(200, empty), gateway("<html>")].into()
+        world.faults = vec![page(200, empty), page(200, empty), gateway("<html>")].into();
     });
     with_password(
         &server,

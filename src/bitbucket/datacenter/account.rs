@@ -120,9 +120,11 @@ fn may_be_nobodys(subject: &Subject) -> bool {
 
 /// Whoever is not named is not logged in, also where the server speaks of a missing permission.
 fn refused(answer: &Answer) -> ApiError {
-    match answer.error() {
-        ApiError::Forbidden { message, .. } => ApiError::Unauthorized(message),
-        error => error,
+    let error = answer.error();
+    if let ApiError::Forbidden { message, .. } = error {
+        ApiError::Unauthorized(message)
+    } else {
+        error
     }
 }
 

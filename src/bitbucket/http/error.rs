@@ -120,6 +120,18 @@ pub enum ApiError {
     },
 }
 
+impl ApiError {
+    /// What is in the way, where the server was not reached.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        if let Self::Unreachable { obstacle, .. } = self {
+            Some(*obstacle)
+        } else {
+            None
+        }
+    }
+}
+
 /// What is in the way of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {

@@ -1,6 +1,6 @@
 //! What is known of a connection before it is judged: data, gathered once.
 
-use crate::bitbucket::{ApiError, Identity, Obstacle, Reach};
+use crate::bitbucket::{Identity, Obstacle, Reach};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind, TokenShape};
@@ -149,12 +149,10 @@ impl From<&Error> for Trouble {
             exit: error.exit(),
             message: error.to_string(),
             hint: error.hint(),
-            obstacle: match error {
-                Error::Api {
-                    error: ApiError::Unreachable { obstacle, .. },
-                    ..
-                } => Some(*obstacle),
-                _ => None,
+            obstacle: if let Error::Api { error, .. } = error {
+                error.obstacle()
+            } else {
+                None
             },
         }
     }

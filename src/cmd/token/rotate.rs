@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use super::place::{Login, not_on_cloud, owner, owner_of, refused, take_back};
-use crate::bitbucket::{ApiError, Subject};
-use crate::context::Context;
+use crate::bitbucket::{ApiError, Bitbucket, Subject};
+use crate::context::{Chosen, Context};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::access_token::{AccessToken, NewToken};
+use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::connection::{Auth, Connection, ConnectionName, StoreKind};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
@@ -54,78 +54,10 @@ pub struct Rotated {
 /// the connection then has its old token.
 pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
     let chosen = context.choose()?;
-    if chosen.connection.auth != Auth::HttpAccessToken {
-        if chosen.connection.deployment == Deployment::Cloud {
-            return Err(not_on_cloud());
-        }
-        return Err(Error::Usage {
-            message: format!("the connection {} has no HTTP access token", chosen.name),
-            hint: Some("bbconnect token create makes one".to_owned()),
-        });
-    }
-    if !matches!(
-        chosen.connection.store,
-        Some(StoreKind::Keyring | StoreKind::File)
-    ) {
-        let store = chosen.connection.store.map_or("nowhere", StoreKind::name);
-        return Err(Error::Usage {
-            message: format!(
-                "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
-                chosen.name
-            ),
-            hint: Some(
-                "bbconnect token create prints a new token; keep it there yourself".to_owned(),
-            ),
-        });
-    }
-    let old = context.secret_of(&chosen)?;
-    let id = context
-        .bitbucket(&chosen.connection, Secret::new(old.expose().to_owned()))
-        .own_token();
-    let Some(id) = id else {
-        return Err(Error::Usage {
-            message:
-                "the id of the token cannot be read off it, so it cannot be replaced by one like it"
-                    .to_owned(),
-            hint: Some("bbconnect token create makes one".to_owned()),
-        });
-    };
+    let (old, id) = own_token(&chosen, context)?;
     let bitbucket = args.login.signed_in(&chosen, context)?;
     let named = owner_of(&chosen.connection);
-    let made = context.wait(async {
-        let owner = owner(named, &bitbucket).await?;
-        let known = bitbucket.tokens(&owner).await?.unwrap_or_default();
-        let Some(before) = known
-            .into_iter()
-            .find(|token| token.id.as_ref() == Some(&id))
-        else {
-            return Err(ApiError::NotFound(format!(
-                "the connection's token {id} is not among those of {owner}"
-            )));
-        };
-        if args.dry_run {
-            return Ok((owner, before, None));
-        }
-        let permissions: Vec<&str> = before
-            .permissions
-            .iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        let lived = before
-            .created_on
-            .zip(before.expires_on)
-            .map(|(from, to)| Days::between(from, to));
-        let days = args.expires_in.map(Days::count).or(lived);
-        let name = before
-            .name
-            .clone()
-            .unwrap_or_else(|| "bbconnect".to_owned());
-        let made = bitbucket
-            .create_token(&owner, &name, &permissions, days)
-            .await?;
-        Ok((owner, before, made))
-    })?;
+    let made = context.wait(one_like(&id, named, args, &bitbucket))?;
     let (owner, before, made) = made.map_err(|error| refused(&chosen, error))?;
     let Some(NewToken { token, secret }) = made else {
         return Ok(Rotated {
@@ -136,30 +68,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
             not_revoked: None,
         });
     };
-    let after = Connection {
-        expires_on: token.expires_on,
-        ..chosen.connection.clone()
-    };
     // Kept before anything else can fail, and the old one again where the server does not accept it.
-    let back_to_the_old = |error| {
+    if let Err(error) = put_in_place(&chosen, &token, &secret, context) {
         // What went wrong first is what is told.
         let _old_again = switch(&chosen.name, &chosen.connection, &old, context);
         take_back(&bitbucket, &owner, &token, context);
-        error
-    };
-    if let Err(error) = switch(&chosen.name, &after, &secret, context) {
-        return Err(back_to_the_old(error));
-    }
-    let subject = Subject {
-        auth: Some(after.auth),
-        level: after.level,
-        project: after.project.clone(),
-        repository: after.repository.clone(),
-        workspace: None,
-    };
-    let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
-    if let Err(error) = context.wait(new.identify(&subject))? {
-        return Err(back_to_the_old(chosen.explained(error)));
+        return Err(error);
     }
     let revoked = context.wait(bitbucket.revoke_token(&owner, &id))?;
     let revoked = revoked.map(|_| id.clone());
@@ -170,6 +84,102 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
         connection: chosen.name,
         token,
     })
+}
+
+/// The connection's token and its id, where another can be put in its place.
+fn own_token(chosen: &Chosen, context: &Context) -> Result<(Secret, String), Error> {
+    let connection = &chosen.connection;
+    let usage = |message: String, hint: &str| Error::Usage {
+        message,
+        hint: Some(hint.to_owned()),
+    };
+    if connection.auth != Auth::HttpAccessToken {
+        if connection.deployment == Deployment::Cloud {
+            return Err(not_on_cloud());
+        }
+        let message = format!("the connection {} has no HTTP access token", chosen.name);
+        return Err(usage(message, "bbconnect token create makes one"));
+    }
+    if !matches!(connection.store, Some(StoreKind::Keyring | StoreKind::File)) {
+        let store = connection.store.map_or("nowhere", StoreKind::name);
+        let message = format!(
+            "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
+            chosen.name
+        );
+        let hint = "bbconnect token create prints a new token; keep it there yourself";
+        return Err(usage(message, hint));
+    }
+    let secret = context.secret_of(chosen)?;
+    let asked = context.bitbucket(connection, Secret::new(secret.expose().to_owned()));
+    let id = asked.own_token().ok_or_else(|| {
+        let message =
+            "the id of the token cannot be read off it, so there is nothing to make one like";
+        usage(message.to_owned(), "bbconnect token create makes one")
+    })?;
+    Ok((secret, id))
+}
+
+/// Makes a token with the name, permissions and life of another; with `--dry-run` it only looks at that.
+async fn one_like(
+    id: &str,
+    named: Option<TokenOwner>,
+    args: &Args,
+    bitbucket: &Bitbucket,
+) -> Result<(TokenOwner, AccessToken, Option<NewToken>), ApiError> {
+    let owner = owner(named, bitbucket).await?;
+    let known = bitbucket.tokens(&owner).await?.unwrap_or_default();
+    let before = known
+        .into_iter()
+        .find(|token| token.id.as_deref() == Some(id));
+    let before = before.ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "the connection's token {id} is not among those of {owner}"
+        ))
+    })?;
+    if args.dry_run {
+        return Ok((owner, before, None));
+    }
+    let permissions: Vec<&str> = before
+        .permissions
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let life = before.created_on.zip(before.expires_on);
+    let lived = life.map(|(from, to)| Days::between(from, to));
+    let days = args.expires_in.map(Days::count).or(lived);
+    let name = before.name.as_deref().unwrap_or("bbconnect");
+    let made = bitbucket
+        .create_token(&owner, name, &permissions, days)
+        .await?;
+    Ok((owner, before, made))
+}
+
+/// Keeps a new token, and tries it.
+fn put_in_place(
+    chosen: &Chosen,
+    token: &AccessToken,
+    secret: &Secret,
+    context: &Context,
+) -> Result<(), Error> {
+    let after = Connection {
+        expires_on: token.expires_on,
+        refused_on: None,
+        ..chosen.connection.clone()
+    };
+    switch(&chosen.name, &after, secret, context)?;
+    let subject = Subject {
+        auth: Some(after.auth),
+        level: after.level,
+        project: after.project.clone(),
+        repository: after.repository.clone(),
+        workspace: None,
+    };
+    let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
+    let identity = context.wait(new.identify(&subject))?;
+    identity
+        .map(|_| ())
+        .map_err(|error| chosen.explained(error))
 }
 
 fn switch(

@@ -46,9 +46,10 @@ impl Vocabulary {
     pub fn of(auth: Auth, deployment: Deployment) -> Option<Self> {
         match auth {
             Auth::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
-            Auth::OAuth | Auth::ClientCredentials => Some(Self::Classic),
             Auth::ApiToken => Some(Self::ApiToken),
-            Auth::AccessToken | Auth::AppPassword => Some(Self::Classic),
+            Auth::OAuth | Auth::ClientCredentials | Auth::AccessToken | Auth::AppPassword => {
+                Some(Self::Classic)
+            }
             Auth::HttpAccessToken | Auth::Password => Some(Self::DataCenter),
             Auth::Ssh => None,
         }

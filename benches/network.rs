@@ -1,0 +1,203 @@
+//! bbconnect and servers, timed: `cargo bench --bench network`. Beside a program that asks one after the other, and
+//! beside curl making the same request over TLS.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a benchmark starts programs and prints what it measured"
+)]
+
+#[path = "../tests/support/bitbucket/mod.rs"]
+mod bitbucket;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bitbucket::{Credential, Kind, Server, World};
+
+const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
+const CONNECTIONS: usize = 200;
+const DELAY: Duration = Duration::from_millis(50);
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    println!("| what | bbconnect ms | beside | ms | times faster |\n|---|---:|---|---:|---:|");
+    fleet(folder.path());
+    over_tls(folder.path());
+}
+
+fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
+    println!(
+        "| {what} | {ours:.1} | {beside} | {theirs:.1} | {:.1} |",
+        theirs / ours
+    );
+}
+
+/// The program with a configuration of its own.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(OURS);
+    command
+        .args(arguments)
+        .env("BBCONNECT_CONFIG_DIR", folder)
+        .stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn time(mut command: Command) -> f64 {
+    let started = Instant::now();
+    let status = command.status().expect("the program starts");
+    let elapsed = started.elapsed();
+    assert!(status.success(), "{command:?} failed");
+    elapsed.as_secs_f64() * 1e3
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+/// Every connection of many, side by side, and each by itself.
+fn fleet(folder: &Path) {
+    let credential = Credential {
+        kind: Kind::ApiToken {
+            email: "jane@acme.example",
+        },
+        secret: "ATATT-bench".to_owned(),
+        scopes: vec!["read:user:bitbucket"],
+    };
+    let server = Server::start(World {
+        credentials: vec![credential],
+        delay: DELAY,
+        ..World::default()
+    });
+    let base = server.cloud();
+    let origin = base.trim_end_matches("/2.0").to_owned();
+    let connection = |number: usize| {
+        format!(
+            "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
+             email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
+             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n"
+        )
+    };
+    let text: Vec<String> = (0..CONNECTIONS).map(connection).collect();
+    fs::write(folder.join("connections.toml"), text.concat()).expect("it can be written");
+    let all = median(
+        (0..3)
+            .map(|_| time(program(folder, &["check", "--all"])))
+            .collect(),
+    );
+    let each: f64 = (0..CONNECTIONS)
+        .map(|number| time(program(folder, &["check", &format!("c{number:03}")])))
+        .sum();
+    let what = format!(
+        "check of {CONNECTIONS} connections, {} ms a request",
+        DELAY.as_millis()
+    );
+    row(&what, all, "one after the other", each);
+}
+
+/// One request over TLS with a certificate of a private authority.
+fn over_tls(folder: &Path) {
+    let run = |program: &str, arguments: &[&str]| {
+        let status = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(
+            status.expect("the program starts").success(),
+            "{program} failed"
+        );
+    };
+    run(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        ],
+    );
+    fs::create_dir_all(folder.join("2.0")).expect("it can be made");
+    let body = "{\"type\":\"user\",\"nickname\":\"jane\",\"uuid\":\"{1}\"}";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-oauth-scopes: account\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    fs::write(folder.join("2.0/user"), answer).expect("it can be written");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener
+        .local_addr()
+        .expect("it has an address")
+        .port()
+        .to_string();
+    drop(listener);
+    let mut server = Command::new("openssl")
+        .args([
+            "s_server", "-quiet", "-HTTP", "-accept", &port, "-cert", "cert.pem", "-key", "key.pem",
+        ])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl starts");
+    std::thread::sleep(Duration::from_millis(500));
+    let certificate = folder.join("cert.pem");
+    let text = format!(
+        "[connections.tls]\ndeployment = \"cloud\"\nbase_url = \"https://localhost:{port}/2.0\"\nauth = \"api-token\"\n\
+         email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
+         secret_origin = \"https://localhost:{port}\"\nca_cert = \"{}\"\n",
+        certificate.display()
+    );
+    fs::write(folder.join("connections.toml"), text).expect("it can be written");
+    let url = format!("https://localhost:{port}/2.0/user");
+    let (mut ours, mut peers) = (Vec::new(), Vec::new());
+    for turn in 0..=60 {
+        let our = time(program(folder, &["check", "tls"]));
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-s",
+            "-f",
+            "-o",
+            "/dev/null",
+            "-u",
+            "jane@acme.example:ATATT-bench",
+            "--cacert",
+        ]);
+        curl.arg(&certificate).arg(&url);
+        let their = time(curl);
+        if turn > 0 {
+            ours.push(our);
+            peers.push(their);
+        }
+    }
+    drop(server.kill());
+    drop(server.wait());
+    row(
+        "check of one HTTPS connection (median of 60)",
+        median(ours),
+        "curl",
+        median(peers),
+    );
+}
