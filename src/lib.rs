@@ -28,6 +28,7 @@ pub mod parallel;
 pub mod process;
 pub mod ssh;
 pub mod store;
+mod whole_file;
 
 use std::ffi::OsString;
 

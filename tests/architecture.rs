@@ -13,10 +13,11 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("process", &[]),
     ("parallel", &[]),
     ("interrupt", &["exit"]),
+    ("whole_file", &["interrupt"]),
     // Adapters: each touches one part of the world, and never another adapter.
-    ("ssh", &["model", "interrupt"]),
+    ("ssh", &["model", "process", "interrupt", "whole_file"]),
     ("git", &["model", "process"]),
-    ("store", &["model", "process", "interrupt"]),
+    ("store", &["model", "process", "interrupt", "whole_file"]),
     ("bitbucket", &["model"]),
     ("oauth", &["model"]),
     // What unites them.

@@ -18,6 +18,7 @@ pub use oauth::{Grant, OAuthClient};
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::namespace::{Project, Workspace};
 use crate::model::purpose::Permission;
+use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
 use crate::model::repository::{RepoPath, Repository};
 use crate::model::scope::Scope;
 use crate::model::ssh_settings::SshSettings;
@@ -217,6 +218,56 @@ impl Bitbucket {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.own_token(),
+    /// The SSH keys of a repository, a project or the account, in the server's order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.keys(owner).await,
+            Self::DataCenter(datacenter) => datacenter.keys(owner).await,
+        }
+    }
+
+    /// Registers an SSH key, unless it is there: looked up before, and again where the server says that it knows it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn register_key(
+        &self,
+        owner: &KeyOwner,
+        key: &NewKey,
+    ) -> Result<Registered, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.register_key(owner, key).await,
+            Self::DataCenter(datacenter) => datacenter.register_key(owner, key).await,
+        }
+    }
+
+    /// Gives a registered key another access, and answers whether that can be done: on Cloud it cannot.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn change_key(
+        &self,
+        owner: &KeyOwner,
+        id: &str,
+        access: Access,
+    ) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(false),
+            Self::DataCenter(datacenter) => datacenter.change_key(owner, id, access).await,
+        }
+    }
+
+    /// Takes a registered key away.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where there is none of that id (Cloud; Data Center answers that it is gone); the others.
+    pub async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
+            Self::DataCenter(datacenter) => datacenter.remove_key(owner, id).await,
         }
     }
 }

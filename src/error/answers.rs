@@ -1,6 +1,6 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
-use super::Error;
+use super::{Error, No};
 use crate::bitbucket::{ApiError, Obstacle};
 use crate::exit::Exit;
 use crate::git::GitError;
@@ -22,6 +22,13 @@ impl Error {
             | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined => Exit::No,
+            Self::Refused { no, .. } => match no {
+                No::NotThere => Exit::NotFound,
+                No::Conflict => Exit::Conflict,
+                No::NotPermitted => Exit::Forbidden,
+                No::NotCapable => Exit::Unusable,
+                No::Otherwise => Exit::No,
+            },
             Self::Taken { .. }
             | Self::KeyFile(KeyFileError::Exists(_))
             | Self::Connections(ConnectionsError::Exists(_)) => Exit::Conflict,
@@ -64,7 +71,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Taken { hint, .. } => Some(hint.clone()),
             Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
@@ -137,6 +144,13 @@ fn exit_of_api(error: &ApiError) -> Exit {
         ApiError::Undecided(_) => Exit::No,
         ApiError::Forbidden { .. } => Exit::Forbidden,
         ApiError::NotFound(_) => Exit::NotFound,
+        ApiError::Refused {
+            status: 409 | 412, ..
+        } => Exit::Conflict,
+        // It was understood, and the answer is no.
+        ApiError::Refused {
+            status: 400 | 422, ..
+        } => Exit::No,
         ApiError::NoApi(_)
         | ApiError::Elsewhere { .. }
         | ApiError::Gone(_)

@@ -48,6 +48,16 @@ pub enum Error {
     /// The answer to a question was no.
     #[error("nothing was changed")]
     Declined,
+    /// It was looked at, and the answer is no.
+    #[error("{message}")]
+    Refused {
+        /// Of which kind the no is.
+        no: No,
+        /// What is in the way.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// A key was not made.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -149,7 +159,32 @@ pub enum Error {
     },
 }
 
+/// The kinds of a no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum No {
+    /// What it is about is not there.
+    NotThere,
+    /// It exists differently, or somebody changed it meanwhile.
+    Conflict,
+    /// The credential or its owner may not.
+    NotPermitted,
+    /// The server cannot do it, for instance because it is too old.
+    NotCapable,
+    /// For another reason.
+    Otherwise,
+}
+
 impl Error {
+    /// A no, with what to do about it.
+    #[must_use]
+    pub fn no(no: No, message: impl Into<String>, hint: &str) -> Self {
+        Self::Refused {
+            no,
+            message: message.into(),
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        }
+    }
+
     /// What a server said to a credential of this kind, with what may be behind it when it was refused.
     #[must_use]
     pub fn refused_by(error: ApiError, auth: Auth, shape: TokenShape) -> Self {

@@ -8,8 +8,8 @@ use thiserror::Error;
 use toml_edit::TomlError;
 
 use super::connections::Connections;
-use super::whole_file;
 use crate::model::connection::ConnectionName;
+use crate::whole_file;
 
 /// Why the file of connections could not be used. It is as it was.
 #[derive(Debug, Error)]

@@ -7,7 +7,6 @@ mod keyring;
 mod seal;
 mod sealed_file;
 mod secrets;
-mod whole_file;
 
 pub use command::CommandStore;
 pub use connections::Connections;

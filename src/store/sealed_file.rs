@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::seal::{Derivation, Seal, Sealed};
 use super::secrets::{SecretStore, StoreError};
-use super::whole_file;
 use crate::model::secret::Secret;
+use crate::whole_file;
 
 const VERSION: u32 = 1;
 /// Sealed with the file, so that a wrong passphrase is known before anything is written with it.

@@ -1,6 +1,7 @@
 //! Bitbucket Cloud's dialect (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
 mod account;
+mod keys;
 mod namespaces;
 mod repositories;
 mod rights;

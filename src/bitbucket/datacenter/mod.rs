@@ -1,6 +1,7 @@
 //! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod account;
+mod keys;
 mod namespaces;
 mod repositories;
 mod rights;

@@ -186,6 +186,9 @@ pub(in crate::bitbucket) struct ServerWords {
     /// Data Center's filters answer before its API does, in a shape of their own.
     #[serde(default)]
     message: Value,
+    /// Cloud's complaints about an SSH key are in a shape of their own: `{"key": [{"message": "…"}]}`.
+    #[serde(default)]
+    key: Value,
 }
 
 impl ServerWords {
@@ -209,8 +212,15 @@ impl ServerWords {
             .into_iter()
             .flatten()
             .filter_map(|error| error.get("message")?.as_str());
+        let about_key = self.key.as_array().into_iter().flatten();
+        let about_key = about_key.filter_map(|complaint| {
+            complaint
+                .as_str()
+                .or_else(|| complaint.get("message")?.as_str())
+        });
         let all: Vec<&str> = cloud
             .chain(datacenter)
+            .chain(about_key)
             .chain(self.message.as_str())
             .collect();
         (!all.is_empty()).then(|| all.join("; "))

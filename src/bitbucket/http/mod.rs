@@ -109,6 +109,12 @@ impl Http {
         self.ask(&question).await
     }
 
+    /// Changes the API by an address alone, without a body. Any status is an answer.
+    pub(super) async fn put(&self, url: Url) -> Result<Answer, ApiError> {
+        self.ask(&Question::new(Method::PUT, url, Signed::Yes))
+            .await
+    }
+
     /// Removes from the API. Any status is an answer.
     pub(super) async fn delete(
         &self,

@@ -9,7 +9,7 @@ use tempfile::Builder;
 use crate::interrupt;
 
 /// The text of a file; `None` where there is none.
-pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
+pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -18,7 +18,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// Replaces a file, for its owner alone. After a crash it has its old or its new text, never a mixture.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let _whole = interrupt::shield();
     // A link that somebody made of it stays one.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -34,7 +34,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Holds the lock of a file until it is dropped. The lock is a file of its own, because the other one is replaced.
-pub(super) fn lock(path: &Path) -> io::Result<File> {
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let folder = folder_of(path);
     if !folder.is_dir() {
         let mut builder = fs::DirBuilder::new();

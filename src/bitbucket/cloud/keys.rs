@@ -1,0 +1,195 @@
+//! SSH keys of repositories, projects and accounts, on Cloud. Keys of repositories and projects are read-only, always.
+
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::Cloud;
+use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::instant::{Instant, lenient};
+use crate::model::public_key::PublicKey;
+use crate::model::registered_key::{
+    Access, KeyOwner, NewKey, Registered, RegisteredAs, RegisteredKey,
+};
+
+/// The largest page of most lists.
+const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");
+
+/// A key. Those of repositories have a number, those of people a UUID; the documentation's examples write `created_on`
+/// where its schema has `added_on`.
+#[derive(Debug, Deserialize)]
+struct Key {
+    id: Option<u64>,
+    uuid: Option<String>,
+    key: Option<String>,
+    label: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_on: Option<Instant>,
+    #[serde(default, deserialize_with = "lenient")]
+    added_on: Option<Instant>,
+    #[serde(default, deserialize_with = "lenient")]
+    last_used: Option<Instant>,
+    #[serde(default, deserialize_with = "lenient")]
+    expires_on: Option<Instant>,
+}
+
+#[derive(Debug, Serialize)]
+struct NewWireKey<'a> {
+    key: String,
+    label: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    uuid: Option<String>,
+    account_id: Option<String>,
+}
+
+impl Cloud {
+    /// The keys.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-get>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-get>
+    pub(in crate::bitbucket) async fn keys(
+        &self,
+        owner: &KeyOwner,
+    ) -> Result<Vec<RegisteredKey>, ApiError> {
+        let place = self.place_of_keys(owner).await?;
+        self.keys_at(&place, owner).await
+    }
+
+    /// Registers a key. Deploy keys are answered with 200, those of people with 201, and one that is there with 400.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-post>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-post>
+    pub(in crate::bitbucket) async fn register_key(
+        &self,
+        owner: &KeyOwner,
+        key: &NewKey,
+    ) -> Result<Registered, ApiError> {
+        let place = self.place_of_keys(owner).await?;
+        let known = |keys: Vec<RegisteredKey>| keys.into_iter().find(|known| known.is(&key.public));
+        if let Some(existing) = known(self.keys_at(&place, owner).await?) {
+            return Ok(Registered::Existing(existing));
+        }
+        let body = NewWireKey {
+            key: key.public.to_string(),
+            label: &key.title,
+        };
+        let answer = self
+            .http
+            .write(Method::POST, &borrowed(&place), &[], &body)
+            .await?;
+        if answer.status() == StatusCode::BAD_REQUEST || answer.status() == StatusCode::CONFLICT {
+            if let Some(existing) = known(self.keys_at(&place, owner).await?) {
+                return Ok(Registered::Existing(existing));
+            }
+            return match answer.error() {
+                ApiError::Refused { message, .. } if says_taken(&message) => {
+                    Ok(Registered::Taken(message))
+                }
+                error => Err(error),
+            };
+        }
+        let created: Key = answer.json()?;
+        let created = registered(created, owner).ok_or_else(no_id)?;
+        Ok(Registered::Created(RegisteredKey {
+            // The comment is taken off, and some servers do not repeat the key.
+            public_key: Some(key.public.clone()),
+            fingerprint: Some(key.public.fingerprint()),
+            algorithm: Some(key.public.algorithm().to_owned()),
+            ..created
+        }))
+    }
+
+    /// Takes a key away.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-delete>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-key-id-delete>
+    pub(in crate::bitbucket) async fn remove_key(
+        &self,
+        owner: &KeyOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let mut place = self.place_of_keys(owner).await?;
+        place.push(id.to_owned());
+        self.http.delete(&borrowed(&place), &[]).await?.success()
+    }
+
+    async fn keys_at(
+        &self,
+        place: &[String],
+        owner: &KeyOwner,
+    ) -> Result<Vec<RegisteredKey>, ApiError> {
+        let all: Vec<Key> = self.http.pages(&borrowed(place), &[PAGE_LENGTH]).await?;
+        Ok(all
+            .into_iter()
+            .filter_map(|key| registered(key, owner))
+            .collect())
+    }
+
+    /// The address of the keys. That of an account is its UUID: user names are retired in addresses.
+    async fn place_of_keys(&self, owner: &KeyOwner) -> Result<Vec<String>, ApiError> {
+        let place = match owner {
+            KeyOwner::Repository(path) => {
+                vec!["repositories", &path.namespace, &path.slug, "deploy-keys"]
+            }
+            KeyOwner::Project { workspace, key } => {
+                let workspace = workspace.as_deref().unwrap_or_default();
+                vec!["workspaces", workspace, "projects", key, "deploy-keys"]
+            }
+            KeyOwner::Account => {
+                let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+                let User { uuid, account_id } = answer.json()?;
+                let id = uuid.or(account_id).ok_or_else(|| ApiError::Decode {
+                    path: "uuid".to_owned(),
+                    reason: "it names no user".to_owned(),
+                })?;
+                return Ok(vec!["users".to_owned(), id, "ssh-keys".to_owned()]);
+            }
+        };
+        Ok(place.into_iter().map(str::to_owned).collect())
+    }
+}
+
+fn borrowed(place: &[String]) -> Vec<&str> {
+    place.iter().map(String::as_str).collect()
+}
+
+fn no_id() -> ApiError {
+    ApiError::Decode {
+        path: "id".to_owned(),
+        reason: "it names no key".to_owned(),
+    }
+}
+
+/// A key is unique among people and workspaces, and one of a repository may not be a person's. The status is that of any
+/// other refusal, so only the words tell.
+fn says_taken(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["already", "unique", "in use"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
+fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
+    let (access, registered_as) = match owner {
+        KeyOwner::Account => (Access::Write, RegisteredAs::UserKey),
+        KeyOwner::Repository(_) | KeyOwner::Project { .. } => {
+            (Access::Read, RegisteredAs::DeployKey)
+        }
+    };
+    let public: Option<PublicKey> = key.key.as_deref().and_then(|line| line.parse().ok());
+    Some(RegisteredKey {
+        id: key.uuid.or(key.id.map(|id| id.to_string()))?,
+        label: key.label.filter(|label| !label.is_empty()),
+        fingerprint: public.as_ref().map(PublicKey::fingerprint),
+        algorithm: public.as_ref().map(|key| key.algorithm().to_owned()),
+        access,
+        registered_as,
+        created_on: key.created_on.or(key.added_on),
+        last_used_on: key.last_used,
+        expires_on: key.expires_on.map(Instant::day),
+        warning: None,
+        public_key: public,
+    })
+}

@@ -1,0 +1,244 @@
+//! SSH keys on Data Center: access keys of repositories and projects, which read or write, and those of the account.
+
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::DataCenter;
+use crate::bitbucket::http::{Answer, ApiError};
+use crate::model::instant::{Instant, lenient};
+use crate::model::public_key::PublicKey;
+use crate::model::registered_key::{
+    Access, KeyOwner, NewKey, Registered, RegisteredAs, RegisteredKey,
+};
+
+/// A key. Dates are milliseconds, also where the documentation says otherwise.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    id: Option<u64>,
+    text: Option<String>,
+    label: Option<String>,
+    fingerprint: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_date: Option<Instant>,
+    #[serde(default, deserialize_with = "lenient")]
+    last_authenticated: Option<Instant>,
+    expiry_days: Option<i64>,
+    warning: Option<String>,
+}
+
+/// An access key is a key and what it may do.
+#[derive(Debug, Deserialize)]
+struct AccessKey {
+    key: Option<Key>,
+    permission: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct NewWireKey<'a> {
+    text: String,
+    label: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct NewAccessKey<'a> {
+    key: NewWireKey<'a>,
+    permission: &'static str,
+}
+
+impl DataCenter {
+    /// The keys.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-get>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-get>
+    pub(in crate::bitbucket) async fn keys(
+        &self,
+        owner: &KeyOwner,
+    ) -> Result<Vec<RegisteredKey>, ApiError> {
+        let place = place_of_keys(owner);
+        if *owner == KeyOwner::Account {
+            let all: Vec<Key> = self.http.pages(&place, &[]).await?;
+            let keys = all.into_iter();
+            return Ok(keys.filter_map(|key| registered(key, None)).collect());
+        }
+        let all: Vec<AccessKey> = self.http.pages(&place, &[]).await?;
+        let keys = all.into_iter();
+        Ok(keys.filter_map(AccessKey::registered).collect())
+    }
+
+    /// Registers a key. One that is there is answered with 409 in several shapes, so the list is asked again.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-post>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-post>
+    pub(in crate::bitbucket) async fn register_key(
+        &self,
+        owner: &KeyOwner,
+        key: &NewKey,
+    ) -> Result<Registered, ApiError> {
+        let known = |keys: Vec<RegisteredKey>| keys.into_iter().find(|known| known.is(&key.public));
+        if let Some(existing) = known(self.keys(owner).await?) {
+            return Ok(Registered::Existing(existing));
+        }
+        let place = place_of_keys(owner);
+        let wire = NewWireKey {
+            text: key.public.to_string(),
+            label: &key.title,
+        };
+        let answer = match permission(owner, key.access) {
+            None => self.http.write(Method::POST, &place, &[], &wire).await?,
+            Some(permission) => {
+                let body = NewAccessKey {
+                    key: wire,
+                    permission,
+                };
+                self.http.write(Method::POST, &place, &[], &body).await?
+            }
+        };
+        if answer.status() == StatusCode::CONFLICT {
+            return Ok(match known(self.keys(owner).await?) {
+                Some(existing) => Registered::Existing(existing),
+                None => Registered::Taken(answer.error().to_string()),
+            });
+        }
+        permitted(&answer)?;
+        let created = if *owner == KeyOwner::Account {
+            registered(answer.json()?, None)
+        } else {
+            answer.json::<AccessKey>()?.registered()
+        };
+        let created = created.ok_or_else(|| ApiError::Decode {
+            path: "id".to_owned(),
+            reason: "it names no key".to_owned(),
+        })?;
+        Ok(Registered::Created(RegisteredKey {
+            public_key: Some(key.public.clone()),
+            fingerprint: Some(key.public.fingerprint()),
+            algorithm: Some(key.public.algorithm().to_owned()),
+            ..created
+        }))
+    }
+
+    /// Gives an access key another permission.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-permission-permission-put>
+    pub(in crate::bitbucket) async fn change_key(
+        &self,
+        owner: &KeyOwner,
+        id: &str,
+        access: Access,
+    ) -> Result<bool, ApiError> {
+        let Some(permission) = permission(owner, access) else {
+            return Ok(false);
+        };
+        let mut place = place_of_keys(owner);
+        place.extend([id, "permission", permission]);
+        let url = self.http.address(&place, &[])?;
+        let answer = self.http.put(url).await?;
+        permitted(&answer)?;
+        answer.success().map(|()| true)
+    }
+
+    /// Takes a key away. One that is not there is gone as well: 204.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-delete>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-keyid-delete>
+    pub(in crate::bitbucket) async fn remove_key(
+        &self,
+        owner: &KeyOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let mut place = place_of_keys(owner);
+        place.push(id);
+        let answer = self.http.delete(&place, &[]).await?;
+        permitted(&answer)?;
+        answer.success()
+    }
+}
+
+/// A 401 to somebody who is named in the same answer is about a permission, whatever its words.
+fn permitted(answer: &Answer) -> Result<(), ApiError> {
+    match answer.error() {
+        ApiError::Unauthorized(message)
+            if answer.status() == StatusCode::UNAUTHORIZED
+                && answer.header("x-ausername").is_some() =>
+        {
+            Err(ApiError::Forbidden {
+                message,
+                required: Vec::new(),
+                granted: Vec::new(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn place_of_keys(owner: &KeyOwner) -> Vec<&str> {
+    match owner {
+        KeyOwner::Repository(path) => vec![
+            "rest",
+            "keys",
+            "latest",
+            "projects",
+            &path.namespace,
+            "repos",
+            &path.slug,
+            "ssh",
+        ],
+        KeyOwner::Project { key, .. } => vec!["rest", "keys", "latest", "projects", key, "ssh"],
+        KeyOwner::Account => vec!["rest", "ssh", "latest", "keys"],
+    }
+}
+
+/// The permission of an access key; an account's key has none, because it may what the account may.
+fn permission(owner: &KeyOwner, access: Access) -> Option<&'static str> {
+    match (owner, access) {
+        (KeyOwner::Account, _) => None,
+        (KeyOwner::Repository(_), Access::Read) => Some("REPO_READ"),
+        (KeyOwner::Repository(_), Access::Write) => Some("REPO_WRITE"),
+        (KeyOwner::Project { .. }, Access::Read) => Some("PROJECT_READ"),
+        (KeyOwner::Project { .. }, Access::Write) => Some("PROJECT_WRITE"),
+    }
+}
+
+impl AccessKey {
+    fn registered(self) -> Option<RegisteredKey> {
+        registered(
+            self.key?,
+            Some(self.permission.as_deref().unwrap_or_default()),
+        )
+    }
+}
+
+/// A key, with its permission where it is an access key.
+fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
+    let (access, registered_as) = match permission {
+        None => (Access::Write, RegisteredAs::UserKey),
+        Some(name) if name.ends_with("_WRITE") || name.ends_with("_ADMIN") => {
+            (Access::Write, RegisteredAs::AccessKey)
+        }
+        Some(_) => (Access::Read, RegisteredAs::AccessKey),
+    };
+    let public: Option<PublicKey> = key.text.as_deref().and_then(|line| line.parse().ok());
+    let told = || {
+        key.fingerprint
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+    };
+    let last_day = key
+        .created_date
+        .zip(key.expiry_days)
+        .and_then(|(created, days)| created.plus_days(days));
+    Some(RegisteredKey {
+        id: key.id?.to_string(),
+        label: key.label.clone().filter(|label| !label.is_empty()),
+        fingerprint: public.as_ref().map(PublicKey::fingerprint).or_else(told),
+        algorithm: public.as_ref().map(|key| key.algorithm().to_owned()),
+        access,
+        registered_as,
+        created_on: key.created_date,
+        last_used_on: key.last_authenticated,
+        expires_on: last_day.map(Instant::day),
+        warning: key.warning,
+        public_key: public,
+    })
+}
