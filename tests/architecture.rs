@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
@@ -32,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "model",
             "error",
             "output",
+            "ssh",
             "git",
             "store",
             "bitbucket",

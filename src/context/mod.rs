@@ -7,6 +7,7 @@ mod git_host;
 mod input;
 mod secrets;
 mod sign_in;
+mod trust;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
 pub use sign_in::{CALLBACK_PORT, SignInOptions};
+pub use trust::{Trusted, Vouchers};
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::error::Error;

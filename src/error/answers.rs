@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::git::GitError;
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
-use crate::ssh::{KeyError, KeyFileError};
+use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::store::ConnectionsError;
 
 impl Error {
@@ -43,6 +43,7 @@ impl Error {
             | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
             Self::OAuth(OAuthError::TimedOut(_)) => Exit::Unreachable,
             Self::Api { error, .. } => exit_of_api(error),
+            Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
             | Self::KeyFile(
                 KeyFileError::Folder { .. }
@@ -76,6 +77,7 @@ impl Error {
             Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
             Self::KeyFile(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
             Self::Connections(error) => error.hint(),
             Self::NoConnection(known) if known.is_empty() => {
                 Some("bbconnect connection add makes one".to_owned())
@@ -132,6 +134,24 @@ impl Error {
                 Some("the command was carried out; only its result could not be printed".to_owned())
             }
         }
+    }
+}
+
+fn exit_of_ssh(error: &SshError) -> Exit {
+    match error {
+        SshError::HostKeyChanged { .. }
+        | SshError::HostKeyUnknown { .. }
+        | SshError::HostKeyRetired { .. }
+        | SshError::NotTheAccepted { .. } => Exit::HostKey,
+        SshError::Denied { .. } => Exit::Unauthorized,
+        SshError::NoAccess { .. } => Exit::Forbidden,
+        SshError::Locked(_) => Exit::Usage,
+        SshError::Unreachable { .. } => Exit::Unreachable,
+        SshError::Unusable { .. } => Exit::Unusable,
+        SshError::Process(_)
+        | SshError::KnownHosts { .. }
+        | SshError::Path { .. }
+        | SshError::KeyFile { .. } => Exit::Machine,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::git::GitError;
 use crate::model::connection::{Auth, TokenShape, why_refused};
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
-use crate::ssh::{KeyError, KeyFileError};
+use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::store::{ConnectionsError, StoreError};
 
 /// Why a command could not do its work.
@@ -64,6 +64,9 @@ pub enum Error {
     /// A key was not written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// An SSH server did not answer as it should.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
     /// The connections could not be read or changed.
     #[error(transparent)]
     Connections(#[from] ConnectionsError),

@@ -1,13 +1,28 @@
-//! SSH on this machine: making key pairs, and the files that OpenSSH reads.
+//! SSH: key pairs and the files that OpenSSH reads; servers, their host keys, and asking them with one key.
 
+mod ask;
+mod error;
+mod host_keys;
 mod key_description;
 mod key_file;
 mod key_name;
 mod key_pair;
+mod key_scan;
+mod known_hosts;
+mod login;
 mod rsa;
+mod stored_key;
+mod verdict;
 
+pub use ask::{Manner, Refs, Service, ask};
+pub use error::SshError;
+pub use host_keys::{built_in_hosts, built_in_keys, retired};
 pub use key_description::KeyDescription;
 pub use key_file::{KeyFileError, KeyFiles};
 pub use key_name::{comment, file_stem};
 pub use key_pair::{KeyError, KeyPair};
+pub use key_scan::scan;
+pub use known_hosts::{HostKey, KnownHosts, Source};
+pub use login::{Login, is_our_command, next_of};
 pub use rsa::RsaError;
+pub use stored_key::{StoredKey, public_key_of, public_path};

@@ -1,0 +1,210 @@
+//! Which SSH servers are trusted: those whose keys are built in, were checked before, are named by the server's own
+//! settings, or are accepted by somebody who compared them.
+
+use std::time::Duration;
+
+use super::{Context, TIMEOUT};
+use crate::error::Error;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::public_key::PublicKey;
+use crate::model::ssh_address::SshHost;
+use crate::ssh::{self, HostKey, KnownHosts, Manner, Source, SshError};
+
+/// What may vouch for a server beside what is known of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Vouchers {
+    /// The fingerprint that its own settings name, read over HTTPS.
+    pub settings: Option<Fingerprint>,
+    /// The fingerprint that the user accepts.
+    pub accepted: Option<Fingerprint>,
+}
+
+/// The keys of a server that are trusted.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    /// The keys.
+    pub keys: Vec<HostKey>,
+    /// Whether our file of host keys was changed for it.
+    pub changed: bool,
+}
+
+impl Context {
+    /// Our file of host keys.
+    #[must_use]
+    pub fn known_hosts(&self) -> KnownHosts {
+        KnownHosts::in_folder(&self.config_folder())
+    }
+
+    /// How long an SSH server may take.
+    #[must_use]
+    pub fn ssh_limit(&self) -> Duration {
+        self.flags.timeout.unwrap_or(TIMEOUT)
+    }
+
+    /// How SSH servers are asked with a key. For a passphrase somebody at the terminal is given time.
+    #[must_use]
+    pub fn manner(&self, is_locked: bool) -> Manner {
+        let may_ask = is_locked && self.may_ask;
+        Manner {
+            limit: if may_ask {
+                self.ssh_limit() + Duration::from_mins(2)
+            } else {
+                self.ssh_limit()
+            },
+            may_ask,
+        }
+    }
+
+    /// Makes sure that a server's keys are in our file of host keys. Those that are there already count, whatever else is
+    /// said; `ssh` then compares them.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
+    /// [`Error::Declined`].
+    pub fn trust(&self, host: &SshHost, vouchers: Vouchers) -> Result<Trusted, Error> {
+        let file = self.known_hosts();
+        let pinned = file.of(host)?;
+        refuse_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
+        if let Some(keys) = ssh::built_in_keys(host) {
+            if let Some(accepted) = vouchers.accepted {
+                refuse_other(host, &keys, accepted)?;
+            }
+            return self.keep(host, &keys, Source::BuiltIn);
+        }
+        if !pinned.is_empty() {
+            let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
+            return match vouchers.accepted.filter(|accepted| !is_pinned(*accepted)) {
+                None => Ok(Trusted {
+                    keys: pinned,
+                    changed: false,
+                }),
+                Some(accepted) => self.add_to_pinned(host, &pinned, accepted),
+            };
+        }
+        let shown = self.shown_by(host)?;
+        if let Some(accepted) = vouchers.accepted {
+            let accepted = refuse_other(host, &shown, accepted)?;
+            return self.keep(host, &[accepted], Source::Accepted);
+        }
+        if let Some(named) = vouchers.settings {
+            let named = refuse_other(host, &shown, named)?;
+            return self.keep(host, &[named], Source::Server);
+        }
+        self.accept(host, &shown)
+    }
+
+    /// The keys that a server shows.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub fn shown_by(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
+        let _progress = self.output.progress(&format!("asking {host} for its keys"));
+        let shown = ssh::scan(host, self.ssh_limit())?;
+        refuse_retired(host, shown.iter())?;
+        Ok(shown)
+    }
+
+    /// Asks whether the keys are the server's.
+    fn accept(&self, host: &SshHost, shown: &[PublicKey]) -> Result<Trusted, Error> {
+        if !self.may_ask {
+            return Err(SshError::HostKeyUnknown {
+                host: host.clone(),
+                offered: offered(shown),
+            }
+            .into());
+        }
+        self.output
+            .guide(&format!("The host key of {host} is not known. It shows:"));
+        for key in shown {
+            self.output
+                .guide(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
+        }
+        self.output
+            .guide("Compare it with what the server's administrator says.");
+        self.confirm(false, "Is this the server?")?;
+        self.keep(host, shown, Source::Accepted)
+    }
+
+    /// A server may have several keys; another one is taken beside a pinned one only while it still shows that.
+    fn add_to_pinned(
+        &self,
+        host: &SshHost,
+        pinned: &[HostKey],
+        accepted: Fingerprint,
+    ) -> Result<Trusted, Error> {
+        let shown = self.shown_by(host)?;
+        let still = shown
+            .iter()
+            .any(|key| pinned.iter().any(|pinned| pinned.key == *key));
+        let accepted = refuse_other(host, &shown, accepted)?;
+        if still {
+            return self.keep(host, &[accepted], Source::Accepted);
+        }
+        Err(SshError::HostKeyChanged {
+            host: host.clone(),
+            offered: Some(accepted.fingerprint()),
+            algorithm: Some(accepted.algorithm().to_owned()),
+            known_hosts: self.known_hosts().path().to_owned(),
+            built_in: false,
+        }
+        .into())
+    }
+
+    fn keep(&self, host: &SshHost, keys: &[PublicKey], source: Source) -> Result<Trusted, Error> {
+        let file = self.known_hosts();
+        let changed = file.add(host, keys, source)?;
+        Ok(Trusted {
+            keys: file.of(host)?,
+            changed,
+        })
+    }
+}
+
+/// Keys by which people compare them.
+fn offered(keys: &[PublicKey]) -> Vec<(Fingerprint, String)> {
+    let keys = keys.iter();
+    keys.map(|key| (key.fingerprint(), key.algorithm().to_owned()))
+        .collect()
+}
+
+/// The key of a fingerprint, where it is among those.
+fn refuse_other(
+    host: &SshHost,
+    keys: &[PublicKey],
+    accepted: Fingerprint,
+) -> Result<PublicKey, Error> {
+    if let Some(reason) = ssh::retired(None, accepted) {
+        return Err(retired(host, accepted, reason));
+    }
+    let found = keys.iter().find(|key| key.fingerprint() == accepted);
+    found.cloned().ok_or_else(|| {
+        SshError::NotTheAccepted {
+            host: host.clone(),
+            accepted,
+            offered: offered(keys),
+        }
+        .into()
+    })
+}
+
+fn refuse_retired<'a>(
+    host: &SshHost,
+    keys: impl Iterator<Item = &'a PublicKey>,
+) -> Result<(), Error> {
+    for key in keys {
+        let fingerprint = key.fingerprint();
+        if let Some(reason) = ssh::retired(Some(key.algorithm()), fingerprint) {
+            return Err(retired(host, fingerprint, reason));
+        }
+    }
+    Ok(())
+}
+
+fn retired(host: &SshHost, fingerprint: Fingerprint, reason: &'static str) -> Error {
+    SshError::HostKeyRetired {
+        host: host.clone(),
+        fingerprint,
+        reason,
+    }
+    .into()
+}

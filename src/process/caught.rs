@@ -1,0 +1,53 @@
+//! What a program prints, read while it runs.
+
+use std::io::Read;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use zeroize::Zeroize as _;
+
+/// The most that is read of a program's output, in bytes. The rest is thrown away.
+pub(super) const MOST_OUTPUT: usize = 1024 * 1024;
+
+/// How long the last words of a program that has ended may take.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// What a program prints to one of its outputs, read while it runs.
+pub(super) struct Caught {
+    printed: Arc<Mutex<Vec<u8>>>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Caught {
+    pub(super) fn from(output: Option<impl Read + Send + 'static>) -> Self {
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let (done, ended) = mpsc::channel();
+        let into = Arc::clone(&printed);
+        thread::spawn(move || {
+            collect(output, &into);
+            // Nobody waits any more after the deadline.
+            let _told = done.send(());
+        });
+        Self { printed, ended }
+    }
+
+    /// All of it. A grandchild may hold the pipe open; what was printed until now is what counts.
+    pub(super) fn all(self) -> Vec<u8> {
+        let _all = self.ended.recv_timeout(GRACE);
+        mem::take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Reads all that is printed, and keeps as much of it as is taken.
+fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>) {
+    let Some(mut stdout) = stdout else { return };
+    let mut chunk = [0; 8 * 1024];
+    while let Ok(count @ 1..) = stdout.read(&mut chunk) {
+        let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MOST_OUTPUT.saturating_sub(kept.len());
+        kept.extend_from_slice(&chunk[..count.min(room)]);
+    }
+    chunk.zeroize();
+}

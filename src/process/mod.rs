@@ -1,0 +1,287 @@
+//! The only spawner of programs: with a time limit, its output caught.
+
+mod caught;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use self::caught::Caught;
+
+/// How often a running program is looked at.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// Why a program gave no answer.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// It could not be started.
+    #[error("{program} cannot be started: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It was still running at its deadline, and was ended.
+    #[error("{program} did not end within {} seconds", limit.as_secs_f32())]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// Its time limit.
+        limit: Duration,
+    },
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it printed to standard output.
+    pub stdout: Vec<u8>,
+    /// What it printed to standard error, where that is [`Complaints::Caught`].
+    pub stderr: Vec<u8>,
+}
+
+/// What becomes of a program's standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaints {
+    /// The user sees them.
+    Shown,
+    /// Nobody does.
+    Ignored,
+    /// They are part of the answer.
+    Caught,
+}
+
+/// A program to be run: never through a shell.
+#[derive(Debug)]
+pub struct Task {
+    program: String,
+    arguments: Vec<OsString>,
+    environment: Vec<(&'static str, OsString)>,
+    input: Vec<u8>,
+    complaints: Complaints,
+}
+
+impl Task {
+    /// A program without arguments and input, whose complaints the user sees.
+    #[must_use]
+    pub fn new(program: &str) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            input: Vec::new(),
+            complaints: Complaints::Shown,
+        }
+    }
+
+    /// With these arguments behind those it has.
+    #[must_use]
+    pub fn arguments<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        let arguments = arguments.into_iter();
+        self.arguments
+            .extend(arguments.map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// With this on its standard input, which ends behind it.
+    #[must_use]
+    pub fn input(mut self, input: &[u8]) -> Self {
+        self.input = input.to_owned();
+        self
+    }
+
+    /// With its standard error treated like this.
+    #[must_use]
+    pub fn complaints(mut self, complaints: Complaints) -> Self {
+        self.complaints = complaints;
+        self
+    }
+
+    /// Runs it, and waits for it.
+    ///
+    /// # Errors
+    /// [`ProcessError`] when it cannot be started or does not end in time. Any exit status is an answer.
+    pub fn run(self, limit: Duration) -> Result<Ended, ProcessError> {
+        let failed = |source| ProcessError::Start {
+            program: self.program.clone(),
+            source,
+        };
+        let mut child = command(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
+            .stdout(Stdio::piped())
+            .stderr(match self.complaints {
+                Complaints::Shown => Stdio::inherit(),
+                Complaints::Ignored => Stdio::null(),
+                Complaints::Caught => Stdio::piped(),
+            })
+            .spawn()
+            .map_err(failed)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.input.clone();
+            // A program that does not read its input closes it.
+            thread::spawn(move || drop(stdin.write_all(&input)));
+        }
+        let (stdout, stderr) = (
+            Caught::from(child.stdout.take()),
+            Caught::from(child.stderr.take()),
+        );
+        let Some(status) = wait(&mut child, limit).map_err(failed)? else {
+            // Best effort: it may have ended between the two.
+            let _killed = child.kill();
+            let _status = child.wait();
+            return Err(ProcessError::TimedOut {
+                program: self.program,
+                limit,
+            });
+        };
+        Ok(Ended {
+            status,
+            stdout: stdout.all(),
+            stderr: stderr.all(),
+        })
+    }
+}
+
+/// Runs a program without input, and waits for it.
+///
+/// # Errors
+/// As [`Task::run`].
+pub fn run<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: impl IntoIterator<Item = S>,
+    complaints: Complaints,
+    limit: Duration,
+) -> Result<Ended, ProcessError> {
+    Task::new(program)
+        .arguments(arguments)
+        .complaints(complaints)
+        .run(limit)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the room that starts programs"
+)]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::caught::MOST_OUTPUT;
+    use super::*;
+
+    #[test]
+    fn output_and_status_are_caught() {
+        let ended = run(
+            "sh",
+            ["-c", "echo one; exit 3"],
+            Complaints::Ignored,
+            Duration::from_secs(5),
+        )
+        .unwrap();
+        assert_eq!(
+            (ended.status.code(), ended.stdout.as_slice()),
+            (Some(3), b"one\n".as_slice())
+        );
+    }
+
+    #[test]
+    fn input_environment_and_complaints_reach_both_sides() {
+        let ended = Task::new("sh")
+            .arguments(["-c", "cat; echo \"$WORD\" >&2; cat"])
+            .variable("WORD", "odd")
+            .input(b"in")
+            .complaints(Complaints::Caught)
+            .run(Duration::from_secs(5))
+            .unwrap();
+        assert_eq!(
+            (ended.stdout.as_slice(), ended.stderr.as_slice()),
+            (b"in".as_slice(), b"odd\n".as_slice())
+        );
+        let unread = Task::new("true").input(&[0; 1_000_000]);
+        assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
+    }
+
+    #[test]
+    fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
+        let started = Instant::now();
+        let ended = run(
+            "sh",
+            ["-c", "echo one; sleep 20 &"],
+            Complaints::Ignored,
+            Duration::from_secs(9),
+        )
+        .unwrap();
+        assert_eq!(ended.stdout, b"one\n");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        let flood = "head -c 3000000 /dev/zero";
+        let ended = run(
+            "sh",
+            ["-c", flood],
+            Complaints::Ignored,
+            Duration::from_secs(9),
+        )
+        .unwrap();
+        assert_eq!(
+            (ended.status.success(), ended.stdout.len()),
+            (true, MOST_OUTPUT)
+        );
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let started = Instant::now();
+        let error = run(
+            "sleep",
+            ["30"],
+            Complaints::Ignored,
+            Duration::from_millis(50),
+        )
+        .unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(matches!(
+            run(
+                "no-such-program-here",
+                [""; 0],
+                Complaints::Ignored,
+                Duration::from_secs(1)
+            ),
+            Err(ProcessError::Start { .. })
+        ));
+    }
+}

@@ -1,0 +1,54 @@
+//! The host keys that a server shows, through the real `ssh-keyscan`: every kind it has, not only the one that would be
+//! agreed on.
+
+use std::time::Duration;
+
+use super::SshError;
+use super::ask::why_silent;
+use crate::model::public_key::PublicKey;
+use crate::model::ssh_address::SshHost;
+use crate::process::{Complaints, ProcessError, Task};
+
+/// The kinds that are asked for, in the order in which people are told.
+const ORDER: [&str; 3] = ["ssh-ed25519", "ecdsa-", "ssh-rsa"];
+
+/// The host keys of a server. Nothing is proved by them: whoever stands in between shows keys as well.
+///
+/// # Errors
+/// [`SshError::Unreachable`] and its kin where it shows none.
+pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
+    let seconds = limit.as_secs().clamp(1, 60);
+    let task = Task::new("ssh-keyscan")
+        .arguments(["-T", &seconds.to_string()])
+        .arguments(["-p", &host.port.to_string()])
+        .arguments(["-t", "rsa,ecdsa,ed25519"])
+        .arguments(["--", &host.name])
+        .variable("LC_ALL", "C")
+        .complaints(Complaints::Ignored);
+    let printed = match task.run(limit + Duration::from_secs(1)) {
+        Ok(ended) => ended.stdout,
+        Err(ProcessError::TimedOut { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let printed = String::from_utf8_lossy(&printed);
+    let mut keys: Vec<PublicKey> = printed.lines().filter_map(shown).collect();
+    if keys.is_empty() {
+        return Err(why_silent(host, limit)?);
+    }
+    let place = |key: &PublicKey| {
+        let is_kind = |kind: &&str| key.algorithm().starts_with(*kind);
+        ORDER.iter().position(|kind| is_kind(&kind))
+    };
+    keys.sort_by_key(|key| place(key).unwrap_or(ORDER.len()));
+    keys.dedup();
+    Ok(keys)
+}
+
+/// `host algorithm base64`, or a comment.
+fn shown(line: &str) -> Option<PublicKey> {
+    let (name, key) = line.split_once(' ')?;
+    if name.starts_with('#') {
+        return None;
+    }
+    key.parse().ok()
+}

@@ -1,0 +1,143 @@
+//! How OpenSSH is called: with one key, one file of host keys, and nothing of the user's or the system's configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::SshError;
+
+/// With what somebody logs in: a key, and the host keys that are taken for true.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The private key.
+    pub key: PathBuf,
+    /// Whether it has a passphrase.
+    pub is_locked: bool,
+    /// The file of host keys.
+    pub known_hosts: PathBuf,
+}
+
+/// The key that is to follow another one, while `key rotate` is at work: `KEY.next`.
+#[must_use]
+pub fn next_of(key: &Path) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(".next");
+    name.into()
+}
+
+impl Login {
+    /// Options for `ssh` that leave this key alone to log in with, and our file alone to know servers by.
+    ///
+    /// An agent is asked only for a key with a passphrase, and then for no other (`IdentitiesOnly`).
+    ///
+    /// # Errors
+    /// [`SshError::Path`] for a path that cannot be written for `ssh`.
+    pub fn options(&self) -> Result<Vec<String>, SshError> {
+        self.options_with(&[&self.key])
+    }
+
+    /// The command for `core.sshCommand` and `GIT_SSH_COMMAND`, quoted for a shell.
+    ///
+    /// It also names the key that follows while this one is being replaced, so that a git that runs meanwhile fails with
+    /// neither. Where there is none, `ssh` would say so only after the server has refused the first.
+    ///
+    /// # Errors
+    /// [`SshError::Path`] as [`Login::options`].
+    pub fn command_line(&self) -> Result<String, SshError> {
+        let mut words = vec!["ssh".to_owned()];
+        words.extend(self.options_with(&[&self.key, &next_of(&self.key)])?);
+        words.push("-oLogLevel=ERROR".to_owned());
+        let quoted = words.iter().map(|word| shell_words::quote(word));
+        Ok(quoted.collect::<Vec<_>>().join(" "))
+    }
+
+    fn options_with(&self, keys: &[&Path]) -> Result<Vec<String>, SshError> {
+        let mut options = vec!["-F".to_owned(), "none".to_owned()];
+        for key in keys {
+            options.push(format!("-oIdentityFile={}", value(key)?));
+        }
+        options.push("-oIdentitiesOnly=yes".to_owned());
+        if !self.is_locked {
+            options.push("-oIdentityAgent=none".to_owned());
+        }
+        options.push(format!(
+            "-oUserKnownHostsFile={}",
+            value(&self.known_hosts)?
+        ));
+        options.push("-oGlobalKnownHostsFile=/dev/null".to_owned());
+        options.push("-oStrictHostKeyChecking=yes".to_owned());
+        Ok(options)
+    }
+}
+
+/// Whether a command is one of [`Login::command_line`].
+#[must_use]
+pub fn is_our_command(command: &str) -> bool {
+    command.starts_with("ssh -F none ") && command.contains("UserKnownHostsFile=")
+}
+
+/// A path as the value of an option: quoted as in a configuration file, with nothing in it to be expanded
+/// (`ssh_config(5)`, "TOKENS" and "ENVIRONMENT VARIABLES").
+fn value(path: &Path) -> Result<String, SshError> {
+    let refused = |reason| SshError::Path {
+        path: path.to_owned(),
+        reason,
+    };
+    let path = std::path::absolute(path).map_err(|_| refused("it is not a path"))?;
+    let text = path.to_str().ok_or(refused("it is not text"))?;
+    let text = if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.to_owned()
+    };
+    if text.contains(['"', '\\']) || text.contains(char::is_control) {
+        return Err(refused("it contains a quote or a backslash"));
+    }
+    if text.contains("${") {
+        return Err(refused("ssh would read ${…} in it as a variable"));
+    }
+    let text = text.replace('%', "%%");
+    Ok(
+        if text.contains(char::is_whitespace) || text.contains('\'') {
+            format!("\"{text}\"")
+        } else {
+            text
+        },
+    )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_for_ssh_and_for_the_shell() {
+        let login = |key: &str| Login {
+            key: key.into(),
+            is_locked: false,
+            known_hosts: "/c/known_hosts".into(),
+        };
+        let plain = login("/home/jane/.ssh/key").command_line().unwrap();
+        assert_eq!(
+            plain,
+            "ssh -F none -oIdentityFile=/home/jane/.ssh/key -oIdentityFile=/home/jane/.ssh/key.next \
+             -oIdentitiesOnly=yes -oIdentityAgent=none -oUserKnownHostsFile=/c/known_hosts \
+             -oGlobalKnownHostsFile=/dev/null -oStrictHostKeyChecking=yes -oLogLevel=ERROR"
+        );
+        assert!(is_our_command(&plain));
+        let odd = login("/home/j d/50%/it's").options().unwrap();
+        assert_eq!(odd[2], "-oIdentityFile=\"/home/j d/50%%/it's\"");
+        let locked = Login {
+            is_locked: true,
+            ..login("/k")
+        };
+        assert!(
+            !locked
+                .options()
+                .unwrap()
+                .iter()
+                .any(|o| o.contains("Agent"))
+        );
+        for refused in ["/a\"b", "/a\\b", "/a/${HOME}", "/a\nb"] {
+            assert!(login(refused).options().is_err(), "{refused}");
+        }
+    }
+}
