@@ -85,6 +85,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
+        Command::Key(command) => key(command, context),
         Command::Connection(command) => connection(command, context),
         Command::Token(command) => token(command, context),
         Command::Git(command) => git(command, context),
@@ -135,5 +136,15 @@ fn connection(command: &cmd::connection::Command, context: &Context) -> Result<E
         Command::Remove(args) => output.emit(&connection::remove::run(args, context)?),
         Command::Use(args) => output.emit(&connection::r#use::run(args, context)?),
         Command::Which => output.emit(&connection::which::run(context)?),
+    }
+}
+
+fn key(command: &cmd::key::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::key::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::Add(args) => output.emit(&key::add::run(args, context)?),
+        Command::List(args) => output.emit(&key::list::run(args, context)?),
+        Command::Remove(args) => output.emit(&key::remove::run(args, context)?),
     }
 }

@@ -111,6 +111,9 @@ pub enum Command {
     Keygen(cmd::keygen::Args),
     /// Judge credentials: valid, enough, not too much, not about to expire
     Check(cmd::check::Args),
+    /// Register, list and remove SSH keys
+    #[command(subcommand)]
+    Key(Box<cmd::key::Command>),
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),

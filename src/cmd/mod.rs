@@ -4,6 +4,7 @@ pub mod check;
 pub mod completions;
 pub mod connection;
 pub mod git;
+pub mod key;
 pub mod keygen;
 pub mod man;
 pub mod project;

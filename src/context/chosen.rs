@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::environment::EnvironmentConnection;
+use super::fit::{best_fit, best_match};
 use crate::bitbucket::ApiError;
 use crate::error::Error;
 use crate::git::Checkout;
@@ -11,7 +12,6 @@ use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName, TokenShape};
 use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoPath, RepoRef};
-use crate::store::Connections;
 
 /// The connection that applies, and why.
 #[derive(Debug)]
@@ -170,17 +170,9 @@ impl Context {
     }
 
     /// The connection that fits a URL best: the environment's, or a stored one.
-    fn choose_by(&self, url: &CloneUrl) -> Result<Chosen, Error> {
-        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
-            let (name, connection) = environment.connection()?;
-            if fits_host(&connection, url) {
-                return Ok(Chosen {
-                    name,
-                    connection,
-                    because: Because::Environment,
-                    environment: Some(environment),
-                });
-            }
+    pub(super) fn choose_by(&self, url: &CloneUrl) -> Result<Chosen, Error> {
+        if let Some(chosen) = self.environment_for(url)? {
+            return Ok(chosen);
         }
         let connections = self.connections().load()?;
         match best_fit(&connections, url) {
@@ -192,96 +184,5 @@ impl Context {
             }),
             None => Err(Error::NoConnectionFor(url.title())),
         }
-    }
-}
-
-/// The connection that fits a URL best. Among equals the default wins, then the first in the file.
-fn best_fit(connections: &Connections, url: &CloneUrl) -> Option<(ConnectionName, Connection)> {
-    let names = connections.names();
-    // One that cannot be read is no reason not to find another.
-    let all = names.iter().filter_map(|name| connections.get(name).ok());
-    let fits: Vec<_> = all
-        .filter_map(|(name, connection)| {
-            let is_default = connections.default_name() == Some(&name.to_string());
-            let fit = fit(&connection, url)?;
-            Some(((fit, is_default), name, connection))
-        })
-        .collect();
-    let best = fits.into_iter().rev().max_by_key(|(fit, ..)| *fit);
-    best.map(|(_, name, connection)| (name, connection))
-}
-
-/// The connection that fits a remote best, and the remote. `origin` counts first.
-fn best_match(connections: &Connections, remotes: &[(&str, &str)]) -> Option<(String, String)> {
-    remotes.iter().find_map(|(remote, url)| {
-        let (name, _) = best_fit(connections, &url.parse().ok()?)?;
-        Some((name.to_string(), (*remote).to_owned()))
-    })
-}
-
-/// Whether a URL is on the server of a connection.
-fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
-    match connection.deployment {
-        Deployment::Cloud => {
-            let is_bitbucket_org =
-                connection.base_url.url().host_str() == Some("api.bitbucket.org");
-            is_bitbucket_org && url.deployment() == Deployment::Cloud
-        }
-        Deployment::DataCenter | Deployment::Unknown => {
-            let host = connection.base_url.url().host_str().unwrap_or_default();
-            host.trim_matches(['[', ']']) == url.host().to_string()
-        }
-    }
-}
-
-/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
-fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    let compare = |ours: Option<&str>, theirs: Option<&str>, weight: u8| match (ours, theirs) {
-        (None, _) => Some(0),
-        (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
-        (Some(_), _) => None,
-    };
-    if !fits_host(connection, url) {
-        return None;
-    }
-    let theirs = url.namespace();
-    Some(
-        compare(connection.namespace(), theirs.as_deref(), 1)?
-            + compare(connection.repository.as_deref(), Some(url.slug()), 2)?,
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connection(text: &str) -> Connection {
-        toml_edit::de::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn a_connection_fits_what_is_its_own() {
-        let cloud = connection(
-            "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='api-token'\nworkspace='acme'",
-        );
-        let server = connection(
-            "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nproject='WEB'\nrepository='site'",
-        );
-        let fit_of = |connection, url: &str| fit(connection, &url.parse().unwrap());
-        assert_eq!(fit_of(&cloud, "git@bitbucket.org:acme/site.git"), Some(1));
-        assert_eq!(fit_of(&cloud, "git@bitbucket.org:other/site.git"), None);
-        assert_eq!(fit_of(&cloud, "git@github.com:acme/site.git"), None);
-        assert_eq!(
-            fit_of(&server, "ssh://git@git.example.com:7999/web/site.git"),
-            Some(3)
-        );
-        assert_eq!(
-            fit_of(&server, "ssh://git@git.example.com:7999/web/other.git"),
-            None
-        );
-        assert_eq!(
-            fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
-            Some(3)
-        );
     }
 }

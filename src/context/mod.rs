@@ -4,7 +4,9 @@ mod chosen;
 mod environment;
 mod git_answers;
 mod git_host;
+mod fit;
 mod input;
+mod registration;
 mod secrets;
 mod sign_in;
 mod trust;
@@ -15,6 +17,7 @@ use std::time::Duration;
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
 pub use sign_in::{CALLBACK_PORT, SignInOptions};
+pub use registration::{Action, Otherwise};
 pub use trust::{Trusted, Vouchers};
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};

@@ -63,7 +63,8 @@ pub struct NewKey {
 /// A key that is registered. What the server does not tell is `None`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RegisteredKey {
-    /// The server's id of it.
+    /// The server's id of it; nothing for one that is yet to be registered.
+    #[serde(serialize_with = "or_null")]
     pub id: String,
     /// What it is called in lists.
     pub label: Option<String>,
@@ -94,6 +95,10 @@ impl RegisteredKey {
     pub fn is(&self, key: &PublicKey) -> bool {
         self.public_key.as_ref() == Some(key)
     }
+}
+
+fn or_null<S: Serializer>(id: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    (!id.is_empty()).then_some(id).serialize(serializer)
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over by reference")]

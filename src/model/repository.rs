@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::clone_url::{CloneUrl, CloneUrlError};
 use super::connection::Connection;
+use super::deployment::Deployment;
 
 /// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,20 @@ impl RepoRef {
             namespace: url.namespace(),
             slug: url.slug().to_owned(),
             url: Some(url),
+        }
+    }
+}
+
+impl RepoPath {
+    /// As its server writes it: a project key of Data Center in capitals, also where a clone URL has it in small letters.
+    #[must_use]
+    pub fn for_deployment(self, deployment: Deployment) -> Self {
+        if deployment == Deployment::Cloud || self.namespace.starts_with('~') {
+            return self;
+        }
+        Self {
+            namespace: self.namespace.to_uppercase(),
+            ..self
         }
     }
 }

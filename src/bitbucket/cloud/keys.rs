@@ -34,6 +34,9 @@ struct Key {
 
 #[derive(Debug, Serialize)]
 struct NewWireKey<'a> {
+    /// The schema asks for it; the documentation's examples leave it out.
+    #[serde(rename = "type")]
+    kind: &'static str,
     key: String,
     label: &'a str,
 }
@@ -72,6 +75,11 @@ impl Cloud {
             return Ok(Registered::Existing(existing));
         }
         let body = NewWireKey {
+            kind: if *owner == KeyOwner::Account {
+                "ssh_key"
+            } else {
+                "deploy_key"
+            },
             key: key.public.to_string(),
             label: &key.title,
         };

@@ -55,6 +55,9 @@ pub struct Connection {
     /// The private SSH key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_path: Option<PathBuf>,
+    /// The clone URL that the key is for, over SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone_url: Option<String>,
     /// The last day of the credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_on: Option<Day>,
@@ -107,6 +110,7 @@ impl Connection {
             project: None,
             repository: None,
             key_path: None,
+            clone_url: None,
             expires_on: None,
             store: None,
             secret_origin: None,
@@ -131,7 +135,7 @@ impl Connection {
     }
 
     /// The keys of a stored connection. Others in the file are somebody else's, and stay.
-    pub const KEYS: [&str; 23] = [
+    pub const KEYS: [&str; 24] = [
         "deployment",
         "base_url",
         "auth",
@@ -144,6 +148,7 @@ impl Connection {
         "project",
         "repository",
         "key_path",
+        "clone_url",
         "expires_on",
         "store",
         "secret_origin",

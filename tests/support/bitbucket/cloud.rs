@@ -6,6 +6,10 @@ use super::{Asked, Credential, Kind, Reply, World, basic, bearer, rights};
 
 /// Answers a path below `/2.0/`.
 pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
+    let known = credential(world, asked.authorization).cloned();
+    if let Some(reply) = super::keys::on_cloud(world, asked, known.as_ref()) {
+        return reply;
+    }
     let world = &*world;
     let known = credential(world, asked.authorization);
     if asked.authorization.is_some() && known.is_none() {

@@ -11,7 +11,8 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
     if let Some(reply) = tokens::answer(world, asked) {
         return reply;
     }
-    let world = &*world;
+    let mutable = world;
+    let world = &*mutable;
     let authorization = asked.authorization;
     if basic(authorization).is_some() {
         if world.basic_is_blocked {
@@ -31,6 +32,11 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
             return wrong_password();
         }
     }
+    let known = credential(world, authorization).cloned();
+    if let Some(reply) = super::keys::on_datacenter(mutable, asked, known.as_ref()) {
+        return signed(known.as_ref(), reply);
+    }
+    let world = &*mutable;
     let known = credential(world, authorization);
     match asked.parts().as_slice() {
         ["status"] => Reply::new(200, json!({"state": "RUNNING"})),

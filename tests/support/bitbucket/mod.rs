@@ -5,6 +5,7 @@
 
 mod cloud;
 mod datacenter;
+pub(crate) mod keys;
 pub(crate) mod oauth;
 mod rights;
 pub(crate) mod tokens;
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) credentials: Vec<Credential>,
     /// `workspace/repository` and `PROJECT/repository`, and whether anybody may see it.
     pub(crate) repositories: Vec<(&'static str, bool)>,
+    /// SSH keys that are registered.
+    pub(crate) keys: keys::Keys,
     /// Keys, of every workspace and of the server.
     pub(crate) projects: Vec<String>,
     /// Repositories with a branch, as `repositories` names them; the others are empty.

@@ -1,0 +1,123 @@
+//! `bbconnect key add`: registers a public key.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::target::Target;
+use crate::context::{Action, Context, Otherwise};
+use crate::error::Error;
+use crate::model::deployment::Deployment;
+use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
+use crate::output::{Page, Render};
+use crate::ssh;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key add --key ~/.ssh/build.pub --repo acme/site
+  bbconnect key add --key ~/.ssh/build --repo WEB/site --write --title 'build server'
+  bbconnect key add --key ~/.ssh/id_ed25519.pub --user
+";
+
+/// Arguments of `bbconnect key add`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The key: its public file, or the private one beside it. The private key itself is never sent
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub key: PathBuf,
+    /// What it is called in lists [default: its comment]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Let it push as well: Data Center only, Cloud's deploy keys are read-only
+    #[arg(long)]
+    pub write: bool,
+    /// Whose keys.
+    #[command(flatten)]
+    pub target: Target,
+    /// Show what would be registered, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A key that was registered.
+#[derive(Debug, Serialize)]
+pub struct Added {
+    action: Action,
+    owner: String,
+    key: RegisteredKey,
+}
+
+/// Registers a key, unless it is registered.
+///
+/// # Errors
+/// Where the file has no public key, the credential may not register it, or it is registered differently.
+pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
+    let public = ssh::public_key_of(&args.key)?;
+    let (chosen, bitbucket, owner) = args.target.find(context)?;
+    let deployment = chosen.connection.deployment;
+    let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
+    if args.write && is_deploy_key {
+        return Err(Error::Usage {
+            message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
+            hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+        });
+    }
+    chosen.check_changes_keys(&owner)?;
+    let title = args.title.clone().or_else(|| {
+        let comment = public.comment();
+        (!comment.is_empty()).then(|| comment.to_owned())
+    });
+    let key = NewKey {
+        title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
+        access: if args.write || owner == KeyOwner::Account {
+            Access::Write
+        } else {
+            Access::Read
+        },
+        public,
+    };
+    let owner_name = owner.to_string();
+    if args.dry_run {
+        let (key, action) =
+            context.would_register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
+        return Ok(Added {
+            action,
+            owner: owner_name,
+            key,
+        });
+    }
+    let (key, action) = context.register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
+    Ok(Added {
+        action,
+        owner: owner_name,
+        key,
+    })
+}
+
+impl Render for Added {
+    const SCHEMA: &'static str = "bbconnect/key-add@1";
+
+    fn text(&self, page: &mut Page) {
+        let RegisteredKey {
+            id,
+            registered_as,
+            access,
+            ..
+        } = &self.key;
+        let owner = &self.owner;
+        page.line(&match self.action {
+            Action::Unchanged => format!("unchanged: {registered_as} {id} of {owner}, {access}"),
+            Action::WouldCreate => format!("would register a {registered_as} of {owner}, {access}"),
+            _ => format!("registered as {registered_as} {id} of {owner}, {access}"),
+        });
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if let Some(warning) = &self.key.warning {
+            page.note(&format!(
+                "the server has something against the key: {warning}"
+            ));
+        }
+    }
+}

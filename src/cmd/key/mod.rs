@@ -1,0 +1,27 @@
+//! `bbconnect key`: SSH keys that a Bitbucket knows, of repositories, projects and accounts.
+
+pub mod add;
+pub mod list;
+pub mod remove;
+mod target;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key list --repo acme/site
+  bbconnect key add --key ~/.ssh/build.pub --repo acme/site --title 'build server'
+  bbconnect key remove 4711 --repo acme/site
+";
+
+/// What is done with keys.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// Register a public key
+    Add(add::Args),
+    /// List the keys that are registered
+    List(list::Args),
+    /// Take a registered key away
+    Remove(remove::Args),
+}

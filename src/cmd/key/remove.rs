@@ -1,0 +1,97 @@
+//! `bbconnect key remove`: takes a registered key away. Files stay where they are.
+
+use serde::Serialize;
+
+use super::target::Target;
+use crate::context::{Action, Context};
+use crate::error::{Error, No};
+use crate::model::registered_key::RegisteredKey;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key remove 4711 --repo acme/site
+  bbconnect key remove SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM --repo acme/site --yes
+";
+
+/// Arguments of `bbconnect key remove`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The key: its id as `key list` shows it, or its fingerprint
+    #[arg(value_name = "ID", allow_hyphen_values = false)]
+    pub id: String,
+    /// Whose keys.
+    #[command(flatten)]
+    pub target: Target,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be taken away, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A key that was taken away.
+#[derive(Debug, Serialize)]
+pub struct Removed {
+    action: Action,
+    owner: String,
+    key: RegisteredKey,
+}
+
+/// Takes a key away, once that is confirmed.
+///
+/// # Errors
+/// Where there is no such key, nobody confirms, or the credential may not.
+pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
+    let (chosen, bitbucket, owner) = args.target.find(context)?;
+    chosen.check_changes_keys(&owner)?;
+    let asked = context.wait(bitbucket.keys(&owner))?;
+    let keys = asked.map_err(|error| chosen.explained_about_keys(error, &owner))?;
+    let is_meant = |key: &RegisteredKey| {
+        let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+        key.id == args.id || shown.as_deref() == Some(args.id.as_str())
+    };
+    let Some(key) = keys.into_iter().find(is_meant) else {
+        return Err(Error::no(
+            No::NotThere,
+            format!("{owner} has no key {}", args.id),
+            "bbconnect key list shows the keys that there are",
+        ));
+    };
+    let named = match &key.label {
+        Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
+        None => format!("{} {}", key.registered_as, key.id),
+    };
+    if !args.dry_run {
+        context.confirm(args.yes, &format!("Take {named} away from {owner}?"))?;
+        let asked = context.wait(bitbucket.remove_key(&owner, &key.id))?;
+        asked.map_err(|error| chosen.explained_about_keys(error, &owner))?;
+    }
+    Ok(Removed {
+        action: if args.dry_run {
+            Action::WouldRemove
+        } else {
+            Action::Removed
+        },
+        owner: owner.to_string(),
+        key,
+    })
+}
+
+impl Render for Removed {
+    const SCHEMA: &'static str = "bbconnect/key-remove@1";
+
+    fn text(&self, page: &mut Page) {
+        let done = if self.action == Action::WouldRemove {
+            "would remove"
+        } else {
+            "removed"
+        };
+        let RegisteredKey {
+            id, registered_as, ..
+        } = &self.key;
+        page.line(&format!("{done} {registered_as} {id} of {}", self.owner));
+    }
+}

@@ -1,0 +1,85 @@
+//! Whose keys: those of a repository, a project or one's own account.
+
+use crate::bitbucket::Bitbucket;
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::model::deployment::Deployment;
+use crate::model::registered_key::KeyOwner;
+use crate::model::repository::{RepoPath, RepoRef};
+
+/// Whose keys.
+#[derive(Debug, clap::Args)]
+pub struct Target {
+    /// The keys of a repository: NAMESPACE/SLUG, or any URL of it [default: that of the connection]
+    #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
+    pub repo: Option<RepoRef>,
+    /// The keys of a project: KEY, on Cloud also WORKSPACE/KEY
+    #[arg(long, value_name = "KEY", conflicts_with = "user")]
+    pub project: Option<String>,
+    /// Your own keys
+    #[arg(long)]
+    pub user: bool,
+}
+
+impl Target {
+    /// Whose keys, and the Bitbucket that has them. Nothing is sent yet.
+    pub(super) fn find(&self, context: &Context) -> Result<(Chosen, Bitbucket, KeyOwner), Error> {
+        let (chosen, owner) = self.choose(context)?;
+        let bitbucket = context.signed_in(&chosen)?;
+        Ok((chosen, bitbucket, owner))
+    }
+
+    fn choose(&self, context: &Context) -> Result<(Chosen, KeyOwner), Error> {
+        if let Some(named) = &self.repo {
+            let (chosen, path) = context.choose_for(named)?;
+            let rest = context.rest_of(chosen)?;
+            let path = as_written(&rest, path);
+            return Ok((rest, KeyOwner::Repository(path)));
+        }
+        let chosen = context.choose()?;
+        let own = Context::repository_of(&chosen.connection);
+        let rest = context.rest_of(chosen)?;
+        if self.user {
+            return Ok((rest, KeyOwner::Account));
+        }
+        if let Some(text) = &self.project {
+            return project(rest, text);
+        }
+        let own = own.or_else(|| Context::repository_of(&rest.connection));
+        match own {
+            Some(path) => {
+                let path = as_written(&rest, path);
+                Ok((rest, KeyOwner::Repository(path)))
+            }
+            None => Err(Error::Usage {
+                message: format!("the connection {} names no repository", rest.name),
+                hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".to_owned()),
+            }),
+        }
+    }
+}
+
+fn project(rest: Chosen, text: &str) -> Result<(Chosen, KeyOwner), Error> {
+    let (workspace, key) = match text.split_once('/') {
+        Some((workspace, key)) => (Some(workspace.to_owned()), key),
+        None => (None, text),
+    };
+    let is_cloud = rest.connection.deployment == Deployment::Cloud;
+    let workspace = workspace.or_else(|| rest.connection.workspace.clone());
+    if is_cloud && workspace.is_none() {
+        return Err(Error::Usage {
+            message: "which workspace the project is in is not known".to_owned(),
+            hint: Some(format!("write --project WORKSPACE/{key}")),
+        });
+    }
+    let owner = KeyOwner::Project {
+        workspace: workspace.filter(|_| is_cloud),
+        key: key.to_owned(),
+    };
+    Ok((rest, owner))
+}
+
+/// A project key of Data Center is in capitals, also where a clone URL has it in small letters.
+fn as_written(rest: &Chosen, path: RepoPath) -> RepoPath {
+    path.for_deployment(rest.connection.deployment)
+}

@@ -1,0 +1,178 @@
+//! How well connections fit a URL: the host first, then workspace or project, then repository.
+
+use super::environment::EnvironmentConnection;
+use super::{Because, Chosen, Context};
+use crate::error::Error;
+use crate::model::clone_url::CloneUrl;
+use crate::model::connection::{Auth, Connection, ConnectionName, Level};
+use crate::model::deployment::Deployment;
+use crate::store::Connections;
+
+impl Context {
+    /// The connection with REST that is right for a URL: the one that is named explicitly, whatever the host; else the
+    /// one that fits best, and where none does, one of a person on the same server, who may see more than is written
+    /// down. `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Context::choose`].
+    pub fn rest_for(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
+        if self.flags.connection.is_some() || self.environment.connection.is_some() {
+            let named = self.choose()?;
+            if named.connection.auth != Auth::Ssh {
+                return Ok(Some(named));
+            }
+        }
+        match self.choose_by(url) {
+            Ok(chosen) if chosen.connection.auth != Auth::Ssh => return Ok(Some(chosen)),
+            Ok(_) | Err(Error::NoConnectionFor(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let connections = self.connections().load()?;
+        let names = connections.names();
+        let mut all = names.iter().filter_map(|name| connections.get(name).ok());
+        let found =
+            all.find(|(_, connection)| is_a_persons(connection) && fits_host(connection, url));
+        Ok(found.map(|(name, connection)| Chosen {
+            name,
+            connection,
+            because: Because::Url,
+            environment: None,
+        }))
+    }
+
+    /// The connection with REST behind a connection: itself, or for one of SSH alone the one that fits its repository.
+    ///
+    /// # Errors
+    /// [`Error::NoRest`] where there is none.
+    pub fn rest_of(&self, chosen: Chosen) -> Result<Chosen, Error> {
+        if chosen.connection.auth != Auth::Ssh {
+            return Ok(chosen);
+        }
+        let url = chosen.connection.clone_url.as_deref();
+        let url = url.and_then(|url| url.parse().ok());
+        let rest = match url {
+            Some(url) => self.rest_for(&url)?,
+            None => None,
+        };
+        rest.ok_or_else(|| Error::NoRest(chosen.name.to_string()))
+    }
+
+    /// The connection that the environment describes, where it describes one for this URL.
+    pub(super) fn environment_for(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
+        let Some(environment) = EnvironmentConnection::of(&self.environment)? else {
+            return Ok(None);
+        };
+        let (name, connection) = environment.connection()?;
+        Ok(fits_host(&connection, url).then_some(Chosen {
+            name,
+            connection,
+            because: Because::Environment,
+            environment: Some(environment),
+        }))
+    }
+}
+
+/// Whether a credential is a person's, whose rights do not end with a workspace or project.
+fn is_a_persons(connection: &Connection) -> bool {
+    match connection.auth {
+        Auth::ApiToken | Auth::AppPassword | Auth::Password => true,
+        Auth::HttpAccessToken => matches!(connection.level, None | Some(Level::User)),
+        Auth::AccessToken | Auth::Ssh => false,
+    }
+}
+
+/// The connection that fits a URL best. One with REST goes before one for SSH alone, which can be asked for less; among
+/// equals the default wins, then the first in the file.
+pub(super) fn best_fit(
+    connections: &Connections,
+    url: &CloneUrl,
+) -> Option<(ConnectionName, Connection)> {
+    let names = connections.names();
+    // One that cannot be read is no reason not to find another.
+    let all = names.iter().filter_map(|name| connections.get(name).ok());
+    let fits: Vec<_> = all
+        .filter_map(|(name, connection)| {
+            let is_default = connections.default_name() == Some(&name.to_string());
+            let fit = fit(&connection, url)?;
+            let has_rest = connection.auth != Auth::Ssh;
+            Some(((has_rest, fit, is_default), name, connection))
+        })
+        .collect();
+    let best = fits.into_iter().rev().max_by_key(|(fit, ..)| *fit);
+    best.map(|(_, name, connection)| (name, connection))
+}
+
+/// The connection that fits a remote best, and the remote. `origin` counts first.
+pub(super) fn best_match(
+    connections: &Connections,
+    remotes: &[(&str, &str)],
+) -> Option<(String, String)> {
+    remotes.iter().find_map(|(remote, url)| {
+        let (name, _) = best_fit(connections, &url.parse().ok()?)?;
+        Some((name.to_string(), (*remote).to_owned()))
+    })
+}
+
+/// Whether a URL is on the server of a connection.
+pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
+    match connection.deployment {
+        // There is one Cloud, whatever stands before its API.
+        Deployment::Cloud => url.deployment() == Deployment::Cloud,
+        Deployment::DataCenter | Deployment::Unknown => {
+            let host = connection.base_url.url().host_str().unwrap_or_default();
+            host.trim_matches(['[', ']']) == url.host().to_string()
+        }
+    }
+}
+
+/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
+fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
+    let compare = |ours: Option<&str>, theirs: Option<&str>, weight: u8| match (ours, theirs) {
+        (None, _) => Some(0),
+        (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
+        (Some(_), _) => None,
+    };
+    if !fits_host(connection, url) {
+        return None;
+    }
+    let theirs = url.namespace();
+    Some(
+        compare(connection.namespace(), theirs.as_deref(), 1)?
+            + compare(connection.repository.as_deref(), Some(url.slug()), 2)?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(text: &str) -> Connection {
+        toml_edit::de::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_connection_fits_what_is_its_own() {
+        let cloud = connection(
+            "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='api-token'\nworkspace='acme'",
+        );
+        let server = connection(
+            "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nproject='WEB'\nrepository='site'",
+        );
+        let fit_of = |connection, url: &str| fit(connection, &url.parse().unwrap());
+        assert_eq!(fit_of(&cloud, "git@bitbucket.org:acme/site.git"), Some(1));
+        assert_eq!(fit_of(&cloud, "git@bitbucket.org:other/site.git"), None);
+        assert_eq!(fit_of(&cloud, "git@github.com:acme/site.git"), None);
+        assert_eq!(
+            fit_of(&server, "ssh://git@git.example.com:7999/web/site.git"),
+            Some(3)
+        );
+        assert_eq!(
+            fit_of(&server, "ssh://git@git.example.com:7999/web/other.git"),
+            None
+        );
+        assert_eq!(
+            fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
+            Some(3)
+        );
+    }
+}

@@ -1,0 +1,376 @@
+//! SSH keys of both products, and a file of authorized keys that follows them.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{Asked, Credential, Kind, Reply, World};
+
+/// The keys that are registered, and how SSH is set.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) all: Vec<Key>,
+    /// The next number.
+    next: u64,
+    /// The file that an `sshd` reads, and the program that serves a repository: `SERVE OWNER ACCESS`.
+    pub(crate) authorized: Option<(PathBuf, PathBuf)>,
+    /// What `/ssh/latest/settings` answers; 401 where it is nothing.
+    pub(crate) settings: Option<Value>,
+    /// A kind of key that is not taken.
+    pub(crate) refused: Option<&'static str>,
+}
+
+/// A key.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// `repo acme/site`, `project WEB`, `user jane`.
+    pub(crate) owner: String,
+    pub(crate) id: String,
+    /// Algorithm and base64.
+    pub(crate) material: String,
+    pub(crate) label: String,
+    /// `REPO_READ` and its kin.
+    pub(crate) permission: String,
+    /// Milliseconds since 1970.
+    pub(crate) created: u64,
+}
+
+impl Keys {
+    fn of(&self, owner: &str) -> Vec<&Key> {
+        self.all.iter().filter(|key| key.owner == owner).collect()
+    }
+
+    fn add(&mut self, owner: &str, text: &str, label: &str, permission: &str) -> Key {
+        self.next += 1;
+        let key = Key {
+            owner: owner.to_owned(),
+            id: self.next.to_string(),
+            material: material(text),
+            label: label.to_owned(),
+            permission: permission.to_owned(),
+            created: 1_790_000_000_000,
+        };
+        self.all.push(key.clone());
+        self.follow();
+        key
+    }
+
+    pub(crate) fn remove(&mut self, owner: &str, id: &str) -> bool {
+        let before = self.all.len();
+        self.all.retain(|key| key.owner != owner || key.id != id);
+        self.follow();
+        self.all.len() < before
+    }
+
+    /// Writes the file of authorized keys.
+    pub(crate) fn follow(&self) {
+        let Some((file, serve)) = &self.authorized else {
+            return;
+        };
+        let lines = self.all.iter().map(|key| {
+            let access = if key.permission.ends_with("_READ") {
+                "read"
+            } else {
+                "write"
+            };
+            let (kind, name) = key.owner.split_once(' ').unwrap();
+            let below = if kind == "repo" { name } else { "any" };
+            format!(
+                "restrict,command=\"{} {below} {access}\" {}\n",
+                serve.display(),
+                key.material
+            )
+        });
+        let text: String = lines.collect();
+        let new = file.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, file).unwrap();
+    }
+}
+
+fn material(text: &str) -> String {
+    text.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn is_public_key(text: &str) -> bool {
+    text.lines().count() == 1 && text.parse::<ssh_key::PublicKey>().is_ok()
+}
+
+fn cloud_error(status: u16, message: &str) -> Reply {
+    Reply::new(
+        status,
+        json!({"type": "error", "error": {"message": message}}),
+    )
+}
+
+/// Cloud's answer to a question about keys.
+pub(super) fn on_cloud(
+    world: &mut World,
+    asked: &Asked<'_>,
+    known: Option<&Credential>,
+) -> Option<Reply> {
+    let parts = asked.parts();
+    let (owner, id) = match parts.as_slice() {
+        ["repositories", workspace, slug, "deploy-keys", id @ ..] => {
+            (format!("repo {workspace}/{slug}"), id)
+        }
+        [
+            "workspaces",
+            workspace,
+            "projects",
+            key,
+            "deploy-keys",
+            id @ ..,
+        ] => (format!("project {workspace}/{key}"), id),
+        ["users", "{1}", "ssh-keys", id @ ..] => ("user jane".to_owned(), id),
+        _ => return None,
+    };
+    let is_user = owner.starts_with("user");
+    let Some(known) = known else {
+        return Some(cloud_error(
+            401,
+            "Token is invalid, expired, or not supported for this endpoint.",
+        ));
+    };
+    let writes = asked.method != "GET";
+    if writes && matches!(known.kind, Kind::AccessToken { .. }) {
+        return Some(cloud_error(
+            403,
+            "This API is not accessible by this authentication mechanism",
+        ));
+    }
+    let needed: &[&str] = match (is_user, asked.method) {
+        (true, "GET") => &["read:ssh-key:bitbucket"],
+        (true, "POST") => &["read:ssh-key:bitbucket", "write:ssh-key:bitbucket"],
+        (true, _) => &["delete:ssh-key:bitbucket"],
+        (false, "GET") => &["admin:repository:bitbucket"],
+        (false, "POST") => &["admin:repository:bitbucket", "write:ssh-key:bitbucket"],
+        (false, _) => &["admin:repository:bitbucket", "delete:ssh-key:bitbucket"],
+    };
+    if !needed.iter().all(|scope| known.scopes.contains(scope)) {
+        return Some(Reply::new(
+            403,
+            json!({"type": "error", "error": {
+                "message": "Your credentials lack one or more required privilege scopes.",
+                "detail": {"required": needed, "granted": known.scopes},
+            }}),
+        ));
+    }
+    let shown = |key: &Key| {
+        let own = if is_user {
+            json!({"uuid": format!("{{{}}}", key.id), "type": "ssh_key", "created_on": "2026-09-21T15:06:40.123456+00:00"})
+        } else {
+            json!({"id": key.id.parse::<u64>().unwrap(), "type": "deploy_key", "added_on": "2026-09-21T15:06:40+00:00"})
+        };
+        let mut shown =
+            json!({"key": key.material, "label": key.label, "last_used": null, "comment": ""});
+        shown
+            .as_object_mut()
+            .unwrap()
+            .extend(own.as_object().unwrap().clone());
+        shown
+    };
+    Some(match (asked.method, id) {
+        ("GET", []) => {
+            // In pages, to be followed.
+            let page = asked.number("page").unwrap_or(1);
+            let all = world.keys.of(&owner);
+            let from = (page - 1) * world.page_length;
+            let values: Vec<_> = all
+                .iter()
+                .skip(from)
+                .take(world.page_length)
+                .map(|key| shown(key))
+                .collect();
+            let mut body = json!({"values": values, "page": page, "pagelen": world.page_length});
+            if from + world.page_length < all.len() {
+                let path = asked.path.split('?').next().unwrap();
+                body["next"] = json!(format!("{}{path}?page={}", world.base, page + 1));
+            }
+            Reply::new(200, body)
+        }
+        ("POST", []) => {
+            let text = asked.json["key"].as_str().unwrap_or_default();
+            let label = asked.json["label"].as_str().unwrap_or_default();
+            if !is_public_key(text) {
+                return Some(Reply::new(
+                    400,
+                    json!({"key": [{"message": "Invalid SSH key."}]}),
+                ));
+            }
+            let same: Vec<_> = world
+                .keys
+                .all
+                .iter()
+                .filter(|key| key.material == material(text))
+                .collect();
+            if same.iter().any(|key| key.owner == owner) {
+                let message = "Someone has already added that access key to this repository.";
+                return Some(Reply::new(400, json!({"key": [{"message": message}]})));
+            }
+            if same
+                .iter()
+                .any(|key| key.owner.starts_with("user") || is_user)
+            {
+                let message = "Someone has already registered that SSH key.";
+                return Some(Reply::new(400, json!({"key": [{"message": message}]})));
+            }
+            let permission = if is_user { "USER_WRITE" } else { "REPO_READ" };
+            let key = world.keys.add(&owner, text, label, permission);
+            Reply::new(if is_user { 201 } else { 200 }, shown(&key))
+        }
+        ("DELETE", [id]) => {
+            if world.keys.remove(&owner, id.trim_matches(['{', '}'])) {
+                Reply::new(204, Value::Null)
+            } else {
+                cloud_error(404, "Resource not found")
+            }
+        }
+        _ => cloud_error(405, "Method not allowed"),
+    })
+}
+
+fn datacenter_error(status: u16, message: &str, exception: Option<&str>) -> Reply {
+    let exception = exception.map(|name| format!("com.atlassian.bitbucket.{name}"));
+    Reply::new(
+        status,
+        json!({"errors": [{"context": null, "message": message, "exceptionName": exception}]}),
+    )
+}
+
+/// Data Center's answer to a question about keys or SSH.
+pub(super) fn on_datacenter(
+    world: &mut World,
+    asked: &Asked<'_>,
+    known: Option<&Credential>,
+) -> Option<Reply> {
+    let parts = asked.parts();
+    let (owner, below) = match parts.as_slice() {
+        ["rest", "ssh", "latest", "settings"] => {
+            return Some(match (&world.keys.settings, known) {
+                (Some(settings), Some(_)) => Reply::new(200, settings.clone()),
+                _ => datacenter_error(401, "Authentication is required.", None),
+            });
+        }
+        [
+            "rest",
+            "keys",
+            "latest",
+            "projects",
+            key,
+            "repos",
+            slug,
+            "ssh",
+            below @ ..,
+        ] => (format!("repo {key}/{slug}"), below),
+        ["rest", "keys", "latest", "projects", key, "ssh", below @ ..] => {
+            (format!("project {key}"), below)
+        }
+        ["rest", "ssh", "latest", "keys", below @ ..] => ("user jane".to_owned(), below),
+        _ => return None,
+    };
+    let is_user = owner.starts_with("user");
+    let may = known.is_some_and(|known| {
+        is_user
+            || known.scopes.contains(&"REPO_ADMIN")
+            || matches!(known.kind, Kind::Password { .. })
+    });
+    if !may {
+        let exception = known.map(|_| "AuthorisationException");
+        return Some(datacenter_error(
+            401,
+            "You are not permitted to access this resource",
+            exception,
+        ));
+    }
+    let shown = |key: &Key| {
+        let inner = json!({"id": key.id.parse::<u64>().unwrap(), "text": key.material, "label": key.label,
+            "createdDate": key.created, "fingerprint": "unused"});
+        if is_user {
+            inner
+        } else {
+            json!({"key": inner, "permission": key.permission})
+        }
+    };
+    Some(match (asked.method, below) {
+        ("GET", []) => {
+            let start = asked.number("start").unwrap_or(0);
+            let all = world.keys.of(&owner);
+            let values: Vec<_> = all
+                .iter()
+                .skip(start)
+                .take(world.page_length)
+                .map(|key| shown(key))
+                .collect();
+            let is_last = start + world.page_length >= all.len();
+            let next = if is_last {
+                json!(null)
+            } else {
+                json!(start + world.page_length)
+            };
+            Reply::new(
+                200,
+                json!({"values": values, "isLastPage": is_last, "nextPageStart": next}),
+            )
+        }
+        ("POST", []) => {
+            let wire = if is_user {
+                &asked.json
+            } else {
+                &asked.json["key"]
+            };
+            let text = wire["text"].as_str().unwrap_or_default();
+            let label = wire["label"].as_str().unwrap_or_default();
+            let permission = asked.json["permission"].as_str().unwrap_or("USER_WRITE");
+            let is_refused = world
+                .keys
+                .refused
+                .is_some_and(|kind| text.starts_with(kind));
+            if !is_public_key(text) || is_refused {
+                return Some(datacenter_error(400, "The key type is not allowed.", None));
+            }
+            let same: Vec<_> = world
+                .keys
+                .all
+                .iter()
+                .filter(|key| key.material == material(text))
+                .collect();
+            if same.iter().any(|key| key.owner == owner) {
+                return Some(datacenter_error(
+                    409,
+                    "The key is there.",
+                    Some("ssh.DuplicateSshKeyException"),
+                ));
+            }
+            if same
+                .iter()
+                .any(|key| key.owner.starts_with("user") || is_user)
+            {
+                return Some(datacenter_error(
+                    409,
+                    "This SSH key is already assigned to 'jane'.",
+                    None,
+                ));
+            }
+            let key = world.keys.add(&owner, text, label, permission);
+            Reply::new(201, shown(&key))
+        }
+        ("PUT", [id, "permission", permission]) => {
+            let Some(key) = world.keys.all.iter_mut().find(|key| key.id == *id) else {
+                return Some(datacenter_error(404, "No such key", None));
+            };
+            key.permission = (*permission).to_owned();
+            let key = key.clone();
+            world.keys.follow();
+            Reply::new(200, shown(&key))
+        }
+        ("DELETE", [id]) => {
+            world.keys.remove(&owner, id);
+            Reply::new(204, Value::Null)
+        }
+        _ => datacenter_error(405, "Method not allowed", None),
+    })
+}
