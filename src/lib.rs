@@ -86,6 +86,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
         Command::Key(command) => key(command, context),
+        Command::KnownHosts(command) => known_hosts(command, context),
         Command::Connection(command) => connection(command, context),
         Command::Token(command) => token(command, context),
         Command::Git(command) => git(command, context),
@@ -146,5 +147,16 @@ fn key(command: &cmd::key::Command, context: &Context) -> Result<Exit, Error> {
         Command::Add(args) => output.emit(&key::add::run(args, context)?),
         Command::List(args) => output.emit(&key::list::run(args, context)?),
         Command::Remove(args) => output.emit(&key::remove::run(args, context)?),
+        Command::Test(args) => output.emit(&key::test::run(args, context)?),
+    }
+}
+
+fn known_hosts(command: &cmd::known_hosts::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::known_hosts::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::Show => output.emit(&known_hosts::show::run(context)?),
+        Command::Add(args) => output.emit(&known_hosts::add::run(args, context)?),
+        Command::Verify(args) => output.emit(&known_hosts::verify::run(args, context)?),
     }
 }

@@ -114,6 +114,9 @@ pub enum Command {
     /// Register, list and remove SSH keys
     #[command(subcommand)]
     Key(Box<cmd::key::Command>),
+    /// Show, add and verify the SSH servers that are trusted
+    #[command(subcommand)]
+    KnownHosts(cmd::known_hosts::Command),
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),

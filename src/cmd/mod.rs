@@ -6,6 +6,7 @@ pub mod connection;
 pub mod git;
 pub mod key;
 pub mod keygen;
+pub mod known_hosts;
 pub mod man;
 pub mod project;
 pub mod token;

@@ -6,6 +6,7 @@ mod git_answers;
 mod git_host;
 mod fit;
 mod input;
+mod keyed;
 mod registration;
 mod secrets;
 mod sign_in;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
 pub use sign_in::{CALLBACK_PORT, SignInOptions};
+pub use keyed::Keyed;
 pub use registration::{Action, Otherwise};
 pub use trust::{Trusted, Vouchers};
 

@@ -3,6 +3,7 @@
 //! A command returns an outcome; here it becomes text or one JSON document. Text that came from outside is escaped
 //! on its way ([`Page`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
 
+mod connection_view;
 mod findings;
 mod json;
 mod page;
@@ -15,6 +16,7 @@ use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub use self::connection_view::ConnectionView;
 pub use self::page::Page;
 pub use self::progress::Progress;
 
@@ -185,6 +187,15 @@ impl Output {
         let mut page = Page::default();
         page.line(line);
         self.to_stderr(&page.finish());
+    }
+
+    /// A line about a step that is done, for people.
+    pub fn step(&self, line: &str) {
+        if self.options.format == Format::Text && !self.options.quiet {
+            let mut page = Page::default();
+            page.line(line);
+            self.to_stderr(&page.finish());
+        }
     }
 
     fn chatter(&self, text: &str) {

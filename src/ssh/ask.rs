@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::verdict::{Answered, Verdict};
 use super::{Login, SshError};
+use crate::model::fingerprint::Fingerprint;
 use crate::model::ssh_address::{SshAddress, SshHost};
 use crate::process::{Complaints, ProcessError, Task};
 
@@ -34,6 +35,15 @@ pub struct Refs {
     pub default_branch: Option<String>,
 }
 
+/// What a server answered to somebody whom it lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The branches.
+    pub refs: Refs,
+    /// The host key that the server proved to have.
+    pub host_key: Option<Fingerprint>,
+}
+
 /// How somebody is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Manner {
@@ -55,7 +65,7 @@ pub fn ask(
     address: &SshAddress,
     service: Service,
     manner: Manner,
-) -> Result<Refs, SshError> {
+) -> Result<Served, SshError> {
     let host = &address.host;
     let answered = talk(
         &login.options()?,
@@ -65,10 +75,16 @@ pub fn ask(
         manner,
     )?;
     match answered.verdict(host, login) {
-        Verdict::LoggedIn => refs(&answered.stdout).ok_or_else(|| SshError::NoAccess {
-            host: host.clone(),
-            words: answered.words(),
-        }),
+        Verdict::LoggedIn => match refs(&answered.stdout) {
+            Some(refs) => Ok(Served {
+                refs,
+                host_key: answered.host_key().map(|(_, fingerprint)| fingerprint),
+            }),
+            None => Err(SshError::NoAccess {
+                host: host.clone(),
+                words: answered.words(),
+            }),
+        },
         Verdict::No(error) => Err(error),
     }
 }

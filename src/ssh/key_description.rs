@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::{KeyError, KeyFiles, KeyPair};
-use crate::model::key_type::KeyType;
+use super::{KeyError, KeyFiles, KeyPair, StoredKey, public_path};
 
 /// A key pair, described for people and programs.
 #[derive(Debug, Serialize)]
 pub struct KeyDescription {
-    /// The kind of key.
+    /// The kind of key: `ecdsa-256`, `rsa-4096`, `ed25519`, or whatever else a key that was there is.
     #[serde(rename = "type")]
-    pub key_type: KeyType,
+    pub kind: String,
     /// As SSH names it: `ecdsa-sha2-nistp256`.
     pub algorithm: String,
     /// The size that `ssh-keygen -l` shows, in bits.
@@ -32,6 +31,9 @@ pub struct KeyDescription {
     /// The picture of the fingerprint.
     #[serde(skip)]
     pub randomart: String,
+    /// The kind of key, as people write it.
+    #[serde(skip)]
+    pub title: String,
 }
 
 impl KeyDescription {
@@ -41,7 +43,8 @@ impl KeyDescription {
     /// Never for a key that was made here.
     pub fn of(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
         Ok(Self {
-            key_type: pair.key_type(),
+            kind: pair.key_type().name().to_owned(),
+            title: pair.key_type().to_string(),
             algorithm: pair.algorithm(),
             bits: pair.key_type().bits(),
             fingerprint: pair.fingerprint(),
@@ -51,6 +54,28 @@ impl KeyDescription {
             public_key_path: files.map(|files| files.public().to_owned()),
             randomart: pair.randomart(),
         })
+    }
+
+    /// Describes a key pair that was there.
+    #[must_use]
+    pub fn of_stored(key: &StoredKey) -> Self {
+        let public = &key.public;
+        let bits = public.bits().unwrap_or_default();
+        let head = format!("[{} {bits}]", public.openssh_name());
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public.blob());
+        let hash = <[u8; 32]>::try_from(hash.as_ref()).unwrap_or_default();
+        Self {
+            kind: public.kind(),
+            title: public.kind(),
+            algorithm: public.algorithm().to_owned(),
+            bits,
+            fingerprint: public.fingerprint().to_string(),
+            public_key: public.to_string(),
+            comment: public.comment().to_owned(),
+            private_key_path: Some(key.path.clone()),
+            public_key_path: Some(public_path(&key.path)),
+            randomart: ssh_key::Fingerprint::Sha256(hash).to_randomart(&head),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod rsa;
 mod stored_key;
 mod verdict;
 
-pub use ask::{Manner, Refs, Service, ask};
+pub use ask::{Manner, Refs, Served, Service, ask};
 pub use error::SshError;
 pub use host_keys::{built_in_hosts, built_in_keys, retired};
 pub use key_description::KeyDescription;

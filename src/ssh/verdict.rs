@@ -79,15 +79,7 @@ impl Answered {
         if !changed && !unknown {
             return None;
         }
-        // debug1: Server host key: ssh-ed25519 SHA256:…
-        let line = self.between("Server host key: ", "\n");
-        let (algorithm, offered) = match line.and_then(|line| line.split_once(' ')) {
-            Some((algorithm, fingerprint)) => (
-                Some(algorithm.to_owned()),
-                fingerprint.parse::<Fingerprint>().ok(),
-            ),
-            None => (None, None),
-        };
+        let (algorithm, offered) = self.host_key().unzip();
         if let Some(fingerprint) = offered
             && let Some(reason) = host_keys::retired(algorithm.as_deref(), fingerprint)
         {
@@ -113,6 +105,13 @@ impl Answered {
                 offered: offered.zip(algorithm).into_iter().collect(),
             }
         })
+    }
+
+    /// The host key that the server showed: `debug1: Server host key: ssh-ed25519 SHA256:…`
+    pub(super) fn host_key(&self) -> Option<(String, Fingerprint)> {
+        let line = self.between("Server host key: ", "\n")?;
+        let (algorithm, fingerprint) = line.split_once(' ')?;
+        Some((algorithm.to_owned(), fingerprint.parse().ok()?))
     }
 
     fn between(&self, start: &str, end: &str) -> Option<&str> {

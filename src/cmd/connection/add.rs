@@ -3,13 +3,12 @@
 use serde::Serialize;
 
 use super::settings::{Settings, usage};
-use super::view::View;
 use super::{credential, describe, form, verify};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, ConnectionName};
 use crate::model::secret::Secret;
-use crate::output::{Page, Render};
+use crate::output::{ConnectionView, Page, Render};
 use crate::store::ConnectionsError;
 
 const EXAMPLES: &str = "\
@@ -37,7 +36,7 @@ pub struct Args {
 pub struct Added {
     action: &'static str,
     verified: bool,
-    connection: View,
+    connection: ConnectionView,
     #[serde(skip)]
     remarks: Vec<String>,
 }
@@ -77,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
         Some(_) | None => false,
     };
     if settings.dry_run {
-        let connection = View::of(&name, &connection, None);
+        let connection = ConnectionView::of(&name, &connection, None);
         return Ok(Added {
             action: "would-create",
             verified,
@@ -88,7 +87,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     let kept = credential.map(|credential| credential.kept);
     save(args, context, &name, &mut connection, kept.as_ref())?;
     let connections = context.connections().load()?;
-    let connection = View::of(&name, &connection, connections.default_name());
+    let connection = ConnectionView::of(&name, &connection, connections.default_name());
     Ok(Added {
         action: "created",
         verified,
@@ -200,7 +199,7 @@ fn repeated(
         "unchanged"
     };
     let connections = context.connections().load()?;
-    let connection = View::of(name, existing, connections.default_name());
+    let connection = ConnectionView::of(name, existing, connections.default_name());
     Ok(Added {
         action,
         verified: false,

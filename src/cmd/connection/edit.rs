@@ -4,14 +4,13 @@ use serde::Serialize;
 
 use super::credential::{self, Credential};
 use super::settings::{Settings, usage};
-use super::view::View;
 use super::{describe, verify};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, ConnectionName};
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
-use crate::output::{Page, Render};
+use crate::output::{ConnectionView, Page, Render};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +38,7 @@ pub struct Args {
 pub struct Edited {
     action: &'static str,
     verified: bool,
-    connection: View,
+    connection: ConnectionView,
     #[serde(skip)]
     needs_secret: bool,
 }
@@ -134,7 +133,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
     Ok(Edited {
         action,
         verified,
-        connection: View::of(&name, &after, connections.default_name()),
+        connection: ConnectionView::of(&name, &after, connections.default_name()),
         needs_secret,
     })
 }

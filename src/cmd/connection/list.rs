@@ -2,15 +2,14 @@
 
 use serde::Serialize;
 
-use super::view::View;
 use crate::context::Context;
 use crate::error::Error;
-use crate::output::{Page, Render};
+use crate::output::{ConnectionView, Page, Render};
 
 /// All connections.
 #[derive(Debug, Serialize)]
 pub struct Listed {
-    connections: Vec<View>,
+    connections: Vec<ConnectionView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<String>,
 }
@@ -31,7 +30,7 @@ pub fn run(context: &Context) -> Result<Listed, Error> {
             Ok((name, connection)) => {
                 listed
                     .connections
-                    .push(View::of(&name, &connection, default));
+                    .push(ConnectionView::of(&name, &connection, default));
             }
             // One of a newer version must not hide the others.
             Err(error) => listed.unreadable.push(error.to_string()),
@@ -49,7 +48,7 @@ impl Render for Listed {
     fn text(&self, page: &mut Page) {
         let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"].map(str::to_owned);
         if !self.connections.is_empty() {
-            page.table(&head, self.connections.iter().map(View::row));
+            page.table(&head, self.connections.iter().map(ConnectionView::row));
         }
     }
 

@@ -12,7 +12,6 @@ mod settings;
 pub mod show;
 pub mod r#use;
 mod verify;
-mod view;
 pub mod which;
 
 use clap::Subcommand;

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::view::View;
 use crate::context::Context;
 use crate::error::Error;
-use crate::output::{Page, Render};
+use crate::output::{ConnectionView, Page, Render};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +24,7 @@ pub struct Args {
 /// One connection.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    connection: View,
+    connection: ConnectionView,
 }
 
 /// Shows a connection.
@@ -41,7 +40,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
         (chosen.name, chosen.connection)
     };
     Ok(Shown {
-        connection: View::of(&name, &connection, connections.default_name()),
+        connection: ConnectionView::of(&name, &connection, connections.default_name()),
     })
 }
 

@@ -2,15 +2,14 @@
 
 use serde::Serialize;
 
-use super::view::View;
 use crate::context::{Because, Context};
 use crate::error::Error;
-use crate::output::{Page, Render};
+use crate::output::{ConnectionView, Page, Render};
 
 /// The connection that applies.
 #[derive(Debug, Serialize)]
 pub struct Chosen {
-    connection: View,
+    connection: ConnectionView,
     because: Because,
 }
 
@@ -21,7 +20,8 @@ pub struct Chosen {
 pub fn run(context: &Context) -> Result<Chosen, Error> {
     let chosen = context.choose()?;
     let connections = context.connections().load()?;
-    let connection = View::of(&chosen.name, &chosen.connection, connections.default_name());
+    let connection =
+        ConnectionView::of(&chosen.name, &chosen.connection, connections.default_name());
     Ok(Chosen {
         connection,
         because: chosen.because,

@@ -4,6 +4,7 @@ pub mod add;
 pub mod list;
 pub mod remove;
 mod target;
+pub mod test;
 
 use clap::Subcommand;
 
@@ -24,4 +25,6 @@ pub enum Command {
     List(list::Args),
     /// Take a registered key away
     Remove(remove::Args),
+    /// Ask a repository with one key and no other
+    Test(test::Args),
 }

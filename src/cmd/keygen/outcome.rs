@@ -87,7 +87,7 @@ impl Generated {
             .map(|repository| format!(" for {}", repository.title))
             .unwrap_or_default();
         for GeneratedKey { key, .. } in &self.keys {
-            page.heading(&format!("{} key{purpose}", key.key_type));
+            page.heading(&format!("{} key{purpose}", key.title));
             let paths = [
                 ("private key", &key.private_key_path),
                 ("public key", &key.public_key_path),

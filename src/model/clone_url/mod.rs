@@ -108,6 +108,23 @@ impl CloneUrl {
         &self.place.slug
     }
 
+    /// Whether another URL names the same repository, over whatever transport and through whichever of Cloud's hosts.
+    #[must_use]
+    pub fn is_same_repository(&self, other: &Self) -> bool {
+        let is_same = |ours: &str, theirs: &str| ours.eq_ignore_ascii_case(theirs);
+        let same_host = match (self.deployment(), other.deployment()) {
+            (Deployment::Cloud, Deployment::Cloud) => true,
+            _ => self.host() == other.host(),
+        };
+        let namespaces = (self.namespace(), other.namespace());
+        same_host
+            && is_same(
+                &namespaces.0.unwrap_or_default(),
+                &namespaces.1.unwrap_or_default(),
+            )
+            && is_same(self.slug(), other.slug())
+    }
+
     /// What a reader of the URL should know.
     #[must_use]
     pub fn notes(&self) -> &[Note] {

@@ -2,24 +2,27 @@
 
 use serde::Serialize;
 
+use super::Page;
 use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind};
 use crate::model::day::Day;
 use crate::model::deployment::Deployment;
-use crate::output::Page;
 
 /// A connection as it is shown.
 #[derive(Debug, Serialize)]
-pub(super) struct View {
-    pub(super) name: ConnectionName,
+pub struct ConnectionView {
+    /// Its name.
+    pub name: ConnectionName,
     deployment: Deployment,
-    pub(super) base_url: String,
+    base_url: String,
     auth: Auth,
     level: Option<Level>,
     account: Option<String>,
     workspace: Option<String>,
     project: Option<String>,
     repository: Option<String>,
-    key_path: Option<String>,
+    /// The private SSH key.
+    pub key_path: Option<String>,
+    clone_url: Option<String>,
     expires_on: Option<Day>,
     default: bool,
     secret: SecretPlace,
@@ -31,12 +34,10 @@ struct SecretPlace {
     store: Option<&'static str>,
 }
 
-impl View {
-    pub(super) fn of(
-        name: &ConnectionName,
-        connection: &Connection,
-        default: Option<&str>,
-    ) -> Self {
+impl ConnectionView {
+    /// A connection, given the name of the default one.
+    #[must_use]
+    pub fn of(name: &ConnectionName, connection: &Connection, default: Option<&str>) -> Self {
         let connection = connection.clone();
         Self {
             name: name.clone(),
@@ -54,6 +55,7 @@ impl View {
             key_path: connection
                 .key_path
                 .map(|path| path.to_string_lossy().into_owned()),
+            clone_url: connection.clone_url,
             expires_on: connection.expires_on,
             default: default == Some(name.to_string().as_str()),
             secret: SecretPlace {
@@ -63,7 +65,7 @@ impl View {
     }
 
     /// Every field that has a value, one on a line.
-    pub(super) fn fields(&self, page: &mut Page) {
+    pub fn fields(&self, page: &mut Page) {
         let expires_on = self.expires_on.map(|day| day.to_string());
         let deployment = self.deployment.to_string();
         let level = self
@@ -78,6 +80,7 @@ impl View {
             ("workspace", self.workspace.as_deref()),
             ("project", self.project.as_deref()),
             ("repository", self.repository.as_deref()),
+            ("clone URL", self.clone_url.as_deref()),
             ("SSH key", self.key_path.as_deref()),
             ("expires on", expires_on.as_deref()),
             ("secret in", self.secret.store),
@@ -95,7 +98,7 @@ impl View {
     }
 
     /// The connection on one line of a list.
-    pub(super) fn row(&self) -> [String; 5] {
+    pub fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
         let place = [
             self.workspace.as_deref(),

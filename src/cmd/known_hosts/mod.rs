@@ -1,0 +1,27 @@
+//! `bbconnect known-hosts`: the SSH servers that are trusted, and by which keys.
+
+pub mod add;
+mod host;
+pub mod show;
+pub mod verify;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect known-hosts show
+  bbconnect known-hosts add git.example.com:7999
+  bbconnect known-hosts verify git@bitbucket.org:acme/site.git
+";
+
+/// What is done about host keys.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// Show the servers that are trusted
+    Show,
+    /// Trust a server, once its key is known to be right
+    Add(add::Args),
+    /// Compare what a server shows with what is trusted
+    Verify(verify::Args),
+}

@@ -1,0 +1,174 @@
+//! Connections that have an SSH key: which one is meant, and how its server is reached with it.
+
+use std::path::PathBuf;
+
+use super::{Context, Vouchers};
+use crate::bitbucket::Bitbucket;
+use crate::error::{Error, No};
+use crate::git::Checkout;
+use crate::model::clone_url::CloneUrl;
+use crate::model::connection::{Connection, ConnectionName};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::repository::RepoRef;
+use crate::model::ssh_address::SshAddress;
+use crate::model::ssh_settings::SshSettings;
+use crate::ssh::{self, Login, Served, Service, StoredKey};
+
+/// A connection that has an SSH key.
+#[derive(Debug, Clone)]
+pub struct Keyed {
+    /// Its name.
+    pub name: ConnectionName,
+    /// The connection.
+    pub connection: Connection,
+    /// The private key.
+    pub key: PathBuf,
+    /// The repository that it is for.
+    pub url: CloneUrl,
+    /// Where that is over SSH.
+    pub address: SshAddress,
+}
+
+impl Keyed {
+    fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
+        let text = connection.clone_url.as_deref()?;
+        let url: CloneUrl = text.parse().ok()?;
+        let address: SshAddress = text.parse().ok()?;
+        Some(Self {
+            key: connection.key_path.clone()?,
+            name,
+            connection,
+            url,
+            address,
+        })
+    }
+}
+
+impl Context {
+    /// Every connection that has an SSH key, in the order of the file.
+    ///
+    /// # Errors
+    /// [`Error::Connections`].
+    pub fn all_keyed(&self) -> Result<Vec<Keyed>, Error> {
+        let connections = self.connections().load()?;
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        Ok(all
+            .filter_map(|(name, connection)| Keyed::of(name, connection))
+            .collect())
+    }
+
+    /// The connection with an SSH key that is meant: the one that is named, the one of a repository, the one of the
+    /// checkout one stands in, the one that applies.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where none has a key for it; as [`Context::choose`].
+    pub fn keyed(&self, repo: Option<&RepoRef>) -> Result<Keyed, Error> {
+        let missing = |what: String| {
+            Error::no(
+                No::NotThere,
+                format!("{what} has no SSH key"),
+                "bbconnect connect CLONE_URL makes one, registers and tests it",
+            )
+        };
+        if let Some(repo) = repo {
+            let mut all = self.all_keyed()?;
+            if let Some(name) = &self.flags.connection {
+                all.retain(|keyed| keyed.name.to_string() == *name);
+            }
+            let found = all.into_iter().find(|keyed| is_of(keyed, repo));
+            return found.ok_or_else(|| missing(repo.to_string()));
+        }
+        let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
+        if !is_named && let Some(keyed) = self.keyed_here()? {
+            return Ok(keyed);
+        }
+        let chosen = self.choose()?;
+        let name = chosen.name.to_string();
+        Keyed::of(chosen.name, chosen.connection)
+            .ok_or_else(|| missing(format!("the connection {name}")))
+    }
+
+    /// The connection with a key for a remote of the checkout one stands in.
+    fn keyed_here(&self) -> Result<Option<Keyed>, Error> {
+        let Some(checkout) = Checkout::here() else {
+            return Ok(None);
+        };
+        let all = self.all_keyed()?;
+        let remotes = checkout.remotes();
+        let urls = remotes
+            .iter()
+            .filter_map(|(_, url)| url.parse::<CloneUrl>().ok());
+        Ok(urls
+            .filter_map(|url| all.iter().find(|keyed| keyed.url.is_same_repository(&url)))
+            .next()
+            .cloned())
+    }
+
+    /// A login with a key, and with our host keys.
+    #[must_use]
+    pub fn login(&self, key: &StoredKey) -> Login {
+        Login {
+            key: key.path.clone(),
+            is_locked: key.is_locked,
+            known_hosts: self.known_hosts().path().to_owned(),
+        }
+    }
+
+    /// Asks a repository with a key over SSH.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub fn ask_over_ssh(
+        &self,
+        key: &StoredKey,
+        address: &SshAddress,
+        service: Service,
+    ) -> Result<Served, Error> {
+        let manner = self.manner(key.is_locked);
+        let _progress = (!manner.may_ask).then(|| {
+            let message = format!("asking {} with the key", address.host);
+            self.output.progress(&message)
+        });
+        Ok(ssh::ask(&self.login(key), address, service, manner)?)
+    }
+
+    /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
+    /// with REST fits. A server that does not tell is no error.
+    pub fn vouchers_for(&self, url: &CloneUrl, accepted: Option<Fingerprint>) -> Vouchers {
+        let settings = || -> Option<SshSettings> {
+            let rest = self.rest_for(url).ok()??;
+            let bitbucket = self.signed_in(&rest).ok()?;
+            self.ssh_settings(&bitbucket)
+        };
+        Vouchers {
+            accepted,
+            settings: settings().and_then(|settings| settings.fingerprint),
+        }
+    }
+
+    /// The SSH settings of a server, where it tells them.
+    pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
+        match self.wait(bitbucket.ssh_settings()) {
+            Ok(Ok(settings)) => settings,
+            Ok(Err(error)) => {
+                self.output
+                    .trace(&format!("the SSH settings are not told: {error}"));
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn is_of(keyed: &Keyed, repo: &RepoRef) -> bool {
+    if let Some(url) = &repo.url {
+        return keyed.url.is_same_repository(url);
+    }
+    let same_namespace = match (&repo.namespace, keyed.url.namespace()) {
+        (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(&theirs),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    same_namespace && keyed.url.slug().eq_ignore_ascii_case(&repo.slug)
+}
