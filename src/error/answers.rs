@@ -56,7 +56,7 @@ impl Error {
                 | ConnectionsError::Connection { .. },
             )
             | Self::Store(_)
-            | Self::Git(GitError::Process(_) | GitError::Refused(_))
+            | Self::Git(GitError::Process(_) | GitError::Refused(_) | GitError::Clone(_))
             | Self::NoHome
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
             | Self::Program(_)

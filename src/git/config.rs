@@ -18,6 +18,9 @@ pub enum GitError {
     /// Git refused.
     #[error("git config failed: {0}")]
     Refused(String),
+    /// A clone came to nothing.
+    #[error("git clone into {0} failed")]
+    Clone(String),
     /// There is no checkout here.
     #[error("this folder is not in a git checkout")]
     NoCheckout,

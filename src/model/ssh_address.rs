@@ -3,12 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use thiserror::Error;
 use url::Url;
 
 /// The port that SSH has unless told otherwise.
 pub const SSH_PORT: u16 = 22;
+
+/// What is not written as it is in the path of a URL.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'{')
+    .remove(b'}');
 
 /// An SSH server: its name or address, and its port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -159,6 +169,29 @@ impl SshAddress {
         }
     }
 
+    /// As a clone URL: short where the path is relative to the login, else `ssh://`.
+    #[must_use]
+    pub fn to_url(&self) -> String {
+        let at = self.user.as_ref().map(|user| format!("{user}@"));
+        let at = at.unwrap_or_default();
+        let host = if self.host.name.contains(':') {
+            format!("[{}]", self.host.name)
+        } else {
+            self.host.name.clone()
+        };
+        let is_short = self.host.port == SSH_PORT && !self.path.starts_with(['/', '~']);
+        if is_short {
+            return format!("{at}{host}:{}", self.path);
+        }
+        let port = if self.host.port == SSH_PORT {
+            String::new()
+        } else {
+            format!(":{}", self.host.port)
+        };
+        let path = utf8_percent_encode(self.path.trim_start_matches('/'), IN_PATH);
+        format!("ssh://{at}{host}{port}/{path}")
+    }
+
     /// The command that git has the server run, its path quoted for a shell as git quotes it (quote.c).
     #[must_use]
     pub fn command(&self, service: &str) -> String {
@@ -205,6 +238,23 @@ mod tests {
                 (Some(user), known_as, path),
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn an_address_is_written_as_a_url_that_leads_there() {
+        let address: SshAddress = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
+        assert_eq!(address.to_url(), "git@ssh.bitbucket.org:acme/site.git");
+        let elsewhere = address.at("altssh.bitbucket.org:443".parse().unwrap());
+        assert_eq!(
+            elsewhere.to_url(),
+            "ssh://git@altssh.bitbucket.org:443/acme/site.git"
+        );
+        for url in [
+            "ssh://git@h/~jane/my%20site.git",
+            "ssh://root@[::1]:2222/a/b",
+        ] {
+            assert_eq!(url.parse::<SshAddress>().unwrap().to_url(), url);
         }
     }
 

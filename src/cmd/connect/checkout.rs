@@ -1,0 +1,113 @@
+//! Putting the key to use: a new clone, or the checkout one stands in, gets a command of its own for SSH.
+
+use std::path::Path;
+
+use super::Args;
+use super::plan::Plan;
+use super::step::Steps;
+use crate::context::Context;
+use crate::error::{Error, No};
+use crate::git::{self, Checkout};
+use crate::model::clone_url::{CloneUrl, Transport};
+use crate::model::ssh_address::SshAddress;
+use crate::ssh::{self, StoredKey};
+
+/// Refuses a folder that cannot be cloned into, before anything is made.
+pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
+    if is_checkout_of(folder, url)? || !folder.exists() {
+        return Ok(());
+    }
+    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty {
+        return Ok(());
+    }
+    Err(Error::no(
+        No::Conflict,
+        format!(
+            "{} is there, and is no clone of this repository",
+            folder.display()
+        ),
+        "name another folder: --clone DIR",
+    ))
+}
+
+fn is_checkout_of(folder: &Path, url: &CloneUrl) -> Result<bool, Error> {
+    let remotes = git::remotes_of(folder)?.unwrap_or_default();
+    Ok(remotes.iter().any(|(_, remote)| is_of(remote, url)))
+}
+
+fn is_of(remote: &str, url: &CloneUrl) -> bool {
+    remote
+        .parse::<CloneUrl>()
+        .is_ok_and(|remote| remote.is_same_repository(url))
+}
+
+/// Clones, or sets up the checkout one stands in if it is one of this repository; answers with the command for git.
+pub(super) fn put_to_use(
+    args: &Args,
+    context: &Context,
+    plan: &Plan,
+    key: &StoredKey,
+    address: &SshAddress,
+    steps: &mut Steps<'_>,
+) -> Result<String, Error> {
+    let command = context.login(key).command_line()?;
+    if let Some(folder) = &args.clone {
+        if is_checkout_of(folder, &plan.url)? {
+            set_up(folder, &command, &folder.display().to_string(), steps)?;
+        } else {
+            let quiet = !context.may_ask();
+            git::clone(&plan.clone_url(address), folder, &command, quiet)?;
+            steps.pass("clone", format!("cloned into {}", folder.display()));
+        }
+        return Ok(command);
+    }
+    let Some(checkout) = Checkout::here() else {
+        return Ok(command);
+    };
+    let remotes = checkout.remotes();
+    let Some((name, remote)) = remotes.iter().find(|(_, remote)| is_of(remote, &plan.url)) else {
+        return Ok(command);
+    };
+    set_up(Path::new("."), &command, "this checkout", steps)?;
+    let over_ssh = remote
+        .parse::<CloneUrl>()
+        .is_ok_and(|remote| remote.transport() == Transport::Ssh);
+    if !over_ssh {
+        steps.warn(
+            "remote",
+            format!(
+                "the remote {name} does not use SSH; git remote set-url {name} {} changes that",
+                shell_words::quote(&plan.clone_url(address))
+            ),
+        );
+    }
+    Ok(command)
+}
+
+/// A command that somebody else has set stays.
+fn set_up(folder: &Path, command: &str, called: &str, steps: &mut Steps<'_>) -> Result<(), Error> {
+    match git::ssh_command(folder)? {
+        Some(before) if before == command => {
+            steps.pass("checkout", format!("git in {called} uses the key already"));
+        }
+        Some(before) if !ssh::is_our_command(&before) => {
+            steps.warn(
+                "checkout",
+                format!(
+                    "core.sshCommand of {called} is somebody's own and stays; this one is for the key: \
+                     git config core.sshCommand {}",
+                    shell_words::quote(command)
+                ),
+            );
+        }
+        Some(_) | None => {
+            git::set_ssh_command(folder, command)?;
+            steps.pass(
+                "checkout",
+                format!("git in {called} uses this key and no other"),
+            );
+        }
+    }
+    Ok(())
+}

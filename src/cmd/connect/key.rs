@@ -1,0 +1,73 @@
+//! The key of a connection: the one that is there, or a new one.
+
+use super::plan::Plan;
+use super::step::Steps;
+use crate::context::Context;
+use crate::error::{Error, No};
+use crate::ssh::{self, KeyFiles, KeyPair, StoredKey};
+
+/// The key that is there, if one is.
+pub(super) fn existing(plan: &Plan) -> Result<Option<StoredKey>, Error> {
+    if !plan.key_path.exists() {
+        return Ok(None);
+    }
+    let key = StoredKey::read(&plan.key_path)?;
+    if let Some(wanted) = plan.wanted_type
+        && key.public.kind() != wanted.name()
+    {
+        return Err(Error::no(
+            No::Conflict,
+            format!(
+                "{} is of the kind {}, not {}",
+                plan.key_path.display(),
+                key.public.kind(),
+                wanted.name()
+            ),
+            &format!(
+                "bbconnect key rotate --type {} replaces it without a gap",
+                wanted.name()
+            ),
+        ));
+    }
+    Ok(Some(key))
+}
+
+/// The key that is there, or a new one; and whether it is new.
+pub(super) fn get_or_make(
+    plan: &Plan,
+    context: &Context,
+    steps: &mut Steps<'_>,
+) -> Result<(StoredKey, bool), Error> {
+    if let Some(key) = existing(plan)? {
+        let path = key.path.display();
+        steps.pass(
+            "key",
+            format!("{path} is there, {}", key.public.fingerprint()),
+        );
+        return Ok((key, false));
+    }
+    let files = KeyFiles::at(&plan.key_path)?;
+    files.check_free(false)?;
+    let key_type = plan.key_type();
+    let _progress = context
+        .output
+        .progress(&format!("making an {key_type} key"));
+    let pair = KeyPair::generate(key_type, &ssh::comment(Some(&plan.url)))?;
+    KeyFiles::write_all(
+        &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],
+        false,
+    )?;
+    let key = StoredKey::read(&plan.key_path)?;
+    steps.pass(
+        "key",
+        format!("made {}, {}", key.path.display(), key.public.fingerprint()),
+    );
+    Ok((key, true))
+}
+
+/// Takes a key back that was made for nothing.
+pub(super) fn take_back(key: &StoredKey) {
+    // On the way out of an error, which is what is reported.
+    drop(std::fs::remove_file(&key.path));
+    drop(std::fs::remove_file(ssh::public_path(&key.path)));
+}

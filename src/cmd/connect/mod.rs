@@ -1,0 +1,254 @@
+//! `bbconnect connect`: from a clone URL to an SSH connection that works. Every step can be repeated: what is there is
+//! recognised, so that after an interruption the same command does the rest.
+
+mod checkout;
+mod key;
+mod manual;
+mod outcome;
+mod plan;
+mod proof;
+mod saved;
+mod server;
+mod step;
+
+use std::path::PathBuf;
+
+pub use self::outcome::Connected;
+use self::outcome::{Registration, Ssh};
+use self::plan::{Plan, Way};
+use self::step::Steps;
+use crate::context::{Action, Context, Otherwise, Vouchers};
+use crate::error::Error;
+use crate::model::clone_url::CloneUrl;
+use crate::model::connection::ConnectionName;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::key_type::KeyType;
+use crate::ssh::{KeyDescription, StoredKey};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect connect ssh://git@git.example.com:7999/web/site.git --write --clone site
+  bbconnect connect git@bitbucket.org:acme/site.git --register manual
+";
+
+/// Arguments of `bbconnect connect`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// The repository, as pasted
+    #[arg(value_name = "CLONE_URL")]
+    pub clone_url: CloneUrl,
+    /// What the connection is called [default: the repository's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ConnectionName>,
+    /// The kind of key to make [default: ecdsa-256]
+    #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
+    pub key_type: Option<Kind>,
+    /// Use this private key instead of making one
+    #[arg(long, value_name = "FILE", conflicts_with = "key_type", value_hint = clap::ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+    /// Be able to push as well; on Cloud the key becomes one of yours, because deploy keys are read-only
+    #[arg(long)]
+    pub write: bool,
+    /// As what to register the key [default: deploy-key]
+    #[arg(long, value_enum, value_name = "AS")]
+    pub register: Option<Register>,
+    /// Register the key with the repository's project, for all repositories in it
+    #[arg(long)]
+    pub project: bool,
+    /// What the key is called in Bitbucket's lists [default: bbconnect NAMESPACE/REPOSITORY]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Clone into this folder, so that git uses the key there
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub clone: Option<PathBuf>,
+    /// Take the SSH server for the right one if its host key has this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub accept_host_key: Option<Fingerprint>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Kinds of key that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// ECDSA on the curve P-256
+    #[value(name = "ecdsa-256", alias = "ecdsa")]
+    Ecdsa256,
+    /// RSA with 4,096 bits
+    #[value(name = "rsa-4096", alias = "rsa")]
+    Rsa4096,
+    /// Ed25519
+    #[value(name = "ed25519")]
+    Ed25519,
+}
+
+impl From<Kind> for KeyType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Ecdsa256 => Self::Ecdsa256,
+            Kind::Rsa4096 => Self::Rsa4096,
+            Kind::Ed25519 => Self::Ed25519,
+        }
+    }
+}
+
+/// As what a key is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Register {
+    /// As a key of the repository, or of its project (an access key, on Data Center)
+    #[value(name = "deploy-key", alias = "access-key")]
+    DeployKey,
+    /// As one of your own keys
+    UserKey,
+    /// By hand, on the page that is shown
+    Manual,
+}
+
+/// Connects a repository over SSH.
+///
+/// # Errors
+/// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
+/// the next time.
+pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
+    let mut steps = Steps::new(&context.output);
+    let plan = Plan::make(args, context, &mut steps)?;
+    if args.dry_run {
+        return dry(args, context, plan, steps);
+    }
+    if let Way::Manual { .. } = plan.way {
+        return manual::run(args, context, plan, steps);
+    }
+    let vouchers = Vouchers {
+        settings: plan.settings.fingerprint,
+        accepted: args.accept_host_key,
+    };
+    proof::trust(context, &plan.address.host, vouchers, &mut steps)?;
+    let (key, is_new) = key::get_or_make(&plan, context, &mut steps)?;
+    let registration = match register(args, context, &plan, &key, &mut steps) {
+        Ok(registration) => registration,
+        Err(error) => {
+            if is_new && matches!(error, Error::Refused { .. }) {
+                key::take_back(&key);
+            }
+            return Err(error);
+        }
+    };
+    let proof = proof::get(context, &plan, &key, registration.is_new(), &mut steps)?;
+    let saved = plan.save(context, &key, &proof.address, &mut steps)?;
+    let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof.address, &mut steps)?;
+    Ok(Connected {
+        repository: plan.repository(Some(&proof.served.refs)),
+        ssh: Ssh::verified(&proof),
+        key: Some(KeyDescription::of_stored(&key)),
+        connection: saved,
+        registration,
+        ssh_command: Some(ssh_command),
+        register_at: None,
+        steps: steps.finish(),
+        clone_url: plan.clone_url(&proof.address),
+    })
+}
+
+fn register(
+    args: &Args,
+    context: &Context,
+    plan: &Plan,
+    key: &StoredKey,
+    steps: &mut Steps<'_>,
+) -> Result<Registration, Error> {
+    let Way::Api {
+        chosen,
+        bitbucket,
+        owner,
+        access,
+    } = &plan.way
+    else {
+        return Ok(Registration::manual(plan.access()));
+    };
+    let new = plan.new_key(args, &key.public, *access);
+    let (registered, action) =
+        context.register(chosen, bitbucket, owner, &new, Otherwise::Widen)?;
+    let said = match action {
+        Action::Created => "registered as",
+        Action::Updated => "given more access:",
+        _ => "registered already, as",
+    };
+    steps.pass(
+        "registration",
+        format!(
+            "{said} {} {} of {owner}, {}",
+            registered.registered_as, registered.id, registered.access
+        ),
+    );
+    if let Some(warning) = &registered.warning {
+        steps.warn(
+            "registration",
+            format!("the server says of the key: {warning}"),
+        );
+    }
+    Ok(Registration::of(&registered, action))
+}
+
+/// What would be done, as far as it can be told without doing it.
+fn dry(
+    args: &Args,
+    context: &Context,
+    plan: Plan,
+    mut steps: Steps<'_>,
+) -> Result<Connected, Error> {
+    let key = key::existing(&plan)?;
+    let (registration, said) = match (&plan.way, &key) {
+        (Way::Manual { .. }, _) => (Registration::manual(plan.access()), "be registered by hand"),
+        (
+            Way::Api {
+                chosen,
+                bitbucket,
+                owner,
+                access,
+            },
+            Some(key),
+        ) => {
+            let new = plan.new_key(args, &key.public, *access);
+            let (would, action) =
+                context.would_register(chosen, bitbucket, owner, &new, Otherwise::Widen)?;
+            (Registration::of(&would, action), "be used")
+        }
+        (
+            Way::Api {
+                chosen,
+                owner,
+                access,
+                ..
+            },
+            None,
+        ) => (
+            Registration::would_create(owner.registers_as(chosen.connection.deployment), *access),
+            "be made and registered",
+        ),
+    };
+    steps.pass(
+        "dry-run",
+        format!(
+            "the key {} would {said}; nothing was changed",
+            plan.key_path.display()
+        ),
+    );
+    Ok(Connected {
+        repository: plan.repository(None),
+        ssh: Ssh::default(),
+        key: key.as_ref().map(KeyDescription::of_stored),
+        connection: plan.would_save(context)?,
+        registration,
+        ssh_command: None,
+        register_at: plan.url.key_pages().into_iter().next().map(|page| page.url),
+        steps: steps.finish(),
+        clone_url: plan.clone_url(&plan.address),
+    })
+}

@@ -1,0 +1,167 @@
+//! What `bbconnect connect` tells: as data and as text.
+
+use serde::{Serialize, Serializer};
+
+use super::proof::Proof;
+use super::step::Step;
+use crate::context::Action;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::registered_key::{Access, RegisteredAs, RegisteredKey};
+use crate::output::{ConnectionView, Page, Render};
+use crate::ssh::KeyDescription;
+
+/// A repository that is connected, or will be once its key is registered.
+#[derive(Debug, Serialize)]
+pub struct Connected {
+    pub(super) connection: ConnectionView,
+    pub(super) repository: Repository,
+    pub(super) key: Option<KeyDescription>,
+    pub(super) registration: Registration,
+    pub(super) ssh: Ssh,
+    /// For `core.sshCommand` and `GIT_SSH_COMMAND`.
+    pub(super) ssh_command: Option<String>,
+    pub(super) clone_url: String,
+    pub(super) register_at: Option<String>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// The repository. What is not known is `None`.
+#[derive(Debug, Serialize)]
+pub(super) struct Repository {
+    pub(super) namespace: Option<String>,
+    pub(super) slug: String,
+    pub(super) empty: Option<bool>,
+    pub(super) default_branch: Option<String>,
+}
+
+/// How the key is registered.
+#[derive(Debug, Serialize)]
+pub(super) struct Registration {
+    #[serde(rename = "as", serialize_with = "kind")]
+    registered_as: Option<RegisteredAs>,
+    id: Option<String>,
+    access: Access,
+    action: Option<Action>,
+}
+
+/// Whether it works over SSH.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Ssh {
+    pub(super) verified: bool,
+    pub(super) host_key: Option<Fingerprint>,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
+fn kind<S: Serializer>(kind: &Option<RegisteredAs>, serializer: S) -> Result<S::Ok, S::Error> {
+    match kind {
+        Some(kind) => kind.serialize(serializer),
+        None => serializer.serialize_str("manual"),
+    }
+}
+
+impl Registration {
+    pub(super) fn of(registered: &RegisteredKey, action: Action) -> Self {
+        Self {
+            registered_as: Some(registered.registered_as),
+            id: (!registered.id.is_empty()).then(|| registered.id.clone()),
+            access: registered.access,
+            action: Some(action),
+        }
+    }
+
+    pub(super) fn manual(access: Access) -> Self {
+        Self {
+            registered_as: None,
+            id: None,
+            access,
+            action: None,
+        }
+    }
+
+    pub(super) fn would_create(registered_as: RegisteredAs, access: Access) -> Self {
+        Self {
+            registered_as: Some(registered_as),
+            id: None,
+            access,
+            action: Some(Action::WouldCreate),
+        }
+    }
+
+    /// Whether the server may not have heard of it everywhere yet.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.action, Some(Action::Created | Action::Updated))
+    }
+}
+
+impl Ssh {
+    pub(super) fn verified(proof: &Proof) -> Self {
+        Self {
+            verified: true,
+            host_key: proof.served.host_key,
+            host: Some(proof.address.host.name.clone()),
+            port: Some(proof.address.host.port),
+        }
+    }
+}
+
+impl Render for Connected {
+    const SCHEMA: &'static str = "bbconnect/connect@1";
+
+    fn text(&self, page: &mut Page) {
+        let namespace = self.repository.namespace.as_ref();
+        let namespace = namespace.map(|name| format!("{name}/")).unwrap_or_default();
+        page.heading(&format!("{namespace}{}", self.repository.slug));
+        page.field("connection", 13, &self.connection.name.to_string());
+        if let Some(key) = &self.key {
+            if let Some(path) = &key.private_key_path {
+                page.field("private key", 13, &path.display().to_string());
+            }
+            page.field("fingerprint", 13, &key.fingerprint);
+        }
+        page.field("access", 13, &self.registration.access.to_string());
+        if self.repository.empty == Some(true) {
+            page.field("branches", 13, "none yet, the repository is empty");
+        } else if let Some(branch) = &self.repository.default_branch {
+            page.field("branch", 13, branch);
+        }
+        if self.ssh.verified {
+            page.field("clone URL", 13, &self.clone_url);
+        } else {
+            self.describe_registration(page);
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.ssh.verified
+            && let Some(command) = &self.ssh_command
+            && !self.steps.iter().any(Step::uses_the_key)
+        {
+            page.gap();
+            page.line("Clone so that git uses this key and no other:");
+            page.line(&format!(
+                "  git clone -c core.sshCommand={} -- {}",
+                shell_words::quote(command),
+                shell_words::quote(&self.clone_url)
+            ));
+        }
+    }
+}
+
+impl Connected {
+    fn describe_registration(&self, page: &mut Page) {
+        let Some(key) = &self.key else { return };
+        if self.registration.registered_as.is_some() {
+            return;
+        }
+        page.gap();
+        page.line(&key.public_key);
+        page.gap();
+        match &self.register_at {
+            Some(url) => page.line(&format!("Register this line at {url}")),
+            None => page.line("Register this line as a deploy key of the repository."),
+        }
+        page.line("Then run the same command again; it goes on from here.");
+    }
+}

@@ -1,0 +1,243 @@
+//! What is to be done, found out before anything is made; what cannot work is said here.
+
+use std::path::PathBuf;
+
+use super::outcome;
+use super::step::Steps;
+use super::{Args, Register, checkout, saved, server};
+use crate::bitbucket::Bitbucket;
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::model::clone_url::{CloneUrl, Rights, Transport};
+use crate::model::connection::{Connection, ConnectionName};
+use crate::model::deployment::Deployment;
+use crate::model::key_type::KeyType;
+use crate::model::public_key::PublicKey;
+use crate::model::registered_key::{Access, KeyOwner, NewKey};
+use crate::model::repository::Repository;
+use crate::model::ssh_address::{SshAddress, SshHost};
+use crate::model::ssh_settings::SshSettings;
+use crate::ssh::{self, Refs, StoredKey};
+
+/// How the key gets to the server.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// It is registered over REST.
+    Api {
+        chosen: Chosen,
+        bitbucket: Bitbucket,
+        owner: KeyOwner,
+        access: Access,
+    },
+    /// A person registers it.
+    Manual { reason: String },
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) url: CloneUrl,
+    pub(super) deployment: Deployment,
+    pub(super) address: SshAddress,
+    /// The same as a clone URL.
+    ssh_url: String,
+    pub(super) way: Way,
+    pub(super) settings: SshSettings,
+    pub(super) name: ConnectionName,
+    pub(super) before: Option<Connection>,
+    pub(super) key_path: PathBuf,
+    pub(super) wanted_type: Option<KeyType>,
+    pub(super) on_server: Option<Repository>,
+    pub(super) empty: Option<bool>,
+    /// The connection with REST, for what is the same with this one.
+    pub(super) rest: Option<Connection>,
+    write: bool,
+}
+
+impl Plan {
+    pub(super) fn make(
+        args: &Args,
+        context: &Context,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, Error> {
+        let url = args.clone_url.clone();
+        for note in url.notes() {
+            steps.warn("url", note.message.clone());
+        }
+        if let Some(key) = &args.key {
+            StoredKey::read(key)?;
+        }
+        if let Some(folder) = &args.clone {
+            checkout::check_free(folder, &url)?;
+        }
+        let (name, before) = saved::place(args, context, &url)?;
+        let key_path = key_path(args, context, before.as_ref())?;
+        let chosen = context.rest_for(&url)?;
+        let rest = chosen.as_ref().map(|chosen| chosen.connection.clone());
+        let deployment = rest
+            .as_ref()
+            .map_or(url.deployment(), |rest| rest.deployment);
+        check_wishes(args, deployment)?;
+        let found = server::ask(args, context, &url, chosen, steps)?;
+        let ssh_url = ssh_url(&url, found.repository.as_ref(), &found.settings)?;
+        let address = ssh_url.parse().map_err(|_| nowhere())?;
+        steps.pass("url", format!("{} is at {ssh_url}", url.title()));
+        Ok(Self {
+            address,
+            ssh_url,
+            way: found.way,
+            settings: found.settings,
+            wanted_type: args.key_type.map(KeyType::from),
+            on_server: found.repository,
+            empty: found.empty,
+            rest,
+            write: args.write,
+            url,
+            deployment,
+            name,
+            before,
+            key_path,
+        })
+    }
+
+    /// The kind of key to make.
+    pub(super) fn key_type(&self) -> KeyType {
+        self.wanted_type.unwrap_or(KeyType::Ecdsa256)
+    }
+
+    /// What the key is to be able to do.
+    pub(super) fn access(&self) -> Access {
+        match (&self.way, self.write) {
+            (Way::Api { access, .. }, _) => *access,
+            (Way::Manual { .. }, true) => Access::Write,
+            (Way::Manual { .. }, false) => Access::Read,
+        }
+    }
+
+    pub(super) fn new_key(&self, args: &Args, public: &PublicKey, access: Access) -> NewKey {
+        let title = args.title.clone().unwrap_or_else(|| {
+            let namespace = self.url.namespace().map(|name| format!("{name}/"));
+            format!(
+                "bbconnect {}{}",
+                namespace.unwrap_or_default(),
+                self.url.slug()
+            )
+        });
+        NewKey {
+            public: public.clone(),
+            title,
+            access,
+        }
+    }
+
+    /// The repository, by what REST and SSH tell of it.
+    pub(super) fn repository(&self, refs: Option<&Refs>) -> outcome::Repository {
+        let on_server = self.on_server.as_ref();
+        let branch = refs.and_then(|refs| refs.default_branch.clone());
+        outcome::Repository {
+            namespace: on_server
+                .map(|repository| repository.namespace.clone())
+                .or_else(|| self.url.namespace()),
+            slug: on_server.map_or_else(
+                || self.url.slug().to_owned(),
+                |repository| repository.slug.clone(),
+            ),
+            empty: refs.map(|refs| refs.empty).or(self.empty),
+            default_branch: branch
+                .or_else(|| on_server.and_then(|repository| repository.default_branch.clone())),
+        }
+    }
+
+    /// The repository through another server.
+    pub(super) fn through(&self, host: SshHost) -> SshAddress {
+        self.address.at(host)
+    }
+
+    /// The clone URL for an address.
+    pub(super) fn clone_url(&self, address: &SshAddress) -> String {
+        if *address == self.address {
+            self.ssh_url.clone()
+        } else {
+            address.to_url()
+        }
+    }
+
+    /// The pages where the key can be registered by hand, so that it may do what it is to do.
+    pub(super) fn pages(&self) -> Vec<String> {
+        let pages = self.url.key_pages().into_iter();
+        pages
+            .filter(|page| !self.write || page.rights != Rights::Read)
+            .map(|page| page.url)
+            .collect()
+    }
+}
+
+/// What contradicts itself.
+fn check_wishes(args: &Args, deployment: Deployment) -> Result<(), Error> {
+    let usage = |message: &str, hint: &str| {
+        Err(Error::Usage {
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+        })
+    };
+    let is_cloud = deployment == Deployment::Cloud;
+    match args.register {
+        Some(Register::DeployKey) if is_cloud && args.write => usage(
+            "deploy keys of Bitbucket Cloud are read-only",
+            "leave out --register, and the key becomes one of yours; or leave out --write",
+        ),
+        Some(Register::UserKey) if args.project => usage(
+            "a key of yours belongs to no project",
+            "leave out --project or --register user-key",
+        ),
+        None if is_cloud && args.write && args.project => usage(
+            "deploy keys of Bitbucket Cloud are read-only, those of projects as well",
+            "leave out --project or --write",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn key_path(args: &Args, context: &Context, before: Option<&Connection>) -> Result<PathBuf, Error> {
+    let kept = before.and_then(|before| before.key_path.clone());
+    let path = match (&args.key, kept) {
+        (Some(path), _) => path.clone(),
+        (None, Some(path)) => path,
+        (None, None) => {
+            let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
+            let stem = ssh::file_stem(Some(&args.clone_url));
+            context
+                .ssh_folder()?
+                .join(format!("{stem}_{}", key_type.name()))
+        }
+    };
+    std::path::absolute(&path).map_err(|source| Error::Read { path, source })
+}
+
+/// Where the repository is over SSH. What was given over SSH to a server of somebody's own counts as it is; otherwise the
+/// server knows best, and Cloud's hosts are all brought to the one that serves SSH.
+fn ssh_url(
+    url: &CloneUrl,
+    repository: Option<&Repository>,
+    settings: &SshSettings,
+) -> Result<String, Error> {
+    let own = url.ssh();
+    if url.transport() == Transport::Ssh && url.deployment() != Deployment::Cloud {
+        return own.ok_or_else(nowhere);
+    }
+    let told = repository.and_then(|repository| repository.ssh.as_deref());
+    let told = told.and_then(|ssh| ssh.parse::<CloneUrl>().ok()?.ssh());
+    let base = settings.base_url.as_deref().map(|base| {
+        let namespace = url.namespace().unwrap_or_default().to_lowercase();
+        let base = base.trim_end_matches('/');
+        format!("{base}/{namespace}/{}.git", url.slug())
+    });
+    told.or(base).or(own).ok_or_else(nowhere)
+}
+
+fn nowhere() -> Error {
+    Error::Usage {
+        message: "where this repository is over SSH is not known".to_owned(),
+        hint: Some("name it by its clone URL over SSH".to_owned()),
+    }
+}
