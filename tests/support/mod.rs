@@ -10,6 +10,7 @@
 pub(crate) mod bitbucket;
 #[cfg(unix)]
 pub(crate) mod git_server;
+pub(crate) mod sshd;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

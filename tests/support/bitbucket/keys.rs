@@ -11,7 +11,7 @@ use super::{Asked, Credential, Kind, Reply, World};
 pub(crate) struct Keys {
     pub(crate) all: Vec<Key>,
     /// The next number.
-    next: u64,
+    pub(crate) next: u64,
     /// The file that an `sshd` reads, and the program that serves a repository: `SERVE OWNER ACCESS`.
     pub(crate) authorized: Option<(PathBuf, PathBuf)>,
     /// What `/ssh/latest/settings` answers; 401 where it is nothing.
