@@ -148,6 +148,7 @@ fn key(command: &cmd::key::Command, context: &Context) -> Result<Exit, Error> {
         Command::Add(args) => output.emit(&key::add::run(args, context)?),
         Command::List(args) => output.emit(&key::list::run(args, context)?),
         Command::Remove(args) => output.emit(&key::remove::run(args, context)?),
+        Command::Rotate(args) => output.emit(&key::rotate::run(args, context)?),
         Command::Test(args) => output.emit(&key::test::run(args, context)?),
     }
 }

@@ -12,6 +12,7 @@ mod known_hosts;
 mod login;
 mod rsa;
 mod stored_key;
+mod succession;
 mod verdict;
 
 pub use ask::{Manner, Refs, Served, Service, ask};
@@ -26,3 +27,4 @@ pub use known_hosts::{HostKey, KnownHosts, Source};
 pub use login::{Login, is_our_command, next_of};
 pub use rsa::RsaError;
 pub use stored_key::{StoredKey, public_key_of, public_path};
+pub use succession::{Stage, Succession};

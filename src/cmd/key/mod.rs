@@ -3,6 +3,7 @@
 pub mod add;
 pub mod list;
 pub mod remove;
+pub mod rotate;
 mod target;
 pub mod test;
 
@@ -13,6 +14,8 @@ Examples:
   bbconnect key list --repo acme/site
   bbconnect key add --key ~/.ssh/build.pub --repo acme/site --title 'build server'
   bbconnect key remove 4711 --repo acme/site
+  bbconnect key test --repo acme/site
+  bbconnect key rotate --repo acme/site
 ";
 
 /// What is done with keys.
@@ -25,6 +28,8 @@ pub enum Command {
     List(list::Args),
     /// Take a registered key away
     Remove(remove::Args),
+    /// Put a new key in the place of an old one, without a gap
+    Rotate(rotate::Args),
     /// Ask a repository with one key and no other
     Test(test::Args),
 }

@@ -1,0 +1,207 @@
+//! `bbconnect key rotate`: a new key in the place of an old one. Made, registered, tested, put in its place; then the old
+//! one is taken away. Wherever it is interrupted, it can be run again, and one of the two works at any time.
+
+mod outcome;
+mod place;
+mod turn;
+
+use crate::context::{Context, Keyed};
+use crate::error::Error;
+use crate::model::instant::Instant;
+use crate::model::key_type::KeyType;
+use crate::model::repository::RepoRef;
+use crate::model::secret::Secret;
+
+pub use self::outcome::Rotated;
+use self::outcome::{Action, Rotation};
+use self::turn::Turn;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key rotate --repo acme/site
+  bbconnect key rotate -c site --type ed25519
+  bbconnect key rotate --all --older-than 90d --dry-run
+";
+
+/// Arguments of `bbconnect key rotate`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// The repository whose key is replaced [default: that of the connection]
+    #[arg(long, value_name = "REF", conflicts_with = "all")]
+    pub repo: Option<RepoRef>,
+    /// The kind of the new key [default: that of the old one]
+    #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
+    pub key_type: Option<Kind>,
+    /// The keys of all connections
+    #[arg(long)]
+    pub all: bool,
+    /// Only keys that were registered longer ago: 90d, 12w
+    #[arg(long, value_name = "AGE", value_parser = days)]
+    pub older_than: Option<i64>,
+    /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
+    #[arg(long, conflicts_with = "all")]
+    pub passphrase_stdin: bool,
+    /// Do not ask before the keys of all connections are replaced
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be replaced, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Kinds of key that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// ECDSA on the curve P-256
+    #[value(name = "ecdsa-256", alias = "ecdsa")]
+    Ecdsa256,
+    /// RSA with 4,096 bits
+    #[value(name = "rsa-4096", alias = "rsa")]
+    Rsa4096,
+    /// Ed25519
+    #[value(name = "ed25519")]
+    Ed25519,
+}
+
+impl From<Kind> for KeyType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Ecdsa256 => Self::Ecdsa256,
+            Kind::Rsa4096 => Self::Rsa4096,
+            Kind::Ed25519 => Self::Ed25519,
+        }
+    }
+}
+
+/// An age in days: `90d`, `12w`, or a number of days.
+fn days(text: &str) -> Result<i64, String> {
+    let (number, unit) = match text.strip_suffix('w') {
+        Some(weeks) => (weeks, 7),
+        None => (text.strip_suffix('d').unwrap_or(text), 1),
+    };
+    let number = number.parse::<u16>().ok();
+    number
+        .map(|number| i64::from(number) * unit)
+        .ok_or_else(|| "it is not an age, such as 90d or 12w".to_owned())
+}
+
+/// Replaces a key, or those of all connections.
+///
+/// # Errors
+/// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
+pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
+    let all = context.all_keyed()?;
+    if !args.all {
+        let keyed = context.keyed(args.repo.as_ref())?;
+        let group = sharing(&all, &keyed);
+        let turn = Turn::prepare(context, group, args.key_type.map(KeyType::from))?;
+        if !is_due(args, &turn) || args.dry_run {
+            let action = if is_due(args, &turn) {
+                Action::WouldRotate
+            } else {
+                Action::Unchanged
+            };
+            return Ok(Rotated::new(vec![turn.rotation(action)]));
+        }
+        let passphrase = passphrase(args, context, &turn)?;
+        return Ok(Rotated::new(vec![turn.take(context, passphrase.as_ref())?]));
+    }
+    fleet(args, context, &all)
+}
+
+/// Connections with the same key take their turn together.
+fn sharing(all: &[Keyed], keyed: &Keyed) -> Vec<Keyed> {
+    let mut group: Vec<Keyed> = all
+        .iter()
+        .filter(|other| other.key == keyed.key)
+        .cloned()
+        .collect();
+    if group.is_empty() {
+        group.push(keyed.clone());
+    }
+    group
+}
+
+fn is_due(args: &Args, turn: &Turn) -> bool {
+    match (args.older_than, turn.age(Instant::now())) {
+        _ if turn.is_unfinished() => true,
+        (Some(most), Some(age)) => age >= most,
+        (Some(_) | None, _) => true,
+    }
+}
+
+/// A key with a passphrase is followed by one with a passphrase.
+fn passphrase(args: &Args, context: &Context, turn: &Turn) -> Result<Option<Secret>, Error> {
+    if !turn.makes_a_key() || !(args.passphrase_stdin || turn.is_locked()) {
+        return Ok(None);
+    }
+    if !args.passphrase_stdin && !context.may_ask() {
+        return Err(Error::NotAsked {
+            what: "a passphrase for the new key",
+            hint: "pipe it in: … --passphrase-stdin < FILE",
+        });
+    }
+    context.new_passphrase("--passphrase-stdin").map(Some)
+}
+
+/// All connections: the plan first, then one after the other.
+fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error> {
+    let mut turns = Vec::new();
+    let mut failed = Vec::new();
+    let mut seen: Vec<&Keyed> = Vec::new();
+    for keyed in all {
+        if seen.iter().any(|other| other.key == keyed.key) {
+            continue;
+        }
+        seen.push(keyed);
+        let group = sharing(all, keyed);
+        match Turn::prepare(context, group, args.key_type.map(KeyType::from)) {
+            Ok(turn) => turns.push(turn),
+            Err(error) => failed.push(Rotation::failed(keyed, &error)),
+        }
+    }
+    let (due, others): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| is_due(args, turn));
+    let mut rotations: Vec<_> = others
+        .into_iter()
+        .map(|turn| turn.rotation(Action::Unchanged))
+        .collect();
+    if args.dry_run || due.is_empty() {
+        rotations.extend(due.iter().map(|turn| turn.rotation(Action::WouldRotate)));
+        rotations.extend(failed);
+        return Ok(Rotated::new(rotations));
+    }
+    for turn in &due {
+        context
+            .output
+            .step(&format!("to be replaced: {}", turn.described()));
+    }
+    context.confirm(args.yes, &format!("Replace {} keys?", due.len()))?;
+    for turn in due {
+        let first = turn.first().clone();
+        let taken = passphrase(args, context, &turn)
+            .and_then(|passphrase| turn.take(context, passphrase.as_ref()));
+        rotations.push(taken.unwrap_or_else(|error| Rotation::failed(&first, &error)));
+    }
+    rotations.extend(failed);
+    Ok(Rotated::new(rotations))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::days;
+
+    #[test]
+    fn ages_are_days_or_weeks() {
+        assert_eq!(days("90d"), Ok(90));
+        assert_eq!(days("12w"), Ok(84));
+        assert_eq!(days("7"), Ok(7));
+        for text in ["", "d", "-1d", "1y", "90 d", "9999999d"] {
+            assert!(days(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What `bbconnect key rotate` tells: as data and as text.
+
+use serde::Serialize;
+
+use crate::context::Keyed;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::fingerprint::Fingerprint;
+use crate::output::{Page, Render};
+
+/// What became of the keys.
+#[derive(Debug, Serialize)]
+pub struct Rotated {
+    rotations: Vec<Rotation>,
+}
+
+/// What became of a key.
+#[derive(Debug, Serialize)]
+pub(super) struct Rotation {
+    pub(super) connections: Vec<String>,
+    pub(super) action: Action,
+    pub(super) key_path: String,
+    pub(super) before: Option<Fingerprint>,
+    pub(super) after: Option<Fingerprint>,
+    pub(super) age_days: Option<i64>,
+    pub(super) message: Option<String>,
+    #[serde(skip)]
+    pub(super) exit: Exit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Action {
+    /// It was replaced.
+    Rotated,
+    /// It would be replaced.
+    WouldRotate,
+    /// It is young enough.
+    Unchanged,
+    /// It could not be replaced, and still works.
+    Failed,
+}
+
+impl Rotated {
+    pub(super) fn new(rotations: Vec<Rotation>) -> Self {
+        Self { rotations }
+    }
+}
+
+impl Rotation {
+    pub(super) fn failed(keyed: &Keyed, error: &Error) -> Self {
+        Self {
+            connections: vec![keyed.name.to_string()],
+            action: Action::Failed,
+            key_path: keyed.key.to_string_lossy().into_owned(),
+            before: None,
+            after: None,
+            age_days: None,
+            message: Some(error.to_string()),
+            exit: error.exit(),
+        }
+    }
+}
+
+impl Render for Rotated {
+    const SCHEMA: &'static str = "bbconnect/key-rotate@1";
+
+    fn text(&self, page: &mut Page) {
+        if self.rotations.is_empty() {
+            page.line("no connection has an SSH key");
+        }
+        for rotation in &self.rotations {
+            let names = rotation.connections.join(", ");
+            let age = rotation.age_days.map(|days| format!(", {days} days old"));
+            let path = format!("{}{}", rotation.key_path, age.unwrap_or_default());
+            let after = rotation.after.map(|after| after.to_string());
+            page.line(&match rotation.action {
+                Action::Rotated => {
+                    format!(
+                        "{names}: replaced {path}; it is now {}",
+                        after.unwrap_or_default()
+                    )
+                }
+                Action::WouldRotate => format!("{names}: would replace {path}"),
+                Action::Unchanged => format!("{names}: keeps {path}"),
+                Action::Failed => format!(
+                    "{names}: {path} could not be replaced: {}",
+                    rotation.message.as_deref().unwrap_or_default()
+                ),
+            });
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::worst(self.rotations.iter().map(|rotation| rotation.exit))
+    }
+}

@@ -1,0 +1,131 @@
+//! Where a key is registered: with its repository, the project of that, or the account.
+
+use crate::bitbucket::{ApiError, Bitbucket};
+use crate::context::{Chosen, Context, Keyed, Otherwise};
+use crate::error::Error;
+use crate::model::deployment::Deployment;
+use crate::model::public_key::PublicKey;
+use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
+use crate::model::repository::RepoPath;
+
+/// Where the key of a connection is registered, and who may change that.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) keyed: Keyed,
+    chosen: Chosen,
+    bitbucket: Bitbucket,
+    owner: KeyOwner,
+    /// The old key, while it is registered.
+    pub(super) old: Option<RegisteredKey>,
+}
+
+impl Place {
+    /// Looks for a key, or for the one that follows it.
+    pub(super) fn find(
+        context: &Context,
+        keyed: Keyed,
+        old: Option<&PublicKey>,
+        new: Option<&PublicKey>,
+    ) -> Result<Self, Error> {
+        let chosen = context
+            .rest_for(&keyed.url)?
+            .ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
+        let bitbucket = context.signed_in(&chosen)?;
+        let path = RepoPath {
+            namespace: keyed.url.namespace().unwrap_or_default(),
+            slug: keyed.url.slug().to_owned(),
+        }
+        .for_deployment(chosen.connection.deployment);
+        let mut owner = KeyOwner::Repository(path.clone());
+        let mut registered = None;
+        for candidate in candidates(context, &chosen, &bitbucket, &path) {
+            let is_first = matches!(candidate, KeyOwner::Repository(_));
+            let keys = match context.wait(bitbucket.keys(&candidate))? {
+                Ok(keys) => keys,
+                // What this credential may not see, it did not register either.
+                Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) if !is_first => continue,
+                Err(ApiError::Unauthorized(_)) if !is_first => continue,
+                Err(error) => return Err(chosen.explained_about_keys(error, &candidate)),
+            };
+            let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
+                public.is_some_and(|public| key.is(public))
+            };
+            let found = keys.iter().find(|key| is(key, old)).cloned();
+            if found.is_some() || keys.iter().any(|key| is(key, new)) {
+                (owner, registered) = (candidate, found);
+                break;
+            }
+        }
+        chosen.check_changes_keys(&owner)?;
+        Ok(Self {
+            keyed,
+            chosen,
+            bitbucket,
+            owner,
+            old: registered,
+        })
+    }
+
+    /// Registers the key that follows, with what the old one has.
+    pub(super) fn register(&self, context: &Context, public: &PublicKey) -> Result<bool, Error> {
+        let label = self.old.as_ref().and_then(|old| old.label.clone());
+        let access = self.old.as_ref().map(|old| old.access);
+        let key = NewKey {
+            public: public.clone(),
+            title: label.unwrap_or_else(|| format!("bbconnect {}", self.owner)),
+            access: access.unwrap_or(if self.owner == KeyOwner::Account {
+                Access::Write
+            } else {
+                Access::Read
+            }),
+        };
+        let (_, action) = context.register(
+            &self.chosen,
+            &self.bitbucket,
+            &self.owner,
+            &key,
+            Otherwise::Widen,
+        )?;
+        Ok(action == crate::context::Action::Created)
+    }
+
+    /// Takes the old key away. One that is gone already is no failure.
+    pub(super) fn remove_old(&self, context: &Context) -> Result<(), Error> {
+        let Some(old) = &self.old else { return Ok(()) };
+        match context.wait(self.bitbucket.remove_key(&self.owner, &old.id))? {
+            Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
+            Err(error) => Err(self.chosen.explained_about_keys(error, &self.owner)),
+        }
+    }
+}
+
+/// The places in the order of their reach.
+fn candidates(
+    context: &Context,
+    chosen: &Chosen,
+    bitbucket: &Bitbucket,
+    path: &RepoPath,
+) -> Vec<KeyOwner> {
+    let project = if chosen.connection.deployment == Deployment::Cloud {
+        let repository = context.wait(bitbucket.repository(path));
+        let key = repository.ok().and_then(Result::ok);
+        key.and_then(|repository| repository.project)
+            .map(|key| KeyOwner::Project {
+                workspace: Some(path.namespace.clone()),
+                key,
+            })
+    } else {
+        Some(KeyOwner::Project {
+            workspace: None,
+            key: path.namespace.clone(),
+        })
+    };
+    [
+        Some(KeyOwner::Repository(path.clone())),
+        project,
+        Some(KeyOwner::Account),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

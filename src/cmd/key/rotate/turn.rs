@@ -1,0 +1,207 @@
+//! One key's turn: what is there, what is left to do, and doing it.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use super::outcome::{Action, Rotation};
+use super::place::Place;
+use crate::context::{Context, Keyed, Vouchers};
+use crate::error::{Error, No};
+use crate::exit::Exit;
+use crate::model::instant::Instant;
+use crate::model::key_type::KeyType;
+use crate::model::public_key::PublicKey;
+use crate::model::secret::Secret;
+use crate::ssh::{KeyFiles, KeyPair, Service, SshError, Stage, StoredKey, Succession};
+
+/// How long to wait between attempts with a key that was registered just now.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+];
+
+/// A git that began with the old key has this long to log in before the key is taken away.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A key that is to be replaced, by all connections that have it.
+#[derive(Debug)]
+pub(super) struct Turn {
+    succession: Succession,
+    places: Vec<Place>,
+    /// The key that is to go.
+    old: StoredKey,
+    stage: Stage,
+    key_type: KeyType,
+}
+
+impl Turn {
+    /// Looks at the files and at the servers. Nothing is changed.
+    pub(super) fn prepare(
+        context: &Context,
+        group: Vec<Keyed>,
+        key_type: Option<KeyType>,
+    ) -> Result<Self, Error> {
+        let Some(first) = group.first() else {
+            return Err(Error::no(No::NotThere, "no connection has an SSH key", ""));
+        };
+        let succession = Succession::of(&first.key);
+        let stage = succession.stage();
+        let old = StoredKey::read(&match stage {
+            Stage::Switched => succession.old(),
+            Stage::Settled | Stage::Prepared => first.key.clone(),
+        })?;
+        let next = StoredKey::read(&match stage {
+            Stage::Switched if !succession.next().exists() => first.key.clone(),
+            Stage::Settled | Stage::Prepared | Stage::Switched => succession.next(),
+        });
+        let next = next.ok().map(|next| next.public);
+        let places = group
+            .into_iter()
+            .map(|keyed| Place::find(context, keyed, Some(&old.public), next.as_ref()))
+            .collect::<Result<_, Error>>()?;
+        let same = [KeyType::Ecdsa256, KeyType::Rsa4096, KeyType::Ed25519]
+            .into_iter()
+            .find(|same| same.name() == old.public.kind());
+        Ok(Self {
+            key_type: key_type.or(same).unwrap_or(KeyType::Ecdsa256),
+            succession,
+            places,
+            old,
+            stage,
+        })
+    }
+
+    pub(super) fn first(&self) -> &Keyed {
+        // A turn is made of at least one.
+        &self.places[0].keyed
+    }
+
+    /// Whether an earlier run was cut off.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.stage != Stage::Settled
+    }
+
+    pub(super) fn makes_a_key(&self) -> bool {
+        self.stage == Stage::Settled
+    }
+
+    pub(super) fn is_locked(&self) -> bool {
+        self.old.is_locked
+    }
+
+    /// How many days ago the key was registered, or made where the server does not tell.
+    pub(super) fn age(&self, now: Instant) -> Option<i64> {
+        let told = self
+            .places
+            .iter()
+            .filter_map(|place| place.old.as_ref()?.created_on);
+        let made = || {
+            let changed = fs::metadata(&self.old.path).and_then(|file| file.modified());
+            changed.ok().map(Instant::from)
+        };
+        told.min().or_else(made).map(|since| since.days_until(now))
+    }
+
+    pub(super) fn described(&self) -> String {
+        let rotation = self.rotation(Action::WouldRotate);
+        let age = rotation.age_days.unwrap_or_default();
+        format!(
+            "{}: {}, {age} days old",
+            rotation.connections.join(", "),
+            rotation.key_path
+        )
+    }
+
+    pub(super) fn rotation(&self, action: Action) -> Rotation {
+        let names = self.places.iter().map(|place| place.keyed.name.to_string());
+        Rotation {
+            connections: names.collect(),
+            action,
+            key_path: self.first().key.to_string_lossy().into_owned(),
+            before: Some(self.old.public.fingerprint()),
+            after: None,
+            age_days: self.age(Instant::now()),
+            message: None,
+            exit: Exit::Done,
+        }
+    }
+
+    /// Does what is left to do.
+    pub(super) fn take(
+        self,
+        context: &Context,
+        passphrase: Option<&Secret>,
+    ) -> Result<Rotation, Error> {
+        let key = self.first().key.clone();
+        let tell = |what: String| context.output.step(&format!("ok    {what}"));
+        if self.stage != Stage::Switched {
+            let next = self.next(context, passphrase)?;
+            tell(format!("made {}", next.public.fingerprint()));
+            self.register_and_prove(context, &next)?;
+            tell("registered, and let in by the server".to_owned());
+        }
+        let is_in_place = |key: &PublicKey| *key != self.old.public;
+        let current = StoredKey::read(&key);
+        if self.stage != Stage::Switched
+            || !current.is_ok_and(|current| is_in_place(&current.public))
+        {
+            self.succession.switch()?;
+        }
+        let new = StoredKey::read(&key)?;
+        tell(format!("{} is the new key", key.display()));
+        // Also after an interruption nothing is taken away before the new one was seen to work.
+        self.register_and_prove(context, &new)?;
+        thread::sleep(GRACE);
+        for place in &self.places {
+            place.remove_old(context)?;
+        }
+        self.succession.settle()?;
+        tell("the old key is taken away".to_owned());
+        Ok(Rotation {
+            after: Some(new.public.fingerprint()),
+            ..self.rotation(Action::Rotated)
+        })
+    }
+
+    /// The key that follows: made now, or by a run that was cut off.
+    fn next(&self, context: &Context, passphrase: Option<&Secret>) -> Result<StoredKey, Error> {
+        let path = self.succession.next();
+        if path.exists() {
+            return Ok(StoredKey::read(&path)?);
+        }
+        let _progress = context
+            .output
+            .progress(&format!("making an {} key", self.key_type));
+        let pair = KeyPair::generate(self.key_type, self.old.public.comment())?;
+        let files = KeyFiles::at(&path)?;
+        let private = pair.private_pem(passphrase)?;
+        // Only its private half makes a key; a public one alone is of a run that was cut off.
+        KeyFiles::write_all(&[(&files, &private, &pair.public_line()?)], true)?;
+        Ok(StoredKey::read(&path)?)
+    }
+
+    fn register_and_prove(&self, context: &Context, key: &StoredKey) -> Result<(), Error> {
+        for place in &self.places {
+            let is_new = place.register(context, &key.public)?;
+            let address = &place.keyed.address;
+            context.trust(&address.host, Vouchers::default())?;
+            let mut pauses = PAUSES.iter().filter(|_| is_new);
+            loop {
+                let asked = context.ask_over_ssh(key, address, Service::Read);
+                match (asked, pauses.next()) {
+                    (Ok(_), _) => break,
+                    (
+                        Err(Error::Ssh(SshError::Denied { .. } | SshError::NoAccess { .. })),
+                        Some(pause),
+                    ) => thread::sleep(*pause),
+                    (Err(error), _) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
