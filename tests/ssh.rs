@@ -199,3 +199,474 @@ fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("PRIVATE"));
     }
 }
+
+/// Connects `web/site`, cloned into `work`.
+fn connected(stage: &Stage, more: &[&str]) -> Value {
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
+    stage
+        .connect(&url, &[&arguments[..], more].concat())
+        .ended(0)
+        .json()
+}
+
+/// Asks the server with git, again and again, while keys are replaced; every answer must be right.
+fn while_git_asks(stage: &Stage, commands: &[Option<String>], replace: impl FnOnce()) {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let ask = |command: &Option<String>| {
+        let mut count = 0;
+        while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+            let mut git = stage.git("work");
+            git.envs(command.iter().map(|command| ("GIT_SSH_COMMAND", command)));
+            let asked = git.args(["ls-remote", "-q", "origin"]).output().unwrap();
+            let stderr = String::from_utf8_lossy(&asked.stderr);
+            assert!(asked.status.success(), "after {count}: {stderr}");
+            count += 1;
+        }
+        count
+    };
+    std::thread::scope(|scope| {
+        let polls: Vec<_> = commands
+            .iter()
+            .map(|command| scope.spawn(move || ask(command)))
+            .collect();
+        replace();
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        for poll in polls {
+            assert!(poll.join().unwrap() > 3);
+        }
+    });
+}
+
+#[test]
+fn a_key_is_replaced_while_git_goes_on_working() {
+    let Some(stage) = Stage::set() else { return };
+    let before = connected(&stage, &["--title", "build server"]);
+    let path = before["key"]["private_key_path"].as_str().unwrap();
+    let hosts = stage.sandbox.path(".config/bbconnect/known_hosts");
+    // As somebody else would write it, who knows of nothing but the path.
+    let plain = format!(
+        "ssh -F /dev/null -i {path} -o IdentitiesOnly=yes -o UserKnownHostsFile={}",
+        hosts.display()
+    );
+    let rotate = |more: &[&str]| {
+        let arguments = ["key", "rotate", "--json", "-c", "site"];
+        let rotated = stage.run(&[&arguments[..], more].concat()).ended(0).json();
+        let rotation = &rotated["rotations"][0];
+        assert_eq!(rotation["action"], "rotated");
+        assert_ne!(rotation["before"], rotation["after"]);
+        assert_eq!(rotation["key_path"], path);
+    };
+    while_git_asks(&stage, &[None, Some(plain)], || {
+        rotate(&[]);
+        rotate(&["--type", "rsa-4096"]);
+        rotate(&["--type", "ed25519"]);
+    });
+    // Ed25519 has no other format; the command of our own checkouts knows the next key as well.
+    while_git_asks(&stage, &[None], || {
+        rotate(&[]);
+        rotate(&[]);
+    });
+    let keys = stage.keys();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].label, "build server");
+    assert_eq!(keys[0].permission, "REPO_READ");
+    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    assert!(public.starts_with(&keys[0].material));
+    assert_ne!(before["key"]["public_key"], public.trim());
+    // Nothing is left beside it.
+    let left = std::fs::read_dir(stage.sandbox.path(".ssh"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 2);
+}
+
+#[test]
+fn a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next() {
+    let Some(stage) = Stage::set() else { return };
+    connected(&stage, &[]);
+    let fetch = |when: &str| {
+        let fetched = stage
+            .git("work")
+            .args(["fetch", "-q", "origin"])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&fetched.stderr).into_owned();
+        assert!(fetched.status.success(), "{when}: {stderr}");
+    };
+    // What a run takes in all is mostly the pauses in which programs under way come to an end.
+    for delay in [
+        10, 40, 80, 120, 160, 200, 260, 340, 450, 700, 1100, 1300, 1500,
+    ] {
+        let mut child = stage
+            .sandbox
+            .command(["key", "rotate", "-c", "site"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fetch(&format!("killed after {delay} ms"));
+        stage.run(&["key", "rotate", "-c", "site"]).ended(0);
+        fetch(&format!("finished after {delay} ms"));
+        let left = std::fs::read_dir(stage.sandbox.path(".ssh")).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
+    }
+}
+
+#[test]
+fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
+    let Some(stage) = Stage::set() else { return };
+    let fingerprint = stage.sshd.fingerprint();
+    let accept = ["--accept-host-key", fingerprint.as_str()];
+    let url = stage.sshd.url("web/site");
+    for (number, kind) in ["ecdsa-256", "rsa-4096", "ed25519"].into_iter().enumerate() {
+        let name = format!("site-{number}");
+        let arguments = ["--name", &name, "--type", kind];
+        let ran = stage
+            .connect(&url, &[&arguments[..], &accept].concat())
+            .ended(0);
+        assert_eq!(ran.json()["key"]["type"], kind);
+        let other = if kind == "ed25519" {
+            "rsa-4096"
+        } else {
+            "ed25519"
+        };
+        stage
+            .connect(&url, &["--name", &name, "--type", other])
+            .ended(6);
+        stage
+            .run(&["connection", "remove", &name, "--yes"])
+            .ended(0);
+    }
+    assert_eq!(stage.keys().len(), 3);
+
+    // A key that is there, with a passphrase: only an agent or a person can open it.
+    let own = stage.sandbox.path("own");
+    let mut make = support::program("ssh-keygen");
+    make.args([
+        "-q",
+        "-t",
+        "ed25519",
+        "-N",
+        "open sesame",
+        "-C",
+        "own",
+        "-f",
+    ]);
+    succeed(make.arg(&own));
+    let with_own = ["--key", own.to_str().unwrap(), "--name", "own"];
+    let locked = stage
+        .connect(&url, &[&with_own[..], &accept].concat())
+        .ended(2);
+    assert!(
+        locked.json()["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("ssh-add"),
+        "{}",
+        locked.stdout
+    );
+    assert_eq!(stage.keys().len(), 4);
+}
+
+#[test]
+fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
+    let Some(mut stage) = Stage::set() else {
+        return;
+    };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let connect = |stage: &Stage, more: &[&str]| {
+        stage.connect(&url, &[&["--register", "manual"][..], more].concat())
+    };
+    let first = connect(&stage, &[]).ended(0).json();
+    assert_eq!(first["registration"]["as"], "manual");
+    assert_eq!(first["ssh"]["verified"], false);
+    assert!(
+        first["key"]["public_key"]
+            .as_str()
+            .unwrap()
+            .starts_with("ecdsa-sha2-nistp256 ")
+    );
+    assert!(stage.keys().is_empty());
+
+    // Nobody vouches for the server; and the key is not registered yet.
+    assert!(error(&connect(&stage, &[]).ended(10)).contains(&fingerprint));
+    let accept = ["--accept-host-key", fingerprint.as_str()];
+    assert_eq!(
+        connect(&stage, &accept).ended(0).json()["ssh"]["verified"],
+        false
+    );
+    stage.run(&["key", "test", "-c", "site"]).ended(3);
+
+    // By hand: for another repository first.
+    let public = first["key"]["private_key_path"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+        + ".pub";
+    let register = |repository: &str| {
+        let arguments = [
+            "key", "add", "--json", "--key", &public, "--repo", repository, "-c", "server",
+        ];
+        stage.run(&arguments).ended(0).json()["key"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let id = register("WEB/other");
+    let other = connect(&stage, &[]).ended(0).json();
+    assert_eq!(other["ssh"]["verified"], false);
+    assert!(
+        other["steps"]
+            .to_string()
+            .contains("not for this repository"),
+        "{other}"
+    );
+    stage.run(&["key", "test", "-c", "site"]).ended(4);
+    stage
+        .run(&[
+            "key",
+            "remove",
+            &id,
+            "--repo",
+            "WEB/other",
+            "-c",
+            "server",
+            "--yes",
+        ])
+        .ended(0);
+    register("WEB/site");
+    let done = connect(&stage, &[]).ended(0).json();
+    assert_eq!(done["registration"]["as"], "manual");
+    assert_eq!(done["ssh"]["verified"], true);
+    assert_eq!(done["key"]["fingerprint"], first["key"]["fingerprint"]);
+    assert_eq!(done["repository"]["default_branch"], "main");
+
+    // The server changes.
+    let verify = ["known-hosts", "verify", "--json", &url];
+    let verified = stage.run(&verify).ended(0).json();
+    assert_eq!(verified["hosts"][0]["source"], "accepted");
+    stage.sshd.new_host_key();
+    stage.sshd.restart();
+    let new = stage.sshd.fingerprint();
+    for accepted in [None, Some(new.as_str())] {
+        let accept = accepted.map(|new| ["--accept-host-key", new]);
+        let changed = connect(&stage, accept.as_ref().map_or(&[], |accept| &accept[..])).ended(10);
+        assert!(error(&changed).contains(&new), "{}", changed.stdout);
+        let hint = changed.json()["error"]["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains("ssh-keygen -R"), "{hint}");
+    }
+    stage.run(&verify).ended(10);
+    stage.run(&["key", "test", "-c", "site"]).ended(10);
+    stage
+        .run(&["known-hosts", "add", &url, "--accept-host-key", &new])
+        .ended(10);
+    // What the hint says mends it.
+    let hosts = stage.sandbox.path(".config/bbconnect/known_hosts");
+    let mut forget = support::program("ssh-keygen");
+    forget.args(["-R", &format!("[127.0.0.1]:{}", stage.sshd.port), "-f"]);
+    succeed(forget.arg(&hosts));
+    let added = stage
+        .run(&[
+            "known-hosts",
+            "add",
+            "--json",
+            &url,
+            "--accept-host-key",
+            &new,
+        ])
+        .ended(0)
+        .json();
+    assert_eq!(added["action"], "created");
+    assert_eq!(
+        stage
+            .run(&["known-hosts", "add", "--json", &url])
+            .ended(0)
+            .json()["action"],
+        "unchanged"
+    );
+    stage.run(&["key", "test", "-c", "site"]).ended(0);
+
+    // Nobody listens, then somebody who says nothing.
+    stage.sshd.stop();
+    stage.run(&["key", "test", "-c", "site"]).ended(7);
+    let silent = std::net::TcpListener::bind(("127.0.0.1", stage.sshd.port)).unwrap();
+    let started = std::time::Instant::now();
+    let hanging = stage
+        .run(&["key", "test", "-c", "site", "--timeout", "2", "--json"])
+        .ended(7);
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(10),
+        "{}",
+        hanging.stdout
+    );
+    stage
+        .run(&["known-hosts", "verify", &url, "--timeout", "2"])
+        .ended(7);
+    drop(silent);
+}
+
+#[test]
+fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("acme/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let connect = |name: &str, more: &[&str]| {
+        let arguments = [
+            "-c",
+            "cloud",
+            "--name",
+            name,
+            "--accept-host-key",
+            &fingerprint,
+        ];
+        stage.connect(&url, &[&arguments[..], more].concat())
+    };
+    let reads = connect("reads", &[]).ended(0).json();
+    assert_eq!(reads["registration"]["as"], "deploy-key");
+    assert_eq!(reads["registration"]["access"], "read");
+    assert_eq!(reads["repository"]["empty"], true);
+    assert_eq!(reads["connection"]["deployment"], "cloud");
+    assert_eq!(reads["connection"]["workspace"], "acme");
+    stage
+        .run(&["connection", "remove", "reads", "--yes"])
+        .ended(0);
+    // The key is the repository's, so it cannot be somebody's own at the same time.
+    connect("writes", &["--write"]).ended(6);
+    let writes = connect("writes", &["--write", "--type", "ed25519"])
+        .ended(0)
+        .json();
+    assert_eq!(writes["registration"]["as"], "user-key");
+    assert_eq!(writes["registration"]["access"], "write");
+    assert!(writes["steps"].to_string().contains("may push"));
+    connect("both", &["--write", "--register", "deploy-key"]).ended(2);
+    let rotated = stage
+        .run(&["key", "rotate", "-c", "writes", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(rotated["rotations"][0]["action"], "rotated");
+    let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
+    assert_eq!(owners, ["repo acme/site", "user jane"]);
+}
+
+#[test]
+fn an_agent_with_other_keys_is_not_asked() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let accept = ["--accept-host-key", fingerprint.as_str()];
+    // One key is registered, and an agent holds it; another one is what is asked with.
+    let good = stage.connect(&url, &accept).ended(0).json();
+    let path = good["key"]["private_key_path"].as_str().unwrap();
+    let socket = stage.sandbox.path("agent");
+    let mut agent = support::program("ssh-agent")
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    succeed(
+        support::program("ssh-add")
+            .arg("-q")
+            .arg(path)
+            .env("SSH_AUTH_SOCK", &socket),
+    );
+    let other = stage.sandbox.path("other");
+    let mut make = support::program("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+    succeed(make.arg(&other));
+    let test = [
+        "key",
+        "test",
+        "--key",
+        other.to_str().unwrap(),
+        "--repo",
+        &url,
+    ];
+    let mut asked = stage.sandbox.command(test);
+    let refused = Ran::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    // A key with a passphrase is opened by an agent that holds it, in a script too.
+    let mut lock = support::program("ssh-keygen");
+    lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
+    succeed(lock.arg(path));
+    let mut asked = stage.sandbox.command(["key", "test", "-c", "site"]);
+    let opened = Ran::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    refused.ended(3);
+    opened.ended(0);
+    stage.run(&["key", "test", "-c", "site"]).ended(2);
+    assert!(stage.sshd.log().contains("Accepted publickey"));
+}
+
+#[test]
+fn what_the_server_does_not_take_leaves_nothing_behind() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    // The server itself names its host key.
+    let settings = |enabled: bool, access_keys: bool, fingerprint: &str| {
+        stage.bitbucket.change(|world| {
+            world.keys.settings = Some(json!({"enabled": enabled, "accessKeysEnabled": access_keys,
+                "baseurl": "ssh://127.0.0.1", "port": 1, "fingerprint": {"algorithm": "SHA256", "value": fingerprint}}));
+        });
+    };
+    let nothing = |ran: Ran| {
+        assert!(stage.keys().is_empty());
+        assert!(
+            !stage
+                .sandbox
+                .path(".ssh")
+                .join("bbconnect_web_site_ecdsa-256")
+                .exists()
+        );
+        ran
+    };
+    settings(false, true, &fingerprint);
+    nothing(stage.connect(&url, &[]).ended(1));
+    settings(true, false, &fingerprint);
+    nothing(stage.connect(&url, &[]).ended(1));
+    settings(true, true, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    nothing(stage.connect(&url, &[]).ended(10));
+    settings(true, true, fingerprint.strip_prefix("SHA256:").unwrap());
+    stage
+        .bitbucket
+        .change(|world| world.keys.refused = Some("ecdsa-"));
+    let refused = nothing(stage.connect(&url, &[]).ended(1));
+    assert!(
+        refused.json()["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--type rsa-4096")
+    );
+    let missing = stage.sshd.url("web/absent");
+    nothing(stage.connect(&missing, &[]));
+    let done = stage.connect(&url, &["--type", "rsa-4096"]).ended(0).json();
+    assert_eq!(done["ssh"]["verified"], true);
+    let shown = stage
+        .run(&["known-hosts", "show", "--json"])
+        .ended(0)
+        .json();
+    let sources: Vec<_> = shown["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| host["source"].clone())
+        .collect();
+    assert_eq!(
+        sources
+            .iter()
+            .filter(|source| **source == "built-in")
+            .count(),
+        9
+    );
+    assert_eq!(sources.last().unwrap(), "server");
+}

@@ -1,5 +1,6 @@
 //! How OpenSSH is called: with one key, one file of host keys, and nothing of the user's or the system's configuration.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::SshError;
@@ -45,7 +46,7 @@ impl Login {
         let mut words = vec!["ssh".to_owned()];
         words.extend(self.options_with(&[&self.key, &next_of(&self.key)])?);
         words.push("-oLogLevel=ERROR".to_owned());
-        let quoted = words.iter().map(|word| shell_words::quote(word));
+        let quoted = words.iter().map(|word| quoted(word));
         Ok(quoted.collect::<Vec<_>>().join(" "))
     }
 
@@ -65,6 +66,16 @@ impl Login {
         options.push("-oGlobalKnownHostsFile=/dev/null".to_owned());
         options.push("-oStrictHostKeyChecking=yes".to_owned());
         Ok(options)
+    }
+}
+
+/// A word for a shell; a plain one without quotes, because people read the command.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
+    if word.bytes().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        shell_words::quote(word)
     }
 }
 

@@ -6,9 +6,19 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use super::{SshError, next_of, public_path};
 use crate::interrupt;
+use crate::process::{Complaints, Task};
+
+/// An `ssh` that began before has logged in after this.
+const UNDER_WAY: Duration = Duration::from_secs(2);
+/// Writing a key in another format takes a moment.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The files of a key and of those before and after it.
 #[derive(Debug, Clone)]
@@ -62,35 +72,79 @@ impl Succession {
         }
     }
 
-    /// Puts the next key in the key's place, and keeps the old one beside it.
+    /// Puts the next key in the key's place, and keeps the old one beside it. Both must be registered meanwhile. Can be
+    /// repeated wherever it was cut off.
     ///
-    /// The private key is replaced in one step. The public one is away meanwhile, because `ssh` takes it from the private
-    /// key then, and would fail if the two were of different pairs. Can be repeated wherever it was cut off.
+    /// An `ssh` that is under way has read the public key at its start, and reads the private one when the server has
+    /// accepted that: it fails if the file was replaced in between. So for a while the file is in a format that does not
+    /// show its public half (PEM), and no public key lies beside it: then `ssh` reads the private key alone, once, and
+    /// whichever it finds is good. Keys that have no such format (Ed25519), and those with a passphrase, are replaced at
+    /// once.
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
     pub fn switch(&self) -> Result<(), SshError> {
-        let _whole = interrupt::shield();
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error: io::Error| SshError::KeyFile {
-                path,
-                reason: error.to_string(),
-            }
-        };
-        let (next, old) = (self.next(), self.old());
+        let old = self.old();
         if !old.exists() {
+            let _whole = interrupt::shield();
             if public_path(&self.key).exists() {
-                put(&public_path(&self.key), &public_path(&old)).map_err(failed(&old))?;
+                self.put(&public_path(&self.key), &public_path(&old))?;
             }
-            put(&self.key, &old).map_err(failed(&old))?;
+            self.put(&self.key, &old)?;
         }
-        remove(&public_path(&self.key)).map_err(failed(&self.key))?;
-        put(&next, &self.key).map_err(failed(&self.key))?;
-        if public_path(&next).exists() {
-            put(&public_path(&next), &public_path(&self.key)).map_err(failed(&self.key))?;
+        let opaque = (self.opaque(&old), self.opaque(&self.next()));
+        if let (Some(before), Some(after)) = opaque {
+            self.put(&before, &self.key)?;
+            self.remove(&public_path(&self.key))?;
+            thread::sleep(UNDER_WAY);
+            self.put(&after, &self.key)?;
+            thread::sleep(UNDER_WAY);
+        }
+        for path in [self.scratch(&old), self.scratch(&self.next())] {
+            self.remove(&path)?;
+        }
+        let _whole = interrupt::shield();
+        self.remove(&public_path(&self.key))?;
+        self.put(&self.next(), &self.key)?;
+        if public_path(&self.next()).exists() {
+            self.put(&public_path(&self.next()), &public_path(&self.key))?;
         }
         Ok(())
+    }
+
+    /// A copy of a key that does not show its public half; `None` where `ssh-keygen` can make none.
+    fn opaque(&self, key: &Path) -> Option<PathBuf> {
+        let copy = self.scratch(key);
+        self.remove(&copy).ok()?;
+        fs::copy(key, &copy).ok()?;
+        let task = Task::new("ssh-keygen")
+            .arguments(["-q", "-p", "-P", "", "-N", "", "-m", "PEM", "-f"])
+            .arguments([&copy])
+            .complaints(Complaints::Ignored);
+        let done = task.run(LIMIT).is_ok_and(|ended| ended.status.success());
+        let text = Zeroizing::new(fs::read_to_string(&copy).ok()?);
+        (done && !text.contains("BEGIN OPENSSH")).then_some(copy)
+    }
+
+    fn scratch(&self, key: &Path) -> PathBuf {
+        let mut name = key.as_os_str().to_owned();
+        name.push(".pem");
+        name.into()
+    }
+
+    fn put(&self, from: &Path, to: &Path) -> Result<(), SshError> {
+        put(from, to).map_err(|error| self.failed(&error))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), SshError> {
+        remove(path).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> SshError {
+        SshError::KeyFile {
+            path: self.key.clone(),
+            reason: error.to_string(),
+        }
     }
 
     /// Removes the files beside the key: first the next one, then the old one, which says that there is something left
@@ -101,11 +155,8 @@ impl Succession {
     pub fn settle(&self) -> Result<(), SshError> {
         let _whole = interrupt::shield();
         for private in [self.next(), self.old()] {
-            for path in [public_path(&private), private] {
-                remove(&path).map_err(|error| SshError::KeyFile {
-                    reason: error.to_string(),
-                    path,
-                })?;
+            for path in [self.scratch(&private), public_path(&private), private] {
+                self.remove(&path)?;
             }
         }
         Ok(())
