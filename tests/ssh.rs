@@ -375,7 +375,7 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
 
 #[test]
 fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
-    let Some(mut stage) = Stage::set() else {
+    let Some(stage) = Stage::set() else {
         return;
     };
     let url = stage.sshd.url("web/site");
@@ -446,6 +446,16 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
     assert_eq!(done["ssh"]["verified"], true);
     assert_eq!(done["key"]["fingerprint"], first["key"]["fingerprint"]);
     assert_eq!(done["repository"]["default_branch"], "main");
+}
+
+#[test]
+fn a_server_that_changes_closes_or_hangs_is_told_apart() {
+    let Some(mut stage) = Stage::set() else {
+        return;
+    };
+    connected(&stage, &[]);
+    let url = stage.sshd.url("web/site");
+    let connect = |stage: &Stage, more: &[&str]| stage.connect(&url, more);
 
     // The server changes.
     let verify = ["known-hosts", "verify", "--json", &url];

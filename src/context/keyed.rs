@@ -1,6 +1,6 @@
 //! Connections that have an SSH key: which one is meant, and how its server is reached with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Context, Vouchers};
 use crate::bitbucket::Bitbucket;
@@ -30,7 +30,9 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
+    /// A connection, if it has a key and remembers what that is for.
+    #[must_use]
+    pub fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
         let address: SshAddress = text.parse().ok()?;
@@ -96,13 +98,12 @@ impl Context {
         };
         let all = self.all_keyed()?;
         let remotes = checkout.remotes();
-        let urls = remotes
+        let mut urls = remotes
             .iter()
             .filter_map(|(_, url)| url.parse::<CloneUrl>().ok());
-        Ok(urls
-            .filter_map(|url| all.iter().find(|keyed| keyed.url.is_same_repository(&url)))
-            .next()
-            .cloned())
+        let found =
+            urls.find_map(|url| all.iter().find(|keyed| keyed.url.is_same_repository(&url)));
+        Ok(found.cloned())
     }
 
     /// A login with a key, and with our host keys.
@@ -113,6 +114,18 @@ impl Context {
             is_locked: key.is_locked,
             known_hosts: self.known_hosts().path().to_owned(),
         }
+    }
+
+    /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
+    #[must_use]
+    pub fn ssh_command(&self, key: &Path) -> Option<String> {
+        let stored = StoredKey::read(key);
+        let login = Login {
+            key: key.to_owned(),
+            is_locked: stored.is_ok_and(|stored| stored.is_locked),
+            known_hosts: self.known_hosts().path().to_owned(),
+        };
+        login.command_line().ok()
     }
 
     /// Asks a repository with a key over SSH.
@@ -135,6 +148,7 @@ impl Context {
 
     /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
     /// with REST fits. A server that does not tell is no error.
+    #[must_use]
     pub fn vouchers_for(&self, url: &CloneUrl, accepted: Option<Fingerprint>) -> Vouchers {
         let settings = || -> Option<SshSettings> {
             let rest = self.rest_for(url).ok()??;
@@ -148,6 +162,7 @@ impl Context {
     }
 
     /// The SSH settings of a server, where it tells them.
+    #[must_use]
     pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
         match self.wait(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,

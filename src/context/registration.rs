@@ -66,20 +66,18 @@ impl Chosen {
     /// What the server said about keys; where a right is missing, with what to tick.
     #[must_use]
     pub fn explained_about_keys(&self, error: ApiError, owner: &KeyOwner) -> Error {
-        match &error {
-            ApiError::Forbidden { required, .. } => {
-                let lacks = if required.is_empty() {
-                    String::new()
-                } else {
-                    format!("it lacks {}; ", required.join(", "))
-                };
-                let needs = owner.needs(self.connection.deployment);
-                Error::Api {
-                    causes: Some(format!("{lacks}the keys of {owner} need {needs}")),
-                    error,
-                }
-            }
-            _ => self.explained(error),
+        let ApiError::Forbidden { required, .. } = &error else {
+            return self.explained(error);
+        };
+        let lacks = if required.is_empty() {
+            String::new()
+        } else {
+            format!("it lacks {}; ", required.join(", "))
+        };
+        let needs = owner.needs(self.connection.deployment);
+        Error::Api {
+            causes: Some(format!("{lacks}the keys of {owner} need {needs}")),
+            error,
         }
     }
 }
@@ -100,16 +98,19 @@ impl Context {
     ) -> Result<(RegisteredKey, Action), Error> {
         let _progress = self.output.progress("registering the public key");
         let asked = self.wait(bitbucket.register_key(owner, key))?;
-        let registered = asked.map_err(|error| match error {
-            ApiError::Refused {
+        let registered = asked.map_err(|error| {
+            if let ApiError::Refused {
                 status: 400,
                 message,
-            } => Error::no(
-                No::Otherwise,
-                format!("the server refuses the key: {message}"),
-                "another kind may do: --type rsa-4096 is taken everywhere",
-            ),
-            error => chosen.explained_about_keys(error, owner),
+            } = &error
+            {
+                return Error::no(
+                    No::Otherwise,
+                    format!("the server refuses the key: {message}"),
+                    "another kind may do: --type rsa-4096 is taken everywhere",
+                );
+            }
+            chosen.explained_about_keys(error, owner)
         })?;
         match registered {
             Registered::Created(created) => Ok((created, Action::Created)),

@@ -161,14 +161,14 @@ fn exit_of_api(error: &ApiError) -> Exit {
         ApiError::Unauthorized(_) | ApiError::Captcha | ApiError::BasicBlocked => {
             Exit::Unauthorized
         }
-        ApiError::Undecided(_) => Exit::No,
         ApiError::Forbidden { .. } => Exit::Forbidden,
         ApiError::NotFound(_) => Exit::NotFound,
         ApiError::Refused {
             status: 409 | 412, ..
         } => Exit::Conflict,
         // It was understood, and the answer is no.
-        ApiError::Refused {
+        ApiError::Undecided(_)
+        | ApiError::Refused {
             status: 400 | 422, ..
         } => Exit::No,
         ApiError::NoApi(_)

@@ -94,8 +94,10 @@ impl PublicKey {
     #[must_use]
     pub fn bits(&self) -> Option<u32> {
         match self.algorithm.as_str() {
-            "ssh-ed25519" | "sk-ssh-ed25519@openssh.com" => Some(256),
-            "ecdsa-sha2-nistp256" | "sk-ecdsa-sha2-nistp256@openssh.com" => Some(256),
+            "ssh-ed25519"
+            | "sk-ssh-ed25519@openssh.com"
+            | "ecdsa-sha2-nistp256"
+            | "sk-ecdsa-sha2-nistp256@openssh.com" => Some(256),
             "ecdsa-sha2-nistp384" => Some(384),
             "ecdsa-sha2-nistp521" => Some(521),
             "ssh-rsa" => {

@@ -129,21 +129,18 @@ impl FromStr for SshAddress {
             Some((user, rest)) => (Some(user.to_owned()), rest),
             None => (None, text),
         };
-        let (host, path) = match rest.strip_prefix('[') {
-            Some(rest) => {
-                let (host, path) = rest.split_once("]:").ok_or(NotAnSshHost)?;
-                let host = match host.rsplit_once(':') {
-                    Some((name, port)) if !name.contains(':') => {
-                        SshHost::new(name, port.parse().map_err(|_| NotAnSshHost)?)?
-                    }
-                    _ => SshHost::new(host, SSH_PORT)?,
-                };
-                (host, path)
-            }
-            None => {
-                let (host, path) = rest.split_once(':').ok_or(NotAnSshHost)?;
-                (SshHost::new(host, SSH_PORT)?, path)
-            }
+        let (host, path) = if let Some(rest) = rest.strip_prefix('[') {
+            let (host, path) = rest.split_once("]:").ok_or(NotAnSshHost)?;
+            let host = match host.rsplit_once(':') {
+                Some((name, port)) if !name.contains(':') => {
+                    SshHost::new(name, port.parse().map_err(|_| NotAnSshHost)?)?
+                }
+                _ => SshHost::new(host, SSH_PORT)?,
+            };
+            (host, path)
+        } else {
+            let (host, path) = rest.split_once(':').ok_or(NotAnSshHost)?;
+            (SshHost::new(host, SSH_PORT)?, path)
         };
         Self::checked(user, host, path.to_owned())
     }

@@ -98,6 +98,7 @@ impl ConnectionView {
     }
 
     /// The connection on one line of a list.
+    #[must_use]
     pub fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
         let place = [

@@ -100,7 +100,7 @@ impl Task {
     /// With this on its standard input, which ends behind it.
     #[must_use]
     pub fn input(mut self, input: &[u8]) -> Self {
-        self.input = input.to_owned();
+        input.clone_into(&mut self.input);
         self
     }
 
@@ -232,7 +232,7 @@ mod tests {
             (ended.stdout.as_slice(), ended.stderr.as_slice()),
             (b"in".as_slice(), b"odd\n".as_slice())
         );
-        let unread = Task::new("true").input(&[0; 1_000_000]);
+        let unread = Task::new("true").input(&vec![0; 1_000_000]);
         assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
     }
 

@@ -36,8 +36,8 @@ pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError>
         return Err(why_silent(host, limit)?);
     }
     let place = |key: &PublicKey| {
-        let is_kind = |kind: &&str| key.algorithm().starts_with(*kind);
-        ORDER.iter().position(|kind| is_kind(&kind))
+        let is_kind = |kind: &str| key.algorithm().starts_with(kind);
+        ORDER.iter().position(|kind| is_kind(kind))
     };
     keys.sort_by_key(|key| place(key).unwrap_or(ORDER.len()));
     keys.dedup();

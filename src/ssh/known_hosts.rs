@@ -1,4 +1,4 @@
-//! Our own `known_hosts` (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): servers whose keys were checked once. Lines are only ever
+//! Our own `known_hosts` (see sshd(8)): servers whose keys were checked once. Lines are only ever
 //! added; those of others stay as they are.
 
 use std::fs;
@@ -124,14 +124,11 @@ impl KnownHosts {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        for key in new {
-            let name = host.known_as();
-            text.push_str(&format!(
-                "{name} {} {OURS}{}\n",
-                key.material(),
-                source.name()
-            ));
-        }
+        let lines = new.iter().map(|key| {
+            let (name, key, source) = (host.known_as(), key.material(), source.name());
+            format!("{name} {key} {OURS}{source}\n")
+        });
+        text.extend(lines);
         whole_file::write(&self.path, &text).map_err(failed)?;
         Ok(true)
     }

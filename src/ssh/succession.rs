@@ -100,7 +100,7 @@ impl Succession {
             self.put(&after, &self.key)?;
             thread::sleep(UNDER_WAY);
         }
-        for path in [self.scratch(&old), self.scratch(&self.next())] {
+        for path in [scratch(&old), scratch(&self.next())] {
             self.remove(&path)?;
         }
         let _whole = interrupt::shield();
@@ -114,7 +114,7 @@ impl Succession {
 
     /// A copy of a key that does not show its public half; `None` where `ssh-keygen` can make none.
     fn opaque(&self, key: &Path) -> Option<PathBuf> {
-        let copy = self.scratch(key);
+        let copy = scratch(key);
         self.remove(&copy).ok()?;
         fs::copy(key, &copy).ok()?;
         let task = Task::new("ssh-keygen")
@@ -124,12 +124,6 @@ impl Succession {
         let done = task.run(LIMIT).is_ok_and(|ended| ended.status.success());
         let text = Zeroizing::new(fs::read_to_string(&copy).ok()?);
         (done && !text.contains("BEGIN OPENSSH")).then_some(copy)
-    }
-
-    fn scratch(&self, key: &Path) -> PathBuf {
-        let mut name = key.as_os_str().to_owned();
-        name.push(".pem");
-        name.into()
     }
 
     fn put(&self, from: &Path, to: &Path) -> Result<(), SshError> {
@@ -155,12 +149,19 @@ impl Succession {
     pub fn settle(&self) -> Result<(), SshError> {
         let _whole = interrupt::shield();
         for private in [self.next(), self.old()] {
-            for path in [self.scratch(&private), public_path(&private), private] {
+            for path in [scratch(&private), public_path(&private), private] {
                 self.remove(&path)?;
             }
         }
         Ok(())
     }
+}
+
+/// Where a copy of a key is for a moment.
+fn scratch(key: &Path) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(".pem");
+    name.into()
 }
 
 /// Gives a file a second name, in one step also where that name is taken.

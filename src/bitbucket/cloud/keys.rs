@@ -20,7 +20,8 @@ const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");
 struct Key {
     id: Option<u64>,
     uuid: Option<String>,
-    key: Option<String>,
+    #[serde(rename = "key")]
+    line: Option<String>,
     label: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     created_on: Option<Instant>,
@@ -91,12 +92,13 @@ impl Cloud {
             if let Some(existing) = known(self.keys_at(&place, owner).await?) {
                 return Ok(Registered::Existing(existing));
             }
-            return match answer.error() {
-                ApiError::Refused { message, .. } if says_taken(&message) => {
-                    Ok(Registered::Taken(message))
-                }
-                error => Err(error),
-            };
+            let error = answer.error();
+            if let ApiError::Refused { message, .. } = &error
+                && says_taken(message)
+            {
+                return Ok(Registered::Taken(message.clone()));
+            }
+            return Err(error);
         }
         let created: Key = answer.json()?;
         let created = registered(created, owner).ok_or_else(no_id)?;
@@ -186,7 +188,7 @@ fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
             (Access::Read, RegisteredAs::DeployKey)
         }
     };
-    let public: Option<PublicKey> = key.key.as_deref().and_then(|line| line.parse().ok());
+    let public: Option<PublicKey> = key.line.as_deref().and_then(|line| line.parse().ok());
     Some(RegisteredKey {
         id: key.uuid.or(key.id.map(|id| id.to_string()))?,
         label: key.label.filter(|label| !label.is_empty()),

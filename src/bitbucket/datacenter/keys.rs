@@ -157,19 +157,16 @@ impl DataCenter {
 
 /// A 401 to somebody who is named in the same answer is about a permission, whatever its words.
 fn permitted(answer: &Answer) -> Result<(), ApiError> {
-    match answer.error() {
-        ApiError::Unauthorized(message)
-            if answer.status() == StatusCode::UNAUTHORIZED
-                && answer.header("x-ausername").is_some() =>
-        {
-            Err(ApiError::Forbidden {
-                message,
-                required: Vec::new(),
-                granted: Vec::new(),
-            })
-        }
-        _ => Ok(()),
+    let is_known =
+        answer.status() == StatusCode::UNAUTHORIZED && answer.header("x-ausername").is_some();
+    if is_known && let ApiError::Unauthorized(message) = answer.error() {
+        return Err(ApiError::Forbidden {
+            message,
+            required: Vec::new(),
+            granted: Vec::new(),
+        });
     }
+    Ok(())
 }
 
 fn place_of_keys(owner: &KeyOwner) -> Vec<&str> {

@@ -15,27 +15,25 @@ const MOST_ATTEMPTS: usize = 5;
 pub(super) fn run(
     args: &Args,
     context: &Context,
-    plan: Plan,
+    plan: &Plan,
     mut steps: Steps<'_>,
 ) -> Result<Connected, Error> {
-    let (key, is_new) = key::get_or_make(&plan, context, &mut steps)?;
+    let (key, is_new) = key::get_or_make(plan, context, &mut steps)?;
     if let Way::Manual { reason } = &plan.way {
         steps.warn("registration", format!("by hand, because {reason}"));
     }
     let proof = if context.may_ask() {
-        guided(args, context, &plan, &key, is_new, &mut steps)?
+        guided(args, context, plan, &key, is_new, &mut steps)?
     } else if is_new && args.accept_host_key.is_none() {
         // Nobody can have registered a key that was made just now.
         None
     } else {
-        attempt(args, context, &plan, &key, &mut steps)?
+        attempt(args, context, plan, &key, &mut steps)?
     };
     let address = proof.as_ref().map_or(&plan.address, |proof| &proof.address);
     let saved = plan.save(context, &key, address, &mut steps)?;
     let ssh_command = match &proof {
-        Some(proof) => {
-            checkout::put_to_use(args, context, &plan, &key, &proof.address, &mut steps)?
-        }
+        Some(proof) => checkout::put_to_use(args, context, plan, &key, &proof.address, &mut steps)?,
         None => context.login(&key).command_line()?,
     };
     Ok(Connected {
@@ -100,9 +98,9 @@ fn guided(
         output.guide("Register this line as a deploy key of the repository.");
     } else {
         output.guide("Register this line, on a page that is right for you:");
-        pages
-            .iter()
-            .for_each(|page| output.guide(&format!("  {page}")));
+        for page in &pages {
+            output.guide(&format!("  {page}"));
+        }
     }
     for _ in 0..MOST_ATTEMPTS {
         let answer = output

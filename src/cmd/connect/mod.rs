@@ -35,10 +35,6 @@ Examples:
 /// Arguments of `bbconnect connect`.
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub struct Args {
     /// The repository, as pasted
     #[arg(value_name = "CLONE_URL")]
@@ -120,10 +116,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
     let mut steps = Steps::new(&context.output);
     let plan = Plan::make(args, context, &mut steps)?;
     if args.dry_run {
-        return dry(args, context, plan, steps);
+        return dry(args, context, &plan, steps);
     }
     if let Way::Manual { .. } = plan.way {
-        return manual::run(args, context, plan, steps);
+        return manual::run(args, context, &plan, steps);
     }
     let vouchers = Vouchers {
         settings: plan.settings.fingerprint,
@@ -178,7 +174,11 @@ fn register(
     let said = match action {
         Action::Created => "registered as",
         Action::Updated => "given more access:",
-        _ => "registered already, as",
+        Action::Unchanged
+        | Action::Removed
+        | Action::WouldCreate
+        | Action::WouldUpdate
+        | Action::WouldRemove => "registered already, as",
     };
     steps.pass(
         "registration",
@@ -200,10 +200,10 @@ fn register(
 fn dry(
     args: &Args,
     context: &Context,
-    plan: Plan,
+    plan: &Plan,
     mut steps: Steps<'_>,
 ) -> Result<Connected, Error> {
-    let key = key::existing(&plan)?;
+    let key = key::existing(plan)?;
     let (registration, said) = match (&plan.way, &key) {
         (Way::Manual { .. }, _) => (Registration::manual(plan.access()), "be registered by hand"),
         (

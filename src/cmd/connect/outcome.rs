@@ -53,7 +53,11 @@ pub(super) struct Ssh {
     pub(super) port: Option<u16>,
 }
 
-#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over by reference"
+)]
 fn kind<S: Serializer>(kind: &Option<RegisteredAs>, serializer: S) -> Result<S::Ok, S::Error> {
     match kind {
         Some(kind) => kind.serialize(serializer),

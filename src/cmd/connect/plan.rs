@@ -24,8 +24,8 @@ use crate::ssh::{self, Refs, StoredKey};
 pub(super) enum Way {
     /// It is registered over REST.
     Api {
-        chosen: Chosen,
-        bitbucket: Bitbucket,
+        chosen: Box<Chosen>,
+        bitbucket: Box<Bitbucket>,
         owner: KeyOwner,
         access: Access,
     },

@@ -57,10 +57,10 @@ pub(super) fn ask(
     .for_deployment(deployment);
     let as_user =
         args.register == Some(Register::UserKey) || args.write && deployment == Deployment::Cloud;
-    if !as_user {
-        chosen.check_changes_keys(&KeyOwner::Repository(path.clone()))?;
-    } else {
+    if as_user {
         chosen.check_changes_keys(&KeyOwner::Account)?;
+    } else {
+        chosen.check_changes_keys(&KeyOwner::Repository(path.clone()))?;
     }
     steps.pass(
         "connection",
@@ -91,8 +91,8 @@ pub(super) fn ask(
     };
     Ok(Found {
         way: Way::Api {
-            chosen,
-            bitbucket,
+            chosen: Box::new(chosen),
+            bitbucket: Box::new(bitbucket),
             owner,
             access,
         },

@@ -1,15 +1,21 @@
-//! `bbconnect connection remove`: forgets a connection and its secret. Nothing is changed on the server.
+//! `bbconnect connection remove`: forgets a connection and its secret; on request its SSH key as well, here and on the
+//! server.
+
+use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, KeyPlace, Keyed};
 use crate::error::Error;
 use crate::output::{Page, Render};
+use crate::ssh::{self, StoredKey};
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection remove work
-  bbconnect connection remove work --yes
+  bbconnect connection remove site --with-key
+  bbconnect connection remove site --with-key --yes
 ";
 
 /// Arguments of `bbconnect connection remove`.
@@ -19,6 +25,9 @@ pub struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// Take its SSH key away from the server, and delete it here if it was made here
+    #[arg(long)]
+    pub with_key: bool,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -31,12 +40,23 @@ pub struct Removed {
     name: String,
     /// Why its secret is still there, if it is.
     secret_left: Option<String>,
+    /// What became of its key.
+    key: Option<RemovedKey>,
+}
+
+/// What became of the key.
+#[derive(Debug, Serialize)]
+struct RemovedKey {
+    path: String,
+    removed_from_server: bool,
+    file_deleted: bool,
 }
 
 /// Removes a connection, once that is confirmed.
 ///
 /// # Errors
-/// Where there is no such connection, or nobody confirms.
+/// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
+/// connection is still there then.
 pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     let connections = context.connections().load()?;
     if !connections.names().contains(&args.name) {
@@ -48,6 +68,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     )?;
     // One that cannot be read, say of a newer version, can still be removed.
     let readable = connections.get(&args.name).ok();
+    let keyed = readable
+        .clone()
+        .and_then(|(name, connection)| Keyed::of(name, connection));
+    let key = match keyed {
+        Some(keyed) => Some(remove_key(args, context, &keyed)?),
+        None => None,
+    };
     context
         .connections()
         .update(|connections| connections.remove(&args.name))?;
@@ -59,7 +86,58 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         action: "removed",
         name: args.name.clone(),
         secret_left,
+        key,
     })
+}
+
+/// Takes the key away where that is wanted, and no other connection has it.
+fn remove_key(args: &Args, context: &Context, keyed: &Keyed) -> Result<RemovedKey, Error> {
+    let mut removed = RemovedKey {
+        path: keyed.key.to_string_lossy().into_owned(),
+        removed_from_server: false,
+        file_deleted: false,
+    };
+    let all = context.all_keyed()?;
+    let is_shared = all
+        .iter()
+        .any(|other| other.name != keyed.name && other.key == keyed.key);
+    if is_shared || !is_wanted(args, context, keyed)? {
+        return Ok(removed);
+    }
+    if let Ok(key) = StoredKey::read(&keyed.key) {
+        match KeyPlace::find(context, keyed.clone(), Some(&key.public), None) {
+            Ok(place) => {
+                place.remove_old(context)?;
+                removed.removed_from_server = place.old.is_some();
+            }
+            // A person registered it, and only a person can take it away.
+            Err(Error::NoRest(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if is_ours(&keyed.key) {
+        for path in [&ssh::public_path(&keyed.key), &keyed.key] {
+            removed.file_deleted = fs::remove_file(path).is_ok();
+        }
+    }
+    Ok(removed)
+}
+
+fn is_wanted(args: &Args, context: &Context, keyed: &Keyed) -> Result<bool, Error> {
+    if args.with_key || args.yes || !context.may_ask() {
+        return Ok(args.with_key);
+    }
+    let question = format!(
+        "Also take its key {} away, from the server and here?",
+        keyed.key.display()
+    );
+    context.output.ask_yes(&question).map_err(Error::Input)
+}
+
+/// Whether a key was made here, by its name: one that was brought along is somebody's own.
+fn is_ours(key: &Path) -> bool {
+    key.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("bbconnect_"))
 }
 
 impl Render for Removed {
@@ -73,6 +151,20 @@ impl Render for Removed {
         if let Some(reason) = &self.secret_left {
             page.note(&format!("its secret could not be forgotten: {reason}"));
         }
-        page.note("the token itself is still valid; revoke it where it was made");
+        let Some(key) = &self.key else {
+            page.note("the token itself is still valid; revoke it where it was made");
+            return;
+        };
+        let server = if key.removed_from_server {
+            "was taken away from the server"
+        } else {
+            "was not taken away from the server"
+        };
+        let here = if key.file_deleted {
+            "was deleted here"
+        } else {
+            "is still here"
+        };
+        page.note(&format!("its key {} {server}, and {here}", key.path));
     }
 }

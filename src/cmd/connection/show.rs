@@ -25,6 +25,8 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 pub struct Shown {
     connection: ConnectionView,
+    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
+    ssh_command: Option<String>,
 }
 
 /// Shows a connection.
@@ -39,7 +41,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
         let chosen = context.choose()?;
         (chosen.name, chosen.connection)
     };
+    let ssh_command = connection
+        .key_path
+        .as_ref()
+        .and_then(|path| context.ssh_command(path));
     Ok(Shown {
+        ssh_command,
         connection: ConnectionView::of(&name, &connection, connections.default_name()),
     })
 }
@@ -49,5 +56,13 @@ impl Render for Shown {
 
     fn text(&self, page: &mut Page) {
         self.connection.fields(page);
+        if let Some(command) = &self.ssh_command {
+            page.gap();
+            page.line("Git with this key and no other:");
+            page.line(&format!(
+                "  GIT_SSH_COMMAND={}",
+                shell_words::quote(command)
+            ));
+        }
     }
 }

@@ -109,7 +109,13 @@ impl Render for Added {
         page.line(&match self.action {
             Action::Unchanged => format!("unchanged: {registered_as} {id} of {owner}, {access}"),
             Action::WouldCreate => format!("would register a {registered_as} of {owner}, {access}"),
-            _ => format!("registered as {registered_as} {id} of {owner}, {access}"),
+            Action::Created
+            | Action::Updated
+            | Action::Removed
+            | Action::WouldUpdate
+            | Action::WouldRemove => {
+                format!("registered as {registered_as} {id} of {owner}, {access}")
+            }
         });
     }
 

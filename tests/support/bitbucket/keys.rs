@@ -107,6 +107,7 @@ fn cloud_error(status: u16, message: &str) -> Reply {
 }
 
 /// Cloud's answer to a question about keys.
+#[expect(clippy::too_many_lines, reason = "a table of questions and answers")]
 pub(super) fn on_cloud(
     world: &mut World,
     asked: &Asked<'_>,
@@ -242,6 +243,7 @@ fn datacenter_error(status: u16, message: &str, exception: Option<&str>) -> Repl
 }
 
 /// Data Center's answer to a question about keys or SSH.
+#[expect(clippy::too_many_lines, reason = "a table of questions and answers")]
 pub(super) fn on_datacenter(
     world: &mut World,
     asked: &Asked<'_>,
@@ -362,7 +364,7 @@ pub(super) fn on_datacenter(
             let Some(key) = world.keys.all.iter_mut().find(|key| key.id == *id) else {
                 return Some(datacenter_error(404, "No such key", None));
             };
-            key.permission = (*permission).to_owned();
+            (*permission).clone_into(&mut key.permission);
             let key = key.clone();
             world.keys.follow();
             Reply::new(200, shown(&key))

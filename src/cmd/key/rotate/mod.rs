@@ -2,7 +2,6 @@
 //! one is taken away. Wherever it is interrupted, it can be run again, and one of the two works at any time.
 
 mod outcome;
-mod place;
 mod turn;
 
 use crate::context::{Context, Keyed};

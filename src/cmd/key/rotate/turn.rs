@@ -5,8 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::outcome::{Action, Rotation};
-use super::place::Place;
-use crate::context::{Context, Keyed, Vouchers};
+use crate::context::{Context, KeyPlace, Keyed, Vouchers};
 use crate::error::{Error, No};
 use crate::exit::Exit;
 use crate::model::instant::Instant;
@@ -31,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Turn {
     succession: Succession,
-    places: Vec<Place>,
+    places: Vec<KeyPlace>,
     /// The key that is to go.
     old: StoredKey,
     stage: Stage,
@@ -61,7 +60,7 @@ impl Turn {
         let next = next.ok().map(|next| next.public);
         let places = group
             .into_iter()
-            .map(|keyed| Place::find(context, keyed, Some(&old.public), next.as_ref()))
+            .map(|keyed| KeyPlace::find(context, keyed, Some(&old.public), next.as_ref()))
             .collect::<Result<_, Error>>()?;
         let same = [KeyType::Ecdsa256, KeyType::Rsa4096, KeyType::Ed25519]
             .into_iter()

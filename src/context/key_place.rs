@@ -1,7 +1,8 @@
 //! Where a key is registered: with its repository, the project of that, or the account.
 
+use super::registration::{Action, Otherwise};
+use super::{Chosen, Context, Keyed};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::context::{Chosen, Context, Keyed, Otherwise};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
 use crate::model::public_key::PublicKey;
@@ -10,18 +11,23 @@ use crate::model::repository::RepoPath;
 
 /// Where the key of a connection is registered, and who may change that.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) keyed: Keyed,
+pub struct KeyPlace {
+    /// The connection.
+    pub keyed: Keyed,
     chosen: Chosen,
     bitbucket: Bitbucket,
     owner: KeyOwner,
     /// The old key, while it is registered.
-    pub(super) old: Option<RegisteredKey>,
+    pub old: Option<RegisteredKey>,
 }
 
-impl Place {
+impl KeyPlace {
     /// Looks for a key, or for the one that follows it.
-    pub(super) fn find(
+    ///
+    /// # Errors
+    /// [`Error::NoRest`] where no connection with REST is for the repository; [`Error::Refused`] for a credential that
+    /// can change no keys; [`Error::Api`].
+    pub fn find(
         context: &Context,
         keyed: Keyed,
         old: Option<&PublicKey>,
@@ -43,8 +49,9 @@ impl Place {
             let keys = match context.wait(bitbucket.keys(&candidate))? {
                 Ok(keys) => keys,
                 // What this credential may not see, it did not register either.
-                Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) if !is_first => continue,
-                Err(ApiError::Unauthorized(_)) if !is_first => continue,
+                Err(
+                    ApiError::Forbidden { .. } | ApiError::NotFound(_) | ApiError::Unauthorized(_),
+                ) if !is_first => continue,
                 Err(error) => return Err(chosen.explained_about_keys(error, &candidate)),
             };
             let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
@@ -66,8 +73,11 @@ impl Place {
         })
     }
 
-    /// Registers the key that follows, with what the old one has.
-    pub(super) fn register(&self, context: &Context, public: &PublicKey) -> Result<bool, Error> {
+    /// Registers the key that follows, with what the old one has; and whether it was not there before.
+    ///
+    /// # Errors
+    /// As [`Context::register`].
+    pub fn register(&self, context: &Context, public: &PublicKey) -> Result<bool, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
         let key = NewKey {
@@ -86,11 +96,14 @@ impl Place {
             &key,
             Otherwise::Widen,
         )?;
-        Ok(action == crate::context::Action::Created)
+        Ok(action == Action::Created)
     }
 
     /// Takes the old key away. One that is gone already is no failure.
-    pub(super) fn remove_old(&self, context: &Context) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Api`].
+    pub fn remove_old(&self, context: &Context) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
         match context.wait(self.bitbucket.remove_key(&self.owner, &old.id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
