@@ -218,6 +218,9 @@ impl Bitbucket {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.own_token(),
+        }
+    }
+
     /// The SSH keys of a repository, a project or the account, in the server's order.
     ///
     /// # Errors

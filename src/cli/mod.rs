@@ -111,7 +111,6 @@ pub enum Command {
     Keygen(cmd::keygen::Args),
     /// Judge credentials: valid, enough, not too much, not about to expire
     Check(cmd::check::Args),
-    /// Register, list and remove SSH keys
     /// Make a key for a repository, register it, test it over SSH and save the connection
     Connect(Box<cmd::connect::Args>),
     /// Register, list, test, replace and remove SSH keys

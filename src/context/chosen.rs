@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName, TokenShape};
-use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoPath, RepoRef};
 
 /// The connection that applies, and why.

@@ -75,9 +75,9 @@ impl Context {
 /// Whether a credential is a person's, whose rights do not end with a workspace or project.
 fn is_a_persons(connection: &Connection) -> bool {
     match connection.auth {
-        Auth::ApiToken | Auth::AppPassword | Auth::Password => true,
+        Auth::ApiToken | Auth::OAuth | Auth::AppPassword | Auth::Password => true,
         Auth::HttpAccessToken => matches!(connection.level, None | Some(Level::User)),
-        Auth::AccessToken | Auth::Ssh => false,
+        Auth::AccessToken | Auth::ClientCredentials | Auth::Ssh => false,
     }
 }
 

@@ -2,9 +2,9 @@
 
 mod chosen;
 mod environment;
+mod fit;
 mod git_answers;
 mod git_host;
-mod fit;
 mod input;
 mod key_place;
 mod keyed;
@@ -18,10 +18,10 @@ use std::time::Duration;
 
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
-pub use sign_in::{CALLBACK_PORT, SignInOptions};
 pub use key_place::KeyPlace;
 pub use keyed::Keyed;
 pub use registration::{Action, Otherwise};
+pub use sign_in::{CALLBACK_PORT, SignInOptions};
 pub use trust::{Trusted, Vouchers};
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};

@@ -8,6 +8,7 @@ use crate::bitbucket::{ApiError, Bitbucket};
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
 use crate::model::clone_url::CloneUrl;
+use crate::model::connection::Auth;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::{Access, KeyOwner};
 use crate::model::repository::{RepoPath, Repository};
@@ -70,6 +71,18 @@ pub(super) fn ask(
             String::from(chosen.because.clone())
         ),
     );
+    let auth = chosen.connection.auth;
+    if deployment == Deployment::Cloud
+        && matches!(auth, Auth::OAuth | Auth::ClientCredentials)
+        && !as_user
+    {
+        steps.warn(
+            "connection",
+            "a deploy key that an OAuth consumer registers stops working when the consumer is changed; an API token's \
+             does not"
+                .to_owned(),
+        );
+    }
     let bitbucket = context.signed_in(&chosen)?;
     let (repository, empty) = look(context, &chosen, &bitbucket, &path, steps)?;
     let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
