@@ -118,7 +118,7 @@ fn bash_completes_commands_flags_and_values() {
     )
     .unwrap();
     for (line, expected) in [
-        ("bbconnect key", "keygen"),
+        ("bbconnect keyg", "keygen"),
         ("bbconnect keygen --pass", "--passphrase-stdin"),
         ("bbconnect keygen --type rsa", "rsa-4096"),
     ] {

@@ -163,7 +163,12 @@ impl Context {
     /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none.
     #[must_use]
     pub fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
-        let key = connection.key_path.as_ref()?.to_string_lossy();
+        let path = connection.key_path.as_ref()?;
+        // The server of what was connected is in our file of host keys.
+        if connection.clone_url.is_some() {
+            return self.ssh_command(path);
+        }
+        let key = path.to_string_lossy();
         Some(format!(
             "ssh -i {} -o IdentitiesOnly=yes",
             shell_words::quote(&key)

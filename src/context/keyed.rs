@@ -85,7 +85,14 @@ impl Context {
         if !is_named && let Some(keyed) = self.keyed_here()? {
             return Ok(keyed);
         }
-        let chosen = self.choose()?;
+        let chosen = match self.choose() {
+            // Where nothing applies, there is no choice if there is one.
+            Err(Error::NoConnection(names)) => {
+                let only = <[Keyed; 1]>::try_from(self.all_keyed()?);
+                return only.map_or(Err(Error::NoConnection(names)), |[keyed]| Ok(keyed));
+            }
+            chosen => chosen?,
+        };
         let name = chosen.name.to_string();
         Keyed::of(chosen.name, chosen.connection)
             .ok_or_else(|| missing(format!("the connection {name}")))

@@ -45,26 +45,25 @@ impl Login {
     pub fn command_line(&self) -> Result<String, SshError> {
         let mut words = vec!["ssh".to_owned()];
         words.extend(self.options_with(&[&self.key, &next_of(&self.key)])?);
-        words.push("-oLogLevel=ERROR".to_owned());
+        words.extend(["-o", "LogLevel=ERROR"].map(str::to_owned));
         let quoted = words.iter().map(|word| quoted(word));
         Ok(quoted.collect::<Vec<_>>().join(" "))
     }
 
     fn options_with(&self, keys: &[&Path]) -> Result<Vec<String>, SshError> {
-        let mut options = vec!["-F".to_owned(), "none".to_owned()];
+        let mut settings = Vec::new();
         for key in keys {
-            options.push(format!("-oIdentityFile={}", value(key)?));
+            settings.push(format!("IdentityFile={}", value(key)?));
         }
-        options.push("-oIdentitiesOnly=yes".to_owned());
+        settings.push("IdentitiesOnly=yes".to_owned());
         if !self.is_locked {
-            options.push("-oIdentityAgent=none".to_owned());
+            settings.push("IdentityAgent=none".to_owned());
         }
-        options.push(format!(
-            "-oUserKnownHostsFile={}",
-            value(&self.known_hosts)?
-        ));
-        options.push("-oGlobalKnownHostsFile=/dev/null".to_owned());
-        options.push("-oStrictHostKeyChecking=yes".to_owned());
+        settings.push(format!("UserKnownHostsFile={}", value(&self.known_hosts)?));
+        settings.push("GlobalKnownHostsFile=/dev/null".to_owned());
+        settings.push("StrictHostKeyChecking=yes".to_owned());
+        let mut options = vec!["-F".to_owned(), "none".to_owned()];
+        options.extend(settings.into_iter().flat_map(|it| ["-o".to_owned(), it]));
         Ok(options)
     }
 }
@@ -129,13 +128,13 @@ mod tests {
         let plain = login("/home/jane/.ssh/key").command_line().unwrap();
         assert_eq!(
             plain,
-            "ssh -F none -oIdentityFile=/home/jane/.ssh/key -oIdentityFile=/home/jane/.ssh/key.next \
-             -oIdentitiesOnly=yes -oIdentityAgent=none -oUserKnownHostsFile=/c/known_hosts \
-             -oGlobalKnownHostsFile=/dev/null -oStrictHostKeyChecking=yes -oLogLevel=ERROR"
+            "ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.next \
+             -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=/c/known_hosts \
+             -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o LogLevel=ERROR"
         );
         assert!(is_our_command(&plain));
         let odd = login("/home/j d/50%/it's").options().unwrap();
-        assert_eq!(odd[2], "-oIdentityFile=\"/home/j d/50%%/it's\"");
+        assert_eq!(odd[3], "IdentityFile=\"/home/j d/50%%/it's\"");
         let locked = Login {
             is_locked: true,
             ..login("/k")

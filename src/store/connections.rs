@@ -7,7 +7,7 @@ use serde::de::IntoDeserializer as _;
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::connections_file::{ConnectionsError, first_line};
-use crate::model::connection::{Connection, ConnectionName};
+use crate::model::connection::{Auth, Connection, ConnectionName};
 
 /// The content of the file of connections.
 #[derive(Debug)]
@@ -85,7 +85,8 @@ impl Connections {
         Ok(())
     }
 
-    /// Adds a connection. The first one becomes the default.
+    /// Adds a connection. The first one becomes the default, unless it is for SSH alone: most commands could do nothing
+    /// with that.
     ///
     /// # Errors
     /// [`ConnectionsError::Exists`].
@@ -95,7 +96,11 @@ impl Connections {
         connection: &Connection,
     ) -> Result<(), ConnectionsError> {
         self.check_free(name)?;
-        let is_first = self.names().is_empty();
+        let is_for_ssh = |name: &String| {
+            let known = self.get(name);
+            known.is_ok_and(|(_, connection)| connection.auth == Auth::Ssh)
+        };
+        let is_first = connection.auth != Auth::Ssh && self.names().iter().all(is_for_ssh);
         self.put(name, connection)?;
         if is_first {
             self.set_default(name)

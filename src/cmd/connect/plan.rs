@@ -198,17 +198,29 @@ fn check_wishes(args: &Args, deployment: Deployment) -> Result<(), Error> {
     }
 }
 
+/// The key of the connection, or the usual place for one; where that is another connection's, such as one for a repository
+/// of the same name on another server, the server is part of the name.
 fn key_path(args: &Args, context: &Context, before: Option<&Connection>) -> Result<PathBuf, Error> {
     let kept = before.and_then(|before| before.key_path.clone());
     let path = match (&args.key, kept) {
         (Some(path), _) => path.clone(),
         (None, Some(path)) => path,
         (None, None) => {
+            let url = &args.clone_url;
             let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
-            let stem = ssh::file_stem(Some(&args.clone_url));
-            context
-                .ssh_folder()?
-                .join(format!("{stem}_{}", key_type.name()))
+            let stem = ssh::file_stem(Some(url));
+            let folder = context.ssh_folder()?;
+            let usual = folder.join(format!("{stem}_{}", key_type.name()));
+            let others = context.all_keyed()?;
+            let is_taken = others
+                .iter()
+                .any(|other| other.key == usual && !other.url.is_same_repository(url));
+            if is_taken {
+                let host = url.host().to_string().replace(':', "_");
+                folder.join(format!("{stem}_{host}_{}", key_type.name()))
+            } else {
+                usual
+            }
         }
     };
     std::path::absolute(&path).map_err(|source| Error::Read { path, source })

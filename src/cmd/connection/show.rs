@@ -41,10 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
         let chosen = context.choose()?;
         (chosen.name, chosen.connection)
     };
-    let ssh_command = connection
-        .key_path
-        .as_ref()
-        .and_then(|path| context.ssh_command(path));
+    let ssh_command = context.git_ssh_command(&connection);
     Ok(Shown {
         ssh_command,
         connection: ConnectionView::of(&name, &connection, connections.default_name()),

@@ -19,6 +19,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub enum Command {
     /// Show the servers that are trusted
+    #[command(before_help = show::EXAMPLES)]
     Show,
     /// Trust a server, once its key is known to be right
     Add(add::Args),

@@ -8,6 +8,12 @@ use crate::error::Error;
 use crate::output::{Page, Render};
 use crate::ssh;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  bbconnect known-hosts show
+  bbconnect known-hosts show --json
+";
+
 /// The servers that are trusted.
 #[derive(Debug, Serialize)]
 pub struct Hosts {
