@@ -680,3 +680,197 @@ fn what_the_server_does_not_take_leaves_nothing_behind() {
     );
     assert_eq!(sources.last().unwrap(), "server");
 }
+
+#[test]
+fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let arguments = |folder: &str| {
+        [
+            "connect",
+            &url,
+            "--accept-host-key",
+            &fingerprint,
+            "--clone",
+            folder,
+        ]
+        .map(str::to_owned)
+    };
+    for (number, delay) in [5, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400]
+        .into_iter()
+        .enumerate()
+    {
+        let folder = format!("work-{number}");
+        let mut child = stage.sandbox.command(arguments(&folder)).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What git had begun is git's own.
+        drop(std::fs::remove_dir_all(stage.sandbox.path(&folder)));
+        stage.sandbox.run(arguments(&folder)).ended(0);
+        assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
+        let hosts =
+            std::fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+        assert_eq!(hosts.lines().count(), 1, "killed after {delay} ms");
+        succeed(stage.git(&folder).args(["fetch", "-q"]));
+        // From the beginning.
+        stage
+            .run(&["connection", "remove", "site", "--with-key", "--yes"])
+            .ended(0);
+        assert!(stage.keys().is_empty());
+        assert!(!std::path::Path::new(&stage.key("web_site_ecdsa-256")).exists());
+        std::fs::remove_file(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+    }
+}
+
+#[test]
+fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
+    let Some(stage) = Stage::set() else { return };
+    let fingerprint = stage.sshd.fingerprint();
+    for name in ["web/site", "web/other"] {
+        stage
+            .connect(&stage.sshd.url(name), &["--accept-host-key", &fingerprint])
+            .ended(0);
+    }
+    let cloud = [
+        "-c",
+        "cloud",
+        "--name",
+        "gone",
+        "--accept-host-key",
+        &fingerprint,
+    ];
+    stage.connect(&stage.sshd.url("acme/site"), &cloud).ended(0);
+    // One key is young, one connection has lost its key.
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let young = u64::try_from(now.as_millis()).unwrap() - 86_400_000;
+    stage.bitbucket.change(|world| {
+        for key in &mut world.keys.all {
+            key.created = if key.owner == "repo WEB/other" {
+                young
+            } else {
+                1_700_000_000_000
+            };
+        }
+    });
+    std::fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
+    let fleet = ["key", "rotate", "--all", "--older-than", "90d", "--json"];
+    let outcome = |ran: &Ran| {
+        let json = ran.json();
+        let mut all: Vec<_> = json["rotations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rotation| {
+                (
+                    rotation["connections"][0].as_str().unwrap().to_owned(),
+                    rotation["action"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let expected = |site: &str| {
+        [("gone", "failed"), ("other", "unchanged"), ("site", site)]
+            .map(|(name, action)| (name.to_owned(), action.to_owned()))
+            .to_vec()
+    };
+    let dry = stage.run(&[&fleet[..], &["--dry-run"]].concat()).ended(9);
+    assert_eq!(outcome(&dry), expected("would-rotate"));
+    let before = stage.keys();
+    stage.run(&fleet).ended(2);
+    assert_eq!(
+        stage.keys().iter().map(|key| &key.id).collect::<Vec<_>>(),
+        before.iter().map(|key| &key.id).collect::<Vec<_>>()
+    );
+    let done = stage.run(&[&fleet[..], &["--yes"]].concat()).ended(9);
+    assert_eq!(outcome(&done), expected("rotated"));
+    stage.run(&["key", "test", "-c", "site"]).ended(0);
+    stage.run(&["key", "test", "-c", "other"]).ended(0);
+}
+
+#[test]
+fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let here = |folder: &str| {
+        let mut command =
+            stage
+                .sandbox
+                .command(["connect", &url, "--accept-host-key", &fingerprint]);
+        Ran::from(
+            command
+                .current_dir(stage.sandbox.path(folder))
+                .output()
+                .unwrap(),
+        )
+        .ended(0)
+    };
+    for (folder, remote) in [
+        ("mine", url.clone()),
+        ("other", stage.sshd.url("web/other")),
+        ("own", url.clone()),
+    ] {
+        std::fs::create_dir(stage.sandbox.path(folder)).unwrap();
+        succeed(stage.git(folder).args(["init", "-q"]));
+        succeed(stage.git(folder).args(["remote", "add", "origin", &remote]));
+    }
+    let set = |folder: &str| {
+        let asked = stage
+            .git(folder)
+            .args(["config", "core.sshCommand"])
+            .output()
+            .unwrap();
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+    };
+    succeed(
+        stage
+            .git("own")
+            .args(["config", "core.sshCommand", "ssh -i mine"]),
+    );
+    here("mine");
+    succeed(stage.git("mine").args(["fetch", "-q"]));
+    let shown = stage
+        .run(&["connection", "show", "site", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(set("mine"), shown["ssh_command"].as_str().unwrap());
+    here("other");
+    assert_eq!(set("other"), "");
+    assert!(here("own").stderr.contains("somebody's own"));
+    assert_eq!(set("own"), "ssh -i mine");
+    // Where one stands decides which key is tried.
+    let mut test = stage.sandbox.command(["key", "test", "--json"]);
+    Ran::from(
+        test.current_dir(stage.sandbox.path("mine"))
+            .output()
+            .unwrap(),
+    )
+    .ended(0);
+    // A repository of the same name elsewhere gets a key of its own.
+    let elsewhere = stage
+        .connect("git@github.com:web/site.git", &[])
+        .ended(0)
+        .json();
+    assert_eq!(elsewhere["connection"]["name"], "web-site");
+    assert_eq!(
+        elsewhere["key"]["private_key_path"],
+        stage.key("web_site_github.com_ecdsa-256")
+    );
+    stage
+        .connect("git@github.com:web/site.git", &["--name", "site"])
+        .ended(6);
+    // A folder that is taken is told before anything is made.
+    stage
+        .connect(
+            &stage.sshd.url("web/other"),
+            &["--accept-host-key", &fingerprint, "--clone", "mine"],
+        )
+        .ended(6);
+    assert_eq!(stage.keys().len(), 1);
+}

@@ -120,9 +120,16 @@ pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
         Deployment::Cloud => url.deployment() == Deployment::Cloud,
         Deployment::DataCenter | Deployment::Unknown => {
             let host = connection.base_url.url().host_str().unwrap_or_default();
-            host.trim_matches(['[', ']']) == url.host().to_string()
+            let (ours, theirs) = (host.trim_matches(['[', ']']), url.host().to_string());
+            ours == theirs || is_this_machine(ours) && is_this_machine(&theirs)
         }
     }
+}
+
+/// This machine has several names for itself.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
@@ -170,6 +177,14 @@ mod tests {
             fit_of(&server, "ssh://git@git.example.com:7999/web/other.git"),
             None
         );
+        let here = connection(
+            "deployment='datacenter'\nbase_url='http://127.0.0.1:7990'\nauth='password'",
+        );
+        assert_eq!(
+            fit_of(&here, "ssh://git@localhost:7999/web/site.git"),
+            Some(0)
+        );
+        assert_eq!(fit_of(&here, "ssh://git@10.0.0.1:7999/web/site.git"), None);
         assert_eq!(
             fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
             Some(3)

@@ -41,7 +41,10 @@ pub(super) fn ask(
         return Ok(manual(if by_hand {
             "that was asked for".to_owned()
         } else {
-            format!("no connection with REST is for {}", url.title())
+            format!(
+                "no connection with REST is for {}; -c NAME takes one, if its SSH has another host",
+                url.title()
+            )
         }));
     };
     let deployment = chosen.connection.deployment;
