@@ -874,3 +874,74 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
         .ended(6);
     assert_eq!(stage.keys().len(), 1);
 }
+
+/// A terminal of our own, with the program in it.
+fn on_a_terminal(stage: &Stage, arguments: &[&str]) -> rexpect::session::PtySession {
+    let mut command = support::program(env!("CARGO_BIN_EXE_bbconnect"));
+    command
+        .args(arguments)
+        .current_dir(stage.sandbox.home())
+        .env_clear()
+        .env("HOME", stage.sandbox.home())
+        .env("PATH", support::variable("PATH").unwrap())
+        .env("TERM", "xterm");
+    rexpect::session::spawn_command(command, Some(20_000)).unwrap()
+}
+
+#[test]
+fn at_a_terminal_the_server_is_asked_about_and_a_person_is_waited_for() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut terminal = on_a_terminal(&stage, &["connect", &url]);
+    terminal.exp_string(&stage.sshd.fingerprint()).unwrap();
+    terminal.exp_string("Is this the server?").unwrap();
+    pause();
+    terminal.send("n").unwrap();
+    terminal.flush().unwrap();
+    terminal.exp_string("nothing was changed").unwrap();
+    terminal.exp_eof().unwrap();
+    assert!(stage.keys().is_empty());
+    assert!(!stage.sandbox.path(".ssh").exists());
+
+    let mut terminal = on_a_terminal(&stage, &["connect", &url, "--register", "manual"]);
+    terminal.exp_string("Register this line").unwrap();
+    terminal.exp_string("Enter when it is registered").unwrap();
+    pause();
+    terminal.send_line("").unwrap();
+    terminal.exp_string("Is this the server?").unwrap();
+    pause();
+    terminal.send("y").unwrap();
+    terminal.flush().unwrap();
+    // Not yet.
+    terminal.exp_string("does not accept the key").unwrap();
+    terminal.exp_string("Enter when it is registered").unwrap();
+    let public = stage.key("web_site_ecdsa-256.pub");
+    let add = [
+        "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
+    ];
+    stage.run(&add).ended(0);
+    pause();
+    terminal.send_line("").unwrap();
+    terminal
+        .exp_string("serves the repository to this key")
+        .unwrap();
+    terminal.exp_eof().unwrap();
+    stage.run(&["key", "test", "-c", "site"]).ended(0);
+
+    // With a passphrase, ssh asks for it.
+    let mut lock = support::program("ssh-keygen");
+    lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
+    succeed(lock.arg(stage.key("web_site_ecdsa-256")));
+    let mut terminal = on_a_terminal(&stage, &["key", "test", "-c", "site"]);
+    for _ in 0..2 {
+        terminal.exp_string("Enter passphrase for key").unwrap();
+        pause();
+        terminal.send_line("open sesame").unwrap();
+    }
+    terminal.exp_string("the key may clone and fetch").unwrap();
+    terminal.exp_eof().unwrap();
+    // Its successor has one as well.
+    stage.run(&["key", "rotate", "-c", "site"]).ended(2);
+    assert_eq!(stage.keys().len(), 1);
+}

@@ -69,7 +69,7 @@ impl Context {
             if let Some(accepted) = vouchers.accepted {
                 refuse_other(host, &keys, accepted)?;
             }
-            return self.keep(host, &keys, Source::BuiltIn);
+            return self.keep_built_in(host, &keys);
         }
         if !pinned.is_empty() {
             let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
@@ -148,6 +148,14 @@ impl Context {
             built_in: false,
         }
         .into())
+    }
+
+    /// Cloud's servers are known together: a remote may still be at the old one.
+    fn keep_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<Trusted, Error> {
+        for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
+            self.known_hosts().add(other, keys, Source::BuiltIn)?;
+        }
+        self.keep(host, keys, Source::BuiltIn)
     }
 
     fn keep(&self, host: &SshHost, keys: &[PublicKey], source: Source) -> Result<Trusted, Error> {

@@ -70,19 +70,25 @@ pub(super) fn put_to_use(
         return Ok(command);
     };
     set_up(Path::new("."), &command, "this checkout", steps)?;
-    let over_ssh = remote
-        .parse::<CloneUrl>()
-        .is_ok_and(|remote| remote.transport() == Transport::Ssh);
-    if !over_ssh {
+    if let Some(why) = remote.parse().ok().and_then(|remote| outdated(&remote)) {
         steps.warn(
             "remote",
             format!(
-                "the remote {name} does not use SSH; git remote set-url {name} {} changes that",
+                "the remote {name} {why}; git remote set-url {name} {} changes that",
                 shell_words::quote(&plan.clone_url(address))
             ),
         );
     }
     Ok(command)
+}
+
+/// Why a remote does not get far with a key.
+fn outdated(remote: &CloneUrl) -> Option<&'static str> {
+    if remote.transport() != Transport::Ssh {
+        return Some("does not use SSH");
+    }
+    let is_old = remote.host().to_string() == "bitbucket.org";
+    is_old.then_some("is at bitbucket.org, which answers over SSH no longer than 2026-11-12")
 }
 
 /// A command that somebody else has set stays.

@@ -41,10 +41,12 @@ pub(super) fn ask(
         return Ok(manual(if by_hand {
             "that was asked for".to_owned()
         } else {
-            format!(
-                "no connection with REST is for {}; -c NAME takes one, if its SSH has another host",
-                url.title()
-            )
+            let other = if url.deployment() == Deployment::Cloud {
+                ""
+            } else {
+                "; -c NAME takes one, if its SSH has another host"
+            };
+            format!("no connection with REST is for {}{other}", url.title())
         }));
     };
     let deployment = chosen.connection.deployment;
