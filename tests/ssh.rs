@@ -641,9 +641,9 @@ fn what_the_server_does_not_take_leaves_nothing_behind() {
         ran
     };
     settings(false, true, &fingerprint);
-    nothing(stage.connect(&url, &[]).ended(1));
+    nothing(stage.connect(&url, &[]).ended(8));
     settings(true, false, &fingerprint);
-    nothing(stage.connect(&url, &[]).ended(1));
+    nothing(stage.connect(&url, &[]).ended(8));
     settings(true, true, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     nothing(stage.connect(&url, &[]).ended(10));
     settings(true, true, fingerprint.strip_prefix("SHA256:").unwrap());
@@ -944,4 +944,52 @@ fn at_a_terminal_the_server_is_asked_about_and_a_person_is_waited_for() {
     // Its successor has one as well.
     stage.run(&["key", "rotate", "-c", "site"]).ended(2);
     assert_eq!(stage.keys().len(), 1);
+}
+
+#[test]
+fn a_pipeline_connects_with_its_environment_alone() {
+    let Some(stage) = Stage::set() else { return };
+    let fingerprint = stage.sshd.fingerprint();
+    let run = |url: &str, email: Option<&str>, arguments: &[&str]| {
+        let mut command =
+            stage
+                .sandbox
+                .command(["connect", "--json", "--accept-host-key", &fingerprint]);
+        command
+            .args(arguments)
+            .env("CI", "true")
+            .env("BBCONNECT_TOKEN", TOKEN);
+        command
+            .env("BBCONNECT_URL", url)
+            .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
+        Ran::from(command.output().unwrap())
+    };
+    let (cloud, server) = (stage.bitbucket.cloud(), stage.bitbucket.datacenter());
+    let jane = Some("jane@acme.example");
+    let acme = stage.sshd.url("acme/site");
+    let connected = run(&cloud, jane, &[&acme]).ended(0).json();
+    assert_eq!(connected["registration"]["as"], "deploy-key");
+    // An access token of Cloud is told before anything is made that it cannot.
+    let told = run(&cloud, None, &[&acme, "--name", "other"]).ended(4);
+    assert!(error(&told).contains("access token"));
+    // The address over HTTP leads to the one over SSH by the repository's own link.
+    let http = format!("{server}/scm/web/site.git");
+    let dry = run(&server, None, &[&http, "--dry-run"]).ended(0).json();
+    assert_eq!(dry["clone_url"], "ssh://git@127.0.0.1:7999/web/site.git");
+    let web = stage.sshd.url("web/site");
+    let own = run(
+        &server,
+        None,
+        &[&web, "--register", "user-key", "--name", "own"],
+    )
+    .ended(0)
+    .json();
+    assert_eq!(own["registration"]["as"], "user-key");
+    assert_eq!(own["registration"]["access"], "write");
+    let project = run(&server, None, &[&stage.sshd.url("web/other"), "--project"])
+        .ended(0)
+        .json();
+    assert_eq!(project["registration"]["as"], "access-key");
+    let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
+    assert_eq!(owners, ["repo acme/site", "user jane", "project WEB"]);
 }

@@ -32,6 +32,8 @@ impl Context {
         let mut all = names.iter().filter_map(|name| connections.get(name).ok());
         let found =
             all.find(|(_, connection)| is_a_persons(connection) && fits_host(connection, url));
+        let mut all = names.iter().filter_map(|name| connections.get(name).ok());
+        let found = found.or_else(|| all.find(|(_, connection)| is_local_cloud(connection, url)));
         Ok(found.map(|(name, connection)| Chosen {
             name,
             connection,
@@ -63,13 +65,22 @@ impl Context {
             return Ok(None);
         };
         let (name, connection) = environment.connection()?;
-        Ok(fits_host(&connection, url).then_some(Chosen {
+        let fits = fits_host(&connection, url) || is_local_cloud(&connection, url);
+        Ok(fits.then_some(Chosen {
             name,
             connection,
             because: Because::Environment,
             environment: Some(environment),
         }))
     }
+}
+
+/// Whether both are on this machine: a stand-in for Cloud, such as the sandbox, has its SSH there as well.
+fn is_local_cloud(connection: &Connection, url: &CloneUrl) -> bool {
+    let host = connection.base_url.url().host_str().unwrap_or_default();
+    connection.deployment == Deployment::Cloud
+        && is_this_machine(host)
+        && is_this_machine(&url.host().to_string())
 }
 
 /// Whether a credential is a person's, whose rights do not end with a workspace or project.

@@ -242,7 +242,9 @@ fn ssh_url(
     let base = settings.base_url.as_deref().map(|base| {
         let namespace = url.namespace().unwrap_or_default().to_lowercase();
         let base = base.trim_end_matches('/');
-        format!("{base}/{namespace}/{}.git", url.slug())
+        let host = base.strip_prefix("ssh://").unwrap_or(base);
+        let user = if host.contains('@') { "" } else { "git@" };
+        format!("ssh://{user}{host}/{namespace}/{}.git", url.slug())
     });
     told.or(base).or(own).ok_or_else(nowhere)
 }

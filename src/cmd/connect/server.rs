@@ -183,14 +183,14 @@ fn project(
 fn check_settings(settings: &SshSettings, owner: &KeyOwner) -> Result<(), Error> {
     if settings.enabled == Some(false) {
         return Err(Error::no(
-            No::Otherwise,
+            No::NotCapable,
             "this server does not serve SSH: its administrator has switched it off",
             "Administration, SSH access; or use HTTPS",
         ));
     }
     if settings.access_keys_enabled == Some(false) && *owner != KeyOwner::Account {
         return Err(Error::no(
-            No::Otherwise,
+            No::NotCapable,
             "this server takes no access keys: its administrator has switched them off",
             "--register user-key makes the key one of yours",
         ));
