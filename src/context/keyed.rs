@@ -1,6 +1,8 @@
 //! Connections that have an SSH key: which one is meant, and how its server is reached with it.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::{Context, Vouchers};
 use crate::bitbucket::Bitbucket;
@@ -12,7 +14,37 @@ use crate::model::fingerprint::Fingerprint;
 use crate::model::repository::RepoRef;
 use crate::model::ssh_address::SshAddress;
 use crate::model::ssh_settings::SshSettings;
-use crate::ssh::{self, Login, Served, Service, StoredKey};
+use crate::ssh::{self, Login, Served, Service, SshError, StoredKey};
+
+/// How long a server may take to let a key in: it takes a while until all of it knows one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// No time at all: whether it is registered is the question.
+    None,
+    /// A few seconds: it was registered already.
+    Short,
+    /// Ten seconds: it was registered just now.
+    Long,
+}
+
+/// Between attempts.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+];
+
+impl Patience {
+    fn pauses(self) -> &'static [Duration] {
+        match self {
+            Self::None => &[],
+            Self::Short => PAUSES.first_chunk::<3>().map_or(&[], |short| short),
+            Self::Long => &PAUSES,
+        }
+    }
+}
 
 /// A connection that has an SSH key.
 #[derive(Debug, Clone)]
@@ -151,6 +183,32 @@ impl Context {
             self.output.progress(&message)
         });
         Ok(ssh::ask(&self.login(key), address, service, manner)?)
+    }
+
+    /// Asks a repository with a key that the server may not know everywhere yet.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub fn ask_patiently(
+        &self,
+        key: &StoredKey,
+        address: &SshAddress,
+        patience: Patience,
+    ) -> Result<Served, Error> {
+        let mut pauses = patience.pauses().iter();
+        loop {
+            let asked = self.ask_over_ssh(key, address, Service::Read);
+            let is_early = matches!(
+                asked,
+                Err(Error::Ssh(
+                    SshError::Denied { .. } | SshError::NoAccess { .. }
+                ))
+            );
+            match pauses.next() {
+                Some(pause) if is_early => thread::sleep(*pause),
+                Some(_) | None => return asked,
+            }
+        }
     }
 
     /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
 pub use key_place::KeyPlace;
-pub use keyed::Keyed;
+pub use keyed::{Keyed, Patience};
 pub use registration::{Action, Otherwise};
 pub use sign_in::{CALLBACK_PORT, SignInOptions};
 pub use trust::{Trusted, Vouchers};

@@ -5,7 +5,7 @@ use super::plan::{Plan, Way};
 use super::proof::{self, Proof};
 use super::step::Steps;
 use super::{Args, checkout, key};
-use crate::context::{Context, Vouchers};
+use crate::context::{Context, Patience, Vouchers};
 use crate::error::Error;
 use crate::ssh::{KeyDescription, SshError, StoredKey};
 
@@ -62,7 +62,7 @@ fn attempt(
         settings: plan.settings.fingerprint,
     };
     let asked = proof::trust(context, &plan.address.host, vouchers, steps)
-        .and_then(|_| proof::get(context, plan, key, false, steps));
+        .and_then(|_| proof::get(context, plan, key, Patience::None, steps));
     match asked {
         Ok(proof) => Ok(Some(proof)),
         Err(Error::Ssh(

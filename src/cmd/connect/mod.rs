@@ -136,7 +136,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
             return Err(error);
         }
     };
-    let proof = proof::get(context, &plan, &key, registration.is_new(), &mut steps)?;
+    let proof = proof::get(context, &plan, &key, registration.patience(), &mut steps)?;
     let saved = plan.save(context, &key, &proof.address, &mut steps)?;
     let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof.address, &mut steps)?;
     Ok(Connected {

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::proof::Proof;
 use super::step::Step;
-use crate::context::Action;
+use crate::context::{Action, Patience};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::registered_key::{Access, RegisteredAs, RegisteredKey};
 use crate::output::{ConnectionView, Page, Render};
@@ -93,9 +93,13 @@ impl Registration {
         }
     }
 
-    /// Whether the server may not have heard of it everywhere yet.
-    pub(super) fn is_new(&self) -> bool {
-        matches!(self.action, Some(Action::Created | Action::Updated))
+    /// How long to wait until the key is known everywhere. One that was there may have been registered a moment ago, by a
+    /// run that was cut off.
+    pub(super) fn patience(&self) -> Patience {
+        match self.action {
+            Some(Action::Created | Action::Updated) => Patience::Long,
+            _ => Patience::Short,
+        }
     }
 }
 

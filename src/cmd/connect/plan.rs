@@ -164,11 +164,32 @@ impl Plan {
 
     /// The pages where the key can be registered by hand, so that it may do what it is to do.
     pub(super) fn pages(&self) -> Vec<String> {
+        if let Some(page) = self.page_on_server() {
+            return vec![page];
+        }
         let pages = self.url.key_pages().into_iter();
         pages
             .filter(|page| !self.write || page.rights != Rights::Read)
             .map(|page| page.url)
             .collect()
+    }
+}
+
+impl Plan {
+    /// The page of a Data Center whose address is known: a clone URL over SSH does not tell its website.
+    fn page_on_server(&self) -> Option<String> {
+        let rest = self.rest.as_ref()?;
+        if rest.deployment != Deployment::DataCenter {
+            return None;
+        }
+        let base = rest.web_url.clone();
+        let base = base.unwrap_or_else(|| rest.base_url.to_string());
+        let namespace = self.url.namespace()?;
+        let slug = self.url.slug();
+        let with_layout = format!("{}/scm/{namespace}/{slug}.git", base.trim_end_matches('/'));
+        let url: CloneUrl = with_layout.parse().ok()?;
+        let page = url.key_pages().into_iter().next();
+        page.map(|page| page.url)
     }
 }
 

@@ -1,25 +1,13 @@
 //! The proof that it works: the server is the right one, and serves the repository to this key alone.
 
-use std::thread;
-use std::time::Duration;
-
 use super::plan::Plan;
 use super::step::Steps;
-use crate::context::{Context, Trusted, Vouchers};
+use crate::context::{Context, Patience, Trusted, Vouchers};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::Access;
 use crate::model::ssh_address::{SshAddress, SshHost};
 use crate::ssh::{self, Served, Service, SshError, StoredKey};
-
-/// How long to wait between attempts with a key that was registered just now: servers take their time to spread it.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(300),
-    Duration::from_millis(700),
-    Duration::from_secs(2),
-    Duration::from_secs(3),
-    Duration::from_secs(4),
-];
 
 /// A repository that was served.
 #[derive(Debug)]
@@ -58,10 +46,10 @@ pub(super) fn get(
     context: &Context,
     plan: &Plan,
     key: &StoredKey,
-    is_new: bool,
+    patience: Patience,
     steps: &mut Steps<'_>,
 ) -> Result<Proof, Error> {
-    let mut tried = ask(context, key, &plan.address, is_new);
+    let mut tried = ask(context, key, &plan.address, patience);
     let mut address = plan.address.clone();
     if plan.deployment == Deployment::Cloud {
         for host in other_doors(&plan.address.host) {
@@ -74,7 +62,7 @@ pub(super) fn get(
             );
             context.trust(&host, Vouchers::default())?;
             address = plan.through(host);
-            let next = ask(context, key, &address, is_new);
+            let next = ask(context, key, &address, patience);
             if !matches!(&next, Err(Error::Ssh(SshError::Unreachable { .. }))) {
                 tried = next;
             }
@@ -109,22 +97,9 @@ fn ask(
     context: &Context,
     key: &StoredKey,
     address: &SshAddress,
-    is_new: bool,
+    patience: Patience,
 ) -> Result<Served, Error> {
-    let mut pauses = PAUSES.iter().filter(|_| is_new);
-    loop {
-        let asked = context.ask_over_ssh(key, address, Service::Read);
-        let is_early = matches!(
-            asked,
-            Err(Error::Ssh(
-                SshError::Denied { .. } | SshError::NoAccess { .. }
-            ))
-        );
-        match pauses.next() {
-            Some(pause) if is_early => thread::sleep(*pause),
-            Some(_) | None => return asked,
-        }
-    }
+    context.ask_patiently(key, address, patience)
 }
 
 /// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through.

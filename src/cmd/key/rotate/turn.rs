@@ -5,23 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::outcome::{Action, Rotation};
-use crate::context::{Context, KeyPlace, Keyed, Vouchers};
+use crate::context::{Context, KeyPlace, Keyed, Patience, Vouchers};
 use crate::error::{Error, No};
 use crate::exit::Exit;
 use crate::model::instant::Instant;
 use crate::model::key_type::KeyType;
 use crate::model::public_key::PublicKey;
 use crate::model::secret::Secret;
-use crate::ssh::{KeyFiles, KeyPair, Service, SshError, Stage, StoredKey, Succession};
-
-/// How long to wait between attempts with a key that was registered just now.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(300),
-    Duration::from_millis(700),
-    Duration::from_secs(2),
-    Duration::from_secs(3),
-    Duration::from_secs(4),
-];
+use crate::ssh::{KeyFiles, KeyPair, Stage, StoredKey, Succession};
 
 /// A git that began with the old key has this long to log in before the key is taken away.
 const GRACE: Duration = Duration::from_secs(1);
@@ -188,18 +179,12 @@ impl Turn {
             let is_new = place.register(context, &key.public)?;
             let address = &place.keyed.address;
             context.trust(&address.host, Vouchers::default())?;
-            let mut pauses = PAUSES.iter().filter(|_| is_new);
-            loop {
-                let asked = context.ask_over_ssh(key, address, Service::Read);
-                match (asked, pauses.next()) {
-                    (Ok(_), _) => break,
-                    (
-                        Err(Error::Ssh(SshError::Denied { .. } | SshError::NoAccess { .. })),
-                        Some(pause),
-                    ) => thread::sleep(*pause),
-                    (Err(error), _) => return Err(error),
-                }
-            }
+            let patience = if is_new {
+                Patience::Long
+            } else {
+                Patience::Short
+            };
+            context.ask_patiently(key, address, patience)?;
         }
         Ok(())
     }
