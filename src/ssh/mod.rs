@@ -1,5 +1,6 @@
 //! SSH: key pairs and the files that OpenSSH reads; servers, their host keys, and asking them with one key.
 
+mod alias;
 mod ask;
 mod error;
 mod host_keys;
@@ -15,6 +16,7 @@ mod stored_key;
 mod succession;
 mod verdict;
 
+pub use alias::resolve;
 pub use ask::{Manner, Refs, Served, Service, ask};
 pub use error::SshError;
 pub use host_keys::{built_in_hosts, built_in_keys, retired};

@@ -5,7 +5,7 @@ use super::plan::{Plan, Way};
 use super::proof::{self, Proof};
 use super::step::Steps;
 use super::{Args, checkout, key};
-use crate::context::{Context, Patience, Vouchers};
+use crate::context::{Context, Patience};
 use crate::error::Error;
 use crate::ssh::{KeyDescription, SshError, StoredKey};
 
@@ -57,10 +57,7 @@ fn attempt(
     key: &StoredKey,
     steps: &mut Steps<'_>,
 ) -> Result<Option<Proof>, Error> {
-    let vouchers = Vouchers {
-        accepted: args.accept_host_key,
-        settings: plan.settings.fingerprint,
-    };
+    let vouchers = context.vouchers_for(&plan.url, args.accept_host_key);
     let asked = proof::trust(context, &plan.address.host, vouchers, steps)
         .and_then(|_| proof::get(context, plan, key, Patience::None, steps));
     match asked {

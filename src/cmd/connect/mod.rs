@@ -1,6 +1,7 @@
 //! `bbconnect connect`: from a clone URL to an SSH connection that works. Every step can be repeated: what is there is
 //! recognised, so that after an interruption the same command does the rest.
 
+mod address;
 mod checkout;
 mod key;
 mod manual;

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::address::{nowhere, ssh_url, without_alias};
 use super::outcome;
 use super::step::Steps;
 use super::{Args, Register, checkout, saved, server};
 use crate::bitbucket::Bitbucket;
 use crate::context::{Chosen, Context};
 use crate::error::Error;
-use crate::model::clone_url::{CloneUrl, Rights, Transport};
+use crate::model::clone_url::{CloneUrl, Rights};
 use crate::model::connection::{Connection, ConnectionName};
 use crate::model::deployment::Deployment;
 use crate::model::key_type::KeyType;
@@ -60,10 +61,10 @@ impl Plan {
         context: &Context,
         steps: &mut Steps<'_>,
     ) -> Result<Self, Error> {
-        let url = args.clone_url.clone();
-        for note in url.notes() {
+        for note in args.clone_url.notes() {
             steps.warn("url", note.message.clone());
         }
+        let url = without_alias(&args.clone_url, steps)?;
         if let Some(key) = &args.key {
             StoredKey::read(key)?;
         }
@@ -71,7 +72,7 @@ impl Plan {
             checkout::check_free(folder, &url)?;
         }
         let (name, before) = saved::place(args, context, &url)?;
-        let key_path = key_path(args, context, before.as_ref())?;
+        let key_path = key_path(args, &url, context, before.as_ref())?;
         let chosen = context.rest_for(&url)?;
         let rest = chosen.as_ref().map(|chosen| chosen.connection.clone());
         let deployment = rest
@@ -221,13 +222,17 @@ fn check_wishes(args: &Args, deployment: Deployment) -> Result<(), Error> {
 
 /// The key of the connection, or the usual place for one; where that is another connection's, such as one for a repository
 /// of the same name on another server, the server is part of the name.
-fn key_path(args: &Args, context: &Context, before: Option<&Connection>) -> Result<PathBuf, Error> {
+fn key_path(
+    args: &Args,
+    url: &CloneUrl,
+    context: &Context,
+    before: Option<&Connection>,
+) -> Result<PathBuf, Error> {
     let kept = before.and_then(|before| before.key_path.clone());
     let path = match (&args.key, kept) {
         (Some(path), _) => path.clone(),
         (None, Some(path)) => path,
         (None, None) => {
-            let url = &args.clone_url;
             let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
             let stem = ssh::file_stem(Some(url));
             let folder = context.ssh_folder()?;
@@ -245,34 +250,4 @@ fn key_path(args: &Args, context: &Context, before: Option<&Connection>) -> Resu
         }
     };
     std::path::absolute(&path).map_err(|source| Error::Read { path, source })
-}
-
-/// Where the repository is over SSH. What was given over SSH to a server of somebody's own counts as it is; otherwise the
-/// server knows best, and Cloud's hosts are all brought to the one that serves SSH.
-fn ssh_url(
-    url: &CloneUrl,
-    repository: Option<&Repository>,
-    settings: &SshSettings,
-) -> Result<String, Error> {
-    let own = url.ssh();
-    if url.transport() == Transport::Ssh && url.deployment() != Deployment::Cloud {
-        return own.ok_or_else(nowhere);
-    }
-    let told = repository.and_then(|repository| repository.ssh.as_deref());
-    let told = told.and_then(|ssh| ssh.parse::<CloneUrl>().ok()?.ssh());
-    let base = settings.base_url.as_deref().map(|base| {
-        let namespace = url.namespace().unwrap_or_default().to_lowercase();
-        let base = base.trim_end_matches('/');
-        let host = base.strip_prefix("ssh://").unwrap_or(base);
-        let user = if host.contains('@') { "" } else { "git@" };
-        format!("ssh://{user}{host}/{namespace}/{}.git", url.slug())
-    });
-    told.or(base).or(own).ok_or_else(nowhere)
-}
-
-fn nowhere() -> Error {
-    Error::Usage {
-        message: "where this repository is over SSH is not known".to_owned(),
-        hint: Some("name it by its clone URL over SSH".to_owned()),
-    }
 }

@@ -1,0 +1,56 @@
+//! What a `Host` of the user's SSH configuration stands for, as `ssh -G` says.
+
+use std::time::Duration;
+
+use super::SshError;
+use crate::model::ssh_address::SshHost;
+use crate::process::{Complaints, Task};
+
+/// Reading a configuration takes a moment.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What an alias stands for: who logs in, and where. `None` where it stands for itself.
+///
+/// # Errors
+/// [`SshError::Process`] where `ssh` cannot be run.
+pub fn resolve(alias: &SshHost) -> Result<Option<(Option<String>, SshHost)>, SshError> {
+    let task = Task::new("ssh")
+        .arguments(["-G", "--", &alias.name])
+        .variable("LC_ALL", "C")
+        .complaints(Complaints::Ignored);
+    let ended = task.run(LIMIT)?;
+    Ok(meaning(alias, &String::from_utf8_lossy(&ended.stdout)))
+}
+
+/// Reads `hostname`, `port` and `user`, each on a line.
+fn meaning(alias: &SshHost, settings: &str) -> Option<(Option<String>, SshHost)> {
+    let setting = |name: &str| {
+        let mut lines = settings.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+    };
+    let name = setting("hostname")?;
+    let port = setting("port")?.parse().ok()?;
+    let host = SshHost::new(name, port).ok()?;
+    let user = setting("user").map(str::to_owned);
+    (host.name != alias.name).then_some((user, host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_what_the_configuration_says() {
+        let alias = SshHost::new("work", 22).unwrap();
+        let settings =
+            "host work\nuser git\nhostname ssh.bitbucket.org\nport 22\naddressfamily any\n";
+        let host = SshHost::new("ssh.bitbucket.org", 22).unwrap();
+        assert_eq!(
+            meaning(&alias, settings),
+            Some((Some("git".to_owned()), host))
+        );
+        assert_eq!(meaning(&alias, "hostname work\nport 22\n"), None);
+        assert_eq!(meaning(&alias, "hostname -oX\nport 22\n"), None);
+        assert_eq!(meaning(&alias, ""), None);
+    }
+}
