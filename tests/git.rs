@@ -227,6 +227,55 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
     );
 }
 
+#[test]
+fn a_credential_goes_nowhere_it_was_not_given_for() {
+    let sandbox = Sandbox::new();
+    let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
+    connection(
+        &sandbox,
+        "api",
+        &format!("{text}\nweb_url = \"http://evil.example\""),
+        "https://api.bitbucket.org",
+    );
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"password\"\nusername = \"jane\"";
+    connection(&sandbox, "person", server, "https://git.example.com");
+    for input in [
+        // A website that was named after the secret was given.
+        "protocol=http\nhost=evil.example\n\n",
+        "protocol=https\nhost=evil.example\n\n",
+        // Another port, whatever the path says.
+        "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/acme/site.git\n\n",
+        // Somebody else's.
+        "protocol=https\nhost=git.example.com\nusername=carol\n\n",
+        "protocol=https\nhost=bit\tbucket.org\n\n",
+    ] {
+        assert_eq!(
+            helper(&sandbox, "get", input).ended(0).stdout,
+            "",
+            "{input}"
+        );
+    }
+    let jane = helper(
+        &sandbox,
+        "get",
+        "protocol=https\nhost=git.example.com\nusername=jane\n\n",
+    )
+    .ended(0);
+    assert_eq!(jane.stdout, "username=jane\npassword=person-secret\n");
+    let add = [
+        "connection",
+        "add",
+        "x",
+        "--url",
+        "https://git.example.com",
+        "--auth",
+        "password",
+        "--username",
+        "u\npassword=evil",
+    ];
+    sandbox.run(add).ended(2);
+}
+
 fn git_fill(sandbox: &Sandbox, input: &str) -> String {
     use std::io::Write as _;
     let mut child = git(sandbox, &["credential", "fill"])
@@ -405,6 +454,10 @@ fn a_shell_uses_a_connection_with_nothing_written() {
         .command(["git", "env"])
         .env("BBCONNECT_TOKEN", "env-secret")
         .env("GIT_CONFIG_COUNT", "2")
+        .env("GIT_CONFIG_KEY_0", "user.name")
+        .env("GIT_CONFIG_VALUE_0", "Jane")
+        .env("GIT_CONFIG_KEY_1", "a.b")
+        .env("GIT_CONFIG_VALUE_1", "c")
         .output()
         .unwrap();
     let text = String::from_utf8(text.stdout).unwrap();

@@ -224,6 +224,12 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
         "{}",
         refused.stderr
     );
+    let nobody = run(
+        &sandbox,
+        &[&add(&url, &website, &port)[..], &["--no-input"]].concat(),
+    )
+    .ended(2);
+    assert!(nobody.stderr.contains("--no-browser"), "{}", nobody.stderr);
     let silent = run(
         &sandbox,
         &[
@@ -323,6 +329,69 @@ fn the_client_secret_goes_to_its_own_website_alone() {
     .ended(0);
     run(&sandbox, &["check", "work"]).ended(3);
     assert!(other.seen().is_empty());
+}
+
+#[test]
+fn a_client_secret_is_given_again_for_another_website() {
+    let (server, other, sandbox) = (server(30), server(30), sandbox());
+    signed_in(&server, &sandbox);
+    let port = free_port().to_string();
+    let arguments = [
+        "connection",
+        "edit",
+        "work",
+        "--web-url",
+        &other.website(),
+        "--reauthorize",
+        "--no-browser",
+        "--port",
+        &port,
+    ];
+    run(&sandbox, &arguments).ended(3);
+    assert!(other.seen().is_empty());
+}
+
+#[test]
+fn a_token_that_git_was_refused_with_is_refreshed() {
+    let (server, sandbox) = (server(7200), sandbox());
+    signed_in(&server, &sandbox);
+    let host = server.website().replace("http://", "");
+    let helper = |operation: &str, more: &str| {
+        let mut child = command(&sandbox, &["git", "credential", operation])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        write!(
+            child.stdin.take().unwrap(),
+            "protocol=http\nhost={host}\n{more}\n"
+        )
+        .unwrap();
+        Ran::from(child.wait_with_output().unwrap()).ended(0).stdout
+    };
+    let first = helper("get", "");
+    assert_eq!(first, helper("get", ""));
+    let password = first
+        .lines()
+        .find(|line| line.starts_with("password="))
+        .unwrap();
+    helper("erase", &format!("username=x-token-auth\n{password}\n"));
+    let second = helper("get", "");
+    assert_ne!(first, second);
+    assert_eq!(second, helper("get", ""));
+    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+}
+
+#[test]
+fn tokens_are_moved_with_their_connection() {
+    let (server, sandbox) = (server(30), sandbox());
+    signed_in(&server, &sandbox);
+    server.change(|world| world.delay = std::time::Duration::from_millis(700));
+    let refreshing = command(&sandbox, &["check", "work"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    run(&sandbox, &["connection", "rename", "work", "other"]).ended(0);
+    drop(refreshing.wait_with_output().unwrap());
+    server.change(|world| world.delay = std::time::Duration::ZERO);
+    run(&sandbox, &["check", "other"]).ended(0);
 }
 
 #[test]

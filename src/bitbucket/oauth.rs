@@ -5,6 +5,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
@@ -41,14 +42,20 @@ pub enum Grant<'a> {
     Client,
 }
 
-/// `scope` since 2026-05-04, `scopes` before.
+/// What is granted. A refresh token is spent by then, so nothing else in the answer may make it unreadable.
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
-    refresh_token: Option<String>,
-    expires_in: Option<i64>,
-    #[serde(alias = "scopes")]
-    scope: Option<String>,
+    #[serde(default)]
+    refresh_token: Value,
+    #[serde(default)]
+    expires_in: Value,
+    /// Since 2026-05-04.
+    #[serde(default)]
+    scope: Value,
+    /// Before.
+    #[serde(default)]
+    scopes: Value,
 }
 
 /// RFC 6749, section 5.2.
@@ -138,18 +145,38 @@ impl OAuthClient {
         }
         let granted: Granted = answer.json()?;
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        let scopes = granted.scope.unwrap_or_default();
+        let is_token = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        if !is_token(&granted.access_token) {
+            return Err(ApiError::Decode {
+                path: "access_token".to_owned(),
+                reason: "it is no token".to_owned(),
+            });
+        }
+        let refresh = granted.refresh_token.as_str().filter(|text| is_token(text));
+        let scopes = granted
+            .scope
+            .as_str()
+            .or(granted.scopes.as_str())
+            .unwrap_or_default();
         Ok(Tokens {
-            access: Secret::new(granted.access_token),
-            refresh: granted.refresh_token.map(Secret::new),
-            expires_at: granted
-                .expires_in
-                .and_then(|seconds| now.checked_add(seconds)),
+            refresh: refresh.map(|text| Secret::new(text.to_owned())),
+            expires_at: seconds(&granted.expires_in).and_then(|seconds| now.checked_add(seconds)),
             scopes: scopes
                 .split([' ', ','])
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            access: Secret::new(granted.access_token),
         })
+    }
+}
+
+/// A number of seconds, however it is written.
+fn seconds(value: &Value) -> Option<i64> {
+    let whole = |text: &str| text.split('.').next()?.parse().ok();
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole(&number.to_string())),
+        Value::String(text) => whole(text.trim()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -37,6 +37,10 @@ pub struct Environment {
     pub connection: Option<String>,
     /// `BBCONNECT_TOKEN` is set, to nothing: a secret that a pipeline does not have.
     pub(super) token_is_empty: bool,
+    /// This program, as it is found on the `PATH`, else where it is.
+    pub(super) program: Option<PathBuf>,
+    /// `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…`, as many as `GIT_CONFIG_COUNT` says.
+    pub(super) git_config: Vec<(String, String)>,
     /// The folder of the configuration, where a variable names it.
     pub config: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
@@ -75,7 +79,7 @@ const NAMES: [&str; 16] = [
     "BBCONNECT_STORE",
     "BBCONNECT_STORE_PASSPHRASE_FILE",
     "CREDENTIALS_DIRECTORY",
-    "GIT_CONFIG_COUNT",
+    "GIT_SSH_COMMAND",
 ];
 
 impl Variables {
@@ -108,6 +112,8 @@ impl Environment {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             connection: text("BBCONNECT_CONNECTION"),
+            program: program(),
+            git_config: git_config(&text),
             token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
                 .map(PathBuf::from)
@@ -124,6 +130,36 @@ impl Environment {
                 .collect(),
         }
     }
+}
+
+/// Where this program is: the link on the `PATH` that leads to it, which outlives an update, else the file itself.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn program() -> Option<PathBuf> {
+    let own = env::current_exe().ok()?;
+    let same = |found: &PathBuf| fs::canonicalize(found).ok() == fs::canonicalize(&own).ok();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let name = format!("bbconnect{}", env::consts::EXE_SUFFIX);
+    let found = env::split_paths(&path)
+        .map(|folder| folder.join(&name))
+        .find(same);
+    found.or(Some(own))
+}
+
+/// What git-config(1) says of the environment. No shell has more entries than are looked at.
+fn git_config(text: &impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let count = text("GIT_CONFIG_COUNT").and_then(|count| count.parse::<u16>().ok());
+    (0..count.unwrap_or(0))
+        .map_while(|number| {
+            let key = text(&format!("GIT_CONFIG_KEY_{number}"))?;
+            Some((
+                key,
+                text(&format!("GIT_CONFIG_VALUE_{number}")).unwrap_or_default(),
+            ))
+        })
+        .collect()
 }
 
 /// A connection that the environment describes: nothing of it is saved.

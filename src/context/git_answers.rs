@@ -4,7 +4,7 @@ use super::git_host::{git_bases, git_username};
 use super::{Chosen, Context};
 use crate::error::Error;
 use crate::git::{CredentialAnswer, CredentialQuery};
-use crate::model::connection::{Auth, Connection, Origin};
+use crate::model::connection::{Auth, Connection, Level, Origin};
 use crate::model::deployment::Deployment;
 
 impl Context {
@@ -17,12 +17,6 @@ impl Context {
             return Ok(CredentialAnswer::Nothing);
         };
         let connection = &chosen.connection;
-        if query.protocol == "http"
-            && connection.base_url.is_unprotected()
-            && !connection.allow_http
-        {
-            return Ok(CredentialAnswer::Nothing);
-        }
         let (secret, expires_at) = if connection.auth.is_oauth() {
             self.access_token(&chosen.name, connection)?
         } else {
@@ -37,7 +31,7 @@ impl Context {
             });
         }
         Ok(CredentialAnswer::Basic {
-            username: git_username(connection).to_owned(),
+            username: username(connection, query).to_owned(),
             password: secret,
             expires_at,
         })
@@ -48,9 +42,14 @@ impl Context {
     /// # Errors
     /// Where the connections cannot be read or changed.
     pub fn git_accepts(&self, query: &CredentialQuery) -> Result<(), Error> {
-        match self.meant_by(query)? {
-            Some(chosen) if chosen.connection.refused_on.is_some() => self.mark(&chosen, false),
-            Some(_) | None => Ok(()),
+        // Looked at first: git says this after every success, and reading a secret takes its time.
+        let is_marked = |chosen: &Chosen| chosen.connection.refused_on.is_some();
+        match self.choose_for_git(query)?.filter(is_marked) {
+            Some(_) => match self.meant_by(query)? {
+                Some(chosen) => self.mark(&chosen, false),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 
@@ -108,7 +107,8 @@ impl Context {
     /// # Errors
     /// [`Error::Program`] where the system does not tell where this program is.
     pub fn git_helper(&self, connection: Option<&str>) -> Result<String, Error> {
-        let program = std::env::current_exe().map_err(Error::Program)?;
+        let program = self.environment.program.clone();
+        let program = program.ok_or(Error::Program)?;
         let program = program.to_string_lossy();
         let named = connection.map(|name| format!(" -c {}", shell_words::quote(name)));
         let named = named.unwrap_or_default();
@@ -130,7 +130,7 @@ impl Context {
             .flat_map(|(_, connection)| Self::git_origins_of(&connection))
             .collect();
         if let Some(host) = host {
-            let wanted = format!("//{}", host.to_ascii_lowercase());
+            let wanted = format!("//{}", bare_host(host));
             origins.retain(|origin| {
                 origin.ends_with(&wanted) || origin.contains(&format!("{wanted}:"))
             });
@@ -175,10 +175,39 @@ impl Context {
         ))
     }
 
-    /// How many entries `GIT_CONFIG_COUNT` announces already.
+    /// The entries of git's configuration that the environment holds already.
     #[must_use]
-    pub fn git_config_count(&self) -> usize {
-        let announced = self.environment.variables.get("GIT_CONFIG_COUNT");
-        announced.and_then(|count| count.parse().ok()).unwrap_or(0)
+    pub fn git_config(&self) -> &[(String, String)] {
+        &self.environment.git_config
     }
+
+    /// The command for git's way over SSH that the environment holds already.
+    #[must_use]
+    pub fn git_ssh_command_now(&self) -> Option<&str> {
+        self.environment.variables.get("GIT_SSH_COMMAND")
+    }
+}
+
+/// A host as it is typed or pasted: without scheme, path and the port that goes without saying.
+fn bare_host(text: &str) -> String {
+    let text = text.to_ascii_lowercase();
+    let text = text
+        .split_once("://")
+        .map_or(text.as_str(), |(_, rest)| rest);
+    let host = text.split('/').next().unwrap_or(text);
+    let host = host.strip_suffix(":443").unwrap_or(host);
+    if host == "api.bitbucket.org" {
+        "bitbucket.org".to_owned()
+    } else {
+        host.to_owned()
+    }
+}
+
+/// The user name for a secret; that of a token whose owner is not known stands in the URL, where it is anywhere.
+fn username<'a>(connection: &'a Connection, query: &'a CredentialQuery) -> &'a str {
+    let is_somebodys = connection.auth == Auth::HttpAccessToken
+        && matches!(connection.level, None | Some(Level::User))
+        && connection.account.is_none();
+    let asked = query.username.as_deref().filter(|_| is_somebodys);
+    asked.unwrap_or_else(|| git_username(connection))
 }

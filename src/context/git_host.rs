@@ -1,13 +1,15 @@
 //! Which connection git means: by scheme, host, port and path, never by less.
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::environment::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
 use crate::git::CredentialQuery;
-use crate::model::connection::{Auth, Connection, Level, Origin};
+use crate::model::connection::{Auth, BaseUrl, Connection, Level, Origin};
 use crate::model::deployment::Deployment;
+use crate::store::ConnectionsError;
 
 const CLOUD_API: &str = "api.bitbucket.org";
 const CLOUD_WEB: &str = "https://bitbucket.org";
@@ -23,7 +25,12 @@ impl Context {
         };
         let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
         if is_named {
-            let chosen = self.choose()?;
+            let chosen = match self.choose() {
+                Ok(chosen) => chosen,
+                // One that was removed since git was told of it.
+                Err(Error::Connections(ConnectionsError::NotFound { .. })) => return Ok(None),
+                Err(error) => return Err(error),
+            };
             let fits = fit(&chosen.connection, &url, query.username.as_deref()).is_some();
             return Ok(fits.then_some(chosen));
         }
@@ -58,12 +65,15 @@ impl Context {
     }
 }
 
-/// Where git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself.
+/// Where git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself. A website that
+/// was named after the secret was given is none.
 pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
     let website = connection
         .web_url
         .as_deref()
         .and_then(|url| Url::parse(url).ok());
+    let website =
+        website.filter(|url| connection.secret_website.as_ref() == Some(&Origin::of(url)));
     let base = connection.base_url.url();
     let is_cloud = connection.deployment == Deployment::Cloud;
     let own = if is_cloud && base.host_str() == Some(CLOUD_API) {
@@ -74,7 +84,12 @@ pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
     } else {
         Some(base.clone())
     };
-    website.into_iter().chain(own).collect()
+    let all = website.into_iter().chain(own);
+    let is_protected = |url: &Url| {
+        let is_open = BaseUrl::parse(url.as_str()).is_ok_and(|base| base.is_unprotected());
+        connection.allow_http || !is_open
+    };
+    all.filter(is_protected).collect()
 }
 
 /// How well a connection fits what git asks for; `None` where its credential has no business there.
@@ -98,7 +113,24 @@ fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8>
             .flatten()
             .any(|own| own.eq_ignore_ascii_case(asked))
     };
-    Some(by_path + if username.is_some_and(is_meant) { 8 } else { 0 })
+    match username {
+        Some(asked) if is_meant(asked) => Some(by_path + 8),
+        // Somebody else's. Cloud shows people by nicknames, so that a name may still be the same person's.
+        Some(_) if is_strict(connection) => None,
+        Some(_) | None => Some(by_path),
+    }
+}
+
+/// Whether a user name is told that git must have, to be given the secret.
+fn is_strict(connection: &Connection) -> bool {
+    match connection.auth {
+        Auth::Password | Auth::AppPassword => true,
+        Auth::HttpAccessToken | Auth::OAuth => {
+            let is_person = matches!(connection.level, None | Some(Level::User));
+            connection.deployment != Deployment::Cloud && is_person && connection.account.is_some()
+        }
+        Auth::ApiToken | Auth::AccessToken | Auth::ClientCredentials | Auth::Ssh => false,
+    }
 }
 
 fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
@@ -122,15 +154,19 @@ fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
         return None;
     };
     let named = |at: usize| {
-        below
-            .get(at)
-            .map(|part| part.strip_suffix(".git").unwrap_or(part))
+        // Git sends the path as it stands in the URL.
+        let part = percent_decode_str(below.get(at)?)
+            .decode_utf8()
+            .ok()?
+            .into_owned();
+        Some(part.strip_suffix(".git").map(str::to_owned).unwrap_or(part))
     };
+    let (first, second) = (named(0), named(1));
     let same = |ours: Option<&str>, theirs: Option<&str>| {
         ours.map(|ours| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours)))
     };
-    let namespace = same(connection.namespace(), named(0));
-    let repository = same(connection.repository.as_deref(), named(1));
+    let namespace = same(connection.namespace(), first.as_deref());
+    let repository = same(connection.repository.as_deref(), second.as_deref());
     let is_of_repository = connection.level == Some(Level::Repo);
     match (namespace, repository) {
         (Some(false), _) if is_bot => None,

@@ -76,15 +76,22 @@ impl Context {
         secret_in_file(path)
     }
 
-    /// All of standard input, which another program writes.
+    /// What another program writes to standard input, up to an empty line or the end.
     ///
     /// # Errors
-    /// [`Error::Input`], also for what is not text.
-    pub fn stdin_text(&self) -> Result<Zeroizing<String>, Error> {
+    /// [`Error::Input`].
+    pub fn stdin_paragraph(&self) -> Result<Zeroizing<String>, Error> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
         let mut stdin = io::stdin().lock().take(MOST_SECRET_BYTES);
-        stdin.read_to_string(&mut text).map_err(Error::Input)?;
-        Ok(text)
+        let mut line = Zeroizing::new(Vec::with_capacity(4 * 1024));
+        loop {
+            line.clear();
+            let read = stdin.read_until(b'\n', &mut line).map_err(Error::Input)?;
+            if read == 0 || line.as_slice() == b"\n" {
+                return Ok(text);
+            }
+            text.push_str(&String::from_utf8_lossy(&line));
+        }
     }
 
     /// What a command prints, as `--token-command` asks for.

@@ -21,7 +21,6 @@ pub use environment::Environment;
 pub use key_place::KeyPlace;
 pub use keyed::{Keyed, Patience};
 pub use registration::{Action, Otherwise};
-pub use sign_in::{CALLBACK_PORT, SignInOptions};
 pub use trust::{Trusted, Vouchers};
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};

@@ -15,20 +15,9 @@ use crate::oauth::{OAuthError, SignIn};
 use crate::store::StoreError;
 
 /// The port for the answer, unless another is named.
-pub const CALLBACK_PORT: u16 = 47617;
+const CALLBACK_PORT: u16 = 47617;
 /// How long a person may take to sign in, unless `--timeout` says otherwise.
 const PATIENCE: Duration = Duration::from_mins(5);
-
-/// How a person signs in.
-#[derive(Debug, Default)]
-pub struct SignInOptions {
-    /// The port for the answer.
-    pub port: Option<u16>,
-    /// No browser is opened here; the address may be pasted.
-    pub no_browser: bool,
-    /// What is asked for; nothing for all that the client may have.
-    pub scopes: Vec<String>,
-}
 
 impl Context {
     /// Gets tokens for a connection: from a browser, or for the client alone.
@@ -39,7 +28,7 @@ impl Context {
         &self,
         connection: &Connection,
         client_secret: &Secret,
-        options: &SignInOptions,
+        no_browser: bool,
     ) -> Result<OAuthSecret, Error> {
         let website = website(connection)?;
         let client = self.oauth_client(connection, client_secret)?;
@@ -48,30 +37,44 @@ impl Context {
         let tokens: Tokens = if connection.auth == Auth::ClientCredentials {
             self.wait(client.tokens(&Grant::Client))?.map_err(refused)?
         } else {
-            let sign_in = SignIn::begin(options.port.unwrap_or(CALLBACK_PORT))?;
+            let is_forbidden =
+                self.flags.no_input || self.environment.ci || self.environment.no_input;
+            if is_forbidden && !no_browser {
+                return Err(Error::NotAsked {
+                    what: "a sign-in with a browser",
+                    hint: "add --no-browser, and open the address that is printed elsewhere",
+                });
+            }
+            if website.is_unprotected() && !connection.allow_http {
+                return Err(refused(ApiError::Unprotected(website.to_string())));
+            }
+            let sign_in = SignIn::begin(connection.callback_port.unwrap_or(CALLBACK_PORT))?;
             let client_id = connection.client_id.as_deref().unwrap_or_default();
             let address = sign_in.address(
                 website.url(),
                 connection.deployment,
                 client_id,
-                &options.scopes,
+                &connection.scopes,
             )?;
             self.output.guide("Sign in at this address, in a browser:");
             self.output.guide(&format!("  {address}"));
-            if options.no_browser {
+            if no_browser {
                 self.output.guide("Then paste the address that the browser is sent to, where it cannot show that page:");
             } else if open::that_detached(address.as_str()).is_err() {
                 self.output
                     .guide("No browser could be opened here; open the address yourself.");
             }
             let patience = self.flags.timeout.unwrap_or(PATIENCE);
-            let back = sign_in.wait(patience, options.no_browser)?;
+            let back = sign_in.wait(patience, no_browser)?;
             let grant = Grant::Code {
                 code: &back.code,
                 redirect_uri: &back.redirect_uri,
                 verifier: &back.verifier,
             };
-            self.wait(client.tokens(&grant))?.map_err(refused)?
+            let granted = self.wait(client.tokens(&grant))?;
+            // Only now is it known what the browser should show.
+            back.tell(granted.is_ok());
+            granted.map_err(refused)?
         };
         Ok(OAuthSecret::new(website.origin(), client_secret, &tokens))
     }
@@ -98,13 +101,17 @@ impl Context {
         };
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let fresh = |kept: &OAuthSecret| Some((kept.fresh(now)?, kept.expires_at()));
-        if let Some(token) = fresh(&kept()?) {
+        // Whatever its end, one that git was refused with is not tried again.
+        let is_refused = connection.refused_on.is_some();
+        if let Some(token) = fresh(&kept()?).filter(|_| !is_refused) {
             return Ok(token);
         }
         let _lock = self.connections().lock_tokens(name)?;
+        let stored = self.connections().load()?.get(&name.to_string());
+        let is_refused = stored.is_ok_and(|(_, connection)| connection.refused_on.is_some());
         // Another process may have refreshed it while this one waited.
         let before = kept()?;
-        if let Some(token) = fresh(&before) {
+        if let Some(token) = fresh(&before).filter(|_| !is_refused) {
             return Ok(token);
         }
         let website = website(connection)?.origin();
@@ -126,10 +133,18 @@ impl Context {
                 ));
             }
         };
+        // A refresh token is good once: that the next one can be kept is tried before it is spent.
+        self.keep_renewed(name, connection, &before)?;
         match self.wait(client.tokens(&grant))? {
             Ok(tokens) => {
                 let renewed = before.renewed(&tokens);
-                self.keep_renewed(name, connection, &renewed)?;
+                if let Err(error) = self.keep_renewed(name, connection, &renewed) {
+                    self.output.guide(&format!(
+                        "the new tokens of {name} could not be kept: {error}"
+                    ));
+                } else if is_refused {
+                    self.unmark(name)?;
+                }
                 Ok((tokens.access, renewed.expires_at()))
             }
             Err(ApiError::Unauthorized(reason)) => {
@@ -141,6 +156,18 @@ impl Context {
                 causes: None,
             }),
         }
+    }
+
+    /// Takes away the mark that git was refused.
+    fn unmark(&self, name: &ConnectionName) -> Result<(), Error> {
+        self.connections().update(|connections| {
+            let (name, connection) = connections.get(&name.to_string())?;
+            let unmarked = Connection {
+                refused_on: None,
+                ..connection
+            };
+            Ok(connections.replace(&name, &unmarked)?)
+        })
     }
 
     fn keep_renewed(

@@ -59,7 +59,7 @@ impl Error {
             | Self::Git(GitError::Process(_) | GitError::Refused(_) | GitError::Clone(_))
             | Self::NoHome
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
-            | Self::Program(_)
+            | Self::Program
             | Self::Runtime(_)
             | Self::Input(_)
             | Self::Output(_)
@@ -125,7 +125,7 @@ impl Error {
             Self::Declined
             | Self::Git(_)
             | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
-            | Self::Program(_)
+            | Self::Program
             | Self::Runtime(_)
             | Self::Input(_)
             | Self::Read { .. }

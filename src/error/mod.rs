@@ -133,8 +133,8 @@ pub enum Error {
         reason: String,
     },
     /// The system does not tell where this program is.
-    #[error("the system does not tell where this program is: {0}")]
-    Program(#[source] io::Error),
+    #[error("the system does not tell where this program is")]
+    Program,
     /// The system gave no event queue.
     #[error("the system gives no event queue: {0}")]
     Runtime(#[source] io::Error),

@@ -99,23 +99,40 @@ impl CredentialQuery {
         if !matches!(self.protocol.as_str(), "https" | "http") || self.host.is_empty() {
             return None;
         }
-        let path = self.path.as_deref().unwrap_or_default();
-        let url = Url::parse(&format!("{}://{}/", self.protocol, self.host)).ok()?;
+        if self.host.chars().any(char::is_control) {
+            return None;
+        }
+        let mut url = Url::parse(&format!("{}://{}/", self.protocol, self.host)).ok()?;
         let is_plain = url.username().is_empty() && url.path() == "/" && url.query().is_none();
         if !is_plain || url.fragment().is_some() {
             return None;
         }
-        url.join(&format!("/{path}"))
-            .ok()
-            .filter(|joined| joined.host() == url.host())
+        // Set, not joined: a path that begins with `//` is no other host.
+        url.set_path(self.path.as_deref().unwrap_or_default());
+        Some(url)
     }
 }
 
 impl CredentialAnswer {
-    /// The text that git reads.
+    /// Whether it can be written in lines: a value with a line break would be read as another key.
+    fn fits_lines(&self) -> bool {
+        let has_none = |text: &str| !text.chars().any(char::is_control) && !text.is_empty();
+        match self {
+            Self::Nothing => false,
+            Self::Basic {
+                username, password, ..
+            } => has_none(username) && has_none(password.expose()),
+            Self::Bearer { token, .. } => has_none(token.expose()),
+        }
+    }
+
+    /// The text that git reads; nothing for what cannot be written in its lines.
     #[must_use]
     pub fn write(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+        if !self.fits_lines() {
+            return text;
+        }
         let expires_at = match self {
             Self::Nothing => return text,
             Self::Basic {
@@ -185,10 +202,11 @@ mod tests {
             };
             assert_eq!(query.url(), None, "{host}");
         }
-        let query =
-            CredentialQuery::read("protocol=https\nhost=bitbucket.org\npath=/evil.example/x\n")
-                .unwrap();
-        assert_eq!(query.url(), None);
+        let query = CredentialQuery::read(
+            "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/x\n",
+        )
+        .unwrap();
+        assert_eq!(query.url().map(|url| url.port()), Some(Some(444)));
     }
 
     #[test]
@@ -212,5 +230,11 @@ mod tests {
             "capability[]=authtype\nauthtype=Bearer\ncredential=s3cret\n"
         );
         assert_eq!(*CredentialAnswer::Nothing.write(), "");
+        let hostile = CredentialAnswer::Basic {
+            username: "u\npassword=evil".to_owned(),
+            password: secret(),
+            expires_at: None,
+        };
+        assert_eq!(*hostile.write(), "");
     }
 }

@@ -26,6 +26,8 @@ pub struct Helpers {
     scope: Scope,
     key: String,
     use_http_path: String,
+    /// That `useHttpPath` was set here.
+    mark: String,
     all: Vec<String>,
 }
 
@@ -42,9 +44,40 @@ impl Helpers {
         Ok(Self {
             scope,
             use_http_path: format!("credential.{origin}.useHttpPath"),
+            mark: format!("bbconnect.{origin}.setHttpPath"),
             key,
             all,
         })
+    }
+
+    /// The servers that have a helper of ours, whether there is still a connection for them or not.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn servers(scope: Scope, is_ours: impl Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
+        const ALL: &str = r"^credential\..*\.helper$";
+        let listed = git(&["config", scope.flag(), "--null", "--get-regexp", ALL])?;
+        let listed = listed.unwrap_or_default();
+        let entries = listed
+            .split('\0')
+            .filter_map(|entry| entry.split_once('\n'));
+        let mut servers: Vec<String> = entries
+            .filter(|(_, helper)| is_ours(helper))
+            .filter_map(|(key, _)| {
+                let server = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
+                Some(server.to_owned())
+            })
+            .collect();
+        servers.dedup();
+        Ok(servers)
+    }
+
+    /// Whether another helper is asked for this server as well, which would keep what it is told.
+    #[must_use]
+    pub fn has_others(&self, is_ours: impl Fn(&str) -> bool) -> bool {
+        self.all
+            .iter()
+            .any(|known| !known.is_empty() && !is_ours(known))
     }
 
     /// Adds a helper, and answers whether that is a change. Where nothing is set for this server, the helpers for all
@@ -63,9 +96,14 @@ impl Helpers {
         }
         if self.all.is_empty() {
             self.set(&["--add", &self.key, ""])?;
-            self.set(&["--replace-all", &self.use_http_path, "true"])?;
         }
         self.set(&["--add", &self.key, helper])?;
+        // Without the path several accounts on one server cannot be told apart. What the user has set stays, and what is
+        // set here is marked.
+        if self.get(&self.use_http_path)?.is_none() {
+            self.set(&["--add", &self.use_http_path, "true"])?;
+            self.set(&["--replace-all", &self.mark, "true"])?;
+        }
         Ok(true)
     }
 
@@ -85,19 +123,21 @@ impl Helpers {
             .iter()
             .filter(|known| !is_ours(known) && !known.is_empty())
             .count();
-        if changed && others == 0 {
-            if self.all.iter().any(String::is_empty) {
-                self.set(&["--unset-all", &self.key])?;
+        if changed && others == 0 && self.all.iter().any(String::is_empty) {
+            self.set(&["--unset-all", &self.key])?;
+        }
+        if changed && self.get(&self.mark)?.is_some() {
+            self.set(&["--unset-all", &self.mark])?;
+            if self.get(&self.use_http_path)?.as_deref() == Some("true") {
+                self.set(&["--unset", &self.use_http_path])?;
             }
-            // It may have been taken away by hand already.
-            let _unset = git(&[
-                "config",
-                self.scope.flag(),
-                "--unset-all",
-                &self.use_http_path,
-            ])?;
         }
         Ok(changed)
+    }
+
+    fn get(&self, key: &str) -> Result<Option<String>, GitError> {
+        let value = git(&["config", self.scope.flag(), "--get", key])?;
+        Ok(value.map(|value| value.trim_end().to_owned()))
     }
 
     fn set(&self, arguments: &[&str]) -> Result<(), GitError> {

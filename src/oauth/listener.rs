@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::OAuthError;
@@ -15,6 +17,8 @@ use crate::model::secret::Secret;
 const MOST_BYTES: u64 = 16 * 1024;
 /// How long one browser may take to say what it wants.
 const READING: Duration = Duration::from_secs(5);
+/// How long a browser waits to be told what became of its answer.
+const DECIDING: Duration = Duration::from_mins(1);
 
 /// An open port.
 #[derive(Debug)]
@@ -32,34 +36,70 @@ impl Listener {
         state: &str,
         patience: Duration,
         takes_paste: bool,
-    ) -> Result<Secret, OAuthError> {
+    ) -> Result<(Secret, Browser), OAuthError> {
         let (told, answers) = mpsc::channel();
         let (listener, at_port, expected) = (self.0, told.clone(), state.to_owned());
-        thread::spawn(move || serve(&listener, &expected, &at_port));
+        let taken = Arc::new(AtomicBool::new(false));
+        thread::spawn(move || serve(&listener, &expected, &at_port, &taken));
         if takes_paste {
             let expected = state.to_owned();
             thread::spawn(move || read_pasted(&expected, &told));
         }
         match answers.recv_timeout(patience) {
-            Ok(Answer::Code(code)) => Ok(code),
-            Ok(Answer::Denied(reason)) => Err(OAuthError::Denied(reason)),
-            Ok(Answer::Other) | Err(_) => Err(OAuthError::TimedOut(patience)),
+            Ok((Answer::Code(code), browser)) => Ok((code, browser)),
+            Ok((Answer::Denied(reason), _)) => Err(OAuthError::Denied(reason)),
+            Ok((Answer::Other, _)) | Err(_) => Err(OAuthError::TimedOut(patience)),
         }
     }
 }
 
+/// The browser that brought the answer, and waits to be told what became of it.
+#[derive(Debug)]
+pub(super) struct Browser {
+    told: Option<Sender<bool>>,
+    shown: Option<JoinHandle<()>>,
+}
+
+impl Browser {
+    /// Nobody: the answer was pasted.
+    fn none() -> Self {
+        Self {
+            told: None,
+            shown: None,
+        }
+    }
+
+    /// Has the page shown, and waits until it is.
+    pub(super) fn tell(self, signed_in: bool) {
+        if let Some(told) = self.told {
+            // A browser that has gone away sees no page.
+            let _told = told.send(signed_in);
+        }
+        if let Some(shown) = self.shown {
+            let _shown = shown.join();
+        }
+    }
+}
+
+type Brought = (Answer, Browser);
+
 /// Answers browsers until one brings what is waited for. Each has a thread, so that none is in another's way.
-fn serve(listener: &TcpListener, state: &str, told: &Sender<Answer>) {
+fn serve(listener: &TcpListener, state: &str, told: &Sender<Brought>, taken: &Arc<AtomicBool>) {
     for stream in listener.incoming().flatten() {
-        let (state, told) = (state.to_owned(), told.clone());
+        let (state, told, taken) = (state.to_owned(), told.clone(), Arc::clone(taken));
+        // Whoever goes away unanswered asks again.
         thread::spawn(move || {
-            // Whoever goes away unanswered asks again.
-            let _answered = answer(&stream, &state, &told);
+            let _answered = answer(&stream, &state, &told, &taken);
         });
     }
 }
 
-fn answer(mut stream: &TcpStream, state: &str, told: &Sender<Answer>) -> io::Result<()> {
+fn answer(
+    mut stream: &TcpStream,
+    state: &str,
+    told: &Sender<Brought>,
+    taken: &AtomicBool,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(READING))?;
     stream.set_write_timeout(Some(READING))?;
     let mut reader = BufReader::new(stream.take(MOST_BYTES));
@@ -76,22 +116,35 @@ fn answer(mut stream: &TcpStream, state: &str, told: &Sender<Answer>) -> io::Res
             break;
         }
     }
-    let page = match answer {
-        Answer::Code(_) => Page::SignedIn,
-        Answer::Denied(_) => Page::Denied,
-        Answer::Other => Page::Other,
-    };
-    stream.write_all(page::response(page).as_bytes())?;
-    stream.flush()?;
-    if !matches!(answer, Answer::Other) {
-        // Nobody waits any more where it comes too late.
-        let _told = told.send(answer);
+    let is_first = !matches!(answer, Answer::Other) && !taken.swap(true, Ordering::SeqCst);
+    if !is_first {
+        return stream.write_all(page::response(Page::Other).as_bytes());
     }
+    if matches!(answer, Answer::Denied(_)) {
+        stream.write_all(page::response(Page::Denied).as_bytes())?;
+        let _told = told.send((answer, Browser::none()));
+        return Ok(());
+    }
+    let (outcome, decided) = mpsc::channel();
+    let stream = stream.try_clone()?;
+    let shown = thread::spawn(move || {
+        let page = match decided.recv_timeout(DECIDING) {
+            Ok(true) => Page::SignedIn,
+            Ok(false) | Err(_) => Page::Refused,
+        };
+        let _written = (&stream).write_all(page::response(page).as_bytes());
+    });
+    let browser = Browser {
+        told: Some(outcome),
+        shown: Some(shown),
+    };
+    // Nobody waits any more where it comes too late.
+    let _told = told.send((answer, browser));
     Ok(())
 }
 
 /// Takes the address of the page that a browser on another machine could not show.
-fn read_pasted(state: &str, told: &Sender<Answer>) {
+fn read_pasted(state: &str, told: &Sender<Brought>) {
     for line in io::stdin()
         .lock()
         .take(MOST_BYTES)
@@ -100,7 +153,7 @@ fn read_pasted(state: &str, told: &Sender<Answer>) {
     {
         let answer = answer::read(&line, state);
         if !matches!(answer, Answer::Other) {
-            let _told = told.send(answer);
+            let _told = told.send((answer, Browser::none()));
             return;
         }
     }

@@ -20,7 +20,7 @@ use url::Url;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 
-use self::listener::Listener;
+use self::listener::{Browser, Listener};
 
 /// Why nobody signed in.
 #[derive(Debug, Error)]
@@ -62,6 +62,14 @@ pub struct Code {
     pub redirect_uri: String,
     /// What its challenge was made of.
     pub verifier: Secret,
+    browser: Browser,
+}
+
+impl Code {
+    /// Tells the browser that brought it what became of it.
+    pub fn tell(self, signed_in: bool) {
+        self.browser.tell(signed_in);
+    }
 }
 
 impl SignIn {
@@ -121,8 +129,9 @@ impl SignIn {
     /// # Errors
     /// [`OAuthError`].
     pub fn wait(self, patience: Duration, takes_paste: bool) -> Result<Code, OAuthError> {
-        let code = self.listener.wait(&self.state, patience, takes_paste)?;
+        let (code, browser) = self.listener.wait(&self.state, patience, takes_paste)?;
         Ok(Code {
+            browser,
             code,
             redirect_uri: self.redirect_uri,
             verifier: self.verifier,

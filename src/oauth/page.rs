@@ -3,8 +3,10 @@
 /// What the page says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The answer was taken.
+    /// The answer was taken, and was good.
     SignedIn,
+    /// The answer was taken, and the server refused it.
+    Refused,
     /// The answer was a no.
     Denied,
     /// It was no answer.
@@ -18,6 +20,11 @@ pub(super) fn response(page: Page) -> String {
             "200 OK",
             "You are signed in",
             "bbconnect has received the answer. You can close this page and go back to the terminal.",
+        ),
+        Page::Refused => (
+            "200 OK",
+            "Signing in did not work",
+            "The server did not accept the answer. The terminal says why.",
         ),
         Page::Denied => (
             "200 OK",

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::settings::{Settings, usage};
 use super::{credential, describe, form, verify};
+use crate::bitbucket::ApiError;
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName};
+use crate::model::connection::{Auth, Connection, ConnectionName, Origin, TokenShape};
 use crate::model::secret::Secret;
 use crate::output::{ConnectionView, Page, Render};
 use crate::store::ConnectionsError;
@@ -51,6 +52,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     let (name, mut connection) = describe::connection(args, context)?;
     if let Ok(existing) = context.connections().load()?.get(&name.to_string()) {
         return repeated(args, context, &name, &connection, &existing.1);
+    }
+    if connection.base_url.is_unprotected() && !connection.allow_http {
+        let error = ApiError::Unprotected(connection.base_url.to_string());
+        return Err(Error::refused_by(
+            error,
+            connection.auth,
+            TokenShape::Unknown,
+        ));
     }
     let secret = secret(settings, &connection, context)?;
     let is_untold = matches!(connection.auth, Auth::ApiToken | Auth::AccessToken);
@@ -133,6 +142,7 @@ fn save(
     if secret.is_some() {
         connection.store = Some(credential::store(settings, connection.auth, None, context)?);
         connection.secret_origin = Some(connection.base_url.origin());
+        connection.secret_website = connection.website().map(|url| Origin::of(&url));
         connection.token_command = credential::command(settings, connection.auth);
     }
     let mut kept = false;

@@ -1,9 +1,11 @@
 //! From what a person gives to what is kept and what is sent: for OAuth these are three things.
 
+use std::fs::File;
+
 use super::settings::{Settings, usage};
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, StoreKind};
+use crate::model::connection::{Auth, Connection, ConnectionName, Origin, StoreKind};
 use crate::model::oauth::OAuthSecret;
 use crate::model::secret::Secret;
 
@@ -25,7 +27,7 @@ pub(super) fn obtain(
         let sent = Secret::new(given.expose().to_owned());
         return Ok(Credential { kept: given, sent });
     }
-    let granted = context.sign_in(connection, &given, &settings.sign_in())?;
+    let granted = context.sign_in(connection, &given, settings.no_browser)?;
     let sent = granted.fresh(i64::MIN).unwrap_or(given);
     Ok(Credential {
         kept: granted.written(),
@@ -46,6 +48,27 @@ pub(super) fn as_given(
     let kept = kept.as_ref().and_then(OAuthSecret::read);
     kept.map(|kept| kept.client_secret())
         .ok_or_else(|| Error::NoSecret(name.to_string()))
+}
+
+/// The client secret of an OAuth connection, for signing in again: only where its website is the one it was given for.
+pub(super) fn for_signing_in_again(
+    context: &Context,
+    name: &ConnectionName,
+    before: &Connection,
+    after: &Connection,
+) -> Result<Secret, Error> {
+    let kept = context.kept_secret(name, before)?;
+    let kept = kept.as_ref().and_then(OAuthSecret::read);
+    let kept = kept.ok_or_else(|| Error::NoSecret(name.to_string()))?;
+    match after.website().map(|url| Origin::of(&url)) {
+        Some(origin) if origin == kept.origin => Ok(kept.client_secret()),
+        origin => Err(Error::SecretElsewhere {
+            name: name.to_string(),
+            given_for: kept.origin.to_string(),
+            origin: origin
+                .map_or_else(|| "another website".to_owned(), |origin| origin.to_string()),
+        }),
+    }
 }
 
 /// Where a credential is kept. Tokens change, so a command cannot be asked for them.
@@ -72,4 +95,16 @@ pub(super) fn store(
 /// The command that is asked for the secret whenever it is needed; none for OAuth, whose client secret is asked once.
 pub(super) fn command(settings: &Settings, auth: Auth) -> Option<String> {
     settings.token_command.clone().filter(|_| !auth.is_oauth())
+}
+
+/// Holds the tokens of an OAuth connection still while they are moved or replaced.
+pub(super) fn lock(
+    context: &Context,
+    name: &ConnectionName,
+    connection: &Connection,
+) -> Result<Option<File>, Error> {
+    let is_oauth = connection.auth.is_oauth();
+    Ok(is_oauth
+        .then(|| context.connections().lock_tokens(name))
+        .transpose()?)
 }

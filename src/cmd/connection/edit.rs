@@ -7,7 +7,7 @@ use super::settings::{Settings, usage};
 use super::{describe, verify};
 use crate::context::Context;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName};
+use crate::model::connection::{Auth, Connection, ConnectionName, Origin};
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 use crate::output::{ConnectionView, Page, Render};
@@ -91,8 +91,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
             "give another secret with --token-stdin",
         ));
     }
+    let is_other_client = before.auth.is_oauth()
+        && after.auth.is_oauth()
+        && (after.auth != before.auth || after.client_id != before.client_id);
+    if is_other_client && given.is_none() && !args.reauthorize {
+        return Err(usage(
+            "the tokens of another OAuth client are of no use to this one",
+            "add --reauthorize",
+        ));
+    }
     if args.reauthorize && given.is_none() {
-        given = Some(credential::as_given(context, &name, &before)?);
+        given = Some(credential::for_signing_in_again(
+            context, &name, &before, &after,
+        )?);
     }
     let credential = match given {
         Some(given) => Some(credential::obtain(settings, &after, given, context)?),
@@ -111,12 +122,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
             context,
         )?);
         after.secret_origin = Some(after.base_url.origin());
+        after.secret_website = after.website().map(|url| Origin::of(&url));
         after.token_command = credential::command(settings, after.auth);
         after.refused_on = None;
     }
     let becomes_default =
         settings.default && context.connections().load()?.default_name() != Some(&args.name);
     let changed = after != before || given.is_some() || becomes_default;
+    // A refresh that is under way is waited for, and then replaced.
+    let _lock = credential::lock(context, &name, &before)?;
     if !settings.dry_run {
         save(settings, context, &name, &before, &after, given.as_ref())?;
     }

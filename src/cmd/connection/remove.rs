@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::credential;
 use crate::context::{Context, KeyPlace, Keyed};
 use crate::error::Error;
 use crate::output::{Page, Render};
@@ -73,6 +74,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         .and_then(|(name, connection)| Keyed::of(name, connection));
     let key = match keyed {
         Some(keyed) => Some(remove_key(args, context, &keyed)?),
+        None => None,
+    };
+    // A refresh that is under way would keep its tokens once more.
+    let _lock = match &readable {
+        Some((name, connection)) => credential::lock(context, name, connection)?,
         None => None,
     };
     context

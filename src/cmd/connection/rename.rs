@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::credential;
 use crate::context::Context;
 use crate::error::Error;
 use crate::git::Checkout;
@@ -49,6 +50,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
     if from == args.to {
         return done("unchanged");
     }
+    // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
+    let _lock = credential::lock(context, &from, &connection)?;
     context.connections().update(|connections| {
         connections.check_free(&args.to)?;
         if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store

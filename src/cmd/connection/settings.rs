@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::context::{Context, SignInOptions};
+use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
 use crate::model::day::Day;
@@ -23,13 +23,13 @@ pub struct Settings {
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<Auth>,
     /// The e-mail address of the Atlassian account, for an API token
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = plain)]
     pub email: Option<String>,
     /// The user name, for a password
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = plain)]
     pub username: Option<String>,
     /// The key of the OAuth consumer, or the client id of the incoming link; its secret comes with a --token flag
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = plain)]
     pub client_id: Option<String>,
     /// OAuth: take the answer on this port of this machine [default: 47617]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -132,6 +132,10 @@ impl Settings {
         put(&mut connection.email, self.email.as_deref());
         put(&mut connection.username, self.username.as_deref());
         put(&mut connection.client_id, self.client_id.as_deref());
+        connection.callback_port = self.port.or(connection.callback_port);
+        if !self.scope.is_empty() {
+            connection.scopes.clone_from(&self.scope);
+        }
         put(
             if is_cloud {
                 &mut connection.workspace
@@ -176,15 +180,6 @@ impl Settings {
         }
     }
 
-    /// How a person signs in with OAuth.
-    pub(super) fn sign_in(&self) -> SignInOptions {
-        SignInOptions {
-            port: self.port,
-            no_browser: self.no_browser,
-            scopes: self.scope.clone(),
-        }
-    }
-
     /// Where a new secret is kept: where the flags say, else where the one before it is.
     pub(super) fn store(
         &self,
@@ -208,6 +203,14 @@ impl Settings {
             },
         }
     }
+}
+
+/// Text for one line of a protocol.
+fn plain(text: &str) -> Result<String, &'static str> {
+    if text.chars().any(char::is_control) {
+        return Err("it contains a line break or another control character");
+    }
+    Ok(text.to_owned())
 }
 
 /// An address that is kept in clear text, so no password may be part of it.

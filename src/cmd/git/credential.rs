@@ -38,10 +38,11 @@ pub struct Answered {
 /// # Errors
 /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
 pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
-    let query = CredentialQuery::read(&context.stdin_text()?).map_err(|error| Error::Usage {
-        message: error.to_string(),
-        hint: Some("bbconnect git setup lets git run this".to_owned()),
-    })?;
+    let query =
+        CredentialQuery::read(&context.stdin_paragraph()?).map_err(|error| Error::Usage {
+            message: error.to_string(),
+            hint: Some("bbconnect git setup lets git run this".to_owned()),
+        })?;
     let (answer, remark) = match args.operation.as_str() {
         "get" => (context.answer_git(&query)?, None),
         "store" => (

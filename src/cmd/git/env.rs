@@ -34,8 +34,8 @@ pub struct Args {
 pub struct Described {
     connection: String,
     variables: BTreeMap<String, String>,
-    #[serde(skip)]
-    unset: bool,
+    /// Variables that are to go.
+    unset: Vec<String>,
 }
 
 /// Works out the variables. Nothing is written, and no secret is among them.
@@ -60,30 +60,54 @@ pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
             config.push((key("useHttpPath"), "true".to_owned()));
         }
     }
+    let before = context.git_config();
+    let ours = before.iter().filter(|entry| config.contains(entry)).count();
     let mut variables = BTreeMap::new();
-    let first = if args.unset {
-        0
-    } else {
-        context.git_config_count()
+    let mut gone = Vec::new();
+    let entry = |number: usize| {
+        [
+            format!("GIT_CONFIG_KEY_{number}"),
+            format!("GIT_CONFIG_VALUE_{number}"),
+        ]
     };
-    for (number, (key, value)) in (first..).zip(&config) {
-        variables.insert(format!("GIT_CONFIG_KEY_{number}"), key.clone());
-        variables.insert(format!("GIT_CONFIG_VALUE_{number}"), value.clone());
-    }
-    if !config.is_empty() {
-        variables.insert(
-            "GIT_CONFIG_COUNT".to_owned(),
-            (first + config.len()).to_string(),
-        );
-        variables.insert("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned());
+    let put = |variables: &mut BTreeMap<String, String>,
+               number: usize,
+               (key, value): &(String, String)| {
+        let [of_key, of_value] = entry(number);
+        variables.extend([(of_key, key.clone()), (of_value, value.clone())]);
+    };
+    if args.unset {
+        let others: Vec<_> = before
+            .iter()
+            .filter(|entry| !config.contains(entry))
+            .collect();
+        others
+            .iter()
+            .enumerate()
+            .for_each(|(number, entry)| put(&mut variables, number, entry));
+        gone.extend((others.len()..before.len()).flat_map(entry));
+        if others.is_empty() {
+            gone.extend((!before.is_empty()).then(|| "GIT_CONFIG_COUNT".to_owned()));
+        } else {
+            variables.insert("GIT_CONFIG_COUNT".to_owned(), others.len().to_string());
+        }
+    } else if ours < config.len() {
+        let all = (before.len()..).zip(&config);
+        all.for_each(|(number, entry)| put(&mut variables, number, entry));
+        let count = before.len() + config.len();
+        variables.insert("GIT_CONFIG_COUNT".to_owned(), count.to_string());
     }
     if let Some(command) = context.git_ssh_command(connection) {
-        variables.insert("GIT_SSH_COMMAND".to_owned(), command);
+        match (args.unset, context.git_ssh_command_now() == Some(&command)) {
+            (true, true) => gone.push("GIT_SSH_COMMAND".to_owned()),
+            (true, false) => {}
+            (false, _) => drop(variables.insert("GIT_SSH_COMMAND".to_owned(), command)),
+        }
     }
     Ok(Described {
         connection: chosen.name.to_string(),
         variables,
-        unset: args.unset,
+        unset: gone,
     })
 }
 
@@ -92,11 +116,10 @@ impl Render for Described {
 
     fn text(&self, page: &mut Page) {
         for (name, value) in &self.variables {
-            if self.unset {
-                page.verbatim(&format!("unset {name}\n"));
-            } else {
-                page.verbatim(&format!("export {name}={}\n", shell_words::quote(value)));
-            }
+            page.verbatim(&format!("export {name}={}\n", shell_words::quote(value)));
+        }
+        for name in &self.unset {
+            page.verbatim(&format!("unset {name}\n"));
         }
     }
 }

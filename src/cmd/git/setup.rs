@@ -43,6 +43,8 @@ pub struct Told {
 struct Helper {
     url: String,
     action: &'static str,
+    /// Another helper is told the secret as well.
+    others: bool,
 }
 
 /// Writes, or takes back, `credential.<url>.helper` for every server.
@@ -56,7 +58,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
         Scope::Global
     };
     let helper = context.git_helper(None)?;
-    let origins = context.git_origins(args.host.as_deref())?;
+    let origins = if args.undo && args.host.is_none() {
+        Helpers::servers(scope, is_ours)?
+    } else {
+        context.git_origins(args.host.as_deref())?
+    };
     let helpers = origins
         .into_iter()
         .map(|url| {
@@ -71,7 +77,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
                 (true, false) => "created",
                 (true, true) => "removed",
             };
-            Ok(Helper { url, action })
+            let others = !args.undo && known.has_others(is_ours);
+            Ok(Helper {
+                url,
+                action,
+                others,
+            })
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let changed = helpers.iter().find(|helper| helper.action != "unchanged");
@@ -83,7 +94,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
 
 /// An entry that runs this program, wherever it was when it was written.
 fn is_ours(helper: &str) -> bool {
-    helper.contains("bbconnect") && helper.ends_with(" git credential")
+    helper.starts_with('!') && helper.ends_with(" git credential")
 }
 
 impl Render for Told {
@@ -92,6 +103,15 @@ impl Render for Told {
     fn text(&self, page: &mut Page) {
         for helper in &self.helpers {
             page.line(&format!("{}  {}", helper.url, helper.action));
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        for helper in self.helpers.iter().filter(|helper| helper.others) {
+            page.note(&format!(
+                "another helper is set for {}; git tells it the secret as well, and it may keep it in clear text",
+                helper.url
+            ));
         }
     }
 }

@@ -40,6 +40,15 @@ pub struct Connection {
     /// The key of an OAuth consumer, or the client id of an incoming link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// OAuth: the port of this machine that takes the answer, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_port: Option<u16>,
+    /// OAuth: what was asked for; nothing for all that the consumer may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The origin of the website when the secret was given. Git is given it for no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_website: Option<Origin>,
     /// Who the server said this is, when it was last verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -105,6 +114,9 @@ impl Connection {
             email: None,
             username: None,
             client_id: None,
+            callback_port: None,
+            scopes: Vec::new(),
+            secret_website: None,
             account: None,
             workspace: None,
             project: None,
@@ -135,7 +147,7 @@ impl Connection {
     }
 
     /// The keys of a stored connection. Others in the file are somebody else's, and stay.
-    pub const KEYS: [&str; 24] = [
+    pub const KEYS: [&str; 27] = [
         "deployment",
         "base_url",
         "auth",
@@ -143,6 +155,9 @@ impl Connection {
         "email",
         "username",
         "client_id",
+        "callback_port",
+        "scopes",
+        "secret_website",
         "account",
         "workspace",
         "project",
