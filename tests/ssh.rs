@@ -995,3 +995,47 @@ fn a_pipeline_connects_with_its_environment_alone() {
     let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
     assert_eq!(owners, ["repo acme/site", "user jane", "project WEB"]);
 }
+
+#[test]
+fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let config = stage.sandbox.path("my config 100%");
+    std::fs::create_dir(&config).unwrap();
+    let file = "connections.toml";
+    std::fs::copy(
+        stage.sandbox.path(".config/bbconnect").join(file),
+        config.join(file),
+    )
+    .unwrap();
+    let key = stage.sandbox.path("it's my kéy 50%h");
+    stage
+        .run(&["keygen", "--out", key.to_str().unwrap()])
+        .ended(0);
+    let mut command = stage
+        .sandbox
+        .command(["connect", "--json", &url, "--clone", "a work"]);
+    command
+        .args(["--accept-host-key", &fingerprint, "--key"])
+        .arg(&key);
+    let ran = Ran::from(
+        command
+            .env("BBCONNECT_CONFIG_DIR", &config)
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.ended(0).json()["ssh"]["verified"], true);
+    succeed(stage.git("a work").args(["fetch", "-q"]));
+    let mut rotate = stage
+        .sandbox
+        .command(["key", "rotate", "--repo", "WEB/site"]);
+    Ran::from(
+        rotate
+            .env("BBCONNECT_CONFIG_DIR", &config)
+            .output()
+            .unwrap(),
+    )
+    .ended(0);
+    succeed(stage.git("a work").args(["fetch", "-q"]));
+}
