@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Context, Vouchers};
 use crate::bitbucket::Bitbucket;
@@ -182,7 +182,19 @@ impl Context {
             let message = format!("asking {} with the key", address.host);
             self.output.progress(&message)
         });
-        Ok(ssh::ask(&self.login(key), address, service, manner)?)
+        let started = Instant::now();
+        let asked = ssh::ask(&self.login(key), address, service, manner);
+        let told = match &asked {
+            Ok(_) => "served".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let elapsed = started.elapsed().as_millis();
+        self.output.trace(&format!(
+            "ssh {} {} -> {told} in {elapsed} ms",
+            address.host,
+            address.command(service.command())
+        ));
+        Ok(asked?)
     }
 
     /// Asks a repository with a key that the server may not know everywhere yet.

@@ -18,7 +18,9 @@ pub enum Service {
 }
 
 impl Service {
-    fn command(self) -> &'static str {
+    /// The program that the server is asked to run.
+    #[must_use]
+    pub fn command(self) -> &'static str {
         match self {
             Self::Read => "git-upload-pack",
             Self::Write => "git-receive-pack",

@@ -76,10 +76,9 @@ impl Succession {
     /// repeated wherever it was cut off.
     ///
     /// An `ssh` that is under way has read the public key at its start, and reads the private one when the server has
-    /// accepted that: it fails if the file was replaced in between. So for a while the file is in a format that does not
-    /// show its public half (PEM), and no public key lies beside it: then `ssh` reads the private key alone, once, and
-    /// whichever it finds is good. Keys that have no such format (Ed25519), and those with a passphrase, are replaced at
-    /// once.
+    /// accepted that: it fails if the file was replaced in between. So for a while the old key is in a format that does
+    /// not show its public half (PEM), and no public key lies beside it: then `ssh` reads the private key alone, once,
+    /// and whichever it finds is good. A key that has no such format (Ed25519), or a passphrase, is replaced at once.
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
@@ -92,16 +91,11 @@ impl Succession {
             }
             self.put(&self.key, &old)?;
         }
-        let opaque = (self.opaque(&old), self.opaque(&self.next()));
-        if let (Some(before), Some(after)) = opaque {
-            self.put(&before, &self.key)?;
+        if let Some(opaque) = self.opaque(&old) {
+            self.put(&opaque, &self.key)?;
             self.remove(&public_path(&self.key))?;
             thread::sleep(UNDER_WAY);
-            self.put(&after, &self.key)?;
-            thread::sleep(UNDER_WAY);
-        }
-        for path in [scratch(&old), scratch(&self.next())] {
-            self.remove(&path)?;
+            self.remove(&opaque)?;
         }
         let _whole = interrupt::shield();
         self.remove(&public_path(&self.key))?;
