@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Context;
-use super::environment::EnvironmentConnection;
+use super::environment_connection::EnvironmentConnection;
 use super::fit::{best_fit, best_match};
 use crate::bitbucket::ApiError;
 use crate::error::Error;

@@ -1,6 +1,6 @@
 //! How well connections fit a URL: the host first, then workspace or project, then repository.
 
-use super::environment::EnvironmentConnection;
+use super::environment_connection::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;

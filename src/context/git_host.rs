@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::environment::EnvironmentConnection;
+use super::environment_connection::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
 use crate::git::CredentialQuery;

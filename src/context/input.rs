@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Context;
-use super::environment::secret_in_file;
+use super::environment_connection::secret_in_file;
 use crate::error::Error;
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _, StoreError};

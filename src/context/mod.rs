@@ -2,6 +2,7 @@
 
 mod chosen;
 mod environment;
+mod environment_connection;
 mod fit;
 mod git_answers;
 mod git_host;

@@ -139,7 +139,7 @@ impl Context {
             .variables
             .get("BBCONNECT_STORE_PASSPHRASE_FILE")
         {
-            Some(path) => super::environment::secret_in_file(path.as_ref())?,
+            Some(path) => super::environment_connection::secret_in_file(path.as_ref())?,
             None if self.may_ask() => self
                 .output
                 .ask_secret("Passphrase of the file of secrets")

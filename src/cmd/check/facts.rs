@@ -1,5 +1,7 @@
 //! What is known of a connection before it is judged: data, gathered once.
 
+use std::path::PathBuf;
+
 use crate::bitbucket::{Identity, Obstacle, Reach};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -47,6 +49,8 @@ pub(super) struct Facts {
     pub(super) reach: Option<Reach>,
     /// The workspaces that its account is in (Cloud).
     pub(super) workspaces: Option<usize>,
+    /// What the connection's SSH key may do; `None` where it has none.
+    pub(super) key: Option<KeyFacts>,
     /// How the server is reached over SSH, where it tells.
     pub(super) ssh: Option<SshSettings>,
     /// The repository that it is for.
@@ -66,6 +70,16 @@ pub(super) struct RepositoryFacts {
     pub(super) permission: Option<Permission>,
 }
 
+/// What was found out about the SSH key.
+#[derive(Debug)]
+pub(super) struct KeyFacts {
+    pub(super) path: PathBuf,
+    /// Whether the repository was shown; `None` where the key has a passphrase, for which a check does not ask.
+    pub(super) reads: Option<Result<(), Trouble>>,
+    /// Whether it may push, where that was asked.
+    pub(super) writes: Option<bool>,
+}
+
 impl Facts {
     /// Nothing but the connection.
     pub(super) fn of(
@@ -82,6 +96,7 @@ impl Facts {
             reach: None,
             workspaces: None,
             ssh: None,
+            key: None,
             repository: None,
             shown: Vec::new(),
             granted: None,

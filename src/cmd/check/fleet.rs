@@ -9,8 +9,8 @@ use std::time::Instant;
 use super::Args;
 use super::facts::{Facts, Question, Trouble};
 use super::gather::gather;
-use super::judge;
 use super::outcome::Row;
+use super::{judge, key};
 use crate::bitbucket::Obstacle;
 use crate::context::{Chosen, Context};
 use crate::error::Error;
@@ -157,7 +157,7 @@ fn one(
         connection.client_cert
     );
     let known = ways.dead_end(&way);
-    let facts = if connection.auth == Auth::Ssh {
+    let mut facts = if connection.auth == Auth::Ssh {
         alone(Ok(TokenShape::Unknown))
     } else {
         match context.secret_of(chosen) {
@@ -180,6 +180,7 @@ fn one(
         }
     };
     ways.learn(way, &facts);
+    facts.key = key::key(chosen, question, context);
     let findings = judge::judge(&facts, question);
     Row::of(
         &facts,

@@ -5,6 +5,7 @@ mod facts;
 mod fleet;
 mod gather;
 mod judge;
+mod key;
 mod outcome;
 mod report;
 

@@ -13,7 +13,7 @@ mod tests;
 
 use serde::Serialize;
 
-use super::facts::{Facts, Question};
+use super::facts::{Facts, KeyFacts, Question};
 #[cfg(test)]
 use super::facts::{RepositoryFacts, Trouble};
 use crate::exit::Exit;
@@ -76,7 +76,7 @@ pub(super) fn judge(facts: &Facts, question: &Question) -> Vec<Judged> {
         reach::reach(facts),
         repository::visible(facts, question),
         repository::empty(facts, question),
-        ssh::access(facts),
+        ssh::access(facts, question),
     ];
     all.into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::model::connection::Auth;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
+use crate::model::purpose::Purpose;
 use crate::model::scope::{Granted, Scope};
 
 /// What is known of one scope.
@@ -18,8 +19,12 @@ enum Known {
 pub(super) fn enough(facts: &Facts, question: &Question) -> Option<Judged> {
     const ID: &str = "credential.scopes";
     if facts.connection.auth == Auth::Ssh {
-        let message = "what an SSH key may do is not listed anywhere";
-        return is_asked(question).then(|| open(Finding::new(ID, Level::Unknown, message)));
+        // What a key may do with its repository is tried; for everything else there is nothing to look at.
+        let is_tried = |purpose: &Purpose| matches!(purpose, Purpose::Read | Purpose::Write);
+        let all_tried = question.purposes.iter().all(is_tried) && question.required.is_empty();
+        let message = "what is wanted takes a token, and this connection is for SSH alone";
+        let finding = || open(Finding::new(ID, Level::Unknown, message));
+        return (is_asked(question) && !all_tried).then(finding);
     }
     if facts.valid().is_none() {
         // Where it is not known to be good, nothing is known of what it may do.

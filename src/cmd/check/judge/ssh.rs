@@ -1,11 +1,75 @@
 //! The way over SSH: is it open, and does the server know where it is.
 
-use super::{Facts, Judged};
+use super::{Facts, Judged, KeyFacts, Question, failed, open};
+use crate::exit::Exit;
+use crate::model::connection::Auth;
 use crate::model::finding::{Finding, Level};
+use crate::model::purpose::Permission;
 
-/// What a Data Center says of its SSH server.
-pub(super) fn access(facts: &Facts) -> Option<Judged> {
-    const ID: &str = "ssh.access";
+const ID: &str = "ssh.access";
+
+/// What the connection's key may do, else what a Data Center says of its SSH server.
+pub(super) fn access(facts: &Facts, question: &Question) -> Option<Judged> {
+    match &facts.key {
+        Some(key) => Some(with_key(key, facts, question)),
+        None if facts.connection.auth == Auth::Ssh => {
+            let message = "the connection has no key that could be tried";
+            Some(open(
+                Finding::new(ID, Level::Unknown, message).next("bbconnect connect CLONE_URL"),
+            ))
+        }
+        None => server(facts),
+    }
+}
+
+fn with_key(key: &KeyFacts, facts: &Facts, question: &Question) -> Judged {
+    let evidence = key.path.display().to_string();
+    let wants_to_push = question
+        .purposes
+        .iter()
+        .any(|purpose| purpose.permission() >= Permission::Write);
+    match (&key.reads, key.writes) {
+        (None, _) => {
+            let message = "the key has a passphrase, for which a check does not ask";
+            let next = format!("bbconnect key test -c {}", facts.name);
+            open(
+                Finding::new(ID, Level::Unknown, message)
+                    .seen(evidence)
+                    .next(next),
+            )
+        }
+        (Some(Err(trouble)), _) => {
+            let finding = Finding::new(ID, Level::Fail, trouble.message.clone()).seen(evidence);
+            let next = trouble.hint.clone();
+            failed(Finding { next, ..finding }, trouble.exit)
+        }
+        // Whoever pushes with a token needs no key for it.
+        (Some(Ok(())), Some(false)) if facts.connection.auth == Auth::Ssh => {
+            let message = "the key may clone and fetch, but not push";
+            let next = "register one that may: bbconnect connect --write CLONE_URL";
+            failed(
+                Finding::new(ID, Level::Fail, message)
+                    .seen(evidence)
+                    .next(next),
+                Exit::Forbidden,
+            )
+        }
+        (Some(Ok(())), None) if wants_to_push && facts.connection.auth == Auth::Ssh => {
+            let message = "the key may clone and fetch; whether it may push is not told";
+            open(Finding::new(ID, Level::Unknown, message).seen(evidence))
+        }
+        (Some(Ok(())), writes) => {
+            let message = if writes == Some(true) {
+                "the key may clone, fetch and push"
+            } else {
+                "the key may clone and fetch"
+            };
+            Finding::new(ID, Level::Pass, message).seen(evidence).into()
+        }
+    }
+}
+
+fn server(facts: &Facts) -> Option<Judged> {
     let settings = facts.ssh.as_ref()?;
     if settings.enabled == Some(false) {
         let message = "SSH is switched off on this server";
