@@ -7,6 +7,7 @@
 #[path = "../tests/support/bitbucket/mod.rs"]
 mod bitbucket;
 
+use bitbucket::stock::Stock;
 use bitbucket::{Credential, Kind, Server, World};
 
 fn main() {
@@ -40,6 +41,7 @@ fn main() {
         ],
         repositories: vec![("acme/site", false), ("WEB/site", false)],
         projects: ["WEB", "APP", "OPS"].map(str::to_owned).to_vec(),
+        stock: Stock::with(&["acme/site+", "acme/shop", "WEB/site+", "WEB/shop"]),
         page_length: 25,
         ..World::default()
     });
@@ -59,6 +61,10 @@ fn main() {
          bbconnect connection list\n\
          bbconnect workspace list -c cloud\n\
          bbconnect project list -c server\n\
+         bbconnect repo list -c server\n\
+         bbconnect repo view acme/site -c cloud\n\
+         bbconnect webhook ensure -c server --repo WEB/site --url https://ci.example.com/hook --event push\n\
+         bbconnect publish . -c cloud --repo acme/site --dry-run\n\
          bbconnect connection which"
     );
     loop {

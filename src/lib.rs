@@ -97,6 +97,23 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::Project(cmd::project::Command::List(args)) => {
             output.emit(&cmd::project::list(args, context)?)
         }
+        Command::Project(cmd::project::Command::Create(args)) => {
+            output.emit(&cmd::project::create(args, context)?)
+        }
+        Command::Repo(command) => repo(command, context),
+        Command::Webhook(command) => webhook(command, context),
+        Command::Pr(cmd::pr::Command::List(args)) => {
+            output.emit(&cmd::pr::list::run(args, context)?)
+        }
+        Command::Pr(cmd::pr::Command::Create(args)) => {
+            output.emit(&cmd::pr::create::run(args, context)?)
+        }
+        Command::Publish(args) => output.emit(&cmd::publish::run(args, context)?),
+        Command::Api(args) => {
+            let mut answered = cmd::api::run(args, context)?;
+            let failure = answered.failure();
+            output.pass_on(&answered, answered.raw(), failure)
+        }
         Command::Url(args) => output.emit(&cmd::url::run(args)),
         Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
         Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
@@ -160,5 +177,27 @@ fn known_hosts(command: &cmd::known_hosts::Command, context: &Context) -> Result
         Command::Show => output.emit(&known_hosts::show::run(context)?),
         Command::Add(args) => output.emit(&known_hosts::add::run(args, context)?),
         Command::Verify(args) => output.emit(&known_hosts::verify::run(args, context)?),
+    }
+}
+
+fn repo(command: &cmd::repo::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::repo::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::List(args) => output.emit(&repo::list::run(args, context)?),
+        Command::View(args) => output.emit(&repo::view::run(args, context)?),
+        Command::Create(args) => output.emit(&repo::create::run(args, context)?),
+        Command::Select(args) => output.emit(&repo::select::run(args, context)?),
+    }
+}
+
+fn webhook(command: &cmd::webhook::Command, context: &Context) -> Result<Exit, Error> {
+    use cmd::webhook::{self, Command};
+    let output = &context.output;
+    match command {
+        Command::List(args) => output.emit(&webhook::list::run(args, context)?),
+        Command::Ensure(args) => output.emit(&webhook::ensure::run(args, context)?),
+        Command::Remove(args) => output.emit(&webhook::remove::run(args, context)?),
+        Command::Test(args) => output.emit(&webhook::test::run(args, context)?),
     }
 }

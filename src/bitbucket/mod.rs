@@ -4,22 +4,31 @@
 //! `datacenter` hold files of the same names, each with private wire structs, the call, and the conversion.
 
 mod cloud;
+mod commits;
 mod datacenter;
 mod http;
 mod identity;
 mod oauth;
+mod pull_requests;
+mod raw;
+mod repositories;
+mod webhooks;
 
-pub use cloud::Cloud;
+pub use cloud::{Change, Cloud, Committed};
 pub use datacenter::DataCenter;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 pub use oauth::{Grant, OAuthClient};
+pub use pull_requests::{Ensured, Proposed};
+pub use raw::{Reply, Request};
+pub use repositories::View;
+pub use webhooks::{Call, Hook, Wish, Written};
 
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::namespace::{Project, Workspace};
+use crate::model::namespace::{NewProject, Project, Workspace};
 use crate::model::purpose::Permission;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::RepoPath;
 use crate::model::scope::Scope;
 use crate::model::ssh_settings::SshSettings;
 
@@ -86,25 +95,29 @@ impl Bitbucket {
         }
     }
 
-    /// A repository.
+    /// A project.
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there or not visible; the others.
-    pub async fn repository(&self, path: &RepoPath) -> Result<Repository, ApiError> {
+    pub async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.repository(path).await,
-            Self::DataCenter(datacenter) => datacenter.repository(path).await,
+            Self::Cloud(cloud) => cloud.project(workspace, key).await,
+            Self::DataCenter(datacenter) => datacenter.project(key).await,
         }
     }
 
-    /// Whether a repository has no branch yet.
+    /// Makes a project; `None` where there is one of its key already.
     ///
     /// # Errors
-    /// As [`Bitbucket::repository`].
-    pub async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+    /// [`ApiError`].
+    pub async fn create_project(
+        &self,
+        workspace: &str,
+        new: &NewProject,
+    ) -> Result<Option<Project>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.is_empty(path).await,
-            Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
+            Self::Cloud(cloud) => cloud.create_project(workspace, new).await,
+            Self::DataCenter(datacenter) => datacenter.create_project(new).await,
         }
     }
 

@@ -131,9 +131,22 @@ pub enum Command {
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
     Workspace(cmd::workspace::Command),
-    /// List projects
+    /// List and make projects
     #[command(subcommand)]
     Project(cmd::project::Command),
+    /// List, look at, make and choose repositories
+    #[command(subcommand)]
+    Repo(cmd::repo::Command),
+    /// Make, repair, list, remove and test webhooks
+    #[command(subcommand)]
+    Webhook(cmd::webhook::Command),
+    /// List and open pull requests
+    #[command(subcommand)]
+    Pr(cmd::pr::Command),
+    /// Commit the changed files of a folder to a branch, and open or reuse a pull request
+    Publish(Box<cmd::publish::Args>),
+    /// Send one raw, signed request
+    Api(cmd::api::Args),
     /// Take a clone URL apart and print its other forms
     Url(cmd::url::Args),
     /// Print the script that completes bbconnect's commands in a shell

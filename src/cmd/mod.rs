@@ -1,5 +1,6 @@
 //! One file per command: its arguments, its run, its outcome as data and as text. Commands never import each other.
 
+pub mod api;
 pub mod check;
 pub mod completions;
 pub mod connect;
@@ -9,7 +10,11 @@ pub mod key;
 pub mod keygen;
 pub mod known_hosts;
 pub mod man;
+pub mod pr;
 pub mod project;
+pub mod publish;
+pub mod repo;
 pub mod token;
 pub mod url;
+pub mod webhook;
 pub mod workspace;

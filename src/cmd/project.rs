@@ -3,16 +3,25 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::context::Context;
-use crate::error::Error;
+use crate::bitbucket::ApiError;
+use crate::context::{Chosen, Context};
+use crate::error::{Error, No};
 use crate::model::deployment::Deployment;
-use crate::model::namespace::Project;
+use crate::model::namespace::{NewProject, Project};
+use crate::model::right::Right;
 use crate::output::{Page, Render};
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect project list
   bbconnect project list --workspace acme --json
+  bbconnect project create WEB --name 'The website'
+";
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  bbconnect project create WEB --name 'The website'
+  bbconnect project create WEB --name 'The website' --workspace acme --dry-run
 ";
 
 /// What is done with projects.
@@ -21,6 +30,8 @@ Examples:
 pub enum Command {
     /// List the projects of a workspace (Cloud) or of the server (Data Center)
     List(ListArgs),
+    /// Make a project
+    Create(CreateArgs),
 }
 
 /// Arguments of `bbconnect project list`.
@@ -44,11 +55,18 @@ pub struct Listed {
 /// Where no connection applies, the workspace is not known, or the server cannot be asked.
 pub fn list(args: &ListArgs, context: &Context) -> Result<Listed, Error> {
     let (chosen, bitbucket) = context.connect()?;
-    let workspace = args
-        .workspace
-        .as_ref()
-        .or(chosen.connection.workspace.as_ref());
-    if chosen.connection.deployment == Deployment::Cloud && workspace.is_none() {
+    let workspace = workspace(args.workspace.as_deref(), &chosen)?;
+    let asked = context.wait(bitbucket.projects(&workspace))?;
+    Ok(Listed {
+        projects: asked.map_err(|error| chosen.explained(error))?,
+    })
+}
+
+/// The workspace that is meant; Data Center has none.
+fn workspace(named: Option<&str>, chosen: &Chosen) -> Result<String, Error> {
+    let connection = &chosen.connection;
+    let workspace = named.or(connection.workspace.as_deref());
+    if connection.deployment == Deployment::Cloud && workspace.is_none() {
         return Err(Error::Usage {
             message: format!("the connection {} names no workspace", chosen.name),
             hint: Some(
@@ -56,11 +74,95 @@ pub fn list(args: &ListArgs, context: &Context) -> Result<Listed, Error> {
             ),
         });
     }
-    let asked =
-        context.wait(bitbucket.projects(workspace.map(String::as_str).unwrap_or_default()))?;
-    Ok(Listed {
-        projects: asked.map_err(|error| chosen.explained(error))?,
+    Ok(workspace.unwrap_or_default().to_owned())
+}
+
+/// Arguments of `bbconnect project create`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = CREATE_EXAMPLES)]
+pub struct CreateArgs {
+    /// The key: letters, digits and underscores, a letter first
+    #[arg(value_name = "KEY", value_parser = key)]
+    pub key: String,
+    /// The name
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// The workspace; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+    /// Let everybody see it
+    #[arg(long)]
+    pub public: bool,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Show what would be made, but make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// <https://confluence.atlassian.com/bitbucketserver/creating-projects-776639848.html>
+fn key(text: &str) -> Result<String, String> {
+    let is_key = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_key.then(|| text.to_ascii_uppercase()).ok_or_else(|| {
+        "a key has letters, digits and underscores, and begins with a letter".to_owned()
     })
+}
+
+/// A project that was made.
+#[derive(Debug, Serialize)]
+pub struct Created {
+    action: &'static str,
+    project: Project,
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
+pub fn create(args: &CreateArgs, context: &Context) -> Result<Created, Error> {
+    let (chosen, bitbucket) = context.connect()?;
+    let workspace = workspace(args.workspace.as_deref(), &chosen)?;
+    let new = NewProject {
+        key: args.key.clone(),
+        name: args.name.clone(),
+        public: args.public,
+        description: args.description.clone(),
+    };
+    let exists = || {
+        let message = format!("there is a project {} already", new.key);
+        Error::no(No::Conflict, message, "bbconnect project list")
+    };
+    let refused = |error| chosen.explained_for(error, Right::CreateProject);
+    if args.dry_run {
+        return match context.wait(bitbucket.project(&workspace, &new.key))? {
+            Ok(_) => Err(exists()),
+            Err(ApiError::NotFound(_)) => Ok(Created {
+                action: "would-create",
+                project: Project {
+                    key: new.key,
+                    name: Some(new.name),
+                    private: Some(!new.public),
+                },
+            }),
+            Err(error) => Err(refused(error)),
+        };
+    }
+    let asked = context.wait(bitbucket.create_project(&workspace, &new))?;
+    let project = asked.map_err(refused)?.ok_or_else(exists)?;
+    Ok(Created {
+        action: "created",
+        project,
+    })
+}
+
+impl Render for Created {
+    const SCHEMA: &'static str = "bbconnect/project-create@1";
+
+    fn text(&self, page: &mut Page) {
+        page.line(&format!("{} {}", self.action, self.project.key));
+    }
 }
 
 impl Render for Listed {

@@ -5,11 +5,10 @@ use serde::Serialize;
 use super::Context;
 use super::environment_connection::EnvironmentConnection;
 use super::fit::{best_fit, best_match};
-use crate::bitbucket::ApiError;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Connection, ConnectionName, TokenShape};
+use crate::model::connection::{Connection, ConnectionName};
 use crate::model::repository::{RepoPath, RepoRef};
 
 /// The connection that applies, and why.
@@ -69,12 +68,6 @@ impl Chosen {
     #[must_use]
     pub fn is_stored(&self) -> bool {
         self.environment.is_none()
-    }
-
-    /// What the server said, with what may be behind a refusal.
-    #[must_use]
-    pub fn explained(&self, error: ApiError) -> Error {
-        Error::refused_by(error, self.connection.auth, TokenShape::Unknown)
     }
 }
 

@@ -94,6 +94,37 @@ impl Context {
         }
     }
 
+    /// The text of a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`Error::Read`] and [`Error::Input`].
+    pub fn text_from(&self, path: &Path) -> Result<String, Error> {
+        let bytes = self.bytes_from(path)?;
+        String::from_utf8(bytes).map_err(|_| Error::Usage {
+            message: format!("{} is not text", path.display()),
+            hint: None,
+        })
+    }
+
+    /// What is in a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// As [`Context::text_from`].
+    pub fn bytes_from(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(Error::Input)?;
+            return Ok(bytes);
+        }
+        std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
     /// What a command prints, as `--token-command` asks for.
     ///
     /// # Errors

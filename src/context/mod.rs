@@ -9,8 +9,11 @@ mod git_host;
 mod input;
 mod key_place;
 mod keyed;
+mod refusal;
 mod registration;
+mod remote;
 mod secrets;
+mod selected;
 mod sign_in;
 mod trust;
 

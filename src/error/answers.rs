@@ -3,7 +3,7 @@
 use super::{Error, No};
 use crate::bitbucket::{ApiError, Obstacle};
 use crate::exit::Exit;
-use crate::git::GitError;
+use crate::git::{FolderError, GitError, PushError};
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
@@ -21,7 +21,24 @@ impl Error {
             | Self::NoRest(_)
             | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
-            Self::Declined => Exit::No,
+            Self::Declined
+            | Self::Folder(
+                FolderError::TooLarge { .. }
+                | FolderError::TooMuch
+                | FolderError::Link(_)
+                | FolderError::Kind(_)
+                | FolderError::Name(_),
+            ) => Exit::No,
+            Self::Push(error) => match error {
+                PushError::Unauthorized(_) => Exit::Unauthorized,
+                PushError::NotPermitted(_) => Exit::Forbidden,
+                PushError::Moved(_) => Exit::Conflict,
+                PushError::NotFound(_) => Exit::NotFound,
+                PushError::Unreachable(_) => Exit::Unreachable,
+                PushError::Process(_) | PushError::Folder(_) | PushError::Failed(_) => {
+                    Exit::Machine
+                }
+            },
             Self::Refused { no, .. } => match no {
                 No::NotThere => Exit::NotFound,
                 No::Conflict => Exit::Conflict,
@@ -56,6 +73,7 @@ impl Error {
                 | ConnectionsError::Connection { .. },
             )
             | Self::Store(_)
+            | Self::Folder(FolderError::Read { .. } | FolderError::Walk(_))
             | Self::Git(GitError::Process(_) | GitError::Refused(_) | GitError::Clone(_))
             | Self::NoHome
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
@@ -122,7 +140,20 @@ impl Error {
             ),
             Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
             Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
+            Self::Push(PushError::NotPermitted(_)) => Some(
+                "ask for the right to write to the repository, or name another branch with --branch"
+                    .to_owned(),
+            ),
+            Self::Push(PushError::Moved(_)) => Some("run it again".to_owned()),
+            Self::Folder(FolderError::Link(_)) => {
+                Some("make it relative and within the folder, or leave it out with .gitignore".to_owned())
+            }
+            Self::Folder(FolderError::TooLarge { .. } | FolderError::TooMuch) => {
+                Some("leave large files out with .gitignore; Git LFS is for them".to_owned())
+            }
             Self::Declined
+            | Self::Push(_)
+            | Self::Folder(_)
             | Self::Git(_)
             | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
             | Self::Program
@@ -181,7 +212,10 @@ fn exit_of_api(error: &ApiError) -> Exit {
         | ApiError::Decode { .. }
         | ApiError::Endless
         | ApiError::TooLarge { .. } => Exit::Unusable,
-        ApiError::Unprotected(_) | ApiError::Address(_) | ApiError::SecretCharacters => Exit::Usage,
+        ApiError::Unprotected(_)
+        | ApiError::Foreign(_)
+        | ApiError::Address(_)
+        | ApiError::SecretCharacters => Exit::Usage,
         ApiError::Setup(_) => Exit::Machine,
     }
 }
@@ -210,6 +244,7 @@ fn hint_of_api(error: &ApiError) -> Option<String> {
         ApiError::Elsewhere { .. } | ApiError::NotJson { .. } => {
             "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
         }
+        ApiError::Foreign(_) => "leave out scheme and host, or name the connection for that server",
         ApiError::NoApi(_) => "check the host and the context path, as in https://host/bitbucket",
         ApiError::Captcha => "log in once in a browser, then run this again",
         ApiError::BasicBlocked => "make an HTTP access token, and use --auth http-access-token",

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::bitbucket::ApiError;
-use crate::git::GitError;
+use crate::git::{FolderError, GitError, PushError};
 use crate::model::connection::{Auth, TokenShape, why_refused};
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
@@ -118,6 +118,12 @@ pub enum Error {
     /// Git's configuration could not be changed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A folder cannot be published.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A change was not pushed.
+    #[error(transparent)]
+    Push(#[from] PushError),
     /// The home folder is not known.
     #[error("the home folder is not known")]
     NoHome,

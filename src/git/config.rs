@@ -60,16 +60,27 @@ impl Checkout {
     /// of the whole repository.
     #[must_use]
     pub fn connection(&self) -> Option<(&str, Option<&str>)> {
+        self.nearest("connection")
+    }
+
+    /// The repository that the configuration names, as [`Checkout::connection`] does.
+    #[must_use]
+    pub fn repository(&self) -> Option<&str> {
+        self.nearest("repository").map(|(repository, _)| repository)
+    }
+
+    /// What the configuration says of one thing: for the service one stands in, else for the whole repository.
+    fn nearest(&self, what: &str) -> Option<(&str, Option<&str>)> {
         let mut folder = Path::new(self.prefix.trim_end_matches('/'));
         while !folder.as_os_str().is_empty() {
             let name = folder.to_str()?;
-            if let Some(connection) = self.last(&format!("bbconnect.{name}.connection")) {
-                return Some((connection, folder.to_str()));
+            if let Some(value) = self.last(&format!("bbconnect.{name}.{what}")) {
+                return Some((value, folder.to_str()));
             }
             folder = folder.parent()?;
         }
-        self.last("bbconnect.connection")
-            .map(|connection| (connection, None))
+        self.last(&format!("bbconnect.{what}"))
+            .map(|value| (value, None))
     }
 
     /// The remotes with their URLs, `origin` first.
@@ -99,14 +110,30 @@ impl Checkout {
         service: Option<&Path>,
         connection: &str,
     ) -> Result<bool, GitError> {
+        self.set("connection", service, connection)
+    }
+
+    /// Names the repository that commands are about, as [`Checkout::set_connection`] does.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn set_repository(
+        &self,
+        service: Option<&Path>,
+        repository: &str,
+    ) -> Result<bool, GitError> {
+        self.set("repository", service, repository)
+    }
+
+    fn set(&self, what: &str, service: Option<&Path>, value: &str) -> Result<bool, GitError> {
         let key = match service {
-            None => "bbconnect.connection".to_owned(),
-            Some(folder) => format!("bbconnect.{}.connection", Self::folder_of(folder)?),
+            None => format!("bbconnect.{what}"),
+            Some(folder) => format!("bbconnect.{}.{what}", Self::folder_of(folder)?),
         };
-        if self.last(&key) == Some(connection) {
+        if self.last(&key) == Some(value) {
             return Ok(false);
         }
-        match git(&["config", "--local", "--replace-all", &key, connection])? {
+        match git(&["config", "--local", "--replace-all", &key, value])? {
             Some(_) => Ok(true),
             None => Err(GitError::Refused(key)),
         }
@@ -117,10 +144,9 @@ impl Checkout {
     /// # Errors
     /// [`GitError`].
     pub fn rename_connection(&self, from: &str, to: &str) -> Result<(), GitError> {
-        let named = self
-            .entries
-            .iter()
-            .filter(|(key, value)| key.starts_with("bbconnect.") && value == from);
+        let named = self.entries.iter().filter(|(key, value)| {
+            key.starts_with("bbconnect.") && key.ends_with(".connection") && value == from
+        });
         for (key, _) in named {
             git(&["config", "--local", "--replace-all", key, to])?;
         }

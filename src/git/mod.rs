@@ -1,11 +1,21 @@
-//! Git on this machine, through the `git` program: configuration, remotes, and its protocol for credentials.
+//! Git on this machine, through the `git` program: configuration, remotes, its protocol for credentials, what a folder
+//! holds, and pushing it.
 
+mod complaint;
 mod config;
 mod credential;
 mod credential_helpers;
+mod folder;
+mod push;
+mod remote;
 mod ssh_command;
+mod stream;
 
+pub use complaint::PushError;
 pub use config::{Checkout, GitError};
 pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
 pub use credential_helpers::{Helpers, Scope};
+pub use folder::{FolderError, files_in};
+pub use push::{Bench, NewCommit};
+pub use remote::Remote;
 pub use ssh_command::{clone, remotes_of, set_ssh_command, ssh_command};

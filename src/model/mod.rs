@@ -1,11 +1,13 @@
 //! The words of the trade. No I/O, no async, and nothing of ours from above.
 
 pub mod access_token;
+pub mod change;
 pub mod clone_url;
 pub mod connection;
 pub mod day;
 pub mod days;
 pub mod deployment;
+pub mod difference;
 pub mod finding;
 pub mod fingerprint;
 pub mod instant;
@@ -14,12 +16,15 @@ pub mod namespace;
 pub mod oauth;
 pub mod printable;
 pub mod public_key;
+pub mod pull_request;
 pub mod purpose;
 pub mod registered_key;
 pub mod repository;
+pub mod right;
 pub mod scope;
 pub mod secret;
 pub mod ssh_address;
 pub mod ssh_settings;
 pub mod token_page;
 pub mod version;
+pub mod webhook;

@@ -25,3 +25,16 @@ pub struct Project {
     /// Whether it is hidden from those who were not let in.
     pub private: Option<bool>,
 }
+
+/// A project to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewProject {
+    /// Its key.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Whether everybody may see it.
+    pub public: bool,
+    /// What it is for.
+    pub description: Option<String>,
+}

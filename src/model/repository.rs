@@ -56,6 +56,34 @@ pub struct Repository {
     pub project: Option<String>,
 }
 
+/// Which repositories are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Those of this workspace; without it, of all of the account (Cloud).
+    pub workspace: Option<String>,
+    /// Those of this project; without it, of all (on Cloud, of the workspace).
+    pub project: Option<String>,
+    /// Those whose name holds this text.
+    pub text: Option<String>,
+    /// At most so many.
+    pub most: Option<usize>,
+}
+
+/// A repository to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRepository {
+    /// Where; the slug is also the name.
+    pub path: RepoPath,
+    /// Whether everybody may see it.
+    pub public: bool,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The key of its project (Cloud).
+    pub project: Option<String>,
+    /// The branch that a clone will check out.
+    pub default_branch: Option<String>,
+}
+
 /// A text that names no repository.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RepoRefError {

@@ -128,6 +128,38 @@ impl Output {
         Ok(outcome.exit())
     }
 
+    /// Passes on what a server sent: byte for byte where a program reads it, escaped and JSON spread over lines on a
+    /// terminal. As a document, it is the outcome; a failure is then the only document.
+    ///
+    /// # Errors
+    /// As [`Output::emit`], and the failure itself.
+    pub fn pass_on<R: Render>(
+        &self,
+        outcome: &R,
+        raw: &[u8],
+        failure: Option<Error>,
+    ) -> Result<Exit, Error> {
+        if self.options.format == Format::Json {
+            return failure.map_or_else(|| self.emit(outcome), Err);
+        }
+        if self.options.stdout_is_terminal {
+            let mut page = Page::default();
+            let decoded: Option<serde_json::Value> = serde_json::from_slice(raw).ok();
+            let pretty = decoded.and_then(|value| serde_json::to_string_pretty(&value).ok());
+            page.block(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
+            self.to_stdout(&page.finish())?;
+        } else {
+            let mut stdout = io::stdout().lock();
+            match stdout.write_all(raw).and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(Error::Output(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        failure.map_or(Ok(outcome.exit()), Err)
+    }
+
     /// Writes text as it is, such as a help page. For words of our own only.
     ///
     /// # Errors

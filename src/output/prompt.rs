@@ -6,7 +6,11 @@ use dialoguer::console::Term;
 
 use super::Output;
 use crate::interrupt;
+use crate::model::printable::escaped;
 use crate::model::secret::Secret;
+
+/// Choices of a search that are shown at once.
+const SHOWN_AT_ONCE: usize = 12;
 
 impl Output {
     /// Asks for a new secret, hidden, twice.
@@ -51,6 +55,20 @@ impl Output {
         let question = dialoguer::Select::new()
             .with_prompt(prompt)
             .items(choices)
+            .default(0);
+        asked(|| question.interact_on(&Term::stderr()))
+    }
+
+    /// Asks for one of many, with a search, and answers with its place in the list.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn ask_search(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escaped(choice)).collect();
+        let question = dialoguer::FuzzySelect::new()
+            .with_prompt(prompt)
+            .items(&shown)
+            .max_length(SHOWN_AT_ONCE)
             .default(0);
         asked(|| question.interact_on(&Term::stderr()))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
-/// The most that is read of a program's output, in bytes. The rest is thrown away.
+/// The most that is read of a program's output, in bytes, unless more is asked for. The rest is thrown away.
 pub(super) const MOST_OUTPUT: usize = 1024 * 1024;
 
 /// How long the last words of a program that has ended may take.
@@ -21,12 +21,12 @@ pub(super) struct Caught {
 }
 
 impl Caught {
-    pub(super) fn from(output: Option<impl Read + Send + 'static>) -> Self {
+    pub(super) fn from(output: Option<impl Read + Send + 'static>, most: usize) -> Self {
         let printed = Arc::new(Mutex::new(Vec::new()));
         let (done, ended) = mpsc::channel();
         let into = Arc::clone(&printed);
         thread::spawn(move || {
-            collect(output, &into);
+            collect(output, &into, most);
             // Nobody waits any more after the deadline.
             let _told = done.send(());
         });
@@ -41,12 +41,12 @@ impl Caught {
 }
 
 /// Reads all that is printed, and keeps as much of it as is taken.
-fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>) {
+fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>, most: usize) {
     let Some(mut stdout) = stdout else { return };
     let mut chunk = [0; 8 * 1024];
     while let Ok(count @ 1..) = stdout.read(&mut chunk) {
         let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MOST_OUTPUT.saturating_sub(kept.len());
+        let room = most.saturating_sub(kept.len());
         kept.extend_from_slice(&chunk[..count.min(room)]);
     }
     chunk.zeroize();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use self::caught::Caught;
+use self::caught::{Caught, MOST_OUTPUT};
 
 /// How often a running program is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -63,9 +63,10 @@ pub enum Complaints {
 pub struct Task {
     program: String,
     arguments: Vec<OsString>,
-    environment: Vec<(&'static str, OsString)>,
+    environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
     complaints: Complaints,
+    most: usize,
 }
 
 impl Task {
@@ -78,7 +79,15 @@ impl Task {
             environment: Vec::new(),
             input: Vec::new(),
             complaints: Complaints::Shown,
+            most: MOST_OUTPUT,
         }
+    }
+
+    /// With so many bytes of its output kept instead of a mebibyte.
+    #[must_use]
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.most = most;
+        self
     }
 
     /// With these arguments behind those it has.
@@ -92,8 +101,9 @@ impl Task {
 
     /// With a variable in its environment.
     #[must_use]
-    pub fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.push((name, value.as_ref().to_owned()));
+    pub fn variable(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.push((name, value));
         self
     }
 
@@ -142,8 +152,8 @@ impl Task {
             thread::spawn(move || drop(stdin.write_all(&input)));
         }
         let (stdout, stderr) = (
-            Caught::from(child.stdout.take()),
-            Caught::from(child.stderr.take()),
+            Caught::from(child.stdout.take(), self.most),
+            Caught::from(child.stderr.take(), self.most),
         );
         let Some(status) = wait(&mut child, limit).map_err(failed)? else {
             // Best effort: it may have ended between the two.
@@ -201,7 +211,6 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::caught::MOST_OUTPUT;
     use super::*;
 
     #[test]

@@ -1,10 +1,19 @@
 //! Bitbucket Cloud's dialect (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
 mod account;
+mod branches;
+mod commits;
+mod creation;
+mod form;
 mod keys;
 mod namespaces;
+mod pull_requests;
 mod repositories;
+mod reviewers;
 mod rights;
+mod webhooks;
+
+pub use commits::{Change, Committed};
 
 use super::http::Http;
 
@@ -19,5 +28,10 @@ impl Cloud {
     #[must_use]
     pub fn new(http: Http) -> Self {
         Self { http }
+    }
+
+    /// The HTTP core.
+    pub(super) fn http(&self) -> &Http {
+        &self.http
     }
 }

@@ -1,10 +1,11 @@
 //! Workspaces and projects, on Cloud.
 
-use serde::Deserialize;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::http::ApiError;
-use crate::model::namespace::{Project, Workspace};
+use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::namespace::{NewProject, Project, Workspace};
 
 /// The largest page of most lists.
 const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");
@@ -27,6 +28,18 @@ struct ProjectBase {
     key: String,
     name: Option<String>,
     is_private: Option<bool>,
+}
+
+/// What a project is made of. The document demands the type of every object.
+#[derive(Debug, Serialize)]
+struct Creation<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    key: &'a str,
+    name: &'a str,
+    is_private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
 }
 
 impl Cloud {
@@ -61,19 +74,56 @@ impl Cloud {
             .http
             .pages(&["workspaces", workspace, "projects"], &[PAGE_LENGTH])
             .await?;
-        Ok(all
-            .into_iter()
-            .map(
-                |ProjectBase {
-                     key,
-                     name,
-                     is_private,
-                 }| Project {
-                    key,
-                    name,
-                    private: is_private,
-                },
-            )
-            .collect())
+        Ok(all.into_iter().map(ProjectBase::project).collect())
+    }
+
+    /// A project of a workspace.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-project-key-get>
+    pub(in crate::bitbucket) async fn project(
+        &self,
+        workspace: &str,
+        key: &str,
+    ) -> Result<Project, ApiError> {
+        let segments = ["workspaces", workspace, "projects", key];
+        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        Ok(answer.json::<ProjectBase>()?.project())
+    }
+
+    /// Makes a project; `None` where there is one of its key.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-post>
+    pub(in crate::bitbucket) async fn create_project(
+        &self,
+        workspace: &str,
+        new: &NewProject,
+    ) -> Result<Option<Project>, ApiError> {
+        let creation = Creation {
+            kind: "project",
+            key: &new.key,
+            name: &new.name,
+            is_private: !new.public,
+            description: new.description.as_deref(),
+        };
+        let segments = ["workspaces", workspace, "projects"];
+        let answer = self
+            .http
+            .write(Method::POST, &segments, &[], &creation)
+            .await?;
+        let is_refused = matches!(answer.status().as_u16(), 400 | 409);
+        if is_refused && self.project(workspace, &new.key).await.is_ok() {
+            return Ok(None);
+        }
+        Ok(Some(answer.json::<ProjectBase>()?.project()))
+    }
+}
+
+impl ProjectBase {
+    fn project(self) -> Project {
+        Project {
+            key: self.key,
+            name: self.name,
+            private: self.is_private,
+        }
     }
 }

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use super::Cloud;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::clone_url::CloneUrl;
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::{RepoPath, Repository, Search};
+
+/// The largest page.
+const MOST_A_PAGE: usize = 100;
 
 /// A repository. `mainbranch` is null where there is none yet.
 #[derive(Debug, Deserialize)]
@@ -70,6 +73,55 @@ impl Cloud {
         Ok(base.repository(path))
     }
 
+    /// Repositories of a workspace, or of all workspaces of the account: a list over workspaces is gone since 2026-04-14
+    /// (CHANGE-2770).
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
+    pub(in crate::bitbucket) async fn repositories(
+        &self,
+        search: &Search,
+    ) -> Result<Vec<Repository>, ApiError> {
+        if let Some(workspace) = &search.workspace {
+            return self.of_workspace(workspace, search).await;
+        }
+        let most = search.most.unwrap_or(usize::MAX);
+        let mut all = Vec::new();
+        // One after another: each asks for many pages at once.
+        for workspace in self.workspaces().await? {
+            all.extend(self.of_workspace(&workspace.slug, search).await?);
+            if all.len() >= most {
+                break;
+            }
+        }
+        all.truncate(most);
+        Ok(all)
+    }
+
+    async fn of_workspace(
+        &self,
+        workspace: &str,
+        search: &Search,
+    ) -> Result<Vec<Repository>, ApiError> {
+        let most = search.most.unwrap_or(usize::MAX);
+        let length = most.clamp(1, MOST_A_PAGE).to_string();
+        let filter = filter(search);
+        let mut query = vec![("pagelen", length.as_str())];
+        query.extend(filter.as_deref().map(|filter| ("q", filter)));
+        let all: Vec<RepositoryBase> = self
+            .http
+            .pages_up_to(&["repositories", workspace], &query, most)
+            .await?;
+        let asked = RepoPath {
+            namespace: workspace.to_owned(),
+            slug: String::new(),
+        };
+        Ok(all
+            .into_iter()
+            .map(|base| base.repository(&asked))
+            .filter(|repository| is_meant(repository, search))
+            .collect())
+    }
+
     /// Whether a repository has no branch. Its `size` and its main branch prove nothing.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
@@ -87,6 +139,52 @@ impl Cloud {
             .await?;
         Ok(answer.json::<Branches>()?.values.is_empty())
     }
+}
+
+/// The filter of a search. What is written in Bitbucket's own language is passed on.
+///
+/// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering>
+fn filter(search: &Search) -> Option<String> {
+    let project = search
+        .project
+        .as_deref()
+        .map(|key| format!("project.key={}", quoted(key)));
+    let text = search.text.as_deref().map(|text| {
+        if is_expression(text) {
+            text.to_owned()
+        } else {
+            format!("name ~ {}", quoted(text))
+        }
+    });
+    match (project, text) {
+        (Some(project), Some(text)) => Some(format!("{project} AND ({text})")),
+        (project, text) => project.or(text),
+    }
+}
+
+/// Whether a repository is one that was asked for: what does not know the filter lists all.
+fn is_meant(repository: &Repository, search: &Search) -> bool {
+    let has = |text: &str| {
+        let names = [Some(&repository.slug), repository.name.as_ref()];
+        let text = text.to_lowercase();
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| name.to_lowercase().contains(&text))
+    };
+    let project = search.project.as_deref();
+    let text = search.text.as_deref().filter(|text| !is_expression(text));
+    project.is_none_or(|key| repository.project.as_deref().is_none_or(|own| own == key))
+        && text.is_none_or(has)
+}
+
+fn is_expression(text: &str) -> bool {
+    text.contains(['=', '~', '<', '>'])
+}
+
+/// A string of Bitbucket's filter language.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl RepositoryBase {
@@ -121,5 +219,30 @@ impl RepositoryBase {
             updated_on: self.updated_on,
             project: self.project.and_then(|project| project.key),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_becomes_a_filter() {
+        let search = |project: Option<&str>, text: Option<&str>| {
+            filter(&Search {
+                project: project.map(str::to_owned),
+                text: text.map(str::to_owned),
+                ..Search::default()
+            })
+        };
+        assert_eq!(search(None, None), None);
+        assert_eq!(
+            search(None, Some(r#"a"b\"#)).as_deref(),
+            Some(r#"name ~ "a\"b\\""#)
+        );
+        assert_eq!(
+            search(Some("WEB"), Some("updated_on > 2026-01-01")).as_deref(),
+            Some(r#"project.key="WEB" AND (updated_on > 2026-01-01)"#)
+        );
     }
 }

@@ -128,7 +128,7 @@ fn refused(answer: &Answer) -> ApiError {
     }
 }
 
-fn user_name(answer: &Answer) -> Option<String> {
+pub(super) fn user_name(answer: &Answer) -> Option<String> {
     let name = answer.header(USER_NAME).filter(|name| !name.is_empty())?;
     Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
 }

@@ -1,13 +1,19 @@
 //! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod account;
+mod branches;
+mod commits;
+mod creation;
 mod keys;
 mod namespaces;
+mod pull_requests;
 mod repositories;
+mod reviewers;
 mod rights;
 mod server;
 mod ssh_settings;
 mod token;
+mod webhooks;
 
 use super::http::Http;
 
@@ -22,5 +28,10 @@ impl DataCenter {
     #[must_use]
     pub fn new(http: Http) -> Self {
         Self { http }
+    }
+
+    /// The HTTP core.
+    pub(super) fn http(&self) -> &Http {
+        &self.http
     }
 }

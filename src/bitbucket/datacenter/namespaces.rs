@@ -1,15 +1,27 @@
 //! Projects, on Data Center. It has no workspaces.
 
-use serde::Deserialize;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::http::ApiError;
-use crate::model::namespace::Project;
+use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::namespace::{NewProject, Project};
 
 #[derive(Debug, Deserialize)]
 struct ProjectBase {
     key: String,
     name: Option<String>,
+    public: Option<bool>,
+}
+
+/// What a project is made of.
+#[derive(Debug, Serialize)]
+struct Creation<'a> {
+    key: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     public: Option<bool>,
 }
 
@@ -22,11 +34,49 @@ impl DataCenter {
             .http
             .pages(&["rest", "api", "latest", "projects"], &[("limit", "100")])
             .await?;
-        let project = |ProjectBase { key, name, public }| Project {
-            key,
-            name,
-            private: public.map(|public: bool| !public),
+        Ok(all.into_iter().map(ProjectBase::project).collect())
+    }
+
+    /// A project.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-get>
+    pub(in crate::bitbucket) async fn project(&self, key: &str) -> Result<Project, ApiError> {
+        let segments = ["rest", "api", "latest", "projects", key];
+        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        Ok(answer.json::<ProjectBase>()?.project())
+    }
+
+    /// Makes a project; `None` where there is one of its key or name.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-post>
+    pub(in crate::bitbucket) async fn create_project(
+        &self,
+        new: &NewProject,
+    ) -> Result<Option<Project>, ApiError> {
+        let creation = Creation {
+            key: &new.key,
+            name: &new.name,
+            description: new.description.as_deref(),
+            public: new.public.then_some(true),
         };
-        Ok(all.into_iter().map(project).collect())
+        let segments = ["rest", "api", "latest", "projects"];
+        let answer = self
+            .http
+            .write(Method::POST, &segments, &[], &creation)
+            .await?;
+        if answer.status().as_u16() == 409 {
+            return Ok(None);
+        }
+        Ok(Some(answer.json::<ProjectBase>()?.project()))
+    }
+}
+
+impl ProjectBase {
+    fn project(self) -> Project {
+        Project {
+            key: self.key,
+            name: self.name,
+            private: self.public.map(|public| !public),
+        }
     }
 }

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use super::DataCenter;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::clone_url::CloneUrl;
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::{RepoPath, Repository, Search};
+
+/// The largest page that a server gives; it lowers what is too much.
+const MOST_A_PAGE: usize = 1000;
 
 /// A repository.
 #[derive(Debug, Deserialize)]
@@ -39,6 +42,13 @@ struct Link {
     href: Option<String>,
 }
 
+/// A branch's name.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DefaultBranch {
+    display_id: Option<String>,
+}
+
 /// A page of branches; only how many matters.
 #[derive(Debug, Deserialize)]
 struct Branches {
@@ -62,6 +72,63 @@ impl DataCenter {
             });
         }
         Ok(base.repository(path))
+    }
+
+    /// Repositories of a project, or of the server.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-get>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
+    pub(in crate::bitbucket) async fn repositories(
+        &self,
+        search: &Search,
+    ) -> Result<Vec<Repository>, ApiError> {
+        let all = ["rest", "api", "latest", "repos"];
+        let most = search.most.unwrap_or(usize::MAX);
+        // The server's own filter by name matches differently from version to version, so what it would leave out is
+        // looked at here.
+        let asked_for = if search.text.is_some() {
+            usize::MAX
+        } else {
+            most
+        };
+        let limit = asked_for.clamp(1, MOST_A_PAGE).to_string();
+        let of_project = search
+            .project
+            .as_ref()
+            .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
+        let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
+        let bases: Vec<RepositoryBase> = self
+            .http
+            .pages_up_to(segments, &[("limit", &limit)], asked_for)
+            .await?;
+        let asked = RepoPath {
+            namespace: search.project.clone().unwrap_or_default(),
+            slug: String::new(),
+        };
+        let text = search.text.as_deref().map(str::to_lowercase);
+        let is_meant = |repository: &Repository| {
+            let name = repository.name.as_deref().unwrap_or_default();
+            text.as_deref().is_none_or(|text| {
+                name.to_lowercase().contains(text) || repository.slug.to_lowercase().contains(text)
+            })
+        };
+        Ok(bases
+            .into_iter()
+            .map(|base| base.repository(&asked))
+            .filter(is_meant)
+            .take(most)
+            .collect())
+    }
+
+    /// The name of the branch that a clone checks out, also before it exists.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
+    pub(in crate::bitbucket) async fn default_branch(&self, path: &RepoPath) -> Option<String> {
+        let answer = self
+            .http
+            .get(&of(path, &["default-branch"]), &[], Signed::Yes)
+            .await;
+        answer.ok()?.json::<DefaultBranch>().ok()?.display_id
     }
 
     /// Whether a repository has no branch. Its default branch has a name before it exists.

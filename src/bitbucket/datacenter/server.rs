@@ -20,4 +20,22 @@ impl DataCenter {
         let properties: Properties = answer.json()?;
         Ok(properties.version)
     }
+
+    /// Whether the server is of this version or a later one; one that hides its version counts as such.
+    pub(in crate::bitbucket) async fn is_at_least(
+        &self,
+        major: u32,
+        minor: u32,
+    ) -> Result<bool, ApiError> {
+        let version = self.version().await?;
+        let mut numbers = version
+            .as_deref()
+            .unwrap_or_default()
+            .split('.')
+            .map_while(|number| number.parse::<u32>().ok());
+        Ok(match (numbers.next(), numbers.next()) {
+            (Some(first), second) => (first, second.unwrap_or(0)) >= (major, minor),
+            (None, _) => true,
+        })
+    }
 }

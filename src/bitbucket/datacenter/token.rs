@@ -220,7 +220,7 @@ fn token_id(token: &str) -> Option<String> {
 }
 
 /// The slug of a user name: what a URL gives a meaning to becomes `_`.
-fn user_slug(name: &str) -> String {
+pub(super) fn user_slug(name: &str) -> String {
     const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
     name.chars()
         .map(|c| if REPLACED.contains(c) { '_' } else { c })

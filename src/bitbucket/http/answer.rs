@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::error::{ApiError, ServerWords};
 
-/// More than any answer that is asked for here; a larger one is a fault or an attack.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
+pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -23,14 +23,15 @@ impl Answer {
     /// Reads a response, decompressed, up to the most that is taken.
     pub(super) async fn read(
         mut response: reqwest::Response,
+        most: usize,
         explained: impl Fn(&reqwest::Error) -> ApiError,
     ) -> Result<Self, ApiError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let url = response.url().to_string();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(ApiError::TooLarge { most: MOST_BYTES });
+            if body.len() + chunk.len() > most {
+                return Err(ApiError::TooLarge { most });
             }
             body.extend_from_slice(&chunk);
         }
@@ -129,6 +130,20 @@ impl Answer {
     /// The body of an error, where it is JSON of this shape.
     pub(in crate::bitbucket) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The body as data of any shape; nothing where it is not JSON.
+    pub(in crate::bitbucket) fn value(&self) -> serde_json::Value {
+        if self.is_json() {
+            serde_json::from_slice(&self.body).unwrap_or_default()
+        } else {
+            serde_json::Value::Null
+        }
+    }
+
+    /// The body as it came.
+    pub(in crate::bitbucket) fn bytes(&self) -> &[u8] {
+        &self.body
     }
 
     /// Turns an error status into the error that it stands for.

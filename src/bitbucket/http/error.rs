@@ -33,6 +33,9 @@ pub enum ApiError {
     /// The certificates or the proxy that were named cannot be used.
     #[error("{0}")]
     Setup(String),
+    /// An address is not the server's own, so the credential does not go there.
+    #[error("{0} is not the connection's own server, so nothing is sent there")]
+    Foreign(String),
     /// A name cannot be part of an address.
     #[error("`{0}` cannot be part of an address")]
     Address(String),

@@ -75,7 +75,7 @@ impl Http {
         }
         let started = Instant::now();
         let mut request = self.client()?.request(method.clone(), url.clone());
-        request = request.header(ACCEPT, "application/json");
+        request = request.header(ACCEPT, "application/json, */*;q=0.1");
         if question.signed == Signed::Yes {
             request = self.sign(request)?;
         }
@@ -97,7 +97,7 @@ impl Http {
         }
         let response = request.send().await.map_err(|error| self.explained(&error));
         let answer = match response {
-            Ok(response) => Answer::read(response, |error| self.explained(error))
+            Ok(response) => Answer::read(response, question.most, |error| self.explained(error))
                 .await
                 .map(|answer| answer.without(&self.authorization.secrets())),
             Err(error) => Err(error),

@@ -80,6 +80,11 @@ impl Http {
         }
     }
 
+    /// Where the API is.
+    pub(super) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
     /// How requests are signed.
     pub(super) fn authorization(&self) -> &Authorization {
         &self.authorization

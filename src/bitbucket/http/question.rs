@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
+use super::answer::MOST_BYTES;
 use super::error::ApiError;
 
 /// Whether a request shows who asks.
@@ -22,6 +23,8 @@ pub(in crate::bitbucket) struct Question {
     pub(super) body: Option<Body>,
     /// Done twice it does no more than done once.
     pub(super) may_repeat: bool,
+    /// The most that is taken of the answer, in bytes.
+    pub(super) most: usize,
 }
 
 /// What a request carries. It may hold secrets, so it is not shown.
@@ -46,6 +49,7 @@ impl Question {
             url,
             signed,
             body: None,
+            most: MOST_BYTES,
         }
     }
 
@@ -55,6 +59,11 @@ impl Question {
             may_repeat: false,
             ..self
         }
+    }
+
+    /// Takes an answer of at most so many bytes.
+    pub(in crate::bitbucket) fn up_to(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// With a body of JSON.

@@ -10,8 +10,6 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
     if let Some(reply) = super::keys::on_cloud(world, asked, known.as_ref()) {
         return reply;
     }
-    let world = &*world;
-    let known = credential(world, asked.authorization);
     if asked.authorization.is_some() && known.is_none() {
         return error(
             401,
@@ -19,6 +17,10 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
         )
         .with("www-authenticate", "BitbucketCustom realm=\"bitbucket\"");
     }
+    if let Some(reply) = super::stock_cloud::answer(world, asked, known.as_ref()) {
+        return reply;
+    }
+    let (world, known) = (&*world, known.as_ref());
     match asked.parts().as_slice() {
         ["user"] => user(world, known),
         ["user", "workspaces"] => match known {
@@ -177,7 +179,7 @@ fn granted(world: &World, known: Option<&Credential>, body: serde_json::Value) -
     }
 }
 
-fn error(status: u16, message: &str) -> Reply {
+pub(super) fn error(status: u16, message: &str) -> Reply {
     Reply::new(
         status,
         json!({"type": "error", "error": {"message": message}}),

@@ -4,15 +4,13 @@ use serde_json::json;
 
 use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, bearer, rights, tokens};
 
-const EXCEPTION: &str = "com.atlassian.bitbucket";
+pub(super) const EXCEPTION: &str = "com.atlassian.bitbucket";
 
 /// Answers a path.
 pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
     if let Some(reply) = tokens::answer(world, asked) {
         return reply;
     }
-    let mutable = world;
-    let world = &*mutable;
     let authorization = asked.authorization;
     if basic(authorization).is_some() {
         if world.basic_is_blocked {
@@ -33,11 +31,13 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Reply {
         }
     }
     let known = credential(world, authorization).cloned();
-    if let Some(reply) = super::keys::on_datacenter(mutable, asked, known.as_ref()) {
+    if let Some(reply) = super::keys::on_datacenter(world, asked, known.as_ref()) {
         return signed(known.as_ref(), reply);
     }
-    let world = &*mutable;
-    let known = credential(world, authorization);
+    if let Some(reply) = super::stock_datacenter::answer(world, asked, known.as_ref()) {
+        return signed(known.as_ref(), reply);
+    }
+    let (world, known) = (&*world, known.as_ref());
     match asked.parts().as_slice() {
         ["status"] => Reply::new(200, json!({"state": "RUNNING"})),
         ["rest", "api", "latest", "application-properties"] => signed(
@@ -193,7 +193,7 @@ fn signed(known: Option<&Credential>, reply: Reply) -> Reply {
     }
 }
 
-fn wrong_password() -> Reply {
+pub(super) fn wrong_password() -> Reply {
     let exception = format!("{EXCEPTION}.auth.IncorrectPasswordAuthenticationException");
     refusal(
         401,
@@ -202,7 +202,7 @@ fn wrong_password() -> Reply {
     )
 }
 
-fn refusal(status: u16, message: &str, exception: &str) -> Reply {
+pub(super) fn refusal(status: u16, message: &str, exception: &str) -> Reply {
     Reply::new(
         status,
         json!({"errors": [{"context": null, "message": message, "exceptionName": exception}]}),

@@ -1,13 +1,22 @@
 //! A Bitbucket for tests and for trying things out: both products on loopback, with users, credentials of every kind,
 //! repositories, and faults. Written from Atlassian's documents, not from the program.
 #![allow(dead_code, reason = "every user needs a part of it")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod cloud;
 mod datacenter;
+mod git;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 mod rights;
+pub(crate) mod stock;
+mod stock_cloud;
+mod stock_datacenter;
 pub(crate) mod tokens;
 
 use std::collections::VecDeque;
@@ -111,11 +120,16 @@ pub(crate) struct World {
     pub(crate) page_length: usize,
     /// The server's own address, for links.
     pub(crate) base: String,
-    /// How long every answer takes.
-    pub(crate) delay: Duration,
     pub(crate) basic_is_blocked: bool,
     pub(crate) wants_captcha: bool,
     pub(crate) faults: VecDeque<Fault>,
+    /// Answers out of the ordinary to the next request with this method and this text in its path. What a status of 0
+    /// stands for is done, but the answer breaks off.
+    pub(crate) traps: Vec<(&'static str, &'static str, Fault)>,
+    /// Repositories with all that is in them.
+    pub(crate) stock: stock::Stock,
+    /// How long every answer takes.
+    pub(crate) delay: Duration,
     pub(crate) seen: Vec<Seen>,
 }
 
@@ -201,6 +215,9 @@ impl Drop for Server {
 async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if let Some(response) = of_git(&world, &head, &body) {
+        return response;
+    }
     let (fault, reply) = looked_up(&world, &head, &body);
     let delay = world.lock().unwrap().delay;
     tokio::time::sleep(delay).await;
@@ -208,11 +225,47 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
         return json(&reply);
     };
     tokio::time::sleep(fault.delay).await;
+    if fault.status == 0 {
+        let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>("broken off") });
+        return Response::new(Body::from_stream(broken));
+    }
     let mut response = Response::builder().status(fault.status);
     for (name, value) in fault.headers {
         response = response.header(name, value);
     }
     response.body(Body::from(fault.body)).unwrap()
+}
+
+/// What git asks for, below `/scm/` on Data Center: only with a credential, and with it by real git.
+fn of_git(world: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
+    let path = head.uri.path_and_query()?.to_string();
+    // Cloud has its repositories at the root of its website.
+    let below = path
+        .strip_prefix(&format!("/{CONTEXT}/scm/"))
+        .or_else(|| path.strip_prefix('/').filter(|path| path.contains(".git/")))?;
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let authorization = header("authorization");
+    let mut world = world.lock().unwrap();
+    world.seen.push(Seen {
+        method: head.method.to_string(),
+        path: path.clone(),
+        body: Vec::new(),
+        authorization: authorization.map(str::to_owned),
+    });
+    let password = basic(authorization).map(|(_, secret)| secret);
+    let is_known = bearer(&world, authorization).is_some()
+        || world
+            .credentials
+            .iter()
+            .any(|known| password.as_ref() == Some(&known.secret));
+    if !is_known {
+        let refused = Response::builder()
+            .status(401)
+            .header("www-authenticate", "Basic realm=\"Atlassian Bitbucket\"");
+        return Some(refused.body(Body::empty()).unwrap());
+    }
+    let root = world.stock.git.clone()?;
+    Some(git::serve(&root, below, head, body))
 }
 
 /// A request, as the products look at it.
@@ -224,6 +277,7 @@ pub(crate) struct Asked<'a> {
     /// The path and the query, as they came.
     pub(crate) path: &'a str,
     pub(crate) authorization: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
     /// The body, where it is JSON.
     pub(crate) json: Value,
     pub(crate) body: &'a [u8],
@@ -237,10 +291,16 @@ impl Asked<'_> {
 
     /// A value of the query.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
-        let query = self.path.split_once('?')?.1;
+        self.queries(name).into_iter().next()
+    }
+
+    /// All values of one name.
+    pub(crate) fn queries(&self, name: &str) -> Vec<String> {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
         url::form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == name)
+            .filter(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
+            .collect()
     }
 
     /// A number of the query.
@@ -275,12 +335,22 @@ fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply
         body: body.to_vec(),
         authorization: authorization.map(str::to_owned),
     });
-    let fault = world.faults.pop_front();
+    let trap = world
+        .traps
+        .iter()
+        .position(|(method, text, _)| head.method.as_str() == *method && path.contains(text));
+    let fault = match trap.map(|at| world.traps.remove(at).2) {
+        Some(fault) if fault.status != 0 => {
+            return (Some(fault), Reply::new(500, Value::Null));
+        }
+        fault => fault.or_else(|| world.faults.pop_front()),
+    };
     let asked = |below: &str| Asked {
         method: head.method.as_str(),
         segments: segments(below),
         path: &path,
         authorization,
+        content_type: header("content-type"),
         json: serde_json::from_slice(body).unwrap_or_default(),
         body,
     };
@@ -303,6 +373,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// What is sent instead of JSON.
+    pub(crate) raw: Option<Vec<u8>>,
 }
 
 impl Reply {
@@ -311,6 +383,7 @@ impl Reply {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body,
+            raw: None,
         }
     }
 
@@ -321,13 +394,22 @@ impl Reply {
 }
 
 fn json(reply: &Reply) -> Response {
+    let kind = if reply.raw.is_some() {
+        "application/octet-stream"
+    } else {
+        "application/json"
+    };
     let mut response = Response::builder()
         .status(reply.status)
-        .header("content-type", "application/json");
+        .header("content-type", kind);
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(reply.body.to_string())).unwrap()
+    let body = reply
+        .raw
+        .clone()
+        .unwrap_or_else(|| reply.body.to_string().into_bytes());
+    response.body(Body::from(body)).unwrap()
 }
 
 /// User and secret of a Basic header.

@@ -1,0 +1,48 @@
+//! Branches, on Cloud.
+
+use serde::Deserialize;
+
+use super::Cloud;
+use super::pull_requests::of;
+use super::repositories::quoted;
+use crate::bitbucket::http::ApiError;
+use crate::model::change::Branch;
+use crate::model::repository::RepoPath;
+
+#[derive(Debug, Deserialize)]
+struct BranchBase {
+    name: Option<String>,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    hash: Option<String>,
+}
+
+impl Cloud {
+    /// A branch. Found by a filter, because a name with a slash is no part of an address everywhere.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
+    pub(in crate::bitbucket) async fn branch(
+        &self,
+        path: &RepoPath,
+        name: &str,
+    ) -> Result<Option<Branch>, ApiError> {
+        let filter = format!("name={}", quoted(name));
+        let segments = of(path, &["refs", "branches"]);
+        let all: Vec<BranchBase> = self
+            .http
+            .pages(&segments, &[("q", &filter), ("pagelen", "100")])
+            .await?;
+        let own = all
+            .into_iter()
+            .find(|branch| branch.name.as_deref() == Some(name));
+        Ok(own
+            .and_then(|branch| branch.target?.hash)
+            .map(|hash| Branch {
+                name: name.to_owned(),
+                hash,
+            }))
+    }
+}

@@ -1,0 +1,211 @@
+//! Pull requests, on Cloud.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Cloud;
+use super::repositories::quoted;
+use super::reviewers::{User, refused_reviewers};
+use crate::bitbucket::Proposed;
+use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::pull_request::{Proposal, PullRequest, Reviewer, State};
+use crate::model::repository::RepoPath;
+
+/// The largest page of pull requests; a larger one is refused.
+const MOST_A_PAGE: usize = 50;
+
+#[derive(Debug, Deserialize)]
+struct RequestBase {
+    id: u64,
+    title: Option<String>,
+    state: Option<String>,
+    draft: Option<bool>,
+    source: Option<End>,
+    destination: Option<End>,
+    author: Option<User>,
+    #[serde(default)]
+    reviewers: Vec<User>,
+    links: Option<Links>,
+}
+
+#[derive(Debug, Deserialize)]
+struct End {
+    branch: Option<Named>,
+    repository: Option<Full>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Full {
+    full_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Links {
+    html: Option<Link>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Link {
+    href: Option<String>,
+}
+
+/// A page of what differs; only how much matters.
+#[derive(Debug, Deserialize)]
+struct Differences {
+    values: Vec<serde::de::IgnoredAny>,
+}
+
+pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
+    let own = ["repositories", &path.namespace, &path.slug];
+    own.into_iter().chain(below.iter().copied()).collect()
+}
+
+impl Cloud {
+    /// Pull requests for a repository.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
+    pub(in crate::bitbucket) async fn pull_requests(
+        &self,
+        path: &RepoPath,
+        state: State,
+        most: usize,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        let states: &[&str] = match state {
+            State::Open => &["OPEN"],
+            State::Merged => &["MERGED"],
+            State::Declined => &["DECLINED"],
+            State::All => &["OPEN", "MERGED", "DECLINED", "SUPERSEDED"],
+        };
+        let length = most.clamp(1, MOST_A_PAGE).to_string();
+        let mut query = vec![("pagelen", length.as_str())];
+        query.extend(states.iter().map(|state| ("state", *state)));
+        let all: Vec<RequestBase> = self
+            .http
+            .pages_up_to(&of(path, &["pullrequests"]), &query, most)
+            .await?;
+        Ok(all.into_iter().map(|base| base.request(path)).collect())
+    }
+
+    /// Open pull requests from one branch to another.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
+    pub(in crate::bitbucket) async fn open_between(
+        &self,
+        path: &RepoPath,
+        source: &str,
+        target: &str,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        let filter = format!(
+            "source.branch.name={} AND destination.branch.name={}",
+            quoted(source),
+            quoted(target)
+        );
+        let query = [("state", "OPEN"), ("q", &filter), ("pagelen", "50")];
+        let all: Vec<RequestBase> = self
+            .http
+            .pages(&of(path, &["pullrequests"]), &query)
+            .await?;
+        Ok(all.into_iter().map(|base| base.request(path)).collect())
+    }
+
+    /// Opens a pull request.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
+    pub(in crate::bitbucket) async fn propose(
+        &self,
+        path: &RepoPath,
+        proposal: &Proposal,
+    ) -> Result<Proposed, ApiError> {
+        // The document demands the type of every object.
+        let mut body = json!({
+            "type": "pullrequest",
+            "title": proposal.title,
+            "source": {"branch": {"name": proposal.source}},
+            "destination": {"branch": {"name": proposal.target}},
+        });
+        if let Some(text) = &proposal.body {
+            body["description"] = json!(text);
+        }
+        if proposal.draft {
+            body["draft"] = json!(true);
+        }
+        if !proposal.reviewers.is_empty() {
+            let user = |reviewer: &Reviewer| json!({"type": "user", "uuid": reviewer.id});
+            body["reviewers"] = proposal.reviewers.iter().map(user).collect();
+        }
+        let segments = of(path, &["pullrequests"]);
+        let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
+        if answer.status().as_u16() == 400 {
+            let refused = refused_reviewers(&answer, &proposal.reviewers);
+            if !refused.is_empty() {
+                return Ok(Proposed::WithoutReviewers(refused));
+            }
+            if self.has_no_difference(path, proposal).await {
+                return Ok(Proposed::NoDifference);
+            }
+        }
+        if answer.status().as_u16() == 409 {
+            return Ok(Proposed::AlreadyOpen);
+        }
+        let base: RequestBase = answer.json()?;
+        Ok(Proposed::Opened(Box::new(base.request(path))))
+    }
+
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
+    async fn has_no_difference(&self, path: &RepoPath, proposal: &Proposal) -> bool {
+        let hash = async |name: &str| match self.branch(path, name).await {
+            Ok(Some(branch)) => Some(branch.hash),
+            Ok(None) | Err(_) => None,
+        };
+        let (Some(source), Some(target)) =
+            (hash(&proposal.source).await, hash(&proposal.target).await)
+        else {
+            return false;
+        };
+        let spec = format!("{source}..{target}");
+        let answer = self
+            .http
+            .get(
+                &of(path, &["diffstat", &spec]),
+                &[("pagelen", "1")],
+                Signed::Yes,
+            )
+            .await;
+        source == target
+            || answer
+                .and_then(|answer| answer.json::<Differences>())
+                .is_ok_and(|differences| differences.values.is_empty())
+    }
+}
+
+impl RequestBase {
+    fn request(self, path: &RepoPath) -> PullRequest {
+        let name = |end: &Option<End>| {
+            let branch = end.as_ref().and_then(|end| end.branch.as_ref());
+            branch
+                .and_then(|branch| branch.name.clone())
+                .unwrap_or_default()
+        };
+        let from = self.source.as_ref().and_then(|end| end.repository.as_ref());
+        let from = from.and_then(|repository| repository.full_name.as_deref());
+        let person = |user: User| user.names().next().cloned();
+        PullRequest {
+            id: Some(self.id),
+            title: self.title.unwrap_or_default(),
+            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            url: self.links.and_then(|links| links.html?.href),
+            source: name(&self.source),
+            target: name(&self.destination),
+            draft: self.draft,
+            is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&path.to_string())),
+            author: self.author.and_then(person),
+            reviewers: self.reviewers.into_iter().filter_map(person).collect(),
+        }
+    }
+}

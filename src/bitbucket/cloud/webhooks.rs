@@ -1,0 +1,118 @@
+//! Webhooks, on Cloud.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::Cloud;
+use crate::bitbucket::http::ApiError;
+use crate::bitbucket::webhooks::{Hook, Wish, Written, events, text, writable};
+use crate::model::deployment::Deployment;
+use crate::model::repository::RepoPath;
+use crate::model::webhook::{Webhook, in_our_words};
+
+/// What the server alone sets.
+const READ_ONLY: [&str; 8] = [
+    "uuid",
+    "subject",
+    "subject_type",
+    "created_at",
+    "secret",
+    "secret_set",
+    "read_only",
+    "links",
+];
+
+fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
+    let own = ["repositories", &path.namespace, &path.slug, "hooks"];
+    own.into_iter().chain(below.iter().copied()).collect()
+}
+
+impl Cloud {
+    /// The webhooks of a repository. Their secrets are never told.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
+    pub(in crate::bitbucket) async fn webhooks(
+        &self,
+        path: &RepoPath,
+    ) -> Result<Vec<Hook>, ApiError> {
+        let all: Vec<Map<String, Value>> = self
+            .http
+            .pages(&of(path, &[]), &[("pagelen", "100")])
+            .await?;
+        Ok(all.into_iter().map(hook).collect())
+    }
+
+    /// Makes a webhook, or changes one. A secret that is left out stays.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-post>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
+    pub(in crate::bitbucket) async fn write_webhook(
+        &self,
+        path: &RepoPath,
+        before: Option<Hook>,
+        wish: &Wish,
+    ) -> Result<Written, ApiError> {
+        let mut body = before
+            .as_ref()
+            .map(|hook| writable(&hook.kept, &READ_ONLY))
+            .unwrap_or_default();
+        // The document demands the type of every object.
+        body.insert("type".to_owned(), json!("webhook_subscription"));
+        body.insert("active".to_owned(), json!(wish.active));
+        body.insert("events".to_owned(), json!(wish.events));
+        body.entry("description").or_insert(json!("bbconnect"));
+        body.entry("url").or_insert(json!(wish.receiver.as_str()));
+        if let Some(secret) = &wish.secret {
+            body.insert("secret".to_owned(), json!(secret.expose()));
+        }
+        if wish.insecure_receiver {
+            body.insert("skip_cert_verification".to_owned(), json!(true));
+        }
+        let id = before.as_ref().and_then(|hook| hook.webhook.id.as_deref());
+        let answer = match id {
+            None => {
+                self.http
+                    .write(Method::POST, &of(path, &[]), &[], &body)
+                    .await?
+            }
+            Some(id) => {
+                self.http
+                    .write(Method::PUT, &of(path, &[id]), &[], &body)
+                    .await?
+            }
+        };
+        Ok(Written {
+            hook: hook(answer.json()?),
+            unknown: Vec::new(),
+            changed: true,
+        })
+    }
+
+    /// Removes a webhook.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
+    pub(in crate::bitbucket) async fn remove_webhook(
+        &self,
+        path: &RepoPath,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        self.http.delete(&of(path, &[id]), &[]).await?.success()
+    }
+}
+
+fn hook(kept: Map<String, Value>) -> Hook {
+    let events = events(&kept);
+    let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
+    Hook {
+        webhook: Webhook {
+            id: text(&kept, "uuid"),
+            url: text(&kept, "url").unwrap_or_default(),
+            events: in_our_words(&events, Deployment::Cloud),
+            active: flag("active").unwrap_or(true),
+            secret_set: flag("secret_set"),
+            verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
+        },
+        events,
+        kept,
+    }
+}

@@ -1,0 +1,31 @@
+//! What commands ask about commits.
+
+use super::{ApiError, Bitbucket};
+use crate::model::change::{Commit, Person};
+use crate::model::repository::RepoPath;
+
+impl Bitbucket {
+    /// The commits that a branch has and another has not, newest first; both named by their hashes.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn commits_not_on(
+        &self,
+        path: &RepoPath,
+        branch: &str,
+        base: &str,
+    ) -> Result<Vec<Commit>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.commits_not_on(path, branch, base).await,
+            Self::DataCenter(datacenter) => datacenter.commits_not_on(path, branch, base).await,
+        }
+    }
+
+    /// Whose name commits carry that are pushed, where the server tells.
+    pub async fn person(&self) -> Option<Person> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.person().await,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Commits, and who makes them, on Data Center. Many files at once are committed with git, not with REST.
+
+use serde::Deserialize;
+
+use super::DataCenter;
+use super::repositories::of;
+use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::change::{Commit, Person};
+use crate::model::repository::RepoPath;
+
+#[derive(Debug, Deserialize)]
+struct CommitBase {
+    id: Option<String>,
+    message: Option<String>,
+    author: Option<Author>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Author {
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    display_name: Option<String>,
+    email_address: Option<String>,
+}
+
+impl DataCenter {
+    /// The commits that a branch has and another has not, newest first.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-commits-get>
+    pub(in crate::bitbucket) async fn commits_not_on(
+        &self,
+        path: &RepoPath,
+        branch: &str,
+        base: &str,
+    ) -> Result<Vec<Commit>, ApiError> {
+        let query = [("until", branch), ("since", base), ("limit", "1000")];
+        let all: Vec<CommitBase> = self.http.pages(&of(path, &["commits"]), &query).await?;
+        let commit = |base: CommitBase| {
+            Some(Commit {
+                hash: base.id?,
+                message: base.message.unwrap_or_default(),
+                author: base.author.and_then(|author| author.name),
+            })
+        };
+        Ok(all.into_iter().filter_map(commit).collect())
+    }
+
+    /// Whose name commits carry: a server may take only those of the account that pushes. Tokens of projects and
+    /// repositories have no account.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
+    pub(in crate::bitbucket) async fn person(&self) -> Option<Person> {
+        let users = ["rest", "api", "latest", "users"];
+        let answer = self
+            .http
+            .get(&users, &[("limit", "1")], Signed::Yes)
+            .await
+            .ok()?;
+        let account = super::account::user_name(&answer)?;
+        let slug = super::token::user_slug(&account);
+        let answer = self
+            .http
+            .get(&[&users[..], &[slug.as_str()]].concat(), &[], Signed::Yes)
+            .await
+            .ok()?;
+        let user: User = answer.json().ok()?;
+        Some(Person {
+            name: user.display_name.unwrap_or(account),
+            email: user.email_address?,
+        })
+    }
+}

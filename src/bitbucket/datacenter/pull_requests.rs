@@ -1,0 +1,196 @@
+//! Pull requests, on Data Center.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::DataCenter;
+use super::branches::HEADS;
+use super::repositories::of;
+use super::reviewers::{User, left_out};
+use crate::bitbucket::Proposed;
+use crate::bitbucket::http::ApiError;
+use crate::model::pull_request::{Proposal, PullRequest, Reviewer, State};
+use crate::model::repository::RepoPath;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestBase {
+    id: u64,
+    title: Option<String>,
+    state: Option<String>,
+    draft: Option<bool>,
+    from_ref: Option<End>,
+    to_ref: Option<End>,
+    author: Option<Participant>,
+    #[serde(default)]
+    reviewers: Vec<Participant>,
+    links: Option<Links>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct End {
+    id: Option<String>,
+    display_id: Option<String>,
+    repository: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Participant {
+    user: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Links {
+    #[serde(default, rename = "self")]
+    own: Vec<Link>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Link {
+    href: Option<String>,
+}
+
+impl DataCenter {
+    /// Pull requests for a repository.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
+    pub(in crate::bitbucket) async fn pull_requests(
+        &self,
+        path: &RepoPath,
+        state: State,
+        most: usize,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        let state = match state {
+            State::Open => "OPEN",
+            State::Merged => "MERGED",
+            State::Declined => "DECLINED",
+            State::All => "ALL",
+        };
+        let limit = most.clamp(1, 100).to_string();
+        let query = [("state", state), ("limit", &limit)];
+        let all: Vec<RequestBase> = self
+            .http
+            .pages_up_to(&of(path, &["pull-requests"]), &query, most)
+            .await?;
+        Ok(all.into_iter().map(|base| base.request(path)).collect())
+    }
+
+    /// Open pull requests from a branch.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
+    pub(in crate::bitbucket) async fn open_from(
+        &self,
+        path: &RepoPath,
+        source: &str,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        let at = format!("{HEADS}{source}");
+        let query = [
+            ("state", "OPEN"),
+            ("direction", "OUTGOING"),
+            ("at", &at),
+            ("limit", "100"),
+        ];
+        let all: Vec<RequestBase> = self
+            .http
+            .pages(&of(path, &["pull-requests"]), &query)
+            .await?;
+        Ok(all.into_iter().map(|base| base.request(path)).collect())
+    }
+
+    /// Opens a pull request. What is in the way is a 409 that names its exception.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-post>
+    pub(in crate::bitbucket) async fn propose(
+        &self,
+        path: &RepoPath,
+        proposal: &Proposal,
+    ) -> Result<Proposed, ApiError> {
+        let end = |branch: &str| {
+            json!({
+                "id": format!("{HEADS}{branch}"),
+                "repository": {"slug": path.slug, "project": {"key": path.namespace}},
+            })
+        };
+        let mut body = json!({
+            "title": proposal.title,
+            "fromRef": end(&proposal.source),
+            "toRef": end(&proposal.target),
+        });
+        if let Some(text) = &proposal.body {
+            body["description"] = json!(text);
+        }
+        if proposal.draft {
+            body["draft"] = json!(true);
+        }
+        if !proposal.reviewers.is_empty() {
+            let user = |reviewer: &Reviewer| json!({"user": {"name": reviewer.id}});
+            body["reviewers"] = proposal.reviewers.iter().map(user).collect();
+        }
+        let segments = of(path, &["pull-requests"]);
+        let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
+        if answer.status().as_u16() == 409 {
+            let said = answer.value();
+            let left_out = left_out(&said, &proposal.reviewers);
+            if !left_out.is_empty() {
+                return Ok(Proposed::WithoutReviewers(left_out));
+            }
+            let exceptions = said["errors"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|error| error["exceptionName"].as_str());
+            for exception in exceptions {
+                if exception.ends_with(".EmptyPullRequestException") {
+                    return Ok(Proposed::NoDifference);
+                }
+                if exception.ends_with(".DuplicatePullRequestException") {
+                    return Ok(Proposed::AlreadyOpen);
+                }
+            }
+        }
+        let base: RequestBase = answer.json()?;
+        Ok(Proposed::Opened(Box::new(base.request(path))))
+    }
+}
+
+impl RequestBase {
+    fn request(self, path: &RepoPath) -> PullRequest {
+        let name = |end: &Option<End>| {
+            let end = end.as_ref();
+            let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
+            full.or_else(|| end.and_then(|end| end.display_id.as_deref()))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let from = self
+            .from_ref
+            .as_ref()
+            .and_then(|end| end.repository.as_ref());
+        let is_other = |from: &Value| {
+            let key = from["project"]["key"].as_str();
+            let slug = from["slug"].as_str();
+            key.is_some_and(|key| !key.eq_ignore_ascii_case(&path.namespace))
+                || slug.is_some_and(|slug| !slug.eq_ignore_ascii_case(&path.slug))
+        };
+        let person = |participant: Participant| {
+            let user = participant.user?;
+            user.display_name.or(user.name)
+        };
+        PullRequest {
+            id: Some(self.id),
+            title: self.title.unwrap_or_default(),
+            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            url: self
+                .links
+                .and_then(|links| links.own.into_iter().next()?.href),
+            source: name(&self.from_ref),
+            target: name(&self.to_ref),
+            draft: self.draft,
+            is_from_fork: from.is_some_and(is_other),
+            author: self.author.and_then(person),
+            reviewers: self.reviewers.into_iter().filter_map(person).collect(),
+        }
+    }
+}

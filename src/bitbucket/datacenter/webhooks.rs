@@ -1,0 +1,217 @@
+//! Webhooks, on Data Center.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::DataCenter;
+use super::repositories::of;
+use crate::bitbucket::http::{Answer, ApiError};
+use crate::bitbucket::webhooks::{Call, Hook, Wish, Written, events, text, writable};
+use crate::model::deployment::Deployment;
+use crate::model::repository::RepoPath;
+use crate::model::webhook::{Webhook, in_our_words};
+
+/// What the server alone sets.
+const READ_ONLY: [&str; 6] = [
+    "id",
+    "createdDate",
+    "updatedDate",
+    "statistics",
+    "scopeType",
+    "links",
+];
+
+/// The event that servers before 7.0 do not know.
+const YOUNGEST: &str = "pr:from_ref_updated";
+
+/// What came of a call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivery {
+    response: Option<Map<String, Value>>,
+    result: Option<Map<String, Value>>,
+    /// Where the receiver was not reached.
+    #[serde(default)]
+    error: Value,
+}
+
+impl DataCenter {
+    /// The webhooks of a repository. The server tells their secrets in clear.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
+    pub(in crate::bitbucket) async fn webhooks(
+        &self,
+        path: &RepoPath,
+    ) -> Result<Vec<Hook>, ApiError> {
+        let all: Vec<Map<String, Value>> = self.http.pages(&of(path, &["webhooks"]), &[]).await?;
+        Ok(all.into_iter().map(hook).collect())
+    }
+
+    /// Makes a webhook, or changes one. Changing replaces all of it, so what was set is sent back.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-post>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
+    pub(in crate::bitbucket) async fn write_webhook(
+        &self,
+        path: &RepoPath,
+        before: Option<Hook>,
+        wish: &Wish,
+    ) -> Result<Written, ApiError> {
+        let answer = self
+            .send_webhook(path, before.as_ref(), wish, &wish.events)
+            .await?;
+        let known: Vec<String> = wish
+            .events
+            .iter()
+            .filter(|event| *event != YOUNGEST)
+            .cloned()
+            .collect();
+        let is_too_old = answer.status().as_u16() == 400
+            && known.len() < wish.events.len()
+            && !known.is_empty()
+            && answer.value().to_string().contains(YOUNGEST);
+        if !is_too_old {
+            return Ok(Written {
+                hook: hook(answer.json()?),
+                unknown: Vec::new(),
+                changed: true,
+            });
+        }
+        let unknown = vec![YOUNGEST.to_owned()];
+        let without = Wish {
+            receiver: wish.receiver.clone(),
+            events: known,
+            active: wish.active,
+            secret: None,
+            insecure_receiver: wish.insecure_receiver,
+        };
+        match before {
+            Some(hook) if wish.secret.is_none() && hook.fits(&without) => Ok(Written {
+                hook,
+                unknown,
+                changed: false,
+            }),
+            before => {
+                let answer = self
+                    .send_webhook(path, before.as_ref(), wish, &without.events)
+                    .await?;
+                Ok(Written {
+                    hook: hook(answer.json()?),
+                    unknown,
+                    changed: true,
+                })
+            }
+        }
+    }
+
+    async fn send_webhook(
+        &self,
+        path: &RepoPath,
+        before: Option<&Hook>,
+        wish: &Wish,
+        events: &[String],
+    ) -> Result<Answer, ApiError> {
+        let mut body = before
+            .map(|hook| writable(&hook.kept, &READ_ONLY))
+            .unwrap_or_default();
+        body.insert("events".to_owned(), json!(events));
+        body.insert("active".to_owned(), json!(wish.active));
+        body.entry("name").or_insert(json!("bbconnect"));
+        body.entry("url").or_insert(json!(wish.receiver.as_str()));
+        body.entry("sslVerificationRequired").or_insert(json!(true));
+        if wish.insecure_receiver {
+            body.insert("sslVerificationRequired".to_owned(), json!(false));
+        }
+        if let Some(secret) = &wish.secret {
+            let configuration = body.entry("configuration").or_insert(json!({}));
+            let mut set = configuration.as_object().cloned().unwrap_or_default();
+            set.insert("secret".to_owned(), json!(secret.expose()));
+            *configuration = Value::Object(set);
+        }
+        let id = before.and_then(|hook| hook.webhook.id.as_deref());
+        match id {
+            None => {
+                let segments = of(path, &["webhooks"]);
+                self.http.write(Method::POST, &segments, &[], &body).await
+            }
+            Some(id) => {
+                let segments = of(path, &["webhooks", id]);
+                self.http.write(Method::PUT, &segments, &[], &body).await
+            }
+        }
+    }
+
+    /// Removes a webhook.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
+    pub(in crate::bitbucket) async fn remove_webhook(
+        &self,
+        path: &RepoPath,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let segments = of(path, &["webhooks", id]);
+        self.http.delete(&segments, &[]).await?.success()
+    }
+
+    /// Has the server call the receiver. Without the address it fails, although the document makes that optional.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
+    pub(in crate::bitbucket) async fn test_webhook(
+        &self,
+        path: &RepoPath,
+        hook: &Hook,
+    ) -> Result<Call, ApiError> {
+        let verifies = hook.webhook.verifies_receiver != Some(false);
+        let mut query = vec![
+            ("url", hook.webhook.url.as_str()),
+            (
+                "sslVerificationRequired",
+                if verifies { "true" } else { "false" },
+            ),
+        ];
+        query.extend(hook.webhook.id.as_deref().map(|id| ("webhookId", id)));
+        let segments = of(path, &["webhooks", "test"]);
+        let credentials = hook.kept.get("credentials").cloned();
+        let credentials = credentials.filter(Value::is_object).unwrap_or(json!({}));
+        let answer = self
+            .http
+            .write(Method::POST, &segments, &query, &credentials)
+            .await?;
+        let delivery: Delivery = answer.json()?;
+        let of_response = |key: &str| delivery.response.as_ref()?.get(key);
+        let of_result = |key: &str| delivery.result.as_ref()?.get(key)?.as_str();
+        let status = of_response("statusCode")
+            .or_else(|| of_response("status"))
+            .and_then(Value::as_u64)
+            .and_then(|status| u16::try_from(status).ok());
+        let reason = of_result("description")
+            .map(str::to_owned)
+            .or_else(|| delivery.error.as_str().map(str::to_owned));
+        Ok(Call { status, reason })
+    }
+}
+
+fn hook(kept: Map<String, Value>) -> Hook {
+    let events = events(&kept);
+    let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
+    let secret = kept.get("configuration").and_then(|all| all.get("secret"));
+    Hook {
+        webhook: Webhook {
+            id: kept
+                .get("id")
+                .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
+            url: text(&kept, "url").unwrap_or_default(),
+            events: in_our_words(&events, Deployment::DataCenter),
+            active: flag("active").unwrap_or(true),
+            secret_set: Some(
+                secret
+                    .and_then(Value::as_str)
+                    .is_some_and(|secret| !secret.is_empty()),
+            ),
+            verifies_receiver: flag("sslVerificationRequired"),
+        },
+        events,
+        kept,
+    }
+}

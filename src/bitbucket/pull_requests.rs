@@ -1,0 +1,187 @@
+//! What commands ask about branches and pull requests.
+
+use super::{ApiError, Bitbucket};
+use crate::model::change::Branch;
+use crate::model::pull_request::{LeftOut, Proposal, PullRequest, Reviewer, State};
+use crate::model::repository::{RepoPath, Repository};
+
+/// What became of a proposal.
+#[derive(Debug)]
+pub enum Proposed {
+    /// A pull request was opened.
+    Opened(Box<PullRequest>),
+    /// These cannot be asked to look at it; nothing was opened.
+    WithoutReviewers(Vec<LeftOut>),
+    /// There is nothing that it would bring.
+    NoDifference,
+    /// One for the same branches is open.
+    AlreadyOpen,
+}
+
+/// A pull request that is there, one way or the other.
+#[derive(Debug)]
+pub enum Ensured {
+    /// It was open already, and stays as it is.
+    Reused(Box<PullRequest>),
+    /// It was opened, without those who could not be asked to look at it.
+    Opened(Box<PullRequest>, Vec<LeftOut>),
+    /// There is nothing that it would bring.
+    NoDifference,
+}
+
+impl Bitbucket {
+    /// Opens a pull request, unless one for the same branches is open. Reviewers who cannot be asked are left out.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn ensure_pull_request(
+        &self,
+        path: &RepoPath,
+        mut proposal: Proposal,
+    ) -> Result<Ensured, ApiError> {
+        let open = self.open_pull_request(path, &proposal.source, &proposal.target);
+        if let Some(request) = open.await? {
+            return Ok(Ensured::Reused(Box::new(request)));
+        }
+        let mut all_left_out = Vec::new();
+        loop {
+            match self.propose(path, &proposal).await? {
+                Proposed::Opened(request) => return Ok(Ensured::Opened(request, all_left_out)),
+                Proposed::NoDifference => return Ok(Ensured::NoDifference),
+                // There are fewer of them each time.
+                Proposed::WithoutReviewers(left_out) => {
+                    let is_left =
+                        |name: &str| left_out.iter().any(|person| person.reviewer == name);
+                    proposal
+                        .reviewers
+                        .retain(|reviewer| !is_left(&reviewer.name));
+                    all_left_out.extend(left_out);
+                }
+                Proposed::AlreadyOpen => {
+                    let request = self
+                        .open_pull_request(path, &proposal.source, &proposal.target)
+                        .await?;
+                    return match request {
+                        Some(request) => Ok(Ensured::Reused(Box::new(request))),
+                        None => Err(ApiError::Refused {
+                            status: 409,
+                            message: "a pull request for these branches is open".to_owned(),
+                        }),
+                    };
+                }
+            }
+        }
+    }
+
+    /// A branch, by its whole name; `None` where it is not there.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn branch(&self, path: &RepoPath, name: &str) -> Result<Option<Branch>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.branch(path, name).await,
+            Self::DataCenter(datacenter) => datacenter.branch(path, name).await,
+        }
+    }
+
+    /// Pull requests for a repository, in the server's order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn pull_requests(
+        &self,
+        path: &RepoPath,
+        state: State,
+        most: usize,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.pull_requests(path, state, most).await,
+            Self::DataCenter(datacenter) => datacenter.pull_requests(path, state, most).await,
+        }
+    }
+
+    /// The open pull request from one branch to another of the same repository.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn open_pull_request(
+        &self,
+        path: &RepoPath,
+        source: &str,
+        target: &str,
+    ) -> Result<Option<PullRequest>, ApiError> {
+        let all = match self {
+            Self::Cloud(cloud) => cloud.open_between(path, source, target).await?,
+            Self::DataCenter(datacenter) => datacenter.open_from(path, source).await?,
+        };
+        let is_it = |request: &PullRequest| {
+            request.source == source && request.target == target && !request.is_from_fork
+        };
+        Ok(all.into_iter().find(is_it))
+    }
+
+    /// Opens a pull request, unless something is in the way.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn propose(
+        &self,
+        path: &RepoPath,
+        proposal: &Proposal,
+    ) -> Result<Proposed, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.propose(path, proposal).await,
+            Self::DataCenter(datacenter) => datacenter.propose(path, proposal).await,
+        }
+    }
+
+    /// Who is asked by default to look at a pull request from one branch to another; not whoever opens it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn default_reviewers(
+        &self,
+        repository: &Repository,
+        source: &str,
+        target: &str,
+    ) -> Result<Vec<Reviewer>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.default_reviewers(repository).await,
+            Self::DataCenter(datacenter) => {
+                datacenter
+                    .default_reviewers(repository, source, target)
+                    .await
+            }
+        }
+    }
+
+    /// Somebody as a person names them; `None` where nobody has that name.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn reviewer(
+        &self,
+        path: &RepoPath,
+        name: &str,
+    ) -> Result<Option<Reviewer>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.reviewer(path, name).await,
+            // The server says whom it does not know.
+            Self::DataCenter(_) => Ok(Some(Reviewer {
+                id: name.to_owned(),
+                name: name.to_owned(),
+            })),
+        }
+    }
+
+    /// Whether pull requests can be drafts: on Data Center since 8.18. An older server would open an ordinary one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn knows_drafts(&self) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(true),
+            Self::DataCenter(datacenter) => datacenter.is_at_least(8, 18).await,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One request as a person writes it, signed: below the API's base, and on its origin only.
+
+use reqwest::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::http::{Http, Question, Signed};
+use super::{ApiError, Bitbucket};
+use crate::model::connection::Origin;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its method.
+    pub method: Method,
+    /// Where: below the base, or an address on the same origin.
+    pub path: String,
+    /// What is added to its query.
+    pub query: Vec<(String, String)>,
+    /// What it carries, and of which kind that is.
+    pub body: Option<(&'static str, Vec<u8>)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// Whether it is JSON.
+    pub is_json: bool,
+    /// What an error status stands for.
+    pub failure: Option<ApiError>,
+}
+
+impl Bitbucket {
+    /// Where a request would go.
+    ///
+    /// # Errors
+    /// [`ApiError::Elsewhere`] for another origin, [`ApiError::Address`] for what is no address.
+    pub fn target(&self, request: &Request) -> Result<Url, ApiError> {
+        let (http, prefix) = match self {
+            Self::Cloud(cloud) => (cloud.http(), ""),
+            Self::DataCenter(_) if request.path.trim_start_matches('/').starts_with("rest/") => {
+                (self.http(), "")
+            }
+            Self::DataCenter(datacenter) => (datacenter.http(), "rest/api/latest/"),
+        };
+        let path = match self {
+            // As pasted from the documents: the base has this part already.
+            Self::Cloud(_) => request
+                .path
+                .trim_start_matches('/')
+                .strip_prefix("2.0/")
+                .unwrap_or(&request.path),
+            Self::DataCenter(_) => &request.path,
+        };
+        let mut url = http.located(prefix, path)?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        Ok(url)
+    }
+
+    /// Sends a request. Any status is a reply.
+    ///
+    /// # Errors
+    /// [`ApiError`] where nothing came back that is the server's.
+    pub async fn send(&self, request: &Request) -> Result<Reply, ApiError> {
+        let url = self.target(request)?;
+        let mut question = Question::new(request.method.clone(), url, Signed::Yes);
+        if let Some((kind, bytes)) = &request.body {
+            question = question.with_body(kind, bytes.clone());
+        }
+        let answer = self.http().ask(&question).await?;
+        Ok(Reply {
+            status: answer.status().as_u16(),
+            body: answer.bytes().to_vec(),
+            is_json: answer.is_json(),
+            failure: answer.success().err(),
+        })
+    }
+
+    /// Everything on a list, from the page at an address to the last one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_pages(&self, request: &Request) -> Result<Vec<Value>, ApiError> {
+        let url = self.target(request)?;
+        self.http().pages_at(url, usize::MAX).await
+    }
+
+    fn http(&self) -> &Http {
+        match self {
+            Self::Cloud(cloud) => cloud.http(),
+            Self::DataCenter(datacenter) => datacenter.http(),
+        }
+    }
+}
+
+impl Http {
+    /// An address as it was written: absolute and on this origin, or below the base.
+    fn located(&self, prefix: &str, path: &str) -> Result<Url, ApiError> {
+        let refused = || ApiError::Address(path.to_owned());
+        let base = self.base().url();
+        let is_absolute = path.split_once("://").is_some_and(|(scheme, _)| {
+            !scheme.is_empty()
+                && scheme
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '+')
+        });
+        let url = if is_absolute {
+            Url::parse(path).map_err(|_| refused())?
+        } else {
+            let below = path.trim_start_matches('/');
+            let start = base.as_str().trim_end_matches('/');
+            // Parsed as a whole, so that nothing of the path can be taken for a host.
+            let url = Url::parse(&format!("{start}/{prefix}{below}")).map_err(|_| refused())?;
+            // The url crate resolves `..`, also when it is encoded.
+            if !url.as_str().starts_with(start) {
+                return Err(refused());
+            }
+            url
+        };
+        let names_somebody = !url.username().is_empty() || url.password().is_some();
+        if Origin::of(&url) == self.base().origin() && !names_somebody {
+            Ok(url)
+        } else {
+            Err(ApiError::Foreign(Origin::of(&url).to_string()))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What commands ask about repositories.
+
+use std::time::Duration;
+
+use futures_util::future;
+
+use super::{ApiError, Bitbucket};
+use crate::model::purpose::Permission;
+use crate::model::repository::{NewRepository, RepoPath, Repository, Search};
+
+/// A new repository may be answered with 404 for a moment; these are the pauses between looks at it.
+const PAUSES: [u64; 5] = [100, 200, 400, 800, 1600];
+
+/// A repository, and what takes more questions.
+#[derive(Debug)]
+pub struct View {
+    /// The repository.
+    pub repository: Repository,
+    /// Whether it has no branch yet; `None` where the credential may not see that.
+    pub empty: Option<bool>,
+    /// What the account may do with it, where the server tells.
+    pub permission: Option<Permission>,
+}
+
+impl Bitbucket {
+    /// A repository.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where it is not there or not visible; the others.
+    pub async fn repository(&self, path: &RepoPath) -> Result<Repository, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repository(path).await,
+            Self::DataCenter(datacenter) => datacenter.repository(path).await,
+        }
+    }
+
+    /// Whether a repository has no branch yet.
+    ///
+    /// # Errors
+    /// As [`Bitbucket::repository`].
+    pub async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.is_empty(path).await,
+            Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
+        }
+    }
+
+    /// Repositories, in the server's order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn repositories(&self, search: &Search) -> Result<Vec<Repository>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repositories(search).await,
+            Self::DataCenter(datacenter) => datacenter.repositories(search).await,
+        }
+    }
+
+    /// A repository with what only further questions tell, asked side by side.
+    ///
+    /// # Errors
+    /// As [`Bitbucket::repository`].
+    pub async fn view(&self, path: &RepoPath) -> Result<View, ApiError> {
+        let mut repository = self.repository(path).await?;
+        let path = RepoPath {
+            namespace: repository.namespace.clone(),
+            slug: repository.slug.clone(),
+        };
+        let (empty, (permission, branch)) = future::join(
+            self.is_empty(&path),
+            future::join(
+                self.permission(&path, repository.name.as_deref()),
+                self.default_branch(&repository),
+            ),
+        )
+        .await;
+        repository.default_branch = branch;
+        let empty = match empty {
+            Ok(empty) => Some(empty),
+            Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(View {
+            repository,
+            empty,
+            // Tokens without an account are not told.
+            permission: permission.unwrap_or_default(),
+        })
+    }
+
+    /// The branch that a clone of a repository checks out.
+    pub async fn default_branch(&self, repository: &Repository) -> Option<String> {
+        match (self, &repository.default_branch) {
+            (_, Some(branch)) => Some(branch.clone()),
+            (Self::Cloud(_), None) => None,
+            (Self::DataCenter(datacenter), None) => {
+                let path = RepoPath {
+                    namespace: repository.namespace.clone(),
+                    slug: repository.slug.clone(),
+                };
+                datacenter.default_branch(&path).await
+            }
+        }
+    }
+
+    /// Makes a repository, and waits until it can be seen; `None` where there is one of its name already.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn create_repository(
+        &self,
+        new: &NewRepository,
+    ) -> Result<Option<Repository>, ApiError> {
+        let created = match self {
+            Self::Cloud(cloud) => cloud.create_repository(new).await?,
+            Self::DataCenter(datacenter) => datacenter.create_repository(new).await?,
+        };
+        let Some(created) = created else {
+            return Ok(None);
+        };
+        let path = RepoPath {
+            namespace: created.namespace.clone(),
+            slug: created.slug.clone(),
+        };
+        for pause in PAUSES {
+            match self.repository(&path).await {
+                Err(ApiError::NotFound(_)) => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                // It was made; that it cannot be looked at does not undo that.
+                Ok(mut seen) => {
+                    // Data Center tells the branch of an empty repository only here.
+                    seen.default_branch = seen.default_branch.or(created.default_branch);
+                    return Ok(Some(seen));
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(Some(created))
+    }
+}

@@ -1,0 +1,173 @@
+//! What commands ask about webhooks.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{ApiError, Bitbucket};
+use crate::model::repository::RepoPath;
+use crate::model::secret::Secret;
+use crate::model::webhook::{Receiver, Webhook};
+
+/// A webhook as the server has it, with everything that must be sent back when it is changed.
+pub struct Hook {
+    /// What there is to see of it.
+    pub webhook: Webhook,
+    /// Its events in the product's own words.
+    pub(super) events: Vec<String>,
+    /// What the server said of it. It may hold the secret, so it is not shown.
+    pub(super) kept: Map<String, Value>,
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.webhook.fmt(f)
+    }
+}
+
+/// What a webhook should be.
+#[derive(Debug)]
+pub struct Wish {
+    /// What it calls.
+    pub receiver: Receiver,
+    /// What for, in the product's own words.
+    pub events: Vec<String>,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// What signs its calls; without one, what was set stays.
+    pub secret: Option<Secret>,
+    /// The receiver's certificate need not be good; otherwise what was set stays.
+    pub insecure_receiver: bool,
+}
+
+/// A webhook after it was made or changed.
+#[derive(Debug)]
+pub struct Written {
+    /// As the server has it now.
+    pub hook: Hook,
+    /// Events that this server is too old to know.
+    pub unknown: Vec<String>,
+    /// Whether anything was changed.
+    pub changed: bool,
+}
+
+/// What came of calling the receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The receiver's status.
+    pub status: Option<u16>,
+    /// What went wrong, or what the receiver said of it.
+    pub reason: Option<String>,
+}
+
+impl Hook {
+    /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
+    #[must_use]
+    pub fn fits(&self, wish: &Wish) -> bool {
+        let same_secret = wish.secret.as_ref().is_none_or(|secret| {
+            let known = self
+                .kept
+                .get("configuration")
+                .and_then(|all| all.get("secret"));
+            known.and_then(Value::as_str) == Some(secret.expose())
+        });
+        self.has_events(&wish.events)
+            && self.webhook.active == wish.active
+            && (!wish.insecure_receiver || self.webhook.verifies_receiver == Some(false))
+            && same_secret
+    }
+
+    pub(super) fn has_events(&self, events: &[String]) -> bool {
+        let set = |events: &[String]| events.iter().cloned().collect::<BTreeSet<_>>();
+        set(&self.events) == set(events)
+    }
+}
+
+impl Bitbucket {
+    /// The webhooks of a repository.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn webhooks(&self, path: &RepoPath) -> Result<Vec<Hook>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.webhooks(path).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks(path).await,
+        }
+    }
+
+    /// Makes a webhook.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn create_webhook(&self, path: &RepoPath, wish: &Wish) -> Result<Written, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.write_webhook(path, None, wish).await,
+            Self::DataCenter(datacenter) => datacenter.write_webhook(path, None, wish).await,
+        }
+    }
+
+    /// Changes a webhook into what it should be. What the wish says nothing of stays.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn change_webhook(
+        &self,
+        path: &RepoPath,
+        hook: Hook,
+        wish: &Wish,
+    ) -> Result<Written, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.write_webhook(path, Some(hook), wish).await,
+            Self::DataCenter(datacenter) => datacenter.write_webhook(path, Some(hook), wish).await,
+        }
+    }
+
+    /// Removes a webhook.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn remove_webhook(&self, path: &RepoPath, id: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.remove_webhook(path, id).await,
+            Self::DataCenter(datacenter) => datacenter.remove_webhook(path, id).await,
+        }
+    }
+
+    /// Has the server call a webhook's receiver; `None` on Cloud, which has no call for that.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn test_webhook(
+        &self,
+        path: &RepoPath,
+        hook: &Hook,
+    ) -> Result<Option<Call>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.test_webhook(path, hook).await.map(Some),
+        }
+    }
+}
+
+/// What is sent back of a webhook that is changed: everything but what the server alone sets.
+pub(super) fn writable(kept: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
+    let writable = kept
+        .iter()
+        .filter(|(key, value)| !read_only.contains(&key.as_str()) && !value.is_null());
+    writable
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The text of a field.
+pub(super) fn text(kept: &Map<String, Value>, key: &str) -> Option<String> {
+    kept.get(key)?.as_str().map(str::to_owned)
+}
+
+/// The events of a webhook.
+pub(super) fn events(kept: &Map<String, Value>) -> Vec<String> {
+    let events = kept.get("events").and_then(Value::as_array);
+    let names = events.into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
+}

@@ -1,0 +1,227 @@
+//! `bbconnect api`: one raw, signed request.
+
+mod fields;
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use self::fields::Field;
+use crate::bitbucket::{Reply, Request};
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect api GET user
+  bbconnect api GET 'repositories/{workspace}/{repo}/commits' --paginate
+  bbconnect api POST 'repositories/{workspace}/{repo}/refs/branches' -f name=next -f 'target[hash]=main'
+  bbconnect api -c server GET /rest/api/latest/projects -f limit=5
+  bbconnect api PUT 'projects/{project}' --input project.json
+
+The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/latest of the server (Data Center; one that
+begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are those of the connection.
+";
+
+/// Arguments of `bbconnect api`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// GET, POST, PUT, PATCH, DELETE or HEAD
+    #[arg(value_name = "METHOD", value_parser = method)]
+    pub method: Method,
+    /// The path, or an address on the connection's own server
+    #[arg(value_name = "PATH")]
+    pub path: String,
+    /// A field of the body, or of the query where there is no body; true, false, null and whole numbers are sent as such
+    #[arg(short = 'f', long = "field", value_name = "KEY=VALUE")]
+    pub fields: Vec<Field>,
+    /// Send this file as the body; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Follow all pages, and print them as one
+    #[arg(long)]
+    pub paginate: bool,
+    /// Show what would be sent, but send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let methods = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+    ];
+    methods
+        .into_iter()
+        .find(|method| method.as_str().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "it is none of GET, POST, PUT, PATCH, DELETE, HEAD".to_owned())
+}
+
+/// What the server answered.
+#[derive(Debug, Serialize)]
+pub struct Answered {
+    status: Option<u16>,
+    body: Value,
+    #[serde(skip)]
+    raw: Vec<u8>,
+    #[serde(skip)]
+    failure: Option<Error>,
+}
+
+impl Answered {
+    /// The body as it came, to be passed on.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Takes out why it failed, if it did.
+    pub fn failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    fn of(body: Value) -> Self {
+        let mut raw = body.to_string().into_bytes();
+        raw.push(b'\n');
+        Self {
+            status: Some(200),
+            body,
+            raw,
+            failure: None,
+        }
+    }
+}
+
+/// Sends the request.
+///
+/// # Errors
+/// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
+/// carries its failure.
+pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
+    let (chosen, bitbucket) = context.connect()?;
+    let request = request(args, &chosen, context)?;
+    let explained = |error| chosen.explained(error);
+    if args.dry_run {
+        let url = bitbucket.target(&request).map_err(explained)?;
+        let body = request
+            .body
+            .as_ref()
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
+        return Ok(Answered {
+            status: None,
+            ..Answered::of(plan)
+        });
+    }
+    let progress = context.output.progress("waiting for the server");
+    if args.paginate {
+        let all = context.wait(bitbucket.all_pages(&request))?;
+        drop(progress);
+        let values = all.map_err(explained)?;
+        return Ok(Answered::of(json!({"values": values})));
+    }
+    let reply = context.wait(bitbucket.send(&request))?;
+    drop(progress);
+    let Reply {
+        status,
+        body,
+        is_json,
+        failure,
+    } = reply.map_err(explained)?;
+    let decoded = is_json
+        .then(|| serde_json::from_slice(&body).ok())
+        .flatten();
+    Ok(Answered {
+        status: Some(status),
+        body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
+        raw: body,
+        failure: failure.map(explained),
+    })
+}
+
+fn request(args: &Args, chosen: &Chosen, context: &Context) -> Result<Request, Error> {
+    let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&args.method);
+    if args.paginate && args.method != Method::GET {
+        return Err(Error::Usage {
+            message: "--paginate is for GET".to_owned(),
+            hint: None,
+        });
+    }
+    let input = args
+        .input
+        .as_deref()
+        .map(|path| context.bytes_from(path))
+        .transpose()?;
+    let (query, body) = match input {
+        Some(bytes) => {
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok();
+            let kind = if is_json {
+                "application/json"
+            } else {
+                "application/octet-stream"
+            };
+            (fields::query(&args.fields), Some((kind, bytes)))
+        }
+        None if carries && !args.fields.is_empty() => {
+            let body = fields::body(&args.fields)?;
+            let bytes = body.to_string().into_bytes();
+            (Vec::new(), Some(("application/json", bytes)))
+        }
+        None => (fields::query(&args.fields), None),
+    };
+    Ok(Request {
+        method: args.method.clone(),
+        path: filled_in(&args.path, chosen)?,
+        query,
+        body,
+    })
+}
+
+/// Puts the connection's names where the path has placeholders.
+fn filled_in(path: &str, chosen: &Chosen) -> Result<String, Error> {
+    let connection = &chosen.connection;
+    let mut path = path.to_owned();
+    for (placeholder, value, flag) in [
+        ("{workspace}", &connection.workspace, "workspace"),
+        ("{project}", &connection.project, "project"),
+        ("{repo}", &connection.repository, "repository"),
+    ] {
+        if !path.contains(placeholder) {
+            continue;
+        }
+        let Some(value) = value else {
+            return Err(Error::Usage {
+                message: format!("the connection {} names no {flag}", chosen.name),
+                hint: Some(format!("write it instead of {placeholder}")),
+            });
+        };
+        let encoded =
+            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        // Names keep the characters that mean nothing in an address.
+        let encoded = encoded.to_string().replace("%2D", "-").replace("%2E", ".");
+        let encoded = encoded.replace("%5F", "_").replace("%7E", "~");
+        path = path.replace(placeholder, &encoded);
+    }
+    Ok(path)
+}
+
+impl Render for Answered {
+    const SCHEMA: &'static str = "bbconnect/api@1";
+
+    fn text(&self, page: &mut Page) {
+        page.block(&String::from_utf8_lossy(&self.raw));
+    }
+
+    fn exit(&self) -> Exit {
+        self.failure.as_ref().map_or(Exit::Done, Error::exit)
+    }
+}

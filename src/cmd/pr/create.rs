@@ -1,0 +1,287 @@
+//! `bbconnect pr create`: opens a pull request, or finds the one that is open for the same branches.
+
+use std::path::PathBuf;
+
+use futures_util::future;
+use serde::Serialize;
+
+use crate::bitbucket::{ApiError, Bitbucket, Ensured};
+use crate::context::{Chosen, Context};
+use crate::error::{Error, No};
+use crate::model::pull_request::{LeftOut, Proposal, PullRequest};
+use crate::model::repository::{RepoPath, RepoRef, Repository};
+use crate::model::right::Right;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr create --repo acme/site --source feature/login --title 'Login page'
+  bbconnect pr create --source build --title 'Build 7' --body-file notes.md --default-reviewers --draft
+  bbconnect pr create --repo WEB/site --source build --target release --title 'Build 7' --reviewer jdoe
+";
+
+/// Arguments of `bbconnect pr create`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository; without it, the one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// The branch that it brings
+    #[arg(long, value_name = "BRANCH")]
+    pub source: String,
+    /// The branch that it is for; without it, the repository's default branch
+    #[arg(long, value_name = "BRANCH")]
+    pub target: Option<String>,
+    /// Its title
+    #[arg(long, value_name = "TITLE")]
+    pub title: String,
+    /// A file with its description; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub body_file: Option<PathBuf>,
+    /// Ask this person to look at it: uuid, account id or name (Cloud), user name (Data Center)
+    #[arg(long = "reviewer", value_name = "REVIEWER")]
+    pub reviewers: Vec<String>,
+    /// Ask those who are asked by default, as the website does
+    #[arg(long)]
+    pub default_reviewers: bool,
+    /// Open it as a draft (Cloud; Data Center since 8.18)
+    #[arg(long)]
+    pub draft: bool,
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A pull request that is open.
+#[derive(Debug, Serialize)]
+pub struct Created {
+    action: &'static str,
+    pull_request: PullRequest,
+    /// Reviewers who could not be asked.
+    left_out: Vec<LeftOut>,
+    /// Whether it was open before, with another title.
+    #[serde(skip)]
+    keeps_its_title: bool,
+}
+
+/// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
+///
+/// # Errors
+/// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
+    let body = args
+        .body_file
+        .as_deref()
+        .map(|path| context.text_from(path))
+        .transpose()?;
+    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let progress = context.output.progress("opening the pull request");
+    let created = context.wait(create(args, body, &chosen, &bitbucket, &path));
+    drop(progress);
+    created?
+}
+
+async fn create(
+    args: &Args,
+    body: Option<String>,
+    chosen: &Chosen,
+    bitbucket: &Bitbucket,
+    path: &RepoPath,
+) -> Result<Created, Error> {
+    let refused = |error| chosen.explained_for(error, Right::WritePullRequests);
+    let repository = bitbucket.repository(path).await.map_err(refused)?;
+    let target = match &args.target {
+        Some(target) => target.clone(),
+        None => default_branch(bitbucket, &repository).await?,
+    };
+    let (source, target) = (plain(&args.source), plain(&target));
+    if source == target {
+        return Err(Error::Usage {
+            message: format!("{source} is both source and target"),
+            hint: Some("name another branch with --source or --target".to_owned()),
+        });
+    }
+    let differ = differ(bitbucket, path, source, target, &refused).await?;
+    let open = bitbucket.open_pull_request(path, source, target).await;
+    if let Some(request) = open.map_err(refused)? {
+        return Ok(reused(request, &args.title));
+    }
+    if !differ {
+        return Err(no_difference(source, target));
+    }
+    if args.draft && !bitbucket.knows_drafts().await.map_err(refused)? {
+        let message = "this server knows no drafts: they came with Data Center 8.18";
+        return Err(Error::no(No::NotCapable, message, "leave out --draft"));
+    }
+    let mut proposal = Proposal {
+        title: args.title.clone(),
+        body,
+        source: source.to_owned(),
+        target: target.to_owned(),
+        draft: args.draft,
+        reviewers: Vec::new(),
+    };
+    let mut left_out = reviewers(args, bitbucket, &repository, &mut proposal, &refused).await?;
+    if args.dry_run {
+        return Ok(planned(proposal, left_out));
+    }
+    let ensured = bitbucket.ensure_pull_request(path, proposal).await;
+    match ensured.map_err(refused)? {
+        Ensured::Reused(request) => Ok(reused(*request, &args.title)),
+        Ensured::NoDifference => Err(no_difference(source, target)),
+        Ensured::Opened(request, more) => {
+            left_out.extend(more);
+            Ok(Created {
+                action: "created",
+                pull_request: *request,
+                left_out,
+                keeps_its_title: false,
+            })
+        }
+    }
+}
+
+/// A branch may be given by its full name.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").unwrap_or(name)
+}
+
+async fn default_branch(bitbucket: &Bitbucket, repository: &Repository) -> Result<String, Error> {
+    let branch = bitbucket.default_branch(repository).await;
+    branch.ok_or_else(|| {
+        let Repository {
+            namespace, slug, ..
+        } = repository;
+        Error::no(
+            No::NotThere,
+            format!("{namespace}/{slug} has no default branch"),
+            "name the target with --target BRANCH",
+        )
+    })
+}
+
+/// Whether two branches, which must be there, point to different commits.
+async fn differ(
+    bitbucket: &Bitbucket,
+    path: &RepoPath,
+    source: &str,
+    target: &str,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<bool, Error> {
+    let asked = future::try_join(
+        bitbucket.branch(path, source),
+        bitbucket.branch(path, target),
+    );
+    let (at_source, at_target) = asked.await.map_err(refused)?;
+    let missing = |name: &str| {
+        let message = format!("{path} has no branch {name}, or this credential does not see it");
+        Error::no(No::NotThere, message, "push it first, or name another")
+    };
+    let at_source = at_source.ok_or_else(|| missing(source))?;
+    let at_target = at_target.ok_or_else(|| missing(target))?;
+    Ok(at_source.hash != at_target.hash)
+}
+
+fn no_difference(source: &str, target: &str) -> Error {
+    let message = format!("{source} has nothing that {target} lacks");
+    Error::no(No::Otherwise, message, "push a commit to it first")
+}
+
+/// Adds whom to ask to the proposal, and answers who cannot be asked.
+async fn reviewers(
+    args: &Args,
+    bitbucket: &Bitbucket,
+    repository: &Repository,
+    proposal: &mut Proposal,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<Vec<LeftOut>, Error> {
+    let path = RepoPath {
+        namespace: repository.namespace.clone(),
+        slug: repository.slug.clone(),
+    };
+    let mut left_out = Vec::new();
+    let mut all = Vec::new();
+    for name in &args.reviewers {
+        let found = bitbucket.reviewer(&path, name).await.map_err(refused)?;
+        match found {
+            Some(reviewer) => all.push(reviewer),
+            None => left_out.push(LeftOut {
+                reviewer: name.clone(),
+                reason: "nobody in the workspace has this name".to_owned(),
+            }),
+        }
+    }
+    if args.default_reviewers {
+        let defaults = bitbucket.default_reviewers(repository, &proposal.source, &proposal.target);
+        all.extend(defaults.await.map_err(refused)?);
+    }
+    for reviewer in all {
+        let is_known = proposal
+            .reviewers
+            .iter()
+            .any(|known| known.id == reviewer.id);
+        if !is_known {
+            proposal.reviewers.push(reviewer);
+        }
+    }
+    Ok(left_out)
+}
+
+fn reused(request: PullRequest, title: &str) -> Created {
+    Created {
+        action: "unchanged",
+        keeps_its_title: request.title != title,
+        pull_request: request,
+        left_out: Vec::new(),
+    }
+}
+
+fn planned(proposal: Proposal, left_out: Vec<LeftOut>) -> Created {
+    Created {
+        action: "would-create",
+        pull_request: PullRequest {
+            id: None,
+            title: proposal.title,
+            state: "OPEN".to_owned(),
+            url: None,
+            source: proposal.source,
+            target: proposal.target,
+            draft: Some(proposal.draft),
+            author: None,
+            reviewers: proposal
+                .reviewers
+                .into_iter()
+                .map(|reviewer| reviewer.name)
+                .collect(),
+            is_from_fork: false,
+        },
+        left_out,
+        keeps_its_title: false,
+    }
+}
+
+impl Render for Created {
+    const SCHEMA: &'static str = "bbconnect/pr-create@1";
+
+    fn text(&self, page: &mut Page) {
+        let request = &self.pull_request;
+        let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
+        page.line(&format!(
+            "{}{id} {} -> {}: {}",
+            self.action, request.source, request.target, request.title
+        ));
+        if let Some(url) = &request.url {
+            page.line(url);
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        for LeftOut { reviewer, reason } in &self.left_out {
+            page.note(&format!("{reviewer} is not asked to review it: {reason}"));
+        }
+        if self.keeps_its_title {
+            page.note("it was open already, and keeps its title and description");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `bbconnect pr list`: the pull requests for a repository.
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::pull_request::{PullRequest, State};
+use crate::model::repository::RepoRef;
+use crate::model::right::Right;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr list --repo acme/site
+  bbconnect pr list --repo WEB/site --state all --limit 20 --json
+";
+
+/// Arguments of `bbconnect pr list`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository; without it, the one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Which pull requests
+    #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
+    pub state: State,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+}
+
+/// The pull requests.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    pull_requests: Vec<PullRequest>,
+}
+
+/// Lists pull requests, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
+    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
+    let progress = context.output.progress("listing pull requests");
+    let asked = context.wait(bitbucket.pull_requests(&path, args.state, most))?;
+    drop(progress);
+    let pull_requests =
+        asked.map_err(|error| chosen.explained_for(error, Right::ReadPullRequests))?;
+    Ok(Listed { pull_requests })
+}
+
+impl Render for Listed {
+    const SCHEMA: &'static str = "bbconnect/pr-list@1";
+
+    fn text(&self, page: &mut Page) {
+        let rows = self.pull_requests.iter().map(|request| {
+            let state = if request.draft == Some(true) {
+                "draft".to_owned()
+            } else {
+                request.state.to_lowercase()
+            };
+            [
+                request.id.map(|id| id.to_string()).unwrap_or_default(),
+                state,
+                format!("{} -> {}", request.source, request.target),
+                request.title.clone(),
+            ]
+        });
+        page.table(
+            &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
+            rows,
+        );
+    }
+}

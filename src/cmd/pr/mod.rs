@@ -1,0 +1,22 @@
+//! `bbconnect pr`: pull requests.
+
+pub mod create;
+pub mod list;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr list --repo acme/site
+  bbconnect pr create --repo acme/site --source feature/login --title 'Login page' --default-reviewers
+";
+
+/// What is done with pull requests.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// List the pull requests for a repository
+    List(list::Args),
+    /// Open a pull request; one that is open for the same branches is used again
+    Create(create::Args),
+}

@@ -1,0 +1,211 @@
+//! `bbconnect publish`: what differs between a folder and a branch becomes one commit, and one pull request.
+
+mod names;
+mod outcome;
+mod over_git;
+mod over_rest;
+mod plan;
+
+use std::path::PathBuf;
+
+pub use self::outcome::Published;
+
+use self::names::{Below, BranchName};
+use self::outcome::{Asked, Done};
+use self::plan::Plan;
+use crate::bitbucket::{Bitbucket, Ensured};
+use crate::context::Context;
+use crate::error::{Error, No};
+use crate::git::files_in;
+use crate::model::change::MARK;
+use crate::model::pull_request::Proposal;
+use crate::model::repository::RepoRef;
+use crate::model::right::Right;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect publish ./generated --repo acme/site --dry-run
+  bbconnect publish ./generated --repo acme/site --message 'Build 7' --delete-removed
+  bbconnect publish ./docs --repo WEB/site --into docs --branch docs --base main --body-file notes.md
+
+What .gitignore leaves out is not published, nor is .git. Symbolic links stay links where they are relative and lead
+nowhere but into the folder; others are refused. On Cloud, files that have the size they have on the branch are read
+one by one to compare them: with hundreds of them --via git is faster, and spares the rate limit.
+";
+
+/// Arguments of `bbconnect publish`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// The repository; without it, the one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// The folder of the repository that it goes into; without it, the root
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub into: Below,
+    /// The branch that is committed to; it is made where it is not there
+    #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
+    pub branch: BranchName,
+    /// The branch that it starts from and is for; without it, the repository's default branch
+    #[arg(long, value_name = "BRANCH")]
+    pub base: Option<BranchName>,
+    /// The commit's message
+    #[arg(short, long, value_name = "MESSAGE")]
+    pub message: Option<String>,
+    /// The pull request's title; without it, the first line of the message
+    #[arg(long, value_name = "TITLE")]
+    pub title: Option<String>,
+    /// A file with the pull request's description; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub body_file: Option<PathBuf>,
+    /// Remove from the branch what the folder lacks
+    #[arg(long)]
+    pub delete_removed: bool,
+    /// Open no pull request
+    #[arg(long, conflicts_with_all = ["title", "body_file", "draft"])]
+    pub no_pr: bool,
+    /// Open the pull request as a draft (Cloud; Data Center since 8.18)
+    #[arg(long)]
+    pub draft: bool,
+    /// Commit also onto commits of others
+    #[arg(long)]
+    pub onto_foreign: bool,
+    /// How to commit; without it, REST on Cloud and git on Data Center
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub via: Option<Via>,
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How a commit gets to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Via {
+    /// The REST API (Cloud)
+    Rest,
+    /// A push of git's, with the connection's credential
+    Git,
+}
+
+/// Publishes a folder.
+///
+/// # Errors
+/// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
+/// server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
+    let body = args
+        .body_file
+        .as_deref()
+        .map(|path| context.text_from(path))
+        .transpose()?;
+    let files = files_in(&args.folder, args.into.as_str())?;
+    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let progress = context
+        .output
+        .progress("comparing the folder with the branch");
+    let message = message(args);
+    let plan = context.wait(plan::gather(args, files, &chosen, &bitbucket, path))??;
+    let text = format!("{message}\n\n{MARK}\n");
+    let done = match (&bitbucket, args.via) {
+        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => {
+            context.wait(over_rest::publish(&plan, &text, &chosen, cloud, &bitbucket))??
+        }
+        (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
+            over_git::publish(&plan, &text, context, &chosen, &bitbucket)?
+        }
+        (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
+            return Err(Error::Usage {
+                message: "Data Center's REST API commits one file at a time".to_owned(),
+                hint: Some("leave out --via: git pushes them together".to_owned()),
+            });
+        }
+    };
+    let asked = context.wait(ask(args, &plan, &done, body, &message, &bitbucket))?;
+    let asked = asked.map_err(|error| match error {
+        Ask::No(error) => *error,
+        Ask::Api(error) => chosen.explained_for(error, Right::WritePullRequests),
+    })?;
+    drop(progress);
+    Ok(Published::of(&plan, done, asked))
+}
+
+fn message(args: &Args) -> String {
+    let given = args.message.as_deref().map(str::trim);
+    given
+        .filter(|message| !message.is_empty())
+        .map_or_else(|| "Publish from bbconnect".to_owned(), str::to_owned)
+}
+
+/// Why a pull request could not be had.
+enum Ask {
+    Api(crate::bitbucket::ApiError),
+    No(Box<Error>),
+}
+
+impl From<crate::bitbucket::ApiError> for Ask {
+    fn from(error: crate::bitbucket::ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+/// Has a pull request open, where there is something for it to bring.
+async fn ask(
+    args: &Args,
+    plan: &Plan,
+    done: &Done,
+    body: Option<String>,
+    message: &str,
+    bitbucket: &Bitbucket,
+) -> Result<Option<Asked>, Ask> {
+    let Some(base) = plan.base.as_ref().filter(|base| base.name != plan.branch) else {
+        return Ok(None);
+    };
+    let brings =
+        !done.difference.is_empty() || plan.tip.as_ref().is_some_and(|tip| tip.hash != base.hash);
+    if args.no_pr || !brings {
+        return Ok(None);
+    }
+    let open = bitbucket.open_pull_request(&plan.path, &plan.branch, &base.name);
+    if let Some(request) = open.await? {
+        return Ok(Some(Asked::of("unchanged", &request)));
+    }
+    if args.draft && !bitbucket.knows_drafts().await? {
+        let message = "this server knows no drafts: they came with Data Center 8.18";
+        let no = Error::no(No::NotCapable, message, "leave out --draft");
+        return Err(Ask::No(Box::new(no)));
+    }
+    if args.dry_run {
+        return Ok(Some(Asked::planned()));
+    }
+    let title = args
+        .title
+        .clone()
+        .unwrap_or_else(|| message.lines().next().unwrap_or_default().to_owned());
+    let proposal = Proposal {
+        title,
+        body,
+        source: plan.branch.clone(),
+        target: base.name.clone(),
+        draft: args.draft,
+        reviewers: Vec::new(),
+    };
+    Ok(
+        match bitbucket.ensure_pull_request(&plan.path, proposal).await? {
+            Ensured::Reused(request) => Some(Asked::of("unchanged", &request)),
+            Ensured::Opened(request, _) => Some(Asked::of("created", &request)),
+            Ensured::NoDifference => None,
+        },
+    )
+}

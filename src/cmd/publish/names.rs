@@ -1,0 +1,104 @@
+//! Names of branches and of folders in a repository, as they are given on the command line.
+
+use std::str::FromStr;
+
+/// A folder of a repository: nothing for the root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Below(String);
+
+impl Below {
+    /// Its path, without a slash at either end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Below {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.strip_prefix("./").unwrap_or(text);
+        let path = text.trim_end_matches('/');
+        let is_part =
+            |part: &str| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git");
+        let is_path = !path.contains(['\\', '\0']) && path.split('/').all(is_part);
+        if path.is_empty() && !text.starts_with('/') || is_path {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err("it is no path below the root of a repository".to_owned())
+        }
+    }
+}
+
+/// The name of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchName(String);
+
+impl BranchName {
+    /// The name, without `refs/heads/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BranchName {
+    type Err = String;
+
+    /// The rules of git-check-ref-format(1) for branches.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.strip_prefix("refs/heads/").unwrap_or(text);
+        let is_part = |part: &str| {
+            !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
+        };
+        let is_name = name.split('/').all(is_part)
+            && !name.starts_with('-')
+            && !name.ends_with('.')
+            && !name.contains("..")
+            && !name.contains("@{")
+            && name != "@"
+            && !name
+                .chars()
+                .any(|c| c.is_control() || " ~^:?*[\\".contains(c));
+        if is_name {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err("it is no name of a branch".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_git_takes() {
+        for (text, name) in [
+            ("main", Some("main")),
+            ("refs/heads/a/b", Some("a/b")),
+            ("", None),
+            ("-x", None),
+            ("a..b", None),
+            ("a b", None),
+            ("a/", None),
+            ("a.lock", None),
+        ] {
+            let read = text.parse::<BranchName>().ok();
+            assert_eq!(read.as_ref().map(BranchName::as_str), name, "{text}");
+        }
+        for (text, path) in [
+            ("", Some("")),
+            ("docs/", Some("docs")),
+            ("./a/b", Some("a/b")),
+            ("../x", None),
+            ("/abs", None),
+            ("/", None),
+            ("a/.git/hooks", None),
+        ] {
+            let read = text.parse::<Below>().ok();
+            assert_eq!(read.as_ref().map(Below::as_str), path, "{text}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What was published, as data and as text.
+
+use serde::Serialize;
+
+use super::plan::Plan;
+use crate::model::change::Difference;
+use crate::model::pull_request::PullRequest;
+use crate::output::{Page, Render};
+
+/// What became of the files.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) difference: Difference,
+    /// The commit that holds what the folder holds.
+    pub(super) commit: Option<String>,
+}
+
+/// A pull request that is open.
+#[derive(Debug, Serialize)]
+pub(super) struct Asked {
+    id: Option<u64>,
+    url: Option<String>,
+    action: &'static str,
+}
+
+impl Asked {
+    pub(super) fn of(action: &'static str, request: &PullRequest) -> Self {
+        Self {
+            id: request.id,
+            url: request.url.clone(),
+            action,
+        }
+    }
+
+    pub(super) fn planned() -> Self {
+        Self {
+            id: None,
+            url: None,
+            action: "would-create",
+        }
+    }
+}
+
+/// A folder that was published.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    action: &'static str,
+    repository: String,
+    branch: String,
+    base: Option<String>,
+    commit: Option<String>,
+    #[serde(flatten)]
+    difference: Difference,
+    pull_request: Option<Asked>,
+}
+
+impl Published {
+    pub(super) fn of(plan: &Plan, done: Done, pull_request: Option<Asked>) -> Self {
+        let is_new = plan.tip.is_none();
+        let asked = pull_request.as_ref().map(|asked| asked.action);
+        let action = match (done.difference.is_empty(), plan.dry_run) {
+            (false, false) if is_new => "created",
+            (false, false) => "updated",
+            (false, true) if is_new => "would-create",
+            (false, true) => "would-update",
+            (true, _) if asked == Some("created") => "updated",
+            (true, _) if asked == Some("would-create") => "would-update",
+            (true, _) => "unchanged",
+        };
+        Self {
+            action,
+            repository: plan.path.to_string(),
+            branch: plan.branch.clone(),
+            base: plan.base.as_ref().map(|base| base.name.clone()),
+            commit: done.commit,
+            difference: done.difference,
+            pull_request,
+        }
+    }
+}
+
+impl Render for Published {
+    const SCHEMA: &'static str = "bbconnect/publish@1";
+
+    fn text(&self, page: &mut Page) {
+        let Difference {
+            added,
+            changed,
+            removed,
+        } = &self.difference;
+        for line in tree(&self.difference) {
+            page.line(&line);
+        }
+        page.line(&format!(
+            "{} {} of {}: {} added, {} changed, {} removed",
+            self.action,
+            self.branch,
+            self.repository,
+            added.len(),
+            changed.len(),
+            removed.len()
+        ));
+        if let Some(commit) = &self.commit {
+            page.field("commit", 13, commit);
+        }
+        if let Some(asked) = &self.pull_request {
+            let id = asked.id.map(|id| format!(" #{id}")).unwrap_or_default();
+            let url = asked.url.as_deref().unwrap_or_default();
+            page.field("pull request", 13, &format!("{}{id} {url}", asked.action));
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.base.is_none() {
+            page.note(
+                "the repository was empty, so this is its first branch, and there is nothing to open a pull request for",
+            );
+        }
+    }
+}
+
+/// The change as a tree: `+` is new, `~` different, `-` gone.
+fn tree(difference: &Difference) -> Vec<String> {
+    let mut paths: Vec<(&str, char)> = Vec::new();
+    for (list, mark) in [
+        (&difference.added, '+'),
+        (&difference.changed, '~'),
+        (&difference.removed, '-'),
+    ] {
+        paths.extend(list.iter().map(|path| (path.as_str(), mark)));
+    }
+    paths.sort_unstable();
+    let mut lines = Vec::new();
+    let mut open: Vec<&str> = Vec::new();
+    for (path, mark) in paths {
+        let mut folders: Vec<&str> = path.split('/').collect();
+        let name = folders.pop().unwrap_or(path);
+        let same = open
+            .iter()
+            .zip(&folders)
+            .take_while(|(one, other)| one == other)
+            .count();
+        for (depth, folder) in folders.iter().enumerate().skip(same) {
+            lines.push(format!("  {}{folder}/", "  ".repeat(depth)));
+        }
+        lines.push(format!("{mark} {}{name}", "  ".repeat(folders.len())));
+        open = folders;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_shown_as_a_tree() {
+        let paths = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+        let difference = Difference {
+            added: paths(&["a/b/new", "top"]),
+            changed: paths(&["a/b/old", "a/c"]),
+            removed: paths(&["z"]),
+        };
+        assert_eq!(
+            tree(&difference),
+            [
+                "  a/",
+                "    b/",
+                "+     new",
+                "~     old",
+                "~   c",
+                "+ top",
+                "- z"
+            ]
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! `bbconnect repo list`: repositories of a workspace, a project, or all.
+
+use serde::Serialize;
+
+use crate::bitbucket::ApiError;
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::model::deployment::Deployment;
+use crate::model::repository::{Repository, Search};
+use crate::model::right::Right;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo list
+  bbconnect repo list --workspace acme --query site
+  bbconnect repo list --project WEB --limit 20
+  bbconnect repo list --all --json | jq -r '.repositories[].ssh'
+";
+
+/// Arguments of `bbconnect repo list`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Those of this workspace; without it, of the connection's (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+    /// Those of this project
+    #[arg(long, value_name = "KEY")]
+    pub project: Option<String>,
+    /// Those of all workspaces of the account (Cloud), or of the whole server (Data Center)
+    #[arg(long, conflicts_with_all = ["workspace", "project"])]
+    pub all: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Those whose name holds this text; on Cloud also an expression such as 'size > 100000'
+    #[arg(long, value_name = "QUERY")]
+    pub query: Option<String>,
+}
+
+/// The repositories.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    repositories: Vec<Repository>,
+}
+
+/// Lists repositories that the connection that applies can see, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
+    let (chosen, bitbucket) = context.connect()?;
+    let search = search(args, &chosen)?;
+    let progress = context.output.progress("listing repositories");
+    let asked = context.wait(bitbucket.repositories(&search))?;
+    drop(progress);
+    let repositories = asked.map_err(|error| {
+        if !args.all || !matches!(error, ApiError::Forbidden { .. }) {
+            return chosen.explained_for(error, Right::ReadRepositories);
+        }
+        // An access token has no account, and so no workspaces of its own.
+        let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
+                      read:workspace:bitbucket or account";
+        Error::Api {
+            error,
+            causes: Some(causes.to_owned()),
+        }
+    })?;
+    Ok(Listed { repositories })
+}
+
+fn search(args: &Args, chosen: &Chosen) -> Result<Search, Error> {
+    let connection = &chosen.connection;
+    let most = args.limit.map(|limit| limit as usize);
+    let text = args
+        .query
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned);
+    let search = Search {
+        text,
+        most,
+        ..Search::default()
+    };
+    match connection.deployment {
+        _ if args.all => Ok(search),
+        Deployment::Cloud => {
+            let workspace = args
+                .workspace
+                .clone()
+                .or_else(|| connection.workspace.clone());
+            if workspace.is_none() {
+                return Err(Error::Usage {
+                    message: format!("the connection {} names no workspace", chosen.name),
+                    hint: Some(
+                        "add --workspace WORKSPACE, or --all for all that you are in".to_owned(),
+                    ),
+                });
+            }
+            Ok(Search {
+                workspace,
+                project: args.project.clone(),
+                ..search
+            })
+        }
+        Deployment::DataCenter | Deployment::Unknown => {
+            if args.workspace.is_some() {
+                return Err(Error::Usage {
+                    message: format!(
+                        "{} is a Data Center, which has projects and no workspaces",
+                        connection.base_url
+                    ),
+                    hint: Some("write --project KEY".to_owned()),
+                });
+            }
+            let project = args.project.clone().or_else(|| connection.project.clone());
+            Ok(Search { project, ..search })
+        }
+    }
+}
+
+impl Render for Listed {
+    const SCHEMA: &'static str = "bbconnect/repo-list@1";
+
+    fn text(&self, page: &mut Page) {
+        let rows = self.repositories.iter().map(|repository| {
+            let private = if repository.private == Some(true) {
+                "private"
+            } else {
+                ""
+            };
+            [
+                format!("{}/{}", repository.namespace, repository.slug),
+                private.to_owned(),
+                repository.default_branch.clone().unwrap_or_default(),
+                repository
+                    .updated_on
+                    .as_deref()
+                    .map(|instant| instant.chars().take(10).collect())
+                    .unwrap_or_default(),
+            ]
+        });
+        page.table(
+            &["REPOSITORY", "", "BRANCH", "UPDATED"].map(str::to_owned),
+            rows,
+        );
+    }
+}

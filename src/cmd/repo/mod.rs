@@ -1,0 +1,30 @@
+//! `bbconnect repo`: repositories of both products.
+
+pub mod create;
+pub mod list;
+pub mod select;
+pub mod view;
+
+use clap::Subcommand;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo list
+  bbconnect repo view acme/site
+  bbconnect repo create acme/site --project WEB
+  bbconnect repo select --here
+";
+
+/// What is done with repositories.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES)]
+pub enum Command {
+    /// List repositories of a workspace, a project, or all
+    List(list::Args),
+    /// Show a repository: its URLs, whether it is empty, what you may do with it
+    View(view::Args),
+    /// Make a repository
+    Create(create::Args),
+    /// Choose the repository that commands are about when none is named
+    Select(select::Args),
+}

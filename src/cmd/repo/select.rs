@@ -1,0 +1,177 @@
+//! `bbconnect repo select`: chooses the repository that commands are about when none is named.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::bitbucket::Bitbucket;
+use crate::context::{Because, Chosen, Context};
+use crate::error::Error;
+use crate::git::{Checkout, GitError};
+use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoPath, RepoRef, Repository, Search};
+use crate::model::right::Right;
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo select                               pick one, with a search
+  bbconnect repo select acme/site                     for the connection
+  bbconnect repo select acme/site --here              for the checkout one stands in
+  bbconnect repo select acme/api --service services/api
+";
+
+/// Arguments of `bbconnect repo select`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository; without it, on a terminal, one is picked from a list
+    #[arg(value_name = "REF")]
+    pub repository: Option<RepoRef>,
+    /// For the checkout one stands in, in its git configuration
+    #[arg(long, conflicts_with = "service")]
+    pub here: bool,
+    /// For this folder of the checkout one stands in
+    #[arg(long, value_name = "DIR")]
+    pub service: Option<PathBuf>,
+}
+
+/// A repository that was chosen.
+#[derive(Debug, Serialize)]
+pub struct Selected {
+    action: &'static str,
+    connection: String,
+    scope: &'static str,
+    folder: Option<String>,
+    repository: Repository,
+}
+
+/// Chooses a repository, and remembers it.
+///
+/// # Errors
+/// Where it is not there, nobody can be asked, or there is no checkout.
+pub fn run(args: &Args, context: &Context) -> Result<Selected, Error> {
+    // What git has to say is said before a server is asked.
+    let checkout = (args.here || args.service.is_some())
+        .then(|| Checkout::here().ok_or(GitError::NoCheckout))
+        .transpose()?;
+    let (chosen, repository) = match &args.repository {
+        Some(named) => {
+            let (chosen, bitbucket, path) = context.connect_to(named)?;
+            let asked = context.wait(bitbucket.repository(&path))?;
+            let refused = |error| chosen.explained_for(error, Right::ReadRepositories);
+            let repository = asked.map_err(refused)?;
+            (chosen, repository)
+        }
+        None => picked(context)?,
+    };
+    let path = RepoPath {
+        namespace: repository.namespace.clone(),
+        slug: repository.slug.clone(),
+    };
+    let changed = match &checkout {
+        Some(checkout) => {
+            let service = args.service.as_deref();
+            let connection = (chosen.because != Because::Environment)
+                .then(|| checkout.set_connection(service, &chosen.name.to_string()))
+                .transpose()?;
+            checkout.set_repository(service, &path.to_string())? || connection == Some(true)
+        }
+        None => remember(context, &chosen, &path)?,
+    };
+    Ok(Selected {
+        action: if changed { "updated" } else { "unchanged" },
+        connection: chosen.name.to_string(),
+        scope: match (&checkout, &args.service) {
+            (None, _) => "connection",
+            (Some(_), None) => "repository",
+            (Some(_), Some(_)) => "folder",
+        },
+        folder: args
+            .service
+            .as_ref()
+            .map(|folder| folder.to_string_lossy().into_owned()),
+        repository,
+    })
+}
+
+/// One of those that the connection can see, picked by a person.
+fn picked(context: &Context) -> Result<(Chosen, Repository), Error> {
+    if !context.may_ask() {
+        return Err(Error::NotAsked {
+            what: "a repository",
+            hint: "name it: bbconnect repo select NAMESPACE/SLUG",
+        });
+    }
+    let (chosen, bitbucket) = context.connect()?;
+    let search = match &bitbucket {
+        Bitbucket::Cloud(_) => Search {
+            workspace: chosen.connection.workspace.clone(),
+            ..Search::default()
+        },
+        Bitbucket::DataCenter(_) => Search {
+            project: chosen.connection.project.clone(),
+            ..Search::default()
+        },
+    };
+    let progress = context.output.progress("listing repositories");
+    let asked = context.wait(bitbucket.repositories(&search))?;
+    drop(progress);
+    let mut all = asked.map_err(|error| chosen.explained_for(error, Right::ReadRepositories))?;
+    let names: Vec<String> = all
+        .iter()
+        .map(|repository| format!("{}/{}", repository.namespace, repository.slug))
+        .collect();
+    if names.is_empty() {
+        return Err(Error::no(
+            crate::error::No::NotThere,
+            format!("the connection {} sees no repository", chosen.name),
+            "bbconnect repo list --all",
+        ));
+    }
+    let at = context
+        .output
+        .ask_search("Repository", &names)
+        .map_err(Error::Input)?;
+    Ok((chosen, all.swap_remove(at)))
+}
+
+/// Makes it the repository of the connection.
+fn remember(context: &Context, chosen: &Chosen, path: &RepoPath) -> Result<bool, Error> {
+    if chosen.because == Because::Environment {
+        return Err(Error::Usage {
+            message: "the connection is the environment's, of which nothing is saved".to_owned(),
+            hint: Some(format!("add --here, or export BBCONNECT_REPO={path}")),
+        });
+    }
+    let mut connection = chosen.connection.clone();
+    let namespace = match connection.deployment {
+        Deployment::Cloud => &mut connection.workspace,
+        Deployment::DataCenter | Deployment::Unknown => &mut connection.project,
+    };
+    *namespace = Some(path.namespace.clone());
+    connection.repository = Some(path.slug.clone());
+    if connection == chosen.connection {
+        return Ok(false);
+    }
+    context
+        .connections()
+        .update(|connections| connections.replace(&chosen.name, &connection))?;
+    Ok(true)
+}
+
+impl Render for Selected {
+    const SCHEMA: &'static str = "bbconnect/repo-select@1";
+
+    fn text(&self, page: &mut Page) {
+        let Repository {
+            namespace, slug, ..
+        } = &self.repository;
+        let place = match (self.scope, &self.folder) {
+            ("connection", _) => format!("the connection {}", self.connection),
+            (_, Some(folder)) => format!("the folder {folder}"),
+            (_, None) => "this checkout".to_owned(),
+        };
+        page.line(&format!("{namespace}/{slug} is the repository of {place}"));
+    }
+}

@@ -1,0 +1,284 @@
+//! `bbconnect webhook ensure`: makes a webhook, or repairs it, in one repository or in all of a project.
+
+use rand::RngExt as _;
+use serde::Serialize;
+
+use super::many::Many;
+use crate::bitbucket::{ApiError, Bitbucket, Wish, Written};
+use crate::context::{Chosen, Context};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoPath, RepoRef};
+use crate::model::right::Right;
+use crate::model::secret::Secret;
+use crate::model::webhook::{Event, Receiver, Webhook, in_our_words, native};
+use crate::output::{Page, Render};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook ensure --repo acme/site --url https://ci.example.com/hook --event push --event pr-created
+  bbconnect webhook ensure --repo WEB/site --url https://ci.example.com/hook --event push --secret-stdin < secret
+  bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
+
+Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment, repo-forked,
+and the product's own names, which have a colon, such as repo:push.
+";
+
+/// Arguments of `bbconnect webhook ensure`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// The repository; without it, the one that was selected
+    #[arg(long, value_name = "REF", conflicts_with = "all")]
+    pub repo: Option<RepoRef>,
+    /// All repositories of a project
+    #[arg(long, requires = "project")]
+    pub all: bool,
+    /// The project whose repositories are meant
+    #[arg(long, value_name = "KEY", requires = "all")]
+    pub project: Option<String>,
+    /// The workspace of the project; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE", requires = "all")]
+    pub workspace: Option<String>,
+    /// What to call
+    #[arg(long, value_name = "URL")]
+    pub url: Receiver,
+    /// What for; can be given more than once
+    #[arg(
+        long = "event",
+        value_name = "EVENT",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub events: Vec<Event>,
+    /// Read the secret that signs the calls from the first line of standard input
+    #[arg(long, conflicts_with = "generate_secret")]
+    pub secret_stdin: bool,
+    /// Where no secret is set, make one up and print it, once
+    #[arg(long, conflicts_with_all = ["all", "dry_run"])]
+    pub generate_secret: bool,
+    /// Leave it switched off
+    #[arg(long)]
+    pub inactive: bool,
+    /// Accept any certificate of the receiver, also a self-signed one
+    #[arg(long)]
+    pub insecure_receiver: bool,
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What was done, in one repository or in many.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Ensured {
+    /// In one.
+    One(Box<One>),
+    /// In many.
+    Many(Many),
+}
+
+/// What was done in one repository.
+#[derive(Debug, Serialize)]
+pub struct One {
+    #[serde(flatten)]
+    done: Done,
+    hint: Option<String>,
+    /// The secret that was made up, to be given to the receiver. It is not shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A webhook that is as it should be.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    pub(super) action: &'static str,
+    pub(super) webhook: Webhook,
+    /// Events that this server is too old to know.
+    unknown_events: Vec<String>,
+    /// How many webhooks more call the same address.
+    #[serde(skip)]
+    doubles: usize,
+}
+
+/// Ensures the webhook.
+///
+/// # Errors
+/// Where no connection applies, a right is missing, or the server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Ensured, Error> {
+    if args.all {
+        let (chosen, bitbucket) = context.connect()?;
+        let wish = wish(args, context, &chosen)?;
+        let many = super::many::run(args, context, &chosen, &bitbucket, &wish)?;
+        return Ok(Ensured::Many(many));
+    }
+    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let mut wish = wish(args, context, &chosen)?;
+    let progress = context.output.progress("looking at the webhooks");
+    let refused = |error| chosen.explained_for(error, Right::WriteWebhooks);
+    let mut made_up = None;
+    if args.generate_secret {
+        let hooks = context.wait(bitbucket.webhooks(&path))?.map_err(refused)?;
+        let is_set = hooks.iter().any(|hook| {
+            wish.receiver.is(&hook.webhook.url) && hook.webhook.secret_set == Some(true)
+        });
+        if !is_set {
+            let number: [u128; 2] = rand::rng().random();
+            let secret = number.map(|part| format!("{part:032x}")).concat();
+            wish.secret = Some(Secret::new(secret.clone()));
+            made_up = Some(secret);
+        }
+    }
+    let asked = context.wait(ensure(&bitbucket, &path, &wish, args.dry_run))?;
+    drop(progress);
+    let done = asked.map_err(refused)?;
+    Ok(Ensured::One(Box::new(One {
+        secret: made_up,
+        hint: (!args.dry_run).then(|| narrower(chosen.connection.deployment)),
+        done,
+    })))
+}
+
+fn wish(args: &Args, context: &Context, chosen: &Chosen) -> Result<Wish, Error> {
+    let secret = args
+        .secret_stdin
+        .then(|| context.token_from_stdin("--secret-stdin"))
+        .transpose()?;
+    let is_too_long = secret
+        .as_ref()
+        .is_some_and(|secret| secret.expose().len() > 128);
+    if is_too_long && chosen.connection.deployment == Deployment::Cloud {
+        return Err(Error::Usage {
+            message: "Bitbucket Cloud takes secrets of at most 128 characters".to_owned(),
+            hint: None,
+        });
+    }
+    Ok(Wish {
+        receiver: args.url.clone(),
+        events: native(&args.events, chosen.connection.deployment),
+        active: !args.inactive,
+        secret,
+        insecure_receiver: args.insecure_receiver,
+    })
+}
+
+/// Looks first: neither product minds two webhooks that call the same address.
+pub(super) async fn ensure(
+    bitbucket: &Bitbucket,
+    path: &RepoPath,
+    wish: &Wish,
+    dry_run: bool,
+) -> Result<Done, ApiError> {
+    let hooks = bitbucket.webhooks(path).await?;
+    let mut same: Vec<_> = hooks
+        .into_iter()
+        .filter(|hook| wish.receiver.is(&hook.webhook.url))
+        .collect();
+    let doubles = same.len().saturating_sub(1);
+    let best = same.iter().position(|hook| hook.fits(wish)).unwrap_or(0);
+    let before = (!same.is_empty()).then(|| same.swap_remove(best));
+    let done = |action, webhook, unknown_events| Done {
+        action,
+        webhook,
+        unknown_events,
+        doubles,
+    };
+    match before {
+        Some(hook) if hook.fits(wish) => Ok(done("unchanged", hook.webhook, Vec::new())),
+        Some(hook) if dry_run => Ok(done("would-update", hook.webhook, Vec::new())),
+        None if dry_run => Ok(done("would-create", planned(bitbucket, wish), Vec::new())),
+        Some(hook) => {
+            let Written {
+                hook,
+                unknown,
+                changed,
+            } = bitbucket.change_webhook(path, hook, wish).await?;
+            let action = if changed { "updated" } else { "unchanged" };
+            Ok(done(action, hook.webhook, unknown))
+        }
+        None => {
+            let written = bitbucket.create_webhook(path, wish).await?;
+            Ok(done("created", written.hook.webhook, written.unknown))
+        }
+    }
+}
+
+fn planned(bitbucket: &Bitbucket, wish: &Wish) -> Webhook {
+    let deployment = match bitbucket {
+        Bitbucket::Cloud(_) => Deployment::Cloud,
+        Bitbucket::DataCenter(_) => Deployment::DataCenter,
+    };
+    Webhook {
+        id: None,
+        url: wish.receiver.as_str().to_owned(),
+        events: in_our_words(&wish.events, deployment),
+        active: wish.active,
+        secret_set: Some(wish.secret.is_some()),
+        verifies_receiver: Some(!wish.insecure_receiver),
+    }
+}
+
+/// What the credential no longer needs once the webhook is there.
+pub(super) fn narrower(deployment: Deployment) -> String {
+    match deployment {
+        Deployment::Cloud => "the webhook is in place; from now on a credential that only reads suffices, without \
+             write:webhook:bitbucket or webhook",
+        Deployment::DataCenter | Deployment::Unknown => {
+            "the webhook is in place; from now on a credential that only reads (REPO_READ) suffices, without REPO_ADMIN"
+        }
+    }
+    .to_owned()
+}
+
+impl Render for Ensured {
+    const SCHEMA: &'static str = "bbconnect/webhook-ensure@1";
+
+    fn text(&self, page: &mut Page) {
+        match self {
+            Self::One(one) => {
+                let webhook = &one.done.webhook;
+                page.line(&format!("{} {}", one.done.action, webhook.url));
+                page.field("events", 8, &webhook.events.join(", "));
+                if let Some(id) = &webhook.id {
+                    page.field("id", 8, id);
+                }
+                if let Some(secret) = &one.secret {
+                    page.field("secret", 8, secret);
+                }
+            }
+            Self::Many(many) => many.text(page),
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        match self {
+            Self::One(one) => {
+                for event in &one.done.unknown_events {
+                    page.note(&format!("this server is too old to know {event}"));
+                }
+                if one.done.doubles > 0 {
+                    page.note(&format!(
+                        "{} more webhooks call the same address; they are left alone",
+                        one.done.doubles
+                    ));
+                }
+                if let Some(hint) = &one.hint {
+                    page.note(hint);
+                }
+            }
+            Self::Many(many) => many.remarks(page),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::One(_) => Exit::Done,
+            Self::Many(many) => many.exit(),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A webhook in all repositories of a project, side by side. What failed can be run again: the rest is unchanged then.
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+
+use super::ensure::{Args, Done, ensure, narrower};
+use crate::bitbucket::{Bitbucket, Wish};
+use crate::context::{Chosen, Context};
+use crate::error::{Error, No};
+use crate::exit::Exit;
+use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoPath, Search};
+use crate::model::right::Right;
+use crate::output::Page;
+
+/// Repositories that are worked on at once.
+const AT_ONCE: usize = 8;
+
+/// What was done in many repositories.
+#[derive(Debug, Serialize)]
+pub struct Many {
+    repositories: Vec<Row>,
+    summary: Summary,
+    hint: Option<String>,
+}
+
+/// What was done in one of them.
+#[derive(Debug, Serialize)]
+struct Row {
+    repository: String,
+    #[serde(flatten)]
+    result: Result,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Result {
+    Done(Box<Done>),
+    Failed {
+        action: &'static str,
+        error: String,
+        exit: u8,
+    },
+}
+
+impl Result {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Done(done) => done.action,
+            Self::Failed { action, .. } => action,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    created: usize,
+    updated: usize,
+    unchanged: usize,
+    failed: usize,
+}
+
+/// Ensures the webhook in every repository of the project.
+pub(super) fn run(
+    args: &Args,
+    context: &Context,
+    chosen: &Chosen,
+    bitbucket: &Bitbucket,
+    wish: &Wish,
+) -> std::result::Result<Many, Error> {
+    let deployment = chosen.connection.deployment;
+    let workspace = args
+        .workspace
+        .clone()
+        .or_else(|| chosen.connection.workspace.clone());
+    if deployment == Deployment::Cloud && workspace.is_none() {
+        return Err(Error::Usage {
+            message: format!("the connection {} names no workspace", chosen.name),
+            hint: Some("add --workspace WORKSPACE".to_owned()),
+        });
+    }
+    let search = Search {
+        workspace,
+        project: args.project.clone(),
+        ..Search::default()
+    };
+    let progress = context
+        .output
+        .progress("looking at the webhooks of every repository");
+    let rows = context.wait(async {
+        let repositories = bitbucket.repositories(&search).await?;
+        let paths: Vec<RepoPath> = repositories
+            .into_iter()
+            .map(|repository| RepoPath {
+                namespace: repository.namespace,
+                slug: repository.slug,
+            })
+            .collect();
+        let work = stream::iter(paths).map(|path| async move {
+            let ended = ensure(bitbucket, &path, wish, args.dry_run).await;
+            row(
+                &path,
+                ended.map_err(|error| chosen.explained_for(error, Right::WriteWebhooks)),
+            )
+        });
+        Ok(work.buffered(AT_ONCE).collect::<Vec<_>>().await)
+    })?;
+    drop(progress);
+    let rows = rows.map_err(|error| chosen.explained_for(error, Right::ReadRepositories))?;
+    if rows.is_empty() {
+        let project = args.project.as_deref().unwrap_or_default();
+        let message = format!("the project {project} has no repository that this credential sees");
+        return Err(Error::no(No::NotThere, message, "bbconnect project list"));
+    }
+    let mut summary = Summary::default();
+    for row in &rows {
+        *match row.result.action() {
+            "created" | "would-create" => &mut summary.created,
+            "updated" | "would-update" => &mut summary.updated,
+            "unchanged" => &mut summary.unchanged,
+            _ => &mut summary.failed,
+        } += 1;
+    }
+    Ok(Many {
+        hint: (summary.failed == 0 && !args.dry_run).then(|| narrower(deployment)),
+        repositories: rows,
+        summary,
+    })
+}
+
+fn row(path: &RepoPath, ended: std::result::Result<Done, Error>) -> Row {
+    let (result, exit) = match ended {
+        Ok(done) => (Result::Done(Box::new(done)), Exit::Done),
+        Err(error) => {
+            let exit = error.exit();
+            let hint = error
+                .hint()
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
+            let failed = Result::Failed {
+                action: "failed",
+                error: format!("{error}{hint}"),
+                exit: exit.code(),
+            };
+            (failed, exit)
+        }
+    };
+    Row {
+        repository: path.to_string(),
+        result,
+        exit,
+    }
+}
+
+impl Many {
+    pub(super) fn text(&self, page: &mut Page) {
+        let rows = self.repositories.iter().map(|row| {
+            let error = match &row.result {
+                Result::Done(_) => String::new(),
+                Result::Failed { error, .. } => error.clone(),
+            };
+            [
+                row.repository.clone(),
+                row.result.action().to_owned(),
+                error,
+            ]
+        });
+        page.table(&["REPOSITORY", "ACTION", ""].map(str::to_owned), rows);
+        let Summary {
+            created,
+            updated,
+            unchanged,
+            failed,
+        } = self.summary;
+        page.gap();
+        page.line(&format!(
+            "{created} created, {updated} updated, {unchanged} unchanged, {failed} failed"
+        ));
+    }
+
+    pub(super) fn remarks(&self, page: &mut Page) {
+        if let Some(hint) = &self.hint {
+            page.note(hint);
+        }
+        if self.summary.failed > 0 {
+            page.note("run it again for those that failed; the others stay as they are");
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        Exit::worst(self.repositories.iter().map(|row| row.exit))
+    }
+}

@@ -1,0 +1,86 @@
+//! `bbconnect webhook remove`: removes a webhook, once that is confirmed.
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::model::repository::RepoRef;
+use crate::model::right::Right;
+use crate::model::webhook::Webhook;
+use crate::output::{Page, Render};
+
+use super::Which;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook
+  bbconnect webhook remove --repo WEB/site --id 12 --yes
+";
+
+/// Arguments of `bbconnect webhook remove`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository; without it, the one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Which webhook
+    #[command(flatten)]
+    pub which: Which,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be removed, but remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What was removed: all webhooks that call the address.
+#[derive(Debug, Serialize)]
+pub struct Removed {
+    action: &'static str,
+    webhooks: Vec<Webhook>,
+}
+
+/// Removes a webhook.
+///
+/// # Errors
+/// Where it is not there, nobody confirms, or the server cannot be asked.
+pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
+    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let asked = context.wait(bitbucket.webhooks(&path))?;
+    let refused = |error| chosen.explained_for(error, Right::DeleteWebhooks);
+    let meant = args.which.of(asked.map_err(refused)?, &path)?;
+    if args.dry_run {
+        let webhooks = meant.into_iter().map(|hook| hook.webhook).collect();
+        return Ok(Removed {
+            action: "would-remove",
+            webhooks,
+        });
+    }
+    for hook in &meant {
+        let question = format!("Remove the webhook {} of {path}?", hook.webhook.url);
+        context.confirm(args.yes, &question)?;
+    }
+    let mut webhooks = Vec::new();
+    for hook in meant {
+        let id = hook.webhook.id.clone().unwrap_or_default();
+        let removed = context.wait(bitbucket.remove_webhook(&path, &id))?;
+        removed.map_err(refused)?;
+        webhooks.push(hook.webhook);
+    }
+    Ok(Removed {
+        action: "removed",
+        webhooks,
+    })
+}
+
+impl Render for Removed {
+    const SCHEMA: &'static str = "bbconnect/webhook-remove@1";
+
+    fn text(&self, page: &mut Page) {
+        for webhook in &self.webhooks {
+            page.line(&format!("{} {}", self.action, webhook.url));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a server's refusal means for the connection that was used, and what to ask for.
+
+use super::Chosen;
+use crate::bitbucket::ApiError;
+use crate::error::Error;
+use crate::model::connection::{Connection, TokenShape};
+use crate::model::right::Right;
+
+impl Chosen {
+    /// What the server said, with what may be behind a refusal.
+    #[must_use]
+    pub fn explained(&self, error: ApiError) -> Error {
+        Error::refused_by(error, self.connection.auth, TokenShape::Unknown)
+    }
+
+    /// As [`Chosen::explained`]; where a right is missing, with what to ask for.
+    #[must_use]
+    pub fn explained_for(&self, error: ApiError, right: Right) -> Error {
+        let ApiError::Forbidden { required, .. } = &error else {
+            return self.explained(error);
+        };
+        let Connection {
+            deployment, auth, ..
+        } = self.connection;
+        let ask_for = right.ask_for(deployment, auth);
+        let causes = if required.is_empty() {
+            ask_for
+        } else {
+            format!("it lacks {}; {ask_for}", required.join(", "))
+        };
+        Error::Api {
+            error,
+            causes: Some(causes),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What a folder holds for a repository: its files, without `.git` and what `.gitignore` leaves out.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use ignore::WalkBuilder;
+use thiserror::Error;
+
+use crate::model::change::{File, Mode};
+
+/// The largest file that is published, in bytes: larger ones belong to Git LFS.
+const MOST_FILE_BYTES: u64 = 100 * 1024 * 1024;
+/// The most that all files together may have, in bytes.
+const MOST_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Why a folder cannot be published.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// It, or something in it, cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// What.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A `.gitignore` cannot be understood, or the folder cannot be walked.
+    #[error("{0}")]
+    Walk(String),
+    /// A file is too large.
+    #[error("{} is larger than {} MiB", path.display(), MOST_FILE_BYTES / 1024 / 1024)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// All files together are too large.
+    #[error("the folder holds more than {} MiB", MOST_BYTES / 1024 / 1024)]
+    TooMuch,
+    /// A symbolic link leads out of the folder.
+    #[error("the symbolic link {} leads out of the folder", .0.display())]
+    Link(PathBuf),
+    /// It is neither a file nor a folder nor a link.
+    #[error("{} is neither a file nor a folder", .0.display())]
+    Kind(PathBuf),
+    /// A name is not text.
+    #[error("the name of {} is not text", .0.display())]
+    Name(PathBuf),
+}
+
+/// All files of a folder, named below `into`, in order. Symbolic links are kept as links where they are relative and
+/// stay within the folder, and refused otherwise.
+///
+/// The folder's own `.gitignore` files count, those of folders above it do not: what is published is often just what
+/// the checkout around it leaves out. The system's settings for ignored files do not count either.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
+    let walk = WalkBuilder::new(folder)
+        .standard_filters(false)
+        .git_ignore(true)
+        .require_git(false)
+        .follow_links(false)
+        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
+        .build();
+    let mut files = Vec::new();
+    let mut total = 0;
+    for entry in walk {
+        let entry = entry.map_err(|error| FolderError::Walk(error.to_string()))?;
+        let path = entry.path();
+        let kind = entry.file_type();
+        if entry.depth() == 0 || kind.is_some_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let below = path.strip_prefix(folder).unwrap_or(path);
+        let (mode, content) = if path.is_symlink() {
+            (Mode::Link, link(folder, path, below)?)
+        } else if kind.is_some_and(|kind| kind.is_file()) {
+            file(path)?
+        } else {
+            return Err(FolderError::Kind(path.to_owned()));
+        };
+        total += content.len() as u64;
+        if total > MOST_BYTES {
+            return Err(FolderError::TooMuch);
+        }
+        files.push(File {
+            path: name(below, into).ok_or_else(|| FolderError::Name(path.to_owned()))?,
+            mode,
+            content,
+        });
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+fn file(path: &Path) -> Result<(Mode, Vec<u8>), FolderError> {
+    let failed = |source| FolderError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let facts = fs::metadata(path).map_err(failed)?;
+    if facts.len() > MOST_FILE_BYTES {
+        return Err(FolderError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let content = fs::read(path).map_err(failed)?;
+    Ok((mode(&facts), content))
+}
+
+#[cfg(unix)]
+fn mode(facts: &fs::Metadata) -> Mode {
+    use std::os::unix::fs::PermissionsExt as _;
+    if facts.permissions().mode() & 0o100 == 0 {
+        Mode::Plain
+    } else {
+        Mode::Executable
+    }
+}
+
+/// Windows does not tell; what the branch says stays.
+#[cfg(not(unix))]
+fn mode(_facts: &fs::Metadata) -> Mode {
+    Mode::Plain
+}
+
+/// Where a link points to, if that is within the folder.
+fn link(folder: &Path, path: &Path, below: &Path) -> Result<Vec<u8>, FolderError> {
+    let target = fs::read_link(path).map_err(|source| FolderError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let refused = || FolderError::Link(folder.join(below));
+    // How deep below the folder one is while following it.
+    let mut depth = below.components().count().saturating_sub(1);
+    for component in target.components() {
+        match component {
+            Component::Normal(name) if name != ".git" => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::Normal(_)
+            | Component::ParentDir
+            | Component::RootDir
+            | Component::Prefix(_) => return Err(refused()),
+        }
+    }
+    let text = target.to_str().ok_or_else(refused)?;
+    Ok(text.replace('\\', "/").into_bytes())
+}
+
+fn name(below: &Path, into: &str) -> Option<String> {
+    let parts: Option<Vec<&str>> = below
+        .components()
+        .map(|component| component.as_os_str().to_str())
+        .collect();
+    let own = parts?.join("/");
+    Some(if into.is_empty() {
+        own
+    } else {
+        format!("{into}/{own}")
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_as_git_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("sub/.git")).unwrap();
+        fs::create_dir_all(at(".git")).unwrap();
+        for (name, text) in [
+            (".gitignore", "*.log\n!keep.log\n/only-here\n"),
+            ("a.log", "no"),
+            ("keep.log", "yes"),
+            (".env", "hidden files count"),
+            ("sub/.gitignore", "b\n"),
+            ("sub/b", "no"),
+            ("sub/only-here", "yes"),
+            ("only-here", "no"),
+            ("run.sh", "#!/bin/sh\n"),
+            (".git/config", "no"),
+            ("sub/.git/config", "no"),
+        ] {
+            fs::write(at(name), text).unwrap();
+        }
+        fs::set_permissions(at("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("../keep.log", at("sub/link")).unwrap();
+        let files = files_in(folder.path(), "docs").unwrap();
+        let names: Vec<_> = files
+            .iter()
+            .map(|file| (file.path.as_str(), file.mode))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("docs/.env", Mode::Plain),
+                ("docs/.gitignore", Mode::Plain),
+                ("docs/keep.log", Mode::Plain),
+                ("docs/run.sh", Mode::Executable),
+                ("docs/sub/.gitignore", Mode::Plain),
+                ("docs/sub/link", Mode::Link),
+                ("docs/sub/only-here", Mode::Plain),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_link_stays_within_the_folder() {
+        for (target, is_taken) in [
+            ("a", true),
+            ("./b/../a", true),
+            ("../x", false),
+            ("/etc/passwd", false),
+            (".git/config", false),
+            ("b/../../x", false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            symlink(target, folder.path().join("link")).unwrap();
+            assert_eq!(files_in(folder.path(), "").is_ok(), is_taken, "{target}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A commit that is made and pushed without a checkout: in a bare repository that lasts as long as the push.
+//!
+//! The credential goes to git through its environment, for the one address it is for: never in a URL, never as an
+//! argument, never into a file.
+
+use std::ffi::OsStr;
+
+use tempfile::TempDir;
+
+use super::complaint::{PushError, explained};
+use super::remote::Remote;
+use super::stream::stream;
+use crate::model::change::{Difference, Entry, File, Mode, Person};
+use crate::process::{Complaints, Ended, Task};
+
+/// Where our commits stand until they are pushed.
+const NEW: &str = "refs/bbconnect/new";
+/// Lists of files are long in large repositories.
+const MOST_PRINTED: usize = 256 * 1024 * 1024;
+
+/// A commit to be made.
+#[derive(Debug)]
+pub struct NewCommit<'a> {
+    /// The commit that it follows; `None` for the first of a repository.
+    pub parent: Option<&'a str>,
+    /// Its message.
+    pub message: &'a str,
+    /// Whose name it carries.
+    pub person: &'a Person,
+    /// The files that it writes.
+    pub files: &'a [File],
+    /// The files that it removes.
+    pub removed: &'a [String],
+}
+
+/// A bare repository that is gone afterwards.
+#[derive(Debug)]
+pub struct Bench {
+    folder: TempDir,
+    remote: Remote,
+}
+
+impl Bench {
+    /// Makes the repository.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn open(remote: Remote) -> Result<Self, PushError> {
+        let folder = tempfile::tempdir()?;
+        let bench = Self { folder, remote };
+        // Where, says the environment.
+        bench.git(&["init", "--quiet", "--bare", "--template="])?;
+        Ok(bench)
+    }
+
+    /// Fetches what a branch points to, without what came before.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn fetch(&self, branch: &str) -> Result<(), PushError> {
+        let branch = format!("refs/heads/{branch}");
+        let fetch = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--depth=1",
+            "--",
+            &self.remote.url,
+            &branch,
+        ];
+        self.git(&fetch).map(drop)
+    }
+
+    /// The files of a commit, below a folder.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn entries(&self, commit: &str, below: &str) -> Result<Vec<Entry>, PushError> {
+        let mut list = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
+        let folder = format!("{below}/");
+        if !below.is_empty() {
+            list.extend(["--", folder.as_str()]);
+        }
+        let printed = self.git(&list)?;
+        let text = String::from_utf8_lossy(&printed.stdout);
+        let entry = |line: &str| {
+            let (facts, path) = line.split_once('\t')?;
+            Some(Entry {
+                path: path.to_owned(),
+                mode: match facts.split(' ').next()? {
+                    "100644" => Some(Mode::Plain),
+                    "100755" => Some(Mode::Executable),
+                    "120000" => Some(Mode::Link),
+                    _ => None,
+                },
+                size: None,
+            })
+        };
+        Ok(text.split('\0').filter_map(entry).collect())
+    }
+
+    /// Makes a commit, here alone, and answers with its hash.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
+        let import = ["fast-import", "--quiet", "--date-format=now", "--force"];
+        self.git_with(&import, &stream(NEW, new))?;
+        let printed = self.git(&["rev-parse", "--verify", NEW])?;
+        Ok(String::from_utf8_lossy(&printed.stdout).trim().to_owned())
+    }
+
+    /// What a commit changes.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn difference(&self, parent: Option<&str>, commit: &str) -> Result<Difference, PushError> {
+        let mut difference = Difference::default();
+        let Some(parent) = parent else {
+            let all = self.entries(commit, "")?;
+            difference.added = all.into_iter().map(|entry| entry.path).collect();
+            return Ok(difference);
+        };
+        let diff = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            "--name-status",
+            parent,
+            commit,
+        ];
+        let printed = self.git(&diff)?;
+        let text = String::from_utf8_lossy(&printed.stdout);
+        let mut fields = text.split('\0');
+        while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
+            let list = match status {
+                "A" => &mut difference.added,
+                "D" => &mut difference.removed,
+                _ => &mut difference.changed,
+            };
+            list.push(path.to_owned());
+        }
+        Ok(difference)
+    }
+
+    /// Pushes a commit to a branch, which must still be where it was seen: `None` where it was not there.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn push(
+        &self,
+        commit: &str,
+        branch: &str,
+        expected: Option<&str>,
+    ) -> Result<(), PushError> {
+        let lease = format!(
+            "--force-with-lease=refs/heads/{branch}:{}",
+            expected.unwrap_or_default()
+        );
+        let what = format!("{commit}:refs/heads/{branch}");
+        let push = [
+            "push",
+            "--porcelain",
+            "--no-verify",
+            &lease,
+            "--",
+            &self.remote.url,
+            &what,
+        ];
+        self.git(&push).map(drop)
+    }
+
+    fn git<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Ended, PushError> {
+        self.git_with(arguments, &[])
+    }
+
+    fn git_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Ended, PushError> {
+        let task = Task::new("git")
+            .arguments(arguments)
+            .input(input)
+            .complaints(Complaints::Caught)
+            .keeping(MOST_PRINTED);
+        let environment = self.remote.environment(self.folder.path());
+        let task = environment
+            .into_iter()
+            .fold(task, |task, (name, value)| task.variable(name, value));
+        let printed = task.run(self.remote.limit)?;
+        if printed.status.success() {
+            Ok(printed)
+        } else {
+            Err(explained(&printed))
+        }
+    }
+}

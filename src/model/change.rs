@@ -1,0 +1,118 @@
+//! What differs between a folder and a branch, and where a branch stands.
+
+use serde::Serialize;
+
+/// A branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its name, without `refs/heads/`.
+    pub name: String,
+    /// The commit that it points to: the full hash.
+    pub hash: String,
+}
+
+/// A commit, as far as it matters who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its full hash.
+    pub hash: String,
+    /// Its whole message.
+    pub message: String,
+    /// Who wrote it.
+    pub author: Option<String>,
+}
+
+/// Who makes a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The e-mail address.
+    pub email: String,
+}
+
+/// The last line of messages of commits that `publish` makes; it tells them from other people's.
+pub const MARK: &str = "Published-by: bbconnect";
+
+impl Commit {
+    /// Whether `publish` made it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.message.lines().any(|line| line.trim() == MARK)
+    }
+
+    /// The first line of the message.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
+/// What a file is, beside its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A file.
+    Plain,
+    /// A file that can be run.
+    Executable,
+    /// A symbolic link; its content is where it points to.
+    Link,
+}
+
+/// A file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path from the root of the repository, with `/`.
+    pub path: String,
+    /// What it is.
+    pub mode: Mode,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path from the root of the repository.
+    pub path: String,
+    /// What it is; `None` for what is neither file nor link, such as a submodule.
+    pub mode: Option<Mode>,
+    /// Its size in bytes, where the server tells it.
+    pub size: Option<u64>,
+}
+
+/// The paths that differ, each list in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Only in the folder.
+    pub added: Vec<String>,
+    /// Different in the folder.
+    pub changed: Vec<String>,
+    /// Only in the branch.
+    pub removed: Vec<String>,
+}
+
+impl Difference {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_known_by_its_mark() {
+        let commit = |message: &str| Commit {
+            hash: String::new(),
+            message: message.to_owned(),
+            author: None,
+        };
+        assert!(commit("Build 7\n\nPublished-by: bbconnect\n").is_ours());
+        assert!(!commit("Fix what bbconnect wrote").is_ours());
+        assert_eq!(commit("one\ntwo").title(), "one");
+    }
+}

@@ -1,0 +1,241 @@
+//! Webhooks: one vocabulary of events for both products.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use thiserror::Error;
+use url::Url;
+
+use super::deployment::Deployment;
+
+/// Our name of an event; Cloud's names of it; Data Center's.
+type Names = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+/// <https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/>,
+/// <https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html>
+const VOCABULARY: [Names; 8] = [
+    ("push", &["repo:push"], &["repo:refs_changed"]),
+    ("pr-created", &["pullrequest:created"], &["pr:opened"]),
+    (
+        "pr-updated",
+        &["pullrequest:updated"],
+        &["pr:modified", "pr:from_ref_updated"],
+    ),
+    (
+        "pr-approved",
+        &["pullrequest:approved"],
+        &["pr:reviewer:approved"],
+    ),
+    ("pr-merged", &["pullrequest:fulfilled"], &["pr:merged"]),
+    ("pr-declined", &["pullrequest:rejected"], &["pr:declined"]),
+    (
+        "pr-comment",
+        &["pullrequest:comment_created"],
+        &["pr:comment:added"],
+    ),
+    ("repo-forked", &["repo:fork"], &["repo:forked"]),
+];
+
+/// An event that a webhook is called for: a word of ours, or a product's own name, which has a colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event(String);
+
+/// A text that names no event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "an event is one of {}, or a name of the product's own, such as repo:push",
+    VOCABULARY.map(|(name, ..)| name).join(", ")
+)]
+pub struct UnknownEvent;
+
+impl FromStr for Event {
+    type Err = UnknownEvent;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_ours = VOCABULARY.iter().any(|(name, ..)| *name == text);
+        let is_native = text.contains(':')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ":_-".contains(c));
+        if is_ours || is_native {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(UnknownEvent)
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn of_product(names: &Names, deployment: Deployment) -> &'static [&'static str] {
+    match deployment {
+        Deployment::Cloud => names.1,
+        Deployment::DataCenter | Deployment::Unknown => names.2,
+    }
+}
+
+/// The product's names of events, each once.
+#[must_use]
+pub fn native(events: &[Event], deployment: Deployment) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for Event(event) in events {
+        let names = match VOCABULARY.iter().find(|(name, ..)| name == event) {
+            Some(known) => of_product(known, deployment)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            None => vec![event.clone()],
+        };
+        for name in names {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    }
+    all
+}
+
+/// A product's events in our words, where there is one for all that it stands for; the others as they are.
+#[must_use]
+pub fn in_our_words(natives: &[String], deployment: Deployment) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for native in natives {
+        let ours = VOCABULARY.iter().find(|names| {
+            let all = of_product(names, deployment);
+            all.contains(&native.as_str())
+                && all
+                    .iter()
+                    .all(|name| natives.iter().any(|other| other == name))
+        });
+        let word = ours.map_or_else(|| native.clone(), |(name, ..)| (*name).to_owned());
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The address that a webhook calls.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    text: String,
+    url: Url,
+}
+
+/// A text that is no address to call.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a webhook calls an http or https URL")]
+pub struct NoReceiver;
+
+impl FromStr for Receiver {
+    type Err = NoReceiver;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let url = Url::parse(text).map_err(|_| NoReceiver)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(NoReceiver);
+        }
+        let text = text.to_owned();
+        Ok(Self { text, url })
+    }
+}
+
+impl Receiver {
+    /// Whether a URL means the same.
+    #[must_use]
+    pub fn is(&self, other: &str) -> bool {
+        self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Webhook {
+    /// How the server knows it: a uuid in braces (Cloud), a number (Data Center).
+    pub id: Option<String>,
+    /// What it calls.
+    pub url: String,
+    /// What for, in our words where there are such.
+    pub events: Vec<String>,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// Whether its calls are signed.
+    pub secret_set: Option<bool>,
+    /// Whether the receiver's certificate must be good.
+    pub verifies_receiver: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(names: &[&str]) -> Vec<Event> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn one_vocabulary_serves_both_products() {
+        let wanted = events(&["push", "pr-updated", "push", "repo:push"]);
+        assert_eq!(
+            native(&wanted, Deployment::Cloud),
+            ["repo:push", "pullrequest:updated"]
+        );
+        let wanted = events(&["push", "pr-updated", "mirror:repo_synchronized"]);
+        let natives = native(&wanted, Deployment::DataCenter);
+        assert_eq!(
+            natives,
+            [
+                "repo:refs_changed",
+                "pr:modified",
+                "pr:from_ref_updated",
+                "mirror:repo_synchronized"
+            ]
+        );
+        assert_eq!(
+            in_our_words(&natives, Deployment::DataCenter),
+            ["push", "pr-updated", "mirror:repo_synchronized"]
+        );
+        // Half of what a word stands for is not the word.
+        assert_eq!(
+            in_our_words(&["pr:modified".to_owned()], Deployment::DataCenter),
+            ["pr:modified"]
+        );
+    }
+
+    #[test]
+    fn every_word_comes_back_as_itself() {
+        for (name, ..) in VOCABULARY {
+            for deployment in [Deployment::Cloud, Deployment::DataCenter] {
+                let natives = native(&events(&[name]), deployment);
+                assert_eq!(in_our_words(&natives, deployment), [name]);
+            }
+        }
+        for text in ["", "pushed", "pr created", "a:b c"] {
+            assert!(text.parse::<Event>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_is_known_however_it_is_written() {
+        let receiver: Receiver = "https://ci.example.com".parse().unwrap();
+        assert!(receiver.is("https://CI.example.com:443/"));
+        assert!(!receiver.is("https://ci.example.com/hook"));
+        assert!("ftp://x".parse::<Receiver>().is_err());
+    }
+}

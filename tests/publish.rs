@@ -1,0 +1,706 @@
+//! `publish`: what differs becomes one commit and one pull request; through REST on Cloud, through real git on Data
+//! Center.
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::bitbucket::stock::{Stock, Tree};
+use support::bitbucket::{Credential, Fault, Kind, Server, World};
+use support::{Ran, Sandbox, is_installed, program, succeed};
+
+const TOKEN: &str = "ATATT-publish-marker";
+
+fn world(stock: Stock) -> World {
+    let credential = |kind| Credential {
+        kind,
+        secret: TOKEN.to_owned(),
+        scopes: vec!["write:repository:bitbucket"],
+    };
+    let kinds = [
+        Kind::UserToken { user: "jane" },
+        Kind::ApiToken {
+            email: "jane@acme.example",
+        },
+    ];
+    World {
+        credentials: kinds.map(credential).to_vec(),
+        stock,
+        ..World::default()
+    }
+}
+
+/// A sandbox with a folder to publish.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("site/pages")).unwrap();
+    for (name, text) in [
+        ("README.md", "# site\n"),
+        ("pages/a b.html", "<p>\u{e9}\n"),
+        ("run.sh", "#!/bin/sh\n"),
+        (".gitignore", "*.log\n"),
+        ("debug.log", "no"),
+        ("message", "a file that is called like a field"),
+    ] {
+        fs::write(sandbox.path("site").join(name), text).unwrap();
+    }
+    fs::set_permissions(
+        sandbox.path("site/run.sh"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
+    symlink("README.md", sandbox.path("site/link")).unwrap();
+    sandbox
+}
+
+const FIRST: [&str; 5] = [".gitignore", "link", "message", "pages/a b.html", "run.sh"];
+
+fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Ran {
+    let mut command = sandbox.command(["publish", "site", "--json"]);
+    command.args(more).env("BBCONNECT_TOKEN", TOKEN);
+    if is_cloud {
+        command
+            .env("BBCONNECT_URL", server.cloud())
+            .env("BBCONNECT_EMAIL", "jane@acme.example")
+            .env("BBCONNECT_REPO", "acme/site");
+    } else {
+        command
+            .env("BBCONNECT_URL", server.datacenter())
+            .env("BBCONNECT_REPO", "WEB/site");
+    }
+    let ran = Ran::from(command.output().unwrap());
+    assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN));
+    ran
+}
+
+/// Cloud with its repository, or Data Center with one behind real git; `None` where there is no git.
+fn server(is_cloud: bool, root: &Path) -> Option<Server> {
+    if is_cloud {
+        return Some(Server::start(world(Stock::with(&["acme/site+"]))));
+    }
+    if !is_installed("git", "--version") {
+        return None;
+    }
+    let bare = root.join("web/site.git");
+    succeed(
+        program("git")
+            .args(["init", "--quiet", "--bare", "--initial-branch=main"])
+            .arg(&bare),
+    );
+    succeed(
+        program("git")
+            .arg("-C")
+            .arg(&bare)
+            .args(["config", "http.receivepack", "true"]),
+    );
+    push(&bare, "main", "First", ("README.md", "# site\n"));
+    let mut stock = Stock::with(&["WEB/site"]);
+    stock.git = Some(root.to_owned());
+    Some(Server::start(world(stock)))
+}
+
+/// Commits to a bare repository, as somebody does who is not the program.
+fn push(bare: &Path, branch: &str, message: &str, file: (&str, &str)) {
+    let reference = format!("refs/heads/{branch}");
+    let from = if succeed(
+        program("git")
+            .arg("-C")
+            .arg(bare)
+            .args(["for-each-ref", &reference]),
+    )
+    .is_empty()
+    {
+        String::new()
+    } else {
+        format!("from {reference}^0\n")
+    };
+    let text = format!(
+        "commit {reference}\ncommitter Bob <bob@acme.example> now\ndata {}\n{message}\n{from}M 644 inline {}\ndata {}\n{}\n",
+        message.len(),
+        file.0,
+        file.1.len(),
+        file.1
+    );
+    let mut import = program("git");
+    import
+        .arg("-C")
+        .arg(bare)
+        .args(["fast-import", "--quiet", "--date-format=now"]);
+    let mut child = import.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+struct Place {
+    is_cloud: bool,
+    server: Server,
+    sandbox: Sandbox,
+    root: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// What is tested for each product.
+fn places() -> Vec<Place> {
+    [true, false]
+        .into_iter()
+        .filter_map(|is_cloud| {
+            let folder = tempfile::tempdir().unwrap();
+            let server = server(is_cloud, folder.path())?;
+            Some(Place {
+                is_cloud,
+                server,
+                sandbox: sandbox(),
+                root: folder.path().to_owned(),
+                _folder: folder,
+            })
+        })
+        .collect()
+}
+
+impl Place {
+    fn run(&self, more: &[&str]) -> Ran {
+        run(&self.server, &self.sandbox, self.is_cloud, more)
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        succeed(
+            program("git")
+                .arg("-C")
+                .arg(self.root.join("web/site.git"))
+                .args(arguments),
+        )
+    }
+
+    /// The files of a branch with their modes; nothing where it is not there.
+    fn files(&self, branch: &str) -> Vec<(String, String)> {
+        if self.is_cloud {
+            let mut tree = Tree::new();
+            self.server.change(|world| {
+                let repo = world.stock.repo("acme", "site").unwrap();
+                if let Some(tip) = repo.branches.get(branch) {
+                    tree = repo.commits[tip].tree.clone();
+                }
+            });
+            let mode = |attributes: &[String]| match attributes.first().map(String::as_str) {
+                Some("executable") => "100755",
+                Some("link") => "120000",
+                _ => "100644",
+            };
+            return tree
+                .into_iter()
+                .map(|(path, (_, attributes))| (path, mode(&attributes).to_owned()))
+                .collect();
+        }
+        let listed = self.git(&["ls-tree", "-r", "-z", &format!("refs/heads/{branch}")]);
+        let entry = |line: &str| {
+            let (facts, path) = line.split_once('\t')?;
+            Some((path.to_owned(), facts[..6].to_owned()))
+        };
+        listed.split('\0').filter_map(entry).collect()
+    }
+
+    fn requests(&self) -> Vec<Value> {
+        let mut requests = Vec::new();
+        let namespace = if self.is_cloud { "acme" } else { "WEB" };
+        self.server.change(|world| {
+            requests.clone_from(&world.stock.repo(namespace, "site").unwrap().requests);
+        });
+        requests
+    }
+
+    fn push(&self, branch: &str, message: &str, file: (&str, &str)) {
+        if self.is_cloud {
+            self.server.change(|world| {
+                world
+                    .stock
+                    .push("acme/site", branch, message, (file.0, file.1.as_bytes()));
+            });
+        } else {
+            push(&self.root.join("web/site.git"), branch, message, file);
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.sandbox.path("site").join(name), text).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_becomes_a_commit_and_a_pull_request() {
+    for place in places() {
+        let planned = place.run(&["--dry-run"]).ended(0).json();
+        assert_eq!(
+            (
+                planned["action"].as_str(),
+                planned["pull_request"]["action"].as_str()
+            ),
+            (Some("would-create"), Some("would-create"))
+        );
+        assert!(planned["commit"].is_null());
+        assert_eq!(planned["added"], json!(FIRST));
+        assert_eq!(place.files("main").len(), 1);
+        let done = place.run(&["--message", "Build 1"]).ended(0).json();
+        assert_eq!(
+            (done["schema"].as_str(), done["action"].as_str()),
+            (Some("bbconnect/publish@1"), Some("created"))
+        );
+        assert_eq!(
+            (done["branch"].as_str(), done["base"].as_str()),
+            (Some("bbconnect"), Some("main"))
+        );
+        assert_eq!(
+            (&done["added"], &done["changed"], &done["removed"]),
+            (&json!(FIRST), &json!([]), &json!([]))
+        );
+        assert_eq!(done["commit"].as_str().unwrap().len(), 40);
+        assert_eq!(done["pull_request"]["action"], "created");
+        assert!(done["pull_request"]["id"].is_u64() && done["pull_request"]["url"].is_string());
+        assert_eq!(place.requests()[0]["title"], "Build 1");
+        let expected = [
+            (".gitignore", "100644"),
+            ("README.md", "100644"),
+            ("link", "120000"),
+            ("message", "100644"),
+            ("pages/a b.html", "100644"),
+            ("run.sh", "100755"),
+        ];
+        assert_eq!(
+            place.files("bbconnect"),
+            expected.map(|(path, mode)| (path.to_owned(), mode.to_owned()))
+        );
+        let again = place.run(&["--message", "Build 1"]).ended(0).json();
+        assert_eq!(
+            (again["action"].as_str(), &again["commit"]),
+            (Some("unchanged"), &done["commit"])
+        );
+        assert_eq!(again["pull_request"]["action"], "unchanged");
+        assert_eq!(again["pull_request"]["id"], done["pull_request"]["id"]);
+        assert_eq!(place.requests().len(), 1);
+    }
+}
+
+#[test]
+fn only_what_differs_is_committed() {
+    for place in places() {
+        place.run(&[]).ended(0);
+        place.write("README.md", "# Site\n");
+        place.write("new", "");
+        fs::remove_file(place.sandbox.path("site/message")).unwrap();
+        fs::set_permissions(
+            place.sandbox.path("site/run.sh"),
+            fs::Permissions::from_mode(0o644),
+        )
+        .unwrap();
+        let planned = place.run(&["--dry-run"]).ended(0).json();
+        assert_eq!(planned["action"], "would-update");
+        let done = place.run(&[]).ended(0).json();
+        assert_eq!(done["action"], "updated");
+        assert_eq!(
+            (&done["added"], &done["changed"]),
+            (&json!(["new"]), &json!(["README.md", "run.sh"]))
+        );
+        assert_eq!(
+            (&done["removed"], &done["pull_request"]["action"]),
+            (&json!([]), &json!("unchanged"))
+        );
+        let done = place.run(&["--delete-removed"]).ended(0).json();
+        assert_eq!(
+            (&done["added"], &done["removed"]),
+            (&json!([]), &json!(["message"]))
+        );
+        assert!(
+            place
+                .files("bbconnect")
+                .iter()
+                .all(|(path, _)| path != "message")
+        );
+        assert_eq!(
+            place.run(&["--delete-removed"]).ended(0).json()["action"],
+            "unchanged"
+        );
+        assert!(
+            place
+                .files("bbconnect")
+                .contains(&("run.sh".to_owned(), "100644".to_owned()))
+        );
+    }
+}
+
+#[test]
+fn a_folder_goes_below_a_path_and_leaves_the_rest_alone() {
+    for place in places() {
+        let into = [
+            "--into",
+            "docs/site/",
+            "--branch",
+            "docs/next",
+            "--delete-removed",
+            "--no-pr",
+        ];
+        let done = place.run(&into).ended(0).json();
+        assert_eq!(
+            (done["branch"].as_str(), &done["pull_request"]),
+            (Some("docs/next"), &Value::Null)
+        );
+        assert_eq!(done["added"].as_array().unwrap().len(), 6);
+        assert_eq!(done["removed"], json!([]));
+        let files: Vec<_> = place
+            .files("docs/next")
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect();
+        assert!(
+            files.contains(&"README.md".to_owned())
+                && files.contains(&"docs/site/README.md".to_owned()),
+            "{files:?}"
+        );
+        assert_eq!(place.run(&into).ended(0).json()["action"], "unchanged");
+        place.run(&["--into", "../out"]).ended(2);
+        place.run(&["--branch", "a..b"]).ended(2);
+    }
+}
+
+#[test]
+fn commits_of_others_are_not_built_upon() {
+    for place in places() {
+        place.run(&[]).ended(0);
+        place.push("bbconnect", "A fix by hand", ("by-hand", "x"));
+        place.write("new", "1");
+        let refused = place.run(&[]).ended(6).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("A fix by hand"), "{message}");
+        let done = place.run(&["--onto-foreign"]).ended(0).json();
+        assert_eq!(done["added"], json!(["new"]));
+        assert!(
+            place
+                .files("bbconnect")
+                .iter()
+                .any(|(path, _)| path == "by-hand")
+        );
+        // Nor is it, where the list of commits is not narrowed to those of the branch.
+        place
+            .server
+            .change(|world| world.stock.excludes_nothing = true);
+        place.write("new", "2");
+        place.run(&["--branch", "other"]).ended(0);
+        place.write("new", "3");
+        place.run(&["--branch", "other"]).ended(0);
+        place.run(&[]).ended(6);
+        // What happens on the base is nobody's business here.
+        place.push("main", "Elsewhere", ("elsewhere", "x"));
+        place.run(&["--branch", "other"]).ended(0);
+    }
+}
+
+#[test]
+fn a_branch_that_moves_meanwhile_is_a_conflict() {
+    for place in places() {
+        place.run(&[]).ended(0);
+        place.write("new", "1");
+        if place.is_cloud {
+            // Between the look at the branch and the commit, somebody pushes.
+            let moved = Fault {
+                status: 409,
+                headers: vec![("content-type", "application/json".to_owned())],
+                body: b"{\"type\":\"error\",\"error\":{\"message\":\"moved\"}}".to_vec(),
+                delay: Duration::ZERO,
+            };
+            place
+                .server
+                .change(|world| world.traps.push(("POST", "/src", moved)));
+        } else {
+            // The server tells of a commit that is no longer the branch's.
+            let old = place.git(&["rev-parse", "refs/heads/bbconnect"]);
+            place.push("bbconnect", "Faster", ("faster", "x"));
+            let told = json!({"values": [{"id": "refs/heads/bbconnect", "displayId": "bbconnect", "latestCommit": old.trim()}], "isLastPage": true});
+            let told = Fault {
+                status: 200,
+                headers: vec![("content-type", "application/json".to_owned())],
+                body: told.to_string().into_bytes(),
+                delay: Duration::ZERO,
+            };
+            place
+                .server
+                .change(|world| world.traps.push(("GET", "filterText=bbconnect", told)));
+        }
+        let before = place.files("bbconnect");
+        let refused = place.run(&[]).ended(6).json();
+        assert!(
+            refused["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("meanwhile"),
+            "{refused}"
+        );
+        assert_eq!(place.files("bbconnect"), before);
+    }
+}
+
+#[test]
+fn a_protected_branch_is_a_missing_right() {
+    for place in places() {
+        if place.is_cloud {
+            place.server.change(|world| {
+                world.stock.repo("acme", "site").unwrap().protected = vec!["bbconnect".to_owned()];
+            });
+        } else {
+            let hook = place.root.join("web/site.git/hooks/pre-receive");
+            fs::create_dir_all(hook.parent().unwrap()).unwrap();
+            fs::write(&hook, "#!/bin/sh\necho 'Branch refs/heads/bbconnect can only be modified through pull requests.' >&2\nexit 1\n").unwrap();
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let refused = place.run(&[]).ended(4).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("ermission denied") || message.contains("only be modified"),
+            "{message}"
+        );
+        assert_eq!(place.requests(), [Value::Null; 0]);
+    }
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    for place in places() {
+        place.run(&["--base", "nowhere"]).ended(5);
+        place.run(&["--repo", "acme/none"]).ended(5);
+        let mut missing = place.sandbox.command(["publish", "nowhere"]);
+        missing
+            .env("BBCONNECT_TOKEN", TOKEN)
+            .env("BBCONNECT_URL", place.server.cloud());
+        Ran::from(missing.output().unwrap()).ended(9);
+        symlink("/etc/passwd", place.sandbox.path("site/out")).unwrap();
+        let refused = place.run(&[]).ended(1).json();
+        assert!(
+            refused["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("out of the folder"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_run_is_finished_by_the_next() {
+    for place in places() {
+        let path = if place.is_cloud {
+            "/pullrequests"
+        } else {
+            "/pull-requests"
+        };
+        let fault = Fault {
+            status: 502,
+            headers: Vec::new(),
+            body: Vec::new(),
+            delay: Duration::ZERO,
+        };
+        place
+            .server
+            .change(|world| world.traps.push(("POST", path, fault)));
+        place.run(&[]).ended(8);
+        let done = place.run(&[]).ended(0).json();
+        assert_eq!(
+            (
+                done["added"].as_array().unwrap().len(),
+                done["pull_request"]["action"].as_str()
+            ),
+            (0, Some("created"))
+        );
+        assert_eq!(done["action"], "updated");
+        // A merged branch that was removed is made anew.
+        assert_eq!(place.run(&[]).ended(0).json()["action"], "unchanged");
+    }
+}
+
+#[test]
+fn a_commit_whose_answer_breaks_off_is_not_made_again() {
+    let server = Server::start(world(Stock::with(&["acme/site+"])));
+    let sandbox = sandbox();
+    let broken = Fault {
+        status: 0,
+        headers: Vec::new(),
+        body: Vec::new(),
+        delay: Duration::ZERO,
+    };
+    server.change(|world| world.traps.push(("POST", "/src", broken)));
+    run(&server, &sandbox, true, &[]).ended(7);
+    let done = run(&server, &sandbox, true, &[]).ended(0).json();
+    assert_eq!(done["added"], json!([]));
+    assert_eq!(done["pull_request"]["action"], "created");
+    let commits = server
+        .seen()
+        .iter()
+        .filter(|seen| seen.method == "POST" && seen.path.ends_with("/src"))
+        .count();
+    assert_eq!(commits, 1);
+}
+
+#[test]
+fn an_empty_repository_gets_its_first_branch() {
+    let server = Server::start(world(Stock::with(&["acme/site"])));
+    let sandbox = sandbox();
+    let done = run(&server, &sandbox, true, &["--branch", "main"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        (
+            done["action"].as_str(),
+            &done["base"],
+            &done["pull_request"]
+        ),
+        (Some("created"), &Value::Null, &Value::Null)
+    );
+    let folder = tempfile::tempdir().unwrap();
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let bare = folder.path().join("web/site.git");
+    succeed(
+        program("git")
+            .args(["init", "--quiet", "--bare"])
+            .arg(&bare),
+    );
+    succeed(
+        program("git")
+            .arg("-C")
+            .arg(&bare)
+            .args(["config", "http.receivepack", "true"]),
+    );
+    let mut stock = Stock::with(&["WEB/site"]);
+    stock.git = Some(folder.path().to_owned());
+    let server = Server::start(world(stock));
+    let done = run(&server, &sandbox, false, &["--branch", "main"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        (
+            done["action"].as_str(),
+            done["added"].as_array().unwrap().len()
+        ),
+        (Some("created"), 6)
+    );
+    let message = succeed(program("git").arg("-C").arg(&bare).args([
+        "log",
+        "-1",
+        "--format=%an <%ae> %B",
+        "main",
+    ]));
+    assert_eq!(
+        message.trim(),
+        "Jane Doe <jane@acme.example> Publish from bbconnect\n\nPublished-by: bbconnect"
+    );
+}
+
+#[test]
+fn cloud_takes_a_push_as_well() {
+    use base64::Engine as _;
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bare = folder.path().join("acme/site.git");
+    let mut init = program("git");
+    init.args(["init", "--quiet", "--bare", "--initial-branch=main"]);
+    succeed(init.arg(&bare));
+    let git = |arguments: &[&str]| succeed(program("git").arg("-C").arg(&bare).args(arguments));
+    git(&["config", "http.receivepack", "true"]);
+    push(&bare, "main", "First", ("README.md", "# site\n"));
+    let mut stock = Stock::with(&["acme/site+"]);
+    stock.git = Some(folder.path().to_owned());
+    let server = Server::start(world(stock));
+    let sandbox = sandbox();
+    let via_git = ["--via", "git", "--no-pr", "--onto-foreign"];
+    let done = run(&server, &sandbox, true, &via_git).ended(0).json();
+    assert_eq!(
+        (done["action"].as_str(), &done["added"]),
+        (Some("created"), &json!(FIRST))
+    );
+    let tip = git(&["rev-parse", "refs/heads/bbconnect"]);
+    assert_eq!(done["commit"], tip.trim());
+    let again = run(&server, &sandbox, true, &via_git).ended(0).json();
+    assert_eq!(again["action"], "unchanged");
+    let pair = format!("x-bitbucket-api-token-auth:{TOKEN}");
+    let header = format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    );
+    let signed = server.seen();
+    let mut pushes = signed.iter().filter(|seen| seen.path.contains(".git/"));
+    assert!(pushes.all(|seen| seen.authorization.as_deref() == Some(&header)));
+    assert!(
+        signed
+            .iter()
+            .any(|seen| seen.path.ends_with("git-receive-pack"))
+    );
+}
+
+#[test]
+fn the_change_is_shown_as_a_tree() {
+    let place = &places()[0];
+    let mut command = place.sandbox.command(["publish", "site", "--dry-run"]);
+    command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .env("BBCONNECT_URL", place.server.cloud())
+        .env("BBCONNECT_EMAIL", "jane@acme.example")
+        .env("BBCONNECT_REPO", "acme/site");
+    let shown = Ran::from(command.output().unwrap()).ended(0).stdout;
+    assert!(shown.contains("  pages/\n+   a b.html\n"), "{shown}");
+    assert!(shown.contains("5 added, 0 changed, 0 removed"), "{shown}");
+}
+
+#[test]
+fn the_credential_is_in_no_argument_and_no_file() {
+    let places = places();
+    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+        return;
+    };
+    // A git that notes its arguments before it works.
+    let notes = place.sandbox.path("arguments");
+    let real = succeed(program("sh").args(["-c", "command -v git"]));
+    let bin = place.sandbox.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> '{}'\nexec {} \"$@\"\n",
+        notes.display(),
+        real.trim()
+    );
+    fs::write(bin.join("git"), script).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+    command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .env("BBCONNECT_URL", place.server.datacenter())
+        .env("BBCONNECT_REPO", "WEB/site")
+        .env(
+            "PATH",
+            format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+        );
+    Ran::from(command.output().unwrap()).ended(0);
+    let seen = fs::read_to_string(notes).unwrap();
+    assert!(
+        seen.contains("push --porcelain") && !seen.contains(TOKEN),
+        "{seen}"
+    );
+    let signed = place
+        .server
+        .seen()
+        .iter()
+        .filter(|seen| seen.path.contains("/scm/"))
+        .count();
+    assert!(signed >= 3);
+    let header = format!("Bearer {TOKEN}");
+    assert!(
+        place
+            .server
+            .seen()
+            .iter()
+            .all(|seen| seen.authorization.as_deref() == Some(&header))
+    );
+}

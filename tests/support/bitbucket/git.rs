@@ -1,0 +1,97 @@
+//! Real git repositories behind the test Data Center: bare, and reached by HTTP through git's own program.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+#[expect(clippy::disallowed_methods, reason = "a server of git needs git")]
+fn git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder);
+    command
+}
+
+fn lines(command: &mut Command) -> Vec<String> {
+    let output = command.output().expect("git starts");
+    let text = String::from_utf8(output.stdout).expect("it is text");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The branches of a bare repository, and where they point to.
+pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
+    let format = "--format=%(refname:lstrip=2) %(objectname)";
+    let lines = lines(git(folder).args(["for-each-ref", format, "refs/heads"]));
+    let pairs = lines.iter().filter_map(|line| line.split_once(' '));
+    pairs
+        .map(|(name, hash)| (name.to_owned(), hash.to_owned()))
+        .collect()
+}
+
+/// Commits up to one, without those up to another: hash and message.
+pub(super) fn commits(folder: &Path, until: &str, since: Option<&str>) -> Vec<(String, String)> {
+    let mut command = git(folder);
+    command.args(["log", "--format=%H%x00%B%x01", until]);
+    command.args(since.map(|since| format!("^{since}")));
+    let output = command.output().expect("git starts");
+    let text = String::from_utf8(output.stdout).expect("it is text");
+    let records = text
+        .split('\u{1}')
+        .filter_map(|record| record.trim_start().split_once('\0'));
+    records
+        .map(|(hash, message)| (hash.to_owned(), message.trim_end().to_owned()))
+        .collect()
+}
+
+/// Answers a request of git's, as a web server does that calls git-http-backend (CGI).
+pub(super) fn serve(root: &Path, below: &str, head: &Parts, body: &[u8]) -> Response {
+    let (path, query) = below.split_once('?').unwrap_or((below, ""));
+    let header = |name: &str| {
+        head.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let mut child = git(root)
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("PATH_INFO", format!("/{path}"))
+        .env("QUERY_STRING", query)
+        .env("REQUEST_METHOD", head.method.as_str())
+        .env("CONTENT_TYPE", header("content-type"))
+        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+        .env("GIT_PROTOCOL", header("git-protocol"))
+        .env("CONTENT_LENGTH", body.len().to_string())
+        .env("REMOTE_USER", "jane")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("git starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    let bytes = body.to_vec();
+    let writer = std::thread::spawn(move || drop(input.write_all(&bytes)));
+    let output = child.wait_with_output().expect("git ends").stdout;
+    writer.join().expect("it was written");
+    let end = output
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("there is a head");
+    let mut response = Response::builder();
+    for line in String::from_utf8_lossy(&output[..end]).lines() {
+        match line.split_once(": ") {
+            Some(("Status", status)) => {
+                let code: u16 = status[..3].parse().expect("a status");
+                response = response.status(code);
+            }
+            Some((name, value)) => response = response.header(name, value),
+            None => {}
+        }
+    }
+    response
+        .body(Body::from(output[end + 4..].to_vec()))
+        .expect("a response")
+}

@@ -1,0 +1,509 @@
+//! Cloud's repositories, webhooks, branches, commits and pull requests, as its documents describe them.
+
+use serde_json::{Value, json};
+
+use super::cloud::error;
+use super::stock::{Commit, Repo, Stock, cloud_page, cloud_page_of};
+use super::{Asked, Credential, Kind, Reply, World};
+
+const ABSENT: &str =
+    "You may not have access to this repository or it no longer exists in this workspace.";
+
+/// Answers what is about the stock; `None` for everything else.
+pub(super) fn answer(
+    world: &mut World,
+    asked: &Asked<'_>,
+    known: Option<&Credential>,
+) -> Option<Reply> {
+    let parts = asked.parts();
+    let base = world.base.clone();
+    if world.stock.repos.is_empty() && parts.first() != Some(&"repositories") {
+        return None;
+    }
+    match (asked.method, parts.as_slice()) {
+        ("GET", ["repositories"]) => Some(error(
+            410,
+            "CHANGE-2770 - Functionality has been deprecated",
+        )),
+        ("GET", ["repositories", workspace]) => {
+            known?;
+            let own: Vec<_> = world
+                .stock
+                .repos
+                .iter()
+                .filter(|repo| repo.namespace == *workspace && fits(repo, asked))
+                .collect();
+            Some(cloud_page_of(
+                &base,
+                &world.stock,
+                asked,
+                own.len(),
+                100,
+                |at| body(own[at], &base),
+            ))
+        }
+        (
+            "GET",
+            [
+                "user",
+                "workspaces",
+                workspace,
+                "permissions",
+                "repositories",
+            ],
+        ) => {
+            if !matches!(known.map(|known| &known.kind), Some(Kind::ApiToken { .. })) {
+                return Some(error(
+                    403,
+                    "This API is not accessible by this authentication mechanism",
+                ));
+            }
+            let own = world
+                .stock
+                .repos
+                .iter()
+                .filter(|repo| repo.namespace == *workspace);
+            let values: Vec<_> = own
+                .map(|repo| json!({"permission": "admin", "repository": body(repo, &base)}))
+                .collect();
+            Some(cloud_page(&base, &world.stock, asked, &values, 100))
+        }
+        ("GET", ["workspaces", _, "members"]) => {
+            let user = json!({"uuid": "{jo}", "nickname": "jo", "display_name": "Jo Doe", "account_id": "1:jo"});
+            Some(cloud_page(
+                &base,
+                &world.stock,
+                asked,
+                &[json!({"user": user})],
+                100,
+            ))
+        }
+        ("POST", ["workspaces", _, "projects"]) => Some(if asked.json["type"] != "project" {
+            error(400, "type is required")
+        } else if world
+            .projects
+            .iter()
+            .any(|key| asked.json["key"] == key.as_str())
+        {
+            error(400, "Project with this Owner and Key already exists.")
+        } else {
+            world.projects.push(asked.json["key"].as_str()?.to_owned());
+            Reply::new(201, asked.json.clone())
+        }),
+        ("GET", ["workspaces", _, "projects", key]) => {
+            Some(if world.projects.iter().any(|known| known == key) {
+                Reply::new(200, json!({"key": key, "name": key, "is_private": true}))
+            } else {
+                error(404, "No project")
+            })
+        }
+        ("POST", ["repositories", workspace, slug]) => {
+            Some(create(&mut world.stock, asked, workspace, slug, &base))
+        }
+        (_, ["repositories", workspace, slug, below @ ..]) => {
+            let stock = &mut world.stock;
+            let Some(repo) = stock.repo(workspace, slug) else {
+                // Repositories of the plain kind are answered elsewhere.
+                let name = format!("{workspace}/{slug}");
+                let is_plain = world.repositories.iter().any(|(plain, _)| *plain == name);
+                return (!is_plain).then(|| error(404, ABSENT));
+            };
+            if known.is_none() || repo.hidden > 0 {
+                repo.hidden = repo.hidden.saturating_sub(1);
+                return Some(error(404, ABSENT));
+            }
+            let name = repo.name();
+            Some(inside(stock, asked, &name, below, &base))
+        }
+        _ => None,
+    }
+}
+
+fn fits(repo: &Repo, asked: &Asked<'_>) -> bool {
+    let Some(filter) = asked.query("q") else {
+        return true;
+    };
+    filter.split(" AND ").all(|part| {
+        let part = part.trim_matches(['(', ')']);
+        match part.split_once('"') {
+            Some((key, value)) if key.starts_with("project.key") => {
+                repo.project == value.trim_matches('"')
+            }
+            Some((key, value)) if key.starts_with("name ~") => {
+                repo.slug.contains(value.trim_matches('"'))
+            }
+            _ => true,
+        }
+    })
+}
+
+fn body(repo: &Repo, base: &str) -> Value {
+    let name = repo.name();
+    let host = base.trim_start_matches("http://");
+    json!({
+        "type": "repository", "full_name": name, "slug": repo.slug, "name": repo.slug, "uuid": format!("{{{name}}}"),
+        "is_private": !repo.public, "updated_on": "2026-11-20T10:00:00.000000+00:00", "project": {"key": repo.project},
+        "mainbranch": repo.default_branch.as_ref().map(|name| json!({"type": "branch", "name": name})),
+        "links": {"html": {"href": format!("https://bitbucket.org/{name}")}, "clone": [
+            {"name": "https", "href": format!("http://jane@{host}/{name}.git")},
+            {"name": "ssh", "href": format!("git@bitbucket.org:{name}.git")},
+        ]},
+    })
+}
+
+fn create(stock: &mut Stock, asked: &Asked<'_>, workspace: &str, slug: &str, base: &str) -> Reply {
+    let json = &asked.json;
+    if json["type"] != "repository" || json["scm"] != "git" {
+        return error(400, "type is required");
+    }
+    if slug.chars().any(char::is_uppercase) {
+        return error(400, "Invalid slug.");
+    }
+    if stock.repo(workspace, slug).is_some() {
+        return error(400, "Repository with this Slug and Owner already exists.");
+    }
+    let hidden = if stock.is_slow { 2 } else { 0 };
+    let repo = stock.add(&format!("{workspace}/{slug}"));
+    repo.public = json["is_private"] == false;
+    repo.hidden = hidden;
+    repo.description = json["description"].as_str().map(str::to_owned);
+    repo.project = json["project"]["key"].as_str().unwrap_or("WEB").into();
+    repo.default_branch = json["mainbranch"]["name"].as_str().map(str::to_owned);
+    Reply::new(200, body(repo, base))
+}
+
+fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base: &str) -> Reply {
+    let (namespace, slug) = name.split_once('/').unwrap();
+    if below.first() == Some(&"hooks") {
+        return if stock.closed.contains(&name) {
+            let detail = json!({"required": ["webhook"], "granted": ["repository"]});
+            Reply::new(
+                403,
+                json!({"type": "error", "error": {"message": "Your credentials lack one or more required privilege scopes.", "detail": detail}}),
+            )
+        } else {
+            hooks(stock, asked, name, below, base)
+        };
+    }
+    let repo = stock.repo(namespace, slug).unwrap().clone();
+    match (asked.method, below) {
+        ("GET", []) => Reply::new(200, body(&repo, base)),
+        ("GET", ["refs", "branches"]) => {
+            let git = stock.git.as_ref();
+            let branches = git.map_or_else(
+                || repo.branches.clone().into_iter().collect(),
+                |root| super::git::branches(&root.join(format!("{name}.git"))),
+            );
+            let values: Vec<_> = branches
+                .iter()
+                .map(
+                    |(name, hash)| json!({"name": name, "type": "branch", "target": {"hash": hash}}),
+                )
+                .collect();
+            cloud_page(base, stock, asked, &values, 100)
+        }
+        ("GET", ["effective-default-reviewers"]) => {
+            let user = |(name, _): &(&str, bool)| json!({"reviewer_type": "repository", "user": {"uuid": format!("{{{name}}}"), "display_name": name}});
+            let mut values: Vec<_> = repo.reviewers.iter().map(user).collect();
+            values.push(json!({"reviewer_type": "repository", "user": {"uuid": "{1}", "display_name": "Jane"}}));
+            cloud_page(base, stock, asked, &values, 100)
+        }
+        ("GET", ["diffstat", spec]) => {
+            let (source, target) = spec.split_once("..").unwrap();
+            let same = repo.history(target).contains(&source.to_owned());
+            let values = if same {
+                vec![]
+            } else {
+                vec![json!({"type": "diffstat"})]
+            };
+            cloud_page(base, stock, asked, &values, 100)
+        }
+        ("GET", ["commits"]) => {
+            let all = |name: &str| {
+                asked
+                    .queries(name)
+                    .iter()
+                    .flat_map(|tip| repo.history(repo.branches.get(tip).unwrap_or(tip)))
+                    .collect::<Vec<_>>()
+            };
+            let mut excluded = all("exclude");
+            if stock.excludes_nothing {
+                excluded.clear();
+            }
+            let values: Vec<_> = all("include")
+                .iter()
+                .filter(|hash| !excluded.contains(hash))
+                .map(|hash| json!({"hash": hash, "message": repo.commits[hash].message, "author": {"raw": "Jane <jane@acme.example>"}}))
+                .collect();
+            cloud_page(base, stock, asked, &values, 100)
+        }
+        ("GET", ["pullrequests"]) => {
+            let states = asked.queries("state");
+            let values: Vec<_> = repo
+                .requests
+                .iter()
+                .filter(|request| {
+                    states
+                        .iter()
+                        .any(|state| request["state"] == state.as_str())
+                })
+                .cloned()
+                .collect();
+            cloud_page(base, stock, asked, &values, 50)
+        }
+        ("POST", ["pullrequests"]) => propose(stock, asked, &repo),
+        ("POST", ["src"]) => commit(stock, asked, &repo),
+        ("GET", ["src", hash, path @ ..]) => {
+            source(stock, asked, &repo, hash, &path.join("/"), base)
+        }
+        _ => error(404, "There is no API hosted at this URL"),
+    }
+}
+
+fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base: &str) -> Reply {
+    let (namespace, slug) = name.split_once('/').unwrap();
+    let (id, values) = (
+        stock.id(),
+        stock.repo(namespace, slug).unwrap().hooks.clone(),
+    );
+    let shown: Vec<_> = values
+        .iter()
+        .map(|hook| {
+            let mut hook = hook.clone();
+            let secret = hook.as_object_mut().unwrap().remove("secret");
+            hook["secret_set"] =
+                json!(secret.is_some_and(|secret| secret.is_string() && secret != ""));
+            hook
+        })
+        .collect();
+    let at = below
+        .get(1)
+        .and_then(|id| values.iter().position(|hook| hook["uuid"] == *id));
+    let is_valid = asked.json["type"] == "webhook_subscription"
+        && asked.json["events"]
+            .as_array()
+            .is_some_and(|events| !events.is_empty())
+        && asked.json["url"].is_string();
+    let hooks = &mut stock.repo(namespace, slug).unwrap().hooks;
+    match (asked.method, below.len(), at) {
+        ("GET", 1, _) => cloud_page(base, stock, asked, &shown, 100),
+        ("POST" | "PUT", ..) if !is_valid => error(400, "Bad request"),
+        ("POST", 1, _) => {
+            let mut hook = asked.json.clone();
+            hook["uuid"] = json!(format!("{{hook-{id}}}"));
+            hooks.push(hook.clone());
+            hook["secret_set"] = json!(hook["secret"].is_string());
+            hook.as_object_mut().unwrap().remove("secret");
+            Reply::new(201, hook)
+        }
+        ("PUT", 2, Some(at)) => {
+            let mut hook = asked.json.clone();
+            hook["uuid"] = values[at]["uuid"].clone();
+            if hook.get("secret").is_none() {
+                hook["secret"] = values[at]["secret"].clone();
+            }
+            hooks[at] = hook.clone();
+            hook["secret_set"] = json!(hook["secret"].is_string());
+            hook.as_object_mut().unwrap().remove("secret");
+            Reply::new(200, hook)
+        }
+        ("DELETE", 2, Some(at)) => {
+            hooks.remove(at);
+            Reply::new(204, Value::Null)
+        }
+        _ => error(404, "Webhook not found"),
+    }
+}
+
+fn propose(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
+    let json = &asked.json;
+    let name = |end: &str| {
+        json[end]["branch"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (source, target) = (name("source"), name("destination"));
+    if json["type"] != "pullrequest" || json["title"].as_str().is_none_or(str::is_empty) {
+        return error(400, "title is required");
+    }
+    let (Some(from), Some(to)) = (repo.branches.get(&source), repo.branches.get(&target)) else {
+        return error(400, &format!("source: branch not found: {source}"));
+    };
+    let reviewers = json["reviewers"].as_array().cloned().unwrap_or_default();
+    for (name, may) in &repo.reviewers {
+        let uuid = format!("{{{name}}}");
+        if !may
+            && reviewers
+                .iter()
+                .any(|reviewer| reviewer["uuid"] == uuid.as_str())
+        {
+            let said = format!(
+                "{name} is not a member of this workspace and cannot be added to this pull request"
+            );
+            return Reply::new(
+                400,
+                json!({"type": "error", "error": {"message": "Bad request", "fields": {"reviewers": [said]}}}),
+            );
+        }
+    }
+    if repo.history(to).contains(from) {
+        return error(400, "There are no changes to be pulled");
+    }
+    let id = stock.id();
+    let full = json!({"full_name": repo.name()});
+    let request = json!({
+        "type": "pullrequest", "id": id, "title": json["title"], "state": "OPEN", "draft": json["draft"] == true,
+        "description": json["description"], "reviewers": reviewers,
+        "source": {"branch": {"name": source}, "repository": full}, "destination": {"branch": {"name": target}, "repository": full},
+        "author": {"uuid": "{1}", "display_name": "Jane"},
+        "links": {"html": {"href": format!("https://bitbucket.org/{}/pull-requests/{id}", repo.name())}},
+    });
+    let requests = &mut stock.repo(&repo.namespace, &repo.slug).unwrap().requests;
+    requests.push(request.clone());
+    Reply::new(201, request)
+}
+
+/// The tree of a commit, or one of its files.
+fn source(
+    stock: &Stock,
+    asked: &Asked<'_>,
+    repo: &Repo,
+    hash: &str,
+    path: &str,
+    base: &str,
+) -> Reply {
+    let Some(commit) = repo.commits.get(hash) else {
+        return error(404, "Commit not found");
+    };
+    if let Some((content, _)) = commit.tree.get(path) {
+        let mut reply = Reply::new(200, Value::Null);
+        reply.raw = Some(content.clone());
+        return reply;
+    }
+    let prefix = if path.is_empty() {
+        String::new()
+    } else {
+        format!("{}/", path.trim_end_matches('/'))
+    };
+    let depth = asked.number("max_depth").unwrap_or(1);
+    let mut values = Vec::new();
+    for (file, (content, attributes)) in &commit.tree {
+        let Some(rest) = file.strip_prefix(&prefix) else {
+            continue;
+        };
+        let parts: Vec<_> = rest.split('/').collect();
+        for level in 1..parts.len().min(depth + 1) {
+            let folder = json!({"type": "commit_directory", "path": format!("{prefix}{}", parts[..level].join("/"))});
+            if !values.contains(&folder) {
+                values.push(folder);
+            }
+        }
+        if parts.len() <= depth {
+            values.push(json!({"type": "commit_file", "path": file, "size": content.len(), "attributes": attributes}));
+        }
+    }
+    if values.is_empty() && !path.is_empty() {
+        return error(404, "No such file or directory");
+    }
+    cloud_page(base, stock, asked, &values, 100)
+}
+
+/// Commits files: the parts of a form, `parents` being what the branch must point to.
+fn commit(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
+    let boundary = asked
+        .content_type
+        .and_then(|kind| kind.split_once("boundary="))
+        .map(|(_, text)| text.trim_matches('"'));
+    let Some(boundary) = boundary else {
+        return error(400, "multipart expected");
+    };
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut files: Vec<(String, Vec<u8>, Vec<String>)> = Vec::new();
+    for (head, content) in parts(asked.body, boundary) {
+        let value = |name: &str| {
+            let start = head.find(&format!(" {name}=\""))? + name.len() + 3;
+            head[start..].split('"').next().map(str::to_owned)
+        };
+        let name = value("name").unwrap();
+        if head.contains("filename=") {
+            files.push((
+                name.trim_start_matches('/').to_owned(),
+                content,
+                value("x-attributes").into_iter().collect(),
+            ));
+        } else {
+            fields.push((name, String::from_utf8(content).unwrap()));
+        }
+    }
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    };
+    let branch = field("branch")
+        .or(repo.default_branch.clone())
+        .unwrap_or_else(|| "main".to_owned());
+    if repo.protected.contains(&branch) {
+        return error(403, "Permission denied to update branch");
+    }
+    let tip = repo.branches.get(&branch).cloned();
+    let wanted = field("parents");
+    if tip.is_some() && wanted.is_some() && tip != wanted {
+        return error(409, "The branch has moved");
+    }
+    let parent = tip
+        .or(wanted)
+        .or_else(|| repo.branches.get("main").cloned());
+    let mut tree = parent
+        .as_ref()
+        .map(|parent| repo.commits[parent].tree.clone())
+        .unwrap_or_default();
+    for (key, path) in &fields {
+        if key == "files" {
+            tree.remove(path.trim_start_matches('/'));
+        }
+    }
+    for (path, content, attributes) in files {
+        tree.insert(path, (content, attributes));
+    }
+    let hash = stock.hash();
+    let message = field("message").unwrap_or_default();
+    let made = Commit {
+        parents: parent.into_iter().collect(),
+        message,
+        tree,
+    };
+    let repo = stock.repo(&repo.namespace, &repo.slug).unwrap();
+    repo.commits.insert(hash.clone(), made);
+    repo.branches.insert(branch, hash.clone());
+    Reply::new(201, Value::Null).with(
+        "location",
+        &format!(
+            "http://localhost/2.0/repositories/{}/commit/{hash}",
+            repo.name()
+        ),
+    )
+}
+
+fn parts(body: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
+    let mark = format!("--{boundary}").into_bytes();
+    let find = |from: usize, what: &[u8]| {
+        (from..=body.len().saturating_sub(what.len())).find(|&at| body[at..].starts_with(what))
+    };
+    let mut parts = Vec::new();
+    let mut at = find(0, &mark);
+    while let Some(start) = at {
+        let start = start + mark.len();
+        if body[start..].starts_with(b"--") {
+            break;
+        }
+        let head_end = find(start, b"\r\n\r\n").unwrap();
+        let next = find(head_end, &mark).unwrap();
+        let head = String::from_utf8_lossy(&body[start..head_end]).into_owned();
+        parts.push((head, body[head_end + 4..next - 2].to_vec()));
+        at = Some(next);
+    }
+    parts
+}
