@@ -128,6 +128,9 @@ pub(crate) struct World {
     pub(crate) traps: Vec<(&'static str, &'static str, Fault)>,
     /// Repositories with all that is in them.
     pub(crate) stock: stock::Stock,
+    /// Requests that are being answered, and the most that ever were.
+    pub(crate) at_once: usize,
+    pub(crate) most_at_once: usize,
     /// How long every answer takes.
     pub(crate) delay: Duration,
     pub(crate) seen: Vec<Seen>,
@@ -219,8 +222,14 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
         return response;
     }
     let (fault, reply) = looked_up(&world, &head, &body);
-    let delay = world.lock().unwrap().delay;
+    let delay = {
+        let mut world = world.lock().unwrap();
+        world.at_once += 1;
+        world.most_at_once = world.most_at_once.max(world.at_once);
+        world.delay
+    };
     tokio::time::sleep(delay).await;
+    world.lock().unwrap().at_once -= 1;
     let Some(fault) = fault else {
         return json(&reply);
     };
