@@ -621,7 +621,7 @@ fn many_are_checked_side_by_side_and_none_hides_another() {
             (4..=8).contains(&world.most_at_once),
             "{}",
             world.most_at_once
-        )
+        );
     });
 }
 
