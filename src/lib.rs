@@ -5,7 +5,7 @@
 //! * [`model`]: the words of the trade, such as clone URLs. No I/O.
 //! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
 //! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
-//! * [`process`]: other programs. [`parallel`]: work side by side.
+//! * [`kept_file`]: files of others, changed with their old version kept. [`process`]: other programs. [`parallel`]: work side by side.
 //! * [`exit`], [`error`]: how a run can end.
 //! * [`output`]: the only writer to standard output and standard error.
 //! * [`context`]: the environment, read once.
@@ -21,6 +21,7 @@ pub mod error;
 pub mod exit;
 pub mod git;
 pub mod interrupt;
+pub mod kept_file;
 pub mod model;
 pub mod oauth;
 pub mod output;
@@ -90,6 +91,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
         Command::KnownHosts(command) => known_hosts(command, context),
         Command::Connection(command) => connection(command, context),
         Command::Token(command) => token(command, context),
+        Command::Migrate(args) => output.emit(&cmd::migrate::run(args, context)?),
         Command::Git(command) => git(command, context),
         Command::Workspace(cmd::workspace::Command::List) => {
             output.emit(&cmd::workspace::list(context)?)

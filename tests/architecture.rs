@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("parallel", &[]),
     ("interrupt", &["exit"]),
     ("whole_file", &["interrupt"]),
+    ("kept_file", &["interrupt"]),
     // Adapters: each touches one part of the world, and never another adapter.
     ("ssh", &["model", "process", "interrupt", "whole_file"]),
     ("git", &["model", "process"]),
@@ -48,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "process",
             "parallel",
             "interrupt",
+            "kept_file",
             "ssh",
             "git",
             "store",

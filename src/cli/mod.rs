@@ -128,6 +128,8 @@ pub enum Command {
     /// Let git use the connections
     #[command(subcommand)]
     Git(cmd::git::Command),
+    /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
+    Migrate(cmd::migrate::Args),
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
     Workspace(cmd::workspace::Command),

@@ -11,6 +11,7 @@ pub mod keygen;
 pub mod known_hosts;
 pub mod man;
 pub mod pr;
+pub mod migrate;
 pub mod project;
 pub mod publish;
 pub mod repo;

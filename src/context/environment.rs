@@ -35,6 +35,8 @@ pub struct Environment {
     pub(super) git_config: Vec<(String, String)>,
     /// The folder of the configuration, where a variable names it.
     pub config: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`
+    pub config_home: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
     pub(super) variables: Variables,
     /// Those of them that are not text.
@@ -91,8 +93,7 @@ impl Environment {
         let truthy = |name: &str| {
             text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
         };
-        let config_home =
-            set("XDG_CONFIG_HOME").map(|folder| PathBuf::from(folder).join("bbconnect"));
+        let config_home = set("XDG_CONFIG_HOME").map(PathBuf::from);
         Self {
             home: env::home_dir().filter(|home| !home.as_os_str().is_empty()),
             ci: truthy("CI"),
@@ -106,7 +107,8 @@ impl Environment {
             token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
                 .map(PathBuf::from)
-                .or(config_home),
+                .or(config_home.as_ref().map(|folder| folder.join("bbconnect"))),
+            config_home,
             variables: Variables(
                 NAMES
                     .into_iter()

@@ -17,7 +17,7 @@ mod selected;
 mod sign_in;
 mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use chosen::{Because, Chosen};
@@ -132,6 +132,24 @@ impl Context {
             .as_ref()
             .map(|home| home.join(".ssh"))
             .ok_or(Error::NoHome)
+    }
+
+    /// The user's home folder, where the system tells it.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.environment.home.as_deref()
+    }
+
+    /// The user's own configuration of git, whether it is there or not: `~/.gitconfig`, and `git/config` in
+    /// `$XDG_CONFIG_HOME` or `~/.config`.
+    #[must_use]
+    pub fn git_config_files(&self) -> Vec<PathBuf> {
+        let home = self.home();
+        let below_home = || home.map(|home| home.join(".config"));
+        let folder = self.environment.config_home.clone().or_else(below_home);
+        let in_folder = folder.map(|folder| folder.join("git").join("config"));
+        let in_home = home.map(|home| home.join(".gitconfig"));
+        in_home.into_iter().chain(in_folder).collect()
     }
 
     /// The folder of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, `~/.config/bbconnect`.

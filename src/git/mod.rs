@@ -3,6 +3,8 @@
 
 mod complaint;
 mod config;
+mod config_mends;
+mod config_text;
 mod credential;
 mod credential_helpers;
 mod folder;
@@ -10,12 +12,18 @@ mod push;
 mod remote;
 mod ssh_command;
 mod stream;
+mod netrc;
+mod repositories;
 
 pub use complaint::PushError;
 pub use config::{Checkout, GitError};
+pub use config_mends::{config_mends, includes};
+pub use config_text::ConfigSyntax;
 pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
 pub use credential_helpers::{Helpers, Scope};
 pub use folder::{FolderError, files_in};
 pub use push::{Bench, NewCommit};
 pub use remote::Remote;
 pub use ssh_command::{clone, remotes_of, set_ssh_command, ssh_command};
+pub use netrc::netrc_mends;
+pub use repositories::Repositories;

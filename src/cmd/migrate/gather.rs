@@ -1,0 +1,178 @@
+//! Gathers what is to be mended: from repositories below folders, and from the user's own files and connections.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::outcome::Failure;
+use super::plan::{FilePlan, Plan, shown};
+use crate::context::Context;
+use crate::git::{self, Repositories};
+use crate::kept_file::{KeptFile, Lock};
+use crate::model::connection::Auth;
+use crate::model::mend::{Mend, MendKind};
+use crate::ssh;
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    GitConfig,
+    GitModules,
+    Netrc,
+    SshConfig,
+    KnownHosts,
+}
+
+/// Looks at everything. Nothing is changed.
+pub(super) fn plan(folders: &[PathBuf], context: &Context) -> Plan {
+    let here = [PathBuf::from(".")];
+    let folders = if folders.is_empty() { &here } else { folders };
+    let mut gathering = Gathering {
+        plan: Plan::default(),
+        seen: HashSet::new(),
+        home: context.home().map(Path::to_owned),
+    };
+    let progress = context.output.progress("looking for repositories");
+    for folder in folders {
+        let before = gathering.plan.repositories;
+        let mut told = 0;
+        let found = Repositories::below(folder, &mut |count| {
+            if count > told {
+                told = count;
+                progress.say(&format!("found {} repositories", before + count));
+            }
+        });
+        gathering.repositories(folder, found);
+    }
+    drop(progress);
+    gathering.own_files(context);
+    gathering.connections(context);
+    gathering.plan
+}
+
+struct Gathering {
+    plan: Plan,
+    /// Files that were looked at, by their real paths.
+    seen: HashSet<PathBuf>,
+    home: Option<PathBuf>,
+}
+
+impl Gathering {
+    fn repositories(&mut self, folder: &Path, found: Repositories) {
+        self.plan.repositories += found.count;
+        self.plan.outside.extend(found.outside);
+        for (path, error) in found.unreadable {
+            self.fail(&path, format!("cannot be read: {error}"));
+        }
+        let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        for path in found.configs {
+            self.look_at(&path, Kind::GitConfig, &root);
+        }
+        for path in found.gitmodules {
+            self.look_at(&path, Kind::GitModules, &root);
+        }
+    }
+
+    /// The user's own files. Where one is a link, its target is meant, wherever that is.
+    fn own_files(&mut self, context: &Context) {
+        let home = self.home.clone().unwrap_or_default();
+        let root = fs::canonicalize(&home).unwrap_or_else(|_| home.clone());
+        for path in context.git_config_files() {
+            self.look_at(&path, Kind::GitConfig, &root);
+        }
+        if let Ok(folder) = context.ssh_folder() {
+            self.look_at(&folder.join("config"), Kind::SshConfig, &root);
+            self.look_at(&folder.join("known_hosts"), Kind::KnownHosts, &root);
+            self.look_at(&home.join(".netrc"), Kind::Netrc, &root);
+        }
+    }
+
+    fn connections(&mut self, context: &Context) {
+        let connections = match context.connections().load() {
+            Ok(connections) => connections,
+            Err(error) => return self.fail(Path::new("connections"), error.to_string()),
+        };
+        for name in connections.names() {
+            let connection = connections.get(&name);
+            if connection.is_ok_and(|(_, connection)| connection.auth == Auth::AppPassword) {
+                let next = format!(
+                    "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), then \
+                     bbconnect connection edit {name} --auth api-token --email EMAIL --token-stdin"
+                );
+                let mend = Mend {
+                    kind: MendKind::AppPassword,
+                    place: "auth".to_owned(),
+                    before: Some(Auth::AppPassword.name().to_owned()),
+                    after: None,
+                    edits: Vec::new(),
+                    next: Some(next),
+                };
+                self.plan.connections.push((name, mend));
+            }
+        }
+    }
+
+    /// Looks at a file once, and at the files that it includes as far as they are below the root.
+    fn look_at(&mut self, path: &Path, kind: Kind, root: &Path) {
+        let Ok(real) = fs::canonicalize(path) else {
+            return;
+        };
+        if !self.seen.insert(real) {
+            return;
+        }
+        let file = match KeptFile::read(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return,
+            Err(error) => return self.fail(path, format!("cannot be read: {error}")),
+        };
+        let text = file.text();
+        let mends = match kind {
+            Kind::GitConfig => git::config_mends(text, false),
+            Kind::GitModules => git::config_mends(text, true),
+            Kind::Netrc => Ok(git::netrc_mends(text)),
+            Kind::SshConfig => Ok(ssh::client_config_mends(text)),
+            Kind::KnownHosts => Ok(ssh::known_hosts_mends(text)),
+        };
+        let included = match kind {
+            Kind::GitConfig => git::includes(text).unwrap_or_default(),
+            Kind::GitModules | Kind::Netrc | Kind::SshConfig | Kind::KnownHosts => Vec::new(),
+        };
+        let lock = match kind {
+            Kind::GitConfig | Kind::GitModules => Lock::Git,
+            Kind::Netrc | Kind::SshConfig | Kind::KnownHosts => Lock::None,
+        };
+        match mends {
+            Ok(mends) if mends.is_empty() => {}
+            Ok(mends) => self.plan.files.push(FilePlan {
+                file,
+                mends,
+                lock,
+                failed: false,
+            }),
+            Err(error) => self.fail(path, format!("cannot be read: {error}")),
+        }
+        for name in included {
+            if let Some(included) = self.included(path, &name)
+                && fs::canonicalize(&included).is_ok_and(|real| real.starts_with(root))
+            {
+                self.look_at(&included, Kind::GitConfig, root);
+            }
+        }
+    }
+
+    /// Where an included file is: from the home folder, or from the file that includes it.
+    fn included(&self, by: &Path, name: &str) -> Option<PathBuf> {
+        match name.strip_prefix("~/") {
+            Some(below) => Some(self.home.as_ref()?.join(below)),
+            // Git reads it from where the file really is.
+            None => Some(fs::canonicalize(by).ok()?.parent()?.join(name)),
+        }
+    }
+
+    fn fail(&mut self, path: &Path, message: String) {
+        self.plan.errors.push(Failure {
+            path: shown(path),
+            message,
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! `bbconnect migrate`: mends what Bitbucket Cloud has retired, in repositories and in the user's own files. Gather what
+//! is there, show it, mend it.
+
+mod gather;
+mod outcome;
+mod plan;
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+pub use self::outcome::Migrated;
+
+use self::outcome::{Action, Item, Way};
+use self::plan::Plan;
+use crate::context::Context;
+use crate::error::Error;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect migrate ~/src              shows what is to be mended, and asks
+  bbconnect migrate ~/src --dry-run    only shows it
+  bbconnect migrate ~/src --yes        mends it without asking
+  bbconnect migrate --check            for CI: status 1 when there is something to mend
+";
+
+/// What is looked at, for the help page.
+const LOOKED_AT: &str = "\
+Looked at: every git repository below PATH (worktrees, submodules and bare ones too; links are not followed), and the
+user's own ~/.gitconfig, ~/.config/git/config, ~/.ssh/config, ~/.ssh/known_hosts, ~/.netrc and connections, in every run.
+Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ.";
+
+/// Arguments of `bbconnect migrate`.
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES, after_help = LOOKED_AT)]
+pub struct Args {
+    /// Folders to look for repositories in; without one, the current folder
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Show what is to be mended, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Change nothing, and end with status 1 when there is something to mend
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Looks for what Bitbucket Cloud has retired, and mends it once that is confirmed.
+///
+/// # Errors
+/// [`Error::NotAsked`] where nobody can confirm, [`Error::Declined`] for a no. A file that cannot be read or written is
+/// part of the outcome, so that it hides no other.
+pub fn run(args: &Args, context: &Context) -> Result<Migrated, Error> {
+    let mut plan = gather::plan(&args.paths, context);
+    let only_looks = args.dry_run || args.check;
+    let way = if args.check { Way::Checked } else { Way::Plain };
+    if only_looks || !plan.can_be_mended() {
+        return Ok(plan.outcome(way, Action::WouldUpdate));
+    }
+    if !args.yes {
+        if !context.may_ask() {
+            return Err(Error::NotAsked {
+                what: "a confirmation",
+                hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
+            });
+        }
+        show(&plan, context);
+        context.confirm(false, &plan.question())?;
+    }
+    let progress = context.output.progress("mending");
+    plan.carry_out(&stamp(OffsetDateTime::now_utc()), &progress);
+    drop(progress);
+    Ok(plan.outcome(way, Action::Updated))
+}
+
+/// What is going to be changed, for whoever is asked about it.
+fn show(plan: &Plan, context: &Context) {
+    let items = plan.items(Action::WouldUpdate);
+    items
+        .iter()
+        .flat_map(Item::lines)
+        .for_each(|line| context.output.guide(&line));
+}
+
+/// A moment in the name of a file.
+fn stamp(now: OffsetDateTime) -> String {
+    let (year, month, day) = now.date().to_calendar_date();
+    let (hour, minute, second) = now.time().as_hms();
+    let month = u8::from(month);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}

@@ -1,0 +1,144 @@
+//! What was found or mended: data, and its text.
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::model::mend::MendKind;
+use crate::output::{Page, Render};
+
+/// What has become of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Action {
+    /// It can be mended.
+    WouldUpdate,
+    /// It is mended.
+    Updated,
+    /// A person must mend it.
+    Manual,
+    /// Its file could not be written.
+    Failed,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WouldUpdate => "would-update",
+            Self::Updated => "updated",
+            Self::Manual => "manual",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What the exit status tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Whether it could be done.
+    Plain,
+    /// Whether there is something to mend.
+    Checked,
+}
+
+/// One thing that is to be mended, or was.
+#[derive(Debug, Serialize)]
+pub(super) struct Item {
+    pub(super) kind: MendKind,
+    /// The file and what in it, or a connection.
+    #[serde(rename = "where")]
+    pub(super) place: String,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    pub(super) action: Action,
+    pub(super) next: Option<String>,
+}
+
+impl Item {
+    /// The item for a person: where, and what becomes of it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let (kind, action) = (self.kind.name(), self.action.name());
+        let change = match (&self.before, &self.after) {
+            (Some(before), Some(after)) => format!("{before} -> {after}"),
+            (None, Some(after)) => format!("added: {after}"),
+            (Some(before), None) if self.action == Action::Manual => before.clone(),
+            (Some(before), None) => format!("removed: {before}"),
+            (None, None) => String::new(),
+        };
+        vec![
+            format!("{kind:<13} {action:<13} {}", self.place),
+            format!("{:<28}{change}", ""),
+        ]
+    }
+}
+
+/// A file or folder that could not be read or written.
+#[derive(Debug, Serialize)]
+pub(super) struct Failure {
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+/// What was found or mended.
+#[derive(Debug, Serialize)]
+pub struct Migrated {
+    pub(super) items: Vec<Item>,
+    pub(super) repositories: usize,
+    /// Repositories and files that checkouts in the folders use, but that are elsewhere and so were left alone.
+    pub(super) outside: Vec<String>,
+    /// The old versions of the files that were changed.
+    pub(super) kept: Vec<String>,
+    pub(super) errors: Vec<Failure>,
+    #[serde(skip)]
+    pub(super) way: Way,
+}
+
+impl Render for Migrated {
+    const SCHEMA: &'static str = "bbconnect/migrate@1";
+
+    fn text(&self, page: &mut Page) {
+        if self.items.is_empty() {
+            page.line(&format!(
+                "nothing to mend; looked at {} and your own files",
+                counted(self.repositories, "repository", "repositories")
+            ));
+        }
+        for line in self.items.iter().flat_map(Item::lines) {
+            page.line(&line);
+        }
+        for failure in &self.errors {
+            page.line(&format!("error: {}: {}", failure.path, failure.message));
+        }
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if !self.kept.is_empty() {
+            let files = counted(self.kept.len(), "file", "files");
+            page.note(&format!(
+                "changed {files}; the old version of each is beside it, as NAME.bbconnect-…"
+            ));
+        }
+        for path in &self.outside {
+            page.note(&format!(
+                "{path} belongs to a checkout here but is elsewhere, and was left alone"
+            ));
+        }
+        let mut told: Vec<&str> = Vec::new();
+        for next in self.items.iter().filter_map(|item| item.next.as_deref()) {
+            if !told.contains(&next) {
+                told.push(next);
+                page.note(&format!("next: {next}"));
+            }
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        let machine = (!self.errors.is_empty()).then_some(Exit::Machine);
+        let found = (self.way == Way::Checked && !self.items.is_empty()).then_some(Exit::No);
+        Exit::worst(machine.into_iter().chain(found))
+    }
+}
+
+/// A number and what is counted.
+pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

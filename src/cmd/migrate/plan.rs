@@ -1,0 +1,116 @@
+//! What is to be mended, file by file; carrying it out.
+
+use std::path::{Path, PathBuf};
+
+use super::outcome::{Action, Failure, Item, Migrated, Way, counted};
+use crate::kept_file::{KeptFile, Lock};
+use crate::model::mend::{Mend, mended};
+use crate::output::Progress;
+
+/// A file with something to mend.
+#[derive(Debug)]
+pub(super) struct FilePlan {
+    pub(super) file: KeptFile,
+    pub(super) mends: Vec<Mend>,
+    pub(super) lock: Lock,
+    /// It could not be written.
+    pub(super) failed: bool,
+}
+
+/// What is to be mended.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) files: Vec<FilePlan>,
+    /// What is to be mended in connections, by their names.
+    pub(super) connections: Vec<(String, Mend)>,
+    pub(super) repositories: usize,
+    pub(super) outside: Vec<PathBuf>,
+    pub(super) kept: Vec<PathBuf>,
+    pub(super) errors: Vec<Failure>,
+}
+
+impl Plan {
+    /// Whether something can be mended without a person.
+    pub(super) fn can_be_mended(&self) -> bool {
+        let mut mends = self.files.iter().flat_map(|plan| &plan.mends);
+        mends.any(|mend| !mend.edits.is_empty())
+    }
+
+    /// What a person is asked.
+    pub(super) fn question(&self) -> String {
+        let mends = self.files.iter().flat_map(|plan| &plan.mends);
+        let places = mends.filter(|mend| !mend.edits.is_empty()).count();
+        let is_changed = |plan: &&FilePlan| plan.mends.iter().any(|mend| !mend.edits.is_empty());
+        let files = self.files.iter().filter(is_changed).count();
+        format!(
+            "Mend {} in {}, keeping the old versions?",
+            counted(places, "place", "places"),
+            counted(files, "file", "files")
+        )
+    }
+
+    /// Changes the files, each by itself: one that cannot be written hides no other.
+    pub(super) fn carry_out(&mut self, stamp: &str, progress: &Progress) {
+        let all = self.files.len();
+        for (done, plan) in self.files.iter_mut().enumerate() {
+            if plan.mends.iter().all(|mend| mend.edits.is_empty()) {
+                continue;
+            }
+            progress.say(&format!("mended {done} of {all} files"));
+            let text = mended(plan.file.text(), &plan.mends);
+            match plan.file.replace(&text, stamp, plan.lock) {
+                Ok(kept) => self.kept.push(kept),
+                Err(error) => {
+                    plan.failed = true;
+                    self.errors.push(Failure {
+                        path: shown(plan.file.path()),
+                        message: format!("cannot be changed: {error}"),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The items, of which those that can be mended have come to this.
+    pub(super) fn items(&self, action: Action) -> Vec<Item> {
+        let in_files = self.files.iter().flat_map(|plan| {
+            let path = shown(plan.file.path());
+            let action = if plan.failed { Action::Failed } else { action };
+            plan.mends
+                .iter()
+                .map(move |mend| item(format!("{path}: {}", mend.place), mend, action))
+        });
+        let in_connections = self
+            .connections
+            .iter()
+            .map(|(name, mend)| item(format!("connection {name}: {}", mend.place), mend, action));
+        in_files.chain(in_connections).collect()
+    }
+
+    pub(super) fn outcome(self, way: Way, action: Action) -> Migrated {
+        Migrated {
+            items: self.items(action),
+            repositories: self.repositories,
+            outside: self.outside.iter().map(|path| shown(path)).collect(),
+            kept: self.kept.iter().map(|path| shown(path)).collect(),
+            errors: self.errors,
+            way,
+        }
+    }
+}
+
+fn item(place: String, mend: &Mend, action: Action) -> Item {
+    let is_manual = mend.edits.is_empty();
+    Item {
+        kind: mend.kind,
+        place,
+        before: mend.before.clone(),
+        after: mend.after.clone(),
+        action: if is_manual { Action::Manual } else { action },
+        next: mend.next.clone(),
+    }
+}
+
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

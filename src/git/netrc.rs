@@ -1,0 +1,108 @@
+//! `~/.netrc`, which curl and so git read: passwords for Bitbucket Cloud in it are found, and left to a person, because
+//! other programs read the file as well.
+
+use super::config_mends::NEXT_FOR_GIT;
+use crate::model::mend::{Mend, MendKind};
+use crate::model::token_shape::is_token;
+
+const HOSTS: [&str; 2] = ["bitbucket.org", "api.bitbucket.org"];
+
+/// Passwords that Bitbucket Cloud takes no more. Tokens are left alone.
+#[must_use]
+pub fn netrc_mends(text: &str) -> Vec<Mend> {
+    machines(text)
+        .into_iter()
+        .filter(|machine| {
+            let is_cloud = HOSTS
+                .iter()
+                .any(|host| machine.name.eq_ignore_ascii_case(host));
+            is_cloud && !machine.password.is_empty() && !is_token(machine.login, machine.password)
+        })
+        .map(|machine| Mend {
+            kind: MendKind::AppPassword,
+            place: format!("machine {}", machine.name),
+            before: Some("password ***".to_owned()),
+            after: None,
+            edits: Vec::new(),
+            next: Some(format!("take this machine out of the file; {NEXT_FOR_GIT}")),
+        })
+        .collect()
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Machine<'a> {
+    name: &'a str,
+    login: &'a str,
+    password: &'a str,
+}
+
+fn machines(text: &str) -> Vec<Machine<'_>> {
+    let mut machines: Vec<Machine<'_>> = Vec::new();
+    let mut in_macro = false;
+    let mut expected = "";
+    for line in text.lines() {
+        if in_macro {
+            // A macro ends at an empty line.
+            in_macro = !line.trim().is_empty();
+            continue;
+        }
+        for word in line.split_ascii_whitespace() {
+            if word.starts_with('#') && expected != "password" {
+                break;
+            }
+            let bare = word.trim_matches('"');
+            match (expected, machines.last_mut()) {
+                ("machine", _) => machines.push(Machine {
+                    name: bare,
+                    ..Machine::default()
+                }),
+                ("login", Some(machine)) => machine.login = bare,
+                ("password", Some(machine)) => machine.password = bare,
+                ("login" | "password" | "account", _) => {}
+                _ => {
+                    expected = word;
+                    if word == "default" {
+                        machines.push(Machine::default());
+                    }
+                    if word == "macdef" {
+                        in_macro = true;
+                        break;
+                    }
+                    continue;
+                }
+            }
+            expected = "";
+        }
+    }
+    machines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_for_cloud_are_found_and_never_shown() {
+        let text = "# mine\nmachine github.com login jane password hunter2\nmachine bitbucket.org\n  login jane\n  \
+                    password ATBBsecret\nmachine API.bitbucket.org login j password \"old one\"\nmachine bitbucket.org \
+                    login x-token-auth password ATCTTtoken\ndefault login anonymous password x\n";
+        let mends = netrc_mends(text);
+        let places: Vec<_> = mends.iter().map(|mend| mend.place.as_str()).collect();
+        assert_eq!(
+            places,
+            ["machine bitbucket.org", "machine API.bitbucket.org"]
+        );
+        let shown = format!("{mends:?}");
+        assert!(!shown.contains("ATBB") && !shown.contains("old"), "{shown}");
+        assert!(mends.iter().all(|mend| mend.edits.is_empty()));
+    }
+
+    #[test]
+    fn macros_and_others_are_not_machines() {
+        let text = "macdef init\nmachine bitbucket.org login a password b\n\nmachine git.example.com password ATBBx\n";
+        assert_eq!(netrc_mends(text), []);
+        assert_eq!(machines(text).len(), 1);
+        assert_eq!(netrc_mends("machine bitbucket.org login jane"), []);
+        assert_eq!(netrc_mends("machine"), []);
+    }
+}

@@ -1,0 +1,109 @@
+//! Which keys go, which stay, which come.
+
+use super::*;
+use crate::model::mend::mended;
+
+const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
+                       wKZYKiEO1O6VqNEBxKvJJelCq0dTXWT5pbO2gDXC6h6QDXCaHo6pOHGPUy+YBaGQRGuSusMEASYiWunYN0vCAI8QaXnWMXNMdFP3\
+                       jHAJH0eDsoiGnLPBlBp4TNm6rYI74nMzgz3B9IikW4WVK+dc8KZJZWYjAuORU3jc1c/NPskD2ASinf8v3xnfXeukU0sJ5N6m5E8V\
+                       LjObPEO+mN2t/FZTMZLiFqPWc/ALSqnMnnhwrNi2rbfg/rd/IpL8Le3pSBne8+seeFVBoGqzHM9yXw==";
+const DSA: &str = "ssh-dss AAAAB3NzaC1kc3MAAACBAODX3XZ2NmAvvB5O";
+const GITHUB: &str =
+    "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+
+fn in_force() -> String {
+    IN_FORCE
+        .iter()
+        .map(|(algorithm, key)| format!("ssh.bitbucket.org {algorithm} {key}\n"))
+        .collect()
+}
+
+fn current() -> String {
+    format!("{} {}", IN_FORCE[0].0, IN_FORCE[0].1)
+}
+
+#[test]
+fn the_keys_are_those_that_were_published() {
+    let fingerprints = IN_FORCE.map(|(_, key)| fingerprint(key).unwrap().to_string());
+    assert_eq!(
+        fingerprints,
+        [
+            "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM",
+            "SHA256:FC73VB6C4OQLSCrjEayhMp9UMxS97caD/Yyi2bhW/J0",
+            "SHA256:46OSHA1Rmj8E8ERTC6xkNcmGOw9oFxYr0WF6zWW8l1E",
+        ]
+    );
+}
+
+#[test]
+fn retired_keys_go_and_the_new_host_comes() {
+    let new = in_force();
+    for (before, after) in [
+        (
+            format!("bitbucket.org {OLD_RSA}\n{GITHUB}\n"),
+            format!("{GITHUB}\n{new}"),
+        ),
+        (
+            format!("{GITHUB}\nbitbucket.org,104.192.143.1 {OLD_RSA} old"),
+            format!("{GITHUB}\n{new}"),
+        ),
+        (
+            format!("104.192.141.1 {OLD_RSA}\n{GITHUB}\n"),
+            format!("{GITHUB}\n"),
+        ),
+        (
+            format!("bitbucket.org {}", current()),
+            format!("bitbucket.org {}\n{new}", current()),
+        ),
+        (format!("bitbucket.org,131.103.20.167 {DSA}\n"), new.clone()),
+        (
+            format!(
+                "git.example.com,bitbucket.org {DSA}\nssh.bitbucket.org {}\n",
+                current()
+            ),
+            format!("git.example.com {DSA}\nssh.bitbucket.org {}\n", current()),
+        ),
+        (
+            format!("ssh.bitbucket.org {OLD_RSA}\nbitbucket.org {}\n", current()),
+            format!("bitbucket.org {}\n{new}", current()),
+        ),
+    ] {
+        assert_eq!(mended(&before, &known_hosts_mends(&before)), after);
+        assert_eq!(known_hosts_mends(&after), [], "{after}");
+    }
+}
+
+#[test]
+fn what_is_right_stays() {
+    let key = current();
+    for text in [
+        String::new(),
+        format!("{GITHUB}\n"),
+        format!("*.bitbucket.org,bitbucket.org {key}\n"),
+        format!("bitbucket.org,ssh.bitbucket.org {key}\n"),
+        format!("@revoked bitbucket.org {OLD_RSA}\n"),
+        format!("# bitbucket.org {OLD_RSA}\n"),
+        format!("[git.example.com]:7999 {DSA}\n"),
+        "bitbucket.org\nbitbucket.org ssh-rsa\n\n".to_owned(),
+    ] {
+        assert_eq!(known_hosts_mends(&text), [], "{text}");
+    }
+}
+
+#[test]
+fn hashed_names_are_recognized_and_the_new_one_is_hashed_as_well() {
+    let name = hashed("bitbucket.org").unwrap();
+    assert_ne!(hashed("bitbucket.org"), Some(name.clone()));
+    let text = format!("{GITHUB}\r\n{name} {OLD_RSA}\r\n{name} {}\r\n", current());
+    let mends = known_hosts_mends(&text);
+    let after = mended(&text, &mends);
+    assert_eq!(after.lines().count(), 5, "{after}");
+    assert_eq!(after.matches("\r\n").count(), 5, "{after}");
+    assert!(!after.contains("bitbucket.org") && !after.contains(OLD_RSA));
+    assert_eq!(known_hosts_mends(&after), []);
+    let retired = mends.first().and_then(|mend| mend.before.clone());
+    assert_eq!(
+        retired.as_deref(),
+        Some("(hashed) ssh-rsa SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A, retired")
+    );
+}
