@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::interrupt;
-
 /// No configuration is longer, in bytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -68,7 +66,7 @@ impl KeptFile {
     }
 
     /// Gives the file another text, and keeps the old one as `NAME.bbconnect-STAMP`, whose path is the answer. After a
-    /// crash the file has its old or its new text, never a mixture.
+    /// crash the file has its old or its new text, never a mixture. The caller puts interruptions off.
     ///
     /// # Errors
     /// What the system says; also where the file is read-only, locked, or no longer what was read.
@@ -79,19 +77,7 @@ impl KeptFile {
             let message = "it is read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        let like_it = |path: &Path, bytes: &[u8]| -> io::Result<NamedTempFile> {
-            let mut file = Builder::new()
-                .prefix(".bbconnect-")
-                .tempfile_in(folder_of(path))?;
-            file.write_all(bytes)?;
-            give_owner(file.as_file(), &metadata);
-            file.as_file().set_permissions(metadata.permissions())?;
-            file.as_file().sync_all()?;
-            Ok(file)
-        };
-        let _whole = interrupt::shield();
-        let new = like_it(&target, &self.encoded(text))?;
-        let old = like_it(&self.path, &self.bytes)?;
+        let new = like(&metadata, folder_of(&target), &self.encoded(text))?;
         let _locked = match lock {
             Lock::Git => Some(Locked::take(&target)?),
             Lock::None => None,
@@ -101,7 +87,14 @@ impl KeptFile {
                 "somebody changed it meanwhile; run this again",
             ));
         }
-        let kept = keep(old, &self.path, stamp)?;
+        let kept = keep(&self.path, stamp, |kept| {
+            // Another name for the old version costs nothing; not every file system has that.
+            fs::hard_link(&target, kept).or_else(|_| {
+                let copy = like(&metadata, folder_of(kept), &self.bytes)?;
+                copy.persist_noclobber(kept)?;
+                Ok(())
+            })
+        })?;
         new.persist(&target)?;
         Ok(kept)
     }
@@ -127,8 +120,18 @@ fn contents(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-/// Gives the old version its name, which nothing has yet.
-fn keep(mut file: NamedTempFile, path: &Path, stamp: &str) -> io::Result<PathBuf> {
+/// A new file with the owner and the permissions of another.
+fn like(metadata: &fs::Metadata, folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = Builder::new().prefix(".bbconnect-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    give_owner(file.as_file(), metadata);
+    file.as_file().set_permissions(metadata.permissions())?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Keeps the old version under a name that nothing has yet.
+fn keep(path: &Path, stamp: &str, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
     /// More versions of one second are not kept.
     const MOST: u32 = 100;
     let mut number = 1;
@@ -139,13 +142,12 @@ fn keep(mut file: NamedTempFile, path: &Path, stamp: &str) -> io::Result<PathBuf
             name.push(format!("-{number}"));
         }
         let kept = folder_of(path).join(name);
-        match file.persist_noclobber(&kept) {
-            Ok(_) => return Ok(kept),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && number < MOST => {
-                file = error.file;
+        match make(&kept) {
+            Ok(()) => return Ok(kept),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST => {
                 number += 1;
             }
-            Err(error) => return Err(error.error),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::outcome::Failure;
@@ -45,6 +46,10 @@ pub(super) fn plan(folders: &[PathBuf], context: &Context) -> Plan {
         gathering.repositories(folder, found);
     }
     drop(progress);
+    // What is outside of one folder may be below another.
+    let roots: Vec<PathBuf> = folders.iter().flat_map(fs::canonicalize).collect();
+    let is_below = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
+    gathering.plan.outside.retain(|path| !is_below(path));
     gathering.own_files(context);
     gathering.connections(context);
     gathering.plan
@@ -114,8 +119,10 @@ impl Gathering {
 
     /// Looks at a file once, and at the files that it includes as far as they are below the root.
     fn look_at(&mut self, path: &Path, kind: Kind, root: &Path) {
-        let Ok(real) = fs::canonicalize(path) else {
-            return;
+        let real = match fs::canonicalize(path) {
+            Ok(real) => real,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.fail(path, format!("cannot be read: {error}")),
         };
         if !self.seen.insert(real) {
             return;
@@ -164,8 +171,8 @@ impl Gathering {
     fn included(&self, by: &Path, name: &str) -> Option<PathBuf> {
         match name.strip_prefix("~/") {
             Some(below) => Some(self.home.as_ref()?.join(below)),
-            // Git reads it from where the file really is.
-            None => Some(fs::canonicalize(by).ok()?.parent()?.join(name)),
+            // As git does: where the file is a link, beside the link.
+            None => Some(by.parent()?.join(name)),
         }
     }
 

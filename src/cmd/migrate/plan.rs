@@ -1,11 +1,14 @@
 //! What is to be mended, file by file; carrying it out.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{Action, Failure, Item, Migrated, Way, counted};
+use crate::interrupt;
 use crate::kept_file::{KeptFile, Lock};
 use crate::model::mend::{Mend, mended};
 use crate::output::Progress;
+use crate::parallel;
 
 /// A file with something to mend.
 #[derive(Debug)]
@@ -15,6 +18,17 @@ pub(super) struct FilePlan {
     pub(super) lock: Lock,
     /// It could not be written.
     pub(super) failed: bool,
+}
+
+impl FilePlan {
+    /// Changes the file, where there is something to change, and answers where its old version is.
+    fn carry_out(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
+        if self.mends.iter().all(|mend| mend.edits.is_empty()) {
+            return Ok(None);
+        }
+        let text = mended(self.file.text(), &self.mends);
+        self.file.replace(&text, stamp, self.lock).map(Some)
+    }
 }
 
 /// What is to be mended.
@@ -49,23 +63,30 @@ impl Plan {
         )
     }
 
-    /// Changes the files, each by itself: one that cannot be written hides no other.
+    /// Changes the files, each by itself: one that cannot be written hides no other. An interruption waits for the few
+    /// that are being written.
     pub(super) fn carry_out(&mut self, stamp: &str, progress: &Progress) {
         let all = self.files.len();
-        for (done, plan) in self.files.iter_mut().enumerate() {
-            if plan.mends.iter().all(|mend| mend.edits.is_empty()) {
-                continue;
-            }
+        for (number, plans) in self.files.chunks_mut(parallel::AT_ONCE).enumerate() {
+            let done = number * parallel::AT_ONCE;
             progress.say(&format!("mended {done} of {all} files"));
-            let text = mended(plan.file.text(), &plan.mends);
-            match plan.file.replace(&text, stamp, plan.lock) {
-                Ok(kept) => self.kept.push(kept),
-                Err(error) => {
-                    plan.failed = true;
-                    self.errors.push(Failure {
-                        path: shown(plan.file.path()),
-                        message: format!("cannot be changed: {error}"),
-                    });
+            let shield = interrupt::shield();
+            let ended = parallel::each(
+                plans,
+                |plan| plan.file.path().to_owned(),
+                |plan| plan.carry_out(stamp),
+            );
+            drop(shield);
+            for (plan, ended) in plans.iter_mut().zip(ended) {
+                match ended {
+                    Ok(kept) => self.kept.extend(kept),
+                    Err(error) => {
+                        plan.failed = true;
+                        self.errors.push(Failure {
+                            path: shown(plan.file.path()),
+                            message: format!("cannot be changed: {error}"),
+                        });
+                    }
                 }
             }
         }

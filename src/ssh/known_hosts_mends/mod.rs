@@ -59,9 +59,9 @@ impl Line<'_> {
     /// Whether the key is no longer one of Bitbucket Cloud's, and how the line is mended.
     fn retired(&self) -> Option<Mend> {
         let is_rsa = self.key.is_some_and(is_retired_rsa);
-        let is_dsa =
+        let is_weak =
             self.algorithm == RETIRED_ALGORITHM && CLOUD.iter().any(|host| self.is_for(host));
-        if !is_rsa && !is_dsa {
+        if !is_rsa && !is_weak {
             return None;
         }
         let is_ours = |name: &&str| {
