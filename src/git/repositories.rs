@@ -188,17 +188,17 @@ fn pointer(file: &Path, word: &str) -> io::Result<PathBuf> {
     let bytes = fs::read(file)?;
     let line = bytes.strip_prefix(word.as_bytes());
     let line = line.ok_or(io::ErrorKind::InvalidData)?.trim_ascii_end();
-    path_of(line)
+    path_of(line).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[cfg(unix)]
-fn path_of(bytes: &[u8]) -> io::Result<PathBuf> {
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere a path is text")]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
-    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
 }
 
 #[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> io::Result<PathBuf> {
-    let text = std::str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(PathBuf::from(text))
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    str::from_utf8(bytes).ok().map(PathBuf::from)
 }

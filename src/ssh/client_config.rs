@@ -1,4 +1,4 @@
-//! What is to be mended in `~/.ssh/config` (ssh_config(5)): what is set for `bitbucket.org` must be set for the new host
+//! What is to be mended in `~/.ssh/config` (`ssh_config`(5)): what is set for `bitbucket.org` must be set for the new host
 //! as well, and names that lead to the old host must lead to the new one.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Patterns of host names, as ssh_config(5) and sshd(8) have them: `*`, `?`, and `!` for what is not meant.
+//! Patterns of host names, as `ssh_config`(5) and sshd(8) have them: `*`, `?`, and `!` for what is not meant.
 
 /// Whether a list of patterns is for a host: one of them is, and none excludes it.
 pub(super) fn is_for<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {

@@ -44,9 +44,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn blame(&self) -> ConfigSyntax {
-        let before = self.text.as_bytes().get(..self.at).unwrap_or_default();
+        let end = self.at.min(self.text.len());
+        let before = self.text.as_bytes().get(..end).unwrap_or_default();
         ConfigSyntax {
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            line: before.split(|byte| *byte == b'\n').count(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is to be mended in `~/.ssh/known_hosts` (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): keys of Bitbucket Cloud that are
+//! What is to be mended in `~/.ssh/known_hosts` (sshd(8)): keys of Bitbucket Cloud that are
 //! retired go, and whoever knew the old host knows the new one.
 
 use std::net::IpAddr;
@@ -8,14 +8,19 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::cloud_keys::{IN_FORCE, RETIRED_ALGORITHM, is_retired_rsa};
+use super::host_keys::{built_in_keys, retired};
 use super::pattern::is_for;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::mend::{Edit, Mend, MendKind};
 use crate::model::moved_host::{NEW_SSH_HOST, OLD_SSH_HOST};
+use crate::model::public_key::PublicKey;
+use crate::model::ssh_address::SshHost;
 
 /// How the servers of Bitbucket Cloud are called in the file.
 const CLOUD: [&str; 3] = [OLD_SSH_HOST, NEW_SSH_HOST, "[altssh.bitbucket.org]:443"];
+
+/// No server of Bitbucket Cloud has such a key any more.
+const WEAK: &str = "ssh-dss";
 
 /// What is to be mended in a file of known hosts.
 #[must_use]
@@ -58,9 +63,8 @@ impl Line<'_> {
 
     /// Whether the key is no longer one of Bitbucket Cloud's, and how the line is mended.
     fn retired(&self) -> Option<Mend> {
-        let is_rsa = self.key.is_some_and(is_retired_rsa);
-        let is_weak =
-            self.algorithm == RETIRED_ALGORITHM && CLOUD.iter().any(|host| self.is_for(host));
+        let is_rsa = self.key.is_some_and(|key| retired(None, key).is_some());
+        let is_weak = self.algorithm == WEAK && CLOUD.iter().any(|host| self.is_for(host));
         if !is_rsa && !is_weak {
             return None;
         }
@@ -117,15 +121,16 @@ fn missing(text: &str, like: &Line<'_>, needs_line_end: bool) -> Mend {
         added.push_str(end);
     }
     let is_hashed = like.names.starts_with('|');
-    for (algorithm, key) in IN_FORCE {
+    let keys = in_force();
+    for key in &keys {
         let name = is_hashed.then(|| hashed(NEW_SSH_HOST)).flatten();
         let name = name.unwrap_or_else(|| NEW_SSH_HOST.to_owned());
-        added.push_str(&format!("{name} {algorithm} {key}{end}"));
+        added.extend([&name, " ", &key.material(), end]);
     }
-    let keys = IN_FORCE.map(|(algorithm, key)| match fingerprint(key) {
-        Some(fingerprint) => format!("{algorithm} {fingerprint}"),
-        None => algorithm.to_owned(),
-    });
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{} {}", key.algorithm(), key.fingerprint()))
+        .collect();
     Mend {
         kind: MendKind::KnownHost,
         place: NEW_SSH_HOST.to_owned(),
@@ -137,6 +142,13 @@ fn missing(text: &str, like: &Line<'_>, needs_line_end: bool) -> Mend {
         }],
         next: None,
     }
+}
+
+/// The keys of the new host.
+fn in_force() -> Vec<PublicKey> {
+    let host = SshHost::new(NEW_SSH_HOST, 22).ok();
+    host.and_then(|host| built_in_keys(&host))
+        .unwrap_or_default()
 }
 
 fn fingerprint(key: &str) -> Option<Fingerprint> {
