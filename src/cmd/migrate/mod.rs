@@ -26,9 +26,11 @@ Examples:
 
 /// What is looked at, for the help page.
 const LOOKED_AT: &str = "\
-Looked at: every git repository below PATH (worktrees, submodules and bare ones too; links are not followed), and the
-user's own ~/.gitconfig, ~/.config/git/config, ~/.ssh/config, ~/.ssh/known_hosts, ~/.netrc and connections, in every run.
-Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ.";
+Looked at: every git repository below PATH (worktrees, submodules and bare ones too; links are not followed), and your own \
+~/.gitconfig, ~/.config/git/config, ~/.ssh/config, ~/.ssh/known_hosts, ~/.netrc and connections, in every run.
+
+Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ. What a program cannot mend, \
+such as a password in ~/.netrc, is shown with what to do about it.";
 
 /// Arguments of `bbconnect migrate`.
 #[derive(Debug, clap::Args)]
