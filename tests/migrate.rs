@@ -86,77 +86,162 @@ fn count(document: &Value, kind: &str) -> usize {
     items(document).iter().filter(|(of, _)| of == kind).count()
 }
 
+/// Repositories of every kind, at the old host.
+struct Tree {
+    plain: PathBuf,
+    bare: PathBuf,
+    with_module: PathBuf,
+    library: PathBuf,
+}
+
+impl Tree {
+    fn grow(sandbox: &Sandbox) -> Self {
+        let old = "git@bitbucket.org:acme/site.git";
+        let plain = repository(sandbox, "src/plain", old);
+        git(
+            sandbox,
+            &plain,
+            &[
+                "remote",
+                "set-url",
+                "--push",
+                "origin",
+                "ssh://git@bitbucket.org:22/acme/site.git",
+            ],
+        );
+        git(
+            sandbox,
+            &plain,
+            &["remote", "add", "hub", "git@github.com:acme/site.git"],
+        );
+        git(
+            sandbox,
+            &plain,
+            &["worktree", "add", "-q", "../worktree", "-b", "other"],
+        );
+        let bare = sandbox.path("src/deep/er/bare.git");
+        fs::create_dir_all(&bare).unwrap();
+        git(sandbox, &bare, &["init", "-q", "--bare"]);
+        git(sandbox, &bare, &["remote", "add", "origin", old]);
+        let library = repository(sandbox, "library", "git@bitbucket.org:acme/library.git");
+        let with_module = repository(
+            sandbox,
+            "src/with module",
+            "https://bitbucket.org/acme/app.git",
+        );
+        git(
+            sandbox,
+            &with_module,
+            &[
+                "-c",
+                "protocol.file.allow=always",
+                "submodule",
+                "--quiet",
+                "add",
+                "--name",
+                "libs/one",
+                library.to_str().unwrap(),
+                "libs/one",
+            ],
+        );
+        for (file, key) in [
+            (".gitmodules", "submodule.libs/one.url"),
+            (".git/config", "submodule.libs/one.url"),
+            (".git/modules/libs/one/config", "remote.origin.url"),
+        ] {
+            git(
+                sandbox,
+                &with_module,
+                &[
+                    "config",
+                    "-f",
+                    file,
+                    key,
+                    "git@bitbucket.org:acme/library.git",
+                ],
+            );
+        }
+        Self {
+            plain,
+            bare,
+            with_module,
+            library,
+        }
+    }
+
+    fn check_mended(&self, sandbox: &Sandbox) {
+        let Self {
+            plain,
+            bare,
+            with_module,
+            library,
+        } = self;
+        let new = "git@ssh.bitbucket.org:acme/site.git";
+        for folder in [plain, bare, &sandbox.path("src/worktree")] {
+            assert_eq!(url(sandbox, folder), new);
+        }
+        let remotes = git(sandbox, plain, &["remote", "-v"]);
+        assert!(
+            remotes.contains("ssh://git@ssh.bitbucket.org:22/acme/site.git (push)"),
+            "{remotes}"
+        );
+        assert!(
+            remotes.contains("git@github.com:acme/site.git (fetch)"),
+            "{remotes}"
+        );
+        assert_eq!(
+            url(sandbox, with_module),
+            "https://bitbucket.org/acme/app.git"
+        );
+        assert_eq!(
+            url(sandbox, &with_module.join("libs/one")),
+            "git@ssh.bitbucket.org:acme/library.git"
+        );
+        let modules = git(
+            sandbox,
+            with_module,
+            &["config", "-f", ".gitmodules", "submodule.libs/one.url"],
+        );
+        assert_eq!(modules.trim(), "git@ssh.bitbucket.org:acme/library.git");
+        assert_eq!(
+            url(sandbox, library),
+            "git@bitbucket.org:acme/library.git",
+            "it is not below the folder"
+        );
+    }
+}
+
+/// The old version of each changed file is beside it, and nothing else has changed.
+fn check_kept(
+    before: &BTreeMap<PathBuf, Vec<u8>>,
+    after: &BTreeMap<PathBuf, Vec<u8>>,
+    done: &Value,
+) {
+    let kept: Vec<&str> = done["kept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap())
+        .collect();
+    assert_eq!(after.len(), before.len() + kept.len());
+    for (path, text) in before {
+        let old = kept
+            .iter()
+            .find(|kept| kept.starts_with(&format!("{}.bbconnect-", path.display())));
+        match old {
+            Some(kept) => assert_eq!(&after[Path::new(kept)], text),
+            None => assert_eq!(&after[path], text, "{}", path.display()),
+        }
+    }
+}
+
 #[test]
 fn repositories_of_every_kind_are_mended_once() {
     if !is_installed("git", "--version") {
         return;
     }
     let sandbox = Sandbox::new();
-    let old = "git@bitbucket.org:acme/site.git";
-    let plain = repository(&sandbox, "src/plain", old);
-    git(
-        &sandbox,
-        &plain,
-        &[
-            "remote",
-            "set-url",
-            "--push",
-            "origin",
-            "ssh://git@bitbucket.org:22/acme/site.git",
-        ],
-    );
-    git(
-        &sandbox,
-        &plain,
-        &["remote", "add", "hub", "git@github.com:acme/site.git"],
-    );
-    git(
-        &sandbox,
-        &plain,
-        &["worktree", "add", "-q", "../worktree", "-b", "other"],
-    );
-    let bare = sandbox.path("src/deep/er/bare.git");
-    fs::create_dir_all(&bare).unwrap();
-    git(&sandbox, &bare, &["init", "-q", "--bare"]);
-    git(&sandbox, &bare, &["remote", "add", "origin", old]);
-    let library = repository(&sandbox, "library", "git@bitbucket.org:acme/library.git");
-    let with_module = repository(
-        &sandbox,
-        "src/with module",
-        "https://bitbucket.org/acme/app.git",
-    );
-    git(
-        &sandbox,
-        &with_module,
-        &[
-            "-c",
-            "protocol.file.allow=always",
-            "submodule",
-            "--quiet",
-            "add",
-            "--name",
-            "libs/one",
-            library.to_str().unwrap(),
-            "libs/one",
-        ],
-    );
-    for (file, key) in [
-        (".gitmodules", "submodule.libs/one.url"),
-        (".git/config", "submodule.libs/one.url"),
-        (".git/modules/libs/one/config", "remote.origin.url"),
-    ] {
-        git(
-            &sandbox,
-            &with_module,
-            &[
-                "config",
-                "-f",
-                file,
-                key,
-                "git@bitbucket.org:acme/library.git",
-            ],
-        );
-    }
+    let tree = Tree::grow(&sandbox);
     let before = everything(&sandbox.path("src"));
     let dry = sandbox
         .run(["migrate", "src", "--dry-run", "--json"])
@@ -188,57 +273,9 @@ fn repositories_of_every_kind_are_mended_once() {
         "{done:#}"
     );
     assert_eq!(items(&done).len(), 6);
-    let new = "git@ssh.bitbucket.org:acme/site.git";
-    for folder in [&plain, &bare, &sandbox.path("src/worktree")] {
-        assert_eq!(url(&sandbox, folder), new);
-    }
-    let remotes = git(&sandbox, &plain, &["remote", "-v"]);
-    assert!(
-        remotes.contains("ssh://git@ssh.bitbucket.org:22/acme/site.git (push)"),
-        "{remotes}"
-    );
-    assert!(
-        remotes.contains("git@github.com:acme/site.git (fetch)"),
-        "{remotes}"
-    );
-    assert_eq!(
-        url(&sandbox, &with_module),
-        "https://bitbucket.org/acme/app.git"
-    );
-    assert_eq!(
-        url(&sandbox, &with_module.join("libs/one")),
-        "git@ssh.bitbucket.org:acme/library.git"
-    );
-    let modules = git(
-        &sandbox,
-        &with_module,
-        &["config", "-f", ".gitmodules", "submodule.libs/one.url"],
-    );
-    assert_eq!(modules.trim(), "git@ssh.bitbucket.org:acme/library.git");
-    assert_eq!(
-        url(&sandbox, &library),
-        "git@bitbucket.org:acme/library.git",
-        "it is not below the folder"
-    );
-
-    // The old version of each file is beside it, and nothing else has changed.
+    tree.check_mended(&sandbox);
     let after = everything(&sandbox.path("src"));
-    let kept: Vec<&str> = done["kept"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|path| path.as_str().unwrap())
-        .collect();
-    assert_eq!(after.len(), before.len() + kept.len());
-    for (path, text) in &before {
-        let old = kept
-            .iter()
-            .find(|kept| kept.starts_with(&format!("{}.bbconnect-", path.display())));
-        match old {
-            Some(kept) => assert_eq!(&after[Path::new(kept)], text),
-            None => assert_eq!(&after[path], text, "{}", path.display()),
-        }
-    }
+    check_kept(&before, &after, &done);
     let again = sandbox
         .run(["migrate", "src", "--yes", "--json"])
         .ended(0)
