@@ -5,7 +5,7 @@
 //! * [`model`]: the words of the trade, such as clone URLs. No I/O.
 //! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
 //! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
-//! * [`process`]: other programs. [`parallel`]: work side by side.
+//! * [`net`]: the stages of reaching a host. [`process`]: other programs. [`parallel`]: work side by side.
 //! * [`exit`], [`error`]: how a run can end.
 //! * [`output`]: the only writer to standard output and standard error.
 //! * [`context`]: the environment, read once.
@@ -22,6 +22,7 @@ pub mod exit;
 pub mod git;
 pub mod interrupt;
 pub mod model;
+pub mod net;
 pub mod oauth;
 pub mod output;
 pub mod parallel;

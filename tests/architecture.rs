@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("store", &["model", "process", "interrupt", "whole_file"]),
     ("bitbucket", &["model"]),
     ("oauth", &["model"]),
+    ("net", &["model"]),
     // What unites them.
     (
         "error",
@@ -52,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "git",
             "store",
             "bitbucket",
+            "net",
             "error",
             "output",
             "context",

@@ -6,6 +6,7 @@
 mod cloud;
 mod commits;
 mod datacenter;
+mod greeting;
 mod http;
 mod identity;
 mod oauth;
@@ -16,6 +17,7 @@ mod webhooks;
 
 pub use cloud::{Change, Cloud, Committed};
 pub use datacenter::DataCenter;
+pub use greeting::Greeting;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 pub use oauth::{Grant, OAuthClient};
@@ -25,6 +27,7 @@ pub use repositories::View;
 pub use webhooks::{Call, Hook, Wish, Written};
 
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::model::connection::BaseUrl;
 use crate::model::namespace::{NewProject, Project, Workspace};
 use crate::model::purpose::Permission;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
@@ -46,6 +49,25 @@ impl Bitbucket {
     #[must_use]
     pub fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
+    }
+
+    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreachable`] and its kin.
+    pub async fn greet(&self) -> Result<Greeting, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.greet().await,
+            Self::DataCenter(datacenter) => datacenter.greet().await,
+        }
+    }
+
+    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
+    pub async fn other_base(&self) -> Option<BaseUrl> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.other_base().await,
+        }
     }
 
     /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.

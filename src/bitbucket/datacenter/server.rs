@@ -1,9 +1,14 @@
-//! Which server this is.
+//! Which server this is, and whether it is one.
 
 use serde::Deserialize;
 
 use super::DataCenter;
+use crate::bitbucket::greeting::Greeting;
 use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::connection::{BaseUrl, Found};
+
+/// Where servers are put, beside the root.
+const CONTEXTS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]
 struct Properties {
@@ -37,5 +42,43 @@ impl DataCenter {
             (Some(first), second) => (first, second.unwrap_or(0)) >= (major, minor),
             (None, _) => true,
         })
+    }
+
+    /// The state of the server. Anybody may ask, and a server that is starting answers.
+    ///
+    /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
+    pub(in crate::bitbucket) async fn greet(&self) -> Result<Greeting, ApiError> {
+        let url = self.http.address(&["status"], &[])?;
+        Ok(Greeting::of(&self.http.look(url).await?))
+    }
+
+    /// Looks where this server sends its visitors, and at the usual context paths.
+    pub(in crate::bitbucket) async fn other_base(&self) -> Option<BaseUrl> {
+        let base = self.http.base().url();
+        let mut paths: Vec<String> = Vec::new();
+        let mut root = base.clone();
+        root.set_path("/");
+        if let Ok(answer) = self.http.look(root.clone()).await
+            && let Some(location) = Greeting::of(&answer).location
+            && let Ok(to) = root.join(&location)
+            && to.origin() == root.origin()
+            && let Ok(found) = to.as_str().parse::<Found>()
+        {
+            paths.push(found.base_url.url().path().trim_matches('/').to_owned());
+        }
+        paths.extend(CONTEXTS.map(str::to_owned));
+        paths.retain(|path| path != base.path().trim_matches('/'));
+        paths.dedup();
+        for path in paths {
+            let mut candidate = base.clone();
+            candidate.set_path(&path);
+            let mut status = candidate.clone();
+            status.path_segments_mut().ok()?.pop_if_empty().push("status");
+            let answer = self.http.look(status).await.ok()?;
+            if Greeting::of(&answer).state.is_some() {
+                return BaseUrl::parse(candidate.as_str()).ok();
+            }
+        }
+        None
     }
 }
