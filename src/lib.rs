@@ -86,6 +86,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
+        Command::Doctor(args) => output.emit(&cmd::doctor::run(args, context)?),
         Command::Connect(args) => output.emit(&cmd::connect::run(args, context)?),
         Command::Key(command) => key(command, context),
         Command::KnownHosts(command) => known_hosts(command, context),

@@ -49,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "process",
             "parallel",
             "interrupt",
+            "whole_file",
             "ssh",
             "git",
             "store",

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::http::Answer;
+use super::Bitbucket;
+use super::http::{Answer, ApiError};
+use crate::model::connection::BaseUrl;
 
 /// The first answer of a server, whatever it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Greeting {
     pub date: Option<String>,
     /// The state of a Data Center: `RUNNING`, `STARTING`, `MAINTENANCE`, …
     pub state: Option<String>,
+    /// The version of a Data Center, where it was told beside.
+    pub version: Option<String>,
     /// It is in the words of a Bitbucket.
     pub is_bitbuckets: bool,
     /// It is a page on which one logs in.
@@ -58,6 +62,7 @@ impl Greeting {
                 || realm.to_lowercase().contains("bitbucket"),
             is_login: !answer.is_json() && OF_LOGINS.iter().any(|word| page.contains(word)),
             state,
+            version: None,
         }
     }
 
@@ -66,5 +71,26 @@ impl Greeting {
     pub fn is_page(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
         kind.contains("html")
+    }
+}
+
+impl Bitbucket {
+    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreachable`] and its kin.
+    pub async fn greet(&self) -> Result<Greeting, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.greet().await,
+            Self::DataCenter(datacenter) => datacenter.greet().await,
+        }
+    }
+
+    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
+    pub async fn other_base(&self) -> Option<BaseUrl> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.other_base().await,
+        }
     }
 }

@@ -27,7 +27,6 @@ pub use repositories::View;
 pub use webhooks::{Call, Hook, Wish, Written};
 
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::connection::BaseUrl;
 use crate::model::namespace::{NewProject, Project, Workspace};
 use crate::model::purpose::Permission;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
@@ -49,25 +48,6 @@ impl Bitbucket {
     #[must_use]
     pub fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
-    }
-
-    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
-    ///
-    /// # Errors
-    /// [`ApiError::Unreachable`] and its kin.
-    pub async fn greet(&self) -> Result<Greeting, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.greet().await,
-            Self::DataCenter(datacenter) => datacenter.greet().await,
-        }
-    }
-
-    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
-    pub async fn other_base(&self) -> Option<BaseUrl> {
-        match self {
-            Self::Cloud(_) => None,
-            Self::DataCenter(datacenter) => datacenter.other_base().await,
-        }
     }
 
     /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.

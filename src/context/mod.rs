@@ -153,6 +153,28 @@ impl Context {
         ConnectionsFile::in_folder(&self.config_folder())
     }
 
+    /// The home folder, where it is known.
+    #[must_use]
+    pub fn home(&self) -> Option<&std::path::Path> {
+        self.environment.home.as_deref()
+    }
+
+    /// How long a stage of reaching a server may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.flags.timeout.unwrap_or(TIMEOUT)
+    }
+
+    /// The Bitbucket of a connection, asked as nobody.
+    #[must_use]
+    pub fn anonymous(&self, connection: &Connection) -> Bitbucket {
+        let nobody = Connection {
+            auth: Auth::Ssh,
+            ..connection.clone()
+        };
+        self.bitbucket(&nobody, Secret::new(String::new()))
+    }
+
     /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
     #[must_use]
     pub fn bitbucket(&self, connection: &Connection, secret: Secret) -> Bitbucket {

@@ -10,6 +10,7 @@ mod push;
 mod remote;
 mod ssh_command;
 mod stream;
+mod view;
 
 pub use complaint::PushError;
 pub use config::{Checkout, GitError};
@@ -19,3 +20,4 @@ pub use folder::{FolderError, files_in};
 pub use push::{Bench, NewCommit};
 pub use remote::Remote;
 pub use ssh_command::{clone, remotes_of, set_ssh_command, ssh_command};
+pub use view::{GitView, view};

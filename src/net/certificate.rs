@@ -104,7 +104,9 @@ mod tests {
          QBCwRwxg69dLUxJcCBX833/q+khd/y5WCw==";
 
     fn der(text: &str) -> Vec<u8> {
-        base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .unwrap()
     }
 
     #[test]
@@ -124,6 +126,9 @@ mod tests {
         for end in 0..leaf.len() {
             assert_eq!(Names::of(&leaf[..end]), Names::default(), "{end}");
         }
-        assert_eq!(Names::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), Names::default());
+        assert_eq!(
+            Names::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            Names::default()
+        );
     }
 }

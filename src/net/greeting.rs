@@ -86,8 +86,14 @@ mod tests {
     #[test]
     fn the_software_is_read_off_the_greeting() {
         for (heard, software) in [
-            ("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", Some("OpenSSH_9.2p1 Debian-2")),
-            ("welcome\r\nSSH-2.0-AtlassianSSHD-1.0\r\n", Some("AtlassianSSHD-1.0")),
+            (
+                "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+                Some("OpenSSH_9.2p1 Debian-2"),
+            ),
+            (
+                "welcome\r\nSSH-2.0-AtlassianSSHD-1.0\r\n",
+                Some("AtlassianSSHD-1.0"),
+            ),
             ("SSH-2.0-OpenSSH", None),
             ("HTTP/1.1 400 Bad Request\r\n", None),
         ] {

@@ -120,7 +120,10 @@ pub fn handshake(
                 .and_then(|version| version.as_str().map(str::to_owned));
             let names = trusting.seen().map(|seen| Names::of(&seen));
             Ok(Shaken {
-                protocol: protocol.unwrap_or_default().replace('v', " ").replace('_', "."),
+                protocol: protocol
+                    .unwrap_or_default()
+                    .replace('v', " ")
+                    .replace('_', "."),
                 names: names.unwrap_or_default(),
             })
         }
@@ -163,7 +166,8 @@ fn config(settings: &TlsSettings) -> Result<(Arc<ClientConfig>, Arc<Trusting>), 
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError::Setup(format!("cannot read {}: {error}", path.display())))
+    fs::read(path)
+        .map_err(|error| TlsError::Setup(format!("cannot read {}: {error}", path.display())))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -250,7 +254,10 @@ fn explained(
             TlsError::NotTls(speaks)
         };
     };
-    let names = seen.as_ref().map(|seen| Names::of(seen)).unwrap_or_default();
+    let names = seen
+        .as_ref()
+        .map(|seen| Names::of(seen))
+        .unwrap_or_default();
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the library's list is open, and most of it means the same here"

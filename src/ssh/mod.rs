@@ -14,6 +14,7 @@ mod login;
 mod rsa;
 mod stored_key;
 mod succession;
+mod users;
 mod verdict;
 
 pub use alias::resolve;
@@ -30,3 +31,4 @@ pub use login::{Login, is_our_command, next_of};
 pub use rsa::RsaError;
 pub use stored_key::{StoredKey, public_key_of, public_path};
 pub use succession::{Stage, Succession};
+pub use users::{agent_keys, ask_as_user, known_to_user};

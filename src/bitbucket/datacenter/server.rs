@@ -7,6 +7,8 @@ use crate::bitbucket::greeting::Greeting;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::connection::{BaseUrl, Found};
 
+const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
+
 /// Where servers are put, beside the root.
 const CONTEXTS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
@@ -20,8 +22,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
-        let segments = ["rest", "api", "latest", "application-properties"];
-        let answer = self.http.get(&segments, &[], Signed::No).await?;
+        let answer = self.http.get(&PROPERTIES, &[], Signed::No).await?;
         let properties: Properties = answer.json()?;
         Ok(properties.version)
     }
@@ -44,12 +45,25 @@ impl DataCenter {
         })
     }
 
-    /// The state of the server. Anybody may ask, and a server that is starting answers.
+    /// The state of the server, and its version: other products of the same house have the same states. Anybody may
+    /// ask, and a server that is starting answers.
     ///
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
     pub(in crate::bitbucket) async fn greet(&self) -> Result<Greeting, ApiError> {
         let url = self.http.address(&["status"], &[])?;
-        Ok(Greeting::of(&self.http.look(url).await?))
+        let mut greeting = Greeting::of(&self.http.look(url).await?);
+        let is_ready = greeting
+            .state
+            .as_deref()
+            .is_none_or(|state| state == "RUNNING");
+        if is_ready {
+            let url = self.http.address(&PROPERTIES, &[])?;
+            let told = self.http.look(url).await;
+            let told = told.and_then(|answer| answer.json::<Properties>());
+            greeting.version = told.ok().and_then(|properties| properties.version);
+        }
+        greeting.is_bitbuckets = greeting.version.is_some() || !is_ready;
+        Ok(greeting)
     }
 
     /// Looks where this server sends its visitors, and at the usual context paths.
@@ -73,7 +87,11 @@ impl DataCenter {
             let mut candidate = base.clone();
             candidate.set_path(&path);
             let mut status = candidate.clone();
-            status.path_segments_mut().ok()?.pop_if_empty().push("status");
+            status
+                .path_segments_mut()
+                .ok()?
+                .pop_if_empty()
+                .push("status");
             let answer = self.http.look(status).await.ok()?;
             if Greeting::of(&answer).state.is_some() {
                 return BaseUrl::parse(candidate.as_str()).ok();
