@@ -44,9 +44,8 @@ pub(super) fn look(
     let Some(stream) = reach(&mut way, url, connection.proxy.as_deref(), context.limit()) else {
         return (way, None);
     };
-    if url.scheme() == "https"
-        && let Some(stream) = stream
-    {
+    // Where TLS is not used the connection ends here: some servers serve one at a time.
+    if let Some(stream) = stream.filter(|_| url.scheme() == "https") {
         let settings = tls_settings(connection);
         let host = url.host_str().unwrap_or_default();
         let shaken = Timed::by(|| net::handshake(&stream, host, &settings, context.limit()));
