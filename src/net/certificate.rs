@@ -1,5 +1,7 @@
-//! The names in a certificate: whom it is for, and who signed it. Only what is needed for telling them is read (RFC 5280,
+//! The names in a certificate: whom it is for, who signed it, and from when to when. Only what is needed for telling them is read (RFC 5280,
 //! section 4.1); whether it is to be trusted is judged elsewhere.
+
+use crate::model::day::Day;
 
 /// Whom a certificate is for, and who signed it, as people call them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,11 +12,16 @@ pub struct Names {
     pub issuer: Option<String>,
     /// Whether both are the same, so that it vouches for itself.
     pub is_self_signed: bool,
+    /// Its first day, in UTC.
+    pub begins_on: Option<Day>,
+    /// Its last day, in UTC.
+    pub ends_on: Option<Day>,
 }
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const OBJECT_IDENTIFIER: u8 = 0x06;
+const UTC_TIME: u8 = 0x17;
 const EXPLICIT_VERSION: u8 = 0xa0;
 
 /// Common name, organisation, organisational unit (RFC 4519), in the order in which they are preferred.
@@ -38,12 +45,16 @@ fn read(certificate: &[u8]) -> Option<Names> {
     let (_, _serial, fields) = element(fields)?;
     let (_, _algorithm, fields) = element(fields)?;
     let (_, issuer, fields) = element(fields)?;
-    let (_, _validity, fields) = element(fields)?;
+    let (_, validity, fields) = element(fields)?;
+    let (begin, begins, rest) = element(validity)?;
+    let (end, ends, _) = element(rest)?;
     let (_, subject, _) = element(fields)?;
     Some(Names {
         subject: name(subject),
         issuer: name(issuer),
         is_self_signed: issuer == subject,
+        begins_on: day(begin, begins),
+        ends_on: day(end, ends),
     })
 }
 
@@ -64,6 +75,22 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     };
     let (content, behind) = rest.split_at_checked(length)?;
     Some((tag, content, behind))
+}
+
+/// The day of a time: `YYMMDD…` for the years from 1950 to 2049, else `YYYYMMDD…`.
+fn day(tag: u8, time: &[u8]) -> Option<Day> {
+    let text = std::str::from_utf8(time).ok()?;
+    let (year, rest) = if tag == UTC_TIME {
+        let year: u32 = text.get(..2)?.parse().ok()?;
+        (
+            if year < 50 { 2000 + year } else { 1900 + year },
+            text.get(2..)?,
+        )
+    } else {
+        (text.get(..4)?.parse().ok()?, text.get(4..)?)
+    };
+    let (month, day) = (rest.get(..2)?, rest.get(2..4)?);
+    format!("{year:04}-{month}-{day}").parse().ok()
 }
 
 fn name(mut relative: &[u8]) -> Option<String> {
@@ -118,6 +145,17 @@ mod tests {
         assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
         assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
         assert!(!leaf.is_self_signed);
+        let days = [leaf.begins_on, leaf.ends_on].map(|day| day.map(|day| day.to_string()));
+        assert_eq!(
+            days,
+            [Some("2026-11-21"), Some("2026-11-22")].map(|day| day.map(str::to_owned))
+        );
+        assert_eq!(
+            day(0x18, b"20510203040506Z")
+                .map(|day| day.to_string())
+                .as_deref(),
+            Some("2051-02-03")
+        );
     }
 
     #[test]

@@ -53,20 +53,10 @@ pub enum TlsError {
     Authority(Names),
     /// It is over.
     #[error("expired")]
-    Expired {
-        /// The names in the certificate.
-        names: Names,
-        /// Since when, in seconds since 1970.
-        since: Option<u64>,
-    },
+    Expired(Names),
     /// It has not begun.
     #[error("not valid yet")]
-    NotYet {
-        /// The names in the certificate.
-        names: Names,
-        /// From when on, in seconds since 1970.
-        from: Option<u64>,
-    },
+    NotYet(Names),
     /// It is for another host.
     #[error("for another name")]
     WrongName {
@@ -130,7 +120,9 @@ pub fn handshake(
         Err(Fault::Io(error)) if is_timeout(&error) => Err(TlsError::Silent),
         Err(Fault::Io(error)) => Err(TlsError::Refused(error.to_string())),
         Err(Fault::Closed) => Err(TlsError::NotTls(Speaks::Nothing)),
-        Err(Fault::Tls(error, first)) => Err(explained(error, &first, trusting.seen(), &name)),
+        Err(Fault::Tls(error, first)) => {
+            Err(explained(error, &first, trusting.seen().as_ref(), &name))
+        }
     }
 }
 
@@ -243,7 +235,7 @@ fn is_timeout(error: &io::Error) -> bool {
 fn explained(
     error: RustlsError,
     first: &[u8],
-    seen: Option<CertificateDer<'static>>,
+    seen: Option<&CertificateDer<'static>>,
     host: &ServerName<'_>,
 ) -> TlsError {
     let speaks = Speaks::of(first);
@@ -254,48 +246,45 @@ fn explained(
             TlsError::NotTls(speaks)
         };
     };
-    let names = seen
-        .as_ref()
-        .map(|seen| Names::of(seen))
-        .unwrap_or_default();
+    let names = seen.map(|seen| Names::of(seen)).unwrap_or_default();
+    let parsed = seen.and_then(|seen| ParsedCertificate::try_from(seen).ok());
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the library's list is open, and most of it means the same here"
     )]
     match error {
-        CertificateError::UnknownIssuer => {
-            let parsed = seen
-                .as_ref()
-                .and_then(|seen| ParsedCertificate::try_from(seen).ok());
-            TlsError::UnknownIssuer {
+        CertificateError::UnknownIssuer => TlsError::UnknownIssuer {
+            names,
+            is_for_another: parsed.is_some_and(|parsed| verify_server_name(&parsed, host).is_err()),
+        },
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            TlsError::Expired(names)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            TlsError::NotYet(names)
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsError::WrongName {
                 names,
-                is_for_another: parsed
-                    .is_some_and(|parsed| verify_server_name(&parsed, host).is_err()),
+                presented: parsed.map_or(Vec::new(), |parsed| presented(&parsed, host)),
             }
         }
-        CertificateError::Expired => TlsError::Expired { names, since: None },
-        CertificateError::ExpiredContext { not_after, .. } => TlsError::Expired {
-            names,
-            since: Some(not_after.as_secs()),
-        },
-        CertificateError::NotValidYet => TlsError::NotYet { names, from: None },
-        CertificateError::NotValidYetContext { not_before, .. } => TlsError::NotYet {
-            names,
-            from: Some(not_before.as_secs()),
-        },
-        CertificateError::NotValidForName => TlsError::WrongName {
-            names,
-            presented: Vec::new(),
-        },
-        CertificateError::NotValidForNameContext { presented, .. } => TlsError::WrongName {
-            names,
-            presented: presented.iter().map(|name| plain(name)).collect(),
-        },
         other if other.to_string().contains("CaUsedAsEndEntity") => TlsError::Authority(names),
         other => TlsError::Certificate {
             names,
             reason: RustlsError::InvalidCertificate(other).to_string(),
         },
+    }
+}
+
+/// The hosts that a certificate is for, which only a comparison tells.
+fn presented(certificate: &ParsedCertificate<'_>, host: &ServerName<'_>) -> Vec<String> {
+    match verify_server_name(certificate, host) {
+        Err(RustlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) => presented.iter().map(|name| plain(name)).collect(),
+        Ok(()) | Err(_) => Vec::new(),
     }
 }
 

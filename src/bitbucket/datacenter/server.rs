@@ -86,14 +86,14 @@ impl DataCenter {
         for path in paths {
             let mut candidate = base.clone();
             candidate.set_path(&path);
-            let mut status = candidate.clone();
-            status
+            let mut properties = candidate.clone();
+            properties
                 .path_segments_mut()
                 .ok()?
                 .pop_if_empty()
-                .push("status");
-            let answer = self.http.look(status).await.ok()?;
-            if Greeting::of(&answer).state.is_some() {
+                .extend(PROPERTIES);
+            let told = self.http.look(properties).await.ok()?.json::<Properties>();
+            if told.is_ok_and(|properties| properties.version.is_some()) {
                 return BaseUrl::parse(candidate.as_str()).ok();
             }
         }

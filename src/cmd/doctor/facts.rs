@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use crate::bitbucket::{Greeting, Identity, Obstacle};
+use crate::bitbucket::{ApiError, Greeting, Identity, Obstacle};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::git::GitView;
@@ -46,12 +46,14 @@ pub(super) struct Trouble {
 
 impl From<&Error> for Trouble {
     fn from(error: &Error) -> Self {
-        let obstacle = match error {
-            Error::Api {
-                error: crate::bitbucket::ApiError::Unreachable { obstacle, .. },
-                ..
-            } => Some(*obstacle),
-            _ => None,
+        let obstacle = if let Error::Api {
+            error: ApiError::Unreachable { obstacle, .. },
+            ..
+        } = error
+        {
+            Some(*obstacle)
+        } else {
+            None
         };
         Self {
             exit: error.exit(),

@@ -79,7 +79,7 @@ impl Target {
             .and_then(|text| text.parse::<CloneUrl>().ok());
         let keyed = Keyed::of(name.clone(), chosen.connection.clone());
         let address = keyed.as_ref().map(|keyed| keyed.address.clone());
-        let notes = url.iter().flat_map(|url| url.notes()).cloned().collect();
+        let notes = url.iter().flat_map(CloneUrl::notes).cloned().collect();
         let mut target = Self {
             name: Some(name),
             connection: Some(chosen.connection.clone()),

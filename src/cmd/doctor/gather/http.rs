@@ -41,7 +41,7 @@ pub(super) fn look(
         links: None,
     };
     let url = base.url();
-    let Some(stream) = reach(&mut way, url, connection.proxy.as_deref(), context.limit()) else {
+    let Ok(stream) = reach(&mut way, url, connection.proxy.as_deref(), context.limit()) else {
         return (way, None);
     };
     // Where TLS is not used the connection ends here: some servers serve one at a time.
@@ -59,6 +59,9 @@ pub(super) fn look(
     (way, settings)
 }
 
+/// Nothing is there to talk to; why stands in the facts.
+struct NotReached;
+
 /// Connects: through a proxy, or straight. The stream is `None` where a proxy would only pass requests on; nothing is
 /// left to do where nothing is answered.
 fn reach(
@@ -66,7 +69,7 @@ fn reach(
     url: &Url,
     named: Option<&str>,
     limit: Duration,
-) -> Option<Option<TcpStream>> {
+) -> Result<Option<TcpStream>, NotReached> {
     if let Some(proxy) = Proxy::of(url, named) {
         let mut stream = None;
         let asked = Timed::by(|| {
@@ -75,13 +78,14 @@ fn reach(
         });
         let failed = asked.value.is_err();
         way.proxy = Some((proxy, asked));
-        return (!failed).then_some(stream);
+        return if failed { Err(NotReached) } else { Ok(stream) };
     }
-    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    let place = url.host_str().zip(url.port_or_known_default());
+    let (host, port) = place.ok_or(NotReached)?;
     let resolved = Timed::by(|| net::resolve(host, port, limit));
     let addresses = resolved.value.clone();
     way.dns = Some(resolved);
-    let addresses = addresses.ok()?;
+    let addresses = addresses.map_err(|_| NotReached)?;
     let mut stream = None;
     let connected = Timed::by(|| {
         net::connect(&addresses, limit).map(|reached| {
@@ -90,7 +94,7 @@ fn reach(
         })
     });
     way.tcp = Some(connected);
-    stream.map(Some)
+    stream.map(Some).ok_or(NotReached)
 }
 
 fn tls_settings(connection: &Connection) -> TlsSettings {

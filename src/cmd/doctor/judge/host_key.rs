@@ -18,28 +18,29 @@ enum Match {
     Other,
 }
 
-fn compared<'a>(
-    expected: impl Iterator<Item = &'a PublicKey> + Clone,
-    shown: &[PublicKey],
-) -> Match {
-    if expected.clone().next().is_none() {
+fn compared(expected: &[&PublicKey], shown: &[PublicKey]) -> Match {
+    if expected.is_empty() {
         return Match::NothingKnown;
     }
-    let any = shown
-        .iter()
-        .any(|key| expected.clone().any(|known| known == key));
-    let contradicts = shown.iter().any(|key| {
-        let mut same_kind = expected
-            .clone()
-            .filter(|known| known.algorithm() == key.algorithm());
-        let first = same_kind.next();
-        first.is_some_and(|first| first != key) && !same_kind.any(|known| known == key)
-    });
-    if any && !contradicts {
+    let is_known = |key: &PublicKey| expected.contains(&key);
+    let has_kind = |key: &PublicKey| {
+        let mut kinds = expected.iter().map(|known| known.algorithm());
+        kinds.any(|kind| kind == key.algorithm())
+    };
+    let contradicts = shown.iter().any(|key| has_kind(key) && !is_known(key));
+    if shown.iter().any(is_known) && !contradicts {
         Match::Same
     } else {
         Match::Other
     }
+}
+
+fn ours(keys: &HostKeys) -> Vec<&PublicKey> {
+    keys.expected.iter().map(|(key, _)| key).collect()
+}
+
+fn users(keys: &HostKeys) -> Vec<&PublicKey> {
+    keys.users.iter().collect()
 }
 
 /// The keys by which the server can be known when logging in: shown, and vouched for by what counts most.
@@ -47,16 +48,16 @@ pub(in super::super) fn trusted(keys: &HostKeys) -> Vec<PublicKey> {
     let Ok(shown) = &keys.shown else {
         return Vec::new();
     };
-    let ours = keys.expected.iter().map(|(key, _)| key);
-    let vouched: Vec<&PublicKey> = match (compared(ours.clone(), shown), keys.named) {
+    let ours = ours(keys);
+    let vouched: Vec<&PublicKey> = match (compared(&ours, shown), keys.named) {
         (Match::Other, _) => Vec::new(),
-        (Match::Same, _) => ours.collect(),
+        (Match::Same, _) => ours,
         (Match::NothingKnown, Some(named)) => shown
             .iter()
             .filter(|key| key.fingerprint() == named)
             .collect(),
-        (Match::NothingKnown, None) => match compared(keys.users.iter(), shown) {
-            Match::Same => keys.users.iter().collect(),
+        (Match::NothingKnown, None) => match compared(&users(keys), shown) {
+            Match::Same => users(keys),
             Match::NothingKnown | Match::Other => Vec::new(),
         },
     };
@@ -82,8 +83,8 @@ fn of(ssh: &Ssh, keys: &HostKeys) -> Stage {
         .map(|key| format!("{} ({})", key.fingerprint(), key.algorithm()))
         .collect();
     let told = format!("it shows {}", told.join(", "));
-    let ours = keys.expected.iter().map(|(key, _)| key);
-    let stage = match (compared(ours, shown), keys.named) {
+    let ours = ours(keys);
+    let stage = match (compared(&ours, shown), keys.named) {
         (Match::Other, _) => {
             let is_built_in = keys
                 .expected
@@ -129,7 +130,7 @@ fn of(ssh: &Ssh, keys: &HostKeys) -> Stage {
 
 /// The file that git's `ssh` reads where nothing of ours is set.
 fn by_users_file(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Stage {
-    match compared(keys.users.iter(), shown) {
+    match compared(&users(keys), shown) {
         Match::Same => Stage::pass(ID, "the host key is the one in ~/.ssh/known_hosts"),
         Match::Other => Stage::fail(
             ID,
@@ -159,7 +160,7 @@ fn users_differ(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Option<Stage
                 .next("bbconnect migrate replaces it"),
         );
     }
-    (compared(keys.users.iter(), shown) == Match::Other).then(|| {
+    (compared(&users(keys), shown) == Match::Other).then(|| {
         Stage::warn(
             ID,
             "the host key is the expected one, but ~/.ssh/known_hosts has another",

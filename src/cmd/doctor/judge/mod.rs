@@ -132,7 +132,11 @@ pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
         }
     }
     if let Some(ssh) = &facts.ssh {
-        let all = [ssh::tcp(facts, ssh), host_key::judge(ssh), ssh::login(ssh)];
+        let all = [
+            Some(ssh::tcp(facts, ssh)),
+            host_key::judge(ssh),
+            ssh::login(ssh),
+        ];
         let all = all.into_iter().flatten();
         if facts.wants_ssh {
             stages.extend(all);

@@ -11,10 +11,10 @@ use crate::net::{Greeted, Speaks};
 /// The host that served SSH until 2026-11-12.
 const OLD_HOST: &str = "bitbucket.org";
 
-/// Servers take six attempts before they hang up (`MaxAuthTries`, sshd_config(5)).
+/// Servers take six attempts before they hang up (`MaxAuthTries`, `sshd_config(5)`).
 const MOST_KEYS: usize = 5;
 
-pub(super) fn tcp(facts: &Facts, ssh: &Ssh) -> Option<Stage> {
+pub(super) fn tcp(facts: &Facts, ssh: &Ssh) -> Stage {
     const ID: &str = "ssh.tcp";
     let host = &ssh.host;
     let mut stage = match &ssh.tcp.value {
@@ -69,7 +69,7 @@ pub(super) fn tcp(facts: &Facts, ssh: &Ssh) -> Option<Stage> {
             );
         }
     }
-    Some(stage.took(&ssh.tcp))
+    stage.took(&ssh.tcp)
 }
 
 fn host_and_port(host: &SshHost) -> String {

@@ -3,7 +3,6 @@
 use super::super::facts::Way;
 use super::Stage;
 use crate::exit::Exit;
-use crate::model::day::Day;
 use crate::net::{Names, Speaks, TlsError};
 
 const ID: &str = "tls";
@@ -65,14 +64,14 @@ fn failed(way: &Way, error: &TlsError) -> Stage {
         )
         .seen(names(of))
         .next("ask the administrator for a certificate that an authority has signed for this host (without CA:TRUE)"),
-        TlsError::Expired { names: of, since } => {
-            let since = since.and_then(day).map_or(String::new(), |day| format!(" on {day}"));
+        TlsError::Expired(of) => {
+            let since = of.ends_on.map_or(String::new(), |day| format!(" on {day}"));
             fail(format!("the server's certificate expired{since}"))
                 .seen(names(of))
                 .next("ask the administrator to renew it; if the date is wrong, set this machine's clock")
         }
-        TlsError::NotYet { names: of, from } => {
-            let from = from.and_then(day).map_or(String::new(), |day| format!(" before {day}"));
+        TlsError::NotYet(of) => {
+            let from = of.begins_on.map_or(" yet".to_owned(), |day| format!(" before {day}"));
             fail(format!("the server's certificate is not valid{from}"))
                 .seen(names(of))
                 .next("set this machine's clock, or ask the administrator for another certificate")
@@ -157,10 +156,4 @@ fn not_tls(way: &Way, speaks: Speaks) -> Stage {
         "check the port; a firewall that ends connections looks the same".to_owned()
     };
     Stage::fail(ID, Exit::Unreachable, what).next(next)
-}
-
-fn day(seconds: u64) -> Option<Day> {
-    let seconds = i64::try_from(seconds).ok()?;
-    let moment = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
-    Some(Day::from(moment.date()))
 }
