@@ -6,8 +6,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use url::Url;
 
-use super::super::facts::{Timed, Trouble, Way};
-use super::super::target::Target;
+use super::facts::{Timed, Trouble, Way};
+use super::target::Target;
 use crate::bitbucket::{ApiError, Bitbucket, Greeting, Identity, Subject};
 use crate::context::{Chosen, Context};
 use crate::error::Error;

@@ -3,11 +3,12 @@
 mod http;
 mod ssh;
 
-use super::facts::{Facts, Timed, Trouble};
-use super::target::Target;
+use super::{facts, judge, target};
 use crate::context::Context;
 use crate::error::Error;
 use crate::git;
+use facts::{Facts, Timed, Trouble};
+use target::Target;
 
 /// Looks at all there is.
 pub(super) fn gather(target: &Target, context: &Context) -> Facts {

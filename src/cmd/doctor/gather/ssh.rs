@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::facts::{HostKeys, LoginFacts, NoSsh, Ssh, Timed, Trouble};
-use super::super::judge::trusted;
-use super::super::target::Target;
+use super::facts::{HostKeys, LoginFacts, NoSsh, Ssh, Timed, Trouble};
+use super::judge::trusted;
+use super::target::Target;
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::public_key::PublicKey;

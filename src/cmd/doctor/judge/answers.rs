@@ -1,7 +1,7 @@
 //! What the server answers: HTTP at all, and whether it is a Bitbucket that is ready.
 
-use super::super::facts::Way;
 use super::Stage;
+use super::facts::Way;
 use crate::bitbucket::{Greeting, Obstacle};
 use crate::exit::Exit;
 

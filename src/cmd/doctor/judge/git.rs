@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::super::facts::{Facts, Way};
 use super::Stage;
+use super::facts::{Facts, Way};
 use crate::git::GitView;
 use crate::model::version::Version;
 use crate::net::TlsError;

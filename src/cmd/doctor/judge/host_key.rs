@@ -1,7 +1,11 @@
 //! The host key: what the server shows, beside what is built in, pinned, named by the server, or in the user's own file.
 
-use super::super::facts::{HostKeys, Ssh};
 use super::Stage;
+#[cfg(test)]
+use super::facts::Trouble;
+use super::facts::{HostKeys, Ssh};
+#[cfg(test)]
+use super::tests as in_tests;
 use crate::exit::Exit;
 use crate::model::public_key::PublicKey;
 use crate::ssh;
@@ -175,7 +179,6 @@ fn users_differ(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Option<Stage
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd::doctor::facts::Trouble;
 
     const OTHER: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -203,7 +206,7 @@ mod tests {
         let cloud = ssh::built_in_keys(&"ssh.bitbucket.org".parse().unwrap()).unwrap();
         let (good, ecdsa) = (&cloud[0], &cloud[1]);
         let other = &OTHER.parse::<PublicKey>().unwrap();
-        let ssh = crate::cmd::doctor::judge::tests::ssh();
+        let ssh = in_tests::ssh();
         for (keys, level, exit, trusted_keys) in [
             (
                 keys(&[good], None, &[], &[good, ecdsa]),

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::facts::{Facts, Timed, Trouble};
+use super::facts;
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
+use facts::{Facts, Timed, Trouble};
 
 pub(super) use self::host_key::trusted;
 

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::super::facts::{Facts, Way};
 use super::Stage;
+use super::facts::{Facts, Way};
 use crate::exit::Exit;
 use crate::model::clone_url::NoteId;
 use crate::net::{NameError, Proxy, ProxyError, ProxyKind, Speaks, TcpError, TcpFault};

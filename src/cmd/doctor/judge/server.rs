@@ -5,8 +5,8 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use url::Url;
 
-use super::super::facts::Way;
 use super::Stage;
+use super::facts::Way;
 use crate::exit::Exit;
 use crate::model::connection::BaseUrl;
 use crate::model::version::Version;

@@ -1,7 +1,9 @@
 //! SSH: whether a server answers there, and whether it lets a key in.
 
-use super::super::facts::{Facts, LoginFacts, NoSsh, Ssh};
 use super::Stage;
+#[cfg(test)]
+use super::facts::Trouble;
+use super::facts::{Facts, LoginFacts, NoSsh, Ssh};
 use super::reach::{failed_name, failed_tcp};
 use crate::exit::Exit;
 use crate::model::finding::Level;
@@ -155,7 +157,6 @@ fn judged(id: &'static str, facts: &LoginFacts) -> Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd::doctor::facts::Trouble;
 
     #[test]
     fn a_refusal_is_told_from_too_many_offers_and_from_a_locked_key() {

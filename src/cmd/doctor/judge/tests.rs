@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::facts::{Facts, NoSsh, Ssh, Timed, Trouble};
+use super::facts::{Facts, NoSsh, Ssh, Timed, Trouble};
 use super::{exit, first_failure, judge};
 use crate::exit::Exit;
 use crate::model::clone_url::CloneUrl;

@@ -1,7 +1,7 @@
 //! TLS: whether the server proves to be the one of its name.
 
-use super::super::facts::Way;
 use super::Stage;
+use super::facts::Way;
 use crate::exit::Exit;
 use crate::net::{Names, Speaks, TlsError};
 
