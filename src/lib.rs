@@ -6,6 +6,7 @@
 //! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
 //! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
 //! * [`kept_file`]: files of others, changed with their old version kept. [`process`]: other programs. [`parallel`]: work side by side.
+//! * [`net`]: the stages of reaching a host.
 //! * [`exit`], [`error`]: how a run can end.
 //! * [`output`]: the only writer to standard output and standard error.
 //! * [`context`]: the environment, read once.
@@ -23,6 +24,7 @@ pub mod git;
 pub mod interrupt;
 pub mod kept_file;
 pub mod model;
+pub mod net;
 pub mod oauth;
 pub mod output;
 pub mod parallel;
@@ -86,6 +88,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
         Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
+        Command::Doctor(args) => output.emit(&cmd::doctor::run(args, context)?),
         Command::Connect(args) => output.emit(&cmd::connect::run(args, context)?),
         Command::Key(command) => key(command, context),
         Command::KnownHosts(command) => known_hosts(command, context),

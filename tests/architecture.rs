@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, and what each may use of ours. A room that is not listed may not exist.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("store", &["model", "process", "interrupt", "whole_file"]),
     ("bitbucket", &["model"]),
     ("oauth", &["model"]),
+    ("net", &["model"]),
     // What unites them.
     (
         "error",
@@ -50,10 +51,12 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "parallel",
             "interrupt",
             "kept_file",
+            "whole_file",
             "ssh",
             "git",
             "store",
             "bitbucket",
+            "net",
             "error",
             "output",
             "context",

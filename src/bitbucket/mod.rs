@@ -6,6 +6,7 @@
 mod cloud;
 mod commits;
 mod datacenter;
+mod greeting;
 mod http;
 mod identity;
 mod oauth;
@@ -16,6 +17,7 @@ mod webhooks;
 
 pub use cloud::{Change, Cloud, Committed};
 pub use datacenter::DataCenter;
+pub use greeting::Greeting;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 pub use oauth::{Grant, OAuthClient};

@@ -111,6 +111,8 @@ pub enum Command {
     Keygen(cmd::keygen::Args),
     /// Judge credentials: valid, enough, not too much, not about to expire
     Check(cmd::check::Args),
+    /// Find where the path to a Bitbucket breaks
+    Doctor(cmd::doctor::Args),
     /// Make a key for a repository, register it, test it over SSH and save the connection
     Connect(Box<cmd::connect::Args>),
     /// Register, list, test, replace and remove SSH keys

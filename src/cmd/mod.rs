@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod connect;
 pub mod connection;
+pub mod doctor;
 pub mod git;
 pub mod key;
 pub mod keygen;

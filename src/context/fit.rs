@@ -4,7 +4,7 @@ use super::environment_connection::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Auth, Connection, ConnectionName, Level};
+use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level};
 use crate::model::deployment::Deployment;
 use crate::store::Connections;
 
@@ -57,6 +57,42 @@ impl Context {
             None => None,
         };
         rest.ok_or_else(|| Error::NoRest(chosen.name.to_string()))
+    }
+
+    /// The connection with REST whose base URL is this one: the one that is named explicitly, the environment's, the
+    /// default, the first in the file. `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Context::choose`].
+    pub fn choose_at(&self, base: &BaseUrl) -> Result<Option<Chosen>, Error> {
+        if self.flags.connection.is_some() || self.environment.connection.is_some() {
+            return self.choose().map(Some);
+        }
+        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
+            let (name, connection) = environment.connection()?;
+            if connection.base_url == *base {
+                return Ok(Some(Chosen {
+                    name,
+                    connection,
+                    because: Because::Environment,
+                    environment: Some(environment),
+                }));
+            }
+        }
+        let connections = self.connections().load()?;
+        let default = connections.default_name().map(str::to_owned);
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let mut fits: Vec<_> = all
+            .filter(|(_, connection)| connection.auth != Auth::Ssh && connection.base_url == *base)
+            .collect();
+        fits.sort_by_key(|(name, _)| default != Some(name.to_string()));
+        Ok(fits.into_iter().next().map(|(name, connection)| Chosen {
+            name,
+            connection,
+            because: Because::Url,
+            environment: None,
+        }))
     }
 
     /// The connection that the environment describes, where it describes one for this URL.

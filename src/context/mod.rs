@@ -171,6 +171,22 @@ impl Context {
         ConnectionsFile::in_folder(&self.config_folder())
     }
 
+    /// How long a stage of reaching a server may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.flags.timeout.unwrap_or(TIMEOUT)
+    }
+
+    /// The Bitbucket of a connection, asked as nobody.
+    #[must_use]
+    pub fn anonymous(&self, connection: &Connection) -> Bitbucket {
+        let nobody = Connection {
+            auth: Auth::Ssh,
+            ..connection.clone()
+        };
+        self.bitbucket(&nobody, Secret::new(String::new()))
+    }
+
     /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
     #[must_use]
     pub fn bitbucket(&self, connection: &Connection, secret: Secret) -> Bitbucket {

@@ -14,6 +14,7 @@ mod remote;
 mod repositories;
 mod ssh_command;
 mod stream;
+mod view;
 
 pub use complaint::PushError;
 pub use config::{Checkout, GitError};
@@ -27,3 +28,4 @@ pub use push::{Bench, NewCommit};
 pub use remote::Remote;
 pub use repositories::Repositories;
 pub use ssh_command::{clone, remotes_of, set_ssh_command, ssh_command};
+pub use view::{GitView, view};

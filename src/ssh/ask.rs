@@ -68,9 +68,20 @@ pub fn ask(
     service: Service,
     manner: Manner,
 ) -> Result<Served, SshError> {
+    served(&login.options()?, login, address, service, manner)
+}
+
+/// Asks for a repository with these options.
+pub(super) fn served(
+    options: &[String],
+    login: &Login,
+    address: &SshAddress,
+    service: Service,
+    manner: Manner,
+) -> Result<Served, SshError> {
     let host = &address.host;
     let answered = talk(
-        &login.options()?,
+        options,
         host,
         address.user.as_deref(),
         Some(&address.command(service.command())),

@@ -50,6 +50,20 @@ impl Login {
         Ok(quoted.collect::<Vec<_>>().join(" "))
     }
 
+    /// Options for `ssh` that leave our file alone to know servers by, and all else to the user's configuration.
+    pub(super) fn trust_options(&self) -> Result<Vec<String>, SshError> {
+        let settings = self.trust()?.into_iter();
+        Ok(settings.flat_map(|it| ["-o".to_owned(), it]).collect())
+    }
+
+    fn trust(&self) -> Result<[String; 3], SshError> {
+        Ok([
+            format!("UserKnownHostsFile={}", value(&self.known_hosts)?),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+        ])
+    }
+
     fn options_with(&self, keys: &[&Path]) -> Result<Vec<String>, SshError> {
         let mut settings = Vec::new();
         for key in keys {
@@ -59,9 +73,7 @@ impl Login {
         if !self.is_locked {
             settings.push("IdentityAgent=none".to_owned());
         }
-        settings.push(format!("UserKnownHostsFile={}", value(&self.known_hosts)?));
-        settings.push("GlobalKnownHostsFile=/dev/null".to_owned());
-        settings.push("StrictHostKeyChecking=yes".to_owned());
+        settings.extend(self.trust()?);
         let mut options = vec!["-F".to_owned(), "none".to_owned()];
         options.extend(settings.into_iter().flat_map(|it| ["-o".to_owned(), it]));
         Ok(options)

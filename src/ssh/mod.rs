@@ -17,6 +17,7 @@ mod pattern;
 mod rsa;
 mod stored_key;
 mod succession;
+mod users;
 mod verdict;
 
 pub use alias::resolve;
@@ -35,3 +36,4 @@ pub use login::{Login, is_our_command, next_of};
 pub use rsa::RsaError;
 pub use stored_key::{StoredKey, public_key_of, public_path};
 pub use succession::{Stage, Succession};
+pub use users::{agent_keys, ask_as_user, known_to_user};

@@ -11,6 +11,7 @@ mod pull_requests;
 mod repositories;
 mod reviewers;
 mod rights;
+mod server;
 mod webhooks;
 
 pub use commits::{Change, Committed};

@@ -1,9 +1,16 @@
-//! Which server this is.
+//! Which server this is, and whether it is one.
 
 use serde::Deserialize;
 
 use super::DataCenter;
+use crate::bitbucket::greeting::Greeting;
 use crate::bitbucket::http::{ApiError, Signed};
+use crate::model::connection::{BaseUrl, Found};
+
+const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
+
+/// Where servers are put, beside the root.
+const CONTEXTS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]
 struct Properties {
@@ -15,8 +22,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
-        let segments = ["rest", "api", "latest", "application-properties"];
-        let answer = self.http.get(&segments, &[], Signed::No).await?;
+        let answer = self.http.get(&PROPERTIES, &[], Signed::No).await?;
         let properties: Properties = answer.json()?;
         Ok(properties.version)
     }
@@ -37,5 +43,60 @@ impl DataCenter {
             (Some(first), second) => (first, second.unwrap_or(0)) >= (major, minor),
             (None, _) => true,
         })
+    }
+
+    /// The state of the server, and its version: other products of the same house have the same states. Anybody may
+    /// ask, and a server that is starting answers.
+    ///
+    /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
+    pub(in crate::bitbucket) async fn greet(&self) -> Result<Greeting, ApiError> {
+        let url = self.http.address(&["status"], &[])?;
+        let mut greeting = Greeting::of(&self.http.look(url).await?);
+        let is_ready = greeting
+            .state
+            .as_deref()
+            .is_none_or(|state| state == "RUNNING");
+        if is_ready {
+            let url = self.http.address(&PROPERTIES, &[])?;
+            let told = self.http.look(url).await;
+            let told = told.and_then(|answer| answer.json::<Properties>());
+            greeting.version = told.ok().and_then(|properties| properties.version);
+        }
+        greeting.is_bitbuckets = greeting.version.is_some() || !is_ready;
+        Ok(greeting)
+    }
+
+    /// Looks where this server sends its visitors, and at the usual context paths.
+    pub(in crate::bitbucket) async fn other_base(&self) -> Option<BaseUrl> {
+        let base = self.http.base().url();
+        let mut paths: Vec<String> = Vec::new();
+        let mut root = base.clone();
+        root.set_path("/");
+        if let Ok(answer) = self.http.look(root.clone()).await
+            && let Some(location) = Greeting::of(&answer).location
+            && let Ok(to) = root.join(&location)
+            && to.origin() == root.origin()
+            && let Ok(found) = to.as_str().parse::<Found>()
+        {
+            paths.push(found.base_url.url().path().trim_matches('/').to_owned());
+        }
+        paths.extend(CONTEXTS.map(str::to_owned));
+        paths.retain(|path| path != base.path().trim_matches('/'));
+        paths.dedup();
+        for path in paths {
+            let mut candidate = base.clone();
+            candidate.set_path(&path);
+            let mut properties = candidate.clone();
+            properties
+                .path_segments_mut()
+                .ok()?
+                .pop_if_empty()
+                .extend(PROPERTIES);
+            let told = self.http.look(properties).await.ok()?.json::<Properties>();
+            if told.is_ok_and(|properties| properties.version.is_some()) {
+                return BaseUrl::parse(candidate.as_str()).ok();
+            }
+        }
+        None
     }
 }

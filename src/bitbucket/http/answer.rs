@@ -73,6 +73,11 @@ impl Answer {
         self.status
     }
 
+    /// The body as text.
+    pub(in crate::bitbucket) fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
     /// A header that is text.
     pub(in crate::bitbucket) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

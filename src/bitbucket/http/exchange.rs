@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::answer::Answer;
@@ -22,6 +23,14 @@ impl Http {
         let deadline = Instant::now() + self.settings.timeout;
         let within =
             tokio::time::timeout(self.settings.timeout, self.follow(question, deadline)).await;
+        within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
+    }
+
+    /// Looks at an address of this server once, without showing who asks, so that it may also be plain http: no redirect
+    /// is followed, nothing is repeated.
+    pub(in crate::bitbucket) async fn look(&self, url: Url) -> Result<Answer, ApiError> {
+        let question = Question::new(Method::GET, url, Signed::No);
+        let within = tokio::time::timeout(self.settings.timeout, self.deliver(&question)).await;
         within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
     }
 
@@ -69,10 +78,14 @@ impl Http {
     }
 
     async fn send(&self, question: &Question) -> Result<Answer, ApiError> {
-        let Question { method, url, .. } = question;
         if self.base.is_unprotected() && !self.settings.allow_http {
             return Err(ApiError::Unprotected(self.base.to_string()));
         }
+        self.deliver(question).await
+    }
+
+    async fn deliver(&self, question: &Question) -> Result<Answer, ApiError> {
+        let Question { method, url, .. } = question;
         let started = Instant::now();
         let mut request = self.client()?.request(method.clone(), url.clone());
         request = request.header(ACCEPT, "application/json, */*;q=0.1");

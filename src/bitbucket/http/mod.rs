@@ -132,7 +132,7 @@ impl Http {
     }
 
     /// An address below the base, each segment encoded, so that nothing is forgotten and a context path survives.
-    pub(super) fn address(
+    pub(in crate::bitbucket) fn address(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],

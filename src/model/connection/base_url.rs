@@ -111,13 +111,24 @@ impl BaseUrl {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether it names the machine that asks.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
             Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
             None => false,
         }
+    }
+
+    /// Whether a link leads to this server, below its context path.
+    #[must_use]
+    pub fn is_above(&self, link: &Url) -> bool {
+        let context = self.0.path().trim_end_matches('/');
+        let rest = link.path().strip_prefix(context);
+        self.origin() == Origin::of(link)
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

@@ -1,0 +1,45 @@
+//! Looks at everything on the way, and stops where going on says nothing. Nothing is changed anywhere.
+
+mod http;
+mod ssh;
+
+use super::{facts, judge, target};
+use crate::context::Context;
+use crate::error::Error;
+use crate::git;
+use facts::{Facts, Timed, Trouble};
+use target::Target;
+
+/// Looks at all there is.
+pub(super) fn gather(target: &Target, context: &Context) -> Facts {
+    let (way, settings) = match &target.connection {
+        Some(connection) if connection.base_url.url().scheme() != "ssh" => {
+            let (way, settings) = http::look(target, connection, context);
+            (Some(way), settings)
+        }
+        Some(_) | None => (None, None),
+    };
+    let ssh = ssh::look(target, settings.as_ref(), context);
+    let url = way.as_ref().map(|way| {
+        let mut url = way.base.url().clone();
+        if target.is_real_cloud() {
+            // Git goes to the website.
+            let _has_host = url.set_host(Some("bitbucket.org"));
+            url.set_path("/");
+        }
+        url.to_string()
+    });
+    let git = Timed::by(|| {
+        let view = git::view(url.as_deref());
+        view.map_err(|error| Trouble::from(&Error::from(error)))
+    });
+    Facts {
+        name: target.name.clone(),
+        notes: target.notes.clone(),
+        way,
+        ssh,
+        wants_ssh: target.wants_ssh,
+        ssh_path: target.address.as_ref().map(|address| address.path.clone()),
+        git,
+    }
+}

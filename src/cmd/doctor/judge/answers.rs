@@ -1,0 +1,180 @@
+//! What the server answers: HTTP at all, and whether it is a Bitbucket that is ready.
+
+use super::Stage;
+use super::facts::Way;
+use crate::bitbucket::{Greeting, Obstacle};
+use crate::exit::Exit;
+
+pub(super) fn http(way: &Way) -> Option<Stage> {
+    const ID: &str = "http";
+    let asked = way.http.as_ref()?;
+    if way.speaks_tls {
+        return None;
+    }
+    Some(match &asked.value {
+        Err(trouble) => {
+            let stage = Stage::trouble(ID, trouble);
+            match trouble.obstacle {
+                Some(Obstacle::Timeout) => {
+                    stage.next("the port is open, but no answer comes: the server may be overloaded or hang; --timeout SECONDS waits longer")
+                }
+                Some(Obstacle::Other | Obstacle::Tls | Obstacle::Refused | Obstacle::Name) => {
+                    stage.next("whatever listens there does not answer HTTP; check the port")
+                }
+                None => stage,
+            }
+        }
+        Ok(greeting) => in_the_way(ID, way, greeting)
+            .unwrap_or_else(|| Stage::pass(ID, format!("the server answers ({})", greeting.status))),
+    }
+    .took(asked))
+}
+
+/// Somebody who answers in front of the server, or instead of it.
+fn in_the_way(id: &'static str, way: &Way, greeting: &Greeting) -> Option<Stage> {
+    if greeting.is_bitbuckets {
+        return None;
+    }
+    let fail =
+        |message: String, next: &str| Some(Stage::fail(id, Exit::Unusable, message).next(next));
+    let sso = "ask the administrator to let /rest and /scm pass the single sign-on: tokens log in there by themselves";
+    if let Some(location) = &greeting.location {
+        let to = way.base.url().join(location).ok();
+        let is_elsewhere = to
+            .as_ref()
+            .is_none_or(|to| to.origin() != way.base.url().origin());
+        let low = location.to_lowercase();
+        let is_login = ["login", "saml", "sso", "oauth", "signin", "adfs"]
+            .iter()
+            .any(|word| low.contains(word));
+        let to = to.map_or_else(|| location.clone(), |to| without_query(&to));
+        if is_login {
+            return fail(
+                format!("a login page stands in front of the API: visitors are sent to {to}"),
+                sso,
+            );
+        }
+        if is_elsewhere {
+            let next = "use the address that it sends to, if that is your server";
+            return fail(
+                format!("the server sends its visitors elsewhere: to {to}"),
+                next,
+            );
+        }
+        return None;
+    }
+    match greeting.status {
+        407 => Some(
+            Stage::fail(
+                id,
+                Exit::Unreachable,
+                "a proxy in between asks for a login (407)",
+            )
+            .next("set HTTPS_PROXY with user and password, or --proxy for the connection"),
+        ),
+        502 | 504 => fail(
+            format!(
+                "a gateway answers, but reaches no server behind it ({})",
+                greeting.status
+            ),
+            "ask the administrator whether Bitbucket is running",
+        ),
+        503 => fail(
+            "the server is not available (503): it is starting, in maintenance or overloaded"
+                .to_owned(),
+            "wait and try again, or ask the administrator",
+        ),
+        status @ 500.. => fail(
+            format!("the server fails ({status})"),
+            "ask the administrator to look into its log",
+        ),
+        403 if !way.is_cloud || greeting.is_page() => fail(
+            "something in front of the server refuses the request (403)".to_owned(),
+            "ask the administrator whether this network may reach the server (an allow-list of addresses, or a firewall for web applications)",
+        ),
+        429 => fail(
+            "the server's rate limit is exceeded (429)".to_owned(),
+            "wait and try again",
+        ),
+        _ if greeting.is_login && greeting.is_page() => {
+            fail("a login page answers instead of the API".to_owned(), sso)
+        }
+        _ => None,
+    }
+}
+
+/// What stands behind `?` may be somebody's ticket.
+fn without_query(url: &url::Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let _had_one = url.set_password(None);
+    url.to_string()
+}
+
+pub(super) fn product(way: &Way) -> Option<Stage> {
+    const ID: &str = "product";
+    let greeting = way.http.as_ref()?.value.as_ref().ok()?;
+    if way.speaks_tls || in_the_way(ID, way, greeting).is_some() {
+        return None;
+    }
+    let fail =
+        |message: String, next: &str| Some(Stage::fail(ID, Exit::Unusable, message).next(next));
+    if !greeting.is_bitbuckets {
+        let base = &way.base;
+        if let Some(other) = &way.other_base {
+            let next = format!(
+                "write {other}; for a connection: bbconnect connection edit NAME --url {other}"
+            );
+            return fail(
+                format!(
+                    "there is no Bitbucket at {base}, but there is one at {other}: the context path is wrong"
+                ),
+                &next,
+            );
+        }
+        let stage = match (&greeting.state, way.is_cloud) {
+            (Some(state), _) => fail(
+                format!(
+                    "a product of Atlassian is there ({state}), but it does not answer as a Bitbucket"
+                ),
+                "check that the URL is Bitbucket's, not that of Jira, Confluence or Bamboo",
+            ),
+            (None, true) => fail(
+                format!("what answers at {base} is not Bitbucket Cloud's API"),
+                "check the URL; a proxy may answer in its place",
+            ),
+            (None, false) => fail(
+                format!(
+                    "what answers at {base} is not a Bitbucket ({})",
+                    greeting.status
+                ),
+                "check the URL and its context path, such as /bitbucket, in a browser",
+            ),
+        };
+        let kind = greeting.media_type.clone();
+        return stage.map(|stage| stage.seen(kind.unwrap_or_else(|| "no media type".to_owned())));
+    }
+    if way.is_cloud {
+        return Some(Stage::pass(ID, "Bitbucket Cloud's API answers"));
+    }
+    match greeting.state.as_deref() {
+        Some("RUNNING") | None => Some(Stage::pass(ID, "Bitbucket Data Center, running")),
+        Some("STARTING") => fail(
+            "Bitbucket is starting".to_owned(),
+            "wait a few minutes and try again",
+        ),
+        Some("MAINTENANCE") => fail(
+            "Bitbucket is in maintenance".to_owned(),
+            "wait until its administrator has finished",
+        ),
+        Some("FIRST_RUN") => fail(
+            "Bitbucket is installed, but not set up yet".to_owned(),
+            "open it in a browser and finish the setup",
+        ),
+        Some(state) => fail(
+            format!("Bitbucket is not ready: it is in the state {state}"),
+            "ask the administrator to look into its log",
+        ),
+    }
+}

@@ -1,0 +1,155 @@
+//! Git: whether it is there, and whether it goes the same way as we do.
+
+use url::Url;
+
+use super::Stage;
+use super::facts::{Facts, Way};
+use crate::git::GitView;
+use crate::model::version::Version;
+use crate::net::TlsError;
+
+const ID: &str = "git";
+
+/// From this version on git can send a token as what it is.
+///
+/// <https://github.com/git/git/blob/master/Documentation/RelNotes/2.46.0.txt>
+const SENDS_TOKENS: Version = Version::new(2, 46, 0);
+
+pub(super) fn judge(facts: &Facts) -> Stage {
+    let looked = &facts.git;
+    match &looked.value {
+        Err(trouble) => {
+            Stage::trouble(ID, trouble).next("install git, and see that it is on the PATH")
+        }
+        Ok(view) => {
+            let way = facts.way.as_ref().filter(|way| !way.is_guess);
+            way.and_then(|way| differs(view, way))
+                .unwrap_or_else(|| agrees(view))
+        }
+    }
+    .took(looked)
+}
+
+fn agrees(view: &GitView) -> Stage {
+    let stage = Stage::pass(ID, "git is there, and goes the same way");
+    let is_older = view
+        .version
+        .parse::<Version>()
+        .is_ok_and(|version| version < SENDS_TOKENS);
+    let note = if is_older {
+        "; from 2.46 on it can send a token as Bearer, as project and repository tokens of a Data Center need it"
+    } else {
+        ""
+    };
+    stage.seen(format!("git {}{note}", view.version))
+}
+
+/// Where git goes another way: then one works and the other does not.
+fn differs(view: &GitView, way: &Way) -> Option<Stage> {
+    let mut origin = way.base.url().clone();
+    origin.set_path("/");
+    let git = format!("git {}", view.version);
+    if view.ssl_verify.as_deref().is_some_and(is_off) && origin.scheme() == "https" {
+        return Some(
+            Stage::warn(ID, "git does not look at certificates here, so anybody may stand in between")
+                .seen(format!("{git}, http.sslVerify is off"))
+                .next("git config --global --unset http.sslVerify, and name the authority with http.sslCAInfo"),
+        );
+    }
+    let ours = way.proxy.as_ref().map(|(proxy, _)| proxy);
+    let theirs = view.proxy.as_deref().map(place);
+    match (ours, theirs) {
+        (ours, Some(theirs)) if ours.map(ToString::to_string).as_ref() != Some(&theirs) => {
+            let ours = ours.map_or("straight".to_owned(), |proxy| format!("through {proxy}"));
+            return Some(
+                Stage::warn(ID, format!("git goes through the proxy {theirs}, and bbconnect {ours}"))
+                    .seen(format!("{git}, http.proxy"))
+                    .next(format!(
+                        "bbconnect connection edit NAME --proxy http://{theirs}, or git config --global http.{origin}.proxy ''"
+                    )),
+            );
+        }
+        (Some(ours), None) if ours.is_named => {
+            return Some(
+                Stage::warn(
+                    ID,
+                    format!("bbconnect goes through the proxy {ours}, which git is not told of"),
+                )
+                .seen(git)
+                .next(format!(
+                    "git config --global http.{origin}.proxy http://{ours}"
+                )),
+            );
+        }
+        _ => {}
+    }
+    let is_unknown = way
+        .tls
+        .as_ref()
+        .is_some_and(|tls| matches!(tls.value, Err(TlsError::UnknownIssuer { .. })));
+    match (&way.ca_cert, &view.ca_info) {
+        (None, Some(theirs)) if is_unknown => Some(
+            Stage::warn(
+                ID,
+                "git trusts certificates of its own, which bbconnect is not told of",
+            )
+            .seen(format!("{git}, http.sslCAInfo={theirs}"))
+            .next(format!("--ca-cert {}", shell_words::quote(theirs))),
+        ),
+        (Some(ours), None) => Some(
+            Stage::warn(
+                ID,
+                "bbconnect trusts a private authority, which git is not told of",
+            )
+            .seen(git)
+            .next(format!(
+                "git config --global http.{origin}.sslCAInfo {}",
+                shell_words::quote(&ours.to_string_lossy())
+            )),
+        ),
+        _ => None,
+    }
+}
+
+/// As git reads a boolean (git-config(1)).
+fn is_off(value: &str) -> bool {
+    ["false", "no", "off", "0"]
+        .iter()
+        .any(|off| value.eq_ignore_ascii_case(off))
+}
+
+/// Host and port of a proxy's URL, without the login that may stand in it.
+fn place(url: &str) -> String {
+    let with_scheme = if url.contains("://") {
+        url.to_owned()
+    } else {
+        format!("http://{url}")
+    };
+    let Ok(url) = Url::parse(&with_scheme) else {
+        return "that is named there".to_owned();
+    };
+    let host = url.host_str().unwrap_or_default();
+    // Git's default for a proxy is 1080 (http.proxy in git-config(1)).
+    let port = url.port_or_known_default().unwrap_or(1080);
+    format!("{host}:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_named_without_its_login() {
+        assert_eq!(
+            place("http://jane:marker@proxy.example.com:3128"),
+            "proxy.example.com:3128"
+        );
+        assert_eq!(place("proxy.example.com:3128"), "proxy.example.com:3128");
+        assert_eq!(place("http://proxy.example.com"), "proxy.example.com:80");
+    }
+
+    #[test]
+    fn booleans_are_gits() {
+        assert!(is_off("False") && is_off("0") && !is_off("true") && !is_off(""));
+    }
+}

@@ -1,0 +1,162 @@
+//! Judges what was seen: a pure function from facts to stages, in the order of the contract.
+
+mod answers;
+mod git;
+mod host_key;
+mod reach;
+mod server;
+mod ssh;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::facts;
+use crate::exit::Exit;
+use crate::model::finding::{Finding, Level};
+use facts::{Facts, Timed, Trouble};
+
+pub(super) use self::host_key::trusted;
+
+/// A stage of the way.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Stage {
+    #[serde(flatten)]
+    pub(super) finding: Finding,
+    pub(super) elapsed_ms: u64,
+    /// The status that a failure stands for.
+    #[serde(skip)]
+    pub(super) exit: Exit,
+}
+
+impl Stage {
+    fn pass(id: &'static str, message: impl Into<String>) -> Self {
+        Finding::new(id, Level::Pass, message).into()
+    }
+
+    fn warn(id: &'static str, message: impl Into<String>) -> Self {
+        Finding::new(id, Level::Warn, message).into()
+    }
+
+    fn unknown(id: &'static str, message: impl Into<String>) -> Self {
+        Finding::new(id, Level::Unknown, message).into()
+    }
+
+    /// A failure, with the status that it stands for.
+    pub(super) fn fail(id: &'static str, exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            ..Finding::new(id, Level::Fail, message).into()
+        }
+    }
+
+    /// What stood in the way, in the words of whoever met it.
+    fn trouble(id: &'static str, trouble: &Trouble) -> Self {
+        let mut stage = Self::fail(id, trouble.exit, trouble.message.clone());
+        stage.finding.next.clone_from(&trouble.hint);
+        stage
+    }
+
+    fn seen(mut self, evidence: impl Into<String>) -> Self {
+        self.finding.evidence = Some(evidence.into());
+        self
+    }
+
+    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
+        self.finding.next = Some(next.into());
+        self
+    }
+
+    fn took<T>(mut self, timed: &Timed<T>) -> Self {
+        self.elapsed_ms = milliseconds(timed.elapsed);
+        self
+    }
+
+    /// A failure of what is not needed is worth a word, and no more.
+    fn softened(mut self) -> Self {
+        if self.finding.level == Level::Fail {
+            self.finding.level = Level::Warn;
+            self.exit = Exit::Done;
+        }
+        self
+    }
+}
+
+impl From<Finding> for Stage {
+    fn from(finding: Finding) -> Self {
+        Self {
+            finding,
+            elapsed_ms: 0,
+            exit: Exit::Done,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// Judges everything that was looked at.
+pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
+    let mut stages = vec![reach::url(facts)];
+    if let Some(way) = &facts.way {
+        let all = [
+            reach::dns(way),
+            reach::tcp(way),
+            reach::proxy(way),
+            tls::judge(way),
+            answers::http(way),
+            answers::product(way),
+            server::version(way),
+            server::base_url(way),
+            server::clock(way),
+            server::credential(way),
+        ];
+        let all = all.into_iter().flatten();
+        if way.is_guess {
+            let guessed = format!(
+                "whether this server has HTTPS at {} is a guess; name its address to look at it: bbconnect doctor URL",
+                way.base
+            );
+            stages.extend(
+                all.map(Stage::softened)
+                    .map(|stage| match stage.finding.level {
+                        Level::Pass | Level::Unknown => stage,
+                        Level::Warn | Level::Fail => stage.next(guessed.clone()),
+                    }),
+            );
+        } else {
+            stages.extend(all);
+        }
+    }
+    if let Some(ssh) = &facts.ssh {
+        let all = [
+            Some(ssh::tcp(facts, ssh)),
+            host_key::judge(ssh),
+            ssh::login(ssh),
+        ];
+        let all = all.into_iter().flatten();
+        if facts.wants_ssh {
+            stages.extend(all);
+        } else {
+            stages.extend(all.map(Stage::softened));
+        }
+    }
+    stages.push(git::judge(facts));
+    stages
+}
+
+/// The status of the first stage that fails.
+pub(super) fn exit(stages: &[Stage]) -> Exit {
+    first_failure(stages).map_or(Exit::Done, |stage| stage.exit)
+}
+
+/// The first stage that fails.
+pub(super) fn first_failure(stages: &[Stage]) -> Option<&Stage> {
+    stages
+        .iter()
+        .find(|stage| stage.finding.level == Level::Fail)
+}

@@ -1,0 +1,159 @@
+//! TLS: whether the server proves to be the one of its name.
+
+use super::Stage;
+use super::facts::Way;
+use crate::exit::Exit;
+use crate::net::{Names, Speaks, TlsError};
+
+const ID: &str = "tls";
+
+pub(super) fn judge(way: &Way) -> Option<Stage> {
+    if way.base.url().scheme() == "http" {
+        if way.speaks_tls {
+            let mut secure = way.base.url().clone();
+            let _both_are_http = secure.set_scheme("https");
+            return Some(
+                Stage::fail(
+                    ID,
+                    Exit::Unreachable,
+                    "this port speaks TLS, and the URL says http://",
+                )
+                .next(format!("write {}", secure.as_str().trim_end_matches('/'))),
+            );
+        }
+        way.http.as_ref()?;
+        let stage = Stage::pass(ID, "not used: the URL is plain http");
+        return Some(stage);
+    }
+    let shaken = way.tls.as_ref()?;
+    Some(
+        match &shaken.value {
+            Ok(seen) => {
+                let stage = Stage::pass(
+                    ID,
+                    format!("the server proves who it is, over {}", seen.protocol),
+                );
+                stage.seen(names(&seen.names))
+            }
+            Err(error) => failed(way, error),
+        }
+        .took(shaken),
+    )
+}
+
+fn names(names: &Names) -> String {
+    let subject = names.subject.as_deref().unwrap_or("nobody in particular");
+    let issuer = names.issuer.as_deref().unwrap_or("nobody that it names");
+    if names.is_self_signed {
+        format!("a certificate for {subject}, signed by itself")
+    } else {
+        format!("a certificate for {subject}, signed by {issuer}")
+    }
+}
+
+fn failed(way: &Way, error: &TlsError) -> Stage {
+    let fail = |message: String| Stage::fail(ID, Exit::Unreachable, message);
+    let host = way.base.url().host_str().unwrap_or_default();
+    match error {
+        TlsError::UnknownIssuer {
+            names: of,
+            is_for_another,
+        } => unknown_issuer(way, of, *is_for_another),
+        TlsError::Authority(of) => fail(
+            "the server shows the certificate of an authority as its own, which is not accepted from anybody".to_owned(),
+        )
+        .seen(names(of))
+        .next("ask the administrator for a certificate that an authority has signed for this host (without CA:TRUE)"),
+        TlsError::Expired(of) => {
+            let since = of.ends_on.map_or(String::new(), |day| format!(" on {day}"));
+            fail(format!("the server's certificate expired{since}"))
+                .seen(names(of))
+                .next("ask the administrator to renew it; if the date is wrong, set this machine's clock")
+        }
+        TlsError::NotYet(of) => {
+            let from = of.begins_on.map_or(" yet".to_owned(), |day| format!(" before {day}"));
+            fail(format!("the server's certificate is not valid{from}"))
+                .seen(names(of))
+                .next("set this machine's clock, or ask the administrator for another certificate")
+        }
+        TlsError::WrongName {
+            names: of,
+            presented,
+        } => {
+            let others = if presented.is_empty() {
+                of.subject.clone().unwrap_or_else(|| "another name".to_owned())
+            } else {
+                presented.join(", ")
+            };
+            fail(format!("the server's certificate is for another name: {others}, not {host}"))
+                .seen(names(of))
+                .next("use the name that the certificate is for, or ask the administrator for one with this name")
+        }
+        TlsError::Certificate { names: of, reason } => {
+            fail(format!("the server's certificate is not accepted: {reason}"))
+                .seen(names(of))
+                .next("ask the administrator for another certificate")
+        }
+        TlsError::NotTls(speaks) => not_tls(way, *speaks),
+        TlsError::Silent => fail("the port is open, but nobody answers TLS there".to_owned()).next(
+            "check the port; something in between may hold the connection; --timeout SECONDS waits longer",
+        ),
+        TlsError::Refused(reason) => fail(format!("TLS fails: {reason}")).next(
+            "the server may be too old for TLS 1.2, or want a client certificate (--client-cert, --client-key)",
+        ),
+        TlsError::Setup(reason) => Stage::fail(ID, Exit::Machine, reason.clone())
+            .next("check --ca-cert, --client-cert and --client-key of the connection; without any, install ca-certificates"),
+    }
+}
+
+fn unknown_issuer(way: &Way, of: &Names, is_for_another: bool) -> Stage {
+    let issuer = of
+        .issuer
+        .as_deref()
+        .unwrap_or("an authority without a name");
+    let message = if of.is_self_signed {
+        "the server's certificate is signed by itself, and not trusted here".to_owned()
+    } else {
+        format!("the server's certificate is signed by {issuer}, which is not trusted here")
+    };
+    let mut seen = names(of);
+    if is_for_another {
+        seen.push_str("; it is for another host as well");
+    }
+    if way.proxy.is_some() {
+        seen.push_str("; it came through the proxy, which may have made it");
+    }
+    let next = match &way.ca_cert {
+        Some(path) => format!(
+            "{} does not have that authority's certificate: get it from the administrator",
+            path.display()
+        ),
+        None => format!(
+            "if this is your organisation's authority, get its certificate from the administrator and name it with \
+             --ca-cert FILE (bbconnect connection edit NAME --ca-cert FILE, or connection add {} --ca-cert FILE)",
+            way.base
+        ),
+    };
+    Stage::fail(ID, Exit::Unreachable, message)
+        .seen(seen)
+        .next(next)
+}
+
+fn not_tls(way: &Way, speaks: Speaks) -> Stage {
+    let what = match speaks {
+        Speaks::Http => "this port speaks plain HTTP, and the URL says https://",
+        Speaks::Ssh => "this port speaks SSH, and the URL says https://",
+        Speaks::Nothing => "the connection is closed as soon as TLS begins",
+        Speaks::Tls | Speaks::Other => "this port does not speak TLS",
+    };
+    let mut plain = way.base.url().clone();
+    let next = if speaks == Speaks::Http && plain.set_scheme("http").is_ok() {
+        format!(
+            "check the port; where the server has no TLS, write {}",
+            plain.as_str().trim_end_matches('/')
+        )
+    } else {
+        "check the port; a firewall that ends connections looks the same".to_owned()
+    };
+    Stage::fail(ID, Exit::Unreachable, what).next(next)
+}

@@ -1,0 +1,65 @@
+//! The stages of reaching a host: its name, TCP, a proxy in between, TLS, the greeting of an SSH server. Each is looked at
+//! by itself and within a time limit, and answers with data; nothing of ours is sent but what opens the stage.
+
+mod certificate;
+mod greeting;
+mod name;
+mod proxy;
+mod tcp;
+mod tls;
+mod trusting;
+
+pub use certificate::Names;
+pub use greeting::{Greeted, SshGreeting, greeting_of};
+pub use name::{NameError, resolve};
+pub use proxy::{Proxy, ProxyError, ProxyKind, through};
+pub use tcp::{Reached, TcpError, TcpFault, connect};
+pub use tls::{Shaken, TlsError, TlsSettings, handshake};
+
+/// What the first bytes of an answer look like, where another protocol was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP in the clear.
+    Http,
+    /// TLS.
+    Tls,
+    /// SSH.
+    Ssh,
+    /// Something else.
+    Other,
+    /// Nothing: the connection was closed without a word.
+    Nothing,
+}
+
+impl Speaks {
+    /// What bytes look like.
+    #[must_use]
+    pub fn of(first: &[u8]) -> Self {
+        match first {
+            [] => Self::Nothing,
+            [0x14..=0x17, 3, ..] => Self::Tls,
+            _ if first.starts_with(b"HTTP/") || first.starts_with(b"<") => Self::Http,
+            _ if first.starts_with(b"SSH-") => Self::Ssh,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_are_known_by_their_first_bytes() {
+        for (first, speaks) in [
+            (&b""[..], Speaks::Nothing),
+            (b"HTTP/1.1 400 Bad Request", Speaks::Http),
+            (b"<html>", Speaks::Http),
+            (b"SSH-2.0-OpenSSH_9.2", Speaks::Ssh),
+            (&[0x15, 3, 1, 0, 2, 2, 70], Speaks::Tls),
+            (b"220 mail ready", Speaks::Other),
+        ] {
+            assert_eq!(Speaks::of(first), speaks, "{first:?}");
+        }
+    }
+}

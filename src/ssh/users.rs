@@ -1,0 +1,73 @@
+//! What the user's own `ssh` knows and does: its known hosts, its agent, and asking with its configuration, as git does
+//! without us. Nothing is changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::ask::served;
+use super::{Login, Manner, Served, Service, SshError};
+use crate::model::public_key::PublicKey;
+use crate::model::ssh_address::{SshAddress, SshHost};
+use crate::process::{Complaints, Task};
+
+/// A question to a program of OpenSSH that needs no network.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The keys that a file of the user's has for a server, below hashed names as well (ssh-keygen(1), `-F`). None where there
+/// is no such file.
+///
+/// # Errors
+/// [`SshError::Process`].
+pub fn known_to_user(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
+    if !file.is_file() {
+        return Ok(Vec::new());
+    }
+    let task = Task::new("ssh-keygen")
+        .arguments(["-F", &host.known_as(), "-f"])
+        .arguments([file])
+        .complaints(Complaints::Ignored);
+    let printed = task.run(LIMIT)?.stdout;
+    let printed = String::from_utf8_lossy(&printed);
+    let keys = printed.lines().filter_map(|line| {
+        let (name, key) = line.split_once(' ')?;
+        let is_key = !name.starts_with(['#', '@']);
+        is_key.then(|| key.parse().ok()).flatten()
+    });
+    Ok(keys.collect())
+}
+
+/// How many keys the agent offers; `None` where there is no agent.
+#[must_use]
+pub fn agent_keys() -> Option<usize> {
+    let task = Task::new("ssh-add")
+        .arguments(["-l"])
+        .variable("LC_ALL", "C")
+        .complaints(Complaints::Ignored);
+    let ended = task.run(LIMIT).ok()?;
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    // 1: it has no keys; 2: there is no agent (ssh-add(1)).
+    match ended.status.code() {
+        Some(0) => Some(text.lines().count()),
+        Some(1) => Some(0),
+        _ => None,
+    }
+}
+
+/// Asks a repository as git does without us: with the user's configuration, agent and keys; but the server is known by
+/// this file alone.
+///
+/// # Errors
+/// [`SshError`].
+pub fn ask_as_user(
+    address: &SshAddress,
+    known_hosts: &Path,
+    manner: Manner,
+) -> Result<Served, SshError> {
+    let login = Login {
+        key: "none".into(),
+        is_locked: false,
+        known_hosts: known_hosts.to_owned(),
+    };
+    let options = login.trust_options()?;
+    served(&options, &login, address, Service::Read, manner)
+}
