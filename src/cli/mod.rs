@@ -37,9 +37,10 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect keygen git@bitbucket.org:acme/site.git    a deploy key, and the page to register it
-  bbconnect url 'https://bitbucket.org/acme/site'     the other forms of a clone URL
-  bbconnect url --json git@bitbucket.org:acme/site    the same for a script
+  bbconnect connect git@bitbucket.org:acme/site.git   make a key, register it, try it, remember it
+  bbconnect connection add                            a token or password, verified, in your keyring
+  bbconnect check work --for webhook                  is the credential valid, enough, not too much?
+  bbconnect doctor https://git.example.com            where does the path to a Bitbucket break?
 ";
 
 /// Flags that every command takes, before and after its name.
@@ -109,29 +110,30 @@ impl From<&Global> for Flags {
 pub enum Command {
     /// Make SSH key pairs for a connection
     Keygen(cmd::keygen::Args),
+    /// Make a key for a repository, register it, test it over SSH and save the connection
+    Connect(Box<cmd::connect::Args>),
     /// Judge credentials: valid, enough, not too much, not about to expire
     Check(cmd::check::Args),
     /// Find where the path to a Bitbucket breaks
     Doctor(cmd::doctor::Args),
-    /// Make a key for a repository, register it, test it over SSH and save the connection
-    Connect(Box<cmd::connect::Args>),
-    /// Register, list, test, replace and remove SSH keys
-    #[command(subcommand)]
-    Key(Box<cmd::key::Command>),
-    /// Show, add and verify the SSH servers that are trusted
-    #[command(subcommand)]
-    KnownHosts(cmd::known_hosts::Command),
+    /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
+    Migrate(cmd::migrate::Args),
+    /// Commit the changed files of a folder to a branch, and open or reuse a pull request
+    Publish(Box<cmd::publish::Args>),
+    /// Send one raw, signed request
+    Api(cmd::api::Args),
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
     Connection(Box<cmd::connection::Command>),
     /// What to tick for a token, and where; the HTTP access tokens of a Data Center
     #[command(subcommand)]
     Token(Box<cmd::token::Command>),
-    /// Let git use the connections
+    /// Register, list, test, replace and remove SSH keys
     #[command(subcommand)]
-    Git(cmd::git::Command),
-    /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
-    Migrate(cmd::migrate::Args),
+    Key(Box<cmd::key::Command>),
+    /// Show, add and verify the SSH servers that are trusted
+    #[command(subcommand)]
+    KnownHosts(cmd::known_hosts::Command),
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
     Workspace(cmd::workspace::Command),
@@ -147,10 +149,9 @@ pub enum Command {
     /// List and open pull requests
     #[command(subcommand)]
     Pr(cmd::pr::Command),
-    /// Commit the changed files of a folder to a branch, and open or reuse a pull request
-    Publish(Box<cmd::publish::Args>),
-    /// Send one raw, signed request
-    Api(cmd::api::Args),
+    /// Let git use the connections
+    #[command(subcommand)]
+    Git(cmd::git::Command),
     /// Take a clone URL apart and print its other forms
     Url(cmd::url::Args),
     /// Print the script that completes bbconnect's commands in a shell
