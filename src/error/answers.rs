@@ -22,6 +22,7 @@ impl Error {
             | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
+            | Self::Folder(FolderError::NotAFolder(_))
             | Self::Folder(
                 FolderError::TooLarge { .. }
                 | FolderError::TooMuch
@@ -35,6 +36,7 @@ impl Error {
                 PushError::Moved(_) => Exit::Conflict,
                 PushError::NotFound(_) => Exit::NotFound,
                 PushError::Unreachable(_) => Exit::Unreachable,
+                PushError::Server(_) => Exit::Unusable,
                 PushError::Process(_) | PushError::Folder(_) | PushError::Failed(_) => {
                     Exit::Machine
                 }

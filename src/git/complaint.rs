@@ -28,6 +28,9 @@ pub enum PushError {
     /// The server was not reached.
     #[error("git does not reach the server: {0}")]
     Unreachable(String),
+    /// The server answered in a way that git cannot use.
+    #[error("git cannot use the server's answer: {0}")]
+    Server(String),
     /// Something else.
     #[error("git failed: {0}")]
     Failed(String),
@@ -93,6 +96,14 @@ pub(super) fn explained(printed: &Ended) -> PushError {
         PushError::Unauthorized(words)
     } else if has(&["not found", "couldn't find remote ref", "error: 404"]) {
         PushError::NotFound(words)
+    } else if has(&[
+        "returned error: 5",
+        "returned error: 429",
+        "error: 5",
+        "error: 429",
+        "redirect",
+    ]) {
+        PushError::Server(words)
     } else if has(&[
         "could not resolve",
         "failed to connect",

@@ -1,5 +1,6 @@
 //! What a folder holds for a repository: its files, without `.git` and what `.gitignore` leaves out.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -25,6 +26,9 @@ pub enum FolderError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is no folder.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// A `.gitignore` cannot be understood, or the folder cannot be walked.
     #[error("{0}")]
     Walk(String),
@@ -57,12 +61,17 @@ pub enum FolderError {
 /// # Errors
 /// [`FolderError`].
 pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
+    if !folder.is_dir() {
+        return Err(FolderError::NotAFolder(folder.to_owned()));
+    }
+    // Git's own folder, also where a file system takes its name in any case.
+    let is_gits = |name: &OsStr| name.to_string_lossy().eq_ignore_ascii_case(".git");
     let walk = WalkBuilder::new(folder)
         .standard_filters(false)
         .git_ignore(true)
         .require_git(false)
         .follow_links(false)
-        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
+        .filter_entry(move |entry| entry.depth() == 0 || !is_gits(entry.file_name()))
         .build();
     let mut files = Vec::new();
     let mut total = 0;

@@ -28,6 +28,8 @@ impl Remote {
     pub(super) fn environment(&self, folder: &Path) -> Vec<(String, OsString)> {
         let header = format!("Authorization: {}", self.authorization.expose());
         let mut settings: Vec<(String, OsString)> = vec![
+            // An empty one takes away those before it: a server might take another's.
+            (format!("http.{}.extraHeader", self.url), OsString::new()),
             (format!("http.{}.extraHeader", self.url), header.into()),
             // The first is empty: it takes those away that the user has set up.
             ("credential.helper".to_owned(), OsString::new()),
@@ -53,6 +55,16 @@ impl Remote {
                 folder.join("objects").into(),
             ),
             ("GIT_NAMESPACE".to_owned(), OsString::new()),
+            // The user's rewritten addresses, signatures and object formats are for other pushes.
+            (
+                "GIT_CONFIG_GLOBAL".to_owned(),
+                folder.join("no-config").into(),
+            ),
+            (
+                "GIT_CONFIG_SYSTEM".to_owned(),
+                folder.join("no-config").into(),
+            ),
+            ("GIT_CONFIG_NOSYSTEM".to_owned(), "1".into()),
             // Empty is nobody: the credential is here, or there is none.
             ("GIT_ASKPASS".to_owned(), OsString::new()),
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".into()),

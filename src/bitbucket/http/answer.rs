@@ -63,6 +63,18 @@ impl Answer {
         }
     }
 
+    /// The same, a 404 being what was wanted.
+    pub(super) fn or_gone(self) -> Self {
+        if self.status == StatusCode::NOT_FOUND {
+            Self {
+                status: StatusCode::NO_CONTENT,
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
     /// Whether an error is in the words of a Bitbucket.
     pub(in crate::bitbucket) fn is_bitbuckets(&self) -> bool {
         self.words().is_some()

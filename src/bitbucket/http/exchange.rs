@@ -69,7 +69,9 @@ impl Http {
             let left = deadline.saturating_duration_since(Instant::now());
             let again = retry::pause(attempt, question.may_repeat, &sent);
             let Some(pause) = again.filter(|pause| *pause < left) else {
-                return sent;
+                // What was removed by a request whose answer was lost is not there for the next one.
+                let is_removed = attempt > 0 && question.method == Method::DELETE;
+                return sent.map(|answer| if is_removed { answer.or_gone() } else { answer });
             };
             self.tell(&format!("trying again in {} ms", pause.as_millis()));
             tokio::time::sleep(pause).await;
@@ -112,7 +114,7 @@ impl Http {
         let answer = match response {
             Ok(response) => Answer::read(response, question.most, |error| self.explained(error))
                 .await
-                .map(|answer| answer.without(&self.authorization.secrets())),
+                .map(|answer| self.masked(answer)),
             Err(error) => Err(error),
         };
         let told = match &answer {
@@ -124,6 +126,15 @@ impl Http {
             started.elapsed().as_millis()
         ));
         answer
+    }
+
+    /// An error without the secret that it may repeat. Data stays as it is: a password can be a word that is part of it.
+    fn masked(&self, answer: Answer) -> Answer {
+        if answer.status().is_success() {
+            answer
+        } else {
+            answer.without(&self.authorization.secrets())
+        }
     }
 
     /// A line for the trace, with the secret masked wherever it should have got into it.

@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
 use url::Url;
@@ -25,6 +26,22 @@ pub use error::{ApiError, Obstacle};
 pub(super) use question::{Question, Signed};
 
 use crate::model::connection::BaseUrl;
+
+/// What is encoded in a part of a path (URL standard, "path percent-encode set"), and what the url crate would drop:
+/// tabs and line breaks.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'/')
+    .add(b'\\')
+    .add(b'%');
 
 /// How servers are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,10 +162,15 @@ impl Http {
         {
             return Err(ApiError::Address(segments.join("/")));
         }
-        url.path_segments_mut()
-            .map_err(|()| ApiError::Address(segments.join("/")))?
-            .pop_if_empty()
-            .extend(segments);
+        let below = segments
+            .iter()
+            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string());
+        let path = format!(
+            "{}/{}",
+            url.path().trim_end_matches('/'),
+            below.collect::<Vec<_>>().join("/")
+        );
+        url.set_path(&path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }

@@ -26,7 +26,6 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
 struct Page<T> {
-    #[serde(default = "Vec::new")]
     values: Vec<T>,
     next: Option<String>,
     #[serde(rename = "isLastPage")]

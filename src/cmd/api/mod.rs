@@ -13,6 +13,8 @@ use crate::bitbucket::{Reply, Request};
 use crate::context::{Chosen, Context};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::deployment::Deployment;
+use crate::model::repository::RepoPath;
 use crate::output::{Page, Render};
 
 const EXAMPLES: &str = "\
@@ -107,8 +109,15 @@ impl Answered {
 /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
 /// carries its failure.
 pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
-    let (chosen, bitbucket) = context.connect()?;
-    let request = request(args, &chosen, context)?;
+    // The repository is the one that every other command would take.
+    let (chosen, bitbucket, selected) = if args.path.contains("{repo}") {
+        let (chosen, bitbucket, path) = context.connect_to_selected(None)?;
+        (chosen, bitbucket, Some(path))
+    } else {
+        let (chosen, bitbucket) = context.connect()?;
+        (chosen, bitbucket, None)
+    };
+    let request = request(args, &chosen, selected.as_ref(), context)?;
     let explained = |error| chosen.explained(error);
     if args.dry_run {
         let url = bitbucket.target(&request).map_err(explained)?;
@@ -148,7 +157,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
     })
 }
 
-fn request(args: &Args, chosen: &Chosen, context: &Context) -> Result<Request, Error> {
+fn request(
+    args: &Args,
+    chosen: &Chosen,
+    selected: Option<&RepoPath>,
+    context: &Context,
+) -> Result<Request, Error> {
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&args.method);
     if args.paginate && args.method != Method::GET {
         return Err(Error::Usage {
@@ -180,15 +194,24 @@ fn request(args: &Args, chosen: &Chosen, context: &Context) -> Result<Request, E
     };
     Ok(Request {
         method: args.method.clone(),
-        path: filled_in(&args.path, chosen)?,
+        path: filled_in(&args.path, chosen, selected)?,
         query,
         body,
     })
 }
 
 /// Puts the connection's names where the path has placeholders.
-fn filled_in(path: &str, chosen: &Chosen) -> Result<String, Error> {
-    let connection = &chosen.connection;
+fn filled_in(path: &str, chosen: &Chosen, selected: Option<&RepoPath>) -> Result<String, Error> {
+    let mut connection = chosen.connection.clone();
+    if let Some(selected) = selected {
+        let namespace = Some(selected.namespace.clone());
+        if connection.deployment == Deployment::Cloud {
+            connection.workspace = namespace;
+        } else {
+            connection.project = namespace;
+        }
+        connection.repository = Some(selected.slug.clone());
+    }
     let mut path = path.to_owned();
     for (placeholder, value, flag) in [
         ("{workspace}", &connection.workspace, "workspace"),

@@ -111,6 +111,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
         .map(|path| context.text_from(path))
         .transpose()?;
     let files = files_in(&args.folder, args.into.as_str())?;
+    if files.is_empty() && args.delete_removed {
+        let message = format!(
+            "{} is empty, so --delete-removed would remove everything",
+            args.folder.display()
+        );
+        let hint = "look whether what fills the folder has failed";
+        return Err(Error::no(No::NotCapable, message, hint));
+    }
     let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
     let progress = context
         .output
@@ -133,9 +141,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
         }
     };
     let asked = context.wait(ask(args, &plan, &done, body, &message, &bitbucket))?;
-    let asked = asked.map_err(|error| match error {
-        Ask::No(error) => *error,
-        Ask::Api(error) => chosen.explained_for(error, Right::WritePullRequests),
+    let asked = asked.map_err(|error| {
+        if let Some(commit) = done.commit.as_deref().filter(|_| !args.dry_run) {
+            let branch = &plan.branch;
+            context.output.guide(&format!(
+                "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
+            ));
+        }
+        match error {
+            Ask::No(error) => *error,
+            Ask::Api(error) => chosen.explained_for(error, Right::WritePullRequests),
+        }
     })?;
     drop(progress);
     Ok(Published::of(&plan, done, asked))

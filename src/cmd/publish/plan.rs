@@ -1,5 +1,6 @@
 //! What is known before anything is compared: the branches, and whose commits are on them.
 
+use std::io;
 use std::path::PathBuf;
 
 use futures_util::future;
@@ -51,7 +52,10 @@ impl Plan {
             path.strip_prefix(&self.into)
                 .map_or(path, |rest| rest.trim_start_matches('/'))
         };
-        self.delete_removed && self.folder.join(below).symlink_metadata().is_err()
+        // What cannot be looked at is not lacking.
+        let looked_at = self.folder.join(below).symlink_metadata();
+        let is_lacking = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        self.delete_removed && looked_at.err().is_some_and(is_lacking)
     }
 }
 
@@ -82,7 +86,7 @@ pub(super) async fn gather(
     };
     let both = future::try_join(bitbucket.branch(&path, &branch), base).await;
     let (tip, base) = both.map_err(refused)?;
-    if base.is_none() && !bitbucket.is_empty(&path).await.map_err(refused)? {
+    if base.is_none() && tip.is_none() && !bitbucket.is_empty(&path).await.map_err(refused)? {
         let name = base_name.as_deref().unwrap_or("of its own as default");
         let message = format!("{path} has no branch {name} to start from");
         return Err(Error::no(
