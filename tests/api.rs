@@ -241,3 +241,26 @@ fn all_pages_are_printed_as_one() {
     assert_eq!(all["values"].as_array().unwrap().len(), 1);
     run(&server, true, &["POST", path, "--paginate"]).ended(2);
 }
+
+#[test]
+fn all_pages_of_what_is_no_list_are_the_thing_itself() {
+    let server = server();
+    let page = |body: &str| Fault {
+        status: 200,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: body.as_bytes().to_vec(),
+        delay: Duration::ZERO,
+    };
+    let user = run(&server, true, &["GET", "user", "--paginate"]).ended(0);
+    let user: Value = serde_json::from_str(&user.stdout).unwrap();
+    assert_eq!(user["nickname"], "jane");
+    // Entries that look alike are entries all the same.
+    server.change(|world| {
+        world
+            .faults
+            .push_back(page("{\"values\":[{\"key\":1},{\"key\":1}]}"))
+    });
+    let twice = run(&server, true, &["GET", "user", "--paginate"]).ended(0);
+    let twice: Value = serde_json::from_str(&twice.stdout).unwrap();
+    assert_eq!(twice["values"].as_array().unwrap().len(), 2);
+}

@@ -488,6 +488,48 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
+fn names_with_tabs_and_line_breaks_are_files_of_their_own() {
+    for place in places() {
+        place.write("a\tb", "AA");
+        place.write("ab", "XX");
+        // How Cloud reads a line break in the name of a form's part is not known.
+        if !place.is_cloud {
+            place.write("x\n.txt", "one");
+        }
+        place.run(&[]).ended(0);
+        let again = place.run(&[]).ended(0).json();
+        assert_eq!(again["action"], "unchanged", "{} {again}", place.is_cloud);
+        place.write("a\tb", "XX");
+        let done = place.run(&[]).ended(0).json();
+        assert_eq!(done["changed"], json!(["a\tb"]));
+    }
+}
+
+#[test]
+fn what_is_no_folder_or_empty_removes_nothing() {
+    for place in places() {
+        let publish = |folder: &str| {
+            let mut command = place.sandbox.command([
+                "publish",
+                folder,
+                "--repo",
+                "acme/site",
+                "--delete-removed",
+                "--dry-run",
+            ]);
+            command
+                .env("BBCONNECT_TOKEN", TOKEN)
+                .env("BBCONNECT_URL", place.server.cloud());
+            Ran::from(command.output().unwrap())
+        };
+        publish("site/README.md").ended(2);
+        fs::create_dir(place.sandbox.path("empty")).unwrap();
+        publish("empty").ended(2);
+        assert!(place.server.seen().is_empty());
+    }
+}
+
+#[test]
 fn an_interrupted_run_is_finished_by_the_next() {
     for place in places() {
         let path = if place.is_cloud {

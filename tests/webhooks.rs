@@ -497,3 +497,42 @@ fn a_fault_in_the_middle_makes_no_second_webhook() {
         assert_eq!(CLOUD.hooks(&server).len(), 1, "{status}");
     }
 }
+
+#[test]
+fn a_secret_that_is_a_word_changes_no_data() {
+    let server = server(&["WEB/site"]);
+    server.change(|world| {
+        world.credentials.push(Credential {
+            kind: Kind::Password { user: "jane" },
+            secret: "hook".to_owned(),
+            scopes: vec![],
+        });
+    });
+    let ensure = || {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command([
+            "webhook", "ensure", "--repo", "WEB/site", "--url", URL, "--event", "push", "--json",
+        ]);
+        command
+            .env("BBCONNECT_TOKEN", "hook")
+            .env("BBCONNECT_USERNAME", "jane")
+            .env("BBCONNECT_URL", server.datacenter());
+        Ran::from(command.output().unwrap()).ended(0).json()
+    };
+    assert_eq!(ensure()["action"], "created");
+    assert_eq!(ensure()["action"], "unchanged");
+}
+
+#[test]
+fn a_list_without_values_is_no_empty_list() {
+    let server = server(&["acme/site"]);
+    let page = Fault {
+        status: 200,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: b"{\"foo\":1}".to_vec(),
+        delay: Duration::ZERO,
+    };
+    server.change(|world| world.faults.push_back(page));
+    CLOUD.ensure(&server, &["--event", "push"], "").ended(8);
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+}

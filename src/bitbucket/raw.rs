@@ -82,13 +82,13 @@ impl Bitbucket {
         })
     }
 
-    /// Everything on a list, from the page at an address to the last one.
+    /// Everything on a list, from the page at an address to the last one, as it comes; `None` for what is no list.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn all_pages(&self, request: &Request) -> Result<Vec<Value>, ApiError> {
+    pub async fn all_pages(&self, request: &Request) -> Result<Option<Vec<Value>>, ApiError> {
         let url = self.target(request)?;
-        self.http().pages_at(url, usize::MAX).await
+        self.http().raw_pages(url).await
     }
 
     fn http(&self) -> &Http {

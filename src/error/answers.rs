@@ -20,9 +20,9 @@ impl Error {
             | Self::KeyFile(KeyFileError::Name { .. })
             | Self::NoRest(_)
             | Self::NoNamespace(_)
+            | Self::Folder(FolderError::NotAFolder(_))
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
-            | Self::Folder(FolderError::NotAFolder(_))
             | Self::Folder(
                 FolderError::TooLarge { .. }
                 | FolderError::TooMuch

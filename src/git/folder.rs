@@ -61,7 +61,11 @@ pub enum FolderError {
 /// # Errors
 /// [`FolderError`].
 pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
-    if !folder.is_dir() {
+    let facts = fs::metadata(folder).map_err(|source| FolderError::Read {
+        path: folder.to_owned(),
+        source,
+    })?;
+    if !facts.is_dir() {
         return Err(FolderError::NotAFolder(folder.to_owned()));
     }
     // Git's own folder, also where a file system takes its name in any case.

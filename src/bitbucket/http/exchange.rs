@@ -20,9 +20,9 @@ const MOST_REDIRECTS: usize = 5;
 impl Http {
     /// Puts a question, within the time that it may take. Any status is an answer.
     pub(in crate::bitbucket) async fn ask(&self, question: &Question) -> Result<Answer, ApiError> {
-        let deadline = Instant::now() + self.settings.timeout;
-        let within =
-            tokio::time::timeout(self.settings.timeout, self.follow(question, deadline)).await;
+        let limit = self.settings.timeout + question.way_up();
+        let deadline = Instant::now() + limit;
+        let within = tokio::time::timeout(limit, self.follow(question, deadline)).await;
         within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
     }
 
@@ -90,6 +90,7 @@ impl Http {
         let Question { method, url, .. } = question;
         let started = Instant::now();
         let mut request = self.client()?.request(method.clone(), url.clone());
+        request = request.timeout(self.settings.timeout + question.way_up());
         request = request.header(ACCEPT, "application/json, */*;q=0.1");
         if question.signed == Signed::Yes {
             request = self.sign(request)?;

@@ -1,11 +1,16 @@
 //! What is asked of a server.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
 use super::answer::MOST_BYTES;
 use super::error::ApiError;
+
+/// Bytes in a second that a line takes at least.
+const SLOWEST: u64 = 64 * 1024;
 
 /// Whether a request shows who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,12 @@ impl Question {
             body: Some(body),
             ..self
         }
+    }
+
+    /// What its body may take on a slow line, beside the time for an answer.
+    pub(super) fn way_up(&self) -> Duration {
+        let bytes = self.body.as_ref().map_or(0, |body| body.bytes.len());
+        Duration::from_secs(bytes as u64 / SLOWEST)
     }
 
     /// Whether it changes nothing on the server (RFC 9110, section 9.2.1).

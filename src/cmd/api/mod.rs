@@ -134,9 +134,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
     let progress = context.output.progress("waiting for the server");
     if args.paginate {
         let all = context.wait(bitbucket.all_pages(&request))?;
-        drop(progress);
-        let values = all.map_err(explained)?;
-        return Ok(Answered::of(json!({"values": values})));
+        if let Some(values) = all.map_err(explained)? {
+            return Ok(Answered::of(json!({"values": values})));
+        }
     }
     let reply = context.wait(bitbucket.send(&request))?;
     drop(progress);

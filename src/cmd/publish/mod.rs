@@ -116,8 +116,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
             "{} is empty, so --delete-removed would remove everything",
             args.folder.display()
         );
-        let hint = "look whether what fills the folder has failed";
-        return Err(Error::no(No::NotCapable, message, hint));
+        let hint = Some("look whether what fills the folder has failed".to_owned());
+        return Err(Error::Usage { message, hint });
     }
     let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
     let progress = context
