@@ -258,7 +258,7 @@ fn all_pages_of_what_is_no_list_are_the_thing_itself() {
     server.change(|world| {
         world
             .faults
-            .push_back(page("{\"values\":[{\"key\":1},{\"key\":1}]}"))
+            .push_back(page("{\"values\":[{\"key\":1},{\"key\":1}]}"));
     });
     let twice = run(&server, true, &["GET", "user", "--paginate"]).ended(0);
     let twice: Value = serde_json::from_str(&twice.stdout).unwrap();
