@@ -115,28 +115,17 @@ fn over_tls(folder: &Path) {
             "{program} failed"
         );
     };
-    run(
-        "openssl",
-        &[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        ],
-    );
+    let openssl = |arguments: &str| run("openssl", &arguments.split(' ').collect::<Vec<_>>());
+    let curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    openssl(&format!(
+        "req -x509 {curve} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"
+    ));
+    openssl(&format!(
+        "req {curve} -keyout key.pem -out server.csr -subj /CN=localhost"
+    ));
+    fs::write(folder.join("names"), "subjectAltName=DNS:localhost").expect("it can be written");
+    let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names";
+    openssl(&format!("x509 -req -in server.csr {sign} -out cert.pem"));
     fs::create_dir_all(folder.join("2.0")).expect("it can be made");
     let body = "{\"type\":\"user\",\"nickname\":\"jane\",\"uuid\":\"{1}\"}";
     let answer = format!(
@@ -163,7 +152,7 @@ fn over_tls(folder: &Path) {
         .spawn()
         .expect("openssl starts");
     std::thread::sleep(Duration::from_millis(500));
-    let certificate = folder.join("cert.pem");
+    let certificate = folder.join("ca.pem");
     let text = format!(
         "[connections.tls]\ndeployment = \"cloud\"\nbase_url = \"https://localhost:{port}/2.0\"\nauth = \"api-token\"\n\
          email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\

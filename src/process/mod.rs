@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use self::caught::{Caught, MOST_OUTPUT};
 
-/// How often a running program is looked at.
-const GLANCE: Duration = Duration::from_millis(5);
+/// How soon a running program is looked at, and how seldom at last: most are done at once.
+const GLANCES: [Duration; 2] = [Duration::from_micros(300), Duration::from_millis(5)];
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
@@ -197,6 +197,7 @@ fn command(program: &str) -> Command {
 }
 
 fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let [mut glance, last] = GLANCES;
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -205,7 +206,8 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
         if Instant::now() >= deadline {
             return Ok(None);
         }
-        thread::sleep(GLANCE);
+        thread::sleep(glance);
+        glance = (glance * 2).min(last);
     }
 }
 
