@@ -1027,15 +1027,25 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     );
     assert_eq!(ran.ended(0).json()["ssh"]["verified"], true);
     succeed(stage.git("a work").args(["fetch", "-q"]));
-    let mut rotate = stage
-        .sandbox
-        .command(["key", "rotate", "--repo", "WEB/site"]);
-    Ran::from(
-        rotate
-            .env("BBCONNECT_CONFIG_DIR", &config)
-            .output()
-            .unwrap(),
-    )
-    .ended(0);
+    let rotate = |more: &[&str]| {
+        let arguments = ["key", "rotate"];
+        let mut rotate = stage.sandbox.command([&arguments[..], more].concat());
+        rotate.env("BBCONNECT_CONFIG_DIR", &config);
+        Ran::from(rotate.output().unwrap())
+    };
+    // A key that somebody else made is not replaced without a question.
+    let before = std::fs::read(&key).unwrap();
+    let refused = rotate(&["--json"]).ended(2).json();
+    assert_eq!(refused["error"]["hint"], "add --yes");
+    let dry = rotate(&["--dry-run", "--json"]).ended(0).json();
+    assert_eq!(
+        dry["rotations"][0]["message"],
+        "bbconnect did not make this key"
+    );
+    assert!(rotate(&["--all"]).ended(2).stderr.contains("did not make"));
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(stage.keys().len(), 1);
+    rotate(&["--repo", "WEB/site", "--yes"]).ended(0);
+    assert_ne!(std::fs::read(&key).unwrap(), before);
     succeed(stage.git("a work").args(["fetch", "-q"]));
 }

@@ -79,6 +79,12 @@ impl Turn {
         self.stage == Stage::Settled
     }
 
+    /// Whether a file will be replaced that bbconnect did not make, such as somebody's own key.
+    pub(super) fn replaces_anothers(&self) -> bool {
+        let name = self.first().key.file_name().unwrap_or_default();
+        self.stage != Stage::Switched && !name.to_string_lossy().starts_with("bbconnect_")
+    }
+
     pub(super) fn is_locked(&self) -> bool {
         self.old.is_locked
     }
@@ -99,10 +105,12 @@ impl Turn {
     pub(super) fn described(&self) -> String {
         let rotation = self.rotation(Action::WouldRotate);
         let age = rotation.age_days.unwrap_or_default();
+        let whose = rotation.message.map(|message| format!("; {message}"));
         format!(
-            "{}: {}, {age} days old",
+            "{}: {}, {age} days old{}",
             rotation.connections.join(", "),
-            rotation.key_path
+            rotation.key_path,
+            whose.unwrap_or_default()
         )
     }
 
@@ -115,7 +123,8 @@ impl Turn {
             before: Some(self.old.public.fingerprint()),
             after: None,
             age_days: self.age(Instant::now()),
-            message: None,
+            message: (action == Action::WouldRotate && self.replaces_anothers())
+                .then(|| "bbconnect did not make this key".to_owned()),
             exit: Exit::Done,
         }
     }
