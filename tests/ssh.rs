@@ -1035,7 +1035,8 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     };
     // A key that somebody else made is not replaced without a question.
     let before = std::fs::read(&key).unwrap();
-    let refused = rotate(&["--repo", "WEB/site", "--json"]).ended(2).json();
+    // There is one connection with a key, so it need not be named.
+    let refused = rotate(&["--json"]).ended(2).json();
     assert_eq!(refused["error"]["hint"], "add --yes");
     let dry = rotate(&["--repo", "WEB/site", "--dry-run", "--json"])
         .ended(0)
@@ -1161,4 +1162,49 @@ fn two_at_once_with_one_name_get_two_connections() {
     });
     assert_eq!(shared, again);
     assert!(shared["error"]["hint"].as_str().unwrap().contains("--name"));
+}
+
+#[test]
+fn a_clone_that_was_cut_off_is_finished_or_told() {
+    let Some(stage) = Stage::set() else { return };
+    connected(&stage, &[]);
+    let url = stage.sshd.url("web/site");
+    // As git leaves it when it is killed while it fetches.
+    let cut_off = |folder: &str| {
+        std::fs::create_dir(stage.sandbox.path(folder)).unwrap();
+        succeed(stage.git(folder).args(["init", "-q", "-b", "main"]));
+        succeed(
+            stage
+                .git(folder)
+                .args(["config", "remote.origin.url", &url]),
+        );
+    };
+    cut_off("begun");
+    let done = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    let steps = done["steps"].to_string();
+    assert!(steps.contains("finished the clone"), "{steps}");
+    let logged = succeed(stage.git("begun").args(["log", "--format=%s"]));
+    assert_eq!(logged, "one\n");
+    assert_eq!(
+        succeed(stage.git("begun").args(["status", "--porcelain"])),
+        ""
+    );
+    succeed(stage.git("begun").args(["pull", "-q"]));
+    let again = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    assert!(!again["steps"].to_string().contains("finished the clone"));
+    // Whatever applies: the only key is meant.
+    stage.run(&["key", "test"]).ended(0);
+    let listed = stage.run(&["key", "list", "--json"]).ended(0).json();
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
+    stage.run(&["key", "test", "-c", "server"]).ended(5);
+    // A title is for a new key.
+    let titled = stage.connect(&url, &["--title", "other"]).ended(0).json();
+    let steps = titled["steps"].to_string();
+    assert!(steps.contains("not renamed"), "{steps}");
+    // What is in it may be somebody's.
+    cut_off("partial");
+    let note = stage.sandbox.path("partial").join("note");
+    std::fs::write(&note, "mine").unwrap();
+    stage.connect(&url, &["--clone", "partial"]).ended(6);
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "mine");
 }
