@@ -1075,7 +1075,7 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
             "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]});
         let fault = Fault {
             status: 401,
-            headers: Vec::new(),
+            headers: vec![("x-ausername", "jane".to_owned())],
             body: exception.to_string().into_bytes(),
             delay: std::time::Duration::ZERO,
         };

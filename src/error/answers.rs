@@ -22,9 +22,9 @@ impl Error {
             | Self::NoNamespace(_)
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
-            | Self::Folder(FolderError::NotAFolder(_))
             | Self::Folder(
-                FolderError::TooLarge { .. }
+                FolderError::NotAFolder(_)
+                | FolderError::TooLarge { .. }
                 | FolderError::TooMuch
                 | FolderError::Link(_)
                 | FolderError::Kind(_)
