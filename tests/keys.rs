@@ -102,6 +102,11 @@ fn a_key_is_registered_once_listed_and_removed() {
             let again = run(&add).ended(0).json();
             assert_eq!(again["action"], "unchanged");
             assert_eq!(again["key"]["id"], added["key"]["id"]);
+            assert_eq!(again["note"], serde_json::Value::Null);
+            // It is not renamed, and that is said.
+            let titled = [&add[..], &["--title", "another"]].concat();
+            let note = run(&titled).ended(0).json()["note"].to_string();
+            assert!(note.contains("not renamed"), "{note}");
         }
         let listed = run(&["key", "list", "--json", "--repo", repository])
             .ended(0)

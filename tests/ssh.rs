@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use support::bitbucket::keys::Keys;
-use support::bitbucket::{Credential, Kind, Server, World};
+use support::bitbucket::{Credential, Fault, Kind, Server, World};
 use support::sshd::{Sshd, git};
 use support::{Ran, Sandbox, succeed};
 
@@ -1027,15 +1027,184 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     );
     assert_eq!(ran.ended(0).json()["ssh"]["verified"], true);
     succeed(stage.git("a work").args(["fetch", "-q"]));
-    let mut rotate = stage
-        .sandbox
-        .command(["key", "rotate", "--repo", "WEB/site"]);
-    Ran::from(
-        rotate
-            .env("BBCONNECT_CONFIG_DIR", &config)
-            .output()
-            .unwrap(),
-    )
-    .ended(0);
+    let rotate = |more: &[&str]| {
+        let arguments = ["key", "rotate"];
+        let mut rotate = stage.sandbox.command([&arguments[..], more].concat());
+        rotate.env("BBCONNECT_CONFIG_DIR", &config);
+        Ran::from(rotate.output().unwrap())
+    };
+    // A key that somebody else made is not replaced without a question.
+    let before = std::fs::read(&key).unwrap();
+    // There is one connection with a key, so it need not be named.
+    let refused = rotate(&["--json"]).ended(2).json();
+    assert_eq!(refused["error"]["hint"], "add --yes");
+    let dry = rotate(&["--repo", "WEB/site", "--dry-run", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        dry["rotations"][0]["message"],
+        "bbconnect did not make this key"
+    );
+    assert!(rotate(&["--all"]).ended(2).stderr.contains("did not make"));
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(stage.keys().len(), 1);
+    rotate(&["--repo", "WEB/site", "--yes"]).ended(0);
+    assert_ne!(std::fs::read(&key).unwrap(), before);
     succeed(stage.git("a work").args(["fetch", "-q"]));
+}
+
+#[test]
+fn a_key_that_is_registered_nowhere_is_not_replaced() {
+    let Some(stage) = Stage::set() else { return };
+    let before = connected(&stage, &[]);
+    let path = before["key"]["private_key_path"].as_str().unwrap();
+    let text = || std::fs::read_to_string(path).unwrap();
+    let old = text();
+    let rotate = |exit: i32| {
+        let ran = stage
+            .run(&["key", "rotate", "--json", "-c", "site"])
+            .ended(exit);
+        assert_eq!(text(), old);
+        assert!(!std::path::Path::new(&format!("{path}.next")).exists());
+        ran.json()["error"].to_string()
+    };
+    // By hand, or by somebody else: for the whole project, which this credential may not see.
+    stage.bitbucket.change(|world| {
+        "project WEB".clone_into(&mut world.keys.all[0].owner);
+        let exception = json!({"errors": [{"context": null, "message": "You are not permitted to access this resource",
+            "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]});
+        let fault = Fault {
+            status: 401,
+            headers: vec![("x-ausername", "jane".to_owned())],
+            body: exception.to_string().into_bytes(),
+            delay: std::time::Duration::ZERO,
+        };
+        world.traps.push(("GET", "/projects/WEB/ssh", fault));
+    });
+    let told = rotate(4);
+    assert!(told.contains("the keys of project WEB need"), "{told}");
+    stage.bitbucket.change(|world| world.keys.all.clear());
+    let told = rotate(5);
+    assert!(
+        told.contains("registered nowhere that can be seen"),
+        "{told}"
+    );
+    assert!(told.contains("bbconnect connect"), "{told}");
+    assert!(stage.keys().is_empty());
+}
+
+#[test]
+fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
+    let Some(stage) = Stage::set() else { return };
+    let before = connected(&stage, &[]);
+    let path = before["key"]["private_key_path"].as_str().unwrap();
+    let next = format!("{path}.next");
+    let rotate = |kind: &str| stage.run(&["key", "rotate", "--json", "-c", "site", "--type", kind]);
+    // What is refused is taken back.
+    stage
+        .bitbucket
+        .change(|world| world.keys.refused = Some("ssh-ed25519"));
+    rotate("ed25519").ended(1);
+    assert!(!std::path::Path::new(&next).exists());
+    assert!(!std::path::Path::new(&format!("{next}.pub")).exists());
+    // What a run left behind that was cut off before it registered anything.
+    let make = ["keygen", "--type", "ed25519", "--out", &next];
+    stage.run(&make).ended(0);
+    rotate("rsa-4096").ended(0);
+    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    assert!(public.starts_with("ssh-rsa "), "{public}");
+    assert_eq!(stage.keys().len(), 1);
+    // One that is registered stays in use, and that is said.
+    stage.bitbucket.change(|world| world.keys.refused = None);
+    stage.run(&make).ended(0);
+    let public = format!("{next}.pub");
+    let add = [
+        "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
+    ];
+    stage.run(&add).ended(0);
+    let rotated = rotate("rsa-4096").ended(0).json();
+    let message = rotated["rotations"][0]["message"].as_str().unwrap();
+    assert!(message.contains("another kind"), "{message}");
+    assert_eq!(stage.keys().len(), 1);
+}
+
+#[test]
+fn two_at_once_with_one_name_get_two_connections() {
+    let Some(stage) = Stage::set() else { return };
+    let fingerprint = stage.sshd.fingerprint();
+    let accept = ["--accept-host-key", &fingerprint];
+    let (web, acme) = (stage.sshd.url("web/site"), stage.sshd.url("acme/site"));
+    let start = |arguments: &[&str]| {
+        let arguments = [&["connect"][..], arguments, &accept].concat();
+        stage.sandbox.command(arguments).spawn().unwrap()
+    };
+    for _ in 0..3 {
+        let both = [start(&[&web]), start(&[&acme, "-c", "cloud"])];
+        for mut child in both {
+            assert!(child.wait().unwrap().success());
+        }
+        let listed = stage.run(&["connection", "list", "--json"]).ended(0);
+        for name in ["site", "web-site", "acme-site"] {
+            let is_there = listed.stdout.contains(&format!("\"{name}\""));
+            if is_there {
+                stage.run(&["connection", "remove", name, "--yes"]).ended(0);
+            }
+        }
+        let (web, acme) = (web.as_str(), acme.as_str());
+        for url in [web, acme] {
+            assert!(listed.stdout.contains(url), "{}", listed.stdout);
+        }
+    }
+    // A connection that is for a whole server stays one.
+    let [shared, again] = ["server", "server"].map(|name| {
+        let arguments = [&["--name", name][..], &accept].concat();
+        stage.connect(&web, &arguments).ended(6).json()
+    });
+    assert_eq!(shared, again);
+    assert!(shared["error"]["hint"].as_str().unwrap().contains("--name"));
+}
+
+#[test]
+fn a_clone_that_was_cut_off_is_finished_or_told() {
+    let Some(stage) = Stage::set() else { return };
+    connected(&stage, &[]);
+    let url = stage.sshd.url("web/site");
+    // As git leaves it when it is killed while it fetches.
+    let cut_off = |folder: &str| {
+        std::fs::create_dir(stage.sandbox.path(folder)).unwrap();
+        succeed(stage.git(folder).args(["init", "-q", "-b", "main"]));
+        succeed(
+            stage
+                .git(folder)
+                .args(["config", "remote.origin.url", &url]),
+        );
+    };
+    cut_off("begun");
+    let done = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    let steps = done["steps"].to_string();
+    assert!(steps.contains("finished the clone"), "{steps}");
+    let logged = succeed(stage.git("begun").args(["log", "--format=%s"]));
+    assert_eq!(logged, "one\n");
+    assert_eq!(
+        succeed(stage.git("begun").args(["status", "--porcelain"])),
+        ""
+    );
+    succeed(stage.git("begun").args(["pull", "-q"]));
+    let again = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    assert!(!again["steps"].to_string().contains("finished the clone"));
+    // Whatever applies: the only key is meant.
+    stage.run(&["key", "test"]).ended(0);
+    let listed = stage.run(&["key", "list", "--json"]).ended(0).json();
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
+    stage.run(&["key", "test", "-c", "server"]).ended(5);
+    // A title is for a new key.
+    let titled = stage.connect(&url, &["--title", "other"]).ended(0).json();
+    let steps = titled["steps"].to_string();
+    assert!(steps.contains("not renamed"), "{steps}");
+    // What is in it may be somebody's.
+    cut_off("partial");
+    let note = stage.sandbox.path("partial").join("note");
+    std::fs::write(&note, "mine").unwrap();
+    stage.connect(&url, &["--clone", "partial"]).ended(6);
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "mine");
 }

@@ -64,6 +64,15 @@ impl From<Because> for String {
 }
 
 impl Chosen {
+    /// Whether somebody named it, rather than that it fits or is the default one.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        match self.because {
+            Because::Flag | Because::Variable | Because::GitConfig(_) => true,
+            Because::Environment | Because::Remote(_) | Because::Url | Because::Default => false,
+        }
+    }
+
     /// Whether it is in the file of connections, and not the environment's.
     #[must_use]
     pub fn is_stored(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::registration::{Action, Otherwise};
 use super::{Chosen, Context, Keyed};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::Error;
+use crate::error::{Error, No};
 use crate::model::deployment::Deployment;
 use crate::model::public_key::PublicKey;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
@@ -19,6 +19,17 @@ pub struct KeyPlace {
     owner: KeyOwner,
     /// The old key, while it is registered.
     pub old: Option<RegisteredKey>,
+    /// Whether the key that follows it is registered.
+    pub has_new: bool,
+    /// A place that may not be looked at.
+    unseen: Option<Unseen>,
+}
+
+/// A place that may not be looked at, and what the server says of it.
+#[derive(Debug)]
+struct Unseen {
+    owner: KeyOwner,
+    error: ApiError,
 }
 
 impl KeyPlace {
@@ -43,22 +54,28 @@ impl KeyPlace {
         }
         .for_deployment(chosen.connection.deployment);
         let mut owner = KeyOwner::Repository(path.clone());
-        let mut registered = None;
+        let (mut registered, mut has_new, mut unseen) = (None, false, None);
         for candidate in candidates(context, &chosen, &bitbucket, &path) {
             let is_first = matches!(candidate, KeyOwner::Repository(_));
             let keys = match context.wait(bitbucket.keys(&candidate))? {
                 Ok(keys) => keys,
                 // What this credential may not see, it did not register either.
-                Err(
-                    ApiError::Forbidden { .. } | ApiError::NotFound(_) | ApiError::Unauthorized(_),
-                ) if !is_first => continue,
+                Err(error @ ApiError::Forbidden { .. }) if !is_first => {
+                    unseen = unseen.or(Some(Unseen {
+                        owner: candidate,
+                        error,
+                    }));
+                    continue;
+                }
+                Err(ApiError::NotFound(_) | ApiError::Unauthorized(_)) if !is_first => continue,
                 Err(error) => return Err(chosen.explained_about_keys(error, &candidate)),
             };
             let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
                 public.is_some_and(|public| key.is(public))
             };
             let found = keys.iter().find(|key| is(key, old)).cloned();
-            if found.is_some() || keys.iter().any(|key| is(key, new)) {
+            has_new = keys.iter().any(|key| is(key, new));
+            if found.is_some() || has_new {
                 (owner, registered) = (candidate, found);
                 break;
             }
@@ -70,14 +87,42 @@ impl KeyPlace {
             bitbucket,
             owner,
             old: registered,
+            has_new,
+            unseen,
         })
     }
 
-    /// Registers the key that follows, with what the old one has; and whether it was not there before.
+    /// Refuses a key that is registered nowhere that can be seen: another in its place would be in the wrong one.
+    ///
+    /// # Errors
+    /// [`Error::Api`] where a place may not be looked at, else [`Error::Refused`].
+    pub fn check_found(self) -> Result<Self, Error> {
+        if self.old.is_some() || self.has_new {
+            return Ok(self);
+        }
+        if let Some(Unseen { owner, error }) = self.unseen {
+            return Err(self.chosen.explained_about_keys(error, &owner));
+        }
+        let url = self.keyed.connection.clone_url.as_deref();
+        Err(Error::no(
+            No::NotThere,
+            format!(
+                "the key {} is registered nowhere that can be seen",
+                self.keyed.key.display()
+            ),
+            &format!(
+                "bbconnect connect {} --name {} registers it",
+                shell_words::quote(url.unwrap_or_default()),
+                self.keyed.name
+            ),
+        ))
+    }
+
+    /// Registers the key that follows, with what the old one has; answers with its id where it was not there before.
     ///
     /// # Errors
     /// As [`Context::register`].
-    pub fn register(&self, context: &Context, public: &PublicKey) -> Result<bool, Error> {
+    pub fn register(&self, context: &Context, public: &PublicKey) -> Result<Option<String>, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
         let key = NewKey {
@@ -89,14 +134,14 @@ impl KeyPlace {
                 Access::Read
             }),
         };
-        let (_, action) = context.register(
+        let (registered, action) = context.register(
             &self.chosen,
             &self.bitbucket,
             &self.owner,
             &key,
             Otherwise::Widen,
         )?;
-        Ok(action == Action::Created)
+        Ok((action == Action::Created).then_some(registered.id))
     }
 
     /// Takes the old key away. One that is gone already is no failure.
@@ -105,7 +150,15 @@ impl KeyPlace {
     /// [`Error::Api`].
     pub fn remove_old(&self, context: &Context) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
-        match context.wait(self.bitbucket.remove_key(&self.owner, &old.id))? {
+        self.remove(context, &old.id)
+    }
+
+    /// Takes away what was registered by its id.
+    ///
+    /// # Errors
+    /// As [`KeyPlace::remove_old`].
+    pub fn remove(&self, context: &Context, id: &str) -> Result<(), Error> {
+        match context.wait(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
             Err(error) => Err(self.chosen.explained_about_keys(error, &self.owner)),
         }

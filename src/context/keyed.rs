@@ -120,14 +120,25 @@ impl Context {
         let chosen = match self.choose() {
             // Where nothing applies, there is no choice if there is one.
             Err(Error::NoConnection(names)) => {
-                let only = <[Keyed; 1]>::try_from(self.all_keyed()?);
-                return only.map_or(Err(Error::NoConnection(names)), |[keyed]| Ok(keyed));
+                return self.only_keyed()?.ok_or(Error::NoConnection(names));
             }
             chosen => chosen?,
         };
-        let name = chosen.name.to_string();
-        Keyed::of(chosen.name, chosen.connection)
-            .ok_or_else(|| missing(format!("the connection {name}")))
+        let (name, is_named) = (chosen.name.to_string(), chosen.is_named());
+        if let Some(keyed) = Keyed::of(chosen.name, chosen.connection) {
+            return Ok(keyed);
+        }
+        let only = if is_named { None } else { self.only_keyed()? };
+        only.ok_or_else(|| missing(format!("the connection {name}")))
+    }
+
+    /// The connection with a key, where there is one such.
+    ///
+    /// # Errors
+    /// [`Error::Connections`].
+    pub fn only_keyed(&self) -> Result<Option<Keyed>, Error> {
+        let only = <[Keyed; 1]>::try_from(self.all_keyed()?);
+        Ok(only.ok().map(|[keyed]| keyed))
     }
 
     /// The connection with a key for a remote of the checkout one stands in.

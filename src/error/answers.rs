@@ -24,7 +24,8 @@ impl Error {
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
             | Self::Folder(
-                FolderError::TooLarge { .. }
+                FolderError::NotAFolder(_)
+                | FolderError::TooLarge { .. }
                 | FolderError::TooMuch
                 | FolderError::Link(_)
                 | FolderError::Kind(_)

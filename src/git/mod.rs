@@ -27,5 +27,7 @@ pub use netrc::netrc_mends;
 pub use push::{Bench, NewCommit};
 pub use remote::Remote;
 pub use repositories::Repositories;
-pub use ssh_command::{clone, remotes_of, set_ssh_command, ssh_command};
+pub use ssh_command::{
+    Progress, clone, finish_clone, progress_of, remotes_of, set_ssh_command, ssh_command,
+};
 pub use view::{GitView, view};

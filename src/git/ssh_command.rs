@@ -86,6 +86,86 @@ pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(),
     }
 }
 
+/// How far a clone got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// There is something that one can work with.
+    Whole,
+    /// There is nothing of anybody's in it yet: it can be finished.
+    Begun,
+    /// It was cut off, and there are files in it.
+    Partial,
+}
+
+/// How far the clone of a repository that is not empty got.
+///
+/// # Errors
+/// [`GitError::Process`].
+pub fn progress_of(folder: &Path) -> Result<Progress, GitError> {
+    let inner = folder.join(".git");
+    if !inner.is_dir() {
+        return Ok(Progress::Whole);
+    }
+    let says = |arguments: &[&str]| -> Result<bool, GitError> {
+        let task = git(folder)
+            .arguments(arguments)
+            .complaints(Complaints::Ignored);
+        let ended = task.run(LIMIT)?;
+        Ok(ended.status.success() && !ended.stdout.is_empty())
+    };
+    let has_commit = says(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+    if has_commit && inner.join("index").exists() {
+        return Ok(Progress::Whole);
+    }
+    // Somebody has begun a branch without history beside others.
+    if !has_commit && says(&["for-each-ref", "--count=1", "refs/heads"])? {
+        return Ok(Progress::Whole);
+    }
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_files = entries.any(|entry| entry.file_name() != ".git");
+    Ok(if has_files || inner.join("index").exists() {
+        Progress::Partial
+    } else {
+        Progress::Begun
+    })
+}
+
+/// Finishes a clone that has begun, up to a branch.
+///
+/// # Errors
+/// [`GitError`].
+pub fn finish_clone(
+    folder: &Path,
+    remote: &str,
+    branch: &str,
+    command: &str,
+) -> Result<(), GitError> {
+    let done = |arguments: &[&str], complaints| -> Result<bool, GitError> {
+        let task = git(folder)
+            .arguments(arguments)
+            .variable("GIT_SSH_COMMAND", command)
+            .variable("GIT_TERMINAL_PROMPT", "0")
+            .complaints(complaints);
+        Ok(task.run(CLONE_LIMIT)?.status.success())
+    };
+    // Git writes it down after everything is there.
+    let key = format!("remote.{remote}.fetch");
+    let all = format!("+refs/heads/*:refs/remotes/{remote}/*");
+    let from = format!("refs/remotes/{remote}/{branch}");
+    let knows = done(&["config", "--local", "--get", &key], Complaints::Ignored)?;
+    let is_done = (knows || done(&["config", "--local", &key, &all], Complaints::Shown)?)
+        && done(&["fetch", "--quiet", "--", remote], Complaints::Shown)?
+        && done(
+            &["checkout", "--quiet", "-B", branch, "--track", &from],
+            Complaints::Shown,
+        )?;
+    if is_done {
+        Ok(())
+    } else {
+        Err(GitError::Clone(folder.display().to_string()))
+    }
+}
+
 fn git(folder: &Path) -> Task {
     Task::new("git").arguments(["-C"]).arguments([folder])
 }

@@ -90,6 +90,15 @@ pub struct RegisteredKey {
 }
 
 impl RegisteredKey {
+    /// What to say where a key that was there is to be called something else.
+    #[must_use]
+    pub fn title_kept(&self, wanted: Option<&str>) -> Option<String> {
+        let (label, wanted) = (self.label.as_deref()?, wanted?);
+        (label != wanted).then(|| {
+            format!("the key was registered before as {label:?}, and is not renamed to {wanted:?}")
+        })
+    }
+
     /// Whether it is this key, whatever the comments.
     #[must_use]
     pub fn is(&self, key: &PublicKey) -> bool {

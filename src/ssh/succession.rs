@@ -135,6 +135,17 @@ impl Succession {
         }
     }
 
+    /// Removes the next key, which is registered nowhere.
+    ///
+    /// # Errors
+    /// [`SshError::KeyFile`].
+    pub fn forget_next(&self) -> Result<(), SshError> {
+        let _whole = interrupt::shield();
+        let next = self.next();
+        self.remove(&public_path(&next))?;
+        self.remove(&next)
+    }
+
     /// Removes the files beside the key: first the next one, then the old one, which says that there is something left
     /// to do.
     ///

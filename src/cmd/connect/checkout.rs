@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::Args;
 use super::plan::Plan;
+use super::proof::Proof;
 use super::step::Steps;
 use crate::context::Context;
 use crate::error::{Error, No};
-use crate::git::{self, Checkout};
+use crate::git::{self, Checkout, Progress};
 use crate::model::clone_url::{CloneUrl, Transport};
-use crate::model::ssh_address::SshAddress;
-use crate::ssh::{self, StoredKey};
+use crate::ssh::{self, Refs, StoredKey};
 
 /// Refuses a folder that cannot be cloned into, before anything is made.
 pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
@@ -48,12 +48,14 @@ pub(super) fn put_to_use(
     context: &Context,
     plan: &Plan,
     key: &StoredKey,
-    address: &SshAddress,
+    proof: &Proof,
     steps: &mut Steps<'_>,
 ) -> Result<String, Error> {
+    let address = &proof.address;
     let command = context.login(key).command_line()?;
     if let Some(folder) = &args.clone {
         if is_checkout_of(folder, &plan.url)? {
+            finish(folder, &plan.url, &proof.served.refs, &command, steps)?;
             set_up(folder, &command, &folder.display().to_string(), steps)?;
         } else {
             let quiet = !context.may_ask();
@@ -80,6 +82,35 @@ pub(super) fn put_to_use(
         );
     }
     Ok(command)
+}
+
+/// Does the rest of a clone that was cut off.
+fn finish(
+    folder: &Path,
+    url: &CloneUrl,
+    refs: &Refs,
+    command: &str,
+    steps: &mut Steps<'_>,
+) -> Result<(), Error> {
+    if refs.empty {
+        return Ok(());
+    }
+    let remotes = git::remotes_of(folder)?.unwrap_or_default();
+    let remote = remotes.iter().find(|(_, remote)| is_of(remote, url));
+    match (git::progress_of(folder)?, remote, &refs.default_branch) {
+        (Progress::Whole, ..) => Ok(()),
+        (Progress::Begun, Some((remote, _)), Some(branch)) => {
+            git::finish_clone(folder, remote, branch, command)?;
+            let said = format!("finished the clone in {}", folder.display());
+            steps.pass("clone", said);
+            Ok(())
+        }
+        (Progress::Begun | Progress::Partial, ..) => Err(Error::no(
+            No::Conflict,
+            format!("{} is a clone that was cut off", folder.display()),
+            "remove the folder and run it again, or name another one: --clone DIR",
+        )),
+    }
 }
 
 /// Why a remote does not get far with a key.

@@ -33,7 +33,7 @@ pub(super) fn run(
     let address = proof.as_ref().map_or(&plan.address, |proof| &proof.address);
     let saved = plan.save(context, &key, address, &mut steps)?;
     let ssh_command = match &proof {
-        Some(proof) => checkout::put_to_use(args, context, plan, &key, &proof.address, &mut steps)?,
+        Some(proof) => checkout::put_to_use(args, context, plan, &key, proof, &mut steps)?,
         None => context.login(&key).command_line()?,
     };
     Ok(Connected {

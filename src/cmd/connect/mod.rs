@@ -139,7 +139,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
     };
     let proof = proof::get(context, &plan, &key, registration.patience(), &mut steps)?;
     let saved = plan.save(context, &key, &proof.address, &mut steps)?;
-    let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof.address, &mut steps)?;
+    let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof, &mut steps)?;
     Ok(Connected {
         repository: plan.repository(Some(&proof.served.refs)),
         ssh: Ssh::verified(&proof),
@@ -188,6 +188,9 @@ fn register(
             registered.registered_as, registered.id, registered.access
         ),
     );
+    if let Some(note) = registered.title_kept(args.title.as_deref()) {
+        steps.warn("registration", note);
+    }
     if let Some(warning) = &registered.warning {
         steps.warn(
             "registration",
@@ -219,6 +222,9 @@ fn dry(
             let new = plan.new_key(args, &key.public, *access);
             let (would, action) =
                 context.would_register(chosen, bitbucket, owner, &new, Otherwise::Widen)?;
+            if let Some(note) = would.title_kept(args.title.as_deref()) {
+                steps.warn("registration", note);
+            }
             (Registration::of(&would, action), "be used")
         }
         (

@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) way: Way,
     pub(super) settings: SshSettings,
     pub(super) name: ConnectionName,
+    /// Somebody chose the name.
+    pub(super) is_named: bool,
     pub(super) before: Option<Connection>,
     pub(super) key_path: PathBuf,
     pub(super) wanted_type: Option<KeyType>,
@@ -96,6 +98,7 @@ impl Plan {
             url,
             deployment,
             name,
+            is_named: args.name.is_some(),
             before,
             key_path,
         })

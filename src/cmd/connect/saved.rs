@@ -35,10 +35,15 @@ pub(super) fn place(
     if let Some((name, before)) = all.find(|(_, connection)| is_for(connection, url)) {
         return Ok((name, Some(before)));
     }
+    Ok((free(&connections, url)?, None))
+}
+
+/// The first name for a repository that no connection has.
+fn free(connections: &Connections, url: &CloneUrl) -> Result<ConnectionName, Error> {
     let names = candidates(url);
-    let free = names.iter().find(|name| is_free(&connections, name));
+    let free = names.iter().find(|name| is_free(connections, name));
     match (free, names.first()) {
-        (Some(name), _) => Ok((name.clone(), None)),
+        (Some(name), _) => Ok(name.clone()),
         (None, Some(name)) => Err(taken(name)),
         (None, None) => Err(Error::Usage {
             message: "the repository's name is none for a connection".to_owned(),
@@ -67,12 +72,19 @@ fn is_for(connection: &Connection, url: &CloneUrl) -> bool {
         .is_some_and(|known| known.is_same_repository(url))
 }
 
-/// Whether a connection without a key may get this repository's: it was named, and is for no other repository.
+/// Whether a connection without a key may get this repository's: it was named, and is for this repository alone. One
+/// with REST that is for several would be lost to the others.
 fn can_become(connection: &Connection, url: &CloneUrl) -> bool {
-    let is_other = |repository: &String| !repository.eq_ignore_ascii_case(url.slug());
-    connection.clone_url.is_none()
-        && connection.key_path.is_none()
-        && !connection.repository.as_ref().is_some_and(is_other)
+    let is_this = |repository: &String| repository.eq_ignore_ascii_case(url.slug());
+    let is_in = match (connection.namespace(), url.namespace()) {
+        (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(&theirs),
+        (Some(_), None) | (None, _) => true,
+    };
+    let is_for_it = match &connection.repository {
+        Some(repository) => is_this(repository) && is_in,
+        None => connection.auth == Auth::Ssh,
+    };
+    connection.clone_url.is_none() && connection.key_path.is_none() && is_for_it
 }
 
 /// The repository's name, else with what it is in before it; as far as such names go.
@@ -154,26 +166,38 @@ impl Plan {
         steps: &mut Steps<'_>,
     ) -> Result<ConnectionView, Error> {
         let connection = self.connection(Some(key), address)?;
-        let name = &self.name;
-        let said = match &self.before {
-            Some(before) if *before == connection => format!("the connection {name} has it all"),
-            Some(_) => format!("the connection {name} is brought up to date"),
-            None => format!("the connection {name} is new"),
-        };
-        let view = context.connections().update(|connections| {
-            if is_free(connections, name) {
+        let (said, view) = context.connections().update(|connections| {
+            let name = &self.name_among(connections)?;
+            let said = if is_free(connections, name) {
                 connections.add(name, &connection)?;
+                "is new"
+            } else if connections.get(&name.to_string())?.1 == connection {
+                "has it all"
             } else {
                 connections.replace(name, &connection)?;
-            }
-            Ok::<_, Error>(ConnectionView::of(
-                name,
-                &connection,
-                connections.default_name(),
-            ))
+                "is brought up to date"
+            };
+            let view = ConnectionView::of(name, &connection, connections.default_name());
+            Ok::<_, Error>((format!("the connection {name} {said}"), view))
         })?;
         steps.pass("saved", said);
         Ok(view)
+    }
+
+    /// The name that was chosen, unless somebody took it meanwhile for something else.
+    fn name_among(&self, connections: &Connections) -> Result<ConnectionName, Error> {
+        let name = &self.name;
+        if is_free(connections, name) {
+            return Ok(name.clone());
+        }
+        let (_, now) = connections.get(&name.to_string())?;
+        if is_for(&now, &self.url) || self.before.as_ref() == Some(&now) {
+            return Ok(name.clone());
+        }
+        if self.is_named || self.before.is_some() {
+            return Err(taken(name));
+        }
+        free(connections, &self.url)
     }
 
     /// The connection as it would be written down.

@@ -46,6 +46,7 @@ pub struct Added {
     action: Action,
     owner: String,
     key: RegisteredKey,
+    note: Option<String>,
 }
 
 /// Registers a key, unless it is registered.
@@ -82,6 +83,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
         let (key, action) =
             context.would_register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
         return Ok(Added {
+            note: key.title_kept(args.title.as_deref()),
             action,
             owner: owner_name,
             key,
@@ -89,6 +91,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     }
     let (key, action) = context.register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
     Ok(Added {
+        note: key.title_kept(args.title.as_deref()),
         action,
         owner: owner_name,
         key,
@@ -120,6 +123,9 @@ impl Render for Added {
     }
 
     fn remarks(&self, page: &mut Page) {
+        if let Some(note) = &self.note {
+            page.note(note);
+        }
         if let Some(warning) = &self.key.warning {
             page.note(&format!(
                 "the server has something against the key: {warning}"

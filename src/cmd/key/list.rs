@@ -36,7 +36,7 @@ pub struct Listed {
 /// # Errors
 /// Where no connection applies, or the server does not show them.
 pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket, owner) = args.target.find(context)?;
+    let (chosen, bitbucket, owner) = args.target.find_or_only(context)?;
     let asked = context.wait(bitbucket.keys(&owner))?;
     Ok(Listed {
         keys: asked.map_err(|error| chosen.explained_about_keys(error, &owner))?,

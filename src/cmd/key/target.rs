@@ -1,7 +1,7 @@
 //! Whose keys: those of a repository, a project or one's own account.
 
 use crate::bitbucket::Bitbucket;
-use crate::context::{Chosen, Context};
+use crate::context::{Chosen, Context, Keyed};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::KeyOwner;
@@ -27,6 +27,31 @@ impl Target {
         let (chosen, owner) = self.choose(context)?;
         let bitbucket = context.signed_in(&chosen)?;
         Ok((chosen, bitbucket, owner))
+    }
+
+    /// As [`Target::find`]; where nothing is named, and what applies is for no repository, those of the one repository that
+    /// a connection has an SSH key for.
+    pub(super) fn find_or_only(
+        &self,
+        context: &Context,
+    ) -> Result<(Chosen, Bitbucket, KeyOwner), Error> {
+        let only = if self.repo.is_some() || self.project.is_some() || self.user {
+            None
+        } else {
+            only_repository(context)?
+        };
+        let Some(keyed) = only else {
+            return self.find(context);
+        };
+        let rest = context.rest_for(&keyed.url)?;
+        let rest = rest.ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
+        let bitbucket = context.signed_in(&rest)?;
+        let path = RepoPath {
+            namespace: keyed.url.namespace().unwrap_or_default(),
+            slug: keyed.url.slug().to_owned(),
+        };
+        let path = as_written(&rest, path);
+        Ok((rest, bitbucket, KeyOwner::Repository(path)))
     }
 
     fn choose(&self, context: &Context) -> Result<(Chosen, KeyOwner), Error> {
@@ -57,6 +82,21 @@ impl Target {
             }),
         }
     }
+}
+
+/// The connection with the only SSH key, where what applies is for no repository.
+fn only_repository(context: &Context) -> Result<Option<Keyed>, Error> {
+    match context.choose() {
+        Ok(chosen) => {
+            let own = Context::repository_of(&chosen.connection);
+            if chosen.is_named() || own.is_some() {
+                return Ok(None);
+            }
+        }
+        Err(Error::NoConnection(_)) => {}
+        Err(error) => return Err(error),
+    }
+    context.only_keyed()
 }
 
 fn project(rest: Chosen, text: &str) -> Result<(Chosen, KeyOwner), Error> {

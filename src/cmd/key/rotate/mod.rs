@@ -45,7 +45,7 @@ pub struct Args {
     /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
     #[arg(long, conflicts_with = "all")]
     pub passphrase_stdin: bool,
-    /// Do not ask before the keys of all connections are replaced
+    /// Do not ask before a key that bbconnect did not make, or those of all connections, are replaced
     #[arg(short, long)]
     pub yes: bool,
     /// Show what would be replaced, and change nothing
@@ -106,6 +106,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
                 Action::Unchanged
             };
             return Ok(Rotated::new(vec![turn.rotation(action)]));
+        }
+        if turn.replaces_anothers() {
+            let question = format!(
+                "bbconnect did not make the key {}. Replace it?",
+                turn.first().key.display()
+            );
+            context.confirm(args.yes, &question)?;
         }
         let passphrase = passphrase(args, context, &turn)?;
         return Ok(Rotated::new(vec![turn.take(context, passphrase.as_ref())?]));

@@ -81,7 +81,10 @@ impl Render for Rotated {
                         after.unwrap_or_default()
                     )
                 }
-                Action::WouldRotate => format!("{names}: would replace {path}"),
+                Action::WouldRotate => {
+                    let whose = rotation.message.as_ref().map(|text| format!("; {text}"));
+                    format!("{names}: would replace {path}{}", whose.unwrap_or_default())
+                }
                 Action::Unchanged => format!("{names}: keeps {path}"),
                 Action::Failed => format!(
                     "{names}: {path} could not be replaced: {}",

@@ -17,6 +17,9 @@ use crate::ssh::{KeyFiles, KeyPair, Stage, StoredKey, Succession};
 /// A git that began with the old key has this long to log in before the key is taken away.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Of the next key, where another kind is asked for.
+const OTHER_KIND: &str = "an earlier run made and registered a key of another kind";
+
 /// A key that is to be replaced, by all connections that have it.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -26,6 +29,10 @@ pub(super) struct Turn {
     old: StoredKey,
     stage: Stage,
     key_type: KeyType,
+    /// A key of another kind than the one that is asked for, made by a run that was cut off, and registered nowhere.
+    replaces_next: bool,
+    /// One of another kind that is registered already.
+    keeps_next: bool,
 }
 
 impl Turn {
@@ -49,14 +56,23 @@ impl Turn {
             Stage::Settled | Stage::Prepared | Stage::Switched => succession.next(),
         });
         let next = next.ok().map(|next| next.public);
-        let places = group
+        let is_other = |asked: KeyType| {
+            stage == Stage::Prepared && next.as_ref().is_none_or(|next| next.kind() != asked.name())
+        };
+        let places: Vec<KeyPlace> = group
             .into_iter()
-            .map(|keyed| KeyPlace::find(context, keyed, Some(&old.public), next.as_ref()))
+            .map(|keyed| {
+                KeyPlace::find(context, keyed, Some(&old.public), next.as_ref())?.check_found()
+            })
             .collect::<Result<_, Error>>()?;
+        let is_other = key_type.is_some_and(is_other);
+        let is_registered = places.iter().any(|place| place.has_new);
         let same = [KeyType::Ecdsa256, KeyType::Rsa4096, KeyType::Ed25519]
             .into_iter()
             .find(|same| same.name() == old.public.kind());
         Ok(Self {
+            replaces_next: is_other && !is_registered,
+            keeps_next: is_other && is_registered,
             key_type: key_type.or(same).unwrap_or(KeyType::Ecdsa256),
             succession,
             places,
@@ -76,7 +92,13 @@ impl Turn {
     }
 
     pub(super) fn makes_a_key(&self) -> bool {
-        self.stage == Stage::Settled
+        self.stage == Stage::Settled || self.replaces_next
+    }
+
+    /// Whether a file will be replaced that bbconnect did not make, such as somebody's own key.
+    pub(super) fn replaces_anothers(&self) -> bool {
+        let name = self.first().key.file_name().unwrap_or_default();
+        self.stage != Stage::Switched && !name.to_string_lossy().starts_with("bbconnect_")
     }
 
     pub(super) fn is_locked(&self) -> bool {
@@ -99,15 +121,23 @@ impl Turn {
     pub(super) fn described(&self) -> String {
         let rotation = self.rotation(Action::WouldRotate);
         let age = rotation.age_days.unwrap_or_default();
+        let whose = rotation.message.map(|message| format!("; {message}"));
         format!(
-            "{}: {}, {age} days old",
+            "{}: {}, {age} days old{}",
             rotation.connections.join(", "),
-            rotation.key_path
+            rotation.key_path,
+            whose.unwrap_or_default()
         )
     }
 
     pub(super) fn rotation(&self, action: Action) -> Rotation {
         let names = self.places.iter().map(|place| place.keyed.name.to_string());
+        let message = if self.keeps_next {
+            Some(OTHER_KIND)
+        } else {
+            (action == Action::WouldRotate && self.replaces_anothers())
+                .then_some("bbconnect did not make this key")
+        };
         Rotation {
             connections: names.collect(),
             action,
@@ -115,7 +145,7 @@ impl Turn {
             before: Some(self.old.public.fingerprint()),
             after: None,
             age_days: self.age(Instant::now()),
-            message: None,
+            message: message.map(str::to_owned),
             exit: Exit::Done,
         }
     }
@@ -131,7 +161,13 @@ impl Turn {
         if self.stage != Stage::Switched {
             let next = self.next(context, passphrase)?;
             tell(format!("made {}", next.public.fingerprint()));
-            self.register_and_prove(context, &next)?;
+            if self.keeps_next {
+                let note = format!("note  {OTHER_KIND}: {}", next.public.kind());
+                context.output.step(&note);
+            }
+            let mut registered = Vec::new();
+            self.register_and_prove(context, &next, &mut registered)
+                .inspect_err(|error| self.take_back_next(context, error, &registered))?;
             tell("registered, and let in by the server".to_owned());
         }
         let is_in_place = |key: &PublicKey| *key != self.old.public;
@@ -144,13 +180,18 @@ impl Turn {
         let new = StoredKey::read(&key)?;
         tell(format!("{} is the new key", key.display()));
         // Also after an interruption nothing is taken away before the new one was seen to work.
-        self.register_and_prove(context, &new)?;
+        self.register_and_prove(context, &new, &mut Vec::new())?;
         thread::sleep(GRACE);
         for place in &self.places {
             place.remove_old(context)?;
         }
         self.succession.settle()?;
-        tell("the old key is taken away".to_owned());
+        let was_there = self.places.iter().any(|place| place.old.is_some());
+        tell(if was_there {
+            "the old key is taken away".to_owned()
+        } else {
+            "the old key was registered no more".to_owned()
+        });
         Ok(Rotation {
             after: Some(new.public.fingerprint()),
             ..self.rotation(Action::Rotated)
@@ -160,7 +201,7 @@ impl Turn {
     /// The key that follows: made now, or by a run that was cut off.
     fn next(&self, context: &Context, passphrase: Option<&Secret>) -> Result<StoredKey, Error> {
         let path = self.succession.next();
-        if path.exists() {
+        if path.exists() && !self.replaces_next {
             return Ok(StoredKey::read(&path)?);
         }
         let _progress = context
@@ -174,16 +215,42 @@ impl Turn {
         Ok(StoredKey::read(&path)?)
     }
 
-    fn register_and_prove(&self, context: &Context, key: &StoredKey) -> Result<(), Error> {
+    /// A key that a server refuses is of no use. What could not be taken away keeps its file.
+    fn take_back_next(&self, context: &Context, error: &Error, registered: &[(&KeyPlace, String)]) {
+        let is_refused = matches!(
+            error,
+            Error::Refused {
+                no: No::Otherwise,
+                ..
+            }
+        );
+        if !is_refused || self.places.iter().any(|place| place.has_new) {
+            return;
+        }
+        let mut all = registered.iter();
+        if all.all(|(place, id)| place.remove(context, id).is_ok()) {
+            // On the way out of an error, which is what is reported.
+            drop(self.succession.forget_next());
+        }
+    }
+
+    /// Registers a key with all places, of which those are added to `registered` that did not have it.
+    fn register_and_prove<'a>(
+        &'a self,
+        context: &Context,
+        key: &StoredKey,
+        registered: &mut Vec<(&'a KeyPlace, String)>,
+    ) -> Result<(), Error> {
         for place in &self.places {
-            let is_new = place.register(context, &key.public)?;
+            let new = place.register(context, &key.public)?;
             let address = &place.keyed.address;
             context.trust(&address.host, Vouchers::default())?;
-            let patience = if is_new {
+            let patience = if new.is_some() {
                 Patience::Long
             } else {
                 Patience::Short
             };
+            registered.extend(new.map(|id| (place, id)));
             context.ask_patiently(key, address, patience)?;
         }
         Ok(())
