@@ -24,8 +24,7 @@ impl Error {
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
             | Self::Folder(
-                FolderError::NotAFolder(_)
-                | FolderError::TooLarge { .. }
+                FolderError::TooLarge { .. }
                 | FolderError::TooMuch
                 | FolderError::Link(_)
                 | FolderError::Kind(_)

@@ -7,6 +7,7 @@ mod error;
 mod exchange;
 mod pages;
 mod question;
+mod raw_pages;
 mod retry;
 
 use std::cell::OnceCell;

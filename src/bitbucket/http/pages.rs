@@ -18,15 +18,15 @@ use super::{Http, Question, Signed};
 use crate::model::connection::Origin;
 
 /// More pages than any list has; a server that gives more is going round in circles.
-const MOST_PAGES: usize = 10_000;
+pub(super) const MOST_PAGES: usize = 10_000;
 /// Pages in flight: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const AT_ONCE: usize = 16;
 
 /// A page. Cloud names the address of the next one, Data Center where it starts.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Page<T> {
-    values: Vec<T>,
+pub(super) struct Page<T> {
+    pub(super) values: Vec<T>,
     next: Option<String>,
     #[serde(rename = "isLastPage")]
     is_last: Option<bool>,
@@ -153,40 +153,6 @@ impl Http {
         self.walk(&first, next, list).await
     }
 
-    /// All entries of a list whose entries are not known here: as they come, also those that look the same. `None`
-    /// where the first answer is no list.
-    pub(in crate::bitbucket) async fn raw_pages(
-        &self,
-        first: Url,
-    ) -> Result<Option<Vec<Value>>, ApiError> {
-        let mut values = Vec::new();
-        let mut seen = HashSet::new();
-        let mut next = Some(first.clone());
-        while let Some(url) = next {
-            if seen.len() >= MOST_PAGES || !seen.insert(url.to_string()) {
-                return Err(ApiError::Endless);
-            }
-            let question = Question::new(Method::GET, url, Signed::Yes);
-            let answer = self.ask(&question).await?;
-            let body: Value = answer.json()?;
-            if let Value::Array(all) = body {
-                values.extend(all);
-                return Ok(Some(values));
-            }
-            if body.get("values").is_none_or(|values| !values.is_array()) {
-                return if values.is_empty() && seen.len() == 1 {
-                    Ok(None)
-                } else {
-                    answer.json::<Page<Value>>().map(|_| None)
-                };
-            }
-            let page: Page<Value> = answer.json()?;
-            next = self.next(&first, &page)?;
-            values.extend(page.values);
-        }
-        Ok(Some(values))
-    }
-
     /// One page after another.
     async fn walk<T: DeserializeOwned>(
         &self,
@@ -243,7 +209,7 @@ impl Http {
         Ok((page, identities(&answer)?))
     }
 
-    fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
+    pub(super) fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
             let url = first.join(next).map_err(|_| self.elsewhere(next))?;
             // A page elsewhere would be asked for with the credential.
