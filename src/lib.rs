@@ -72,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 output.explain(&page);
                 Exit::Usage
             } else {
-                output.fail(&refused(&refusal))
+                output.fail(&refused(&refusal, &arguments))
             }
         }
     }

@@ -42,10 +42,10 @@ impl Wishes {
 }
 
 /// Turns what clap refused into an error of ours.
-pub(crate) fn refused(error: &clap::Error) -> Error {
+pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
     let kind = error.kind();
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
-    let help = help(error);
+    let help = help(arguments);
     let no_command = [
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
         ErrorKind::MissingSubcommand,
@@ -174,22 +174,53 @@ fn flag_of(argument: &str) -> &str {
     argument.split('=').next().unwrap_or(argument)
 }
 
-/// The command that shows the help for what was being read.
-fn help(error: &clap::Error) -> String {
-    let usage = error
-        .get(ContextKind::Usage)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let command: Vec<&str> = usage
-        .trim_start_matches("Usage:")
-        .split_whitespace()
-        .take_while(|word| {
-            word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-')
+/// The command that shows the help for the command that the arguments name, as far as they name one.
+fn help(arguments: &[OsString]) -> String {
+    let root = super::command();
+    let mut command = &root;
+    let mut path = root.get_name().to_owned();
+    let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if let Some(next) = command.find_subcommand(word) {
+            command = next;
+            path = format!("{path} {}", next.get_name());
+        } else if takes_a_value(&root, &word.to_string_lossy()) {
+            words.next();
+        }
+    }
+    format!("{path} --help")
+}
+
+/// Whether a word is a flag of every command whose value is the next word.
+fn takes_a_value(root: &clap::Command, word: &str) -> bool {
+    root.get_arguments()
+        .filter(|flag| flag.get_action().takes_values())
+        .any(|flag| {
+            let long = flag.get_long().map(|long| format!("--{long}"));
+            let short = flag.get_short().map(|short| format!("-{short}"));
+            [long, short].contains(&Some(word.to_owned()))
         })
-        .collect();
-    if command.is_empty() {
-        "bbconnect --help".to_owned()
-    } else {
-        format!("{} --help", command.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_is_that_of_the_command() {
+        for (line, expected) in [
+            ("bbconnect", "bbconnect --help"),
+            ("bbconnect repo view a/b/c/d", "bbconnect repo view --help"),
+            (
+                "bbconnect -c check repo view x",
+                "bbconnect repo view --help",
+            ),
+            ("bbconnect --json api FOO user", "bbconnect api --help"),
+            ("bbconnect nonsense", "bbconnect --help"),
+            ("bbconnect keygen -- check", "bbconnect keygen --help"),
+        ] {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(help(&arguments), expected, "{line}");
+        }
     }
 }
