@@ -4,7 +4,7 @@ use super::git_host::{git_bases, git_username};
 use super::{Chosen, Context};
 use crate::error::Error;
 use crate::git::{CredentialAnswer, CredentialQuery};
-use crate::model::connection::{Auth, Connection, Level, Origin};
+use crate::model::connection::{Auth, Connection, ConnectionName, Level, Origin};
 use crate::model::deployment::Deployment;
 
 impl Context {
@@ -46,7 +46,7 @@ impl Context {
         let is_marked = |chosen: &Chosen| chosen.connection.refused_on.is_some();
         match self.choose_for_git(query)?.filter(is_marked) {
             Some(_) => match self.meant_by(query)? {
-                Some(chosen) => self.mark(&chosen, false),
+                Some(chosen) => self.mark(&chosen.name, false),
                 None => Ok(()),
             },
             None => Ok(()),
@@ -63,7 +63,7 @@ impl Context {
             return Ok(None);
         };
         if chosen.is_stored() {
-            self.mark(&chosen, true)?;
+            self.mark(&chosen.name, true)?;
             let name = &chosen.name;
             return Ok(Some(format!(
                 "{} refused the credential of the connection {name}; bbconnect check {name} tells why",
@@ -90,10 +90,11 @@ impl Context {
         Ok(is_ours.then_some(chosen))
     }
 
-    fn mark(&self, chosen: &Chosen, refused: bool) -> Result<(), Error> {
+    /// Marks a connection as one that a server refused today, or takes the mark away.
+    pub(super) fn mark(&self, name: &ConnectionName, refused: bool) -> Result<(), Error> {
         let refused_on = refused.then(|| self.today());
         self.connections().update(|connections| {
-            let (name, connection) = connections.get(&chosen.name.to_string())?;
+            let (name, connection) = connections.get(&name.to_string())?;
             let marked = Connection {
                 refused_on,
                 ..connection

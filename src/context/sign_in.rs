@@ -143,7 +143,7 @@ impl Context {
                         "the new tokens of {name} could not be kept: {error}"
                     ));
                 } else if is_refused {
-                    self.unmark(name)?;
+                    self.mark(name, false)?;
                 }
                 Ok((tokens.access, renewed.expires_at()))
             }
@@ -156,18 +156,6 @@ impl Context {
                 causes: None,
             }),
         }
-    }
-
-    /// Takes away the mark that git was refused.
-    fn unmark(&self, name: &ConnectionName) -> Result<(), Error> {
-        self.connections().update(|connections| {
-            let (name, connection) = connections.get(&name.to_string())?;
-            let unmarked = Connection {
-                refused_on: None,
-                ..connection
-            };
-            Ok(connections.replace(&name, &unmarked)?)
-        })
     }
 
     fn keep_renewed(

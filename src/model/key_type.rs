@@ -8,13 +8,16 @@ use serde::{Serialize, Serializer};
 ///
 /// Bitbucket Cloud takes all three; Data Center takes RSA everywhere and ECDSA from 7.10 on
 /// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum KeyType {
     /// ECDSA on the curve P-256.
+    #[value(name = "ecdsa-256", alias = "ecdsa")]
     Ecdsa256,
-    /// RSA with a modulus of 4,096 bits.
+    /// RSA with 4,096 bits.
+    #[value(name = "rsa-4096", alias = "rsa")]
     Rsa4096,
     /// Ed25519.
+    #[value(name = "ed25519")]
     Ed25519,
 }
 

@@ -45,7 +45,7 @@ pub struct Args {
     pub name: Option<ConnectionName>,
     /// The kind of key to make [default: ecdsa-256]
     #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
-    pub key_type: Option<Kind>,
+    pub key_type: Option<KeyType>,
     /// Use this private key instead of making one
     #[arg(long, value_name = "FILE", conflicts_with = "key_type", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<PathBuf>,
@@ -70,30 +70,6 @@ pub struct Args {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// Kinds of key that can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
-    /// ECDSA on the curve P-256
-    #[value(name = "ecdsa-256", alias = "ecdsa")]
-    Ecdsa256,
-    /// RSA with 4,096 bits
-    #[value(name = "rsa-4096", alias = "rsa")]
-    Rsa4096,
-    /// Ed25519
-    #[value(name = "ed25519")]
-    Ed25519,
-}
-
-impl From<Kind> for KeyType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Ecdsa256 => Self::Ecdsa256,
-            Kind::Rsa4096 => Self::Rsa4096,
-            Kind::Ed25519 => Self::Ed25519,
-        }
-    }
 }
 
 /// As what a key is registered.

@@ -90,7 +90,7 @@ impl Plan {
             ssh_url,
             way: found.way,
             settings: found.settings,
-            wanted_type: args.key_type.map(KeyType::from),
+            wanted_type: args.key_type,
             on_server: found.repository,
             empty: found.empty,
             rest,

@@ -4,7 +4,6 @@ use url::{Host, Url};
 
 use super::{Facts, Judged, Question, failed};
 use crate::exit::Exit;
-use crate::model::connection::Origin;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
 use crate::model::version::Version;
@@ -77,12 +76,12 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
         .filter_map(|facts| facts.found.as_ref().ok());
     let all = links.chain(of_repository.flat_map(|repository| repository.web.iter()));
     let urls: Vec<Url> = all.filter_map(|link| Url::parse(link).ok()).collect();
-    let base = facts.connection.base_url.url();
+    let base = &facts.connection.base_url;
     let Some(first) = urls.first() else {
         let message = "nothing is visible whose links would tell the server's base URL";
         return Some(Finding::new(ID, Level::Unknown, message).into());
     };
-    let Some(elsewhere) = urls.iter().find(|url| !is_below(base, url)) else {
+    let Some(elsewhere) = urls.iter().find(|url| !base.is_above(url)) else {
         let message = "the server's links begin with this connection's URL";
         return Some(
             Finding::new(ID, Level::Pass, message)
@@ -101,13 +100,6 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
         facts.connection.base_url
     );
     Some(finding.next(next).into())
-}
-
-fn is_below(base: &Url, link: &Url) -> bool {
-    let context = base.path().trim_end_matches('/');
-    let rest = link.path().strip_prefix(context);
-    Origin::of(base) == Origin::of(link)
-        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -6,6 +6,7 @@ mod turn;
 
 use crate::context::{Context, Keyed};
 use crate::error::Error;
+use crate::model::days::Days;
 use crate::model::instant::Instant;
 use crate::model::key_type::KeyType;
 use crate::model::repository::RepoRef;
@@ -35,13 +36,13 @@ pub struct Args {
     pub repo: Option<RepoRef>,
     /// The kind of the new key [default: that of the old one]
     #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
-    pub key_type: Option<Kind>,
+    pub key_type: Option<KeyType>,
     /// The keys of all connections
     #[arg(long)]
     pub all: bool,
     /// Only keys that were registered longer ago: 90d, 12w
-    #[arg(long, value_name = "AGE", value_parser = days)]
-    pub older_than: Option<i64>,
+    #[arg(long, value_name = "AGE")]
+    pub older_than: Option<Days>,
     /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
     #[arg(long, conflicts_with = "all")]
     pub passphrase_stdin: bool,
@@ -53,42 +54,6 @@ pub struct Args {
     pub dry_run: bool,
 }
 
-/// Kinds of key that can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
-    /// ECDSA on the curve P-256
-    #[value(name = "ecdsa-256", alias = "ecdsa")]
-    Ecdsa256,
-    /// RSA with 4,096 bits
-    #[value(name = "rsa-4096", alias = "rsa")]
-    Rsa4096,
-    /// Ed25519
-    #[value(name = "ed25519")]
-    Ed25519,
-}
-
-impl From<Kind> for KeyType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Ecdsa256 => Self::Ecdsa256,
-            Kind::Rsa4096 => Self::Rsa4096,
-            Kind::Ed25519 => Self::Ed25519,
-        }
-    }
-}
-
-/// An age in days: `90d`, `12w`, or a number of days.
-fn days(text: &str) -> Result<i64, String> {
-    let (number, unit) = match text.strip_suffix('w') {
-        Some(weeks) => (weeks, 7),
-        None => (text.strip_suffix('d').unwrap_or(text), 1),
-    };
-    let number = number.parse::<u16>().ok();
-    number
-        .map(|number| i64::from(number) * unit)
-        .ok_or_else(|| "it is not an age, such as 90d or 12w".to_owned())
-}
-
 /// Replaces a key, or those of all connections.
 ///
 /// # Errors
@@ -98,7 +63,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
     if !args.all {
         let keyed = context.keyed(args.repo.as_ref())?;
         let group = sharing(&all, &keyed);
-        let turn = Turn::prepare(context, group, args.key_type.map(KeyType::from))?;
+        let turn = Turn::prepare(context, group, args.key_type)?;
         if !is_due(args, &turn) || args.dry_run {
             let action = if is_due(args, &turn) {
                 Action::WouldRotate
@@ -136,7 +101,7 @@ fn sharing(all: &[Keyed], keyed: &Keyed) -> Vec<Keyed> {
 fn is_due(args: &Args, turn: &Turn) -> bool {
     match (args.older_than, turn.age(Instant::now())) {
         _ if turn.is_unfinished() => true,
-        (Some(most), Some(age)) => age >= most,
+        (Some(most), Some(age)) => age >= most.count(),
         (Some(_) | None, _) => true,
     }
 }
@@ -166,7 +131,7 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
         }
         seen.push(keyed);
         let group = sharing(all, keyed);
-        match Turn::prepare(context, group, args.key_type.map(KeyType::from)) {
+        match Turn::prepare(context, group, args.key_type) {
             Ok(turn) => turns.push(turn),
             Err(error) => failed.push(Rotation::failed(keyed, &error)),
         }
@@ -195,19 +160,4 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
     }
     rotations.extend(failed);
     Ok(Rotated::new(rotations))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::days;
-
-    #[test]
-    fn ages_are_days_or_weeks() {
-        assert_eq!(days("90d"), Ok(90));
-        assert_eq!(days("12w"), Ok(84));
-        assert_eq!(days("7"), Ok(7));
-        for text in ["", "d", "-1d", "1y", "90 d", "9999999d"] {
-            assert!(days(text).is_err(), "{text}");
-        }
-    }
 }
