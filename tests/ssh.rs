@@ -4,6 +4,9 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -179,8 +182,7 @@ fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
     assert_eq!(again["key"]["fingerprint"], connected["key"]["fingerprint"]);
     assert_eq!(again["connection"], connected["connection"]);
     assert_eq!(stage.keys().len(), 1);
-    let hosts =
-        std::fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+    let hosts = fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     assert_eq!(hosts.lines().count(), 1, "{hosts}");
 
     // More access is given where it is asked for, and kept where it is not.
@@ -272,13 +274,11 @@ fn a_key_is_replaced_while_git_goes_on_working() {
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].label, "build server");
     assert_eq!(keys[0].permission, "REPO_READ");
-    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    let public = fs::read_to_string(format!("{path}.pub")).unwrap();
     assert!(public.starts_with(&keys[0].material));
     assert_ne!(before["key"]["public_key"], public.trim());
     // Nothing is left beside it.
-    let left = std::fs::read_dir(stage.sandbox.path(".ssh"))
-        .unwrap()
-        .count();
+    let left = fs::read_dir(stage.sandbox.path(".ssh")).unwrap().count();
     assert_eq!(left, 2);
 }
 
@@ -309,7 +309,7 @@ fn a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next() {
         stage.run(&["key", "rotate", "-c", "site"]).ended(0);
         fetch(&format!("finished after {delay} ms"));
         // A file that was not complete when its writer was killed has a name of its own.
-        let left = std::fs::read_dir(stage.sandbox.path(".ssh")).unwrap();
+        let left = fs::read_dir(stage.sandbox.path(".ssh")).unwrap();
         let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let left: Vec<_> = left
             .filter(|name| !name.starts_with(".bbconnect-"))
@@ -372,7 +372,19 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
         "{}",
         locked.stdout
     );
-    assert_eq!(stage.keys().len(), 4);
+    // One that others may read is none for ssh. Neither was registered.
+    let open = stage.sandbox.path("open");
+    let mut make = support::program("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+    succeed(make.arg(&open));
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let with_open = ["--key", open.to_str().unwrap(), "--name", "open"];
+    let refused = stage
+        .connect(&url, &[&with_open[..], &accept].concat())
+        .ended(9);
+    let hint = refused.json()["error"]["hint"].clone();
+    assert_eq!(hint, format!("chmod 600 {}", open.display()));
+    assert_eq!(stage.keys().len(), 3);
 }
 
 #[test]
@@ -475,6 +487,14 @@ fn a_server_that_changes_closes_or_hangs_is_told_apart() {
     }
     stage.run(&verify).ended(10);
     stage.run(&["key", "test", "-c", "site"]).ended(10);
+    // Nothing is made for another repository there, either.
+    let other = stage.sshd.url("web/other");
+    let nothing = |stage: &Stage, status| {
+        stage.connect(&other, &[]).ended(status);
+        assert_eq!(stage.keys().len(), 1);
+        assert!(!Path::new(&stage.key("web_other_ecdsa-256")).exists());
+    };
+    nothing(&stage, 10);
     stage
         .run(&["known-hosts", "add", &url, "--accept-host-key", &new])
         .ended(10);
@@ -507,6 +527,7 @@ fn a_server_that_changes_closes_or_hangs_is_told_apart() {
     // Nobody listens, then somebody who says nothing.
     stage.sshd.stop();
     stage.run(&["key", "test", "-c", "site"]).ended(7);
+    nothing(&stage, 7);
     let silent = std::net::TcpListener::bind(("127.0.0.1", stage.sshd.port)).unwrap();
     let started = std::time::Instant::now();
     let hanging = stage
@@ -709,11 +730,11 @@ fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
         child.kill().unwrap();
         child.wait().unwrap();
         // What git had begun is git's own.
-        drop(std::fs::remove_dir_all(stage.sandbox.path(&folder)));
+        drop(fs::remove_dir_all(stage.sandbox.path(&folder)));
         stage.sandbox.run(arguments(&folder)).ended(0);
         assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
         let hosts =
-            std::fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+            fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
         assert_eq!(hosts.lines().count(), 1, "killed after {delay} ms");
         succeed(stage.git(&folder).args(["fetch", "-q"]));
         // From the beginning.
@@ -721,8 +742,8 @@ fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
             .run(&["connection", "remove", "site", "--with-key", "--yes"])
             .ended(0);
         assert!(stage.keys().is_empty());
-        assert!(!std::path::Path::new(&stage.key("web_site_ecdsa-256")).exists());
-        std::fs::remove_file(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+        assert!(!Path::new(&stage.key("web_site_ecdsa-256")).exists());
+        fs::remove_file(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     }
 }
 
@@ -758,7 +779,7 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
             };
         }
     });
-    std::fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
+    fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
     let fleet = ["key", "rotate", "--all", "--older-than", "90d", "--json"];
     let outcome = |ran: &Ran| {
         let json = ran.json();
@@ -818,7 +839,7 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
         ("other", stage.sshd.url("web/other")),
         ("own", url.clone()),
     ] {
-        std::fs::create_dir(stage.sandbox.path(folder)).unwrap();
+        fs::create_dir(stage.sandbox.path(folder)).unwrap();
         succeed(stage.git(folder).args(["init", "-q"]));
         succeed(stage.git(folder).args(["remote", "add", "origin", &remote]));
     }
@@ -1002,9 +1023,9 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
     let config = stage.sandbox.path("my config 100%");
-    std::fs::create_dir(&config).unwrap();
+    fs::create_dir(&config).unwrap();
     let file = "connections.toml";
-    std::fs::copy(
+    fs::copy(
         stage.sandbox.path(".config/bbconnect").join(file),
         config.join(file),
     )
@@ -1034,7 +1055,7 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
         Ran::from(rotate.output().unwrap())
     };
     // A key that somebody else made is not replaced without a question.
-    let before = std::fs::read(&key).unwrap();
+    let before = fs::read(&key).unwrap();
     // There is one connection with a key, so it need not be named.
     let refused = rotate(&["--json"]).ended(2).json();
     assert_eq!(refused["error"]["hint"], "add --yes");
@@ -1046,10 +1067,10 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
         "bbconnect did not make this key"
     );
     assert!(rotate(&["--all"]).ended(2).stderr.contains("did not make"));
-    assert_eq!(std::fs::read(&key).unwrap(), before);
+    assert_eq!(fs::read(&key).unwrap(), before);
     assert_eq!(stage.keys().len(), 1);
     rotate(&["--repo", "WEB/site", "--yes"]).ended(0);
-    assert_ne!(std::fs::read(&key).unwrap(), before);
+    assert_ne!(fs::read(&key).unwrap(), before);
     succeed(stage.git("a work").args(["fetch", "-q"]));
 }
 
@@ -1058,14 +1079,14 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
-    let text = || std::fs::read_to_string(path).unwrap();
+    let text = || fs::read_to_string(path).unwrap();
     let old = text();
     let rotate = |exit: i32| {
         let ran = stage
             .run(&["key", "rotate", "--json", "-c", "site"])
             .ended(exit);
         assert_eq!(text(), old);
-        assert!(!std::path::Path::new(&format!("{path}.next")).exists());
+        assert!(!Path::new(&format!("{path}.next")).exists());
         ran.json()["error"].to_string()
     };
     // By hand, or by somebody else: for the whole project, which this credential may not see.
@@ -1105,13 +1126,13 @@ fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
         .bitbucket
         .change(|world| world.keys.refused = Some("ssh-ed25519"));
     rotate("ed25519").ended(1);
-    assert!(!std::path::Path::new(&next).exists());
-    assert!(!std::path::Path::new(&format!("{next}.pub")).exists());
+    assert!(!Path::new(&next).exists());
+    assert!(!Path::new(&format!("{next}.pub")).exists());
     // What a run left behind that was cut off before it registered anything.
     let make = ["keygen", "--type", "ed25519", "--out", &next];
     stage.run(&make).ended(0);
     rotate("rsa-4096").ended(0);
-    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    let public = fs::read_to_string(format!("{path}.pub")).unwrap();
     assert!(public.starts_with("ssh-rsa "), "{public}");
     assert_eq!(stage.keys().len(), 1);
     // One that is registered stays in use, and that is said.
@@ -1171,7 +1192,7 @@ fn a_clone_that_was_cut_off_is_finished_or_told() {
     let url = stage.sshd.url("web/site");
     // As git leaves it when it is killed while it fetches.
     let cut_off = |folder: &str| {
-        std::fs::create_dir(stage.sandbox.path(folder)).unwrap();
+        fs::create_dir(stage.sandbox.path(folder)).unwrap();
         succeed(stage.git(folder).args(["init", "-q", "-b", "main"]));
         succeed(
             stage
@@ -1204,7 +1225,7 @@ fn a_clone_that_was_cut_off_is_finished_or_told() {
     // What is in it may be somebody's.
     cut_off("partial");
     let note = stage.sandbox.path("partial").join("note");
-    std::fs::write(&note, "mine").unwrap();
+    fs::write(&note, "mine").unwrap();
     stage.connect(&url, &["--clone", "partial"]).ended(6);
-    assert_eq!(std::fs::read_to_string(&note).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(&note).unwrap(), "mine");
 }

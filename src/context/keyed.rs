@@ -1,50 +1,14 @@
-//! Connections that have an SSH key: which one is meant, and how its server is reached with it.
+//! Connections that have an SSH key: which one is meant.
 
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use super::{Context, Vouchers};
-use crate::bitbucket::Bitbucket;
+use super::Context;
 use crate::error::{Error, No};
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName};
-use crate::model::fingerprint::Fingerprint;
 use crate::model::repository::RepoRef;
 use crate::model::ssh_address::SshAddress;
-use crate::model::ssh_settings::SshSettings;
-use crate::ssh::{self, Login, Served, Service, SshError, StoredKey};
-
-/// How long a server may take to let a key in: it takes a while until all of it knows one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// No time at all: whether it is registered is the question.
-    None,
-    /// A few seconds: it was registered already.
-    Short,
-    /// Ten seconds: it was registered just now.
-    Long,
-}
-
-/// Between attempts.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(300),
-    Duration::from_millis(700),
-    Duration::from_secs(2),
-    Duration::from_secs(3),
-    Duration::from_secs(4),
-];
-
-impl Patience {
-    fn pauses(self) -> &'static [Duration] {
-        match self {
-            Self::None => &[],
-            Self::Short => PAUSES.first_chunk::<3>().map_or(&[], |short| short),
-            Self::Long => &PAUSES,
-        }
-    }
-}
 
 /// A connection that has an SSH key.
 #[derive(Debug, Clone)]
@@ -154,113 +118,6 @@ impl Context {
         let found =
             urls.find_map(|url| all.iter().find(|keyed| keyed.url.is_same_repository(&url)));
         Ok(found.cloned())
-    }
-
-    /// A login with a key, and with our host keys.
-    #[must_use]
-    pub fn login(&self, key: &StoredKey) -> Login {
-        Login {
-            key: key.path.clone(),
-            is_locked: key.is_locked,
-            known_hosts: self.known_hosts().path().to_owned(),
-        }
-    }
-
-    /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
-    #[must_use]
-    pub fn ssh_command(&self, key: &Path) -> Option<String> {
-        let stored = StoredKey::read(key);
-        let login = Login {
-            key: key.to_owned(),
-            is_locked: stored.is_ok_and(|stored| stored.is_locked),
-            known_hosts: self.known_hosts().path().to_owned(),
-        };
-        login.command_line().ok()
-    }
-
-    /// Asks a repository with a key over SSH.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`].
-    pub fn ask_over_ssh(
-        &self,
-        key: &StoredKey,
-        address: &SshAddress,
-        service: Service,
-    ) -> Result<Served, Error> {
-        let manner = self.manner(key.is_locked);
-        let _progress = (!manner.may_ask).then(|| {
-            let message = format!("asking {} with the key", address.host);
-            self.output.progress(&message)
-        });
-        let started = Instant::now();
-        let asked = ssh::ask(&self.login(key), address, service, manner);
-        let told = match &asked {
-            Ok(_) => "served".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        let elapsed = started.elapsed().as_millis();
-        self.output.trace(&format!(
-            "ssh {} {} -> {told} in {elapsed} ms",
-            address.host,
-            address.command(service.command())
-        ));
-        Ok(asked?)
-    }
-
-    /// Asks a repository with a key that the server may not know everywhere yet.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`].
-    pub fn ask_patiently(
-        &self,
-        key: &StoredKey,
-        address: &SshAddress,
-        patience: Patience,
-    ) -> Result<Served, Error> {
-        let mut pauses = patience.pauses().iter();
-        loop {
-            let asked = self.ask_over_ssh(key, address, Service::Read);
-            let is_early = matches!(
-                asked,
-                Err(Error::Ssh(
-                    SshError::Denied { .. } | SshError::NoAccess { .. }
-                ))
-            );
-            match pauses.next() {
-                Some(pause) if is_early => thread::sleep(*pause),
-                Some(_) | None => return asked,
-            }
-        }
-    }
-
-    /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
-    /// with REST fits. A server that does not tell is no error.
-    #[must_use]
-    pub fn vouchers_for(&self, url: &CloneUrl, accepted: Option<Fingerprint>) -> Vouchers {
-        let settings = || -> Option<SshSettings> {
-            let rest = self.rest_for(url).ok()??;
-            let bitbucket = self.signed_in(&rest).ok()?;
-            self.ssh_settings(&bitbucket)
-        };
-        Vouchers {
-            accepted,
-            settings: settings().and_then(|settings| settings.fingerprint),
-        }
-    }
-
-    /// The SSH settings of a server, where it tells them.
-    #[must_use]
-    pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
-        match self.wait(bitbucket.ssh_settings()) {
-            Ok(Ok(settings)) => settings,
-            Ok(Err(error)) => {
-                self.output
-                    .trace(&format!("the SSH settings are not told: {error}"));
-                None
-            }
-            Err(_) => None,
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod git_host;
 mod input;
 mod key_place;
 mod keyed;
+mod over_ssh;
 mod refusal;
 mod registration;
 mod remote;
@@ -23,7 +24,8 @@ use std::time::Duration;
 pub use chosen::{Because, Chosen};
 pub use environment::Environment;
 pub use key_place::KeyPlace;
-pub use keyed::{Keyed, Patience};
+pub use keyed::Keyed;
+pub use over_ssh::Patience;
 pub use registration::{Action, Otherwise};
 pub use trust::{Trusted, Vouchers};
 

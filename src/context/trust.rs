@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use super::{Context, TIMEOUT};
+use crate::bitbucket::Bitbucket;
 use crate::error::Error;
+use crate::model::clone_url::CloneUrl;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
+use crate::model::ssh_settings::SshSettings;
 use crate::ssh::{self, HostKey, KnownHosts, Manner, Source, SshError};
 
 /// What may vouch for a server beside what is known of it.
@@ -91,6 +94,35 @@ impl Context {
             return self.keep(host, &[named], Source::Server);
         }
         self.accept(host, &shown)
+    }
+
+    /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
+    /// with REST fits. A server that does not tell is no error.
+    #[must_use]
+    pub fn vouchers_for(&self, url: &CloneUrl, accepted: Option<Fingerprint>) -> Vouchers {
+        let settings = || -> Option<SshSettings> {
+            let rest = self.rest_for(url).ok()??;
+            let bitbucket = self.signed_in(&rest).ok()?;
+            self.ssh_settings(&bitbucket)
+        };
+        Vouchers {
+            accepted,
+            settings: settings().and_then(|settings| settings.fingerprint),
+        }
+    }
+
+    /// The SSH settings of a server, where it tells them.
+    #[must_use]
+    pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
+        match self.wait(bitbucket.ssh_settings()) {
+            Ok(Ok(settings)) => settings,
+            Ok(Err(error)) => {
+                self.output
+                    .trace(&format!("the SSH settings are not told: {error}"));
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     /// The keys that a server shows.

@@ -184,7 +184,8 @@ fn exit_of_ssh(error: &SshError) -> Exit {
         SshError::Process(_)
         | SshError::KnownHosts { .. }
         | SshError::Path { .. }
-        | SshError::KeyFile { .. } => Exit::Machine,
+        | SshError::KeyFile { .. }
+        | SshError::OpenToOthers(_) => Exit::Machine,
     }
 }
 

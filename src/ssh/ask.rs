@@ -108,7 +108,7 @@ pub(super) fn served(
 /// [`SshError::Process`] where `ssh` cannot be run.
 pub(super) fn why_silent(host: &SshHost, limit: Duration) -> Result<SshError, SshError> {
     let login = Login {
-        key: "none".into(),
+        key: None,
         is_locked: false,
         known_hosts: "none".into(),
     };

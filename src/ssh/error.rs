@@ -74,6 +74,9 @@ pub enum SshError {
     /// The key is protected by a passphrase, and nobody was asked for it.
     #[error("the key {} has a passphrase, and nobody can be asked for it here", .0.display())]
     Locked(PathBuf),
+    /// Others than its owner may read the key, and `ssh` uses no such key.
+    #[error("the key {} may be read by others, and ssh uses no such key", .0.display())]
+    OpenToOthers(PathBuf),
     /// The server lets the key in, but not to this repository.
     #[error("{host} accepts the key, but not for this repository: {words}")]
     NoAccess {
@@ -177,6 +180,9 @@ impl SshError {
                 "run this on a terminal, or unlock the key first: ssh-add {}",
                 shell_words::quote(&path.to_string_lossy())
             ),
+            Self::OpenToOthers(path) => {
+                format!("chmod 600 {}", shell_words::quote(&path.to_string_lossy()))
+            }
             Self::NoAccess { .. } => {
                 "the key is registered for something else, or the repository has another name".to_owned()
             }

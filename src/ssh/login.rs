@@ -8,8 +8,8 @@ use super::SshError;
 /// With what somebody logs in: a key, and the host keys that are taken for true.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// The private key.
-    pub key: PathBuf,
+    /// The private key; none for what a server says before it wants one.
+    pub key: Option<PathBuf>,
     /// Whether it has a passphrase.
     pub is_locked: bool,
     /// The file of host keys.
@@ -32,7 +32,7 @@ impl Login {
     /// # Errors
     /// [`SshError::Path`] for a path that cannot be written for `ssh`.
     pub fn options(&self) -> Result<Vec<String>, SshError> {
-        self.options_with(&[&self.key])
+        self.options_with(self.key.as_deref().as_slice())
     }
 
     /// The command for `core.sshCommand` and `GIT_SSH_COMMAND`, quoted for a shell.
@@ -44,7 +44,9 @@ impl Login {
     /// [`SshError::Path`] as [`Login::options`].
     pub fn command_line(&self) -> Result<String, SshError> {
         let mut words = vec!["ssh".to_owned()];
-        words.extend(self.options_with(&[&self.key, &next_of(&self.key)])?);
+        let next = self.key.as_deref().map(next_of);
+        let keys = [self.key.as_deref(), next.as_deref()];
+        words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
         words.extend(["-o", "LogLevel=ERROR"].map(str::to_owned));
         let quoted = words.iter().map(|word| quoted(word));
         Ok(quoted.collect::<Vec<_>>().join(" "))
@@ -68,6 +70,9 @@ impl Login {
         let mut settings = Vec::new();
         for key in keys {
             settings.push(format!("IdentityFile={}", value(key)?));
+        }
+        if keys.is_empty() {
+            settings.push("IdentityFile=none".to_owned());
         }
         settings.push("IdentitiesOnly=yes".to_owned());
         if !self.is_locked {
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn paths_are_quoted_for_ssh_and_for_the_shell() {
         let login = |key: &str| Login {
-            key: key.into(),
+            key: Some(key.into()),
             is_locked: false,
             known_hosts: "/c/known_hosts".into(),
         };

@@ -36,4 +36,4 @@ pub use login::{Login, is_our_command, next_of};
 pub use rsa::RsaError;
 pub use stored_key::{StoredKey, public_key_of, public_path};
 pub use succession::{Stage, Succession};
-pub use users::{agent_keys, ask_as_user, known_to_user};
+pub use users::{agent_has, agent_keys, ask_as_user, known_to_user};

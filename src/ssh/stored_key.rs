@@ -69,6 +69,20 @@ impl StoredKey {
             is_locked,
         })
     }
+
+    /// Whether `ssh` refuses the file because others than its owner may read it. As there, only one's own files are
+    /// looked at (`sshkey_perm_ok` of OpenSSH).
+    #[must_use]
+    pub fn is_open_to_others(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let own = rustix::process::getuid().as_raw();
+            fs::metadata(&self.path).is_ok_and(|file| file.uid() == own && file.mode() & 0o077 != 0)
+        }
+        #[cfg(not(unix))]
+        false
+    }
 }
 
 /// The public key of a file: of a public key's own, or of the private key's beside which it is.

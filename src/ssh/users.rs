@@ -39,16 +39,31 @@ pub fn known_to_user(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshE
 /// How many keys the agent offers; `None` where there is no agent.
 #[must_use]
 pub fn agent_keys() -> Option<usize> {
+    agent().map(|lines| lines.len())
+}
+
+/// Whether the agent has a key, so that nobody need be asked for its passphrase.
+#[must_use]
+pub fn agent_has(key: &PublicKey) -> bool {
+    let lines = agent().unwrap_or_default();
+    let mut keys = lines
+        .iter()
+        .filter_map(|line| line.parse::<PublicKey>().ok());
+    keys.any(|known| known.fingerprint() == key.fingerprint())
+}
+
+/// The public keys of the agent, a line each.
+fn agent() -> Option<Vec<String>> {
     let task = Task::new("ssh-add")
-        .arguments(["-l"])
+        .arguments(["-L"])
         .variable("LC_ALL", "C")
         .complaints(Complaints::Ignored);
     let ended = task.run(LIMIT).ok()?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     // 1: it has no keys; 2: there is no agent (ssh-add(1)).
     match ended.status.code() {
-        Some(0) => Some(text.lines().count()),
-        Some(1) => Some(0),
+        Some(0) => Some(text.lines().map(str::to_owned).collect()),
+        Some(1) => Some(Vec::new()),
         _ => None,
     }
 }
@@ -64,7 +79,7 @@ pub fn ask_as_user(
     manner: Manner,
 ) -> Result<Served, SshError> {
     let login = Login {
-        key: "none".into(),
+        key: None,
         is_locked: false,
         known_hosts: known_hosts.to_owned(),
     };

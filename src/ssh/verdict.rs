@@ -42,13 +42,16 @@ impl Answered {
         let (host, words) = (host.clone(), self.words());
         Verdict::No(if let Some(error) = self.about_host_key(&host, login) {
             error
+        } else if let Some(key) = &login.key
+            && says("UNPROTECTED PRIVATE KEY FILE")
+        {
+            SshError::OpenToOthers(key.clone())
         } else if says("Permission denied (") || says("Too many authentication failures") {
             // The server said that it knows the key, which could not be opened.
             let is_known = says("Server accepts key: ");
-            if login.is_locked && is_known {
-                SshError::Locked(login.key.clone())
-            } else {
-                SshError::Denied { host, words }
+            match &login.key {
+                Some(key) if login.is_locked && is_known => SshError::Locked(key.clone()),
+                Some(_) | None => SshError::Denied { host, words },
             }
         } else if says("no matching ") || says("remote software version") && says("incompatible") {
             SshError::Unusable { host, words }

@@ -33,12 +33,13 @@ pub(super) fn existing(plan: &Plan) -> Result<Option<StoredKey>, Error> {
 }
 
 /// The key that is there, or a new one; and whether it is new.
-pub(super) fn get_or_make(
+pub(super) fn or_make(
+    existing: Option<StoredKey>,
     plan: &Plan,
     context: &Context,
     steps: &mut Steps<'_>,
 ) -> Result<(StoredKey, bool), Error> {
-    if let Some(key) = existing(plan)? {
+    if let Some(key) = existing {
         let path = key.path.display();
         steps.pass(
             "key",

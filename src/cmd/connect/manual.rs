@@ -1,5 +1,6 @@
 //! Without an API: the public key and the page to paste it into; then the proof.
 
+use super::door::{self, Door};
 use super::outcome::{Connected, Registration, Ssh};
 use super::plan::{Plan, Way};
 use super::proof::{self, Proof};
@@ -16,9 +17,10 @@ pub(super) fn run(
     args: &Args,
     context: &Context,
     plan: &Plan,
+    known: Option<StoredKey>,
     mut steps: Steps<'_>,
 ) -> Result<Connected, Error> {
-    let (key, is_new) = key::get_or_make(plan, context, &mut steps)?;
+    let (key, is_new) = key::or_make(known, plan, context, &mut steps)?;
     if let Way::Manual { reason } = &plan.way {
         steps.warn("registration", format!("by hand, because {reason}"));
     }
@@ -58,20 +60,17 @@ fn attempt(
     steps: &mut Steps<'_>,
 ) -> Result<Option<Proof>, Error> {
     let vouchers = context.vouchers_for(&plan.url, args.accept_host_key);
-    let asked = proof::trust(context, &plan.address.host, vouchers, steps)
-        .and_then(|_| proof::get(context, plan, key, Patience::None, steps));
-    match asked {
-        Ok(proof) => Ok(Some(proof)),
-        Err(Error::Ssh(
-            error @ (SshError::Denied { .. }
-            | SshError::NoAccess { .. }
-            | SshError::Unreachable { .. }),
-        )) => {
-            steps.warn("ssh", error.to_string());
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+    let why = match door::find(context, plan, Some(key), vouchers, steps) {
+        Ok(Door {
+            answer: Err(refusal),
+            ..
+        }) => refusal,
+        Ok(door) => return proof::get(context, plan, key, door, Patience::None, steps).map(Some),
+        Err(Error::Ssh(error @ (SshError::Locked(_) | SshError::Unreachable { .. }))) => error,
+        Err(error) => return Err(error),
+    };
+    steps.warn("ssh", why.to_string());
+    Ok(None)
 }
 
 /// Shows the key, waits until it is registered, and asks; again while it is not.

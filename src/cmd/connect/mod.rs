@@ -3,6 +3,7 @@
 
 mod address;
 mod checkout;
+mod door;
 mod key;
 mod manual;
 mod outcome;
@@ -95,15 +96,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
     if args.dry_run {
         return dry(args, context, &plan, steps);
     }
+    let known = key::existing(&plan)?;
     if let Way::Manual { .. } = plan.way {
-        return manual::run(args, context, &plan, steps);
+        return manual::run(args, context, &plan, known, steps);
     }
     let vouchers = Vouchers {
         settings: plan.settings.fingerprint,
         accepted: args.accept_host_key,
     };
-    proof::trust(context, &plan.address.host, vouchers, &mut steps)?;
-    let (key, is_new) = key::get_or_make(&plan, context, &mut steps)?;
+    let door = door::find(context, &plan, known.as_ref(), vouchers, &mut steps)?;
+    let (key, is_new) = key::or_make(known, &plan, context, &mut steps)?;
     let registration = match register(args, context, &plan, &key, &mut steps) {
         Ok(registration) => registration,
         Err(error) => {
@@ -113,7 +115,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
             return Err(error);
         }
     };
-    let proof = proof::get(context, &plan, &key, registration.patience(), &mut steps)?;
+    let proof = proof::get(
+        context,
+        &plan,
+        &key,
+        door,
+        registration.patience(),
+        &mut steps,
+    )?;
     let saved = plan.save(context, &key, &proof.address, &mut steps)?;
     let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof, &mut steps)?;
     Ok(Connected {
