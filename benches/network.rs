@@ -21,12 +21,19 @@ use bitbucket::{Credential, Kind, Server, World};
 const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
 const CONNECTIONS: usize = 200;
 const DELAY: Duration = Duration::from_millis(50);
+/// Where Debian and what derives from it keep the certificates that are trusted.
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     println!("| what | bbconnect ms | beside | ms | times faster |\n|---|---:|---|---:|---:|");
     fleet(folder.path());
-    over_tls(folder.path());
+    let memory = over_tls(folder.path());
+    for_git(folder.path());
+    let size = fs::metadata(OURS).expect("it is there").len() as f64 / 1e6;
+    println!(
+        "\nThe program has {size:.1} MB; its check of one HTTPS connection took {memory:.1} MB of memory."
+    );
 }
 
 fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
@@ -100,8 +107,8 @@ fn fleet(folder: &Path) {
     row(&what, all, "one after the other", each);
 }
 
-/// One request over TLS with a certificate of a private authority.
-fn over_tls(folder: &Path) {
+/// One request over TLS with a certificate of a private authority; answers with the memory that it took.
+fn over_tls(folder: &Path) -> f64 {
     let run = |program: &str, arguments: &[&str]| {
         let status = Command::new(program)
             .args(arguments)
@@ -152,35 +159,37 @@ fn over_tls(folder: &Path) {
         .spawn()
         .expect("openssl starts");
     std::thread::sleep(Duration::from_millis(500));
-    let certificate = folder.join("ca.pem");
-    let text = format!(
-        "[connections.tls]\ndeployment = \"cloud\"\nbase_url = \"https://localhost:{port}/2.0\"\nauth = \"api-token\"\n\
-         email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
-         secret_origin = \"https://localhost:{port}\"\nca_cert = \"{}\"\n",
-        certificate.display()
-    );
-    fs::write(folder.join("connections.toml"), text).expect("it can be written");
-    let url = format!("https://localhost:{port}/2.0/user");
+    // Both trust what the system trusts and this authority: what either does for Bitbucket itself.
+    let bundle = folder.join("bundle.pem");
+    let system = fs::read(SYSTEM_BUNDLE).unwrap_or_default();
+    let own = fs::read(folder.join("ca.pem")).expect("it was made");
+    fs::write(&bundle, [system, own].concat()).expect("it can be written");
+    let base = format!("https://localhost:{port}/2.0");
+    let check = || {
+        let mut check = program(folder, &["check"]);
+        check
+            .env("SSL_CERT_FILE", &bundle)
+            .env("BBCONNECT_URL", &base);
+        check.env("BBCONNECT_EMAIL", "jane@acme.example");
+        check.env("BBCONNECT_TOKEN", "ATATT-bench");
+        check
+    };
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for turn in 0..=60 {
-        let our = time(program(folder, &["check", "tls"]));
+        let our = time(check());
         let mut curl = Command::new("curl");
-        curl.args([
-            "-s",
-            "-f",
-            "-o",
-            "/dev/null",
-            "-u",
-            "jane@acme.example:ATATT-bench",
-            "--cacert",
-        ]);
-        curl.arg(&certificate).arg(&url);
+        curl.args(["-s", "-f", "-o", "/dev/null", "-u"]);
+        curl.arg("jane@acme.example:ATATT-bench");
+        curl.arg("--cacert")
+            .arg(&bundle)
+            .arg(format!("{base}/user"));
         let their = time(curl);
         if turn > 0 {
             ours.push(our);
             peers.push(their);
         }
     }
+    let memory = most_memory(check());
     drop(server.kill());
     drop(server.wait());
     row(
@@ -189,4 +198,54 @@ fn over_tls(folder: &Path) {
         "curl",
         median(peers),
     );
+    memory
+}
+
+/// What git waits for before every fetch: a credential, beside the helper that git comes with, which reads it in clear
+/// text from a file.
+fn for_git(folder: &Path) {
+    let question = folder.join("question");
+    fs::write(&question, "protocol=https\nhost=git.example.com\n\n").expect("it can be written");
+    let kept = folder.join("credentials");
+    fs::write(&kept, "https://jane:BBDC-bench@git.example.com\n").expect("it can be written");
+    let ask = |mut command: Command| {
+        let question = fs::File::open(&question).expect("it was written");
+        command.stdin(question).stdout(Stdio::null());
+        time(command)
+    };
+    let (mut ours, mut peers) = (Vec::new(), Vec::new());
+    for turn in 0..=60 {
+        let mut helper = program(folder, &["git", "credential", "get"]);
+        helper.env("BBCONNECT_URL", "https://git.example.com");
+        helper.env("BBCONNECT_TOKEN", "BBDC-bench");
+        let our = ask(helper);
+        let mut store = Command::new("git");
+        store.arg("credential-store").arg("--file").arg(&kept);
+        store.arg("get");
+        let their = ask(store);
+        if turn > 0 {
+            ours.push(our);
+            peers.push(their);
+        }
+    }
+    row(
+        "a credential for git (median of 60)",
+        median(ours),
+        "git credential-store",
+        median(peers),
+    );
+}
+
+/// The most memory that a program takes, in megabytes, where `/proc` tells it.
+fn most_memory(mut command: Command) -> f64 {
+    let mut child = command.spawn().expect("the program starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().expect("it can be asked").is_none() {
+        let told = fs::read_to_string(&status).unwrap_or_default();
+        let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        most = most.max(kib.unwrap_or(0));
+    }
+    most as f64 * 1024.0 / 1e6
 }

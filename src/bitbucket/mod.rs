@@ -18,6 +18,8 @@ mod webhooks;
 pub use cloud::{Change, Cloud, Committed};
 pub use datacenter::DataCenter;
 pub use greeting::Greeting;
+#[cfg(fuzzing)]
+pub use http::explain_made_up;
 pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
 pub use identity::{Identity, Reach, Scopes, Shown, Subject};
 pub use oauth::{Grant, OAuthClient};

@@ -25,10 +25,13 @@ impl Caught {
         let printed = Arc::new(Mutex::new(Vec::new()));
         let (done, ended) = mpsc::channel();
         let into = Arc::clone(&printed);
+        let waiting = thread::current();
         thread::spawn(move || {
             collect(output, &into, most);
             // Nobody waits any more after the deadline.
             let _told = done.send(());
+            // Whoever has said its last word is about to end.
+            waiting.unpark();
         });
         Self { printed, ended }
     }

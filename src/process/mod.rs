@@ -1,19 +1,18 @@
 //! The only spawner of programs: with a time limit, its output caught.
 
 mod caught;
+mod wait;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use self::caught::{Caught, MOST_OUTPUT};
-
-/// How soon a running program is looked at, and how seldom at last: most are done at once.
-const GLANCES: [Duration; 2] = [Duration::from_micros(300), Duration::from_millis(5)];
+use self::wait::wait;
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
@@ -196,23 +195,10 @@ fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let [mut glance, last] = GLANCES;
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            return Ok(None);
-        }
-        thread::sleep(glance);
-        glance = (glance * 2).min(last);
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

@@ -158,10 +158,13 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
             return words;
         }
         if let Some(quoted) = rest.strip_prefix('"') {
-            let length = quoted.find('"').unwrap_or(quoted.trim_end().len());
+            // A quote that is not closed is an error to `ssh`, and what it means a guess.
+            let Some(length) = quoted.find('"') else {
+                return Vec::new();
+            };
             let word = quoted.get(..length).unwrap_or_default();
             // The quotes belong to the place, so that nothing is added within them.
-            let end = (at + length + 2).min(line.trim_end().len());
+            let end = at + length + 2;
             words.push((word, start + at..start + end));
             at = end;
         } else {

@@ -1,6 +1,7 @@
 //! The content of the file of connections: TOML that people may edit. What is not known here, and every comment, stays as it is.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
@@ -12,11 +13,32 @@ use crate::model::connection::{Auth, Connection, ConnectionName};
 /// The content of the file of connections.
 #[derive(Debug)]
 pub struct Connections {
-    pub(super) path: PathBuf,
-    pub(super) document: DocumentMut,
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.document.fmt(f)
+    }
 }
 
 impl Connections {
+    /// The connections of a text, which is that of a file.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Syntax`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConnectionsError> {
+        let document = text.parse().map_err(|source| ConnectionsError::Syntax {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            document,
+        })
+    }
+
     /// The names, in their order in the file.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

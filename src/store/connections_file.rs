@@ -119,14 +119,7 @@ impl ConnectionsFile {
         let text = whole_file::read(&self.path)
             .map_err(failed)?
             .unwrap_or_default();
-        let document = text.parse().map_err(|source| ConnectionsError::Syntax {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(Connections {
-            path: self.path.clone(),
-            document,
-        })
+        Connections::parse(&self.path, &text)
     }
 
     /// Reads, changes and writes it, with nobody in between. Without a change nothing is written.
@@ -143,9 +136,9 @@ impl ConnectionsFile {
         };
         let _lock = whole_file::lock(&self.path).map_err(failed)?;
         let mut connections = self.load()?;
-        let before = connections.document.to_string();
+        let before = connections.to_string();
         let result = change(&mut connections)?;
-        let after = connections.document.to_string();
+        let after = connections.to_string();
         if after != before {
             whole_file::write(&self.path, &after).map_err(failed)?;
         }

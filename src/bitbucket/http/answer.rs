@@ -43,6 +43,23 @@ impl Answer {
         })
     }
 
+    /// An answer that no server gave.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn made_up(
+        status: StatusCode,
+        headers: HeaderMap,
+        body: &[u8],
+        url: String,
+    ) -> Self {
+        let body = body.to_vec();
+        Self {
+            status,
+            headers,
+            body,
+            url,
+        }
+    }
+
     /// The same answer without secrets, which a server may repeat when it complains.
     pub(super) fn without(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {

@@ -6,6 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+/// The most of a server's words that is repeated, in characters.
+pub(super) const MOST_WORDS: usize = 1000;
+
 /// Why an API gave no usable answer.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -226,7 +229,7 @@ impl ServerWords {
             .chain(about_key)
             .chain(self.message.as_str())
             .collect();
-        (!all.is_empty()).then(|| all.join("; "))
+        (!all.is_empty()).then(|| all.join("; ").chars().take(MOST_WORDS).collect())
     }
 
     /// The exceptions that Data Center names.

@@ -5,6 +5,8 @@ mod authorization;
 mod client;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+mod made_up;
 mod pages;
 mod question;
 mod raw_pages;
@@ -23,6 +25,8 @@ use url::Url;
 pub(super) use answer::Answer;
 pub use authorization::Authorization;
 pub use error::{ApiError, Obstacle};
+#[cfg(fuzzing)]
+pub use made_up::explain_made_up;
 
 pub(super) use question::{Question, Signed};
 

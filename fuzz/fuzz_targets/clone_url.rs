@@ -1,0 +1,11 @@
+//! Clone URLs, as pasted.
+#![no_main]
+
+#[path = "../../tests/support/doors.rs"]
+mod doors;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _either = doors::clone_url(text);
+});

@@ -1,0 +1,11 @@
+//! The file of connections, which people edit.
+#![no_main]
+
+#[path = "../../tests/support/doors.rs"]
+mod doors;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    doors::connections(text);
+});

@@ -1,0 +1,9 @@
+//! Bodies of answers that are errors: the first byte chooses the status, the second what the body claims to be.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|answer: (u8, u8, &[u8])| {
+    let (status, kind, body) = answer;
+    bbconnect::bitbucket::explain_made_up(status, kind, body);
+});

@@ -1,0 +1,11 @@
+//! Files that `migrate` mends.
+#![no_main]
+
+#[path = "../../tests/support/doors.rs"]
+mod doors;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    doors::files_of_others(text);
+});

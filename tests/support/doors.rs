@@ -1,0 +1,160 @@
+//! What holds for whatever comes in from people, files, git and servers. The tests try it with made-up text, the targets
+//! in `fuzz/` with very much of it.
+#![allow(dead_code, reason = "every user needs a part of it")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::path::Path;
+
+use bbconnect::git::{CredentialAnswer, CredentialQuery, config_mends, includes, netrc_mends};
+use bbconnect::model::clone_url::{CloneUrl, CloneUrlError};
+use bbconnect::model::deployment::Deployment;
+use bbconnect::model::mend::{Mend, mended};
+use bbconnect::model::secret::Secret;
+use bbconnect::ssh::{client_config_mends, known_hosts_mends};
+use bbconnect::store::Connections;
+
+/// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
+pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {
+    let url: CloneUrl = text.parse()?;
+    let parts = [
+        Some(url.host().to_string()),
+        url.user().map(str::to_owned),
+        url.namespace(),
+        url.ssh(),
+        url.https(),
+    ];
+    for part in parts.into_iter().flatten() {
+        assert!(!part.starts_with('-'), "{part}");
+        let is_odd = |c: char| c.is_control() || "`$;|&<>\"'\\*\u{202e}".contains(c);
+        assert!(!part.chars().any(is_odd), "{part}");
+    }
+    let slug = url.slug();
+    let is_plain = !slug.is_empty() && !slug.starts_with('-') && !slug.contains(['/', ' ']);
+    assert!(
+        is_plain || url.deployment() == Deployment::Unknown,
+        "{slug}"
+    );
+    assert_stable(&url);
+    Ok(url)
+}
+
+/// Prints a URL in its own form, parses that, and compares; then the same for every other form.
+fn assert_stable(url: &CloneUrl) {
+    let parse = |text: &str| -> CloneUrl {
+        let parsed = text.parse();
+        parsed.unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    let printed = url.to_string();
+    let again = parse(&printed);
+    assert_eq!(again.to_string(), printed);
+    assert_eq!(identity(&again), identity(url), "{printed}");
+    // The case of a project key means nothing to a server.
+    let forms = |url: &CloneUrl| {
+        [url.ssh(), url.https(), url.web()].map(|form| form.map(|form| form.to_lowercase()))
+    };
+    assert_eq!(forms(&again), forms(url), "{printed}");
+    // A page has no `.git` to leave out, so a name that ends in it cannot be told from its spelling.
+    let web = url.web().filter(|_| !url.slug().ends_with(".git"));
+    for form in [url.ssh(), url.https(), web].into_iter().flatten() {
+        assert_eq!(identity(&parse(&form)), identity(url), "{form}");
+    }
+}
+
+/// What must not change when a URL is printed and parsed again.
+fn identity(url: &CloneUrl) -> impl PartialEq + std::fmt::Debug + use<> {
+    (
+        url.deployment(),
+        url.namespace().map(|name| name.to_lowercase()),
+        url.slug().to_owned(),
+    )
+}
+
+/// What git asks names a server and nothing else; and whatever is answered, git reads as it was meant.
+pub(crate) fn helper(text: &str) {
+    if let Ok(query) = CredentialQuery::read(text)
+        && let Some(url) = query.url()
+    {
+        assert!(matches!(url.scheme(), "http" | "https"), "{url}");
+        assert!(
+            url.username().is_empty() && url.password().is_none(),
+            "{url}"
+        );
+        assert!(url.query().is_none() && url.fragment().is_none(), "{url}");
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        let asked = format!("{}://{}/", query.protocol, query.host);
+        let asked = url::Url::parse(&asked).expect("it was read before");
+        assert_eq!(asked.host_str().unwrap_or_default(), host);
+        assert_eq!(
+            asked
+                .port()
+                .map(|port| format!(":{port}"))
+                .unwrap_or_default(),
+            port
+        );
+    }
+    let (username, password) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    let answer = CredentialAnswer::Basic {
+        username: username.to_owned(),
+        password: Secret::new(password.to_owned()),
+        expires_at: Some(0),
+    };
+    let written = answer.write();
+    if !written.is_empty() {
+        let read = CredentialQuery::read(&written).expect("git reads it");
+        assert_eq!(read.username.as_deref(), Some(username));
+        let read = read.password.expect("it was written");
+        assert_eq!(read.expose(), password);
+        assert_eq!(written.lines().count(), 3, "{written:?}");
+    }
+}
+
+/// A file of connections is refused, or every connection in it is read or told by its name; one that is written back is
+/// the same.
+pub(crate) fn connections(text: &str) {
+    let Ok(mut all) = Connections::parse(Path::new("connections.toml"), text) else {
+        return;
+    };
+    for name in all.names() {
+        match all.get(&name) {
+            Ok((name, connection)) => {
+                all.replace(&name, &connection).expect("it is there");
+                let (_, again) = all.get(&name.to_string()).expect("it was written");
+                assert_eq!(again, connection);
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    let written = all.to_string();
+    Connections::parse(Path::new("connections.toml"), &written).expect("what is written is read");
+}
+
+/// What is mended stays mended, and nothing else changes.
+pub(crate) fn files_of_others(text: &str) {
+    let mends_of: [fn(&str) -> Vec<Mend>; 5] = [
+        |text| config_mends(text, false).unwrap_or_default(),
+        |text| config_mends(text, true).unwrap_or_default(),
+        netrc_mends,
+        client_config_mends,
+        known_hosts_mends,
+    ];
+    for (number, mends_of) in mends_of.into_iter().enumerate() {
+        let mends = mends_of(text);
+        let after = mended(text, &mends);
+        if mends.iter().all(|mend| mend.edits.is_empty()) {
+            assert_eq!(after, text);
+        }
+        let left = mends_of(&after);
+        let left: Vec<_> = left.iter().filter(|mend| !mend.edits.is_empty()).collect();
+        assert!(left.is_empty(), "{number}: {text:?} -> {after:?}: {left:?}");
+    }
+    let _either = includes(text);
+}
