@@ -1,4 +1,5 @@
-//! Documents that must not go stale: the reference is what the program prints, and the commands of the README work.
+//! Documents that must not go stale: the reference is what the program prints, and links lead somewhere. What they show
+//! is run by `tests/documented.rs`.
 #![allow(clippy::expect_used, reason = "tests")]
 
 mod support;
@@ -6,8 +7,6 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[cfg(unix)]
-use support::Sandbox;
 use support::variable;
 
 fn document(name: &str) -> PathBuf {
@@ -28,53 +27,6 @@ fn the_reference_is_what_the_program_says() {
         fs::write(document("docs/cli.md"), &reference).expect("the reference can be written");
     }
     snapbox::assert_data_eq!(read("docs/cli.md"), snapbox::IntoData::raw(reference));
-}
-
-/// The lines of a document's `sh` blocks that run the program, in the order of the document.
-#[cfg(unix)]
-fn commands(document: &str) -> Vec<String> {
-    let blocks = document.split("```").skip(1).step_by(2);
-    let lines = blocks
-        .filter_map(|block| block.strip_prefix("sh\n"))
-        .flat_map(str::lines);
-    lines
-        .filter(|line| line.starts_with("bbconnect "))
-        .map(str::to_owned)
-        .collect()
-}
-
-#[cfg(unix)]
-#[test]
-fn the_commands_of_the_readme_work() {
-    let sandbox = Sandbox::new();
-    let commands = commands(&read("README.md"));
-    assert!(commands.len() >= 5, "{commands:?}");
-    for command in commands {
-        let binary = Path::new(env!("CARGO_BIN_EXE_bbconnect"))
-            .parent()
-            .expect("it is in a folder");
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display());
-        let mut shell = support::program("sh");
-        shell
-            .args(["-euc", &command])
-            .current_dir(sandbox.home())
-            .env_clear();
-        let output = shell
-            .env("PATH", path)
-            .env("HOME", sandbox.home())
-            .output()
-            .expect("sh starts");
-        assert!(
-            output.status.success(),
-            "{command}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let said = [output.stdout, output.stderr].concat();
-        assert!(
-            !said.is_empty() || command.contains('>'),
-            "{command} said nothing"
-        );
-    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect api GET user
   bbconnect api GET 'repositories/{workspace}/{repo}/commits' --paginate
-  bbconnect api POST 'repositories/{workspace}/{repo}/refs/branches' -f name=next -f 'target[hash]=main'
+  bbconnect api POST 'repositories/{workspace}/{repo}/forks' -f name=mine
   bbconnect api -c server GET /rest/api/latest/projects -f limit=5
   bbconnect api PUT 'projects/{project}' --input project.json
 

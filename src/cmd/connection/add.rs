@@ -15,9 +15,9 @@ use crate::store::ConnectionsError;
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection add
-  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com --token-stdin
-  bbconnect connection add site --url https://bitbucket.org/acme/site --auth access-token --token-file token.txt
-  bbconnect connection add server --url https://git.example.com --auth http-access-token --token-command 'pass git'
+  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
+  bbconnect connection add site --url https://bitbucket.org/acme/site --auth access-token
+  bbconnect connection add server --url https://git.example.com --auth http-access-token
 ";
 
 /// Arguments of `bbconnect connection add`.

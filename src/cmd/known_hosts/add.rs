@@ -11,7 +11,7 @@ use crate::output::{Page, Render};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect known-hosts add ssh://git@git.example.com:7999/web/site.git
-  bbconnect known-hosts add git.example.com:7999 --accept-host-key SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM
+  bbconnect known-hosts add git.example.com:7999 --accept-host-key \"$FINGERPRINT\"
 ";
 
 /// Arguments of `bbconnect known-hosts add`.

@@ -16,8 +16,8 @@ use crate::output::{Page, Render};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect pr create --repo acme/site --source feature/login --title 'Login page'
-  bbconnect pr create --source build --title 'Build 7' --body-file notes.md --default-reviewers --draft
-  bbconnect pr create --repo WEB/site --source build --target release --title 'Build 7' --reviewer jdoe
+  bbconnect pr create --source build --title 'Build 7' --body-file notes.md --draft
+  bbconnect pr create --repo WEB/site --source build --title 'Build 7' --reviewer jdoe
 ";
 
 /// Arguments of `bbconnect pr create`.

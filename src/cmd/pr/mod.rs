@@ -8,7 +8,7 @@ use clap::Subcommand;
 const EXAMPLES: &str = "\
 Examples:
   bbconnect pr list --repo acme/site
-  bbconnect pr create --repo acme/site --source feature/login --title 'Login page' --default-reviewers
+  bbconnect pr create --source feature/login --title 'Login page' --default-reviewers
 ";
 
 /// What is done with pull requests.

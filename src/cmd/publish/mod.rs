@@ -26,7 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect publish ./generated --repo acme/site --dry-run
   bbconnect publish ./generated --repo acme/site --message 'Build 7' --delete-removed
-  bbconnect publish ./docs --repo WEB/site --into docs --branch docs --base main --body-file notes.md
+  bbconnect publish ./docs --repo WEB/site --into docs --branch docs --body-file notes.md
 
 What .gitignore leaves out is not published, nor is .git. Symbolic links stay links where they are relative and lead
 nowhere but into the folder; others are refused. On Cloud, files that have the size they have on the branch are read

@@ -17,8 +17,8 @@ use crate::output::{Page, Render};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect webhook ensure --repo acme/site --url https://ci.example.com/hook --event push --event pr-created
-  bbconnect webhook ensure --repo WEB/site --url https://ci.example.com/hook --event push --secret-stdin < secret
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
   bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
 
 Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment, repo-forked,

@@ -15,7 +15,7 @@ use crate::model::webhook::Receiver;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect webhook ensure --repo acme/site --url https://ci.example.com/hook --event push --event pr-created
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
   bbconnect webhook list --repo acme/site
   bbconnect webhook test --repo WEB/site --url https://ci.example.com/hook
   bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook --yes

@@ -113,6 +113,10 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
         if namespace.trim_matches('~').is_empty() {
             return Err(not_a_repository(address, "a project without a name"));
         }
+        // A page of it would be read as that of another user.
+        if namespace.starts_with("~~") {
+            return Err(not_a_repository(address, "a user whose name begins with ~"));
+        }
         Ok(Place {
             deployment: Deployment::DataCenter,
             context: context
