@@ -111,6 +111,8 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
         return Err(CloneUrlError::OptionLike("clone URL"));
     }
     let (before, path) = split_at_colon(text)?;
+    // With a dot behind it, it would be a host of that name.
+    let scheme = before.trim_end_matches('.').to_ascii_lowercase();
     if is_scheme(before)
         && [
             "https",
@@ -122,9 +124,9 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
             "mailto",
             "javascript",
         ]
-        .contains(&before.to_ascii_lowercase().as_str())
+        .contains(&scheme.as_str())
     {
-        return Err(CloneUrlError::MissingSlashes(before.to_ascii_lowercase()));
+        return Err(CloneUrlError::MissingSlashes(scheme));
     }
     // `[user@host:port]` has everything in brackets, `user@[host]` the host alone.
     let inner = before
