@@ -5,6 +5,7 @@ mod authorization;
 mod client;
 mod error;
 mod exchange;
+mod list;
 mod pages;
 mod question;
 mod raw_pages;
