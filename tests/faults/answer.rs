@@ -40,7 +40,8 @@ pub(crate) fn wire(
     let truth = reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok());
     let truth = truth.unwrap_or_else(|| json!({}));
     let text = truth.to_string();
-    let data = |body: &Value| Wire::Bytes(whole(200, &[], JSON, body.to_string().as_bytes()));
+    let own = reply.map(Reply::headers).unwrap_or_default();
+    let data = |body: &Value| Wire::Bytes(whole(200, &own, JSON, body.to_string().as_bytes()));
     let head = |more: &str| format!("HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\n{more}\r\n");
     match fault {
         Fault::TooMany(after) => {
@@ -91,13 +92,13 @@ pub(crate) fn wire(
                 .into_iter()
                 .map(|byte| if byte == 1 { 0xff } else { byte })
                 .collect();
-            Wire::Bytes(whole(200, &[], JSON, &bytes))
+            Wire::Bytes(whole(200, &own, JSON, &bytes))
         }
         Fault::Deep => Wire::Bytes(whole(200, &[], JSON, "[".repeat(100_000).as_bytes())),
         Fault::DeepInside => {
             let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
             let body = format!("{{\"isLastPage\":true,\"values\":[{open}{close}]}}");
-            Wire::Bytes(whole(200, &[], JSON, body.as_bytes()))
+            Wire::Bytes(whole(200, &own, JSON, body.as_bytes()))
         }
         Fault::SamePage | Fault::EndlessPages | Fault::EndlessEntries | Fault::NextElsewhere => {
             data(&page(fault, asked, &truth, places, met))
@@ -131,7 +132,10 @@ pub(crate) fn wire(
 }
 
 fn whole(status: u16, headers: &[String], kind: &str, body: &[u8]) -> Vec<u8> {
-    let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let mut more = headers.join("\r\n");
+    if !more.is_empty() {
+        more.push_str("\r\n");
+    }
     let head = format!(
         "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n",
         body.len()
@@ -169,10 +173,12 @@ fn page(fault: Fault, asked: &Asked, truth: &Value, places: &Places<'_>, met: us
     }
     let is_same = fault == Fault::SamePage;
     let path = asked.path.split('?').next().unwrap_or_default();
-    let next = match fault {
-        Fault::NextElsewhere => format!("{}{path}?page=2", places.elsewhere),
-        _ if is_same => format!("{}{}", places.own, asked.path),
-        _ => format!("{}{path}?page={}", places.own, met + 2),
+    let next = if fault == Fault::NextElsewhere {
+        format!("{}{path}?page=2", places.elsewhere)
+    } else if is_same {
+        format!("{}{}", places.own, asked.path)
+    } else {
+        format!("{}{path}?page={}", places.own, met + 2)
     };
     if asked.path.starts_with("/2.0/") || fault == Fault::NextElsewhere {
         page["next"] = json!(next);

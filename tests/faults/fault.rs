@@ -119,23 +119,25 @@ pub(crate) const ALL: [Fault; 43] = [
 impl Fault {
     /// The statuses that a command may end with when the answer that it needs was this.
     pub(crate) fn statuses(self) -> &'static [i32] {
-        match self {
+        let is_cut = matches!(
+            self,
             Self::Reset
-            | Self::Closed
-            | Self::HalfAHead
-            | Self::Truncated
-            | Self::BrokenChunks
-            | Self::WrongChunks
-            | Self::Drip
-            | Self::DripHead
-            | Self::Interim
-            | Self::Silence => &[7],
+                | Self::Closed
+                | Self::HalfAHead
+                | Self::Truncated
+                | Self::BrokenChunks
+                | Self::WrongChunks
+        );
+        if is_cut || self.is_slow() {
+            &[7]
+        } else if matches!(self, Self::NotHttp | Self::EndlessHead) {
             // Whether that is a server or something else nobody can tell.
-            Self::NotHttp | Self::EndlessHead => &[7, 8],
-            Self::Page(401) => &[3],
-            // From a gateway: it says nothing about the credential.
-            Self::Page(403) => &[8],
-            _ => &[8],
+            &[7, 8]
+        } else if self == Self::Page(401) {
+            &[3]
+        } else {
+            // Also a page with 403: it is a gateway's, and says nothing about the credential.
+            &[8]
         }
     }
 

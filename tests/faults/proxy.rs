@@ -25,6 +25,14 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
+impl Reply {
+    /// The headers that say something of the answer beside its body.
+    pub(crate) fn headers(&self) -> Vec<String> {
+        let is_own = |line: &&String| line.to_ascii_lowercase().starts_with("x-");
+        self.head.iter().filter(is_own).cloned().collect()
+    }
+}
+
 /// What is done to which answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trap {
@@ -237,7 +245,7 @@ fn send(mut stream: &TcpStream, wire: Wire) -> std::io::Result<()> {
         stream.write_all(&more)?;
         std::thread::sleep(pause);
         // A program that has closed its end waits for nothing.
-        if !pause.is_zero() && matches!((&*stream).read(&mut [0]), Ok(0)) {
+        if !pause.is_zero() && matches!(stream.read(&mut [0]), Ok(0)) {
             return Ok(());
         }
     }

@@ -60,9 +60,10 @@ pub(crate) struct Outcome {
 impl Stage {
     /// Prepares everything for a command; nothing where a program is missing, which was said then.
     pub(crate) fn set(row: Row, bomb: &Arc<Vec<u8>>) -> Option<Self> {
-        let sshd = match row.needs_sshd {
-            true => Some(Sshd::start()?),
-            false => None,
+        let sshd = if row.needs_sshd {
+            Some(Sshd::start()?)
+        } else {
+            None
         };
         let server = Server::start(World::default());
         let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -109,7 +110,7 @@ impl Stage {
             notes.met.clear();
         }
         let timeout = timeout.to_string();
-        let mut arguments = self.filled(self.row.arguments);
+        let mut arguments = shell_words::split(&self.filled(self.row.arguments)).unwrap();
         arguments.extend(["--json", "-v", "--timeout", &timeout].map(str::to_owned));
         let printed = tempfile::tempdir().unwrap();
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| printed.path().join(name));
@@ -120,7 +121,7 @@ impl Stage {
             .stderr(File::create(&stderr).unwrap());
         let started = Instant::now();
         let mut child = command.spawn().unwrap();
-        let input = self.filled(&[self.row.input]).remove(0);
+        let input = self.filled(self.row.input);
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         let (memory, hung) = watch(&mut child);
         let took = started.elapsed();
@@ -132,15 +133,6 @@ impl Stage {
         };
         self.proxy.settle();
         let notes = self.proxy.notes();
-        if took > Duration::from_millis(2500) {
-            eprintln!(
-                "SLOW {took:?} {} {:?} {trap:?} {} requests {} MB",
-                self.row.name,
-                self.row.product,
-                notes.asked.len(),
-                memory >> 20
-            );
-        }
         Outcome {
             ran,
             took,
@@ -173,23 +165,17 @@ impl Stage {
     }
 
     /// Puts addresses where the text has their names.
-    pub(crate) fn filled(&self, texts: &[&str]) -> Vec<String> {
-        let fill = |text: &&str| {
-            let mut text = text
-                .replace("{url}", &self.url())
-                .replace("{web}", &self.website())
-                .replace("{host}", &self.proxy.address.to_string())
-                .replace("{repo}", self.row.product.repository())
-                .replace("{namespace}", self.row.product.namespace());
-            if let Some(sshd) = &self.sshd {
-                let repository = self.row.product.repository().to_lowercase();
-                text = text
-                    .replace("{ssh}", &sshd.url(&repository))
-                    .replace("{fingerprint}", &sshd.fingerprint());
-            }
-            text
-        };
-        texts.iter().map(fill).collect()
+    pub(crate) fn filled(&self, text: &str) -> String {
+        let text = text
+            .replace("{url}", &self.url())
+            .replace("{web}", &self.website())
+            .replace("{host}", &self.proxy.address.to_string())
+            .replace("{repo}", self.row.product.repository())
+            .replace("{namespace}", self.row.product.namespace());
+        let Some(sshd) = &self.sshd else { return text };
+        let repository = self.row.product.repository().to_lowercase();
+        text.replace("{ssh}", &sshd.url(&repository))
+            .replace("{fingerprint}", &sshd.fingerprint())
     }
 
     fn litter(&self, home: &Kept) -> Vec<String> {
@@ -212,7 +198,7 @@ fn watch(child: &mut Child) -> (u64, bool) {
             child.kill().unwrap();
             return (memory, started.elapsed() > PATIENCE);
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(10));
     }
     (memory, false)
 }

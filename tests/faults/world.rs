@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::Product;
 use crate::stage::{Stage, git};
@@ -15,7 +15,7 @@ use crate::support::bitbucket::{CONTEXT, Credential, Kind, World};
 /// The secret of every connection. Nobody may see it.
 pub(crate) const SECRET: &str = "ATATT-faults-marker";
 pub(crate) const CLIENT_SECRET: &str = "client-faults-marker";
-const EMAIL: &str = "jane@acme.example";
+pub(crate) const EMAIL: &str = "jane@acme.example";
 const SCOPES: [&str; 16] = [
     "read:user:bitbucket",
     "read:workspace:bitbucket",
@@ -92,6 +92,11 @@ impl Stage {
                 ..World::default()
             };
             if let Some(sshd) = &self.sshd {
+                world.keys.settings = Some(json!({
+                    "enabled": true, "accessKeysEnabled": true, "port": sshd.port,
+                    "baseurl": format!("ssh://{}@127.0.0.1:{}", sshd.user, sshd.port),
+                    "fingerprint": {"algorithm": "SHA-256", "value": sshd.fingerprint()},
+                }));
                 world.keys.authorized = Some((sshd.path("authorized_keys"), sshd.path("serve")));
             }
         });
@@ -167,7 +172,8 @@ impl Stage {
         self.server.change(|world| {
             for repo in &world.stock.repos {
                 let branches: Vec<_> = repo.branches.keys().collect();
-                let (hooks, requests) = (&repo.hooks, repo.requests.len());
+                let requests = repo.requests.len();
+                let hooks: Vec<_> = repo.hooks.iter().map(without_id).collect();
                 let name = repo.name();
                 writeln!(
                     state,
@@ -182,4 +188,12 @@ impl Stage {
         });
         state
     }
+}
+
+fn without_id(hook: &Value) -> Value {
+    let mut hook = hook.clone();
+    for name in ["id", "uuid"] {
+        hook.as_object_mut().unwrap().remove(name);
+    }
+    hook
 }
