@@ -19,12 +19,17 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// Questions whose answers a command can do without: what they tell is then missing from its own answer. Each with a
 /// part of the path, and the reason.
-const OPTIONAL: [(&str, &str, &str); 8] = [
+const OPTIONAL: [(&str, &str, &str); 9] = [
     ("repo view", "/permissions/", "what is not known is null"),
     ("repo view", "/branches", "what is not known is null"),
     ("repo view", "/default-branch", "what is not known is null"),
     ("repo view", "/webhooks", "what is not known is null"),
     ("repo view", "/repos", "what is not known is null"),
+    (
+        "pr create",
+        "/reviewers",
+        "a page without entries names nobody",
+    ),
     (
         "pr create",
         "/2.0/user",
@@ -125,9 +130,15 @@ fn may_end(row: &Row, trap: Trap, run: &Outcome, status: i32) -> bool {
     if row.name == "known-hosts verify" {
         may.push(10);
     }
+    // The new token is in use, and the old one is named as not revoked.
+    if row.name == "token rotate" && asked.method == "DELETE" {
+        may.push(1);
+    }
     if is_of_git {
         // Git tells less than what there is to know.
         may.extend([7, 8]);
+        // A list of branches that it cannot read has none.
+        may.push(5);
         if fault == Fault::Page(403) {
             may.push(4);
         }
@@ -150,7 +161,7 @@ fn is_tolerated(row: &Row, trap: Trap, run: &Outcome, good: &Outcome) -> bool {
         return true;
     }
     // A webhook is shown as far as it can be read.
-    if row.name == "webhook ensure" && trap.fault == Fault::OtherTypes {
+    if row.name.starts_with("webhook ensure") && trap.fault == Fault::OtherTypes {
         return run.state == good.state;
     }
     let path = places(run)[0].to_owned();
