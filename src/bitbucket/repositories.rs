@@ -74,7 +74,8 @@ impl Bitbucket {
             ),
         )
         .await;
-        repository.default_branch = branch;
+        // What is not told is not known.
+        repository.default_branch = branch.unwrap_or_default();
         let empty = match empty {
             Ok(empty) => Some(empty),
             Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) => None,
@@ -88,11 +89,17 @@ impl Bitbucket {
         })
     }
 
-    /// The branch that a clone of a repository checks out.
-    pub async fn default_branch(&self, repository: &Repository) -> Option<String> {
+    /// The branch that a clone of a repository checks out; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn default_branch(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<String>, ApiError> {
         match (self, &repository.default_branch) {
-            (_, Some(branch)) => Some(branch.clone()),
-            (Self::Cloud(_), None) => None,
+            (_, Some(branch)) => Ok(Some(branch.clone())),
+            (Self::Cloud(_), None) => Ok(None),
             (Self::DataCenter(datacenter), None) => {
                 let path = RepoPath {
                     namespace: repository.namespace.clone(),

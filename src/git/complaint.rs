@@ -36,6 +36,15 @@ pub enum PushError {
     Failed(String),
 }
 
+/// The same, of a git that spoke with the server: what took too long was the server.
+pub(super) fn of_the_server(error: PushError) -> PushError {
+    if let PushError::Process(ProcessError::TimedOut { limit, .. }) = error {
+        let limit = limit.as_secs_f32();
+        return PushError::Unreachable(format!("no answer within {limit} seconds"));
+    }
+    error
+}
+
 /// What git's complaint stands for. Its words are those of git in the C locale.
 pub(super) fn explained(printed: &Ended) -> PushError {
     let stdout = String::from_utf8_lossy(&printed.stdout).into_owned();
@@ -55,10 +64,10 @@ pub(super) fn explained(printed: &Ended) -> PushError {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    let last = told
+    // Behind the reason, git may say once more that it failed.
+    let last = ["fatal:", "error:"]
         .iter()
-        .rev()
-        .find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
+        .find_map(|start| told.iter().rev().find(|line| line.starts_with(start)));
     let words = rejected
         .map(str::to_owned)
         .into_iter()
@@ -101,7 +110,16 @@ pub(super) fn explained(printed: &Ended) -> PushError {
         "returned error: 429",
         "error: 5",
         "error: 429",
+        "returned error: 3",
         "redirect",
+        "is this a git repository",
+        "git-http-push failed",
+        "expected flush",
+        "expected 'packfile'",
+        "invalid server response",
+        "protocol error",
+        "bad line length",
+        "bad pack header",
     ]) {
         PushError::Server(words)
     } else if has(&[

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 
 use tempfile::TempDir;
 
-use super::complaint::{PushError, explained};
+use super::complaint::{PushError, explained, of_the_server};
 use super::remote::Remote;
 use super::stream::stream;
 use crate::model::change::{Difference, Entry, File, Mode, Person};
@@ -68,7 +68,7 @@ impl Bench {
             &self.remote.url,
             &branch,
         ];
-        self.git(&fetch).map(drop)
+        self.git(&fetch).map(drop).map_err(of_the_server)
     }
 
     /// The files of a commit, below a folder.
@@ -168,7 +168,7 @@ impl Bench {
             &self.remote.url,
             &what,
         ];
-        self.git(&push).map(drop)
+        self.git(&push).map(drop).map_err(of_the_server)
     }
 
     fn git<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Ended, PushError> {

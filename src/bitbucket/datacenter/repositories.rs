@@ -1,5 +1,6 @@
 //! Repositories, on Data Center.
 
+use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
@@ -120,15 +121,28 @@ impl DataCenter {
             .collect())
     }
 
-    /// The name of the branch that a clone checks out, also before it exists.
+    /// The name of the branch that a clone checks out, also before it exists; `None` where the server tells none.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
-    pub(in crate::bitbucket) async fn default_branch(&self, path: &RepoPath) -> Option<String> {
+    pub(in crate::bitbucket) async fn default_branch(
+        &self,
+        path: &RepoPath,
+    ) -> Result<Option<String>, ApiError> {
         let answer = self
             .http
             .get(&of(path, &["default-branch"]), &[], Signed::Yes)
-            .await;
-        answer.ok()?.json::<DefaultBranch>().ok()?.display_id
+            .await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        match answer.json::<DefaultBranch>() {
+            Ok(branch) => Ok(branch.display_id),
+            // Older servers have no such address; it is also there for those who may not look at branches.
+            Err(ApiError::NotFound(_) | ApiError::NoApi(_) | ApiError::Forbidden { .. }) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a repository has no branch. Its default branch has a name before it exists.

@@ -58,8 +58,11 @@ impl DataCenter {
             .is_none_or(|state| state == "RUNNING");
         if is_ready {
             let url = self.http.address(&PROPERTIES, &[])?;
-            let told = self.http.look(url).await;
-            let told = told.and_then(|answer| answer.json::<Properties>());
+            let told = match self.http.look(url).await {
+                // Nothing came that would tell what it is.
+                Err(error) if error.obstacle().is_some() => return Err(error),
+                told => told.and_then(|answer| answer.json::<Properties>()),
+            };
             greeting.version = told.ok().and_then(|properties| properties.version);
         }
         greeting.is_bitbuckets = greeting.version.is_some() || !is_ready;

@@ -157,7 +157,7 @@ impl Answer {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ApiError::Decode {
             path: error.path().to_string(),
-            reason: error.inner().to_string(),
+            reason: without_value(&error.inner().to_string()),
         })
     }
 
@@ -230,15 +230,30 @@ impl Answer {
 
     /// A page where data was expected: a login form, a proxy, another program.
     pub(in crate::bitbucket) fn not_json(&self) -> ApiError {
-        let kind = self.header(CONTENT_TYPE).unwrap_or("nothing that is named");
+        // What follows its name may be anything, also what was sent.
+        let kind = self.header(CONTENT_TYPE).and_then(|kind| {
+            let name = kind.split(';').next()?.trim();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
+            (name.len() <= 60 && name.contains('/') && name.chars().all(is_name)).then_some(name)
+        });
         ApiError::NotJson {
             status: self.status.as_u16(),
-            kind: kind.to_owned(),
+            kind: kind.unwrap_or("nothing that is named").to_owned(),
         }
     }
 
     fn reason(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
         format!("{} {reason}", self.status.as_u16())
+    }
+}
+
+/// Why data has another shape, without the text that was found in its place: that may be long, or a secret.
+fn without_value(reason: &str) -> String {
+    match (reason.find("string \""), reason.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}a string{}", &reason[..start], &reason[end + 1..])
+        }
+        _ => reason.to_owned(),
     }
 }

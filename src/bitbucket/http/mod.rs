@@ -5,6 +5,7 @@ mod authorization;
 mod client;
 mod error;
 mod exchange;
+mod list;
 #[cfg(any(test, fuzzing))]
 mod made_up;
 mod pages;

@@ -9,11 +9,10 @@ use futures_util::stream::{self, StreamExt as _};
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use url::Url;
 
-use super::answer::Answer;
 use super::error::ApiError;
+use super::list::{List, Told};
 use super::{Http, Question, Signed};
 use crate::model::connection::Origin;
 
@@ -36,72 +35,6 @@ pub(super) struct Page<T> {
     pagelen: Option<usize>,
     #[serde(rename = "page")]
     number: Option<usize>,
-}
-
-/// What makes an entry the same as another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Identity(String);
-
-/// What entries are told apart by; cheaper to read than all of an entry.
-#[derive(Debug, Deserialize)]
-struct Names {
-    uuid: Option<Value>,
-    id: Option<Value>,
-    slug: Option<Value>,
-    key: Option<Value>,
-    name: Option<Value>,
-}
-
-impl Names {
-    fn identity(self) -> Option<Identity> {
-        let names = [self.uuid, self.id, self.slug, self.key, self.name];
-        let texts: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
-        (!texts.is_empty()).then(|| Identity(texts.join(" ")))
-    }
-}
-
-/// Entries without a name are told apart by all that they hold.
-fn identities(answer: &Answer) -> Result<Vec<Identity>, ApiError> {
-    let named = answer.json::<Page<Names>>().ok().and_then(|page| {
-        let names = page.values.into_iter();
-        names.map(Names::identity).collect::<Option<Vec<_>>>()
-    });
-    if let Some(identities) = named {
-        return Ok(identities);
-    }
-    let page: Page<Value> = answer.json()?;
-    let texts = page.values.iter().map(ToString::to_string);
-    Ok(texts.map(Identity).collect())
-}
-
-/// A page and what tells its entries apart.
-type Told<T> = (Page<T>, Vec<Identity>);
-
-/// What is on a list so far.
-struct List<T> {
-    values: Vec<T>,
-    known: HashSet<Identity>,
-    most: usize,
-}
-
-impl<T> List<T> {
-    /// Adds a page, and answers whether all of it was new.
-    fn add(&mut self, values: Vec<T>, identities: Vec<Identity>) -> bool {
-        let mut all_new = true;
-        for (value, identity) in values.into_iter().zip(identities) {
-            if self.known.insert(identity) {
-                self.values.push(value);
-            } else {
-                all_new = false;
-            }
-        }
-        self.values.truncate(self.most);
-        all_new
-    }
-
-    fn is_full(&self) -> bool {
-        self.values.len() >= self.most
-    }
 }
 
 impl Http {
@@ -133,22 +66,18 @@ impl Http {
         first: Url,
         most: usize,
     ) -> Result<Vec<T>, ApiError> {
-        let (page, identities) = self.page(first.clone()).await?;
-        let next = self.next(&first, &page)?;
-        let rest = next.as_ref().and_then(|next| Rest::of(&page, next, most));
-        let mut list = List {
-            values: Vec::new(),
-            known: HashSet::new(),
-            most,
-        };
-        list.add(page.values, identities);
+        let told = self.page(first.clone()).await?;
+        let next = self.next(&first, &told.page)?;
+        let rest = next.as_ref();
+        let rest = rest.and_then(|next| Rest::of(&told.page, next, most));
+        let mut list = List::new(most);
+        list.add(told)?;
         if let Some(rest) = rest {
-            let before = (list.values.len(), list.known.clone());
+            let before = list.mark();
             if self.side_by_side(&rest, &mut list).await? {
                 return Ok(list.values);
             }
-            list.values.truncate(before.0);
-            list.known = before.1;
+            list.back_to(before);
         }
         self.walk(&first, next, list).await
     }
@@ -165,9 +94,9 @@ impl Http {
             if seen.len() >= MOST_PAGES || !seen.insert(url.to_string()) {
                 return Err(ApiError::Endless);
             }
-            let (page, identities) = self.page(url).await?;
-            next = self.next(first, &page)?;
-            list.add(page.values, identities);
+            let told = self.page(url).await?;
+            next = self.next(first, &told.page)?;
+            list.add(told)?;
         }
         Ok(list.values)
     }
@@ -185,7 +114,7 @@ impl Http {
         let mut number = 1;
         while let Some(told) = pages.next().await {
             number += 1;
-            let (page, identities) = match told {
+            let told = match told {
                 Ok(told) => told,
                 Err(
                     ApiError::NotFound(_)
@@ -195,7 +124,7 @@ impl Http {
                 ) => return Ok(false),
                 Err(error) => return Err(error),
             };
-            if !rest.fits(number, &page) || !list.add(page.values, identities) {
+            if !rest.fits(number, &told.page) || !list.add(told)? {
                 return Ok(false);
             }
         }
@@ -204,9 +133,7 @@ impl Http {
 
     async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<Told<T>, ApiError> {
         let question = Question::new(Method::GET, url, Signed::Yes);
-        let answer = self.ask(&question).await?;
-        let page: Page<T> = answer.json()?;
-        Ok((page, identities(&answer)?))
+        Told::of(&self.ask(&question).await?)
     }
 
     pub(super) fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::ApiError;
+use super::list::Bounds;
 use super::pages::{MOST_PAGES, Page};
 use super::{Http, Question, Signed};
 
@@ -18,6 +19,7 @@ impl Http {
         first: Url,
     ) -> Result<Option<Vec<Value>>, ApiError> {
         let mut values = Vec::new();
+        let mut bounds = Bounds::default();
         let mut seen = HashSet::new();
         let mut next = Some(first.clone());
         while let Some(url) = next {
@@ -40,6 +42,8 @@ impl Http {
             }
             let page: Page<Value> = answer.json()?;
             next = self.next(&first, &page)?;
+            let is_new = !page.values.is_empty() && !values.ends_with(&page.values);
+            bounds.count(answer.bytes().len(), is_new)?;
             values.extend(page.values);
         }
         Ok(Some(values))

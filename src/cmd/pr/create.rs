@@ -93,7 +93,7 @@ async fn create(
     let repository = bitbucket.repository(path).await.map_err(refused)?;
     let target = match &args.target {
         Some(target) => target.clone(),
-        None => default_branch(bitbucket, &repository).await?,
+        None => default_branch(bitbucket, &repository, &refused).await?,
     };
     let (source, target) = (plain(&args.source), plain(&target));
     if source == target {
@@ -147,9 +147,13 @@ fn plain(name: &str) -> &str {
     name.strip_prefix("refs/heads/").unwrap_or(name)
 }
 
-async fn default_branch(bitbucket: &Bitbucket, repository: &Repository) -> Result<String, Error> {
+async fn default_branch(
+    bitbucket: &Bitbucket,
+    repository: &Repository,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<String, Error> {
     let branch = bitbucket.default_branch(repository).await;
-    branch.ok_or_else(|| {
+    branch.map_err(refused)?.ok_or_else(|| {
         let Repository {
             namespace, slug, ..
         } = repository;

@@ -74,9 +74,11 @@ pub(super) async fn gather(
         slug: repository.slug.clone(),
     };
     let branch = args.branch.as_str().to_owned();
-    let base_name = match &args.base {
-        Some(base) => Some(base.as_str().to_owned()),
-        None => bitbucket.default_branch(&repository).await,
+    let base_name = if let Some(base) = &args.base {
+        Some(base.as_str().to_owned())
+    } else {
+        let branch = bitbucket.default_branch(&repository).await;
+        branch.map_err(refused)?
     };
     let base = async {
         match &base_name {

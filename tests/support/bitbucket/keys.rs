@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Asked, Credential, Kind, Reply, World};
 
 /// The keys that are registered, and how SSH is set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
     pub(crate) all: Vec<Key>,
     /// The next number.

@@ -85,7 +85,7 @@ pub(crate) struct Seen {
 }
 
 /// All that the server knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the server"

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Asked, Credential, Kind, Reply, World, basic};
 
 /// What a server has granted.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Grants {
     /// Ids and secrets of clients.
     pub(crate) clients: Vec<(&'static str, &'static str)>,

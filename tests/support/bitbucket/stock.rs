@@ -40,7 +40,7 @@ pub(crate) struct Repo {
 }
 
 /// All repositories, and what the servers are like.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stock {
     pub(crate) repos: Vec<Repo>,
     pub(crate) last_id: u64,

@@ -1,0 +1,149 @@
+//! What is on a list so far: in the server's order, nothing twice, and no more than fits.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::error::ApiError;
+use super::pages::Page;
+
+/// More than all pages of any list have together, in bytes; a server that gives more has no last page.
+const MOST_BYTES: usize = 128 * 1024 * 1024;
+/// Pages in a row that may bring nothing new: Data Center leaves out what may not be seen, and a list may grow at its
+/// beginning meanwhile.
+const MOST_IDLE: usize = 50;
+
+/// How far a list has come, so that it ends also where the server sees to no end.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    bytes: usize,
+    idle: usize,
+}
+
+impl Bounds {
+    /// Counts a page: its size in bytes, and whether it has brought anything new.
+    pub(super) fn count(&mut self, bytes: usize, is_new: bool) -> Result<(), ApiError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.idle = if is_new { 0 } else { self.idle + 1 };
+        if self.bytes > MOST_BYTES {
+            Err(ApiError::TooLarge { most: MOST_BYTES })
+        } else if self.idle > MOST_IDLE {
+            Err(ApiError::Endless)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What makes an entry the same as another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Identity(String);
+
+/// What entries are told apart by; cheaper to read than all of an entry.
+#[derive(Debug, Deserialize)]
+struct Names {
+    uuid: Option<Value>,
+    id: Option<Value>,
+    slug: Option<Value>,
+    key: Option<Value>,
+    name: Option<Value>,
+}
+
+impl Names {
+    fn identity(self) -> Option<Identity> {
+        let names = [self.uuid, self.id, self.slug, self.key, self.name];
+        let texts: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
+        (!texts.is_empty()).then(|| Identity(texts.join(" ")))
+    }
+}
+
+/// A page, what tells its entries apart, and its size in bytes.
+pub(super) struct Told<T> {
+    pub(super) page: Page<T>,
+    identities: Vec<Identity>,
+    bytes: usize,
+}
+
+impl<T: DeserializeOwned> Told<T> {
+    pub(super) fn of(answer: &Answer) -> Result<Self, ApiError> {
+        Ok(Self {
+            page: answer.json()?,
+            identities: identities(answer)?,
+            bytes: answer.bytes().len(),
+        })
+    }
+}
+
+/// Entries without a name are told apart by all that they hold.
+fn identities(answer: &Answer) -> Result<Vec<Identity>, ApiError> {
+    let named = answer.json::<Page<Names>>().ok().and_then(|page| {
+        let names = page.values.into_iter();
+        names.map(Names::identity).collect::<Option<Vec<_>>>()
+    });
+    if let Some(identities) = named {
+        return Ok(identities);
+    }
+    let page: Page<Value> = answer.json()?;
+    let texts = page.values.iter().map(ToString::to_string);
+    Ok(texts.map(Identity).collect())
+}
+
+/// What is on a list so far.
+pub(super) struct List<T> {
+    pub(super) values: Vec<T>,
+    known: HashSet<Identity>,
+    most: usize,
+    bounds: Bounds,
+}
+
+impl<T> List<T> {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            values: Vec::new(),
+            known: HashSet::new(),
+            most,
+            bounds: Bounds::default(),
+        }
+    }
+
+    /// Adds a page, and answers whether all of it was new.
+    ///
+    /// # Errors
+    /// Where the list has grown too large, or comes to no end.
+    pub(super) fn add(&mut self, told: Told<T>) -> Result<bool, ApiError> {
+        let (mut any_new, mut all_new) = (false, true);
+        for (value, identity) in told.page.values.into_iter().zip(told.identities) {
+            if self.known.insert(identity) {
+                self.values.push(value);
+                any_new = true;
+            } else {
+                all_new = false;
+            }
+        }
+        self.values.truncate(self.most);
+        self.bounds.count(told.bytes, any_new)?;
+        Ok(all_new)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.values.len() >= self.most
+    }
+
+    /// What there is now, to go back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.values.len(), self.known.clone())
+    }
+
+    /// Forgets what came since.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.values.truncate(mark.0);
+        self.known = mark.1;
+        self.bounds = Bounds::default();
+    }
+}
+
+/// What was on a list.
+pub(super) struct Mark(usize, HashSet<Identity>);
