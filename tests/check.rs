@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::bitbucket::{Credential, Fault, Kind, Server, World};
 use support::{Ran, Sandbox};
 
@@ -938,4 +938,41 @@ fn the_recipes_for_ci_work() {
             .unwrap()
             .contains("connections")
     );
+}
+
+#[test]
+fn one_entry_that_cannot_be_read_hides_no_other() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path(".config/bbconnect");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
+                base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
+    std::fs::write(folder.join("connections.toml"), text).unwrap();
+    let ran = sandbox.run(["check", "--all", "--json"]).ended(9);
+    let rows = ran.json()["connections"].clone();
+    assert_eq!(
+        (&rows[0]["name"], &rows[1]["name"]),
+        (&json!("odd"), &json!("ssh"))
+    );
+    assert_eq!(rows[0]["deployment"], Value::Null);
+    let finding = &rows[0]["findings"][0];
+    assert_eq!(
+        (&finding["id"], &finding["level"]),
+        (&json!("credential.present"), &json!("fail"))
+    );
+    assert!(finding["message"].as_str().unwrap().contains("odd"));
+    assert_eq!(rows[1]["findings"][0]["level"], "pass");
+    for format in ["text", "junit", "markdown"] {
+        let ran = sandbox.run(["check", "--all", "--format", format]).ended(9);
+        assert!(ran.stdout.contains("odd"), "{}", ran.stdout);
+        let quiet = sandbox
+            .run(["check", "--all", "-q", "--format", format])
+            .ended(9);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    }
+    // What the hint says mends it.
+    sandbox
+        .run(["connection", "remove", "odd", "--yes"])
+        .ended(0);
+    sandbox.run(["check", "--all"]).ended(0);
 }

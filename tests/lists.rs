@@ -66,6 +66,28 @@ fn all_pages_are_listed_in_order() {
     assert_eq!(server.seen().len(), 8);
 }
 
+/// A Data Center serves a bad token as nobody's: what everybody may see is no list for it.
+#[test]
+fn a_revoked_token_sees_no_list_for_everybody() {
+    let server = server();
+    let url = server.datacenter();
+    for arguments in [
+        &["project", "list", "--json"][..],
+        &["api", "GET", "projects", "--json"],
+    ] {
+        server.change(|world| world.credentials.clear());
+        let refused = run(&url, None, arguments).ended(3);
+        assert_eq!(refused.json()["error"]["kind"], "unauthorized");
+        let credential = Credential {
+            kind: Kind::UserToken { user: "jane" },
+            secret: TOKEN.to_owned(),
+            scopes: Vec::new(),
+        };
+        server.change(|world| world.credentials.push(credential));
+        run(&url, None, arguments).ended(0);
+    }
+}
+
 #[test]
 fn workspaces_are_those_of_the_account() {
     let server = server();

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use super::http::{ApiError, Authorization, Http, HttpSettings, Question, Signed, Trace};
 use crate::model::connection::BaseUrl;
@@ -127,6 +128,11 @@ impl OAuthClient {
         let question = Question::new(Method::POST, url, Signed::Yes)
             .with_body("application/x-www-form-urlencoded", body);
         let answer = self.http.ask(&question).await?;
+        let answer = if answer.status().is_success() {
+            answer
+        } else {
+            answer.without(&self.shown_for(grant))
+        };
         let is_refusal = matches!(
             answer.status(),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
@@ -168,6 +174,21 @@ impl OAuthClient {
                 .collect(),
             access: Secret::new(granted.access_token),
         })
+    }
+}
+
+impl OAuthClient {
+    /// What is secret in the form, which a server may repeat when it complains.
+    fn shown_for(&self, grant: &Grant<'_>) -> Vec<Zeroizing<String>> {
+        let own = self.in_form.as_ref().map(|(_, secret)| secret);
+        let of_grant = match grant {
+            Grant::Code { code, verifier, .. } => vec![*code, *verifier],
+            Grant::Refresh(token) => vec![*token],
+            Grant::Client => Vec::new(),
+        };
+        let all = own.into_iter().chain(of_grant);
+        all.map(|secret| Zeroizing::new(secret.expose().to_owned()))
+            .collect()
     }
 }
 

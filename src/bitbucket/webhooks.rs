@@ -165,9 +165,26 @@ pub(super) fn text(kept: &Map<String, Value>, key: &str) -> Option<String> {
     kept.get(key)?.as_str().map(str::to_owned)
 }
 
-/// The events of a webhook.
-pub(super) fn events(kept: &Map<String, Value>) -> Vec<String> {
-    let events = kept.get("events").and_then(Value::as_array);
-    let names = events.into_iter().flatten().filter_map(Value::as_str);
-    names.map(str::to_owned).collect()
+/// The address of a webhook. One that cannot be read could be the one that is looked for.
+pub(super) fn url(kept: &Map<String, Value>) -> Result<String, ApiError> {
+    text(kept, "url").ok_or_else(|| unreadable("url", "it is no text"))
+}
+
+/// The events of a webhook; none where they are not told.
+pub(super) fn events(kept: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
+    let Some(events) = kept.get("events").filter(|events| !events.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let names = events.as_array().and_then(|events| {
+        let names = events.iter().map(|name| name.as_str().map(str::to_owned));
+        names.collect()
+    });
+    names.ok_or_else(|| unreadable("events", "it is no list of names"))
+}
+
+fn unreadable(field: &str, reason: &str) -> ApiError {
+    ApiError::Decode {
+        path: field.to_owned(),
+        reason: reason.to_owned(),
+    }
 }

@@ -36,15 +36,20 @@ impl Output {
         asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
     }
 
-    /// Asks for a line of text, with an answer to start from.
+    /// Asks for a line of text, with what Enter means.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_text(&self, prompt: &str, initial: &str) -> io::Result<String> {
+    pub fn ask_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
         let question = dialoguer::Input::<String>::new()
             .with_prompt(prompt)
-            .with_initial_text(initial);
-        asked(|| question.allow_empty(true).interact_text_on(&Term::stderr()))
+            .allow_empty(true);
+        let question = if usual.is_empty() {
+            question
+        } else {
+            question.default(usual.to_owned())
+        };
+        asked(|| question.interact_text_on(&Term::stderr()))
     }
 
     /// Asks for one of several, and answers with its place in the list.

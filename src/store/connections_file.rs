@@ -76,9 +76,12 @@ impl ConnectionsError {
                 Some("bbconnect connection add makes one".to_owned())
             }
             Self::NotFound { known, .. } => Some(format!("there are {}", known.join(", "))),
-            Self::Syntax { path, .. } | Self::Connection { path, .. } => {
-                Some(format!("mend {} by hand", path.display()))
-            }
+            Self::Connection { path, name, .. } => Some(format!(
+                "mend {} by hand, or take it out: bbconnect connection remove {}",
+                path.display(),
+                shell_words::quote(name)
+            )),
+            Self::Syntax { path, .. } => Some(format!("mend {} by hand", path.display())),
             Self::File { .. } => None,
         }
     }

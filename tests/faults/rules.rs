@@ -19,7 +19,7 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// Questions whose answers a command can do without: what they tell is then missing from its own answer. Each with a
 /// part of the path, and the reason.
-const OPTIONAL: [(&str, &str, &str); 9] = [
+const OPTIONAL: [(&str, &str, &str); 8] = [
     ("repo view", "/permissions/", "what is not known is null"),
     ("repo view", "/branches", "what is not known is null"),
     ("repo view", "/default-branch", "what is not known is null"),
@@ -29,11 +29,6 @@ const OPTIONAL: [(&str, &str, &str); 9] = [
         "pr create",
         "/reviewers",
         "a page without entries names nobody",
-    ),
-    (
-        "pr create",
-        "/2.0/user",
-        "one's own name is then not left out of the reviewers",
     ),
     (
         "connect",
@@ -80,7 +75,7 @@ pub(crate) fn broken(
     );
     let is_good = if status == 0 {
         is_told(stdout) == is_told(&good.ran.stdout) && run.state == good.state
-            || is_tolerated(row, trap, run, good)
+            || is_tolerated(row, trap, run)
     } else {
         may_end(row, trap, run, status)
     };
@@ -118,10 +113,6 @@ fn may_end(row: &Row, trap: Trap, run: &Outcome, status: i32) -> bool {
     let is_of_git = asked.path.contains(".git/");
     let fault = trap.fault;
     let mut may = fault.statuses().to_vec();
-    // The time may be up while it is asked again.
-    if fault.passes() && trap.stays {
-        may.push(7);
-    }
     // The page asks for a login where nobody has logged in yet.
     if row.name == "doctor" && fault == Fault::Page(401) {
         may.push(8);
@@ -152,17 +143,13 @@ fn may_end(row: &Row, trap: Trap, run: &Outcome, status: i32) -> bool {
 }
 
 /// Whether a run that succeeded may tell something else than one without a fault.
-fn is_tolerated(row: &Row, trap: Trap, run: &Outcome, good: &Outcome) -> bool {
+fn is_tolerated(row: &Row, trap: Trap, run: &Outcome) -> bool {
     if row.passes_on() {
         return !trap.fault.is_slow() && !trap.fault.passes();
     }
     // What could not be found out is unknown in a judgement, or not part of it.
     if row.judges() {
         return true;
-    }
-    // A webhook is shown as far as it can be read.
-    if row.name.starts_with("webhook ensure") && trap.fault == Fault::OtherTypes {
-        return run.state == good.state;
     }
     let path = places(run)[0].to_owned();
     OPTIONAL

@@ -43,8 +43,11 @@ impl Cloud {
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         // Access tokens have no user; they author as a bot, whom nobody asks.
         let answer = self.http.get(&["user"], &[], Signed::Yes).await;
-        let own = answer.and_then(|answer| answer.json::<User>()).ok();
-        let own = own.and_then(|user| user.uuid);
+        let own = match answer.and_then(|answer| answer.json::<User>()) {
+            Ok(user) => user.uuid,
+            Err(error) if error.is_about_rights() => None,
+            Err(error) => return Err(error),
+        };
         let users = all.into_iter().filter_map(|reviewer| reviewer.user);
         Ok(users
             .filter(|user| user.uuid.is_some() && user.uuid != own)

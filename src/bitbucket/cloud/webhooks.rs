@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Cloud;
 use crate::bitbucket::http::ApiError;
-use crate::bitbucket::webhooks::{Hook, Wish, Written, events, text, writable};
+use crate::bitbucket::webhooks::{Hook, Wish, Written, events, text, url, writable};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoPath;
 use crate::model::webhook::{Webhook, in_our_words};
@@ -39,7 +39,7 @@ impl Cloud {
             .http
             .pages(&of(path, &[]), &[("pagelen", "100")])
             .await?;
-        Ok(all.into_iter().map(hook).collect())
+        all.into_iter().map(hook).collect()
     }
 
     /// Makes a webhook, or changes one. A secret that is left out stays.
@@ -82,7 +82,7 @@ impl Cloud {
             }
         };
         Ok(Written {
-            hook: hook(answer.json()?),
+            hook: hook(answer.json()?)?,
             unknown: Vec::new(),
             changed: true,
         })
@@ -100,13 +100,13 @@ impl Cloud {
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Hook {
-    let events = events(&kept);
+fn hook(kept: Map<String, Value>) -> Result<Hook, ApiError> {
+    let events = events(&kept)?;
     let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
-    Hook {
+    Ok(Hook {
         webhook: Webhook {
             id: text(&kept, "uuid"),
-            url: text(&kept, "url").unwrap_or_default(),
+            url: url(&kept)?,
             events: in_our_words(&events, Deployment::Cloud),
             active: flag("active").unwrap_or(true),
             secret_set: flag("secret_set"),
@@ -114,5 +114,5 @@ fn hook(kept: Map<String, Value>) -> Hook {
         },
         events,
         kept,
-    }
+    })
 }

@@ -26,6 +26,7 @@ impl DataCenter {
         &self,
         subject: &Subject,
     ) -> Result<Identity, ApiError> {
+        self.http.leave_the_proof();
         let segments = ["rest", "api", "latest", "users"];
         let answer = self
             .http

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::DataCenter;
 use super::repositories::of;
 use crate::bitbucket::http::{Answer, ApiError};
-use crate::bitbucket::webhooks::{Call, Hook, Wish, Written, events, text, writable};
+use crate::bitbucket::webhooks::{Call, Hook, Wish, Written, events, url, writable};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoPath;
 use crate::model::webhook::{Webhook, in_our_words};
@@ -45,7 +45,7 @@ impl DataCenter {
         path: &RepoPath,
     ) -> Result<Vec<Hook>, ApiError> {
         let all: Vec<Map<String, Value>> = self.http.pages(&of(path, &["webhooks"]), &[]).await?;
-        Ok(all.into_iter().map(hook).collect())
+        all.into_iter().map(hook).collect()
     }
 
     /// Makes a webhook, or changes one. Changing replaces all of it, so what was set is sent back.
@@ -73,7 +73,7 @@ impl DataCenter {
             && answer.value().to_string().contains(YOUNGEST);
         if !is_too_old {
             return Ok(Written {
-                hook: hook(answer.json()?),
+                hook: hook(answer.json()?)?,
                 unknown: Vec::new(),
                 changed: true,
             });
@@ -97,7 +97,7 @@ impl DataCenter {
                     .send_webhook(path, before.as_ref(), wish, &without.events)
                     .await?;
                 Ok(Written {
-                    hook: hook(answer.json()?),
+                    hook: hook(answer.json()?)?,
                     unknown,
                     changed: true,
                 })
@@ -192,16 +192,16 @@ impl DataCenter {
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Hook {
-    let events = events(&kept);
+fn hook(kept: Map<String, Value>) -> Result<Hook, ApiError> {
+    let events = events(&kept)?;
     let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
     let secret = kept.get("configuration").and_then(|all| all.get("secret"));
-    Hook {
+    Ok(Hook {
         webhook: Webhook {
             id: kept
                 .get("id")
                 .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
-            url: text(&kept, "url").unwrap_or_default(),
+            url: url(&kept)?,
             events: in_our_words(&events, Deployment::DataCenter),
             active: flag("active").unwrap_or(true),
             secret_set: Some(
@@ -213,5 +213,5 @@ fn hook(kept: Map<String, Value>) -> Hook {
         },
         events,
         kept,
-    }
+    })
 }

@@ -61,7 +61,7 @@ impl Answer {
     }
 
     /// The same answer without secrets, which a server may repeat when it complains.
-    pub(super) fn without(self, secrets: &[Zeroizing<String>]) -> Self {
+    pub(in crate::bitbucket) fn without(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {
             let bytes = secret.as_bytes();
             self.body.len() >= bytes.len()

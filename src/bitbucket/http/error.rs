@@ -136,6 +136,19 @@ impl ApiError {
             None
         }
     }
+
+    /// Whether the server answered that this is not there, or not for this credential; it did not fail.
+    #[must_use]
+    pub fn is_about_rights(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized(_)
+                | Self::Forbidden { .. }
+                | Self::NotFound(_)
+                | Self::NoApi(_)
+                | Self::Gone(_)
+        )
+    }
 }
 
 /// What is in the way of a server.

@@ -20,10 +20,9 @@ const MOST_REDIRECTS: usize = 5;
 impl Http {
     /// Puts a question, within the time that it may take. Any status is an answer.
     pub(in crate::bitbucket) async fn ask(&self, question: &Question) -> Result<Answer, ApiError> {
-        let limit = self.settings.timeout + question.way_up();
-        let deadline = Instant::now() + limit;
-        let within = tokio::time::timeout(limit, self.follow(question, deadline)).await;
-        within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
+        let deadline = Instant::now() + self.settings.timeout + question.way_up();
+        let answer = Box::pin(self.follow(question, deadline)).await?;
+        Box::pin(self.to_somebody(question, answer, deadline)).await
     }
 
     /// Looks at an address of this server once, without showing who asks, so that it may also be plain http: no redirect
@@ -31,7 +30,7 @@ impl Http {
     pub(in crate::bitbucket) async fn look(&self, url: Url) -> Result<Answer, ApiError> {
         let question = Question::new(Method::GET, url, Signed::No);
         let within = tokio::time::timeout(self.settings.timeout, self.deliver(&question)).await;
-        within.unwrap_or_else(|_| Err(self.unreachable(Obstacle::Timeout, self.too_slow())))
+        within.unwrap_or_else(|_| Err(self.late()))
     }
 
     /// Follows redirects on the same origin; another origin is told, never asked.
@@ -62,10 +61,28 @@ impl Http {
         Err(self.elsewhere(question.url.as_str()))
     }
 
-    async fn retry(&self, question: &Question, deadline: Instant) -> Result<Answer, ApiError> {
+    /// Sends it, and again where that may help, until the deadline.
+    pub(super) async fn retry(
+        &self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Answer, ApiError> {
         let mut attempt = 0;
+        let mut before: Option<Answer> = None;
         loop {
-            let sent = self.send(question).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let sent = tokio::time::timeout(left, Box::pin(self.send(question))).await;
+            let sent = match (sent.unwrap_or_else(|_| Err(self.late())), before) {
+                // What it answered before says more than that it was silent at last.
+                (
+                    Err(ApiError::Unreachable {
+                        obstacle: Obstacle::Timeout,
+                        ..
+                    }),
+                    Some(answer),
+                ) => return Ok(answer),
+                (sent, _) => sent,
+            };
             let left = deadline.saturating_duration_since(Instant::now());
             let again = retry::pause(attempt, question.may_repeat, &sent);
             let Some(pause) = again.filter(|pause| *pause < left) else {
@@ -76,6 +93,7 @@ impl Http {
             self.tell(&format!("trying again in {} ms", pause.as_millis()));
             tokio::time::sleep(pause).await;
             attempt += 1;
+            before = sent.ok();
         }
     }
 
@@ -191,6 +209,10 @@ impl Http {
             obstacle,
             reason,
         }
+    }
+
+    fn late(&self) -> ApiError {
+        self.unreachable(Obstacle::Timeout, self.too_slow())
     }
 
     fn too_slow(&self) -> String {

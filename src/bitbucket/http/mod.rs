@@ -8,12 +8,13 @@ mod exchange;
 mod list;
 #[cfg(any(test, fuzzing))]
 mod made_up;
+mod nobody;
 mod pages;
 mod question;
 mod raw_pages;
 mod retry;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct Http {
     trace: Trace,
     /// Had with the first request: loading certificates takes milliseconds.
     client: OnceCell<reqwest::Client>,
+    /// No answer has shown yet that the credential is somebody's, and answers do show that.
+    may_be_nobody: Cell<bool>,
 }
 
 impl fmt::Debug for Http {
@@ -100,6 +103,7 @@ impl Http {
             settings,
             trace,
             client: OnceCell::new(),
+            may_be_nobody: Cell::new(false),
         }
     }
 

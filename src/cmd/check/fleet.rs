@@ -39,17 +39,41 @@ impl FromStr for Shard {
     }
 }
 
-/// The connections to check, each with the repository that is looked at.
-pub(super) fn chosen(
-    args: &Args,
-    context: &Context,
-) -> Result<Vec<(Chosen, Option<RepoPath>)>, Error> {
+/// A connection to check.
+pub(super) enum Subject {
+    /// With the repository that is looked at.
+    Known(Box<Chosen>, Option<RepoPath>),
+    /// One that cannot be read, among all.
+    Unreadable(String, Trouble),
+}
+
+impl Subject {
+    fn name(&self) -> String {
+        match self {
+            Self::Known(chosen, _) => chosen.name.to_string(),
+            Self::Unreadable(name, _) => name.clone(),
+        }
+    }
+}
+
+/// The connections to check.
+pub(super) fn chosen(args: &Args, context: &Context) -> Result<Vec<Subject>, Error> {
+    let known = |chosen: Chosen| -> Result<Subject, Error> {
+        let path = repository(args.repo.as_ref(), &chosen)?;
+        Ok(Subject::Known(Box::new(chosen), path))
+    };
     let mut all = if args.all {
         let names = context.connections().load()?.names();
         if names.is_empty() {
             return Err(Error::NoConnection(names));
         }
-        named(&names, context)?
+        let each = names
+            .into_iter()
+            .map(|name| match context.choose_named(&name) {
+                Ok(chosen) => known(chosen),
+                Err(error) => Ok(Subject::Unreadable(name, Trouble::from(&error))),
+            });
+        each.collect::<Result<Vec<_>, _>>()?
     } else if !args.names.is_empty() {
         if context.names_a_connection() {
             return Err(Error::Usage {
@@ -58,41 +82,31 @@ pub(super) fn chosen(
                 hint: Some("leave out --connection".to_owned()),
             });
         }
-        named(&args.names, context)?
+        let mut names: Vec<&String> = Vec::new();
+        for name in &args.names {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let each = names.into_iter();
+        each.map(|name| known(context.choose_named(name)?))
+            .collect::<Result<_, _>>()?
     } else if let Some(repo) = &args.repo {
         let (chosen, path) = context.choose_for(repo)?;
-        return Ok(vec![(chosen, Some(path))]);
+        return Ok(vec![Subject::Known(Box::new(chosen), Some(path))]);
     } else {
-        vec![context.choose()?]
+        vec![known(context.choose()?)?]
     };
     if let Some(Shard { index, count }) = args.shard {
         // By rank among the names, so that it does not depend on the order of the file.
-        let mut names: Vec<_> = all.iter().map(|chosen| chosen.name.clone()).collect();
+        let mut names: Vec<_> = all.iter().map(Subject::name).collect();
         names.sort();
-        all.retain(|chosen| {
-            let rank = names.binary_search(&chosen.name).unwrap_or(0);
+        all.retain(|subject| {
+            let rank = names.binary_search(&subject.name()).unwrap_or(0);
             rank % count == index - 1
         });
     }
-    all.into_iter()
-        .map(|chosen| {
-            let path = repository(args.repo.as_ref(), &chosen)?;
-            Ok((chosen, path))
-        })
-        .collect()
-}
-
-fn named(names: &[String], context: &Context) -> Result<Vec<Chosen>, Error> {
-    let mut seen = Vec::new();
-    names
-        .iter()
-        .filter(|name| {
-            let is_new = !seen.contains(name);
-            seen.push(*name);
-            is_new
-        })
-        .map(|name| context.choose_named(name))
-        .collect()
+    Ok(all)
 }
 
 /// The repository that is named, else the connection's own.
@@ -105,29 +119,31 @@ fn repository(named: Option<&RepoRef>, chosen: &Chosen) -> Result<Option<RepoPat
 
 /// Checks them all, in the order in which they are given.
 pub(super) fn check(
-    all: &[(Chosen, Option<RepoPath>)],
+    all: &[Subject],
     question: &Question,
     strict: bool,
     context: &Context,
 ) -> Vec<Row> {
     let progress = context.output.progress(&match all {
-        [(chosen, _)] => format!("asking {}", chosen.connection.base_url),
+        [Subject::Known(chosen, _)] => format!("asking {}", chosen.connection.base_url),
         all => format!("checking {} connections", all.len()),
     });
     let done = AtomicUsize::new(0);
     let ways = Ways::default();
     parallel::each(
         all,
-        |(chosen, _)| chosen.connection.base_url.origin().to_string(),
-        |(chosen, repository)| {
-            let row = one(
-                chosen,
-                repository.as_ref(),
-                question,
-                strict,
-                &ways,
-                context,
-            );
+        |subject| match subject {
+            Subject::Known(chosen, _) => chosen.connection.base_url.origin().to_string(),
+            Subject::Unreadable(name, _) => name.clone(),
+        },
+        |subject| {
+            let row = match subject {
+                Subject::Known(chosen, repository) => {
+                    let repository = repository.as_ref();
+                    one(chosen, repository, question, strict, &ways, context)
+                }
+                Subject::Unreadable(name, trouble) => Row::unreadable(name, trouble),
+            };
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             if all.len() > 1 {
                 progress.say(&format!("checked {done} of {} connections", all.len()));

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::facts::{Facts, Trouble};
 use super::judge::{self, Judged};
 use super::report;
 use crate::exit::Exit;
-use crate::model::connection::{Auth, ConnectionName, StoreKind};
+use crate::model::connection::{Auth, StoreKind};
 use crate::model::day::Day;
 use crate::model::deployment::Deployment;
 use crate::output::{Page, Render};
@@ -47,10 +47,10 @@ pub struct Checked {
 /// A connection that was checked.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
-    pub(super) name: ConnectionName,
-    deployment: Deployment,
-    pub(super) base_url: String,
-    pub(super) auth: Auth,
+    pub(super) name: String,
+    deployment: Option<Deployment>,
+    pub(super) base_url: Option<String>,
+    pub(super) auth: Option<Auth>,
     source: Option<&'static str>,
     pub(super) account: Option<String>,
     pub(super) version: Option<String>,
@@ -78,10 +78,10 @@ impl Row {
             .as_ref()
             .and_then(|version| version.as_ref().ok());
         Self {
-            name: facts.name.clone(),
-            deployment: connection.deployment,
-            base_url: connection.base_url.to_string(),
-            auth: connection.auth,
+            name: facts.name.to_string(),
+            deployment: Some(connection.deployment),
+            base_url: Some(connection.base_url.to_string()),
+            auth: Some(connection.auth),
             source: connection.store.map(StoreKind::name),
             account: identity.and_then(|identity| identity.account.clone()),
             version: version.cloned().flatten(),
@@ -92,6 +92,25 @@ impl Row {
             exit: judge::exit(&findings, is_asked, strict),
             findings,
             elapsed,
+        }
+    }
+
+    /// A connection that cannot be read, among others that can.
+    pub(super) fn unreadable(name: &str, trouble: &Trouble) -> Self {
+        let judged = judge::absent(trouble);
+        Self {
+            name: name.to_owned(),
+            deployment: None,
+            base_url: None,
+            auth: None,
+            source: None,
+            account: None,
+            version: None,
+            scopes: None,
+            expires_on: None,
+            exit: judged.exit,
+            findings: vec![judged],
+            elapsed: Duration::ZERO,
         }
     }
 }

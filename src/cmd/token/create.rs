@@ -79,13 +79,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
     let days = args.expires_in.map(Days::count);
     let made = context.wait(async {
         let owner = owner(named, &bitbucket).await?;
-        // What may not be listed may still be made.
-        let known = bitbucket
-            .tokens(&owner)
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        let known = match bitbucket.tokens(&owner).await {
+            Ok(known) => known.unwrap_or_default(),
+            // What may not be listed may still be made.
+            Err(error) if error.is_about_rights() => Vec::new(),
+            Err(error) => return Err(error),
+        };
         if known
             .iter()
             .any(|token| token.name.as_deref() == Some(&args.name))

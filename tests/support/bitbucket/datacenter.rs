@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, bearer, rights, tokens};
+use super::{Asked, CONTEXT, Credential, Kind, Reply, World, basic, rights, tokens};
 
 pub(super) const EXCEPTION: &str = "com.atlassian.bitbucket";
 
@@ -120,7 +120,15 @@ pub(super) fn credential<'a>(
         })
     });
     // A bad token is served as anonymous.
-    by_password.or_else(|| bearer(world, authorization))
+    let own = |credential: &&Credential| {
+        matches!(
+            credential.kind,
+            Kind::UserToken { .. } | Kind::ProjectToken { .. } | Kind::OAuth
+        )
+    };
+    let token = authorization.and_then(|words| words.strip_prefix("Bearer "));
+    let mut all = world.credentials.iter().filter(own);
+    by_password.or_else(|| all.find(|credential| Some(credential.secret.as_str()) == token))
 }
 
 fn project_or_repository(

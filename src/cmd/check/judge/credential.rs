@@ -1,18 +1,19 @@
 //! The credential: is there one, is it accepted, of what kind is it, when does it end.
 
-use super::{Facts, Judged, Question, failed, open};
+use super::{Facts, Judged, Question, Trouble, failed, open};
 use crate::exit::Exit;
 use crate::model::connection::{Auth, Level as Belongs, StoreKind, TokenShape};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
 
+const PRESENT: &str = "credential.present";
+
 pub(super) fn present(facts: &Facts) -> Judged {
-    const ID: &str = "credential.present";
     let auth = facts.connection.auth;
     if auth == Auth::Ssh {
         let message = "the connection is for SSH alone and needs no credential";
-        return Finding::new(ID, Level::Pass, message).into();
+        return Finding::new(PRESENT, Level::Pass, message).into();
     }
     match &facts.secret {
         Ok(_) => {
@@ -21,16 +22,19 @@ pub(super) fn present(facts: &Facts) -> Judged {
                 .store
                 .map_or("nowhere", |store| store.name());
             let message = format!("the connection has its {}", auth.secret_name());
-            Finding::new(ID, Level::Pass, message)
+            Finding::new(PRESENT, Level::Pass, message)
                 .seen(format!("from: {store}"))
                 .into()
         }
-        Err(trouble) => {
-            let finding = Finding::new(ID, Level::Fail, trouble.message.clone());
-            let next = trouble.hint.clone();
-            failed(Finding { next, ..finding }, trouble.exit)
-        }
+        Err(trouble) => absent(trouble),
     }
+}
+
+/// There is no credential, or none that can be had.
+pub(in crate::cmd::check) fn absent(trouble: &Trouble) -> Judged {
+    let finding = Finding::new(PRESENT, Level::Fail, trouble.message.clone());
+    let next = trouble.hint.clone();
+    failed(Finding { next, ..finding }, trouble.exit)
 }
 
 pub(super) fn valid(facts: &Facts) -> Option<Judged> {

@@ -13,9 +13,10 @@ mod tests;
 
 use serde::Serialize;
 
-use super::facts::{Facts, KeyFacts, Question};
+pub(super) use self::credential::absent;
 #[cfg(test)]
-use super::facts::{RepositoryFacts, Trouble};
+use super::facts::RepositoryFacts;
+use super::facts::{Facts, KeyFacts, Question, Trouble};
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
 use crate::model::purpose::Needs;
@@ -27,7 +28,7 @@ pub(super) struct Judged {
     #[serde(flatten)]
     pub(super) finding: Finding,
     #[serde(skip)]
-    exit: Exit,
+    pub(super) exit: Exit,
     /// It leaves open what was asked for.
     #[serde(skip)]
     pub(super) leaves_open: bool,

@@ -30,7 +30,7 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
     );
     page.verbatim(&head);
     for row in &checked.connections {
-        let name = attribute(&row.name.to_string());
+        let name = attribute(&row.name);
         page.verbatim(&format!(
             "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
             row.findings.len(),

@@ -25,7 +25,8 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
             )
         };
         let account = row.account.as_deref().unwrap_or("–");
-        let [name, base_url, account] = [&row.name.to_string(), &row.base_url, account].map(cell);
+        let base_url = row.base_url.as_deref().unwrap_or("–");
+        let [name, base_url, account] = [&row.name, base_url, account].map(cell);
         page.verbatim(&format!("| {name} | {base_url} | {account} | {result} |\n"));
     }
     let rows = checked.connections.iter().flat_map(|row| {
@@ -40,7 +41,7 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
                 None => finding.message.clone(),
             };
             let next = finding.next.as_deref().unwrap_or("–");
-            let [name, message, next] = [&name.to_string(), &message, next].map(cell);
+            let [name, message, next] = [name, &message, next].map(cell);
             format!(
                 "| {name} | {} | `{}` | {message} | {next} |\n",
                 finding.level.name(),

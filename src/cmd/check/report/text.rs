@@ -15,9 +15,13 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
             row.exit.kind().replace('_', " ")
         };
         let who = who.unwrap_or_default();
+        let base = row.base_url.as_deref().map(|base| format!("  {base}"));
+        let auth = row.auth.map(|auth| format!("  {auth}"));
         page.heading(&format!(
-            "{}  {}  {}{who}: {verdict}",
-            row.name, row.base_url, row.auth
+            "{}{}{}{who}: {verdict}",
+            row.name,
+            base.unwrap_or_default(),
+            auth.unwrap_or_default()
         ));
         let findings = row.findings.iter().map(|judged| &judged.finding);
         let shown = findings.filter(|finding| is_one || finding.level != Level::Pass);
