@@ -689,7 +689,7 @@ fn other_formats_are_what_other_programs_read() {
     )
     .ended(4);
     assert_eq!(json.json()["exit"], 4);
-    let error = check(&server.cloud(), &[], &["--format", "json"]).ended(5);
+    let error = check(&server.cloud(), &[], &["--format", "json"]).ended(3);
     assert_eq!(error.json()["schema"], "bbconnect/error@1");
 }
 
@@ -975,4 +975,17 @@ fn one_entry_that_cannot_be_read_hides_no_other() {
         .run(["connection", "remove", "odd", "--yes"])
         .ended(0);
     sandbox.run(["check", "--all"]).ended(0);
+}
+
+#[test]
+fn a_pipeline_that_lacks_its_secret_is_told_so() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(["check", "--json"]);
+    command.env("BBCONNECT_URL", "https://git.example.com");
+    let error = Ran::from(command.output().unwrap()).ended(3).json()["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("BBCONNECT_URL is set, but none of BBCONNECT_TOKEN"),
+        "{message}"
+    );
 }

@@ -118,6 +118,45 @@ fn the_helper_answers_for_its_own_servers_and_is_silent_otherwise() {
 }
 
 #[test]
+fn one_connection_is_set_up_by_its_name() {
+    let sandbox = Sandbox::new();
+    let server = |host: &str| {
+        format!(
+            "deployment = \"datacenter\"\nbase_url = \"https://{host}\"\nauth = \"http-access-token\"\nlevel = \"user\""
+        )
+    };
+    for name in ["one", "two"] {
+        let host = format!("{name}.example.com");
+        connection(&sandbox, name, &server(&host), &format!("https://{host}"));
+    }
+    sandbox.run(["git", "setup", "-c", "nope"]).ended(5);
+    let told = sandbox
+        .run(["git", "setup", "-c", "two", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(told["helpers"].as_array().unwrap().len(), 1);
+    assert_eq!(told["helpers"][0]["url"], "https://two.example.com");
+    let asked = "protocol=https\nhost=two.example.com\n\n";
+    let mut fill = git(&sandbox, &["credential", "fill"]);
+    fill.stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = fill.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), asked.as_bytes()).unwrap();
+    let answered = Ran::from(child.wait_with_output().unwrap()).ended(0);
+    assert!(
+        answered.stdout.contains("password=two-secret"),
+        "{}",
+        answered.stdout
+    );
+    // What a pipeline describes is not written anywhere, so it cannot be set up.
+    let pipeline = Sandbox::new();
+    let mut command = pipeline.command(["git", "setup", "--json"]);
+    let ran = Ran::from(command.env("BBCONNECT_TOKEN", "x").output().unwrap()).ended(2);
+    let hint = ran.json()["error"]["hint"].clone();
+    assert_eq!(hint, "eval \"$(bbconnect git env)\"");
+}
+
+#[test]
 fn erasing_marks_and_forgets_nothing() {
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";

@@ -25,7 +25,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Connects anything to Bitbucket, Cloud and Data Center.
 #[derive(Debug, Parser)]
-#[command(name = "bbconnect", version, before_help = EXAMPLES, styles = STYLES, disable_help_subcommand = true)]
+#[command(name = "bbconnect", version, before_help = EXAMPLES, after_long_help = SURROUNDINGS, styles = STYLES)]
 pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
@@ -41,6 +41,28 @@ Examples:
   bbconnect connection add                            a token or password, verified, in your keyring
   bbconnect check work --for webhook                  is the credential valid, enough, not too much?
   bbconnect doctor https://git.example.com            where does the path to a Bitbucket break?
+";
+
+const SURROUNDINGS: &str = "\
+Environment:
+  BBCONNECT_CONNECTION               the connection to use, as with --connection
+  BBCONNECT_URL                      a connection that is saved nowhere: its address [Bitbucket Cloud]
+  BBCONNECT_TOKEN                    its secret; or BBCONNECT_TOKEN_FILE, BBCONNECT_TOKEN_COMMAND
+  BBCONNECT_EMAIL                    whose API token that is (Cloud)
+  BBCONNECT_USERNAME                 whose password that is (Data Center)
+  BBCONNECT_WORKSPACE, _PROJECT      what it is for
+  BBCONNECT_REPO                     the repository, SLUG or NAMESPACE/SLUG
+  BBCONNECT_DEPLOYMENT               cloud or datacenter, where the address does not tell
+  BBCONNECT_STORE                    where secrets are kept: keyring, or file (encrypted)
+  BBCONNECT_STORE_PASSPHRASE_FILE    what opens the encrypted file
+  BBCONNECT_CONFIG_DIR               another folder for the files below
+  BBCONNECT_NO_INPUT, CI             never ask
+  NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
+
+Files in $XDG_CONFIG_HOME/bbconnect, usually ~/.config/bbconnect:
+  connections.toml                   the connections, without their secrets
+  known_hosts                        host keys of SSH servers
+  secrets.json                       secrets, encrypted, where --store file was chosen
 ";
 
 /// Flags that every command takes, before and after its name.

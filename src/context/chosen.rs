@@ -124,7 +124,10 @@ impl Context {
             Some(name) => named(name, Because::Default),
             // What a pipeline says that lacks its secret.
             None if self.environment.token_is_empty => Err(Error::EmptyToken),
-            None => Err(Error::NoConnection(connections.names())),
+            None => Err(match self.environment.describes_by() {
+                Some(variable) => Error::NoToken(variable),
+                None => Error::NoConnection(connections.names()),
+            }),
         }
     }
 }

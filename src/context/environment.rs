@@ -123,6 +123,24 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// The first variable by which the environment describes a connection, be it without its secret.
+    pub(super) fn describes_by(&self) -> Option<&'static str> {
+        let describing = [
+            "BBCONNECT_URL",
+            "BBCONNECT_EMAIL",
+            "BBCONNECT_USERNAME",
+            "BBCONNECT_TOKEN",
+            "BBCONNECT_TOKEN_FILE",
+            "BBCONNECT_TOKEN_COMMAND",
+        ];
+        let mut set = describing
+            .into_iter()
+            .filter(|name| self.variables.get(name).is_some());
+        set.next()
+    }
+}
+
 /// Where this program is: the link on the `PATH` that leads to it, which outlives an update, else the file itself.
 #[expect(
     clippy::disallowed_methods,

@@ -119,13 +119,16 @@ impl Context {
         ))
     }
 
-    /// The servers that git reaches over HTTP with any connection, or those of one host.
+    /// The servers that git reaches over HTTP with any connection, or with the one that is named; or those of one host.
     ///
     /// # Errors
     /// [`Error::NoConnectionFor`] where no connection is for that host, [`Error::NoConnection`] where there is none.
     pub fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
         let connections = self.connections().load()?;
-        let names = connections.names();
+        let names = match &self.flags.connection {
+            Some(name) => vec![connections.get(name)?.0.to_string()],
+            None => connections.names(),
+        };
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let mut origins: Vec<String> = all
             .flat_map(|(_, connection)| Self::git_origins_of(&connection))
@@ -140,7 +143,17 @@ impl Context {
             }
         }
         if origins.is_empty() {
-            return Err(Error::NoConnection(names));
+            return Err(match &self.flags.connection {
+                Some(name) => Error::NoRest(name.clone()),
+                None if names.is_empty() && self.environment.describes_by().is_some() => {
+                    Error::Usage {
+                        message: "git is set up for connections that are saved, and this one is the environment's"
+                            .to_owned(),
+                        hint: Some("eval \"$(bbconnect git env)\"".to_owned()),
+                    }
+                }
+                None => Error::NoConnection(names),
+            });
         }
         origins.sort();
         origins.dedup();

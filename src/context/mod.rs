@@ -112,10 +112,10 @@ impl Context {
         Day::from(time::OffsetDateTime::now_utc().date())
     }
 
-    /// Whether `--connection` names one.
+    /// The connection that `--connection` names.
     #[must_use]
-    pub fn names_a_connection(&self) -> bool {
-        self.flags.connection.is_some()
+    pub fn named_connection(&self) -> Option<&str> {
+        self.flags.connection.as_deref()
     }
 
     /// Whether results and errors alone are wanted.

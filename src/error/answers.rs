@@ -57,6 +57,7 @@ impl Error {
             | Self::Git(GitError::NoCheckout) => Exit::NotFound,
             Self::NoSecret(_)
             | Self::EmptyToken
+            | Self::NoToken(_)
             | Self::SecretElsewhere { .. }
             | Self::SignedOut { .. }
             | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
@@ -111,7 +112,7 @@ impl Error {
                 "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
             ),
             Self::Store(error) => error.hint().map(str::to_owned),
-            Self::EmptyToken => Some(
+            Self::EmptyToken | Self::NoToken(_) => Some(
                 "check that the secret of the pipeline is there, and visible to this branch"
                     .to_owned(),
             ),

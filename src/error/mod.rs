@@ -94,6 +94,11 @@ pub enum Error {
     /// The environment's secret is nothing.
     #[error("BBCONNECT_TOKEN is set, but empty")]
     EmptyToken,
+    /// The environment describes a connection, all but its secret.
+    #[error(
+        "{0} is set, but none of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND"
+    )]
+    NoToken(&'static str),
     /// A secret was given for another origin.
     #[error(
         "the secret of the connection {name} was given for {given_for}, so it is not sent to {origin}"

@@ -75,7 +75,7 @@ pub(super) fn chosen(args: &Args, context: &Context) -> Result<Vec<Subject>, Err
             });
         each.collect::<Result<Vec<_>, _>>()?
     } else if !args.names.is_empty() {
-        if context.names_a_connection() {
+        if context.named_connection().is_some() {
             return Err(Error::Usage {
                 message: "connections are named twice: as arguments and with --connection"
                     .to_owned(),

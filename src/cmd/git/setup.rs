@@ -11,6 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect git setup
   bbconnect git setup --host git.example.com --local
+  bbconnect git setup -c work
   bbconnect git setup --undo
 ";
 
@@ -50,14 +51,15 @@ struct Helper {
 /// Writes, or takes back, `credential.<url>.helper` for every server.
 ///
 /// # Errors
-/// Where no connection is for the host, or git's configuration cannot be changed.
+/// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
+/// cannot be changed.
 pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
     let scope = if args.local {
         Scope::Local
     } else {
         Scope::Global
     };
-    let helper = context.git_helper(None)?;
+    let helper = context.git_helper(context.named_connection())?;
     let origins = if args.undo && args.host.is_none() {
         Helpers::servers(scope, is_ours)?
     } else {

@@ -111,6 +111,13 @@ impl Render for Published {
     }
 
     fn remarks(&self, page: &mut Page) {
+        if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
+            let message = format!(
+                "{} is itself what a pull request would be for, so none is opened",
+                self.branch
+            );
+            page.note(&message);
+        }
         if self.base.is_none() {
             page.note(
                 "the repository was empty, so this is its first branch, and there is nothing to open a pull request for",

@@ -28,10 +28,10 @@ pub struct Args {
     /// The repository; without it, on a terminal, one is picked from a list
     #[arg(value_name = "REF")]
     pub repository: Option<RepoRef>,
-    /// For the checkout one stands in, in its git configuration
+    /// For the checkout one stands in, in its git configuration, and with the connection it was found with
     #[arg(long, conflicts_with = "service")]
     pub here: bool,
-    /// For this folder of the checkout one stands in
+    /// For this folder of the checkout one stands in, as --here
     #[arg(long, value_name = "DIR")]
     pub service: Option<PathBuf>,
 }
@@ -169,8 +169,11 @@ impl Render for Selected {
         } = &self.repository;
         let place = match (self.scope, &self.folder) {
             ("connection", _) => format!("the connection {}", self.connection),
-            (_, Some(folder)) => format!("the folder {folder}"),
-            (_, None) => "this checkout".to_owned(),
+            (_, Some(folder)) => format!(
+                "the folder {folder}, with the connection {}",
+                self.connection
+            ),
+            (_, None) => format!("this checkout, with the connection {}", self.connection),
         };
         page.line(&format!("{namespace}/{slug} is the repository of {place}"));
     }

@@ -1,13 +1,11 @@
 //! The credential: is there one, is it accepted, of what kind is it, when does it end.
 
-use super::{Facts, Judged, Question, Trouble, failed, open};
+use super::{Facts, Judged, PRESENT, Question, absent, failed, open};
 use crate::exit::Exit;
 use crate::model::connection::{Auth, Level as Belongs, StoreKind, TokenShape};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
-
-const PRESENT: &str = "credential.present";
 
 pub(super) fn present(facts: &Facts) -> Judged {
     let auth = facts.connection.auth;
@@ -28,13 +26,6 @@ pub(super) fn present(facts: &Facts) -> Judged {
         }
         Err(trouble) => absent(trouble),
     }
-}
-
-/// There is no credential, or none that can be had.
-pub(in crate::cmd::check) fn absent(trouble: &Trouble) -> Judged {
-    let finding = Finding::new(PRESENT, Level::Fail, trouble.message.clone());
-    let next = trouble.hint.clone();
-    failed(Finding { next, ..finding }, trouble.exit)
 }
 
 pub(super) fn valid(facts: &Facts) -> Option<Judged> {

@@ -13,7 +13,6 @@ mod tests;
 
 use serde::Serialize;
 
-pub(super) use self::credential::absent;
 #[cfg(test)]
 use super::facts::RepositoryFacts;
 use super::facts::{Facts, KeyFacts, Question, Trouble};
@@ -21,6 +20,9 @@ use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
 use crate::model::purpose::Needs;
 use crate::model::scope::{Granted, Scope, Vocabulary};
+
+/// Whether there is a credential.
+const PRESENT: &str = "credential.present";
 
 /// A finding, and the status that it stands for where it is a failure.
 #[derive(Debug, Serialize)]
@@ -52,6 +54,13 @@ fn failed(finding: Finding, exit: Exit) -> Judged {
         exit,
         leaves_open: false,
     }
+}
+
+/// There is no credential, or none that can be had.
+pub(super) fn absent(trouble: &Trouble) -> Judged {
+    let finding = Finding::new(PRESENT, Level::Fail, trouble.message.clone());
+    let next = trouble.hint.clone();
+    failed(Finding { next, ..finding }, trouble.exit)
 }
 
 /// Something that was asked for and is not known.
