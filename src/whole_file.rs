@@ -19,15 +19,25 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
 
 /// Replaces a file, for its owner alone. After a crash it has its old or its new text, never a mixture.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text.as_bytes(), 0o600)
+}
+
+/// Replaces a file that everybody may read, as far as the umask lets them.
+pub(crate) fn write_for_all(path: &Path, text: &[u8]) -> io::Result<()> {
+    replace(path, text, 0o666)
+}
+
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
+fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     let _whole = interrupt::shield();
     // A link that somebody made of it stays one.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut builder = Builder::new();
     builder.prefix(".bbconnect-");
     #[cfg(unix)]
-    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600));
+    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
     let mut file = builder.tempfile_in(folder_of(path))?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

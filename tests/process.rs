@@ -64,6 +64,20 @@ fn man_pages_are_written_once_for_each_command() {
             "{name} is missing: {names:?}"
         );
     }
+    assert!(
+        !names
+            .iter()
+            .any(|found| found.to_string_lossy().contains("help"))
+    );
+    let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect.1")).unwrap();
+    for part in [
+        ".SH ENVIRONMENT",
+        "BBCONNECT_TOKEN",
+        ".SH FILES",
+        "connections.toml",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
     let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect-keygen.1")).unwrap();
     for part in [
         ".TH bbconnect-keygen 1",

@@ -55,11 +55,12 @@ Environment:
   BBCONNECT_DEPLOYMENT               cloud or datacenter, where the address does not tell
   BBCONNECT_STORE                    where secrets are kept: keyring, or file (encrypted)
   BBCONNECT_STORE_PASSPHRASE_FILE    what opens the encrypted file
-  BBCONNECT_CONFIG_DIR               another folder for the files below
+  BBCONNECT_CONFIG_DIR               another folder for the files
   BBCONNECT_NO_INPUT, CI             never ask
   NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
 
-Files in $XDG_CONFIG_HOME/bbconnect, usually ~/.config/bbconnect:
+Files:
+  $XDG_CONFIG_HOME/bbconnect         their folder, usually ~/.config/bbconnect
   connections.toml                   the connections, without their secrets
   known_hosts                        host keys of SSH servers
   secrets.json                       secrets, encrypted, where --store file was chosen

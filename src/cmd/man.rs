@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::output::{Page, Render};
+use crate::whole_file;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +50,7 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
     for (name, text) in pages(command).map_err(failed(&args.folder))? {
         let path = args.folder.join(name);
         if fs::read(&path).ok().as_ref() != Some(&text) {
-            fs::write(&path, &text).map_err(failed(&path))?;
+            whole_file::write_for_all(&path, &text).map_err(failed(&path))?;
             written.action = "written";
         }
         written.pages.push(path);
@@ -65,7 +66,8 @@ fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut commands = vec![&command];
     let mut pages = Vec::new();
     while let Some(command) = commands.pop() {
-        commands.extend(command.get_subcommands());
+        let below = command.get_subcommands();
+        commands.extend(below.filter(|command| command.get_name() != "help"));
         pages.push(page(command)?);
     }
     pages.sort();
@@ -96,7 +98,27 @@ fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
+    for section in sections(command) {
+        section.to_writer(&mut text)?;
+    }
     Ok((man.get_filename(), text))
+}
+
+/// What stands behind the flags: paragraphs that begin with their title and a colon.
+fn sections(command: &clap::Command) -> Vec<Roff> {
+    let behind = command.get_after_long_help().map(ToString::to_string);
+    let behind = behind.unwrap_or_default();
+    let paragraphs = behind.split("\n\n").filter_map(|it| it.split_once(":\n"));
+    paragraphs
+        .map(|(title, lines)| {
+            let mut roff = Roff::new();
+            let title = title.to_uppercase();
+            roff.control("SH", [title.as_str()]).control("nf", []);
+            roff.text([roman(lines.trim_end())]);
+            roff.control("fi", []);
+            roff
+        })
+        .collect()
 }
 
 impl Render for Written {
