@@ -107,14 +107,8 @@ impl Context {
         if let Some((name, folder)) = checkout.as_ref().and_then(Checkout::connection) {
             return named(name, Because::GitConfig(folder.map(str::to_owned)));
         }
-        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
-            let (name, connection) = environment.connection()?;
-            return Ok(Chosen {
-                name,
-                connection,
-                because: Because::Environment,
-                environment: Some(environment),
-            });
+        if let Some(chosen) = self.chosen_by_environment()? {
+            return Ok(chosen);
         }
         let remotes = checkout.as_ref().map(Checkout::remotes).unwrap_or_default();
         if let Some((name, remote)) = best_match(&connections, &remotes) {
@@ -133,6 +127,20 @@ impl Context {
 }
 
 impl Context {
+    /// The connection that the environment describes, where it does.
+    pub(super) fn chosen_by_environment(&self) -> Result<Option<Chosen>, Error> {
+        let Some(environment) = EnvironmentConnection::of(&self.environment)? else {
+            return Ok(None);
+        };
+        let (name, connection) = environment.connection()?;
+        Ok(Some(Chosen {
+            name,
+            connection,
+            because: Because::Environment,
+            environment: Some(environment),
+        }))
+    }
+
     /// The connection of a name, as if it had been chosen with `--connection`.
     ///
     /// # Errors

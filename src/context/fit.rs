@@ -68,16 +68,10 @@ impl Context {
         if self.flags.connection.is_some() || self.environment.connection.is_some() {
             return self.choose().map(Some);
         }
-        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
-            let (name, connection) = environment.connection()?;
-            if connection.base_url == *base {
-                return Ok(Some(Chosen {
-                    name,
-                    connection,
-                    because: Because::Environment,
-                    environment: Some(environment),
-                }));
-            }
+        if let Some(chosen) = self.chosen_by_environment()?
+            && chosen.connection.base_url == *base
+        {
+            return Ok(Some(chosen));
         }
         let connections = self.connections().load()?;
         let default = connections.default_name().map(str::to_owned);

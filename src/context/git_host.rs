@@ -3,7 +3,6 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::environment_connection::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
 use crate::git::CredentialQuery;
@@ -34,16 +33,10 @@ impl Context {
             let fits = fit(&chosen.connection, &url, query.username.as_deref()).is_some();
             return Ok(fits.then_some(chosen));
         }
-        if let Some(environment) = EnvironmentConnection::of(&self.environment)? {
-            let (name, connection) = environment.connection()?;
-            if fit(&connection, &url, query.username.as_deref()).is_some() {
-                return Ok(Some(Chosen {
-                    name,
-                    connection,
-                    because: Because::Environment,
-                    environment: Some(environment),
-                }));
-            }
+        if let Some(chosen) = self.chosen_by_environment()?
+            && fit(&chosen.connection, &url, query.username.as_deref()).is_some()
+        {
+            return Ok(Some(chosen));
         }
         let connections = self.connections().load()?;
         let default = connections.default_name();

@@ -15,32 +15,34 @@ const MOST_A_PAGE: usize = 1000;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RepositoryBase {
-    slug: Option<String>,
+    pub(super) slug: Option<String>,
     name: Option<String>,
     public: Option<bool>,
     default_branch: Option<String>,
-    project: Option<Project>,
+    pub(super) project: Option<Project>,
     #[serde(default)]
-    links: Links,
+    pub(super) links: Links,
 }
 
+/// The project that it is in.
 #[derive(Debug, Deserialize)]
-struct Project {
-    key: Option<String>,
+pub(super) struct Project {
+    pub(super) key: Option<String>,
 }
 
+/// Where it is.
 #[derive(Debug, Default, Deserialize)]
-struct Links {
+pub(super) struct Links {
     #[serde(default)]
-    clone: Vec<Link>,
+    pub(super) clone: Vec<Link>,
     #[serde(default, rename = "self")]
-    own: Vec<Link>,
+    pub(super) own: Vec<Link>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Link {
-    name: Option<String>,
-    href: Option<String>,
+pub(super) struct Link {
+    pub(super) name: Option<String>,
+    pub(super) href: Option<String>,
 }
 
 /// A branch's name.

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use super::repositories::of;
+use super::repositories::{RepositoryBase, of};
 use crate::bitbucket::http::{Answer, ApiError, Signed};
 use crate::bitbucket::identity::{Reach, Shown, Subject};
 use crate::model::connection::Auth;
@@ -15,35 +15,8 @@ use crate::model::scope::Scope;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Repositories {
-    values: Vec<Repository>,
+    values: Vec<RepositoryBase>,
     is_last_page: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Repository {
-    slug: Option<String>,
-    project: Option<Project>,
-    #[serde(default)]
-    links: Links,
-}
-
-#[derive(Debug, Deserialize)]
-struct Project {
-    key: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Links {
-    #[serde(default, rename = "self")]
-    own: Vec<Link>,
-    #[serde(default)]
-    clone: Vec<Link>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Link {
-    name: Option<String>,
-    href: Option<String>,
 }
 
 /// A repository or project; only whether it is everybody's matters.
@@ -179,7 +152,7 @@ impl DataCenter {
             return Ok(None);
         }
         let page: Repositories = answer.json()?;
-        let is_it = |repository: &Repository| {
+        let is_it = |repository: &RepositoryBase| {
             let key = repository
                 .project
                 .as_ref()
