@@ -385,6 +385,25 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
     let hint = refused.json()["error"]["hint"].clone();
     assert_eq!(hint, format!("chmod 600 {}", open.display()));
     assert_eq!(stage.keys().len(), 3);
+    // Another key for a connection leaves the one of before registered, and says so.
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).unwrap();
+    let first = stage.connect(&url, &with_open).ended(0).json();
+    assert!(!first["steps"].to_string().contains("stays registered"));
+    let next = stage.sandbox.path("next");
+    let mut make = support::program("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+    succeed(make.arg(&next));
+    let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
+    let second = stage.connect(&url, &with_next).ended(0).json();
+    assert!(second["steps"].to_string().contains("stays registered"));
+    // By hand, a project's key has the project's page.
+    let by_hand = ["--register", "manual", "--project", "--name", "hand"];
+    let shown = stage.connect(&url, &by_hand).ended(0).json();
+    let page = shown["register_at"].as_str().unwrap().to_owned();
+    assert!(page.ends_with("/ssh/projects/WEB/keys"), "{page}");
+    stage
+        .connect("git@bitbucket.org:acme/x.git", &by_hand[..3])
+        .ended(2);
 }
 
 #[test]
@@ -585,6 +604,45 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
     assert_eq!(rotated["rotations"][0]["action"], "rotated");
     let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
     assert_eq!(owners, ["repo acme/site", "user jane"]);
+}
+
+#[test]
+fn a_token_that_may_change_no_keys_makes_room_for_a_persons() {
+    let Some(stage) = Stage::set() else { return };
+    stage.bitbucket.change(|world| {
+        world.credentials.push(Credential {
+            kind: Kind::AccessToken {
+                workspace: "acme",
+                repository: Some("site"),
+            },
+            secret: "ATCTT-ssh-marker".to_owned(),
+            scopes: vec!["repository:admin"],
+        });
+    });
+    for name in ["cloud", "server"] {
+        stage.run(&["connection", "remove", name, "--yes"]).ended(0);
+    }
+    let base = stage.bitbucket.cloud();
+    let add = |name: &str, secret: &str, auth: &[&str]| {
+        let command = format!("echo {secret}");
+        let add = ["connection", "add", name, "--url", &base];
+        let by = ["--token-command", &command];
+        stage.run(&[&add[..], auth, &by].concat()).ended(0);
+    };
+    let of_site = ["--auth", "access-token", "--repo", "acme/site"];
+    add("token", "ATCTT-ssh-marker", &of_site);
+    let url = stage.sshd.url("acme/site");
+    let fingerprint = stage.sshd.fingerprint();
+    let accept = ["--accept-host-key", fingerprint.as_str()];
+    let refused = stage.connect(&url, &accept).ended(4);
+    assert!(error(&refused).contains("connection token"));
+    let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
+    add("jane", TOKEN, &jane);
+    let done = stage.connect(&url, &accept).ended(0).json();
+    assert!(done["steps"].to_string().contains("jane, because"));
+    // Whoever names the token gets the token.
+    let named = [&accept[..], &["-c", "token", "--name", "x"]].concat();
+    stage.connect(&url, &named).ended(4);
 }
 
 #[test]

@@ -27,13 +27,42 @@ impl Context {
             Ok(_) | Err(Error::NoConnectionFor(_)) => {}
             Err(error) => return Err(error),
         }
+        if let Some(chosen) = self.of_a_person(url)? {
+            return Ok(Some(chosen));
+        }
+        self.first(|connection| is_local_cloud(connection, url))
+    }
+
+    /// The same for what changes keys, which Cloud lets no access token do: where one only fits best, a person's
+    /// connection to the same server goes before it.
+    ///
+    /// # Errors
+    /// As [`Context::choose`].
+    pub fn rest_for_keys(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
+        let best = self.rest_for(url)?;
+        let may = best.as_ref().is_none_or(|best| {
+            best.is_named() || !best.is_stored() || best.connection.auth != Auth::AccessToken
+        });
+        Ok(if may {
+            best
+        } else {
+            self.of_a_person(url)?.or(best)
+        })
+    }
+
+    /// A person's connection to the server of a URL.
+    fn of_a_person(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
+        let is_there =
+            |connection: &_| fits_host(connection, url) || is_local_cloud(connection, url);
+        self.first(|connection| is_a_persons(connection) && is_there(connection))
+    }
+
+    /// The first connection in the file that is one of these.
+    fn first(&self, is_it: impl Fn(&Connection) -> bool) -> Result<Option<Chosen>, Error> {
         let connections = self.connections().load()?;
         let names = connections.names();
         let mut all = names.iter().filter_map(|name| connections.get(name).ok());
-        let found =
-            all.find(|(_, connection)| is_a_persons(connection) && fits_host(connection, url));
-        let mut all = names.iter().filter_map(|name| connections.get(name).ok());
-        let found = found.or_else(|| all.find(|(_, connection)| is_local_cloud(connection, url)));
+        let found = all.find(|(_, connection)| is_it(connection));
         Ok(found.map(|(name, connection)| Chosen {
             name,
             connection,

@@ -124,6 +124,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
         &mut steps,
     )?;
     let saved = plan.save(context, &key, &proof.address, &mut steps)?;
+    if let Some(note) = plan.left_behind() {
+        steps.warn("key", note);
+    }
     let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof, &mut steps)?;
     Ok(Connected {
         repository: plan.repository(Some(&proof.served.refs)),

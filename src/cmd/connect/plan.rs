@@ -55,6 +55,8 @@ pub(super) struct Plan {
     /// The connection with REST, for what is the same with this one.
     pub(super) rest: Option<Connection>,
     write: bool,
+    /// The key is to be the project's.
+    of_project: bool,
 }
 
 impl Plan {
@@ -75,13 +77,26 @@ impl Plan {
         }
         let (name, before) = saved::place(args, context, &url)?;
         let key_path = key_path(args, &url, context, before.as_ref())?;
-        let chosen = context.rest_for(&url)?;
+        let chosen = context.rest_for_keys(&url)?;
         let rest = chosen.as_ref().map(|chosen| chosen.connection.clone());
         let deployment = rest
             .as_ref()
             .map_or(url.deployment(), |rest| rest.deployment);
         check_wishes(args, deployment)?;
         let found = server::ask(args, context, &url, chosen, steps)?;
+        if args.project
+            && deployment == Deployment::Cloud
+            && matches!(found.way, Way::Manual { .. })
+        {
+            return Err(Error::Usage {
+                message: "which project the repository belongs to is not told without a connection"
+                    .to_owned(),
+                hint: Some(
+                    "leave out --project; or save a connection first: bbconnect connection add"
+                        .to_owned(),
+                ),
+            });
+        }
         let ssh_url = ssh_url(&url, found.repository.as_ref(), &found.settings)?;
         let address = ssh_url.parse().map_err(|_| nowhere())?;
         steps.pass("url", format!("{} is at {ssh_url}", url.title()));
@@ -95,6 +110,7 @@ impl Plan {
             empty: found.empty,
             rest,
             write: args.write,
+            of_project: args.project,
             url,
             deployment,
             name,
@@ -168,14 +184,18 @@ impl Plan {
 
     /// The pages where the key can be registered by hand, so that it may do what it is to do.
     pub(super) fn pages(&self) -> Vec<String> {
-        if let Some(page) = self.page_on_server() {
-            return vec![page];
+        let by_url = || {
+            let pages = self.url.key_pages().into_iter();
+            let fitting = pages.filter(|page| !self.write || page.rights != Rights::Read);
+            fitting.map(|page| page.url).collect()
+        };
+        let pages = self.page_on_server().map_or_else(by_url, |page| vec![page]);
+        if !self.of_project {
+            return pages;
         }
-        let pages = self.url.key_pages().into_iter();
-        pages
-            .filter(|page| !self.write || page.rights != Rights::Read)
-            .map(|page| page.url)
-            .collect()
+        let of_repository = format!("/repos/{}/keys", self.url.slug());
+        let of_project = |page: String| page.replacen(&of_repository, "/keys", 1);
+        pages.into_iter().map(of_project).collect()
     }
 }
 

@@ -113,6 +113,18 @@ fn candidates(url: &CloneUrl) -> Vec<ConnectionName> {
 }
 
 impl Plan {
+    /// What is said of the key that the connection had before, where another one takes its place.
+    pub(super) fn left_behind(&self) -> Option<String> {
+        let before = self.before.as_ref()?.key_path.as_ref()?;
+        let old = StoredKey::read(before).ok()?;
+        (*before != self.key_path).then(|| {
+            format!(
+                "the key of before, {}, stays registered where it is: bbconnect key list, then bbconnect key remove",
+                old.public.fingerprint()
+            )
+        })
+    }
+
     /// The connection as it is to be.
     fn connection(
         &self,

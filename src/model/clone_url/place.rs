@@ -110,7 +110,7 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
         let context = context
             .iter()
             .take_while(|&&part| !matches!(part, "rest" | "plugins"));
-        if namespace.trim_matches('~').is_empty() {
+        if matches!(namespace.trim_matches('~'), "" | "." | "..") {
             return Err(not_a_repository(address, "a project without a name"));
         }
         // A page of it would be read as that of another user.
