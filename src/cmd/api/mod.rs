@@ -25,8 +25,9 @@ Examples:
   bbconnect api -c server GET /rest/api/latest/projects -f limit=5
   bbconnect api PUT 'projects/{project}' --input project.json
 
-The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/latest of the server (Data Center; one that
-begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are those of the connection.
+The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/latest of the server
+(Data Center; one that begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are
+those of the connection.
 ";
 
 /// Arguments of `bbconnect api`.

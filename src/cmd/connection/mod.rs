@@ -19,7 +19,7 @@ use clap::Subcommand;
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection add                                    asks for everything, on a terminal
-  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com --token-stdin
+  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
   bbconnect connection list
   bbconnect connection use work --here
 ";

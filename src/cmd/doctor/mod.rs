@@ -22,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect doctor                                      the connection that applies here
   bbconnect doctor work                                 a connection by its name
-  bbconnect doctor https://git.example.com/bitbucket    a server, without a credential
+  bbconnect doctor https://git.example.com/bitbucket    a server, known by a connection or not
   bbconnect doctor git@bitbucket.org:acme/site.git      a repository, also over SSH
   bbconnect doctor work --allow-list                    what a firewall must let through
   bbconnect doctor work --report report.md              to send to an administrator

@@ -28,9 +28,10 @@ Examples:
   bbconnect publish ./generated --repo acme/site --message 'Build 7' --delete-removed
   bbconnect publish ./docs --repo WEB/site --into docs --branch docs --body-file notes.md
 
-What .gitignore leaves out is not published, nor is .git. Symbolic links stay links where they are relative and lead
-nowhere but into the folder; others are refused. On Cloud, files that have the size they have on the branch are read
-one by one to compare them: with hundreds of them --via git is faster, and spares the rate limit.
+What .gitignore leaves out is not published, nor is .git. Symbolic links stay links where they are
+relative and lead nowhere but into the folder; others are refused. On Cloud, files that have the
+size they have on the branch are read one by one to compare them: with hundreds of them --via git
+is faster, and spares the rate limit.
 ";
 
 /// Arguments of `bbconnect publish`.

@@ -21,8 +21,8 @@ Examples:
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
   bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
 
-Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment, repo-forked,
-and the product's own names, which have a colon, such as repo:push.
+Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment,
+repo-forked, and the product's own names, which have a colon, such as repo:push.
 ";
 
 /// Arguments of `bbconnect webhook ensure`.
