@@ -60,7 +60,7 @@ impl Error {
             | Self::SecretElsewhere { .. }
             | Self::SignedOut { .. }
             | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
-            Self::OAuth(OAuthError::TimedOut(_)) => Exit::Unreachable,
+            Self::OAuth(OAuthError::TimedOut { .. }) => Exit::Unreachable,
             Self::Api { error, .. } => exit_of_api(error),
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
@@ -127,7 +127,7 @@ impl Error {
                 causes: None,
             } => hint_of_api(error),
             Self::Git(GitError::NoCheckout) => {
-                Some("change into a checkout, or leave out --here".to_owned())
+                Some("change into a folder of a git checkout".to_owned())
             }
             Self::SignedOut { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --reauthorize signs in again"
@@ -136,12 +136,15 @@ impl Error {
                 "name another with --port, and register it as http://127.0.0.1:PORT/callback"
                     .to_owned(),
             ),
-            Self::OAuth(OAuthError::TimedOut(_)) => Some(
+            Self::OAuth(OAuthError::TimedOut {
+                takes_paste: true, ..
+            }) => Some("--timeout SECONDS waits longer".to_owned()),
+            Self::OAuth(OAuthError::TimedOut { .. }) => Some(
                 "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
                     .to_owned(),
             ),
             Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
-            Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
+            Self::NoHome => Some("export HOME, the folder that is yours".to_owned()),
             Self::Push(PushError::NotPermitted(_)) => Some(
                 "ask for the right to write to the repository, or name another branch with --branch"
                     .to_owned(),

@@ -56,7 +56,7 @@ impl KeyFileError {
                 "name the private key's file; the public key goes beside it, with .pub".to_owned(),
             ),
             Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
-                Some("--out PATH writes to another place".to_owned())
+                Some("choose a folder that you may write to".to_owned())
             }
         }
     }

@@ -57,7 +57,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         return Err(Error::no(
             No::NotThere,
             format!("{owner} has no key {}", args.id),
-            "bbconnect key list shows the keys that there are",
+            &format!(
+                "bbconnect key list {} shows the keys that there are",
+                owner.flag()
+            ),
         ));
     };
     let named = match &key.label {

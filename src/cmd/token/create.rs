@@ -104,7 +104,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
     let Some(made) = made else {
         return Err(Error::Taken {
             what: format!("{owner} has a token named {} already", args.name),
-            hint: "choose another name, or revoke it: bbconnect token revoke".to_owned(),
+            hint: format!(
+                "choose another name, or revoke it: bbconnect token revoke {} {}",
+                args.name,
+                owner.flag()
+            ),
         });
     };
     let Some(NewToken { token, secret }) = made else {

@@ -76,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
     let auth = connection.auth;
     let url = connection.token_page().ok_or_else(|| Error::Usage {
         message: "a connection for SSH alone has no token".to_owned(),
-        hint: Some("add --auth KIND".to_owned()),
+        hint: Some(super::kinds_with_a_token()),
     })?;
     let opening = args.open.then(|| open::that_detached(&url));
     Ok(Shown {
