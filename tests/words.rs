@@ -110,3 +110,92 @@ fn a_hint_about_keys_says_whose() {
         " --repo WEB/site takes it away",
     );
 }
+
+#[test]
+fn a_proxy_that_is_broken_is_named_without_its_password() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let url = "http://git.invalid";
+    let verify = ["connection", "edit", "server", "--url", url, "--allow-http"];
+    fs::write(sandbox.path("token"), TOKEN).unwrap();
+    let verify = [&verify[..], &["--token-file", "token"]].concat();
+    says(
+        &run(
+            &sandbox,
+            &[&verify[..], &["--proxy", "http://127.0.0.1:1"]].concat(),
+        ),
+        7,
+        "http://git.invalid cannot be reached through the proxy http://127.0.0.1:1: ",
+        "bbconnect doctor http://git.invalid shows",
+    );
+    let proxy = "http://jane:proxy-password-marker@127.0.0.1:1";
+    let refused = command(&sandbox, &verify).env("HTTP_PROXY", proxy).output();
+    let refused = Ran::from(refused.unwrap());
+    says(
+        &refused,
+        7,
+        "through the proxy http://127.0.0.1:1: ",
+        "HTTP_PROXY",
+    );
+    assert!(!refused.stderr.contains("marker"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_password_in_a_receivers_address_is_not_shown() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let url = "https://jane:receiver-marker@ci.example.com/hook";
+    let at = ["--repo", "WEB/site", "--url", url, "-v"];
+    let list = ["webhook", "list", "--repo", "WEB/site"];
+    let commands = [
+        [
+            &["webhook", "ensure", "--event", "push", "--dry-run"][..],
+            &at,
+        ]
+        .concat(),
+        [&["webhook", "ensure", "--event", "push"][..], &at].concat(),
+        list.to_vec(),
+        [&["webhook", "test"][..], &at].concat(),
+        [&["webhook", "remove", "--yes"][..], &at].concat(),
+    ];
+    for arguments in commands {
+        for more in [&[][..], &["--json"]] {
+            let ran = run(&sandbox, &[&arguments[..], more].concat());
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!all.contains("receiver-marker"), "{arguments:?} {all}");
+        }
+    }
+    // Removed by then.
+    let remove = [&["webhook", "remove", "--yes"][..], &at].concat();
+    says(
+        &run(&sandbox, &remove),
+        5,
+        "calls https://jane:***@ci.example.com/hook",
+        "",
+    );
+}
+
+#[test]
+fn a_plan_for_many_says_that_it_is_one() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let ensure = [
+        "webhook",
+        "ensure",
+        "--all",
+        "--project",
+        "WEB",
+        "--event",
+        "push",
+    ];
+    let plan = [
+        &ensure[..],
+        &["--url", "https://ci.example.com", "--dry-run"],
+    ]
+    .concat();
+    let planned = run(&sandbox, &plan).ended(0).stdout;
+    assert!(
+        planned.contains("1 would be created, 0 would be updated"),
+        "{planned}"
+    );
+}

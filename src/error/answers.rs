@@ -229,6 +229,17 @@ fn exit_of_api(error: &ApiError) -> Exit {
 fn hint_of_api(error: &ApiError) -> Option<String> {
     let hint = match error {
         ApiError::Unreachable {
+            origin,
+            proxy: Some(_),
+            obstacle: Obstacle::Name | Obstacle::Refused | Obstacle::Timeout | Obstacle::Other,
+            ..
+        } => {
+            return Some(format!(
+                "bbconnect doctor {origin} shows what the proxy does; connection edit NAME --proxy, HTTPS_PROXY, \
+                 HTTP_PROXY or NO_PROXY change it"
+            ));
+        }
+        ApiError::Unreachable {
             obstacle: Obstacle::Name,
             ..
         } => "check the spelling of the host, and whether a VPN is needed",

@@ -13,10 +13,12 @@ pub(super) const MOST_WORDS: usize = 1000;
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// The server was not reached; nothing is known about the credential.
-    #[error("{origin} cannot be reached: {reason}")]
+    #[error("{origin} cannot be reached{}: {reason}", through(proxy.as_deref()))]
     Unreachable {
         /// Scheme, host and port.
         origin: String,
+        /// The proxy in between, without its login.
+        proxy: Option<String>,
         /// What is in the way.
         obstacle: Obstacle,
         /// What the system says.
@@ -136,6 +138,10 @@ impl ApiError {
             None
         }
     }
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or(String::new(), |proxy| format!(" through the proxy {proxy}"))
 }
 
 /// What is in the way of a server.

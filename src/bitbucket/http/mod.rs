@@ -9,6 +9,7 @@ mod list;
 #[cfg(any(test, fuzzing))]
 mod made_up;
 mod pages;
+mod proxy;
 mod question;
 mod raw_pages;
 mod retry;

@@ -242,7 +242,7 @@ impl Render for Ensured {
         match self {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
-                page.line(&format!("{} {}", one.done.action, webhook.url));
+                page.line(&format!("{} {}", one.done.action, webhook.shown_url()));
                 page.field("events", 8, &webhook.events.join(", "));
                 if let Some(id) = &webhook.id {
                     page.field("id", 8, id);

@@ -53,7 +53,7 @@ impl Render for Listed {
             state.extend((webhook.verifies_receiver == Some(false)).then_some("insecure"));
             [
                 webhook.id.clone().unwrap_or_default(),
-                webhook.url.clone(),
+                webhook.shown_url(),
                 webhook.events.join(", "),
                 state.join(", "),
             ]

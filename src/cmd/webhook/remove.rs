@@ -59,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         });
     }
     for hook in &meant {
-        let question = format!("Remove the webhook {} of {path}?", hook.webhook.url);
+        let question = format!("Remove the webhook {} of {path}?", hook.webhook.shown_url());
         context.confirm(args.yes, &question)?;
     }
     let mut webhooks = Vec::new();
@@ -80,7 +80,7 @@ impl Render for Removed {
 
     fn text(&self, page: &mut Page) {
         for webhook in &self.webhooks {
-            page.line(&format!("{} {}", self.action, webhook.url));
+            page.line(&format!("{} {}", self.action, webhook.shown_url()));
         }
     }
 }

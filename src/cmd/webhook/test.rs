@@ -86,7 +86,7 @@ impl Render for Tested {
             Some(status) => format!("answered {status}"),
             None => "was not reached".to_owned(),
         };
-        page.line(&format!("{} {answered}", self.webhook.url));
+        page.line(&format!("{} {answered}", self.webhook.shown_url()));
         if let Some(reason) = &self.reason {
             page.line(reason);
         }
