@@ -199,3 +199,184 @@ fn a_plan_for_many_says_that_it_is_one() {
         "{planned}"
     );
 }
+
+#[test]
+fn outside_of_a_checkout_git_has_no_configuration_of_its_own() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    for arguments in [
+        &["git", "setup", "--local"][..],
+        &["git", "setup", "--local", "--undo"],
+        &["connection", "use", "server", "--here"],
+        &["connection", "use", "server", "--service", "."],
+    ] {
+        says(
+            &run(&sandbox, arguments),
+            5,
+            "this folder is not in a git checkout",
+            "change into a folder of a git checkout",
+        );
+    }
+}
+
+#[test]
+fn the_file_of_connections_is_named_where_it_cannot_be_used() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let name = file.to_str().unwrap();
+    let list = ["connection", "list"];
+
+    fs::write(&file, "token_command\n= \"echo marker\"").unwrap();
+    let message = format!("{name} is not valid TOML: line 1, column 14: ");
+    let ran = run(&sandbox, &[&list[..], &["-v"]].concat());
+    says(&ran, 9, &message, &format!("mend {name} by hand"));
+    assert!(!ran.stderr.contains("token_command"), "{}", ran.stderr);
+
+    fs::write(&file, b"\xff\xfe").unwrap();
+    let message = format!("cannot use {name}: it is not text in UTF-8");
+    says(&run(&sandbox, &list), 9, &message, "mend ");
+
+    fs::write(
+        &file,
+        good.replace("default = \"server\"", "default = \"gone\""),
+    )
+    .unwrap();
+    says(
+        &run(&sandbox, &["repo", "list"]),
+        5,
+        "the default connection gone is not there",
+        "bbconnect connection use NAME",
+    );
+    let named = command(&sandbox, &["repo", "list"])
+        .env("BBCONNECT_CONNECTION", "nope")
+        .output();
+    says(
+        &Ran::from(named.unwrap()),
+        5,
+        "there is no connection nope, which BBCONNECT_CONNECTION names",
+        "there are server",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_to_is_told_without_the_name_of_a_temporary_file() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    // A file where a folder would have to be: also root can write nothing below it.
+    fs::write(sandbox.path("file"), "").unwrap();
+    let ran = run(
+        &sandbox,
+        &["doctor", "server", "--report", "file/report.md"],
+    );
+    says(
+        &ran,
+        9,
+        "cannot write file/report.md: Not a directory",
+        "choose a folder that you may write to",
+    );
+    let used = command(&sandbox, &["connection", "add", "ssh", "--auth", "ssh"])
+        .args(["--url", "git@git.example.com:web/site.git"])
+        .env("BBCONNECT_CONFIG_DIR", sandbox.path("file/config"))
+        .output();
+    let used = Ran::from(used.unwrap());
+    says(
+        &used,
+        9,
+        "file/config/connections.toml",
+        "BBCONNECT_CONFIG_DIR",
+    );
+    for ran in [ran, used] {
+        assert!(!ran.stderr.contains(".bbconnect-"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("os error"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_environment_is_read_at_the_door() {
+    let sandbox = Sandbox::new();
+    for (variable, value, hint) in [
+        (
+            "BBCONNECT_DEPLOYMENT",
+            "moon",
+            "BBCONNECT_DEPLOYMENT=datacenter",
+        ),
+        ("BBCONNECT_REPO", "///", "BBCONNECT_REPO=NAMESPACE/SLUG"),
+    ] {
+        let ran = command(&sandbox, &["repo", "list"])
+            .env("BBCONNECT_TOKEN", TOKEN)
+            .env(variable, value)
+            .output();
+        says(&Ran::from(ran.unwrap()), 2, variable, hint);
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_with_a_way_on() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    says(
+        &run(&sandbox, &["token", "revoke", "nope", "--repo", "WEB/site"]),
+        5,
+        "the repository WEB/site has no token with the id or name nope",
+        "bbconnect token list --repo WEB/site",
+    );
+    says(
+        &run(
+            &sandbox,
+            &["key", "test", "--repo", "WEB/site", "-c", "server"],
+        ),
+        5,
+        "the connection server has no private key for WEB/site",
+        "bbconnect connect CLONE_URL",
+    );
+    says(
+        &run(&sandbox, &["connection", "remove", "server"]),
+        2,
+        "removing the connection server needs a confirmation",
+        "add --yes",
+    );
+    fs::write(sandbox.path("no-key"), "hello").unwrap();
+    says(
+        &run(
+            &sandbox,
+            &["key", "add", "--repo", "WEB/site", "--key", "no-key"],
+        ),
+        9,
+        "no-key cannot be used as a key",
+        "bbconnect keygen",
+    );
+    says(
+        &run(
+            &sandbox,
+            &["connection", "edit", "server", "--token-file", "none"],
+        ),
+        9,
+        "cannot read none: No such file or directory",
+        "check the path",
+    );
+}
+
+#[test]
+fn no_browser_is_said_without_what_the_system_tried() {
+    let sandbox = Sandbox::new();
+    let page = ["token", "page", "--auth", "api-token", "--open"];
+    let mut command = command(&sandbox, &page);
+    let ran = Ran::from(
+        command
+            .env("PATH", sandbox.path("nothing"))
+            .output()
+            .unwrap(),
+    );
+    if cfg!(target_os = "linux") {
+        assert!(ran.stdout.starts_with("https://"), "{}", ran.stdout);
+        assert!(
+            ran.stderr.contains("no browser could be opened"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("Launcher"), "{}", ran.stderr);
+    }
+}

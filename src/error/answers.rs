@@ -20,6 +20,8 @@ impl Error {
             | Self::KeyFile(KeyFileError::Name { .. })
             | Self::NoRest(_)
             | Self::NoNamespace(_)
+            | Self::NotConfirmed { .. }
+            | Self::Connections(ConnectionsError::NoName)
             | Self::Folder(FolderError::NotAFolder(_))
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
@@ -94,6 +96,7 @@ impl Error {
         match self {
             Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Taken { hint, .. } => Some(hint.clone()),
+            Self::NotConfirmed { .. } => Some("add --yes".to_owned()),
             Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
             Self::KeyFile(error) => error.hint(),
@@ -163,9 +166,9 @@ impl Error {
             | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
             | Self::Program
             | Self::Runtime(_)
-            | Self::Input(_)
-            | Self::Read { .. }
-            | Self::Write { .. } => None,
+            | Self::Input(_) => None,
+            Self::Read { .. } => Some("check the path, and that you may read it".to_owned()),
+            Self::Write { .. } => Some("choose a folder that you may write to".to_owned()),
             Self::Output(_) => {
                 Some("the command was carried out; only its result could not be printed".to_owned())
             }

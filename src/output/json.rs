@@ -8,6 +8,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use zeroize::Zeroizing;
 
 use super::Buffer;
+use super::hint::without_codes;
 use crate::error::Error;
 use crate::model::printable::is_deceptive;
 
@@ -47,7 +48,7 @@ pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result
     let exit = error.exit();
     let body = ErrorBody {
         kind: exit.kind(),
-        message: error.to_string(),
+        message: without_codes(&error.to_string()),
         hint,
         exit: exit.code(),
     };

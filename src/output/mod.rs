@@ -201,12 +201,11 @@ impl Output {
             );
         } else {
             let mut page = Page::default();
-            page.error(&error.to_string(), hint.as_deref());
+            page.error(&hint::without_codes(&error.to_string()), hint.as_deref());
             if self.options.verbose {
-                error
-                    .causes()
-                    .iter()
-                    .for_each(|cause| page.line(&format!("  caused by: {cause}")));
+                error.causes().iter().for_each(|cause| {
+                    page.line(&format!("  caused by: {}", hint::without_codes(cause)));
+                });
             }
             self.to_stderr(&page.finish());
         }

@@ -108,7 +108,25 @@ fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, S
             refused.to_string(),
             refused.hint().unwrap_or_else(|| format!("see {help}")),
         ),
-        None => (format!("{argument}: {reason}"), format!("see {help}")),
+        None => (
+            format!("{argument}: {}", in_words(&reason.to_string())),
+            format!("see {help}"),
+        ),
+    }
+}
+
+/// What clap says of a number that is too small or too large, in words.
+fn in_words(reason: &str) -> String {
+    let range = reason.split_once(" is not in ").map(|(_, range)| range);
+    match range.and_then(|range| range.split_once("..")) {
+        Some((least, "" | "4294967295" | "=4294967295")) => format!("it must be at least {least}"),
+        Some((least, most)) => {
+            format!(
+                "it must be from {least} to {}",
+                most.trim_start_matches('=')
+            )
+        }
+        None => reason.to_owned(),
     }
 }
 

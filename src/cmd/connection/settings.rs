@@ -80,13 +80,13 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
     /// Go through this proxy instead of the environment's
-    #[arg(long, value_name = "URL", value_parser = address)]
+    #[arg(long, value_name = "URL", value_parser = proxy)]
     pub proxy: Option<String>,
     /// Accept plain http to another machine
     #[arg(long)]
     pub allow_http: bool,
     /// The website, when it is not where the API is
-    #[arg(long, value_name = "URL", value_parser = address)]
+    #[arg(long, value_name = "URL", value_parser = website)]
     pub web_url: Option<String>,
     /// Make it the default connection
     #[arg(long)]
@@ -213,11 +213,20 @@ fn plain(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+fn proxy(text: &str) -> Result<String, String> {
+    address(text, "http://proxy.example.com:3128")
+}
+
+fn website(text: &str) -> Result<String, String> {
+    address(text, "https://bitbucket.example.com")
+}
+
 /// An address that is kept in clear text, so no password may be part of it.
-fn address(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+fn address(text: &str, example: &str) -> Result<String, String> {
+    let no_url = || format!("it is not a URL such as {example}");
+    let url = url::Url::parse(text).map_err(|_| no_url())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("it is not an http or https URL".to_owned());
+        return Err(no_url());
     }
     if url.password().is_some() {
         return Err(

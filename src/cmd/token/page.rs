@@ -8,6 +8,7 @@ use crate::model::connection::{Auth, BaseUrl, Connection, Level};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoRef;
 use crate::output::{Page, Render};
+use crate::process;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +39,7 @@ pub struct Shown {
     url: String,
     opened: bool,
     #[serde(skip)]
-    not_opened: Option<String>,
+    not_opened: bool,
 }
 
 /// Finds the page. Nothing is asked of a server.
@@ -78,11 +79,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
         message: "a connection for SSH alone has no token".to_owned(),
         hint: Some(super::kinds_with_a_token()),
     })?;
-    let opening = args.open.then(|| open::that_detached(&url));
+    let opened = args.open.then(|| process::open_in_browser(&url));
     Ok(Shown {
         auth,
-        opened: matches!(opening, Some(Ok(()))),
-        not_opened: opening.and_then(Result::err).map(|error| error.to_string()),
+        opened: opened == Some(true),
+        not_opened: opened == Some(false),
         url,
     })
 }
@@ -109,8 +110,8 @@ impl Render for Shown {
         if self.auth == Auth::ApiToken {
             page.note("choose \"Create API token with scopes\", and the app Bitbucket");
         }
-        if let Some(reason) = &self.not_opened {
-            page.note(&format!("no browser could be opened: {reason}"));
+        if self.not_opened {
+            page.note("no browser could be opened here; open the address yourself");
         }
     }
 }

@@ -60,7 +60,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     }
     for hook in &meant {
         let question = format!("Remove the webhook {} of {path}?", hook.webhook.shown_url());
-        context.confirm(args.yes, &question)?;
+        let doing = format!(
+            "removing the webhook {} of {path}",
+            hook.webhook.shown_url()
+        );
+        context.confirm(args.yes, &doing, &question)?;
     }
     let mut webhooks = Vec::new();
     for hook in meant {

@@ -77,7 +77,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
                 "bbconnect did not make the key {}. Replace it?",
                 turn.first().key.display()
             );
-            context.confirm(args.yes, &question)?;
+            let doing = format!("replacing the key {}", turn.first().key.display());
+            context.confirm(args.yes, &doing, &question)?;
         }
         let passphrase = passphrase(args, context, &turn)?;
         return Ok(Rotated::new(vec![turn.take(context, passphrase.as_ref())?]));
@@ -151,7 +152,8 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
             .output
             .step(&format!("to be replaced: {}", turn.described()));
     }
-    context.confirm(args.yes, &format!("Replace {} keys?", due.len()))?;
+    let doing = format!("replacing {} keys", due.len());
+    context.confirm(args.yes, &doing, &format!("Replace {} keys?", due.len()))?;
     for turn in due {
         let first = turn.first().clone();
         let taken = passphrase(args, context, &turn)
