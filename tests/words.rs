@@ -380,3 +380,94 @@ fn no_browser_is_said_without_what_the_system_tried() {
         assert!(!ran.stderr.contains("Launcher"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_flag_that_cannot_apply_is_refused() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let cloud = [
+        "connection",
+        "add",
+        "cloud",
+        "--url",
+        "https://bitbucket.org",
+    ];
+    let cloud = [
+        &cloud[..],
+        &["--auth", "api-token", "--email", "jane@acme.example"],
+    ]
+    .concat();
+    let edit = ["connection", "edit", "server"];
+    for (command, flags, message) in [
+        (
+            &cloud[..],
+            &["--username", "foo"][..],
+            "--username does not apply to a connection with --auth api-token",
+        ),
+        (&cloud, &["--client-id", "k"], "--client-id does not apply"),
+        (&cloud, &["--level", "repo"], "--level does not apply"),
+        (&cloud, &["--port", "4000"], "--port does not apply"),
+        (
+            &edit,
+            &["--port", "4000"],
+            "--port does not apply to a connection with --auth http-access-token",
+        ),
+        (
+            &edit,
+            &["--workspace", "acme"],
+            "--workspace does not apply to a Data Center",
+        ),
+    ] {
+        let ran = run(&sandbox, &[command, flags].concat());
+        says(&ran, 2, message, "leave");
+    }
+    // What is empty takes away.
+    run(&sandbox, &[&edit[..], &["--email", ""]].concat()).ended(0);
+}
+
+#[test]
+fn what_is_known_of_a_secret_stays_with_it() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let edit = |flags: &[&str]| {
+        let edit = [&["connection", "edit", "server", "--json"][..], flags].concat();
+        run(&sandbox, &edit).ended(0).json()["connection"].clone()
+    };
+    let before = edit(&["--expires", "2031-03-31"]);
+    assert!(before["level"].is_string(), "{before}");
+    // Another base on the same origin.
+    let url = server.datacenter();
+    edit(&["--url", "http://127.0.0.1:1", "--no-verify"]);
+    let after = edit(&["--url", &url]);
+    assert_eq!(after, before);
+    let root = url.strip_suffix(support::bitbucket::CONTEXT).unwrap();
+    let moved = edit(&["--url", root, "--no-verify", "--deployment", "datacenter"]);
+    assert_eq!(moved["expires_on"], before["expires_on"]);
+}
+
+#[test]
+fn a_list_of_nothing_says_so() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    add(&sandbox, "server", &server);
+    let at = ["--repo", "WEB/site"];
+    for (list, said) in [
+        (
+            [&["webhook", "list"][..], &at].concat(),
+            "WEB/site has no webhooks",
+        ),
+        ([&["key", "list"][..], &at].concat(), "WEB/site has no keys"),
+        (
+            [&["pr", "list"][..], &at].concat(),
+            "WEB/site has no open pull requests",
+        ),
+        (
+            vec!["repo", "list", "--project", "WEB", "--query", "none"],
+            "there are no repositories",
+        ),
+    ] {
+        let ran = run(&sandbox, &list).ended(0);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        let quiet = run(&sandbox, &[&list[..], &["-q"]].concat()).ended(0);
+        assert_eq!(quiet.stderr, "");
+    }
+}

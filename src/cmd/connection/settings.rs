@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::address::{plain, proxy, website};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
@@ -53,7 +54,7 @@ pub struct Settings {
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// The repository: SLUG, or WORKSPACE/SLUG and KEY/SLUG
-    #[arg(long, value_name = "REPOSITORY")]
+    #[arg(long, value_name = "REF")]
     pub repo: Option<String>,
     /// The last day of the credential: nothing in the API tells that of an API token
     #[arg(long, value_name = "YYYY-MM-DD")]
@@ -165,6 +166,37 @@ impl Settings {
         Ok(())
     }
 
+    /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
+    pub(super) fn check_for(&self, connection: &Connection) -> Result<(), Error> {
+        let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        let auth = connection.auth;
+        let has_level = matches!(auth, Auth::AccessToken | Auth::HttpAccessToken);
+        let has_password = matches!(auth, Auth::AppPassword | Auth::Password);
+        let flags = [
+            ("--email", given(&self.email), auth == Auth::ApiToken),
+            ("--username", given(&self.username), has_password),
+            ("--client-id", given(&self.client_id), auth.is_oauth()),
+            ("--port", self.port.is_some(), auth == Auth::OAuth),
+            ("--no-browser", self.no_browser, auth == Auth::OAuth),
+            ("--scope", !self.scope.is_empty(), auth.is_oauth()),
+            ("--level", self.level.is_some(), has_level),
+        ];
+        let stray = flags.iter().find(|(_, given, applies)| *given && !applies);
+        if let Some((flag, ..)) = stray {
+            return Err(usage(
+                &format!("{flag} does not apply to a connection with --auth {auth}"),
+                &format!("leave out {flag}, or name another kind with --auth"),
+            ));
+        }
+        if given(&self.workspace) && connection.deployment == Deployment::DataCenter {
+            return Err(usage(
+                "--workspace does not apply to a Data Center, which has projects",
+                "leave it out; --project KEY names a project",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether a secret is given.
     pub(super) fn gives_a_secret(&self) -> bool {
         self.token_stdin || self.token_file.is_some() || self.token_command.is_some()
@@ -203,38 +235,6 @@ impl Settings {
             },
         }
     }
-}
-
-/// Text for one line of a protocol.
-fn plain(text: &str) -> Result<String, &'static str> {
-    if text.chars().any(char::is_control) {
-        return Err("it contains a line break or another control character");
-    }
-    Ok(text.to_owned())
-}
-
-fn proxy(text: &str) -> Result<String, String> {
-    address(text, "http://proxy.example.com:3128")
-}
-
-fn website(text: &str) -> Result<String, String> {
-    address(text, "https://bitbucket.example.com")
-}
-
-/// An address that is kept in clear text, so no password may be part of it.
-fn address(text: &str, example: &str) -> Result<String, String> {
-    let no_url = || format!("it is not a URL such as {example}");
-    let url = url::Url::parse(text).map_err(|_| no_url())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(no_url());
-    }
-    if url.password().is_some() {
-        return Err(
-            "it contains a password; for a proxy with one, set HTTPS_PROXY in the environment"
-                .to_owned(),
-        );
-    }
-    Ok(text.to_owned())
 }
 
 /// A usage error.

@@ -24,8 +24,9 @@ pub struct Args {
     /// The kind of credential; without it that of the connection that applies
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<Auth>,
-    /// The repository that the token is to belong to
-    #[arg(long, value_name = "REPO")]
+    /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
+    /// any URL of it
+    #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Open it in a browser
     #[arg(long)]

@@ -33,7 +33,8 @@ and the product's own names, which have a colon, such as repo:push.
     reason = "each is a flag of the command line"
 )]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF", conflicts_with = "all")]
     pub repo: Option<RepoRef>,
     /// All repositories of a project

@@ -40,7 +40,7 @@ pub struct Args {
     /// The keys of all connections
     #[arg(long)]
     pub all: bool,
-    /// Only keys that were registered longer ago: 90d, 12w
+    /// Only keys that were registered longer ago: 90d, 12w, or 90 for days
     #[arg(long, value_name = "AGE")]
     pub older_than: Option<Days>,
     /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
