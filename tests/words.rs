@@ -288,7 +288,14 @@ fn a_folder_that_may_not_be_written_to_is_told_without_the_name_of_a_temporary_f
         "file/config/connections.toml",
         "BBCONNECT_CONFIG_DIR",
     );
-    for ran in [ran, used] {
+    let made = run(&sandbox, &["keygen", "--out", "file/key"]);
+    says(
+        &made,
+        9,
+        "file/key",
+        "choose a folder that you may write to",
+    );
+    for ran in [ran, used, made] {
         assert!(!ran.stderr.contains(".bbconnect-"), "{}", ran.stderr);
         assert!(!ran.stderr.contains("os error"), "{}", ran.stderr);
     }

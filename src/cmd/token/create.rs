@@ -106,7 +106,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
             what: format!("{owner} has a token named {} already", args.name),
             hint: format!(
                 "choose another name, or revoke it: bbconnect token revoke {} {}",
-                args.name,
+                shell_words::quote(&args.name),
                 owner.flag()
             ),
         });

@@ -71,11 +71,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
         );
         return Err(Error::no(No::Otherwise, message, &hint));
     };
+    let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
     Ok(Tested {
         ok: status.is_some_and(|status| (200..300).contains(&status)),
         webhook: hook.webhook,
         status,
-        reason,
+        reason: reason.map(|reason| reason.replace(&url, &shown)),
     })
 }
 
