@@ -361,7 +361,7 @@ fn what_is_missing_is_named_with_a_way_on() {
             &["connection", "edit", "server", "--token-file", "none"],
         ),
         9,
-        "cannot read none: No such file or directory",
+        "cannot read none: ",
         "check the path",
     );
 }

@@ -1,5 +1,4 @@
-//! The words of an error: commands in a hint are for the connection that was named, without which they would ask another
-//! server; the system's numbers are left out.
+//! Commands in a hint, for the connection that was named: without it they would ask another server.
 
 /// The commands that ask the server of the connection that applies, and are followed by a word of their own.
 const GROUPS: [&str; 7] = [
@@ -30,24 +29,6 @@ pub(super) fn with_connection(hint: &str, name: &str) -> String {
     named
 }
 
-/// A message without the numbers that Rust puts behind the system's own words: ` (os error 13)`.
-pub(super) fn without_codes(message: &str) -> String {
-    let mut parts = message.split(" (os error ");
-    let mut words = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(')') {
-            Some((code, rest)) if code.bytes().all(|byte| byte.is_ascii_digit()) => {
-                words.push_str(rest);
-            }
-            Some(_) | None => {
-                words.push_str(" (os error ");
-                words.push_str(part);
-            }
-        }
-    }
-    words
-}
-
 /// Where the words of a command end that asks the server of the connection that applies.
 fn end_of_command(text: &str) -> Option<usize> {
     let (group, verb) = text.split_once(' ')?;
@@ -62,21 +43,6 @@ fn end_of_command(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_systems_numbers_are_left_out() {
-        for (message, expected) in [
-            (
-                "cannot read x: Permission denied (os error 13)",
-                "cannot read x: Permission denied",
-            ),
-            ("a (os error 2): b (os error 17)", "a: b"),
-            ("a (os error x), b", "a (os error x), b"),
-            ("a (os error 1", "a (os error 1"),
-        ] {
-            assert_eq!(without_codes(message), expected);
-        }
-    }
 
     #[test]
     fn commands_that_ask_a_server_are_given_the_connection() {

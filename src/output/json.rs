@@ -8,9 +8,8 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use zeroize::Zeroizing;
 
 use super::Buffer;
-use super::hint::without_codes;
 use crate::error::Error;
-use crate::model::printable::is_deceptive;
+use crate::model::printable::{is_deceptive, without_codes};
 
 /// A result with its schema in front.
 #[derive(Serialize)]

@@ -24,6 +24,7 @@ pub use self::progress::Progress;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::connection::ConnectionName;
+use crate::model::printable::without_codes;
 
 /// What a command has found or done.
 pub trait Render: Serialize {
@@ -201,10 +202,10 @@ impl Output {
             );
         } else {
             let mut page = Page::default();
-            page.error(&hint::without_codes(&error.to_string()), hint.as_deref());
+            page.error(&without_codes(&error.to_string()), hint.as_deref());
             if self.options.verbose {
                 error.causes().iter().for_each(|cause| {
-                    page.line(&format!("  caused by: {}", hint::without_codes(cause)));
+                    page.line(&format!("  caused by: {}", without_codes(cause)));
                 });
             }
             self.to_stderr(&page.finish());

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::model::printable::without_codes;
+
 /// The most of a server's words that is repeated, in characters.
 pub(super) const MOST_WORDS: usize = 1000;
 
@@ -168,9 +170,10 @@ pub(super) fn obstacle(error: &reqwest::Error) -> (Obstacle, String) {
         cause = inner.source();
     }
     let all = texts.join(": ").to_lowercase();
-    let reason = texts
-        .pop()
-        .unwrap_or_else(|| "the request failed".to_owned());
+    let reason = texts.pop().map_or_else(
+        || "the request failed".to_owned(),
+        |text| without_codes(&text),
+    );
     let obstacle = if error.is_timeout() {
         Obstacle::Timeout
     } else if all.contains("dns error") {
