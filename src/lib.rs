@@ -52,7 +52,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             let mut flags = Flags::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
             let context = Context::new(&flags, environment);
-            dispatch(&cli.command, &context).unwrap_or_else(|error| context.output.fail(&error))
+            let output = context.output.clone();
+            dispatch(&cli.command, &context).unwrap_or_else(|error| {
+                output
+                    .for_connection(flags.connection.as_deref())
+                    .fail(&error)
+            })
         }
         Err(refusal) => {
             let wishes = Wishes::of(&arguments);

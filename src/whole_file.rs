@@ -13,6 +13,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(io::Error::new(error.kind(), "it is not text in UTF-8"))
+        }
         Err(error) => Err(error),
     }
 }
@@ -36,7 +39,7 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     builder.prefix(".bbconnect-");
     #[cfg(unix)]
     builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
-    let mut file = builder.tempfile_in(folder_of(path))?;
+    let mut file = builder.tempfile_in(folder_of(path)).map_err(of_system)?;
     file.write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -62,6 +65,18 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let file = options.open(name)?;
     file.lock()?;
     Ok(file)
+}
+
+/// The system's own error: tempfile adds the name of its file, which nobody knows.
+pub(crate) fn of_system(error: io::Error) -> io::Error {
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    // It keeps the system's error to itself, but for its words: `… (os error 13) at path "…"`.
+    let words = error.to_string();
+    let code = words.split_once("(os error ").map(|(_, code)| code);
+    let code = code.and_then(|code| code.split(')').next()?.parse().ok());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn folder_of(path: &Path) -> &Path {

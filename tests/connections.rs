@@ -930,7 +930,7 @@ fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
                 ];
                 let mut command = command(&sandbox, &arguments);
                 command.args([
-                    "--workspace",
+                    "--project",
                     &format!("w{number}"),
                     "--token-file",
                     &format!("token{number}"),
@@ -952,18 +952,15 @@ fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
             "{ended:?}"
         );
         let before = server.seen().len();
-        let workspace = run(&sandbox, &["connection", "show", &name, "--json"])
+        let shown = run(&sandbox, &["connection", "show", &name, "--json"])
             .ended(0)
             .json();
-        let workspace = workspace["connection"]["workspace"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let project = shown["connection"]["project"].as_str().unwrap().to_owned();
         run(&sandbox, &["project", "list", "-c", &name]);
         let sent = server.seen()[before..]
             .iter()
             .find_map(|seen| seen.authorization.clone());
-        assert_eq!(sent, Some(format!("Bearer secret-of-{workspace}")));
+        assert_eq!(sent, Some(format!("Bearer secret-of-{project}")));
     }
 }
 

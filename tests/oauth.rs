@@ -240,7 +240,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
     )
     .ended(7);
     assert!(
-        silent.stderr.contains("nobody signed in"),
+        silent.stderr.contains("nobody signed in") && !silent.stderr.contains("--no-browser"),
         "{}",
         silent.stderr
     );

@@ -135,6 +135,8 @@ fn tokens_are_listed_made_once_and_revoked() {
     assert!(made.stdout.starts_with("BBDC-"), "{}", made.stdout);
     let again = run(&create).ended(6);
     assert!(!again.stderr.contains("BBDC-"));
+    let hint = "bbconnect token revoke ci --repo WEB/site";
+    assert!(again.stderr.contains(hint), "{}", again.stderr);
     let used = sandbox
         .command(["check", "--repo", "WEB/site", "--for", "webhook"])
         .env("BBCONNECT_URL", server.datacenter())

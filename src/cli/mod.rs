@@ -100,7 +100,8 @@ pub struct Global {
         help = "When to use colours: auto, always, never"
     )]
     pub color: ColorWhen,
-    /// Give up on a server after this many seconds
+    /// Give up on a server after this many seconds [default: 30 for a request]; for a sign-in with OAuth, how long to wait for
+    /// it [default: 300]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<u64>,
 }

@@ -10,6 +10,7 @@ use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName};
 use crate::model::repository::{RepoPath, RepoRef};
+use crate::store::NamedBy;
 
 /// The connection that applies, and why.
 #[derive(Debug)]
@@ -89,7 +90,13 @@ impl Context {
     pub fn choose(&self) -> Result<Chosen, Error> {
         let connections = self.connections().load()?;
         let named = |name: &str, because| {
-            let (name, connection) = connections.get(name)?;
+            let found = connections.get(name).map_err(|error| match because {
+                Because::Variable => error.named_by(NamedBy::Variable),
+                Because::GitConfig(_) => error.named_by(NamedBy::GitConfig),
+                Because::Default => error.named_by(NamedBy::Default),
+                Because::Flag | Because::Environment | Because::Remote(_) | Because::Url => error,
+            });
+            let (name, connection) = found?;
             Ok(Chosen {
                 name,
                 connection,

@@ -10,6 +10,7 @@ use super::environment::{Environment, Variables};
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, ConnectionName, Found, Level, StoreKind};
 use crate::model::deployment::Deployment;
+use crate::model::repository::{RepoRef, RepoRefError};
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _};
 
@@ -92,7 +93,7 @@ impl EnvironmentConnection {
             Some(_) => {
                 return Err(Error::Usage {
                     message: "BBCONNECT_DEPLOYMENT is neither cloud nor datacenter".to_owned(),
-                    hint: None,
+                    hint: Some("export BBCONNECT_DEPLOYMENT=datacenter".to_owned()),
                 });
             }
         };
@@ -106,10 +107,13 @@ impl EnvironmentConnection {
         };
         let (namespace, repository) = match get("BBCONNECT_REPO") {
             None => (found.namespace, found.repository),
-            Some(text) => match text.split_once('/') {
-                Some((namespace, slug)) => (Some(namespace.to_owned()), Some(slug.to_owned())),
-                None => (found.namespace, Some(text)),
-            },
+            Some(text) => {
+                let named: RepoRef = text.parse().map_err(|error: RepoRefError| Error::Usage {
+                    message: format!("BBCONNECT_REPO: {error}"),
+                    hint: Some("export BBCONNECT_REPO=NAMESPACE/SLUG".to_owned()),
+                })?;
+                (named.namespace.or(found.namespace), Some(named.slug))
+            }
         };
         let is_cloud = deployment == Deployment::Cloud;
         let pipeline = |name| get(name).filter(|_| is_cloud);

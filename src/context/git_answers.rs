@@ -124,6 +124,12 @@ impl Context {
     /// # Errors
     /// [`Error::NoConnectionFor`] where no connection is for that host, [`Error::NoConnection`] where there is none.
     pub fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
+        if host.is_some_and(|host| host.trim().is_empty()) {
+            return Err(Error::Usage {
+                message: "the name of the host is empty".to_owned(),
+                hint: Some("leave out --host for all servers of the connections".to_owned()),
+            });
+        }
         let connections = self.connections().load()?;
         let names = match &self.flags.connection {
             Some(name) => vec![connections.get(name)?.0.to_string()],

@@ -135,18 +135,18 @@ impl Context {
             .ok_or(StoreError::CommandOutput("nothing"))?)
     }
 
-    /// A yes to something that cannot be undone: from the flag `--yes`, or asked for on a terminal.
+    /// A yes to something that cannot be undone: from the flag `--yes`, or asked for on a terminal. `doing` says what that
+    /// is, as in "removing the connection work".
     ///
     /// # Errors
-    /// [`Error::NotAsked`] where nobody can be asked, [`Error::Declined`] for a no.
-    pub fn confirm(&self, yes: bool, question: &str) -> Result<(), Error> {
+    /// [`Error::NotConfirmed`] where nobody can be asked, [`Error::Declined`] for a no.
+    pub fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
         if yes {
             return Ok(());
         }
         if !self.may_ask {
-            return Err(Error::NotAsked {
-                what: "a confirmation",
-                hint: "add --yes",
+            return Err(Error::NotConfirmed {
+                doing: doing.to_owned(),
             });
         }
         if self.output.ask_yes(question).map_err(Error::Input)? {

@@ -62,10 +62,10 @@ impl Context {
     /// # Errors
     /// [`Error::Refused`] where none has a key for it; as [`Context::choose`].
     pub fn keyed(&self, repo: Option<&RepoRef>) -> Result<Keyed, Error> {
-        let missing = |what: String| {
+        let missing = |who: &str, what: &str| {
             Error::no(
                 No::NotThere,
-                format!("{what} has no SSH key"),
+                format!("{who} has no private key{what}"),
                 "bbconnect connect CLONE_URL makes one, registers and tests it",
             )
         };
@@ -75,7 +75,11 @@ impl Context {
                 all.retain(|keyed| keyed.name.to_string() == *name);
             }
             let found = all.into_iter().find(|keyed| is_of(keyed, repo));
-            return found.ok_or_else(|| missing(repo.to_string()));
+            let who = match &self.flags.connection {
+                Some(name) => format!("the connection {name}"),
+                None => "no connection".to_owned(),
+            };
+            return found.ok_or_else(|| missing(&who, &format!(" for {repo}")));
         }
         let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
         if !is_named && let Some(keyed) = self.keyed_here()? {
@@ -93,7 +97,7 @@ impl Context {
             return Ok(keyed);
         }
         let only = if is_named { None } else { self.only_keyed()? };
-        only.ok_or_else(|| missing(format!("the connection {name}")))
+        only.ok_or_else(|| missing(&format!("the connection {name}"), ""))
     }
 
     /// The connection with a key, where there is one such.

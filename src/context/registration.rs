@@ -141,7 +141,7 @@ impl Context {
         let keys = asked.map_err(|error| chosen.explained_about_keys(error, owner))?;
         match keys.into_iter().find(|known| known.is(&key.public)) {
             Some(known) if is_enough(&known, key, otherwise) => Ok((known, Action::Unchanged)),
-            Some(known) if otherwise == Otherwise::Refuse => Err(conflict(&known)),
+            Some(known) if otherwise == Otherwise::Refuse => Err(conflict(owner, &known)),
             Some(known) => Ok((known, Action::WouldUpdate)),
             None => Ok((
                 RegisteredKey {
@@ -175,7 +175,7 @@ impl Context {
             return Ok((existing, Action::Unchanged));
         }
         if otherwise == Otherwise::Refuse {
-            return Err(conflict(&existing));
+            return Err(conflict(owner, &existing));
         }
         let asked = self.wait(bitbucket.change_key(owner, &existing.id, key.access))?;
         let changed = asked.map_err(|error| chosen.explained_about_keys(error, owner))?;
@@ -183,7 +183,7 @@ impl Context {
             let access = key.access;
             Ok((RegisteredKey { access, ..existing }, Action::Updated))
         } else {
-            Err(conflict(&existing))
+            Err(conflict(owner, &existing))
         }
     }
 }
@@ -195,13 +195,17 @@ fn is_enough(existing: &RegisteredKey, key: &NewKey, otherwise: Otherwise) -> bo
     }
 }
 
-fn conflict(existing: &RegisteredKey) -> Error {
+fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
     Error::no(
         No::Conflict,
         format!(
             "the key is registered already, as {} {}, to {}",
             existing.registered_as, existing.id, existing.access
         ),
-        &format!("bbconnect key remove {} takes it away", existing.id),
+        &format!(
+            "bbconnect key remove {} {} takes it away",
+            existing.id,
+            owner.flag()
+        ),
     )
 }

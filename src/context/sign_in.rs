@@ -12,6 +12,7 @@ use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, TokenS
 use crate::model::oauth::{OAuthSecret, Tokens};
 use crate::model::secret::Secret;
 use crate::oauth::{OAuthError, SignIn};
+use crate::process;
 use crate::store::StoreError;
 
 /// The port for the answer, unless another is named.
@@ -60,7 +61,7 @@ impl Context {
             self.output.guide(&format!("  {address}"));
             if no_browser {
                 self.output.guide("Then paste the address that the browser is sent to, where it cannot show that page:");
-            } else if open::that_detached(address.as_str()).is_err() {
+            } else if !process::open_in_browser(address.as_str()) {
                 self.output
                     .guide("No browser could be opened here; open the address yourself.");
             }

@@ -153,7 +153,7 @@ impl Context {
         }
         self.output
             .guide("Compare it with what the server's administrator says.");
-        self.confirm(false, "Is this the server?")?;
+        self.confirm(false, "trusting a host key", "Is this the server?")?;
         self.keep(host, shown, Source::Accepted)
     }
 

@@ -20,6 +20,8 @@ impl Error {
             | Self::KeyFile(KeyFileError::Name { .. })
             | Self::NoRest(_)
             | Self::NoNamespace(_)
+            | Self::NotConfirmed { .. }
+            | Self::Connections(ConnectionsError::NoName)
             | Self::Folder(FolderError::NotAFolder(_))
             | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
             Self::Declined
@@ -61,7 +63,7 @@ impl Error {
             | Self::SecretElsewhere { .. }
             | Self::SignedOut { .. }
             | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
-            Self::OAuth(OAuthError::TimedOut(_)) => Exit::Unreachable,
+            Self::OAuth(OAuthError::TimedOut { .. }) => Exit::Unreachable,
             Self::Api { error, .. } => exit_of_api(error),
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
@@ -95,6 +97,7 @@ impl Error {
         match self {
             Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Taken { hint, .. } => Some(hint.clone()),
+            Self::NotConfirmed { .. } => Some("add --yes".to_owned()),
             Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
             Self::KeyFile(error) => error.hint(),
@@ -128,7 +131,7 @@ impl Error {
                 causes: None,
             } => hint_of_api(error),
             Self::Git(GitError::NoCheckout) => {
-                Some("change into a checkout, or leave out --here".to_owned())
+                Some("change into a folder of a git checkout".to_owned())
             }
             Self::SignedOut { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --reauthorize signs in again"
@@ -137,12 +140,15 @@ impl Error {
                 "name another with --port, and register it as http://127.0.0.1:PORT/callback"
                     .to_owned(),
             ),
-            Self::OAuth(OAuthError::TimedOut(_)) => Some(
+            Self::OAuth(OAuthError::TimedOut {
+                takes_paste: true, ..
+            }) => Some("--timeout SECONDS waits longer".to_owned()),
+            Self::OAuth(OAuthError::TimedOut { .. }) => Some(
                 "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
                     .to_owned(),
             ),
             Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
-            Self::NoHome => Some("name the file to write with --out PATH".to_owned()),
+            Self::NoHome => Some("export HOME, the folder that is yours".to_owned()),
             Self::Push(PushError::NotPermitted(_)) => Some(
                 "ask for the right to write to the repository, or name another branch with --branch"
                     .to_owned(),
@@ -161,9 +167,9 @@ impl Error {
             | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
             | Self::Program
             | Self::Runtime(_)
-            | Self::Input(_)
-            | Self::Read { .. }
-            | Self::Write { .. } => None,
+            | Self::Input(_) => None,
+            Self::Read { .. } => Some("check the path, and that you may read it".to_owned()),
+            Self::Write { .. } => Some("choose a folder that you may write to".to_owned()),
             Self::Output(_) => {
                 Some("the command was carried out; only its result could not be printed".to_owned())
             }
@@ -226,6 +232,17 @@ fn exit_of_api(error: &ApiError) -> Exit {
 
 fn hint_of_api(error: &ApiError) -> Option<String> {
     let hint = match error {
+        ApiError::Unreachable {
+            origin,
+            proxy: Some(_),
+            obstacle: Obstacle::Name | Obstacle::Refused | Obstacle::Timeout | Obstacle::Other,
+            ..
+        } => {
+            return Some(format!(
+                "bbconnect doctor {origin} shows what the proxy does; connection edit NAME --proxy, HTTPS_PROXY, \
+                 HTTP_PROXY or NO_PROXY change it"
+            ));
+        }
         ApiError::Unreachable {
             obstacle: Obstacle::Name,
             ..

@@ -37,6 +37,12 @@ pub enum Error {
         /// How to give it without being asked.
         hint: &'static str,
     },
+    /// Something that cannot be undone was not confirmed, and nobody can be asked.
+    #[error("{doing} needs a confirmation, and nobody can be asked for it here")]
+    NotConfirmed {
+        /// What would be done.
+        doing: String,
+    },
     /// It is there already, or several are meant.
     #[error("{what}")]
     Taken {

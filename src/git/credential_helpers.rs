@@ -18,6 +18,16 @@ impl Scope {
             Self::Local => "--local",
         }
     }
+
+    /// A repository's file is there where one stands in one.
+    fn check(self) -> Result<(), GitError> {
+        match self {
+            Self::Global => Ok(()),
+            Self::Local => git(&["rev-parse", "--git-dir"])?
+                .map(drop)
+                .ok_or(GitError::NoCheckout),
+        }
+    }
 }
 
 /// The credential helpers of a server, in one of git's files.
@@ -37,6 +47,7 @@ impl Helpers {
     /// # Errors
     /// [`GitError`].
     pub fn of(scope: Scope, origin: &str) -> Result<Self, GitError> {
+        scope.check()?;
         let key = format!("credential.{origin}.helper");
         let listed = git(&["config", scope.flag(), "--null", "--get-all", &key])?;
         let listed = listed.unwrap_or_default();
@@ -56,6 +67,7 @@ impl Helpers {
     /// [`GitError`].
     pub fn servers(scope: Scope, is_ours: impl Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
         const ALL: &str = r"^credential\..*\.helper$";
+        scope.check()?;
         let listed = git(&["config", scope.flag(), "--null", "--get-regexp", ALL])?;
         let listed = listed.unwrap_or_default();
         let entries = listed

@@ -45,6 +45,18 @@ pub struct NewToken {
     pub secret: Secret,
 }
 
+impl TokenOwner {
+    /// The flag that names it, as `bbconnect token` takes it.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        match self {
+            Self::User(_) => "--user".to_owned(),
+            Self::Project(key) => format!("--project {key}"),
+            Self::Repository(path) => format!("--repo {path}"),
+        }
+    }
+}
+
 impl fmt::Display for TokenOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

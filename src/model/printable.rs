@@ -1,4 +1,4 @@
-//! Which characters may be shown as they are, and how the others are written.
+//! Which characters may be shown as they are, and how the others are written; the words of a system without its numbers.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -35,6 +35,25 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A message without the numbers that Rust puts behind the system's own words: ` (os error 13)`.
+#[must_use]
+pub fn without_codes(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let mut words = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((code, rest)) if code.bytes().all(|byte| byte.is_ascii_digit()) => {
+                words.push_str(rest);
+            }
+            Some(_) | None => {
+                words.push_str(" (os error ");
+                words.push_str(part);
+            }
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +75,20 @@ mod tests {
             escaped("zero\u{200b}width\u{9b}"),
             r"zero\u{200b}width\u{9b}"
         );
+    }
+
+    #[test]
+    fn the_systems_numbers_are_left_out() {
+        for (message, expected) in [
+            (
+                "cannot read x: Permission denied (os error 13)",
+                "cannot read x: Permission denied",
+            ),
+            ("a (os error 2): b (os error 17)", "a: b"),
+            ("a (os error x), b", "a (os error x), b"),
+            ("a (os error 1", "a (os error 1"),
+        ] {
+            assert_eq!(without_codes(message), expected);
+        }
     }
 }

@@ -41,6 +41,19 @@ pub enum State {
     All,
 }
 
+impl State {
+    /// What those of this state are called.
+    #[must_use]
+    pub fn requests(self) -> &'static str {
+        match self {
+            Self::Open => "open pull requests",
+            Self::Merged => "merged pull requests",
+            Self::Declined => "declined pull requests",
+            Self::All => "pull requests",
+        }
+    }
+}
+
 /// A pull request to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proposal {

@@ -116,6 +116,23 @@ fn as_line<S: Serializer>(key: &Option<PublicKey>, serializer: S) -> Result<S::O
 }
 
 impl KeyOwner {
+    /// The flag that names it, as `bbconnect key` takes it.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        match self {
+            Self::Repository(path) => format!("--repo {path}"),
+            Self::Project {
+                workspace: Some(workspace),
+                key,
+            } => format!("--project {workspace}/{key}"),
+            Self::Project {
+                workspace: None,
+                key,
+            } => format!("--project {key}"),
+            Self::Account => "--user".to_owned(),
+        }
+    }
+
     /// As what its keys are registered.
     #[must_use]
     pub fn registers_as(&self, deployment: Deployment) -> RegisteredAs {

@@ -90,6 +90,11 @@ pub enum RepoRefError {
     /// It is neither a name nor a URL.
     #[error("a repository is named NAMESPACE/SLUG, or by any URL of it")]
     Shape,
+    /// It is the name for people.
+    #[error(
+        "a repository's name in addresses contains no blank; write it as in its URL, such as my-repo"
+    )]
+    Blank,
     /// It is a URL, but not of a repository.
     #[error(transparent)]
     Url(#[from] CloneUrlError),
@@ -105,6 +110,10 @@ impl FromStr for RepoRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
+        let is_pasted = text.contains(':') || text.starts_with("git ");
+        if !is_pasted && text.contains(char::is_whitespace) {
+            return Err(RepoRefError::Blank);
+        }
         if text.contains(':') || text.contains(char::is_whitespace) {
             return Ok(Self::from_url(text.parse()?));
         }

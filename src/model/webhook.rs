@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 use url::Url;
 
@@ -157,10 +157,30 @@ impl Receiver {
         self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
     }
 
-    /// As it was written.
+    /// As it was written: to be sent, never to be shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// To be shown: without a password in it.
+impl fmt::Display for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.text))
+    }
+}
+
+/// An address with `***` in place of a password in it.
+#[must_use]
+pub fn without_password(address: &str) -> String {
+    let behind_scheme = address.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = address.split_at(behind_scheme);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let login = rest[..end].rsplit_once('@').map(|(login, _)| login);
+    match login.and_then(|login| Some((login.split_once(':')?.0, login.len()))) {
+        Some((user, length)) => format!("{scheme}{user}:***{}", &rest[length..]),
+        None => address.to_owned(),
     }
 }
 
@@ -169,7 +189,8 @@ impl Receiver {
 pub struct Webhook {
     /// How the server knows it: a uuid in braces (Cloud), a number (Data Center).
     pub id: Option<String>,
-    /// What it calls.
+    /// What it calls. Shown without a password in it: see [`Webhook::shown_url`].
+    #[serde(serialize_with = "masked")]
     pub url: String,
     /// What for, in our words where there are such.
     pub events: Vec<String>,
@@ -179,6 +200,18 @@ pub struct Webhook {
     pub secret_set: Option<bool>,
     /// Whether the receiver's certificate must be good.
     pub verifies_receiver: Option<bool>,
+}
+
+impl Webhook {
+    /// What it calls, without a password in it.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        without_password(&self.url)
+    }
+}
+
+fn masked<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_password(url))
 }
 
 #[cfg(test)]
@@ -228,6 +261,22 @@ mod tests {
         }
         for text in ["", "pushed", "pr created", "a:b c"] {
             assert!(text.parse::<Event>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (address, shown) in [
+            (
+                "https://jane:p@ss:w@host/h?a=b:c@d",
+                "https://jane:***@host/h?a=b:c@d",
+            ),
+            ("https://:token@host", "https://:***@host"),
+            ("https://jane@host/a:b@c", "https://jane@host/a:b@c"),
+            ("http://host:8080/h", "http://host:8080/h"),
+            ("", ""),
+        ] {
+            assert_eq!(without_password(address), shown);
         }
     }
 

@@ -48,7 +48,10 @@ impl Listener {
         match answers.recv_timeout(patience) {
             Ok((Answer::Code(code), browser)) => Ok((code, browser)),
             Ok((Answer::Denied(reason), _)) => Err(OAuthError::Denied(reason)),
-            Ok((Answer::Other, _)) | Err(_) => Err(OAuthError::TimedOut(patience)),
+            Ok((Answer::Other, _)) | Err(_) => Err(OAuthError::TimedOut {
+                patience,
+                takes_paste,
+            }),
         }
     }
 }

@@ -37,8 +37,13 @@ pub enum OAuthError {
     #[error("the access was not granted: {0}")]
     Denied(String),
     /// Nobody answered.
-    #[error("nobody signed in within {} seconds", .0.as_secs())]
-    TimedOut(Duration),
+    #[error("nobody signed in within {} seconds", patience.as_secs())]
+    TimedOut {
+        /// How long was waited.
+        patience: Duration,
+        /// No browser was opened here: the address could be pasted.
+        takes_paste: bool,
+    },
     /// The website's address cannot be one for signing in.
     #[error("the website's address cannot be used for signing in")]
     Website,

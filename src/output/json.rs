@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Buffer;
 use crate::error::Error;
-use crate::model::printable::is_deceptive;
+use crate::model::printable::{is_deceptive, without_codes};
 
 /// A result with its schema in front.
 #[derive(Serialize)]
@@ -43,12 +43,12 @@ pub(super) fn document<T: Serialize>(
 }
 
 /// The document of a failure.
-pub(super) fn error(error: &Error, pretty: bool) -> Result<Buffer, Error> {
+pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result<Buffer, Error> {
     let exit = error.exit();
     let body = ErrorBody {
         kind: exit.kind(),
-        message: error.to_string(),
-        hint: error.hint(),
+        message: without_codes(&error.to_string()),
+        hint,
         exit: exit.code(),
     };
     write(
@@ -157,7 +157,10 @@ mod tests {
         let expected = "{\"schema\":\"bbconnect/error@1\",\"error\":{\"kind\":\"usage\",\"message\":\"no\",\
                         \"hint\":null,\"exit\":2}}\n";
         assert_eq!(
-            error(&usage, false).ok().as_deref().map(String::as_str),
+            error(&usage, None, false)
+                .ok()
+                .as_deref()
+                .map(String::as_str),
             Some(expected)
         );
     }

@@ -5,6 +5,7 @@
 
 mod connection_view;
 mod findings;
+mod hint;
 mod json;
 mod page;
 mod progress;
@@ -22,6 +23,8 @@ pub use self::progress::Progress;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::connection::ConnectionName;
+use crate::model::printable::without_codes;
 
 /// What a command has found or done.
 pub trait Render: Serialize {
@@ -96,13 +99,24 @@ pub struct OutputOptions {
 #[derive(Debug, Clone)]
 pub struct Output {
     options: OutputOptions,
+    connection: Option<ConnectionName>,
 }
 
 impl Output {
     /// An output with these options.
     #[must_use]
     pub fn new(options: OutputOptions) -> Self {
-        Self { options }
+        Self {
+            options,
+            connection: None,
+        }
+    }
+
+    /// With the connection that the user named: the commands in hints are then for it.
+    #[must_use]
+    pub fn for_connection(mut self, name: Option<&str>) -> Self {
+        self.connection = name.and_then(|name| name.parse().ok());
+        self
     }
 
     /// Writes an outcome, and answers with its exit status.
@@ -176,20 +190,23 @@ impl Output {
     /// Writes why a command failed, and answers with the exit status.
     #[must_use]
     pub fn fail(&self, error: &Error) -> Exit {
+        let hint = error.hint().map(|hint| match &self.connection {
+            Some(name) => hint::with_connection(&hint, &name.to_string()),
+            None => hint,
+        });
         if self.options.format == Format::Json {
             // Where even this cannot be written, the exit status is all that is left to say.
             drop(
-                json::error(error, self.options.stdout_is_terminal)
+                json::error(error, hint, self.options.stdout_is_terminal)
                     .and_then(|document| self.to_stdout(&document)),
             );
         } else {
             let mut page = Page::default();
-            page.error(&error.to_string(), error.hint().as_deref());
+            page.error(&without_codes(&error.to_string()), hint.as_deref());
             if self.options.verbose {
-                error
-                    .causes()
-                    .iter()
-                    .for_each(|cause| page.line(&format!("  caused by: {cause}")));
+                error.causes().iter().for_each(|cause| {
+                    page.line(&format!("  caused by: {}", without_codes(cause)));
+                });
             }
             self.to_stderr(&page.finish());
         }

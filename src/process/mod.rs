@@ -1,5 +1,6 @@
 //! The only spawner of programs: with a time limit, its output caught.
 
+mod browser;
 mod caught;
 mod wait;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::browser::open_in_browser;
 use self::caught::{Caught, MOST_OUTPUT};
 use self::wait::wait;
 

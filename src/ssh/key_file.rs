@@ -8,6 +8,7 @@ use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
 use crate::interrupt;
+use crate::whole_file::of_system;
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
@@ -56,7 +57,7 @@ impl KeyFileError {
                 "name the private key's file; the public key goes beside it, with .pub".to_owned(),
             ),
             Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
-                Some("--out PATH writes to another place".to_owned())
+                Some("choose a folder that you may write to".to_owned())
             }
         }
     }
@@ -235,7 +236,7 @@ fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFi
     };
     write().map_err(|source| KeyFileError::Write {
         path: path.to_owned(),
-        source: plain(source),
+        source: of_system(source),
     })
 }
 
@@ -249,16 +250,4 @@ fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn set_mode(_file: &fs::File, _mode: u32) -> io::Result<()> {
     Ok(())
-}
-
-/// The system's own error: tempfile adds the name of its file, which nobody knows.
-fn plain(error: io::Error) -> io::Error {
-    let inner = error
-        .get_ref()
-        .and_then(|error| error.source())
-        .and_then(|error| error.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
 }

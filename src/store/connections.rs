@@ -7,7 +7,7 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use toml_edit::{DocumentMut, Item, Table};
 
-use super::connections_file::{ConnectionsError, first_line};
+use super::connections_file::{ConnectionsError, NamedBy, first_line, where_and_why};
 use crate::model::connection::{Auth, Connection, ConnectionName};
 
 /// The content of the file of connections.
@@ -29,9 +29,9 @@ impl Connections {
     /// # Errors
     /// [`ConnectionsError::Syntax`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConnectionsError> {
-        let document = text.parse().map_err(|source| ConnectionsError::Syntax {
+        let document = text.parse().map_err(|error| ConnectionsError::Syntax {
             path: path.to_owned(),
-            source,
+            reason: where_and_why(&error),
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -186,8 +186,12 @@ impl Connections {
     }
 
     fn not_found(&self, name: &str) -> ConnectionsError {
+        if name.trim().is_empty() {
+            return ConnectionsError::NoName;
+        }
         ConnectionsError::NotFound {
             name: name.to_owned(),
+            by: NamedBy::User,
             known: self.names(),
         }
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use toml_edit::TomlError;
 
 use super::connections::Connections;
-use crate::model::connection::ConnectionName;
+use crate::model::connection::{ConnectionName, TokenShape};
 use crate::whole_file;
 
 /// Why the file of connections could not be used. It is as it was.
@@ -23,12 +23,12 @@ pub enum ConnectionsError {
         source: io::Error,
     },
     /// It is not TOML.
-    #[error("{} is not valid TOML: {}", path.display(), first_line(&source.to_string()))]
+    #[error("{} is not valid TOML: {reason}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
-        source: TomlError,
+        /// Where, and what is wrong; nothing of the file itself, which may hold a command that prints a secret.
+        reason: String,
     },
     /// A connection in it cannot be read.
     #[error("the connection {name} in {} cannot be read: {reason}", path.display())]
@@ -44,13 +44,59 @@ pub enum ConnectionsError {
     #[error("there is already a connection {0}")]
     Exists(ConnectionName),
     /// No connection of that name is there.
-    #[error("there is no connection {name}")]
+    #[error("{}", absent(name, *by))]
     NotFound {
         /// The name.
         name: String,
+        /// Who names it.
+        by: NamedBy,
         /// The names that there are.
         known: Vec<String>,
     },
+    /// A name was given that is empty or blank.
+    #[error("the name of the connection is empty")]
+    NoName,
+}
+
+/// Who names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The command line.
+    User,
+    /// `BBCONNECT_CONNECTION`
+    Variable,
+    /// The configuration of the git repository one stands in.
+    GitConfig,
+    /// `default` in the file.
+    Default,
+}
+
+/// A name that is a token is not repeated.
+fn absent(name: &str, by: NamedBy) -> String {
+    if TokenShape::of(name) != TokenShape::Unknown {
+        return "there is no connection of that name, which begins like a token".to_owned();
+    }
+    match by {
+        NamedBy::User => format!("there is no connection {name}"),
+        NamedBy::Variable => {
+            format!("there is no connection {name}, which BBCONNECT_CONNECTION names")
+        }
+        NamedBy::GitConfig => {
+            format!("there is no connection {name}, which the git configuration here names")
+        }
+        NamedBy::Default => format!("the default connection {name} is not there"),
+    }
+}
+
+impl ConnectionsError {
+    /// The same, where somebody else than the command line names the connection.
+    #[must_use]
+    pub fn named_by(mut self, who: NamedBy) -> Self {
+        if let Self::NotFound { by, .. } = &mut self {
+            *by = who;
+        }
+        self
+    }
 }
 
 impl ConnectionsFile {
@@ -75,6 +121,22 @@ impl ConnectionsError {
             Self::NotFound { known, .. } if known.is_empty() => {
                 Some("bbconnect connection add makes one".to_owned())
             }
+            Self::NotFound {
+                by: NamedBy::Default,
+                known,
+                ..
+            } => Some(format!(
+                "bbconnect connection use NAME chooses another; there are {}",
+                known.join(", ")
+            )),
+            Self::NotFound {
+                by: NamedBy::GitConfig,
+                known,
+                ..
+            } => Some(format!(
+                "bbconnect connection use NAME --here names another; there are {}",
+                known.join(", ")
+            )),
             Self::NotFound { known, .. } => Some(format!("there are {}", known.join(", "))),
             Self::Connection { path, name, .. } => Some(format!(
                 "mend {} by hand, or take it out: bbconnect connection remove {}",
@@ -82,9 +144,24 @@ impl ConnectionsError {
                 shell_words::quote(name)
             )),
             Self::Syntax { path, .. } => Some(format!("mend {} by hand", path.display())),
-            Self::File { .. } => None,
+            Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
+                Some(format!("mend {} by hand", path.display()))
+            }
+            Self::File { .. } => {
+                Some("export BBCONNECT_CONFIG_DIR, a folder that you may write to".to_owned())
+            }
+            Self::NoName => Some("bbconnect connection list shows the names".to_owned()),
         }
     }
+}
+
+/// Where a file is no TOML, and why.
+pub(super) fn where_and_why(error: &TomlError) -> String {
+    let shown = error.to_string();
+    let first = shown.lines().next().unwrap_or_default();
+    let place = first.strip_prefix("TOML parse error at ");
+    let why = error.message().lines().collect::<Vec<_>>().join(" ");
+    place.map_or_else(|| why.clone(), |place| format!("{place}: {why}"))
 }
 
 pub(super) fn first_line(text: &str) -> String {

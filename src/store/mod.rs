@@ -10,7 +10,7 @@ mod secrets;
 
 pub use command::CommandStore;
 pub use connections::Connections;
-pub use connections_file::{ConnectionsError, ConnectionsFile};
+pub use connections_file::{ConnectionsError, ConnectionsFile, NamedBy};
 pub use keyring::KeyringStore;
 pub use sealed_file::SealedFile;
 pub use secrets::{SecretStore, StoreError};

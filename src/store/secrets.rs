@@ -115,9 +115,10 @@ impl StoreError {
                 Some("run the command in a shell; the first line it prints must be the secret")
             }
             Self::ReadOnly => Some("change it where the command takes it from"),
-            Self::WrongPassphrase(_) | Self::Damaged { .. } | Self::File { .. } | Self::Random => {
-                None
+            Self::File { .. } => {
+                Some("export BBCONNECT_CONFIG_DIR, a folder that you may write to")
             }
+            Self::WrongPassphrase(_) | Self::Damaged { .. } | Self::Random => None,
         }
     }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::model::printable::without_codes;
+
 /// The most of a server's words that is repeated, in characters.
 pub(super) const MOST_WORDS: usize = 1000;
 
@@ -13,10 +15,12 @@ pub(super) const MOST_WORDS: usize = 1000;
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// The server was not reached; nothing is known about the credential.
-    #[error("{origin} cannot be reached: {reason}")]
+    #[error("{origin} cannot be reached{}: {reason}", through(proxy.as_deref()))]
     Unreachable {
         /// Scheme, host and port.
         origin: String,
+        /// The proxy in between, without its login.
+        proxy: Option<String>,
         /// What is in the way.
         obstacle: Obstacle,
         /// What the system says.
@@ -151,6 +155,10 @@ impl ApiError {
     }
 }
 
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or(String::new(), |proxy| format!(" through the proxy {proxy}"))
+}
+
 /// What is in the way of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
@@ -175,9 +183,10 @@ pub(super) fn obstacle(error: &reqwest::Error) -> (Obstacle, String) {
         cause = inner.source();
     }
     let all = texts.join(": ").to_lowercase();
-    let reason = texts
-        .pop()
-        .unwrap_or_else(|| "the request failed".to_owned());
+    let reason = texts.pop().map_or_else(
+        || "the request failed".to_owned(),
+        |text| without_codes(&text),
+    );
     let obstacle = if error.is_timeout() {
         Obstacle::Timeout
     } else if all.contains("dns error") {

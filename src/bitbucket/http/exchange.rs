@@ -11,8 +11,9 @@ use super::answer::Answer;
 use super::authorization::Authorization;
 use super::error::{self, ApiError, Obstacle};
 use super::question::{Question, Signed};
-use super::{Http, client, retry};
+use super::{Http, client, proxy, retry};
 use crate::model::connection::Origin;
+use crate::model::webhook::without_password;
 
 /// Redirects on the same origin that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -141,7 +142,8 @@ impl Http {
             Err(error) => error.to_string(),
         };
         self.tell(&format!(
-            "{method} {url} -> {told} in {} ms",
+            "{method} {} -> {told} in {} ms",
+            shown(url),
             started.elapsed().as_millis()
         ));
         answer
@@ -206,6 +208,7 @@ impl Http {
     fn unreachable(&self, obstacle: Obstacle, reason: String) -> ApiError {
         ApiError::Unreachable {
             origin: self.base.origin().to_string(),
+            proxy: proxy::of(self.base.url(), self.settings.proxy.as_deref()),
             obstacle,
             reason,
         }
@@ -228,4 +231,19 @@ impl Http {
             to: to.to_owned(),
         }
     }
+}
+
+/// An address for the trace: a password of an address within its query is not told.
+fn shown(url: &Url) -> String {
+    let is_address = |value: &str| Url::parse(value).is_ok_and(|inner| inner.password().is_some());
+    if !url.query_pairs().any(|(_, value)| is_address(&value)) {
+        return url.to_string();
+    }
+    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    let mut masked = url.clone();
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name, without_password(value)));
+    masked.query_pairs_mut().clear().extend_pairs(pairs);
+    masked.to_string()
 }

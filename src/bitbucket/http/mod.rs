@@ -10,6 +10,7 @@ mod list;
 mod made_up;
 mod nobody;
 mod pages;
+mod proxy;
 mod question;
 mod raw_pages;
 mod retry;

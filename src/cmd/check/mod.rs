@@ -31,6 +31,8 @@ Examples:
   bbconnect check --require repository:write --strict   for a script: the exit status tells
   bbconnect check --all --expires-within 30d            every connection
   bbconnect check --all --format junit > check.xml      for a CI system
+
+With --quiet nothing is printed: the exit status alone tells.
 ";
 
 /// Arguments of `bbconnect check`.
@@ -43,7 +45,7 @@ pub struct Args {
     /// Every connection there is
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
-    /// What it must be enough for
+    /// What it must be enough for; can be given more than once, or separated by commas
     #[arg(
         long = "for",
         value_enum,
@@ -51,14 +53,15 @@ pub struct Args {
         value_delimiter = ','
     )]
     pub purposes: Vec<Purpose>,
-    /// A scope or permission that it must have, in the words of either product
+    /// A scope or permission that it must have, in the words of either product; can be given more than once, or separated by
+    /// commas
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub require: Vec<Scope>,
-    /// The repository that it is for: NAMESPACE/SLUG or any URL of it
-    #[arg(long, value_name = "REPO")]
+    /// The repository that it is for: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it
+    #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
-    /// Warn when it expires within this time
-    #[arg(long, value_name = "DAYS", default_value = "14d")]
+    /// Warn when it expires within this time: 90d, 12w, or 90 for days
+    #[arg(long, value_name = "AGE", default_value = "14d")]
     pub expires_within: Days,
     /// The oldest Data Center that will do
     #[arg(long, value_name = "VERSION", default_value = "7.14")]

@@ -60,6 +60,7 @@ pub(super) fn connection(
         connection.project = namespace;
     }
     connection.repository.clone_from(&found.repository);
+    settings.check_for(&connection)?;
     settings.apply(&mut connection)?;
     complete(&mut connection, context)?;
     let name = match name {

@@ -50,19 +50,7 @@ pub struct Edited {
 pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
     let settings = &args.settings;
     let (name, before) = context.connections().load()?.get(&args.name)?;
-    let mut after = before.clone();
-    if let Some(found) = &settings.url {
-        after.base_url = found.base_url.clone();
-        after.deployment = found.deployment;
-    }
-    after.deployment = settings
-        .deployment
-        .map_or(after.deployment, Deployment::from);
-    after.auth = settings.auth.unwrap_or(after.auth);
-    after
-        .auth
-        .check_for(after.deployment)
-        .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+    let mut after = moved(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;
     let mut given = settings.secret(context)?;
     if let Some(secret) = &given
@@ -71,11 +59,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
     {
         given = None;
     }
-    if given.is_some() || moved {
+    if given.is_some() || after.auth != before.auth {
         // What the server said was of another credential.
         after.account = None;
         after.level = None;
         after.expires_on = None;
+    } else if after.base_url.origin() != before.base_url.origin() {
+        // The kept secret is the same; whose it is elsewhere is not known.
+        after.account = None;
     }
     settings.apply(&mut after)?;
     if after.auth == Auth::Ssh && settings.gives_a_secret() {
@@ -150,6 +141,25 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         connection: ConnectionView::of(&name, &after, connections.default_name()),
         needs_secret,
     })
+}
+
+/// Where the connection is to be, and how it is to authenticate.
+fn moved(settings: &Settings, before: &Connection) -> Result<Connection, Error> {
+    let mut after = before.clone();
+    if let Some(found) = &settings.url {
+        after.base_url = found.base_url.clone();
+        after.deployment = found.deployment;
+    }
+    after.deployment = settings
+        .deployment
+        .map_or(after.deployment, Deployment::from);
+    after.auth = settings.auth.unwrap_or(after.auth);
+    after
+        .auth
+        .check_for(after.deployment)
+        .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+    settings.check_for(&after)?;
+    Ok(after)
 }
 
 /// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be

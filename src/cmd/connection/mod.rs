@@ -1,6 +1,7 @@
 //! `bbconnect connection`: named ways to reach a Bitbucket, one file for each thing that is done with them.
 
 pub mod add;
+mod address;
 mod credential;
 mod describe;
 pub mod edit;

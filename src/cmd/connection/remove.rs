@@ -65,6 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     }
     context.confirm(
         args.yes,
+        &format!("removing the connection {}", args.name),
         &format!("Remove the connection {} and its secret?", args.name),
     )?;
     // One that cannot be read, say of a newer version, can still be removed.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::address::{plain, proxy, website};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
@@ -53,7 +54,7 @@ pub struct Settings {
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// The repository: SLUG, or WORKSPACE/SLUG and KEY/SLUG
-    #[arg(long, value_name = "REPOSITORY")]
+    #[arg(long, value_name = "REF")]
     pub repo: Option<String>,
     /// The last day of the credential: nothing in the API tells that of an API token
     #[arg(long, value_name = "YYYY-MM-DD")]
@@ -80,13 +81,13 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
     /// Go through this proxy instead of the environment's
-    #[arg(long, value_name = "URL", value_parser = address)]
+    #[arg(long, value_name = "URL", value_parser = proxy)]
     pub proxy: Option<String>,
     /// Accept plain http to another machine
     #[arg(long)]
     pub allow_http: bool,
     /// The website, when it is not where the API is
-    #[arg(long, value_name = "URL", value_parser = address)]
+    #[arg(long, value_name = "URL", value_parser = website)]
     pub web_url: Option<String>,
     /// Make it the default connection
     #[arg(long)]
@@ -165,6 +166,37 @@ impl Settings {
         Ok(())
     }
 
+    /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
+    pub(super) fn check_for(&self, connection: &Connection) -> Result<(), Error> {
+        let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        let auth = connection.auth;
+        let has_level = matches!(auth, Auth::AccessToken | Auth::HttpAccessToken);
+        let has_password = matches!(auth, Auth::AppPassword | Auth::Password);
+        let flags = [
+            ("--email", given(&self.email), auth == Auth::ApiToken),
+            ("--username", given(&self.username), has_password),
+            ("--client-id", given(&self.client_id), auth.is_oauth()),
+            ("--port", self.port.is_some(), auth == Auth::OAuth),
+            ("--no-browser", self.no_browser, auth == Auth::OAuth),
+            ("--scope", !self.scope.is_empty(), auth.is_oauth()),
+            ("--level", self.level.is_some(), has_level),
+        ];
+        let stray = flags.iter().find(|(_, given, applies)| *given && !applies);
+        if let Some((flag, ..)) = stray {
+            return Err(usage(
+                &format!("{flag} does not apply to a connection with --auth {auth}"),
+                &format!("leave out {flag}, or name another kind with --auth"),
+            ));
+        }
+        if given(&self.workspace) && connection.deployment == Deployment::DataCenter {
+            return Err(usage(
+                "--workspace does not apply to a Data Center, which has projects",
+                "leave it out; --project KEY names a project",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether a secret is given.
     pub(super) fn gives_a_secret(&self) -> bool {
         self.token_stdin || self.token_file.is_some() || self.token_command.is_some()
@@ -203,29 +235,6 @@ impl Settings {
             },
         }
     }
-}
-
-/// Text for one line of a protocol.
-fn plain(text: &str) -> Result<String, &'static str> {
-    if text.chars().any(char::is_control) {
-        return Err("it contains a line break or another control character");
-    }
-    Ok(text.to_owned())
-}
-
-/// An address that is kept in clear text, so no password may be part of it.
-fn address(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("it is not an http or https URL".to_owned());
-    }
-    if url.password().is_some() {
-        return Err(
-            "it contains a password; for a proxy with one, set HTTPS_PROXY in the environment"
-                .to_owned(),
-        );
-    }
-    Ok(text.to_owned())
 }
 
 /// A usage error.

@@ -111,7 +111,9 @@ impl Render for Added {
         let owner = &self.owner;
         page.line(&match self.action {
             Action::Unchanged => format!("unchanged: {registered_as} {id} of {owner}, {access}"),
-            Action::WouldCreate => format!("would register a {registered_as} of {owner}, {access}"),
+            Action::WouldCreate => {
+                format!("would register as {registered_as} of {owner}, {access}")
+            }
             Action::Created
             | Action::Updated
             | Action::Removed

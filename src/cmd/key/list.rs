@@ -29,6 +29,8 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     keys: Vec<RegisteredKey>,
+    #[serde(skip)]
+    owner: String,
 }
 
 /// Lists the keys in the server's order.
@@ -40,6 +42,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
     let asked = context.wait(bitbucket.keys(&owner))?;
     Ok(Listed {
         keys: asked.map_err(|error| chosen.explained_about_keys(error, &owner))?,
+        owner: owner.to_string(),
     })
 }
 
@@ -76,5 +79,11 @@ impl Render for Listed {
             "FINGERPRINT",
         ];
         page.table(&head.map(str::to_owned), rows);
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.keys.is_empty() {
+            page.line(&format!("{} has no keys", self.owner));
+        }
     }
 }

@@ -57,7 +57,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         return Err(Error::no(
             No::NotThere,
             format!("{owner} has no key {}", args.id),
-            "bbconnect key list shows the keys that there are",
+            &format!(
+                "bbconnect key list {} shows the keys that there are",
+                owner.flag()
+            ),
         ));
     };
     let named = match &key.label {
@@ -65,7 +68,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         None => format!("{} {}", key.registered_as, key.id),
     };
     if !args.dry_run {
-        context.confirm(args.yes, &format!("Take {named} away from {owner}?"))?;
+        let doing = format!("taking {named} away from {owner}");
+        context.confirm(
+            args.yes,
+            &doing,
+            &format!("Take {named} away from {owner}?"),
+        )?;
         let asked = context.wait(bitbucket.remove_key(&owner, &key.id))?;
         asked.map_err(|error| chosen.explained_about_keys(error, &owner))?;
     }

@@ -10,7 +10,8 @@ use crate::model::repository::{RepoPath, RepoRef};
 /// Whose keys.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// The keys of a repository: NAMESPACE/SLUG, or any URL of it [default: that of the connection]
+    /// The keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default:
+    /// that of the connection]
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// The keys of a project: KEY, on Cloud also WORKSPACE/KEY

@@ -65,12 +65,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Migrated, Error> {
     if !args.yes {
         if !context.may_ask() {
             return Err(Error::NotAsked {
-                what: "a confirmation",
+                what: "a confirmation of what is to be mended",
                 hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
             });
         }
         show(&plan, context);
-        context.confirm(false, &plan.question())?;
+        context.confirm(false, "mending", &plan.question())?;
     }
     let progress = context.output.progress("mending");
     plan.carry_out(&stamp(OffsetDateTime::now_utc()), &progress);

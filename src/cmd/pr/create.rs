@@ -24,7 +24,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// The branch that it brings

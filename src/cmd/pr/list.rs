@@ -19,13 +19,14 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Which pull requests
     #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
     pub state: State,
-    /// At most so many
+    /// At most so many [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 }
@@ -34,6 +35,10 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     pull_requests: Vec<PullRequest>,
+    #[serde(skip)]
+    repository: String,
+    #[serde(skip)]
+    state: State,
 }
 
 /// Lists pull requests, in the server's order.
@@ -48,7 +53,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
     drop(progress);
     let pull_requests =
         asked.map_err(|error| chosen.explained_for(error, Right::ReadPullRequests))?;
-    Ok(Listed { pull_requests })
+    Ok(Listed {
+        pull_requests,
+        repository: path.to_string(),
+        state: args.state,
+    })
 }
 
 impl Render for Listed {
@@ -72,5 +81,15 @@ impl Render for Listed {
             &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
             rows,
         );
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.pull_requests.is_empty() {
+            page.line(&format!(
+                "{} has no {}",
+                self.repository,
+                self.state.requests()
+            ));
+        }
     }
 }

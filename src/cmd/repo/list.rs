@@ -31,7 +31,7 @@ pub struct Args {
     /// Those of all workspaces of the account (Cloud), or of the whole server (Data Center)
     #[arg(long, conflicts_with_all = ["workspace", "project"])]
     pub all: bool,
-    /// At most so many
+    /// At most so many [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// Those whose name holds this text; on Cloud also an expression such as 'size > 100000'
@@ -146,5 +146,11 @@ impl Render for Listed {
             &["REPOSITORY", "", "BRANCH", "UPDATED"].map(str::to_owned),
             rows,
         );
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.repositories.is_empty() {
+            page.line("there are no repositories there that this credential sees");
+        }
     }
 }

@@ -44,8 +44,8 @@ pub struct Args {
         required_unless_present = "purposes"
     )]
     pub permissions: Vec<Scope>,
-    /// How long it lives; without it as long as the server allows
-    #[arg(long, value_name = "DAYS")]
+    /// How long it lives: 90d, 12w, or 90 for days; without it as long as the server allows
+    #[arg(long, value_name = "AGE")]
     pub expires_in: Option<Days>,
     /// Keep it as a new connection instead of printing it
     #[arg(long, value_name = "CONNECTION")]
@@ -103,7 +103,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
     let Some(made) = made else {
         return Err(Error::Taken {
             what: format!("{owner} has a token named {} already", args.name),
-            hint: "choose another name, or revoke it: bbconnect token revoke".to_owned(),
+            hint: format!(
+                "choose another name, or revoke it: bbconnect token revoke {} {}",
+                shell_words::quote(&args.name),
+                owner.flag()
+            ),
         });
     };
     let Some(NewToken { token, secret }) = made else {

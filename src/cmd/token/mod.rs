@@ -9,7 +9,9 @@ pub mod revoke;
 pub mod rotate;
 pub mod scopes;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum as _};
+
+use crate::model::connection::Auth;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,4 +37,14 @@ pub enum Command {
     Rotate(rotate::Args),
     /// Revoke an HTTP access token (Data Center)
     Revoke(revoke::Args),
+}
+
+/// What to do where the kind is SSH, which has neither token nor scopes.
+fn kinds_with_a_token() -> String {
+    let kinds = Auth::value_variants().iter();
+    let names: Vec<&str> = kinds
+        .filter(|auth| **auth != Auth::Ssh)
+        .map(|auth| auth.name())
+        .collect();
+    format!("use --auth with one of {}", names.join(", "))
 }

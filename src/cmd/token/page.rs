@@ -8,6 +8,7 @@ use crate::model::connection::{Auth, BaseUrl, Connection, Level};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoRef;
 use crate::output::{Page, Render};
+use crate::process;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,8 +24,9 @@ pub struct Args {
     /// The kind of credential; without it that of the connection that applies
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<Auth>,
-    /// The repository that the token is to belong to
-    #[arg(long, value_name = "REPO")]
+    /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
+    /// any URL of it
+    #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Open it in a browser
     #[arg(long)]
@@ -38,7 +40,7 @@ pub struct Shown {
     url: String,
     opened: bool,
     #[serde(skip)]
-    not_opened: Option<String>,
+    not_opened: bool,
 }
 
 /// Finds the page. Nothing is asked of a server.
@@ -76,13 +78,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
     let auth = connection.auth;
     let url = connection.token_page().ok_or_else(|| Error::Usage {
         message: "a connection for SSH alone has no token".to_owned(),
-        hint: Some("add --auth KIND".to_owned()),
+        hint: Some(super::kinds_with_a_token()),
     })?;
-    let opening = args.open.then(|| open::that_detached(&url));
+    let opened = args.open.then(|| process::open_in_browser(&url));
     Ok(Shown {
         auth,
-        opened: matches!(opening, Some(Ok(()))),
-        not_opened: opening.and_then(Result::err).map(|error| error.to_string()),
+        opened: opened == Some(true),
+        not_opened: opened == Some(false),
         url,
     })
 }
@@ -109,8 +111,8 @@ impl Render for Shown {
         if self.auth == Auth::ApiToken {
             page.note("choose \"Create API token with scopes\", and the app Bitbucket");
         }
-        if let Some(reason) = &self.not_opened {
-            page.note(&format!("no browser could be opened: {reason}"));
+        if self.not_opened {
+            page.note("no browser could be opened here; open the address yourself");
         }
     }
 }

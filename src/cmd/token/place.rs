@@ -13,8 +13,8 @@ use crate::model::secret::Secret;
 /// Whose tokens, and as whom.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// Tokens of a repository: KEY/SLUG or any URL of it
-    #[arg(long, value_name = "REPO", conflicts_with_all = ["project", "user"])]
+    /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
+    #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// Tokens of a project
     #[arg(long, value_name = "KEY", conflicts_with = "user")]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::place::{Place, not_on_cloud, owner, refused};
 use crate::bitbucket::ApiError;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, No};
 use crate::output::{Page, Render};
 
 const EXAMPLES: &str = "\
@@ -44,7 +44,7 @@ pub struct Revoked {
 /// Revokes a token, once that is confirmed.
 ///
 /// # Errors
-/// [`ApiError::NotFound`] where there is none, [`Error::Taken`] where several have the name; where nobody confirms, or
+/// [`Error::Refused`] where there is none, [`Error::Taken`] where several have the name; where nobody confirms, or
 /// the server refuses.
 pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
     let (chosen, bitbucket, named) = args.place.asked(context)?;
@@ -68,7 +68,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
         [token] => *token,
         [] => {
             let message = format!("{owner} has no token with the id or name {}", args.id);
-            return Err(chosen.explained(ApiError::NotFound(message)));
+            let hint = format!("bbconnect token list {} shows the tokens", owner.flag());
+            return Err(Error::no(No::NotThere, message, &hint));
         }
         several => {
             let ids: Vec<&str> = several
@@ -100,6 +101,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
     };
     context.confirm(
         args.yes,
+        &format!("revoking the token {name} ({id}) of {owner}"),
         &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
     )?;
     let revoked = context.wait(bitbucket.revoke_token(&owner, id))?;

@@ -25,8 +25,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// How long the new token lives; without it as long as the old one did
-    #[arg(long, value_name = "DAYS")]
+    /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
+    #[arg(long, value_name = "AGE")]
     pub expires_in: Option<Days>,
     /// Show what would be done, and do nothing
     #[arg(long)]

@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Needed, Error> {
     let Some(vocabulary) = Vocabulary::of(auth, deployment) else {
         return Err(Error::Usage {
             message: "SSH has no scopes".to_owned(),
-            hint: Some("add --auth KIND".to_owned()),
+            hint: Some(super::kinds_with_a_token()),
         });
     };
     let all = args

@@ -33,7 +33,8 @@ repo-forked, and the product's own names, which have a colon, such as repo:push.
     reason = "each is a flag of the command line"
 )]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF", conflicts_with = "all")]
     pub repo: Option<RepoRef>,
     /// All repositories of a project
@@ -242,7 +243,7 @@ impl Render for Ensured {
         match self {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
-                page.line(&format!("{} {}", one.done.action, webhook.url));
+                page.line(&format!("{} {}", one.done.action, webhook.shown_url()));
                 page.field("events", 8, &webhook.events.join(", "));
                 if let Some(id) = &webhook.id {
                     page.field("id", 8, id);

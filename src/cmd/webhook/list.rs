@@ -19,7 +19,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
 }
@@ -28,6 +29,8 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     webhooks: Vec<Webhook>,
+    #[serde(skip)]
+    repository: String,
 }
 
 /// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
@@ -40,6 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
     let hooks = asked.map_err(|error| chosen.explained_for(error, Right::ReadWebhooks))?;
     Ok(Listed {
         webhooks: hooks.into_iter().map(|hook| hook.webhook).collect(),
+        repository: path.to_string(),
     })
 }
 
@@ -53,11 +57,17 @@ impl Render for Listed {
             state.extend((webhook.verifies_receiver == Some(false)).then_some("insecure"));
             [
                 webhook.id.clone().unwrap_or_default(),
-                webhook.url.clone(),
+                webhook.shown_url(),
                 webhook.events.join(", "),
                 state.join(", "),
             ]
         });
         page.table(&["ID", "URL", "EVENTS", ""].map(str::to_owned), rows);
+    }
+
+    fn remarks(&self, page: &mut Page) {
+        if self.webhooks.is_empty() {
+            page.line(&format!("{} has no webhooks", self.repository));
+        }
     }
 }

@@ -22,6 +22,9 @@ pub struct Many {
     repositories: Vec<Row>,
     summary: Summary,
     hint: Option<String>,
+    /// Nothing was changed.
+    #[serde(skip)]
+    is_plan: bool,
 }
 
 /// What was done in one of them.
@@ -127,6 +130,7 @@ pub(super) fn run(
         hint: (summary.failed == 0 && !args.dry_run).then(|| narrower(deployment)),
         repositories: rows,
         summary,
+        is_plan: args.dry_run,
     })
 }
 
@@ -175,8 +179,9 @@ impl Many {
             failed,
         } = self.summary;
         page.gap();
+        let would_be = if self.is_plan { "would be " } else { "" };
         page.line(&format!(
-            "{created} created, {updated} updated, {unchanged} unchanged, {failed} failed"
+            "{created} {would_be}created, {updated} {would_be}updated, {unchanged} unchanged, {failed} failed"
         ));
     }
 

@@ -63,7 +63,7 @@ impl Which {
         let meant: Vec<_> = hooks.into_iter().filter(is_meant).collect();
         if meant.is_empty() {
             let message = match (&self.url, &self.id) {
-                (Some(url), _) => format!("no webhook of {path} calls {}", url.as_str()),
+                (Some(url), _) => format!("no webhook of {path} calls {url}"),
                 (None, id) => {
                     format!(
                         "{path} has no webhook {}",

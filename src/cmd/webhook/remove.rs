@@ -21,7 +21,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Which webhook
@@ -59,8 +60,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         });
     }
     for hook in &meant {
-        let question = format!("Remove the webhook {} of {path}?", hook.webhook.url);
-        context.confirm(args.yes, &question)?;
+        let question = format!("Remove the webhook {} of {path}?", hook.webhook.shown_url());
+        let doing = format!(
+            "removing the webhook {} of {path}",
+            hook.webhook.shown_url()
+        );
+        context.confirm(args.yes, &doing, &question)?;
     }
     let mut webhooks = Vec::new();
     for hook in meant {
@@ -80,7 +85,7 @@ impl Render for Removed {
 
     fn text(&self, page: &mut Page) {
         for webhook in &self.webhooks {
-            page.line(&format!("{} {}", self.action, webhook.url));
+            page.line(&format!("{} {}", self.action, webhook.shown_url()));
         }
     }
 }

@@ -23,7 +23,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
-    /// The repository; without it, the one that was selected
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Which webhook
@@ -70,11 +71,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
         );
         return Err(Error::no(No::Otherwise, message, &hint));
     };
+    let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
     Ok(Tested {
         ok: status.is_some_and(|status| (200..300).contains(&status)),
         webhook: hook.webhook,
         status,
-        reason,
+        reason: reason.map(|reason| reason.replace(&url, &shown)),
     })
 }
 
@@ -86,7 +88,7 @@ impl Render for Tested {
             Some(status) => format!("answered {status}"),
             None => "was not reached".to_owned(),
         };
-        page.line(&format!("{} {answered}", self.webhook.url));
+        page.line(&format!("{} {answered}", self.webhook.shown_url()));
         if let Some(reason) = &self.reason {
             page.line(reason);
         }

@@ -43,7 +43,9 @@ pub fn why_refused(auth: Auth, shape: TokenShape) -> String {
                 .to_owned();
         }
         (TokenShape::ApiToken, Auth::AccessToken) => {
-            "it begins like an API token: use --auth api-token with --email; "
+            return "it begins like an API token: set BBCONNECT_EMAIL where it is in the environment, else use --auth \
+                    api-token with --email"
+                .to_owned();
         }
         (TokenShape::AccessToken, Auth::ApiToken) => {
             "it begins like an access token: use --auth access-token; "
@@ -92,6 +94,13 @@ mod tests {
         for auth in [Auth::ApiToken, Auth::AccessToken, Auth::AppPassword] {
             assert!(why_refused(auth, TokenShape::of("ATBBsomething")).contains("2026-07-28"));
         }
+    }
+
+    #[test]
+    fn an_api_token_sent_as_an_access_token_is_told_once_what_it_lacks() {
+        let advice = why_refused(Auth::AccessToken, TokenShape::of("ATATT3x"));
+        assert!(advice.contains("set BBCONNECT_EMAIL"), "{advice}");
+        assert_eq!(advice.matches("api-token").count(), 1, "{advice}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::advice::TokenShape;
+
 /// The name of a connection: 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -14,10 +16,16 @@ pub struct ConnectionName(String);
 
 /// A text that cannot name a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "a connection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
-)]
-pub struct ConnectionNameError;
+pub enum ConnectionNameError {
+    /// It has other characters, or too many.
+    #[error(
+        "a connection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+    )]
+    Form,
+    /// Names are shown, written to files and kept in shells.
+    #[error("a token is no name: a secret is never an argument")]
+    Token,
+}
 
 impl FromStr for ConnectionName {
     type Err = ConnectionNameError;
@@ -28,10 +36,12 @@ impl FromStr for ConnectionName {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        if fits {
+        if TokenShape::of(text) != TokenShape::Unknown {
+            Err(ConnectionNameError::Token)
+        } else if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ConnectionNameError)
+            Err(ConnectionNameError::Form)
         }
     }
 }
@@ -83,9 +93,21 @@ mod tests {
         ] {
             assert_eq!(
                 name.parse::<ConnectionName>(),
-                Err(ConnectionNameError),
+                Err(ConnectionNameError::Form),
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_token_is_no_name() {
+        for name in ["ATATT3x", "ATCTT3x", "ATBBx", "BBDC-x", "ATATT3x/=="] {
+            assert_eq!(
+                name.parse::<ConnectionName>(),
+                Err(ConnectionNameError::Token),
+                "{name}"
+            );
+        }
+        assert!("atbb".parse::<ConnectionName>().is_ok());
     }
 }

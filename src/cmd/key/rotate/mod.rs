@@ -40,7 +40,7 @@ pub struct Args {
     /// The keys of all connections
     #[arg(long)]
     pub all: bool,
-    /// Only keys that were registered longer ago: 90d, 12w
+    /// Only keys that were registered longer ago: 90d, 12w, or 90 for days
     #[arg(long, value_name = "AGE")]
     pub older_than: Option<Days>,
     /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
@@ -77,7 +77,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
                 "bbconnect did not make the key {}. Replace it?",
                 turn.first().key.display()
             );
-            context.confirm(args.yes, &question)?;
+            let doing = format!("replacing the key {}", turn.first().key.display());
+            context.confirm(args.yes, &doing, &question)?;
         }
         let passphrase = passphrase(args, context, &turn)?;
         return Ok(Rotated::new(vec![turn.take(context, passphrase.as_ref())?]));
@@ -151,7 +152,8 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
             .output
             .step(&format!("to be replaced: {}", turn.described()));
     }
-    context.confirm(args.yes, &format!("Replace {} keys?", due.len()))?;
+    let doing = format!("replacing {} keys", due.len());
+    context.confirm(args.yes, &doing, &format!("Replace {} keys?", due.len()))?;
     for turn in due {
         let first = turn.first().clone();
         let taken = passphrase(args, context, &turn)

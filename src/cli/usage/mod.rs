@@ -1,8 +1,12 @@
 //! What clap refuses, said in our words: without repeating what may hold a secret, and with the next step.
 
+mod too_much;
+
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use self::too_much::{flag_of, is_secret, one_too_many, way_for_secret};
 
 use crate::error::Error;
 use crate::model::clone_url::CloneUrlError;
@@ -45,7 +49,9 @@ impl Wishes {
 pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
     let kind = error.kind();
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
-    let help = help(arguments);
+    let root = super::command();
+    let (command, path) = at_hand(&root, arguments);
+    let help = format!("{path} --help");
     let no_command = [
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
         ErrorKind::MissingSubcommand,
@@ -61,17 +67,12 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
         )
     } else if too_many.contains(&kind) && is_secret(&argument) {
         // Neither is the value of a flag that could be meant for a secret.
-        let way = if argument.contains("pass") {
-            "pipe it in with --passphrase-stdin; on a terminal that flag asks for it"
-        } else {
-            "give it with --token-stdin, --token-file FILE, --token-command 'CMD', or in BBCONNECT_TOKEN"
-        };
         (
             format!(
                 "{} takes no value: a secret is never an argument",
                 flag_of(&argument)
             ),
-            way.to_owned(),
+            way_for_secret(command, &argument).to_owned(),
         )
     } else if kind == ErrorKind::TooManyValues {
         (
@@ -79,10 +80,7 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
             format!("see {help}"),
         )
     } else if too_many.contains(&kind) && !argument.starts_with('-') {
-        (
-            "there is an argument too many".to_owned(),
-            format!("put quotes around what was pasted, as in 'git clone …'; see {help}"),
-        )
+        one_too_many(command, &argument, &help)
     } else if kind == ErrorKind::ValueValidation {
         unusable_value(error, &argument, &help)
     } else {
@@ -110,7 +108,25 @@ fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, S
             refused.to_string(),
             refused.hint().unwrap_or_else(|| format!("see {help}")),
         ),
-        None => (format!("{argument}: {reason}"), format!("see {help}")),
+        None => (
+            format!("{argument}: {}", in_words(&reason.to_string())),
+            format!("see {help}"),
+        ),
+    }
+}
+
+/// What clap says of a number that is too small or too large, in words.
+fn in_words(reason: &str) -> String {
+    let range = reason.split_once(" is not in ").map(|(_, range)| range);
+    match range.and_then(|range| range.split_once("..")) {
+        Some((least, "" | "4294967295" | "=4294967295")) => format!("it must be at least {least}"),
+        Some((least, most)) => {
+            format!(
+                "it must be from {least} to {}",
+                most.trim_start_matches('=')
+            )
+        }
+        None => reason.to_owned(),
     }
 }
 
@@ -163,32 +179,20 @@ fn names_a_word(error: &clap::Error) -> bool {
     context(error, ContextKind::InvalidSubcommand).is_some_and(is_word)
 }
 
-/// A flag that somebody could put a secret behind.
-fn is_secret(argument: &str) -> bool {
-    ["--pass", "--token", "--secret", "--client-secret", "-N"]
-        .iter()
-        .any(|start| flag_of(argument).starts_with(start))
-}
-
-fn flag_of(argument: &str) -> &str {
-    argument.split('=').next().unwrap_or(argument)
-}
-
-/// The command that shows the help for the command that the arguments name, as far as they name one.
-fn help(arguments: &[OsString]) -> String {
-    let root = super::command();
-    let mut command = &root;
+/// The command that the arguments name, as far as they name one, and how it is called.
+fn at_hand<'a>(root: &'a clap::Command, arguments: &[OsString]) -> (&'a clap::Command, String) {
+    let mut command = root;
     let mut path = root.get_name().to_owned();
     let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         if let Some(next) = command.find_subcommand(word) {
             command = next;
             path = format!("{path} {}", next.get_name());
-        } else if takes_a_value(&root, &word.to_string_lossy()) {
+        } else if takes_a_value(root, &word.to_string_lossy()) {
             words.next();
         }
     }
-    format!("{path} --help")
+    (command, path)
 }
 
 /// Whether a word is a flag of every command whose value is the next word.
@@ -207,20 +211,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_help_is_that_of_the_command() {
+    fn the_command_at_hand_is_the_one_that_is_named() {
         for (line, expected) in [
-            ("bbconnect", "bbconnect --help"),
-            ("bbconnect repo view a/b/c/d", "bbconnect repo view --help"),
-            (
-                "bbconnect -c check repo view x",
-                "bbconnect repo view --help",
-            ),
-            ("bbconnect --json api FOO user", "bbconnect api --help"),
-            ("bbconnect nonsense", "bbconnect --help"),
-            ("bbconnect keygen -- check", "bbconnect keygen --help"),
+            ("bbconnect", "bbconnect"),
+            ("bbconnect repo view a/b/c/d", "bbconnect repo view"),
+            ("bbconnect -c check repo view x", "bbconnect repo view"),
+            ("bbconnect --json api FOO user", "bbconnect api"),
+            ("bbconnect nonsense", "bbconnect"),
+            ("bbconnect keygen -- check", "bbconnect keygen"),
         ] {
-            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(help(&arguments), expected, "{line}");
+            let root = crate::cli::command();
+            assert_eq!(at_hand(&root, &words(line)).1, expected, "{line}");
         }
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
     }
 }
