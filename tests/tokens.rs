@@ -89,6 +89,8 @@ fn what_to_tick_is_said_in_the_words_of_the_token() {
 
 #[test]
 fn the_page_is_that_of_the_token() {
+    let ended = Sandbox::new().run(["token", "page", "--auth", "app-password"]);
+    assert!(ended.ended(0).stderr.contains("ended on 2026-07-28"));
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| {
         sandbox

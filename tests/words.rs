@@ -408,10 +408,9 @@ fn a_flag_that_cannot_apply_is_refused() {
     for (command, flags, message) in [
         (
             &cloud[..],
-            &["--username", "foo"][..],
-            "--username does not apply to a connection with --auth api-token",
+            &["--client-id", "k"][..],
+            "--client-id does not apply to a connection with --auth api-token",
         ),
-        (&cloud, &["--client-id", "k"], "--client-id does not apply"),
         (&cloud, &["--level", "repo"], "--level does not apply"),
         (&cloud, &["--port", "4000"], "--port does not apply"),
         (

@@ -171,10 +171,11 @@ impl Settings {
         let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
         let auth = connection.auth;
         let has_level = matches!(auth, Auth::AccessToken | Auth::HttpAccessToken);
-        let has_password = matches!(auth, Auth::AppPassword | Auth::Password);
+        // Whoever has a token may note whose it is.
+        let is_somebodys = !auth.is_oauth();
         let flags = [
             ("--email", given(&self.email), auth == Auth::ApiToken),
-            ("--username", given(&self.username), has_password),
+            ("--username", given(&self.username), is_somebodys),
             ("--client-id", given(&self.client_id), auth.is_oauth()),
             ("--port", self.port.is_some(), auth == Auth::OAuth),
             ("--no-browser", self.no_browser, auth == Auth::OAuth),

@@ -108,7 +108,10 @@ impl Render for Shown {
         if self.url.contains("/WORKSPACE/") {
             page.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
         }
-        if self.auth == Auth::ApiToken {
+        if self.auth == Auth::AppPassword {
+            page.note("app passwords ended on 2026-07-28; an API token takes their place");
+        }
+        if matches!(self.auth, Auth::ApiToken | Auth::AppPassword) {
             page.note("choose \"Create API token with scopes\", and the app Bitbucket");
         }
         if self.not_opened {
