@@ -49,6 +49,7 @@ fn program(folder: &Path, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("BBCONNECT_CONFIG_DIR", folder)
+        .current_dir(folder)
         .stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -165,13 +166,15 @@ fn over_tls(folder: &Path) -> f64 {
     let own = fs::read(folder.join("ca.pem")).expect("it was made");
     fs::write(&bundle, [system, own].concat()).expect("it can be written");
     let base = format!("https://localhost:{port}/2.0");
+    let text = format!(
+        "[connections.tls]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
+         email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
+         secret_origin = \"https://localhost:{port}\"\n"
+    );
+    fs::write(folder.join("connections.toml"), text).expect("it can be written");
     let check = || {
-        let mut check = program(folder, &["check"]);
-        check
-            .env("SSL_CERT_FILE", &bundle)
-            .env("BBCONNECT_URL", &base);
-        check.env("BBCONNECT_EMAIL", "jane@acme.example");
-        check.env("BBCONNECT_TOKEN", "ATATT-bench");
+        let mut check = program(folder, &["check", "tls"]);
+        check.env("SSL_CERT_FILE", &bundle);
         check
     };
     let (mut ours, mut peers) = (Vec::new(), Vec::new());

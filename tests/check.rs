@@ -718,17 +718,17 @@ fn whoever_is_not_named_is_not_logged_in() {
     let json = |status: u16, body: &str| page(status, "application/json", body);
     let refusal = "{\"errors\":[{\"message\":\"You are not permitted to access this resource\",\
                    \"exceptionName\":\"com.atlassian.bitbucket.AuthorisationException\"}]}";
-    let version = || json(200, "{\"version\":\"9.4.1\"}");
+    // Asked side by side, so each answer has its own question.
+    let users_are = |answer: Fault| ("GET", "/users", answer);
     let bad = [("BBCONNECT_TOKEN", "bad-token")];
-    server.change(|world| world.faults = vec![version(), json(401, refusal)].into());
+    server.change(|world| world.traps = vec![users_are(json(401, refusal))]);
     let document = check(&server.datacenter(), &bad, &["--json"])
         .ended(3)
         .json();
     assert_levels(&document, &[("credential.valid", "fail")]);
     // A server that shows everybody everything.
     let users = "{\"values\":[],\"isLastPage\":true}";
-    server
-        .change(|world| world.faults = vec![version(), json(200, users), json(200, users)].into());
+    server.change(|world| world.traps = vec![users_are(json(200, users)); 2]);
     let document = check(&server.datacenter(), &bad, &["--json", "--for", "read"])
         .ended(1)
         .json();

@@ -192,7 +192,9 @@ pub fn command() -> clap::Command {
             .help_template(HELP_TEMPLATE)
             .mut_subcommands(with_template)
     }
-    with_template(Cli::command())
+    // One `help` is enough, and every further one is made anew with every start.
+    let alone = |command: clap::Command| command.disable_help_subcommand(true);
+    with_template(Cli::command().mut_subcommands(alone))
 }
 
 #[cfg(test)]
