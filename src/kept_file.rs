@@ -123,7 +123,7 @@ fn contents(path: &Path) -> io::Result<Vec<u8>> {
 /// A new file with the owner and the permissions of another.
 fn like(metadata: &fs::Metadata, folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = Builder::new().prefix(".bbconnect-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     give_owner(file.as_file(), metadata);
     file.as_file().set_permissions(metadata.permissions())?;
     file.as_file().sync_all()?;

@@ -40,7 +40,7 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
     let mut file = builder.tempfile_in(folder_of(path)).map_err(of_system)?;
-    file.write_all(text)?;
+    file.as_file_mut().write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

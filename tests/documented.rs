@@ -71,18 +71,19 @@ fn end_of_command(text: &str) -> usize {
     text.len()
 }
 
-/// What stands before the usage, on every level.
-fn beginnings(command: &clap::Command, all: &mut Vec<String>) {
+/// What stands before the usage and behind the flags, on every level.
+fn own_words(command: &clap::Command, all: &mut Vec<String>) {
     all.extend(command.get_before_help().map(ToString::to_string));
+    all.extend(command.get_after_long_help().map(ToString::to_string));
     for below in command.get_subcommands() {
-        beginnings(below, all);
+        own_words(below, all);
     }
 }
 
 #[test]
 fn no_line_of_a_help_text_is_wrapped() {
     let mut all = Vec::new();
-    beginnings(&bbconnect::cli::command(), &mut all);
+    own_words(&bbconnect::cli::command(), &mut all);
     assert!(all.len() > 40, "{}", all.len());
     for line in all.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 100, "{line}");

@@ -130,6 +130,8 @@ fn a_full_disk_loses_nothing() {
         assert_eq!(ran.status, if is_nothing_to_do { 0 } else { 9 }, "{said}");
         assert!(is_nothing_to_do || told.contains(named), "{said}");
         assert!(!ran.stderr.contains("panicked"), "{said}");
+        // A file that nobody knows is not named.
+        assert!(!told.contains(".bbconnect-"), "{said}");
         let after = files(sandbox.home());
         let mut changed = after
             .iter()

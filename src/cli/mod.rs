@@ -46,7 +46,7 @@ Examples:
 const SURROUNDINGS: &str = "\
 Environment:
   BBCONNECT_CONNECTION               the connection to use, as with --connection
-  BBCONNECT_URL                      a connection that is saved nowhere: its address [Bitbucket Cloud]
+  BBCONNECT_URL                      a connection that is saved nowhere: its address [Cloud]
   BBCONNECT_TOKEN                    its secret; or BBCONNECT_TOKEN_FILE, BBCONNECT_TOKEN_COMMAND
   BBCONNECT_EMAIL                    whose API token that is (Cloud)
   BBCONNECT_USERNAME                 whose password that is (Data Center)
