@@ -111,9 +111,10 @@ fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
         return Err(CloneUrlError::OptionLike("clone URL"));
     }
     let (before, path) = split_at_colon(text)?;
-    // With a dot behind it, it would be a host of that name.
-    let scheme = before.trim_end_matches('.').to_ascii_lowercase();
-    if is_scheme(before)
+    // With a dot behind it, or in brackets, it would be a host of that name.
+    let bare = before.trim_matches(['[', ']']).trim_end_matches('.');
+    let scheme = bare.to_ascii_lowercase();
+    if is_scheme(bare)
         && [
             "https",
             "http",
