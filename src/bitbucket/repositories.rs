@@ -62,10 +62,7 @@ impl Bitbucket {
     /// As [`Bitbucket::repository`].
     pub async fn view(&self, path: &RepoPath) -> Result<View, ApiError> {
         let mut repository = self.repository(path).await?;
-        let path = RepoPath {
-            namespace: repository.namespace.clone(),
-            slug: repository.slug.clone(),
-        };
+        let path = repository.path();
         let (empty, (permission, branch)) = future::join(
             self.is_empty(&path),
             future::join(
@@ -101,10 +98,7 @@ impl Bitbucket {
             (_, Some(branch)) => Ok(Some(branch.clone())),
             (Self::Cloud(_), None) => Ok(None),
             (Self::DataCenter(datacenter), None) => {
-                let path = RepoPath {
-                    namespace: repository.namespace.clone(),
-                    slug: repository.slug.clone(),
-                };
+                let path = repository.path();
                 datacenter.default_branch(&path).await
             }
         }
@@ -125,10 +119,7 @@ impl Bitbucket {
         let Some(created) = created else {
             return Ok(None);
         };
-        let path = RepoPath {
-            namespace: created.namespace.clone(),
-            slug: created.slug.clone(),
-        };
+        let path = created.path();
         for pause in PAUSES {
             match self.repository(&path).await {
                 Err(ApiError::NotFound(_)) => {

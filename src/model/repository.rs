@@ -163,6 +163,17 @@ impl RepoRef {
     }
 }
 
+impl Repository {
+    /// Where it is, in the server's own spelling.
+    #[must_use]
+    pub fn path(&self) -> RepoPath {
+        RepoPath {
+            namespace: self.namespace.clone(),
+            slug: self.slug.clone(),
+        }
+    }
+}
+
 impl RepoPath {
     /// As its server writes it: a project key of Data Center in capitals, also where a clone URL has it in small letters.
     #[must_use]

@@ -37,6 +37,18 @@ pub fn built_in_hosts() -> Vec<SshHost> {
         .collect()
 }
 
+/// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through. None for a
+/// server that is not Bitbucket Cloud's.
+#[must_use]
+pub fn other_doors(host: &SshHost) -> Vec<SshHost> {
+    let mut doors = built_in_hosts();
+    if !doors.contains(host) {
+        return Vec::new();
+    }
+    doors.retain(|door| door != host && door.name != "bitbucket.org");
+    doors
+}
+
 /// The keys that are built in for a server; `None` where it is not Bitbucket Cloud's.
 #[must_use]
 pub fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
@@ -88,5 +100,16 @@ mod tests {
             built_in_keys(&SshHost::new("ssh.bitbucket.org", 2222).unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn the_other_doors_are_those_that_stay() {
+        let others = |name: &str, port| other_doors(&SshHost::new(name, port).unwrap());
+        let new = SshHost::new("ssh.bitbucket.org", 22).unwrap();
+        let firewalls = SshHost::new("altssh.bitbucket.org", 443).unwrap();
+        assert_eq!(others("ssh.bitbucket.org", 22), [firewalls.clone()]);
+        assert_eq!(others("altssh.bitbucket.org", 443), [new.clone()]);
+        assert_eq!(others("bitbucket.org", 22), [new, firewalls]);
+        assert_eq!(others("127.0.0.1", 7999), []);
     }
 }

@@ -24,7 +24,7 @@ pub use alias::resolve;
 pub use ask::{Manner, Refs, Served, Service, ask};
 pub use client_config::client_config_mends;
 pub use error::SshError;
-pub use host_keys::{built_in_hosts, built_in_keys, retired};
+pub use host_keys::{built_in_hosts, built_in_keys, other_doors, retired};
 pub use key_description::KeyDescription;
 pub use key_file::{KeyFileError, KeyFiles};
 pub use key_name::{comment, file_stem};

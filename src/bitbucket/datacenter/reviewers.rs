@@ -8,7 +8,7 @@ use super::branches::HEADS;
 use super::repositories::of;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::pull_request::{LeftOut, Reviewer};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::Repository;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,10 +40,7 @@ impl DataCenter {
         source: &str,
         target: &str,
     ) -> Result<Vec<Reviewer>, ApiError> {
-        let path = RepoPath {
-            namespace: repository.namespace.clone(),
-            slug: repository.slug.clone(),
-        };
+        let path = repository.path();
         let answer = self.http.get(&of(&path, &[]), &[], Signed::Yes).await?;
         let own = super::account::user_name(&answer);
         let id = answer

@@ -5,7 +5,6 @@ use super::plan::Plan;
 use super::step::Steps;
 use crate::context::{Context, Vouchers};
 use crate::error::Error;
-use crate::model::deployment::Deployment;
 use crate::model::ssh_address::{SshAddress, SshHost};
 use crate::ssh::{self, Served, SshError, StoredKey};
 
@@ -29,13 +28,8 @@ pub(super) fn find(
     let usual = &plan.address.host;
     trust(context, usual, vouchers, steps)?;
     let mut tried = knock(context, &plan.address, key);
-    let others = if plan.deployment == Deployment::Cloud {
-        other_doors(usual)
-    } else {
-        Vec::new()
-    };
     let mut closed = usual.clone();
-    for host in others {
+    for host in ssh::other_doors(usual) {
         let Err(Error::Ssh(SshError::Unreachable { words, .. })) = &tried else {
             break;
         };
@@ -85,11 +79,4 @@ fn knock(context: &Context, address: &SshAddress, key: Option<&StoredKey>) -> Re
         address: address.clone(),
         answer,
     })
-}
-
-/// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through.
-fn other_doors(usual: &SshHost) -> Vec<SshHost> {
-    let mut hosts = ssh::built_in_hosts();
-    hosts.retain(|host| host != usual && host.name != "bitbucket.org");
-    hosts
 }

@@ -96,10 +96,7 @@ pub(super) fn ask(
     } else if args.project {
         project(deployment, &path, repository.as_ref())?
     } else {
-        KeyOwner::Repository(repository.as_ref().map_or(path, |repository| RepoPath {
-            namespace: repository.namespace.clone(),
-            slug: repository.slug.clone(),
-        }))
+        KeyOwner::Repository(repository.as_ref().map_or(path, Repository::path))
     };
     check_settings(&settings, &owner)?;
     let access = if args.write || owner == KeyOwner::Account {

@@ -201,10 +201,7 @@ async fn reviewers(
     proposal: &mut Proposal,
     refused: &impl Fn(ApiError) -> Error,
 ) -> Result<Vec<LeftOut>, Error> {
-    let path = RepoPath {
-        namespace: repository.namespace.clone(),
-        slug: repository.slug.clone(),
-    };
+    let path = repository.path();
     let mut left_out = Vec::new();
     let mut all = Vec::new();
     for name in &args.reviewers {

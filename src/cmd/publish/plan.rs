@@ -69,10 +69,7 @@ pub(super) async fn gather(
 ) -> Result<Plan, Error> {
     let refused = |error: ApiError| chosen.explained_for(error, Right::WriteFiles);
     let repository = bitbucket.repository(&path).await.map_err(refused)?;
-    let path = RepoPath {
-        namespace: repository.namespace.clone(),
-        slug: repository.slug.clone(),
-    };
+    let path = repository.path();
     let branch = args.branch.as_str().to_owned();
     let base_name = if let Some(base) = &args.base {
         Some(base.as_str().to_owned())

@@ -65,10 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Selected, Error> {
         }
         None => picked(context)?,
     };
-    let path = RepoPath {
-        namespace: repository.namespace.clone(),
-        slug: repository.slug.clone(),
-    };
+    let path = repository.path();
     let changed = match &checkout {
         Some(checkout) => {
             let service = args.service.as_deref();

@@ -9,7 +9,7 @@ use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
 use crate::exit::Exit;
 use crate::model::deployment::Deployment;
-use crate::model::repository::{RepoPath, Search};
+use crate::model::repository::{RepoPath, Repository, Search};
 use crate::model::right::Right;
 use crate::output::Page;
 
@@ -94,13 +94,7 @@ pub(super) fn run(
         .progress("looking at the webhooks of every repository");
     let rows = context.wait(async {
         let repositories = bitbucket.repositories(&search).await?;
-        let paths: Vec<RepoPath> = repositories
-            .into_iter()
-            .map(|repository| RepoPath {
-                namespace: repository.namespace,
-                slug: repository.slug,
-            })
-            .collect();
+        let paths: Vec<RepoPath> = repositories.iter().map(Repository::path).collect();
         let work = stream::iter(paths).map(|path| async move {
             let ended = ensure(bitbucket, &path, wish, args.dry_run).await;
             row(
