@@ -1,6 +1,7 @@
 //! Unites the errors of all rooms, and answers for each of them: which exit status, which hint.
 
 mod answers;
+mod trouble;
 
 use std::error::Error as StdError;
 use std::io;
@@ -15,6 +16,8 @@ use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::store::{ConnectionsError, StoreError};
+
+pub use trouble::Trouble;
 
 /// Why a command could not do its work.
 ///

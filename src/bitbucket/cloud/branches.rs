@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Cloud;
-use super::pull_requests::of;
+use super::repositories::of;
 use super::repositories::quoted;
 use crate::bitbucket::http::ApiError;
 use crate::model::change::Branch;

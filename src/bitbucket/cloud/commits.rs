@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Cloud;
 use super::form::Form;
-use super::pull_requests::of;
+use super::repositories::of;
 use crate::bitbucket::http::{Answer, ApiError, Question, Signed};
 use crate::model::change::{Commit, Entry, File, Mode};
 use crate::model::repository::RepoPath;

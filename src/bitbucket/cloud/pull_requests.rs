@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Cloud;
-use super::repositories::quoted;
+use super::repositories::{of, quoted};
 use super::reviewers::{User, refused_reviewers};
 use crate::bitbucket::Proposed;
 use crate::bitbucket::http::{ApiError, Signed};
@@ -59,11 +59,6 @@ struct Link {
 #[derive(Debug, Deserialize)]
 struct Differences {
     values: Vec<serde::de::IgnoredAny>,
-}
-
-pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
-    let own = ["repositories", &path.namespace, &path.slug];
-    own.into_iter().chain(below.iter().copied()).collect()
 }
 
 impl Cloud {

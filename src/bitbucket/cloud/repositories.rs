@@ -141,6 +141,12 @@ impl Cloud {
     }
 }
 
+/// The segments of an address of a repository.
+pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
+    let own = ["repositories", &path.namespace, &path.slug];
+    own.into_iter().chain(below.iter().copied()).collect()
+}
+
 /// The filter of a search. What is written in Bitbucket's own language is passed on.
 ///
 /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering>

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::Cloud;
+use super::repositories::of;
 use crate::bitbucket::http::ApiError;
 use crate::bitbucket::webhooks::{Hook, Wish, Written, events, text, url, writable};
 use crate::model::deployment::Deployment;
@@ -22,11 +23,6 @@ const READ_ONLY: [&str; 8] = [
     "links",
 ];
 
-fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
-    let own = ["repositories", &path.namespace, &path.slug, "hooks"];
-    own.into_iter().chain(below.iter().copied()).collect()
-}
-
 impl Cloud {
     /// The webhooks of a repository. Their secrets are never told.
     ///
@@ -37,7 +33,7 @@ impl Cloud {
     ) -> Result<Vec<Hook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
-            .pages(&of(path, &[]), &[("pagelen", "100")])
+            .pages(&of(path, &["hooks"]), &[("pagelen", "100")])
             .await?;
         all.into_iter().map(hook).collect()
     }
@@ -72,12 +68,12 @@ impl Cloud {
         let answer = match id {
             None => {
                 self.http
-                    .write(Method::POST, &of(path, &[]), &[], &body)
+                    .write(Method::POST, &of(path, &["hooks"]), &[], &body)
                     .await?
             }
             Some(id) => {
                 self.http
-                    .write(Method::PUT, &of(path, &[id]), &[], &body)
+                    .write(Method::PUT, &of(path, &["hooks", id]), &[], &body)
                     .await?
             }
         };
@@ -96,7 +92,10 @@ impl Cloud {
         path: &RepoPath,
         id: &str,
     ) -> Result<(), ApiError> {
-        self.http.delete(&of(path, &[id]), &[]).await?.success()
+        self.http
+            .delete(&of(path, &["hooks", id]), &[])
+            .await?
+            .success()
     }
 }
 

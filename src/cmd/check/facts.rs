@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::bitbucket::{Identity, Obstacle, Reach};
-use crate::error::Error;
+use crate::bitbucket::{Identity, Reach};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind, TokenShape};
 use crate::model::day::Day;
@@ -22,16 +22,6 @@ pub(super) struct Question {
     pub(super) required: Vec<Scope>,
     pub(super) expires_within: Days,
     pub(super) min_version: Version,
-}
-
-/// Why something is not known.
-#[derive(Debug, Clone)]
-pub(super) struct Trouble {
-    pub(super) exit: Exit,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-    /// What is in the way, where the server was not reached.
-    pub(super) obstacle: Option<Obstacle>,
 }
 
 /// What was found out about a connection.
@@ -155,20 +145,5 @@ impl Facts {
     pub(super) fn is_bot(&self) -> bool {
         self.connection.auth == Auth::AccessToken
             || !matches!(self.level(), None | Some(Level::User))
-    }
-}
-
-impl From<&Error> for Trouble {
-    fn from(error: &Error) -> Self {
-        Self {
-            exit: error.exit(),
-            message: error.to_string(),
-            hint: error.hint(),
-            obstacle: if let Error::Api { error, .. } = error {
-                error.obstacle()
-            } else {
-                None
-            },
-        }
     }
 }

@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Args;
-use super::facts::{Facts, Question, Trouble};
+use super::facts::{Facts, Question};
 use super::gather::gather;
 use super::outcome::Row;
 use super::{judge, key};
 use crate::bitbucket::Obstacle;
 use crate::context::{Chosen, Context};
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::model::connection::{Auth, TokenShape};
 use crate::model::repository::{RepoPath, RepoRef};
 use crate::parallel;

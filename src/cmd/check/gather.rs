@@ -3,10 +3,10 @@
 
 use futures_util::future::{join, join_all, join4};
 
-use super::facts::{Facts, Question, RepositoryFacts, Trouble};
+use super::facts::{Facts, Question, RepositoryFacts};
 use super::judge::needed;
 use crate::bitbucket::{ApiError, Bitbucket, Identity, Reach, Scopes, Shown, Subject};
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::model::connection::{Auth, Connection, TokenShape};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoPath;

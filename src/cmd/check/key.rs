@@ -1,9 +1,9 @@
 //! Asks the repository of a connection over SSH, with the connection's key and no other. Nothing is written: what a push
 //! would begin with is asked for, and left.
 
-use super::facts::{KeyFacts, Question, Trouble};
+use super::facts::{KeyFacts, Question};
 use crate::context::{Chosen, Context, Keyed};
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::model::purpose::Permission;
 use crate::ssh::{Service, SshError, StoredKey};
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::facts::{Facts, Trouble};
+use super::facts::Facts;
 use super::judge::{self, Judged};
 use super::report;
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::connection::{Auth, StoreKind};
 use crate::model::day::Day;

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use crate::bitbucket::{ApiError, Greeting, Identity, Obstacle};
-use crate::error::Error;
-use crate::exit::Exit;
+use crate::bitbucket::{Greeting, Identity};
+use crate::error::Trouble;
 use crate::git::GitView;
 use crate::model::clone_url::Note;
 use crate::model::connection::{BaseUrl, ConnectionName};
@@ -31,36 +30,6 @@ impl<T> Timed<T> {
         let value = look();
         let elapsed = started.elapsed();
         Self { value, elapsed }
-    }
-}
-
-/// Why something is not known.
-#[derive(Debug, Clone)]
-pub(super) struct Trouble {
-    pub(super) exit: Exit,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-    /// What was in the way of a request.
-    pub(super) obstacle: Option<Obstacle>,
-}
-
-impl From<&Error> for Trouble {
-    fn from(error: &Error) -> Self {
-        let obstacle = if let Error::Api {
-            error: ApiError::Unreachable { obstacle, .. },
-            ..
-        } = error
-        {
-            Some(*obstacle)
-        } else {
-            None
-        };
-        Self {
-            exit: error.exit(),
-            message: error.to_string(),
-            hint: error.hint(),
-            obstacle,
-        }
     }
 }
 

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 #[cfg(test)]
 use super::facts::RepositoryFacts;
-use super::facts::{Facts, KeyFacts, Question, Trouble};
+use super::facts::{Facts, KeyFacts, Question};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
 use crate::model::purpose::Needs;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use url::Url;
 
-use super::facts::{Timed, Trouble, Way};
+use super::facts::{Timed, Way};
 use super::target::Target;
 use crate::bitbucket::{ApiError, Bitbucket, Greeting, Identity, Subject};
 use crate::context::{Chosen, Context};
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::model::connection::{Connection, TokenShape};
 use crate::model::deployment::Deployment;
 use crate::model::ssh_settings::SshSettings;

@@ -5,9 +5,9 @@ mod ssh;
 
 use super::{facts, judge, target};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::git;
-use facts::{Facts, Timed, Trouble};
+use facts::{Facts, Timed};
 use target::Target;
 
 /// Looks at all there is.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::facts::{HostKeys, LoginFacts, NoSsh, Ssh, Timed, Trouble};
+use super::facts::{HostKeys, LoginFacts, NoSsh, Ssh, Timed};
 use super::judge::trusted;
 use super::target::Target;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::{SshAddress, SshHost};
 use crate::model::ssh_settings::SshSettings;

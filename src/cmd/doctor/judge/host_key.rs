@@ -1,11 +1,11 @@
 //! The host key: what the server shows, beside what is built in, pinned, named by the server, or in the user's own file.
 
 use super::Stage;
-#[cfg(test)]
-use super::facts::Trouble;
 use super::facts::{HostKeys, Ssh};
 #[cfg(test)]
 use super::tests as in_tests;
+#[cfg(test)]
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::public_key::PublicKey;
 use crate::ssh;

@@ -15,9 +15,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::facts;
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::finding::{Finding, Level};
-use facts::{Facts, Timed, Trouble};
+use facts::{Facts, Timed};
 
 pub(super) use self::host_key::trusted;
 

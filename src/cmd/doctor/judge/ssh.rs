@@ -1,10 +1,10 @@
 //! SSH: whether a server answers there, and whether it lets a key in.
 
 use super::Stage;
-#[cfg(test)]
-use super::facts::Trouble;
 use super::facts::{Facts, LoginFacts, NoSsh, Ssh};
 use super::reach::{failed_name, failed_tcp};
+#[cfg(test)]
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::finding::Level;
 use crate::model::ssh_address::SshHost;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::facts::{Facts, NoSsh, Ssh, Timed, Trouble};
+use super::facts::{Facts, NoSsh, Ssh, Timed};
 use super::{exit, first_failure, judge};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::model::clone_url::CloneUrl;
 use crate::model::finding::Level;
