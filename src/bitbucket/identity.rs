@@ -1,6 +1,6 @@
 //! Who a credential is, as far as the server tells.
 
-use crate::model::connection::{Auth, Level};
+use crate::model::connection::{Auth, Connection, Level};
 use crate::model::day::Day;
 
 /// What is known of a credential beforehand.
@@ -16,6 +16,18 @@ pub struct Subject {
     pub project: Option<String>,
     /// The repository: its slug.
     pub repository: Option<String>,
+}
+
+impl From<&Connection> for Subject {
+    fn from(connection: &Connection) -> Self {
+        Self {
+            auth: Some(connection.auth),
+            level: connection.level,
+            workspace: connection.workspace.clone(),
+            project: connection.project.clone(),
+            repository: connection.repository.clone(),
+        }
+    }
 }
 
 /// Who a valid credential is.

@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::bitbucket::ApiError;
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
-use crate::model::deployment::Deployment;
 use crate::model::namespace::{NewProject, Project};
 use crate::model::right::Right;
 use crate::output::{Page, Render};
@@ -26,7 +25,7 @@ Examples:
 
 /// What is done with projects.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// List the projects of a workspace (Cloud) or of the server (Data Center)
     List(ListArgs),
@@ -34,7 +33,7 @@ pub enum Command {
     Create(CreateArgs),
 }
 
-/// Arguments of `bbconnect project list`.
+/// List the projects of a workspace (Cloud) or of the server (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct ListArgs {
@@ -64,20 +63,11 @@ pub fn list(args: &ListArgs, context: &Context) -> Result<Listed, Error> {
 
 /// The workspace that is meant; Data Center has none.
 fn workspace(named: Option<&str>, chosen: &Chosen) -> Result<String, Error> {
-    let connection = &chosen.connection;
-    let workspace = named.or(connection.workspace.as_deref());
-    if connection.deployment == Deployment::Cloud && workspace.is_none() {
-        return Err(Error::Usage {
-            message: format!("the connection {} names no workspace", chosen.name),
-            hint: Some(
-                "add --workspace WORKSPACE; bbconnect workspace list shows yours".to_owned(),
-            ),
-        });
-    }
-    Ok(workspace.unwrap_or_default().to_owned())
+    let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
+    Ok(chosen.workspace(named, hint)?.unwrap_or_default())
 }
 
-/// Arguments of `bbconnect project create`.
+/// Make a project
 #[derive(Debug, clap::Args)]
 #[command(before_help = CREATE_EXAMPLES)]
 pub struct CreateArgs {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName};
+use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoPath, RepoRef};
 use crate::store::NamedBy;
 
@@ -23,6 +24,24 @@ pub struct Chosen {
     pub because: Because,
     /// Where the secret comes from when the connection is the environment's.
     pub(super) environment: Option<EnvironmentConnection>,
+}
+
+impl Chosen {
+    /// The workspace that is meant: the one that is named, else the connection's. Data Center has none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the hint, on Cloud, where neither names one.
+    pub fn workspace(&self, named: Option<&str>, hint: &str) -> Result<Option<String>, Error> {
+        let connection = &self.connection;
+        let workspace = named.or(connection.workspace.as_deref());
+        if connection.deployment == Deployment::Cloud && workspace.is_none() {
+            return Err(Error::Usage {
+                message: format!("the connection {} names no workspace", self.name),
+                hint: Some(hint.to_owned()),
+            });
+        }
+        Ok(workspace.map(str::to_owned))
+    }
 }
 
 /// Why a connection applies.

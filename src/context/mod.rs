@@ -222,10 +222,7 @@ impl Context {
         let settings = HttpSettings {
             timeout: self.flags.timeout.unwrap_or(TIMEOUT),
             ca_cert: connection.ca_cert.clone(),
-            client_cert: connection
-                .client_cert
-                .clone()
-                .zip(connection.client_key.clone()),
+            client_cert: connection.client_identity(),
             proxy: connection.proxy.clone(),
             allow_http: connection.allow_http,
         };

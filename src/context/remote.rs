@@ -47,10 +47,7 @@ impl Context {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
             ca_cert: connection.ca_cert.clone(),
-            client_cert: connection
-                .client_cert
-                .clone()
-                .zip(connection.client_key.clone()),
+            client_cert: connection.client_identity(),
             proxy: connection.proxy.clone(),
             limit: self.flags.timeout.unwrap_or(LIMIT),
         })

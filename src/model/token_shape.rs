@@ -1,14 +1,49 @@
-//! Tokens of Bitbucket Cloud, told from passwords by how they look and whom they are sent as.
+//! Tokens of Bitbucket, told from passwords and from each other by how they begin and whom they are sent as.
 
-/// What API tokens and access tokens begin with.
-const PREFIXES: [&str; 2] = ["ATATT", "ATCTT"];
-/// Whom tokens are sent as.
+/// Whom tokens of Bitbucket Cloud are sent as.
 const USERS: [&str; 2] = ["x-token-auth", "x-bitbucket-api-token-auth"];
 
-/// Whether a password, sent as this user, is a token; then it is no app password.
+/// What the beginning of a token tells about its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenShape {
+    /// `ATATT…`: an Atlassian API token.
+    ApiToken,
+    /// `ATCTT…`: an access token of a repository, project or workspace.
+    AccessToken,
+    /// `ATBB…`: an app password.
+    AppPassword,
+    /// `BBDC-…`: a Data Center HTTP access token.
+    HttpAccessToken,
+    /// Nothing.
+    Unknown,
+}
+
+impl TokenShape {
+    /// What each kind begins with.
+    pub const BEGINNINGS: [(&str, Self); 4] = [
+        ("ATATT", Self::ApiToken),
+        ("ATCTT", Self::AccessToken),
+        ("ATBB", Self::AppPassword),
+        ("BBDC-", Self::HttpAccessToken),
+    ];
+
+    /// The shape of a token. Only its beginning is looked at.
+    #[must_use]
+    pub fn of(token: &str) -> Self {
+        Self::BEGINNINGS
+            .into_iter()
+            .find_map(|(beginning, shape)| token.starts_with(beginning).then_some(shape))
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+/// Whether a password, sent as this user to Bitbucket Cloud, is a token; then it is no app password.
 #[must_use]
 pub fn is_token(user: &str, password: &str) -> bool {
-    let begins = |text: &str| PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-    let is_app_password = password.starts_with("ATBB");
-    begins(user) || begins(password) || (USERS.contains(&user) && !is_app_password)
+    let is = |text| {
+        let shape = TokenShape::of(text);
+        matches!(shape, TokenShape::ApiToken | TokenShape::AccessToken)
+    };
+    let is_app_password = TokenShape::of(password) == TokenShape::AppPassword;
+    is(user) || is(password) || (USERS.contains(&user) && !is_app_password)
 }

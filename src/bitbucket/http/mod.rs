@@ -77,8 +77,8 @@ pub struct Http {
     trace: Trace,
     /// Had with the first request: loading certificates takes milliseconds.
     client: OnceCell<reqwest::Client>,
-    /// No answer has shown yet that the credential is somebody's, and answers do show that.
-    may_be_nobody: Cell<bool>,
+    /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
+    may_be_nobody: Cell<Option<&'static [&'static str]>>,
 }
 
 impl fmt::Debug for Http {
@@ -104,7 +104,7 @@ impl Http {
             settings,
             trace,
             client: OnceCell::new(),
-            may_be_nobody: Cell::new(false),
+            may_be_nobody: Cell::new(None),
         }
     }
 

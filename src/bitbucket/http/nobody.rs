@@ -10,17 +10,17 @@ use super::question::{Question, Signed};
 use super::{Authorization, Http};
 
 impl Http {
-    /// The same for a server that names whoever is logged in, in every answer (`X-AUSERNAME`).
+    /// For a server that names whoever is logged in, in every answer (`X-AUSERNAME`), and shows `people` to none else.
     #[must_use]
-    pub(in crate::bitbucket) fn naming_people(self) -> Self {
+    pub(in crate::bitbucket) fn naming_people(self, people: &'static [&'static str]) -> Self {
         let is_somebody = !matches!(self.authorization, Authorization::None);
-        self.may_be_nobody.set(is_somebody);
+        self.may_be_nobody.set(is_somebody.then_some(people));
         self
     }
 
     /// Leaves the proof that the credential is somebody's to what follows.
     pub(in crate::bitbucket) fn leave_the_proof(&self) {
-        self.may_be_nobody.set(false);
+        self.may_be_nobody.set(None);
     }
 
     /// Lets an answer pass that is to somebody. One that names nobody must be more than everybody is answered, or the
@@ -31,30 +31,29 @@ impl Http {
         answer: Answer,
         deadline: Instant,
     ) -> Result<Answer, ApiError> {
-        let is_doubtful = self.may_be_nobody.get()
-            && question.signed == Signed::Yes
-            && question.method == Method::GET
-            && answer.status().is_success();
-        if !is_doubtful {
+        let Some(people) = self.may_be_nobody.get() else {
+            return Ok(answer);
+        };
+        let is_read = question.signed == Signed::Yes && question.method == Method::GET;
+        if !is_read || !answer.status().is_success() {
             return Ok(answer);
         }
         if !answer.is_to_somebody() {
-            let users = ["rest", "api", "latest", "users"];
-            let url = self.address(&users, &[("limit", "1")])?;
-            let users = Question::new(Method::GET, url, Signed::Yes);
-            let users = self.retry(&users, deadline).await?;
-            if users.status() == StatusCode::UNAUTHORIZED && !users.is_to_somebody() {
+            let url = self.address(people, &[("limit", "1")])?;
+            let people = Question::new(Method::GET, url, Signed::Yes);
+            let people = self.retry(&people, deadline).await?;
+            if people.status() == StatusCode::UNAUTHORIZED && !people.is_to_somebody() {
                 let same = Question {
                     signed: Signed::No,
                     ..question.clone()
                 };
                 let for_everybody = self.retry(&same, deadline).await?;
                 if for_everybody.bytes() == answer.bytes() {
-                    return Err(users.error());
+                    return Err(people.error());
                 }
             }
         }
-        self.may_be_nobody.set(false);
+        self.may_be_nobody.set(None);
         Ok(answer)
     }
 }

@@ -24,6 +24,14 @@ pub(super) struct Question {
     pub(super) min_version: Version,
 }
 
+impl Question {
+    /// Whether any purpose is to push.
+    pub(super) fn wants_to_push(&self) -> bool {
+        let writes = |purpose: &Purpose| purpose.permission() >= Permission::Write;
+        self.purposes.iter().any(writes)
+    }
+}
+
 /// What was found out about a connection.
 #[derive(Debug)]
 pub(super) struct Facts {

@@ -64,19 +64,14 @@ pub(super) async fn gather(
 fn subject(connection: &Connection, repository: Option<&RepoPath>) -> Subject {
     let is_cloud = connection.deployment == Deployment::Cloud;
     let namespace = repository.map(|path| path.namespace.clone());
+    let named = Subject::from(connection);
     Subject {
-        auth: Some(connection.auth),
-        level: connection.level,
-        workspace: namespace
-            .clone()
-            .filter(|_| is_cloud)
-            .or_else(|| connection.workspace.clone()),
-        project: namespace
-            .filter(|_| !is_cloud)
-            .or_else(|| connection.project.clone()),
+        workspace: namespace.clone().filter(|_| is_cloud).or(named.workspace),
+        project: namespace.filter(|_| !is_cloud).or(named.project),
         repository: repository
             .map(|path| path.slug.clone())
-            .or_else(|| connection.repository.clone()),
+            .or(named.repository),
+        ..named
     }
 }
 

@@ -4,7 +4,6 @@
 use super::facts::{KeyFacts, Question};
 use crate::context::{Chosen, Context, Keyed};
 use crate::error::{Error, Trouble};
-use crate::model::purpose::Permission;
 use crate::ssh::{Service, SshError, StoredKey};
 
 /// What the connection's key may do; `None` where it has none.
@@ -30,16 +29,14 @@ pub(super) fn key(chosen: &Chosen, question: &Question, context: &Context) -> Op
     if let Err(error) = context.ask_over_ssh(&stored, &keyed.address, Service::Read) {
         return Some(answered(Some(Err(Trouble::from(&error))), None));
     }
-    let wants_to_push = question
-        .purposes
-        .iter()
-        .any(|purpose| purpose.permission() >= Permission::Write);
-    let writes =
-        wants_to_push.then(|| context.ask_over_ssh(&stored, &keyed.address, Service::Write));
-    let writes = writes.and_then(|asked| match asked {
-        Ok(_) => Some(true),
-        Err(Error::Ssh(SshError::NoAccess { .. })) => Some(false),
-        Err(_) => None,
-    });
+    let push = || context.ask_over_ssh(&stored, &keyed.address, Service::Write);
+    let writes = question
+        .wants_to_push()
+        .then(push)
+        .and_then(|asked| match asked {
+            Ok(_) => Some(true),
+            Err(Error::Ssh(SshError::NoAccess { .. })) => Some(false),
+            Err(_) => None,
+        });
     Some(answered(Some(Ok(())), writes))
 }

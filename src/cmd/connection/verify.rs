@@ -12,13 +12,7 @@ pub(super) fn verify(
     connection: &mut Connection,
     secret: &Secret,
 ) -> Result<Identity, Error> {
-    let subject = Subject {
-        auth: Some(connection.auth),
-        level: connection.level,
-        workspace: connection.workspace.clone(),
-        project: connection.project.clone(),
-        repository: connection.repository.clone(),
-    };
+    let subject = Subject::from(&*connection);
     let bitbucket = context.bitbucket(connection, Secret::new(secret.expose().to_owned()));
     let progress = context
         .output

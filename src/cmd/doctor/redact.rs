@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-/// Words by which secrets begin.
-const SECRETS: [&str; 4] = ["ATATT", "ATCTT", "ATBB", "BBDC-"];
+use crate::model::connection::TokenShape;
 
 /// What is taken out.
 #[derive(Debug, Default)]
@@ -63,8 +62,8 @@ fn replace_words(text: &str, known: &str, instead: &str) -> String {
 /// One word with the white space behind it: what stands before `@` is a person, and tokens are known by how they begin.
 fn word(word: &str) -> String {
     let mut word = word.to_owned();
-    for secret in SECRETS {
-        if let Some(at) = word.find(secret) {
+    for (beginning, _) in TokenShape::BEGINNINGS {
+        if let Some(at) = word.find(beginning) {
             let length = word[at..]
                 .find(|c: char| !(c.is_ascii_alphanumeric() || "-_=+/.".contains(c)))
                 .unwrap_or(word.len() - at);

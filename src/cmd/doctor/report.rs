@@ -9,6 +9,7 @@ use super::redact::Redactor;
 use super::target::Target;
 use crate::context::Context;
 use crate::error::Error;
+use crate::model::finding::Level;
 use crate::model::printable::escaped;
 use crate::whole_file;
 
@@ -96,11 +97,8 @@ fn markdown(
         if let Some(evidence) = &finding.evidence {
             let _ = write!(seen, " ({})", cell(evidence));
         }
-        if let Some(next) = finding
-            .next
-            .as_ref()
-            .filter(|_| finding.level.name() != "pass")
-        {
+        let next = finding.next.as_ref();
+        if let Some(next) = next.filter(|_| finding.level != Level::Pass) {
             let _ = write!(seen, "<br>Next: {}", cell(next));
         }
         let (id, level) = (finding.id, finding.level.name());

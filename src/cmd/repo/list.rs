@@ -18,7 +18,7 @@ Examples:
   bbconnect repo list --all --json | jq -r '.repositories[].ssh'
 ";
 
-/// Arguments of `bbconnect repo list`.
+/// List repositories of a workspace, a project, or all
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -87,20 +87,9 @@ fn search(args: &Args, chosen: &Chosen) -> Result<Search, Error> {
     match connection.deployment {
         _ if args.all => Ok(search),
         Deployment::Cloud => {
-            let workspace = args
-                .workspace
-                .clone()
-                .or_else(|| connection.workspace.clone());
-            if workspace.is_none() {
-                return Err(Error::Usage {
-                    message: format!("the connection {} names no workspace", chosen.name),
-                    hint: Some(
-                        "add --workspace WORKSPACE, or --all for all that you are in".to_owned(),
-                    ),
-                });
-            }
+            let hint = "add --workspace WORKSPACE, or --all for all that you are in";
             Ok(Search {
-                workspace,
+                workspace: chosen.workspace(args.workspace.as_deref(), hint)?,
                 project: args.project.clone(),
                 ..search
             })

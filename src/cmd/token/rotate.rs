@@ -21,7 +21,7 @@ Examples:
   bbconnect token rotate -c site --expires-in 90d --dry-run
 ";
 
-/// Arguments of `bbconnect token rotate`.
+/// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -168,15 +168,8 @@ fn put_in_place(
         ..chosen.connection.clone()
     };
     switch(&chosen.name, &after, secret, context)?;
-    let subject = Subject {
-        auth: Some(after.auth),
-        level: after.level,
-        project: after.project.clone(),
-        repository: after.repository.clone(),
-        workspace: None,
-    };
     let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
-    let identity = context.wait(new.identify(&subject))?;
+    let identity = context.wait(new.identify(&Subject::from(&after)))?;
     identity
         .map(|_| ())
         .map_err(|error| chosen.explained(error))

@@ -8,7 +8,6 @@ use crate::bitbucket::{Bitbucket, Wish};
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
 use crate::exit::Exit;
-use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoPath, Repository, Search};
 use crate::model::right::Right;
 use crate::output::Page;
@@ -73,19 +72,8 @@ pub(super) fn run(
     bitbucket: &Bitbucket,
     wish: &Wish,
 ) -> std::result::Result<Many, Error> {
-    let deployment = chosen.connection.deployment;
-    let workspace = args
-        .workspace
-        .clone()
-        .or_else(|| chosen.connection.workspace.clone());
-    if deployment == Deployment::Cloud && workspace.is_none() {
-        return Err(Error::Usage {
-            message: format!("the connection {} names no workspace", chosen.name),
-            hint: Some("add --workspace WORKSPACE".to_owned()),
-        });
-    }
     let search = Search {
-        workspace,
+        workspace: chosen.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
         project: args.project.clone(),
         ..Search::default()
     };
@@ -121,7 +109,8 @@ pub(super) fn run(
         } += 1;
     }
     Ok(Many {
-        hint: (summary.failed == 0 && !args.dry_run).then(|| narrower(deployment)),
+        hint: (summary.failed == 0 && !args.dry_run)
+            .then(|| narrower(chosen.connection.deployment)),
         repositories: rows,
         summary,
         is_plan: args.dry_run,

@@ -3,6 +3,7 @@
 use super::Transport;
 use super::error::CloneUrlError;
 use super::path;
+use crate::model::token_shape::TokenShape;
 
 /// The user name in front of the `@`, and whether a secret was there, which is dropped.
 pub(super) fn user(
@@ -36,13 +37,9 @@ pub(super) fn user(
     Ok((Some(name), had_password))
 }
 
-/// Whether a user name is a credential: the prefixes of Bitbucket's and other sites' tokens, or sheer length.
+/// Whether a user name is a credential: how Bitbucket's and other sites' tokens begin, or sheer length.
 fn looks_like_token(name: &str) -> bool {
-    const PREFIXES: [&str; 12] = [
-        "ATATT",
-        "ATCTT",
-        "ATBB",
-        "BBDC-",
+    const OTHERS: [&str; 8] = [
         "bbdc-",
         "ghp_",
         "gho_",
@@ -52,7 +49,8 @@ fn looks_like_token(name: &str) -> bool {
         "github_pat_",
         "glpat-",
     ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    TokenShape::of(name) != TokenShape::Unknown
+        || OTHERS.iter().any(|prefix| name.starts_with(prefix))
         || (name.len() >= 40 && !name.contains('@'))
 }
 

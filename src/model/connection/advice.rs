@@ -1,37 +1,7 @@
 //! What may be wrong with a credential that was refused, by its kind and by how it begins.
 
+use super::TokenShape;
 use super::auth::Auth;
-
-/// What the beginning of a token tells about its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenShape {
-    /// `ATATT…`: an Atlassian API token.
-    ApiToken,
-    /// `ATCTT…`: an access token of a repository, project or workspace.
-    AccessToken,
-    /// `ATBB…`: an app password.
-    AppPassword,
-    /// `BBDC-…`: a Data Center HTTP access token.
-    HttpAccessToken,
-    /// Nothing.
-    Unknown,
-}
-
-impl TokenShape {
-    /// The shape of a token. Only its beginning is looked at.
-    #[must_use]
-    pub fn of(token: &str) -> Self {
-        [
-            ("ATATT", Self::ApiToken),
-            ("ATCTT", Self::AccessToken),
-            ("ATBB", Self::AppPassword),
-            ("BBDC-", Self::HttpAccessToken),
-        ]
-        .into_iter()
-        .find_map(|(prefix, shape)| token.starts_with(prefix).then_some(shape))
-        .unwrap_or(Self::Unknown)
-    }
-}
 
 /// What a person can check when a credential is refused, the likeliest first.
 #[must_use]

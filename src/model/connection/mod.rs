@@ -6,11 +6,13 @@ mod base_url;
 mod found;
 mod name;
 
-pub use advice::{TokenShape, why_refused};
+pub use advice::why_refused;
 pub use auth::{Auth, AuthError, Level};
 pub use base_url::{BaseUrl, BaseUrlError, Origin};
 pub use found::Found;
 pub use name::{ConnectionName, ConnectionNameError};
+
+pub use super::token_shape::TokenShape;
 
 use std::path::PathBuf;
 
@@ -103,6 +105,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The client certificate and its key, both in PEM.
+    #[must_use]
+    pub fn client_identity(&self) -> Option<(PathBuf, PathBuf)> {
+        self.client_cert.clone().zip(self.client_key.clone())
+    }
+
     /// A connection that has nothing but what every connection has.
     #[must_use]
     pub fn new(deployment: Deployment, base_url: BaseUrl, auth: Auth) -> Self {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::advice::TokenShape;
+use super::TokenShape;
 
 /// The name of a connection: 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::model::token_shape::is_token;
+use crate::model::token_shape::{TokenShape, is_token};
 
 /// Where Bitbucket Cloud answered over SSH until 2026-11-12.
 pub const OLD_SSH_HOST: &str = "bitbucket.org";
@@ -81,7 +81,9 @@ pub fn masked(url: &str) -> String {
     let Some(at) = at else { return url.to_owned() };
     let user = authority.get(..at).unwrap_or_default();
     let shown = match user.split_once(':') {
-        Some((name, password)) if !is_token(name, "") && !name.starts_with("ATBB") => {
+        Some((name, password))
+            if !is_token(name, "") && TokenShape::of(name) != TokenShape::AppPassword =>
+        {
             let mask = if password.is_empty() { "" } else { MASK };
             format!("{name}:{mask}")
         }
@@ -92,10 +94,7 @@ pub fn masked(url: &str) -> String {
 }
 
 fn is_secret_user(user: &str) -> bool {
-    ["ATBB", "ATATT", "ATCTT"]
-        .iter()
-        .any(|prefix| user.starts_with(prefix))
-        || (user.len() >= 40 && !user.contains("%40"))
+    TokenShape::of(user) != TokenShape::Unknown || (user.len() >= 40 && !user.contains("%40"))
 }
 
 fn is_host(text: &str, host: &str) -> bool {

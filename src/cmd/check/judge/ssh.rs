@@ -4,7 +4,6 @@ use super::{Facts, Judged, KeyFacts, Question, failed, open};
 use crate::exit::Exit;
 use crate::model::connection::Auth;
 use crate::model::finding::{Finding, Level};
-use crate::model::purpose::Permission;
 
 const ID: &str = "ssh.access";
 
@@ -24,10 +23,6 @@ pub(super) fn access(facts: &Facts, question: &Question) -> Option<Judged> {
 
 fn with_key(key: &KeyFacts, facts: &Facts, question: &Question) -> Judged {
     let evidence = key.path.display().to_string();
-    let wants_to_push = question
-        .purposes
-        .iter()
-        .any(|purpose| purpose.permission() >= Permission::Write);
     match (&key.reads, key.writes) {
         (None, _) => {
             let message = "the key has a passphrase, for which a check does not ask";
@@ -54,7 +49,7 @@ fn with_key(key: &KeyFacts, facts: &Facts, question: &Question) -> Judged {
                 Exit::Forbidden,
             )
         }
-        (Some(Ok(())), None) if wants_to_push && facts.connection.auth == Auth::Ssh => {
+        (Some(Ok(())), None) if question.wants_to_push() && facts.connection.auth == Auth::Ssh => {
             let message = "the key may clone and fetch; whether it may push is not told";
             open(Finding::new(ID, Level::Unknown, message).seen(evidence))
         }

@@ -98,10 +98,9 @@ fn reach(
 }
 
 fn tls_settings(connection: &Connection) -> TlsSettings {
-    let client_cert = connection.client_cert.clone();
     TlsSettings {
         ca_cert: connection.ca_cert.clone(),
-        client_cert: client_cert.zip(connection.client_key.clone()),
+        client_cert: connection.client_identity(),
     }
 }
 
@@ -188,15 +187,8 @@ fn identify(chosen: &Chosen, context: &Context) -> Result<(Identity, Bitbucket),
         .map_err(|error| Trouble::from(&error))?;
     let shape = TokenShape::of(secret.expose());
     let bitbucket = context.bitbucket(connection, secret);
-    let subject = Subject {
-        auth: Some(connection.auth),
-        level: connection.level,
-        workspace: connection.workspace.clone(),
-        project: connection.project.clone(),
-        repository: connection.repository.clone(),
-    };
     let identity = context
-        .wait(bitbucket.identify(&subject))
+        .wait(bitbucket.identify(&Subject::from(connection)))
         .map_err(|error| Trouble::from(&error))?
         .map_err(|error| Trouble::from(&Error::refused_by(error, connection.auth, shape)))?;
     Ok((identity, bitbucket))
