@@ -84,7 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = cli::command().try_get_matches_from(arguments)?;
+    let matches = cli::parser().try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }
 

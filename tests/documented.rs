@@ -75,7 +75,9 @@ fn end_of_command(text: &str) -> usize {
 fn own_words(command: &clap::Command, all: &mut Vec<String>) {
     all.extend(command.get_before_help().map(ToString::to_string));
     all.extend(command.get_after_long_help().map(ToString::to_string));
-    for below in command.get_subcommands() {
+    // `help` has a copy of every command.
+    let below = command.get_subcommands();
+    for below in below.filter(|command| command.get_name() != "help") {
         own_words(below, all);
     }
 }

@@ -131,6 +131,7 @@ impl From<&Global> for Flags {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Make SSH key pairs for a connection
     Keygen(cmd::keygen::Args),
@@ -184,9 +185,18 @@ pub enum Command {
     Man(cmd::man::Args),
 }
 
-/// The whole command line, with the order of its help pages set on every level.
+/// The whole command line, with the flags of every command, to be looked at.
 #[must_use]
 pub fn command() -> clap::Command {
+    let mut command = parser();
+    command.build();
+    command
+}
+
+/// The command line for arguments to be parsed by. The flags of a command are made when it is named (`defer`): all of them
+/// took longer than the rest of a start.
+pub(crate) fn parser() -> clap::Command {
+    // The order of help pages is set on every level.
     fn with_template(command: clap::Command) -> clap::Command {
         command
             .help_template(HELP_TEMPLATE)
@@ -202,5 +212,20 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         super::command().debug_assert();
+    }
+
+    /// What a list of commands says of each is what its own help begins with.
+    #[test]
+    fn every_command_is_introduced_once() {
+        fn compare(listed: &clap::Command, whole: &clap::Command) {
+            for listed in listed.get_subcommands() {
+                let name = listed.get_name();
+                let whole = whole.find_subcommand(name).unwrap();
+                let [in_list, in_help] = [listed, whole].map(|it| it.get_about().unwrap());
+                assert_eq!(in_list.to_string(), in_help.to_string(), "{name}");
+                compare(listed, whole);
+            }
+        }
+        compare(&super::parser(), &super::command());
     }
 }

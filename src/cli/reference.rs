@@ -31,8 +31,17 @@ fn section(text: &mut String, command: &clap::Command, parents: &[String]) {
     let mut path = parents.to_vec();
     path.push(command.get_name().to_owned());
     let name = path.join(" ");
+    // The flags of all commands stand with the first.
+    let once = |flag: clap::Arg| {
+        if flag.is_global_set() && !parents.is_empty() {
+            flag.hide(true)
+        } else {
+            flag
+        }
+    };
     let help = command
         .clone()
+        .mut_args(once)
         .bin_name(&name)
         .term_width(100)
         .render_long_help();
@@ -42,7 +51,9 @@ fn section(text: &mut String, command: &clap::Command, parents: &[String]) {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text.push_str("```\n");
-    for child in command.get_subcommands() {
+    // `help` has a copy of every command.
+    let below = command.get_subcommands();
+    for child in below.filter(|child| child.get_name() != "help") {
         section(text, child, &path);
     }
 }

@@ -14,7 +14,7 @@ Examples:
   bbconnect completions powershell >> $PROFILE
 ";
 
-/// Arguments of `bbconnect completions`.
+/// Print the script that completes bbconnect's commands in a shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

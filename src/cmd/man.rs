@@ -17,7 +17,7 @@ Examples:
   man bbconnect-keygen
 ";
 
-/// Arguments of `bbconnect man`.
+/// Write manual pages into a folder
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {
@@ -60,10 +60,7 @@ pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
 
 /// A command's page, then those of the commands below it: name of the file, and text.
 fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = command.clone();
-    // Gives the commands below their full names, and the flags of all commands.
-    command.build();
-    let mut commands = vec![&command];
+    let mut commands = vec![command];
     let mut pages = Vec::new();
     while let Some(command) = commands.pop() {
         let below = command.get_subcommands();

@@ -14,7 +14,7 @@ Examples:
   bbconnect url --json ssh://git@git.example.com:7999/web/site.git
 ";
 
-/// Arguments of `bbconnect url`.
+/// Take a clone URL apart and print its other forms
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -16,7 +16,7 @@ Examples:
 
 /// What is done with workspaces.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// List the workspaces that the connection's account is in
     #[command(before_help = EXAMPLES)]

@@ -30,7 +30,7 @@ The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/lates
 those of the connection.
 ";
 
-/// Arguments of `bbconnect api`.
+/// Send one raw, signed request
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -35,7 +35,7 @@ Examples:
 With --quiet nothing is printed: the exit status alone tells.
 ";
 
-/// Arguments of `bbconnect check`.
+/// Judge credentials: valid, enough, not too much, not about to expire
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -34,7 +34,7 @@ Examples:
   bbconnect connect git@bitbucket.org:acme/site.git --register manual
 ";
 
-/// Arguments of `bbconnect connect`.
+/// Make a key for a repository, register it, test it over SSH and save the connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

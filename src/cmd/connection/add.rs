@@ -20,7 +20,7 @@ Examples:
   bbconnect connection add server --url https://git.example.com --auth http-access-token
 ";
 
-/// Arguments of `bbconnect connection add`.
+/// Add a connection, once its credential is verified
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -18,7 +18,7 @@ Examples:
   bbconnect connection edit work --workspace acme --expires 2027-03-31
 ";
 
-/// Arguments of `bbconnect connection edit`.
+/// Change a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -39,7 +39,7 @@ Examples:
 
 /// What is done with connections.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// Add a connection, once its credential is verified
     Add(add::Args),

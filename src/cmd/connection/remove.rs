@@ -19,7 +19,7 @@ Examples:
   bbconnect connection remove site --with-key --yes
 ";
 
-/// Arguments of `bbconnect connection remove`.
+/// Remove a connection and its secret
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -14,7 +14,7 @@ Examples:
   bbconnect connection rename work acme
 ";
 
-/// Arguments of `bbconnect connection rename`.
+/// Give a connection another name
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

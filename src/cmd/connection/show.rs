@@ -12,7 +12,7 @@ Examples:
   bbconnect connection show --json work
 ";
 
-/// Arguments of `bbconnect connection show`.
+/// Show a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

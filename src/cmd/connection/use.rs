@@ -16,7 +16,7 @@ Examples:
   bbconnect connection use api --service services/api    for a folder of it
 ";
 
-/// Arguments of `bbconnect connection use`.
+/// Choose the connection for everything, a repository, or a folder of it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -28,7 +28,7 @@ Examples:
   bbconnect doctor work --report report.md              to send to an administrator
 ";
 
-/// Arguments of `bbconnect doctor`.
+/// Find where the path to a Bitbucket breaks
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -14,7 +14,7 @@ Examples:
   printf 'protocol=https\\nhost=bitbucket.org\\n' | bbconnect git credential get
 ";
 
-/// Arguments of `bbconnect git credential`.
+/// Answer git: its credential helper protocol on standard input and output
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -17,7 +17,7 @@ Examples:
   eval \"$(bbconnect git env --unset)\"
 ";
 
-/// Arguments of `bbconnect git env`.
+/// Print the variables that let git use a connection in one shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -15,7 +15,7 @@ Examples:
 
 /// What git is told and asked.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// Let git ask bbconnect for credentials
     Setup(setup::Args),

@@ -15,7 +15,7 @@ Examples:
   bbconnect git setup --undo
 ";
 
-/// Arguments of `bbconnect git setup`.
+/// Let git ask bbconnect for credentials
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -19,7 +19,7 @@ Examples:
   bbconnect key add --key ~/.ssh/id_ed25519.pub --user
 ";
 
-/// Arguments of `bbconnect key add`.
+/// Register a public key
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

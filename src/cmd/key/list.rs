@@ -16,7 +16,7 @@ Examples:
   bbconnect key list --user
 ";
 
-/// Arguments of `bbconnect key list`.
+/// List the keys that are registered
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -20,7 +20,7 @@ Examples:
 
 /// What is done with keys.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// Register a public key
     Add(add::Args),

@@ -14,7 +14,7 @@ Examples:
   bbconnect key remove SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM --repo acme/site --yes
 ";
 
-/// Arguments of `bbconnect key remove`.
+/// Take a registered key away
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

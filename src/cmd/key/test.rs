@@ -21,7 +21,7 @@ Examples:
   bbconnect key test --key ~/.ssh/id_ed25519 --repo ssh://git@git.example.com:7999/web/site.git
 ";
 
-/// Arguments of `bbconnect key test`.
+/// Ask a repository with one key and no other
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

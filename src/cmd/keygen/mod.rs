@@ -25,7 +25,7 @@ Examples:
   bbconnect keygen --stdout --type ed25519 > id_ed25519
 ";
 
-/// Arguments of `bbconnect keygen`.
+/// Make SSH key pairs for a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

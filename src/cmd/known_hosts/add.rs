@@ -14,7 +14,7 @@ Examples:
   bbconnect known-hosts add git.example.com:7999 --accept-host-key \"$FINGERPRINT\"
 ";
 
-/// Arguments of `bbconnect known-hosts add`.
+/// Trust a server, once its key is known to be right
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -16,7 +16,7 @@ Examples:
 
 /// What is done about host keys.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// Show the servers that are trusted
     #[command(before_help = show::EXAMPLES)]

@@ -17,7 +17,7 @@ Examples:
   bbconnect known-hosts verify git.example.com:7999 --json
 ";
 
-/// Arguments of `bbconnect known-hosts verify`.
+/// Compare what a server shows with what is trusted
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -32,7 +32,7 @@ Looked at: every git repository below PATH (worktrees, submodules and bare ones 
 Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ. What a program cannot mend, \
 such as a password in ~/.netrc, is shown with what to do about it.";
 
-/// Arguments of `bbconnect migrate`.
+/// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES, after_help = LOOKED_AT)]
 pub struct Args {

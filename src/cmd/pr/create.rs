@@ -20,7 +20,7 @@ Examples:
   bbconnect pr create --repo WEB/site --source build --title 'Build 7' --reviewer jdoe
 ";
 
-/// Arguments of `bbconnect pr create`.
+/// Open a pull request; one that is open for the same branches is used again
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -15,7 +15,7 @@ Examples:
   bbconnect pr list --repo WEB/site --state all --limit 20 --json
 ";
 
-/// Arguments of `bbconnect pr list`.
+/// List the pull requests for a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -13,7 +13,7 @@ Examples:
 
 /// What is done with pull requests.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// List the pull requests for a repository
     List(list::Args),

@@ -34,7 +34,7 @@ size they have on the branch are read one by one to compare them: with hundreds 
 is faster, and spares the rate limit.
 ";
 
-/// Arguments of `bbconnect publish`.
+/// Commit the changed files of a folder to a branch, and open or reuse a pull request
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(

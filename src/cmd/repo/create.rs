@@ -17,7 +17,7 @@ Examples:
   bbconnect repo create WEB/site -c server --dry-run
 ";
 
-/// Arguments of `bbconnect repo create`.
+/// Make a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -17,7 +17,7 @@ Examples:
 
 /// What is done with repositories.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// List repositories of a workspace, a project, or all
     List(list::Args),

@@ -21,7 +21,7 @@ Examples:
   bbconnect repo select acme/api --service services/api
 ";
 
-/// Arguments of `bbconnect repo select`.
+/// Choose the repository that commands are about when none is named
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -17,7 +17,7 @@ Examples:
   bbconnect repo view -c server WEB/site --json
 ";
 
-/// Arguments of `bbconnect repo view`.
+/// Show a repository: its URLs, whether it is empty, what you may do with it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -20,7 +20,7 @@ Examples:
   TOKEN=$(bbconnect token create ci --for read --project WEB)
 ";
 
-/// Arguments of `bbconnect token create`.
+/// Make an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

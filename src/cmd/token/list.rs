@@ -14,7 +14,7 @@ Examples:
   bbconnect token list --repo WEB/site --json
 ";
 
-/// Arguments of `bbconnect token list`.
+/// List HTTP access tokens (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -23,7 +23,7 @@ Examples:
 
 /// What is done with tokens.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// Print the scopes to tick for a purpose
     Scopes(scopes::Args),

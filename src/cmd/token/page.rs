@@ -17,7 +17,7 @@ Examples:
   bbconnect token page --open -c work
 ";
 
-/// Arguments of `bbconnect token page`.
+/// Print the page where a token is made
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

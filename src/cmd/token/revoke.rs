@@ -14,7 +14,7 @@ Examples:
   bbconnect token revoke ci --repo WEB/site --yes
 ";
 
-/// Arguments of `bbconnect token revoke`.
+/// Revoke an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

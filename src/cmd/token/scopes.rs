@@ -17,7 +17,7 @@ Examples:
   bbconnect token scopes --for write,pull-request --auth http-access-token --json
 ";
 
-/// Arguments of `bbconnect token scopes`.
+/// Print the scopes to tick for a purpose
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

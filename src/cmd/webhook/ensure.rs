@@ -25,7 +25,7 @@ Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-co
 repo-forked, and the product's own names, which have a colon, such as repo:push.
 ";
 
-/// Arguments of `bbconnect webhook ensure`.
+/// Make a webhook, or repair it; what fits already is left alone
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(

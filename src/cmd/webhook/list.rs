@@ -15,7 +15,7 @@ Examples:
   bbconnect webhook list --json
 ";
 
-/// Arguments of `bbconnect webhook list`.
+/// List the webhooks of a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

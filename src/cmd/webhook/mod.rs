@@ -23,7 +23,7 @@ Examples:
 
 /// What is done with webhooks.
 #[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, defer = true)]
 pub enum Command {
     /// List the webhooks of a repository
     List(list::Args),

@@ -17,7 +17,7 @@ Examples:
   bbconnect webhook remove --repo WEB/site --id 12 --yes
 ";
 
-/// Arguments of `bbconnect webhook remove`.
+/// Remove a webhook
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -19,7 +19,7 @@ Examples:
   bbconnect webhook test --repo WEB/site --id 12 --json
 ";
 
-/// Arguments of `bbconnect webhook test`.
+/// Have the server call a webhook's receiver (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub struct Args {

@@ -23,7 +23,7 @@ Examples:
   bbconnect key rotate --all --older-than 90d --dry-run
 ";
 
-/// Arguments of `bbconnect key rotate`.
+/// Put a new key in the place of an old one, without a gap
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(
