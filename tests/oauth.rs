@@ -356,7 +356,7 @@ fn a_token_that_git_was_refused_with_is_refreshed() {
     let (server, sandbox) = (server(7200), sandbox());
     signed_in(&server, &sandbox);
     let host = server.website().replace("http://", "");
-    let helper = |operation: &str, more: &str| {
+    let asked = |operation: &str, more: &str| {
         let mut child = command(&sandbox, &["git", "credential", operation])
             .stdin(Stdio::piped())
             .spawn()
@@ -366,19 +366,27 @@ fn a_token_that_git_was_refused_with_is_refreshed() {
             "protocol=http\nhost={host}\n{more}\n"
         )
         .unwrap();
-        Ran::from(child.wait_with_output().unwrap()).ended(0).stdout
+        Ran::from(child.wait_with_output().unwrap())
+    };
+    let helper = |operation: &str, more: &str| asked(operation, more).ended(0).stdout;
+    let erase = |answer: &str| {
+        let password = answer.lines().find(|line| line.starts_with("password="));
+        let password = password.unwrap();
+        helper("erase", &format!("username=x-token-auth\n{password}\n"));
     };
     let first = helper("get", "");
     assert_eq!(first, helper("get", ""));
-    let password = first
-        .lines()
-        .find(|line| line.starts_with("password="))
-        .unwrap();
-    helper("erase", &format!("username=x-token-auth\n{password}\n"));
+    erase(&first);
     let second = helper("get", "");
     assert_ne!(first, second);
     assert_eq!(second, helper("get", ""));
     server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+    // Where there is no other, it is not given a second time.
+    erase(&second);
+    server.change(|world| world.oauth.refresh_tokens.clear());
+    let third = asked("get", "");
+    assert_eq!(third.stdout, "");
+    assert!(third.stderr.contains("--reauthorize"), "{}", third.stderr);
 }
 
 #[test]

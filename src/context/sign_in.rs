@@ -150,7 +150,10 @@ impl Context {
             }
             Err(ApiError::Unauthorized(reason)) => {
                 // A copy of this program on another machine cannot be waited for; one here may have been quicker.
-                fresh(&kept()?).ok_or_else(|| signed_out(reason))
+                let after = kept()?;
+                let is_new = after.written().expose() != before.written().expose();
+                let token = fresh(&after).filter(|_| is_new);
+                token.ok_or_else(|| signed_out(reason))
             }
             Err(error) => Err(Error::Api {
                 error,

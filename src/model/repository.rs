@@ -121,9 +121,14 @@ impl FromStr for RepoRef {
             None => (None, text),
             Some((namespace, slug)) => (Some(namespace), slug),
         };
+        let slug = slug.trim_end_matches('/');
         let slug = slug.strip_suffix(".git").unwrap_or(slug);
         if !namespace.is_none_or(is_name) || !is_name(slug) {
-            // A page that was pasted without its scheme: bitbucket.org/acme/site.
+            // A page that was pasted without its scheme: bitbucket.org/acme/site. What is no host is no page: acme/site/src.
+            let is_host = |name: &str| name.contains('.') || name == "localhost";
+            if !namespace.is_some_and(is_host) {
+                return Err(RepoRefError::Shape);
+            }
             let with_scheme = format!("https://{text}");
             let url = with_scheme
                 .parse::<CloneUrl>()
@@ -221,6 +226,7 @@ mod tests {
             ("acme/site", Some("acme"), "site", false),
             ("site", None, "site", false),
             ("acme/site.git", Some("acme"), "site", false),
+            ("acme/site.git/", Some("acme"), "site", false),
             ("~jane/site", Some("~jane"), "site", false),
             (
                 "git@bitbucket.org:acme/site.git",
@@ -268,6 +274,8 @@ mod tests {
             "a/b?c",
             "https://bitbucket.org/",
             "a b/c",
+            "acme/site/src",
+            "acme/site/src/main/",
         ] {
             assert!(text.parse::<RepoRef>().is_err(), "{text}");
         }
