@@ -1,4 +1,5 @@
-//! Questions to a person at the terminal, on standard error. Ctrl-C ends the program with the terminal put right.
+//! Questions to a person at the terminal, on standard error, with what others wrote escaped. Ctrl-C ends the program with
+//! the terminal put right.
 
 use std::io;
 
@@ -6,7 +7,7 @@ use dialoguer::console::Term;
 
 use super::Output;
 use crate::interrupt;
-use crate::model::printable::escaped;
+use crate::model::printable::{escaped, is_deceptive};
 use crate::model::secret::Secret;
 
 /// Choices of a search that are shown at once.
@@ -19,7 +20,7 @@ impl Output {
     /// When the terminal cannot be read.
     pub fn ask_new_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
-            .with_prompt(prompt)
+            .with_prompt(escaped(prompt))
             .with_confirmation("Once more", "The two are different; again from the start")
             .allow_empty_password(true);
         asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
@@ -31,7 +32,7 @@ impl Output {
     /// When the terminal cannot be read.
     pub fn ask_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
-            .with_prompt(prompt)
+            .with_prompt(escaped(prompt))
             .allow_empty_password(true);
         asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
     }
@@ -42,9 +43,10 @@ impl Output {
     /// When the terminal cannot be read.
     pub fn ask_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
         let question = dialoguer::Input::<String>::new()
-            .with_prompt(prompt)
+            .with_prompt(escaped(prompt))
             .allow_empty(true);
-        let question = if usual.is_empty() {
+        // What cannot be shown as it is, is not what Enter means.
+        let question = if usual.is_empty() || usual.chars().any(is_deceptive) {
             question
         } else {
             question.default(usual.to_owned())
@@ -57,9 +59,10 @@ impl Output {
     /// # Errors
     /// When the terminal cannot be read.
     pub fn ask_choice(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escaped(choice)).collect();
         let question = dialoguer::Select::new()
-            .with_prompt(prompt)
-            .items(choices)
+            .with_prompt(escaped(prompt))
+            .items(&shown)
             .default(0);
         asked(|| question.interact_on(&Term::stderr()))
     }
@@ -71,7 +74,7 @@ impl Output {
     pub fn ask_search(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
         let shown: Vec<_> = choices.iter().map(|choice| escaped(choice)).collect();
         let question = dialoguer::FuzzySelect::new()
-            .with_prompt(prompt)
+            .with_prompt(escaped(prompt))
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
@@ -84,7 +87,7 @@ impl Output {
     /// When the terminal cannot be read.
     pub fn ask_yes(&self, question: &str) -> io::Result<bool> {
         let question = dialoguer::Confirm::new()
-            .with_prompt(question)
+            .with_prompt(escaped(question))
             .default(false);
         asked(|| question.interact_on(&Term::stderr()))
     }
