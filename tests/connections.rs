@@ -834,6 +834,15 @@ fn the_environment_describes_a_connection() {
         );
         assert_eq!(connection["secret"]["store"], "environment");
     }
+    // A pipeline's repository is what runs, and not said to be what the token belongs to.
+    for (repository, level) in [
+        ("BITBUCKET_REPO_SLUG", None),
+        ("BBCONNECT_REPO", Some("repo")),
+    ] {
+        let variables = [token, ("BITBUCKET_WORKSPACE", "acme"), (repository, "site")];
+        let connection = which(&variables).ended(0).json()["connection"].clone();
+        assert_eq!(connection["level"].as_str(), level, "{repository}");
+    }
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).ended(2);
     which(&[token, ("BBCONNECT_URL", "ftp://x")]).ended(2);
     which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).ended(2);

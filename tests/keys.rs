@@ -254,3 +254,41 @@ fn a_file_that_is_no_key_is_refused_before_anything_is_sent() {
     }
     assert!(server.seen().is_empty());
 }
+
+#[test]
+fn the_key_of_a_repository_is_that_of_the_connection_that_is_named() {
+    let sandbox = Sandbox::new();
+    let path = key(&sandbox, "id");
+    let url = "ssh://git@127.0.0.1:1/acme/site.git";
+    let add = ["connection", "add", "a", "--auth", "ssh", "--url", url];
+    sandbox.run(add).ended(0);
+    let text = text(
+        sandbox
+            .path(".config/bbconnect/connections.toml")
+            .to_str()
+            .unwrap(),
+    );
+    let text = format!(
+        "{text}key_path = \"{path}\"\n\n[connections.b]\n{}",
+        text.split_once("]\n").unwrap().1
+    );
+    std::fs::write(sandbox.path(".config/bbconnect/connections.toml"), text).unwrap();
+    let of = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = sandbox.command(arguments);
+        command.envs(variable.map(|name| ("BBCONNECT_CONNECTION", name)));
+        Ran::from(command.output().unwrap()).ended(5).stderr
+    };
+    let test = ["key", "test", "--repo", "acme/site"];
+    let expected = "the connection b has no private key for acme/site";
+    for stderr in [
+        of(&[&test[..], &["-c", "b"]].concat(), None),
+        of(&test, Some("b")),
+    ] {
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    let stderr = of(&["key", "test", "--repo", "acme/other"], None);
+    assert!(
+        stderr.contains("no connection has a private key for acme/other"),
+        "{stderr}"
+    );
+}

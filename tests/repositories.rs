@@ -222,6 +222,42 @@ fn a_repository_is_shown_with_what_one_may_do() {
 }
 
 #[test]
+fn a_url_leads_to_a_persons_connection_beyond_its_own_project() {
+    let server = server(&["WEB/site+", "APP/site+"]);
+    let sandbox = Sandbox::new();
+    let url = server.datacenter();
+    let token = format!("echo {TOKEN}");
+    let add = [
+        "connection",
+        "add",
+        "web",
+        "--url",
+        &url,
+        "--project",
+        "WEB",
+    ];
+    let with_token = ["--auth", "http-access-token", "--token-command", &token];
+    sandbox.run(add.iter().chain(&with_token).copied()).ended(0);
+    sandbox.run(["repo", "select", "site"]).ended(0);
+    for project in ["WEB", "APP"] {
+        let page = format!("{url}/projects/{project}/repos/site");
+        let seen = sandbox
+            .run(["repo", "view", &page, "--json"])
+            .ended(0)
+            .json();
+        assert_eq!(seen["namespace"], project);
+    }
+    let elsewhere = url.replace("/bitbucket", "/other");
+    let page = format!("{elsewhere}/projects/WEB/repos/site");
+    let nobody = sandbox.run(["repo", "view", &page]).ended(5);
+    assert!(
+        nobody.stderr.contains("no connection is for"),
+        "{}",
+        nobody.stderr
+    );
+}
+
+#[test]
 fn a_repository_is_made_once_and_seen_at_last() {
     let server = server(&["acme/site"]);
     server.change(|world| world.stock.is_slow = true);

@@ -167,6 +167,12 @@ impl Context {
         }))
     }
 
+    /// The name of the connection that is named explicitly: by the flag, else by the variable.
+    pub(super) fn named(&self) -> Option<&str> {
+        let flag = self.flags.connection.as_deref();
+        flag.or(self.environment.connection.as_deref())
+    }
+
     /// The connection of a name, as if it had been chosen with `--connection`.
     ///
     /// # Errors
@@ -184,15 +190,20 @@ impl Context {
     /// The connection for a repository that was named, and the repository on its server.
     ///
     /// A connection that is named explicitly counts, whatever the host of a URL. Otherwise a URL leads to the connection
-    /// that fits it best, and a name to the connection that applies here.
+    /// that fits it best, or to one of a person on the same server; and a name to the connection that applies here.
     ///
     /// # Errors
-    /// As [`Context::choose`]; [`Error::NoConnectionFor`] where none fits the URL, [`Error::Usage`] where the workspace or
-    /// project is not told.
+    /// As [`Context::choose`]; [`Error::NoConnectionFor`] where none fits the URL, [`Error::NoNamespace`] where the
+    /// workspace or project is not told.
     pub fn choose_for(&self, named: &RepoRef) -> Result<(Chosen, RepoPath), Error> {
-        let is_explicit = self.flags.connection.is_some() || self.environment.connection.is_some();
         let chosen = match &named.url {
-            Some(url) if !is_explicit => self.choose_by(url)?,
+            Some(url) if self.named().is_none() => match self.choose_by(url) {
+                Err(Error::NoConnectionFor(title)) => {
+                    let other = self.of_a_person(url)?;
+                    other.ok_or(Error::NoConnectionFor(title))?
+                }
+                chosen => chosen?,
+            },
             Some(_) | None => self.choose()?,
         };
         let path = named.at(&chosen.connection)?;

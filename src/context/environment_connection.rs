@@ -121,16 +121,18 @@ impl EnvironmentConnection {
             .or(namespace.clone().filter(|_| is_cloud))
             .or_else(|| pipeline("BITBUCKET_WORKSPACE"));
         let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
-        let repository = repository.or_else(|| pipeline("BITBUCKET_REPO_SLUG"));
+        // A pipeline's repository is not said to be what the token belongs to: it may be one of the whole workspace.
+        let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
+        let level = Level::of(repository.as_deref(), project.as_deref());
+        let is_told = auth == Auth::AccessToken && of_pipeline.is_none();
         let connection = Connection {
             base_url: found.base_url.clone(),
             email,
             username,
-            level: (auth == Auth::AccessToken)
-                .then(|| Level::of(repository.as_deref(), project.as_deref())),
+            level: is_told.then_some(level),
             workspace,
             project,
-            repository,
+            repository: repository.or(of_pipeline),
             store: Some(StoreKind::Environment),
             secret_origin: Some(found.base_url.origin()),
             ..Connection::new(deployment, found.base_url, auth)

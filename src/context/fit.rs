@@ -1,10 +1,12 @@
 //! How well connections fit a URL: the host first, then workspace or project, then repository.
 
+use url::Url;
+
 use super::environment_connection::EnvironmentConnection;
 use super::{Because, Chosen, Context};
 use crate::error::Error;
-use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level};
+use crate::model::clone_url::{CloneUrl, Transport};
+use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level, Origin};
 use crate::model::deployment::Deployment;
 use crate::store::Connections;
 
@@ -16,7 +18,7 @@ impl Context {
     /// # Errors
     /// As [`Context::choose`].
     pub fn rest_for(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
-        if self.flags.connection.is_some() || self.environment.connection.is_some() {
+        if self.named().is_some() {
             let named = self.choose()?;
             if named.connection.auth != Auth::Ssh {
                 return Ok(Some(named));
@@ -51,7 +53,7 @@ impl Context {
     }
 
     /// A person's connection to the server of a URL.
-    fn of_a_person(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
+    pub(super) fn of_a_person(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
         let is_there =
             |connection: &_| fits_host(connection, url) || is_local_cloud(connection, url);
         self.first(|connection| is_a_persons(connection) && is_there(connection))
@@ -94,7 +96,7 @@ impl Context {
     /// # Errors
     /// As [`Context::choose`].
     pub fn choose_at(&self, base: &BaseUrl) -> Result<Option<Chosen>, Error> {
-        if self.flags.connection.is_some() || self.environment.connection.is_some() {
+        if self.named().is_some() {
             return self.choose().map(Some);
         }
         if let Some(chosen) = self.chosen_by_environment()?
@@ -183,17 +185,34 @@ pub(super) fn best_match(
     })
 }
 
-/// Whether a URL is on the server of a connection.
+/// Whether a URL is on the server of a connection. Over SSH that is told by the host alone; over HTTP, two servers of one
+/// host are told apart by their context paths.
 pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
     match connection.deployment {
         // There is one Cloud, whatever stands before its API.
         Deployment::Cloud => url.deployment() == Deployment::Cloud,
         Deployment::DataCenter | Deployment::Unknown => {
-            let host = connection.base_url.url().host_str().unwrap_or_default();
+            let base = &connection.base_url;
+            let host = base.url().host_str().unwrap_or_default();
             let (ours, theirs) = (host.trim_matches(['[', ']']), url.host().to_string());
-            ours == theirs || is_this_machine(ours) && is_this_machine(&theirs)
+            let is_same_host = ours == theirs || is_this_machine(ours) && is_this_machine(&theirs);
+            is_same_host && !is_beside(base, url)
         }
     }
+}
+
+/// The server of a Data Center's URL over HTTP, where it is at a connection's origin.
+fn at_origin(base: &BaseUrl, url: &CloneUrl) -> Option<Url> {
+    let theirs = url
+        .data_center_base()
+        .filter(|_| url.transport() != Transport::Ssh)?;
+    (Origin::of(&theirs) == base.origin()).then_some(theirs)
+}
+
+/// Whether a URL leads to another server at a connection's origin.
+fn is_beside(base: &BaseUrl, url: &CloneUrl) -> bool {
+    let context = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    at_origin(base, url).is_some_and(|theirs| context(&theirs) != context(base.url()))
 }
 
 /// This machine has several names for itself.
@@ -202,21 +221,27 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// How well a connection fits a clone URL: `None` for another host, workspace, project or repository.
+/// How well a connection fits a clone URL: `None` for another host, workspace or project, or where its credential is for
+/// another repository.
 fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    let compare = |ours: Option<&str>, theirs: Option<&str>, weight: u8| match (ours, theirs) {
-        (None, _) => Some(0),
-        (Some(ours), Some(theirs)) if ours.eq_ignore_ascii_case(theirs) => Some(weight),
-        (Some(_), _) => None,
-    };
     if !fits_host(connection, url) {
         return None;
     }
-    let theirs = url.namespace();
-    Some(
-        compare(connection.namespace(), theirs.as_deref(), 1)?
-            + compare(connection.repository.as_deref(), Some(url.slug()), 2)?,
-    )
+    let same = |ours: Option<&str>, theirs: Option<&str>| {
+        ours.map(|ours| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours)))
+    };
+    let namespace = same(connection.namespace(), url.namespace().as_deref());
+    let repository = same(connection.repository.as_deref(), Some(url.slug()));
+    let is_of_repository = connection.level == Some(Level::Repo) || connection.auth == Auth::Ssh;
+    let by_path = match (namespace, repository) {
+        (Some(false), _) => return None,
+        (_, Some(false)) if is_of_repository => return None,
+        (Some(true), Some(true)) => 3,
+        (None, Some(true)) => 2,
+        (Some(true), _) => 1,
+        (None, _) => 0,
+    };
+    Some(by_path + 4 * u8::from(at_origin(&connection.base_url, url).is_some()))
 }
 
 #[cfg(test)]
@@ -243,10 +268,15 @@ mod tests {
             fit_of(&server, "ssh://git@git.example.com:7999/web/site.git"),
             Some(3)
         );
-        assert_eq!(
-            fit_of(&server, "ssh://git@git.example.com:7999/web/other.git"),
-            None
-        );
+        // What was selected is no limit of what a person's credential is good for; that of a repository is.
+        let other = "ssh://git@git.example.com:7999/web/other.git";
+        assert_eq!(fit_of(&server, other), Some(1));
+        let of_repository = Connection {
+            auth: Auth::HttpAccessToken,
+            level: Some(Level::Repo),
+            ..server.clone()
+        };
+        assert_eq!(fit_of(&of_repository, other), None);
         let here = connection(
             "deployment='datacenter'\nbase_url='http://127.0.0.1:7990'\nauth='password'",
         );
@@ -257,7 +287,14 @@ mod tests {
         assert_eq!(fit_of(&here, "ssh://git@10.0.0.1:7999/web/site.git"), None);
         assert_eq!(
             fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
-            Some(3)
+            Some(7)
         );
+        for (url, expected) in [
+            ("https://git.example.com/other/scm/web/site.git", None),
+            ("https://git.example.com/projects/WEB/repos/site", None),
+            ("https://git.example.com:8443/ctx/scm/web/site.git", Some(3)),
+        ] {
+            assert_eq!(fit_of(&server, url), expected, "{url}");
+        }
     }
 }

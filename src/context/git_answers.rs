@@ -131,7 +131,7 @@ impl Context {
             });
         }
         let connections = self.connections().load()?;
-        let names = match &self.flags.connection {
+        let names = match self.named() {
             Some(name) => vec![connections.get(name)?.0.to_string()],
             None => connections.names(),
         };
@@ -149,8 +149,8 @@ impl Context {
             }
         }
         if origins.is_empty() {
-            return Err(match &self.flags.connection {
-                Some(name) => Error::NoRest(name.clone()),
+            return Err(match self.named() {
+                Some(name) => Error::NoRest(name.to_owned()),
                 None if names.is_empty() && self.environment.describes_by().is_some() => {
                     Error::Usage {
                         message: "git is set up for connections that are saved, and this one is the environment's"

@@ -22,8 +22,7 @@ impl Context {
         let Some(url) = query.url() else {
             return Ok(None);
         };
-        let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
-        if is_named {
+        if self.named().is_some() {
             let chosen = match self.choose() {
                 Ok(chosen) => chosen,
                 // One that was removed since git was told of it.

@@ -62,27 +62,29 @@ impl Context {
     /// # Errors
     /// [`Error::Refused`] where none has a key for it; as [`Context::choose`].
     pub fn keyed(&self, repo: Option<&RepoRef>) -> Result<Keyed, Error> {
-        let missing = |who: &str, what: &str| {
+        let missing = |message: String| {
             Error::no(
                 No::NotThere,
-                format!("{who} has no private key{what}"),
+                message,
                 "bbconnect connect CLONE_URL makes one, registers and tests it",
             )
         };
         if let Some(repo) = repo {
             let mut all = self.all_keyed()?;
-            if let Some(name) = &self.flags.connection {
-                all.retain(|keyed| keyed.name.to_string() == *name);
+            if let Some(name) = self.named() {
+                all.retain(|keyed| keyed.name.to_string() == name);
             }
             let found = all.into_iter().find(|keyed| is_of(keyed, repo));
-            let who = match &self.flags.connection {
-                Some(name) => format!("the connection {name}"),
-                None => "no connection".to_owned(),
-            };
-            return found.ok_or_else(|| missing(&who, &format!(" for {repo}")));
+            return found.ok_or_else(|| {
+                missing(match self.named() {
+                    Some(name) => format!("the connection {name} has no private key for {repo}"),
+                    None => format!("no connection has a private key for {repo}"),
+                })
+            });
         }
-        let is_named = self.flags.connection.is_some() || self.environment.connection.is_some();
-        if !is_named && let Some(keyed) = self.keyed_here()? {
+        if self.named().is_none()
+            && let Some(keyed) = self.keyed_here()?
+        {
             return Ok(keyed);
         }
         let chosen = match self.choose() {
@@ -97,7 +99,7 @@ impl Context {
             return Ok(keyed);
         }
         let only = if is_named { None } else { self.only_keyed()? };
-        only.ok_or_else(|| missing(&format!("the connection {name}"), ""))
+        only.ok_or_else(|| missing(format!("the connection {name} has no private key")))
     }
 
     /// The connection with a key, where there is one such.

@@ -19,8 +19,7 @@ impl Context {
         if let Some(named) = named {
             return self.connect_to(named);
         }
-        let is_explicit = self.flags.connection.is_some() || self.environment.connection.is_some();
-        let here = Checkout::here().filter(|_| !is_explicit);
+        let here = Checkout::here().filter(|_| self.named().is_none());
         let selected = here.as_ref().and_then(Checkout::repository);
         if let Some(selected) = selected.and_then(|text| text.parse().ok()) {
             return self.connect_to(&selected);

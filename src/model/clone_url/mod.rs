@@ -28,6 +28,7 @@ pub use self::forms::Form;
 pub use self::host::Host;
 pub use self::note::{Note, NoteId};
 pub use self::pages::{KeyPage, Rights};
+pub use self::site::is_cloud_host;
 
 use self::address::Address;
 use self::place::Place;

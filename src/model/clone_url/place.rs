@@ -32,7 +32,7 @@ pub(super) struct Place {
 
 /// Finds the repository that a path on an address names.
 pub(super) fn find(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
-    if site::is_cloud(&address.host) {
+    if address.host.name().is_some_and(site::is_cloud_host) {
         return cloud(address, parts);
     }
     if let Some(site) = site::other(&address.host) {

@@ -18,8 +18,9 @@ const CLOUD: [&str; 5] = [
 ];
 
 /// Whether a host belongs to Bitbucket Cloud.
-pub(super) fn is_cloud(host: &Host) -> bool {
-    host.name().is_some_and(|name| CLOUD.contains(&name))
+#[must_use]
+pub fn is_cloud_host(name: &str) -> bool {
+    CLOUD.contains(&name)
 }
 
 /// Another hosting site.

@@ -8,6 +8,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::model::printable::is_deceptive;
+use crate::model::token_shape::TokenShape;
 
 /// Where a Bitbucket's API begins: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,11 @@ pub enum BaseUrlError {
     #[error("the scheme `{0}` is not one of https and http")]
     Scheme(String),
     /// It holds a secret.
-    #[error("the URL contains a password")]
+    #[error("the URL contains a password or token")]
     Secret,
+    /// It leads to a repository, and does not show what of it is the server.
+    #[error("the URL is that of a repository")]
+    Repository,
     /// It contains what cannot be seen.
     #[error("the URL contains the character U+{:04X}, which cannot be seen or changes what is seen", u32::from(*.0))]
     Deceptive(char),
@@ -41,7 +45,8 @@ impl BaseUrlError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Secret => "leave the password out; it is asked for, or given with --token-stdin",
+            Self::Secret => "leave it out; it is asked for, or given with --token-stdin",
+            Self::Repository => "leave out the repository, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {
                 "write https://bitbucket.org, or the address of your server as a browser shows it"
             }
@@ -55,7 +60,8 @@ pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
     if let Some(deceptive) = text.chars().find(|&character| is_deceptive(character)) {
         return Err(BaseUrlError::Deceptive(deceptive));
     }
-    let with_scheme = if text.contains("://") {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let with_scheme = if scheme.is_some_and(|scheme| !scheme.contains(['/', '?', '#'])) {
         text.to_owned()
     } else {
         format!("https://{text}")
@@ -65,9 +71,7 @@ pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
     if !matches!(url.scheme(), "https" | "http") {
         return Err(BaseUrlError::Scheme(url.scheme().to_owned()));
     }
-    if url.password().is_some() {
-        return Err(BaseUrlError::Secret);
-    }
+    check_userinfo(&url)?;
     url.set_query(None);
     url.set_fragment(None);
     // Cannot fail for a URL with a host, which every http URL has.
@@ -75,17 +79,28 @@ pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
     Ok(url)
 }
 
+/// Refuses a password, and a token in place of a user.
+fn check_userinfo(url: &Url) -> Result<(), BaseUrlError> {
+    if url.password().is_some() || TokenShape::of(url.username()) != TokenShape::Unknown {
+        return Err(BaseUrlError::Secret);
+    }
+    Ok(())
+}
+
 impl BaseUrl {
     /// Reads a base URL as it is stored.
     ///
     /// # Errors
-    /// [`BaseUrlError`] for whatever is not an HTTP(S) URL without a password.
+    /// [`BaseUrlError`] for whatever is not an HTTP(S) or SSH URL without a secret.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
         if text.starts_with("ssh://") {
             // The server of a connection for SSH alone.
-            return Url::parse(text)
-                .map(Self)
-                .map_err(|error| BaseUrlError::NotAUrl(error.to_string()));
+            if let Some(deceptive) = text.chars().find(|&character| is_deceptive(character)) {
+                return Err(BaseUrlError::Deceptive(deceptive));
+            }
+            let url = Url::parse(text).map_err(|error| BaseUrlError::NotAUrl(error.to_string()))?;
+            check_userinfo(&url)?;
+            return Ok(Self(url));
         }
         let mut url = read(text)?;
         let path = url.path().trim_end_matches('/').to_owned();
@@ -169,6 +184,18 @@ impl fmt::Display for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_holds_no_secret() {
+        for url in [
+            "ssh://git:hunter2@git.example.com",
+            "ssh://ATATT3x@git.example.com",
+            "https://jane:hunter2@git.example.com",
+        ] {
+            assert_eq!(BaseUrl::parse(url), Err(BaseUrlError::Secret), "{url}");
+        }
+        assert!(BaseUrl::parse("ssh://git@git.example.com:7999").is_ok());
+    }
 
     #[test]
     fn plain_http_is_protected_on_this_machine_only() {

@@ -3,20 +3,22 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, read};
-use crate::model::clone_url::{CloneUrl, Transport};
+use crate::model::clone_url::{CloneUrl, Transport, is_cloud_host};
 use crate::model::deployment::Deployment;
 
 /// Bitbucket Cloud's API.
 const CLOUD_API: &str = "https://api.bitbucket.org/2.0";
 
 /// First parts of Data Center pages and services: what stands before them is the context path.
-const BELOW_BASE: [&str; 15] = [
+const BELOW_BASE: [&str; 18] = [
+    "about",
     "account",
     "admin",
     "dashboard",
     "getting-started",
     "j_atl_security_check",
     "login",
+    "logout",
     "mvc",
     "plugins",
     "profile",
@@ -24,6 +26,7 @@ const BELOW_BASE: [&str; 15] = [
     "repos",
     "rest",
     "scm",
+    "setup",
     "status",
     "users",
 ];
@@ -60,9 +63,8 @@ impl FromStr for Found {
             .flatten()
             .filter(|part| !part.is_empty())
             .collect();
-        if url.host_str().is_some_and(|host| {
-            ["bitbucket.org", "www.bitbucket.org", "api.bitbucket.org"].contains(&host)
-        }) {
+        let host = url.host_str().unwrap_or_default();
+        if is_cloud_host(host.strip_suffix('.').unwrap_or(host)) {
             return Ok(Self::cloud(BaseUrl::parse(CLOUD_API)?));
         }
         let (context, deployment) =
@@ -75,6 +77,10 @@ impl FromStr for Found {
                     .unwrap_or(segments.len());
                 (&segments[..end], Deployment::DataCenter)
             };
+        let is_repository = |last: &&str| last.strip_suffix(".git").is_some();
+        if context.last().is_some_and(is_repository) {
+            return Err(BaseUrlError::Repository);
+        }
         let mut base = url.clone();
         base.set_path(&context.join("/"));
         let namespace = match segments.iter().position(|part| *part == "projects") {
@@ -132,6 +138,8 @@ mod tests {
             ("https://bitbucket.org", CLOUD_API, Cloud),
             ("bitbucket.org", CLOUD_API, Cloud),
             ("https://bitbucket.org/acme/", CLOUD_API, Cloud),
+            ("https://bitbucket.org./acme", CLOUD_API, Cloud),
+            ("https://ssh.bitbucket.org", CLOUD_API, Cloud),
             ("https://api.bitbucket.org/2.0", CLOUD_API, Cloud),
             ("https://api.bitbucket.org/2.0/user", CLOUD_API, Cloud),
             ("git@bitbucket.org:acme/site.git", CLOUD_API, Cloud),
@@ -169,6 +177,16 @@ mod tests {
             (
                 "https://git.example.com/bitbucket/login?next=x",
                 "https://git.example.com/bitbucket",
+                DataCenter,
+            ),
+            (
+                "git.example.com/login?next=https://x",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/stash/about",
+                "https://git.example.com/stash",
                 DataCenter,
             ),
             (
@@ -218,6 +236,8 @@ mod tests {
             "ftp://git.example.com",
             "https://",
             "https://jane:pw@git.example.com",
+            "https://ATATT3x@git.example.com",
+            "https://git.example.com/web/site.git",
             "https://a\u{202e}b",
         ] {
             assert!(pasted.parse::<Found>().is_err(), "{pasted}");
