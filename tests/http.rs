@@ -366,6 +366,14 @@ fn the_proxy_that_is_named_is_used_and_no_proxy_is_kept() {
     };
     from_environment(&[("HTTP_PROXY", &address)]).ended(0);
     from_environment(&[("HTTP_PROXY", &address), ("NO_PROXY", "git.invalid")]).ended(7);
+    // `*` is every host, addresses as well.
+    let nowhere = ("HTTP_PROXY", "http://127.0.0.1:1");
+    for (no_proxy, status) in [("*", 0), ("127.0.0.1", 0), ("git.invalid", 7)] {
+        let server = server();
+        let mut direct = verify(&server.datacenter(), &["--timeout", "5"]);
+        let direct = direct.envs([nowhere, ("NO_PROXY", no_proxy)]);
+        Ran::from(direct.output().unwrap()).ended(status);
+    }
 }
 
 #[test]

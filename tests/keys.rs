@@ -278,11 +278,11 @@ fn the_key_of_a_repository_is_that_of_the_connection_that_is_named() {
         command.envs(variable.map(|name| ("BBCONNECT_CONNECTION", name)));
         Ran::from(command.output().unwrap()).ended(5).stderr
     };
-    let test = ["key", "test", "--repo", "acme/site"];
+    let asks = ["key", "test", "--repo", "acme/site"];
     let expected = "the connection b has no private key for acme/site";
     for stderr in [
-        of(&[&test[..], &["-c", "b"]].concat(), None),
-        of(&test, Some("b")),
+        of(&[&asks[..], &["-c", "b"]].concat(), None),
+        of(&asks, Some("b")),
     ] {
         assert!(stderr.contains(expected), "{stderr}");
     }

@@ -81,6 +81,9 @@ impl Proxy {
             None => Matcher::from_system(),
         };
         let found = matcher.intercept(&url.as_str().parse().ok()?)?;
+        // The library takes `NO_PROXY=*` for every name, and not for addresses.
+        let any = format!("{}://any.host.invalid", url.scheme());
+        matcher.intercept(&any.parse().ok()?)?;
         let uri = found.uri();
         let kind = match uri.scheme_str() {
             None | Some("http") => ProxyKind::Http,

@@ -53,6 +53,9 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
             .map_err(|_| unusable(certificate, "a client certificate with its key"))?;
         builder = builder.identity(identity);
     }
+    if settings.proxy.is_none() && super::proxy::is_off() {
+        builder = builder.no_proxy();
+    }
     if let Some(proxy) = &settings.proxy {
         builder = builder.proxy(
             Proxy::all(proxy)

@@ -7,6 +7,7 @@ use url::Url;
 pub(super) fn of(url: &Url, named: Option<&str>) -> Option<String> {
     let matcher = match named {
         Some(named) => Matcher::builder().all(named).build(),
+        None if is_off() => return None,
         None => Matcher::from_system(),
     };
     let found = matcher.intercept(&url.as_str().parse().ok()?)?;
@@ -15,6 +16,16 @@ pub(super) fn of(url: &Url, named: Option<&str>) -> Option<String> {
     let usual = if scheme == "https" { 443 } else { 80 };
     let port = uri.port_u16().unwrap_or(usual);
     Some(format!("{scheme}://{}:{port}", uri.host()?))
+}
+
+/// Whether the environment has no proxy for any host: there is none, or `NO_PROXY` is `*`, which the library takes for
+/// every name, and not for addresses.
+pub(super) fn is_off() -> bool {
+    let matcher = Matcher::from_system();
+    let mut any = ["http://any.host.invalid", "https://any.host.invalid"]
+        .into_iter()
+        .filter_map(|url| matcher.intercept(&url.parse().ok()?));
+    any.next().is_none()
 }
 
 #[cfg(test)]

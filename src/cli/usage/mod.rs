@@ -59,7 +59,15 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
     let too_many = [ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
     let (message, hint) = if no_command.contains(&kind) {
         ("no command was given".to_owned(), help)
-    } else if kind == ErrorKind::InvalidSubcommand && !names_a_word(error) {
+    } else if kind == ErrorKind::InvalidValue && !is_word(error, ContextKind::InvalidValue) {
+        // Not repeated: what stands in the wrong place may be a secret.
+        (
+            format!("{argument} has no such value"),
+            way_out(error, &help),
+        )
+    } else if kind == ErrorKind::InvalidSubcommand
+        && !is_word(error, ContextKind::InvalidSubcommand)
+    {
         // Not repeated: it may be a URL with a password in it.
         (
             "there is no such command".to_owned(),
@@ -168,15 +176,15 @@ fn first_line(error: &clap::Error) -> String {
     text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the unknown command is a word that could be meant as one.
-fn names_a_word(error: &clap::Error) -> bool {
+/// Whether what is not known is a word that could be meant.
+fn is_word(error: &clap::Error, kind: ContextKind) -> bool {
     let is_word = |text: String| {
         text.len() < 20
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
     };
-    context(error, ContextKind::InvalidSubcommand).is_some_and(is_word)
+    context(error, kind).is_some_and(is_word)
 }
 
 /// The command that the arguments name, as far as they name one, and how it is called.

@@ -81,9 +81,7 @@ pub fn masked(url: &str) -> String {
     let Some(at) = at else { return url.to_owned() };
     let user = authority.get(..at).unwrap_or_default();
     let shown = match user.split_once(':') {
-        Some((name, password))
-            if !is_token(name, "") && TokenShape::of(name) != TokenShape::AppPassword =>
-        {
+        Some((name, password)) if !is_secret_user(name) => {
             let mask = if password.is_empty() { "" } else { MASK };
             format!("{name}:{mask}")
         }

@@ -172,6 +172,10 @@ fn secrets_are_never_shown() {
             "https://jane:***@bitbucket.org/a/b",
         ),
         (
+            "https://BBDC-MTIz:x@bitbucket.org/a/b",
+            "https://***@bitbucket.org/a/b",
+        ),
+        (
             "ssh://git:secret@bitbucket.org/a/b",
             "ssh://git:***@bitbucket.org/a/b",
         ),

@@ -34,7 +34,8 @@ pub(super) const WRITE: Row = plain(
     &["REPO_WRITE"],
 );
 
-/// Whoever may read a Data Center's repository may open a pull request.
+/// Whoever may read a Data Center's repository may open a pull request, says its API document; its page about HTTP access
+/// tokens counts "pull request actions" to `REPO_WRITE`, which is what a refusal names.
 pub(super) const PULL_REQUEST: Row = plain(
     &["pullrequest:write"],
     &[

@@ -12,7 +12,7 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     /// Scopes of the same vocabulary that come with it.
     pub(super) implies: &'static [&'static str],
-    /// What does the same in the other vocabularies; nothing where they need nothing for it.
+    /// What does the same in the other vocabularies; nothing where there is no such thing.
     pub(super) elsewhere: &'static [&'static str],
 }
 
@@ -42,12 +42,7 @@ const CLASSIC: [Entry; 23] = [
         &["read:project:bitbucket", "PROJECT_READ"],
     ),
     // Obsolete, and without effect.
-    entry(
-        Classic,
-        "project:write",
-        &[],
-        &["admin:project:bitbucket", "PROJECT_WRITE"],
-    ),
+    entry(Classic, "project:write", &[], &[]),
     entry(
         Classic,
         "project:admin",
@@ -207,7 +202,8 @@ const fn api(name: &'static str, elsewhere: &'static [&'static str]) -> Entry {
     entry(ApiToken, name, &[], elsewhere)
 }
 
-/// Permissions of HTTP access tokens. A project's permission covers its repositories.
+/// Permissions of HTTP access tokens. A project's permission covers its repositories, and each is more than the one
+/// below it, which on Cloud administration is not.
 const DATA_CENTER: [Entry; 6] = [
     entry(
         DataCenter,
@@ -229,7 +225,13 @@ const DATA_CENTER: [Entry; 6] = [
         DataCenter,
         "REPO_ADMIN",
         &["REPO_WRITE", "REPO_READ"],
-        &["repository:admin", "admin:repository:bitbucket"],
+        &[
+            "repository:write",
+            "repository:admin",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "admin:repository:bitbucket",
+        ],
     ),
     entry(
         DataCenter,
@@ -259,7 +261,17 @@ const DATA_CENTER: [Entry; 6] = [
             "REPO_WRITE",
             "REPO_READ",
         ],
-        &["project:admin", "admin:project:bitbucket"],
+        &[
+            "project",
+            "project:admin",
+            "repository:write",
+            "repository:admin",
+            "read:project:bitbucket",
+            "admin:project:bitbucket",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "admin:repository:bitbucket",
+        ],
     ),
 ];
 

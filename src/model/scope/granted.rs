@@ -1,23 +1,34 @@
 //! What a credential was granted, and whether that is enough.
 
-use super::{Scope, Vocabulary, known};
+use super::{NotAScope, Scope, Vocabulary, known};
 
 /// The scopes that a server says a credential has.
 #[derive(Debug, Clone, Default)]
 pub struct Granted {
     scopes: Vec<Scope>,
+    unknown: Vec<String>,
 }
 
 /// A user's token has `PROJECT_READ` at least, and without `read:user:bitbucket` nobody can tell whose a token is.
 const NEVER_TOO_MUCH: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
 
 impl Granted {
-    /// Reads a server's list. A name that is not known here counts for nothing.
+    /// Reads a server's list.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let scopes = names.into_iter().filter_map(|name| name.parse().ok());
-        Self {
-            scopes: scopes.collect(),
+        let mut granted = Self::default();
+        for name in names {
+            match name.parse() {
+                Ok(scope) => granted.scopes.push(scope),
+                Err(NotAScope { .. }) => granted.unknown.push(name.to_owned()),
+            }
         }
+        granted
+    }
+
+    /// Names that are not known here: they cover nothing that is.
+    #[must_use]
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.

@@ -89,7 +89,7 @@ impl Scope {
         self.0.implies.iter().filter_map(|name| known(name))
     }
 
-    /// What does the same in another vocabulary; nothing where that needs nothing for it.
+    /// What does the same in another vocabulary; nothing where there is no such thing.
     #[must_use]
     pub fn in_words_of(self, vocabulary: Vocabulary) -> Vec<Self> {
         if vocabulary == self.vocabulary() {
@@ -241,6 +241,23 @@ mod tests {
             names(write.in_words_of(Vocabulary::DataCenter)),
             ["REPO_WRITE"]
         );
+        for (lower, higher) in [
+            ("REPO_READ", "REPO_WRITE"),
+            ("REPO_WRITE", "REPO_ADMIN"),
+            ("PROJECT_READ", "PROJECT_WRITE"),
+            ("PROJECT_WRITE", "PROJECT_ADMIN"),
+            ("REPO_ADMIN", "PROJECT_ADMIN"),
+        ] {
+            for vocabulary in [Vocabulary::Classic, Vocabulary::ApiToken] {
+                let of = |name: &str| {
+                    let scope: Scope = name.parse().unwrap();
+                    scope.in_words_of(vocabulary)
+                };
+                let more = Granted::of(of(higher).into_iter().map(Scope::name));
+                let is_within = of(lower).into_iter().all(|scope| more.covers(scope));
+                assert!(is_within, "{lower} {higher} {vocabulary:?}");
+            }
+        }
         let user: Scope = "read:user".parse().unwrap();
         assert_eq!(names(user.in_words_of(Vocabulary::DataCenter)), [""; 0]);
     }

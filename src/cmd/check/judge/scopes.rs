@@ -125,6 +125,13 @@ pub(super) fn excess(facts: &Facts, question: &Question) -> Option<Judged> {
     }
     let granted = Granted::of(names.iter().map(String::as_str));
     let excess = granted.beyond(&wanted);
+    if excess.is_empty() && !granted.unknown().is_empty() {
+        let message = format!(
+            "it may have more than it needs: what {} allows is not known here",
+            granted.unknown().join(", ")
+        );
+        return Some(Finding::new(ID, Level::Unknown, message).into());
+    }
     if excess.is_empty() {
         return Some(Finding::new(ID, Level::Pass, "it has no more than it needs").into());
     }

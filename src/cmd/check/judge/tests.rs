@@ -225,6 +225,19 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
 }
 
 #[test]
+fn what_is_not_known_here_is_not_said_to_be_needed() {
+    let facts = Facts {
+        granted: Some(vec!["REPO_READ".to_owned(), "PACKAGE_WRITE".to_owned()]),
+        ..healthy()
+    };
+    let expected = [
+        ("credential.scopes", Level::Pass),
+        ("credential.excess", Level::Unknown),
+    ];
+    assert_found(&facts, &question(&[Purpose::Read]), &expected, Exit::Done);
+}
+
+#[test]
 fn what_is_shown_by_reading_counts_where_nothing_is_listed() {
     let admin = "REPO_ADMIN".parse().unwrap();
     for (shown, level, status) in [
