@@ -1154,3 +1154,35 @@ fn a_password_in_an_address_is_refused() {
         assert!(!refused.stdout.contains("hunter2"), "{}", refused.stdout);
     }
 }
+
+/// A checkout of somebody else's may hold such a file, with commands in it.
+#[test]
+fn nothing_is_read_from_the_folder_one_stands_in() {
+    let sandbox = sandbox();
+    let add = |secret: &'static str| {
+        let rest = ["--auth", "http-access-token", "--no-verify"];
+        let start = ["connection", "add", "planted", "--token-command", secret];
+        [&start[..], &["--url", "https://git.example.com"], &rest].concat()
+    };
+    run(&sandbox, &add("touch planted; echo secret")).ended(0);
+    fs::remove_file(sandbox.path("planted")).unwrap();
+    let relative = |home: &str, config: &str, arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        command.env("HOME", home).env("XDG_CONFIG_HOME", config);
+        Ran::from(command.output().unwrap())
+    };
+    for (home, config) in [(".", ""), (".", ".config"), ("nowhere", ".config")] {
+        let listed = relative(home, config, &["connection", "list", "--json"]).ended(0);
+        assert_eq!(listed.json()["connections"], serde_json::json!([]));
+        relative(home, config, &["project", "list"]).ended(5);
+        let kept = relative(home, config, &add("echo secret")).ended(9);
+        assert!(kept.stderr.contains("export HOME"), "{}", kept.stderr);
+    }
+    assert!(!sandbox.path("planted").exists());
+    // A pipeline needs no home.
+    let mut which = command(&sandbox, &["connection", "which"]);
+    which
+        .env("HOME", "nowhere")
+        .env("BBCONNECT_TOKEN", "secret");
+    Ran::from(which.output().unwrap()).ended(0);
+}

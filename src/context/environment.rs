@@ -93,9 +93,11 @@ impl Environment {
         let truthy = |name: &str| {
             text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
         };
+        // A relative one is to be ignored (XDG Base Directory Specification): it would be whatever folder one stands in.
         let config_home = set("XDG_CONFIG_HOME").map(PathBuf::from);
+        let config_home = config_home.filter(|folder| folder.is_absolute());
         Self {
-            home: env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            home: env::home_dir().filter(|home| home.is_absolute()),
             ci: truthy("CI"),
             no_input: truthy("BBCONNECT_NO_INPUT"),
             stdin_is_terminal: io::stdin().is_terminal(),

@@ -155,22 +155,19 @@ impl Context {
     }
 
     /// The folder of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, `~/.config/bbconnect`.
-    pub(super) fn config_folder(&self) -> PathBuf {
-        let below_home = || {
-            self.environment
-                .home
-                .clone()
-                .unwrap_or_default()
-                .join(".config")
-                .join("bbconnect")
-        };
-        self.environment.config.clone().unwrap_or_else(below_home)
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] where none of them is known.
+    pub(super) fn config_folder(&self) -> Result<PathBuf, Error> {
+        let below_home = || Some(self.home()?.join(".config").join("bbconnect"));
+        let named = self.environment.config.clone();
+        named.or_else(below_home).ok_or(Error::NoHome)
     }
 
     /// The file of connections.
     #[must_use]
     pub fn connections(&self) -> ConnectionsFile {
-        ConnectionsFile::in_folder(&self.config_folder())
+        ConnectionsFile::in_folder(self.config_folder().ok().as_deref())
     }
 
     /// How long a stage of reaching a server may take.

@@ -1,6 +1,6 @@
 //! Asking a repository over SSH with one key and no other, or with none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,10 +52,12 @@ impl Context {
 
     /// A login with no key: only to hear who the server is.
     fn no_login(&self) -> Login {
+        let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
         Login {
             key: None,
             is_locked: false,
-            known_hosts: self.known_hosts().path().to_owned(),
+            // OpenSSH's word for no file: then no host is known.
+            known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
         }
     }
 

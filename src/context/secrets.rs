@@ -146,6 +146,6 @@ impl Context {
                 .map_err(Error::Input)?,
             None => return Err(crate::store::StoreError::NoPassphrase.into()),
         };
-        Ok(SealedFile::in_folder(&self.config_folder(), passphrase))
+        Ok(SealedFile::in_folder(&self.config_folder()?, passphrase))
     }
 }

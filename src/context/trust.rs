@@ -33,9 +33,12 @@ pub struct Trusted {
 
 impl Context {
     /// Our file of host keys.
-    #[must_use]
-    pub fn known_hosts(&self) -> KnownHosts {
-        KnownHosts::in_folder(&self.config_folder())
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] where there is no folder for it.
+    pub fn known_hosts(&self) -> Result<KnownHosts, Error> {
+        let folder = self.config_folder()?;
+        Ok(KnownHosts::in_folder(&folder))
     }
 
     /// How long an SSH server may take.
@@ -65,7 +68,7 @@ impl Context {
     /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
     /// [`Error::Declined`].
     pub fn trust(&self, host: &SshHost, vouchers: Vouchers) -> Result<Trusted, Error> {
-        let file = self.known_hosts();
+        let file = self.known_hosts()?;
         let pinned = file.of(host)?;
         refuse_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
         if let Some(keys) = ssh::built_in_keys(host) {
@@ -176,7 +179,7 @@ impl Context {
             host: host.clone(),
             offered: Some(accepted.fingerprint()),
             algorithm: Some(accepted.algorithm().to_owned()),
-            known_hosts: self.known_hosts().path().to_owned(),
+            known_hosts: self.known_hosts()?.path().to_owned(),
             built_in: false,
         }
         .into())
@@ -185,13 +188,13 @@ impl Context {
     /// Cloud's servers are known together: a remote may still be at the old one.
     fn keep_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<Trusted, Error> {
         for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
-            self.known_hosts().add(other, keys, Source::BuiltIn)?;
+            self.known_hosts()?.add(other, keys, Source::BuiltIn)?;
         }
         self.keep(host, keys, Source::BuiltIn)
     }
 
     fn keep(&self, host: &SshHost, keys: &[PublicKey], source: Source) -> Result<Trusted, Error> {
-        let file = self.known_hosts();
+        let file = self.known_hosts()?;
         let changed = file.add(host, keys, source)?;
         Ok(Trusted {
             keys: file.of(host)?,

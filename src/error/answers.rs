@@ -74,6 +74,7 @@ impl Error {
             )
             | Self::Connections(
                 ConnectionsError::File { .. }
+                | ConnectionsError::Nowhere
                 | ConnectionsError::Syntax { .. }
                 | ConnectionsError::Connection { .. },
             )

@@ -40,6 +40,11 @@ pub enum ConnectionsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no folder to keep it in.
+    #[error(
+        "connections cannot be kept: neither the home folder nor one for the configuration is known"
+    )]
+    Nowhere,
     /// A connection of that name is there.
     #[error("there is already a connection {0}")]
     Exists(ConnectionName),
@@ -103,9 +108,9 @@ impl ConnectionsFile {
     /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
     ///
     /// # Errors
-    /// [`ConnectionsError::File`].
+    /// [`ConnectionsError::File`], [`ConnectionsError::Nowhere`].
     pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
-        let path = self.path.with_file_name(format!("tokens-{name}"));
+        let path = self.path()?.with_file_name(format!("tokens-{name}"));
         whole_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
     }
 }
@@ -147,9 +152,11 @@ impl ConnectionsError {
             Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
                 Some(format!("mend {} by hand", path.display()))
             }
-            Self::File { .. } => {
-                Some("export BBCONNECT_CONFIG_DIR, a folder that you may write to".to_owned())
-            }
+            Self::File { path, .. } => Some(format!(
+                "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
+                path.display()
+            )),
+            Self::Nowhere => Some("export HOME, or BBCONNECT_CONFIG_DIR".to_owned()),
             Self::NoName => Some("bbconnect connection list shows the names".to_owned()),
         }
     }
@@ -175,16 +182,21 @@ pub(super) fn first_line(text: &str) -> String {
 /// The file.
 #[derive(Debug, Clone)]
 pub struct ConnectionsFile {
-    path: PathBuf,
+    /// `None` where there is no folder for it.
+    path: Option<PathBuf>,
 }
 
 impl ConnectionsFile {
-    /// The file in a configuration folder.
+    /// The file in a configuration folder; without one there are no connections, and none can be kept.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
+    pub fn in_folder(folder: Option<&Path>) -> Self {
         Self {
-            path: folder.join("connections.toml"),
+            path: folder.map(|folder| folder.join("connections.toml")),
         }
+    }
+
+    fn path(&self) -> Result<&Path, ConnectionsError> {
+        self.path.as_deref().ok_or(ConnectionsError::Nowhere)
     }
 
     /// Reads it; a file that is not there has no connections.
@@ -192,35 +204,37 @@ impl ConnectionsFile {
     /// # Errors
     /// [`ConnectionsError::File`] and [`ConnectionsError::Syntax`].
     pub fn load(&self) -> Result<Connections, ConnectionsError> {
+        let Some(path) = &self.path else {
+            return Connections::parse(Path::new(""), "");
+        };
         let failed = |source| ConnectionsError::File {
-            path: self.path.clone(),
+            path: path.clone(),
             source,
         };
-        let text = whole_file::read(&self.path)
-            .map_err(failed)?
-            .unwrap_or_default();
-        Connections::parse(&self.path, &text)
+        let text = whole_file::read(path).map_err(failed)?.unwrap_or_default();
+        Connections::parse(path, &text)
     }
 
     /// Reads, changes and writes it, with nobody in between. Without a change nothing is written.
     ///
     /// # Errors
-    /// Those of `change`, and [`ConnectionsError::File`].
+    /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::Nowhere`].
     pub fn update<T, E: From<ConnectionsError>>(
         &self,
         change: impl FnOnce(&mut Connections) -> Result<T, E>,
     ) -> Result<T, E> {
+        let path = self.path()?;
         let failed = |source| ConnectionsError::File {
-            path: self.path.clone(),
+            path: path.to_owned(),
             source,
         };
-        let _lock = whole_file::lock(&self.path).map_err(failed)?;
+        let _lock = whole_file::lock(path).map_err(failed)?;
         let mut connections = self.load()?;
         let before = connections.to_string();
         let result = change(&mut connections)?;
         let after = connections.to_string();
         if after != before {
-            whole_file::write(&self.path, &after).map_err(failed)?;
+            whole_file::write(path, &after).map_err(failed)?;
         }
         Ok(result)
     }

@@ -27,7 +27,7 @@ pub struct Hosts {
 /// # Errors
 /// Where the file cannot be read.
 pub fn run(context: &Context) -> Result<Hosts, Error> {
-    let file = context.known_hosts();
+    let file = context.known_hosts()?;
     let mut keys: Vec<_> = ssh::built_in_hosts()
         .iter()
         .flat_map(Shown::built_in)

@@ -50,7 +50,7 @@ struct Compared {
 /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
 pub fn run(args: &Args, context: &Context) -> Result<Verified, Error> {
     let (host, vouchers) = args.host.find(context, None)?;
-    let file = context.known_hosts();
+    let file = context.known_hosts()?;
     let mut expected = Shown::built_in(&host);
     if expected.is_empty() {
         expected = file.of(&host)?;

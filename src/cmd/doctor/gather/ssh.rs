@@ -69,7 +69,9 @@ fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &Context) 
     let mut expected: Vec<(PublicKey, &'static str)> = Vec::new();
     if let Some(keys) = ssh::built_in_keys(host) {
         expected.extend(keys.into_iter().map(|key| (key, Source::BuiltIn.name())));
-    } else if let Ok(keys) = context.known_hosts().of(host) {
+    } else if let Ok(file) = context.known_hosts()
+        && let Ok(keys) = file.of(host)
+    {
         expected.extend(keys.into_iter().map(|key| (key.key, key.source.name())));
     }
     let file = context
