@@ -1186,3 +1186,57 @@ fn nothing_is_read_from_the_folder_one_stands_in() {
         .env("BBCONNECT_TOKEN", "secret");
     Ran::from(which.output().unwrap()).ended(0);
 }
+
+#[test]
+fn a_repository_is_in_one_place_and_a_server_has_its_address() {
+    let sandbox = sandbox();
+    let kind = ["--auth", "http-access-token", "--no-verify", "--dry-run"];
+    let add = |arguments: &[&str]| {
+        let start = ["connection", "add", "a", "--token-command", "echo secret"];
+        run(
+            &sandbox,
+            &[&start[..], &kind, arguments, &["--json"]].concat(),
+        )
+    };
+    for url in ["git@git.example.com:web/site.git", "git.example.com"] {
+        let added = add(&["--url", url]).ended(0).json();
+        let connection = &added["connection"];
+        assert_eq!(connection["deployment"], "datacenter", "{url}");
+        assert_eq!(connection["base_url"], "https://git.example.com", "{url}");
+    }
+    let page = "https://git.example.com/projects/WEB/repos/site";
+    add(&["--url", page, "--project", "web"]).ended(0);
+    for arguments in [
+        &["--url", page, "--project", "OTHER"][..],
+        &[
+            "--url",
+            "https://git.example.com",
+            "--repo",
+            "WEB/site",
+            "--project",
+            "OTHER",
+        ],
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--deployment",
+            "datacenter",
+        ],
+    ] {
+        add(arguments).ended(2);
+    }
+    let environment = |variables: &[(&str, &str)]| {
+        let mut command = command(&sandbox, &["connection", "which", "--json"]);
+        command.env("BBCONNECT_TOKEN", "secret");
+        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let in_acme = ("BBCONNECT_REPO", "acme/site");
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).ended(0);
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "other")]).ended(2);
+    let nowhere = environment(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).ended(2);
+    assert!(
+        nowhere.stdout.contains("BBCONNECT_URL"),
+        "{}",
+        nowhere.stdout
+    );
+}

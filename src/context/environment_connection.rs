@@ -97,6 +97,13 @@ impl EnvironmentConnection {
                 });
             }
         };
+        let base_url = found.over_http();
+        if deployment == Deployment::DataCenter && base_url.is_cloud() {
+            return Err(Error::Usage {
+                message: "BBCONNECT_DEPLOYMENT is datacenter, and no server is named".to_owned(),
+                hint: Some("export BBCONNECT_URL, the address of your server".to_owned()),
+            });
+        }
         let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
         let auth = match (deployment, &email, &username) {
             (Deployment::Cloud, Some(_), _) => Auth::ApiToken,
@@ -116,6 +123,19 @@ impl EnvironmentConnection {
             }
         };
         let is_cloud = deployment == Deployment::Cloud;
+        let variable = if is_cloud {
+            "BBCONNECT_WORKSPACE"
+        } else {
+            "BBCONNECT_PROJECT"
+        };
+        if let (Some(one), Some(other)) = (&namespace, get(variable))
+            && !one.eq_ignore_ascii_case(&other)
+        {
+            return Err(Error::Usage {
+                message: format!("the repository is in {one}, and {variable} is {other}"),
+                hint: Some(format!("unset {variable}, or name the repository in it")),
+            });
+        }
         let pipeline = |name| get(name).filter(|_| is_cloud);
         let workspace = get("BBCONNECT_WORKSPACE")
             .or(namespace.clone().filter(|_| is_cloud))
@@ -126,7 +146,6 @@ impl EnvironmentConnection {
         let level = Level::of(repository.as_deref(), project.as_deref());
         let is_told = auth == Auth::AccessToken && of_pipeline.is_none();
         let connection = Connection {
-            base_url: found.base_url.clone(),
             email,
             username,
             level: is_told.then_some(level),
@@ -134,8 +153,8 @@ impl EnvironmentConnection {
             project,
             repository: repository.or(of_pipeline),
             store: Some(StoreKind::Environment),
-            secret_origin: Some(found.base_url.origin()),
-            ..Connection::new(deployment, found.base_url, auth)
+            secret_origin: Some(base_url.origin()),
+            ..Connection::new(deployment, base_url, auth)
         };
         // A name that follows the rules for names.
         Ok((

@@ -1,13 +1,11 @@
 //! How well connections fit a URL: the host first, then workspace or project, then repository.
 
-use url::Url;
-
 use super::environment_connection::EnvironmentConnection;
+use super::same_server::{fits_host, is_local_cloud};
 use super::{Because, Chosen, Context};
 use crate::error::Error;
-use crate::model::clone_url::{CloneUrl, Transport};
-use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level, Origin};
-use crate::model::deployment::Deployment;
+use crate::model::clone_url::CloneUrl;
+use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level};
 use crate::store::Connections;
 
 impl Context {
@@ -136,14 +134,6 @@ impl Context {
     }
 }
 
-/// Whether both are on this machine: a stand-in for Cloud, such as the sandbox, has its SSH there as well.
-fn is_local_cloud(connection: &Connection, url: &CloneUrl) -> bool {
-    let host = connection.base_url.url().host_str().unwrap_or_default();
-    connection.deployment == Deployment::Cloud
-        && is_this_machine(host)
-        && is_this_machine(&url.host().to_string())
-}
-
 /// Whether a credential is a person's, whose rights do not end with a workspace or project.
 fn is_a_persons(connection: &Connection) -> bool {
     match connection.auth {
@@ -185,42 +175,6 @@ pub(super) fn best_match(
     })
 }
 
-/// Whether a URL is on the server of a connection. Over SSH that is told by the host alone; over HTTP, two servers of one
-/// host are told apart by their context paths.
-pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
-    match connection.deployment {
-        // There is one Cloud, whatever stands before its API.
-        Deployment::Cloud => url.deployment() == Deployment::Cloud,
-        Deployment::DataCenter | Deployment::Unknown => {
-            let base = &connection.base_url;
-            let host = base.url().host_str().unwrap_or_default();
-            let (ours, theirs) = (host.trim_matches(['[', ']']), url.host().to_string());
-            let is_same_host = ours == theirs || is_this_machine(ours) && is_this_machine(&theirs);
-            is_same_host && !is_beside(base, url)
-        }
-    }
-}
-
-/// The server of a Data Center's URL over HTTP, where it is at a connection's origin.
-fn at_origin(base: &BaseUrl, url: &CloneUrl) -> Option<Url> {
-    let theirs = url
-        .data_center_base()
-        .filter(|_| url.transport() != Transport::Ssh)?;
-    (Origin::of(&theirs) == base.origin()).then_some(theirs)
-}
-
-/// Whether a URL leads to another server at a connection's origin.
-fn is_beside(base: &BaseUrl, url: &CloneUrl) -> bool {
-    let context = |url: &Url| url.path().trim_end_matches('/').to_owned();
-    at_origin(base, url).is_some_and(|theirs| context(&theirs) != context(base.url()))
-}
-
-/// This machine has several names for itself.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 /// How well a connection fits a clone URL: `None` for another host, workspace or project, or where its credential is for
 /// another repository.
 fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
@@ -233,15 +187,14 @@ fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let namespace = same(connection.namespace(), url.namespace().as_deref());
     let repository = same(connection.repository.as_deref(), Some(url.slug()));
     let is_of_repository = connection.level == Some(Level::Repo) || connection.auth == Auth::Ssh;
-    let by_path = match (namespace, repository) {
-        (Some(false), _) => return None,
-        (_, Some(false)) if is_of_repository => return None,
-        (Some(true), Some(true)) => 3,
-        (None, Some(true)) => 2,
-        (Some(true), _) => 1,
-        (None, _) => 0,
-    };
-    Some(by_path + 4 * u8::from(at_origin(&connection.base_url, url).is_some()))
+    match (namespace, repository) {
+        (Some(false), _) => None,
+        (_, Some(false)) if is_of_repository => None,
+        (Some(true), Some(true)) => Some(3),
+        (None, Some(true)) => Some(2),
+        (Some(true), _) => Some(1),
+        (None, _) => Some(0),
+    }
 }
 
 #[cfg(test)]
@@ -285,16 +238,5 @@ mod tests {
             Some(0)
         );
         assert_eq!(fit_of(&here, "ssh://git@10.0.0.1:7999/web/site.git"), None);
-        assert_eq!(
-            fit_of(&server, "https://git.example.com/ctx/scm/web/site.git"),
-            Some(7)
-        );
-        for (url, expected) in [
-            ("https://git.example.com/other/scm/web/site.git", None),
-            ("https://git.example.com/projects/WEB/repos/site", None),
-            ("https://git.example.com:8443/ctx/scm/web/site.git", Some(3)),
-        ] {
-            assert_eq!(fit_of(&server, url), expected, "{url}");
-        }
     }
 }

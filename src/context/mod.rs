@@ -13,6 +13,7 @@ mod over_ssh;
 mod refusal;
 mod registration;
 mod remote;
+mod same_server;
 mod secrets;
 mod selected;
 mod sign_in;

@@ -7,6 +7,7 @@ use super::facts::{Facts, Question, RepositoryFacts};
 use super::judge::needed;
 use crate::bitbucket::{ApiError, Bitbucket, Identity, Reach, Scopes, Shown, Subject};
 use crate::error::{Error, Trouble};
+use crate::exit::Exit;
 use crate::model::connection::{Auth, Connection, TokenShape};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoPath;
@@ -27,7 +28,7 @@ pub(super) async fn gather(
     let (version, identity) = join(bitbucket.version(), bitbucket.identify(&subject)).await;
     let is_server = version.is_ok();
     facts.version = Some(version.map_err(told));
-    facts.identity = is_server.then(|| identity.map_err(told));
+    facts.identity = is_server.then(|| identity.map_err(|error| no_bitbucket(told(error))));
     let Some(identity) = facts.valid().cloned() else {
         return facts;
     };
@@ -58,6 +59,17 @@ pub(super) async fn gather(
         Learned::All(names) => facts.granted = Some(names),
     }
     facts
+}
+
+/// Every Bitbucket knows the address at which it is asked who one is: a server that finds nothing there is none, and says
+/// nothing of the credential.
+fn no_bitbucket(trouble: Trouble) -> Trouble {
+    let exit = if matches!(trouble.exit, Exit::NotFound | Exit::Conflict) {
+        Exit::Unusable
+    } else {
+        trouble.exit
+    };
+    Trouble { exit, ..trouble }
 }
 
 /// What the credential is known to be for: the repository that is named counts before the connection's.

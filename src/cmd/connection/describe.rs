@@ -32,9 +32,12 @@ pub(super) fn connection(
             ));
         }
     };
-    let deployment = settings
-        .deployment
-        .map_or(found.deployment, Deployment::from);
+    // A clone URL may leave it open, and the kind of credential tell.
+    let is_server = matches!(settings.auth, Some(Auth::HttpAccessToken | Auth::Password));
+    let by_auth =
+        (is_server && found.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
+    let named = settings.deployment.map(Deployment::from);
+    let deployment = named.or(by_auth).unwrap_or(found.deployment);
     let auth = match settings.auth {
         Some(auth) => auth,
         None if asks => form::auth(context, deployment)?,
@@ -52,7 +55,18 @@ pub(super) fn connection(
             "add --url git@host:project/repository.git",
         ));
     }
-    let mut connection = Connection::new(deployment, found.base_url.clone(), auth);
+    let base_url = if auth == Auth::Ssh {
+        found.base_url.clone()
+    } else {
+        found.over_http()
+    };
+    if deployment == Deployment::DataCenter && base_url.is_cloud() {
+        return Err(usage(
+            "the URL is that of Bitbucket Cloud, which is no Data Center",
+            "add --url with the address of your server, or leave out --deployment",
+        ));
+    }
+    let mut connection = Connection::new(deployment, base_url, auth);
     let namespace = found.namespace.clone();
     if deployment == Deployment::Cloud {
         connection.workspace = namespace;
@@ -61,6 +75,7 @@ pub(super) fn connection(
     }
     connection.repository.clone_from(&found.repository);
     settings.check_for(&connection)?;
+    settings.check_against(&found)?;
     settings.apply(&mut connection)?;
     complete(&mut connection, context)?;
     let name = match name {

@@ -166,6 +166,32 @@ impl Settings {
         Ok(())
     }
 
+    /// Checks that a repository, named or pasted, is not said to be elsewhere.
+    pub(super) fn check_against(&self, found: &Found) -> Result<(), Error> {
+        let is_cloud = found.deployment == Deployment::Cloud;
+        let (flag, named) = if is_cloud {
+            ("--workspace", self.workspace.as_deref())
+        } else {
+            ("--project", self.project.as_deref())
+        };
+        let of_repository = match &self.repo {
+            Some(text) => text.split_once('/').map(|(namespace, _)| namespace),
+            None => found
+                .namespace
+                .as_deref()
+                .filter(|_| found.repository.is_some()),
+        };
+        if let (Some(one), Some(other)) = (of_repository, named)
+            && !one.eq_ignore_ascii_case(other)
+        {
+            return Err(usage(
+                &format!("the repository is in {one}, and {flag} is {other}"),
+                &format!("leave out {flag}, or name the repository in it with --repo"),
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
     pub(super) fn check_for(&self, connection: &Connection) -> Result<(), Error> {
         let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());

@@ -146,8 +146,9 @@ impl CloneUrl {
         Some(base)
     }
 
-    /// Scheme, host and port of an HTTP URL.
-    fn origin(&self) -> Option<Url> {
+    /// Scheme, host and port of a URL over HTTP.
+    #[must_use]
+    pub fn origin(&self) -> Option<Url> {
         let port = self
             .address
             .port

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::model::clone_url::is_cloud_host;
 use crate::model::printable::is_deceptive;
 use crate::model::token_shape::TokenShape;
 
@@ -118,6 +119,12 @@ impl BaseUrl {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// Whether it is Bitbucket Cloud itself.
+    #[must_use]
+    pub fn is_cloud(&self) -> bool {
+        self.0.host_str().is_some_and(is_cloud_host)
     }
 
     /// Whether it is `http` to somewhere else than this machine.

@@ -51,6 +51,8 @@ impl FromStr for Found {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
+        let with_scheme = is_host_and_port(text).then(|| format!("https://{text}"));
+        let text = with_scheme.as_deref().unwrap_or(text);
         if let Ok(clone_url) = text.parse::<CloneUrl>()
             && let Some(found) = Self::from_clone_url(&clone_url)
         {
@@ -97,7 +99,28 @@ impl FromStr for Found {
     }
 }
 
+/// Whether it begins like `host:7990`, which is no path in git's scp-like form where a server is meant.
+fn is_host_and_port(text: &str) -> bool {
+    let authority = text.split('/').next().unwrap_or_default();
+    let Some((host, port)) = authority.rsplit_once(':') else {
+        return false;
+    };
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    let is_name = !host.is_empty() && host.chars().all(is_host);
+    let is_address = host.starts_with('[') && host.ends_with(']');
+    (is_name || is_address) && port.parse::<u16>().is_ok()
+}
+
 impl Found {
+    /// The base over HTTP: a server that only its address over SSH is known of is asked at the same host.
+    #[must_use]
+    pub fn over_http(&self) -> BaseUrl {
+        let url = self.base_url.url();
+        let host = url.host_str().filter(|_| url.scheme() == "ssh");
+        let over_http = host.and_then(|host| BaseUrl::parse(&format!("https://{host}")).ok());
+        over_http.unwrap_or_else(|| self.base_url.clone())
+    }
+
     fn cloud(base_url: BaseUrl) -> Self {
         Self {
             base_url,
@@ -227,6 +250,20 @@ mod tests {
                 "{pasted}"
             );
         }
+    }
+
+    #[test]
+    fn a_number_behind_a_host_is_its_port() {
+        for (pasted, base) in [
+            ("git.example.com:8443", "https://git.example.com:8443"),
+            ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
+            ("[::1]:7990", "https://[::1]:7990"),
+        ] {
+            let found: Found = pasted.parse().unwrap();
+            assert_eq!(found.over_http().to_string(), base, "{pasted}");
+        }
+        let over_ssh: Found = "git@git.example.com:web/site.git".parse().unwrap();
+        assert_eq!(over_ssh.over_http().to_string(), "https://git.example.com");
     }
 
     #[test]
