@@ -1240,3 +1240,71 @@ fn a_repository_is_in_one_place_and_a_server_has_its_address() {
         nowhere.stdout
     );
 }
+
+#[test]
+fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
+    let mut world = world();
+    let odd = " Bearer of \"news\" ";
+    world.credentials.push(Credential {
+        kind: Kind::Password { user: "odd" },
+        secret: odd.to_owned(),
+        scopes: Vec::new(),
+    });
+    let server = Server::start(world);
+    let sandbox = sandbox();
+    let quoted = format!("\"{USER_TOKEN}\"");
+    for (token, username, status) in [
+        (odd, Some("odd"), 0),
+        (odd.trim(), Some("odd"), 3),
+        (&quoted, None, 0),
+        (&format!(" Bearer {USER_TOKEN}"), None, 0),
+    ] {
+        fs::write(sandbox.path("secret"), format!("{token}\n")).unwrap();
+        for (name, value) in [
+            ("BBCONNECT_TOKEN", token),
+            ("BBCONNECT_TOKEN_FILE", "secret"),
+        ] {
+            let mut check = command(&sandbox, &["check", "--timeout", "5"]);
+            check
+                .env("BBCONNECT_URL", server.datacenter())
+                .env(name, value);
+            check.envs(username.map(|username| ("BBCONNECT_USERNAME", username)));
+            Ran::from(check.output().unwrap()).ended(status);
+        }
+    }
+}
+
+#[test]
+fn the_environments_secret_is_taken_for_a_new_connection_and_must_be_one() {
+    let server = Server::start(world());
+    let sandbox = sandbox();
+    let url = server.cloud();
+    let add = [&["connection", "add", "work"][..], &api_token(&url)].concat();
+    let mut added = command(&sandbox, &add);
+    Ran::from(added.env("BBCONNECT_TOKEN", API_TOKEN).output().unwrap()).ended(0);
+    run(&sandbox, &["check", "work"]).ended(0);
+    fs::write(sandbox.path("empty"), "\n").unwrap();
+    for (name, value) in [("BBCONNECT_TOKEN", " "), ("BBCONNECT_TOKEN_FILE", "empty")] {
+        let mut list = command(&sandbox, &["workspace", "list"]);
+        let listed = Ran::from(list.env(name, value).output().unwrap()).ended(3);
+        assert!(listed.stderr.contains(name), "{}", listed.stderr);
+    }
+    // What it begins like tells what is missing.
+    let mut list = command(&sandbox, &["repo", "list", "--workspace", "acme"]);
+    list.env("BBCONNECT_URL", &url)
+        .env("BBCONNECT_TOKEN", "ATATT3x-nobodys");
+    let listed = Ran::from(list.output().unwrap()).ended(3);
+    assert!(
+        listed.stderr.contains("BBCONNECT_EMAIL"),
+        "{}",
+        listed.stderr
+    );
+    // What describes no connection need not be text.
+    #[cfg(unix)]
+    {
+        let odd = std::os::unix::ffi::OsStringExt::from_vec(b"ssh -i \xff".to_vec());
+        let odd: std::ffi::OsString = odd;
+        let mut which = command(&sandbox, &["connection", "which"]);
+        Ran::from(which.env("GIT_SSH_COMMAND", odd).output().unwrap()).ended(0);
+    }
+}

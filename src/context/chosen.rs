@@ -143,7 +143,9 @@ impl Context {
         match connections.default_name() {
             Some(name) => named(name, Because::Default),
             // What a pipeline says that lacks its secret.
-            None if self.environment.token_is_empty => Err(Error::EmptyToken),
+            None if self.environment.token_is_empty => {
+                Err(Error::EmptyToken("BBCONNECT_TOKEN is set, but empty"))
+            }
             None => Err(match self.environment.describes_by() {
                 Some(variable) => Error::NoToken(variable),
                 None => Error::NoConnection(connections.names()),

@@ -8,14 +8,16 @@ use zeroize::Zeroizing;
 
 use super::environment::{Environment, Variables};
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Found, Level, StoreKind};
+use crate::model::connection::{
+    Auth, Connection, ConnectionName, Found, Level, StoreKind, TokenShape,
+};
 use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoRef, RepoRefError};
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _};
 
-/// The longest file of a secret that is read, in bytes.
-const MOST_SECRET_BYTES: u64 = 64 * 1024;
+/// The longest secret that is read, in bytes.
+pub(super) const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// A connection that the environment describes: nothing of it is saved.
 #[derive(Debug, Clone)]
@@ -36,7 +38,11 @@ impl EnvironmentConnection {
     /// The connection, where the environment names a secret; systemd's credential `bbconnect-token` counts as one.
     pub(super) fn of(environment: &Environment) -> Result<Option<Self>, Error> {
         let variables = &environment.variables;
-        if let Some(name) = environment.unreadable.first() {
+        if let Some(name) = environment
+            .unreadable
+            .iter()
+            .find(|name| name.starts_with("BBCONNECT_"))
+        {
             return Err(Error::Usage {
                 message: format!("{name} is not text"),
                 hint: None,
@@ -165,41 +171,61 @@ impl EnvironmentConnection {
         ))
     }
 
-    /// The secret.
-    pub(super) fn secret(&self) -> Result<Option<Secret>, Error> {
+    /// The secret, as it was given.
+    pub(super) fn secret(&self) -> Result<Secret, Error> {
         match &self.source {
-            Source::Variable => Ok(self
-                .variables
-                .get("BBCONNECT_TOKEN")
-                .map(Secret::pasted)
-                .filter(|token| !token.expose().is_empty())),
-            Source::File(path) => secret_in_file(path).map(Some),
-            Source::Command(command) => Ok(CommandStore::new(command).get("environment")?),
+            Source::Variable => Some(self.variables.get("BBCONNECT_TOKEN").unwrap_or_default())
+                .filter(|token| !token.trim().is_empty())
+                .map(|token| Secret::new(token.to_owned()))
+                .ok_or(Error::EmptyToken("BBCONNECT_TOKEN is set, but empty")),
+            Source::File(path) => first_line(path)?.ok_or(Error::EmptyToken(
+                "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
+            )),
+            Source::Command(command) => {
+                let secret = CommandStore::new(command).get("environment")?;
+                secret.ok_or(Error::EmptyToken("BBCONNECT_TOKEN_COMMAND prints nothing"))
+            }
+        }
+    }
+
+    /// What the secret begins like, where that can be told without reading a file.
+    pub(super) fn shape(&self) -> TokenShape {
+        match &self.source {
+            Source::Variable => {
+                let token = self.variables.get("BBCONNECT_TOKEN").unwrap_or_default();
+                TokenShape::of(Secret::pasted(token).expose())
+            }
+            Source::File(_) | Source::Command(_) => TokenShape::Unknown,
         }
     }
 }
 
-/// The first line of a file, which may begin with a byte order mark.
+/// The first line of a file.
 pub(super) fn secret_in_file(path: &Path) -> Result<Secret, Error> {
+    first_line(path)?.ok_or_else(|| Error::Usage {
+        message: format!("{} begins with an empty line", path.display()),
+        hint: None,
+    })
+}
+
+/// The first line of a file, which may begin with a byte order mark; `None` for a blank one.
+fn first_line(path: &Path) -> Result<Option<Secret>, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
     };
     let mut text = Zeroizing::new(String::new());
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(MOST_SECRET_BYTES)
+    file.take(MOST_SECRET_BYTES + 1)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    match text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .next()
-        .map(str::trim)
-    {
-        Some(line) if !line.is_empty() => Ok(Secret::pasted(line)),
-        Some(_) | None => Err(Error::Usage {
-            message: format!("{} begins with an empty line", path.display()),
+    if text.len() as u64 > MOST_SECRET_BYTES {
+        return Err(Error::Usage {
+            message: format!("{} is longer than 64 KiB", path.display()),
             hint: None,
-        }),
+        });
     }
+    let line = text.trim_start_matches('\u{feff}').lines().next();
+    let line = line.filter(|line| !line.trim().is_empty());
+    Ok(line.map(|line| Secret::new(line.to_owned())))
 }

@@ -6,13 +6,11 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Context;
-use super::environment_connection::secret_in_file;
+use super::environment_connection::{EnvironmentConnection, MOST_SECRET_BYTES, secret_in_file};
 use crate::error::Error;
+use crate::model::connection::Auth;
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _, StoreError};
-
-/// The longest secret that is read from standard input, in bytes.
-const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 impl Context {
     /// Reads a new passphrase: the first line of standard input, or from a terminal hidden and twice.
@@ -58,14 +56,13 @@ impl Context {
         } else {
             first_line_of_stdin(flag)?
         };
-        let token = Secret::pasted(secret.expose());
-        if token.expose().is_empty() {
+        if secret.expose().trim().is_empty() {
             return Err(Error::Usage {
                 message: format!("{flag} was given, but the first line is empty"),
                 hint: None,
             });
         }
-        Ok(token)
+        Ok(secret)
     }
 
     /// The first line of a file, as `--token-file` asks for.
@@ -74,6 +71,16 @@ impl Context {
     /// [`Error::Read`], and [`Error::Usage`] for an empty line.
     pub fn token_from_file(&self, path: &Path) -> Result<Secret, Error> {
         secret_in_file(path)
+    }
+
+    /// The secret that the environment holds for a new connection, where it does.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn secret_in_environment(&self, auth: Auth) -> Result<Option<Secret>, Error> {
+        let environment = EnvironmentConnection::of(&self.environment)?;
+        let secret = environment.map(|environment| environment.secret());
+        Ok(secret.transpose()?.map(|secret| auth.given(secret)))
     }
 
     /// What another program writes to standard input, up to an empty line or the end.

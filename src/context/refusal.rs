@@ -1,6 +1,7 @@
 //! What a server's refusal means for the connection that was used, and what to ask for.
 
 use super::Chosen;
+use super::environment_connection::EnvironmentConnection;
 use crate::bitbucket::ApiError;
 use crate::error::Error;
 use crate::model::connection::{Connection, TokenShape};
@@ -10,7 +11,9 @@ impl Chosen {
     /// What the server said, with what may be behind a refusal.
     #[must_use]
     pub fn explained(&self, error: ApiError) -> Error {
-        Error::refused_by(error, self.connection.auth, TokenShape::Unknown)
+        let environment = self.environment.as_ref();
+        let shape = environment.map_or(TokenShape::Unknown, EnvironmentConnection::shape);
+        Error::refused_by(error, self.connection.auth, shape)
     }
 
     /// As [`Chosen::explained`]; where a right is missing, with what to ask for.

@@ -122,9 +122,7 @@ impl Context {
     /// As [`Context::secret`].
     pub fn secret_of(&self, chosen: &Chosen) -> Result<Secret, Error> {
         match &chosen.environment {
-            Some(environment) => environment
-                .secret()?
-                .ok_or_else(|| Error::NoSecret(chosen.name.to_string())),
+            Some(environment) => Ok(chosen.connection.auth.given(environment.secret()?)),
             None => self.secret(&chosen.name, &chosen.connection),
         }
     }

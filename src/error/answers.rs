@@ -58,7 +58,7 @@ impl Error {
             | Self::NoConnectionFor(_)
             | Self::Git(GitError::NoCheckout) => Exit::NotFound,
             Self::NoSecret(_)
-            | Self::EmptyToken
+            | Self::EmptyToken(_)
             | Self::NoToken(_)
             | Self::SecretElsewhere { .. }
             | Self::SignedOut { .. }
@@ -116,7 +116,7 @@ impl Error {
                 "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
             ),
             Self::Store(error) => error.hint().map(str::to_owned),
-            Self::EmptyToken | Self::NoToken(_) => Some(
+            Self::EmptyToken(_) | Self::NoToken(_) => Some(
                 "check that the secret of the pipeline is there, and visible to this branch"
                     .to_owned(),
             ),

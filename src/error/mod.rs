@@ -101,8 +101,8 @@ pub enum Error {
     #[error("the connection {0} has no secret")]
     NoSecret(String),
     /// The environment's secret is nothing.
-    #[error("BBCONNECT_TOKEN is set, but empty")]
-    EmptyToken,
+    #[error("{0}")]
+    EmptyToken(&'static str),
     /// The environment describes a connection, all but its secret.
     #[error(
         "{0} is set, but none of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND"

@@ -17,10 +17,14 @@ impl Secret {
         Self(Zeroizing::new(value))
     }
 
-    /// A token as it is pasted: without blanks around it, and without the `Bearer ` that examples put before it.
+    /// A token as it is pasted: without blanks and quotes around it, and without the `Bearer ` that examples put before it.
     #[must_use]
     pub fn pasted(text: &str) -> Self {
         let text = text.trim();
+        let quoted = ['"', '\'']
+            .into_iter()
+            .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+        let text = quoted.unwrap_or(text).trim();
         let scheme = text
             .get(..7)
             .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
@@ -46,7 +50,14 @@ mod tests {
 
     #[test]
     fn what_is_pasted_around_a_token_goes() {
-        for text in ["abc", " abc\r", "Bearer abc", "bearer  abc"] {
+        for text in [
+            "abc",
+            " abc\r",
+            "Bearer abc",
+            "bearer  abc",
+            "\"abc\"",
+            "'Bearer abc'",
+        ] {
             assert_eq!(Secret::pasted(text).expose(), "abc");
         }
         assert_eq!(Secret::pasted("Bearerabc").expose(), "Bearerabc");

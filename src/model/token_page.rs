@@ -55,7 +55,12 @@ impl Connection {
 
     fn access_tokens(&self) -> Vec<&str> {
         let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
-        match (self.repository.as_deref(), self.project.as_deref()) {
+        // A repository or project that was chosen is not always what the token belongs to.
+        let repository = self.repository.as_deref();
+        let repository = repository.filter(|_| matches!(self.level, None | Some(Level::Repo)));
+        let project = self.project.as_deref();
+        let project = project.filter(|_| self.level != Some(Level::Workspace));
+        match (repository, project) {
             (Some(slug), _) => vec![workspace, slug, "admin", "access-tokens"],
             (None, Some(key)) => {
                 vec![
@@ -99,6 +104,12 @@ mod tests {
             (
                 format!("{base}auth='access-token'\nworkspace='acme'\nrepository='site'"),
                 "https://bitbucket.org/acme/site/admin/access-tokens",
+            ),
+            (
+                format!(
+                    "{base}auth='access-token'\nlevel='workspace'\nworkspace='acme'\nrepository='site'"
+                ),
+                "https://bitbucket.org/acme/workspace/settings/access-tokens",
             ),
             (
                 format!("{base}auth='access-token'\nworkspace='acme'"),

@@ -120,7 +120,10 @@ fn secret(
             Ok(None)
         };
     }
-    match settings.secret(context)? {
+    if let Some(secret) = settings.secret(connection.auth, context)? {
+        return Ok(Some(secret));
+    }
+    match context.secret_in_environment(connection.auth)? {
         Some(secret) => Ok(Some(secret)),
         None if context.may_ask() => form::secret(context, connection.auth).map(Some),
         None => Err(usage(
@@ -185,7 +188,7 @@ fn repeated(
             .store
             .is_none_or(|store| Some(store) == existing.store);
     let same_secret = || -> Result<bool, Error> {
-        match settings.secret(context)? {
+        match settings.secret(existing.auth, context)? {
             Some(given) => {
                 Ok(credential::as_given(context, name, existing)?.expose() == given.expose())
             }

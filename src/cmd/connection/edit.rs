@@ -52,7 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
     let (name, before) = context.connections().load()?.get(&args.name)?;
     let mut after = moved(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;
-    let mut given = settings.secret(context)?;
+    let mut given = settings.secret(after.auth, context)?;
     if let Some(secret) = &given
         && !moved
         && is_kept(settings, context, &name, &before, secret)?

@@ -100,11 +100,8 @@ pub(super) fn secret(context: &Context, auth: Auth) -> Result<Secret, Error> {
         Auth::AppPassword | Auth::Password | Auth::Ssh => "It is not shown while you type.",
     };
     context.output.guide(page);
-    let secret = context
-        .output
-        .ask_secret(auth.secret_name())
-        .map_err(Error::Input)?;
-    Ok(Secret::new(secret.expose().trim().to_owned()))
+    let secret = context.output.ask_secret(auth.secret_name());
+    Ok(auth.given(secret.map_err(Error::Input)?))
 }
 
 /// The last day of a token, which no API tells; `None` where it is not known.

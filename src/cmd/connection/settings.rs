@@ -230,13 +230,14 @@ impl Settings {
     }
 
     /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
-    pub(super) fn secret(&self, context: &Context) -> Result<Option<Secret>, Error> {
-        match (&self.token_file, &self.token_command) {
-            (Some(path), _) => context.token_from_file(path).map(Some),
-            (None, Some(command)) => context.token_from_command(command).map(Some),
-            (None, None) if self.token_stdin => context.token_from_stdin("--token-stdin").map(Some),
-            (None, None) => Ok(None),
-        }
+    pub(super) fn secret(&self, auth: Auth, context: &Context) -> Result<Option<Secret>, Error> {
+        let secret = match (&self.token_file, &self.token_command) {
+            (Some(path), _) => context.token_from_file(path)?,
+            (None, Some(command)) => context.token_from_command(command)?,
+            (None, None) if self.token_stdin => context.token_from_stdin("--token-stdin")?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(auth.given(secret)))
     }
 
     /// Where a new secret is kept: where the flags say, else where the one before it is.

@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::model::access_token::{AccessToken, TokenOwner};
 use crate::model::connection::{Auth, Connection, Level};
 use crate::model::repository::RepoRef;
-use crate::model::secret::Secret;
 
 /// Whose tokens, and as whom.
 #[derive(Debug, clap::Args)]
@@ -61,27 +60,15 @@ impl Login {
                     "add --token-stdin, --token-file FILE or --token-command 'CMD'".to_owned(),
                 ),
             }),
-            (Some(secret), username) => Ok(Self::other(
-                &chosen.connection,
-                secret,
-                username.as_ref(),
-                context,
-            )),
+            (Some(secret), username) => {
+                let mut other = chosen.connection.clone();
+                if username.is_some() {
+                    other.auth = Auth::Password;
+                    other.username.clone_from(username);
+                }
+                Ok(context.bitbucket(&other, other.auth.given(secret)))
+            }
         }
-    }
-
-    fn other(
-        connection: &Connection,
-        secret: Secret,
-        username: Option<&String>,
-        context: &Context,
-    ) -> Bitbucket {
-        let mut other = connection.clone();
-        if username.is_some() {
-            other.auth = Auth::Password;
-            other.username = username.cloned();
-        }
-        context.bitbucket(&other, secret)
     }
 }
 

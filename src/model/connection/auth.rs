@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::deployment::Deployment;
+use crate::model::secret::Secret;
 
 /// How a connection authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -68,6 +69,19 @@ impl Level {
 }
 
 impl Auth {
+    /// A secret as somebody gave it: of a token without what is pasted around it, of a password every character.
+    #[must_use]
+    pub fn given(self, secret: Secret) -> Secret {
+        match self {
+            Self::Password | Self::AppPassword | Self::Ssh => secret,
+            Self::ApiToken
+            | Self::AccessToken
+            | Self::OAuth
+            | Self::ClientCredentials
+            | Self::HttpAccessToken => Secret::pasted(secret.expose()),
+        }
+    }
+
     /// The name on the command line and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
