@@ -38,7 +38,7 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, Wishes, refused};
+use crate::cli::{Cli, Command, Help, Version, Wishes, refused};
 use crate::context::{Context, Environment, Flags};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -70,9 +70,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                output
-                    .print(&page)
-                    .map_or_else(|error| output.fail(&error), |()| Exit::Done)
+                let shown = if kind == ErrorKind::DisplayVersion && wishes.json {
+                    output.emit(&Version::default())
+                } else if wishes.json {
+                    output.emit(&Help::of(&refusal))
+                } else {
+                    output.print(&page).map(|()| Exit::Done)
+                };
+                shown.unwrap_or_else(|error| output.fail(&error))
             } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !wishes.json {
                 output.explain(&page);
                 Exit::Usage

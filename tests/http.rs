@@ -123,8 +123,9 @@ fn what_passes_is_tried_again_and_what_does_not_is_not() {
             .extend(vec![fault(429, &[("retry-after", "3600")], b"")]);
     });
     let started = Instant::now();
-    run(&server.datacenter(), &["--timeout", "5"]).ended(8);
+    let told = run(&server.datacenter(), &["--timeout", "5"]).ended(8);
     assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(told.stdout.contains("in 3600 seconds"), "{}", told.stdout);
 }
 
 #[test]

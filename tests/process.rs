@@ -370,7 +370,7 @@ mod unix {
             // The suggestion, https://bitbucket.org, is accepted.
             ("URL", ""),
             ("Kind of credential", ""),
-            ("e-mail address", "jane@acme.example"),
+            ("E-mail address", "jane@acme.example"),
             ("API token", "form-marker"),
             ("Expires on", "next year"),
             ("it is not a day", "2027-06-30"),

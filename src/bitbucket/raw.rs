@@ -124,7 +124,9 @@ impl Http {
             url
         };
         let names_somebody = !url.username().is_empty() || url.password().is_some();
-        if Origin::of(&url) == self.base().origin() && !names_somebody {
+        if names_somebody {
+            Err(ApiError::Address("user@".to_owned()))
+        } else if Origin::of(&url) == self.base().origin() {
             Ok(url)
         } else {
             Err(ApiError::Foreign(Origin::of(&url).to_string()))

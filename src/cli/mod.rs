@@ -1,11 +1,13 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
+mod about;
 mod reference;
 mod usage;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+pub(crate) use self::about::{Help, Version};
 pub use self::reference::markdown;
 pub(crate) use self::usage::{Wishes, refused};
 
@@ -102,7 +104,7 @@ pub struct Global {
     pub color: ColorWhen,
     /// Give up on a server after this many seconds [default: 30 for a request]; for a sign-in with OAuth, how long to wait for
     /// it [default: 300]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<u64>,
 }
 

@@ -216,7 +216,7 @@ fn exit_of_api(error: &ApiError) -> Exit {
         ApiError::NoApi(_)
         | ApiError::Elsewhere { .. }
         | ApiError::Gone(_)
-        | ApiError::RateLimited
+        | ApiError::RateLimited(_)
         | ApiError::Refused { .. }
         | ApiError::Server { .. }
         | ApiError::NotJson { .. }
@@ -274,7 +274,7 @@ fn hint_of_api(error: &ApiError) -> Option<String> {
         ApiError::Undecided(_) => {
             "name what the token belongs to, or skip the check with --no-verify"
         }
-        ApiError::RateLimited => "try again later",
+        ApiError::RateLimited(_) => "try again later",
         ApiError::Forbidden { required, .. } if !required.is_empty() => {
             return Some(format!("it lacks {}", required.join(", ")));
         }

@@ -5,7 +5,9 @@ use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::error::{ApiError, ServerWords};
+use super::error::ApiError;
+use super::retry::retry_after;
+use super::server_words::ServerWords;
 
 /// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
 pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -216,7 +218,7 @@ impl Answer {
             StatusCode::NOT_FOUND if words.is_some() => ApiError::NotFound(message),
             StatusCode::NOT_FOUND => ApiError::NoApi(self.url.clone()),
             StatusCode::GONE => ApiError::Gone(message),
-            StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited,
+            StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(retry_after(self)),
             status if status.is_server_error() => ApiError::Server {
                 status: status.as_u16(),
                 message,

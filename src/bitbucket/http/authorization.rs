@@ -22,6 +22,9 @@ pub enum Authorization {
     Bearer(Secret),
 }
 
+/// The shortest secret that is looked for in texts, in bytes.
+const SHORTEST: usize = 4;
+
 impl Authorization {
     /// What must not be seen: the secret, as it is and as a header has it.
     pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
@@ -35,7 +38,8 @@ impl Authorization {
         };
         secrets
             .into_iter()
-            .filter(|secret| !secret.is_empty())
+            // What is shorter is part of too many words to be told from them, and no secret.
+            .filter(|secret| secret.len() >= SHORTEST)
             .map(Zeroizing::new)
             .collect()
     }

@@ -55,7 +55,7 @@ impl Http {
                 .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
             // What writes would be sent twice, or lose its body.
             if Origin::of(&next) != self.base.origin() || is_login || !question.only_reads() {
-                return Err(self.elsewhere(&Origin::of(&next).to_string()));
+                return Err(self.elsewhere(&self.told(&next)));
             }
             question.url = next;
         }
@@ -223,6 +223,16 @@ impl Http {
             "no answer within {} seconds",
             self.settings.timeout.as_secs()
         )
+    }
+
+    /// An address that a server names: of another one the origin alone, of its own without what may be secret.
+    fn told(&self, url: &Url) -> String {
+        let origin = Origin::of(url);
+        if origin == self.base.origin() {
+            format!("{origin}{}", url.path())
+        } else {
+            origin.to_string()
+        }
     }
 
     pub(super) fn elsewhere(&self, to: &str) -> ApiError {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::answer::Answer;
-use super::error::MOST_WORDS;
+use super::server_words::MOST_WORDS;
 
 const KINDS: [&str; 5] = [
     "application/json",

@@ -14,6 +14,7 @@ mod proxy;
 mod question;
 mod raw_pages;
 mod retry;
+mod server_words;
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;

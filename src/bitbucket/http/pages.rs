@@ -144,7 +144,10 @@ impl Http {
             return if origin == self.base.origin() {
                 Ok(Some(url))
             } else {
-                Err(self.elsewhere(&origin.to_string()))
+                Err(ApiError::Decode {
+                    path: "next".to_owned(),
+                    reason: format!("it leads to another server, {origin}"),
+                })
             };
         }
         match (page.is_last, page.next_start) {

@@ -24,9 +24,7 @@ pub(super) fn pause(
     sent: &Result<Answer, ApiError>,
 ) -> Option<Duration> {
     let told = match sent {
-        Ok(answer) if is_passing(answer.status(), may_repeat) => {
-            answer.header(RETRY_AFTER).and_then(seconds)
-        }
+        Ok(answer) if is_passing(answer.status(), may_repeat) => retry_after(answer),
         Err(ApiError::Unreachable {
             obstacle: Obstacle::Other,
             ..
@@ -47,8 +45,9 @@ fn is_passing(status: StatusCode, may_repeat: bool) -> bool {
 }
 
 /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
-fn seconds(text: &str) -> Option<Duration> {
-    text.trim().parse().ok().map(Duration::from_secs)
+pub(super) fn retry_after(answer: &Answer) -> Option<Duration> {
+    let seconds = answer.header(RETRY_AFTER)?.trim().parse();
+    seconds.ok().map(Duration::from_secs)
 }
 
 /// So that many programs that were sent away together do not come back together.

@@ -4,6 +4,7 @@ mod fields;
 
 use std::path::PathBuf;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -112,7 +113,8 @@ impl Answered {
 pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
     // The repository is the one that every other command would take.
     let (chosen, bitbucket, selected) = if args.path.contains("{repo}") {
-        let (chosen, bitbucket, path) = context.connect_to_selected(None)?;
+        let selected = context.connect_to_selected(None);
+        let (chosen, bitbucket, path) = selected.map_err(without_flag)?;
         (chosen, bitbucket, Some(path))
     } else {
         let (chosen, bitbucket) = context.connect()?;
@@ -201,6 +203,26 @@ fn request(
     })
 }
 
+/// A repository is named in the path, and by no flag.
+fn without_flag(error: Error) -> Error {
+    if let Error::Usage { message, .. } = error {
+        let hint = "write it instead of {repo}, or choose one with bbconnect repo select";
+        Error::Usage {
+            message,
+            hint: Some(hint.to_owned()),
+        }
+    } else {
+        error
+    }
+}
+
+/// Characters of a name that mean something in an address (RFC 3986, section 2.3).
+const MEANING: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Puts the connection's names where the path has placeholders.
 fn filled_in(path: &str, chosen: &Chosen, selected: Option<&RepoPath>) -> Result<String, Error> {
     let mut connection = chosen.connection.clone();
@@ -228,11 +250,7 @@ fn filled_in(path: &str, chosen: &Chosen, selected: Option<&RepoPath>) -> Result
                 hint: Some(format!("write it instead of {placeholder}")),
             });
         };
-        let encoded =
-            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-        // Names keep the characters that mean nothing in an address.
-        let encoded = encoded.to_string().replace("%2D", "-").replace("%2E", ".");
-        let encoded = encoded.replace("%5F", "_").replace("%7E", "~");
+        let encoded = utf8_percent_encode(value, MEANING).to_string();
         path = path.replace(placeholder, &encoded);
     }
     Ok(path)

@@ -125,7 +125,11 @@ pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result
         needed(&connection.client_id, "the client id", "--client-id ID", help)
     });
     let username = [Auth::AppPassword, Auth::Password].contains(&auth).then(|| {
-        let help = "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/.";
+        let help = if auth == Auth::AppPassword {
+            "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/."
+        } else {
+            "As it is typed when logging in to the server."
+        };
         needed(&connection.username, "the user name", "--username NAME", help)
     });
     let workspace = (auth == Auth::AccessToken).then(|| {

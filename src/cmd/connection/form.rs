@@ -73,8 +73,12 @@ pub(super) fn auth(context: &Context, deployment: Deployment) -> Result<Auth, Er
 /// A line of text that may not be empty.
 pub(super) fn text(context: &Context, prompt: &str, help: &str) -> Result<String, Error> {
     context.output.guide(help);
+    // "the user name" within a sentence, "User name" where it stands alone.
+    let label = prompt.strip_prefix("the ").unwrap_or(prompt);
+    let (first, rest) = label.split_at_checked(1).unwrap_or_default();
+    let label = format!("{}{rest}", first.to_uppercase());
     loop {
-        let answer = context.output.ask_text(prompt, "").map_err(Error::Input)?;
+        let answer = context.output.ask_text(&label, "").map_err(Error::Input)?;
         if !answer.trim().is_empty() {
             return Ok(answer.trim().to_owned());
         }

@@ -33,9 +33,6 @@ impl Render for Chosen {
 
     fn text(&self, page: &mut Page) {
         page.line(&self.connection.name.to_string());
-    }
-
-    fn remarks(&self, page: &mut Page) {
         page.line(&String::from(self.because.clone()));
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, read};
-use crate::model::clone_url::{CloneUrl, Transport, is_cloud_host};
+use crate::model::clone_url::{CloneUrl, NoteId, Transport, is_cloud_host};
 use crate::model::deployment::Deployment;
 
 /// Bitbucket Cloud's API.
@@ -53,7 +53,16 @@ impl FromStr for Found {
         let text = text.trim();
         let with_scheme = is_host_and_port(text).then(|| format!("https://{text}"));
         let text = with_scheme.as_deref().unwrap_or(text);
-        if let Ok(clone_url) = text.parse::<CloneUrl>()
+        let clone_url = text.parse::<CloneUrl>();
+        let holds_secret = |url: &CloneUrl| {
+            url.notes()
+                .iter()
+                .any(|note| note.id == NoteId::EmbeddedSecret)
+        };
+        if clone_url.as_ref().is_ok_and(holds_secret) {
+            return Err(BaseUrlError::Secret);
+        }
+        if let Ok(clone_url) = clone_url
             && let Some(found) = Self::from_clone_url(&clone_url)
         {
             return Ok(found);
@@ -274,6 +283,7 @@ mod tests {
             "https://",
             "https://jane:pw@git.example.com",
             "https://ATATT3x@git.example.com",
+            "https://jane:pw@bitbucket.org/acme/site.git",
             "https://git.example.com/web/site.git",
             "https://a\u{202e}b",
         ] {

@@ -1,0 +1,50 @@
+//! What is told about the program itself, as a document.
+
+use serde::Serialize;
+
+use crate::output::{Page, Render};
+
+/// `--version`, with `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Version {
+    version: &'static str,
+}
+
+impl Default for Version {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+impl Render for Version {
+    const SCHEMA: &'static str = "bbconnect/version@1";
+
+    fn text(&self, page: &mut Page) {
+        page.line(self.version);
+    }
+}
+
+/// `--help`, with `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Help {
+    help: String,
+}
+
+impl Help {
+    /// The page that was asked for.
+    pub(crate) fn of(page: &clap::Error) -> Self {
+        Self {
+            help: page.render().to_string(),
+        }
+    }
+}
+
+impl Render for Help {
+    const SCHEMA: &'static str = "bbconnect/help@1";
+
+    fn text(&self, page: &mut Page) {
+        page.verbatim(&self.help);
+    }
+}
