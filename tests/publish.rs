@@ -746,3 +746,51 @@ fn the_credential_is_in_no_argument_and_no_file() {
             .all(|seen| seen.authorization.as_deref() == Some(&header))
     );
 }
+
+#[test]
+fn what_git_is_told_by_its_environment_is_for_other_repositories() {
+    let places = places();
+    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+        return;
+    };
+    // As in a hook of another repository, below an alias with settings of its own, and with a trace.
+    let other = place.sandbox.path("other");
+    succeed(program("git").args(["init", "--quiet"]).arg(&other));
+    let inner = other.join(".git");
+    let listed = |folder: &Path| {
+        succeed(program("find").arg(folder).args(["-type", "f"]))
+            .lines()
+            .map(|path| (path.to_owned(), fs::read(path).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let before = listed(&inner);
+    let trace = place.sandbox.path("trace");
+    let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+    command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .env("BBCONNECT_URL", place.server.datacenter())
+        .env("BBCONNECT_REPO", "WEB/site");
+    for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_QUARANTINE_PATH"] {
+        command.env(name, &inner);
+    }
+    command
+        .env("GIT_WORK_TREE", &other)
+        .env("GIT_OBJECT_DIRECTORY", inner.join("objects"))
+        .env("GIT_INDEX_FILE", inner.join("index"))
+        .env("GIT_DEFAULT_HASH", "sha256")
+        .env("GIT_SSL_CAINFO", "/nowhere")
+        .env(
+            "GIT_CONFIG_PARAMETERS",
+            "'url.http://127.0.0.1:1/.insteadOf'='http://127.0.0.1'",
+        )
+        .env("GIT_TRACE2", &trace)
+        .env(
+            "GIT_TRACE2_ENV_VARS",
+            "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1",
+        );
+    Ran::from(command.output().unwrap()).ended(0);
+    assert!(listed(&inner) == before, "another repository was changed");
+    let traced = fs::read_to_string(trace).unwrap_or_default();
+    assert!(!traced.contains(TOKEN), "{traced}");
+    assert_eq!(place.files("bbconnect").len(), 6);
+}

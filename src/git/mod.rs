@@ -9,6 +9,7 @@ mod credential;
 mod credential_helpers;
 mod folder;
 mod netrc;
+mod program;
 mod push;
 mod remote;
 mod repositories;

@@ -8,10 +8,11 @@ use std::ffi::OsStr;
 use tempfile::TempDir;
 
 use super::complaint::{PushError, explained, of_the_server};
+use super::program::git_alone;
 use super::remote::Remote;
 use super::stream::stream;
 use crate::model::change::{Difference, Entry, File, Mode, Person};
-use crate::process::{Complaints, Ended, Task};
+use crate::process::{Complaints, Ended};
 
 /// Where our commits stand until they are pushed.
 const NEW: &str = "refs/bbconnect/new";
@@ -176,7 +177,7 @@ impl Bench {
     }
 
     fn git_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Ended, PushError> {
-        let task = Task::new("git")
+        let task = git_alone()
             .arguments(arguments)
             .input(input)
             .complaints(Complaints::Caught)

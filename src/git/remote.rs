@@ -48,13 +48,6 @@ impl Remote {
         set("http.sslKey", key.map(Into::into));
         let mut environment = vec![
             ("GIT_DIR".to_owned(), folder.into()),
-            // Where another repository's are, when git has started us, as a hook does.
-            ("GIT_INDEX_FILE".to_owned(), folder.join("index").into()),
-            (
-                "GIT_OBJECT_DIRECTORY".to_owned(),
-                folder.join("objects").into(),
-            ),
-            ("GIT_NAMESPACE".to_owned(), OsString::new()),
             // The user's rewritten addresses, signatures and object formats are for other pushes.
             (
                 "GIT_CONFIG_GLOBAL".to_owned(),

@@ -2,8 +2,11 @@
 
 mod browser;
 mod caught;
+#[cfg(all(test, unix))]
+mod tests;
 mod wait;
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
@@ -64,6 +67,7 @@ pub enum Complaints {
 pub struct Task {
     program: String,
     arguments: Vec<OsString>,
+    without: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
     complaints: Complaints,
@@ -77,6 +81,7 @@ impl Task {
         Self {
             program: program.to_owned(),
             arguments: Vec::new(),
+            without: Vec::new(),
             environment: Vec::new(),
             input: Vec::new(),
             complaints: Complaints::Shown,
@@ -100,7 +105,20 @@ impl Task {
         self
     }
 
-    /// With a variable in its environment.
+    /// Without those of the variables that it would inherit whose name is one of these.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only names are looked at, to keep them from a program"
+    )]
+    pub fn without(mut self, is_one: impl Fn(&str) -> bool) -> Self {
+        let names = env::vars_os().map(|(name, _)| name);
+        self.without
+            .extend(names.filter(|name| is_one(&name.to_string_lossy())));
+        self
+    }
+
+    /// With a variable in its environment, also where [`Task::without`] takes away the inherited one.
     #[must_use]
     pub fn variable(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
@@ -131,7 +149,11 @@ impl Task {
             program: self.program.clone(),
             source,
         };
-        let mut child = command(&self.program)
+        let mut command = command(&self.program);
+        for name in &self.without {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(if self.input.is_empty() {
@@ -195,92 +217,4 @@ pub fn run<S: AsRef<OsStr>>(
 )]
 fn command(program: &str) -> Command {
     Command::new(program)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    #[test]
-    fn output_and_status_are_caught() {
-        let ended = run(
-            "sh",
-            ["-c", "echo one; exit 3"],
-            Complaints::Ignored,
-            Duration::from_secs(5),
-        )
-        .unwrap();
-        assert_eq!(
-            (ended.status.code(), ended.stdout.as_slice()),
-            (Some(3), b"one\n".as_slice())
-        );
-    }
-
-    #[test]
-    fn input_environment_and_complaints_reach_both_sides() {
-        let ended = Task::new("sh")
-            .arguments(["-c", "cat; echo \"$WORD\" >&2; cat"])
-            .variable("WORD", "odd")
-            .input(b"in")
-            .complaints(Complaints::Caught)
-            .run(Duration::from_secs(5))
-            .unwrap();
-        assert_eq!(
-            (ended.stdout.as_slice(), ended.stderr.as_slice()),
-            (b"in".as_slice(), b"odd\n".as_slice())
-        );
-        let unread = Task::new("true").input(&vec![0; 1_000_000]);
-        assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
-    }
-
-    #[test]
-    fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
-        let started = Instant::now();
-        let ended = run(
-            "sh",
-            ["-c", "echo one; sleep 20 &"],
-            Complaints::Ignored,
-            Duration::from_secs(9),
-        )
-        .unwrap();
-        assert_eq!(ended.stdout, b"one\n");
-        assert!(started.elapsed() < Duration::from_secs(5));
-        let flood = "head -c 3000000 /dev/zero";
-        let ended = run(
-            "sh",
-            ["-c", flood],
-            Complaints::Ignored,
-            Duration::from_secs(9),
-        )
-        .unwrap();
-        assert_eq!(
-            (ended.status.success(), ended.stdout.len()),
-            (true, MOST_OUTPUT)
-        );
-    }
-
-    #[test]
-    fn a_program_that_hangs_is_ended() {
-        let started = Instant::now();
-        let error = run(
-            "sleep",
-            ["30"],
-            Complaints::Ignored,
-            Duration::from_millis(50),
-        )
-        .unwrap_err();
-        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(5));
-        assert!(matches!(
-            run(
-                "no-such-program-here",
-                [""; 0],
-                Complaints::Ignored,
-                Duration::from_secs(1)
-            ),
-            Err(ProcessError::Start { .. })
-        ));
-    }
 }

@@ -1,0 +1,86 @@
+//! Programs that print, read, hang and leave others behind.
+
+use std::time::Instant;
+
+use super::*;
+
+#[test]
+fn output_and_status_are_caught() {
+    let ended = run(
+        "sh",
+        ["-c", "echo one; exit 3"],
+        Complaints::Ignored,
+        Duration::from_secs(5),
+    )
+    .unwrap();
+    assert_eq!(
+        (ended.status.code(), ended.stdout.as_slice()),
+        (Some(3), b"one\n".as_slice())
+    );
+}
+
+#[test]
+fn input_environment_and_complaints_reach_both_sides() {
+    let ended = Task::new("sh")
+        .arguments(["-c", "cat; echo \"$WORD\" >&2; cat"])
+        .variable("WORD", "odd")
+        .input(b"in")
+        .complaints(Complaints::Caught)
+        .run(Duration::from_secs(5))
+        .unwrap();
+    assert_eq!(
+        (ended.stdout.as_slice(), ended.stderr.as_slice()),
+        (b"in".as_slice(), b"odd\n".as_slice())
+    );
+    let unread = Task::new("true").input(&vec![0; 1_000_000]);
+    assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
+}
+
+#[test]
+fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
+    let started = Instant::now();
+    let ended = run(
+        "sh",
+        ["-c", "echo one; sleep 20 &"],
+        Complaints::Ignored,
+        Duration::from_secs(9),
+    )
+    .unwrap();
+    assert_eq!(ended.stdout, b"one\n");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let flood = "head -c 3000000 /dev/zero";
+    let ended = run(
+        "sh",
+        ["-c", flood],
+        Complaints::Ignored,
+        Duration::from_secs(9),
+    )
+    .unwrap();
+    assert_eq!(
+        (ended.status.success(), ended.stdout.len()),
+        (true, MOST_OUTPUT)
+    );
+}
+
+#[test]
+fn a_program_that_hangs_is_ended() {
+    let started = Instant::now();
+    let error = run(
+        "sleep",
+        ["30"],
+        Complaints::Ignored,
+        Duration::from_millis(50),
+    )
+    .unwrap_err();
+    assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(matches!(
+        run(
+            "no-such-program-here",
+            [""; 0],
+            Complaints::Ignored,
+            Duration::from_secs(1)
+        ),
+        Err(ProcessError::Start { .. })
+    ));
+}
