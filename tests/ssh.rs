@@ -1287,3 +1287,30 @@ fn a_clone_that_was_cut_off_is_finished_or_told() {
     stage.connect(&url, &["--clone", "partial"]).ended(6);
     assert_eq!(fs::read_to_string(&note).unwrap(), "mine");
 }
+
+#[test]
+fn a_clone_is_made_the_same_in_a_hook_of_another_repository() {
+    let Some(stage) = Stage::set() else { return };
+    let url = stage.sshd.url("web/site");
+    let other = stage.sandbox.path("other");
+    succeed(git().args(["init", "--quiet"]).arg(&other));
+    let inner = other.join(".git");
+    let before = fs::read_to_string(inner.join("config")).unwrap();
+    let fingerprint = stage.sshd.fingerprint();
+    let mut command =
+        stage
+            .sandbox
+            .command(["connect", "--json", &url, "--accept-host-key", &fingerprint]);
+    command
+        .args(["--clone", "work"])
+        .env("GIT_DIR", &inner)
+        .env("GIT_WORK_TREE", &other)
+        .env("GIT_INDEX_FILE", inner.join("index"))
+        .env("GIT_QUARANTINE_PATH", inner.join("objects"));
+    Ran::from(command.output().unwrap()).ended(0);
+    Ran::from(command.output().unwrap()).ended(0);
+    assert!(stage.sandbox.path("work/.git").is_dir());
+    succeed(stage.git("work").args(["fetch", "-q", "origin"]));
+    assert_eq!(fs::read_to_string(inner.join("config")).unwrap(), before);
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
+}

@@ -1,13 +1,11 @@
 //! The checkout one stands in: which connection its configuration names, and where its remotes are.
 
 use std::path::Path;
-use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::process::{self, Complaints, ProcessError};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use super::program::{answer, change, git_here, git_in};
+use crate::process::ProcessError;
 
 /// Why git's configuration could not be changed.
 #[derive(Debug, Error)]
@@ -42,14 +40,10 @@ impl Checkout {
     /// The checkout that the current folder is in; `None` outside of one, and where there is no git.
     #[must_use]
     pub fn here() -> Option<Self> {
-        let prefix = git(&["rev-parse", "--show-prefix"]).ok()??;
-        let entries = git(&[
-            "config",
-            "--null",
-            "--get-regexp",
-            r"^(bbconnect\..*|remote\..*\.url)$",
-        ])
-        .ok()?;
+        let prefix = answer(git_here().arguments(["rev-parse", "--show-prefix"])).ok()??;
+        let pattern = r"^(bbconnect\..*|remote\..*\.url)$";
+        let listing = ["config", "--null", "--get-regexp", pattern];
+        let entries = answer(git_here().arguments(listing)).ok()?;
         Some(Self {
             prefix: prefix.trim_end().to_owned(),
             entries: entries.map(|text| parsed(&text)).unwrap_or_default(),
@@ -133,10 +127,8 @@ impl Checkout {
         if self.last(&key) == Some(value) {
             return Ok(false);
         }
-        match git(&["config", "--local", "--replace-all", &key, value])? {
-            Some(_) => Ok(true),
-            None => Err(GitError::Refused(key)),
-        }
+        let set = ["config", "--local", "--replace-all", &key, value];
+        change(git_here().arguments(set)).map(|()| true)
     }
 
     /// Gives a connection its new name wherever the repository's configuration names it.
@@ -148,7 +140,7 @@ impl Checkout {
             key.starts_with("bbconnect.") && key.ends_with(".connection") && value == from
         });
         for (key, _) in named {
-            git(&["config", "--local", "--replace-all", key, to])?;
+            answer(git_here().arguments(["config", "--local", "--replace-all", key, to]))?;
         }
         Ok(())
     }
@@ -159,11 +151,8 @@ impl Checkout {
         if !folder.is_dir() {
             return Err(refused());
         }
-        let listed = folder
-            .to_str()
-            .and_then(|text| git(&["-C", text, "rev-parse", "--show-prefix"]).ok())
-            .flatten();
-        let name = listed
+        let prefix = git_in(Some(folder)).arguments(["rev-parse", "--show-prefix"]);
+        let name = answer(prefix)?
             .ok_or_else(refused)?
             .trim_end()
             .trim_end_matches('/')
@@ -182,15 +171,6 @@ impl Checkout {
             .find(|(other, _)| other == key)
             .map(|(_, value)| value.as_str())
     }
-}
-
-/// What git printed; `None` where it ended with an error.
-pub(super) fn git(arguments: &[&str]) -> Result<Option<String>, GitError> {
-    let ended = process::run("git", arguments, Complaints::Ignored, LIMIT)?;
-    Ok(ended
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&ended.stdout).into_owned()))
 }
 
 /// `key\nvalue\0` for each entry (git-config(1), `--null`).

@@ -1,6 +1,8 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
-use super::config::{GitError, git};
+use super::GitError;
+use super::program::{answer, change, git_here};
+use crate::process::Task;
 
 /// Which of git's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +25,15 @@ impl Scope {
     fn check(self) -> Result<(), GitError> {
         match self {
             Self::Global => Ok(()),
-            Self::Local => git(&["rev-parse", "--git-dir"])?
+            Self::Local => answer(git_here().arguments(["rev-parse", "--git-dir"]))?
                 .map(drop)
                 .ok_or(GitError::NoCheckout),
         }
+    }
+
+    /// Git, about to ask or change the configuration in this file.
+    fn config(self) -> Task {
+        git_here().arguments(["config", self.flag()])
     }
 }
 
@@ -49,7 +56,7 @@ impl Helpers {
     pub fn of(scope: Scope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
-        let listed = git(&["config", scope.flag(), "--null", "--get-all", &key])?;
+        let listed = answer(scope.config().arguments(["--null", "--get-all", &key]))?;
         let listed = listed.unwrap_or_default();
         let all = listed.split_terminator('\0').map(str::to_owned).collect();
         Ok(Self {
@@ -68,7 +75,7 @@ impl Helpers {
     pub fn servers(scope: Scope, is_ours: impl Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
         const ALL: &str = r"^credential\..*\.helper$";
         scope.check()?;
-        let listed = git(&["config", scope.flag(), "--null", "--get-regexp", ALL])?;
+        let listed = answer(scope.config().arguments(["--null", "--get-regexp", ALL]))?;
         let listed = listed.unwrap_or_default();
         let entries = listed
             .split('\0')
@@ -148,16 +155,12 @@ impl Helpers {
     }
 
     fn get(&self, key: &str) -> Result<Option<String>, GitError> {
-        let value = git(&["config", self.scope.flag(), "--get", key])?;
+        let value = answer(self.scope.config().arguments(["--get", key]))?;
         Ok(value.map(|value| value.trim_end().to_owned()))
     }
 
     fn set(&self, arguments: &[&str]) -> Result<(), GitError> {
-        let all = [&["config", self.scope.flag()], arguments].concat();
-        match git(&all)? {
-            Some(_) => Ok(()),
-            None => Err(GitError::Refused(self.key.clone())),
-        }
+        change(self.scope.config().arguments(arguments))
     }
 }
 

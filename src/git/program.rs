@@ -1,6 +1,50 @@
 //! How git is started: whatever has started us, as a hook or an alias does, must not lead it into another repository.
 
-use crate::process::Task;
+use std::path::Path;
+use std::time::Duration;
+
+use super::GitError;
+use crate::process::{Complaints, Task};
+
+/// A question to git, or a change of its configuration.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The variables that say which repository is meant (`git rev-parse --local-env-vars`), without those for settings, which
+/// git hands on to the git of a submodule as well; and the one that forbids changes while a push is looked at.
+const OF_ONE_REPOSITORY: [&str; 14] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Git for the checkout that one stands in, as git itself finds it: `GIT_DIR` counts.
+pub(super) fn git_here() -> Task {
+    Task::new("git")
+}
+
+/// Git for what its arguments name: `GIT_DIR` is another repository's.
+pub(super) fn git_elsewhere() -> Task {
+    Task::new("git").without(|name| OF_ONE_REPOSITORY.contains(&name))
+}
+
+/// Git for a folder, or for the checkout that one stands in.
+pub(super) fn git_in(folder: Option<&Path>) -> Task {
+    match folder {
+        Some(folder) => git_elsewhere().arguments(["-C"]).arguments([folder]),
+        None => git_here(),
+    }
+}
 
 /// Git for a repository that lasts as long as a task: nothing that the user's git is told by its environment counts,
 /// neither another repository nor settings, certificates or files for a trace, which would get the credential.
@@ -8,4 +52,32 @@ pub(super) fn git_alone() -> Task {
     // Where git has its own parts is no setting.
     let is_gits = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
     Task::new("git").without(is_gits)
+}
+
+/// What git prints; `None` where it ends with an error.
+pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
+    let ended = git.complaints(Complaints::Ignored).run(LIMIT)?;
+    let printed = || String::from_utf8_lossy(&ended.stdout).into_owned();
+    Ok(ended.status.success().then(printed))
+}
+
+/// Has git change its configuration.
+pub(super) fn change(git: Task) -> Result<(), GitError> {
+    let ended = git.complaints(Complaints::Caught).run(LIMIT)?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&ended.stderr);
+    let lines = words.lines().map(|line| {
+        let line = line.trim();
+        let starts = ["error: ", "fatal: "];
+        let reason = starts.iter().find_map(|start| line.strip_prefix(start));
+        reason.unwrap_or(line)
+    });
+    let words = lines.collect::<Vec<_>>().join("; ");
+    Err(GitError::Refused(if words.is_empty() {
+        "it does not say why".to_owned()
+    } else {
+        words
+    }))
 }

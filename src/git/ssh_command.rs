@@ -4,45 +4,31 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use crate::process::{Complaints, Task};
+use super::program::{answer, change, git_elsewhere, git_in};
+use crate::process::Complaints;
 
-/// A question to git's configuration.
-const LIMIT: Duration = Duration::from_secs(10);
 /// Large repositories take their time.
 const CLONE_LIMIT: Duration = Duration::from_hours(6);
 
-/// The command that a checkout has of its own.
+/// The command that a checkout has of its own: that in a folder, or the one that one stands in.
 ///
 /// # Errors
 /// [`GitError::Process`].
-pub fn ssh_command(folder: &Path) -> Result<Option<String>, GitError> {
-    let task = git(folder).arguments(["config", "--local", "--get", "core.sshCommand"]);
-    let ended = task.complaints(Complaints::Ignored).run(LIMIT)?;
-    let text = String::from_utf8_lossy(&ended.stdout).trim_end().to_owned();
-    Ok((ended.status.success() && !text.is_empty()).then_some(text))
+pub fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
+    let get = ["config", "--local", "--get", "core.sshCommand"];
+    let text = answer(git_in(folder).arguments(get))?;
+    let text = text.map(|text| text.trim_end().to_owned());
+    Ok(text.filter(|text| !text.is_empty()))
 }
 
-/// Gives a checkout its own command.
+/// Gives a checkout its own command: that in a folder, or the one that one stands in.
 ///
 /// # Errors
 /// [`GitError`].
-pub fn set_ssh_command(folder: &Path, command: &str) -> Result<(), GitError> {
-    let arguments = [
-        "config",
-        "--local",
-        "--replace-all",
-        "core.sshCommand",
-        command,
-    ];
-    let task = git(folder)
-        .arguments(arguments)
-        .complaints(Complaints::Caught);
-    let ended = task.run(LIMIT)?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-    Err(GitError::Refused(words))
+pub fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitError> {
+    let key = "core.sshCommand";
+    let set = ["config", "--local", "--replace-all", key, command];
+    change(git_in(folder).arguments(set))
 }
 
 /// The URLs of a checkout's remotes, with their names; `None` where the folder is not the root of one.
@@ -53,9 +39,8 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
     if !folder.join(".git").exists() {
         return Ok(None);
     }
-    let task = git(folder).arguments(["config", "--null", "--get-regexp", r"^remote\..*\.url$"]);
-    let ended = task.complaints(Complaints::Ignored).run(LIMIT)?;
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let listing = ["config", "--null", "--get-regexp", r"^remote\..*\.url$"];
+    let text = answer(git_in(Some(folder)).arguments(listing))?.unwrap_or_default();
     let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
     let remotes = entries.filter_map(|(key, url)| {
         let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
@@ -69,7 +54,7 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
 /// # Errors
 /// [`GitError`].
 pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
-    let task = Task::new("git")
+    let task = git_elsewhere()
         .arguments(["clone", "-c", &format!("core.sshCommand={command}")])
         .arguments(quiet.then_some("--quiet"))
         .arguments(["--", url])
@@ -107,11 +92,8 @@ pub fn progress_of(folder: &Path) -> Result<Progress, GitError> {
         return Ok(Progress::Whole);
     }
     let says = |arguments: &[&str]| -> Result<bool, GitError> {
-        let task = git(folder)
-            .arguments(arguments)
-            .complaints(Complaints::Ignored);
-        let ended = task.run(LIMIT)?;
-        Ok(ended.status.success() && !ended.stdout.is_empty())
+        let said = answer(git_in(Some(folder)).arguments(arguments))?;
+        Ok(said.is_some_and(|said| !said.is_empty()))
     };
     let has_commit = says(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
     if has_commit && inner.join("index").exists() {
@@ -141,7 +123,7 @@ pub fn finish_clone(
     command: &str,
 ) -> Result<(), GitError> {
     let done = |arguments: &[&str], complaints| -> Result<bool, GitError> {
-        let task = git(folder)
+        let task = git_in(Some(folder))
             .arguments(arguments)
             .variable("GIT_SSH_COMMAND", command)
             .variable("GIT_TERMINAL_PROMPT", "0")
@@ -164,8 +146,4 @@ pub fn finish_clone(
     } else {
         Err(GitError::Clone(folder.display().to_string()))
     }
-}
-
-fn git(folder: &Path) -> Task {
-    Task::new("git").arguments(["-C"]).arguments([folder])
 }

@@ -1,7 +1,7 @@
 //! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
 
 use super::GitError;
-use super::config::git;
+use super::program::{answer, git_here};
 
 /// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,10 +21,13 @@ pub struct GitView {
 /// # Errors
 /// [`GitError::Process`] where there is no git.
 pub fn view(url: Option<&str>) -> Result<GitView, GitError> {
-    let version = git(&["--version"])?.unwrap_or_default();
+    let version = answer(git_here().arguments(["--version"]))?.unwrap_or_default();
     let version = version.split(' ').nth(2).unwrap_or_default().trim();
     let settings = match url {
-        Some(url) => git(&["config", "--null", "--get-urlmatch", "http", url])?,
+        Some(url) => {
+            let matching = ["config", "--null", "--get-urlmatch", "http", url];
+            answer(git_here().arguments(matching))?
+        }
         None => None,
     };
     let settings = settings.unwrap_or_default();

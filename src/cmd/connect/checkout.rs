@@ -56,7 +56,7 @@ pub(super) fn put_to_use(
     if let Some(folder) = &args.clone {
         if is_checkout_of(folder, &plan.url)? {
             finish(folder, &plan.url, &proof.served.refs, &command, steps)?;
-            set_up(folder, &command, &folder.display().to_string(), steps)?;
+            set_up(Some(folder), &command, &folder.display().to_string(), steps)?;
         } else {
             let quiet = !context.may_ask();
             git::clone(&plan.clone_url(address), folder, &command, quiet)?;
@@ -71,7 +71,7 @@ pub(super) fn put_to_use(
     let Some((name, remote)) = remotes.iter().find(|(_, remote)| is_of(remote, &plan.url)) else {
         return Ok(command);
     };
-    set_up(Path::new("."), &command, "this checkout", steps)?;
+    set_up(None, &command, "this checkout", steps)?;
     if let Some(why) = remote.parse().ok().and_then(|remote| outdated(&remote)) {
         steps.warn(
             "remote",
@@ -122,8 +122,13 @@ fn outdated(remote: &CloneUrl) -> Option<&'static str> {
     is_old.then_some("is at bitbucket.org, which answers over SSH no longer than 2026-11-12")
 }
 
-/// A command that somebody else has set stays.
-fn set_up(folder: &Path, command: &str, called: &str, steps: &mut Steps<'_>) -> Result<(), Error> {
+/// Gives the checkout in a folder, or the one that one stands in, the command; one that somebody else has set stays.
+fn set_up(
+    folder: Option<&Path>,
+    command: &str,
+    called: &str,
+    steps: &mut Steps<'_>,
+) -> Result<(), Error> {
     match git::ssh_command(folder)? {
         Some(before) if before == command => {
             steps.pass("checkout", format!("git in {called} uses the key already"));
