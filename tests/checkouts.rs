@@ -71,6 +71,87 @@ fn a_folder_that_is_named_is_looked_at_where_it_is() {
 }
 
 #[test]
+fn a_folder_of_another_repository_is_none_of_this_one() {
+    let Some(sandbox) = sandbox() else { return };
+    git(&sandbox, "one", &["init", "--quiet", "below"]);
+    fs::create_dir_all(sandbox.path("one/below/deep")).unwrap();
+    let before = configuration(&sandbox, "one");
+    for folder in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
+        let use_it = ["connection", "use", "cloud", "--service", folder];
+        let refused = run(&sandbox, "one", &use_it).ended(2);
+        let message = format!("{folder} is not a folder of this checkout");
+        assert_eq!(refused.json()["error"]["message"], message);
+    }
+    assert_eq!(configuration(&sandbox, "one"), before);
+    // From a folder of it, and by its full path.
+    let full = sandbox.path("one/sub");
+    let use_it = [
+        "connection",
+        "use",
+        "cloud",
+        "--service",
+        full.to_str().unwrap(),
+    ];
+    run(&sandbox, "one/sub", &use_it).ended(0);
+    assert!(configuration(&sandbox, "one").contains("[bbconnect \"sub\"]"));
+}
+
+#[test]
+fn a_connection_is_renamed_in_this_repository_alone() {
+    let Some(sandbox) = sandbox() else { return };
+    let set = |scope, key, value| git(&sandbox, "one", &["config", scope, "--add", key, value]);
+    set("--global", "bbconnect.connection", "cloud");
+    set("--local", "bbconnect.sub.connection", "first");
+    set("--local", "bbconnect.sub.connection", "cloud");
+    set("--local", "bbconnect.other.repository", "cloud");
+    let lock = sandbox.path("one/.git/config.lock");
+    fs::write(&lock, "").unwrap();
+    let refused = run(
+        &sandbox,
+        "one",
+        &["connection", "rename", "cloud", "nimbus"],
+    )
+    .ended(9);
+    assert!(refused.stdout.contains("File exists"), "{}", refused.stdout);
+    let told = "connection use nimbus --here";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    fs::remove_file(lock).unwrap();
+    run(
+        &sandbox,
+        "two",
+        &["connection", "rename", "nimbus", "cloud"],
+    )
+    .ended(0);
+    run(
+        &sandbox,
+        "one",
+        &["connection", "rename", "cloud", "nimbus"],
+    )
+    .ended(0);
+    let listed = git(
+        &sandbox,
+        "one",
+        &["config", "--local", "--get-regexp", "^bbconnect"],
+    );
+    let expected = "bbconnect.sub.connection first\nbbconnect.sub.connection nimbus\n\
+                    bbconnect.other.repository cloud\n";
+    assert_eq!(listed, expected);
+    let global = git(
+        &sandbox,
+        "one",
+        &["config", "--global", "bbconnect.connection"],
+    );
+    assert_eq!(global, "cloud\n");
+    // Where nothing is named, nothing fails.
+    run(
+        &sandbox,
+        "two",
+        &["connection", "rename", "nimbus", "cloud"],
+    )
+    .ended(0);
+}
+
+#[test]
 fn what_git_refuses_is_told_in_its_words() {
     let Some(sandbox) = sandbox() else { return };
     fs::write(sandbox.path("one/.git/config.lock"), "").unwrap();

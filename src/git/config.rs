@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::program::{answer, change, git_here, git_in};
+use super::program::{answer, change, exactly, found, git_here, git_in};
 use crate::process::ProcessError;
 
 /// Why git's configuration could not be changed.
@@ -131,32 +131,42 @@ impl Checkout {
         change(git_here().arguments(set)).map(|()| true)
     }
 
-    /// Gives a connection its new name wherever the repository's configuration names it.
+    /// Gives a connection its new name wherever the configuration of this repository alone names it: what the user's
+    /// names is not this repository's.
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn rename_connection(&self, from: &str, to: &str) -> Result<(), GitError> {
-        let named = self.entries.iter().filter(|(key, value)| {
-            key.starts_with("bbconnect.") && key.ends_with(".connection") && value == from
-        });
+    pub fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
+        let pattern = r"^bbconnect\.(.*\.)?connection$";
+        let listing = ["config", "--local", "--null", "--get-regexp", pattern];
+        let mut named = parsed(&found(git_here().arguments(listing))?);
+        named.retain(|(_, value)| value == from);
+        named.dedup();
         for (key, _) in named {
-            answer(git_here().arguments(["config", "--local", "--replace-all", key, to]))?;
+            let set = ["config", "--local", "--replace-all"];
+            let this = [&key, to, &exactly(from)];
+            change(git_here().arguments(set).arguments(this))?;
         }
         Ok(())
     }
 
-    /// A folder given from where one stands, named from the root.
+    /// A folder given from where one stands, named from the root of the checkout that one stands in.
     fn folder_of(folder: &Path) -> Result<String, GitError> {
         let refused = || GitError::NotAFolder(folder.display().to_string());
         if !folder.is_dir() {
             return Err(refused());
         }
-        let prefix = git_in(Some(folder)).arguments(["rev-parse", "--show-prefix"]);
-        let name = answer(prefix)?
-            .ok_or_else(refused)?
-            .trim_end()
-            .trim_end_matches('/')
-            .to_owned();
+        let ask = |folder, what| {
+            let printed = answer(git_in(folder).arguments(["rev-parse", what]))?;
+            let text = printed.as_deref().map(str::trim_end).map(str::to_owned);
+            text.ok_or_else(refused)
+        };
+        // It may be below another repository, or in one that is below this one.
+        if ask(Some(folder), "--show-toplevel")? != ask(None, "--show-toplevel")? {
+            return Err(refused());
+        }
+        let prefix = ask(Some(folder), "--show-prefix")?;
+        let name = prefix.trim_end_matches('/').to_owned();
         if name.is_empty() || name.contains('\n') {
             Err(refused())
         } else {

@@ -1,7 +1,7 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
 use super::GitError;
-use super::program::{answer, change, git_here};
+use super::program::{answer, change, exactly, git_here};
 use crate::process::Task;
 
 /// Which of git's files.
@@ -162,17 +162,4 @@ impl Helpers {
     fn set(&self, arguments: &[&str]) -> Result<(), GitError> {
         change(self.scope.config().arguments(arguments))
     }
-}
-
-/// A regular expression for one value (POSIX extended, as git-config takes it).
-fn exactly(value: &str) -> String {
-    let mut pattern = String::from("^");
-    for character in value.chars() {
-        if "\\.[]{}()*+?^$|".contains(character) {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('$');
-    pattern
 }

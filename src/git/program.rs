@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use crate::process::{Complaints, Task};
+use crate::process::{Complaints, Ended, Task};
 
 /// A question to git, or a change of its configuration.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -65,8 +65,24 @@ pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
 pub(super) fn change(git: Task) -> Result<(), GitError> {
     let ended = git.complaints(Complaints::Caught).run(LIMIT)?;
     if ended.status.success() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(refused(&ended))
     }
+}
+
+/// What git finds in its configuration; nothing is an answer as well, and unlike in [`answer`] a failure is none.
+pub(super) fn found(git: Task) -> Result<String, GitError> {
+    let ended = git.complaints(Complaints::Caught).run(LIMIT)?;
+    // git-config(1): 1 stands for a key that is not there.
+    match ended.status.code() {
+        Some(0 | 1) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
+        _ => Err(refused(&ended)),
+    }
+}
+
+/// Git's own words.
+fn refused(ended: &Ended) -> GitError {
     let words = String::from_utf8_lossy(&ended.stderr);
     let lines = words.lines().map(|line| {
         let line = line.trim();
@@ -75,9 +91,22 @@ pub(super) fn change(git: Task) -> Result<(), GitError> {
         reason.unwrap_or(line)
     });
     let words = lines.collect::<Vec<_>>().join("; ");
-    Err(GitError::Refused(if words.is_empty() {
+    GitError::Refused(if words.is_empty() {
         "it does not say why".to_owned()
     } else {
         words
-    }))
+    })
+}
+
+/// A regular expression for one value (POSIX extended, as git-config takes it).
+pub(super) fn exactly(value: &str) -> String {
+    let mut pattern = String::from("^");
+    for character in value.chars() {
+        if "\\.[]{}()*+?^$|".contains(character) {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('$');
+    pattern
 }

@@ -62,8 +62,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
         Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
     })?;
     context.forget_secret(&from, &connection)?;
-    if let Some(checkout) = Checkout::here() {
-        checkout.rename_connection(&args.from, &args.to.to_string())?;
+    if Checkout::here().is_some() {
+        let to = args.to.to_string();
+        Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
+            context.output.guide(&format!(
+                "the connection is called {to} now; only this checkout still names {}. \
+                 Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
+                args.from
+            ));
+        })?;
     }
     done("renamed")
 }
