@@ -267,6 +267,44 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
 }
 
 #[test]
+fn the_user_s_own_empty_helper_is_there_after_it_was_taken_back() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"http-access-token\"";
+    let key = "credential.https://git.example.com.helper";
+    // What is set before, what is added while ours is there, and what is left of both.
+    for (before, added, left) in [
+        (&[""][..], &[][..], "\n"),
+        (&["", "cache"], &[], "\ncache\n"),
+        (&[], &[], ""),
+        (&[], &["cache"], "\ncache\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        connection(&sandbox, "server", server, "https://git.example.com");
+        let add = |value: &&str| {
+            succeed(&mut git(
+                &sandbox,
+                &["config", "--global", "--add", key, value],
+            ));
+        };
+        before.iter().for_each(add);
+        sandbox.run(["git", "setup"]).ended(0);
+        sandbox.run(["git", "setup"]).ended(0);
+        added.iter().for_each(add);
+        sandbox.run(["git", "setup", "--undo"]).ended(0);
+        let mut list = git(&sandbox, &["config", "--global", "--get-all", key]);
+        let listed = String::from_utf8(list.output().unwrap().stdout).unwrap();
+        assert_eq!(listed, left, "{before:?} {added:?}");
+        let text = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+        assert!(
+            !text.contains("set") && !text.contains("useHttpPath"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_credential_goes_nowhere_it_was_not_given_for() {
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";

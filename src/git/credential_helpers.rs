@@ -44,7 +44,9 @@ pub struct Helpers {
     key: String,
     use_http_path: String,
     /// That `useHttpPath` was set here.
-    mark: String,
+    path_mark: String,
+    /// That the empty helper, which leaves out those for all servers, was set here.
+    blank_mark: String,
     all: Vec<String>,
 }
 
@@ -62,7 +64,8 @@ impl Helpers {
         Ok(Self {
             scope,
             use_http_path: format!("credential.{origin}.useHttpPath"),
-            mark: format!("bbconnect.{origin}.setHttpPath"),
+            path_mark: format!("bbconnect.{origin}.setHttpPath"),
+            blank_mark: format!("bbconnect.{origin}.setNoOther"),
             key,
             all,
         })
@@ -114,6 +117,8 @@ impl Helpers {
             return Ok(true);
         }
         if self.all.is_empty() {
+            // Marked before it is there: one that is not marked is the user's, and stays.
+            self.set(&["--replace-all", &self.blank_mark, "true"])?;
             self.set(&["--add", &self.key, ""])?;
         }
         self.set(&["--add", &self.key, helper])?;
@@ -121,7 +126,7 @@ impl Helpers {
         // set here is marked.
         if self.get(&self.use_http_path)?.is_none() {
             self.set(&["--add", &self.use_http_path, "true"])?;
-            self.set(&["--replace-all", &self.mark, "true"])?;
+            self.set(&["--replace-all", &self.path_mark, "true"])?;
         }
         Ok(true)
     }
@@ -137,16 +142,16 @@ impl Helpers {
             self.set(&["--unset-all", &self.key, &exactly(helper)])?;
             changed = true;
         }
-        let others = self
-            .all
-            .iter()
-            .filter(|known| !is_ours(known) && !known.is_empty())
-            .count();
-        if changed && others == 0 && self.all.iter().any(String::is_empty) {
-            self.set(&["--unset-all", &self.key])?;
+        if changed && self.get(&self.blank_mark)?.is_some() {
+            self.set(&["--unset-all", &self.blank_mark])?;
+            let mut others = self.all.iter().filter(|known| !is_ours(known));
+            // For another helper that was added since, it goes on standing in front.
+            if let (Some(""), None) = (others.next().map(String::as_str), others.next()) {
+                self.set(&["--unset-all", &self.key, &exactly("")])?;
+            }
         }
-        if changed && self.get(&self.mark)?.is_some() {
-            self.set(&["--unset-all", &self.mark])?;
+        if changed && self.get(&self.path_mark)?.is_some() {
+            self.set(&["--unset-all", &self.path_mark])?;
             if self.get(&self.use_http_path)?.as_deref() == Some("true") {
                 self.set(&["--unset", &self.use_http_path])?;
             }
