@@ -36,27 +36,53 @@ static STATE: LazyLock<State> = LazyLock::new(|| State {
     told: Arc::new(AtomicUsize::new(0)),
 });
 
+/// How many put an interruption off at this moment.
+static PUT_OFF: Mutex<usize> = Mutex::new(0);
+
 /// One write at a time is shielded.
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Makes Ctrl-C end the program with [`Exit::Interrupted`], and other signals as shells know it. To be called once, by
 /// `main`.
 ///
-/// Where no handler can be installed the system's own remains, which ends the program at once.
+/// Where no handler can be installed the system's own remains, which ends the program at once. A signal that whoever
+/// started us has had ignored, as `nohup` does, stays ignored.
 pub fn install() {
-    for signal in SIGNALS {
+    let ignored = ignored();
+    for signal in SIGNALS.into_iter().filter(|signal| !has(ignored, *signal)) {
         let install = || -> io::Result<()> {
+            // Noted first: whoever lets the program end again looks for it afterwards.
+            let number = usize::try_from(signal).unwrap_or_default();
+            flag::register_usize(signal, Arc::clone(&STATE.told), number)?;
             flag::register_conditional_shutdown(
                 signal,
                 status_of(signal),
                 Arc::clone(&STATE.may_end),
             )?;
-            let number = usize::try_from(signal).unwrap_or_default();
-            flag::register_usize(signal, Arc::clone(&STATE.told), number)?;
             Ok(())
         };
         drop(install());
     }
+}
+
+/// The signals that are ignored, a bit for each: proc_pid_status(5), `SigIgn`.
+#[cfg(target_os = "linux")]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
+/// Elsewhere nothing but a system call tells, which safe code does not have.
+#[cfg(not(target_os = "linux"))]
+fn ignored() -> u64 {
+    0
+}
+
+fn has(mask: u64, signal: i32) -> bool {
+    mask & (1 << (signal - 1)) != 0
 }
 
 /// 128 and the number of the signal, as shells have it: 130 for Ctrl-C.
@@ -68,36 +94,67 @@ fn status_of(signal: i32) -> i32 {
     }
 }
 
+/// Puts an interruption off until the guard is dropped, for whoever looks whether the program [`is_told`] to end.
+#[must_use = "the interruption is put off while the guard lives"]
+pub fn put_off() -> PutOff {
+    let mut count = PUT_OFF.lock().unwrap_or_else(PoisonError::into_inner);
+    *count += 1;
+    STATE.may_end.store(false, Ordering::SeqCst);
+    PutOff(())
+}
+
+/// An interruption that comes while this lives takes effect when the last one is dropped.
+#[derive(Debug)]
+pub struct PutOff(());
+
+impl Drop for PutOff {
+    fn drop(&mut self) {
+        let mut count = PUT_OFF.lock().unwrap_or_else(PoisonError::into_inner);
+        *count -= 1;
+        if *count == 0 {
+            STATE.may_end.store(true, Ordering::SeqCst);
+            end_if_told(|| ());
+        }
+    }
+}
+
+/// Whether a signal has come that is put off.
+#[must_use]
+pub fn is_told() -> bool {
+    STATE.told.load(Ordering::SeqCst) != 0
+}
+
 /// Puts an interruption off until the guard is dropped. Keep it short: no waiting, no network.
 #[must_use = "the interruption is put off while the guard lives"]
 pub fn shield() -> Shield {
     let alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    STATE.may_end.store(false, Ordering::SeqCst);
-    Shield { _alone: alone }
+    Shield {
+        _put_off: put_off(),
+        _alone: alone,
+    }
 }
 
-/// An interruption that comes while this lives takes effect when it is dropped.
+/// As [`PutOff`], and one at a time.
 #[derive(Debug)]
 pub struct Shield {
+    _put_off: PutOff,
     _alone: MutexGuard<'static, ()>,
-}
-
-impl Drop for Shield {
-    fn drop(&mut self) {
-        STATE.may_end.store(true, Ordering::SeqCst);
-        end_if_told(|| ());
-    }
 }
 
 /// Asks somebody something at the terminal. When a signal comes meanwhile, `restore` puts the terminal right (its echo
 /// may be off) before the program ends.
 pub fn while_asking<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T) -> T {
-    STATE.may_end.store(false, Ordering::SeqCst);
+    let _put_off = put_off();
     let answered = AtomicBool::new(false);
-    let answer = thread::scope(|scope| {
+    thread::scope(|scope| {
         let watch = || {
             while !answered.load(Ordering::SeqCst) {
-                end_if_told(&restore);
+                let count = PUT_OFF.lock().unwrap_or_else(PoisonError::into_inner);
+                // Others are in the middle of something, which ends soon.
+                if *count == 1 {
+                    end_if_told(&restore);
+                }
+                drop(count);
                 thread::sleep(GLANCE);
             }
         };
@@ -106,10 +163,7 @@ pub fn while_asking<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T
         let answer = ask();
         answered.store(true, Ordering::SeqCst);
         answer
-    });
-    STATE.may_end.store(true, Ordering::SeqCst);
-    end_if_told(|| ());
-    answer
+    })
 }
 
 #[expect(clippy::exit, reason = "what the signal handler would have done")]
@@ -118,5 +172,30 @@ fn end_if_told(before: impl Fn()) {
     if let Ok(signal @ 1..) = i32::try_from(told) {
         before();
         process::exit(status_of(signal));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_one_lets_the_program_end() {
+        let may_end = || STATE.may_end.load(Ordering::SeqCst);
+        let first = put_off();
+        let (asked, written) = (while_asking(|| (), || 7), shield());
+        assert_eq!((asked, may_end()), (7, false));
+        drop(written);
+        assert!(!may_end());
+        let second = put_off();
+        drop(first);
+        assert!(!may_end());
+        drop(second);
+    }
+
+    #[test]
+    fn a_mask_has_a_bit_for_each_signal() {
+        assert!(has(0x4001, SIGTERM) && has(0x4001, 1) && !has(0x4001, SIGINT));
+        assert!(!has(ignored(), SIGTERM));
     }
 }

@@ -244,6 +244,36 @@ mod unix {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_signal_that_was_ignored_stays_ignored() {
+        use std::io::Write as _;
+        for (ignored, sent, status) in [
+            ("HUP INT", "HUP", 0),
+            ("HUP INT", "INT", 0),
+            ("HUP INT", "TERM", 143),
+            ("QUIT", "HUP", 129),
+        ] {
+            let sandbox = Sandbox::new();
+            let script = format!(
+                "trap '' {ignored}; exec {} keygen --out key --passphrase-stdin",
+                env!("CARGO_BIN_EXE_bbconnect")
+            );
+            let mut command = program("sh");
+            command.args(["-c", &script]).current_dir(sandbox.home());
+            command.env("HOME", sandbox.home()).stdin(Stdio::piped());
+            let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            succeed(program("kill").args([&format!("-{sent}"), &child.id().to_string()]));
+            std::thread::sleep(Duration::from_millis(100));
+            // Whoever was ended does not read.
+            drop(stdin.write_all(b"hunter2\n"));
+            drop(stdin);
+            assert_eq!(child.wait().unwrap().code(), Some(status), "{sent}");
+        }
+    }
+
     #[test]
     fn ctrl_c_at_a_hidden_prompt_gives_the_terminal_its_echo_back() {
         let sandbox = Sandbox::new();
