@@ -65,7 +65,7 @@ pub fn install() {
     }
 }
 
-/// The signals that are ignored, a bit for each: proc_pid_status(5), `SigIgn`.
+/// The signals that are ignored, a bit for each (proc(5), `SigIgn`).
 #[cfg(target_os = "linux")]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -10,14 +10,14 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     // The words and the ground.
     ("model", &[]),
     ("exit", &[]),
-    ("process", &[]),
+    ("process", &["interrupt"]),
     ("parallel", &[]),
     ("interrupt", &["exit"]),
     ("whole_file", &["interrupt"]),
     ("kept_file", &[]),
     // Adapters: each touches one part of the world, and never another adapter.
     ("ssh", &["model", "process", "interrupt", "whole_file"]),
-    ("git", &["model", "process"]),
+    ("git", &["model", "process", "interrupt"]),
     ("store", &["model", "process", "interrupt", "whole_file"]),
     ("bitbucket", &["model"]),
     ("oauth", &["model"]),

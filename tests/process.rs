@@ -275,6 +275,27 @@ mod unix {
     }
 
     #[test]
+    fn a_program_that_tells_the_secret_is_ended_too() {
+        let sandbox = Sandbox::new();
+        let (begun, left) = (sandbox.path("begun"), sandbox.path("left"));
+        let (touch_begun, touch_left) = (begun.display(), left.display());
+        let tell = format!("touch {touch_begun}; sleep 1; touch {touch_left}; echo x");
+        let mut command = sandbox.command(["api", "GET", "/user"]);
+        command.env("BBCONNECT_TOKEN_COMMAND", tell);
+        let child = command.spawn().unwrap();
+        let is_begun = || {
+            std::thread::sleep(Duration::from_millis(10));
+            begun.exists()
+        };
+        assert!((0..1000).any(|_| is_begun()));
+        succeed(program("kill").args(["-TERM", &child.id().to_string()]));
+        let status = child.wait_with_output().unwrap().status.code();
+        assert_eq!(status, Some(143));
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(!left.exists());
+    }
+
+    #[test]
     fn ctrl_c_at_a_hidden_prompt_gives_the_terminal_its_echo_back() {
         let sandbox = Sandbox::new();
         let script = format!(

@@ -794,3 +794,64 @@ fn what_git_is_told_by_its_environment_is_for_other_repositories() {
     assert!(!traced.contains(TOKEN), "{traced}");
     assert_eq!(place.files("bbconnect").len(), 6);
 }
+
+#[test]
+fn nothing_goes_on_after_the_end() {
+    let places = places();
+    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+        return;
+    };
+    // A git that is slow to push, and the programs that it starts.
+    let real = succeed(program("sh").args(["-c", "command -v git"]));
+    let (bin, temporary) = (place.sandbox.path("bin"), place.sandbox.path("tmp"));
+    let (begun, left) = (place.sandbox.path("begun"), place.sandbox.path("left"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&temporary).unwrap();
+    let script = format!(
+        "#!/bin/sh\nif test \"$1\" = push; then touch '{}'; (trap '' TERM; sleep 3; touch '{}') & wait; fi\nexec {} \"$@\"\n",
+        begun.display(),
+        left.display(),
+        real.trim()
+    );
+    fs::write(bin.join("git"), script).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    for (signal, status) in [
+        (Some("TERM"), 143),
+        (Some("HUP"), 129),
+        (Some("INT"), 130),
+        (None, 7),
+    ] {
+        let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+        command
+            .env("BBCONNECT_TOKEN", TOKEN)
+            .env("BBCONNECT_URL", place.server.datacenter())
+            .env("BBCONNECT_REPO", "WEB/site")
+            .env("TMPDIR", &temporary)
+            .env(
+                "PATH",
+                format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+            );
+        if signal.is_none() {
+            command.args(["--timeout", "1"]);
+        }
+        let child = command.spawn().unwrap();
+        let is_begun = || {
+            std::thread::sleep(Duration::from_millis(10));
+            begun.exists()
+        };
+        assert!((0..1000).any(|_| is_begun()));
+        fs::remove_file(&begun).unwrap();
+        if let Some(signal) = signal {
+            succeed(program("kill").args([&format!("-{signal}"), &child.id().to_string()]));
+        }
+        let ran = Ran::from(child.wait_with_output().unwrap()).ended(status);
+        let says_why = ran.stderr.contains("no answer within 1 seconds");
+        assert_eq!(says_why, signal.is_none(), "{}", ran.stderr);
+        let kept = fs::read_dir(&temporary).unwrap().count();
+        assert_eq!(kept, 0, "{signal:?}");
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!left.exists());
+    let branches = place.git(&["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(branches, "refs/heads/main\n");
+}

@@ -56,14 +56,14 @@ pub(super) fn git_alone() -> Task {
 
 /// What git prints; `None` where it ends with an error.
 pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
-    let ended = git.complaints(Complaints::Ignored).run(LIMIT)?;
+    let ended = git.apart().complaints(Complaints::Ignored).run(LIMIT)?;
     let printed = || String::from_utf8_lossy(&ended.stdout).into_owned();
     Ok(ended.status.success().then(printed))
 }
 
 /// Has git change its configuration.
 pub(super) fn change(git: Task) -> Result<(), GitError> {
-    let ended = git.complaints(Complaints::Caught).run(LIMIT)?;
+    let ended = git.apart().complaints(Complaints::Caught).run(LIMIT)?;
     if ended.status.success() {
         Ok(())
     } else {
@@ -73,7 +73,7 @@ pub(super) fn change(git: Task) -> Result<(), GitError> {
 
 /// What git finds in its configuration; nothing is an answer as well, and unlike in [`answer`] a failure is none.
 pub(super) fn found(git: Task) -> Result<String, GitError> {
-    let ended = git.complaints(Complaints::Caught).run(LIMIT)?;
+    let ended = git.apart().complaints(Complaints::Caught).run(LIMIT)?;
     // git-config(1): 1 stands for a key that is not there.
     match ended.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),

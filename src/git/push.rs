@@ -11,6 +11,7 @@ use super::complaint::{PushError, explained, of_the_server};
 use super::program::git_alone;
 use super::remote::Remote;
 use super::stream::stream;
+use crate::interrupt::{self, PutOff};
 use crate::model::change::{Difference, Entry, File, Mode, Person};
 use crate::process::{Complaints, Ended};
 
@@ -39,6 +40,8 @@ pub struct NewCommit<'a> {
 pub struct Bench {
     folder: TempDir,
     remote: Remote,
+    /// The last field, so that the folder is gone before an interruption takes effect.
+    _put_off: PutOff,
 }
 
 impl Bench {
@@ -47,8 +50,12 @@ impl Bench {
     /// # Errors
     /// [`PushError`].
     pub fn open(remote: Remote) -> Result<Self, PushError> {
-        let folder = tempfile::tempdir()?;
-        let bench = Self { folder, remote };
+        let put_off = interrupt::put_off();
+        let bench = Self {
+            folder: tempfile::tempdir()?,
+            remote,
+            _put_off: put_off,
+        };
         // Where, says the environment.
         bench.git(&["init", "--quiet", "--bare", "--template="])?;
         Ok(bench)
@@ -181,6 +188,7 @@ impl Bench {
             .arguments(arguments)
             .input(input)
             .complaints(Complaints::Caught)
+            .apart()
             .keeping(MOST_PRINTED);
         let environment = self.remote.environment(self.folder.path());
         let task = environment

@@ -2,9 +2,9 @@
 
 mod browser;
 mod caught;
+mod running;
 #[cfg(all(test, unix))]
 mod tests;
-mod wait;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -17,7 +17,8 @@ use thiserror::Error;
 
 pub use self::browser::open_in_browser;
 use self::caught::{Caught, MOST_OUTPUT};
-use self::wait::wait;
+use self::running::{Outcome, Running};
+use crate::interrupt;
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
@@ -37,6 +38,13 @@ pub enum ProcessError {
         program: String,
         /// Its time limit.
         limit: Duration,
+    },
+    /// It was not started, or was ended, because a signal has told this program to end, which it does as soon as nothing
+    /// is put off any more.
+    #[error("{program} was interrupted")]
+    Interrupted {
+        /// The program.
+        program: String,
     },
 }
 
@@ -72,6 +80,7 @@ pub struct Task {
     input: Vec<u8>,
     complaints: Complaints,
     most: usize,
+    is_apart: bool,
 }
 
 impl Task {
@@ -86,6 +95,7 @@ impl Task {
             input: Vec::new(),
             complaints: Complaints::Shown,
             most: MOST_OUTPUT,
+            is_apart: false,
         }
     }
 
@@ -140,7 +150,15 @@ impl Task {
         self
     }
 
-    /// Runs it, and waits for it.
+    /// In a group of its own, which is ended with it: whatever it has started ends as well. Not for what asks somebody at
+    /// the terminal, which is for one group only.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.is_apart = true;
+        self
+    }
+
+    /// Runs it, and waits for it. A signal that tells this program to end ends it as well.
     ///
     /// # Errors
     /// [`ProcessError`] when it cannot be started or does not end in time. Any exit status is an answer.
@@ -149,11 +167,17 @@ impl Task {
             program: self.program.clone(),
             source,
         };
+        let _put_off = interrupt::put_off();
+        if interrupt::is_told() {
+            return Err(ProcessError::Interrupted {
+                program: self.program,
+            });
+        }
         let mut command = command(&self.program);
         for name in &self.without {
             command.env_remove(name);
         }
-        let mut child = command
+        command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(if self.input.is_empty() {
@@ -166,9 +190,9 @@ impl Task {
                 Complaints::Shown => Stdio::inherit(),
                 Complaints::Ignored => Stdio::null(),
                 Complaints::Caught => Stdio::piped(),
-            })
-            .spawn()
-            .map_err(failed)?;
+            });
+        let mut running = Running::start(command, self.is_apart).map_err(failed)?;
+        let child = &mut running.child;
         if let Some(mut stdin) = child.stdin.take() {
             let input = self.input.clone();
             // A program that does not read its input closes it.
@@ -178,20 +202,20 @@ impl Task {
             Caught::from(child.stdout.take(), self.most),
             Caught::from(child.stderr.take(), self.most),
         );
-        let Some(status) = wait(&mut child, limit).map_err(failed)? else {
-            // Best effort: it may have ended between the two.
-            let _killed = child.kill();
-            let _status = child.wait();
-            return Err(ProcessError::TimedOut {
+        match running.wait(limit).map_err(failed)? {
+            Outcome::Ended(status) => Ok(Ended {
+                status,
+                stdout: stdout.all(),
+                stderr: stderr.all(),
+            }),
+            Outcome::TimedOut => Err(ProcessError::TimedOut {
                 program: self.program,
                 limit,
-            });
-        };
-        Ok(Ended {
-            status,
-            stdout: stdout.all(),
-            stderr: stderr.all(),
-        })
+            }),
+            Outcome::Told => Err(ProcessError::Interrupted {
+                program: self.program,
+            }),
+        }
     }
 }
 

@@ -84,3 +84,15 @@ fn a_program_that_hangs_is_ended() {
         Err(ProcessError::Start { .. })
     ));
 }
+
+#[test]
+fn what_a_program_has_started_is_ended_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("left");
+    let script = format!("(sleep 1; touch '{}') & wait", left.display());
+    let task = Task::new("sh").arguments(["-c", &script]).apart();
+    let error = task.run(Duration::from_millis(100)).unwrap_err();
+    assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    thread::sleep(Duration::from_millis(1500));
+    assert!(!left.exists());
+}

@@ -17,6 +17,7 @@ pub fn resolve(alias: &SshHost) -> Result<Option<(Option<String>, SshHost)>, Ssh
     let task = Task::new("ssh")
         .arguments(["-G", "--", &alias.name])
         .variable("LC_ALL", "C")
+        .apart()
         .complaints(Complaints::Ignored);
     let ended = task.run(LIMIT)?;
     Ok(meaning(alias, &String::from_utf8_lossy(&ended.stdout)))

@@ -167,6 +167,7 @@ fn talk(
         .variable("LC_ALL", "C")
         .input(NOTHING)
         .complaints(Complaints::Caught);
+    let task = if manner.may_ask { task } else { task.apart() };
     match task.run(manner.limit) {
         Ok(ended) => Ok(Answered::from(ended)),
         Err(ProcessError::TimedOut { limit, .. }) => Err(SshError::Unreachable {

@@ -24,6 +24,7 @@ pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError>
         .arguments(["-t", "rsa,ecdsa,ed25519"])
         .arguments(["--", &host.name])
         .variable("LC_ALL", "C")
+        .apart()
         .complaints(Complaints::Ignored);
     let printed = match task.run(limit + Duration::from_secs(1)) {
         Ok(ended) => ended.stdout,

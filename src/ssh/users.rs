@@ -25,6 +25,7 @@ pub fn known_to_user(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshE
     let task = Task::new("ssh-keygen")
         .arguments(["-F", &host.known_as(), "-f"])
         .arguments([file])
+        .apart()
         .complaints(Complaints::Ignored);
     let printed = task.run(LIMIT)?.stdout;
     let printed = String::from_utf8_lossy(&printed);
@@ -57,6 +58,7 @@ fn agent() -> Option<Vec<String>> {
     let task = Task::new("ssh-add")
         .arguments(["-L"])
         .variable("LC_ALL", "C")
+        .apart()
         .complaints(Complaints::Ignored);
     let ended = task.run(LIMIT).ok()?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();

@@ -7,6 +7,7 @@ use super::judge::trusted;
 use super::target::Target;
 use crate::context::Context;
 use crate::error::{Error, Trouble};
+use crate::interrupt;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::{SshAddress, SshHost};
 use crate::model::ssh_settings::SshSettings;
@@ -98,6 +99,8 @@ fn log_in(
     trusted: &[PublicKey],
     context: &Context,
 ) -> Option<Timed<LoginFacts>> {
+    // Dropped after the folder.
+    let _put_off = interrupt::put_off();
     let folder = tempfile::tempdir().ok()?;
     let file = KnownHosts::in_folder(folder.path());
     file.add(&address.host, trusted, Source::Offered).ok()?;
