@@ -164,3 +164,54 @@ fn what_git_refuses_is_told_in_its_words() {
     let message = refused.json()["error"]["message"].to_string();
     assert!(message.contains(".gitconfig: File exists"), "{message}");
 }
+
+#[test]
+fn a_remote_is_where_git_goes_for_it() {
+    let Some(sandbox) = sandbox() else { return };
+    let which = |folder| {
+        let told = run(&sandbox, folder, &["connection", "which"])
+            .ended(0)
+            .json();
+        told["connection"]["name"].as_str().unwrap().to_owned()
+    };
+    git(
+        &sandbox,
+        "one",
+        &["remote", "add", "origin", "bb:acme/site.git"],
+    );
+    git(
+        &sandbox,
+        "one",
+        &["remote", "add", "fork", "bb:jane/site.git"],
+    );
+    assert_eq!(which("one"), "first");
+    for (scope, base, beginning) in [
+        ("--global", "git@git.example.com:", "bb"),
+        ("--global", "git@ssh.bitbucket.org:", "bb:"),
+        ("--local", "git@ssh.bitbucket.org:jane-", "bb:jane/"),
+        ("--local", "Ssh://Elsewhere/", "bb:acme/"),
+        ("--global", "git@ssh.bitbucket.org:acme/", "bb:acme/"),
+    ] {
+        let key = format!("url.{base}.insteadOf");
+        git(
+            &sandbox,
+            "one",
+            &["config", scope, "--add", &key, beginning],
+        );
+    }
+    assert_eq!(which("one/sub"), "cloud");
+    let says = git(&sandbox, "one", &["ls-remote", "--get-url", "origin"]);
+    assert_eq!(says, "git@ssh.bitbucket.org:acme/site.git\n");
+    // One that leads to a name of the SSH configuration is known by what is written.
+    git(
+        &sandbox,
+        "two",
+        &["remote", "add", "origin", "git@bitbucket.org:acme/x"],
+    );
+    git(
+        &sandbox,
+        "two",
+        &["config", "url.git@work:.insteadOf", "git@bitbucket.org:"],
+    );
+    assert_eq!(which("two"), "cloud");
+}

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::program::{answer, change, exactly, found, git_here, git_in};
+use super::program::{answer, change, entries, exactly, found, git_here, git_in};
+use super::remotes;
 use crate::process::ProcessError;
 
 /// Why git's configuration could not be changed.
@@ -32,8 +33,9 @@ pub enum GitError {
 pub struct Checkout {
     /// The folder one stands in, below the root: `services/api/`, or nothing at the root.
     prefix: String,
-    /// `bbconnect.*` and `remote.*.url`, in git's order: later ones win.
+    /// The configuration, in git's order: later ones win.
     entries: Vec<(String, String)>,
+    remotes: Vec<(String, String)>,
 }
 
 impl Checkout {
@@ -41,13 +43,19 @@ impl Checkout {
     #[must_use]
     pub fn here() -> Option<Self> {
         let prefix = answer(git_here().arguments(["rev-parse", "--show-prefix"])).ok()??;
-        let pattern = r"^(bbconnect\..*|remote\..*\.url)$";
-        let listing = ["config", "--null", "--get-regexp", pattern];
-        let entries = answer(git_here().arguments(listing)).ok()?;
-        Some(Self {
+        let pattern = format!(r"^(bbconnect\..*|{})$", remotes::KEYS);
+        let listing = ["config", "--null", "--get-regexp", &pattern];
+        let listed = answer(git_here().arguments(listing)).ok()?;
+        Some(Self::of(&prefix, &listed.unwrap_or_default()))
+    }
+
+    fn of(prefix: &str, listing: &str) -> Self {
+        let entries = entries(listing);
+        Self {
             prefix: prefix.trim_end().to_owned(),
-            entries: entries.map(|text| parsed(&text)).unwrap_or_default(),
-        })
+            remotes: remotes::remotes(&entries),
+            entries,
+        }
     }
 
     /// The connection that the configuration names, and for which folder: that of the service one stands in, else that
@@ -77,21 +85,13 @@ impl Checkout {
             .map(|value| (value, None))
     }
 
-    /// The remotes with their URLs, `origin` first.
+    /// The remotes with their URLs, `origin` first, and for each where git goes before what is written.
     #[must_use]
     pub fn remotes(&self) -> Vec<(&str, &str)> {
-        let mut remotes: Vec<_> = self
-            .entries
-            .iter()
-            .filter_map(|(key, url)| {
-                Some((
-                    key.strip_prefix("remote.")?.strip_suffix(".url")?,
-                    url.as_str(),
-                ))
-            })
-            .collect();
-        remotes.sort_by_key(|(name, _)| *name != "origin");
+        let remotes = self.remotes.iter();
         remotes
+            .map(|(name, url)| (name.as_str(), url.as_str()))
+            .collect()
     }
 
     /// Names the connection of this repository, or of one folder of it, in the repository's own configuration, and
@@ -139,7 +139,7 @@ impl Checkout {
     pub fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
         let pattern = r"^bbconnect\.(.*\.)?connection$";
         let listing = ["config", "--local", "--null", "--get-regexp", pattern];
-        let mut named = parsed(&found(git_here().arguments(listing))?);
+        let mut named = entries(&found(git_here().arguments(listing))?);
         named.retain(|(_, value)| value == from);
         named.dedup();
         for (key, _) in named {
@@ -183,25 +183,14 @@ impl Checkout {
     }
 }
 
-/// `key\nvalue\0` for each entry (git-config(1), `--null`).
-fn parsed(text: &str) -> Vec<(String, String)> {
-    let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
-    entries
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn checkout(prefix: &str) -> Checkout {
-        let text = "bbconnect.connection\nwork\0bbconnect.services/api.connection\napi\0remote.fork.url\ngit@x.y:a/b\0\
-                    remote.origin.url\ngit@bitbucket.org:acme/site.git\0bbconnect.connection\nlater\0";
-        Checkout {
-            prefix: prefix.to_owned(),
-            entries: parsed(text),
-        }
+        let listing = "bbconnect.connection\nwork\0bbconnect.services/api.connection\napi\0\
+                       remote.origin.url\ngit@bitbucket.org:acme/site.git\0bbconnect.connection\nlater\0";
+        Checkout::of(prefix, listing)
     }
 
     #[test]
@@ -220,15 +209,5 @@ mod tests {
             checkout("services/apis/").connection(),
             Some(("later", None))
         );
-    }
-
-    #[test]
-    fn origin_is_the_first_remote() {
-        let remotes = checkout("")
-            .remotes()
-            .into_iter()
-            .map(|(name, _)| name.to_owned())
-            .collect::<Vec<_>>();
-        assert_eq!(remotes, ["origin", "fork"]);
     }
 }

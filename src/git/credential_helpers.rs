@@ -1,7 +1,7 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
 use super::GitError;
-use super::program::{answer, change, exactly, git_here};
+use super::program::{answer, change, entries, exactly, git_here};
 use crate::process::Task;
 
 /// Which of git's files.
@@ -79,11 +79,9 @@ impl Helpers {
         const ALL: &str = r"^credential\..*\.helper$";
         scope.check()?;
         let listed = answer(scope.config().arguments(["--null", "--get-regexp", ALL]))?;
-        let listed = listed.unwrap_or_default();
-        let entries = listed
-            .split('\0')
-            .filter_map(|entry| entry.split_once('\n'));
+        let entries = entries(&listed.unwrap_or_default());
         let mut servers: Vec<String> = entries
+            .iter()
             .filter(|(_, helper)| is_ours(helper))
             .filter_map(|(key, _)| {
                 let server = key.strip_prefix("credential.")?.strip_suffix(".helper")?;

@@ -12,6 +12,7 @@ mod netrc;
 mod program;
 mod push;
 mod remote;
+mod remotes;
 mod repositories;
 mod ssh_command;
 mod stream;

@@ -61,6 +61,15 @@ pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
     Ok(ended.status.success().then(printed))
 }
 
+/// `key\nvalue\0` for each entry (git-config(1), `--null`).
+pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
+    let entries = listing.split('\0').filter_map(|entry| {
+        let (key, value) = entry.split_once('\n')?;
+        Some((key.to_owned(), value.to_owned()))
+    });
+    entries.collect()
+}
+
 /// Has git change its configuration.
 pub(super) fn change(git: Task) -> Result<(), GitError> {
     let ended = git.apart().complaints(Complaints::Caught).run(LIMIT)?;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use super::program::{answer, change, git_elsewhere, git_in};
+use super::program::{answer, change, entries, git_elsewhere, git_in};
+use super::remotes;
 use crate::process::Complaints;
 
 /// Large repositories take their time.
@@ -31,7 +32,7 @@ pub fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitEr
     change(git_in(folder).arguments(set))
 }
 
-/// The URLs of a checkout's remotes, with their names; `None` where the folder is not the root of one.
+/// The URLs of a checkout's remotes, with their names, as in [`super::Checkout::remotes`]; `None` where the folder is not the root of one.
 ///
 /// # Errors
 /// [`GitError::Process`].
@@ -39,14 +40,10 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
     if !folder.join(".git").exists() {
         return Ok(None);
     }
-    let listing = ["config", "--null", "--get-regexp", r"^remote\..*\.url$"];
+    let pattern = format!("^({})$", remotes::KEYS);
+    let listing = ["config", "--null", "--get-regexp", &pattern];
     let text = answer(git_in(Some(folder)).arguments(listing))?.unwrap_or_default();
-    let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
-    let remotes = entries.filter_map(|(key, url)| {
-        let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
-        Some((name.to_owned(), url.to_owned()))
-    });
-    Ok(Some(remotes.collect()))
+    Ok(Some(remotes::remotes(&entries(&text))))
 }
 
 /// Clones a repository, whose checkout then keeps the command.

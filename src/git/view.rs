@@ -1,7 +1,7 @@
 //! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
 
 use super::GitError;
-use super::program::{answer, git_here};
+use super::program::{answer, entries, git_here};
 
 /// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,13 +30,11 @@ pub fn view(url: Option<&str>) -> Result<GitView, GitError> {
         }
         None => None,
     };
-    let settings = settings.unwrap_or_default();
+    let settings = entries(&settings.unwrap_or_default());
     let get = |key: &str| {
-        let mut entries = settings
-            .split('\0')
-            .filter_map(|entry| entry.split_once('\n'));
-        let found = entries.find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.map(|(_, value)| value.to_owned())
+        let mut settings = settings.iter();
+        let found = settings.find(|(name, _)| name.eq_ignore_ascii_case(key));
+        found.map(|(_, value)| value.clone())
     };
     Ok(GitView {
         version: version.to_owned(),

@@ -1,0 +1,103 @@
+//! The remotes of a checkout, and where git goes for them: `url.<base>.insteadOf` counts (git-config(1)).
+
+/// The keys that must be listed, as `git config --get-regexp` takes them, without the anchors.
+pub(super) const KEYS: &str = r"remote\..*\.url|url\..*\.insteadof";
+
+/// The remotes with their URLs, `origin` first, from git's configuration in its order. Where git goes elsewhere for one, it
+/// is there twice: with that URL, then with the one that is written, as the other may begin with a name that the
+/// user's SSH configuration alone knows.
+pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
+    let named = entries.iter().filter_map(|(key, url)| {
+        let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
+        Some([led(url, entries), url.clone()].map(|url| (name.to_owned(), url)))
+    });
+    let mut remotes: Vec<_> = named.flatten().collect();
+    remotes.dedup();
+    remotes.sort_by_key(|(name, _)| name != "origin");
+    remotes
+}
+
+/// Where git goes for a URL: the longest beginning that is listed is taken for its base. Of two that are the same, that
+/// of the base which is named first counts.
+fn led(url: &str, entries: &[(String, String)]) -> String {
+    let mut bases: Vec<&str> = Vec::new();
+    let mut best: Option<(usize, usize)> = None;
+    for (key, beginning) in entries {
+        let base = key.strip_prefix("url.");
+        let Some(base) = base.and_then(|base| base.strip_suffix(".insteadof")) else {
+            continue;
+        };
+        let known = bases.iter().position(|known| *known == base);
+        let place = known.unwrap_or_else(|| {
+            bases.push(base);
+            bases.len() - 1
+        });
+        let is_better = best.is_none_or(|(length, before)| {
+            beginning.len() > length || (beginning.len() == length && place < before)
+        });
+        if url.starts_with(beginning.as_str()) && is_better {
+            best = Some((beginning.len(), place));
+        }
+    }
+    let led = best.and_then(|(length, place)| {
+        let rest = url.get(length..)?;
+        Some(format!("{}{rest}", bases.get(place)?))
+    });
+    led.unwrap_or_else(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(entries: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        entries.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn origin_is_the_first_remote() {
+        let entries = owned(&[
+            ("remote.fork.url", "git@x.y:a/b"),
+            ("bbconnect.connection", "work"),
+            ("remote.origin.url", "git@bitbucket.org:acme/site.git"),
+        ]);
+        let expected = [
+            ("origin", "git@bitbucket.org:acme/site.git"),
+            ("fork", "git@x.y:a/b"),
+        ];
+        assert_eq!(remotes(&entries), owned(&expected));
+    }
+
+    #[test]
+    fn where_git_goes_comes_before_what_is_written() {
+        let entries = owned(&[
+            ("url.git@work:.insteadof", "git@bitbucket.org:"),
+            ("remote.origin.url", "git@bitbucket.org:acme/site.git"),
+        ]);
+        let expected = [
+            ("origin", "git@work:acme/site.git"),
+            ("origin", "git@bitbucket.org:acme/site.git"),
+        ];
+        assert_eq!(remotes(&entries), owned(&expected));
+    }
+
+    #[test]
+    fn the_longest_beginning_counts_then_the_first_base() {
+        let entries = owned(&[
+            ("url.one:.insteadof", "b"),
+            ("url.two:.insteadof", "bb:"),
+            ("url.three:.insteadof", "gh:"),
+            ("url.one:.insteadof", "gh:"),
+            ("url.four:.pushinsteadof", "bb:acme/"),
+        ]);
+        for (url, expected) in [
+            ("bb:acme/site", "two:acme/site"),
+            ("bitbucket", "one:itbucket"),
+            ("gh:acme/site", "one:acme/site"),
+            ("git@bb:acme", "git@bb:acme"),
+        ] {
+            assert_eq!(led(url, &entries), expected, "{url}");
+        }
+    }
+}
