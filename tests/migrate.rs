@@ -86,6 +86,29 @@ fn count(document: &Value, kind: &str) -> usize {
     items(document).iter().filter(|(of, _)| of == kind).count()
 }
 
+#[test]
+fn a_bare_repository_may_have_its_worktrees_in_itself() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let from = repository(&sandbox, "from", "git@bitbucket.org:acme/site.git");
+    let modules = "[submodule \"lib\"]\n\tpath = lib\n\turl = git@bitbucket.org:acme/lib.git\n";
+    fs::write(from.join(".gitmodules"), modules).unwrap();
+    git(&sandbox, &from, &["add", ".gitmodules"]);
+    git(&sandbox, &from, &["commit", "-q", "-m", "two"]);
+    let clone = ["clone", "-q", "--bare", "from", "proj"];
+    git(&sandbox, sandbox.home(), &clone);
+    let bare = sandbox.path("proj");
+    git(&sandbox, &bare, &["worktree", "add", "-q", "work/main"]);
+    repository(&sandbox, "proj/other", "git@bitbucket.org:acme/other.git");
+    let looked = ["migrate", "--check", "--json", "proj"];
+    let found = sandbox.run(looked).ended(1).json();
+    assert_eq!(found["repositories"], 2);
+    assert_eq!(count(&found, "submodule"), 1);
+    assert_eq!(count(&found, "ssh-remote"), 1);
+}
+
 /// Repositories of every kind, at the old host.
 struct Tree {
     plain: PathBuf,

@@ -6,6 +6,21 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The folders in a repository's own that are git's (gitrepository-layout(5)), and those of Git LFS.
+const OF_GIT: [&str; 11] = [
+    ".git",
+    "branches",
+    "hooks",
+    "info",
+    "lfs",
+    "logs",
+    "modules",
+    "objects",
+    "refs",
+    "rr-cache",
+    "worktrees",
+];
+
 /// What configures repositories below a folder.
 #[derive(Debug, Default)]
 pub struct Repositories {
@@ -62,9 +77,9 @@ impl Walk {
     fn folder(&mut self, folder: &Path, waiting: &mut Vec<PathBuf>) {
         let entries = self.entries(folder);
         let named = |name: &str| entries.iter().any(|entry| entry.file_name() == name);
-        if named("HEAD") && named("objects") && named("refs") && named("config") {
+        let is_bare = named("HEAD") && named("objects") && named("refs") && named("config");
+        if is_bare {
             self.git_folder(folder);
-            return;
         }
         if named(".git") {
             self.checkout(folder);
@@ -75,8 +90,11 @@ impl Walk {
                 }
             }
         }
+        // The worktrees of a bare repository may be in it, beside what is git's.
+        let gits: &[&str] = if is_bare { &OF_GIT } else { &[".git"] };
         let folders = entries.into_iter().filter(|entry| {
-            entry.file_name() != ".git" && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            let is_gits = gits.iter().any(|name| entry.file_name() == *name);
+            !is_gits && entry.file_type().is_ok_and(|kind| kind.is_dir())
         });
         waiting.extend(folders.map(|entry| entry.path()));
     }
