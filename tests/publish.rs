@@ -506,6 +506,29 @@ fn names_with_tabs_and_line_breaks_are_files_of_their_own() {
 }
 
 #[test]
+fn a_name_on_the_branch_that_is_not_text_is_not_left_silently() {
+    let places = places();
+    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+        return;
+    };
+    // As fast-import takes any byte.
+    place.push("main", "Second", ("\"caf\\351.txt\"", "old"));
+    let refused = place.run(&["--no-pr", "--delete-removed"]).ended(1).json();
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains(r"remove caf\xe9.txt"), "{message}");
+    assert_eq!(place.git(&["for-each-ref", "refs/heads/bbconnect"]), "");
+    // Elsewhere, or where nothing is removed, it is in nobody's way.
+    place
+        .run(&["--no-pr", "--delete-removed", "--into", "docs"])
+        .ended(0);
+    let done = place.run(&["--no-pr"]).ended(0).json();
+    assert_eq!(done["removed"], json!([]));
+    let listed = place.git(&["ls-tree", "-r", "bbconnect"]);
+    assert!(listed.contains(r"caf\351.txt"), "{listed}");
+    assert!(listed.contains("\tdocs/run.sh"), "{listed}");
+}
+
+#[test]
 fn what_is_no_folder_or_empty_removes_nothing() {
     for place in places() {
         let publish = |folder: &str| {

@@ -26,7 +26,7 @@ pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
 pub use credential_helpers::{Helpers, Scope};
 pub use folder::{FolderError, files_in};
 pub use netrc::netrc_mends;
-pub use push::{Bench, NewCommit};
+pub use push::{Bench, Listing, NewCommit};
 pub use remote::Remote;
 pub use repositories::Repositories;
 pub use ssh_command::{

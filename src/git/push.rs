@@ -35,6 +35,15 @@ pub struct NewCommit<'a> {
     pub removed: &'a [String],
 }
 
+/// The files of a commit.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those with a name that is text.
+    pub entries: Vec<Entry>,
+    /// The names of the others, escaped.
+    pub not_text: Vec<String>,
+}
+
 /// A bare repository that is gone afterwards.
 #[derive(Debug)]
 pub struct Bench {
@@ -83,28 +92,36 @@ impl Bench {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn entries(&self, commit: &str, below: &str) -> Result<Vec<Entry>, PushError> {
+    pub fn files(&self, commit: &str, below: &str) -> Result<Listing, PushError> {
         let mut list = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
         let folder = format!("{below}/");
         if !below.is_empty() {
             list.extend(["--", folder.as_str()]);
         }
         let printed = self.git(&list)?;
-        let text = String::from_utf8_lossy(&printed.stdout);
-        let entry = |line: &str| {
-            let (facts, path) = line.split_once('\t')?;
-            Some(Entry {
-                path: path.to_owned(),
-                mode: match facts.split(' ').next()? {
-                    "100644" => Some(Mode::Plain),
-                    "100755" => Some(Mode::Executable),
-                    "120000" => Some(Mode::Link),
-                    _ => None,
-                },
-                size: None,
-            })
-        };
-        Ok(text.split('\0').filter_map(entry).collect())
+        let mut listing = Listing::default();
+        for line in printed.stdout.split(|byte| *byte == 0) {
+            let mut parts = line.splitn(2, |byte| *byte == b'\t');
+            let (Some(facts), Some(path)) = (parts.next(), parts.next()) else {
+                continue;
+            };
+            let mode = match facts.split(|byte| *byte == b' ').next() {
+                Some(b"100644") => Some(Mode::Plain),
+                Some(b"100755") => Some(Mode::Executable),
+                Some(b"120000") => Some(Mode::Link),
+                _ => None,
+            };
+            match str::from_utf8(path) {
+                Ok(path) => listing.entries.push(Entry {
+                    path: path.to_owned(),
+                    mode,
+                    size: None,
+                }),
+                Err(_) if mode.is_some() => listing.not_text.push(named(path)),
+                Err(_) => {}
+            }
+        }
+        Ok(listing)
     }
 
     /// Makes a commit, here alone, and answers with its hash.
@@ -125,7 +142,7 @@ impl Bench {
     pub fn difference(&self, parent: Option<&str>, commit: &str) -> Result<Difference, PushError> {
         let mut difference = Difference::default();
         let Some(parent) = parent else {
-            let all = self.entries(commit, "")?;
+            let all = self.files(commit, "")?.entries;
             difference.added = all.into_iter().map(|entry| entry.path).collect();
             return Ok(difference);
         };
@@ -139,15 +156,14 @@ impl Bench {
             commit,
         ];
         let printed = self.git(&diff)?;
-        let text = String::from_utf8_lossy(&printed.stdout);
-        let mut fields = text.split('\0');
+        let mut fields = printed.stdout.split(|byte| *byte == 0);
         while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
             let list = match status {
-                "A" => &mut difference.added,
-                "D" => &mut difference.removed,
+                b"A" => &mut difference.added,
+                b"D" => &mut difference.removed,
                 _ => &mut difference.changed,
             };
-            list.push(path.to_owned());
+            list.push(named(path));
         }
         Ok(difference)
     }
@@ -201,4 +217,9 @@ impl Bench {
             Err(explained(&printed))
         }
     }
+}
+
+/// A path as it is shown: git's are bytes.
+fn named(path: &[u8]) -> String {
+    str::from_utf8(path).map_or_else(|_| path.escape_ascii().to_string(), str::to_owned)
 }

@@ -4,7 +4,7 @@ use super::outcome::Done;
 use super::plan::{Plan, moved};
 use crate::bitbucket::Bitbucket;
 use crate::context::{Chosen, Context};
-use crate::error::Error;
+use crate::error::{Error, No};
 use crate::git::{Bench, NewCommit, PushError};
 use crate::model::change::Person;
 use crate::model::difference::compare;
@@ -33,16 +33,24 @@ pub(super) fn publish(
     if let Some(branch) = plan.parent_branch() {
         bench.fetch(branch)?;
     }
-    let entries = plan
+    let listing = plan
         .parent()
-        .map(|parent| bench.entries(parent, &plan.into))
+        .map(|parent| bench.files(parent, &plan.into))
         .transpose();
-    let entries = match entries {
+    let listing = match listing {
         // What was fetched is no longer what the server spoke of.
         Err(PushError::Failed(_)) => return Err(moved(&plan.branch)),
-        entries => entries?.unwrap_or_default(),
+        listing => listing?.unwrap_or_default(),
     };
-    let removed = compare(&plan.files, &entries, |path| plan.removes(path))
+    // A folder with such a name is refused, so this one lacks it.
+    if let Some(name) = listing.not_text.first().filter(|_| plan.delete_removed) {
+        return Err(Error::no(
+            No::Otherwise,
+            format!("--delete-removed cannot remove {name}, whose name is not text"),
+            "remove or rename it with git, or leave out --delete-removed",
+        ));
+    }
+    let removed = compare(&plan.files, &listing.entries, |path| plan.removes(path))
         .difference
         .removed;
     let new = NewCommit {

@@ -27,7 +27,7 @@ pub(super) struct Plan {
     pub(super) files: Vec<File>,
     folder: PathBuf,
     pub(super) into: String,
-    delete_removed: bool,
+    pub(super) delete_removed: bool,
     pub(super) dry_run: bool,
 }
 
