@@ -8,6 +8,8 @@ use crate::process::{Complaints, Ended, Task};
 
 /// A question to git, or a change of its configuration.
 const LIMIT: Duration = Duration::from_secs(10);
+/// The most that is read of a listing, in bytes.
+const MOST_LISTED: usize = 64 * 1024 * 1024;
 
 /// The variables that say which repository is meant (`git rev-parse --local-env-vars`), without those for settings, which
 /// git hands on to the git of a submodule as well; and the one that forbids changes while a push is looked at.
@@ -56,7 +58,7 @@ pub(super) fn git_alone() -> Task {
 
 /// What git prints; `None` where it ends with an error.
 pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
-    let ended = git.apart().complaints(Complaints::Ignored).run(LIMIT)?;
+    let ended = asked(git.complaints(Complaints::Ignored))?;
     let printed = || String::from_utf8_lossy(&ended.stdout).into_owned();
     Ok(ended.status.success().then(printed))
 }
@@ -82,12 +84,18 @@ pub(super) fn change(git: Task) -> Result<(), GitError> {
 
 /// What git finds in its configuration; nothing is an answer as well, and unlike in [`answer`] a failure is none.
 pub(super) fn found(git: Task) -> Result<String, GitError> {
-    let ended = git.apart().complaints(Complaints::Caught).run(LIMIT)?;
+    let ended = asked(git.complaints(Complaints::Caught))?;
     // git-config(1): 1 stands for a key that is not there.
     match ended.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
         _ => Err(refused(&ended)),
     }
+}
+
+/// All that git answers: of half a listing nobody could say what is missing.
+fn asked(git: Task) -> Result<Ended, GitError> {
+    let ended = git.apart().keeping(MOST_LISTED).run(LIMIT)?;
+    Ok(ended.whole("git")?)
 }
 
 /// Git's own words.

@@ -130,7 +130,7 @@ impl Bench {
     /// [`PushError`].
     pub fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
         let import = ["fast-import", "--quiet", "--date-format=now", "--force"];
-        self.git_with(&import, &stream(NEW, new))?;
+        self.git_with(&import, stream(NEW, new))?;
         let printed = self.git(&["rev-parse", "--verify", NEW])?;
         Ok(String::from_utf8_lossy(&printed.stdout).trim().to_owned())
     }
@@ -196,10 +196,14 @@ impl Bench {
     }
 
     fn git<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Ended, PushError> {
-        self.git_with(arguments, &[])
+        self.git_with(arguments, Vec::new())
     }
 
-    fn git_with<S: AsRef<OsStr>>(&self, arguments: &[S], input: &[u8]) -> Result<Ended, PushError> {
+    fn git_with<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        input: Vec<u8>,
+    ) -> Result<Ended, PushError> {
         let task = git_alone()
             .arguments(arguments)
             .input(input)
@@ -212,7 +216,7 @@ impl Bench {
             .fold(task, |task, (name, value)| task.variable(name, value));
         let printed = task.run(self.remote.limit)?;
         if printed.status.success() {
-            Ok(printed)
+            Ok(printed.whole("git")?)
         } else {
             Err(explained(&printed))
         }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +18,7 @@ const GRACE: Duration = Duration::from_millis(200);
 /// What a program prints to one of its outputs, read while it runs.
 pub(super) struct Caught {
     printed: Arc<Mutex<Vec<u8>>>,
+    is_cut: Arc<AtomicBool>,
     ended: mpsc::Receiver<()>,
 }
 
@@ -25,32 +27,40 @@ impl Caught {
         let printed = Arc::new(Mutex::new(Vec::new()));
         let (done, ended) = mpsc::channel();
         let into = Arc::clone(&printed);
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let cut = Arc::clone(&is_cut);
         let waiting = thread::current();
         thread::spawn(move || {
-            collect(output, &into, most);
+            collect(output, &into, most, &cut);
             // Nobody waits any more after the deadline.
             let _told = done.send(());
             // Whoever has said its last word is about to end.
             waiting.unpark();
         });
-        Self { printed, ended }
+        Self {
+            printed,
+            is_cut,
+            ended,
+        }
     }
 
-    /// All of it. A grandchild may hold the pipe open; what was printed until now is what counts.
-    pub(super) fn all(self) -> Vec<u8> {
+    /// All of it, and whether there was more than is taken. A grandchild may hold the pipe open; what was printed until now is what counts.
+    pub(super) fn all(self) -> (Vec<u8>, bool) {
         let _all = self.ended.recv_timeout(GRACE);
-        mem::take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        (mem::take(&mut printed), self.is_cut.load(Ordering::SeqCst))
     }
 }
 
 /// Reads all that is printed, and keeps as much of it as is taken.
-fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>, most: usize) {
+fn collect(stdout: Option<impl Read>, into: &Mutex<Vec<u8>>, most: usize, is_cut: &AtomicBool) {
     let Some(mut stdout) = stdout else { return };
     let mut chunk = [0; 8 * 1024];
     while let Ok(count @ 1..) = stdout.read(&mut chunk) {
         let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
         let room = most.saturating_sub(kept.len());
         kept.extend_from_slice(&chunk[..count.min(room)]);
+        is_cut.fetch_or(count > room, Ordering::SeqCst);
     }
     chunk.zeroize();
 }

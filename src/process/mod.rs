@@ -39,6 +39,20 @@ pub enum ProcessError {
         /// Its time limit.
         limit: Duration,
     },
+    /// How it ended is not known.
+    #[error("{program} cannot be waited for: {source}")]
+    Lost {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It printed more than is kept of it.
+    #[error("{program} printed too much to be read")]
+    TooMuch {
+        /// The program.
+        program: String,
+    },
     /// It was not started, or was ended, because a signal has told this program to end, which it does as soon as nothing
     /// is put off any more.
     #[error("{program} was interrupted")]
@@ -55,8 +69,24 @@ pub struct Ended {
     pub status: ExitStatus,
     /// What it printed to standard output.
     pub stdout: Vec<u8>,
+    /// It printed more than is kept.
+    pub is_cut: bool,
     /// What it printed to standard error, where that is [`Complaints::Caught`].
     pub stderr: Vec<u8>,
+}
+
+impl Ended {
+    /// The same, where nothing is missing from what it printed.
+    ///
+    /// # Errors
+    /// [`ProcessError::TooMuch`].
+    pub fn whole(self, program: &str) -> Result<Self, ProcessError> {
+        if self.is_cut {
+            let program = program.to_owned();
+            return Err(ProcessError::TooMuch { program });
+        }
+        Ok(self)
+    }
 }
 
 /// What becomes of a program's standard error.
@@ -138,8 +168,8 @@ impl Task {
 
     /// With this on its standard input, which ends behind it.
     #[must_use]
-    pub fn input(mut self, input: &[u8]) -> Self {
-        input.clone_into(&mut self.input);
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
         self
     }
 
@@ -163,17 +193,12 @@ impl Task {
     /// # Errors
     /// [`ProcessError`] when it cannot be started or does not end in time. Any exit status is an answer.
     pub fn run(self, limit: Duration) -> Result<Ended, ProcessError> {
-        let failed = |source| ProcessError::Start {
-            program: self.program.clone(),
-            source,
-        };
+        let program = self.program;
         let _put_off = interrupt::put_off();
         if interrupt::is_told() {
-            return Err(ProcessError::Interrupted {
-                program: self.program,
-            });
+            return Err(ProcessError::Interrupted { program });
         }
-        let mut command = command(&self.program);
+        let mut command = command(&program);
         for name in &self.without {
             command.env_remove(name);
         }
@@ -191,10 +216,13 @@ impl Task {
                 Complaints::Ignored => Stdio::null(),
                 Complaints::Caught => Stdio::piped(),
             });
-        let mut running = Running::start(command, self.is_apart).map_err(failed)?;
+        let mut running = match Running::start(command, self.is_apart) {
+            Ok(running) => running,
+            Err(source) => return Err(ProcessError::Start { program, source }),
+        };
         let child = &mut running.child;
         if let Some(mut stdin) = child.stdin.take() {
-            let input = self.input.clone();
+            let input = self.input;
             // A program that does not read its input closes it.
             thread::spawn(move || drop(stdin.write_all(&input)));
         }
@@ -202,19 +230,19 @@ impl Task {
             Caught::from(child.stdout.take(), self.most),
             Caught::from(child.stderr.take(), self.most),
         );
-        match running.wait(limit).map_err(failed)? {
-            Outcome::Ended(status) => Ok(Ended {
-                status,
-                stdout: stdout.all(),
-                stderr: stderr.all(),
-            }),
-            Outcome::TimedOut => Err(ProcessError::TimedOut {
-                program: self.program,
-                limit,
-            }),
-            Outcome::Told => Err(ProcessError::Interrupted {
-                program: self.program,
-            }),
+        match running.wait(limit) {
+            Ok(Outcome::Ended(status)) => {
+                let (stdout, is_cut) = stdout.all();
+                Ok(Ended {
+                    status,
+                    stdout,
+                    is_cut,
+                    stderr: stderr.all().0,
+                })
+            }
+            Ok(Outcome::TimedOut) => Err(ProcessError::TimedOut { program, limit }),
+            Ok(Outcome::Told) => Err(ProcessError::Interrupted { program }),
+            Err(source) => Err(ProcessError::Lost { program, source }),
         }
     }
 }

@@ -32,7 +32,7 @@ fn input_environment_and_complaints_reach_both_sides() {
         (ended.stdout.as_slice(), ended.stderr.as_slice()),
         (b"in".as_slice(), b"odd\n".as_slice())
     );
-    let unread = Task::new("true").input(&vec![0; 1_000_000]);
+    let unread = Task::new("true").input(vec![0; 1_000_000]);
     assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
 }
 
@@ -57,9 +57,16 @@ fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
     )
     .unwrap();
     assert_eq!(
-        (ended.status.success(), ended.stdout.len()),
-        (true, MOST_OUTPUT)
+        (ended.status.success(), ended.stdout.len(), ended.is_cut),
+        (true, MOST_OUTPUT, true)
     );
+    assert!(matches!(
+        ended.whole("sh"),
+        Err(ProcessError::TooMuch { .. })
+    ));
+    let all = Task::new("head").arguments(["-c", "9000", "/dev/zero"]);
+    let ended = all.keeping(9000).run(Duration::from_secs(9)).unwrap();
+    assert_eq!(ended.whole("head").unwrap().stdout.len(), 9000);
 }
 
 #[test]

@@ -194,7 +194,12 @@ impl SshError {
             }
             Self::Path { .. } => "choose another place for the key".to_owned(),
             Self::Unusable { .. }
-            | Self::Process(ProcessError::TimedOut { .. } | ProcessError::Interrupted { .. })
+            | Self::Process(
+                ProcessError::TimedOut { .. }
+                | ProcessError::Interrupted { .. }
+                | ProcessError::Lost { .. }
+                | ProcessError::TooMuch { .. },
+            )
             | Self::KnownHosts { .. } => return None,
             Self::KeyFile { .. } => {
                 "name an SSH key, such as bbconnect keygen --out FILE makes".to_owned()
