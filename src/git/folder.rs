@@ -81,9 +81,14 @@ pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
     let mut total = 0;
     for entry in walk {
         let entry = entry.map_err(|error| FolderError::Walk(error.to_string()))?;
+        // Otherwise what such a line was to leave out would be published.
+        if let Some(error) = entry.error() {
+            return Err(FolderError::Walk(error.to_string()));
+        }
         let path = entry.path();
         let kind = entry.file_type();
         if entry.depth() == 0 || kind.is_some_and(|kind| kind.is_dir()) {
+            check_ignored(&path.join(".gitignore"))?;
             continue;
         }
         let below = path.strip_prefix(folder).unwrap_or(path);
@@ -106,6 +111,16 @@ pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// The walker says nothing of a `.gitignore` that it cannot read, nor of the rest of one that is not text.
+fn check_ignored(path: &Path) -> Result<(), FolderError> {
+    let is_there = path.is_file();
+    let read = is_there.then(|| fs::read_to_string(path)).transpose();
+    read.map(drop).map_err(|source| FolderError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn file(path: &Path) -> Result<(Mode, Vec<u8>), FolderError> {
@@ -222,6 +237,22 @@ mod tests {
                 ("docs/sub/only-here", Mode::Plain),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_gitignore_says_is_understood_or_nothing_is_published() {
+        for (place, text) in [
+            (".gitignore", &b"caf\xe9\nsecret\n"[..]),
+            (".gitignore", b"[z-a]\nsecret\n"),
+            ("sub/.gitignore", b"caf\xe9\nsecret\n"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("sub")).unwrap();
+            fs::write(folder.path().join("sub/secret"), "").unwrap();
+            fs::write(folder.path().join(place), text).unwrap();
+            let error = files_in(folder.path(), "").unwrap_err();
+            assert!(error.to_string().contains(place), "{error}");
+        }
     }
 
     #[test]

@@ -103,8 +103,7 @@ impl Reader<'_> {
                 self.value()?
             }
             _ if self.is_line_end() => (String::new(), self.at..self.at),
-            // Only a comment may follow a variable without a value.
-            Some(b'#' | b';') => (String::new(), self.at..self.at),
+            // Git takes not even a comment behind a variable without a value.
             _ => return None,
         };
         self.skip_line();

@@ -33,7 +33,6 @@ fn values_are_read_as_git_reads_them() {
         (" = a\r\n", "a"),
         ("", ""),
         (" =", ""),
-        (" ; comment", ""),
         (" = end\\", "end"),
         (" = Zürich 日本", "Zürich 日本"),
     ] {
@@ -69,6 +68,8 @@ fn what_git_refuses_is_refused_with_its_line() {
         ("[a]\nb = \"open\n", 2),
         ("[a]\nb = \\x\n", 2),
         ("[a]\nb c\n", 2),
+        ("[a]\nb ; comment\n", 2),
+        ("[a]\nb # comment\n", 2),
         ("[a \"b\n\"]\n", 1),
         ("[a x]\n", 1),
     ] {
