@@ -229,7 +229,11 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
         world.delay
     };
     tokio::time::sleep(delay).await;
-    world.lock().unwrap().at_once -= 1;
+    {
+        // A test may have replaced the world meanwhile.
+        let mut world = world.lock().unwrap();
+        world.at_once = world.at_once.saturating_sub(1);
+    }
     let Some(fault) = fault else {
         return json(&reply);
     };
