@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::whole_file::folder_of;
+
 /// No configuration is longer, in bytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -187,12 +189,6 @@ fn give_owner(file: &File, metadata: &fs::Metadata) {
 
 #[cfg(not(unix))]
 fn give_owner(_file: &File, _metadata: &fs::Metadata) {}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
 
 #[cfg(test)]
 mod tests {

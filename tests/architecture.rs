@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("parallel", &[]),
     ("interrupt", &["exit"]),
     ("whole_file", &["interrupt"]),
-    ("kept_file", &[]),
+    ("kept_file", &["whole_file"]),
     // Adapters: each touches one part of the world, and never another adapter.
     ("ssh", &["model", "process", "interrupt", "whole_file"]),
     ("git", &["model", "process", "interrupt"]),

@@ -8,7 +8,7 @@ use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
 use crate::interrupt;
-use crate::whole_file::of_system;
+use crate::whole_file::{folder_of, of_system};
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
@@ -215,12 +215,6 @@ fn make_folder(file: &Path) -> Result<(), KeyFileError> {
             path: folder.to_owned(),
             source,
         })
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 /// A complete file with its final mode, in the same folder, under a name of its own. It is its owner's alone from
