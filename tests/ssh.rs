@@ -1133,6 +1133,48 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
 }
 
 #[test]
+fn what_lies_beside_a_key_is_somebodys_own() {
+    let Some(stage) = Stage::set() else { return };
+    let path = stage.sandbox.path("id_work");
+    let key = path.to_str().unwrap();
+    let make = |path: &str| {
+        stage.run(&["keygen", "--out", path]).ended(0);
+    };
+    make(key);
+    connected(&stage, &["--key", key]);
+    // Copies and earlier keys, as people name them.
+    let own =
+        [".old", ".next", ".tmp", ".old.pem", ".pub.tmp"].map(|ending| format!("{key}{ending}"));
+    for path in &own {
+        make(path);
+    }
+    let texts = || {
+        let all = own
+            .iter()
+            .flat_map(|path| [path.clone(), format!("{path}.pub")]);
+        all.map(|path| fs::read(path).unwrap()).collect::<Vec<_>>()
+    };
+    let (before, old) = (fs::read(&path).unwrap(), texts());
+    let rotate = |more: &[&str]| {
+        let arguments = ["key", "rotate", "--json", "-c", "site"];
+        stage.run(&[&arguments[..], more].concat())
+    };
+    assert_eq!(rotate(&[]).ended(2).json()["error"]["hint"], "add --yes");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let rotated = rotate(&["--yes"]).ended(0).json();
+    assert_ne!(
+        rotated["rotations"][0]["before"],
+        rotated["rotations"][0]["after"]
+    );
+    assert_ne!(fs::read(&path).unwrap(), before);
+    assert_eq!(texts(), old);
+    // Also what is left of a rotation that was cut off is asked about.
+    make(&format!("{key}.bbconnect-old"));
+    assert_eq!(rotate(&[]).ended(2).json()["error"]["hint"], "add --yes");
+    assert_eq!(stage.keys().len(), 1);
+}
+
+#[test]
 fn a_key_that_is_registered_nowhere_is_not_replaced() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &[]);
@@ -1144,7 +1186,7 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
             .run(&["key", "rotate", "--json", "-c", "site"])
             .ended(exit);
         assert_eq!(text(), old);
-        assert!(!Path::new(&format!("{path}.next")).exists());
+        assert!(!Path::new(&format!("{path}.bbconnect-next")).exists());
         ran.json()["error"].to_string()
     };
     // By hand, or by somebody else: for the whole project, which this credential may not see.
@@ -1177,7 +1219,7 @@ fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
-    let next = format!("{path}.next");
+    let next = format!("{path}.bbconnect-next");
     let rotate = |kind: &str| stage.run(&["key", "rotate", "--json", "-c", "site", "--type", kind]);
     // What is refused is taken back.
     stage

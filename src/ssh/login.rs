@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::SshError;
+use super::stored_key::beside;
 
 /// With what somebody logs in: a key, and the host keys that are taken for true.
 #[derive(Debug, Clone)]
@@ -16,12 +17,11 @@ pub struct Login {
     pub known_hosts: PathBuf,
 }
 
-/// The key that is to follow another one, while `key rotate` is at work: `KEY.next`.
+/// The key that is to follow another one, while `key rotate` is at work: `KEY.bbconnect-next`. The name is
+/// nobody else's.
 #[must_use]
 pub fn next_of(key: &Path) -> PathBuf {
-    let mut name = key.as_os_str().to_owned();
-    name.push(".next");
-    name.into()
+    beside(key, ".bbconnect-next")
 }
 
 impl Login {
@@ -145,7 +145,7 @@ mod tests {
         let plain = login("/home/jane/.ssh/key").command_line().unwrap();
         assert_eq!(
             plain,
-            "ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.next \
+            "ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.bbconnect-next \
              -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=/c/known_hosts \
              -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o LogLevel=ERROR"
         );

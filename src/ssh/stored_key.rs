@@ -116,8 +116,13 @@ fn read_public(path: &Path) -> Result<PublicKey, NotPublic> {
 /// `KEY.pub`
 #[must_use]
 pub fn public_path(private: &Path) -> PathBuf {
-    let mut name = private.as_os_str().to_owned();
-    name.push(".pub");
+    beside(private, ".pub")
+}
+
+/// A file beside a key, whose name goes on behind the key's.
+pub(super) fn beside(key: &Path, ending: &str) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(ending);
     name.into()
 }
 

@@ -1,9 +1,10 @@
 //! A key that takes another's place under the same path, without a moment in which neither works.
 //!
-//! Beside `KEY` there are, for as long as it takes, `KEY.next` (the new key; git is told of it by
-//! [`super::Login::command_line`]) and `KEY.old` (the old one; while it is there, the old key may still be registered).
+//! Beside `KEY` there are, for as long as it takes, `KEY.bbconnect-next` (the new key; git is told of it by
+//! [`super::Login::command_line`]) and `KEY.bbconnect-old` (the old one; while it is there, the old key may still be
+//! registered). The names are nobody else's: `KEY.old` may well be somebody's own.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,9 +12,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::stored_key::beside;
 use super::{SshError, next_of, public_path};
 use crate::interrupt;
 use crate::process::{Complaints, Task};
+use crate::whole_file::folder_of;
 
 /// An `ssh` that began before has logged in after this.
 const UNDER_WAY: Duration = Duration::from_secs(2);
@@ -55,9 +58,7 @@ impl Succession {
     /// The key that was before.
     #[must_use]
     pub fn old(&self) -> PathBuf {
-        let mut name = self.key.as_os_str().to_owned();
-        name.push(".old");
-        name.into()
+        beside(&self.key, ".bbconnect-old")
     }
 
     /// How far it has got.
@@ -135,6 +136,24 @@ impl Succession {
         }
     }
 
+    /// Has the key written to the disk, before a server forgets the one that it follows.
+    ///
+    /// # Errors
+    /// [`SshError::KeyFile`].
+    pub fn sync(&self) -> Result<(), SshError> {
+        for path in [self.key.clone(), public_path(&self.key)] {
+            // Windows asks for the right to write.
+            let file = OpenOptions::new().read(true).write(true).open(path);
+            let synced = file.and_then(|file| file.sync_all());
+            synced.map_err(|error| self.failed(&error))?;
+        }
+        if cfg!(unix) {
+            // Its name as well, where the file system can.
+            drop(File::open(folder_of(&self.key)).and_then(|folder| folder.sync_all()));
+        }
+        Ok(())
+    }
+
     /// Removes the next key, which is registered nowhere.
     ///
     /// # Errors
@@ -164,16 +183,12 @@ impl Succession {
 
 /// Where a copy of a key is for a moment.
 fn scratch(key: &Path) -> PathBuf {
-    let mut name = key.as_os_str().to_owned();
-    name.push(".pem");
-    name.into()
+    beside(key, ".pem")
 }
 
 /// Gives a file a second name, in one step also where that name is taken.
 fn put(from: &Path, to: &Path) -> io::Result<()> {
-    let mut name = to.as_os_str().to_owned();
-    name.push(".tmp");
-    let between = PathBuf::from(name);
+    let between = beside(to, ".bbconnect-tmp");
     remove(&between)?;
     if fs::hard_link(from, &between).is_err() {
         // A file system without links. The copy has the rights of the original.
@@ -205,16 +220,16 @@ mod tests {
         write("key", "old");
         write("key.pub", "old.pub");
         assert_eq!(succession.stage(), Stage::Settled);
-        write("key.next", "new");
-        write("key.next.pub", "new.pub");
+        write("key.bbconnect-next", "new");
+        write("key.bbconnect-next.pub", "new.pub");
         assert_eq!(succession.stage(), Stage::Prepared);
         for _ in 0..2 {
             succession.switch().unwrap();
             assert_eq!(succession.stage(), Stage::Switched);
             assert_eq!(read("key").as_deref(), Some("new"));
             assert_eq!(read("key.pub").as_deref(), Some("new.pub"));
-            assert_eq!(read("key.old").as_deref(), Some("old"));
-            assert_eq!(read("key.old.pub").as_deref(), Some("old.pub"));
+            assert_eq!(read("key.bbconnect-old").as_deref(), Some("old"));
+            assert_eq!(read("key.bbconnect-old.pub").as_deref(), Some("old.pub"));
             // Cut off before the public key was there again.
             fs::remove_file(folder.path().join("key.pub")).unwrap();
         }

@@ -95,10 +95,11 @@ impl Turn {
         self.stage == Stage::Settled || self.replaces_next
     }
 
-    /// Whether a file will be replaced that bbconnect did not make, such as somebody's own key.
+    /// Whether a key goes that bbconnect did not make, such as somebody's own. Also of a rotation that was cut off:
+    /// whoever goes on with it may be somebody else.
     pub(super) fn replaces_anothers(&self) -> bool {
         let name = self.first().key.file_name().unwrap_or_default();
-        self.stage != Stage::Switched && !name.to_string_lossy().starts_with("bbconnect_")
+        !name.to_string_lossy().starts_with("bbconnect_")
     }
 
     pub(super) fn is_locked(&self) -> bool {
@@ -182,6 +183,7 @@ impl Turn {
         // Also after an interruption nothing is taken away before the new one was seen to work.
         self.register_and_prove(context, &new, &mut Vec::new())?;
         thread::sleep(GRACE);
+        self.succession.sync()?;
         for place in &self.places {
             place.remove_old(context)?;
         }
