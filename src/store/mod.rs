@@ -7,6 +7,7 @@ mod keyring;
 mod seal;
 mod sealed_file;
 mod secrets;
+mod spread;
 
 pub use command::CommandStore;
 pub use connections::Connections;
