@@ -138,6 +138,34 @@ fn without_a_keyring_the_ways_out_are_named_at_once() {
 }
 
 #[test]
+fn a_keyring_that_asks_in_a_window_gets_the_time_for_it() {
+    let sandbox = Sandbox::new();
+    let socket = sandbox.path("bus");
+    // A bus that takes every call and answers none, as a keyring whose window stays open.
+    let _bus = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let ask = |variables: &[(&str, &str)]| {
+        let mut command = add(&sandbox);
+        let bus = format!("unix:path={}", socket.display());
+        command.env("DBUS_SESSION_BUS_ADDRESS", bus);
+        command.envs(variables.iter().copied());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let desktop = ("WAYLAND_DISPLAY", "wayland-0");
+    for variables in [&[][..], &[desktop, ("CI", "true")]] {
+        let output = ask(variables).wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(9), "{}", text(&output));
+        let said = "did not answer within 0.8 seconds";
+        assert!(text(&output).contains(said), "{}", text(&output));
+    }
+    let mut waits = ask(&[desktop]);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(waits.try_wait().unwrap(), None);
+    waits.kill().unwrap();
+    waits.wait().unwrap();
+}
+
+#[test]
 fn the_keyring_s_library_brings_no_runtime_of_its_own() {
     // With zbus on tokio every call from within our runtime would panic.
     let tree = program("cargo")

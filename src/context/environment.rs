@@ -25,6 +25,8 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// There is a desktop, on which the keyring can ask for its password.
+    pub(super) has_desktop: bool,
     /// `BBCONNECT_CONNECTION`
     pub connection: Option<String>,
     /// `BBCONNECT_TOKEN` is set, to nothing: a secret that a pipeline does not have.
@@ -103,6 +105,10 @@ impl Environment {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            has_desktop: cfg!(any(windows, target_os = "macos"))
+                || ["DISPLAY", "WAYLAND_DISPLAY"]
+                    .into_iter()
+                    .any(|name| set(name).is_some()),
             connection: text("BBCONNECT_CONNECTION"),
             program: program(),
             git_config: git_config(&text),

@@ -127,8 +127,15 @@ impl Context {
         }
     }
 
+    /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
     fn keyring(&self) -> KeyringStore {
-        KeyringStore::new(if self.may_ask() { ATTENDED } else { UNATTENDED })
+        let is_forbidden = self.flags.no_input || self.environment.no_input || self.environment.ci;
+        let has_window = self.environment.has_desktop && !is_forbidden;
+        KeyringStore::new(if self.may_ask() || has_window {
+            ATTENDED
+        } else {
+            UNATTENDED
+        })
     }
 
     fn sealed_file(&self) -> Result<SealedFile, Error> {

@@ -42,7 +42,7 @@ pub enum StoreError {
     #[error("the keyring is locked: {0}")]
     Locked(String),
     /// The keyring did not answer.
-    #[error("the keyring did not answer within {} seconds", .0.as_secs())]
+    #[error("the keyring did not answer within {} seconds", .0.as_secs_f32())]
     Silent(Duration),
     /// The keyring took the secret and does not give it back.
     #[error("the keyring did not keep the secret")]
