@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -746,6 +747,65 @@ fn keys_of_servers_and_of_users() {
     breaks(over.doctor(&url), "ssh.host-key", 10, "~/.ssh/known_hosts");
     over.sshd.stop();
     breaks(over.doctor(&url), "ssh.tcp", 7, "refused");
+}
+
+#[test]
+fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
+    let Some(over) = OverSsh::set() else {
+        return;
+    };
+    let (port, user) = (over.sshd.port, &over.sshd.user);
+    fs::remove_dir_all(over.sandbox.path(".config")).unwrap();
+    over.know(&over.host_key(), ".ssh/known_hosts");
+    // `ssh` looks for its configuration where the system says that home is.
+    let path = |name: &str| over.sandbox.path(name).display().to_string();
+    let (config, hosts) = (path("config"), path(".ssh/known_hosts"));
+    let script = format!("#!/bin/sh\nexec /usr/bin/ssh -F {config} \"$@\"\n");
+    fs::create_dir(over.sandbox.path("bin")).unwrap();
+    let wrapper = over.sandbox.path("bin/ssh");
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let found = support::variable("PATH").unwrap();
+    let path_variable = format!("{}:{}", path("bin"), found.display());
+    let doctor = |text: &str| {
+        fs::write(&config, text).unwrap();
+        let arguments = ["doctor", &over.url, "--json", "--timeout", "5"];
+        let mut command = over.sandbox.command(arguments);
+        Ran::from(command.env("PATH", &path_variable).output().unwrap())
+    };
+    let key = path("key");
+    // A connection that is shared and stays.
+    let shared = format!(
+        "Host *\nIdentityFile {key}\nIdentitiesOnly yes\nControlMaster auto\nControlPersist 30\nControlPath {}/%p\n",
+        path(".ssh")
+    );
+    for _ in 0..2 {
+        holds(doctor(&shared), "ssh.auth", "pass", "serves the repository");
+    }
+    assert!(!over.sandbox.path(&format!(".ssh/{port}")).exists());
+    // One that leads through another server, which knows the key; the server itself does not.
+    let through = |key_there: &str| {
+        format!(
+            "Host gate\nHostName 127.0.0.1\nPort {port}\nUser {user}\nIdentityFile {key}\nUserKnownHostsFile {hosts}\n\
+             Host 127.0.0.1\nProxyJump gate\nIdentityFile {key_there}\nHost *\nIdentitiesOnly yes\n"
+        )
+    };
+    holds(
+        doctor(&through(&key)),
+        "ssh.auth",
+        "pass",
+        "serves the repository",
+    );
+    let other = path("other");
+    let mut make = program("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f", &other]);
+    succeed(&mut make);
+    breaks(
+        doctor(&through(&other)),
+        "ssh.auth",
+        3,
+        "accepts none of the keys",
+    );
 }
 
 #[test]

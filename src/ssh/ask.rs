@@ -148,7 +148,8 @@ fn talk(
     let batch = if manner.may_ask { "no" } else { "yes" };
     let task = Task::new("ssh")
         .arguments(options)
-        .arguments(["-v", "-T", "-a", "-x"])
+        // As `-v`, which a `ProxyJump` would hand on to an `ssh` of its own.
+        .arguments(["-oLogLevel=DEBUG1", "-T", "-a", "-x"])
         .arguments([
             format!("-oBatchMode={batch}"),
             format!("-oConnectTimeout={seconds}"),
@@ -158,6 +159,9 @@ fn talk(
             "-oNumberOfPasswordPrompts=3",
             "-oUpdateHostKeys=no",
             "-oCheckHostIP=no",
+            // A connection that is shared says nothing of the key, and one of ours must not stay behind.
+            "-oControlMaster=no",
+            "-oControlPath=none",
         ])
         .arguments(["-p", &host.port.to_string()])
         .arguments(user.into_iter().flat_map(|user| ["-l", user]))

@@ -8,7 +8,7 @@ use crate::process::Ended;
 /// The most of somebody else's words that is repeated, in characters.
 const MOST_WORDS: usize = 300;
 
-/// How an `ssh` ended, run with `-v`.
+/// How an `ssh` ended that told what it does (`LogLevel=DEBUG1`).
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) stdout: Vec<u8>,
@@ -36,7 +36,7 @@ impl From<Ended> for Answered {
 impl Answered {
     pub(super) fn verdict(&self, host: &SshHost, login: &Login) -> Verdict {
         let says = |words: &str| self.messages.contains(words);
-        if says("Authenticated to ") {
+        if self.is_let_in() {
             return Verdict::LoggedIn;
         }
         let (host, words) = (host.clone(), self.words());
@@ -75,6 +75,15 @@ impl Answered {
         })
     }
 
+    /// Whether the server itself let somebody in: the messages of an `ssh` that leads to it may be among these.
+    fn is_let_in(&self) -> bool {
+        let is_led = self.messages.contains("Executing proxy command: ");
+        let mut told = self.messages.lines();
+        told.any(|line| {
+            line.starts_with("Authenticated to ") && (!is_led || line.contains("(via proxy)"))
+        })
+    }
+
     fn about_host_key(&self, host: &SshHost, login: &Login) -> Option<SshError> {
         let says = |words: &str| self.messages.contains(words);
         let changed = says("REMOTE HOST IDENTIFICATION HAS CHANGED") || says("REVOKED HOST KEY");
@@ -110,16 +119,13 @@ impl Answered {
         })
     }
 
-    /// The host key that the server showed: `debug1: Server host key: ssh-ed25519 SHA256:…`
+    /// The host key that the server showed: `debug1: Server host key: ssh-ed25519 SHA256:…`. The last one is that of the
+    /// server itself, which is reached after whoever leads to it.
     pub(super) fn host_key(&self) -> Option<(String, Fingerprint)> {
-        let line = self.between("Server host key: ", "\n")?;
+        let (_, behind) = self.messages.rsplit_once("Server host key: ")?;
+        let line = behind.lines().next()?.trim();
         let (algorithm, fingerprint) = line.split_once(' ')?;
         Some((algorithm.to_owned(), fingerprint.parse().ok()?))
-    }
-
-    fn between(&self, start: &str, end: &str) -> Option<&str> {
-        let behind = self.messages.split_once(start)?.1;
-        Some(behind.split(end).next()?.trim())
     }
 
     /// What was said to people, on one line.
@@ -141,5 +147,44 @@ impl Answered {
         } else {
             all.chars().take(MOST_WORDS).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_jump_host_says_is_not_the_servers_word() {
+        let one = "SHA256:SGlzIGlzIGEgZmluZ2VycHJpbnQgb2YgMzIgYnl0ZXM";
+        let two = "SHA256:dHdvIGlzIGEgZmluZ2VycHJpbnQgb2YgMzIgYnl0ZXM";
+        let to_jump = format!(
+            "debug1: Executing proxy command: exec ssh -W '[git.example.com]:22' gate\n\
+             debug1: Server host key: ssh-ed25519 {one}\r\n\
+             Authenticated to gate ([192.0.2.1]:22) using \"publickey\".\r\n\
+             debug1: Server host key: ssh-ed25519 {two}\r\n"
+        );
+        let answered = |last: &str| Answered {
+            stdout: Vec::new(),
+            messages: format!("{to_jump}{last}"),
+        };
+        let login = Login {
+            key: None,
+            is_locked: false,
+            known_hosts: "none".into(),
+        };
+        let host = SshHost::new("git.example.com", 22).unwrap();
+        let denied = answered("git@git.example.com: Permission denied (publickey).\r\n");
+        assert!(matches!(
+            denied.verdict(&host, &login),
+            Verdict::No(SshError::Denied { .. })
+        ));
+        let (_, shown) = denied.host_key().unwrap();
+        assert_eq!(shown.to_string(), two);
+        let let_in = "Authenticated to git.example.com (via proxy) using \"publickey\".\r\n";
+        assert!(matches!(
+            answered(let_in).verdict(&host, &login),
+            Verdict::LoggedIn
+        ));
     }
 }
