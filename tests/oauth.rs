@@ -55,15 +55,21 @@ fn free_port() -> u16 {
 
 /// What a browser sees at an address: the whole answer.
 fn get(address: &str) -> String {
+    get_with(address, b"")
+}
+
+/// What a browser sees that sends these headers as well.
+fn get_with(address: &str, headers: &[u8]) -> String {
     let url: url::Url = address.parse().unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(&host).unwrap();
     let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
     write!(
         stream,
-        "GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n"
     )
     .unwrap();
+    stream.write_all(&[headers, b"\r\n"].concat()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -197,6 +203,17 @@ fn the_address_can_be_pasted_where_no_browser_is() {
         "http://127.0.0.1:{port}/callback?code=x&state=wrong\n{back}"
     )
     .unwrap();
+    sign_in.end().ended(0);
+}
+
+#[test]
+fn cookies_of_other_programs_are_in_nobodys_way() {
+    let (server, sandbox, port) = (server(7200), sandbox(), free_port().to_string());
+    let (url, website) = (server.cloud(), server.website());
+    let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+    let back = location(&get(&sign_in.address));
+    let cookies = [b"Cookie: a=\xff; b=", &vec![b'x'; 40_000][..], b"\r\n"].concat();
+    assert!(get_with(&back, &cookies).contains("200 OK"));
     sign_in.end().ended(0);
 }
 

@@ -13,8 +13,9 @@ use super::answer::{self, Answer};
 use super::page::{self, Page};
 use crate::model::secret::Secret;
 
-/// The longest first line of a request that is read, in bytes.
-const MOST_BYTES: u64 = 16 * 1024;
+/// The most that is read of a request, and of all that is pasted, in bytes. Browsers send the cookies of every other
+/// program on this machine.
+const MOST_BYTES: u64 = 256 * 1024;
 /// How long one browser may take to say what it wants.
 const READING: Duration = Duration::from_secs(5);
 /// How long a browser waits to be told what became of its answer.
@@ -106,16 +107,16 @@ fn answer(
     stream.set_read_timeout(Some(READING))?;
     stream.set_write_timeout(Some(READING))?;
     let mut reader = BufReader::new(stream.take(MOST_BYTES));
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
+    let mut line = Vec::new();
+    reader.read_until(b'\n', &mut line)?;
+    let line = String::from_utf8_lossy(&line);
     let address = line
         .strip_prefix("GET ")
         .and_then(|rest| rest.split(' ').next());
     let answer = address.map_or(Answer::Other, |address| answer::read(address, state));
-    // The rest of the request: closing on a browser that still speaks would take the page from it.
-    loop {
-        let mut header = String::new();
-        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+    // The rest of the request: closing on a browser that still speaks would take the page from it. Nothing in it counts.
+    for header in reader.split(b'\n').map_while(Result::ok) {
+        if header.trim_ascii().is_empty() {
             break;
         }
     }
@@ -151,10 +152,10 @@ fn read_pasted(state: &str, told: &Sender<Brought>) {
     for line in io::stdin()
         .lock()
         .take(MOST_BYTES)
-        .lines()
+        .split(b'\n')
         .map_while(Result::ok)
     {
-        let answer = answer::read(&line, state);
+        let answer = answer::read(&String::from_utf8_lossy(&line), state);
         if !matches!(answer, Answer::Other) {
             let _told = told.send((answer, Browser::none()));
             return;
