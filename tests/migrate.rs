@@ -329,7 +329,14 @@ fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
     };
     assert!(keygen(&["-H"]).status.success());
     fs::remove_file(ssh.join("known_hosts.old")).unwrap();
-    fs::write(ssh.join("config"), "# mine\nHost bitbucket.org\n  User git\n  IdentityFile ~/.ssh/bb\n\nHost bb\n  HostName bitbucket.org\n").unwrap();
+    fs::write(ssh.join("config"), "# mine\nHost bitbucket.org\n  User git\n  IdentityFile ~/.ssh/bb\n\nHost bb\n  HostName bitbucket.org\nInclude config.d/*.conf\n").unwrap();
+    let included = ssh.join("config.d/work.conf");
+    fs::create_dir(ssh.join("config.d")).unwrap();
+    fs::write(
+        &included,
+        "Include ~/.ssh/config\nHost work\n  HostName bitbucket.org\n",
+    )
+    .unwrap();
     // A link, as people have whose settings are in a repository.
     fs::create_dir_all(sandbox.path("dotfiles")).unwrap();
     let real = sandbox.path("dotfiles/gitconfig");
@@ -352,7 +359,11 @@ fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
         count(&done, "ssh-config"),
         count(&done, "url-rewrite"),
     );
-    assert_eq!(found, (2, 2, 2), "{done:#}");
+    assert_eq!(found, (2, 3, 2), "{done:#}");
+    assert_eq!(
+        fs::read_to_string(&included).unwrap(),
+        "Include ~/.ssh/config\nHost work\n  HostName ssh.bitbucket.org\n"
+    );
     assert_eq!(
         fs::read_link(sandbox.path(".gitconfig")).unwrap(),
         Path::new("dotfiles/gitconfig")

@@ -7,13 +7,17 @@ use super::pattern::{is_for, matches};
 use crate::model::mend::{Edit, Mend, MendKind};
 use crate::model::moved_host::{NEW_SSH_HOST, OLD_SSH_HOST};
 
-/// What is to be mended in a client's configuration.
+/// Whether somebody thought of the new host in a client's configuration.
 #[must_use]
-pub fn client_config_mends(text: &str) -> Vec<Mend> {
-    let lines = lines(text);
-    let is_covered = lines.iter().any(Line::is_for_the_new_host);
+pub fn covers_the_new_host(text: &str) -> bool {
+    lines(text).iter().any(Line::is_for_the_new_host)
+}
+
+/// What is to be mended in a file of a client's configuration, where all of it covers the new host, or does not.
+#[must_use]
+pub fn client_config_mends(text: &str, is_covered: bool) -> Vec<Mend> {
     let mut mends = Vec::new();
-    for line in &lines {
+    for line in &lines(text) {
         match line.keyword.as_str() {
             "hostname" => mends.extend(line.moved_host_name()),
             "host" if !is_covered => mends.extend(line.extended_host()),
@@ -25,9 +29,9 @@ pub fn client_config_mends(text: &str) -> Vec<Mend> {
 }
 
 /// A setting: its keyword in lower case, and its words with their places.
-struct Line<'a> {
-    keyword: String,
-    words: Vec<(&'a str, Range<usize>)>,
+pub(super) struct Line<'a> {
+    pub(super) keyword: String,
+    pub(super) words: Vec<(&'a str, Range<usize>)>,
 }
 
 impl<'a> Line<'a> {
@@ -48,10 +52,13 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Whether somebody thought of the new host here: a pattern for everything does not count.
+    /// Whether somebody thought of the new host here: a pattern for everything, or for the old host as well (`*.org`),
+    /// does not count.
     fn is_for_the_new_host(&self) -> bool {
         let names_it = |pattern: &str| {
-            matches(pattern, NEW_SSH_HOST) && !matches(pattern, "elsewhere.invalid")
+            matches(pattern, NEW_SSH_HOST)
+                && !matches(pattern, OLD_SSH_HOST)
+                && !matches(pattern, "ssh.elsewhere.invalid")
         };
         match self.keyword.as_str() {
             "host" => self.patterns().any(names_it) && is_for(self.patterns(), NEW_SSH_HOST),
@@ -124,7 +131,7 @@ fn mend(place: &str, before: &str, after: &str, edit: Edit) -> Mend {
     }
 }
 
-fn lines(text: &str) -> Vec<Line<'_>> {
+pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -186,6 +193,10 @@ mod tests {
     use super::*;
     use crate::model::mend::mended;
 
+    fn mends_of(text: &str) -> Vec<Mend> {
+        client_config_mends(text, covers_the_new_host(text))
+    }
+
     #[test]
     fn the_new_host_is_covered_and_aliases_lead_to_it() {
         for (before, after) in [
@@ -206,6 +217,10 @@ mod tests {
                 "Host github.com bitbucket.org ssh.bitbucket.org\n  IdentityFile a\n",
             ),
             (
+                "Host *.org\n  User git\nHost bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
+                "Host *.org\n  User git\nHost bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
+            ),
+            (
                 "Match host github.com,bitbucket.org user git\n  IdentityFile a\n",
                 "Match host github.com,bitbucket.org,ssh.bitbucket.org user git\n  IdentityFile a\n",
             ),
@@ -214,9 +229,9 @@ mod tests {
                 "Host bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost bitbucket.org ssh.bitbucket.org\n  Port 22\n",
             ),
         ] {
-            let mends = client_config_mends(before);
+            let mends = mends_of(before);
             assert_eq!(mended(before, &mends), after);
-            assert_eq!(client_config_mends(after), [], "{after}");
+            assert_eq!(mends_of(after), [], "{after}");
         }
     }
 
@@ -235,7 +250,7 @@ mod tests {
             "Match all\n  HostKeyAlias bitbucket.org\n",
             "Host\nHostName\n=\n\"\n\"\"\n",
         ] {
-            assert_eq!(client_config_mends(text), [], "{text}");
+            assert_eq!(mends_of(text), [], "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod alias;
 mod ask;
 mod client_config;
+mod client_includes;
 mod error;
 mod host_keys;
 mod key_description;
@@ -22,7 +23,8 @@ mod verdict;
 
 pub use alias::resolve;
 pub use ask::{Manner, Refs, Served, Service, ask};
-pub use client_config::client_config_mends;
+pub use client_config::{client_config_mends, covers_the_new_host};
+pub use client_includes::client_includes;
 pub use error::SshError;
 pub use host_keys::{built_in_hosts, built_in_keys, other_doors, retired};
 pub use key_description::KeyDescription;

@@ -13,10 +13,15 @@ pub(super) fn is_for<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str
     is_for
 }
 
-/// Whether one pattern matches all of a name.
+/// Whether one pattern matches all of a name, in whatever case.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let name: Vec<char> = name.to_lowercase().chars().collect();
+    matches_exactly(&pattern.to_lowercase(), &name.to_lowercase())
+}
+
+/// Whether one pattern matches all of a name, in the same case.
+pub(super) fn matches_exactly(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
     let (mut at, mut read) = (0, 0);
     // Where the last star stood, and how much of the name it took.
     let mut star = None;

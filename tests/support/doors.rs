@@ -15,7 +15,7 @@ use bbconnect::model::clone_url::{CloneUrl, CloneUrlError};
 use bbconnect::model::deployment::Deployment;
 use bbconnect::model::mend::{Mend, mended};
 use bbconnect::model::secret::Secret;
-use bbconnect::ssh::{client_config_mends, known_hosts_mends};
+use bbconnect::ssh::{client_config_mends, covers_the_new_host, known_hosts_mends};
 use bbconnect::store::Connections;
 
 /// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
@@ -143,7 +143,7 @@ pub(crate) fn files_of_others(text: &str) {
         |text| config_mends(text, false).unwrap_or_default(),
         |text| config_mends(text, true).unwrap_or_default(),
         netrc_mends,
-        client_config_mends,
+        |text| client_config_mends(text, covers_the_new_host(text)),
         known_hosts_mends,
     ];
     for (number, mends_of) in mends_of.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Gathers what is to be mended: from repositories below folders, and from the user's own files and connections.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,6 @@ enum Kind {
     GitConfig,
     GitModules,
     Netrc,
-    SshConfig,
     KnownHosts,
 }
 
@@ -86,9 +85,31 @@ impl Gathering {
             self.look_at(&path, Kind::GitConfig, &root);
         }
         if let Ok(folder) = context.ssh_folder() {
-            self.look_at(&folder.join("config"), Kind::SshConfig, &root);
+            self.client_config(&folder, &root);
             self.look_at(&folder.join("known_hosts"), Kind::KnownHosts, &root);
             self.look_at(&home.join(".netrc"), Kind::Netrc, &root);
+        }
+    }
+
+    /// The configuration of `ssh`, and the files that it includes as far as they are below the root: what one of them
+    /// has for the new host counts for all.
+    fn client_config(&mut self, ssh_folder: &Path, root: &Path) {
+        let mut files = Vec::new();
+        let mut left = VecDeque::from([ssh_folder.join("config")]);
+        while let Some(path) = left.pop_front() {
+            let Some(file) = self.read(&path) else {
+                continue;
+            };
+            let included = ssh::client_includes(file.text(), ssh_folder);
+            left.extend(included.into_iter().filter(|path| lies_below(path, root)));
+            files.push(file);
+        }
+        let is_covered = files
+            .iter()
+            .any(|file| ssh::covers_the_new_host(file.text()));
+        for file in files {
+            let mends = ssh::client_config_mends(file.text(), is_covered);
+            self.keep(file, mends, Lock::None);
         }
     }
 
@@ -117,50 +138,49 @@ impl Gathering {
         }
     }
 
+    /// Reads a file that was not looked at before.
+    fn read(&mut self, path: &Path) -> Option<KeptFile> {
+        let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let file = match fs::canonicalize(path) {
+            Ok(real) if self.seen.contains(&real) => return None,
+            Ok(real) => {
+                self.seen.insert(real);
+                KeptFile::read(path)
+            }
+            Err(error) if is_absent(&error) => return None,
+            Err(error) => Err(error),
+        };
+        file.unwrap_or_else(|error| {
+            self.fail(path, format!("cannot be read: {error}"));
+            None
+        })
+    }
+
     /// Looks at a file once, and at the files that it includes as far as they are below the root.
     fn look_at(&mut self, path: &Path, kind: Kind, root: &Path) {
-        let real = match fs::canonicalize(path) {
-            Ok(real) => real,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.fail(path, format!("cannot be read: {error}")),
-        };
-        if !self.seen.insert(real) {
-            return;
-        }
-        let file = match KeptFile::read(path) {
-            Ok(Some(file)) => file,
-            Ok(None) => return,
-            Err(error) => return self.fail(path, format!("cannot be read: {error}")),
-        };
+        let Some(file) = self.read(path) else { return };
         let text = file.text();
         let mends = match kind {
             Kind::GitConfig => git::config_mends(text, false),
             Kind::GitModules => git::config_mends(text, true),
             Kind::Netrc => Ok(git::netrc_mends(text)),
-            Kind::SshConfig => Ok(ssh::client_config_mends(text)),
             Kind::KnownHosts => Ok(ssh::known_hosts_mends(text)),
         };
         let included = match kind {
             Kind::GitConfig => git::includes(text).unwrap_or_default(),
-            Kind::GitModules | Kind::Netrc | Kind::SshConfig | Kind::KnownHosts => Vec::new(),
+            Kind::GitModules | Kind::Netrc | Kind::KnownHosts => Vec::new(),
         };
         let lock = match kind {
             Kind::GitConfig | Kind::GitModules => Lock::Git,
-            Kind::Netrc | Kind::SshConfig | Kind::KnownHosts => Lock::None,
+            Kind::Netrc | Kind::KnownHosts => Lock::None,
         };
         match mends {
-            Ok(mends) if mends.is_empty() => {}
-            Ok(mends) => self.plan.files.push(FilePlan {
-                file,
-                mends,
-                lock,
-                failed: false,
-            }),
+            Ok(mends) => self.keep(file, mends, lock),
             Err(error) => self.fail(path, format!("cannot be read: {error}")),
         }
         for name in included {
             if let Some(included) = self.included(path, &name)
-                && fs::canonicalize(&included).is_ok_and(|real| real.starts_with(root))
+                && lies_below(&included, root)
             {
                 self.look_at(&included, Kind::GitConfig, root);
             }
@@ -176,10 +196,26 @@ impl Gathering {
         }
     }
 
+    fn keep(&mut self, file: KeptFile, mends: Vec<Mend>, lock: Lock) {
+        if !mends.is_empty() {
+            self.plan.files.push(FilePlan {
+                file,
+                mends,
+                lock,
+                failed: false,
+            });
+        }
+    }
+
     fn fail(&mut self, path: &Path, message: String) {
         self.plan.errors.push(Failure {
             path: shown(path),
             message,
         });
     }
+}
+
+/// Whether a file really is below a folder.
+fn lies_below(path: &Path, root: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|real| real.starts_with(root))
 }
