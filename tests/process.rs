@@ -400,6 +400,46 @@ mod unix {
     }
 
     #[test]
+    fn the_passphrase_of_the_file_of_secrets_is_asked_for_once() {
+        let prompt = "Passphrase of the file of secrets";
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("passphrase"), "open sesame").unwrap();
+        fs::write(sandbox.path("token"), "ATBB-file-marker").unwrap();
+        for name in ["one", "two", "three"] {
+            let url = ["--url", "http://127.0.0.1:9", "--allow-http"];
+            let mut add = sandbox.command(["connection", "add", name, "--store", "file"]);
+            add.args(url).args(["--auth", "http-access-token"]);
+            add.args(["--no-verify", "--token-file", "token"]);
+            add.env(
+                "BBCONNECT_STORE_PASSPHRASE_FILE",
+                sandbox.path("passphrase"),
+            );
+            succeed(&mut add);
+        }
+        // What is left to be said when these answers were given.
+        let rest = |arguments: &[&str], answers: &[&str]| {
+            let mut terminal = on_a_terminal(&sandbox, arguments);
+            for answer in answers {
+                terminal.exp_string(prompt).unwrap();
+                std::thread::sleep(Duration::from_millis(150));
+                terminal.send_line(answer).unwrap();
+                // The prompt is written once more, when it is answered.
+                terminal.exp_string("[hidden]").unwrap();
+            }
+            let rest = terminal.exp_eof().unwrap();
+            assert!(!rest.contains(prompt), "{rest}");
+            rest
+        };
+        let renamed = rest(&["connection", "rename", "one", "first"], &["open sesame"]);
+        assert!(renamed.contains("one is now first"), "{renamed}");
+        let refused = rest(&["connection", "rename", "two", "second"], &["open"]);
+        assert!(refused.contains("does not open"), "{refused}");
+        // A wrong one is of no use to the next connection.
+        let checked = rest(&["check", "--all"], &["open", "open sesame"]);
+        assert_eq!(checked.matches("does not open").count(), 1, "{checked}");
+    }
+
+    #[test]
     fn a_connection_is_asked_for_in_the_order_of_the_form() {
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("passphrase"), "x").unwrap();

@@ -74,6 +74,7 @@ pub struct Context {
     flags: Flags,
     environment: Environment,
     may_ask: bool,
+    secrets_file: secrets::SecretsFile,
 }
 
 impl Context {
@@ -98,6 +99,7 @@ impl Context {
             flags: flags.clone(),
             environment: environment.clone(),
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
+            secrets_file: secrets::SecretsFile::default(),
         }
     }
 

@@ -1,17 +1,22 @@
 //! Where secrets are, and that each goes nowhere but to the origin it was given for.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Chosen, Context};
 use crate::error::Error;
 use crate::model::connection::{Connection, ConnectionName, StoreKind};
 use crate::model::secret::Secret;
-use crate::store::{CommandStore, KeyringStore, SealedFile, SecretStore};
+use crate::store::{CommandStore, KeyringStore, SealedFile, SecretStore, StoreError};
 
 /// With nobody to unlock it, a keyring answers at once or not at all.
 const UNATTENDED: Duration = Duration::from_millis(800);
 /// Somebody may have to type a password.
 const ATTENDED: Duration = Duration::from_mins(1);
+
+/// The encrypted file, once its passphrase was asked for.
+#[derive(Debug, Default)]
+pub(super) struct SecretsFile(Mutex<Option<SealedFile>>);
 
 impl Context {
     /// Where the secret of a new connection is kept, unless it says otherwise: `BBCONNECT_STORE`, else the keyring.
@@ -41,7 +46,7 @@ impl Context {
     ) -> Result<(), Error> {
         match store {
             StoreKind::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
-            StoreKind::File => Ok(self.sealed_file()?.set(&name.to_string(), secret)?),
+            StoreKind::File => self.in_file(|file| file.set(&name.to_string(), secret)),
             StoreKind::Command | StoreKind::Environment => Ok(()),
         }
     }
@@ -57,7 +62,7 @@ impl Context {
     ) -> Result<(), Error> {
         match connection.store {
             Some(StoreKind::Keyring) => Ok(self.keyring().delete(&name.to_string())?),
-            Some(StoreKind::File) => Ok(self.sealed_file()?.delete(&name.to_string())?),
+            Some(StoreKind::File) => self.in_file(|file| file.delete(&name.to_string())),
             Some(StoreKind::Command | StoreKind::Environment) | None => Ok(()),
         }
     }
@@ -104,7 +109,7 @@ impl Context {
     ) -> Result<Option<Secret>, Error> {
         Ok(match connection.store {
             Some(StoreKind::Keyring) => self.keyring().get(&name.to_string())?,
-            Some(StoreKind::File) => self.sealed_file()?.get(&name.to_string())?,
+            Some(StoreKind::File) => self.in_file(|file| file.get(&name.to_string()))?,
             Some(StoreKind::Command) => {
                 let command = connection
                     .token_command
@@ -138,6 +143,24 @@ impl Context {
         })
     }
 
+    /// Asks the encrypted file, for whose passphrase nobody is asked twice. A wrong one is forgotten.
+    fn in_file<T>(
+        &self,
+        question: impl FnOnce(&SealedFile) -> Result<T, StoreError>,
+    ) -> Result<T, Error> {
+        let mut opened = self
+            .secrets_file
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let file = opened.take().map_or_else(|| self.sealed_file(), Ok)?;
+        let answer = question(&file);
+        if !matches!(answer, Err(StoreError::WrongPassphrase(_))) {
+            *opened = Some(file);
+        }
+        Ok(answer?)
+    }
+
     fn sealed_file(&self) -> Result<SealedFile, Error> {
         let passphrase = match self
             .environment
@@ -149,7 +172,7 @@ impl Context {
                 .output
                 .ask_secret("Passphrase of the file of secrets")
                 .map_err(Error::Input)?,
-            None => return Err(crate::store::StoreError::NoPassphrase.into()),
+            None => return Err(StoreError::NoPassphrase.into()),
         };
         Ok(SealedFile::in_folder(&self.config_folder()?, passphrase))
     }

@@ -1,5 +1,7 @@
 //! Sealing short texts with a passphrase: Argon2id (RFC 9106) and XChaCha20-Poly1305.
 
+use std::fmt;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +23,7 @@ const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 const MOST_PASSES: u32 = 10;
 
 /// How a key comes from a passphrase.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Derivation {
     algorithm: String,
     memory_kib: u32,
@@ -37,7 +39,14 @@ pub(super) struct Sealed {
 }
 
 /// What seals and unseals.
+#[derive(Clone)]
 pub(super) struct Seal(XChaCha20Poly1305);
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal")
+    }
+}
 
 impl Derivation {
     /// A derivation with a salt of its own.

@@ -3,6 +3,7 @@
 //! JSON: a header with the parameters of the key derivation, and an entry for each connection, sealed on its own and
 //! bound to its name and to the version of the format.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ struct Content {
 pub struct SealedFile {
     path: PathBuf,
     passphrase: Secret,
+    /// The seal that the passphrase gave, and for which derivation: that takes long on purpose.
+    seal: RefCell<Option<(Derivation, Seal)>>,
 }
 
 impl SealedFile {
@@ -41,6 +44,7 @@ impl SealedFile {
         Self {
             path: folder.join("secrets.json"),
             passphrase,
+            seal: RefCell::default(),
         }
     }
 
@@ -59,21 +63,28 @@ impl SealedFile {
 
     /// The seal of a file, once the passphrase is known to be the right one.
     fn open(&self, content: &Content) -> Result<Seal, StoreError> {
-        let seal = content
-            .kdf
-            .seal(&self.passphrase)
-            .map_err(|reason| self.damaged(&reason))?;
+        let seal = self.seal_by(&content.kdf)?;
         match seal.unseal(&bound_to(CHECK), &content.check) {
             Some(_) => Ok(seal),
             None => Err(StoreError::WrongPassphrase(self.path.clone())),
         }
     }
 
-    fn new_content(&self) -> Result<(Content, Seal), StoreError> {
-        let kdf = Derivation::fresh()?;
+    fn seal_by(&self, kdf: &Derivation) -> Result<Seal, StoreError> {
+        let mut kept = self.seal.borrow_mut();
+        if let Some((_, seal)) = kept.as_ref().filter(|(of, _)| of == kdf) {
+            return Ok(seal.clone());
+        }
         let seal = kdf
             .seal(&self.passphrase)
             .map_err(|reason| self.damaged(&reason))?;
+        *kept = Some((kdf.clone(), seal.clone()));
+        Ok(seal)
+    }
+
+    fn new_content(&self) -> Result<(Content, Seal), StoreError> {
+        let kdf = Derivation::fresh()?;
+        let seal = self.seal_by(&kdf)?;
         let check = seal.seal(&bound_to(CHECK), CHECK)?;
         Ok((
             Content {
