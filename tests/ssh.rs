@@ -1250,6 +1250,52 @@ fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
 }
 
 #[test]
+fn an_alias_stands_for_its_port_and_its_user_as_well() {
+    if !support::is_installed("ssh", "-V") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    // `ssh` looks for its configuration where the system says that home is.
+    let path = |name: &str| sandbox.path(name).display().to_string();
+    let script = format!(
+        "#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n",
+        path("config")
+    );
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    fs::write(sandbox.path("bin/ssh"), script).unwrap();
+    fs::set_permissions(sandbox.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let found = support::variable("PATH").unwrap();
+    let path_variable = format!("{}:{}", path("bin"), found.display());
+    for (config, url, said) in [
+        (
+            "Host bbs\nPort 7999\n",
+            "git@bbs:web/site.git",
+            "bbs stands for [bbs]:7999",
+        ),
+        (
+            "Host bbs\nUser jane\n",
+            "bbs:web/site.git",
+            "bbs stands for jane@bbs",
+        ),
+        (
+            "Match originalhost bbs user git\nPort 7998\n",
+            "git@bbs:web/site.git",
+            "at ssh://git@bbs:7998/web/site.git",
+        ),
+        (
+            "Host bbs\nPort 22\nUser jane\n",
+            "git@bbs:web/site.git",
+            "at git@bbs:web/site.git",
+        ),
+    ] {
+        fs::write(sandbox.path("config"), config).unwrap();
+        let mut command = sandbox.command(["connect", "--dry-run", url]);
+        let ran = Ran::from(command.env("PATH", &path_variable).output().unwrap()).ended(0);
+        assert!(ran.stderr.contains(said), "{config}{}", ran.stderr);
+    }
+}
+
+#[test]
 fn two_at_once_with_one_name_get_two_connections() {
     let Some(stage) = Stage::set() else { return };
     let fingerprint = stage.sshd.fingerprint();

@@ -9,22 +9,38 @@ use crate::process::{Complaints, Task};
 /// Reading a configuration takes a moment.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What an alias stands for: who logs in, and where. `None` where it stands for itself.
+/// What an alias stands for: who logs in, and where. `None` where it stands for itself: without any configuration `ssh`
+/// would do the same.
 ///
 /// # Errors
 /// [`SshError::Process`] where `ssh` cannot be run.
-pub fn resolve(alias: &SshHost) -> Result<Option<(Option<String>, SshHost)>, SshError> {
+pub fn resolve(
+    alias: &SshHost,
+    user: Option<&str>,
+) -> Result<Option<(Option<String>, SshHost)>, SshError> {
+    let configured = asked(alias, user, &[])?;
+    let plain = asked(alias, user, &["-F", "none"])?;
+    Ok(configured.filter(|configured| plain.as_ref() != Some(configured)))
+}
+
+fn asked(
+    alias: &SshHost,
+    user: Option<&str>,
+    options: &[&str],
+) -> Result<Option<(Option<String>, SshHost)>, SshError> {
     let task = Task::new("ssh")
+        .arguments(options)
+        .arguments(user.into_iter().flat_map(|user| ["-l", user]))
         .arguments(["-G", "--", &alias.name])
         .variable("LC_ALL", "C")
         .apart()
         .complaints(Complaints::Ignored);
     let ended = task.run(LIMIT)?;
-    Ok(meaning(alias, &String::from_utf8_lossy(&ended.stdout)))
+    Ok(meaning(&String::from_utf8_lossy(&ended.stdout)))
 }
 
 /// Reads `hostname`, `port` and `user`, each on a line.
-fn meaning(alias: &SshHost, settings: &str) -> Option<(Option<String>, SshHost)> {
+fn meaning(settings: &str) -> Option<(Option<String>, SshHost)> {
     let setting = |name: &str| {
         let mut lines = settings.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
@@ -32,8 +48,7 @@ fn meaning(alias: &SshHost, settings: &str) -> Option<(Option<String>, SshHost)>
     let name = setting("hostname")?;
     let port = setting("port")?.parse().ok()?;
     let host = SshHost::new(name, port).ok()?;
-    let user = setting("user").map(str::to_owned);
-    (host.name != alias.name).then_some((user, host))
+    Some((setting("user").map(str::to_owned), host))
 }
 
 #[cfg(test)]
@@ -42,16 +57,12 @@ mod tests {
 
     #[test]
     fn an_alias_is_what_the_configuration_says() {
-        let alias = SshHost::new("work", 22).unwrap();
         let settings =
-            "host work\nuser git\nhostname ssh.bitbucket.org\nport 22\naddressfamily any\n";
-        let host = SshHost::new("ssh.bitbucket.org", 22).unwrap();
-        assert_eq!(
-            meaning(&alias, settings),
-            Some((Some("git".to_owned()), host))
-        );
-        assert_eq!(meaning(&alias, "hostname work\nport 22\n"), None);
-        assert_eq!(meaning(&alias, "hostname -oX\nport 22\n"), None);
-        assert_eq!(meaning(&alias, ""), None);
+            "host work\nuser git\nhostname ssh.bitbucket.org\nport 7999\naddressfamily any\n";
+        let host = SshHost::new("ssh.bitbucket.org", 7999).unwrap();
+        assert_eq!(meaning(settings), Some((Some("git".to_owned()), host)));
+        assert_eq!(meaning("hostname -oX\nport 22\n"), None);
+        assert_eq!(meaning("hostname work\n"), None);
+        assert_eq!(meaning(""), None);
     }
 }

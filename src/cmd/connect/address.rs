@@ -19,10 +19,12 @@ pub(super) fn without_alias(url: &CloneUrl, steps: &mut Steps<'_>) -> Result<Clo
     let Some(address) = address.filter(|_| is_alias) else {
         return Ok(url.clone());
     };
-    let Some((user, host)) = ssh::resolve(&address.host)? else {
+    let Some((user, host)) = ssh::resolve(&address.host, address.user.as_deref())? else {
         return Ok(url.clone());
     };
-    steps.warn("url", format!("{} stands for {host}", address.host));
+    let who = user.as_ref().filter(|_| address.user.is_none());
+    let who = who.map(|user| format!("{user}@")).unwrap_or_default();
+    steps.warn("url", format!("{} stands for {who}{host}", address.host));
     let path = format!("/{}", address.path.trim_start_matches('/'));
     let meant = SshAddress {
         user: address.user.or(user),
