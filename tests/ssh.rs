@@ -1106,6 +1106,25 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     );
     assert_eq!(ran.ended(0).json()["ssh"]["verified"], true);
     succeed(stage.git("a work").args(["fetch", "-q"]));
+    // Also in the command for a connection that bbconnect did not connect, which goes by the user's configuration.
+    let other = stage.sandbox.path("other");
+    fs::create_dir(&other).unwrap();
+    let text = fs::read_to_string(config.join(file)).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("clone_url"));
+    fs::write(other.join(file), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let mut env = stage.sandbox.command(["git", "env", "site", "--json"]);
+    let env = Ran::from(env.env("BBCONNECT_CONFIG_DIR", &other).output().unwrap());
+    let env = env.ended(0).json();
+    let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
+    assert!(!command.contains("known_hosts"), "{command}");
+    let hosts = stage.sandbox.path("hosts");
+    fs::copy(config.join("known_hosts"), &hosts).unwrap();
+    let command = format!(
+        "{command} -F none -o UserKnownHostsFile={}",
+        hosts.display()
+    );
+    let mut fetch = stage.git("a work");
+    succeed(fetch.args(["fetch", "-q"]).env("GIT_SSH_COMMAND", command));
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate"];
         let mut rotate = stage.sandbox.command([&arguments[..], more].concat());

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::git::{CredentialAnswer, CredentialQuery};
 use crate::model::connection::{Auth, Connection, ConnectionName, Level, Origin};
 use crate::model::deployment::Deployment;
+use crate::ssh;
 
 impl Context {
     /// The credential that git asks for; nothing where no connection is for that server.
@@ -180,7 +181,8 @@ impl Context {
         origins
     }
 
-    /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none.
+    /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none, or
+    /// its path cannot be written for `ssh`.
     #[must_use]
     pub fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
         let path = connection.key_path.as_ref()?;
@@ -188,11 +190,7 @@ impl Context {
         if connection.clone_url.is_some() {
             return self.ssh_command(path);
         }
-        let key = path.to_string_lossy();
-        Some(format!(
-            "ssh -i {} -o IdentitiesOnly=yes",
-            shell_words::quote(&key)
-        ))
+        ssh::command_with_key(path).ok()
     }
 
     /// The entries of git's configuration that the environment holds already.

@@ -48,8 +48,7 @@ impl Login {
         let keys = [self.key.as_deref(), next.as_deref()];
         words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
         words.extend(["-o", "LogLevel=ERROR"].map(str::to_owned));
-        let quoted = words.iter().map(|word| quoted(word));
-        Ok(quoted.collect::<Vec<_>>().join(" "))
+        Ok(line(&words))
     }
 
     /// Options for `ssh` that leave our file alone to know servers by, and all else to the user's configuration.
@@ -83,6 +82,22 @@ impl Login {
         options.extend(settings.into_iter().flat_map(|it| ["-o".to_owned(), it]));
         Ok(options)
     }
+}
+
+/// The command for `core.sshCommand` and `GIT_SSH_COMMAND` that logs in with this key alone, and leaves all else to the
+/// user's configuration.
+///
+/// # Errors
+/// [`SshError::Path`] as [`Login::options`].
+pub fn command_with_key(key: &Path) -> Result<String, SshError> {
+    let key = format!("IdentityFile={}", value(key)?);
+    let words = ["ssh", "-o", &key, "-o", "IdentitiesOnly=yes"];
+    Ok(line(&words.map(str::to_owned)))
+}
+
+fn line(words: &[String]) -> String {
+    let quoted = words.iter().map(|word| quoted(word));
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// A word for a shell; a plain one without quotes, because people read the command.
@@ -149,7 +164,10 @@ mod tests {
              -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=/c/known_hosts \
              -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o LogLevel=ERROR"
         );
-        assert!(is_our_command(&plain));
+        assert_eq!(
+            command_with_key(Path::new("/tmp/50%x/it's")).unwrap(),
+            r#"ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
+        );
         let odd = login("/home/j d/50%/it's").options().unwrap();
         assert_eq!(odd[3], "IdentityFile=\"/home/j d/50%%/it's\"");
         let locked = Login {

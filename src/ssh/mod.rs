@@ -34,7 +34,7 @@ pub use key_pair::{KeyError, KeyPair};
 pub use key_scan::scan;
 pub use known_hosts::{HostKey, KnownHosts, Source};
 pub use known_hosts_mends::known_hosts_mends;
-pub use login::{Login, is_our_command, next_of};
+pub use login::{Login, command_with_key, is_our_command, next_of};
 pub use rsa::RsaError;
 pub use stored_key::{StoredKey, public_key_of, public_path};
 pub use succession::{Stage, Succession};

@@ -168,6 +168,8 @@ fn clone_command(key: &Path, url: &str) -> Option<String> {
     let key = key
         .to_str()
         .filter(|key| !key.contains(['\'', '"', '$', '`', '\\']))?;
+    // `ssh` expands what stands behind `%`.
+    let key = key.replace('%', "%%");
     let url = shell_words::quote(url);
     Some(format!(
         "git clone -c core.sshCommand='ssh -i \"{key}\" -o IdentitiesOnly=yes' -- {url}"
@@ -197,5 +199,22 @@ impl Render for Generated {
         for note in &self.notes {
             page.note(&note.message);
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_for_a_path_that_ssh_would_expand_names_that_path() {
+        let command = clone_command(Path::new("/tmp/50%x/k"), "git@a.example:b/c");
+        assert_eq!(
+            command.as_deref(),
+            Some(
+                "git clone -c core.sshCommand='ssh -i \"/tmp/50%%x/k\" -o IdentitiesOnly=yes' -- git@a.example:b/c"
+            )
+        );
+        assert_eq!(clone_command(Path::new("/tmp/it's"), "a:b/c"), None);
     }
 }
