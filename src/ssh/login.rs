@@ -17,6 +17,17 @@ pub struct Login {
     pub known_hosts: PathBuf,
 }
 
+/// What [`Login::command_line`] sets, but for the agent.
+const OUR_OPTIONS: [&str; 7] = [
+    "IdentityFile",
+    "IdentityFile",
+    "IdentitiesOnly",
+    "UserKnownHostsFile",
+    "GlobalKnownHostsFile",
+    "StrictHostKeyChecking",
+    "LogLevel",
+];
+
 /// The key that is to follow another one, while `key rotate` is at work: `KEY.bbconnect-next`. The name is
 /// nobody else's.
 #[must_use]
@@ -110,10 +121,23 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a command is one of [`Login::command_line`].
+/// Whether a command is one of [`Login::command_line`]: it has its options, in their order, and no others.
 #[must_use]
 pub fn is_our_command(command: &str) -> bool {
-    command.starts_with("ssh -F none ") && command.contains("UserKnownHostsFile=")
+    let Ok(words) = shell_words::split(command) else {
+        return false;
+    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ["ssh", "-F", "none", options @ ..] = words.as_slice() else {
+        return false;
+    };
+    let names = options.chunks(2).map(|option| match option {
+        ["-o", setting] => setting.split_once('=').map(|(name, _)| name),
+        _ => None,
+    });
+    // Of a key with a passphrase the agent is asked.
+    let names = names.filter(|name| *name != Some("IdentityAgent"));
+    names.eq(OUR_OPTIONS.map(Some))
 }
 
 /// A path as the value of an option: quoted as in a configuration file, with nothing in it to be expanded
@@ -168,12 +192,24 @@ mod tests {
             command_with_key(Path::new("/tmp/50%x/it's")).unwrap(),
             r#"ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
         );
+        assert!(is_our_command(&login("/a b/it's").command_line().unwrap()));
+        for own in [
+            "ssh -i mine",
+            "ssh -F none -i mine -o UserKnownHostsFile=/c/known_hosts",
+            &format!("{plain} -J gate"),
+            &format!("{plain} -o ProxyJump=gate"),
+            &plain.replace("-F none", "-F mine"),
+            "ssh -F none 'open",
+        ] {
+            assert!(!is_our_command(own), "{own}");
+        }
         let odd = login("/home/j d/50%/it's").options().unwrap();
         assert_eq!(odd[3], "IdentityFile=\"/home/j d/50%%/it's\"");
         let locked = Login {
             is_locked: true,
             ..login("/k")
         };
+        assert!(is_our_command(&locked.command_line().unwrap()));
         assert!(
             !locked
                 .options()
