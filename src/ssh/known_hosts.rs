@@ -10,6 +10,7 @@ use crate::model::ssh_address::SshHost;
 use crate::whole_file;
 
 use super::SshError;
+use super::pattern::is_for;
 
 /// What the comment of a line of ours begins with; behind it stands how the key came to be known.
 const OURS: &str = "bbconnect:";
@@ -82,22 +83,31 @@ impl KnownHosts {
         &self.path
     }
 
-    /// Every key in it that stands below a plain name.
+    /// Every key in it, below each of the names that it stands for. Names are hidden where they are hashed.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub fn all(&self) -> Result<Vec<HostKey>, SshError> {
-        Ok(parsed(&self.read()?))
+        let text = self.read()?;
+        let lines = parsed(&text);
+        let is_meant = |name: &&str| !name.starts_with('!');
+        let of_line = |line: &Line<'_>| {
+            let names = line.names.split(',').filter(is_meant);
+            let keys = names.map(|name| line.below(&name.to_ascii_lowercase()));
+            keys.collect::<Vec<_>>()
+        };
+        Ok(lines.iter().flat_map(of_line).collect())
     }
 
-    /// The keys of a server.
+    /// The keys of a server, as `ssh` finds them: below its name, or a pattern for it.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub fn of(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
-        let mut keys = self.all()?;
-        keys.retain(|key| key.known_as == host.known_as());
-        Ok(keys)
+        let (text, name) = (self.read()?, host.known_as());
+        let lines = parsed(&text).into_iter();
+        let meant = lines.filter(|line| is_for(line.names.split(','), &name));
+        Ok(meant.map(|line| line.below(&name)).collect())
     }
 
     /// Adds keys of a server, and answers whether any was new.
@@ -150,27 +160,41 @@ impl KnownHosts {
     }
 }
 
-/// The lines with plain names. Hashed ones cannot be listed, and what is marked (`@revoked`) pins nothing.
-fn parsed(text: &str) -> Vec<HostKey> {
-    let mut keys = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if line.starts_with(['#', '@', '|']) {
-            continue;
+/// A line with a key.
+struct Line<'a> {
+    /// Names and patterns, with commas between them.
+    names: &'a str,
+    key: PublicKey,
+    source: Source,
+}
+
+impl Line<'_> {
+    fn below(&self, name: &str) -> HostKey {
+        HostKey {
+            known_as: name.to_owned(),
+            key: self.key.clone(),
+            source: self.source,
         }
-        let Some((names, key)) = line.split_once([' ', '\t']) else {
-            continue;
-        };
-        let Ok(key) = key.trim().parse::<PublicKey>() else {
-            continue;
-        };
-        let source = Source::of_comment(key.comment());
-        keys.extend(names.split(',').map(|name| HostKey {
-            known_as: name.to_ascii_lowercase(),
-            key: key.with_comment(""),
-            source,
-        }));
     }
-    keys
+}
+
+/// The lines whose names can be read. Those that are marked pin no key of a server: `@revoked` is the contrary, and
+/// behind `@cert-authority` stands a key that no server shows.
+fn parsed(text: &str) -> Vec<Line<'_>> {
+    let line = |line| -> Option<Line<'_>> {
+        let (names, key) = str::split_once(line, [' ', '\t'])?;
+        let key = key.trim().parse::<PublicKey>().ok()?;
+        Some(Line {
+            names,
+            source: Source::of_comment(key.comment()),
+            key: key.with_comment(""),
+        })
+    };
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.starts_with(['#', '@', '|']))
+        .filter_map(line)
+        .collect()
 }
 
 #[cfg(test)]
@@ -201,5 +225,28 @@ mod tests {
         assert_eq!(file.all().unwrap().len(), 3);
         let old = SshHost::new("10.0.0.1", 22).unwrap();
         assert_eq!(file.of(&old).unwrap()[0].source, Source::File);
+    }
+
+    #[test]
+    fn a_server_is_known_by_patterns_as_to_ssh() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KnownHosts::in_folder(folder.path());
+        let text =
+            format!("*.example.com,!old.example.com,[Git.other.com]:* {KEY}\n@revoked x {KEY}\n");
+        fs::write(file.path(), text).unwrap();
+        let known = |name: &str, port: u16| {
+            let host = SshHost::new(name, port).unwrap();
+            let found = file.of(&host).unwrap();
+            assert!(found.iter().all(|key| key.known_as == host.known_as()));
+            found.len()
+        };
+        assert_eq!(known("git.example.com", 22), 1);
+        assert_eq!(known("git.other.com", 7999), 1);
+        assert_eq!(known("old.example.com", 22), 0);
+        assert_eq!(known("git.other.com", 22), 0);
+        assert_eq!(known("x", 22), 0);
+        let all = file.all().unwrap();
+        let names: Vec<_> = all.iter().map(|key| key.known_as.as_str()).collect();
+        assert_eq!(names, ["*.example.com", "[git.other.com]:*"]);
     }
 }
