@@ -102,20 +102,7 @@ impl ConnectionsError {
         }
         self
     }
-}
 
-impl ConnectionsFile {
-    /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
-    ///
-    /// # Errors
-    /// [`ConnectionsError::File`], [`ConnectionsError::Nowhere`].
-    pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
-        let path = self.path()?.with_file_name(format!("tokens-{name}"));
-        whole_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
-    }
-}
-
-impl ConnectionsError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -237,5 +224,14 @@ impl ConnectionsFile {
             whole_file::write(path, &after).map_err(failed)?;
         }
         Ok(result)
+    }
+
+    /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::File`], [`ConnectionsError::Nowhere`].
+    pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
+        let path = self.path()?.with_file_name(format!("tokens-{name}"));
+        whole_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
     }
 }
