@@ -33,8 +33,7 @@ pub(crate) fn write_for_all(path: &Path, text: &[u8]) -> io::Result<()> {
 #[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
 fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     let _whole = interrupt::shield();
-    // A link that somebody made of it stays one.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = &behind_links(path);
     let mut builder = Builder::new();
     builder.prefix(".bbconnect-");
     #[cfg(unix)]
@@ -44,6 +43,20 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// Where a file is or would be: a link that somebody made of it stays one, also where it leads to nothing yet.
+fn behind_links(path: &Path) -> PathBuf {
+    /// No system follows more.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = folder_of(&path).join(target);
+    }
+    path
 }
 
 /// Holds the lock of a file until it is dropped. The lock is a file of its own, because the other one is replaced.
@@ -84,4 +97,33 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_stays_one_whether_it_leads_somewhere_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("dotfiles")).unwrap();
+        symlink("dotfiles/between", path("file")).unwrap();
+        symlink(path("dotfiles/file"), path("dotfiles/between")).unwrap();
+        for text in ["one", "two"] {
+            write(&path("file"), text).unwrap();
+            assert_eq!(fs::read_to_string(path("dotfiles/file")).unwrap(), text);
+        }
+        for link in ["file", "dotfiles/between"] {
+            assert!(
+                fs::symlink_metadata(path(link)).unwrap().is_symlink(),
+                "{link}"
+            );
+        }
+        symlink("nowhere/file", path("lost")).unwrap();
+        assert!(write(&path("lost"), "text").is_err());
+        assert!(fs::symlink_metadata(path("lost")).unwrap().is_symlink());
+    }
 }
