@@ -141,7 +141,8 @@ impl Succession {
     /// # Errors
     /// [`SshError::KeyFile`].
     pub fn sync(&self) -> Result<(), SshError> {
-        for path in [self.key.clone(), public_path(&self.key)] {
+        let files = [self.key.clone(), public_path(&self.key)];
+        for path in files.iter().filter(|path| path.exists()) {
             // Windows asks for the right to write.
             let file = OpenOptions::new().read(true).write(true).open(path);
             let synced = file.and_then(|file| file.sync_all());
@@ -232,6 +233,7 @@ mod tests {
             assert_eq!(read("key.bbconnect-old.pub").as_deref(), Some("old.pub"));
             // Cut off before the public key was there again.
             fs::remove_file(folder.path().join("key.pub")).unwrap();
+            succession.sync().unwrap();
         }
         succession.switch().unwrap();
         succession.settle().unwrap();
