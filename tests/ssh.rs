@@ -393,8 +393,10 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
     succeed(make.arg(&next));
+    fs::remove_file(stage.sandbox.path("next.pub")).unwrap();
     let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
     let second = stage.connect(&url, &with_next).ended(0).json();
+    assert!(second["key"]["public_key_path"].is_null());
     assert!(second["steps"].to_string().contains("stays registered"));
     // By hand, a project's key has the project's page.
     let by_hand = ["--register", "manual", "--project", "--name", "hand"];

@@ -25,7 +25,7 @@ pub struct KeyDescription {
     /// Where the private key is, if it is a file.
     #[serde(serialize_with = "as_text")]
     pub private_key_path: Option<PathBuf>,
-    /// Where the public key is, if it is a file.
+    /// Where the public key is, if it is a file: beside a key of somebody's own there need be none.
     #[serde(serialize_with = "as_text")]
     pub public_key_path: Option<PathBuf>,
     /// The picture of the fingerprint.
@@ -73,7 +73,7 @@ impl KeyDescription {
             public_key: public.to_string(),
             comment: public.comment().to_owned(),
             private_key_path: Some(key.path.clone()),
-            public_key_path: Some(public_path(&key.path)),
+            public_key_path: Some(public_path(&key.path)).filter(|path| path.is_file()),
             randomart: ssh_key::Fingerprint::Sha256(hash).to_randomart(&head),
         }
     }
