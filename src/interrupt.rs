@@ -146,7 +146,7 @@ pub struct Shield {
 pub fn while_asking<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T) -> T {
     let _put_off = put_off();
     let answered = AtomicBool::new(false);
-    thread::scope(|scope| {
+    let answer = thread::scope(|scope| {
         let watch = || {
             while !answered.load(Ordering::SeqCst) {
                 let count = PUT_OFF.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +163,12 @@ pub fn while_asking<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T
         let answer = ask();
         answered.store(true, Ordering::SeqCst);
         answer
-    })
+    });
+    // Reading a key, the terminal is raw, and Ctrl-C an answer before it is a signal.
+    if is_told() {
+        restore();
+    }
+    answer
 }
 
 #[expect(clippy::exit, reason = "what the signal handler would have done")]

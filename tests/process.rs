@@ -440,6 +440,56 @@ mod unix {
     }
 
     #[test]
+    fn the_passphrase_of_a_new_file_is_asked_for_twice() {
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("token"), "BBDC-file-marker").unwrap();
+        let start = [
+            "connection",
+            "add",
+            "one",
+            "--url",
+            "https://git.example.com",
+        ];
+        let kind = [
+            "--auth",
+            "http-access-token",
+            "--no-verify",
+            "--store",
+            "file",
+        ];
+        let arguments = [&start[..], &kind, &["--token-file", "token"]].concat();
+        let mut terminal = on_a_terminal(&sandbox, &arguments);
+        for (prompt, answer) in [
+            ("Passphrase for a new file of secrets", "open sesame"),
+            ("Once more", "open sesam"),
+            ("again from the start", ""),
+            ("Passphrase for a new file of secrets", "open sesame"),
+            ("Once more", "open sesame"),
+        ] {
+            terminal.exp_string(prompt).unwrap();
+            if !answer.is_empty() {
+                std::thread::sleep(Duration::from_millis(150));
+                terminal.send_line(answer).unwrap();
+            }
+        }
+        terminal.exp_eof().unwrap();
+        assert!(sandbox.path(".config/bbconnect/secrets.json").exists());
+    }
+
+    #[test]
+    fn the_cursor_is_there_again_after_an_interruption() {
+        let sandbox = Sandbox::new();
+        let start = ["connection", "add", "one", "--url", "https://bitbucket.org"];
+        let mut terminal = on_a_terminal(&sandbox, &start);
+        terminal.exp_string("Kind of credential").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        terminal.send_control('c').unwrap();
+        let rest = terminal.exp_eof().unwrap();
+        let hidden = rest.rfind("\u{1b}[?25l");
+        assert!(rest.rfind("\u{1b}[?25h") > hidden, "{rest:?}");
+    }
+
+    #[test]
     fn a_connection_is_asked_for_in_the_order_of_the_form() {
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("passphrase"), "x").unwrap();

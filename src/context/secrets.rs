@@ -162,18 +162,31 @@ impl Context {
     }
 
     fn sealed_file(&self) -> Result<SealedFile, Error> {
+        let folder = self.config_folder()?;
         let passphrase = match self
             .environment
             .variables
             .get("BBCONNECT_STORE_PASSPHRASE_FILE")
         {
             Some(path) => super::environment_connection::secret_in_file(path.as_ref())?,
-            None if self.may_ask() => self
-                .output
-                .ask_secret("Passphrase of the file of secrets")
-                .map_err(Error::Input)?,
+            None if self.may_ask() => self.ask_passphrase(SealedFile::is_in(&folder))?,
             None => return Err(StoreError::NoPassphrase.into()),
         };
-        Ok(SealedFile::in_folder(&self.config_folder()?, passphrase))
+        Ok(SealedFile::in_folder(&folder, passphrase))
+    }
+
+    /// Asks for the passphrase of the file of secrets; for that of a new one twice, because a slip would lock it.
+    fn ask_passphrase(&self, is_there: bool) -> Result<Secret, Error> {
+        let asked = if is_there {
+            self.output.ask_secret("Passphrase of the file of secrets")
+        } else {
+            let prompt = "Passphrase for a new file of secrets";
+            self.output.ask_new_secret(prompt)
+        };
+        let passphrase = asked.map_err(Error::Input)?;
+        if passphrase.expose().is_empty() {
+            return Err(StoreError::NoPassphrase.into());
+        }
+        Ok(passphrase)
     }
 }

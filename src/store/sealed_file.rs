@@ -15,6 +15,7 @@ use super::secrets::{SecretStore, StoreError};
 use crate::model::secret::Secret;
 use crate::whole_file;
 
+const NAME: &str = "secrets.json";
 const VERSION: u32 = 1;
 /// Sealed with the file, so that a wrong passphrase is known before anything is written with it.
 const CHECK: &str = "bbconnect";
@@ -42,10 +43,16 @@ impl SealedFile {
     #[must_use]
     pub fn in_folder(folder: &Path, passphrase: Secret) -> Self {
         Self {
-            path: folder.join("secrets.json"),
+            path: folder.join(NAME),
             passphrase,
             seal: RefCell::default(),
         }
+    }
+
+    /// Whether there is one in a configuration folder.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(NAME).exists()
     }
 
     fn read(&self) -> Result<Option<Content>, StoreError> {

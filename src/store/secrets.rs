@@ -118,7 +118,10 @@ impl StoreError {
             Self::File { .. } => {
                 Some("export BBCONNECT_CONFIG_DIR, a folder that you may write to")
             }
-            Self::WrongPassphrase(_) | Self::Damaged { .. } | Self::Random => None,
+            Self::WrongPassphrase(_) => Some(
+                "it is the one that the file was made with; BBCONNECT_STORE_PASSPHRASE_FILE names a file that holds it",
+            ),
+            Self::Damaged { .. } | Self::Random => None,
         }
     }
 }
