@@ -599,11 +599,16 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
     assert_eq!(writes["registration"]["access"], "write");
     assert!(writes["steps"].to_string().contains("may push"));
     connect("both", &["--write", "--register", "deploy-key"]).ended(2);
+    let before = stage.bitbucket.seen().len();
     let rotated = stage
         .run(&["key", "rotate", "-c", "writes", "--json"])
         .ended(0)
         .json();
     assert_eq!(rotated["rotations"][0]["action"], "rotated");
+    // The other server is at the same host, as SSH tells it.
+    let seen = stage.bitbucket.seen();
+    let is_cloud = |path: &str| path.starts_with("/2.0/");
+    assert!(seen[before..].iter().all(|asked| is_cloud(&asked.path)));
     let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
     assert_eq!(owners, ["repo acme/site", "user jane"]);
 }
@@ -840,6 +845,16 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
         }
     });
     fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
+    // And one is for another site, where keys are registered by hand.
+    let by_hand = stage.key("by_hand");
+    stage.run(&["keygen", "--out", &by_hand]).ended(0);
+    let file = stage.sandbox.path(".config/bbconnect/connections.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let hub = format!(
+        "[connections.hub]\ndeployment = 'unknown'\nbase_url = 'ssh://git@hub.invalid'\nauth = 'ssh'\n\
+         clone_url = 'git@hub.invalid:a/b.git'\nkey_path = '{by_hand}'\n"
+    );
+    fs::write(&file, text + "\n" + &hub).unwrap();
     let fleet = ["key", "rotate", "--all", "--older-than", "90d", "--json"];
     let outcome = |ran: &Ran| {
         let json = ran.json();
@@ -858,9 +873,14 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
         all
     };
     let expected = |site: &str| {
-        [("gone", "failed"), ("other", "unchanged"), ("site", site)]
-            .map(|(name, action)| (name.to_owned(), action.to_owned()))
-            .to_vec()
+        [
+            ("gone", "failed"),
+            ("hub", "skipped"),
+            ("other", "unchanged"),
+            ("site", site),
+        ]
+        .map(|(name, action)| (name.to_owned(), action.to_owned()))
+        .to_vec()
     };
     let dry = stage.run(&[&fleet[..], &["--dry-run"]].concat()).ended(9);
     assert_eq!(outcome(&dry), expected("would-rotate"));

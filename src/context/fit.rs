@@ -2,7 +2,7 @@
 
 use super::environment_connection::EnvironmentConnection;
 use super::same_server::{fits_host, is_local_cloud};
-use super::{Because, Chosen, Context};
+use super::{Because, Chosen, Context, Keyed};
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level};
@@ -50,6 +50,37 @@ impl Context {
         })
     }
 
+    /// The same for a connection's own key: connections to the very server that it was made with go first, because an
+    /// address over SSH does not tell servers of one host apart.
+    ///
+    /// # Errors
+    /// As [`Context::choose`].
+    pub fn rest_for_key_of(&self, keyed: &Keyed) -> Result<Option<Chosen>, Error> {
+        let base = &keyed.connection.base_url;
+        let is_there =
+            |connection: &Connection| connection.auth != Auth::Ssh && connection.base_url == *base;
+        let has_rest = |chosen: &Chosen| chosen.connection.auth != Auth::Ssh;
+        if self.named().is_some()
+            && let Some(named) = Some(self.choose()?).filter(has_rest)
+        {
+            return Ok(Some(named));
+        }
+        let environment = self.chosen_by_environment()?;
+        if let Some(chosen) = environment.filter(|chosen| is_there(&chosen.connection)) {
+            return Ok(Some(chosen));
+        }
+        let rank = |connection: &Connection| {
+            let by_path = by_path(connection, &keyed.url);
+            let may_fit = by_path.is_some() || is_a_persons(connection);
+            (is_there(connection) && may_fit)
+                .then_some((connection.auth != Auth::AccessToken, by_path))
+        };
+        match self.best(rank)? {
+            Some(chosen) => Ok(Some(chosen)),
+            None => self.rest_for_keys(&keyed.url),
+        }
+    }
+
     /// A person's connection to the server of a URL.
     pub(super) fn of_a_person(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
         let is_there =
@@ -59,11 +90,25 @@ impl Context {
 
     /// The first connection in the file that is one of these.
     fn first(&self, is_it: impl Fn(&Connection) -> bool) -> Result<Option<Chosen>, Error> {
+        self.best(|connection| is_it(connection).then_some(()))
+    }
+
+    /// The connection in the file that ranks highest; of several the first.
+    fn best<T: Ord>(
+        &self,
+        rank: impl Fn(&Connection) -> Option<T>,
+    ) -> Result<Option<Chosen>, Error> {
         let connections = self.connections().load()?;
         let names = connections.names();
-        let mut all = names.iter().filter_map(|name| connections.get(name).ok());
-        let found = all.find(|(_, connection)| is_it(connection));
-        Ok(found.map(|(name, connection)| Chosen {
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let ranked: Vec<_> = all
+            .filter_map(|(name, connection)| Some((rank(&connection)?, name, connection)))
+            .collect();
+        let best = ranked
+            .into_iter()
+            .rev()
+            .max_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(best.map(|(_, name, connection)| Chosen {
             name,
             connection,
             because: Because::Url,
@@ -178,9 +223,11 @@ pub(super) fn best_match(
 /// How well a connection fits a clone URL: `None` for another host, workspace or project, or where its credential is for
 /// another repository.
 fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    if !fits_host(connection, url) {
-        return None;
-    }
+    by_path(connection, url).filter(|_| fits_host(connection, url))
+}
+
+/// The same for a URL that is on the connection's server.
+fn by_path(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let same = |ours: Option<&str>, theirs: Option<&str>| {
         ours.map(|ours| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours)))
     };

@@ -45,7 +45,7 @@ impl KeyPlace {
         new: Option<&PublicKey>,
     ) -> Result<Self, Error> {
         let chosen = context
-            .rest_for_keys(&keyed.url)?
+            .rest_for_key_of(&keyed)?
             .ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
         let bitbucket = context.signed_in(&chosen)?;
         let path = RepoPath {

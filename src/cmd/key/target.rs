@@ -44,7 +44,7 @@ impl Target {
         let Some(keyed) = only else {
             return self.find(context);
         };
-        let rest = context.rest_for_keys(&keyed.url)?;
+        let rest = context.rest_for_key_of(&keyed)?;
         let rest = rest.ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
         let bitbucket = context.signed_in(&rest)?;
         let path = RepoPath {

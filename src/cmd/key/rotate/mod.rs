@@ -134,6 +134,7 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
         let group = sharing(all, keyed);
         match Turn::prepare(context, group, args.key_type) {
             Ok(turn) => turns.push(turn),
+            Err(Error::NoRest(_)) => failed.push(Rotation::skipped(keyed)),
             Err(error) => failed.push(Rotation::failed(keyed, &error)),
         }
     }

@@ -37,6 +37,8 @@ pub(super) enum Action {
     WouldRotate,
     /// It is young enough.
     Unchanged,
+    /// It is registered by hand: no connection with REST is for it.
+    Skipped,
     /// It could not be replaced, and still works.
     Failed,
 }
@@ -50,14 +52,23 @@ impl Rotated {
 impl Rotation {
     pub(super) fn failed(keyed: &Keyed, error: &Error) -> Self {
         Self {
-            connections: vec![keyed.name.to_string()],
             action: Action::Failed,
+            message: Some(error.to_string()),
+            exit: error.exit(),
+            ..Self::skipped(keyed)
+        }
+    }
+
+    pub(super) fn skipped(keyed: &Keyed) -> Self {
+        Self {
+            connections: vec![keyed.name.to_string()],
+            action: Action::Skipped,
             key_path: keyed.key.to_string_lossy().into_owned(),
             before: None,
             after: None,
             age_days: None,
-            message: Some(error.to_string()),
-            exit: error.exit(),
+            message: Some("no connection with REST is for it, so replace it by hand".to_owned()),
+            exit: Exit::Done,
         }
     }
 }
@@ -86,6 +97,10 @@ impl Render for Rotated {
                     format!("{names}: would replace {path}{}", whose.unwrap_or_default())
                 }
                 Action::Unchanged => format!("{names}: keeps {path}"),
+                Action::Skipped => format!(
+                    "{names}: keeps {path}: {}",
+                    rotation.message.as_deref().unwrap_or_default()
+                ),
                 Action::Failed => format!(
                     "{names}: {path} could not be replaced: {}",
                     rotation.message.as_deref().unwrap_or_default()

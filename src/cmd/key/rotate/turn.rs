@@ -185,7 +185,12 @@ impl Turn {
         thread::sleep(GRACE);
         self.succession.sync()?;
         for place in &self.places {
-            place.remove_old(context)?;
+            place.remove_old(context).inspect_err(|_| {
+                let key = key.display();
+                context.output.step(&format!(
+                    "note  {key} is the new key already; run it again to take the old one away"
+                ));
+            })?;
         }
         self.succession.settle()?;
         let was_there = self.places.iter().any(|place| place.old.is_some());
