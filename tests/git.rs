@@ -545,3 +545,45 @@ fn a_shell_uses_a_connection_with_nothing_written() {
         "{text}"
     );
 }
+
+#[test]
+fn a_shell_forgets_whichever_connection_it_was_told_of() {
+    let sandbox = Sandbox::new();
+    let server = "deployment = \"datacenter\"\nauth = \"http-access-token\"\n";
+    for name in ["one", "two"] {
+        let url = format!("https://{name}.example.com");
+        connection(
+            &sandbox,
+            name,
+            &format!("{server}base_url = \"{url}\""),
+            &url,
+        );
+    }
+    let told = sandbox.run(["git", "env", "two", "--json"]).ended(0).json();
+    let variables = told["variables"].as_object().unwrap();
+    assert_eq!(variables["GIT_CONFIG_COUNT"], "3");
+    let unset = |more: &[&str], own: &[(&str, &str)]| {
+        let mut command = sandbox.command([&["git", "env", "--unset", "--json"], more].concat());
+        command.envs(
+            variables
+                .iter()
+                .map(|(name, value)| (name, value.as_str().unwrap())),
+        );
+        Ran::from(command.envs(own.iter().copied()).output().unwrap())
+            .ended(0)
+            .json()
+    };
+    for more in [&[][..], &["two"]] {
+        let gone = unset(more, &[]);
+        assert_eq!(gone["unset"].as_array().unwrap().len(), 7, "{gone}");
+    }
+    // What somebody else put there stays.
+    let own = [
+        ("GIT_CONFIG_COUNT", "4"),
+        ("GIT_CONFIG_KEY_3", "user.name"),
+        ("GIT_CONFIG_VALUE_3", "J"),
+    ];
+    let left = unset(&[], &own);
+    assert_eq!(left["variables"]["GIT_CONFIG_KEY_0"], "user.name", "{left}");
+    assert_eq!(left["variables"]["GIT_CONFIG_COUNT"], "1", "{left}");
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Chosen, Context};
 use crate::error::Error;
 use crate::model::connection::Auth;
 use crate::output::{Page, Render};
@@ -32,83 +32,134 @@ pub struct Args {
 /// The variables.
 #[derive(Debug, Serialize)]
 pub struct Described {
-    connection: String,
+    connection: Option<String>,
     variables: BTreeMap<String, String>,
     /// Variables that are to go.
     unset: Vec<String>,
 }
 
+/// Entries of git's configuration, as `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…` have them.
+type Entries = Vec<(String, String)>;
+
 /// Works out the variables. Nothing is written, and no secret is among them.
 ///
 /// # Errors
-/// Where no connection applies.
+/// Where no connection applies; taking back needs none.
 pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
     let chosen = match &args.name {
-        Some(name) => context.choose_named(name)?,
-        None => context.choose()?,
-    };
-    let connection = &chosen.connection;
-    let mut config = Vec::new();
-    if connection.auth != Auth::Ssh {
-        // The environment's connection is found by the environment, which git hands on.
-        let name = chosen.is_stored().then(|| chosen.name.to_string());
-        let helper = context.git_helper(name.as_deref())?;
-        for origin in Context::git_origins_of(connection) {
-            let key = |what: &str| format!("credential.{origin}.{what}");
-            config.push((key("helper"), String::new()));
-            config.push((key("helper"), helper.clone()));
-            config.push((key("useHttpPath"), "true".to_owned()));
-        }
-    }
-    let before = context.git_config();
-    let ours = before.iter().filter(|entry| config.contains(entry)).count();
-    let mut variables = BTreeMap::new();
-    let mut gone = Vec::new();
-    let entry = |number: usize| {
-        [
-            format!("GIT_CONFIG_KEY_{number}"),
-            format!("GIT_CONFIG_VALUE_{number}"),
-        ]
-    };
-    let put = |variables: &mut BTreeMap<String, String>,
-               number: usize,
-               (key, value): &(String, String)| {
-        let [of_key, of_value] = entry(number);
-        variables.extend([(of_key, key.clone()), (of_value, value.clone())]);
+        Some(name) => Some(context.choose_named(name)?),
+        // Whichever it was that applied.
+        None if args.unset => None,
+        None => Some(context.choose()?),
     };
     if args.unset {
-        let others: Vec<_> = before
-            .iter()
-            .filter(|entry| !config.contains(entry))
-            .collect();
-        others
-            .iter()
-            .enumerate()
-            .for_each(|(number, entry)| put(&mut variables, number, entry));
-        gone.extend((others.len()..before.len()).flat_map(entry));
-        if others.is_empty() {
-            gone.extend((!before.is_empty()).then(|| "GIT_CONFIG_COUNT".to_owned()));
-        } else {
-            variables.insert("GIT_CONFIG_COUNT".to_owned(), others.len().to_string());
-        }
-    } else if ours < config.len() {
-        let all = (before.len()..).zip(&config);
-        all.for_each(|(number, entry)| put(&mut variables, number, entry));
-        let count = before.len() + config.len();
-        variables.insert("GIT_CONFIG_COUNT".to_owned(), count.to_string());
+        let candidates = match chosen {
+            Some(chosen) => vec![chosen],
+            None => all(context)?,
+        };
+        return take_back(args.name.clone(), &candidates, context);
     }
-    if let Some(command) = context.git_ssh_command(connection) {
-        match (args.unset, context.git_ssh_command_now() == Some(&command)) {
-            (true, true) => gone.push("GIT_SSH_COMMAND".to_owned()),
-            (true, false) => {}
-            (false, _) => drop(variables.insert("GIT_SSH_COMMAND".to_owned(), command)),
-        }
+    let chosen = chosen.map_or_else(|| context.choose(), Ok)?;
+    let config = entries(&chosen, context)?;
+    let before = context.git_config();
+    let is_there = config.iter().all(|entry| before.contains(entry));
+    let mut variables = BTreeMap::new();
+    if !is_there {
+        let all: Entries = before.iter().cloned().chain(config).collect();
+        variables = numbered(&all, before.len());
+    }
+    if let Some(command) = context.git_ssh_command(&chosen.connection) {
+        variables.insert("GIT_SSH_COMMAND".to_owned(), command);
     }
     Ok(Described {
-        connection: chosen.name.to_string(),
+        connection: Some(chosen.name.to_string()),
         variables,
-        unset: gone,
+        unset: Vec::new(),
     })
+}
+
+/// Every connection that these variables may have been made for.
+fn all(context: &Context) -> Result<Vec<Chosen>, Error> {
+    let names = context.connections().load()?.names();
+    let stored = names.iter().map(|name| context.choose_named(name));
+    Ok(stored
+        .chain([context.choose()])
+        .filter_map(Result::ok)
+        .collect())
+}
+
+/// What takes the variables of these connections back, and leaves what others put there.
+fn take_back(
+    name: Option<String>,
+    candidates: &[Chosen],
+    context: &Context,
+) -> Result<Described, Error> {
+    let mut ours = Entries::new();
+    for chosen in candidates {
+        ours.extend(entries(chosen, context)?);
+    }
+    let before = context.git_config();
+    let others: Entries = before
+        .iter()
+        .filter(|entry| !ours.contains(entry))
+        .cloned()
+        .collect();
+    let mut variables = BTreeMap::new();
+    let mut unset: Vec<String> = (others.len()..before.len()).flat_map(pair).collect();
+    if !others.is_empty() {
+        variables = numbered(&others, 0);
+    } else if !before.is_empty() {
+        unset.push("GIT_CONFIG_COUNT".to_owned());
+    }
+    let now = context.git_ssh_command_now();
+    let mut commands = candidates
+        .iter()
+        .filter_map(|chosen| context.git_ssh_command(&chosen.connection));
+    if now.is_some() && commands.any(|command| now == Some(&command)) {
+        unset.push("GIT_SSH_COMMAND".to_owned());
+    }
+    Ok(Described {
+        connection: name,
+        variables,
+        unset,
+    })
+}
+
+/// What git is to be told of a connection over HTTP.
+fn entries(chosen: &Chosen, context: &Context) -> Result<Entries, Error> {
+    let mut entries = Entries::new();
+    if chosen.connection.auth == Auth::Ssh {
+        return Ok(entries);
+    }
+    // The environment's connection is found by the environment, which git hands on.
+    let name = chosen.is_stored().then(|| chosen.name.to_string());
+    let helper = context.git_helper(name.as_deref())?;
+    for origin in Context::git_origins_of(&chosen.connection) {
+        let key = |what: &str| format!("credential.{origin}.{what}");
+        entries.push((key("helper"), String::new()));
+        entries.push((key("helper"), helper.clone()));
+        entries.push((key("useHttpPath"), "true".to_owned()));
+    }
+    Ok(entries)
+}
+
+/// The variables of entries from this one on, and how many there are in all.
+fn numbered(entries: &[(String, String)], from: usize) -> BTreeMap<String, String> {
+    let all = entries.iter().enumerate().skip(from);
+    let mut variables: BTreeMap<_, _> = all
+        .flat_map(|(number, (key, value))| {
+            pair(number).into_iter().zip([key.clone(), value.clone()])
+        })
+        .collect();
+    variables.insert("GIT_CONFIG_COUNT".to_owned(), entries.len().to_string());
+    variables
+}
+
+fn pair(number: usize) -> [String; 2] {
+    [
+        format!("GIT_CONFIG_KEY_{number}"),
+        format!("GIT_CONFIG_VALUE_{number}"),
+    ]
 }
 
 impl Render for Described {
