@@ -591,7 +591,12 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
         .run(&["connection", "remove", "reads", "--yes"])
         .ended(0);
     // The key is the repository's, so it cannot be somebody's own at the same time.
-    connect("writes", &["--write"]).ended(6);
+    let refused = connect("writes", &["--write"]).ended(6);
+    assert!(
+        refused.stdout.contains("--type ed25519"),
+        "{}",
+        refused.stdout
+    );
     let writes = connect("writes", &["--write", "--type", "ed25519"])
         .ended(0)
         .json();

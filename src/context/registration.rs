@@ -117,7 +117,7 @@ impl Context {
             Registered::Taken(words) => Err(Error::no(
                 No::Conflict,
                 format!("the key is registered somewhere else: {words}"),
-                "a key belongs to repositories or to one account, never to both; make a new one for this",
+                "a key belongs to repositories or to one account, never to both: name another with --key FILE",
             )),
             Registered::Existing(existing) => {
                 self.as_wanted(chosen, bitbucket, owner, key, existing, otherwise)

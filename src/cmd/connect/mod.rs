@@ -20,7 +20,7 @@ use self::outcome::{Registration, Ssh};
 use self::plan::{Plan, Way};
 use self::step::Steps;
 use crate::context::{Action, Context, Otherwise, Vouchers};
-use crate::error::Error;
+use crate::error::{Error, No};
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::ConnectionName;
 use crate::model::fingerprint::Fingerprint;
@@ -158,8 +158,8 @@ fn register(
         return Ok(Registration::manual(plan.access()));
     };
     let new = plan.new_key(args, &key.public, *access);
-    let (registered, action) =
-        context.register(chosen, bitbucket, owner, &new, Otherwise::Widen)?;
+    let registered = context.register(chosen, bitbucket, owner, &new, Otherwise::Widen);
+    let (registered, action) = registered.map_err(|error| another_key(error, key))?;
     let said = match action {
         Action::Created => "registered as",
         Action::Updated => "given more access:",
@@ -186,6 +186,27 @@ fn register(
         );
     }
     Ok(Registration::of(&registered, action))
+}
+
+/// A key of another kind has a file of its own, so that this command makes one.
+fn another_key(error: Error, key: &StoredKey) -> Error {
+    let Error::Refused {
+        no: No::Conflict,
+        message,
+        ..
+    } = error
+    else {
+        return error;
+    };
+    let other = if key.public.kind() == KeyType::Ed25519.name() {
+        "ecdsa-256"
+    } else {
+        "ed25519"
+    };
+    let hint = format!(
+        "a key belongs to repositories or to one account, never to both: --type {other} makes another for this"
+    );
+    Error::no(No::Conflict, message, &hint)
 }
 
 /// What would be done, as far as it can be told without doing it.
