@@ -1448,3 +1448,20 @@ fn a_clone_is_made_the_same_in_a_hook_of_another_repository() {
     assert_eq!(fs::read_to_string(inner.join("config")).unwrap(), before);
     assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
 }
+
+#[test]
+fn a_server_tells_its_ssh_also_where_the_key_is_registered_by_hand() {
+    let Some(stage) = Stage::set() else { return };
+    let page = format!("{}/projects/WEB/repos/site", stage.bitbucket.datacenter());
+    let fingerprint = stage.sshd.fingerprint();
+    let more = ["--register", "manual", "--accept-host-key", &fingerprint];
+    let connected = stage.connect(&page, &[&["-c", "server"], &more[..]].concat());
+    let connected = connected.ended(0).json();
+    assert_eq!(connected["registration"]["as"], "manual");
+    assert_eq!(connected["repository"]["empty"], false);
+    let seen = stage.bitbucket.seen();
+    assert!(
+        seen.iter()
+            .any(|asked| asked.path.ends_with("/ssh/latest/settings"))
+    );
+}

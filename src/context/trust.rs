@@ -90,6 +90,12 @@ impl Context {
         let shown = self.shown_by(host)?;
         if let Some(accepted) = vouchers.accepted {
             let accepted = refuse_other(host, &shown, accepted)?;
+            let is_shown = |named: &_| shown.iter().any(|key| key.fingerprint() == *named);
+            if let Some(other) = vouchers.settings.filter(|named| !is_shown(named)) {
+                self.output.step(&format!(
+                    "note  the server's SSH settings name another key, {other}: ask its administrator"
+                ));
+            }
             return self.keep(host, &[accepted], Source::Accepted);
         }
         if let Some(named) = vouchers.settings {

@@ -7,7 +7,7 @@ use super::{Args, Register};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
-use crate::model::clone_url::CloneUrl;
+use crate::model::clone_url::{CloneUrl, Form};
 use crate::model::connection::Auth;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::{Access, KeyOwner};
@@ -20,6 +20,28 @@ pub(super) struct Found {
     pub(super) repository: Option<Repository>,
     pub(super) empty: Option<bool>,
     pub(super) settings: SshSettings,
+}
+
+/// What a server tells of its SSH, for a URL that does not.
+fn as_told(
+    context: &Context,
+    url: &CloneUrl,
+    chosen: &Chosen,
+    steps: &mut Steps<'_>,
+) -> Result<(Option<Repository>, Option<bool>, SshSettings), Error> {
+    let bitbucket = context.signed_in(chosen)?;
+    let (repository, empty) = match path_of(url, chosen.connection.deployment) {
+        Some(path) => look(context, chosen, &bitbucket, &path, steps)?,
+        None => (None, None),
+    };
+    let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
+    Ok((repository, empty, settings))
+}
+
+fn path_of(url: &CloneUrl, deployment: Deployment) -> Option<RepoPath> {
+    let slug = url.slug().to_owned();
+    let namespace = url.namespace()?;
+    Some(RepoPath { namespace, slug }.for_deployment(deployment))
 }
 
 /// Asks the server, where a connection with REST is for it.
@@ -36,11 +58,24 @@ pub(super) fn ask(
         empty: None,
         settings: SshSettings::default(),
     };
-    let by_hand = args.register == Some(Register::Manual);
-    let Some(chosen) = chosen.filter(|_| !by_hand) else {
-        return Ok(manual(if by_hand {
-            "that was asked for".to_owned()
-        } else {
+    if args.register == Some(Register::Manual) {
+        let found = manual("that was asked for".to_owned());
+        let told = chosen.filter(|_| url.assumed().contains(&Form::Ssh));
+        return Ok(
+            match told.map(|chosen| as_told(context, url, &chosen, steps)) {
+                Some(Ok((repository, empty, settings))) => Found {
+                    repository,
+                    empty,
+                    settings,
+                    ..found
+                },
+                // Without the server's word its usual port is tried.
+                Some(Err(_)) | None => found,
+            },
+        );
+    }
+    let Some(chosen) = chosen else {
+        return Ok(manual({
             let other = if url.deployment() == Deployment::Cloud {
                 ""
             } else {
@@ -50,17 +85,12 @@ pub(super) fn ask(
         }));
     };
     let deployment = chosen.connection.deployment;
-    let Some(namespace) = url.namespace() else {
+    let Some(path) = path_of(url, deployment) else {
         return Ok(manual(format!(
             "{} names no workspace or project",
             url.title()
         )));
     };
-    let path = RepoPath {
-        namespace,
-        slug: url.slug().to_owned(),
-    }
-    .for_deployment(deployment);
     let as_user =
         args.register == Some(Register::UserKey) || args.write && deployment == Deployment::Cloud;
     if as_user {
