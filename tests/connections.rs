@@ -1097,6 +1097,21 @@ fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
 }
 
 #[test]
+fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
+    let sandbox = sandbox();
+    fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    fs::write(&file, "connections = 3\n").unwrap();
+    let listed = run(&sandbox, &["connection", "list"]).ended(9);
+    assert!(
+        listed.stderr.contains("`connections` is no table"),
+        "{}",
+        listed.stderr
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "connections = 3\n");
+}
+
+#[test]
 fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
     let sandbox = sandbox();
     let ssh = |url: &str, more: &[&str]| {

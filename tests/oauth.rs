@@ -420,6 +420,27 @@ fn tokens_are_moved_with_their_connection() {
 }
 
 #[test]
+fn a_consumer_that_is_not_verified_gets_tokens_when_they_are_needed() {
+    let (server, sandbox) = (server(7200), sandbox());
+    let (url, website) = (server.cloud(), server.website());
+    let place = [
+        "connection",
+        "add",
+        "bot",
+        "--url",
+        &url,
+        "--web-url",
+        &website,
+    ];
+    let client = ["--auth", "client-credentials", "--client-id", "consumer"];
+    let secret = ["--token-file", "client-secret", "--no-verify"];
+    run(&sandbox, &[&place[..], &client, &secret].concat()).ended(0);
+    assert!(server.seen().is_empty());
+    run(&sandbox, &["check", "bot"]).ended(0);
+    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+}
+
+#[test]
 fn a_consumer_by_itself_gets_tokens_and_git_gets_them_fresh() {
     let (server, sandbox) = (server(30), sandbox());
     let added = run(

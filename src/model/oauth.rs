@@ -65,6 +65,18 @@ impl OAuthSecret {
         }
     }
 
+    /// A client's secret before it has got tokens: there is none that is fresh.
+    #[must_use]
+    pub fn of_client(origin: Origin, client_secret: &Secret) -> Self {
+        Self {
+            origin,
+            client_secret: client_secret.expose().to_owned(),
+            access_token: String::new(),
+            refresh_token: None,
+            expires_at: Some(0),
+        }
+    }
+
     /// The same with newer tokens. A server that gives no new refresh token leaves the old one in force.
     #[must_use]
     pub fn renewed(&self, tokens: &Tokens) -> Self {

@@ -29,10 +29,19 @@ impl Connections {
     /// # Errors
     /// [`ConnectionsError::Syntax`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConnectionsError> {
-        let document = text.parse().map_err(|error| ConnectionsError::Syntax {
+        let refused = |reason| ConnectionsError::Syntax {
             path: path.to_owned(),
-            reason: where_and_why(&error),
-        })?;
+            reason,
+        };
+        let document: DocumentMut = text
+            .parse()
+            .map_err(|error| refused(where_and_why(&error)))?;
+        if document
+            .get("connections")
+            .is_some_and(|all| !all.is_table_like())
+        {
+            return Err(refused("`connections` is no table".to_owned()));
+        }
         Ok(Self {
             path: path.to_owned(),
             document,

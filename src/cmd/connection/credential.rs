@@ -27,6 +27,14 @@ pub(super) fn obtain(
         let sent = Secret::new(given.expose().to_owned());
         return Ok(Credential { kept: given, sent });
     }
+    // A client by itself needs nobody to sign in, so its tokens can be had with their first use.
+    let website = connection.website().filter(|_| settings.no_verify);
+    if let (Auth::ClientCredentials, Some(website)) = (connection.auth, website) {
+        return Ok(Credential {
+            kept: OAuthSecret::of_client(Origin::of(&website), &given).written(),
+            sent: given,
+        });
+    }
     let granted = context.sign_in(connection, &given, settings.no_browser)?;
     let sent = granted.fresh(i64::MIN).unwrap_or(given);
     Ok(Credential {

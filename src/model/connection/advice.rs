@@ -33,7 +33,7 @@ pub fn why_refused(auth: Auth, shape: TokenShape) -> String {
         }
         Auth::OAuth => {
             "sign in again with `bbconnect connection edit NAME --reauthorize`; where that fails, check the client id and \
-             secret, and that the callback address is http://127.0.0.1:47617/callback"
+             secret, and that the callback address is http://127.0.0.1:47617/callback, with the port of --port where one was named"
         }
         Auth::ClientCredentials => {
             "check the client id and secret, and that the OAuth consumer is a private one"
