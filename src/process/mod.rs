@@ -105,6 +105,8 @@ pub enum Complaints {
 pub struct Task {
     program: String,
     arguments: Vec<OsString>,
+    #[cfg(windows)]
+    line: OsString,
     without: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
@@ -120,6 +122,8 @@ impl Task {
         Self {
             program: program.to_owned(),
             arguments: Vec::new(),
+            #[cfg(windows)]
+            line: OsString::new(),
             without: Vec::new(),
             environment: Vec::new(),
             input: Vec::new(),
@@ -142,6 +146,14 @@ impl Task {
         let arguments = arguments.into_iter();
         self.arguments
             .extend(arguments.map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// With this behind its arguments, as it stands: `cmd` reads quotes in a way of its own.
+    #[cfg(windows)]
+    #[must_use]
+    pub fn line(mut self, line: impl Into<OsString>) -> Self {
+        self.line = line.into();
         self
     }
 
@@ -216,6 +228,8 @@ impl Task {
                 Complaints::Ignored => Stdio::null(),
                 Complaints::Caught => Stdio::piped(),
             });
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::raw_arg(&mut command, &self.line);
         let mut running = match Running::start(command, self.is_apart) {
             Ok(running) => running,
             Err(source) => return Err(ProcessError::Start { program, source }),

@@ -6,12 +6,13 @@ use zeroize::Zeroizing;
 
 use super::secrets::{SecretStore, StoreError};
 use crate::model::secret::Secret;
-use crate::process::{self, Complaints};
+use crate::process::{Complaints, Task};
 
 /// How long a command may take: people unlock password managers.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters that only a shell understands.
+#[cfg(not(windows))]
 const FOR_A_SHELL: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
 /// A command whose first line of output is the secret.
@@ -30,11 +31,8 @@ impl<'a> CommandStore<'a> {
 
 impl SecretStore for CommandStore<'_> {
     fn get(&self, _name: &str) -> Result<Option<Secret>, StoreError> {
-        let words = words(self.command)?;
-        let (program, arguments) = words
-            .split_first()
-            .ok_or(StoreError::CommandOutput("nothing"))?;
-        let ended = process::run(program, arguments, Complaints::Shown, LIMIT)?;
+        let task = task(self.command)?.complaints(Complaints::Shown);
+        let ended = task.run(LIMIT)?;
         let output = Zeroizing::new(ended.stdout);
         if !ended.status.success() {
             return Err(StoreError::CommandStatus(ended.status.to_string()));
@@ -61,21 +59,29 @@ impl SecretStore for CommandStore<'_> {
     }
 }
 
-/// The command as words: split here where that needs no shell, otherwise handed to one.
-fn words(command: &str) -> Result<Vec<String>, StoreError> {
+/// The command: as words where that needs no shell, otherwise handed to one.
+#[cfg(not(windows))]
+fn task(command: &str) -> Result<Task, StoreError> {
     if command.contains(|character| FOR_A_SHELL.contains(character)) {
-        let shell: [&str; 2] = if cfg!(windows) {
-            ["cmd", "/C"]
-        } else {
-            ["sh", "-c"]
-        };
-        return Ok(shell
-            .into_iter()
-            .chain([command])
-            .map(str::to_owned)
-            .collect());
+        return Ok(Task::new("sh").arguments(["-c", command]));
     }
-    shell_words::split(command).map_err(|_| StoreError::CommandLine)
+    let words = shell_words::split(command).map_err(|_| StoreError::CommandLine)?;
+    let (program, arguments) = words
+        .split_first()
+        .ok_or(StoreError::CommandOutput("nothing"))?;
+    Ok(Task::new(program).arguments(arguments))
+}
+
+/// The command, handed to `cmd` as it was typed: that takes off the outer quotes (`/S`), and no backslash of a path.
+#[cfg(windows)]
+fn task(command: &str) -> Result<Task, StoreError> {
+    if command.trim().is_empty() {
+        return Err(StoreError::CommandOutput("nothing"));
+    }
+    let in_quotes = format!("\"{command}\"");
+    Ok(Task::new("cmd")
+        .arguments(["/D", "/S", "/C"])
+        .line(in_quotes))
 }
 
 #[cfg(all(test, unix))]
