@@ -226,6 +226,65 @@ impl Place {
         }
     }
 
+    /// Puts a file into the last commit of a branch, whose message stays, as `git commit --amend --no-edit` does.
+    fn amend(&self, branch: &str, file: (&str, &str)) {
+        if self.is_cloud {
+            self.server.change(|world| {
+                let hash = world.stock.hash();
+                let repo = world.stock.repo("acme", "site").unwrap();
+                let mut commit = repo.commits[&repo.branches[branch]].clone();
+                let content = (file.1.as_bytes().to_vec(), Vec::new());
+                commit.tree.insert(file.0.to_owned(), content);
+                repo.commits.insert(hash.clone(), commit);
+                repo.branches.insert(branch.to_owned(), hash);
+            });
+            return;
+        }
+        let tip = self.tip(branch);
+        let message = self.git(&["log", "-1", "--format=%B", &tip]);
+        push(&self.root.join("web/site.git"), branch, &message, file);
+        let tree = format!("{branch}^{{tree}}");
+        let parent = format!("{tip}^");
+        let mut commit = program("git");
+        commit
+            .arg("-C")
+            .arg(self.root.join("web/site.git"))
+            .args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"])
+            .args(["commit-tree", &tree, "-p", &parent, "-m", &message]);
+        let amended = succeed(&mut commit);
+        self.git(&[
+            "update-ref",
+            &format!("refs/heads/{branch}"),
+            amended.trim(),
+        ]);
+    }
+
+    fn tip(&self, branch: &str) -> String {
+        if !self.is_cloud {
+            let hash = self.git(&["rev-parse", &format!("refs/heads/{branch}")]);
+            return hash.trim().to_owned();
+        }
+        let mut tip = String::new();
+        self.server.change(|world| {
+            let repo = world.stock.repo("acme", "site").unwrap();
+            tip.clone_from(&repo.branches[branch]);
+        });
+        tip
+    }
+
+    fn message(&self, branch: &str) -> String {
+        let tip = self.tip(branch);
+        if !self.is_cloud {
+            return self.git(&["log", "-1", "--format=%B", &tip]);
+        }
+        let mut message = String::new();
+        self.server.change(|world| {
+            let repo = world.stock.repo("acme", "site").unwrap();
+            message.clone_from(&repo.commits[&tip].message);
+        });
+        message
+    }
+
     fn write(&self, name: &str, text: &str) {
         fs::write(self.sandbox.path("site").join(name), text).unwrap();
     }
@@ -399,6 +458,93 @@ fn commits_of_others_are_not_built_upon() {
 }
 
 #[test]
+fn a_commit_that_somebody_amended_is_not_ours_any_more() {
+    for place in places() {
+        place.run(&[]).ended(0);
+        place.write("run.sh", "#!/bin/sh\necho 2\n");
+        place.run(&[]).ended(0);
+        // What only the commit has, and what the folder has as well, differently or alike.
+        for file in [("by-hand", "x"), ("run.sh", "#!/bin/sh\necho fixed\n")] {
+            place.amend("bbconnect", file);
+            let before = place.tip("bbconnect");
+            for more in [&[][..], &["--dry-run"], &["--delete-removed"]] {
+                let refused = place.run(more).ended(6).json();
+                let message = refused["error"]["message"].as_str().unwrap();
+                assert!(message.contains("somebody has changed"), "{message}");
+                assert!(message.contains(&before[..12]), "{message}");
+            }
+            assert_eq!(place.tip("bbconnect"), before);
+        }
+        place.run(&["--onto-foreign"]).ended(0);
+        // Removed files, renamed ones and what is left alone belong to a commit as well.
+        fs::rename(
+            place.sandbox.path("site/message"),
+            place.sandbox.path("site/words"),
+        )
+        .unwrap();
+        let other = ["--branch", "other", "--delete-removed"];
+        place.run(&["--branch", "other"]).ended(0);
+        fs::rename(
+            place.sandbox.path("site/words"),
+            place.sandbox.path("site/terms"),
+        )
+        .unwrap();
+        place.run(&other).ended(0);
+        let again = place.run(&other).ended(0).json();
+        assert_eq!(again["action"], "unchanged");
+    }
+}
+
+#[test]
+fn a_mark_in_a_message_of_somebody_else_is_no_mark() {
+    for place in places() {
+        place.run(&[]).ended(0);
+        let mark = place.message("bbconnect");
+        place.write("new", "1");
+        for (branch, message) in [
+            ("quoted", format!("Squashed\n\n{mark}\nand a fix of mine\n")),
+            ("copied", mark),
+            ("bare", "Mine\n\nPublished-by: bbconnect\n".to_owned()),
+        ] {
+            place.run(&["--branch", branch]).ended(0);
+            place.push(branch, &message, ("by-hand", "x"));
+            place.write("new", &format!("{branch} 2"));
+            place.run(&["--branch", branch]).ended(6);
+            place.run(&["--branch", branch, "--onto-foreign"]).ended(0);
+        }
+    }
+}
+
+#[test]
+fn a_branch_without_a_base_is_looked_at_as_a_whole() {
+    for place in places() {
+        if place.is_cloud {
+            place.server.change(|world| {
+                let repo = world.stock.repo("acme", "site").unwrap();
+                let tip = repo.branches.remove("main").unwrap();
+                repo.branches.insert("develop".to_owned(), tip);
+            });
+        } else {
+            place.git(&["branch", "-m", "main", "develop"]);
+        }
+        let before = place.tip("develop");
+        let develop = ["--branch", "develop", "--no-pr"];
+        let refused = place.run(&develop).ended(6).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("did not make"), "{message}");
+        assert_eq!(place.tip("develop"), before);
+        place
+            .run(&[&develop[..], &["--onto-foreign"]].concat())
+            .ended(0);
+        // Said in as many words, the branch is its own base.
+        place.write("new", "1");
+        place
+            .run(&[&develop[..], &["--base", "develop"]].concat())
+            .ended(0);
+    }
+}
+
+#[test]
 fn a_branch_that_moves_meanwhile_is_a_conflict() {
     for place in places() {
         place.run(&[]).ended(0);
@@ -484,6 +630,47 @@ fn what_is_missing_is_said() {
                 .contains("out of the folder"),
             "{refused}"
         );
+    }
+}
+
+#[test]
+fn nothing_is_removed_unasked() {
+    for place in places() {
+        let said = |refused: Ran| {
+            let refused = refused.ended(6).json();
+            let error = &refused["error"];
+            let text = |key: &str| error[key].as_str().unwrap().to_owned();
+            (text("message"), text("hint"))
+        };
+        // A file where the folder is to go, or where a folder is that it is to go into.
+        for into in ["README.md", "README.md/deep"] {
+            for more in [&[][..], &["--delete-removed"], &["--dry-run"]] {
+                let (message, hint) = said(place.run(&[&["--into", into][..], more].concat()));
+                assert!(message.contains("the file README.md,"), "{message}");
+                assert!(hint.contains("--into"), "{hint}");
+            }
+        }
+        // A folder of the branch that is a file here, and a file of the branch that is a folder here.
+        place.push("main", "Elsewhere", ("docs/old.txt", "x"));
+        place.push("main", "Elsewhere", ("log", "x"));
+        place.write("docs", "a file");
+        let (message, hint) = said(place.run(&[]));
+        assert!(message.contains("docs/old.txt"), "{message}");
+        assert!(hint.contains("--delete-removed"), "{hint}");
+        fs::remove_file(place.sandbox.path("site/docs")).unwrap();
+        fs::create_dir(place.sandbox.path("site/log")).unwrap();
+        place.write("log/new", "y");
+        let (message, _) = said(place.run(&[]));
+        assert!(
+            message.contains("the file log,") && message.contains("log/new"),
+            "{message}"
+        );
+        place.write("docs", "a file");
+        let done = place.run(&["--delete-removed"]).ended(0).json();
+        assert_eq!(done["action"], "created");
+        assert_eq!(done["removed"], json!(["docs/old.txt", "log"]));
+        let again = place.run(&["--delete-removed"]).ended(0).json();
+        assert_eq!(again["action"], "unchanged");
     }
 }
 
@@ -657,10 +844,8 @@ fn an_empty_repository_gets_its_first_branch() {
         "--format=%an <%ae> %B",
         "main",
     ]));
-    assert_eq!(
-        message.trim(),
-        "Jane Doe <jane@acme.example> Publish from bbconnect\n\nPublished-by: bbconnect"
-    );
+    let start = "Jane Doe <jane@acme.example> Publish from bbconnect\n\nPublished-by: bbconnect\nPublished-change: ";
+    assert!(message.starts_with(start), "{message}");
 }
 
 #[test]

@@ -4,8 +4,12 @@ use super::{ApiError, Bitbucket};
 use crate::model::change::{Commit, Person};
 use crate::model::repository::RepoPath;
 
+/// How many commits are looked at where there is no other branch that ends the list.
+pub(super) const MOST_WITHOUT_BASE: usize = 1000;
+
 impl Bitbucket {
-    /// The commits that a branch has and another has not, newest first; both named by their hashes.
+    /// The commits that a branch has and another has not, newest first; both named by their hashes. Without another
+    /// they are the last ones of the branch.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -13,7 +17,7 @@ impl Bitbucket {
         &self,
         path: &RepoPath,
         branch: &str,
-        base: &str,
+        base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.commits_not_on(path, branch, base).await,

@@ -12,7 +12,8 @@ use super::program::git_alone;
 use super::remote::Remote;
 use super::stream::stream;
 use crate::interrupt::{self, PutOff};
-use crate::model::change::{Difference, Entry, File, Mode, Person};
+use crate::model::change::{Entry, File, Mode, Person};
+use crate::model::mark::Written;
 use crate::process::{Complaints, Ended};
 
 /// Where our commits stand until they are pushed.
@@ -30,7 +31,7 @@ pub struct NewCommit<'a> {
     /// Whose name it carries.
     pub person: &'a Person,
     /// The files that it writes.
-    pub files: &'a [File],
+    pub files: &'a [&'a File],
     /// The files that it removes.
     pub removed: &'a [String],
 }
@@ -70,45 +71,44 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Fetches what a branch points to, without what came before.
+    /// Fetches so many of the last commits of a branch, and answers with the hash of the last one.
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn fetch(&self, branch: &str) -> Result<(), PushError> {
+    pub fn fetch(&self, branch: &str, depth: usize) -> Result<String, PushError> {
         let branch = format!("refs/heads/{branch}");
+        let depth = format!("--depth={depth}");
         let fetch = [
             "fetch",
             "--quiet",
             "--no-tags",
-            "--depth=1",
+            &depth,
             "--",
             &self.remote.url,
             &branch,
         ];
-        self.git(&fetch).map(drop).map_err(of_the_server)
+        self.git(&fetch).map_err(of_the_server)?;
+        self.hash("FETCH_HEAD")
     }
 
-    /// The files of a commit, below a folder.
+    /// The files of a commit.
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn files(&self, commit: &str, below: &str) -> Result<Listing, PushError> {
-        let mut list = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
-        let folder = format!("{below}/");
-        if !below.is_empty() {
-            list.extend(["--", folder.as_str()]);
-        }
-        let printed = self.git(&list)?;
+    pub fn files(&self, commit: &str) -> Result<Listing, PushError> {
+        let printed = self.git(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         let mut listing = Listing::default();
         for line in printed.stdout.split(|byte| *byte == 0) {
             let mut parts = line.splitn(2, |byte| *byte == b'\t');
             let (Some(facts), Some(path)) = (parts.next(), parts.next()) else {
                 continue;
             };
-            let mode = match facts.split(|byte| *byte == b' ').next() {
-                Some(b"100644") => Some(Mode::Plain),
-                Some(b"100755") => Some(Mode::Executable),
-                Some(b"120000") => Some(Mode::Link),
+            let facts = String::from_utf8_lossy(facts);
+            let mut facts = facts.split(' ');
+            let mode = match facts.next() {
+                Some("100644") => Some(Mode::Plain),
+                Some("100755") => Some(Mode::Executable),
+                Some("120000") => Some(Mode::Link),
                 _ => None,
             };
             match str::from_utf8(path) {
@@ -116,6 +116,7 @@ impl Bench {
                     path: path.to_owned(),
                     mode,
                     size: None,
+                    hash: facts.nth(1).map(str::to_owned),
                 }),
                 Err(_) if mode.is_some() => listing.not_text.push(named(path)),
                 Err(_) => {}
@@ -131,41 +132,40 @@ impl Bench {
     pub fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
         let import = ["fast-import", "--quiet", "--date-format=now", "--force"];
         self.git_with(&import, stream(NEW, new))?;
-        let printed = self.git(&["rev-parse", "--verify", NEW])?;
+        self.hash(NEW)
+    }
+
+    fn hash(&self, name: &str) -> Result<String, PushError> {
+        let printed = self.git(&["rev-parse", "--verify", name])?;
         Ok(String::from_utf8_lossy(&printed.stdout).trim().to_owned())
     }
 
-    /// What a commit changes.
+    /// What a commit changes in the one that it follows.
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn difference(&self, parent: Option<&str>, commit: &str) -> Result<Difference, PushError> {
-        let mut difference = Difference::default();
-        let Some(parent) = parent else {
-            let all = self.files(commit, "")?.entries;
-            difference.added = all.into_iter().map(|entry| entry.path).collect();
-            return Ok(difference);
-        };
+    pub fn written_by(&self, commit: &str) -> Result<Written, PushError> {
         let diff = [
             "diff-tree",
             "-r",
             "-z",
+            "--root",
+            "--no-commit-id",
             "--no-renames",
-            "--name-status",
-            parent,
+            "--no-abbrev",
             commit,
         ];
         let printed = self.git(&diff)?;
         let mut fields = printed.stdout.split(|byte| *byte == 0);
-        while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
-            let list = match status {
-                b"A" => &mut difference.added,
-                b"D" => &mut difference.removed,
-                _ => &mut difference.changed,
-            };
-            list.push(named(path));
+        let mut written = Written::new();
+        // Both modes, both hashes, and what happened; then the path.
+        while let (Some(facts), Some(path)) = (fields.next(), fields.next()) {
+            let facts = String::from_utf8_lossy(facts);
+            let mut facts = facts.split(' ').skip(3);
+            let hash = facts.next().filter(|_| facts.next() != Some("D"));
+            written.insert(named(path), hash.map(str::to_owned));
         }
-        Ok(difference)
+        Ok(written)
     }
 
     /// Pushes a commit to a branch, which must still be where it was seen: `None` where it was not there.

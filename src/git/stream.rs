@@ -91,7 +91,7 @@ mod tests {
             parent: Some("abc"),
             message: "Title",
             person: &person,
-            files: &files,
+            files: &[&files[0]],
             removed: &["old".to_owned()],
         };
         assert_eq!(

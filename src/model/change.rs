@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::mark::Mark;
+
 /// A branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
@@ -16,6 +18,8 @@ pub struct Branch {
 pub struct Commit {
     /// Its full hash.
     pub hash: String,
+    /// The full hash of the first commit that it follows.
+    pub parent: Option<String>,
     /// Its whole message.
     pub message: String,
     /// Who wrote it.
@@ -31,14 +35,11 @@ pub struct Person {
     pub email: String,
 }
 
-/// The last line of messages of commits that `publish` makes; it tells them from other people's.
-pub const MARK: &str = "Published-by: bbconnect";
-
 impl Commit {
-    /// Whether `publish` made it.
+    /// What says that `publish` made it.
     #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.message.lines().any(|line| line.trim() == MARK)
+    pub fn mark(&self) -> Option<Mark> {
+        Mark::of(&self.message)
     }
 
     /// The first line of the message.
@@ -77,8 +78,10 @@ pub struct Entry {
     pub path: String,
     /// What it is; `None` for what is neither file nor link, such as a submodule.
     pub mode: Option<Mode>,
-    /// Its size in bytes, where the server tells it.
+    /// Its size in bytes, where that is known.
     pub size: Option<u64>,
+    /// The hash that git has for its content, where that is known.
+    pub hash: Option<String>,
 }
 
 /// The paths that differ, each list in order.
@@ -98,21 +101,13 @@ impl Difference {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_commit_is_known_by_its_mark() {
-        let commit = |message: &str| Commit {
-            hash: String::new(),
-            message: message.to_owned(),
-            author: None,
-        };
-        assert!(commit("Build 7\n\nPublished-by: bbconnect\n").is_ours());
-        assert!(!commit("Fix what bbconnect wrote").is_ours());
-        assert_eq!(commit("one\ntwo").title(), "one");
+    /// Whether a path is new or different.
+    #[must_use]
+    pub fn writes(&self, path: &str) -> bool {
+        let lists = [&self.added, &self.changed];
+        lists
+            .iter()
+            .any(|list| list.binary_search_by(|own| own.as_str().cmp(path)).is_ok())
     }
 }

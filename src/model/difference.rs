@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Difference, Entry, File, Mode};
+use super::mark::blob_hash;
 
 /// A comparison, before contents of the same size were looked at.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -11,10 +12,12 @@ pub struct Comparison {
     pub difference: Difference,
     /// Paths whose contents must be looked at.
     pub unknown: Vec<String>,
+    /// Paths of the branch that stay, although a file there has the name of a folder here, or the other way round.
+    pub in_the_way: Vec<String>,
 }
 
-/// Compares. What only the branch has is removed where `removes` says so, and where a file and a folder of the same
-/// name would be in each other's way. What is no file there, such as a submodule, stays.
+/// Compares. What only the branch has is removed where `removes` says so. What is no file there, such as a submodule,
+/// stays.
 #[must_use]
 pub fn compare(files: &[File], entries: &[Entry], removes: impl Fn(&str) -> bool) -> Comparison {
     let ours: BTreeMap<&str, &File> = files
@@ -37,6 +40,13 @@ pub fn compare(files: &[File], entries: &[Entry], removes: impl Fn(&str) -> bool
             None => added.push((*path).to_owned()),
             Some(entry) if !is_same_mode(file.mode, entry.mode) => changed.push((*path).to_owned()),
             Some(Entry {
+                hash: Some(hash), ..
+            }) => {
+                if *hash != blob_hash(&file.content) {
+                    changed.push((*path).to_owned());
+                }
+            }
+            Some(Entry {
                 size: Some(size), ..
             }) if *size != file.content.len() as u64 => {
                 changed.push((*path).to_owned());
@@ -45,11 +55,13 @@ pub fn compare(files: &[File], entries: &[Entry], removes: impl Fn(&str) -> bool
         }
     }
     for (path, entry) in &theirs {
-        let in_the_way =
-            folders.contains(path) || above(path).any(|folder| ours.contains_key(folder));
-        let goes = in_the_way || (entry.mode.is_some() && removes(path));
-        if !ours.contains_key(path) && goes {
+        if ours.contains_key(path) {
+            continue;
+        }
+        if entry.mode.is_some() && removes(path) {
             removed.push((*path).to_owned());
+        } else if folders.contains(path) || above(path).any(|folder| ours.contains_key(folder)) {
+            comparison.in_the_way.push((*path).to_owned());
         }
     }
     comparison
@@ -83,6 +95,7 @@ mod tests {
             path: path.to_owned(),
             mode,
             size: Some(size),
+            hash: None,
         }
     }
 
@@ -107,6 +120,7 @@ mod tests {
         let Comparison {
             difference,
             unknown,
+            in_the_way,
         } = compare(&files, &entries, |path| path != "kept");
         assert_eq!(difference.added, ["new", "was-file/inside", "was-folder"]);
         assert_eq!(difference.changed, ["longer"]);
@@ -115,8 +129,22 @@ mod tests {
             ["other", "was-file", "was-folder/inside"]
         );
         assert_eq!(unknown, ["same-size"]);
-        let kept = compare(&files, &entries, |_| false).difference;
-        assert_eq!(kept.removed, ["was-file", "was-folder/inside"]);
+        assert!(in_the_way.is_empty());
+        let kept = compare(&files, &entries, |_| false);
+        assert!(kept.difference.removed.is_empty());
+        assert_eq!(kept.in_the_way, ["was-file", "was-folder/inside"]);
+    }
+
+    #[test]
+    fn what_has_a_hash_need_not_be_looked_at() {
+        let files = [file("a", Mode::Plain, "1"), file("b", Mode::Plain, "2")];
+        let entries = ["a", "b"].map(|path| Entry {
+            hash: Some(blob_hash(b"1")),
+            ..entry(path, Some(Mode::Plain), 1)
+        });
+        let compared = compare(&files, &entries, |_| false);
+        assert_eq!(compared.difference.changed, ["b"]);
+        assert!(compared.unknown.is_empty());
     }
 
     #[cfg(unix)]

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod fingerprint;
 pub mod instant;
 pub mod key_type;
+pub mod mark;
 pub mod mend;
 pub mod moved_host;
 pub mod namespace;

@@ -1,6 +1,6 @@
-//! Commits and the files in them, on Cloud.
+//! Commits, on Cloud.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -8,30 +8,35 @@ use serde::Deserialize;
 use super::Cloud;
 use super::form::Form;
 use super::repositories::of;
+use crate::bitbucket::commits::MOST_WITHOUT_BASE;
 use crate::bitbucket::http::{Answer, ApiError, Question, Signed};
-use crate::model::change::{Commit, Entry, File, Mode};
+use crate::model::change::{Commit, File, Mode};
 use crate::model::repository::RepoPath;
-
-/// How many folders deep one listing goes. Where that is too much for the server, it is asked folder by folder.
-const DEPTH: &str = "32";
-/// The server's own time limit was passed.
-const TOO_SLOW: u16 = 555;
-
-#[derive(Debug, Deserialize)]
-struct EntryBase {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    path: Option<String>,
-    size: Option<u64>,
-    #[serde(default)]
-    attributes: Vec<String>,
-}
 
 #[derive(Debug, Deserialize)]
 struct CommitBase {
     hash: Option<String>,
     message: Option<String>,
     author: Option<Author>,
+    #[serde(default)]
+    parents: Vec<Parent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parent {
+    hash: Option<String>,
+}
+
+/// A path that a commit changes: where it was, and where it is.
+#[derive(Debug, Deserialize)]
+struct Stat {
+    old: Option<Place>,
+    new: Option<Place>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Place {
+    path: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,74 +71,6 @@ pub enum Committed {
 }
 
 impl Cloud {
-    /// The files of a commit, below a folder.
-    ///
-    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn tree(
-        &self,
-        path: &RepoPath,
-        commit: &str,
-        below: &str,
-    ) -> Result<Vec<Entry>, ApiError> {
-        let mut entries = Vec::new();
-        let mut folders = vec![(below.to_owned(), DEPTH)];
-        while let Some((folder, depth)) = folders.pop() {
-            let mut url = self.source(path, commit, &folder)?;
-            // A folder ends in a slash, or the server takes it for a file.
-            if let Ok(mut segments) = url.path_segments_mut() {
-                segments.push("");
-            }
-            url.query_pairs_mut()
-                .append_pair("max_depth", depth)
-                .append_pair("pagelen", "100");
-            let listed = match self.http.pages_at::<EntryBase>(url, usize::MAX).await {
-                Err(ApiError::Server {
-                    status: TOO_SLOW, ..
-                }) if depth == DEPTH => {
-                    folders.push((folder, "1"));
-                    continue;
-                }
-                // The folder that is published into need not be there yet.
-                Err(ApiError::NotFound(_)) if folder == below && !below.is_empty() => continue,
-                listed => listed?,
-            };
-            for base in listed {
-                let Some(path) = base.path.clone() else {
-                    continue;
-                };
-                if base.kind.as_deref() != Some("commit_directory") {
-                    entries.push(base.entry(path));
-                } else if is_edge(&folder, &path, depth) {
-                    folders.push((path.trim_end_matches('/').to_owned(), depth));
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    /// What is in a file of a commit.
-    ///
-    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn content(
-        &self,
-        path: &RepoPath,
-        commit: &str,
-        file: &File,
-    ) -> Result<Vec<u8>, ApiError> {
-        let url = self.source(path, commit, &file.path)?;
-        let question =
-            Question::new(Method::GET, url, Signed::Yes).up_to(file.content.len() + 1024 * 1024);
-        let answer = self.http.ask(&question).await?;
-        answer.success()?;
-        Ok(answer.bytes().to_vec())
-    }
-
     /// Commits files, where the branch still points to the parent.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-post>
@@ -186,12 +123,18 @@ impl Cloud {
         &self,
         path: &RepoPath,
         branch: &str,
-        base: &str,
+        base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
-        let query = [("include", branch), ("exclude", base), ("pagelen", "100")];
-        let all: Vec<CommitBase> = self.http.pages(&of(path, &["commits"]), &query).await?;
+        let mut query = vec![("include", branch), ("pagelen", "100")];
+        query.extend(base.map(|base| ("exclude", base)));
+        let most = base.map_or(MOST_WITHOUT_BASE, |_| usize::MAX);
+        let segments = of(path, &["commits"]);
+        let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let mut all: Vec<Commit> = all.into_iter().filter_map(CommitBase::commit).collect();
-        if all.iter().all(Commit::is_ours) {
+        let Some(base) = base else {
+            return Ok(all);
+        };
+        if all.iter().all(|commit| commit.mark().is_some()) {
             return Ok(all);
         }
         // Before somebody is held up by them: a list that was not narrowed has the base's commits as well.
@@ -202,21 +145,33 @@ impl Cloud {
         Ok(all)
     }
 
-    fn source(&self, path: &RepoPath, commit: &str, below: &str) -> Result<url::Url, ApiError> {
-        let mut segments = of(path, &["src", commit]);
-        segments.extend(below.split('/').filter(|part| !part.is_empty()));
-        self.http.address(&segments, &[])
+    /// The paths that a commit changes, and whether each is there afterwards.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn changed_by(
+        &self,
+        path: &RepoPath,
+        commit: &str,
+    ) -> Result<BTreeMap<String, bool>, ApiError> {
+        let segments = of(path, &["diffstat", commit]);
+        let query = [("pagelen", "100")];
+        let stats: Vec<Stat> = self.http.pages(&segments, &query).await?;
+        let mut changed = BTreeMap::new();
+        let path = |place: Option<Place>| place.and_then(|place| place.path);
+        for Stat { old, new } in stats {
+            // What was renamed is gone from where it was, unless something else is there now.
+            if let Some(old) = path(old) {
+                changed.entry(old).or_insert(false);
+            }
+            if let Some(new) = path(new) {
+                changed.insert(new, true);
+            }
+        }
+        Ok(changed)
     }
-}
-
-/// Whether a folder is at the end of what one listing shows, so that what is in it was not listed.
-fn is_edge(listed: &str, folder: &str, depth: &str) -> bool {
-    let below = folder
-        .trim_matches('/')
-        .strip_prefix(listed)
-        .unwrap_or(folder);
-    let levels = below.split('/').filter(|part| !part.is_empty()).count();
-    depth.parse() == Ok(levels)
 }
 
 fn speaks_of_protection(answer: &Answer) -> bool {
@@ -244,44 +199,20 @@ impl CommitBase {
     fn commit(self) -> Option<Commit> {
         Some(Commit {
             hash: self.hash?,
+            parent: self
+                .parents
+                .into_iter()
+                .next()
+                .and_then(|parent| parent.hash),
             message: self.message.unwrap_or_default(),
             author: self.author.and_then(|author| author.raw),
         })
     }
 }
 
-impl EntryBase {
-    fn entry(self, path: String) -> Entry {
-        let has = |attribute: &str| self.attributes.iter().any(|own| own == attribute);
-        let is_file = self.kind.as_deref() == Some("commit_file") && !has("subrepository");
-        let mode = if !is_file {
-            None
-        } else if has("link") {
-            Some(Mode::Link)
-        } else if has("executable") {
-            Some(Mode::Executable)
-        } else {
-            Some(Mode::Plain)
-        };
-        Entry {
-            path,
-            mode,
-            size: self.size,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_at_the_edge_of_a_listing_are_listed_next() {
-        assert!(is_edge("", "a", "1"));
-        assert!(!is_edge("", "a/b", "32"));
-        assert!(is_edge("a", "a/b", "1"));
-        assert!(!is_edge("a", "a/b/c", "1"));
-    }
 
     #[test]
     fn a_commit_is_named_by_the_end_of_its_address() {

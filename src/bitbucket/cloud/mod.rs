@@ -12,6 +12,7 @@ mod repositories;
 mod reviewers;
 mod rights;
 mod server;
+mod source;
 mod webhooks;
 
 pub use commits::{Change, Committed};

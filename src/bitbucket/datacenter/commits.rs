@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use super::repositories::of;
+use crate::bitbucket::commits::MOST_WITHOUT_BASE;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::change::{Commit, Person};
 use crate::model::repository::RepoPath;
@@ -13,6 +14,13 @@ struct CommitBase {
     id: Option<String>,
     message: Option<String>,
     author: Option<Author>,
+    #[serde(default)]
+    parents: Vec<Parent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Parent {
+    id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,13 +43,17 @@ impl DataCenter {
         &self,
         path: &RepoPath,
         branch: &str,
-        base: &str,
+        base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
-        let query = [("until", branch), ("since", base), ("limit", "1000")];
-        let all: Vec<CommitBase> = self.http.pages(&of(path, &["commits"]), &query).await?;
+        let mut query = vec![("until", branch), ("limit", "1000")];
+        query.extend(base.map(|base| ("since", base)));
+        let most = base.map_or(MOST_WITHOUT_BASE, |_| usize::MAX);
+        let segments = of(path, &["commits"]);
+        let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let commit = |base: CommitBase| {
             Some(Commit {
                 hash: base.id?,
+                parent: base.parents.into_iter().next().and_then(|parent| parent.id),
                 message: base.message.unwrap_or_default(),
                 author: base.author.and_then(|author| author.name),
             })

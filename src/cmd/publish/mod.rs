@@ -1,5 +1,6 @@
 //! `bbconnect publish`: what differs between a folder and a branch becomes one commit, and one pull request.
 
+mod foreign;
 mod names;
 mod outcome;
 mod over_git;
@@ -17,7 +18,6 @@ use crate::bitbucket::{Bitbucket, Ensured};
 use crate::context::Context;
 use crate::error::{Error, No};
 use crate::git::files_in;
-use crate::model::change::MARK;
 use crate::model::pull_request::Proposal;
 use crate::model::repository::RepoRef;
 use crate::model::right::Right;
@@ -56,7 +56,8 @@ pub struct Args {
         hide_default_value = true
     )]
     pub into: Below,
-    /// The branch that is committed to; it is made where it is not there
+    /// The branch that is committed to; it is made where it is not there. Where it is the base itself, the commit follows
+    /// what is there, whoever made it, and there is no pull request
     #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
     pub branch: BranchName,
     /// The branch that it starts from and is for; without it, the repository's default branch
@@ -71,7 +72,8 @@ pub struct Args {
     /// A file with the pull request's description; - is standard input
     #[arg(long, value_name = "FILE")]
     pub body_file: Option<PathBuf>,
-    /// Remove from the branch what the folder lacks
+    /// Remove from the branch what the folder lacks; without it, a file of the branch that is a folder here, or the other
+    /// way round, is a conflict
     #[arg(long)]
     pub delete_removed: bool,
     /// Open no pull request
@@ -80,7 +82,7 @@ pub struct Args {
     /// Open the pull request as a draft (Cloud; Data Center since 8.18)
     #[arg(long)]
     pub draft: bool,
-    /// Commit also onto commits of others
+    /// Commit also onto commits of others, and onto our own that somebody has changed
     #[arg(long)]
     pub onto_foreign: bool,
     /// How to commit; without it, REST on Cloud and git on Data Center
@@ -126,13 +128,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
         .progress("comparing the folder with the branch");
     let message = message(args);
     let plan = context.wait(plan::gather(args, files, &chosen, &bitbucket, path))??;
-    let text = format!("{message}\n\n{MARK}\n");
     let done = match (&bitbucket, args.via) {
-        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => {
-            context.wait(over_rest::publish(&plan, &text, &chosen, cloud, &bitbucket))??
-        }
+        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => context.wait(
+            over_rest::publish(&plan, &message, &chosen, cloud, &bitbucket),
+        )??,
         (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
-            over_git::publish(&plan, &text, context, &chosen, &bitbucket)?
+            over_git::publish(&plan, &message, context, &chosen, &bitbucket)?
         }
         (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
             return Err(Error::Usage {

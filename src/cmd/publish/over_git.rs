@@ -1,13 +1,13 @@
 //! Publishing through git: one commit, made without a checkout, and pushed with the connection's credential.
 
+use super::foreign;
 use super::outcome::Done;
 use super::plan::{Plan, moved};
 use crate::bitbucket::Bitbucket;
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
 use crate::git::{Bench, NewCommit, PushError};
-use crate::model::change::Person;
-use crate::model::difference::compare;
+use crate::model::change::{Entry, Person};
 
 /// Compares, and pushes what differs.
 pub(super) fn publish(
@@ -30,38 +30,9 @@ pub(super) fn publish(
             .unwrap_or_else(|| "bbconnect@localhost".to_owned()),
     });
     let bench = Bench::open(context.git_remote(chosen, &plan.repository)?)?;
-    if let Some(branch) = plan.parent_branch() {
-        bench.fetch(branch)?;
-    }
-    let listing = plan
-        .parent()
-        .map(|parent| bench.files(parent, &plan.into))
-        .transpose();
-    let listing = match listing {
-        // What was fetched is no longer what the server spoke of.
-        Err(PushError::Failed(_)) => return Err(moved(&plan.branch)),
-        listing => listing?.unwrap_or_default(),
-    };
-    // A folder with such a name is refused, so this one lacks it.
-    if let Some(name) = listing.not_text.first().filter(|_| plan.delete_removed) {
-        return Err(Error::no(
-            No::Otherwise,
-            format!("--delete-removed cannot remove {name}, whose name is not text"),
-            "remove or rename it with git, or leave out --delete-removed",
-        ));
-    }
-    let removed = compare(&plan.files, &listing.entries, |path| plan.removes(path))
-        .difference
-        .removed;
-    let new = NewCommit {
-        parent: plan.parent(),
-        message,
-        person: &person,
-        files: &plan.files,
-        removed: &removed,
-    };
-    let commit = bench.commit(&new)?;
-    let difference = bench.difference(plan.parent(), &commit)?;
+    let entries = look(plan, &bench)?;
+    // Git tells the hashes of what is in its files, so nothing is unknown.
+    let difference = plan.compare(&entries)?.difference;
     let tip = plan.tip.as_ref().map(|tip| tip.hash.as_str());
     if difference.is_empty() || plan.dry_run {
         return Ok(Done {
@@ -69,6 +40,14 @@ pub(super) fn publish(
             difference,
         });
     }
+    let new = NewCommit {
+        parent: plan.parent(),
+        message: &plan.marked(message, &difference),
+        person: &person,
+        files: &plan.sent(&difference),
+        removed: &difference.removed,
+    };
+    let commit = bench.commit(&new)?;
     match bench.push(&commit, &plan.branch, tip) {
         Err(PushError::Moved(_)) => Err(moved(&plan.branch)),
         pushed => {
@@ -79,4 +58,36 @@ pub(super) fn publish(
             })
         }
     }
+}
+
+/// Fetches what the new commit follows, sees to it that it is ours, and lists its files.
+fn look(plan: &Plan, bench: &Bench) -> Result<Vec<Entry>, Error> {
+    let (Some(branch), Some(parent)) = (plan.parent_branch(), plan.parent()) else {
+        return Ok(Vec::new());
+    };
+    // What a commit changes shows beside the one before it.
+    if bench.fetch(branch, plan.claimed.depth + 1)? != parent {
+        return Err(moved(&plan.branch));
+    }
+    for commit in &plan.claimed.commits {
+        let written = bench.written_by(&commit.hash)?;
+        foreign::prove(&plan.branch, commit, &written)?;
+    }
+    let listing = match bench.files(parent) {
+        // What was fetched is no longer what the server spoke of.
+        Err(PushError::Failed(_)) => return Err(moved(&plan.branch)),
+        listing => listing?,
+    };
+    // A folder with such a name is refused, so this one lacks it.
+    let mut unnamed = listing.not_text.iter();
+    if let Some(name) = unnamed.find(|name| plan.removes(name)) {
+        return Err(Error::no(
+            No::Otherwise,
+            format!("--delete-removed cannot remove {name}, whose name is not text"),
+            "remove or rename it with git, or leave out --delete-removed",
+        ));
+    }
+    let mut entries = listing.entries;
+    entries.retain(|entry| plan.concerns(&entry.path));
+    Ok(entries)
 }

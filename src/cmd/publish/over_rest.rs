@@ -2,15 +2,19 @@
 
 use futures_util::stream::{self, StreamExt as _};
 
+use super::foreign;
 use super::outcome::Done;
 use super::plan::{Plan, moved};
 use crate::bitbucket::{ApiError, Bitbucket, Change, Cloud, Committed};
 use crate::context::Chosen;
 use crate::error::{Error, No};
-use crate::model::change::{Difference, File};
-use crate::model::difference::{Comparison, compare};
+use crate::model::change::{Commit, Difference};
+use crate::model::difference::Comparison;
+use crate::model::mark::{Written, blob_hash};
 use crate::model::right::Right;
 
+/// The largest file of a commit that is read.
+const MOST_FILE: usize = 256 * 1024 * 1024;
 /// Files that are looked at at once.
 const AT_ONCE: usize = 8;
 
@@ -23,7 +27,12 @@ pub(super) async fn publish(
     bitbucket: &Bitbucket,
 ) -> Result<Done, Error> {
     let refused = |error| chosen.explained_for(error, Right::WriteFiles);
-    let difference = difference(plan, cloud).await.map_err(refused)?;
+    let difference = difference(plan, cloud, &refused).await?;
+    for commit in &plan.claimed.commits {
+        let written = written_by(commit, plan, &difference, cloud).await;
+        foreign::prove(&plan.branch, commit, &written.map_err(refused)?)?;
+    }
+    let sent = plan.sent(&difference);
     let commit = plan.tip.as_ref().map(|tip| tip.hash.clone());
     if difference.is_empty() || plan.dry_run {
         return Ok(Done {
@@ -31,14 +40,12 @@ pub(super) async fn publish(
             difference,
         });
     }
-    let is_sent = |file: &&File| {
-        difference.added.contains(&file.path) || difference.changed.contains(&file.path)
-    };
+    let message = plan.marked(message, &difference);
     let change = Change {
         branch: &plan.branch,
         parent: plan.parent(),
-        message,
-        files: plan.files.iter().filter(is_sent).collect(),
+        message: &message,
+        files: sent,
         removed: &difference.removed,
     };
     let committed = cloud.commit(&plan.path, &change).await;
@@ -67,23 +74,30 @@ pub(super) async fn publish(
 }
 
 /// The API tells no hashes of files: what has the same size is read.
-async fn difference(plan: &Plan, cloud: &Cloud) -> Result<Difference, ApiError> {
+async fn difference(
+    plan: &Plan,
+    cloud: &Cloud,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<Difference, Error> {
     let Some(parent) = plan.parent() else {
-        return Ok(compare(&plan.files, &[], |_| false).difference);
+        return Ok(plan.compare(&[])?.difference);
     };
-    let entries = cloud.tree(&plan.path, parent, &plan.into).await?;
+    let entries = cloud.tree(&plan.path, parent, &plan.into).await;
     let Comparison {
         mut difference,
         unknown,
-    } = compare(&plan.files, &entries, |path| plan.removes(path));
+        in_the_way: _,
+    } = plan.compare(&entries.map_err(refused)?)?;
     let files = plan
         .files
         .iter()
         .filter(|file| unknown.contains(&file.path));
     let mut looks = stream::iter(files)
         .map(|file| async move {
-            let content = cloud.content(&plan.path, parent, file).await?;
-            Ok::<_, ApiError>((file, content == file.content))
+            // Of what is as long as the file, no more is needed than that; an answer may be a little more.
+            let most = file.content.len() + 1024 * 1024;
+            let content = cloud.content(&plan.path, parent, &file.path, most).await;
+            Ok::<_, Error>((file, content.map_err(refused)? == file.content))
         })
         .buffered(AT_ONCE);
     while let Some(look) = looks.next().await {
@@ -94,4 +108,38 @@ async fn difference(plan: &Plan, cloud: &Cloud) -> Result<Difference, ApiError> 
     }
     difference.changed.sort();
     Ok(difference)
+}
+
+/// What a commit changed. What the tip of the branch has like the folder need not be read once more.
+async fn written_by(
+    commit: &Commit,
+    plan: &Plan,
+    difference: &Difference,
+    cloud: &Cloud,
+) -> Result<Written, ApiError> {
+    let is_tip = plan.tip.as_ref().is_some_and(|tip| tip.hash == commit.hash);
+    let in_the_folder = |path: &str| {
+        let own = plan.files.iter().find(|file| file.path == path);
+        own.filter(|_| is_tip && !difference.writes(path))
+    };
+    let changed = cloud.changed_by(&plan.path, &commit.hash).await?;
+    let mut looks = stream::iter(changed)
+        .map(|(path, is_there)| async move {
+            let hash = if !is_there {
+                None
+            } else if let Some(file) = in_the_folder(&path) {
+                Some(blob_hash(&file.content))
+            } else {
+                let content = cloud.content(&plan.path, &commit.hash, &path, MOST_FILE);
+                Some(blob_hash(&content.await?))
+            };
+            Ok::<_, ApiError>((path, hash))
+        })
+        .buffered(AT_ONCE);
+    let mut written = Written::new();
+    while let Some(look) = looks.next().await {
+        let (path, hash) = look?;
+        written.insert(path, hash);
+    }
+    Ok(written)
 }

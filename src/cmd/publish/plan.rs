@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use futures_util::future;
 
 use super::Args;
+use super::foreign::{self, Claimed, Found};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::context::Chosen;
 use crate::error::{Error, No};
-use crate::model::change::{Branch, Commit, File};
+use crate::model::change::{Branch, Difference, Entry, File};
+use crate::model::difference::{Comparison, compare};
+use crate::model::mark::{Mark, Written, blob_hash};
 use crate::model::repository::{RepoPath, Repository};
 use crate::model::right::Right;
 
@@ -24,6 +27,8 @@ pub(super) struct Plan {
     pub(super) tip: Option<Branch>,
     /// Where it starts from; `None` in an empty repository.
     pub(super) base: Option<Branch>,
+    /// Commits of the branch that say they are ours.
+    pub(super) claimed: Claimed,
     pub(super) files: Vec<File>,
     folder: PathBuf,
     pub(super) into: String,
@@ -47,16 +52,76 @@ impl Plan {
     /// Whether a file of the branch is to go. One that is in the folder, but ignored there, is not lacking.
     pub(super) fn removes(&self, path: &str) -> bool {
         let below = if self.into.is_empty() {
-            path
+            Some(path)
         } else {
             path.strip_prefix(&self.into)
-                .map_or(path, |rest| rest.trim_start_matches('/'))
+                .and_then(|rest| rest.strip_prefix('/'))
         };
-        // What cannot be looked at is not lacking.
-        let looked_at = self.folder.join(below).symlink_metadata();
-        let is_lacking = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
-        self.delete_removed && looked_at.err().is_some_and(is_lacking)
+        let is_lacking = |below: &str| match self.folder.join(below).symlink_metadata() {
+            Ok(found) => found.is_dir(),
+            // What cannot be looked at is not lacking.
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ),
+        };
+        self.delete_removed && below.is_some_and(is_lacking)
     }
+
+    /// Whether a file of the branch is one of those that are published into, or may be in their way.
+    pub(super) fn concerns(&self, path: &str) -> bool {
+        self.into.is_empty()
+            || path == self.into
+            || is_above(&self.into, path)
+            || is_above(path, &self.into)
+    }
+
+    /// Compares the folder with what the branch has; some files may yet have to be looked at.
+    pub(super) fn compare(&self, entries: &[Entry]) -> Result<Comparison, Error> {
+        let compared = compare(&self.files, entries, |path| self.removes(path));
+        match compared.in_the_way.first() {
+            Some(path) => Err(self.in_the_way(path)),
+            None => Ok(compared),
+        }
+    }
+
+    fn in_the_way(&self, path: &str) -> Error {
+        let branch = self.parent_branch().unwrap_or(&self.branch);
+        let of_the_folder = self
+            .files
+            .iter()
+            .find(|file| is_above(&file.path, path) || is_above(path, &file.path));
+        let ours = of_the_folder.map_or("", |file| file.path.as_str());
+        let hint = if is_above(path, ours) && (path == self.into || is_above(path, &self.into)) {
+            "name another folder with --into"
+        } else {
+            "remove it from the branch with --delete-removed, or rename it in the folder"
+        };
+        let message =
+            format!("the branch {branch} has the file {path}, which is in the way of {ours}");
+        Error::no(No::Conflict, message, hint)
+    }
+
+    /// The files that a commit is to write.
+    pub(super) fn sent(&self, difference: &Difference) -> Vec<&File> {
+        let is_sent = |file: &&File| difference.writes(&file.path);
+        self.files.iter().filter(is_sent).collect()
+    }
+
+    /// The message of a commit with its mark.
+    pub(super) fn marked(&self, message: &str, difference: &Difference) -> String {
+        let hash = |file: &File| Some(blob_hash(&file.content));
+        let sent = self.sent(difference).into_iter();
+        let mut written: Written = sent.map(|file| (file.path.clone(), hash(file))).collect();
+        written.extend(difference.removed.iter().map(|path| (path.clone(), None)));
+        format!("{message}\n\n{}", Mark::new(self.parent(), &written))
+    }
+}
+
+/// Whether one path would be a folder that the other is in.
+fn is_above(upper: &str, lower: &str) -> bool {
+    let rest = lower.strip_prefix(upper);
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Looks at the repository and its branches.
@@ -94,55 +159,29 @@ pub(super) async fn gather(
             "name one with --base BRANCH",
         ));
     }
-    if let (Some(tip), Some(base), false) = (&tip, &base, args.onto_foreign) {
-        let foreign = foreign(bitbucket, &path, tip, base)
-            .await
-            .map_err(refused)?;
-        if let Some(commit) = foreign {
-            return Err(onto_foreign(&branch, &commit));
+    let claimed = match &tip {
+        Some(tip) if !args.onto_foreign => {
+            let found = foreign::look(bitbucket, &path, tip, base.as_ref());
+            match found.await.map_err(refused)? {
+                Found::Claimed(claimed) => claimed,
+                Found::Foreign(commit) => return Err(foreign::refused(&branch, &commit)),
+            }
         }
-    }
+        Some(_) | None => Claimed::default(),
+    };
     Ok(Plan {
         path,
         repository,
         branch,
         tip,
         base,
+        claimed,
         files,
         folder: args.folder.clone(),
         into: args.into.as_str().to_owned(),
         delete_removed: args.delete_removed,
         dry_run: args.dry_run,
     })
-}
-
-/// A commit on the branch, and not on the base, that somebody else made.
-async fn foreign(
-    bitbucket: &Bitbucket,
-    path: &RepoPath,
-    tip: &Branch,
-    base: &Branch,
-) -> Result<Option<Commit>, ApiError> {
-    if tip.hash == base.hash {
-        return Ok(None);
-    }
-    let commits = bitbucket
-        .commits_not_on(path, &tip.hash, &base.hash)
-        .await?;
-    Ok(commits.into_iter().find(|commit| !commit.is_ours()))
-}
-
-fn onto_foreign(branch: &str, commit: &Commit) -> Error {
-    let hash: String = commit.hash.chars().take(12).collect();
-    let author = commit.author.as_deref().unwrap_or("somebody");
-    let title = commit.title();
-    Error::no(
-        No::Conflict,
-        format!(
-            "the branch {branch} has a commit that bbconnect did not make: {hash} by {author}: {title}"
-        ),
-        "commit onto it with --onto-foreign, or name another branch with --branch",
-    )
 }
 
 /// The error for a branch that somebody changed meanwhile.

@@ -31,19 +31,25 @@ pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Commits up to one, without those up to another: hash and message.
-pub(super) fn commits(folder: &Path, until: &str, since: Option<&str>) -> Vec<(String, String)> {
+/// Commits up to one, without those up to another: hash, parents and message.
+pub(super) fn commits(
+    folder: &Path,
+    until: &str,
+    since: Option<&str>,
+) -> Vec<(String, Vec<String>, String)> {
     let mut command = git(folder);
-    command.args(["log", "--format=%H%x00%B%x01", until]);
+    command.args(["log", "--format=%H%x00%P%x00%B%x01", until]);
     command.args(since.map(|since| format!("^{since}")));
     let output = command.output().expect("git starts");
     let text = String::from_utf8(output.stdout).expect("it is text");
-    let records = text
-        .split('\u{1}')
-        .filter_map(|record| record.trim_start().split_once('\0'));
-    records
-        .map(|(hash, message)| (hash.to_owned(), message.trim_end().to_owned()))
-        .collect()
+    let record = |record: &str| {
+        let mut fields = record.trim_start().split('\0');
+        let hash = fields.next()?.to_owned();
+        let parents = fields.next()?.split_whitespace().map(str::to_owned);
+        let parents = parents.collect();
+        Some((hash, parents, fields.next()?.trim_end().to_owned()))
+    };
+    text.split('\u{1}').filter_map(record).collect()
 }
 
 /// Answers a request of git's, as a web server does that calls git-http-backend (CGI).

@@ -208,6 +208,10 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
             values.push(json!({"reviewer_type": "repository", "user": {"uuid": "{1}", "display_name": "Jane"}}));
             cloud_page(base, stock, asked, &values, 100)
         }
+        ("GET", ["diffstat", hash]) if !hash.contains("..") => {
+            let values = changed_by(&repo, hash);
+            cloud_page(base, stock, asked, &values, 100)
+        }
         ("GET", ["diffstat", spec]) => {
             let (source, target) = spec.split_once("..").unwrap();
             let same = repo.history(target).contains(&source.to_owned());
@@ -233,7 +237,11 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
             let values: Vec<_> = all("include")
                 .iter()
                 .filter(|hash| !excluded.contains(hash))
-                .map(|hash| json!({"hash": hash, "message": repo.commits[hash].message, "author": {"raw": "Jane <jane@acme.example>"}}))
+                .map(|hash| {
+                    let Commit { parents, message, .. } = &repo.commits[hash];
+                    let parents: Vec<_> = parents.iter().map(|parent| json!({"hash": parent})).collect();
+                    json!({"hash": hash, "message": message, "parents": parents, "author": {"raw": "Jane <jane@acme.example>"}})
+                })
                 .collect();
             cloud_page(base, stock, asked, &values, 100)
         }
@@ -364,6 +372,42 @@ fn propose(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
     Reply::new(201, request)
 }
 
+/// What a commit changes in its first parent, with renames told as such where nothing else changed.
+fn changed_by(repo: &Repo, hash: &str) -> Vec<Value> {
+    let commit = &repo.commits[hash];
+    let before = commit
+        .parents
+        .first()
+        .map(|parent| repo.commits[parent].tree.clone())
+        .unwrap_or_default();
+    let place = |path: &String| json!({"type": "commit_file", "path": path});
+    let gone: Vec<_> = before
+        .iter()
+        .filter(|(path, _)| !commit.tree.contains_key(*path))
+        .collect();
+    let mut stats = Vec::new();
+    let mut moved = Vec::new();
+    for (path, file) in &commit.tree {
+        let told = match before.get(path) {
+            Some(old) if old == file => continue,
+            Some(_) => json!({"status": "modified", "old": place(path), "new": place(path)}),
+            None => match gone.iter().find(|(_, old)| *old == file) {
+                Some((old, _)) => {
+                    moved.push((*old).clone());
+                    json!({"status": "renamed", "old": place(old), "new": place(path)})
+                }
+                None => json!({"status": "added", "old": null, "new": place(path)}),
+            },
+        };
+        stats.push(told);
+    }
+    let gone = gone.iter().filter(|(path, _)| !moved.contains(path));
+    stats.extend(
+        gone.map(|(path, _)| json!({"status": "removed", "old": place(path), "new": null})),
+    );
+    stats
+}
+
 /// The tree of a commit, or one of its files.
 fn source(
     stock: &Stock,
@@ -376,6 +420,19 @@ fn source(
     let Some(commit) = repo.commits.get(hash) else {
         return error(404, "Commit not found");
     };
+    if asked.query("format").as_deref() == Some("meta") {
+        let folder = format!("{path}/");
+        return if let Some((content, attributes)) = commit.tree.get(path) {
+            Reply::new(
+                200,
+                json!({"type": "commit_file", "path": path, "size": content.len(), "attributes": attributes}),
+            )
+        } else if commit.tree.keys().any(|file| file.starts_with(&folder)) {
+            Reply::new(200, json!({"type": "commit_directory", "path": path}))
+        } else {
+            error(404, "No such file or directory")
+        };
+    }
     if let Some((content, _)) = commit.tree.get(path) {
         let mut reply = Reply::new(200, Value::Null);
         reply.raw = Some(content.clone());

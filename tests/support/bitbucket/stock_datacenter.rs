@@ -205,11 +205,20 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
             datacenter_page(asked, &values, MOST)
         }
         ("GET", ["commits"]) => {
-            let git = git.expect("commits are git's");
+            let Some(git) = git else {
+                return refusal(
+                    404,
+                    "This repository has no commits that can be listed.",
+                    &format!("{EXCEPTION}.commit.NoSuchCommitException"),
+                );
+            };
             let (until, since) = (asked.query("until").unwrap(), asked.query("since"));
             let values: Vec<_> = super::git::commits(&git, &until, since.as_deref())
                 .into_iter()
-                .map(|(hash, message)| json!({"id": hash, "message": message, "author": {"name": "jane"}}))
+                .map(|(hash, parents, message)| {
+                    let parents: Vec<_> = parents.iter().map(|parent| json!({"id": parent})).collect();
+                    json!({"id": hash, "message": message, "parents": parents, "author": {"name": "jane"}})
+                })
                 .collect();
             datacenter_page(asked, &values, MOST)
         }

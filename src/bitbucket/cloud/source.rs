@@ -1,0 +1,178 @@
+//! The files of commits, on Cloud.
+
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::Cloud;
+use super::repositories::of;
+use crate::bitbucket::http::{ApiError, Question, Signed};
+use crate::model::change::{Entry, Mode};
+use crate::model::repository::RepoPath;
+
+/// How many folders deep one listing goes. Where that is too much for the server, it is asked folder by folder.
+const DEPTH: &str = "32";
+/// What folders are called.
+const FOLDER: &str = "commit_directory";
+/// The server's own time limit was passed.
+const TOO_SLOW: u16 = 555;
+
+#[derive(Debug, Deserialize)]
+struct EntryBase {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    path: Option<String>,
+    size: Option<u64>,
+    #[serde(default)]
+    attributes: Vec<String>,
+}
+
+impl Cloud {
+    /// The files of a commit, below a folder; where a file has the name of that folder, or of one above it, that file.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn tree(
+        &self,
+        path: &RepoPath,
+        commit: &str,
+        below: &str,
+    ) -> Result<Vec<Entry>, ApiError> {
+        if let Some(file) = self.file_at_or_above(path, commit, below).await? {
+            return Ok(vec![file]);
+        }
+        let mut entries = Vec::new();
+        let mut folders = vec![(below.to_owned(), DEPTH)];
+        while let Some((folder, depth)) = folders.pop() {
+            let mut url = self.source(path, commit, &folder)?;
+            // A folder ends in a slash, or the server takes it for a file.
+            if let Ok(mut segments) = url.path_segments_mut() {
+                segments.push("");
+            }
+            url.query_pairs_mut()
+                .append_pair("max_depth", depth)
+                .append_pair("pagelen", "100");
+            let listed = match self.http.pages_at::<EntryBase>(url, usize::MAX).await {
+                Err(ApiError::Server {
+                    status: TOO_SLOW, ..
+                }) if depth == DEPTH => {
+                    folders.push((folder, "1"));
+                    continue;
+                }
+                // The folder that is published into need not be there yet.
+                Err(ApiError::NotFound(_)) if folder == below && !below.is_empty() => continue,
+                listed => listed?,
+            };
+            for base in listed {
+                let Some(path) = base.path.clone() else {
+                    continue;
+                };
+                if base.kind.as_deref() != Some(FOLDER) {
+                    entries.push(base.entry(path));
+                } else if is_edge(&folder, &path, depth) {
+                    folders.push((path.trim_end_matches('/').to_owned(), depth));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What is in a file of a commit, which has at most so many bytes.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn content(
+        &self,
+        path: &RepoPath,
+        commit: &str,
+        file: &str,
+        most: usize,
+    ) -> Result<Vec<u8>, ApiError> {
+        let url = self.source(path, commit, file)?;
+        let question = Question::new(Method::GET, url, Signed::Yes).up_to(most);
+        let answer = self.http.ask(&question).await?;
+        answer.success()?;
+        Ok(answer.bytes().to_vec())
+    }
+
+    /// A file that has the name of a folder, or of one that the folder is in.
+    async fn file_at_or_above(
+        &self,
+        path: &RepoPath,
+        commit: &str,
+        folder: &str,
+    ) -> Result<Option<Entry>, ApiError> {
+        let mut at = folder;
+        while !at.is_empty() {
+            let mut url = self.source(path, commit, at)?;
+            url.query_pairs_mut().append_pair("format", "meta");
+            let answer = self
+                .http
+                .ask(&Question::new(Method::GET, url, Signed::Yes))
+                .await?;
+            match answer.json::<EntryBase>() {
+                Err(ApiError::NotFound(_)) => {
+                    at = at.rsplit_once('/').map_or("", |(above, _)| above);
+                }
+                Ok(base) if base.kind.as_deref() == Some(FOLDER) => return Ok(None),
+                Ok(base) => return Ok(Some(base.entry(at.to_owned()))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn source(&self, path: &RepoPath, commit: &str, below: &str) -> Result<url::Url, ApiError> {
+        let mut segments = of(path, &["src", commit]);
+        segments.extend(below.split('/').filter(|part| !part.is_empty()));
+        self.http.address(&segments, &[])
+    }
+}
+
+/// Whether a folder is at the end of what one listing shows, so that what is in it was not listed.
+fn is_edge(listed: &str, folder: &str, depth: &str) -> bool {
+    let below = folder
+        .trim_matches('/')
+        .strip_prefix(listed)
+        .unwrap_or(folder);
+    let levels = below.split('/').filter(|part| !part.is_empty()).count();
+    depth.parse() == Ok(levels)
+}
+
+impl EntryBase {
+    fn entry(self, path: String) -> Entry {
+        let has = |attribute: &str| self.attributes.iter().any(|own| own == attribute);
+        let is_file = self.kind.as_deref() == Some("commit_file") && !has("subrepository");
+        let mode = if !is_file {
+            None
+        } else if has("link") {
+            Some(Mode::Link)
+        } else if has("executable") {
+            Some(Mode::Executable)
+        } else {
+            Some(Mode::Plain)
+        };
+        Entry {
+            path,
+            mode,
+            size: self.size,
+            hash: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_at_the_edge_of_a_listing_are_listed_next() {
+        assert!(is_edge("", "a", "1"));
+        assert!(!is_edge("", "a/b", "32"));
+        assert!(is_edge("a", "a/b", "1"));
+        assert!(!is_edge("a", "a/b/c", "1"));
+    }
+}

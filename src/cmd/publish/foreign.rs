@@ -1,0 +1,82 @@
+//! Whose commits are on the branch. Ours are known by their marks; what a mark says is held against what its commit does.
+
+use crate::bitbucket::{ApiError, Bitbucket};
+use crate::error::{Error, No};
+use crate::model::change::{Branch, Commit};
+use crate::model::mark::Written;
+use crate::model::repository::RepoPath;
+
+/// Commits whose changes are to be looked at.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    /// Newest first.
+    pub(super) commits: Vec<Commit>,
+    /// How many commits of the branch there are from its tip to the last of them.
+    pub(super) depth: usize,
+}
+
+/// What the list of commits tells.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// All have our mark; once these have been looked at, the others can be believed.
+    Claimed(Claimed),
+    /// One that has none.
+    Foreign(Box<Commit>),
+}
+
+/// Looks for commits of others on a branch, in so far as they are not on its base. Where there is no base, the last
+/// commits of the branch are all that is known.
+pub(super) async fn look(
+    bitbucket: &Bitbucket,
+    path: &RepoPath,
+    tip: &Branch,
+    base: Option<&Branch>,
+) -> Result<Found, ApiError> {
+    let base = base.map(|base| base.hash.as_str());
+    if base == Some(&tip.hash) {
+        return Ok(Found::Claimed(Claimed::default()));
+    }
+    let commits = bitbucket.commits_not_on(path, &tip.hash, base).await?;
+    let mut claimed = Claimed::default();
+    for (before, commit) in commits.into_iter().enumerate() {
+        let Some(mark) = commit.mark() else {
+            return Ok(Found::Foreign(Box::new(commit)));
+        };
+        // A commit that names the one before it vouches for it; what comes first nobody vouches for, nor for what was
+        // moved onto another.
+        if commit.hash == tip.hash || !mark.is_onto(commit.parent.as_deref()) {
+            claimed.commits.push(commit);
+            claimed.depth = before + 1;
+        }
+    }
+    Ok(Found::Claimed(claimed))
+}
+
+/// Holds the mark of a commit against what it changes.
+pub(super) fn prove(branch: &str, commit: &Commit, written: &Written) -> Result<(), Error> {
+    let is_ours = commit.mark().is_some_and(|mark| mark.is_for(written));
+    if is_ours {
+        return Ok(());
+    }
+    let message = format!(
+        "somebody has changed a commit of bbconnect on the branch {branch}: {}",
+        described(commit)
+    );
+    Err(Error::no(No::Conflict, message, HINT))
+}
+
+const HINT: &str = "commit onto it with --onto-foreign, or name another branch with --branch";
+
+pub(super) fn refused(branch: &str, commit: &Commit) -> Error {
+    let message = format!(
+        "the branch {branch} has a commit that bbconnect did not make: {}",
+        described(commit)
+    );
+    Error::no(No::Conflict, message, HINT)
+}
+
+fn described(commit: &Commit) -> String {
+    let hash: String = commit.hash.chars().take(12).collect();
+    let author = commit.author.as_deref().unwrap_or("somebody");
+    format!("{hash} by {author}: {}", commit.title())
+}

@@ -1,0 +1,147 @@
+//! The mark on commits that `publish` makes: trailers that tell them from those of others, and from our own that
+//! somebody has changed since.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+
+/// What a commit writes: for each path the hash that git has for its content; `None` where it is removed.
+pub type Written = BTreeMap<String, Option<String>>;
+
+const BY: &str = "Published-by";
+const PROGRAM: &str = "bbconnect";
+const ONTO: &str = "Published-onto";
+const CHANGE: &str = "Published-change";
+
+/// The mark of one commit: which commit it followed, and what it changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    onto: Option<String>,
+    change: String,
+}
+
+impl Mark {
+    /// The mark of a commit that is to be made.
+    #[must_use]
+    pub fn new(onto: Option<&str>, written: &Written) -> Self {
+        Self {
+            onto: onto.map(str::to_owned),
+            change: change(written),
+        }
+    }
+
+    /// The mark at the end of a message. Only the last paragraph counts, and only where it is made of trailers
+    /// (git-interpret-trailers): further up it is quoted.
+    #[must_use]
+    pub fn of(message: &str) -> Option<Self> {
+        let lines = message.trim_end().lines().rev();
+        let last = lines.take_while(|line| !line.trim().is_empty());
+        let trailers: Option<Vec<_>> = last.map(|line| line.split_once(": ")).collect();
+        let trailers = trailers?;
+        let value = |key: &str| {
+            let own = trailers.iter().find(|(name, _)| *name == key);
+            own.map(|(_, value)| value.trim())
+        };
+        (value(BY)? == PROGRAM).then_some(())?;
+        Some(Self {
+            onto: value(ONTO).map(str::to_owned),
+            change: value(CHANGE)?.to_owned(),
+        })
+    }
+
+    /// Whether the commit still follows the one that it was made to follow.
+    #[must_use]
+    pub fn is_onto(&self, parent: Option<&str>) -> bool {
+        self.onto.as_deref() == parent
+    }
+
+    /// Whether the commit still changes what it was made to change.
+    #[must_use]
+    pub fn is_for(&self, written: &Written) -> bool {
+        self.change == change(written)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{BY}: {PROGRAM}")?;
+        if let Some(onto) = &self.onto {
+            writeln!(f, "{ONTO}: {onto}")?;
+        }
+        writeln!(f, "{CHANGE}: {}", self.change)
+    }
+}
+
+/// The hash that git has for a file's content.
+#[must_use]
+pub fn blob_hash(content: &[u8]) -> String {
+    let mut blob = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    blob.update(format!("blob {}\0", content.len()).as_bytes());
+    blob.update(content);
+    hex(blob.finish().as_ref())
+}
+
+/// No path has a NUL.
+fn change(written: &Written) -> String {
+    let mut text = String::new();
+    for (path, hash) in written {
+        text.push_str(path);
+        text.push('\0');
+        text.push_str(hash.as_deref().unwrap_or("-"));
+        text.push('\0');
+    }
+    let digest = digest(&SHA256, text.as_bytes());
+    hex(digest.as_ref().split_at(20).0)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(content: &str) -> Written {
+        let hash = Some(blob_hash(content.as_bytes()));
+        Written::from([("a".to_owned(), hash), ("gone".to_owned(), None)])
+    }
+
+    #[test]
+    fn contents_have_the_hashes_that_git_gives_them() {
+        assert_eq!(blob_hash(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    }
+
+    #[test]
+    fn a_mark_is_read_as_it_was_written() {
+        for onto in [None, Some("abc")] {
+            let mark = Mark::new(onto, &written("1"));
+            let message = format!("Build 7\n\nCo-authored-by: x\n\n{mark}");
+            assert_eq!(Mark::of(&message), Some(mark.clone()));
+            let signed = format!("Build 7\n\n{mark}Signed-off-by: Jane\r\n");
+            assert_eq!(Mark::of(&signed), Some(mark.clone()));
+            assert!(mark.is_onto(onto) && !mark.is_onto(Some("def")));
+            assert!(mark.is_for(&written("1")) && !mark.is_for(&written("2")));
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_quoted_is_none() {
+        let mark = Mark::new(None, &written("1"));
+        for message in [
+            format!("A fix\n\n{mark}\nSquashed with a fix of mine.\n"),
+            format!("A fix\n\n{mark}and more\n"),
+            format!("A fix\n\n    {}", mark.to_string().replace('\n', "\n    ")),
+            "A fix\n\nPublished-by: bbconnect\n".to_owned(),
+            "Fix what bbconnect wrote".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(Mark::of(&message), None, "{message}");
+        }
+    }
+}
