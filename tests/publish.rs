@@ -675,6 +675,30 @@ fn nothing_is_removed_unasked() {
 }
 
 #[test]
+fn names_that_no_form_can_hold_are_left_to_git() {
+    for place in places() {
+        for name in ["a\"b", "a\\b", "a\nb"] {
+            place.write(name, "x");
+            if !place.is_cloud {
+                place.run(&["--branch", "names"]).ended(0);
+                let again = place.run(&["--branch", "names"]).ended(0).json();
+                assert_eq!(again["action"], "unchanged", "{name:?}");
+                continue;
+            }
+            for more in [&[][..], &["--dry-run"]] {
+                let refused = place.run(more).ended(2).json();
+                let error = &refused["error"];
+                let message = error["message"].as_str().unwrap();
+                assert!(message.contains(name), "{message}");
+                assert!(error["hint"].as_str().unwrap().contains("--via git"));
+            }
+            fs::remove_file(place.sandbox.path("site").join(name)).unwrap();
+        }
+        place.run(&[]).ended(0);
+    }
+}
+
+#[test]
 fn names_with_tabs_and_line_breaks_are_files_of_their_own() {
     for place in places() {
         place.write("a\tb", "AA");

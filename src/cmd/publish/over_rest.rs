@@ -33,6 +33,15 @@ pub(super) async fn publish(
         foreign::prove(&plan.branch, commit, &written.map_err(refused)?)?;
     }
     let sent = plan.sent(&difference);
+    if let Some(file) = sent.iter().find(|file| !is_for_a_form(&file.path)) {
+        return Err(Error::Usage {
+            message: format!(
+                "Cloud's REST API takes no file with such a name: {}",
+                file.path
+            ),
+            hint: Some("push it: --via git".to_owned()),
+        });
+    }
     let commit = plan.tip.as_ref().map(|tip| tip.hash.clone());
     if difference.is_empty() || plan.dry_run {
         return Ok(Done {
@@ -71,6 +80,12 @@ pub(super) async fn publish(
             })
         }
     }
+}
+
+/// Whether the name of a part of a form can be this path as it is: what is encoded or escaped in one is not read back
+/// everywhere.
+fn is_for_a_form(path: &str) -> bool {
+    !path.contains(['"', '\\', '\r', '\n'])
 }
 
 /// The API tells no hashes of files: what has the same size is read.
