@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::clone_url::{CloneUrl, CloneUrlError};
 use super::connection::Connection;
 use super::deployment::Deployment;
+use super::instant::Instant;
 
 /// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +50,8 @@ pub struct Repository {
     pub https: Option<String>,
     /// Its page.
     pub web: Option<String>,
-    /// When it was last changed (RFC 3339).
-    pub updated_on: Option<String>,
+    /// When it was last changed.
+    pub updated_on: Option<Instant>,
     /// The key of its project.
     #[serde(skip)]
     pub project: Option<String>,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::Cloud;
 use crate::bitbucket::http::{ApiError, Signed};
 use crate::model::clone_url::CloneUrl;
+use crate::model::instant::{Instant, lenient};
 use crate::model::repository::{RepoPath, Repository, Search};
 
 /// The largest page.
@@ -18,7 +19,8 @@ pub(super) struct RepositoryBase {
     name: Option<String>,
     is_private: Option<bool>,
     mainbranch: Option<Branch>,
-    updated_on: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    updated_on: Option<Instant>,
     project: Option<Project>,
     #[serde(default)]
     links: Links,

@@ -126,8 +126,7 @@ impl Render for Listed {
                 repository.default_branch.clone().unwrap_or_default(),
                 repository
                     .updated_on
-                    .as_deref()
-                    .map(|instant| instant.chars().take(10).collect())
+                    .map(|instant| instant.day().to_string())
                     .unwrap_or_default(),
             ]
         });

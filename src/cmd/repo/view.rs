@@ -98,7 +98,10 @@ impl Render for Viewed {
             ("ssh", repository.ssh.clone()),
             ("https", repository.https.clone()),
             ("web", repository.web.clone()),
-            ("updated", repository.updated_on.clone()),
+            (
+                "updated",
+                repository.updated_on.map(|instant| instant.to_string()),
+            ),
         ] {
             if let Some(value) = value {
                 page.field(label, 10, &value);

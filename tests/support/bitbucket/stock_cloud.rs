@@ -142,7 +142,7 @@ fn body(repo: &Repo, base: &str) -> Value {
     let host = base.trim_start_matches("http://");
     json!({
         "type": "repository", "full_name": name, "slug": repo.slug, "name": repo.slug, "uuid": format!("{{{name}}}"),
-        "is_private": !repo.public, "updated_on": "2026-11-20T10:00:00.000000+00:00", "project": {"key": repo.project},
+        "is_private": !repo.public, "updated_on": "2026-11-20T12:00:00.000000+02:00", "project": {"key": repo.project},
         "mainbranch": repo.default_branch.as_ref().map(|name| json!({"type": "branch", "name": name})),
         "links": {"html": {"href": format!("https://bitbucket.org/{name}")}, "clone": [
             {"name": "https", "href": format!("http://jane@{host}/{name}.git")},
