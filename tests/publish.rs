@@ -589,6 +589,21 @@ fn a_branch_that_moves_meanwhile_is_a_conflict() {
 }
 
 #[test]
+fn a_branch_in_the_folder_of_another_is_named_as_the_cause() {
+    for place in places().iter().filter(|place| !place.is_cloud) {
+        place.run(&["--branch", "t1"]).ended(0);
+        place.run(&["--branch", "t2/x"]).ended(0);
+        for (branch, other) in [("t1/x", "refs/heads/t1'"), ("t2", "refs/heads/t2/x'")] {
+            let refused = place.run(&["--branch", branch]).ended(6).json();
+            let error = &refused["error"];
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(other), "{message}");
+            assert!(error["hint"].as_str().unwrap().contains("--branch"));
+        }
+    }
+}
+
+#[test]
 fn a_protected_branch_is_a_missing_right() {
     for place in places() {
         if place.is_cloud {

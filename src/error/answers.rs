@@ -35,7 +35,7 @@ impl Error {
             Self::Push(error) => match error {
                 PushError::Unauthorized(_) => Exit::Unauthorized,
                 PushError::NotPermitted(_) => Exit::Forbidden,
-                PushError::Moved(_) => Exit::Conflict,
+                PushError::Moved(_) | PushError::Name(_) => Exit::Conflict,
                 PushError::NotFound(_) => Exit::NotFound,
                 PushError::Unreachable(_) => Exit::Unreachable,
                 PushError::Server(_) => Exit::Unusable,
@@ -154,6 +154,7 @@ impl Error {
                 "ask for the right to write to the repository, or name another branch with --branch"
                     .to_owned(),
             ),
+            Self::Push(PushError::Name(_)) => Some("name another branch with --branch".to_owned()),
             Self::Push(PushError::Moved(_)) => Some("run it again".to_owned()),
             Self::Folder(FolderError::Link(_)) => {
                 Some("make it relative and within the folder, or leave it out with .gitignore".to_owned())

@@ -22,6 +22,9 @@ pub enum PushError {
     /// Somebody was faster.
     #[error("the branch has moved meanwhile: {0}")]
     Moved(String),
+    /// A branch has the name of a folder that others are in, or the other way round.
+    #[error("no branch can have the name of another's folder: {0}")]
+    Name(String),
     /// The repository or branch is not there.
     #[error("git finds no such repository: {0}")]
     NotFound(String),
@@ -87,7 +90,9 @@ pub(super) fn explained(printed: &Ended) -> PushError {
     };
     let all = format!("{stdout}\n{stderr}").to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| all.contains(part));
-    if has(&[
+    if has(&["; cannot create 'refs/", "directory file conflict"]) {
+        PushError::Name(words)
+    } else if has(&[
         "stale info",
         "fetch first",
         "non-fast-forward",
