@@ -340,6 +340,10 @@ fn a_folder_becomes_a_commit_and_a_pull_request() {
         );
         assert_eq!(again["pull_request"]["action"], "unchanged");
         assert_eq!(again["pull_request"]["id"], done["pull_request"]["id"]);
+        assert_eq!(again["pull_request"]["differs"], json!([]));
+        let other = ["--title", "Another", "--draft"];
+        let other = place.run(&other).ended(0).json();
+        assert_eq!(other["pull_request"]["differs"], json!(["title", "draft"]));
         assert_eq!(place.requests().len(), 1);
     }
 }

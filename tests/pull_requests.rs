@@ -77,6 +77,33 @@ const CREATE: [&str; 7] = [
 ];
 
 #[test]
+fn a_pull_request_has_a_title() {
+    let server = server();
+    for title in ["", "  "] {
+        let arguments = [&CREATE[..6], &[title]].concat();
+        run(&server, true, &arguments).ended(2);
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn what_is_left_as_it_is_is_said() {
+    let server = server();
+    run(&server, true, &CREATE).ended(0);
+    let text: Vec<_> = CREATE
+        .into_iter()
+        .filter(|word| *word != "--json")
+        .collect();
+    let more = ["--body-file", "notes.md", "--draft"];
+    let said = run(&server, true, &[&text[..], &more].concat()).ended(0);
+    assert!(
+        said.stderr.contains("is left: description, draft"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
 fn a_pull_request_is_opened_once() {
     let server = server();
     for is_cloud in [true, false] {
@@ -118,6 +145,11 @@ fn a_pull_request_is_opened_once() {
             (again["action"].as_str(), &again["pull_request"]["id"]),
             (Some("unchanged"), &request["id"])
         );
+        assert_eq!(again["differs"], json!([]));
+        let other = ["--title", "Another", "--reviewer", "ann", "--draft"];
+        let other = run(&server, is_cloud, &[&CREATE[..5], &other].concat()).ended(0);
+        assert_eq!(other.json()["action"], "unchanged");
+        assert_eq!(other.json()["differs"], json!(["title", "reviewers"]));
         assert_eq!(requests(&server, is_cloud).len(), 1);
         let listed = run(&server, is_cloud, &["pr", "list", "--json"])
             .ended(0)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A pull request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PullRequest {
     /// Its number in the repository; `None` before there is one.
     pub id: Option<u64>,
@@ -23,9 +23,67 @@ pub struct PullRequest {
     pub author: Option<String>,
     /// Who is asked to look at it.
     pub reviewers: Vec<String>,
+    /// All names of those who are asked.
+    #[serde(skip)]
+    pub reviewer_names: Vec<String>,
+    /// Its description.
+    #[serde(skip)]
+    pub body: Option<String>,
     /// Whether it comes from another repository.
     #[serde(skip)]
     pub is_from_fork: bool,
+}
+
+/// What was asked for in as many words.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// The title.
+    pub title: Option<&'a str>,
+    /// The description.
+    pub body: Option<&'a str>,
+    /// To be a draft.
+    pub draft: bool,
+    /// Who is to look at it.
+    pub reviewers: &'a [String],
+}
+
+impl PullRequest {
+    /// What is otherwise than was asked for: `title`, `description`, `draft`, `reviewers`.
+    #[must_use]
+    pub fn differs_in(&self, asked: &Asked<'_>) -> Vec<&'static str> {
+        let body = self.body.as_deref().unwrap_or_default();
+        let is_asked = |name: &String| {
+            let own = &self.reviewer_names;
+            own.iter().any(|own| own.eq_ignore_ascii_case(name))
+        };
+        let parts = [
+            (
+                "title",
+                asked.title.is_some_and(|title| title != self.title),
+            ),
+            (
+                "description",
+                asked.body.is_some_and(|asked| !is_same_text(asked, body)),
+            ),
+            ("draft", asked.draft && self.draft != Some(true)),
+            ("reviewers", !asked.reviewers.iter().all(is_asked)),
+        ];
+        let differs = parts.into_iter().filter(|(_, differs)| *differs);
+        differs.map(|(name, _)| name).collect()
+    }
+}
+
+/// What is said of a pull request that was open before and differs.
+#[must_use]
+pub fn left_as_it_is(differs: &[&str]) -> Option<String> {
+    let parts = differs.join(", ");
+    (!differs.is_empty())
+        .then(|| format!("the pull request was open already, and what differs is left: {parts}"))
+}
+
+/// Servers change line breaks, and what is at the end.
+fn is_same_text(one: &str, other: &str) -> bool {
+    one.trim().lines().eq(other.trim().lines())
 }
 
 /// Which pull requests are listed.
@@ -87,4 +145,40 @@ pub struct LeftOut {
     pub reviewer: String,
     /// The server's words.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_what_was_asked_for_in_vain() {
+        let open = PullRequest {
+            title: "One".to_owned(),
+            body: Some("a\r\nb".to_owned()),
+            draft: Some(false),
+            reviewer_names: vec!["Ann Doe".to_owned(), "ann".to_owned()],
+            ..PullRequest::default()
+        };
+        let ann = ["ANN".to_owned()];
+        let same = Asked {
+            title: Some("One"),
+            body: Some("a\nb\n"),
+            draft: false,
+            reviewers: &ann,
+        };
+        assert!(open.differs_in(&same).is_empty());
+        assert!(open.differs_in(&Asked::default()).is_empty());
+        let bob = ["bob".to_owned()];
+        let other = Asked {
+            title: Some("Two"),
+            body: Some("c"),
+            draft: true,
+            reviewers: &bob,
+        };
+        assert_eq!(
+            open.differs_in(&other),
+            ["title", "description", "draft", "reviewers"]
+        );
+    }
 }

@@ -21,6 +21,7 @@ struct RequestBase {
     title: Option<String>,
     state: Option<String>,
     draft: Option<bool>,
+    description: Option<String>,
     source: Option<End>,
     destination: Option<End>,
     author: Option<User>,
@@ -190,6 +191,7 @@ impl RequestBase {
         let from = self.source.as_ref().and_then(|end| end.repository.as_ref());
         let from = from.and_then(|repository| repository.full_name.as_deref());
         let person = |user: User| user.names().next().cloned();
+        let all_names = |user: &User| user.all_names().cloned().collect::<Vec<_>>();
         PullRequest {
             id: Some(self.id),
             title: self.title.unwrap_or_default(),
@@ -200,6 +202,8 @@ impl RequestBase {
             draft: self.draft,
             is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&path.to_string())),
             author: self.author.and_then(person),
+            reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
+            body: self.description,
             reviewers: self.reviewers.into_iter().filter_map(person).collect(),
         }
     }

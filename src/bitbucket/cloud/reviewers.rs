@@ -90,6 +90,11 @@ impl User {
             .flatten()
     }
 
+    /// Everything that it may be called by.
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &String> {
+        self.names().chain(&self.account_id)
+    }
+
     fn reviewer(self) -> Option<Reviewer> {
         let name = self.names().next()?.clone();
         Some(Reviewer {

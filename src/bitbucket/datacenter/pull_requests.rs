@@ -20,6 +20,7 @@ struct RequestBase {
     title: Option<String>,
     state: Option<String>,
     draft: Option<bool>,
+    description: Option<String>,
     from_ref: Option<End>,
     to_ref: Option<End>,
     author: Option<Participant>,
@@ -178,6 +179,11 @@ impl RequestBase {
             let user = participant.user?;
             user.display_name.or(user.name)
         };
+        let all_names = |participant: &Participant| {
+            let user = participant.user.as_ref();
+            let names = user.map(|user| [user.name.clone(), user.display_name.clone()]);
+            names.into_iter().flatten().flatten().collect::<Vec<_>>()
+        };
         PullRequest {
             id: Some(self.id),
             title: self.title.unwrap_or_default(),
@@ -190,6 +196,8 @@ impl RequestBase {
             draft: self.draft,
             is_from_fork: from.is_some_and(is_other),
             author: self.author.and_then(person),
+            reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
+            body: self.description,
             reviewers: self.reviewers.into_iter().filter_map(person).collect(),
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bitbucket::{ApiError, Bitbucket, Ensured};
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
-use crate::model::pull_request::{LeftOut, Proposal, PullRequest};
+use crate::model::pull_request::{Asked, LeftOut, Proposal, PullRequest, left_as_it_is};
 use crate::model::repository::{RepoPath, RepoRef, Repository};
 use crate::model::right::Right;
 use crate::output::{Page, Render};
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "BRANCH")]
     pub target: Option<String>,
     /// Its title
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, value_name = "TITLE", value_parser = title)]
     pub title: String,
     /// A file with its description; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -61,9 +61,8 @@ pub struct Created {
     pull_request: PullRequest,
     /// Reviewers who could not be asked.
     left_out: Vec<LeftOut>,
-    /// Whether it was open before, with another title.
-    #[serde(skip)]
-    keeps_its_title: bool,
+    /// What of one that was open before is otherwise than asked for, and was left.
+    differs: Vec<&'static str>,
 }
 
 /// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
@@ -106,7 +105,7 @@ async fn create(
     let differ = differ(bitbucket, path, source, target, &refused).await?;
     let open = bitbucket.open_pull_request(path, source, target).await;
     if let Some(request) = open.map_err(refused)? {
-        return Ok(reused(request, &args.title));
+        return Ok(reused(request, args, body.as_deref()));
     }
     if !differ {
         return Err(no_difference(source, target));
@@ -117,7 +116,7 @@ async fn create(
     }
     let mut proposal = Proposal {
         title: args.title.clone(),
-        body,
+        body: body.clone(),
         source: source.to_owned(),
         target: target.to_owned(),
         draft: args.draft,
@@ -129,7 +128,7 @@ async fn create(
     }
     let ensured = bitbucket.ensure_pull_request(path, proposal).await;
     match ensured.map_err(refused)? {
-        Ensured::Reused(request) => Ok(reused(*request, &args.title)),
+        Ensured::Reused(request) => Ok(reused(*request, args, body.as_deref())),
         Ensured::NoDifference => Err(no_difference(source, target)),
         Ensured::Opened(request, more) => {
             left_out.extend(more);
@@ -137,10 +136,18 @@ async fn create(
                 action: "created",
                 pull_request: *request,
                 left_out,
-                keeps_its_title: false,
+                differs: Vec::new(),
             })
         }
     }
+}
+
+fn title(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("a pull request needs a title".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A branch may be given by its full name.
@@ -230,10 +237,16 @@ async fn reviewers(
     Ok(left_out)
 }
 
-fn reused(request: PullRequest, title: &str) -> Created {
+fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
+    let asked = Asked {
+        title: Some(&args.title),
+        body,
+        draft: args.draft,
+        reviewers: &args.reviewers,
+    };
     Created {
         action: "unchanged",
-        keeps_its_title: request.title != title,
+        differs: request.differs_in(&asked),
         pull_request: request,
         left_out: Vec::new(),
     }
@@ -243,23 +256,20 @@ fn planned(proposal: Proposal, left_out: Vec<LeftOut>) -> Created {
     Created {
         action: "would-create",
         pull_request: PullRequest {
-            id: None,
             title: proposal.title,
             state: "OPEN".to_owned(),
-            url: None,
             source: proposal.source,
             target: proposal.target,
             draft: Some(proposal.draft),
-            author: None,
             reviewers: proposal
                 .reviewers
                 .into_iter()
                 .map(|reviewer| reviewer.name)
                 .collect(),
-            is_from_fork: false,
+            ..PullRequest::default()
         },
         left_out,
-        keeps_its_title: false,
+        differs: Vec::new(),
     }
 }
 
@@ -282,8 +292,8 @@ impl Render for Created {
         for LeftOut { reviewer, reason } in &self.left_out {
             page.note(&format!("{reviewer} is not asked to review it: {reason}"));
         }
-        if self.keeps_its_title {
-            page.note("it was open already, and keeps its title and description");
+        if let Some(note) = left_as_it_is(&self.differs) {
+            page.note(&note);
         }
     }
 }

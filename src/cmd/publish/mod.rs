@@ -18,7 +18,7 @@ use crate::bitbucket::{Bitbucket, Ensured};
 use crate::context::Context;
 use crate::error::{Error, No};
 use crate::git::files_in;
-use crate::model::pull_request::Proposal;
+use crate::model::pull_request::{self, Proposal, PullRequest};
 use crate::model::repository::RepoRef;
 use crate::model::right::Right;
 
@@ -196,8 +196,17 @@ async fn ask(
         return Ok(None);
     }
     let open = bitbucket.open_pull_request(&plan.path, &plan.branch, &base.name);
+    let reused = |request: &PullRequest| {
+        let asked = pull_request::Asked {
+            title: args.title.as_deref(),
+            body: body.as_deref(),
+            draft: args.draft,
+            reviewers: &[],
+        };
+        Asked::reused(request, request.differs_in(&asked))
+    };
     if let Some(request) = open.await? {
-        return Ok(Some(Asked::of("unchanged", &request)));
+        return Ok(Some(reused(&request)));
     }
     if args.draft && !bitbucket.knows_drafts().await? {
         let message = "this server knows no drafts: they came with Data Center 8.18";
@@ -213,7 +222,7 @@ async fn ask(
         .unwrap_or_else(|| message.lines().next().unwrap_or_default().to_owned());
     let proposal = Proposal {
         title,
-        body,
+        body: body.clone(),
         source: plan.branch.clone(),
         target: base.name.clone(),
         draft: args.draft,
@@ -221,7 +230,7 @@ async fn ask(
     };
     Ok(
         match bitbucket.ensure_pull_request(&plan.path, proposal).await? {
-            Ensured::Reused(request) => Some(Asked::of("unchanged", &request)),
+            Ensured::Reused(request) => Some(reused(&request)),
             Ensured::Opened(request, _) => Some(Asked::of("created", &request)),
             Ensured::NoDifference => None,
         },

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use crate::model::change::Difference;
-use crate::model::pull_request::PullRequest;
+use crate::model::pull_request::{PullRequest, left_as_it_is};
 use crate::output::{Page, Render};
 
 /// What became of the files.
@@ -21,6 +21,8 @@ pub(super) struct Asked {
     id: Option<u64>,
     url: Option<String>,
     action: &'static str,
+    /// What of one that was open before is otherwise than asked for, and was left.
+    differs: Vec<&'static str>,
 }
 
 impl Asked {
@@ -29,6 +31,14 @@ impl Asked {
             id: request.id,
             url: request.url.clone(),
             action,
+            differs: Vec::new(),
+        }
+    }
+
+    pub(super) fn reused(request: &PullRequest, differs: Vec<&'static str>) -> Self {
+        Self {
+            differs,
+            ..Self::of("unchanged", request)
         }
     }
 
@@ -37,6 +47,7 @@ impl Asked {
             id: None,
             url: None,
             action: "would-create",
+            differs: Vec::new(),
         }
     }
 }
@@ -111,6 +122,10 @@ impl Render for Published {
     }
 
     fn remarks(&self, page: &mut Page) {
+        let differs = self.pull_request.as_ref().map(|asked| &asked.differs[..]);
+        if let Some(note) = left_as_it_is(differs.unwrap_or_default()) {
+            page.note(&note);
+        }
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
             let message = format!(
                 "{} is itself what a pull request would be for, so none is opened",
