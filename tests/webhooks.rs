@@ -116,8 +116,15 @@ fn a_webhook_is_made_repaired_or_left_alone() {
             (Some(true), Some(false))
         );
         assert!(webhook["id"].is_string() && webhook["url"] == URL);
-        assert!(created["hint"].as_str().unwrap().contains("read"));
+        let hint = created["hint"].as_str().unwrap();
+        let (enough, other) = if place.0 {
+            ("read:repository:bitbucket", "REPO_READ")
+        } else {
+            ("REPO_READ", "bitbucket")
+        };
+        assert!(hint.contains(enough) && !hint.contains(other), "{hint}");
         let again = place.ensure(&server, &wanted, "").ended(0).json();
+        assert_eq!(again["hint"], Value::Null);
         assert_eq!(
             (again["action"].as_str(), &again["webhook"]["id"]),
             (Some("unchanged"), &webhook["id"])
@@ -233,6 +240,17 @@ fn a_new_secret_is_an_update() {
             ),
             (Some("updated"), Some(false))
         );
+        // Without a word on it, it stays; it is switched on again by name.
+        let verifies = |flag: &[&str]| {
+            let done = place.ensure(&server, &[&["--event", "push"], flag].concat(), "");
+            let done = done.ended(0).json();
+            let action = done["action"].as_str().unwrap().to_owned();
+            (action, done["webhook"]["verifies_receiver"].as_bool())
+        };
+        assert_eq!(verifies(&[]), ("unchanged".to_owned(), Some(false)));
+        let again = ["--verify-receiver"];
+        assert_eq!(verifies(&again), ("updated".to_owned(), Some(true)));
+        assert_eq!(verifies(&again), ("unchanged".to_owned(), Some(true)));
     }
     let long = "x".repeat(129);
     CLOUD

@@ -37,8 +37,8 @@ pub struct Wish {
     pub active: bool,
     /// What signs its calls; without one, what was set stays.
     pub secret: Option<Secret>,
-    /// The receiver's certificate need not be good; otherwise what was set stays.
-    pub insecure_receiver: bool,
+    /// Whether the receiver's certificate must be good; without a word on it, what was set stays.
+    pub verifies_receiver: Option<bool>,
 }
 
 /// A webhook after it was made or changed.
@@ -74,7 +74,10 @@ impl Hook {
         });
         self.has_events(&wish.events)
             && self.webhook.active == wish.active
-            && (!wish.insecure_receiver || self.webhook.verifies_receiver == Some(false))
+            && wish.verifies_receiver.is_none_or(|verifies| {
+                // What a server does not speak of, it does not skip.
+                self.webhook.verifies_receiver.unwrap_or(true) == verifies
+            })
             && same_secret
     }
 

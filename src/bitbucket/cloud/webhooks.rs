@@ -61,8 +61,8 @@ impl Cloud {
         if let Some(secret) = &wish.secret {
             body.insert("secret".to_owned(), json!(secret.expose()));
         }
-        if wish.insecure_receiver {
-            body.insert("skip_cert_verification".to_owned(), json!(true));
+        if let Some(verifies) = wish.verifies_receiver {
+            body.insert("skip_cert_verification".to_owned(), json!(!verifies));
         }
         let id = before.as_ref().and_then(|hook| hook.webhook.id.as_deref());
         let answer = match id {

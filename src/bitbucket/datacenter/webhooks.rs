@@ -84,7 +84,7 @@ impl DataCenter {
             events: known,
             active: wish.active,
             secret: None,
-            insecure_receiver: wish.insecure_receiver,
+            verifies_receiver: wish.verifies_receiver,
         };
         match before {
             Some(hook) if wish.secret.is_none() && hook.fits(&without) => Ok(Written {
@@ -120,8 +120,8 @@ impl DataCenter {
         body.entry("name").or_insert(json!("bbconnect"));
         body.entry("url").or_insert(json!(wish.receiver.as_str()));
         body.entry("sslVerificationRequired").or_insert(json!(true));
-        if wish.insecure_receiver {
-            body.insert("sslVerificationRequired".to_owned(), json!(false));
+        if let Some(verifies) = wish.verifies_receiver {
+            body.insert("sslVerificationRequired".to_owned(), json!(verifies));
         }
         if let Some(secret) = &wish.secret {
             let configuration = body.entry("configuration").or_insert(json!({}));

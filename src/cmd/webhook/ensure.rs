@@ -4,6 +4,7 @@ use rand::RngExt as _;
 use serde::Serialize;
 
 use super::many::Many;
+use super::narrower::narrower;
 use crate::bitbucket::{ApiError, Bitbucket, Wish, Written};
 use crate::context::{Chosen, Context};
 use crate::error::Error;
@@ -57,7 +58,8 @@ pub struct Args {
         value_delimiter = ','
     )]
     pub events: Vec<Event>,
-    /// Read the secret that signs the calls from the first line of standard input
+    /// Read the secret that signs the calls from the first line of standard input. Cloud does not tell whether it is the
+    /// one that is set, so there it is set anew each time
     #[arg(long, conflicts_with = "generate_secret")]
     pub secret_stdin: bool,
     /// Where no secret is set, make one up and print it, once
@@ -66,9 +68,13 @@ pub struct Args {
     /// Leave it switched off
     #[arg(long)]
     pub inactive: bool,
-    /// Accept any certificate of the receiver, also a self-signed one
-    #[arg(long)]
+    /// Accept any certificate of the receiver, also a self-signed one; without this and --verify-receiver, what was set
+    /// stays
+    #[arg(long, conflicts_with = "verify_receiver")]
     pub insecure_receiver: bool,
+    /// Check the receiver's certificate again, after --insecure-receiver
+    #[arg(long)]
+    pub verify_receiver: bool,
     /// Show what would be done, but change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -140,7 +146,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Ensured, Error> {
     let done = asked.map_err(refused)?;
     Ok(Ensured::One(Box::new(One {
         secret: made_up,
-        hint: (!args.dry_run).then(|| narrower(chosen.connection.deployment)),
+        hint: narrower(done.action, chosen.connection.auth),
         done,
     })))
 }
@@ -164,7 +170,8 @@ fn wish(args: &Args, context: &Context, chosen: &Chosen) -> Result<Wish, Error> 
         events: native(&args.events, chosen.connection.deployment),
         active: !args.inactive,
         secret,
-        insecure_receiver: args.insecure_receiver,
+        verifies_receiver: (args.insecure_receiver || args.verify_receiver)
+            .then_some(args.verify_receiver),
     })
 }
 
@@ -220,20 +227,8 @@ fn planned(bitbucket: &Bitbucket, wish: &Wish) -> Webhook {
         events: in_our_words(&wish.events, deployment),
         active: wish.active,
         secret_set: Some(wish.secret.is_some()),
-        verifies_receiver: Some(!wish.insecure_receiver),
+        verifies_receiver: Some(wish.verifies_receiver.unwrap_or(true)),
     }
-}
-
-/// What the credential no longer needs once the webhook is there.
-pub(super) fn narrower(deployment: Deployment) -> String {
-    match deployment {
-        Deployment::Cloud => "the webhook is in place; from now on a credential that only reads suffices, without \
-             write:webhook:bitbucket or webhook",
-        Deployment::DataCenter | Deployment::Unknown => {
-            "the webhook is in place; from now on a credential that only reads (REPO_READ) suffices, without REPO_ADMIN"
-        }
-    }
-    .to_owned()
 }
 
 impl Render for Ensured {

@@ -3,7 +3,8 @@
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
-use super::ensure::{Args, Done, ensure, narrower};
+use super::ensure::{Args, Done, ensure};
+use super::narrower::narrower;
 use crate::bitbucket::{Bitbucket, Wish};
 use crate::context::{Chosen, Context};
 use crate::error::{Error, No};
@@ -108,9 +109,11 @@ pub(super) fn run(
             _ => &mut summary.failed,
         } += 1;
     }
+    let hints = rows
+        .iter()
+        .map(|row| narrower(row.result.action(), chosen.connection.auth));
     Ok(Many {
-        hint: (summary.failed == 0 && !args.dry_run)
-            .then(|| narrower(chosen.connection.deployment)),
+        hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
         summary,
         is_plan: args.dry_run,

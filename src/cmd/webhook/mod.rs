@@ -3,6 +3,7 @@
 pub mod ensure;
 pub mod list;
 mod many;
+mod narrower;
 pub mod remove;
 pub mod test;
 
