@@ -106,13 +106,15 @@ pub(super) const ALL: Row = plain(
     &["PROJECT_ADMIN"],
 );
 
-/// Its page asks for an SSH key and nothing else. Registering that key for it takes more.
+/// Its page asks for an SSH key and an empty repository, and nothing else. Registering that key for it, and seeing that
+/// the repository is empty, takes more.
 pub(super) const APPSMITH: Row = Row {
-    classic: [&[], &["account", "account:write"]],
+    classic: [&[], &["account", "account:write", "repository"]],
     api_token: [
         &[],
         &[
             "read:user:bitbucket",
+            "read:repository:bitbucket",
             "read:ssh-key:bitbucket",
             "write:ssh-key:bitbucket",
         ],

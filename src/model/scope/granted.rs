@@ -58,28 +58,25 @@ impl Granted {
                 .flat_map(move |scope| scope.in_words_of(vocabulary));
             translated.collect::<Vec<Scope>>()
         };
-        let mut excess = Vec::new();
-        for scope in &self.scopes {
+        let is_kept = |scope: &Scope| {
             let needed = in_own_words(scope.vocabulary());
-            let is_needed = |candidate: Scope| {
-                needed.contains(&candidate)
-                    || needed
-                        .iter()
-                        .any(|scope| scope.implied().any(|implied| implied == candidate))
-            };
-            if is_needed(*scope) || NEVER_TOO_MUCH.contains(&scope.name()) {
-                continue;
-            }
-            // Of what it brings, only what is wanted and comes from nowhere else.
-            let others = self.scopes.iter().filter(|other| *other != scope);
-            let elsewhere: Vec<Scope> = others.flat_map(|other| with_implied(*other)).collect();
-            let instead = needed.iter().filter(|wanted| {
-                scope.implied().any(|implied| implied == **wanted) && !elsewhere.contains(wanted)
+            let is_implied = |needed: &Scope| needed.implied().any(|implied| implied == *scope);
+            needed.contains(scope)
+                || needed.iter().any(is_implied)
+                || NEVER_TOO_MUCH.contains(&scope.name())
+        };
+        let (kept, dropped): (Vec<Scope>, Vec<Scope>) =
+            self.scopes.iter().copied().partition(is_kept);
+        // What is wanted is still there when all of the excess is gone, or is to be ticked in its place, once.
+        let mut there: Vec<Scope> = kept.into_iter().flat_map(with_implied).collect();
+        let mut excess = Vec::new();
+        for scope in dropped {
+            let mut instead = in_own_words(scope.vocabulary());
+            instead.retain(|wanted| {
+                with_implied(scope).any(|brought| brought == *wanted) && !there.contains(wanted)
             });
-            excess.push(Excess {
-                scope: *scope,
-                instead: instead.copied().collect(),
-            });
+            there.extend(instead.iter().copied().flat_map(with_implied));
+            excess.push(Excess { scope, instead });
         }
         excess
     }
@@ -205,5 +202,20 @@ mod tests {
         }
         let beyond = Granted::of(["REPO_ADMIN"]).beyond(&scopes(&["REPO_READ"]));
         assert_eq!(beyond[0].instead, scopes(&["REPO_READ"]));
+    }
+
+    #[test]
+    fn what_only_comes_with_too_much_is_named_in_its_place_once() {
+        let granted = ["repository:write", "pullrequest", "webhook"];
+        for (wanted, expected) in [
+            (&["repository"][..], &[&["repository"][..], &[], &[]][..]),
+            (&["webhook", "repository"], &[&["repository"], &[]]),
+            (&["pullrequest"], &[&[], &[]]),
+        ] {
+            let beyond = Granted::of(granted).beyond(&scopes(wanted));
+            let instead: Vec<_> = beyond.into_iter().map(|excess| excess.instead).collect();
+            let expected: Vec<_> = expected.iter().map(|names| scopes(names)).collect();
+            assert_eq!(instead, expected, "{wanted:?}");
+        }
     }
 }

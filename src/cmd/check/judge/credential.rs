@@ -6,6 +6,7 @@ use crate::model::connection::{Auth, Level as Belongs, StoreKind, TokenShape};
 use crate::model::days::Days;
 use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Level};
+use crate::model::purpose::Purpose;
 
 pub(super) fn present(facts: &Facts) -> Judged {
     let auth = facts.connection.auth;
@@ -99,20 +100,23 @@ pub(super) fn kind(facts: &Facts, question: &Question) -> Option<Judged> {
             Finding::new(ID, Level::Warn, message).seen(format!("{name} begins with {prefix}"));
         return Some(finding.next(facts.edit("--auth KIND")).into());
     }
-    let registers_keys = question
-        .purposes
-        .iter()
-        .find(|purpose| purpose.registers_keys());
+    let with_keys = |purpose: &&Purpose| purpose.registers_keys();
+    let registers_keys = question.purposes.iter().find(with_keys);
+    // Appsmith's page has a person register the key; that bbconnect does it goes beyond what is listed there.
+    let mut wanted = question.purposes.iter().filter(with_keys);
+    let needs_keys = wanted.any(|purpose| *purpose != Purpose::Appsmith);
     if let (Auth::AccessToken, Some(purpose)) = (auth, registers_keys) {
         let message = format!(
             "Bitbucket Cloud lets no access token register keys, whatever its scopes, so it cannot be used for `{}`",
             purpose.name()
         );
         let next = "use an API token with scopes: bbconnect token scopes --auth api-token --for deploy-key";
-        return Some(failed(
-            Finding::new(ID, Level::Fail, message).next(next),
-            Exit::Forbidden,
-        ));
+        let finding = |level| Finding::new(ID, level, message).next(next);
+        return Some(if needs_keys {
+            failed(finding(Level::Fail), Exit::Forbidden)
+        } else {
+            finding(Level::Warn).into()
+        });
     }
     let whose = match facts.level() {
         Some(Belongs::User) => " of a user",

@@ -1,5 +1,6 @@
 //! Judges facts: a pure function from what is known, and what was asked for, to findings.
 
+mod access_token;
 mod credential;
 #[cfg(test)]
 mod healthy;

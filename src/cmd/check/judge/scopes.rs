@@ -1,5 +1,6 @@
 //! Scopes and permissions: enough for what is wanted, and not more.
 
+use super::access_token::can_be_ticked;
 use super::{Facts, Judged, Question, failed, is_asked, needed, needs, open, vocabulary};
 use crate::exit::Exit;
 use crate::model::connection::Auth;
@@ -112,7 +113,9 @@ pub(super) fn lacks(facts: &Facts, question: &Question) -> bool {
 
 pub(super) fn excess(facts: &Facts, question: &Question) -> Option<Judged> {
     const ID: &str = "credential.excess";
-    if !is_asked(question) || facts.valid().is_none() || facts.connection.auth == Auth::Ssh {
+    // Scopes that are required say nothing of what else the credential is for.
+    let has_purpose = !question.purposes.is_empty();
+    if !has_purpose || facts.valid().is_none() || facts.connection.auth == Auth::Ssh {
         return None;
     }
     let Some(names) = facts.granted.as_deref() else {
@@ -189,6 +192,17 @@ fn without_counterpart(facts: &Facts, question: &Question) -> Vec<Scope> {
 }
 
 fn where_to_tick(facts: &Facts, missing: &[Scope]) -> String {
+    let never: Vec<Scope> = missing
+        .iter()
+        .copied()
+        .filter(|scope| !can_be_ticked(facts, *scope))
+        .collect();
+    if !never.is_empty() {
+        return format!(
+            "no such access token can have {}: use an API token with scopes (bbconnect token scopes --auth api-token)",
+            list(&never)
+        );
+    }
     let missing = list(missing);
     match facts.connection.auth {
         Auth::HttpAccessToken => {
