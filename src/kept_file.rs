@@ -1,4 +1,4 @@
-//! Files of others that are changed: each is replaced whole, with its old version kept beside it. Permissions stay, a
+//! Files of others that are changed: each is replaced whole, with its old version kept, beside it as a rule. Permissions stay, a
 //! link stays a link, and what somebody else wrote meanwhile is never lost.
 
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ pub enum Lock {
 #[derive(Debug)]
 pub struct KeptFile {
     path: PathBuf,
+    /// What the name of its old version begins with.
+    kept_as: PathBuf,
     bytes: Vec<u8>,
     text: String,
     is_utf8: bool,
@@ -49,10 +51,20 @@ impl KeptFile {
         };
         Ok(Some(Self {
             path: path.to_owned(),
+            kept_as: path.to_owned(),
             bytes,
             text,
             is_utf8,
         }))
+    }
+
+    /// Keeps the old version elsewhere: as `PATH.bbconnect-STAMP`.
+    #[must_use]
+    pub fn kept_as(self, path: PathBuf) -> Self {
+        Self {
+            kept_as: path,
+            ..self
+        }
     }
 
     /// Where it is.
@@ -89,7 +101,7 @@ impl KeptFile {
                 "somebody changed it meanwhile; run this again",
             ));
         }
-        let kept = keep(&self.path, stamp, |kept| {
+        let kept = keep(&self.kept_as, stamp, |kept| {
             // Another name for the old version costs nothing; not every file system has that.
             fs::hard_link(&target, kept).or_else(|_| {
                 let copy = like(&metadata, folder_of(kept), &self.bytes)?;

@@ -234,7 +234,7 @@ impl Tree {
     }
 }
 
-/// The old version of each changed file is beside it, and nothing else has changed.
+/// The old version of each changed file is kept, and nothing else has changed.
 fn check_kept(
     before: &BTreeMap<PathBuf, Vec<u8>>,
     after: &BTreeMap<PathBuf, Vec<u8>>,
@@ -248,9 +248,15 @@ fn check_kept(
         .collect();
     assert_eq!(after.len(), before.len() + kept.len());
     for (path, text) in before {
+        // Where git would take it for a file of the work tree, it is among git's own.
+        let beside = if path.ends_with(".gitmodules") {
+            path.with_file_name(".git").join("gitmodules")
+        } else {
+            path.clone()
+        };
         let old = kept
             .iter()
-            .find(|kept| kept.starts_with(&format!("{}.bbconnect-", path.display())));
+            .find(|kept| kept.starts_with(&format!("{}.bbconnect-", beside.display())));
         match old {
             Some(kept) => assert_eq!(&after[Path::new(kept)], text),
             None => assert_eq!(&after[path], text, "{}", path.display()),
@@ -545,6 +551,14 @@ fn nothing_outside_of_the_folder_is_changed() {
     );
     let included = fs::read_to_string(sandbox.path("src/inside.inc")).unwrap();
     assert!(included.contains("git@ssh.bitbucket.org:a/b"), "{included}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_without_the_systems_number() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.run(["migrate", "nowhere", "--dry-run"]).ended(9);
+    assert!(told.stdout.contains("nowhere: cannot be read"));
+    assert!(!told.stdout.contains("os error"), "{}", told.stdout);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::git::{self, Repositories};
 use crate::kept_file::{KeptFile, Lock};
 use crate::model::connection::Auth;
 use crate::model::mend::{Mend, MendKind};
+use crate::model::printable::without_codes;
 use crate::ssh;
 
 /// How a file is read.
@@ -66,7 +67,7 @@ impl Gathering {
         self.plan.repositories += found.count;
         self.plan.outside.extend(found.outside);
         for (path, error) in found.unreadable {
-            self.fail(&path, format!("cannot be read: {error}"));
+            self.fail(&path, &format!("cannot be read: {error}"));
         }
         let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         for path in found.configs {
@@ -116,7 +117,7 @@ impl Gathering {
     fn connections(&mut self, context: &Context) {
         let connections = match context.connections().load() {
             Ok(connections) => connections,
-            Err(error) => return self.fail(Path::new("connections"), error.to_string()),
+            Err(error) => return self.fail(Path::new("connections"), &error.to_string()),
         };
         for name in connections.names() {
             let connection = connections.get(&name);
@@ -151,7 +152,7 @@ impl Gathering {
             Err(error) => Err(error),
         };
         file.unwrap_or_else(|error| {
-            self.fail(path, format!("cannot be read: {error}"));
+            self.fail(path, &format!("cannot be read: {error}"));
             None
         })
     }
@@ -159,6 +160,11 @@ impl Gathering {
     /// Looks at a file once, and at the files that it includes as far as they are below the root.
     fn look_at(&mut self, path: &Path, kind: Kind, root: &Path) {
         let Some(file) = self.read(path) else { return };
+        let file = match git_folder_of(path).filter(|_| kind == Kind::GitModules) {
+            // In the work tree, the next `git add` would take it.
+            Some(folder) => file.kept_as(folder.join("gitmodules")),
+            None => file,
+        };
         let text = file.text();
         let mends = match kind {
             Kind::GitConfig => git::config_mends(text, false),
@@ -176,7 +182,7 @@ impl Gathering {
         };
         match mends {
             Ok(mends) => self.keep(file, mends, lock),
-            Err(error) => self.fail(path, format!("cannot be read: {error}")),
+            Err(error) => self.fail(path, &format!("cannot be read: {error}")),
         }
         for name in included {
             if let Some(included) = self.included(path, &name)
@@ -207,10 +213,10 @@ impl Gathering {
         }
     }
 
-    fn fail(&mut self, path: &Path, message: String) {
+    fn fail(&mut self, path: &Path, message: &str) {
         self.plan.errors.push(Failure {
             path: shown(path),
-            message,
+            message: without_codes(message),
         });
     }
 }
@@ -218,4 +224,18 @@ impl Gathering {
 /// Whether a file really is below a folder.
 fn lies_below(path: &Path, root: &Path) -> bool {
     fs::canonicalize(path).is_ok_and(|real| real.starts_with(root))
+}
+
+/// Where git keeps what belongs to the work tree that a file is at the root of.
+fn git_folder_of(file: &Path) -> Option<PathBuf> {
+    let root = file.parent()?;
+    let dot_git = root.join(".git");
+    let folder = if dot_git.is_dir() {
+        dot_git
+    } else {
+        // A work tree of several, or a submodule, names its folder in a file.
+        let named = fs::read_to_string(dot_git).ok()?;
+        root.join(named.strip_prefix("gitdir:")?.trim())
+    };
+    folder.is_dir().then_some(folder)
 }

@@ -29,7 +29,8 @@ const LOOKED_AT: &str = "\
 Looked at: every git repository below PATH (worktrees, submodules and bare ones too; links are not followed), and your own \
 ~/.gitconfig, ~/.config/git/config, ~/.ssh/config, ~/.ssh/known_hosts, ~/.netrc and connections, in every run.
 
-Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ. What a program cannot mend, \
+Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ, \
+.gitmodules in .git, where git add does not see it. What a program cannot mend, \
 such as a password in ~/.netrc, is shown with what to do about it.";
 
 /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords

@@ -114,7 +114,7 @@ impl Render for Migrated {
         if !self.kept.is_empty() {
             let files = counted(self.kept.len(), "file", "files");
             page.note(&format!(
-                "changed {files}; the old version of each is beside it, as NAME.bbconnect-…"
+                "changed {files}; the old version of each is kept, as NAME.bbconnect-…"
             ));
         }
         for path in &self.outside {
