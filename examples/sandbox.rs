@@ -10,7 +10,20 @@ mod bitbucket;
 use bitbucket::stock::Stock;
 use bitbucket::{Credential, Kind, Server, World};
 
+/// What it says to `--help`, and to anything else: it takes no arguments.
+const HELP: &str = "\
+Both Bitbucket products on loopback, to try every command without an account.
+
+Usage: cargo run --example sandbox
+
+It takes no arguments, prints commands to paste into another terminal, and runs until Ctrl-C.";
+
 fn main() {
+    if let Some(argument) = std::env::args().nth(1) {
+        println!("{HELP}");
+        let is_asked = matches!(argument.as_str(), "-h" | "--help");
+        std::process::exit(if is_asked { 0 } else { 2 });
+    }
     let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
         kind,
         secret: secret.to_owned(),

@@ -264,6 +264,8 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
             .json()["action"],
         "unchanged"
     );
+    let told = sandbox.run(["git", "setup", "--undo"]).ended(0);
+    assert!(told.stderr.contains("nothing to undo"), "{}", told.stderr);
 }
 
 #[test]

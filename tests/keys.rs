@@ -122,6 +122,9 @@ fn a_key_is_registered_once_listed_and_removed() {
         assert_eq!(keys[0]["algorithm"], "ssh-ed25519");
         assert!(keys[0]["created_on"].as_str().unwrap().ends_with('Z'));
         assert_eq!(keys[0]["last_used_on"], serde_json::Value::Null);
+        // What a server does not tell is not said to have never been.
+        let shown = run(&["key", "list", "--repo", repository]).ended(0).stdout;
+        assert!(!shown.contains("never"), "{shown}");
 
         let id = keys[1]["id"].as_str().unwrap();
         let remove = ["key", "remove", id, "--repo", repository, "--json"];

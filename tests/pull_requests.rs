@@ -87,6 +87,32 @@ fn a_pull_request_has_a_title() {
 }
 
 #[test]
+fn an_answer_that_is_no_page_and_a_server_that_fails_are_said_in_words() {
+    let server = server();
+    for (status, body, said) in [
+        (200, "[]", "it is not a page of a list"),
+        (503, "", "the server failed (503): Service Unavailable"),
+    ] {
+        let fault = || Fault {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.as_bytes().to_vec(),
+            delay: Duration::ZERO,
+        };
+        server.change(|world| {
+            for _ in 0..20 {
+                world.traps.push(("GET", "/pullrequests", fault()));
+            }
+        });
+        let list = ["pr", "list", "--json", "--timeout", "2"];
+        let failed = run(&server, true, &list).ended(8).json();
+        let message = failed["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(said), "{message}");
+        server.change(|world| world.traps.clear());
+    }
+}
+
+#[test]
 fn what_is_left_as_it_is_is_said() {
     let server = server();
     run(&server, true, &CREATE).ended(0);

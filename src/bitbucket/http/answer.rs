@@ -244,9 +244,16 @@ impl Answer {
         }
     }
 
+    /// The status in words, with its number where the error does not name that itself.
     fn reason(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
-        format!("{} {reason}", self.status.as_u16())
+        match self.status {
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::GONE => format!("{} {reason}", self.status.as_u16()),
+            _ => reason.to_owned(),
+        }
     }
 }
 

@@ -69,6 +69,15 @@ pub(super) struct Told<T> {
 
 impl<T: DeserializeOwned> Told<T> {
     pub(super) fn of(answer: &Answer) -> Result<Self, ApiError> {
+        answer.success()?;
+        // A page without its frame would be taken for one whose fields have lost their names.
+        let begins_a_list = answer.bytes().trim_ascii_start().starts_with(b"[");
+        if answer.is_json() && begins_a_list {
+            return Err(ApiError::Decode {
+                path: ".".to_owned(),
+                reason: "it is not a page of a list".to_owned(),
+            });
+        }
         Ok(Self {
             page: answer.json()?,
             identities: identities(answer)?,

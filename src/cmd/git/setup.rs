@@ -109,6 +109,9 @@ impl Render for Told {
     }
 
     fn remarks(&self, page: &mut Page) {
+        if self.helpers.is_empty() {
+            page.line("git has no helper of bbconnect here, so there is nothing to undo");
+        }
         for helper in self.helpers.iter().filter(|helper| helper.others) {
             page.note(&format!(
                 "another helper is set for {}; git tells it the secret as well, and it may keep it in clear text",

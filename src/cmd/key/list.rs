@@ -61,7 +61,7 @@ impl Render for Listed {
                 key.access.to_string(),
                 key.algorithm.clone().unwrap_or_default(),
                 day(key.created_on, ""),
-                day(key.last_used_on, "never"),
+                day(key.last_used_on, ""),
                 key.expires_on
                     .map(|day| day.to_string())
                     .unwrap_or_default(),

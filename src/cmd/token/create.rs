@@ -23,6 +23,7 @@ Examples:
 /// Make an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
+#[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
 pub struct Args {
     /// The token's name on the server
     #[arg(value_name = "NAME")]
@@ -40,8 +41,7 @@ pub struct Args {
         help = "What it may do, as Data Center calls it: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_…",
         long = "permission",
         value_name = "PERMISSION",
-        value_delimiter = ',',
-        required_unless_present = "purposes"
+        value_delimiter = ','
     )]
     pub permissions: Vec<Scope>,
     /// How long it lives: 90d, 12w, or 90 for days; without it as long as the server allows
