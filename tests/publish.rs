@@ -500,6 +500,43 @@ fn a_commit_that_somebody_amended_is_not_ours_any_more() {
 }
 
 #[test]
+fn commits_that_were_rebased_unchanged_stay_ours() {
+    for place in places().iter().filter(|place| !place.is_cloud) {
+        place.run(&[]).ended(0);
+        place.write("run.sh", "#!/bin/sh\necho 2\n");
+        place.run(&[]).ended(0);
+        place.push("main", "Elsewhere", ("elsewhere", "x"));
+        let copy = place.root.join("copy");
+        let mut clone = program("git");
+        clone.args(["clone", "--quiet", "--branch", "bbconnect"]);
+        succeed(clone.arg(place.root.join("web/site.git")).arg(&copy));
+        let rebase = |more: &[&str]| {
+            let mut git = program("git");
+            git.arg("-C").arg(&copy);
+            git.args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"]);
+            succeed(git.args(more))
+        };
+        rebase(&["rebase", "--quiet", "origin/main"]);
+        rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
+        place.write("new", "1");
+        place.run(&[]).ended(0);
+        // But not where one of them was changed on the way, also below the last one.
+        fs::write(copy.join("message"), "fixed").unwrap();
+        rebase(&["commit", "--quiet", "--all", "--fixup=HEAD~1"]);
+        let mut squash = program("git");
+        squash
+            .arg("-C")
+            .arg(&copy)
+            .env("GIT_SEQUENCE_EDITOR", "true");
+        squash.args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"]);
+        succeed(squash.args(["rebase", "--quiet", "-i", "--autosquash", "origin/main"]));
+        rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
+        place.write("new", "2");
+        place.run(&[]).ended(6);
+    }
+}
+
+#[test]
 fn a_mark_in_a_message_of_somebody_else_is_no_mark() {
     for place in places() {
         place.run(&[]).ended(0);
