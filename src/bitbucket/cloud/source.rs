@@ -11,8 +11,9 @@ use crate::model::repository::RepoPath;
 
 /// How many folders deep one listing goes. Where that is too much for the server, it is asked folder by folder.
 const DEPTH: &str = "32";
-/// What folders are called.
+/// What folders and files are called.
 const FOLDER: &str = "commit_directory";
+const FILE: &str = "commit_file";
 /// The server's own time limit was passed.
 const TOO_SLOW: u16 = 555;
 
@@ -117,8 +118,10 @@ impl Cloud {
                 Err(ApiError::NotFound(_)) => {
                     at = at.rsplit_once('/').map_or("", |(above, _)| above);
                 }
-                Ok(base) if base.kind.as_deref() == Some(FOLDER) => return Ok(None),
-                Ok(base) => return Ok(Some(base.entry(at.to_owned()))),
+                Ok(base) if base.kind.as_deref() == Some(FILE) => {
+                    return Ok(Some(base.entry(at.to_owned())));
+                }
+                Ok(_) => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
@@ -145,7 +148,7 @@ fn is_edge(listed: &str, folder: &str, depth: &str) -> bool {
 impl EntryBase {
     fn entry(self, path: String) -> Entry {
         let has = |attribute: &str| self.attributes.iter().any(|own| own == attribute);
-        let is_file = self.kind.as_deref() == Some("commit_file") && !has("subrepository");
+        let is_file = self.kind.as_deref() == Some(FILE) && !has("subrepository");
         let mode = if !is_file {
             None
         } else if has("link") {

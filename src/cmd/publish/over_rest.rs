@@ -29,8 +29,12 @@ pub(super) async fn publish(
     let refused = |error| chosen.explained_for(error, Right::WriteFiles);
     let difference = difference(plan, cloud, &refused).await?;
     for commit in &plan.claimed.commits {
-        let written = written_by(commit, plan, &difference, cloud).await;
-        foreign::prove(&plan.branch, commit, &written.map_err(refused)?)?;
+        if let Some(written) = written_by(commit, plan, &difference, cloud)
+            .await
+            .map_err(refused)?
+        {
+            foreign::prove(&plan.branch, commit, &written)?;
+        }
     }
     let sent = plan.sent(&difference);
     if let Some(file) = sent.iter().find(|file| !is_for_a_form(&file.path)) {
@@ -125,19 +129,28 @@ async fn difference(
     Ok(difference)
 }
 
-/// What a commit changed. What the tip of the branch has like the folder need not be read once more.
+/// What a commit changed; `None` where the server does not tell, so that the mark itself has to do. What the tip of the
+/// branch has like the folder need not be read once more.
 async fn written_by(
     commit: &Commit,
     plan: &Plan,
     difference: &Difference,
     cloud: &Cloud,
-) -> Result<Written, ApiError> {
+) -> Result<Option<Written>, ApiError> {
     let is_tip = plan.tip.as_ref().is_some_and(|tip| tip.hash == commit.hash);
     let in_the_folder = |path: &str| {
         let own = plan.files.iter().find(|file| file.path == path);
         own.filter(|_| is_tip && !difference.writes(path))
     };
-    let changed = cloud.changed_by(&plan.path, &commit.hash).await?;
+    let changed = match cloud.changed_by(&plan.path, &commit.hash).await {
+        Err(ApiError::NotFound(_) | ApiError::Gone(_) | ApiError::Refused { .. }) => {
+            return Ok(None);
+        }
+        changed => changed?,
+    };
+    if changed.is_empty() {
+        return Ok(None);
+    }
     let mut looks = stream::iter(changed)
         .map(|(path, is_there)| async move {
             let hash = if !is_there {
@@ -156,5 +169,5 @@ async fn written_by(
         let (path, hash) = look?;
         written.insert(path, hash);
     }
-    Ok(written)
+    Ok(Some(written))
 }
