@@ -46,7 +46,7 @@ pub(super) fn connection(
     auth.check_for(deployment).map_err(|error| {
         usage(
             &error.to_string(),
-            "bbconnect connection add --help lists them",
+            "bbconnect connection add --help lists them; Bitbucket Cloud is https://bitbucket.org",
         )
     })?;
     if auth == Auth::Ssh && !found.over_ssh {
