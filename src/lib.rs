@@ -89,7 +89,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let matches = cli::parser().try_get_matches_from(arguments)?;
+    // `help` takes names of commands alone; how its page is shown is told by the same flag as elsewhere.
+    let is_help = arguments.get(1).is_some_and(|word| word == "help");
+    let words = arguments
+        .iter()
+        .filter(|word| !(is_help && *word == "--json"));
+    let matches = cli::parser().try_get_matches_from(words)?;
     Cli::from_arg_matches(&matches)
 }
 

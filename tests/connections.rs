@@ -580,6 +580,12 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
         (Some("updated"), Some("acme"))
     );
     assert_eq!(run(&sandbox, &edit).ended(0).json()["action"], "unchanged");
+    let forget = ["connection", "edit", "work", "--expires", "", "--json"];
+    let forgotten = run(&sandbox, &forget).ended(0).json();
+    assert!(
+        forgotten["connection"]["expires_on"].is_null(),
+        "{forgotten}"
+    );
     run(&sandbox, &["connection", "rename", "work", "acme"]).ended(0);
     let text = fs::read_to_string(&file).unwrap();
     for kept in [

@@ -68,6 +68,21 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+/// The last day of a credential, as a person names it: nothing takes away what was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastDay(pub Option<Day>);
+
+impl FromStr for LastDay {
+    type Err = NotADay;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        text.parse().map(|day| Self(Some(day)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

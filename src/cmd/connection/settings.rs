@@ -6,7 +6,7 @@ use super::address::{plain, proxy, website};
 use crate::context::Context;
 use crate::error::Error;
 use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
-use crate::model::day::Day;
+use crate::model::day::LastDay;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 
@@ -58,7 +58,7 @@ pub struct Settings {
     pub repo: Option<String>,
     /// The last day of the credential: nothing in the API tells that of an API token
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub expires: Option<Day>,
+    pub expires: Option<LastDay>,
     /// Where to keep the secret
     #[arg(long, value_enum, value_name = "STORE")]
     pub store: Option<StoreKind>,
@@ -153,7 +153,9 @@ impl Settings {
         put_path(&mut connection.ca_cert, self.ca_cert.as_deref())?;
         put_path(&mut connection.client_cert, self.client_cert.as_deref())?;
         put_path(&mut connection.client_key, self.client_key.as_deref())?;
-        connection.expires_on = self.expires.or(connection.expires_on);
+        if let Some(LastDay(day)) = self.expires {
+            connection.expires_on = day;
+        }
         connection.allow_http |= self.allow_http;
         connection.level = self.level.or(connection.level);
         if connection.auth == Auth::AccessToken {
