@@ -264,3 +264,19 @@ fn all_pages_of_what_is_no_list_are_the_thing_itself() {
     let twice: Value = serde_json::from_str(&twice.stdout).unwrap();
     assert_eq!(twice["values"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_repository_that_is_not_known_is_written_into_the_path() {
+    let sandbox = Sandbox::new();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = sandbox.command(["api", "GET", "repositories/{workspace}/{repo}"]);
+        command.env("BBCONNECT_TOKEN", TOKEN);
+        Ran::from(command.envs(variables.iter().copied()).output().unwrap()).ended(2)
+    };
+    let unnamed = run(&[("BBCONNECT_WORKSPACE", "acme")]).stderr;
+    assert!(unnamed.contains("write it instead of {repo}"), "{unnamed}");
+    assert!(!unnamed.contains("--repo"), "{unnamed}");
+    // What else is wrong keeps its own words.
+    let elsewhere = run(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).stderr;
+    assert!(elsewhere.contains("BBCONNECT_URL"), "{elsewhere}");
+}

@@ -849,6 +849,11 @@ fn the_environment_describes_a_connection() {
         let connection = which(&variables).ended(0).json()["connection"].clone();
         assert_eq!(connection["level"].as_str(), level, "{repository}");
     }
+    // For people as well, both are the result: which, and why.
+    let mut command = command(&sandbox, &["connection", "which"]);
+    let told = Ran::from(command.env("BBCONNECT_TOKEN", "secret").output().unwrap()).ended(0);
+    let because = "BBCONNECT_TOKEN, or one of its kin, is set";
+    assert_eq!(told.stdout, format!("environment\n{because}\n"));
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).ended(2);
     which(&[token, ("BBCONNECT_URL", "ftp://x")]).ended(2);
     which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).ended(2);

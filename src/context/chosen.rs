@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Context;
-use super::environment_connection::EnvironmentConnection;
+use super::environment_connection::{EMPTY, EnvironmentConnection};
 use super::fit::{best_fit, best_match};
 use crate::error::Error;
 use crate::git::Checkout;
@@ -143,9 +143,7 @@ impl Context {
         match connections.default_name() {
             Some(name) => named(name, Because::Default),
             // What a pipeline says that lacks its secret.
-            None if self.environment.token_is_empty => {
-                Err(Error::EmptyToken("BBCONNECT_TOKEN is set, but empty"))
-            }
+            None if self.environment.token_is_empty => Err(Error::EmptyToken(EMPTY)),
             None => Err(match self.environment.describes_by() {
                 Some(variable) => Error::NoToken(variable),
                 None => Error::NoConnection(connections.names()),

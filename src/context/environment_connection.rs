@@ -16,6 +16,8 @@ use crate::model::repository::{RepoRef, RepoRefError};
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _};
 
+/// What is wrong where a pipeline's secret is not there.
+pub(super) const EMPTY: &str = "BBCONNECT_TOKEN is set, but empty";
 /// The longest secret that is read, in bytes.
 pub(super) const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
@@ -177,7 +179,7 @@ impl EnvironmentConnection {
             Source::Variable => Some(self.variables.get("BBCONNECT_TOKEN").unwrap_or_default())
                 .filter(|token| !token.trim().is_empty())
                 .map(|token| Secret::new(token.to_owned()))
-                .ok_or(Error::EmptyToken("BBCONNECT_TOKEN is set, but empty")),
+                .ok_or(Error::EmptyToken(EMPTY)),
             Source::File(path) => first_line(path)?.ok_or(Error::EmptyToken(
                 "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
             )),

@@ -19,13 +19,8 @@ impl Context {
         if let Some(named) = named {
             return self.connect_to(named);
         }
-        let here = Checkout::here().filter(|_| self.named().is_none());
-        let selected = here.as_ref().and_then(Checkout::repository);
-        if let Some(selected) = selected.and_then(|text| text.parse().ok()) {
-            return self.connect_to(&selected);
-        }
-        let chosen = self.choose()?;
-        let Some(path) = Self::repository_of(&chosen.connection) else {
+        let (chosen, path) = self.selected()?;
+        let Some(path) = path else {
             return Err(Error::Usage {
                 message: format!(
                     "no repository is named, and the connection {} is for none",
@@ -39,5 +34,21 @@ impl Context {
         };
         let bitbucket = self.signed_in(&chosen)?;
         Ok((chosen, bitbucket, path))
+    }
+
+    /// The connection that applies, and the repository that was selected, where one was.
+    ///
+    /// # Errors
+    /// As [`Context::choose_for`].
+    pub fn selected(&self) -> Result<(Chosen, Option<RepoPath>), Error> {
+        let here = Checkout::here().filter(|_| self.named().is_none());
+        let selected = here.as_ref().and_then(Checkout::repository);
+        if let Some(selected) = selected.and_then(|text| text.parse().ok()) {
+            let (chosen, path) = self.choose_for(&selected)?;
+            return Ok((chosen, Some(path)));
+        }
+        let chosen = self.choose()?;
+        let path = Self::repository_of(&chosen.connection);
+        Ok((chosen, path))
     }
 }

@@ -112,14 +112,12 @@ impl Answered {
 /// carries its failure.
 pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
     // The repository is the one that every other command would take.
-    let (chosen, bitbucket, selected) = if args.path.contains("{repo}") {
-        let selected = context.connect_to_selected(None);
-        let (chosen, bitbucket, path) = selected.map_err(without_flag)?;
-        (chosen, bitbucket, Some(path))
+    let (chosen, selected) = if args.path.contains("{repo}") {
+        context.selected()?
     } else {
-        let (chosen, bitbucket) = context.connect()?;
-        (chosen, bitbucket, None)
+        (context.choose()?, None)
     };
+    let bitbucket = context.signed_in(&chosen)?;
     let request = request(args, &chosen, selected.as_ref(), context)?;
     let explained = |error| chosen.explained(error);
     if args.dry_run {
@@ -201,19 +199,6 @@ fn request(
         query,
         body,
     })
-}
-
-/// A repository is named in the path, and by no flag.
-fn without_flag(error: Error) -> Error {
-    if let Error::Usage { message, .. } = error {
-        let hint = "write it instead of {repo}, or choose one with bbconnect repo select";
-        Error::Usage {
-            message,
-            hint: Some(hint.to_owned()),
-        }
-    } else {
-        error
-    }
 }
 
 /// Characters of a name that mean something in an address (RFC 3986, section 2.3).

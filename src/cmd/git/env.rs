@@ -46,20 +46,19 @@ type Entries = Vec<(String, String)>;
 /// # Errors
 /// Where no connection applies; taking back needs none.
 pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
-    let chosen = match &args.name {
-        Some(name) => Some(context.choose_named(name)?),
-        // Whichever it was that applied.
-        None if args.unset => None,
-        None => Some(context.choose()?),
-    };
+    let name = args.name.as_deref();
+    let named = name.map(|name| context.choose_named(name)).transpose()?;
     if args.unset {
-        let candidates = match chosen {
-            Some(chosen) => vec![chosen],
+        let candidates = match named {
+            Some(named) => vec![named],
             None => all(context)?,
         };
         return take_back(args.name.clone(), &candidates, context);
     }
-    let chosen = chosen.map_or_else(|| context.choose(), Ok)?;
+    let chosen = match named {
+        Some(named) => named,
+        None => context.choose()?,
+    };
     let config = entries(&chosen, context)?;
     let before = context.git_config();
     let is_there = config.iter().all(|entry| before.contains(entry));

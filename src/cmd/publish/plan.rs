@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub(super) files: Vec<File>,
     folder: PathBuf,
     pub(super) into: String,
-    pub(super) delete_removed: bool,
+    delete_removed: bool,
     pub(super) dry_run: bool,
 }
 
