@@ -69,20 +69,8 @@ fn world() -> World {
     }
 }
 
-/// A sandbox whose secrets go into an encrypted file.
-fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
-    fs::write(sandbox.path("passphrase"), "a passphrase\n").unwrap();
-    sandbox
-}
-
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    let mut command = sandbox.command(arguments);
-    command.env("BBCONNECT_STORE", "file").env(
-        "BBCONNECT_STORE_PASSPHRASE_FILE",
-        sandbox.path("passphrase"),
-    );
-    command
+    sandbox.command_with_file(arguments)
 }
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
@@ -117,7 +105,7 @@ fn api_token(url: &str) -> [&str; 6] {
 fn every_kind_is_verified_and_saved() {
     let server = Server::start(world());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let access = [
         "--url",
         &cloud,
@@ -246,7 +234,7 @@ fn a_credential_that_may_not_name_its_user_is_still_valid() {
         "--email",
         "narrow@acme.example",
     ];
-    let added = add(&sandbox(), "narrow", API_TOKEN, &arguments)
+    let added = add(&Sandbox::new(), "narrow", API_TOKEN, &arguments)
         .ended(0)
         .json();
     assert_eq!(added["connection"]["account"], "narrow@acme.example");
@@ -256,7 +244,7 @@ fn a_credential_that_may_not_name_its_user_is_still_valid() {
 fn a_refusal_names_the_likely_causes_and_saves_nothing() {
     let server = Server::start(world());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let mut wrong_user = api_token(&cloud);
     wrong_user[5] = "jane";
     let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
@@ -370,7 +358,7 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
 
 #[test]
 fn what_is_missing_is_named_with_its_flag() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     for (arguments, said) in [
         (&["connection", "add", "x"][..], "--url"),
         (
@@ -484,7 +472,7 @@ fn what_is_missing_is_named_with_its_flag() {
 fn a_secret_goes_nowhere_but_to_its_origin() {
     let server = Server::start(world());
     let other = Server::start(world());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     add(
         &sandbox,
         "work",
@@ -549,7 +537,7 @@ fn a_secret_goes_nowhere_but_to_its_origin() {
 #[test]
 fn connections_are_changed_renamed_and_removed_with_their_secrets() {
     let server = Server::start(world());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).ended(0);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     // What people write into the file stays.
@@ -628,7 +616,7 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
 #[test]
 fn dry_run_and_no_verify_do_what_they_say() {
     let server = Server::start(world());
-    let (cloud, sandbox) = (server.cloud(), sandbox());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
     let dry = [&api_token(&cloud)[..], &["--dry-run"]].concat();
     let would = add(&sandbox, "work", API_TOKEN, &dry).ended(0).json();
     assert_eq!(
@@ -648,7 +636,7 @@ fn dry_run_and_no_verify_do_what_they_say() {
 
 #[test]
 fn the_connection_that_applies_is_found_in_the_documented_order() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let add_unverified = |name: &str, arguments: &[&str]| {
         add(
             &sandbox,
@@ -779,7 +767,7 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
 
 #[test]
 fn the_environment_describes_a_connection() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let which = |variables: &[(&str, &str)]| {
         let mut command = command(&sandbox, &["connection", "which", "--json"]);
         Ran::from(command.envs(variables.iter().copied()).output().unwrap())
@@ -867,7 +855,7 @@ fn the_environment_describes_a_connection() {
 #[cfg(unix)]
 #[test]
 fn fifty_at_once_lose_nothing() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let children: Vec<_> = (0..50)
         .map(|number| {
             let name = format!("c{number}");
@@ -899,7 +887,7 @@ fn fifty_at_once_lose_nothing() {
 #[cfg(unix)]
 #[test]
 fn killed_at_any_moment_the_file_is_whole() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     for round in 0..30 {
         let name = format!("c{round}");
         let arguments = [
@@ -927,7 +915,7 @@ fn killed_at_any_moment_the_file_is_whole() {
 #[test]
 fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
     let server = Server::start(world());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let url = server.datacenter();
     for round in 0..3 {
         let name = format!("same{round}");
@@ -987,7 +975,7 @@ fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
 #[test]
 fn a_repeated_add_that_says_something_else_is_a_conflict() {
     let server = Server::start(world());
-    let (cloud, sandbox) = (server.cloud(), sandbox());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
     add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).ended(0);
     for other in [
         ["--expires", "2027-01-01"],
@@ -1008,7 +996,7 @@ fn a_repeated_add_that_says_something_else_is_a_conflict() {
 #[test]
 fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
     let server = Server::start(world());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     add(
         &sandbox,
         "work",
@@ -1070,7 +1058,7 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let arguments = [
         "--url",
@@ -1109,7 +1097,7 @@ fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
 
 #[test]
 fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     fs::write(&file, "connections = 3\n").unwrap();
@@ -1124,7 +1112,7 @@ fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
 
 #[test]
 fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let ssh = |url: &str, more: &[&str]| {
         run(
             &sandbox,
@@ -1165,7 +1153,7 @@ fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
 
 #[test]
 fn a_password_in_an_address_is_refused() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     for address in ["--proxy", "--web-url"] {
         let with_password = "http://jane:hunter2@proxy.example:3128";
         let arguments = [
@@ -1184,7 +1172,7 @@ fn a_password_in_an_address_is_refused() {
 /// A checkout of somebody else's may hold such a file, with commands in it.
 #[test]
 fn nothing_is_read_from_the_folder_one_stands_in() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let add = |secret: &'static str| {
         let rest = ["--auth", "http-access-token", "--no-verify"];
         let start = ["connection", "add", "planted", "--token-command", secret];
@@ -1215,7 +1203,7 @@ fn nothing_is_read_from_the_folder_one_stands_in() {
 
 #[test]
 fn a_repository_is_in_one_place_and_a_server_has_its_address() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let kind = ["--auth", "http-access-token", "--no-verify", "--dry-run"];
     let add = |arguments: &[&str]| {
         let start = ["connection", "add", "a", "--token-command", "echo secret"];
@@ -1277,7 +1265,7 @@ fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
         scopes: Vec::new(),
     });
     let server = Server::start(world);
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let quoted = format!("\"{USER_TOKEN}\"");
     for (token, username, status) in [
         (odd, Some("odd"), 0),
@@ -1303,7 +1291,7 @@ fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
 #[test]
 fn the_environments_secret_is_taken_for_a_new_connection_and_must_be_one() {
     let server = Server::start(world());
-    let sandbox = sandbox();
+    let sandbox = Sandbox::new();
     let url = server.cloud();
     let add = [&["connection", "add", "work"][..], &api_token(&url)].concat();
     let mut added = command(&sandbox, &add);

@@ -27,18 +27,12 @@ fn server(lifetime: i64) -> Server {
 /// A sandbox whose secrets are in an encrypted file.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
-    std::fs::write(sandbox.path("passphrase"), "correct horse").unwrap();
     std::fs::write(sandbox.path("client-secret"), "client-secret-marker").unwrap();
     sandbox
 }
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    let mut command = sandbox.command(arguments);
-    command.env("BBCONNECT_STORE", "file").env(
-        "BBCONNECT_STORE_PASSPHRASE_FILE",
-        sandbox.path("passphrase"),
-    );
-    command
+    sandbox.command_with_file(arguments)
 }
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {

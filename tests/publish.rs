@@ -500,6 +500,21 @@ fn a_commit_that_somebody_amended_is_not_ours_any_more() {
 }
 
 #[test]
+fn where_cloud_does_not_tell_what_a_commit_changed_its_mark_has_to_do() {
+    let places = places();
+    let place = places.iter().find(|place| place.is_cloud).unwrap();
+    place
+        .server
+        .change(|world| world.stock.tells_no_changes = true);
+    place.run(&[]).ended(0);
+    place.write("run.sh", "#!/bin/sh\necho 2\n");
+    let again = place.run(&[]).ended(0).json();
+    assert_eq!(again["action"], "updated");
+    place.push("bbconnect", "by hand", ("by-hand", "x"));
+    place.run(&[]).ended(6);
+}
+
+#[test]
 fn commits_that_were_rebased_unchanged_stay_ours() {
     for place in places().iter().filter(|place| !place.is_cloud) {
         place.run(&[]).ended(0);

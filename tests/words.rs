@@ -28,13 +28,7 @@ fn server() -> Server {
 }
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    fs::write(sandbox.path("passphrase"), "a passphrase\n").unwrap();
-    let mut command = sandbox.command(arguments);
-    command.env("BBCONNECT_STORE", "file").env(
-        "BBCONNECT_STORE_PASSPHRASE_FILE",
-        sandbox.path("passphrase"),
-    );
-    command
+    sandbox.command_with_file(arguments)
 }
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {

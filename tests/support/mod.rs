@@ -69,6 +69,19 @@ impl Sandbox {
         command
     }
 
+    /// The same with secrets in an encrypted file.
+    pub(crate) fn command_with_file(&self, arguments: &[&str]) -> Command {
+        let passphrase = self.path("passphrase");
+        // Once: others may be reading it.
+        if !passphrase.exists() {
+            std::fs::write(&passphrase, "a passphrase\n").expect("it can be written");
+        }
+        let mut command = self.command(arguments);
+        command.env("BBCONNECT_STORE", "file");
+        command.env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
+        command
+    }
+
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         Ran::from(
             self.command(arguments)

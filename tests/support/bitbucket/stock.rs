@@ -41,6 +41,10 @@ pub(crate) struct Repo {
 
 /// All repositories, and what the servers are like.
 #[derive(Debug, Clone, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the server"
+)]
 pub(crate) struct Stock {
     pub(crate) repos: Vec<Repo>,
     pub(crate) last_id: u64,
@@ -52,6 +56,8 @@ pub(crate) struct Stock {
     pub(crate) closed: Vec<&'static str>,
     /// Cloud's pages are named by an opaque hash.
     pub(crate) opaque_pages: bool,
+    /// Cloud: what a commit changed is not told.
+    pub(crate) tells_no_changes: bool,
     /// The total that a numbered page from this one on tells is another.
     pub(crate) wrong_size_from: Option<usize>,
     pub(crate) version: Option<&'static str>,

@@ -209,7 +209,11 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
             cloud_page(base, stock, asked, &values, 100)
         }
         ("GET", ["diffstat", hash]) if !hash.contains("..") => {
-            let values = changed_by(&repo, hash);
+            let values = if stock.tells_no_changes {
+                Vec::new()
+            } else {
+                changed_by(&repo, hash)
+            };
             cloud_page(base, stock, asked, &values, 100)
         }
         ("GET", ["diffstat", spec]) => {
