@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 /// How a run of the program ended.
 ///
-/// Where several apply, the one with the smallest number other than zero stands for all: see [`Exit::worst`].
+/// Where several apply, the one with the smallest number other than zero stands for all: see [`ExitStatus::most_significant`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Exit {
+pub enum ExitStatus {
     /// Done; the check passed.
-    Done = 0,
+    Success = 0,
     /// It ran, and the answer is no, for a reason that no other status names.
-    No = 1,
+    Failure = 1,
     /// Flags, or an argument that cannot be read.
     Usage = 2,
     /// No credential, or it is invalid, revoked or expired.
@@ -25,32 +25,32 @@ pub enum Exit {
     /// DNS, TCP, TLS, proxy, timeout. Nothing is known about the credential.
     Unreachable = 7,
     /// The server answered in a way that cannot be used.
-    Unusable = 8,
+    BadResponse = 8,
     /// This machine: secret store, file, missing program.
-    Machine = 9,
+    LocalError = 9,
     /// The host key is not the expected one.
-    HostKey = 10,
+    HostKeyMismatch = 10,
     /// All is well except for warnings, and `--strict` was given.
-    Warned = 11,
+    Warnings = 11,
     /// Interrupted (128 + SIGINT).
     Interrupted = 130,
 }
 
-impl Exit {
+impl ExitStatus {
     /// Every status, in the order of their numbers.
     pub const ALL: [Self; 13] = [
-        Self::Done,
-        Self::No,
+        Self::Success,
+        Self::Failure,
         Self::Usage,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::Conflict,
         Self::Unreachable,
-        Self::Unusable,
-        Self::Machine,
-        Self::HostKey,
-        Self::Warned,
+        Self::BadResponse,
+        Self::LocalError,
+        Self::HostKeyMismatch,
+        Self::Warnings,
         Self::Interrupted,
     ];
 
@@ -62,30 +62,32 @@ impl Exit {
 
     /// The `kind` of an error document.
     #[must_use]
-    pub fn kind(self) -> &'static str {
+    pub fn error_kind(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::No => "failed",
+            Self::Success => "done",
+            Self::Failure => "failed",
             Self::Usage => "usage",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Unreachable => "unreachable",
-            Self::Unusable => "unusable_answer",
-            Self::Machine => "machine",
-            Self::HostKey => "host_key",
-            Self::Warned => "warned",
+            Self::BadResponse => "unusable_answer",
+            Self::LocalError => "machine",
+            Self::HostKeyMismatch => "host_key",
+            Self::Warnings => "warned",
             Self::Interrupted => "interrupted",
         }
     }
 
     /// What the status means, for the documentation.
     #[must_use]
-    pub fn meaning(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Self::Done => "done; the check passed",
-            Self::No => "it ran, and the answer is no, for a reason that no other status names",
+            Self::Success => "done; the check passed",
+            Self::Failure => {
+                "it ran, and the answer is no, for a reason that no other status names"
+            }
             Self::Usage => "usage: flags, or an argument that cannot be read",
             Self::Unauthorized => "no credential, or it is invalid, revoked or expired",
             Self::Forbidden => "the credential is good, but a scope or permission is missing",
@@ -94,26 +96,26 @@ impl Exit {
             Self::Unreachable => {
                 "not reached: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential"
             }
-            Self::Unusable => "the server answered in a way that cannot be used",
-            Self::Machine => "this machine: secret store, file, missing program",
-            Self::HostKey => "the host key is not the expected one",
-            Self::Warned => "all is well except for warnings, and `--strict` was given",
+            Self::BadResponse => "the server answered in a way that cannot be used",
+            Self::LocalError => "this machine: secret store, file, missing program",
+            Self::HostKeyMismatch => "the host key is not the expected one",
+            Self::Warnings => "all is well except for warnings, and `--strict` was given",
             Self::Interrupted => "interrupted",
         }
     }
 
-    /// The status of many: the smallest that is not [`Exit::Done`].
+    /// The status of many: the smallest that is not [`ExitStatus::Success`].
     #[must_use]
-    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+    pub fn most_significant(all: impl IntoIterator<Item = Self>) -> Self {
         all.into_iter()
-            .filter(|&exit| exit != Self::Done)
+            .filter(|&exit| exit != Self::Success)
             .min()
-            .unwrap_or(Self::Done)
+            .unwrap_or(Self::Success)
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit.code())
     }
 }
@@ -124,25 +126,35 @@ mod tests {
 
     #[test]
     fn numbers_are_promises() {
-        let codes: Vec<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
+        let codes: Vec<u8> = ExitStatus::ALL.into_iter().map(ExitStatus::code).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130]);
     }
 
     #[test]
     fn kinds_are_distinct() {
-        let mut kinds: Vec<_> = Exit::ALL.into_iter().map(Exit::kind).collect();
+        let mut kinds: Vec<_> = ExitStatus::ALL
+            .into_iter()
+            .map(ExitStatus::error_kind)
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
-        assert_eq!(kinds.len(), Exit::ALL.len());
+        assert_eq!(kinds.len(), ExitStatus::ALL.len());
     }
 
     #[test]
     fn the_smallest_failure_stands_for_all() {
-        assert_eq!(Exit::worst([]), Exit::Done);
-        assert_eq!(Exit::worst([Exit::Done, Exit::Done]), Exit::Done);
+        assert_eq!(ExitStatus::most_significant([]), ExitStatus::Success);
         assert_eq!(
-            Exit::worst([Exit::Unreachable, Exit::Done, Exit::Unauthorized]),
-            Exit::Unauthorized
+            ExitStatus::most_significant([ExitStatus::Success, ExitStatus::Success]),
+            ExitStatus::Success
+        );
+        assert_eq!(
+            ExitStatus::most_significant([
+                ExitStatus::Unreachable,
+                ExitStatus::Success,
+                ExitStatus::Unauthorized
+            ]),
+            ExitStatus::Unauthorized
         );
     }
 }

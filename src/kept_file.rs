@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::whole_file::folder_of;
+use crate::whole_file::parent_dir;
 
 /// No configuration is longer, in bytes.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Who else changes a file, and how they are kept out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Lock {
 
 /// A file as it was read.
 #[derive(Debug)]
-pub struct KeptFile {
+pub struct EditableFile {
     path: PathBuf,
     /// What the name of its old version begins with.
     kept_as: PathBuf,
@@ -33,13 +33,13 @@ pub struct KeptFile {
     is_utf8: bool,
 }
 
-impl KeptFile {
+impl EditableFile {
     /// Reads a file; `None` where there is none.
     ///
     /// # Errors
     /// What the system says; also for what is not an ordinary file.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let bytes = match contents(path) {
+        let bytes = match read_regular_file(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -60,7 +60,7 @@ impl KeptFile {
 
     /// Keeps the old version elsewhere: as `PATH.bbconnect-STAMP`.
     #[must_use]
-    pub fn kept_as(self, path: PathBuf) -> Self {
+    pub fn with_backup_path(self, path: PathBuf) -> Self {
         Self {
             kept_as: path,
             ..self
@@ -91,20 +91,20 @@ impl KeptFile {
             let message = "it is read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        let new = like(&metadata, folder_of(&target), &self.encoded(text))?;
+        let new = temp_file_like(&metadata, parent_dir(&target), &self.encoded(text))?;
         let _locked = match lock {
-            Lock::Git => Some(Locked::take(&target)?),
+            Lock::Git => Some(GitLockFile::take(&target)?),
             Lock::None => None,
         };
-        if contents(&target)? != self.bytes {
+        if read_regular_file(&target)? != self.bytes {
             return Err(io::Error::other(
                 "somebody changed it meanwhile; run this again",
             ));
         }
-        let kept = keep(&self.kept_as, stamp, |kept| {
+        let kept = create_backup(&self.kept_as, stamp, |kept| {
             // Another name for the old version costs nothing; not every file system has that.
             fs::hard_link(&target, kept).or_else(|_| {
-                let copy = like(&metadata, folder_of(kept), &self.bytes)?;
+                let copy = temp_file_like(&metadata, parent_dir(kept), &self.bytes)?;
                 copy.persist_noclobber(kept)?;
                 Ok(())
             })
@@ -123,29 +123,37 @@ impl KeptFile {
 }
 
 /// The bytes of an ordinary file: a pipe would never end, a device never begin.
-fn contents(path: &Path) -> io::Result<Vec<u8>> {
+fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not an ordinary file"));
     }
-    if metadata.len() > MOST_BYTES {
+    if metadata.len() > MAX_FILE_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     fs::read(path)
 }
 
 /// A new file with the owner and the permissions of another.
-fn like(metadata: &fs::Metadata, folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn temp_file_like(
+    metadata: &fs::Metadata,
+    folder: &Path,
+    bytes: &[u8],
+) -> io::Result<NamedTempFile> {
     let mut file = Builder::new().prefix(".bbconnect-").tempfile_in(folder)?;
     file.as_file_mut().write_all(bytes)?;
-    give_owner(file.as_file(), metadata);
+    copy_owner(file.as_file(), metadata);
     file.as_file().set_permissions(metadata.permissions())?;
     file.as_file().sync_all()?;
     Ok(file)
 }
 
 /// Keeps the old version under a name that nothing has yet.
-fn keep(path: &Path, stamp: &str, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+fn create_backup(
+    path: &Path,
+    stamp: &str,
+    make: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
     /// More versions of one second are not kept.
     const MOST: u32 = 100;
     let mut number = 1;
@@ -155,7 +163,7 @@ fn keep(path: &Path, stamp: &str, make: impl Fn(&Path) -> io::Result<()>) -> io:
         if number > 1 {
             name.push(format!("-{number}"));
         }
-        let kept = folder_of(path).join(name);
+        let kept = parent_dir(path).join(name);
         match make(&kept) {
             Ok(()) => return Ok(kept),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST => {
@@ -167,9 +175,9 @@ fn keep(path: &Path, stamp: &str, make: impl Fn(&Path) -> io::Result<()>) -> io:
 }
 
 /// The lock of git's: a file of its own, there while one writes.
-struct Locked(PathBuf);
+struct GitLockFile(PathBuf);
 
-impl Locked {
+impl GitLockFile {
     fn take(path: &Path) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
@@ -185,7 +193,7 @@ impl Locked {
     }
 }
 
-impl Drop for Locked {
+impl Drop for GitLockFile {
     fn drop(&mut self) {
         // Git names a lock that stays.
         drop(fs::remove_file(&self.0));
@@ -194,13 +202,13 @@ impl Drop for Locked {
 
 /// Where root mends somebody's file, it stays theirs.
 #[cfg(unix)]
-fn give_owner(file: &File, metadata: &fs::Metadata) {
+fn copy_owner(file: &File, metadata: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     drop(fchown(file, Some(metadata.uid()), Some(metadata.gid())));
 }
 
 #[cfg(not(unix))]
-fn give_owner(_file: &File, _metadata: &fs::Metadata) {}
+fn copy_owner(_file: &File, _metadata: &fs::Metadata) {}
 
 #[cfg(test)]
 mod tests {
@@ -211,13 +219,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config");
         fs::write(&path, b"a\xff\xe9b").unwrap();
-        let file = KeptFile::read(&path).unwrap().unwrap();
+        let file = EditableFile::read(&path).unwrap().unwrap();
         let kept = file
             .replace(&file.text().replace('b', "c"), "1", Lock::Git)
             .unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"a\xff\xe9c");
         assert_eq!(fs::read(&kept).unwrap(), b"a\xff\xe9b");
-        let again = KeptFile::read(&path).unwrap().unwrap();
+        let again = EditableFile::read(&path).unwrap().unwrap();
         let other = again.replace("d", "1", Lock::Git).unwrap();
         assert_ne!(kept, other);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
@@ -228,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config");
         fs::write(&path, "old").unwrap();
-        let file = KeptFile::read(&path).unwrap().unwrap();
+        let file = EditableFile::read(&path).unwrap().unwrap();
         let lock = folder.path().join("config.lock");
         fs::write(&lock, "").unwrap();
         assert!(file.replace("new", "1", Lock::Git).is_err());
@@ -237,7 +245,7 @@ mod tests {
         assert!(file.replace("new", "1", Lock::Git).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(KeptFile::read(&lock).unwrap().is_none());
-        assert!(KeptFile::read(folder.path()).is_err());
+        assert!(EditableFile::read(&lock).unwrap().is_none());
+        assert!(EditableFile::read(folder.path()).is_err());
     }
 }

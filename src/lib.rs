@@ -38,51 +38,51 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, Help, Version, Wishes, refused};
-use crate::context::{Context, Environment, Flags};
+use crate::cli::{Cli, Command, Help, PreParsedFlags, Version, usage_error};
+use crate::context::{App, Environment, GlobalOptions};
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> Exit {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitStatus {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     match parse(&arguments) {
         Ok(cli) => {
-            let mut flags = Flags::from(&cli.global);
+            let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
-            let context = Context::new(&flags, environment);
+            let context = App::new(&flags, environment);
             let output = context.output.clone();
             dispatch(&cli.command, &context).unwrap_or_else(|error| {
                 output
-                    .for_connection(flags.connection.as_deref())
-                    .fail(&error)
+                    .with_connection_hint(flags.connection.as_deref())
+                    .print_error(&error)
             })
         }
         Err(refusal) => {
-            let wishes = Wishes::of(&arguments);
-            let flags = Flags {
+            let wishes = PreParsedFlags::of(&arguments);
+            let flags = GlobalOptions {
                 json: wishes.json,
                 color: wishes.color,
-                ..Flags::default()
+                ..GlobalOptions::default()
             };
-            let output = Context::new(&flags, environment).output;
+            let output = App::new(&flags, environment).output;
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
                 let shown = if kind == ErrorKind::DisplayVersion && wishes.json {
-                    output.emit(&Version::default())
+                    output.print_result(&Version::default())
                 } else if wishes.json {
-                    output.emit(&Help::of(&refusal))
+                    output.print_result(&Help::of(&refusal))
                 } else {
-                    output.print(&page).map(|()| Exit::Done)
+                    output.print(&page).map(|()| ExitStatus::Success)
                 };
-                shown.unwrap_or_else(|error| output.fail(&error))
+                shown.unwrap_or_else(|error| output.print_error(&error))
             } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !wishes.json {
-                output.explain(&page);
-                Exit::Usage
+                output.eprint_raw(&page);
+                ExitStatus::Usage
             } else {
-                output.fail(&refused(&refusal, &arguments))
+                output.print_error(&usage_error(&refusal, &arguments))
             }
         }
     }
@@ -98,126 +98,128 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
-fn dispatch(command: &Command, context: &Context) -> Result<Exit, Error> {
+fn dispatch(command: &Command, context: &App) -> Result<ExitStatus, Error> {
     let output = &context.output;
     match command {
-        Command::Keygen(args) => output.emit(&cmd::keygen::run(args, context)?),
-        Command::Check(args) => output.emit(&cmd::check::run(args, context)?),
-        Command::Doctor(args) => output.emit(&cmd::doctor::run(args, context)?),
-        Command::Connect(args) => output.emit(&cmd::connect::run(args, context)?),
+        Command::Keygen(args) => output.print_result(&cmd::keygen::run(args, context)?),
+        Command::Check(args) => output.print_result(&cmd::check::run(args, context)?),
+        Command::Doctor(args) => output.print_result(&cmd::doctor::run(args, context)?),
+        Command::Connect(args) => output.print_result(&cmd::connect::run(args, context)?),
         Command::Key(command) => key(command, context),
         Command::KnownHosts(command) => known_hosts(command, context),
         Command::Connection(command) => connection(command, context),
         Command::Token(command) => token(command, context),
-        Command::Migrate(args) => output.emit(&cmd::migrate::run(args, context)?),
+        Command::Migrate(args) => output.print_result(&cmd::migrate::run(args, context)?),
         Command::Git(command) => git(command, context),
         Command::Workspace(cmd::workspace::Command::List) => {
-            output.emit(&cmd::workspace::list(context)?)
+            output.print_result(&cmd::workspace::list(context)?)
         }
         Command::Project(cmd::project::Command::List(args)) => {
-            output.emit(&cmd::project::list(args, context)?)
+            output.print_result(&cmd::project::list(args, context)?)
         }
         Command::Project(cmd::project::Command::Create(args)) => {
-            output.emit(&cmd::project::create(args, context)?)
+            output.print_result(&cmd::project::create(args, context)?)
         }
         Command::Repo(command) => repo(command, context),
         Command::Webhook(command) => webhook(command, context),
         Command::Pr(cmd::pr::Command::List(args)) => {
-            output.emit(&cmd::pr::list::run(args, context)?)
+            output.print_result(&cmd::pr::list::run(args, context)?)
         }
         Command::Pr(cmd::pr::Command::Create(args)) => {
-            output.emit(&cmd::pr::create::run(args, context)?)
+            output.print_result(&cmd::pr::create::run(args, context)?)
         }
-        Command::Publish(args) => output.emit(&cmd::publish::run(args, context)?),
+        Command::Publish(args) => output.print_result(&cmd::publish::run(args, context)?),
         Command::Api(args) => {
             let mut answered = cmd::api::run(args, context)?;
             let failure = answered.failure();
-            output.pass_on(&answered, answered.raw(), failure)
+            output.print_raw_response(&answered, answered.raw(), failure)
         }
-        Command::Url(args) => output.emit(&cmd::url::run(args)),
-        Command::Completions(args) => output.emit(&cmd::completions::run(args, &cli::command())),
-        Command::Man(args) => output.emit(&cmd::man::run(args, &cli::command())?),
+        Command::Url(args) => output.print_result(&cmd::url::run(args)),
+        Command::Completions(args) => {
+            output.print_result(&cmd::completions::run(args, &cli::command()))
+        }
+        Command::Man(args) => output.print_result(&cmd::man::run(args, &cli::command())?),
     }
 }
 
-fn git(command: &cmd::git::Command, context: &Context) -> Result<Exit, Error> {
+fn git(command: &cmd::git::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::git::{self, Command};
     let output = &context.output;
     match command {
-        Command::Setup(args) => output.emit(&git::setup::run(args, context)?),
-        Command::Credential(args) => output.emit(&git::credential::run(args, context)?),
-        Command::Env(args) => output.emit(&git::env::run(args, context)?),
+        Command::Setup(args) => output.print_result(&git::setup::run(args, context)?),
+        Command::Credential(args) => output.print_result(&git::credential::run(args, context)?),
+        Command::Env(args) => output.print_result(&git::env::run(args, context)?),
     }
 }
 
-fn token(command: &cmd::token::Command, context: &Context) -> Result<Exit, Error> {
+fn token(command: &cmd::token::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::token::{self, Command};
     let output = &context.output;
     match command {
-        Command::Scopes(args) => output.emit(&token::scopes::run(args, context)?),
-        Command::Page(args) => output.emit(&token::page::run(args, context)?),
-        Command::List(args) => output.emit(&token::list::run(args, context)?),
-        Command::Create(args) => output.emit(&token::create::run(args, context)?),
-        Command::Rotate(args) => output.emit(&token::rotate::run(args, context)?),
-        Command::Revoke(args) => output.emit(&token::revoke::run(args, context)?),
+        Command::Scopes(args) => output.print_result(&token::scopes::run(args, context)?),
+        Command::Page(args) => output.print_result(&token::page::run(args, context)?),
+        Command::List(args) => output.print_result(&token::list::run(args, context)?),
+        Command::Create(args) => output.print_result(&token::create::run(args, context)?),
+        Command::Rotate(args) => output.print_result(&token::rotate::run(args, context)?),
+        Command::Revoke(args) => output.print_result(&token::revoke::run(args, context)?),
     }
 }
 
-fn connection(command: &cmd::connection::Command, context: &Context) -> Result<Exit, Error> {
+fn connection(command: &cmd::connection::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::connection::{self, Command};
     let output = &context.output;
     match command {
-        Command::Add(args) => output.emit(&connection::add::run(args, context)?),
-        Command::List => output.emit(&connection::list::run(context)?),
-        Command::Show(args) => output.emit(&connection::show::run(args, context)?),
-        Command::Edit(args) => output.emit(&connection::edit::run(args, context)?),
-        Command::Rename(args) => output.emit(&connection::rename::run(args, context)?),
-        Command::Remove(args) => output.emit(&connection::remove::run(args, context)?),
-        Command::Use(args) => output.emit(&connection::r#use::run(args, context)?),
-        Command::Which => output.emit(&connection::which::run(context)?),
+        Command::Add(args) => output.print_result(&connection::add::run(args, context)?),
+        Command::List => output.print_result(&connection::list::run(context)?),
+        Command::Show(args) => output.print_result(&connection::show::run(args, context)?),
+        Command::Edit(args) => output.print_result(&connection::edit::run(args, context)?),
+        Command::Rename(args) => output.print_result(&connection::rename::run(args, context)?),
+        Command::Remove(args) => output.print_result(&connection::remove::run(args, context)?),
+        Command::Use(args) => output.print_result(&connection::r#use::run(args, context)?),
+        Command::Which => output.print_result(&connection::which::run(context)?),
     }
 }
 
-fn key(command: &cmd::key::Command, context: &Context) -> Result<Exit, Error> {
+fn key(command: &cmd::key::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::key::{self, Command};
     let output = &context.output;
     match command {
-        Command::Add(args) => output.emit(&key::add::run(args, context)?),
-        Command::List(args) => output.emit(&key::list::run(args, context)?),
-        Command::Remove(args) => output.emit(&key::remove::run(args, context)?),
-        Command::Rotate(args) => output.emit(&key::rotate::run(args, context)?),
-        Command::Test(args) => output.emit(&key::test::run(args, context)?),
+        Command::Add(args) => output.print_result(&key::add::run(args, context)?),
+        Command::List(args) => output.print_result(&key::list::run(args, context)?),
+        Command::Remove(args) => output.print_result(&key::remove::run(args, context)?),
+        Command::Rotate(args) => output.print_result(&key::rotate::run(args, context)?),
+        Command::Test(args) => output.print_result(&key::test::run(args, context)?),
     }
 }
 
-fn known_hosts(command: &cmd::known_hosts::Command, context: &Context) -> Result<Exit, Error> {
+fn known_hosts(command: &cmd::known_hosts::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::known_hosts::{self, Command};
     let output = &context.output;
     match command {
-        Command::Show => output.emit(&known_hosts::show::run(context)?),
-        Command::Add(args) => output.emit(&known_hosts::add::run(args, context)?),
-        Command::Verify(args) => output.emit(&known_hosts::verify::run(args, context)?),
+        Command::Show => output.print_result(&known_hosts::show::run(context)?),
+        Command::Add(args) => output.print_result(&known_hosts::add::run(args, context)?),
+        Command::Verify(args) => output.print_result(&known_hosts::verify::run(args, context)?),
     }
 }
 
-fn repo(command: &cmd::repo::Command, context: &Context) -> Result<Exit, Error> {
+fn repo(command: &cmd::repo::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::repo::{self, Command};
     let output = &context.output;
     match command {
-        Command::List(args) => output.emit(&repo::list::run(args, context)?),
-        Command::View(args) => output.emit(&repo::view::run(args, context)?),
-        Command::Create(args) => output.emit(&repo::create::run(args, context)?),
-        Command::Select(args) => output.emit(&repo::select::run(args, context)?),
+        Command::List(args) => output.print_result(&repo::list::run(args, context)?),
+        Command::View(args) => output.print_result(&repo::view::run(args, context)?),
+        Command::Create(args) => output.print_result(&repo::create::run(args, context)?),
+        Command::Select(args) => output.print_result(&repo::select::run(args, context)?),
     }
 }
 
-fn webhook(command: &cmd::webhook::Command, context: &Context) -> Result<Exit, Error> {
+fn webhook(command: &cmd::webhook::Command, context: &App) -> Result<ExitStatus, Error> {
     use cmd::webhook::{self, Command};
     let output = &context.output;
     match command {
-        Command::List(args) => output.emit(&webhook::list::run(args, context)?),
-        Command::Ensure(args) => output.emit(&webhook::ensure::run(args, context)?),
-        Command::Remove(args) => output.emit(&webhook::remove::run(args, context)?),
-        Command::Test(args) => output.emit(&webhook::test::run(args, context)?),
+        Command::List(args) => output.print_result(&webhook::list::run(args, context)?),
+        Command::Ensure(args) => output.print_result(&webhook::ensure::run(args, context)?),
+        Command::Remove(args) => output.print_result(&webhook::remove::run(args, context)?),
+        Command::Test(args) => output.print_result(&webhook::test::run(args, context)?),
     }
 }

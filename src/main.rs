@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use bbconnect::context::Environment;
 
 fn main() -> ExitCode {
-    bbconnect::interrupt::install();
-    bbconnect::run(std::env::args_os(), &Environment::of_process()).into()
+    bbconnect::interrupt::install_handlers();
+    bbconnect::run(std::env::args_os(), &Environment::from_process()).into()
 }

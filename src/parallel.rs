@@ -6,14 +6,18 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 /// At most this many at once.
-pub const AT_ONCE: usize = 32;
+pub const MAX_WORKERS: usize = 32;
 /// At most this many at once for one key.
-pub const FOR_EACH_KEY: usize = 8;
+pub const MAX_PER_KEY: usize = 8;
 
 /// Does the work for every item, and answers in the order of the items.
 ///
-/// Items with the same key, such as a server's address, take at most [`FOR_EACH_KEY`] of the [`AT_ONCE`] places.
-pub fn each<T, K, R>(items: &[T], key: impl Fn(&T) -> K, work: impl Fn(&T) -> R + Sync) -> Vec<R>
+/// Items with the same key, such as a server's address, take at most [`MAX_PER_KEY`] of the [`MAX_WORKERS`] places.
+pub fn map_bounded<T, K, R>(
+    items: &[T],
+    key: impl Fn(&T) -> K,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R>
 where
     T: Sync,
     K: Eq + Hash + Clone + Send,
@@ -36,7 +40,7 @@ where
     };
     let done = Mutex::new(Vec::with_capacity(items.len()));
     thread::scope(|scope| {
-        for _ in 0..items.len().min(AT_ONCE) {
+        for _ in 0..items.len().min(MAX_WORKERS) {
             scope.spawn(|| {
                 while let Some((index, key)) = queue.next() {
                     let result = items.get(index).map(&work);
@@ -78,7 +82,7 @@ impl<K: Eq + Hash + Clone> Queue<K> {
                 .enumerate()
                 .min_by_key(|(_, (_, key))| busy(key));
             let next = next
-                .filter(|(_, (_, key))| busy(key) < FOR_EACH_KEY)
+                .filter(|(_, (_, key))| busy(key) < MAX_PER_KEY)
                 .map(|(at, _)| at);
             if let Some(at) = next {
                 let (index, key) = state.waiting.remove(at);
@@ -117,8 +121,8 @@ mod tests {
             item * 2
         };
         let expected: Vec<u64> = items.iter().map(|item| item * 2).collect();
-        assert_eq!(each(&items, |item| item % 3, work), expected);
-        assert_eq!(each(&[1_u64; 0], |item| *item, work), [0_u64; 0]);
+        assert_eq!(map_bounded(&items, |item| item % 3, work), expected);
+        assert_eq!(map_bounded(&[1_u64; 0], |item| *item, work), [0_u64; 0]);
     }
 
     #[test]
@@ -127,7 +131,7 @@ mod tests {
         let most = AtomicUsize::new(0);
         let items: Vec<bool> = (0..30).map(|number| number < 24).collect();
         let started = Instant::now();
-        let ended = each(
+        let ended = map_bounded(
             &items,
             |slow| *slow,
             |slow| {
@@ -142,7 +146,7 @@ mod tests {
                 started.elapsed()
             },
         );
-        assert_eq!(most.load(Ordering::SeqCst), FOR_EACH_KEY);
+        assert_eq!(most.load(Ordering::SeqCst), MAX_PER_KEY);
         let (slow, quick) = ended.split_at(24);
         assert!(quick.iter().max() < slow.iter().min(), "{ended:?}");
     }

@@ -26,19 +26,21 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Replaces a file that everybody may read, as far as the umask lets them.
-pub(crate) fn write_for_all(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn write_world_readable(path: &Path, text: &[u8]) -> io::Result<()> {
     replace(path, text, 0o666)
 }
 
 #[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
 fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    let _whole = interrupt::shield();
-    let path = &behind_links(path);
+    let _whole = interrupt::critical_section();
+    let path = &resolve_symlinks(path);
     let mut builder = Builder::new();
     builder.prefix(".bbconnect-");
     #[cfg(unix)]
     builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
-    let mut file = builder.tempfile_in(folder_of(path)).map_err(of_system)?;
+    let mut file = builder
+        .tempfile_in(parent_dir(path))
+        .map_err(unwrap_os_error)?;
     file.as_file_mut().write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -46,7 +48,7 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Where a file is or would be: a link that somebody made of it stays one, also where it leads to nothing yet.
-fn behind_links(path: &Path) -> PathBuf {
+fn resolve_symlinks(path: &Path) -> PathBuf {
     /// No system follows more.
     const MOST: usize = 40;
     let mut path = path.to_owned();
@@ -54,14 +56,14 @@ fn behind_links(path: &Path) -> PathBuf {
         let Ok(target) = fs::read_link(&path) else {
             break;
         };
-        path = folder_of(&path).join(target);
+        path = parent_dir(&path).join(target);
     }
     path
 }
 
 /// Holds the lock of a file until it is dropped. The lock is a file of its own, because the other one is replaced.
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
-    let folder = folder_of(path);
+    let folder = parent_dir(path);
     if !folder.is_dir() {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -81,7 +83,7 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
 }
 
 /// The system's own error: tempfile adds the name of its file, which nobody knows.
-pub(crate) fn of_system(error: io::Error) -> io::Error {
+pub(crate) fn unwrap_os_error(error: io::Error) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;
     }
@@ -93,7 +95,7 @@ pub(crate) fn of_system(error: io::Error) -> io::Error {
 }
 
 /// The folder that a file is in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn parent_dir(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))

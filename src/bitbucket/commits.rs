@@ -1,11 +1,11 @@
 //! What commands ask about commits.
 
 use super::{ApiError, Bitbucket};
-use crate::model::change::{Commit, Person};
-use crate::model::repository::RepoPath;
+use crate::model::change::{Commit, Signature};
+use crate::model::repository::RepoId;
 
 /// How many commits are looked at where there is no other branch that ends the list.
-pub(super) const MOST_WITHOUT_BASE: usize = 1000;
+pub(super) const MAX_COMMITS_WITHOUT_BASE: usize = 1000;
 
 impl Bitbucket {
     /// The commits that a branch has and another has not, newest first; both named by their hashes. Without another
@@ -15,7 +15,7 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn commits_not_on(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
@@ -26,10 +26,10 @@ impl Bitbucket {
     }
 
     /// Whose name commits carry that are pushed, where the server tells.
-    pub async fn person(&self) -> Option<Person> {
+    pub async fn committer(&self) -> Option<Signature> {
         match self {
             Self::Cloud(_) => None,
-            Self::DataCenter(datacenter) => datacenter.person().await,
+            Self::DataCenter(datacenter) => datacenter.committer().await,
         }
     }
 }

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::Bitbucket;
-use super::http::{Answer, ApiError};
+use super::http::{ApiError, Response};
 use crate::model::connection::BaseUrl;
 
 /// The first answer of a server, whatever it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Greeting {
+pub struct ServerProbe {
     /// The status.
     pub status: u16,
     /// What the body claims to be.
@@ -22,7 +22,7 @@ pub struct Greeting {
     /// The version of a Data Center, where it was told beside.
     pub version: Option<String>,
     /// It is in the words of a Bitbucket.
-    pub is_bitbuckets: bool,
+    pub is_bitbucket: bool,
     /// It is a page on which one logs in.
     pub is_login: bool,
 }
@@ -33,7 +33,7 @@ struct State {
 }
 
 /// What pages on which one logs in have in common.
-const OF_LOGINS: [&str; 5] = [
+const LOGIN_PAGE_MARKERS: [&str; 5] = [
     "type=\"password\"",
     "type='password'",
     "samlrequest",
@@ -41,9 +41,9 @@ const OF_LOGINS: [&str; 5] = [
     "log in",
 ];
 
-impl Greeting {
+impl ServerProbe {
     /// What an answer tells.
-    pub(super) fn of(answer: &Answer) -> Self {
+    pub(super) fn of(answer: &Response) -> Self {
         let text = |name: &str| answer.header(name).map(str::to_owned);
         let state = answer
             .is_json()
@@ -56,11 +56,12 @@ impl Greeting {
             media_type: text("content-type"),
             location: text("location").filter(|_| answer.status().is_redirection()),
             date: text("date"),
-            is_bitbuckets: answer.is_bitbuckets()
+            is_bitbucket: answer.is_bitbuckets()
                 || state.is_some()
                 || answer.header("x-arequestid").is_some()
                 || realm.to_lowercase().contains("bitbucket"),
-            is_login: !answer.is_json() && OF_LOGINS.iter().any(|word| page.contains(word)),
+            is_login: !answer.is_json()
+                && LOGIN_PAGE_MARKERS.iter().any(|word| page.contains(word)),
             state,
             version: None,
         }
@@ -79,18 +80,18 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`] and its kin.
-    pub async fn greet(&self) -> Result<Greeting, ApiError> {
+    pub async fn probe(&self) -> Result<ServerProbe, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.greet().await,
-            Self::DataCenter(datacenter) => datacenter.greet().await,
+            Self::Cloud(cloud) => cloud.probe().await,
+            Self::DataCenter(datacenter) => datacenter.probe().await,
         }
     }
 
     /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
-    pub async fn other_base(&self) -> Option<BaseUrl> {
+    pub async fn find_context_path(&self) -> Option<BaseUrl> {
         match self {
             Self::Cloud(_) => None,
-            Self::DataCenter(datacenter) => datacenter.other_base().await,
+            Self::DataCenter(datacenter) => datacenter.find_context_path().await,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Who a credential is, as far as the server tells.
 
-use crate::model::connection::{Auth, Connection, Level};
-use crate::model::day::Day;
+use crate::model::connection::{AuthMethod, Connection, TokenLevel};
+use crate::model::day::Date;
 
 /// What is known of a credential beforehand.
 #[derive(Debug, Clone, Default)]
-pub struct Subject {
+pub struct CredentialContext {
     /// How it authenticates.
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMethod>,
     /// What it belongs to.
-    pub level: Option<Level>,
+    pub level: Option<TokenLevel>,
     /// The workspace (Cloud).
     pub workspace: Option<String>,
     /// The project.
@@ -18,7 +18,7 @@ pub struct Subject {
     pub repository: Option<String>,
 }
 
-impl From<&Connection> for Subject {
+impl From<&Connection> for CredentialContext {
     fn from(connection: &Connection) -> Self {
         Self {
             auth: Some(connection.auth),
@@ -40,13 +40,13 @@ pub struct Identity {
     /// What it may do.
     pub scopes: Scopes,
     /// What it belongs to: as the server tells, else as it was named.
-    pub level: Option<Level>,
+    pub level: Option<TokenLevel>,
     /// The server itself told the level.
-    pub level_is_told: bool,
+    pub level_from_server: bool,
     /// The server's words when what it is said to belong to is not visible with it.
-    pub unseen: Option<String>,
+    pub not_visible: Option<String>,
     /// The last day of the credential.
-    pub expires_on: Option<Day>,
+    pub expires_on: Option<Date>,
 }
 
 /// The scopes or permissions of a credential.
@@ -56,12 +56,12 @@ pub enum Scopes {
     Granted(Vec<String>),
     /// The server did not say.
     #[default]
-    Undisclosed,
+    Unknown,
 }
 
 /// What a read that changes nothing tells about a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
+pub enum ScopeProbe {
     /// The credential has it.
     Yes,
     /// It has not, or may not use it here.
@@ -69,12 +69,12 @@ pub enum Shown {
     /// The server named all that it has.
     Granted(Vec<String>),
     /// Nothing.
-    Nothing,
+    Inconclusive,
 }
 
 /// How far a credential sees, as far as one page of a list tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct VisibleRepositories {
     /// The repositories that it sees.
     pub repositories: usize,
     /// There are more of them.

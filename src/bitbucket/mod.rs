@@ -15,24 +15,24 @@ mod raw;
 mod repositories;
 mod webhooks;
 
-pub use cloud::{Change, Cloud, Committed};
+pub use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub use datacenter::DataCenter;
-pub use greeting::Greeting;
+pub use greeting::ServerProbe;
 #[cfg(fuzzing)]
 pub use http::explain_made_up;
-pub use http::{ApiError, Authorization, Http, HttpSettings, Obstacle, Trace};
-pub use identity::{Identity, Reach, Scopes, Shown, Subject};
-pub use oauth::{Grant, OAuthClient};
-pub use pull_requests::{Ensured, Proposed};
-pub use raw::{Reply, Request};
-pub use repositories::View;
-pub use webhooks::{Call, Hook, Wish, Written};
+pub use http::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
+pub use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
+pub use oauth::{OAuthClient, OAuthGrant};
+pub use pull_requests::{CreateOutcome, EnsureOutcome};
+pub use raw::{RawRequest, RawResponse};
+pub use repositories::RepositoryDetails;
+pub use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::model::namespace::{NewProject, Project, Workspace};
 use crate::model::purpose::Permission;
-use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
-use crate::model::repository::RepoPath;
+use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
+use crate::model::repository::RepoId;
 use crate::model::scope::Scope;
 use crate::model::ssh_settings::SshSettings;
 
@@ -68,9 +68,9 @@ impl Bitbucket {
     /// Only reads. An answer that anybody would get, credential or not, is never taken for a login.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`] and its kin for a credential that is not accepted, [`ApiError::Undecided`] where the
+    /// [`ApiError::Unauthorized`] and its kin for a credential that is not accepted, [`ApiError::Indeterminate`] where the
     /// server's answers do not tell; the others for a server that cannot be asked.
-    pub async fn identify(&self, subject: &Subject) -> Result<Identity, ApiError> {
+    pub async fn identify(&self, subject: &CredentialContext) -> Result<Identity, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.identify(subject).await,
             Self::DataCenter(datacenter) => datacenter.identify(subject).await,
@@ -131,7 +131,7 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn permission(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         match self {
@@ -144,10 +144,14 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`] for a server that cannot be asked; a refusal is an answer.
-    pub async fn shows(&self, scope: Scope, subject: &Subject) -> Result<Shown, ApiError> {
+    pub async fn probe_scope(
+        &self,
+        scope: Scope,
+        subject: &CredentialContext,
+    ) -> Result<ScopeProbe, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.shows(scope, subject).await,
-            Self::DataCenter(datacenter) => datacenter.shows(scope, subject).await,
+            Self::Cloud(cloud) => cloud.probe_scope(scope, subject).await,
+            Self::DataCenter(datacenter) => datacenter.probe_scope(scope, subject).await,
         }
     }
 
@@ -155,12 +159,12 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn scopes_by_refusal(
+    pub async fn scopes_from_403(
         &self,
         identity: &Identity,
     ) -> Result<Option<Vec<String>>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.scopes_by_refusal(identity).await,
+            Self::Cloud(cloud) => cloud.scopes_from_403(identity).await,
             Self::DataCenter(_) => Ok(None),
         }
     }
@@ -169,10 +173,13 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn reach(&self, workspace: Option<&str>) -> Result<Option<Reach>, ApiError> {
+    pub async fn visible_repositories(
+        &self,
+        workspace: Option<&str>,
+    ) -> Result<Option<VisibleRepositories>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.reach(workspace).await,
-            Self::DataCenter(datacenter) => datacenter.reach().await.map(Some),
+            Self::Cloud(cloud) => cloud.visible_repositories(workspace).await,
+            Self::DataCenter(datacenter) => datacenter.visible_repositories().await.map(Some),
         }
     }
 
@@ -231,10 +238,10 @@ impl Bitbucket {
 
     /// The id of the token that requests are signed with, where it stands in the token.
     #[must_use]
-    pub fn own_token(&self) -> Option<String> {
+    pub fn current_token_id(&self) -> Option<String> {
         match self {
             Self::Cloud(_) => None,
-            Self::DataCenter(datacenter) => datacenter.own_token(),
+            Self::DataCenter(datacenter) => datacenter.current_token_id(),
         }
     }
 
@@ -257,7 +264,7 @@ impl Bitbucket {
         &self,
         owner: &KeyOwner,
         key: &NewKey,
-    ) -> Result<Registered, ApiError> {
+    ) -> Result<RegisterOutcome, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.register_key(owner, key).await,
             Self::DataCenter(datacenter) => datacenter.register_key(owner, key).await,
@@ -268,7 +275,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn change_key(
+    pub async fn set_key_access(
         &self,
         owner: &KeyOwner,
         id: &str,
@@ -276,7 +283,7 @@ impl Bitbucket {
     ) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(_) => Ok(false),
-            Self::DataCenter(datacenter) => datacenter.change_key(owner, id, access).await,
+            Self::DataCenter(datacenter) => datacenter.set_key_access(owner, id, access).await,
         }
     }
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::http::{ApiError, Authorization, Http, HttpSettings, Question, Signed, Trace};
+use super::http::{ApiError, Authorization, Http, HttpSettings, Request, Trace, WithAuth};
 use crate::model::connection::BaseUrl;
 use crate::model::deployment::Deployment;
 use crate::model::oauth::Tokens;
@@ -27,7 +27,7 @@ pub struct OAuthClient {
 
 /// What is exchanged for tokens.
 #[derive(Debug)]
-pub enum Grant<'a> {
+pub enum OAuthGrant<'a> {
     /// The code that a browser brought back.
     Code {
         /// The code.
@@ -45,7 +45,7 @@ pub enum Grant<'a> {
 
 /// What is granted. A refresh token is spent by then, so nothing else in the answer may make it unreadable.
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: String,
     #[serde(default)]
     refresh_token: Value,
@@ -61,7 +61,7 @@ struct Granted {
 
 /// RFC 6749, section 5.2.
 #[derive(Debug, Deserialize)]
-struct Refusal {
+struct TokenErrorResponse {
     error: String,
     error_description: Option<String>,
 }
@@ -98,10 +98,10 @@ impl OAuthClient {
     ///
     /// # Errors
     /// [`ApiError::Unauthorized`] for a client, code or refresh token that is not accepted; the others.
-    pub async fn tokens(&self, grant: &Grant<'_>) -> Result<Tokens, ApiError> {
+    pub async fn tokens(&self, grant: &OAuthGrant<'_>) -> Result<Tokens, ApiError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         match grant {
-            Grant::Code {
+            OAuthGrant::Code {
                 code,
                 redirect_uri,
                 verifier,
@@ -111,11 +111,11 @@ impl OAuthClient {
                 form.append_pair("redirect_uri", redirect_uri);
                 form.append_pair("code_verifier", verifier.expose());
             }
-            Grant::Refresh(token) => {
+            OAuthGrant::Refresh(token) => {
                 form.append_pair("grant_type", "refresh_token");
                 form.append_pair("refresh_token", token.expose());
             }
-            Grant::Client => {
+            OAuthGrant::Client => {
                 form.append_pair("grant_type", "client_credentials");
             }
         }
@@ -124,21 +124,21 @@ impl OAuthClient {
             form.append_pair("client_secret", secret.expose());
         }
         let body = form.finish().into_bytes();
-        let url = self.http.address(self.segments, &[])?;
-        let question = Question::new(Method::POST, url, Signed::Yes)
+        let url = self.http.build_url(self.segments, &[])?;
+        let question = Request::new(Method::POST, url, WithAuth::Yes)
             .with_body("application/x-www-form-urlencoded", body);
-        let answer = self.http.ask(&question).await?;
+        let answer = self.http.send(&question).await?;
         let answer = if answer.status().is_success() {
             answer
         } else {
-            answer.without(&self.shown_for(grant))
+            answer.redact(&self.secrets_in_request(grant))
         };
         let is_refusal = matches!(
             answer.status(),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         );
         if is_refusal
-            && let Some(Refusal {
+            && let Some(TokenErrorResponse {
                 error,
                 error_description,
             }) = answer.error_json()
@@ -149,7 +149,7 @@ impl OAuthClient {
                 description.unwrap_or_default()
             )));
         }
-        let granted: Granted = answer.json()?;
+        let granted: TokenResponse = answer.json()?;
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let is_token = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         if !is_token(&granted.access_token) {
@@ -179,12 +179,12 @@ impl OAuthClient {
 
 impl OAuthClient {
     /// What is secret in the form, which a server may repeat when it complains.
-    fn shown_for(&self, grant: &Grant<'_>) -> Vec<Zeroizing<String>> {
+    fn secrets_in_request(&self, grant: &OAuthGrant<'_>) -> Vec<Zeroizing<String>> {
         let own = self.in_form.as_ref().map(|(_, secret)| secret);
         let of_grant = match grant {
-            Grant::Code { code, verifier, .. } => vec![*code, *verifier],
-            Grant::Refresh(token) => vec![*token],
-            Grant::Client => Vec::new(),
+            OAuthGrant::Code { code, verifier, .. } => vec![*code, *verifier],
+            OAuthGrant::Refresh(token) => vec![*token],
+            OAuthGrant::Client => Vec::new(),
         };
         let all = own.into_iter().chain(of_grant);
         all.map(|secret| Zeroizing::new(secret.expose().to_owned()))

@@ -2,16 +2,16 @@
 
 use super::{ApiError, Bitbucket};
 use crate::model::change::Branch;
-use crate::model::pull_request::{LeftOut, Proposal, PullRequest, Reviewer, State};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
+use crate::model::repository::{RepoId, Repository};
 
 /// What became of a proposal.
 #[derive(Debug)]
-pub enum Proposed {
+pub enum CreateOutcome {
     /// A pull request was opened.
     Opened(Box<PullRequest>),
     /// These cannot be asked to look at it; nothing was opened.
-    WithoutReviewers(Vec<LeftOut>),
+    WithoutReviewers(Vec<SkippedReviewer>),
     /// There is nothing that it would bring.
     NoDifference,
     /// One for the same branches is open.
@@ -20,11 +20,11 @@ pub enum Proposed {
 
 /// A pull request that is there, one way or the other.
 #[derive(Debug)]
-pub enum Ensured {
+pub enum EnsureOutcome {
     /// It was open already, and stays as it is.
     Reused(Box<PullRequest>),
     /// It was opened, without those who could not be asked to look at it.
-    Opened(Box<PullRequest>, Vec<LeftOut>),
+    Opened(Box<PullRequest>, Vec<SkippedReviewer>),
     /// There is nothing that it would bring.
     NoDifference,
 }
@@ -36,20 +36,22 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn ensure_pull_request(
         &self,
-        path: &RepoPath,
-        mut proposal: Proposal,
-    ) -> Result<Ensured, ApiError> {
+        path: &RepoId,
+        mut proposal: NewPullRequest,
+    ) -> Result<EnsureOutcome, ApiError> {
         let open = self.open_pull_request(path, &proposal.source, &proposal.target);
         if let Some(request) = open.await? {
-            return Ok(Ensured::Reused(Box::new(request)));
+            return Ok(EnsureOutcome::Reused(Box::new(request)));
         }
         let mut all_left_out = Vec::new();
         loop {
-            match self.propose(path, &proposal).await? {
-                Proposed::Opened(request) => return Ok(Ensured::Opened(request, all_left_out)),
-                Proposed::NoDifference => return Ok(Ensured::NoDifference),
+            match self.create_pull_request(path, &proposal).await? {
+                CreateOutcome::Opened(request) => {
+                    return Ok(EnsureOutcome::Opened(request, all_left_out));
+                }
+                CreateOutcome::NoDifference => return Ok(EnsureOutcome::NoDifference),
                 // There are fewer of them each time.
-                Proposed::WithoutReviewers(left_out) => {
+                CreateOutcome::WithoutReviewers(left_out) => {
                     let is_left =
                         |name: &str| left_out.iter().any(|person| person.reviewer == name);
                     proposal
@@ -57,13 +59,13 @@ impl Bitbucket {
                         .retain(|reviewer| !is_left(&reviewer.name));
                     all_left_out.extend(left_out);
                 }
-                Proposed::AlreadyOpen => {
+                CreateOutcome::AlreadyOpen => {
                     let request = self
                         .open_pull_request(path, &proposal.source, &proposal.target)
                         .await?;
                     return match request {
-                        Some(request) => Ok(Ensured::Reused(Box::new(request))),
-                        None => Err(ApiError::Refused {
+                        Some(request) => Ok(EnsureOutcome::Reused(Box::new(request))),
+                        None => Err(ApiError::ClientError {
                             status: 409,
                             message: "a pull request for these branches is open".to_owned(),
                         }),
@@ -77,7 +79,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn branch(&self, path: &RepoPath, name: &str) -> Result<Option<Branch>, ApiError> {
+    pub async fn branch(&self, path: &RepoId, name: &str) -> Result<Option<Branch>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.branch(path, name).await,
             Self::DataCenter(datacenter) => datacenter.branch(path, name).await,
@@ -90,7 +92,7 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn pull_requests(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -106,13 +108,19 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn open_pull_request(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         source: &str,
         target: &str,
     ) -> Result<Option<PullRequest>, ApiError> {
         let all = match self {
-            Self::Cloud(cloud) => cloud.open_between(path, source, target).await?,
-            Self::DataCenter(datacenter) => datacenter.open_from(path, source).await?,
+            Self::Cloud(cloud) => {
+                cloud
+                    .open_pull_requests_between(path, source, target)
+                    .await?
+            }
+            Self::DataCenter(datacenter) => {
+                datacenter.open_pull_requests_from(path, source).await?
+            }
         };
         let is_it = |request: &PullRequest| {
             request.source == source && request.target == target && !request.is_from_fork
@@ -124,14 +132,14 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn propose(
+    pub async fn create_pull_request(
         &self,
-        path: &RepoPath,
-        proposal: &Proposal,
-    ) -> Result<Proposed, ApiError> {
+        path: &RepoId,
+        proposal: &NewPullRequest,
+    ) -> Result<CreateOutcome, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.propose(path, proposal).await,
-            Self::DataCenter(datacenter) => datacenter.propose(path, proposal).await,
+            Self::Cloud(cloud) => cloud.create_pull_request(path, proposal).await,
+            Self::DataCenter(datacenter) => datacenter.create_pull_request(path, proposal).await,
         }
     }
 
@@ -159,11 +167,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn reviewer(
-        &self,
-        path: &RepoPath,
-        name: &str,
-    ) -> Result<Option<Reviewer>, ApiError> {
+    pub async fn reviewer(&self, path: &RepoId, name: &str) -> Result<Option<Reviewer>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.reviewer(path, name).await,
             // The server says whom it does not know.
@@ -178,7 +182,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn knows_drafts(&self) -> Result<bool, ApiError> {
+    pub async fn supports_drafts(&self) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(_) => Ok(true),
             Self::DataCenter(datacenter) => datacenter.is_at_least(8, 18).await,

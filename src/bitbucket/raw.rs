@@ -4,13 +4,13 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::http::{Http, Question, Signed};
+use super::http::{Http, Request, WithAuth};
 use super::{ApiError, Bitbucket};
 use crate::model::connection::Origin;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct RawRequest {
     /// Its method.
     pub method: Method,
     /// Where: below the base, or an address on the same origin.
@@ -23,7 +23,7 @@ pub struct Request {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Reply {
+pub struct RawResponse {
     /// The status.
     pub status: u16,
     /// The body as it came.
@@ -38,8 +38,8 @@ impl Bitbucket {
     /// Where a request would go.
     ///
     /// # Errors
-    /// [`ApiError::Elsewhere`] for another origin, [`ApiError::Address`] for what is no address.
-    pub fn target(&self, request: &Request) -> Result<Url, ApiError> {
+    /// [`ApiError::Redirected`] for another origin, [`ApiError::InvalidPathSegment`] for what is no address.
+    pub fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
         let (http, prefix) = match self {
             Self::Cloud(cloud) => (cloud.http(), ""),
             Self::DataCenter(_) if request.path.trim_start_matches('/').starts_with("rest/") => {
@@ -56,7 +56,7 @@ impl Bitbucket {
                 .unwrap_or(&request.path),
             Self::DataCenter(_) => &request.path,
         };
-        let mut url = http.located(prefix, path)?;
+        let mut url = http.join_url(prefix, path)?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
@@ -67,14 +67,14 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`] where nothing came back that is the server's.
-    pub async fn send(&self, request: &Request) -> Result<Reply, ApiError> {
-        let url = self.target(request)?;
-        let mut question = Question::new(request.method.clone(), url, Signed::Yes);
+    pub async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
+        let url = self.resolve_url(request)?;
+        let mut question = Request::new(request.method.clone(), url, WithAuth::Yes);
         if let Some((kind, bytes)) = &request.body {
             question = question.with_body(kind, bytes.clone());
         }
-        let answer = self.http().ask(&question).await?;
-        Ok(Reply {
+        let answer = self.http().send(&question).await?;
+        Ok(RawResponse {
             status: answer.status().as_u16(),
             body: answer.bytes().to_vec(),
             is_json: answer.is_json(),
@@ -86,8 +86,8 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn all_pages(&self, request: &Request) -> Result<Option<Vec<Value>>, ApiError> {
-        let url = self.target(request)?;
+    pub async fn all_pages(&self, request: &RawRequest) -> Result<Option<Vec<Value>>, ApiError> {
+        let url = self.resolve_url(request)?;
         self.http().raw_pages(url).await
     }
 
@@ -101,8 +101,8 @@ impl Bitbucket {
 
 impl Http {
     /// An address as it was written: absolute and on this origin, or below the base.
-    fn located(&self, prefix: &str, path: &str) -> Result<Url, ApiError> {
-        let refused = || ApiError::Address(path.to_owned());
+    fn join_url(&self, prefix: &str, path: &str) -> Result<Url, ApiError> {
+        let refused = || ApiError::InvalidPathSegment(path.to_owned());
         let base = self.base().url();
         let is_absolute = path.split_once("://").is_some_and(|(scheme, _)| {
             !scheme.is_empty()
@@ -125,11 +125,11 @@ impl Http {
         };
         let names_somebody = !url.username().is_empty() || url.password().is_some();
         if names_somebody {
-            Err(ApiError::Address("user@".to_owned()))
+            Err(ApiError::InvalidPathSegment("user@".to_owned()))
         } else if Origin::of(&url) == self.base().origin() {
             Ok(url)
         } else {
-            Err(ApiError::Foreign(Origin::of(&url).to_string()))
+            Err(ApiError::ForeignOrigin(Origin::of(&url).to_string()))
         }
     }
 }

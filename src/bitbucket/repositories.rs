@@ -6,14 +6,14 @@ use futures_util::future;
 
 use super::{ApiError, Bitbucket};
 use crate::model::purpose::Permission;
-use crate::model::repository::{NewRepository, RepoPath, Repository, Search};
+use crate::model::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 
 /// A new repository may be answered with 404 for a moment; these are the pauses between looks at it.
-const PAUSES: [u64; 5] = [100, 200, 400, 800, 1600];
+const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];
 
 /// A repository, and what takes more questions.
 #[derive(Debug)]
-pub struct View {
+pub struct RepositoryDetails {
     /// The repository.
     pub repository: Repository,
     /// Whether it has no branch yet; `None` where the credential may not see that.
@@ -27,7 +27,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there or not visible; the others.
-    pub async fn repository(&self, path: &RepoPath) -> Result<Repository, ApiError> {
+    pub async fn repository(&self, path: &RepoId) -> Result<Repository, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.repository(path).await,
             Self::DataCenter(datacenter) => datacenter.repository(path).await,
@@ -38,7 +38,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+    pub async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.is_empty(path).await,
             Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
@@ -49,7 +49,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn repositories(&self, search: &Search) -> Result<Vec<Repository>, ApiError> {
+    pub async fn repositories(
+        &self,
+        search: &RepositoryFilter,
+    ) -> Result<Vec<Repository>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.repositories(search).await,
             Self::DataCenter(datacenter) => datacenter.repositories(search).await,
@@ -60,7 +63,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn view(&self, path: &RepoPath) -> Result<View, ApiError> {
+    pub async fn view(&self, path: &RepoId) -> Result<RepositoryDetails, ApiError> {
         let mut repository = self.repository(path).await?;
         let path = repository.path();
         let (empty, (permission, branch)) = future::join(
@@ -78,7 +81,7 @@ impl Bitbucket {
             Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        Ok(View {
+        Ok(RepositoryDetails {
             repository,
             empty,
             // Tokens without an account are not told.
@@ -120,7 +123,7 @@ impl Bitbucket {
             return Ok(None);
         };
         let path = created.path();
-        for pause in PAUSES {
+        for pause in CREATE_POLL_DELAYS {
             match self.repository(&path).await {
                 Err(ApiError::NotFound(_)) => {
                     tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -6,21 +6,21 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{ApiError, Bitbucket};
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 use crate::model::secret::Secret;
-use crate::model::webhook::{Receiver, Webhook};
+use crate::model::webhook::{Webhook, WebhookUrl};
 
 /// A webhook as the server has it, with everything that must be sent back when it is changed.
-pub struct Hook {
+pub struct StoredWebhook {
     /// What there is to see of it.
     pub webhook: Webhook,
     /// Its events in the product's own words.
     pub(super) events: Vec<String>,
     /// What the server said of it. It may hold the secret, so it is not shown.
-    pub(super) kept: Map<String, Value>,
+    pub(super) raw: Map<String, Value>,
 }
 
-impl fmt::Debug for Hook {
+impl fmt::Debug for StoredWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.webhook.fmt(f)
     }
@@ -28,9 +28,9 @@ impl fmt::Debug for Hook {
 
 /// What a webhook should be.
 #[derive(Debug)]
-pub struct Wish {
+pub struct WebhookSpec {
     /// What it calls.
-    pub receiver: Receiver,
+    pub receiver: WebhookUrl,
     /// What for, in the product's own words.
     pub events: Vec<String>,
     /// Whether it is switched on.
@@ -43,9 +43,9 @@ pub struct Wish {
 
 /// A webhook after it was made or changed.
 #[derive(Debug)]
-pub struct Written {
+pub struct WebhookChange {
     /// As the server has it now.
-    pub hook: Hook,
+    pub hook: StoredWebhook,
     /// Events that this server is too old to know.
     pub unknown: Vec<String>,
     /// Whether anything was changed.
@@ -54,20 +54,20 @@ pub struct Written {
 
 /// What came of calling the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct TestDelivery {
     /// The receiver's status.
     pub status: Option<u16>,
     /// What went wrong, or what the receiver said of it.
     pub reason: Option<String>,
 }
 
-impl Hook {
+impl StoredWebhook {
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
     #[must_use]
-    pub fn fits(&self, wish: &Wish) -> bool {
+    pub fn matches_spec(&self, wish: &WebhookSpec) -> bool {
         let same_secret = wish.secret.as_ref().is_none_or(|secret| {
             let known = self
-                .kept
+                .raw
                 .get("configuration")
                 .and_then(|all| all.get("secret"));
             known.and_then(Value::as_str) == Some(secret.expose())
@@ -92,7 +92,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn webhooks(&self, path: &RepoPath) -> Result<Vec<Hook>, ApiError> {
+    pub async fn webhooks(&self, path: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.webhooks(path).await,
             Self::DataCenter(datacenter) => datacenter.webhooks(path).await,
@@ -103,7 +103,11 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_webhook(&self, path: &RepoPath, wish: &Wish) -> Result<Written, ApiError> {
+    pub async fn create_webhook(
+        &self,
+        path: &RepoId,
+        wish: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.write_webhook(path, None, wish).await,
             Self::DataCenter(datacenter) => datacenter.write_webhook(path, None, wish).await,
@@ -116,10 +120,10 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn change_webhook(
         &self,
-        path: &RepoPath,
-        hook: Hook,
-        wish: &Wish,
-    ) -> Result<Written, ApiError> {
+        path: &RepoId,
+        hook: StoredWebhook,
+        wish: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.write_webhook(path, Some(hook), wish).await,
             Self::DataCenter(datacenter) => datacenter.write_webhook(path, Some(hook), wish).await,
@@ -130,7 +134,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn remove_webhook(&self, path: &RepoPath, id: &str) -> Result<(), ApiError> {
+    pub async fn remove_webhook(&self, path: &RepoId, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_webhook(path, id).await,
             Self::DataCenter(datacenter) => datacenter.remove_webhook(path, id).await,
@@ -143,9 +147,9 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn test_webhook(
         &self,
-        path: &RepoPath,
-        hook: &Hook,
-    ) -> Result<Option<Call>, ApiError> {
+        path: &RepoId,
+        hook: &StoredWebhook,
+    ) -> Result<Option<TestDelivery>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.test_webhook(path, hook).await.map(Some),
@@ -154,7 +158,7 @@ impl Bitbucket {
 }
 
 /// What is sent back of a webhook that is changed: everything but what the server alone sets.
-pub(super) fn writable(kept: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
+pub(super) fn writable_fields(kept: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
     let writable = kept
         .iter()
         .filter(|(key, value)| !read_only.contains(&key.as_str()) && !value.is_null());

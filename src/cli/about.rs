@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 /// `--version`, with `--json`.
 #[derive(Debug, Serialize)]
@@ -18,10 +18,10 @@ impl Default for Version {
     }
 }
 
-impl Render for Version {
+impl CommandOutput for Version {
     const SCHEMA: &'static str = "bbconnect/version@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         page.line(self.version);
     }
 }
@@ -41,10 +41,10 @@ impl Help {
     }
 }
 
-impl Render for Help {
+impl CommandOutput for Help {
     const SCHEMA: &'static str = "bbconnect/help@1";
 
-    fn text(&self, page: &mut Page) {
-        page.verbatim(&self.help);
+    fn write_stdout(&self, page: &mut TextWriter) {
+        page.raw(&self.help);
     }
 }

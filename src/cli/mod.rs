@@ -9,11 +9,11 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use self::about::{Help, Version};
 pub use self::reference::markdown;
-pub(crate) use self::usage::{Wishes, refused};
+pub(crate) use self::usage::{PreParsedFlags, usage_error};
 
 use crate::cmd;
-use crate::context::Flags;
-use crate::output::ColorWhen;
+use crate::context::GlobalOptions;
+use crate::output::ColorChoice;
 
 /// Examples come first, where a reader looks.
 const HELP_TEMPLATE: &str =
@@ -27,11 +27,11 @@ const STYLES: Styles = Styles::styled()
 
 /// Connects anything to Bitbucket, Cloud and Data Center.
 #[derive(Debug, Parser)]
-#[command(name = "bbconnect", version, before_help = EXAMPLES, after_long_help = SURROUNDINGS, styles = STYLES)]
+#[command(name = "bbconnect", version, before_help = EXAMPLES, after_long_help = ENVIRONMENT_HELP, styles = STYLES)]
 pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -45,7 +45,7 @@ Examples:
   bbconnect doctor https://git.example.com            where does the path to a Bitbucket break?
 ";
 
-const SURROUNDINGS: &str = "\
+const ENVIRONMENT_HELP: &str = "\
 Environment:
   BBCONNECT_CONNECTION               the connection to use, as with --connection
   BBCONNECT_URL                      a connection that is saved nowhere: its address [Cloud]
@@ -75,7 +75,7 @@ Files:
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Global {
+pub struct GlobalArgs {
     /// Use this connection instead of the one that fits best
     #[arg(short, long, global = true, value_name = "NAME")]
     pub connection: Option<String>,
@@ -101,7 +101,7 @@ pub struct Global {
         hide_possible_values = true,
         help = "When to use colours: auto, always, never"
     )]
-    pub color: ColorWhen,
+    pub color: ColorChoice,
     /// Give up on a server after this many seconds [default: 30 for a request]; for a sign-in with OAuth, how long to wait for
     /// it [default: 300]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
@@ -117,8 +117,8 @@ fn seconds(text: &str) -> Result<u64, String> {
     seconds.ok_or_else(|| "it is not a number of seconds from 1 to 86400".to_owned())
 }
 
-impl From<&Global> for Flags {
-    fn from(global: &Global) -> Self {
+impl From<&GlobalArgs> for GlobalOptions {
+    fn from(global: &GlobalArgs) -> Self {
         Self {
             connection: global.connection.clone(),
             timeout: global.timeout.map(std::time::Duration::from_secs),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 
 /// The reference as Markdown: every command with its help page, then the exit statuses.
 #[must_use]
@@ -13,14 +13,14 @@ pub fn markdown() -> String {
     );
     section(&mut text, &super::command(), &[]);
     text.push_str("\n## Exit statuses\n\n| Exit | `kind` in JSON | Meaning |\n|---|---|---|\n");
-    for exit in Exit::ALL {
+    for exit in ExitStatus::ALL {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
             "| {} | `{}` | {} |",
             exit.code(),
-            exit.kind(),
-            exit.meaning()
+            exit.error_kind(),
+            exit.description()
         );
     }
     text.push_str("\nWhere several apply, the smallest one other than zero is the exit status.\n");

@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 use serde::Serialize;
 
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,26 +25,26 @@ pub struct Args {
 
 /// A completion script.
 #[derive(Debug, Serialize)]
-pub struct Completed {
+pub struct CompletionsOutput {
     shell: String,
     script: String,
 }
 
 /// Writes the script for `command`.
 #[must_use]
-pub fn run(args: &Args, command: &clap::Command) -> Completed {
+pub fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
-    Completed {
+    CompletionsOutput {
         shell: args.shell.to_string(),
         script: String::from_utf8_lossy(&script).into_owned(),
     }
 }
 
-impl Render for Completed {
+impl CommandOutput for CompletionsOutput {
     const SCHEMA: &'static str = "bbconnect/completions@1";
 
-    fn text(&self, page: &mut Page) {
-        page.verbatim(&self.script);
+    fn write_stdout(&self, page: &mut TextWriter) {
+        page.raw(&self.script);
     }
 }

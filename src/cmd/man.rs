@@ -8,7 +8,7 @@ use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::whole_file;
 
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// The pages that were written.
 #[derive(Debug, Serialize)]
-pub struct Written {
+pub struct ManOutput {
     action: &'static str,
     pages: Vec<PathBuf>,
 }
@@ -37,20 +37,20 @@ pub struct Written {
 ///
 /// # Errors
 /// [`Error::Write`] when the folder or a page cannot be written.
-pub fn run(args: &Args, command: &clap::Command) -> Result<Written, Error> {
+pub fn run(args: &Args, command: &clap::Command) -> Result<ManOutput, Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::Write { path, source }
     };
     fs::create_dir_all(&args.folder).map_err(failed(&args.folder))?;
-    let mut written = Written {
+    let mut written = ManOutput {
         action: "unchanged",
         pages: Vec::new(),
     };
     for (name, text) in pages(command).map_err(failed(&args.folder))? {
         let path = args.folder.join(name);
         if fs::read(&path).ok().as_ref() != Some(&text) {
-            whole_file::write_for_all(&path, &text).map_err(failed(&path))?;
+            whole_file::write_world_readable(&path, &text).map_err(failed(&path))?;
             written.action = "written";
         }
         written.pages.push(path);
@@ -118,16 +118,16 @@ fn sections(command: &clap::Command) -> Vec<Roff> {
         .collect()
 }
 
-impl Render for Written {
+impl CommandOutput for ManOutput {
     const SCHEMA: &'static str = "bbconnect/man@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         for path in &self.pages {
             page.line(&path.display().to_string());
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.action == "unchanged" {
             page.line("all pages were up to date");
         }

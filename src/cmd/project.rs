@@ -4,11 +4,11 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::bitbucket::ApiError;
-use crate::context::{Chosen, Context};
-use crate::error::{Error, No};
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, RejectionKind};
 use crate::model::namespace::{NewProject, Project};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub struct ListArgs {
 
 /// The projects.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     projects: Vec<Project>,
 }
 
@@ -52,17 +52,17 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, the workspace is not known, or the server cannot be asked.
-pub fn list(args: &ListArgs, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket) = context.connect()?;
+pub fn list(args: &ListArgs, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket) = context.client()?;
     let workspace = workspace(args.workspace.as_deref(), &chosen)?;
-    let asked = context.wait(bitbucket.projects(&workspace))?;
-    Ok(Listed {
-        projects: asked.map_err(|error| chosen.explained(error))?,
+    let asked = context.block_on(bitbucket.projects(&workspace))?;
+    Ok(ListOutput {
+        projects: asked.map_err(|error| chosen.describe_api_error(error))?,
     })
 }
 
 /// The workspace that is meant; Data Center has none.
-fn workspace(named: Option<&str>, chosen: &Chosen) -> Result<String, Error> {
+fn workspace(named: Option<&str>, chosen: &SelectedConnection) -> Result<String, Error> {
     let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
     Ok(chosen.workspace(named, hint)?.unwrap_or_default())
 }
@@ -102,7 +102,7 @@ fn key(text: &str) -> Result<String, String> {
 
 /// A project that was made.
 #[derive(Debug, Serialize)]
-pub struct Created {
+pub struct CreateOutput {
     action: &'static str,
     project: Project,
 }
@@ -111,8 +111,8 @@ pub struct Created {
 ///
 /// # Errors
 /// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
-pub fn create(args: &CreateArgs, context: &Context) -> Result<Created, Error> {
-    let (chosen, bitbucket) = context.connect()?;
+pub fn create(args: &CreateArgs, context: &App) -> Result<CreateOutput, Error> {
+    let (chosen, bitbucket) = context.client()?;
     let workspace = workspace(args.workspace.as_deref(), &chosen)?;
     let new = NewProject {
         key: args.key.clone(),
@@ -122,13 +122,13 @@ pub fn create(args: &CreateArgs, context: &Context) -> Result<Created, Error> {
     };
     let exists = || {
         let message = format!("there is a project {} already", new.key);
-        Error::no(No::Conflict, message, "bbconnect project list")
+        Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
     };
-    let refused = |error| chosen.explained_for(error, Right::CreateProject);
+    let refused = |error| chosen.describe_api_error_for(error, Operation::CreateProject);
     if args.dry_run {
-        return match context.wait(bitbucket.project(&workspace, &new.key))? {
+        return match context.block_on(bitbucket.project(&workspace, &new.key))? {
             Ok(_) => Err(exists()),
-            Err(ApiError::NotFound(_)) => Ok(Created {
+            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
                 action: "would-create",
                 project: Project {
                     key: new.key,
@@ -139,26 +139,26 @@ pub fn create(args: &CreateArgs, context: &Context) -> Result<Created, Error> {
             Err(error) => Err(refused(error)),
         };
     }
-    let asked = context.wait(bitbucket.create_project(&workspace, &new))?;
+    let asked = context.block_on(bitbucket.create_project(&workspace, &new))?;
     let project = asked.map_err(refused)?.ok_or_else(exists)?;
-    Ok(Created {
+    Ok(CreateOutput {
         action: "created",
         project,
     })
 }
 
-impl Render for Created {
+impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/project-create@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         page.line(&format!("{} {}", self.action, self.project.key));
     }
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/project-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.projects.iter().map(|project| {
             let private = if project.private == Some(true) {
                 "private"

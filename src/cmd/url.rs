@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::clone_url::{CloneUrl, Form, Host, Note};
+use crate::model::clone_url::{CloneUrl, Host, UrlForm, UrlWarning};
 use crate::model::deployment::Deployment;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// A clone URL, taken apart.
 #[derive(Debug, Serialize)]
-pub struct TakenApart<'a> {
+pub struct UrlOutput<'a> {
     deployment: Deployment,
     scheme: &'static str,
     user: Option<&'a str>,
@@ -36,15 +36,15 @@ pub struct TakenApart<'a> {
     ssh: Option<String>,
     https: Option<String>,
     web: Option<String>,
-    assumed: &'static [Form],
-    notes: &'a [Note],
+    assumed: &'static [UrlForm],
+    notes: &'a [UrlWarning],
 }
 
 /// Takes a clone URL apart. Nothing is looked up.
 #[must_use]
-pub fn run(args: &Args) -> TakenApart<'_> {
+pub fn run(args: &Args) -> UrlOutput<'_> {
     let url = &args.clone_url;
-    TakenApart {
+    UrlOutput {
         deployment: url.deployment(),
         scheme: url.transport().scheme(),
         user: url.user(),
@@ -55,15 +55,15 @@ pub fn run(args: &Args) -> TakenApart<'_> {
         ssh: url.ssh(),
         https: url.https(),
         web: url.web(),
-        assumed: url.assumed(),
+        assumed: url.guessed_forms(),
         notes: url.notes(),
     }
 }
 
-impl Render for TakenApart<'_> {
+impl CommandOutput for UrlOutput<'_> {
     const SCHEMA: &'static str = "bbconnect/url@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let namespace = match self.deployment {
             Deployment::Cloud => "workspace",
             Deployment::DataCenter => "project",
@@ -80,21 +80,21 @@ impl Render for TakenApart<'_> {
             ("port", port.as_deref(), None),
             (namespace, self.namespace.as_deref(), None),
             ("repository", Some(self.slug), None),
-            ("ssh", self.ssh.as_deref(), Some(Form::Ssh)),
-            ("https", self.https.as_deref(), Some(Form::Https)),
-            ("web", self.web.as_deref(), Some(Form::Web)),
+            ("ssh", self.ssh.as_deref(), Some(UrlForm::Ssh)),
+            ("https", self.https.as_deref(), Some(UrlForm::Https)),
+            ("web", self.web.as_deref(), Some(UrlForm::Web)),
         ];
         for (label, value, form) in fields {
             let assumed = form.is_some_and(|form| self.assumed.contains(&form));
             match value {
-                Some(value) if assumed => page.field(label, 12, &format!("{value}  (assumed)")),
-                Some(value) => page.field(label, 12, value),
+                Some(value) if assumed => page.key_value(label, 12, &format!("{value}  (assumed)")),
+                Some(value) => page.key_value(label, 12, value),
                 None => {}
             }
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         for note in self.notes {
             page.note(&note.message);
         }

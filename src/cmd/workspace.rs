@@ -3,10 +3,10 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::namespace::Workspace;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +25,7 @@ pub enum Command {
 
 /// The workspaces.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     workspaces: Vec<Workspace>,
 }
 
@@ -33,10 +33,10 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
-pub fn list(context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket) = context.connect()?;
-    let asked = context.wait(bitbucket.workspaces())?;
-    let Some(workspaces) = asked.map_err(|error| chosen.explained(error))? else {
+pub fn list(context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket) = context.client()?;
+    let asked = context.block_on(bitbucket.workspaces())?;
+    let Some(workspaces) = asked.map_err(|error| chosen.describe_api_error(error))? else {
         return Err(Error::Usage {
             message: format!(
                 "{} is a Data Center, which has projects and no workspaces",
@@ -45,13 +45,13 @@ pub fn list(context: &Context) -> Result<Listed, Error> {
             hint: Some("bbconnect project list".to_owned()),
         });
     };
-    Ok(Listed { workspaces })
+    Ok(ListOutput { workspaces })
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/workspace-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.workspaces.iter().map(|workspace| {
             let administrator = if workspace.administrator == Some(true) {
                 "administrator"

@@ -2,31 +2,31 @@
 
 use serde::Serialize;
 
-use super::Context;
-use super::environment_connection::{EMPTY, EnvironmentConnection};
-use super::fit::{best_fit, best_match};
+use super::App;
+use super::environment_connection::{EMPTY_TOKEN_MESSAGE, EnvConnection};
+use super::fit::{best_match, best_match_for_remotes};
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName};
 use crate::model::deployment::Deployment;
-use crate::model::repository::{RepoPath, RepoRef};
-use crate::store::NamedBy;
+use crate::model::repository::{RepoId, RepoRef};
+use crate::store::NameSource;
 
 /// The connection that applies, and why.
 #[derive(Debug)]
-pub struct Chosen {
+pub struct SelectedConnection {
     /// Its name; that of the environment's connection is `environment`.
     pub name: ConnectionName,
     /// The connection.
     pub connection: Connection,
     /// Why this one.
-    pub because: Because,
+    pub reason: SelectionReason,
     /// Where the secret comes from when the connection is the environment's.
-    pub(super) environment: Option<EnvironmentConnection>,
+    pub(super) environment: Option<EnvConnection>,
 }
 
-impl Chosen {
+impl SelectedConnection {
     /// The workspace that is meant: the one that is named, else the connection's. Data Center has none.
     ///
     /// # Errors
@@ -47,11 +47,11 @@ impl Chosen {
 /// Why a connection applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
-pub enum Because {
+pub enum SelectionReason {
     /// `--connection` names it, or an argument of the command.
     Flag,
     /// `BBCONNECT_CONNECTION` names it.
-    Variable,
+    EnvVar,
     /// The git configuration of the checkout names it, for all of it or for a folder.
     GitConfig(Option<String>),
     /// `BBCONNECT_TOKEN` or one of its kin is set.
@@ -64,32 +64,35 @@ pub enum Because {
     Default,
 }
 
-impl From<Because> for String {
-    fn from(because: Because) -> Self {
+impl From<SelectionReason> for String {
+    fn from(because: SelectionReason) -> Self {
         match because {
-            Because::Flag => "it was named on the command line".to_owned(),
-            Because::Variable => "BBCONNECT_CONNECTION names it".to_owned(),
-            Because::GitConfig(None) => {
+            SelectionReason::Flag => "it was named on the command line".to_owned(),
+            SelectionReason::EnvVar => "BBCONNECT_CONNECTION names it".to_owned(),
+            SelectionReason::GitConfig(None) => {
                 "bbconnect.connection in the git configuration names it".to_owned()
             }
-            Because::GitConfig(Some(folder)) => {
+            SelectionReason::GitConfig(Some(folder)) => {
                 format!("the git configuration names it for the folder {folder}")
             }
-            Because::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
-            Because::Remote(remote) => format!("it fits the git remote {remote} best"),
-            Because::Url => "it fits the URL best".to_owned(),
-            Because::Default => "it is the default connection".to_owned(),
+            SelectionReason::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
+            SelectionReason::Remote(remote) => format!("it fits the git remote {remote} best"),
+            SelectionReason::Url => "it fits the URL best".to_owned(),
+            SelectionReason::Default => "it is the default connection".to_owned(),
         }
     }
 }
 
-impl Chosen {
+impl SelectedConnection {
     /// Whether somebody named it, rather than that it fits or is the default one.
     #[must_use]
-    pub fn is_named(&self) -> bool {
-        match self.because {
-            Because::Flag | Because::Variable | Because::GitConfig(_) => true,
-            Because::Environment | Because::Remote(_) | Because::Url | Because::Default => false,
+    pub fn is_explicit(&self) -> bool {
+        match self.reason {
+            SelectionReason::Flag | SelectionReason::EnvVar | SelectionReason::GitConfig(_) => true,
+            SelectionReason::Environment
+            | SelectionReason::Remote(_)
+            | SelectionReason::Url
+            | SelectionReason::Default => false,
         }
     }
 
@@ -100,75 +103,78 @@ impl Chosen {
     }
 }
 
-impl Context {
+impl App {
     /// The connection that applies, in the documented order: the flag, the variable, the git configuration, the
     /// environment's connection, the best match of a remote, the default one.
     ///
     /// # Errors
     /// [`Error::Connections`] where the one that is named is not there, [`Error::NoConnection`] where none applies.
-    pub fn choose(&self) -> Result<Chosen, Error> {
-        let connections = self.connections().load()?;
-        let named = |name: &str, because| {
-            let found = connections.get(name).map_err(|error| match because {
-                Because::Variable => error.named_by(NamedBy::Variable),
-                Because::GitConfig(_) => error.named_by(NamedBy::GitConfig),
-                Because::Default => error.named_by(NamedBy::Default),
-                Because::Flag | Because::Environment | Because::Remote(_) | Because::Url => error,
+    pub fn select(&self) -> Result<SelectedConnection, Error> {
+        let connections = self.connection_file().load()?;
+        let named = |name: &str, reason| {
+            let found = connections.get(name).map_err(|error| match reason {
+                SelectionReason::EnvVar => error.named_by(NameSource::Variable),
+                SelectionReason::GitConfig(_) => error.named_by(NameSource::GitConfig),
+                SelectionReason::Default => error.named_by(NameSource::Default),
+                SelectionReason::Flag
+                | SelectionReason::Environment
+                | SelectionReason::Remote(_)
+                | SelectionReason::Url => error,
             });
             let (name, connection) = found?;
-            Ok(Chosen {
+            Ok(SelectedConnection {
                 name,
                 connection,
-                because,
+                reason,
                 environment: None,
             })
         };
         if let Some(name) = &self.flags.connection {
-            return named(name, Because::Flag);
+            return named(name, SelectionReason::Flag);
         }
         if let Some(name) = &self.environment.connection {
-            return named(name, Because::Variable);
+            return named(name, SelectionReason::EnvVar);
         }
-        let checkout = Checkout::here();
+        let checkout = Checkout::discover();
         if let Some((name, folder)) = checkout.as_ref().and_then(Checkout::connection) {
-            return named(name, Because::GitConfig(folder.map(str::to_owned)));
+            return named(name, SelectionReason::GitConfig(folder.map(str::to_owned)));
         }
-        if let Some(chosen) = self.chosen_by_environment()? {
+        if let Some(chosen) = self.env_connection()? {
             return Ok(chosen);
         }
         let remotes = checkout.as_ref().map(Checkout::remotes).unwrap_or_default();
-        if let Some((name, remote)) = best_match(&connections, &remotes) {
-            return named(&name, Because::Remote(remote));
+        if let Some((name, remote)) = best_match_for_remotes(&connections, &remotes) {
+            return named(&name, SelectionReason::Remote(remote));
         }
         match connections.default_name() {
-            Some(name) => named(name, Because::Default),
+            Some(name) => named(name, SelectionReason::Default),
             // What a pipeline says that lacks its secret.
-            None if self.environment.token_is_empty => Err(Error::EmptyToken(EMPTY)),
-            None => Err(match self.environment.describes_by() {
-                Some(variable) => Error::NoToken(variable),
+            None if self.environment.token_is_empty => Err(Error::EmptyToken(EMPTY_TOKEN_MESSAGE)),
+            None => Err(match self.environment.first_connection_variable() {
+                Some(variable) => Error::MissingTokenVariable(variable),
                 None => Error::NoConnection(connections.names()),
             }),
         }
     }
 }
 
-impl Context {
+impl App {
     /// The connection that the environment describes, where it does.
-    pub(super) fn chosen_by_environment(&self) -> Result<Option<Chosen>, Error> {
-        let Some(environment) = EnvironmentConnection::of(&self.environment)? else {
+    pub(super) fn env_connection(&self) -> Result<Option<SelectedConnection>, Error> {
+        let Some(environment) = EnvConnection::of(&self.environment)? else {
             return Ok(None);
         };
         let (name, connection) = environment.connection()?;
-        Ok(Some(Chosen {
+        Ok(Some(SelectedConnection {
             name,
             connection,
-            because: Because::Environment,
+            reason: SelectionReason::Environment,
             environment: Some(environment),
         }))
     }
 
     /// The name of the connection that is named explicitly: by the flag, else by the variable.
-    pub(super) fn named(&self) -> Option<&str> {
+    pub(super) fn explicit_name(&self) -> Option<&str> {
         let flag = self.flags.connection.as_deref();
         flag.or(self.environment.connection.as_deref())
     }
@@ -177,12 +183,12 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn choose_named(&self, name: &str) -> Result<Chosen, Error> {
-        let (name, connection) = self.connections().load()?.get(name)?;
-        Ok(Chosen {
+    pub fn select_by_name(&self, name: &str) -> Result<SelectedConnection, Error> {
+        let (name, connection) = self.connection_file().load()?.get(name)?;
+        Ok(SelectedConnection {
             name,
             connection,
-            because: Because::Flag,
+            reason: SelectionReason::Flag,
             environment: None,
         })
     }
@@ -193,45 +199,45 @@ impl Context {
     /// that fits it best, or to one of a person on the same server; and a name to the connection that applies here.
     ///
     /// # Errors
-    /// As [`Context::choose`]; [`Error::NoConnectionFor`] where none fits the URL, [`Error::NoNamespace`] where the
+    /// As [`App::select`]; [`Error::NoMatchingConnection`] where none fits the URL, [`Error::NoNamespace`] where the
     /// workspace or project is not told.
-    pub fn choose_for(&self, named: &RepoRef) -> Result<(Chosen, RepoPath), Error> {
+    pub fn select_for_repo(&self, named: &RepoRef) -> Result<(SelectedConnection, RepoId), Error> {
         let chosen = match &named.url {
-            Some(url) if self.named().is_none() => match self.choose_by(url) {
-                Err(Error::NoConnectionFor(title)) => {
-                    let other = self.of_a_person(url)?;
-                    other.ok_or(Error::NoConnectionFor(title))?
+            Some(url) if self.explicit_name().is_none() => match self.select_for_url(url) {
+                Err(Error::NoMatchingConnection(title)) => {
+                    let other = self.user_connection_for(url)?;
+                    other.ok_or(Error::NoMatchingConnection(title))?
                 }
                 chosen => chosen?,
             },
-            Some(_) | None => self.choose()?,
+            Some(_) | None => self.select()?,
         };
-        let path = named.at(&chosen.connection)?;
+        let path = named.resolve(&chosen.connection)?;
         Ok((chosen, path))
     }
 
     /// The repository that a connection is for, where it is for one.
     #[must_use]
-    pub fn repository_of(connection: &Connection) -> Option<RepoPath> {
+    pub fn connection_repository(connection: &Connection) -> Option<RepoId> {
         let slug = connection.repository.clone()?;
         let namespace = connection.namespace()?.to_owned();
-        Some(RepoPath { namespace, slug })
+        Some(RepoId { namespace, slug })
     }
 
     /// The connection that fits a URL best: the environment's, or a stored one.
-    pub(super) fn choose_by(&self, url: &CloneUrl) -> Result<Chosen, Error> {
-        if let Some(chosen) = self.environment_for(url)? {
+    pub(super) fn select_for_url(&self, url: &CloneUrl) -> Result<SelectedConnection, Error> {
+        if let Some(chosen) = self.env_connection_for(url)? {
             return Ok(chosen);
         }
-        let connections = self.connections().load()?;
-        match best_fit(&connections, url) {
-            Some((name, connection)) => Ok(Chosen {
+        let connections = self.connection_file().load()?;
+        match best_match(&connections, url) {
+            Some((name, connection)) => Ok(SelectedConnection {
                 name,
                 connection,
-                because: Because::Url,
+                reason: SelectionReason::Url,
                 environment: None,
             }),
-            None => Err(Error::NoConnectionFor(url.title())),
+            None => Err(Error::NoMatchingConnection(url.display_name())),
         }
     }
 }

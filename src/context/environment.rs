@@ -89,7 +89,7 @@ impl Environment {
         clippy::disallowed_methods,
         reason = "this is the one place that reads the environment"
     )]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
         let truthy = |name: &str| {
@@ -133,7 +133,7 @@ impl Environment {
 
 impl Environment {
     /// The first variable by which the environment describes a connection, be it without its secret.
-    pub(super) fn describes_by(&self) -> Option<&'static str> {
+    pub(super) fn first_connection_variable(&self) -> Option<&'static str> {
         let describing = [
             "BBCONNECT_URL",
             "BBCONNECT_EMAIL",

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::environment::{Environment, Variables};
 use crate::error::Error;
 use crate::model::connection::{
-    Auth, Connection, ConnectionName, Found, Level, StoreKind, TokenShape,
+    AuthMethod, Connection, ConnectionName, DetectedServer, StoreKind, TokenLevel, TokenPrefix,
 };
 use crate::model::deployment::Deployment;
 use crate::model::repository::{RepoRef, RepoRefError};
@@ -17,13 +17,13 @@ use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _};
 
 /// What is wrong where a pipeline's secret is not there.
-pub(super) const EMPTY: &str = "BBCONNECT_TOKEN is set, but empty";
+pub(super) const EMPTY_TOKEN_MESSAGE: &str = "BBCONNECT_TOKEN is set, but empty";
 /// The longest secret that is read, in bytes.
-pub(super) const MOST_SECRET_BYTES: u64 = 64 * 1024;
+pub(super) const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// A connection that the environment describes: nothing of it is saved.
 #[derive(Debug, Clone)]
-pub(super) struct EnvironmentConnection {
+pub(super) struct EnvConnection {
     variables: Variables,
     source: Source,
 }
@@ -36,7 +36,7 @@ enum Source {
     Command(String),
 }
 
-impl EnvironmentConnection {
+impl EnvConnection {
     /// The connection, where the environment names a secret; systemd's credential `bbconnect-token` counts as one.
     pub(super) fn of(environment: &Environment) -> Result<Option<Self>, Error> {
         let variables = &environment.variables;
@@ -88,7 +88,7 @@ impl EnvironmentConnection {
     pub(super) fn connection(&self) -> Result<(ConnectionName, Connection), Error> {
         let get = |name| self.variables.get(name).map(str::to_owned);
         let url = get("BBCONNECT_URL").unwrap_or_else(|| "https://bitbucket.org".to_owned());
-        let found: Found = url.parse().map_err(
+        let found: DetectedServer = url.parse().map_err(
             |error: crate::model::connection::BaseUrlError| Error::Usage {
                 message: format!("BBCONNECT_URL: {error}"),
                 hint: Some(error.hint()),
@@ -105,7 +105,7 @@ impl EnvironmentConnection {
                 });
             }
         };
-        let base_url = found.over_http();
+        let base_url = found.http_base_url();
         if deployment == Deployment::DataCenter && base_url.is_cloud() {
             return Err(Error::Usage {
                 message: "BBCONNECT_DEPLOYMENT is datacenter, and no server is named".to_owned(),
@@ -114,11 +114,11 @@ impl EnvironmentConnection {
         }
         let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
         let auth = match (deployment, &email, &username) {
-            (Deployment::Cloud, Some(_), _) => Auth::ApiToken,
-            (Deployment::Cloud, None, Some(_)) => Auth::AppPassword,
-            (Deployment::Cloud, None, None) => Auth::AccessToken,
-            (Deployment::DataCenter | Deployment::Unknown, _, Some(_)) => Auth::Password,
-            (Deployment::DataCenter | Deployment::Unknown, _, None) => Auth::HttpAccessToken,
+            (Deployment::Cloud, Some(_), _) => AuthMethod::ApiToken,
+            (Deployment::Cloud, None, Some(_)) => AuthMethod::AppPassword,
+            (Deployment::Cloud, None, None) => AuthMethod::AccessToken,
+            (Deployment::DataCenter | Deployment::Unknown, _, Some(_)) => AuthMethod::Password,
+            (Deployment::DataCenter | Deployment::Unknown, _, None) => AuthMethod::HttpAccessToken,
         };
         let (namespace, repository) = match get("BBCONNECT_REPO") {
             None => (found.namespace, found.repository),
@@ -151,8 +151,8 @@ impl EnvironmentConnection {
         let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
         // A pipeline's repository is not said to be what the token belongs to: it may be one of the whole workspace.
         let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
-        let level = Level::of(repository.as_deref(), project.as_deref());
-        let is_told = auth == Auth::AccessToken && of_pipeline.is_none();
+        let level = TokenLevel::of(repository.as_deref(), project.as_deref());
+        let is_told = auth == AuthMethod::AccessToken && of_pipeline.is_none();
         let connection = Connection {
             email,
             username,
@@ -179,7 +179,7 @@ impl EnvironmentConnection {
             Source::Variable => Some(self.variables.get("BBCONNECT_TOKEN").unwrap_or_default())
                 .filter(|token| !token.trim().is_empty())
                 .map(|token| Secret::new(token.to_owned()))
-                .ok_or(Error::EmptyToken(EMPTY)),
+                .ok_or(Error::EmptyToken(EMPTY_TOKEN_MESSAGE)),
             Source::File(path) => first_line(path)?.ok_or(Error::EmptyToken(
                 "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
             )),
@@ -191,13 +191,13 @@ impl EnvironmentConnection {
     }
 
     /// What the secret begins like, where that can be told without reading a file.
-    pub(super) fn shape(&self) -> TokenShape {
+    pub(super) fn shape(&self) -> TokenPrefix {
         match &self.source {
             Source::Variable => {
                 let token = self.variables.get("BBCONNECT_TOKEN").unwrap_or_default();
-                TokenShape::of(Secret::pasted(token).expose())
+                TokenPrefix::of(Secret::from_pasted(token).expose())
             }
-            Source::File(_) | Source::Command(_) => TokenShape::Unknown,
+            Source::File(_) | Source::Command(_) => TokenPrefix::Unknown,
         }
     }
 }
@@ -218,10 +218,10 @@ fn first_line(path: &Path) -> Result<Option<Secret>, Error> {
     };
     let mut text = Zeroizing::new(String::new());
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(MOST_SECRET_BYTES + 1)
+    file.take(MAX_SECRET_BYTES + 1)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    if text.len() as u64 > MOST_SECRET_BYTES {
+    if text.len() as u64 > MAX_SECRET_BYTES {
         return Err(Error::Usage {
             message: format!("{} is longer than 64 KiB", path.display()),
             hint: None,

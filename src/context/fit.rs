@@ -1,52 +1,60 @@
 //! How well connections fit a URL: the host first, then workspace or project, then repository.
 
-use super::environment_connection::EnvironmentConnection;
-use super::same_server::{fits_host, is_local_cloud};
-use super::{Because, Chosen, Context, Keyed};
+use super::environment_connection::EnvConnection;
+use super::same_server::{is_local_cloud_stub, is_same_server};
+use super::{App, SelectedConnection, SelectionReason, SshConnection};
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, Level};
+use crate::model::connection::{AuthMethod, BaseUrl, Connection, ConnectionName, TokenLevel};
 use crate::store::Connections;
 
-impl Context {
+impl App {
     /// The connection with REST that is right for a URL: the one that is named explicitly, whatever the host; else the
     /// one that fits best, and where none does, one of a person on the same server, who may see more than is written
     /// down. `None` where there is none.
     ///
     /// # Errors
-    /// As [`Context::choose`].
-    pub fn rest_for(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
-        if self.named().is_some() {
-            let named = self.choose()?;
-            if named.connection.auth != Auth::Ssh {
+    /// As [`App::select`].
+    pub fn api_connection_for_url(
+        &self,
+        url: &CloneUrl,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        if self.explicit_name().is_some() {
+            let named = self.select()?;
+            if named.connection.auth != AuthMethod::Ssh {
                 return Ok(Some(named));
             }
         }
-        match self.choose_by(url) {
-            Ok(chosen) if chosen.connection.auth != Auth::Ssh => return Ok(Some(chosen)),
-            Ok(_) | Err(Error::NoConnectionFor(_)) => {}
+        match self.select_for_url(url) {
+            Ok(chosen) if chosen.connection.auth != AuthMethod::Ssh => return Ok(Some(chosen)),
+            Ok(_) | Err(Error::NoMatchingConnection(_)) => {}
             Err(error) => return Err(error),
         }
-        if let Some(chosen) = self.of_a_person(url)? {
+        if let Some(chosen) = self.user_connection_for(url)? {
             return Ok(Some(chosen));
         }
-        self.first(|connection| is_local_cloud(connection, url))
+        self.first(|connection| is_local_cloud_stub(connection, url))
     }
 
     /// The same for what changes keys, which Cloud lets no access token do: where one only fits best, a person's
     /// connection to the same server goes before it.
     ///
     /// # Errors
-    /// As [`Context::choose`].
-    pub fn rest_for_keys(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
-        let best = self.rest_for(url)?;
+    /// As [`App::select`].
+    pub fn key_admin_connection(
+        &self,
+        url: &CloneUrl,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let best = self.api_connection_for_url(url)?;
         let may = best.as_ref().is_none_or(|best| {
-            best.is_named() || !best.is_stored() || best.connection.auth != Auth::AccessToken
+            best.is_explicit()
+                || !best.is_stored()
+                || best.connection.auth != AuthMethod::AccessToken
         });
         Ok(if may {
             best
         } else {
-            self.of_a_person(url)?.or(best)
+            self.user_connection_for(url)?.or(best)
         })
     }
 
@@ -54,42 +62,53 @@ impl Context {
     /// address over SSH does not tell servers of one host apart.
     ///
     /// # Errors
-    /// As [`Context::choose`].
-    pub fn rest_for_key_of(&self, keyed: &Keyed) -> Result<Option<Chosen>, Error> {
+    /// As [`App::select`].
+    pub fn key_admin_connection_for(
+        &self,
+        keyed: &SshConnection,
+    ) -> Result<Option<SelectedConnection>, Error> {
         let base = &keyed.connection.base_url;
-        let is_there =
-            |connection: &Connection| connection.auth != Auth::Ssh && connection.base_url == *base;
-        let has_rest = |chosen: &Chosen| chosen.connection.auth != Auth::Ssh;
-        if self.named().is_some()
-            && let Some(named) = Some(self.choose()?).filter(has_rest)
+        let is_there = |connection: &Connection| {
+            connection.auth != AuthMethod::Ssh && connection.base_url == *base
+        };
+        let has_rest = |chosen: &SelectedConnection| chosen.connection.auth != AuthMethod::Ssh;
+        if self.explicit_name().is_some()
+            && let Some(named) = Some(self.select()?).filter(has_rest)
         {
             return Ok(Some(named));
         }
-        let environment = self.chosen_by_environment()?;
+        let environment = self.env_connection()?;
         if let Some(chosen) = environment.filter(|chosen| is_there(&chosen.connection)) {
             return Ok(Some(chosen));
         }
         let rank = |connection: &Connection| {
-            let by_path = by_path(connection, &keyed.url);
-            let may_fit = by_path.is_some() || is_a_persons(connection);
+            let by_path = path_score(connection, &keyed.url);
+            let may_fit = by_path.is_some() || is_user_credential(connection);
             (is_there(connection) && may_fit)
-                .then_some((connection.auth != Auth::AccessToken, by_path))
+                .then_some((connection.auth != AuthMethod::AccessToken, by_path))
         };
         match self.best(rank)? {
             Some(chosen) => Ok(Some(chosen)),
-            None => self.rest_for_keys(&keyed.url),
+            None => self.key_admin_connection(&keyed.url),
         }
     }
 
     /// A person's connection to the server of a URL.
-    pub(super) fn of_a_person(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
-        let is_there =
-            |connection: &_| fits_host(connection, url) || is_local_cloud(connection, url);
-        self.first(|connection| is_a_persons(connection) && is_there(connection))
+    pub(super) fn user_connection_for(
+        &self,
+        url: &CloneUrl,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let is_there = |connection: &_| {
+            is_same_server(connection, url) || is_local_cloud_stub(connection, url)
+        };
+        self.first(|connection| is_user_credential(connection) && is_there(connection))
     }
 
     /// The first connection in the file that is one of these.
-    fn first(&self, is_it: impl Fn(&Connection) -> bool) -> Result<Option<Chosen>, Error> {
+    fn first(
+        &self,
+        is_it: impl Fn(&Connection) -> bool,
+    ) -> Result<Option<SelectedConnection>, Error> {
         self.best(|connection| is_it(connection).then_some(()))
     }
 
@@ -97,8 +116,8 @@ impl Context {
     fn best<T: Ord>(
         &self,
         rank: impl Fn(&Connection) -> Option<T>,
-    ) -> Result<Option<Chosen>, Error> {
-        let connections = self.connections().load()?;
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let connections = self.connection_file().load()?;
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let ranked: Vec<_> = all
@@ -108,10 +127,10 @@ impl Context {
             .into_iter()
             .rev()
             .max_by(|(one, ..), (other, ..)| one.cmp(other));
-        Ok(best.map(|(_, name, connection)| Chosen {
+        Ok(best.map(|(_, name, connection)| SelectedConnection {
             name,
             connection,
-            because: Because::Url,
+            reason: SelectionReason::Url,
             environment: None,
         }))
     }
@@ -119,78 +138,92 @@ impl Context {
     /// The connection with REST behind a connection: itself, or for one of SSH alone the one that fits its repository.
     ///
     /// # Errors
-    /// [`Error::NoRest`] where there is none.
-    pub fn rest_of(&self, chosen: Chosen) -> Result<Chosen, Error> {
-        if chosen.connection.auth != Auth::Ssh {
+    /// [`Error::SshOnlyConnection`] where there is none.
+    pub fn api_connection_behind(
+        &self,
+        chosen: SelectedConnection,
+    ) -> Result<SelectedConnection, Error> {
+        if chosen.connection.auth != AuthMethod::Ssh {
             return Ok(chosen);
         }
         let url = chosen.connection.clone_url.as_deref();
         let url = url.and_then(|url| url.parse().ok());
         let rest = match url {
-            Some(url) => self.rest_for(&url)?,
+            Some(url) => self.api_connection_for_url(&url)?,
             None => None,
         };
-        rest.ok_or_else(|| Error::NoRest(chosen.name.to_string()))
+        rest.ok_or_else(|| Error::SshOnlyConnection(chosen.name.to_string()))
     }
 
     /// The connection with REST whose base URL is this one: the one that is named explicitly, the environment's, the
     /// default, the first in the file. `None` where there is none.
     ///
     /// # Errors
-    /// As [`Context::choose`].
-    pub fn choose_at(&self, base: &BaseUrl) -> Result<Option<Chosen>, Error> {
-        if self.named().is_some() {
-            return self.choose().map(Some);
+    /// As [`App::select`].
+    pub fn select_for_base_url(&self, base: &BaseUrl) -> Result<Option<SelectedConnection>, Error> {
+        if self.explicit_name().is_some() {
+            return self.select().map(Some);
         }
-        if let Some(chosen) = self.chosen_by_environment()?
+        if let Some(chosen) = self.env_connection()?
             && chosen.connection.base_url == *base
         {
             return Ok(Some(chosen));
         }
-        let connections = self.connections().load()?;
+        let connections = self.connection_file().load()?;
         let default = connections.default_name().map(str::to_owned);
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let mut fits: Vec<_> = all
-            .filter(|(_, connection)| connection.auth != Auth::Ssh && connection.base_url == *base)
+            .filter(|(_, connection)| {
+                connection.auth != AuthMethod::Ssh && connection.base_url == *base
+            })
             .collect();
         fits.sort_by_key(|(name, _)| default != Some(name.to_string()));
-        Ok(fits.into_iter().next().map(|(name, connection)| Chosen {
-            name,
-            connection,
-            because: Because::Url,
-            environment: None,
-        }))
+        Ok(fits
+            .into_iter()
+            .next()
+            .map(|(name, connection)| SelectedConnection {
+                name,
+                connection,
+                reason: SelectionReason::Url,
+                environment: None,
+            }))
     }
 
     /// The connection that the environment describes, where it describes one for this URL.
-    pub(super) fn environment_for(&self, url: &CloneUrl) -> Result<Option<Chosen>, Error> {
-        let Some(environment) = EnvironmentConnection::of(&self.environment)? else {
+    pub(super) fn env_connection_for(
+        &self,
+        url: &CloneUrl,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let Some(environment) = EnvConnection::of(&self.environment)? else {
             return Ok(None);
         };
         let (name, connection) = environment.connection()?;
-        let fits = fits_host(&connection, url) || is_local_cloud(&connection, url);
-        Ok(fits.then_some(Chosen {
+        let fits = is_same_server(&connection, url) || is_local_cloud_stub(&connection, url);
+        Ok(fits.then_some(SelectedConnection {
             name,
             connection,
-            because: Because::Environment,
+            reason: SelectionReason::Environment,
             environment: Some(environment),
         }))
     }
 }
 
 /// Whether a credential is a person's, whose rights do not end with a workspace or project.
-fn is_a_persons(connection: &Connection) -> bool {
+fn is_user_credential(connection: &Connection) -> bool {
     match connection.auth {
-        Auth::ApiToken | Auth::OAuth | Auth::AppPassword | Auth::Password => true,
-        Auth::HttpAccessToken => matches!(connection.level, None | Some(Level::User)),
-        Auth::AccessToken | Auth::ClientCredentials | Auth::Ssh => false,
+        AuthMethod::ApiToken
+        | AuthMethod::OAuth
+        | AuthMethod::AppPassword
+        | AuthMethod::Password => true,
+        AuthMethod::HttpAccessToken => matches!(connection.level, None | Some(TokenLevel::User)),
+        AuthMethod::AccessToken | AuthMethod::ClientCredentials | AuthMethod::Ssh => false,
     }
 }
 
 /// The connection that fits a URL best. One with REST goes before one for SSH alone, which can be asked for less; among
 /// equals the default wins, then the first in the file.
-pub(super) fn best_fit(
+pub(super) fn best_match(
     connections: &Connections,
     url: &CloneUrl,
 ) -> Option<(ConnectionName, Connection)> {
@@ -200,8 +233,8 @@ pub(super) fn best_fit(
     let fits: Vec<_> = all
         .filter_map(|(name, connection)| {
             let is_default = connections.default_name() == Some(&name.to_string());
-            let fit = fit(&connection, url)?;
-            let has_rest = connection.auth != Auth::Ssh;
+            let fit = match_score(&connection, url)?;
+            let has_rest = connection.auth != AuthMethod::Ssh;
             Some(((has_rest, fit, is_default), name, connection))
         })
         .collect();
@@ -210,30 +243,31 @@ pub(super) fn best_fit(
 }
 
 /// The connection that fits a remote best, and the remote. `origin` counts first.
-pub(super) fn best_match(
+pub(super) fn best_match_for_remotes(
     connections: &Connections,
     remotes: &[(&str, &str)],
 ) -> Option<(String, String)> {
     remotes.iter().find_map(|(remote, url)| {
-        let (name, _) = best_fit(connections, &url.parse().ok()?)?;
+        let (name, _) = best_match(connections, &url.parse().ok()?)?;
         Some((name.to_string(), (*remote).to_owned()))
     })
 }
 
 /// How well a connection fits a clone URL: `None` for another host, workspace or project, or where its credential is for
 /// another repository.
-fn fit(connection: &Connection, url: &CloneUrl) -> Option<u8> {
-    by_path(connection, url).filter(|_| fits_host(connection, url))
+fn match_score(connection: &Connection, url: &CloneUrl) -> Option<u8> {
+    path_score(connection, url).filter(|_| is_same_server(connection, url))
 }
 
 /// The same for a URL that is on the connection's server.
-fn by_path(connection: &Connection, url: &CloneUrl) -> Option<u8> {
+fn path_score(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let same = |ours: Option<&str>, theirs: Option<&str>| {
         ours.map(|ours| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours)))
     };
     let namespace = same(connection.namespace(), url.namespace().as_deref());
     let repository = same(connection.repository.as_deref(), Some(url.slug()));
-    let is_of_repository = connection.level == Some(Level::Repo) || connection.auth == Auth::Ssh;
+    let is_of_repository =
+        connection.level == Some(TokenLevel::Repo) || connection.auth == AuthMethod::Ssh;
     match (namespace, repository) {
         (Some(false), _) => None,
         (_, Some(false)) if is_of_repository => None,
@@ -260,7 +294,7 @@ mod tests {
         let server = connection(
             "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nproject='WEB'\nrepository='site'",
         );
-        let fit_of = |connection, url: &str| fit(connection, &url.parse().unwrap());
+        let fit_of = |connection, url: &str| match_score(connection, &url.parse().unwrap());
         assert_eq!(fit_of(&cloud, "git@bitbucket.org:acme/site.git"), Some(1));
         assert_eq!(fit_of(&cloud, "git@bitbucket.org:other/site.git"), None);
         assert_eq!(fit_of(&cloud, "git@github.com:acme/site.git"), None);
@@ -272,8 +306,8 @@ mod tests {
         let other = "ssh://git@git.example.com:7999/web/other.git";
         assert_eq!(fit_of(&server, other), Some(1));
         let of_repository = Connection {
-            auth: Auth::HttpAccessToken,
-            level: Some(Level::Repo),
+            auth: AuthMethod::HttpAccessToken,
+            level: Some(TokenLevel::Repo),
             ..server.clone()
         };
         assert_eq!(fit_of(&of_repository, other), None);

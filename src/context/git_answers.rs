@@ -1,21 +1,24 @@
 //! What git is told about connections: credentials, helpers, the way over SSH.
 
-use super::git_host::{git_bases, git_username};
-use super::{Chosen, Context};
+use super::git_host::{git_base_urls, git_username};
+use super::{App, SelectedConnection};
 use crate::error::Error;
-use crate::git::{CredentialAnswer, CredentialQuery};
-use crate::model::connection::{Auth, Connection, ConnectionName, Level, Origin};
+use crate::git::{CredentialRequest, CredentialResponse};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
 use crate::model::deployment::Deployment;
 use crate::ssh;
 
-impl Context {
+impl App {
     /// The credential that git asks for; nothing where no connection is for that server.
     ///
     /// # Errors
-    /// As [`Context::choose_for_git`] and [`Context::secret_of`].
-    pub fn answer_git(&self, query: &CredentialQuery) -> Result<CredentialAnswer, Error> {
-        let Some(chosen) = self.choose_for_git(query)? else {
-            return Ok(CredentialAnswer::Nothing);
+    /// As [`App::select_for_git`] and [`App::secret_of`].
+    pub fn credential_for_git(
+        &self,
+        query: &CredentialRequest,
+    ) -> Result<CredentialResponse, Error> {
+        let Some(chosen) = self.select_for_git(query)? else {
+            return Ok(CredentialResponse::Nothing);
         };
         let connection = &chosen.connection;
         let (secret, expires_at) = if connection.auth.is_oauth() {
@@ -24,14 +27,17 @@ impl Context {
             (self.secret_of(&chosen)?, None)
         };
         let is_server = connection.deployment != Deployment::Cloud;
-        let is_token = matches!(connection.auth, Auth::HttpAccessToken | Auth::OAuth);
-        if is_server && is_token && query.takes_authtype {
-            return Ok(CredentialAnswer::Bearer {
+        let is_token = matches!(
+            connection.auth,
+            AuthMethod::HttpAccessToken | AuthMethod::OAuth
+        );
+        if is_server && is_token && query.supports_authtype {
+            return Ok(CredentialResponse::Bearer {
                 token: secret,
                 expires_at,
             });
         }
-        Ok(CredentialAnswer::Basic {
+        Ok(CredentialResponse::Basic {
             username: username(connection, query).to_owned(),
             password: secret,
             expires_at,
@@ -42,12 +48,12 @@ impl Context {
     ///
     /// # Errors
     /// Where the connections cannot be read or changed.
-    pub fn git_accepts(&self, query: &CredentialQuery) -> Result<(), Error> {
+    pub fn git_approve(&self, query: &CredentialRequest) -> Result<(), Error> {
         // Looked at first: git says this after every success, and reading a secret takes its time.
-        let is_marked = |chosen: &Chosen| chosen.connection.refused_on.is_some();
-        match self.choose_for_git(query)?.filter(is_marked) {
-            Some(_) => match self.meant_by(query)? {
-                Some(chosen) => self.mark(&chosen.name, false),
+        let is_marked = |chosen: &SelectedConnection| chosen.connection.refused_on.is_some();
+        match self.select_for_git(query)?.filter(is_marked) {
+            Some(_) => match self.connection_for_request(query)? {
+                Some(chosen) => self.set_rejected(&chosen.name, false),
                 None => Ok(()),
             },
             None => Ok(()),
@@ -58,13 +64,13 @@ impl Context {
     /// user. Another helper's credential is none of ours.
     ///
     /// # Errors
-    /// As [`Context::git_accepts`].
-    pub fn git_refuses(&self, query: &CredentialQuery) -> Result<Option<String>, Error> {
-        let Some(chosen) = self.meant_by(query)? else {
+    /// As [`App::git_approve`].
+    pub fn git_reject(&self, query: &CredentialRequest) -> Result<Option<String>, Error> {
+        let Some(chosen) = self.connection_for_request(query)? else {
             return Ok(None);
         };
         if chosen.is_stored() {
-            self.mark(&chosen.name, true)?;
+            self.set_rejected(&chosen.name, true)?;
             let name = &chosen.name;
             return Ok(Some(format!(
                 "{} refused the credential of the connection {name}; bbconnect check {name} tells why",
@@ -78,8 +84,11 @@ impl Context {
     }
 
     /// The connection whose own credential git speaks of.
-    fn meant_by(&self, query: &CredentialQuery) -> Result<Option<Chosen>, Error> {
-        let Some(chosen) = self.choose_for_git(query)? else {
+    fn connection_for_request(
+        &self,
+        query: &CredentialRequest,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let Some(chosen) = self.select_for_git(query)? else {
             return Ok(None);
         };
         let Some(theirs) = &query.password else {
@@ -92,9 +101,9 @@ impl Context {
     }
 
     /// Marks a connection as one that a server refused today, or takes the mark away.
-    pub(super) fn mark(&self, name: &ConnectionName, refused: bool) -> Result<(), Error> {
+    pub(super) fn set_rejected(&self, name: &ConnectionName, refused: bool) -> Result<(), Error> {
         let refused_on = refused.then(|| self.today());
-        self.connections().update(|connections| {
+        self.connection_file().update(|connections| {
             let (name, connection) = connections.get(&name.to_string())?;
             let marked = Connection {
                 refused_on,
@@ -107,10 +116,10 @@ impl Context {
     /// The line of git's configuration that runs this program as a helper, for one connection or for all.
     ///
     /// # Errors
-    /// [`Error::Program`] where the system does not tell where this program is.
-    pub fn git_helper(&self, connection: Option<&str>) -> Result<String, Error> {
+    /// [`Error::CurrentExeUnknown`] where the system does not tell where this program is.
+    pub fn credential_helper_command(&self, connection: Option<&str>) -> Result<String, Error> {
         let program = self.environment.program.clone();
-        let program = program.ok_or(Error::Program)?;
+        let program = program.ok_or(Error::CurrentExeUnknown)?;
         let program = program.to_string_lossy();
         let named = connection.map(|name| format!(" -c {}", shell_words::quote(name)));
         let named = named.unwrap_or_default();
@@ -123,7 +132,7 @@ impl Context {
     /// The servers that git reaches over HTTP with any connection, or with the one that is named; or those of one host.
     ///
     /// # Errors
-    /// [`Error::NoConnectionFor`] where no connection is for that host, [`Error::NoConnection`] where there is none.
+    /// [`Error::NoMatchingConnection`] where no connection is for that host, [`Error::NoConnection`] where there is none.
     pub fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::Usage {
@@ -131,8 +140,8 @@ impl Context {
                 hint: Some("leave out --host for all servers of the connections".to_owned()),
             });
         }
-        let connections = self.connections().load()?;
-        let names = match self.named() {
+        let connections = self.connection_file().load()?;
+        let names = match self.explicit_name() {
             Some(name) => vec![connections.get(name)?.0.to_string()],
             None => connections.names(),
         };
@@ -141,18 +150,18 @@ impl Context {
             .flat_map(|(_, connection)| Self::git_origins_of(&connection))
             .collect();
         if let Some(host) = host {
-            let wanted = format!("//{}", bare_host(host));
+            let wanted = format!("//{}", normalize_host(host));
             origins.retain(|origin| {
                 origin.ends_with(&wanted) || origin.contains(&format!("{wanted}:"))
             });
             if origins.is_empty() {
-                return Err(Error::NoConnectionFor(host.to_owned()));
+                return Err(Error::NoMatchingConnection(host.to_owned()));
             }
         }
         if origins.is_empty() {
-            return Err(match self.named() {
-                Some(name) => Error::NoRest(name.to_owned()),
-                None if names.is_empty() && self.environment.describes_by().is_some() => {
+            return Err(match self.explicit_name() {
+                Some(name) => Error::SshOnlyConnection(name.to_owned()),
+                None if names.is_empty() && self.environment.first_connection_variable().is_some() => {
                     Error::Usage {
                         message: "git is set up for connections that are saved, and this one is the environment's"
                             .to_owned(),
@@ -170,10 +179,10 @@ impl Context {
     /// The servers that git reaches over HTTP with a connection.
     #[must_use]
     pub fn git_origins_of(connection: &Connection) -> Vec<String> {
-        if connection.auth == Auth::Ssh {
+        if connection.auth == AuthMethod::Ssh {
             return Vec::new();
         }
-        let mut origins: Vec<String> = git_bases(connection)
+        let mut origins: Vec<String> = git_base_urls(connection)
             .iter()
             .map(|base| Origin::of(base).to_string())
             .collect();
@@ -201,13 +210,13 @@ impl Context {
 
     /// The command for git's way over SSH that the environment holds already.
     #[must_use]
-    pub fn git_ssh_command_now(&self) -> Option<&str> {
+    pub fn inherited_git_ssh_command(&self) -> Option<&str> {
         self.environment.variables.get("GIT_SSH_COMMAND")
     }
 }
 
 /// A host as it is typed or pasted: without scheme, path and the port that goes without saying.
-fn bare_host(text: &str) -> String {
+fn normalize_host(text: &str) -> String {
     let text = text.to_ascii_lowercase();
     let text = text
         .split_once("://")
@@ -222,9 +231,9 @@ fn bare_host(text: &str) -> String {
 }
 
 /// The user name for a secret; that of a token whose owner is not known stands in the URL, where it is anywhere.
-fn username<'a>(connection: &'a Connection, query: &'a CredentialQuery) -> &'a str {
-    let is_somebodys = connection.auth == Auth::HttpAccessToken
-        && matches!(connection.level, None | Some(Level::User))
+fn username<'a>(connection: &'a Connection, query: &'a CredentialRequest) -> &'a str {
+    let is_somebodys = connection.auth == AuthMethod::HttpAccessToken
+        && matches!(connection.level, None | Some(TokenLevel::User))
         && connection.account.is_none();
     let asked = query.username.as_deref().filter(|_| is_somebodys);
     asked.unwrap_or_else(|| git_username(connection))

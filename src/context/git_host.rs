@@ -3,27 +3,30 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Because, Chosen, Context};
+use super::{App, SelectedConnection, SelectionReason};
 use crate::error::Error;
-use crate::git::CredentialQuery;
-use crate::model::connection::{Auth, BaseUrl, Connection, Level, Origin};
+use crate::git::CredentialRequest;
+use crate::model::connection::{AuthMethod, BaseUrl, Connection, Origin, TokenLevel};
 use crate::model::deployment::Deployment;
 use crate::store::ConnectionsError;
 
 const CLOUD_API: &str = "api.bitbucket.org";
 const CLOUD_WEB: &str = "https://bitbucket.org";
 
-impl Context {
+impl App {
     /// The connection whose credential git asks for; `None` where none is for that server.
     ///
     /// # Errors
     /// Where the connections cannot be read, or the one that is named is not there.
-    pub fn choose_for_git(&self, query: &CredentialQuery) -> Result<Option<Chosen>, Error> {
+    pub fn select_for_git(
+        &self,
+        query: &CredentialRequest,
+    ) -> Result<Option<SelectedConnection>, Error> {
         let Some(url) = query.url() else {
             return Ok(None);
         };
-        if self.named().is_some() {
-            let chosen = match self.choose() {
+        if self.explicit_name().is_some() {
+            let chosen = match self.select() {
                 Ok(chosen) => chosen,
                 // One that was removed since git was told of it.
                 Err(Error::Connections(ConnectionsError::NotFound { .. })) => return Ok(None),
@@ -32,12 +35,12 @@ impl Context {
             let fits = fit(&chosen.connection, &url, query.username.as_deref()).is_some();
             return Ok(fits.then_some(chosen));
         }
-        if let Some(chosen) = self.chosen_by_environment()?
+        if let Some(chosen) = self.env_connection()?
             && fit(&chosen.connection, &url, query.username.as_deref()).is_some()
         {
             return Ok(Some(chosen));
         }
-        let connections = self.connections().load()?;
+        let connections = self.connection_file().load()?;
         let default = connections.default_name();
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
@@ -48,10 +51,10 @@ impl Context {
             })
             .collect();
         let best = fits.into_iter().rev().max_by_key(|(fit, ..)| *fit);
-        Ok(best.map(|(_, name, connection)| Chosen {
+        Ok(best.map(|(_, name, connection)| SelectedConnection {
             name,
             connection,
-            because: Because::Url,
+            reason: SelectionReason::Url,
             environment: None,
         }))
     }
@@ -59,7 +62,7 @@ impl Context {
 
 /// Where git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself. A website that
 /// was named after the secret was given is none.
-pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
+pub(super) fn git_base_urls(connection: &Connection) -> Vec<Url> {
     let website = connection
         .web_url
         .as_deref()
@@ -78,7 +81,7 @@ pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
     };
     let all = website.into_iter().chain(own);
     let is_protected = |url: &Url| {
-        let is_open = BaseUrl::parse(url.as_str()).is_ok_and(|base| base.is_unprotected());
+        let is_open = BaseUrl::parse(url.as_str()).is_ok_and(|base| base.is_insecure());
         connection.allow_http || !is_open
     };
     all.filter(is_protected).collect()
@@ -86,10 +89,10 @@ pub(super) fn git_bases(connection: &Connection) -> Vec<Url> {
 
 /// How well a connection fits what git asks for; `None` where its credential has no business there.
 fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8> {
-    if connection.auth == Auth::Ssh {
+    if connection.auth == AuthMethod::Ssh {
         return None;
     }
-    let base = git_bases(connection)
+    let base = git_base_urls(connection)
         .into_iter()
         .find(|base| Origin::of(base) == Origin::of(url))?;
     let by_path = by_path(connection, &base, url)?;
@@ -108,26 +111,29 @@ fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8>
     match username {
         Some(asked) if is_meant(asked) => Some(by_path + 8),
         // Somebody else's. Cloud shows people by nicknames, so that a name may still be the same person's.
-        Some(_) if is_strict(connection) => None,
+        Some(_) if requires_matching_username(connection) => None,
         Some(_) | None => Some(by_path),
     }
 }
 
 /// Whether a user name is told that git must have, to be given the secret.
-fn is_strict(connection: &Connection) -> bool {
+fn requires_matching_username(connection: &Connection) -> bool {
     match connection.auth {
-        Auth::Password | Auth::AppPassword => true,
-        Auth::HttpAccessToken | Auth::OAuth => {
-            let is_person = matches!(connection.level, None | Some(Level::User));
+        AuthMethod::Password | AuthMethod::AppPassword => true,
+        AuthMethod::HttpAccessToken | AuthMethod::OAuth => {
+            let is_person = matches!(connection.level, None | Some(TokenLevel::User));
             connection.deployment != Deployment::Cloud && is_person && connection.account.is_some()
         }
-        Auth::ApiToken | Auth::AccessToken | Auth::ClientCredentials | Auth::Ssh => false,
+        AuthMethod::ApiToken
+        | AuthMethod::AccessToken
+        | AuthMethod::ClientCredentials
+        | AuthMethod::Ssh => false,
     }
 }
 
 fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
-    let is_bot = !matches!(connection.level, None | Some(Level::User))
-        || connection.auth == Auth::AccessToken;
+    let is_bot = !matches!(connection.level, None | Some(TokenLevel::User))
+        || connection.auth == AuthMethod::AccessToken;
     let asked: Vec<&str> = url
         .path_segments()?
         .filter(|part| !part.is_empty())
@@ -159,7 +165,7 @@ fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
     };
     let namespace = same(connection.namespace(), first.as_deref());
     let repository = same(connection.repository.as_deref(), second.as_deref());
-    let is_of_repository = connection.level == Some(Level::Repo);
+    let is_of_repository = connection.level == Some(TokenLevel::Repo);
     match (namespace, repository) {
         (Some(false), _) if is_bot => None,
         (_, Some(false)) if is_of_repository => None,
@@ -178,14 +184,16 @@ fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
 pub(super) fn git_username(connection: &Connection) -> &str {
     const FOR_A_TOKEN: &str = "x-token-auth";
     match connection.auth {
-        Auth::ApiToken => "x-bitbucket-api-token-auth",
-        Auth::AccessToken | Auth::OAuth | Auth::ClientCredentials => FOR_A_TOKEN,
-        Auth::AppPassword | Auth::Password => connection.username.as_deref().unwrap_or_default(),
-        Auth::HttpAccessToken => match connection.level {
-            None | Some(Level::User) => connection.account.as_deref().unwrap_or(FOR_A_TOKEN),
+        AuthMethod::ApiToken => "x-bitbucket-api-token-auth",
+        AuthMethod::AccessToken | AuthMethod::OAuth | AuthMethod::ClientCredentials => FOR_A_TOKEN,
+        AuthMethod::AppPassword | AuthMethod::Password => {
+            connection.username.as_deref().unwrap_or_default()
+        }
+        AuthMethod::HttpAccessToken => match connection.level {
+            None | Some(TokenLevel::User) => connection.account.as_deref().unwrap_or(FOR_A_TOKEN),
             Some(_) => FOR_A_TOKEN,
         },
-        Auth::Ssh => "git",
+        AuthMethod::Ssh => "git",
     }
 }
 

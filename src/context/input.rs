@@ -5,26 +5,26 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::Context;
-use super::environment_connection::{EnvironmentConnection, MOST_SECRET_BYTES, secret_in_file};
+use super::App;
+use super::environment_connection::{EnvConnection, MAX_SECRET_BYTES, secret_in_file};
 use crate::error::Error;
-use crate::model::connection::Auth;
+use crate::model::connection::AuthMethod;
 use crate::model::secret::Secret;
 use crate::store::{CommandStore, SecretStore as _, StoreError};
 
-impl Context {
+impl App {
     /// Reads a new passphrase: the first line of standard input, or from a terminal hidden and twice.
     ///
     /// # Errors
-    /// [`Error::NotAsked`] on a terminal that must not be asked at, [`Error::Input`] when it cannot be read, and
+    /// [`Error::InputRequired`] on a terminal that must not be asked at, [`Error::Stdin`] when it cannot be read, and
     /// [`Error::Usage`] when it is empty, longer than 64 KiB, or not text.
-    pub fn new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
+    pub fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
             self.output
-                .ask_new_secret("Passphrase for the private key")
-                .map_err(Error::Input)?
+                .prompt_new_secret("Passphrase for the private key")
+                .map_err(Error::Stdin)?
         } else if self.environment.stdin_is_terminal {
-            return Err(Error::NotAsked {
+            return Err(Error::InputRequired {
                 what: "a passphrase",
                 hint: "pipe it in: … --passphrase-stdin < FILE",
             });
@@ -43,16 +43,16 @@ impl Context {
     /// The first line of standard input, as `--token-stdin` asks for.
     ///
     /// # Errors
-    /// As [`Context::new_passphrase`].
-    pub fn token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
+    /// As [`App::read_new_passphrase`].
+    pub fn read_token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
         if self.environment.stdin_is_terminal && !self.may_ask {
-            return Err(Error::NotAsked {
+            return Err(Error::InputRequired {
                 what: "a token",
                 hint: "pipe it in: … --token-stdin < FILE",
             });
         }
         let secret = if self.environment.stdin_is_terminal {
-            self.output.ask_secret("Token").map_err(Error::Input)?
+            self.output.prompt_secret("Token").map_err(Error::Stdin)?
         } else {
             first_line_of_stdin(flag)?
         };
@@ -76,24 +76,26 @@ impl Context {
     /// The secret that the environment holds for a new connection, where it does.
     ///
     /// # Errors
-    /// As [`Context::secret`].
-    pub fn secret_in_environment(&self, auth: Auth) -> Result<Option<Secret>, Error> {
-        let environment = EnvironmentConnection::of(&self.environment)?;
+    /// As [`App::secret`].
+    pub fn secret_in_environment(&self, auth: AuthMethod) -> Result<Option<Secret>, Error> {
+        let environment = EnvConnection::of(&self.environment)?;
         let secret = environment.map(|environment| environment.secret());
-        Ok(secret.transpose()?.map(|secret| auth.given(secret)))
+        Ok(secret
+            .transpose()?
+            .map(|secret| auth.normalize_secret(secret)))
     }
 
     /// What another program writes to standard input, up to an empty line or the end.
     ///
     /// # Errors
-    /// [`Error::Input`].
-    pub fn stdin_paragraph(&self) -> Result<Zeroizing<String>, Error> {
+    /// [`Error::Stdin`].
+    pub fn read_stdin_until_blank_line(&self) -> Result<Zeroizing<String>, Error> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
-        let mut stdin = io::stdin().lock().take(MOST_SECRET_BYTES);
+        let mut stdin = io::stdin().lock().take(MAX_SECRET_BYTES);
         let mut line = Zeroizing::new(Vec::with_capacity(4 * 1024));
         loop {
             line.clear();
-            let read = stdin.read_until(b'\n', &mut line).map_err(Error::Input)?;
+            let read = stdin.read_until(b'\n', &mut line).map_err(Error::Stdin)?;
             if read == 0 || line.as_slice() == b"\n" {
                 return Ok(text);
             }
@@ -104,9 +106,9 @@ impl Context {
     /// The text of a file; `-` is standard input.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::Input`].
-    pub fn text_from(&self, path: &Path) -> Result<String, Error> {
-        let bytes = self.bytes_from(path)?;
+    /// [`Error::Read`] and [`Error::Stdin`].
+    pub fn read_text(&self, path: &Path) -> Result<String, Error> {
+        let bytes = self.read_bytes(path)?;
         String::from_utf8(bytes).map_err(|_| Error::Usage {
             message: format!("{} is not text", path.display()),
             hint: None,
@@ -116,14 +118,14 @@ impl Context {
     /// What is in a file; `-` is standard input.
     ///
     /// # Errors
-    /// As [`Context::text_from`].
-    pub fn bytes_from(&self, path: &Path) -> Result<Vec<u8>, Error> {
+    /// As [`App::read_text`].
+    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
-                .map_err(Error::Input)?;
+                .map_err(Error::Stdin)?;
             return Ok(bytes);
         }
         std::fs::read(path).map_err(|source| Error::Read {
@@ -146,35 +148,35 @@ impl Context {
     /// is, as in "removing the connection work".
     ///
     /// # Errors
-    /// [`Error::NotConfirmed`] where nobody can be asked, [`Error::Declined`] for a no.
+    /// [`Error::ConfirmationRequired`] where nobody can be asked, [`Error::Cancelled`] for a no.
     pub fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
         if yes {
             return Ok(());
         }
         if !self.may_ask {
-            return Err(Error::NotConfirmed {
+            return Err(Error::ConfirmationRequired {
                 doing: doing.to_owned(),
             });
         }
-        if self.output.ask_yes(question).map_err(Error::Input)? {
+        if self.output.prompt_confirm(question).map_err(Error::Stdin)? {
             Ok(())
         } else {
-            Err(Error::Declined)
+            Err(Error::Cancelled)
         }
     }
 }
 
 fn first_line_of_stdin(flag: &str) -> Result<Secret, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
-    let mut stdin = io::stdin().lock().take(MOST_SECRET_BYTES + 1);
-    stdin.read_until(b'\n', &mut bytes).map_err(Error::Input)?;
+    let mut stdin = io::stdin().lock().take(MAX_SECRET_BYTES + 1);
+    stdin.read_until(b'\n', &mut bytes).map_err(Error::Stdin)?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let unusable = |message: &str| Error::Usage {
         message: format!("{flag}: {message}"),
         hint: None,
     };
-    if line.len() as u64 > MOST_SECRET_BYTES {
+    if line.len() as u64 > MAX_SECRET_BYTES {
         return Err(unusable(
             "the first line of standard input is longer than 64 KiB",
         ));

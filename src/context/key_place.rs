@@ -1,93 +1,93 @@
 //! Where a key is registered: with its repository, the project of that, or the account.
 
-use super::registration::{Action, Otherwise};
-use super::{Chosen, Context, Keyed};
+use super::registration::{ChangeAction, OnAccessMismatch};
+use super::{App, SelectedConnection, SshConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, No};
+use crate::error::{Error, RejectionKind};
 use crate::model::deployment::Deployment;
 use crate::model::public_key::PublicKey;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 
 /// Where the key of a connection is registered, and who may change that.
 #[derive(Debug)]
-pub struct KeyPlace {
+pub struct KeyLocation {
     /// The connection.
-    pub keyed: Keyed,
-    chosen: Chosen,
+    pub keyed: SshConnection,
+    chosen: SelectedConnection,
     bitbucket: Bitbucket,
     owner: KeyOwner,
     /// The old key, while it is registered.
     pub old: Option<RegisteredKey>,
     /// Whether the key that follows it is registered.
-    pub has_new: bool,
+    pub new_key_registered: bool,
     /// A place that may not be looked at.
-    unseen: Option<Unseen>,
+    unseen: Option<InaccessibleOwner>,
 }
 
 /// A place that may not be looked at, and what the server says of it.
 #[derive(Debug)]
-struct Unseen {
+struct InaccessibleOwner {
     owner: KeyOwner,
     error: ApiError,
 }
 
-impl KeyPlace {
+impl KeyLocation {
     /// Looks for a key, or for the one that follows it.
     ///
     /// # Errors
-    /// [`Error::NoRest`] where no connection with REST is for the repository; [`Error::Refused`] for a credential that
+    /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
     /// can change no keys; [`Error::Api`].
     pub fn find(
-        context: &Context,
-        keyed: Keyed,
+        context: &App,
+        keyed: SshConnection,
         old: Option<&PublicKey>,
         new: Option<&PublicKey>,
     ) -> Result<Self, Error> {
         let chosen = context
-            .rest_for_key_of(&keyed)?
-            .ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
-        let bitbucket = context.signed_in(&chosen)?;
-        let path = RepoPath {
+            .key_admin_connection_for(&keyed)?
+            .ok_or_else(|| Error::SshOnlyConnection(keyed.name.to_string()))?;
+        let bitbucket = context.authenticated_client(&chosen)?;
+        let path = RepoId {
             namespace: keyed.url.namespace().unwrap_or_default(),
             slug: keyed.url.slug().to_owned(),
         }
-        .for_deployment(chosen.connection.deployment);
+        .normalized(chosen.connection.deployment);
         let mut owner = KeyOwner::Repository(path.clone());
-        let (mut registered, mut has_new, mut unseen) = (None, false, None);
-        for candidate in candidates(context, &chosen, &bitbucket, &path) {
+        let (mut registered, mut new_key_registered, mut unseen) = (None, false, None);
+        for candidate in candidate_owners(context, &chosen, &bitbucket, &path) {
             let is_first = matches!(candidate, KeyOwner::Repository(_));
-            let keys = match context.wait(bitbucket.keys(&candidate))? {
+            let keys = match context.block_on(bitbucket.keys(&candidate))? {
                 Ok(keys) => keys,
                 // What this credential may not see, it did not register either.
                 Err(error @ ApiError::Forbidden { .. }) if !is_first => {
-                    unseen = unseen.or(Some(Unseen {
+                    unseen = unseen.or(Some(InaccessibleOwner {
                         owner: candidate,
                         error,
                     }));
                     continue;
                 }
                 Err(ApiError::NotFound(_) | ApiError::Unauthorized(_)) if !is_first => continue,
-                Err(error) => return Err(chosen.explained_about_keys(error, &candidate)),
+                Err(error) => return Err(chosen.describe_key_error(error, &candidate)),
             };
             let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
-                public.is_some_and(|public| key.is(public))
+                public.is_some_and(|public| key.has_public_key(public))
             };
             let found = keys.iter().find(|key| is(key, old)).cloned();
-            has_new = keys.iter().any(|key| is(key, new));
-            if found.is_some() || has_new {
+            new_key_registered = keys.iter().any(|key| is(key, new));
+            if found.is_some() || new_key_registered {
                 (owner, registered) = (candidate, found);
                 break;
             }
         }
-        chosen.check_changes_keys(&owner)?;
+        chosen.require_key_admin(&owner)?;
         Ok(Self {
             keyed,
             chosen,
             bitbucket,
             owner,
             old: registered,
-            has_new,
+            new_key_registered,
             unseen,
         })
     }
@@ -95,17 +95,17 @@ impl KeyPlace {
     /// Refuses a key that is registered nowhere that can be seen: another in its place would be in the wrong one.
     ///
     /// # Errors
-    /// [`Error::Api`] where a place may not be looked at, else [`Error::Refused`].
-    pub fn check_found(self) -> Result<Self, Error> {
-        if self.old.is_some() || self.has_new {
+    /// [`Error::Api`] where a place may not be looked at, else [`Error::Rejected`].
+    pub fn require_found(self) -> Result<Self, Error> {
+        if self.old.is_some() || self.new_key_registered {
             return Ok(self);
         }
-        if let Some(Unseen { owner, error }) = self.unseen {
-            return Err(self.chosen.explained_about_keys(error, &owner));
+        if let Some(InaccessibleOwner { owner, error }) = self.unseen {
+            return Err(self.chosen.describe_key_error(error, &owner));
         }
         let url = self.keyed.connection.clone_url.as_deref();
-        Err(Error::no(
-            No::NotThere,
+        Err(Error::rejected(
+            RejectionKind::NotFound,
             format!(
                 "the key {} is registered nowhere that can be seen",
                 self.keyed.key.display()
@@ -121,8 +121,8 @@ impl KeyPlace {
     /// Registers the key that follows, with what the old one has; answers with its id where it was not there before.
     ///
     /// # Errors
-    /// As [`Context::register`].
-    pub fn register(&self, context: &Context, public: &PublicKey) -> Result<Option<String>, Error> {
+    /// As [`App::register_key`].
+    pub fn register(&self, context: &App, public: &PublicKey) -> Result<Option<String>, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
         let key = NewKey {
@@ -134,21 +134,21 @@ impl KeyPlace {
                 Access::Read
             }),
         };
-        let (registered, action) = context.register(
+        let (registered, action) = context.register_key(
             &self.chosen,
             &self.bitbucket,
             &self.owner,
             &key,
-            Otherwise::Widen,
+            OnAccessMismatch::Upgrade,
         )?;
-        Ok((action == Action::Created).then_some(registered.id))
+        Ok((action == ChangeAction::Created).then_some(registered.id))
     }
 
     /// Takes the old key away. One that is gone already is no failure.
     ///
     /// # Errors
     /// [`Error::Api`].
-    pub fn remove_old(&self, context: &Context) -> Result<(), Error> {
+    pub fn remove_old(&self, context: &App) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
         self.remove(context, &old.id)
     }
@@ -156,24 +156,24 @@ impl KeyPlace {
     /// Takes away what was registered by its id.
     ///
     /// # Errors
-    /// As [`KeyPlace::remove_old`].
-    pub fn remove(&self, context: &Context, id: &str) -> Result<(), Error> {
-        match context.wait(self.bitbucket.remove_key(&self.owner, id))? {
+    /// As [`KeyLocation::remove_old`].
+    pub fn remove(&self, context: &App, id: &str) -> Result<(), Error> {
+        match context.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
-            Err(error) => Err(self.chosen.explained_about_keys(error, &self.owner)),
+            Err(error) => Err(self.chosen.describe_key_error(error, &self.owner)),
         }
     }
 }
 
 /// The places in the order of their reach.
-fn candidates(
-    context: &Context,
-    chosen: &Chosen,
+fn candidate_owners(
+    context: &App,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoPath,
+    path: &RepoId,
 ) -> Vec<KeyOwner> {
     let project = if chosen.connection.deployment == Deployment::Cloud {
-        let repository = context.wait(bitbucket.repository(path));
+        let repository = context.block_on(bitbucket.repository(path));
         let key = repository.ok().and_then(Result::ok);
         key.and_then(|repository| repository.project)
             .map(|key| KeyOwner::Project {

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::Context;
-use crate::error::{Error, No};
+use super::App;
+use crate::error::{Error, RejectionKind};
 use crate::git::Checkout;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{Connection, ConnectionName};
 use crate::model::repository::RepoRef;
-use crate::model::ssh_address::SshAddress;
+use crate::model::ssh_address::SshRemote;
 
 /// A connection that has an SSH key.
 #[derive(Debug, Clone)]
-pub struct Keyed {
+pub struct SshConnection {
     /// Its name.
     pub name: ConnectionName,
     /// The connection.
@@ -22,16 +22,16 @@ pub struct Keyed {
     /// The repository that it is for.
     pub url: CloneUrl,
     /// Where that is over SSH.
-    pub address: SshAddress,
+    pub address: SshRemote,
 }
 
-impl Keyed {
+impl SshConnection {
     /// A connection, if it has a key and remembers what that is for.
     #[must_use]
     pub fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
-        let address: SshAddress = text.parse().ok()?;
+        let address: SshRemote = text.parse().ok()?;
         Some(Self {
             key: connection.key_path.clone()?,
             name,
@@ -42,17 +42,17 @@ impl Keyed {
     }
 }
 
-impl Context {
+impl App {
     /// Every connection that has an SSH key, in the order of the file.
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn all_keyed(&self) -> Result<Vec<Keyed>, Error> {
-        let connections = self.connections().load()?;
+    pub fn ssh_connections(&self) -> Result<Vec<SshConnection>, Error> {
+        let connections = self.connection_file().load()?;
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         Ok(all
-            .filter_map(|(name, connection)| Keyed::of(name, connection))
+            .filter_map(|(name, connection)| SshConnection::of(name, connection))
             .collect())
     }
 
@@ -60,45 +60,51 @@ impl Context {
     /// checkout one stands in, the one that applies.
     ///
     /// # Errors
-    /// [`Error::Refused`] where none has a key for it; as [`Context::choose`].
-    pub fn keyed(&self, repo: Option<&RepoRef>) -> Result<Keyed, Error> {
+    /// [`Error::Rejected`] where none has a key for it; as [`App::select`].
+    pub fn select_ssh_connection(&self, repo: Option<&RepoRef>) -> Result<SshConnection, Error> {
         let missing = |message: String| {
-            Error::no(
-                No::NotThere,
+            Error::rejected(
+                RejectionKind::NotFound,
                 message,
                 "bbconnect connect CLONE_URL makes one, registers and tests it",
             )
         };
         if let Some(repo) = repo {
-            let mut all = self.all_keyed()?;
-            if let Some(name) = self.named() {
+            let mut all = self.ssh_connections()?;
+            if let Some(name) = self.explicit_name() {
                 all.retain(|keyed| keyed.name.to_string() == name);
             }
             let found = all.into_iter().find(|keyed| is_of(keyed, repo));
             return found.ok_or_else(|| {
-                missing(match self.named() {
+                missing(match self.explicit_name() {
                     Some(name) => format!("the connection {name} has no private key for {repo}"),
                     None => format!("no connection has a private key for {repo}"),
                 })
             });
         }
-        if self.named().is_none()
-            && let Some(keyed) = self.keyed_here()?
+        if self.explicit_name().is_none()
+            && let Some(keyed) = self.ssh_connection_for_checkout()?
         {
             return Ok(keyed);
         }
-        let chosen = match self.choose() {
+        let chosen = match self.select() {
             // Where nothing applies, there is no choice if there is one.
             Err(Error::NoConnection(names)) => {
-                return self.only_keyed()?.ok_or(Error::NoConnection(names));
+                return self
+                    .single_ssh_connection()?
+                    .ok_or(Error::NoConnection(names));
             }
             chosen => chosen?,
         };
-        let (name, is_named) = (chosen.name.to_string(), chosen.is_named());
-        if let Some(keyed) = Keyed::of(chosen.name, chosen.connection) {
+        let (name, is_named) = (chosen.name.to_string(), chosen.is_explicit());
+        if let Some(keyed) = SshConnection::of(chosen.name, chosen.connection) {
             return Ok(keyed);
         }
-        let only = if is_named { None } else { self.only_keyed()? };
+        let only = if is_named {
+            None
+        } else {
+            self.single_ssh_connection()?
+        };
         only.ok_or_else(|| missing(format!("the connection {name} has no private key")))
     }
 
@@ -106,17 +112,17 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn only_keyed(&self) -> Result<Option<Keyed>, Error> {
-        let only = <[Keyed; 1]>::try_from(self.all_keyed()?);
+    pub fn single_ssh_connection(&self) -> Result<Option<SshConnection>, Error> {
+        let only = <[SshConnection; 1]>::try_from(self.ssh_connections()?);
         Ok(only.ok().map(|[keyed]| keyed))
     }
 
     /// The connection with a key for a remote of the checkout one stands in.
-    fn keyed_here(&self) -> Result<Option<Keyed>, Error> {
-        let Some(checkout) = Checkout::here() else {
+    fn ssh_connection_for_checkout(&self) -> Result<Option<SshConnection>, Error> {
+        let Some(checkout) = Checkout::discover() else {
             return Ok(None);
         };
-        let all = self.all_keyed()?;
+        let all = self.ssh_connections()?;
         let remotes = checkout.remotes();
         let mut urls = remotes
             .iter()
@@ -127,7 +133,7 @@ impl Context {
     }
 }
 
-fn is_of(keyed: &Keyed, repo: &RepoRef) -> bool {
+fn is_of(keyed: &SshConnection, repo: &RepoRef) -> bool {
     if let Some(url) = &repo.url {
         return keyed.url.is_same_repository(url);
     }

@@ -22,22 +22,22 @@ mod trust;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use chosen::{Because, Chosen};
+pub use chosen::{SelectedConnection, SelectionReason};
 pub use environment::Environment;
-pub use key_place::KeyPlace;
-pub use keyed::Keyed;
-pub use over_ssh::Patience;
-pub use registration::{Action, Otherwise};
-pub use trust::{Trusted, Vouchers};
+pub use key_place::KeyLocation;
+pub use keyed::SshConnection;
+pub use over_ssh::RetryPolicy;
+pub use registration::{ChangeAction, OnAccessMismatch};
+pub use trust::{HostKeyEvidence, TrustedHostKeys};
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection};
-use crate::model::day::Day;
+use crate::model::connection::{AuthMethod, Connection};
+use crate::model::day::Date;
 use crate::model::deployment::Deployment;
-use crate::model::repository::{RepoPath, RepoRef};
+use crate::model::repository::{RepoId, RepoRef};
 use crate::model::secret::Secret;
-use crate::output::{ColorWhen, Format, Output, OutputOptions};
+use crate::output::{ColorChoice, Format, OutputOptions, Ui};
 use crate::store::ConnectionsFile;
 
 /// A whole question to a server may take this long unless `--timeout` says otherwise.
@@ -49,7 +49,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Flags {
+pub struct GlobalOptions {
     /// `--connection`
     pub connection: Option<String>,
     /// `--json`
@@ -61,27 +61,27 @@ pub struct Flags {
     /// `--no-input`
     pub no_input: bool,
     /// `--color`
-    pub color: ColorWhen,
+    pub color: ColorChoice,
     /// `--timeout`
     pub timeout: Option<Duration>,
 }
 
 /// What a command may know of the world around it.
 #[derive(Debug)]
-pub struct Context {
+pub struct App {
     /// Where results and everything else are written.
-    pub output: Output,
-    flags: Flags,
+    pub output: Ui,
+    flags: GlobalOptions,
     environment: Environment,
     may_ask: bool,
     secrets_file: secrets::SecretsFile,
 }
 
-impl Context {
+impl App {
     /// Makes a command's context of the global flags and the environment.
     #[must_use]
-    pub fn new(flags: &Flags, environment: &Environment) -> Self {
-        let output = Output::new(OutputOptions {
+    pub fn new(flags: &GlobalOptions, environment: &Environment) -> Self {
+        let output = Ui::new(OutputOptions {
             format: if flags.json {
                 Format::Json
             } else {
@@ -105,14 +105,14 @@ impl Context {
 
     /// Whether somebody sits at the terminal who may be asked.
     #[must_use]
-    pub fn may_ask(&self) -> bool {
+    pub fn is_interactive(&self) -> bool {
         self.may_ask
     }
 
     /// Today, in UTC.
     #[must_use]
-    pub fn today(&self) -> Day {
-        Day::from(time::OffsetDateTime::now_utc().date())
+    pub fn today(&self) -> Date {
+        Date::from(time::OffsetDateTime::now_utc().date())
     }
 
     /// The connection that `--connection` names.
@@ -130,13 +130,13 @@ impl Context {
     /// The folder of the user's SSH keys, `~/.ssh`.
     ///
     /// # Errors
-    /// [`Error::NoHome`] where the system does not tell the home folder.
-    pub fn ssh_folder(&self) -> Result<PathBuf, Error> {
+    /// [`Error::HomeDirUnknown`] where the system does not tell the home folder.
+    pub fn ssh_dir(&self) -> Result<PathBuf, Error> {
         self.environment
             .home
             .as_ref()
             .map(|home| home.join(".ssh"))
-            .ok_or(Error::NoHome)
+            .ok_or(Error::HomeDirUnknown)
     }
 
     /// The user's home folder, where the system tells it.
@@ -160,54 +160,55 @@ impl Context {
     /// The folder of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, `~/.config/bbconnect`.
     ///
     /// # Errors
-    /// [`Error::NoHome`] where none of them is known.
-    pub(super) fn config_folder(&self) -> Result<PathBuf, Error> {
+    /// [`Error::HomeDirUnknown`] where none of them is known.
+    pub(super) fn config_dir(&self) -> Result<PathBuf, Error> {
         let below_home = || Some(self.home()?.join(".config").join("bbconnect"));
         let named = self.environment.config.clone();
-        named.or_else(below_home).ok_or(Error::NoHome)
+        named.or_else(below_home).ok_or(Error::HomeDirUnknown)
     }
 
     /// The file of connections.
     #[must_use]
-    pub fn connections(&self) -> ConnectionsFile {
-        ConnectionsFile::in_folder(self.config_folder().ok().as_deref())
+    pub fn connection_file(&self) -> ConnectionsFile {
+        ConnectionsFile::in_folder(self.config_dir().ok().as_deref())
     }
 
     /// How long a stage of reaching a server may take.
     #[must_use]
-    pub fn limit(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
     /// The Bitbucket of a connection, asked as nobody.
     #[must_use]
-    pub fn anonymous(&self, connection: &Connection) -> Bitbucket {
+    pub fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
         let nobody = Connection {
-            auth: Auth::Ssh,
+            auth: AuthMethod::Ssh,
             ..connection.clone()
         };
-        self.bitbucket(&nobody, Secret::new(String::new()))
+        self.client_with_secret(&nobody, Secret::new(String::new()))
     }
 
     /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
     #[must_use]
-    pub fn bitbucket(&self, connection: &Connection, secret: Secret) -> Bitbucket {
+    pub fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
         let user = |name: &Option<String>| name.clone().unwrap_or_default();
         let authorization = match connection.auth {
-            Auth::Ssh => Authorization::None,
-            Auth::ApiToken => Authorization::Basic {
+            AuthMethod::Ssh => Authorization::None,
+            AuthMethod::ApiToken => Authorization::Basic {
                 user: user(&connection.email),
                 secret,
             },
-            Auth::AppPassword | Auth::Password => Authorization::Basic {
+            AuthMethod::AppPassword | AuthMethod::Password => Authorization::Basic {
                 user: user(&connection.username),
                 secret,
             },
-            Auth::AccessToken | Auth::HttpAccessToken | Auth::OAuth | Auth::ClientCredentials => {
-                Authorization::Bearer(secret)
-            }
+            AuthMethod::AccessToken
+            | AuthMethod::HttpAccessToken
+            | AuthMethod::OAuth
+            | AuthMethod::ClientCredentials => Authorization::Bearer(secret),
         };
-        let (settings, trace) = self.way_to(connection);
+        let (settings, trace) = self.http_settings(connection);
         let http = Http::new(connection.base_url.clone(), authorization, settings, trace);
         match connection.deployment {
             Deployment::Cloud => Bitbucket::Cloud(Cloud::new(http)),
@@ -218,7 +219,7 @@ impl Context {
     }
 
     /// How the servers of a connection are reached, and where lines about it go.
-    fn way_to(&self, connection: &Connection) -> (HttpSettings, Trace) {
+    fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.flags.timeout.unwrap_or(TIMEOUT),
             ca_cert: connection.ca_cert.clone(),
@@ -227,38 +228,41 @@ impl Context {
             allow_http: connection.allow_http,
         };
         let output = self.output.clone();
-        (settings, Box::new(move |line: &str| output.trace(line)))
+        (settings, Box::new(move |line: &str| output.debug(line)))
     }
 
     /// The connection that applies, and its Bitbucket. Nothing is sent yet.
     ///
     /// # Errors
     /// Where no connection applies, it has no REST, or its secret cannot be had or may not be sent there.
-    pub fn connect(&self) -> Result<(Chosen, Bitbucket), Error> {
-        let chosen = self.choose()?;
-        let bitbucket = self.signed_in(&chosen)?;
+    pub fn client(&self) -> Result<(SelectedConnection, Bitbucket), Error> {
+        let chosen = self.select()?;
+        let bitbucket = self.authenticated_client(&chosen)?;
         Ok((chosen, bitbucket))
     }
 
     /// The Bitbucket of a connection that was chosen. Nothing is sent yet.
     ///
     /// # Errors
-    /// As [`Context::connect`].
-    pub fn signed_in(&self, chosen: &Chosen) -> Result<Bitbucket, Error> {
-        if chosen.connection.auth == Auth::Ssh {
-            return Err(Error::NoRest(chosen.name.to_string()));
+    /// As [`App::client`].
+    pub fn authenticated_client(&self, chosen: &SelectedConnection) -> Result<Bitbucket, Error> {
+        if chosen.connection.auth == AuthMethod::Ssh {
+            return Err(Error::SshOnlyConnection(chosen.name.to_string()));
         }
         let secret = self.secret_of(chosen)?;
-        Ok(self.bitbucket(&chosen.connection, secret))
+        Ok(self.client_with_secret(&chosen.connection, secret))
     }
 
     /// The connection for a repository that was named, its Bitbucket, and the repository there. Nothing is sent yet.
     ///
     /// # Errors
-    /// As [`Context::choose_for`] and [`Context::connect`].
-    pub fn connect_to(&self, named: &RepoRef) -> Result<(Chosen, Bitbucket, RepoPath), Error> {
-        let (chosen, path) = self.choose_for(named)?;
-        let bitbucket = self.signed_in(&chosen)?;
+    /// As [`App::select_for_repo`] and [`App::client`].
+    pub fn client_for_repo(
+        &self,
+        named: &RepoRef,
+    ) -> Result<(SelectedConnection, Bitbucket, RepoId), Error> {
+        let (chosen, path) = self.select_for_repo(named)?;
+        let bitbucket = self.authenticated_client(&chosen)?;
         Ok((chosen, bitbucket, path))
     }
 
@@ -266,7 +270,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Runtime`] where the system gives no event queue.
-    pub fn wait<T>(&self, question: impl Future<Output = T>) -> Result<T, Error> {
+    pub fn block_on<T>(&self, question: impl Future<Output = T>) -> Result<T, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

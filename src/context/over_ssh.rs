@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Context;
+use super::App;
 use crate::error::Error;
-use crate::model::ssh_address::SshAddress;
-use crate::ssh::{self, Login, Served, Service, SshError, StoredKey};
+use crate::model::ssh_address::SshRemote;
+use crate::ssh::{self, AccessCheck, ClientOptions, PrivateKeyFile, Service, SshError};
 
 /// How long a server may take to let a key in: it takes a while until all of it knows one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum RetryPolicy {
     /// No time at all: whether it is registered is the question.
     None,
     /// A few seconds: it was registered already.
@@ -21,7 +21,7 @@ pub enum Patience {
 }
 
 /// Between attempts.
-const PAUSES: [Duration; 5] = [
+const BACKOFF: [Duration; 5] = [
     Duration::from_millis(300),
     Duration::from_millis(700),
     Duration::from_secs(2),
@@ -29,33 +29,33 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
-impl Patience {
+impl RetryPolicy {
     fn pauses(self) -> &'static [Duration] {
         match self {
             Self::None => &[],
-            Self::Short => PAUSES.first_chunk::<3>().map_or(&[], |short| short),
-            Self::Long => &PAUSES,
+            Self::Short => BACKOFF.first_chunk::<3>().map_or(&[], |short| short),
+            Self::Long => &BACKOFF,
         }
     }
 }
 
-impl Context {
+impl App {
     /// A login with a key, and with our host keys.
     #[must_use]
-    pub fn login(&self, key: &StoredKey) -> Login {
-        Login {
+    pub fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
+        ClientOptions {
             key: Some(key.path.clone()),
-            is_locked: key.is_locked,
-            ..self.no_login()
+            has_passphrase: key.is_locked,
+            ..self.anonymous_ssh_options()
         }
     }
 
     /// A login with no key: only to hear who the server is.
-    fn no_login(&self) -> Login {
+    fn anonymous_ssh_options(&self) -> ClientOptions {
         let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
-        Login {
+        ClientOptions {
             key: None,
-            is_locked: false,
+            has_passphrase: false,
             // OpenSSH's word for no file: then no host is known.
             known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
         }
@@ -63,18 +63,18 @@ impl Context {
 
     /// Whether a key can be used here: it has no passphrase, the agent knows it, or somebody can be asked.
     #[must_use]
-    pub fn opens(&self, key: &StoredKey) -> bool {
+    pub fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
         !key.is_locked || self.may_ask || ssh::agent_has(&key.public)
     }
 
     /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
     #[must_use]
     pub fn ssh_command(&self, key: &Path) -> Option<String> {
-        let stored = StoredKey::read(key);
-        let login = Login {
+        let stored = PrivateKeyFile::read(key);
+        let login = ClientOptions {
             key: Some(key.to_owned()),
-            is_locked: stored.is_ok_and(|stored| stored.is_locked),
-            ..self.no_login()
+            has_passphrase: stored.is_ok_and(|stored| stored.is_locked),
+            ..self.anonymous_ssh_options()
         };
         login.command_line().ok()
     }
@@ -83,55 +83,61 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn ask_over_ssh(
+    pub fn check_access(
         &self,
-        key: &StoredKey,
-        address: &SshAddress,
+        key: &PrivateKeyFile,
+        address: &SshRemote,
         service: Service,
-    ) -> Result<Served, Error> {
-        self.ask_as(&self.login(key), address, service)
+    ) -> Result<AccessCheck, Error> {
+        self.check_access_with(&self.ssh_options(key), address, service)
     }
 
     /// Asks a repository over SSH with a key that may not be registered yet, or with none: whether the server is reached
     /// and the right one shows before it refuses.
     ///
     /// # Errors
-    /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::Locked`], [`SshError::OpenToOthers`]) also
+    /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::PassphraseRequired`], [`SshError::InsecureKeyPermissions`]) also
     /// before the server knows it.
-    pub fn knock(&self, address: &SshAddress, key: Option<&StoredKey>) -> Result<Served, Error> {
+    pub fn probe_server(
+        &self,
+        address: &SshRemote,
+        key: Option<&PrivateKeyFile>,
+    ) -> Result<AccessCheck, Error> {
         if let Some(key) = key
-            && key.is_open_to_others()
+            && key.has_insecure_permissions()
         {
-            return Err(SshError::OpenToOthers(key.path.clone()).into());
+            return Err(SshError::InsecureKeyPermissions(key.path.clone()).into());
         }
-        let login = key.map_or_else(|| self.no_login(), |key| self.login(key));
-        match (self.ask_as(&login, address, Service::Read), key) {
-            (Err(Error::Ssh(SshError::Denied { .. })), Some(key)) if !self.opens(key) => {
-                Err(SshError::Locked(key.path.clone()).into())
+        let login = key.map_or_else(|| self.anonymous_ssh_options(), |key| self.ssh_options(key));
+        match (self.check_access_with(&login, address, Service::Read), key) {
+            (Err(Error::Ssh(SshError::AuthenticationFailed { .. })), Some(key))
+                if !self.is_key_usable(key) =>
+            {
+                Err(SshError::PassphraseRequired(key.path.clone()).into())
             }
             (asked, _) => asked,
         }
     }
 
-    fn ask_as(
+    fn check_access_with(
         &self,
-        login: &Login,
-        address: &SshAddress,
+        login: &ClientOptions,
+        address: &SshRemote,
         service: Service,
-    ) -> Result<Served, Error> {
-        let manner = self.manner(login.is_locked);
+    ) -> Result<AccessCheck, Error> {
+        let manner = self.ssh_timeout_and_prompt(login.has_passphrase);
         let _progress = (!manner.may_ask).then(|| {
             let message = format!("asking {} over SSH", address.host);
             self.output.progress(&message)
         });
         let started = Instant::now();
-        let asked = ssh::ask(login, address, service, manner);
+        let asked = ssh::check_access(login, address, service, manner);
         let told = match &asked {
             Ok(_) => "served".to_owned(),
             Err(error) => error.to_string(),
         };
         let elapsed = started.elapsed().as_millis();
-        self.output.trace(&format!(
+        self.output.debug(&format!(
             "ssh {} {} -> {told} in {elapsed} ms",
             address.host,
             address.command(service.command())
@@ -143,19 +149,19 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn ask_patiently(
+    pub fn check_access_with_retry(
         &self,
-        key: &StoredKey,
-        address: &SshAddress,
-        patience: Patience,
-    ) -> Result<Served, Error> {
+        key: &PrivateKeyFile,
+        address: &SshRemote,
+        patience: RetryPolicy,
+    ) -> Result<AccessCheck, Error> {
         let mut pauses = patience.pauses().iter();
         loop {
-            let asked = self.ask_over_ssh(key, address, Service::Read);
+            let asked = self.check_access(key, address, Service::Read);
             let is_early = matches!(
                 asked,
                 Err(Error::Ssh(
-                    SshError::Denied { .. } | SshError::NoAccess { .. }
+                    SshError::AuthenticationFailed { .. } | SshError::RepositoryAccessDenied { .. }
                 ))
             );
             match pauses.next() {

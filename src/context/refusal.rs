@@ -1,31 +1,31 @@
 //! What a server's refusal means for the connection that was used, and what to ask for.
 
-use super::Chosen;
-use super::environment_connection::EnvironmentConnection;
+use super::SelectedConnection;
+use super::environment_connection::EnvConnection;
 use crate::bitbucket::ApiError;
 use crate::error::Error;
-use crate::model::connection::{Connection, TokenShape};
-use crate::model::right::Right;
+use crate::model::connection::{Connection, TokenPrefix};
+use crate::model::right::Operation;
 
-impl Chosen {
+impl SelectedConnection {
     /// What the server said, with what may be behind a refusal.
     #[must_use]
-    pub fn explained(&self, error: ApiError) -> Error {
+    pub fn describe_api_error(&self, error: ApiError) -> Error {
         let environment = self.environment.as_ref();
-        let shape = environment.map_or(TokenShape::Unknown, EnvironmentConnection::shape);
-        Error::refused_by(error, self.connection.auth, shape)
+        let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::shape);
+        Error::from_api(error, self.connection.auth, shape)
     }
 
-    /// As [`Chosen::explained`]; where a right is missing, with what to ask for.
+    /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.
     #[must_use]
-    pub fn explained_for(&self, error: ApiError, right: Right) -> Error {
+    pub fn describe_api_error_for(&self, error: ApiError, right: Operation) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
-            return self.explained(error);
+            return self.describe_api_error(error);
         };
         let Connection {
             deployment, auth, ..
         } = self.connection;
-        let ask_for = right.ask_for(deployment, auth);
+        let ask_for = right.required_scopes_text(deployment, auth);
         let causes = if required.is_empty() {
             ask_for
         } else {

@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Chosen, Context};
+use super::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, No};
-use crate::model::connection::Auth;
-use crate::model::registered_key::{Access, KeyOwner, NewKey, Registered, RegisteredKey};
+use crate::error::{Error, RejectionKind};
+use crate::model::connection::AuthMethod;
+use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
 
 /// What was done about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {
+pub enum ChangeAction {
     /// It was registered.
     Created,
     /// It was given another access.
@@ -30,21 +30,21 @@ pub enum Action {
 
 /// What to do with a key that is there with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Otherwise {
+pub enum OnAccessMismatch {
     /// It is a conflict.
-    Refuse,
+    Fail,
     /// It is given what it lacks; more than was asked for stays.
-    Widen,
+    Upgrade,
 }
 
-impl Chosen {
+impl SelectedConnection {
     /// Refuses what this credential can never do: access tokens of Cloud may not change keys, whatever their scopes
     /// (<https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>).
     ///
     /// # Errors
-    /// [`Error::Refused`].
-    pub fn check_changes_keys(&self, owner: &KeyOwner) -> Result<(), Error> {
-        if self.connection.auth != Auth::AccessToken {
+    /// [`Error::Rejected`].
+    pub fn require_key_admin(&self, owner: &KeyOwner) -> Result<(), Error> {
+        if self.connection.auth != AuthMethod::AccessToken {
             return Ok(());
         }
         let what = match owner {
@@ -53,28 +53,28 @@ impl Chosen {
                 "Bitbucket Cloud lets no access token change deploy keys, whatever its scopes"
             }
         };
-        Err(Error::no(
-            No::NotPermitted,
+        Err(Error::rejected(
+            RejectionKind::Forbidden,
             format!("{what} (connection {})", self.name),
             &format!(
                 "use a connection with {}; or paste the public key yourself, with connect --register manual",
-                owner.needs(self.connection.deployment)
+                owner.required_scope(self.connection.deployment)
             ),
         ))
     }
 
     /// What the server said about keys; where a right is missing, with what to tick.
     #[must_use]
-    pub fn explained_about_keys(&self, error: ApiError, owner: &KeyOwner) -> Error {
+    pub fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
-            return self.explained(error);
+            return self.describe_api_error(error);
         };
         let lacks = if required.is_empty() {
             String::new()
         } else {
             format!("it lacks {}; ", required.join(", "))
         };
-        let needs = owner.needs(self.connection.deployment);
+        let needs = owner.required_scope(self.connection.deployment);
         Error::Api {
             causes: Some(format!("{lacks}the keys of {owner} need {needs}")),
             error,
@@ -82,67 +82,72 @@ impl Chosen {
     }
 }
 
-impl Context {
+impl App {
     /// Registers a key, or finds that it is registered.
     ///
     /// # Errors
-    /// [`Error::Refused`] where the key is there with another access, or somewhere else where it may not be at the same
+    /// [`Error::Rejected`] where the key is there with another access, or somewhere else where it may not be at the same
     /// time, or the server takes no such key; [`Error::Api`].
-    pub fn register(
+    pub fn register_key(
         &self,
-        chosen: &Chosen,
+        chosen: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
-        otherwise: Otherwise,
-    ) -> Result<(RegisteredKey, Action), Error> {
+        otherwise: OnAccessMismatch,
+    ) -> Result<(RegisteredKey, ChangeAction), Error> {
         let _progress = self.output.progress("registering the public key");
-        let asked = self.wait(bitbucket.register_key(owner, key))?;
+        let asked = self.block_on(bitbucket.register_key(owner, key))?;
         let registered = asked.map_err(|error| {
-            if let ApiError::Refused {
+            if let ApiError::ClientError {
                 status: 400,
                 message,
             } = &error
             {
-                return Error::no(
-                    No::Otherwise,
+                return Error::rejected(
+                    RejectionKind::Other,
                     format!("the server refuses the key: {message}"),
                     "another kind may do: --type rsa-4096 is taken everywhere",
                 );
             }
-            chosen.explained_about_keys(error, owner)
+            chosen.describe_key_error(error, owner)
         })?;
         match registered {
-            Registered::Created(created) => Ok((created, Action::Created)),
-            Registered::Taken(words) => Err(Error::no(
-                No::Conflict,
+            RegisterOutcome::Created(created) => Ok((created, ChangeAction::Created)),
+            RegisterOutcome::InUseElsewhere(words) => Err(Error::rejected(
+                RejectionKind::Conflict,
                 format!("the key is registered somewhere else: {words}"),
                 "a key belongs to repositories or to one account, never to both: name another with --key FILE",
             )),
-            Registered::Existing(existing) => {
-                self.as_wanted(chosen, bitbucket, owner, key, existing, otherwise)
+            RegisterOutcome::AlreadyRegistered(existing) => {
+                self.reconcile_existing(chosen, bitbucket, owner, key, existing, otherwise)
             }
         }
     }
 
-    /// What [`Context::register`] would do, as far as the list of keys tells.
+    /// What [`App::register_key`] would do, as far as the list of keys tells.
     ///
     /// # Errors
-    /// As [`Context::register`], but for what only the server can refuse.
-    pub fn would_register(
+    /// As [`App::register_key`], but for what only the server can refuse.
+    pub fn plan_key_registration(
         &self,
-        chosen: &Chosen,
+        chosen: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
-        otherwise: Otherwise,
-    ) -> Result<(RegisteredKey, Action), Error> {
-        let asked = self.wait(bitbucket.keys(owner))?;
-        let keys = asked.map_err(|error| chosen.explained_about_keys(error, owner))?;
-        match keys.into_iter().find(|known| known.is(&key.public)) {
-            Some(known) if is_enough(&known, key, otherwise) => Ok((known, Action::Unchanged)),
-            Some(known) if otherwise == Otherwise::Refuse => Err(conflict(owner, &known)),
-            Some(known) => Ok((known, Action::WouldUpdate)),
+        otherwise: OnAccessMismatch,
+    ) -> Result<(RegisteredKey, ChangeAction), Error> {
+        let asked = self.block_on(bitbucket.keys(owner))?;
+        let keys = asked.map_err(|error| chosen.describe_key_error(error, owner))?;
+        match keys
+            .into_iter()
+            .find(|known| known.has_public_key(&key.public))
+        {
+            Some(known) if has_required_access(&known, key, otherwise) => {
+                Ok((known, ChangeAction::Unchanged))
+            }
+            Some(known) if otherwise == OnAccessMismatch::Fail => Err(conflict(owner, &known)),
+            Some(known) => Ok((known, ChangeAction::WouldUpdate)),
             None => Ok((
                 RegisteredKey {
                     id: String::new(),
@@ -157,47 +162,51 @@ impl Context {
                     warning: None,
                     public_key: Some(key.public.clone()),
                 },
-                Action::WouldCreate,
+                ChangeAction::WouldCreate,
             )),
         }
     }
 
-    fn as_wanted(
+    fn reconcile_existing(
         &self,
-        chosen: &Chosen,
+        chosen: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
         existing: RegisteredKey,
-        otherwise: Otherwise,
-    ) -> Result<(RegisteredKey, Action), Error> {
-        if is_enough(&existing, key, otherwise) {
-            return Ok((existing, Action::Unchanged));
+        otherwise: OnAccessMismatch,
+    ) -> Result<(RegisteredKey, ChangeAction), Error> {
+        if has_required_access(&existing, key, otherwise) {
+            return Ok((existing, ChangeAction::Unchanged));
         }
-        if otherwise == Otherwise::Refuse {
+        if otherwise == OnAccessMismatch::Fail {
             return Err(conflict(owner, &existing));
         }
-        let asked = self.wait(bitbucket.change_key(owner, &existing.id, key.access))?;
-        let changed = asked.map_err(|error| chosen.explained_about_keys(error, owner))?;
+        let asked = self.block_on(bitbucket.set_key_access(owner, &existing.id, key.access))?;
+        let changed = asked.map_err(|error| chosen.describe_key_error(error, owner))?;
         if changed {
             let access = key.access;
-            Ok((RegisteredKey { access, ..existing }, Action::Updated))
+            Ok((RegisteredKey { access, ..existing }, ChangeAction::Updated))
         } else {
             Err(conflict(owner, &existing))
         }
     }
 }
 
-fn is_enough(existing: &RegisteredKey, key: &NewKey, otherwise: Otherwise) -> bool {
+fn has_required_access(
+    existing: &RegisteredKey,
+    key: &NewKey,
+    otherwise: OnAccessMismatch,
+) -> bool {
     match otherwise {
-        Otherwise::Refuse => existing.access == key.access,
-        Otherwise::Widen => existing.access == Access::Write || key.access == Access::Read,
+        OnAccessMismatch::Fail => existing.access == key.access,
+        OnAccessMismatch::Upgrade => existing.access == Access::Write || key.access == Access::Read,
     }
 }
 
 fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
-    Error::no(
-        No::Conflict,
+    Error::rejected(
+        RejectionKind::Conflict,
         format!(
             "the key is registered already, as {} {}, to {}",
             existing.registered_as, existing.id, existing.access

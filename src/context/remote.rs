@@ -7,11 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::git_host::{git_bases, git_username};
-use super::{Chosen, Context};
+use super::git_host::{git_base_urls, git_username};
+use super::{App, SelectedConnection};
 use crate::error::Error;
-use crate::git::Remote;
-use crate::model::connection::{Auth, Connection, Origin};
+use crate::git::PushTarget;
+use crate::model::connection::{AuthMethod, Connection, Origin};
 use crate::model::deployment::Deployment;
 use crate::model::repository::Repository;
 use crate::model::secret::Secret;
@@ -19,12 +19,16 @@ use crate::model::secret::Secret;
 /// Git moves more than a question does.
 const LIMIT: Duration = Duration::from_mins(10);
 
-impl Context {
+impl App {
     /// The address of a repository for git over HTTP, and the credential for it.
     ///
     /// # Errors
-    /// As [`Context::secret_of`].
-    pub fn git_remote(&self, chosen: &Chosen, repository: &Repository) -> Result<Remote, Error> {
+    /// As [`App::secret_of`].
+    pub fn git_remote(
+        &self,
+        chosen: &SelectedConnection,
+        repository: &Repository,
+    ) -> Result<PushTarget, Error> {
         let connection = &chosen.connection;
         let secret = if connection.auth.is_oauth() {
             self.access_token(&chosen.name, connection)?.0
@@ -34,7 +38,7 @@ impl Context {
         let is_server = connection.deployment != Deployment::Cloud;
         let is_token = matches!(
             connection.auth,
-            Auth::HttpAccessToken | Auth::OAuth | Auth::ClientCredentials
+            AuthMethod::HttpAccessToken | AuthMethod::OAuth | AuthMethod::ClientCredentials
         );
         let authorization = if is_server && is_token {
             format!("Bearer {}", secret.expose())
@@ -43,7 +47,7 @@ impl Context {
             let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
             format!("Basic {}", STANDARD.encode(pair.as_bytes()))
         };
-        Ok(Remote {
+        Ok(PushTarget {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
             ca_cert: connection.ca_cert.clone(),
@@ -56,7 +60,7 @@ impl Context {
 
 /// The clone link, where it is on the connection's own server; else the usual place there.
 fn git_url(connection: &Connection, repository: &Repository) -> String {
-    let bases = git_bases(connection);
+    let bases = git_base_urls(connection);
     let link = repository
         .https
         .as_deref()

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use super::git_host::git_bases;
+use super::git_host::git_base_urls;
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::{BaseUrl, Connection, Origin};
 use crate::model::deployment::Deployment;
 
 /// Whether a URL is on the server of a connection. Over SSH the host alone tells; over HTTP, port and context path tell
 /// several servers of one host apart.
-pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
+pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
     match connection.deployment {
         // There is one Cloud, whatever stands before its API; and stand-ins, at addresses of their own.
         Deployment::Cloud => url.deployment() == Deployment::Cloud || is_website(connection, url),
@@ -19,31 +19,32 @@ pub(super) fn fits_host(connection: &Connection, url: &CloneUrl) -> bool {
             let base = &connection.base_url;
             let host = base.url().host_str().unwrap_or_default();
             let (ours, theirs) = (host.trim_matches(['[', ']']), url.host().to_string());
-            let is_same_host = ours == theirs || is_this_machine(ours) && is_this_machine(&theirs);
-            is_same_host && is_behind(base, url)
+            let is_same_host =
+                ours == theirs || is_loopback_host(ours) && is_loopback_host(&theirs);
+            is_same_host && has_same_port_and_context(base, url)
         }
     }
 }
 
 /// Whether a Cloud and an SSH server are both on this machine: a stand-in, such as the sandbox, has its SSH there as well.
-pub(super) fn is_local_cloud(connection: &Connection, url: &CloneUrl) -> bool {
+pub(super) fn is_local_cloud_stub(connection: &Connection, url: &CloneUrl) -> bool {
     let host = connection.base_url.url().host_str().unwrap_or_default();
     connection.deployment == Deployment::Cloud
         && url.origin().is_none()
-        && is_this_machine(host)
-        && is_this_machine(&url.host().to_string())
+        && is_loopback_host(host)
+        && is_loopback_host(&url.host().to_string())
 }
 
 /// Whether a URL over HTTP is where git finds the repositories of a Cloud.
 fn is_website(connection: &Connection, url: &CloneUrl) -> bool {
     let theirs = url.origin().map(|theirs| Origin::of(&theirs));
-    let mut sites = git_bases(connection).into_iter();
+    let mut sites = git_base_urls(connection).into_iter();
     theirs.is_some_and(|theirs| sites.any(|site| Origin::of(&site) == theirs))
 }
 
 /// Whether a URL over HTTP, on the host of a Data Center, is at its port and below its context path. One that names no
 /// port, as most servers have it, may be `http` for the other.
-fn is_behind(base: &BaseUrl, url: &CloneUrl) -> bool {
+fn has_same_port_and_context(base: &BaseUrl, url: &CloneUrl) -> bool {
     let (base, Some(theirs)) = (base.url(), url.origin()) else {
         return true;
     };
@@ -55,12 +56,14 @@ fn is_behind(base: &BaseUrl, url: &CloneUrl) -> bool {
     let context = base.path().trim_end_matches('/');
     let is_below = match url.data_center_base() {
         Some(theirs) => theirs.path().trim_end_matches('/') == context,
-        None => url.https().is_none_or(|text| is_below(&text, context)),
+        None => url
+            .https()
+            .is_none_or(|text| has_path_prefix(&text, context)),
     };
     is_same_port && is_below
 }
 
-fn is_below(url: &str, context: &str) -> bool {
+fn has_path_prefix(url: &str, context: &str) -> bool {
     let url = Url::parse(url).ok();
     let rest = url
         .as_ref()
@@ -69,7 +72,7 @@ fn is_below(url: &str, context: &str) -> bool {
 }
 
 /// This machine has several names for itself.
-fn is_this_machine(host: &str) -> bool {
+fn is_loopback_host(host: &str) -> bool {
     let address = host.parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
@@ -81,7 +84,7 @@ mod tests {
     fn fits(product: &str, base: &str, url: &str) -> bool {
         let text = format!("deployment='{product}'\nauth='oauth'\nbase_url='{base}'");
         let connection = toml_edit::de::from_str(&text).unwrap();
-        fits_host(&connection, &url.parse().unwrap())
+        is_same_server(&connection, &url.parse().unwrap())
     }
 
     #[test]

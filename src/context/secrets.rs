@@ -3,22 +3,22 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Chosen, Context};
+use super::{App, SelectedConnection};
 use crate::error::Error;
 use crate::model::connection::{Connection, ConnectionName, StoreKind};
 use crate::model::secret::Secret;
-use crate::store::{CommandStore, KeyringStore, SealedFile, SecretStore, StoreError};
+use crate::store::{CommandStore, EncryptedFile, KeyringStore, SecretStore, StoreError};
 
 /// With nobody to unlock it, a keyring answers at once or not at all.
-const UNATTENDED: Duration = Duration::from_millis(800);
+const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
 /// Somebody may have to type a password.
-const ATTENDED: Duration = Duration::from_mins(1);
+const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The encrypted file, once its passphrase was asked for.
 #[derive(Debug, Default)]
-pub(super) struct SecretsFile(Mutex<Option<SealedFile>>);
+pub(super) struct SecretsFile(Mutex<Option<EncryptedFile>>);
 
-impl Context {
+impl App {
     /// Where the secret of a new connection is kept, unless it says otherwise: `BBCONNECT_STORE`, else the keyring.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Store`]; what was kept before is then still there.
-    pub fn keep_secret(
+    pub fn store_secret(
         &self,
         name: &ConnectionName,
         store: StoreKind,
@@ -46,7 +46,7 @@ impl Context {
     ) -> Result<(), Error> {
         match store {
             StoreKind::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
-            StoreKind::File => self.in_file(|file| file.set(&name.to_string(), secret)),
+            StoreKind::File => self.with_encrypted_file(|file| file.set(&name.to_string(), secret)),
             StoreKind::Command | StoreKind::Environment => Ok(()),
         }
     }
@@ -55,14 +55,16 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn forget_secret(
+    pub fn delete_secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(), Error> {
         match connection.store {
             Some(StoreKind::Keyring) => Ok(self.keyring().delete(&name.to_string())?),
-            Some(StoreKind::File) => self.in_file(|file| file.delete(&name.to_string())),
+            Some(StoreKind::File) => {
+                self.with_encrypted_file(|file| file.delete(&name.to_string()))
+            }
             Some(StoreKind::Command | StoreKind::Environment) | None => Ok(()),
         }
     }
@@ -70,15 +72,15 @@ impl Context {
     /// The secret of a stored connection; only where it may be sent to the connection's base URL.
     ///
     /// # Errors
-    /// [`Error::SecretElsewhere`] for one that was given for another origin, [`Error::NoSecret`] where there is none,
+    /// [`Error::SecretOriginMismatch`] for one that was given for another origin, [`Error::MissingSecret`] where there is none,
     /// [`Error::Store`] where it cannot be read.
     pub fn secret(&self, name: &ConnectionName, connection: &Connection) -> Result<Secret, Error> {
         Self::check_origin(name, connection)?;
         if connection.auth.is_oauth() {
             return self.access_token(name, connection).map(|(token, _)| token);
         }
-        self.kept_secret(name, connection)?
-            .ok_or_else(|| Error::NoSecret(name.to_string()))
+        self.stored_secret(name, connection)?
+            .ok_or_else(|| Error::MissingSecret(name.to_string()))
     }
 
     /// Whether a secret may be sent to the connection's base URL.
@@ -88,13 +90,13 @@ impl Context {
     ) -> Result<(), Error> {
         let origin = connection.base_url.origin();
         match &connection.secret_origin {
-            Some(given_for) if *given_for != origin => Err(Error::SecretElsewhere {
+            Some(given_for) if *given_for != origin => Err(Error::SecretOriginMismatch {
                 name: name.to_string(),
                 given_for: given_for.to_string(),
                 origin: origin.to_string(),
             }),
             Some(_) => Ok(()),
-            None => Err(Error::NoSecret(name.to_string())),
+            None => Err(Error::MissingSecret(name.to_string())),
         }
     }
 
@@ -102,19 +104,21 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Store`] where it cannot be read.
-    pub fn kept_secret(
+    pub fn stored_secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<Option<Secret>, Error> {
         Ok(match connection.store {
             Some(StoreKind::Keyring) => self.keyring().get(&name.to_string())?,
-            Some(StoreKind::File) => self.in_file(|file| file.get(&name.to_string()))?,
+            Some(StoreKind::File) => {
+                self.with_encrypted_file(|file| file.get(&name.to_string()))?
+            }
             Some(StoreKind::Command) => {
                 let command = connection
                     .token_command
                     .as_deref()
-                    .ok_or_else(|| Error::NoSecret(name.to_string()))?;
+                    .ok_or_else(|| Error::MissingSecret(name.to_string()))?;
                 CommandStore::new(command).get(&name.to_string())?
             }
             Some(StoreKind::Environment) | None => None,
@@ -124,10 +128,13 @@ impl Context {
     /// The secret of the connection that applies.
     ///
     /// # Errors
-    /// As [`Context::secret`].
-    pub fn secret_of(&self, chosen: &Chosen) -> Result<Secret, Error> {
+    /// As [`App::secret`].
+    pub fn secret_of(&self, chosen: &SelectedConnection) -> Result<Secret, Error> {
         match &chosen.environment {
-            Some(environment) => Ok(chosen.connection.auth.given(environment.secret()?)),
+            Some(environment) => Ok(chosen
+                .connection
+                .auth
+                .normalize_secret(environment.secret()?)),
             None => self.secret(&chosen.name, &chosen.connection),
         }
     }
@@ -136,17 +143,17 @@ impl Context {
     fn keyring(&self) -> KeyringStore {
         let is_forbidden = self.flags.no_input || self.environment.no_input || self.environment.ci;
         let has_window = self.environment.has_desktop && !is_forbidden;
-        KeyringStore::new(if self.may_ask() || has_window {
-            ATTENDED
+        KeyringStore::new(if self.is_interactive() || has_window {
+            INTERACTIVE_TIMEOUT
         } else {
-            UNATTENDED
+            NON_INTERACTIVE_TIMEOUT
         })
     }
 
     /// Asks the encrypted file, for whose passphrase nobody is asked twice. A wrong one is forgotten.
-    fn in_file<T>(
+    fn with_encrypted_file<T>(
         &self,
-        question: impl FnOnce(&SealedFile) -> Result<T, StoreError>,
+        question: impl FnOnce(&EncryptedFile) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
         let mut opened = self
             .secrets_file
@@ -161,29 +168,32 @@ impl Context {
         Ok(answer?)
     }
 
-    fn sealed_file(&self) -> Result<SealedFile, Error> {
-        let folder = self.config_folder()?;
+    fn sealed_file(&self) -> Result<EncryptedFile, Error> {
+        let folder = self.config_dir()?;
         let passphrase = match self
             .environment
             .variables
             .get("BBCONNECT_STORE_PASSPHRASE_FILE")
         {
             Some(path) => super::environment_connection::secret_in_file(path.as_ref())?,
-            None if self.may_ask() => self.ask_passphrase(SealedFile::is_in(&folder))?,
+            None if self.is_interactive() => {
+                self.ask_passphrase(EncryptedFile::exists_in(&folder))?
+            }
             None => return Err(StoreError::NoPassphrase.into()),
         };
-        Ok(SealedFile::in_folder(&folder, passphrase))
+        Ok(EncryptedFile::in_dir(&folder, passphrase))
     }
 
     /// Asks for the passphrase of the file of secrets; for that of a new one twice, because a slip would lock it.
     fn ask_passphrase(&self, is_there: bool) -> Result<Secret, Error> {
         let asked = if is_there {
-            self.output.ask_secret("Passphrase of the file of secrets")
+            self.output
+                .prompt_secret("Passphrase of the file of secrets")
         } else {
             let prompt = "Passphrase for a new file of secrets";
-            self.output.ask_new_secret(prompt)
+            self.output.prompt_new_secret(prompt)
         };
-        let passphrase = asked.map_err(Error::Input)?;
+        let passphrase = asked.map_err(Error::Stdin)?;
         if passphrase.expose().is_empty() {
             return Err(StoreError::NoPassphrase.into());
         }

@@ -1,25 +1,25 @@
 //! The repository that a command is about when none is named.
 
-use super::{Chosen, Context};
+use super::{App, SelectedConnection};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::git::Checkout;
-use crate::model::repository::{RepoPath, RepoRef};
+use crate::model::repository::{RepoId, RepoRef};
 
-impl Context {
+impl App {
     /// The repository that was named, else the one that was selected: for the service or checkout one stands in, else
     /// for the connection. With its connection and Bitbucket; nothing is sent yet.
     ///
     /// # Errors
-    /// As [`Context::connect_to`]; [`Error::Usage`] where none is named and none was selected.
-    pub fn connect_to_selected(
+    /// As [`App::client_for_repo`]; [`Error::Usage`] where none is named and none was selected.
+    pub fn client_for_default_repo(
         &self,
         named: Option<&RepoRef>,
-    ) -> Result<(Chosen, Bitbucket, RepoPath), Error> {
+    ) -> Result<(SelectedConnection, Bitbucket, RepoId), Error> {
         if let Some(named) = named {
-            return self.connect_to(named);
+            return self.client_for_repo(named);
         }
-        let (chosen, path) = self.selected()?;
+        let (chosen, path) = self.default_repo()?;
         let Some(path) = path else {
             return Err(Error::Usage {
                 message: format!(
@@ -32,23 +32,23 @@ impl Context {
                 ),
             });
         };
-        let bitbucket = self.signed_in(&chosen)?;
+        let bitbucket = self.authenticated_client(&chosen)?;
         Ok((chosen, bitbucket, path))
     }
 
     /// The connection that applies, and the repository that was selected, where one was.
     ///
     /// # Errors
-    /// As [`Context::choose_for`].
-    pub fn selected(&self) -> Result<(Chosen, Option<RepoPath>), Error> {
-        let here = Checkout::here().filter(|_| self.named().is_none());
+    /// As [`App::select_for_repo`].
+    pub fn default_repo(&self) -> Result<(SelectedConnection, Option<RepoId>), Error> {
+        let here = Checkout::discover().filter(|_| self.explicit_name().is_none());
         let selected = here.as_ref().and_then(Checkout::repository);
         if let Some(selected) = selected.and_then(|text| text.parse().ok()) {
-            let (chosen, path) = self.choose_for(&selected)?;
+            let (chosen, path) = self.select_for_repo(&selected)?;
             return Ok((chosen, Some(path)));
         }
-        let chosen = self.choose()?;
-        let path = Self::repository_of(&chosen.connection);
+        let chosen = self.select()?;
+        let path = Self::connection_repository(&chosen.connection);
         Ok((chosen, path))
     }
 }

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Context;
-use crate::bitbucket::{ApiError, Grant, OAuthClient};
+use super::App;
+use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
 use crate::error::Error;
-use crate::model::connection::{Auth, BaseUrl, Connection, ConnectionName, TokenShape};
+use crate::model::connection::{AuthMethod, BaseUrl, Connection, ConnectionName, TokenPrefix};
 use crate::model::oauth::{OAuthSecret, Tokens};
 use crate::model::secret::Secret;
-use crate::oauth::{OAuthError, SignIn};
+use crate::oauth::{AuthorizationFlow, OAuthError};
 use crate::process;
 use crate::store::StoreError;
 
 /// The port for the answer, unless another is named.
 const CALLBACK_PORT: u16 = 47617;
 /// How long a person may take to sign in, unless `--timeout` says otherwise.
-const PATIENCE: Duration = Duration::from_mins(5);
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(5);
 
-impl Context {
+impl App {
     /// Gets tokens for a connection: from a browser, or for the client alone.
     ///
     /// # Errors
     /// [`Error::OAuth`] where nobody signs in, [`Error::Api`] where the server refuses.
-    pub fn sign_in(
+    pub fn login(
         &self,
         connection: &Connection,
         client_secret: &Secret,
@@ -34,45 +34,48 @@ impl Context {
         let website = website(connection)?;
         let client = self.oauth_client(connection, client_secret)?;
         let refused =
-            |error: ApiError| Error::refused_by(error, connection.auth, TokenShape::Unknown);
-        let tokens: Tokens = if connection.auth == Auth::ClientCredentials {
-            self.wait(client.tokens(&Grant::Client))?.map_err(refused)?
+            |error: ApiError| Error::from_api(error, connection.auth, TokenPrefix::Unknown);
+        let tokens: Tokens = if connection.auth == AuthMethod::ClientCredentials {
+            self.block_on(client.tokens(&OAuthGrant::Client))?
+                .map_err(refused)?
         } else {
             let is_forbidden =
                 self.flags.no_input || self.environment.ci || self.environment.no_input;
             if is_forbidden && !no_browser {
-                return Err(Error::NotAsked {
+                return Err(Error::InputRequired {
                     what: "a sign-in with a browser",
                     hint: "add --no-browser, and open the address that is printed elsewhere",
                 });
             }
-            if website.is_unprotected() && !connection.allow_http {
-                return Err(refused(ApiError::Unprotected(website.to_string())));
+            if website.is_insecure() && !connection.allow_http {
+                return Err(refused(ApiError::InsecureTransport(website.to_string())));
             }
-            let sign_in = SignIn::begin(connection.callback_port.unwrap_or(CALLBACK_PORT))?;
+            let sign_in =
+                AuthorizationFlow::start(connection.callback_port.unwrap_or(CALLBACK_PORT))?;
             let client_id = connection.client_id.as_deref().unwrap_or_default();
-            let address = sign_in.address(
+            let address = sign_in.authorization_url(
                 website.url(),
                 connection.deployment,
                 client_id,
                 &connection.scopes,
             )?;
-            self.output.guide("Sign in at this address, in a browser:");
-            self.output.guide(&format!("  {address}"));
+            self.output
+                .eprint_line("Sign in at this address, in a browser:");
+            self.output.eprint_line(&format!("  {address}"));
             if no_browser {
-                self.output.guide("Then paste the address that the browser is sent to, where it cannot show that page:");
+                self.output.eprint_line("Then paste the address that the browser is sent to, where it cannot show that page:");
             } else if !process::open_in_browser(address.as_str()) {
                 self.output
-                    .guide("No browser could be opened here; open the address yourself.");
+                    .eprint_line("No browser could be opened here; open the address yourself.");
             }
-            let patience = self.flags.timeout.unwrap_or(PATIENCE);
+            let patience = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
             let back = sign_in.wait(patience, no_browser)?;
-            let grant = Grant::Code {
+            let grant = OAuthGrant::Code {
                 code: &back.code,
                 redirect_uri: &back.redirect_uri,
                 verifier: &back.verifier,
             };
-            let granted = self.wait(client.tokens(&grant))?;
+            let granted = self.block_on(client.tokens(&grant))?;
             // Only now is it known what the browser should show.
             back.tell(granted.is_ok());
             granted.map_err(refused)?
@@ -83,32 +86,32 @@ impl Context {
     /// The access token of a connection, refreshed first where its end is near.
     ///
     /// # Errors
-    /// [`Error::SignedOut`] where only signing in again helps; as [`Context::secret`].
+    /// [`Error::SessionExpired`] where only signing in again helps; as [`App::secret`].
     pub(super) fn access_token(
         &self,
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(Secret, Option<i64>), Error> {
         Self::check_origin(name, connection)?;
-        let signed_out = |reason: String| Error::SignedOut {
+        let signed_out = |reason: String| Error::SessionExpired {
             name: name.to_string(),
             reason,
         };
         let kept = || -> Result<OAuthSecret, Error> {
-            let secret = self.kept_secret(name, connection)?;
-            let secret = secret.ok_or_else(|| Error::NoSecret(name.to_string()))?;
-            OAuthSecret::read(&secret)
+            let secret = self.stored_secret(name, connection)?;
+            let secret = secret.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
+            OAuthSecret::from_secret(&secret)
                 .ok_or_else(|| signed_out("what is kept are no tokens".to_owned()))
         };
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        let fresh = |kept: &OAuthSecret| Some((kept.fresh(now)?, kept.expires_at()));
+        let fresh = |kept: &OAuthSecret| Some((kept.valid_access_token(now)?, kept.expires_at()));
         // Whatever its end, one that git was refused with is not tried again.
         let is_refused = connection.refused_on.is_some();
         if let Some(token) = fresh(&kept()?).filter(|_| !is_refused) {
             return Ok(token);
         }
-        let _lock = self.connections().lock_tokens(name)?;
-        let stored = self.connections().load()?.get(&name.to_string());
+        let _lock = self.connection_file().lock_tokens(name)?;
+        let stored = self.connection_file().load()?.get(&name.to_string());
         let is_refused = stored.is_ok_and(|(_, connection)| connection.refused_on.is_some());
         // Another process may have refreshed it while this one waited.
         let before = kept()?;
@@ -117,7 +120,7 @@ impl Context {
         }
         let website = website(connection)?.origin();
         if before.origin != website {
-            return Err(Error::SecretElsewhere {
+            return Err(Error::SecretOriginMismatch {
                 name: name.to_string(),
                 given_for: before.origin.to_string(),
                 origin: website.to_string(),
@@ -126,8 +129,8 @@ impl Context {
         let client = self.oauth_client(connection, &before.client_secret())?;
         let refresh = before.refresh_token();
         let grant = match (&refresh, connection.auth) {
-            (_, Auth::ClientCredentials) => Grant::Client,
-            (Some(refresh), _) => Grant::Refresh(refresh),
+            (_, AuthMethod::ClientCredentials) => OAuthGrant::Client,
+            (Some(refresh), _) => OAuthGrant::Refresh(refresh),
             (None, _) => {
                 return Err(signed_out(
                     "the access has ended, and no refresh token was given".to_owned(),
@@ -135,23 +138,23 @@ impl Context {
             }
         };
         // A refresh token is good once: that the next one can be kept is tried before it is spent.
-        self.keep_renewed(name, connection, &before)?;
-        match self.wait(client.tokens(&grant))? {
+        self.store_refreshed(name, connection, &before)?;
+        match self.block_on(client.tokens(&grant))? {
             Ok(tokens) => {
                 let renewed = before.renewed(&tokens);
-                if let Err(error) = self.keep_renewed(name, connection, &renewed) {
-                    self.output.guide(&format!(
+                if let Err(error) = self.store_refreshed(name, connection, &renewed) {
+                    self.output.eprint_line(&format!(
                         "the new tokens of {name} could not be kept: {error}"
                     ));
                 } else if is_refused {
-                    self.mark(name, false)?;
+                    self.set_rejected(name, false)?;
                 }
                 Ok((tokens.access, renewed.expires_at()))
             }
             Err(ApiError::Unauthorized(reason)) => {
                 // A copy of this program on another machine cannot be waited for; one here may have been quicker.
                 let after = kept()?;
-                let is_new = after.written().expose() != before.written().expose();
+                let is_new = after.to_secret().expose() != before.to_secret().expose();
                 let token = fresh(&after).filter(|_| is_new);
                 token.ok_or_else(|| signed_out(reason))
             }
@@ -162,7 +165,7 @@ impl Context {
         }
     }
 
-    fn keep_renewed(
+    fn store_refreshed(
         &self,
         name: &ConnectionName,
         connection: &Connection,
@@ -171,13 +174,13 @@ impl Context {
         let store = connection
             .store
             .ok_or(StoreError::CommandOutput("nothing"))?;
-        self.keep_secret(name, store, &renewed.written())
+        self.store_secret(name, store, &renewed.to_secret())
     }
 
     fn oauth_client(&self, connection: &Connection, secret: &Secret) -> Result<OAuthClient, Error> {
         let client_id = connection.client_id.clone().unwrap_or_default();
         let secret = Secret::new(secret.expose().to_owned());
-        let (settings, trace) = self.way_to(connection);
+        let (settings, trace) = self.http_settings(connection);
         Ok(OAuthClient::new(
             website(connection)?,
             connection.deployment,

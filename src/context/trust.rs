@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Context, TIMEOUT};
+use super::{App, TIMEOUT};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
@@ -11,11 +11,11 @@ use crate::model::fingerprint::Fingerprint;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
 use crate::model::ssh_settings::SshSettings;
-use crate::ssh::{self, HostKey, KnownHosts, Manner, Source, SshError};
+use crate::ssh::{self, CheckOptions, HostKey, KnownHosts, Source, SshError};
 
 /// What may vouch for a server beside what is known of it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Vouchers {
+pub struct HostKeyEvidence {
     /// The fingerprint that its own settings name, read over HTTPS.
     pub settings: Option<Fingerprint>,
     /// The fingerprint that the user accepts.
@@ -24,20 +24,20 @@ pub struct Vouchers {
 
 /// The keys of a server that are trusted.
 #[derive(Debug, Clone)]
-pub struct Trusted {
+pub struct TrustedHostKeys {
     /// The keys.
     pub keys: Vec<HostKey>,
     /// Whether our file of host keys was changed for it.
     pub changed: bool,
 }
 
-impl Context {
+impl App {
     /// Our file of host keys.
     ///
     /// # Errors
-    /// [`Error::NoHome`] where there is no folder for it.
+    /// [`Error::HomeDirUnknown`] where there is no folder for it.
     pub fn known_hosts(&self) -> Result<KnownHosts, Error> {
-        let folder = self.config_folder()?;
+        let folder = self.config_dir()?;
         Ok(KnownHosts::in_folder(&folder))
     }
 
@@ -49,9 +49,9 @@ impl Context {
 
     /// How SSH servers are asked with a key. For a passphrase somebody at the terminal is given time.
     #[must_use]
-    pub fn manner(&self, is_locked: bool) -> Manner {
+    pub fn ssh_timeout_and_prompt(&self, is_locked: bool) -> CheckOptions {
         let may_ask = is_locked && self.may_ask;
-        Manner {
+        CheckOptions {
             limit: if may_ask {
                 self.ssh_limit() + Duration::from_mins(2)
             } else {
@@ -66,55 +66,63 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
-    /// [`Error::Declined`].
-    pub fn trust(&self, host: &SshHost, vouchers: Vouchers) -> Result<Trusted, Error> {
+    /// [`Error::Cancelled`].
+    pub fn ensure_trusted(
+        &self,
+        host: &SshHost,
+        vouchers: HostKeyEvidence,
+    ) -> Result<TrustedHostKeys, Error> {
         let file = self.known_hosts()?;
-        let pinned = file.of(host)?;
-        refuse_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
+        let pinned = file.keys_for(host)?;
+        reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
         if let Some(keys) = ssh::built_in_keys(host) {
             if let Some(accepted) = vouchers.accepted {
-                refuse_other(host, &keys, accepted)?;
+                require_matching(host, &keys, accepted)?;
             }
-            return self.keep_built_in(host, &keys);
+            return self.pin_built_in(host, &keys);
         }
         if !pinned.is_empty() {
             let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
             return match vouchers.accepted.filter(|accepted| !is_pinned(*accepted)) {
-                None => Ok(Trusted {
+                None => Ok(TrustedHostKeys {
                     keys: pinned,
                     changed: false,
                 }),
-                Some(accepted) => self.add_to_pinned(host, &pinned, accepted),
+                Some(accepted) => self.pin_additional(host, &pinned, accepted),
             };
         }
-        let shown = self.shown_by(host)?;
+        let shown = self.scan_host_keys(host)?;
         if let Some(accepted) = vouchers.accepted {
-            let accepted = refuse_other(host, &shown, accepted)?;
+            let accepted = require_matching(host, &shown, accepted)?;
             let is_shown = |named: &_| shown.iter().any(|key| key.fingerprint() == *named);
             if let Some(other) = vouchers.settings.filter(|named| !is_shown(named)) {
-                self.output.step(&format!(
+                self.output.print_step(&format!(
                     "note  the server's SSH settings name another key, {other}: ask its administrator"
                 ));
             }
-            return self.keep(host, &[accepted], Source::Accepted);
+            return self.pin(host, &[accepted], Source::Accepted);
         }
         if let Some(named) = vouchers.settings {
-            let named = refuse_other(host, &shown, named)?;
-            return self.keep(host, &[named], Source::Server);
+            let named = require_matching(host, &shown, named)?;
+            return self.pin(host, &[named], Source::Server);
         }
-        self.accept(host, &shown)
+        self.prompt_to_trust(host, &shown)
     }
 
     /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
     /// with REST fits. A server that does not tell is no error.
     #[must_use]
-    pub fn vouchers_for(&self, url: &CloneUrl, accepted: Option<Fingerprint>) -> Vouchers {
+    pub fn host_key_evidence_for(
+        &self,
+        url: &CloneUrl,
+        accepted: Option<Fingerprint>,
+    ) -> HostKeyEvidence {
         let settings = || -> Option<SshSettings> {
-            let rest = self.rest_for(url).ok()??;
-            let bitbucket = self.signed_in(&rest).ok()?;
+            let rest = self.api_connection_for_url(url).ok()??;
+            let bitbucket = self.authenticated_client(&rest).ok()?;
             self.ssh_settings(&bitbucket)
         };
-        Vouchers {
+        HostKeyEvidence {
             accepted,
             settings: settings().and_then(|settings| settings.fingerprint),
         }
@@ -123,11 +131,11 @@ impl Context {
     /// The SSH settings of a server, where it tells them.
     #[must_use]
     pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
-        match self.wait(bitbucket.ssh_settings()) {
+        match self.block_on(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,
             Ok(Err(error)) => {
                 self.output
-                    .trace(&format!("the SSH settings are not told: {error}"));
+                    .debug(&format!("the SSH settings are not told: {error}"));
                 None
             }
             Err(_) => None,
@@ -138,15 +146,19 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn shown_by(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
+    pub fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
         let _progress = self.output.progress(&format!("asking {host} for its keys"));
         let shown = ssh::scan(host, self.ssh_limit())?;
-        refuse_retired(host, shown.iter())?;
+        reject_retired(host, shown.iter())?;
         Ok(shown)
     }
 
     /// Asks whether the keys are the server's.
-    fn accept(&self, host: &SshHost, shown: &[PublicKey]) -> Result<Trusted, Error> {
+    fn prompt_to_trust(
+        &self,
+        host: &SshHost,
+        shown: &[PublicKey],
+    ) -> Result<TrustedHostKeys, Error> {
         if !self.may_ask {
             return Err(SshError::HostKeyUnknown {
                 host: host.clone(),
@@ -155,31 +167,31 @@ impl Context {
             .into());
         }
         self.output
-            .guide(&format!("The host key of {host} is not known. It shows:"));
+            .eprint_line(&format!("The host key of {host} is not known. It shows:"));
         for key in shown {
             self.output
-                .guide(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
+                .eprint_line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
         }
         self.output
-            .guide("Compare it with what the server's administrator says.");
+            .eprint_line("Compare it with what the server's administrator says.");
         self.confirm(false, "trusting a host key", "Is this the server?")?;
-        self.keep(host, shown, Source::Accepted)
+        self.pin(host, shown, Source::Accepted)
     }
 
     /// A server may have several keys; another one is taken beside a pinned one only while it still shows that.
-    fn add_to_pinned(
+    fn pin_additional(
         &self,
         host: &SshHost,
         pinned: &[HostKey],
         accepted: Fingerprint,
-    ) -> Result<Trusted, Error> {
-        let shown = self.shown_by(host)?;
+    ) -> Result<TrustedHostKeys, Error> {
+        let shown = self.scan_host_keys(host)?;
         let still = shown
             .iter()
             .any(|key| pinned.iter().any(|pinned| pinned.key == *key));
-        let accepted = refuse_other(host, &shown, accepted)?;
+        let accepted = require_matching(host, &shown, accepted)?;
         if still {
-            return self.keep(host, &[accepted], Source::Accepted);
+            return self.pin(host, &[accepted], Source::Accepted);
         }
         Err(SshError::HostKeyChanged {
             host: host.clone(),
@@ -192,18 +204,23 @@ impl Context {
     }
 
     /// Cloud's servers are known together: a remote may still be at the old one.
-    fn keep_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<Trusted, Error> {
+    fn pin_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<TrustedHostKeys, Error> {
         for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
             self.known_hosts()?.add(other, keys, Source::BuiltIn)?;
         }
-        self.keep(host, keys, Source::BuiltIn)
+        self.pin(host, keys, Source::BuiltIn)
     }
 
-    fn keep(&self, host: &SshHost, keys: &[PublicKey], source: Source) -> Result<Trusted, Error> {
+    fn pin(
+        &self,
+        host: &SshHost,
+        keys: &[PublicKey],
+        source: Source,
+    ) -> Result<TrustedHostKeys, Error> {
         let file = self.known_hosts()?;
         let changed = file.add(host, keys, source)?;
-        Ok(Trusted {
-            keys: file.of(host)?,
+        Ok(TrustedHostKeys {
+            keys: file.keys_for(host)?,
             changed,
         })
     }
@@ -217,17 +234,17 @@ fn offered(keys: &[PublicKey]) -> Vec<(Fingerprint, String)> {
 }
 
 /// The key of a fingerprint, where it is among those.
-fn refuse_other(
+fn require_matching(
     host: &SshHost,
     keys: &[PublicKey],
     accepted: Fingerprint,
 ) -> Result<PublicKey, Error> {
-    if let Some(reason) = ssh::retired(None, accepted) {
+    if let Some(reason) = ssh::retirement_reason(None, accepted) {
         return Err(retired(host, accepted, reason));
     }
     let found = keys.iter().find(|key| key.fingerprint() == accepted);
     found.cloned().ok_or_else(|| {
-        SshError::NotTheAccepted {
+        SshError::FingerprintMismatch {
             host: host.clone(),
             accepted,
             offered: offered(keys),
@@ -236,13 +253,13 @@ fn refuse_other(
     })
 }
 
-fn refuse_retired<'a>(
+fn reject_retired<'a>(
     host: &SshHost,
     keys: impl Iterator<Item = &'a PublicKey>,
 ) -> Result<(), Error> {
     for key in keys {
         let fingerprint = key.fingerprint();
-        if let Some(reason) = ssh::retired(Some(key.algorithm()), fingerprint) {
+        if let Some(reason) = ssh::retirement_reason(Some(key.algorithm()), fingerprint) {
             return Err(retired(host, fingerprint, reason));
         }
     }

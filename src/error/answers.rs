@@ -1,8 +1,8 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
-use super::{Error, No};
-use crate::bitbucket::{ApiError, Obstacle};
-use crate::exit::Exit;
+use super::{Error, RejectionKind};
+use crate::bitbucket::{ApiError, ConnectFailure};
+use crate::exit::ExitStatus;
 use crate::git::{FolderError, GitError, PushError};
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
@@ -12,59 +12,61 @@ use crate::store::ConnectionsError;
 impl Error {
     /// The exit status that stands for this error.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. }
-            | Self::NotAsked { .. }
+            | Self::InputRequired { .. }
             | Self::Key(KeyError::Comment)
             | Self::KeyFile(KeyFileError::Name { .. })
-            | Self::NoRest(_)
+            | Self::SshOnlyConnection(_)
             | Self::NoNamespace(_)
-            | Self::NotConfirmed { .. }
-            | Self::Connections(ConnectionsError::NoName)
+            | Self::ConfirmationRequired { .. }
+            | Self::Connections(ConnectionsError::EmptyName)
             | Self::Folder(FolderError::NotAFolder(_))
-            | Self::Git(GitError::NotAFolder(_)) => Exit::Usage,
-            Self::Declined
+            | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
+            Self::Cancelled
             | Self::Folder(
                 FolderError::TooLarge { .. }
                 | FolderError::TooMuch
                 | FolderError::Link(_)
                 | FolderError::Kind(_)
                 | FolderError::Name(_),
-            ) => Exit::No,
+            ) => ExitStatus::Failure,
             Self::Push(error) => match error {
-                PushError::Unauthorized(_) => Exit::Unauthorized,
-                PushError::NotPermitted(_) => Exit::Forbidden,
-                PushError::Moved(_) | PushError::Name(_) => Exit::Conflict,
-                PushError::NotFound(_) => Exit::NotFound,
-                PushError::Unreachable(_) => Exit::Unreachable,
-                PushError::Server(_) => Exit::Unusable,
-                PushError::Process(_) | PushError::Folder(_) | PushError::Failed(_) => {
-                    Exit::Machine
+                PushError::Unauthorized(_) => ExitStatus::Unauthorized,
+                PushError::NotPermitted(_) => ExitStatus::Forbidden,
+                PushError::NonFastForward(_) | PushError::RefNameConflict(_) => {
+                    ExitStatus::Conflict
+                }
+                PushError::NotFound(_) => ExitStatus::NotFound,
+                PushError::Unreachable(_) => ExitStatus::Unreachable,
+                PushError::Server(_) => ExitStatus::BadResponse,
+                PushError::Process(_) | PushError::TempDir(_) | PushError::Failed(_) => {
+                    ExitStatus::LocalError
                 }
             },
-            Self::Refused { no, .. } => match no {
-                No::NotThere => Exit::NotFound,
-                No::Conflict => Exit::Conflict,
-                No::NotPermitted => Exit::Forbidden,
-                No::NotCapable => Exit::Unusable,
-                No::Otherwise => Exit::No,
+            Self::Rejected { no, .. } => match no {
+                RejectionKind::NotFound => ExitStatus::NotFound,
+                RejectionKind::Conflict => ExitStatus::Conflict,
+                RejectionKind::Forbidden => ExitStatus::Forbidden,
+                RejectionKind::Unsupported => ExitStatus::BadResponse,
+                RejectionKind::Other => ExitStatus::Failure,
             },
-            Self::Taken { .. }
+            Self::AlreadyExists { .. }
             | Self::KeyFile(KeyFileError::Exists(_))
-            | Self::Connections(ConnectionsError::Exists(_)) => Exit::Conflict,
+            | Self::Connections(ConnectionsError::Exists(_)) => ExitStatus::Conflict,
             Self::Connections(ConnectionsError::NotFound { .. })
             | Self::NoConnection(_)
-            | Self::NoConnectionFor(_)
-            | Self::Git(GitError::NoCheckout) => Exit::NotFound,
-            Self::NoSecret(_)
+            | Self::NoMatchingConnection(_)
+            | Self::Git(GitError::NotARepository) => ExitStatus::NotFound,
+            Self::MissingSecret(_)
             | Self::EmptyToken(_)
-            | Self::NoToken(_)
-            | Self::SecretElsewhere { .. }
-            | Self::SignedOut { .. }
-            | Self::OAuth(OAuthError::Denied(_)) => Exit::Unauthorized,
-            Self::OAuth(OAuthError::TimedOut { .. }) => Exit::Unreachable,
-            Self::Api { error, .. } => exit_of_api(error),
+            | Self::MissingTokenVariable(_)
+            | Self::SecretOriginMismatch { .. }
+            | Self::SessionExpired { .. }
+            | Self::OAuth(OAuthError::Denied(_)) => ExitStatus::Unauthorized,
+            Self::OAuth(OAuthError::TimedOut { .. }) => ExitStatus::Unreachable,
+            Self::Api { error, .. } => api_exit_status(error),
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
             | Self::KeyFile(
@@ -74,21 +76,21 @@ impl Error {
             )
             | Self::Connections(
                 ConnectionsError::File { .. }
-                | ConnectionsError::Nowhere
+                | ConnectionsError::NoConfigDir
                 | ConnectionsError::Syntax { .. }
                 | ConnectionsError::Connection { .. },
             )
             | Self::Store(_)
             | Self::Folder(FolderError::Read { .. } | FolderError::Walk(_))
-            | Self::Git(GitError::Process(_) | GitError::Refused(_) | GitError::Clone(_))
-            | Self::NoHome
+            | Self::Git(GitError::Process(_) | GitError::CommandFailed(_) | GitError::Clone(_))
+            | Self::HomeDirUnknown
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
-            | Self::Program
+            | Self::CurrentExeUnknown
             | Self::Runtime(_)
-            | Self::Input(_)
-            | Self::Output(_)
+            | Self::Stdin(_)
+            | Self::Stdout(_)
             | Self::Read { .. }
-            | Self::Write { .. } => Exit::Machine,
+            | Self::Write { .. } => ExitStatus::LocalError,
         }
     }
 
@@ -96,10 +98,10 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
-            Self::Taken { hint, .. } => Some(hint.clone()),
-            Self::NotConfirmed { .. } => Some("add --yes".to_owned()),
-            Self::NotAsked { hint, .. } => Some((*hint).to_owned()),
+            Self::Usage { hint, .. } | Self::Rejected { hint, .. } => hint.clone(),
+            Self::AlreadyExists { hint, .. } => Some(hint.clone()),
+            Self::ConfirmationRequired { .. } => Some("add --yes".to_owned()),
+            Self::InputRequired { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
             Self::KeyFile(error) => error.hint(),
             Self::Ssh(error) => error.hint(),
@@ -112,15 +114,15 @@ impl Error {
                 known.join(", ")
             )),
             Self::NoNamespace(NoNamespace(slug)) => Some(format!("write NAMESPACE/{slug}")),
-            Self::NoConnectionFor(_) => Some(
+            Self::NoMatchingConnection(_) => Some(
                 "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
             ),
             Self::Store(error) => error.hint().map(str::to_owned),
-            Self::EmptyToken(_) | Self::NoToken(_) => Some(
+            Self::EmptyToken(_) | Self::MissingTokenVariable(_) => Some(
                 "check that the secret of the pipeline is there, and visible to this branch"
                     .to_owned(),
             ),
-            Self::NoSecret(name) | Self::SecretElsewhere { name, .. } => Some(format!(
+            Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --token-stdin gives it one"
             )),
             Self::Api {
@@ -130,11 +132,11 @@ impl Error {
             Self::Api {
                 error,
                 causes: None,
-            } => hint_of_api(error),
-            Self::Git(GitError::NoCheckout) => {
+            } => api_hint(error),
+            Self::Git(GitError::NotARepository) => {
                 Some("change into a folder of a git checkout".to_owned())
             }
-            Self::SignedOut { name, .. } => Some(format!(
+            Self::SessionExpired { name, .. } => Some(format!(
                 "bbconnect connection edit {name} --reauthorize signs in again"
             )),
             Self::OAuth(OAuthError::Port { .. }) => Some(
@@ -148,96 +150,100 @@ impl Error {
                 "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
                     .to_owned(),
             ),
-            Self::NoRest(_) => Some("name one with a token: --connection NAME".to_owned()),
-            Self::NoHome => Some("export HOME, the folder that is yours".to_owned()),
+            Self::SshOnlyConnection(_) => Some("name one with a token: --connection NAME".to_owned()),
+            Self::HomeDirUnknown => Some("export HOME, the folder that is yours".to_owned()),
             Self::Push(PushError::NotPermitted(_)) => Some(
                 "ask for the right to write to the repository, or name another branch with --branch"
                     .to_owned(),
             ),
-            Self::Push(PushError::Name(_)) => Some("name another branch with --branch".to_owned()),
-            Self::Push(PushError::Moved(_)) => Some("run it again".to_owned()),
+            Self::Push(PushError::RefNameConflict(_)) => Some("name another branch with --branch".to_owned()),
+            Self::Push(PushError::NonFastForward(_)) => Some("run it again".to_owned()),
             Self::Folder(FolderError::Link(_)) => {
                 Some("make it relative and within the folder, or leave it out with .gitignore".to_owned())
             }
             Self::Folder(FolderError::TooLarge { .. } | FolderError::TooMuch) => {
                 Some("leave large files out with .gitignore; Git LFS is for them".to_owned())
             }
-            Self::Declined
+            Self::Cancelled
             | Self::Push(_)
             | Self::Folder(_)
             | Self::Git(_)
             | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
-            | Self::Program
+            | Self::CurrentExeUnknown
             | Self::Runtime(_)
-            | Self::Input(_) => None,
+            | Self::Stdin(_) => None,
             Self::Read { .. } => Some("check the path, and that you may read it".to_owned()),
             Self::Write { .. } => Some("choose a folder that you may write to".to_owned()),
-            Self::Output(_) => {
+            Self::Stdout(_) => {
                 Some("the command was carried out; only its result could not be printed".to_owned())
             }
         }
     }
 }
 
-fn exit_of_ssh(error: &SshError) -> Exit {
+fn exit_of_ssh(error: &SshError) -> ExitStatus {
     match error {
         SshError::HostKeyChanged { .. }
         | SshError::HostKeyUnknown { .. }
         | SshError::HostKeyRetired { .. }
-        | SshError::NotTheAccepted { .. } => Exit::HostKey,
-        SshError::Denied { .. } => Exit::Unauthorized,
-        SshError::NoAccess { .. } => Exit::Forbidden,
-        SshError::Locked(_) => Exit::Usage,
-        SshError::Unreachable { .. } => Exit::Unreachable,
-        SshError::Unusable { .. } => Exit::Unusable,
+        | SshError::FingerprintMismatch { .. } => ExitStatus::HostKeyMismatch,
+        SshError::AuthenticationFailed { .. } => ExitStatus::Unauthorized,
+        SshError::RepositoryAccessDenied { .. } => ExitStatus::Forbidden,
+        SshError::PassphraseRequired(_) => ExitStatus::Usage,
+        SshError::Unreachable { .. } => ExitStatus::Unreachable,
+        SshError::ProtocolError { .. } => ExitStatus::BadResponse,
         SshError::Process(_)
         | SshError::KnownHosts { .. }
-        | SshError::Path { .. }
+        | SshError::UnsupportedPath { .. }
         | SshError::KeyFile { .. }
-        | SshError::OpenToOthers(_) => Exit::Machine,
+        | SshError::InsecureKeyPermissions(_) => ExitStatus::LocalError,
     }
 }
 
-fn exit_of_api(error: &ApiError) -> Exit {
+fn api_exit_status(error: &ApiError) -> ExitStatus {
     match error {
-        ApiError::Unreachable { .. } => Exit::Unreachable,
-        ApiError::Unauthorized(_) | ApiError::Captcha | ApiError::BasicBlocked => {
-            Exit::Unauthorized
+        ApiError::Unreachable { .. } => ExitStatus::Unreachable,
+        ApiError::Unauthorized(_) | ApiError::CaptchaRequired | ApiError::BasicAuthDisabled => {
+            ExitStatus::Unauthorized
         }
-        ApiError::Forbidden { .. } => Exit::Forbidden,
-        ApiError::NotFound(_) => Exit::NotFound,
-        ApiError::Refused {
+        ApiError::Forbidden { .. } => ExitStatus::Forbidden,
+        ApiError::NotFound(_) => ExitStatus::NotFound,
+        ApiError::ClientError {
             status: 409 | 412, ..
-        } => Exit::Conflict,
+        } => ExitStatus::Conflict,
         // It was understood, and the answer is no.
-        ApiError::Undecided(_)
-        | ApiError::Refused {
+        ApiError::Indeterminate(_)
+        | ApiError::ClientError {
             status: 400 | 422, ..
-        } => Exit::No,
-        ApiError::NoApi(_)
-        | ApiError::Elsewhere { .. }
+        } => ExitStatus::Failure,
+        ApiError::NotAnApiEndpoint(_)
+        | ApiError::Redirected { .. }
         | ApiError::Gone(_)
         | ApiError::RateLimited(_)
-        | ApiError::Refused { .. }
-        | ApiError::Server { .. }
-        | ApiError::NotJson { .. }
+        | ApiError::ClientError { .. }
+        | ApiError::ServerError { .. }
+        | ApiError::UnexpectedContentType { .. }
         | ApiError::Decode { .. }
-        | ApiError::Endless
-        | ApiError::TooLarge { .. } => Exit::Unusable,
-        ApiError::Unprotected(_)
-        | ApiError::Foreign(_)
-        | ApiError::Address(_)
-        | ApiError::SecretCharacters => Exit::Usage,
-        ApiError::Setup(_) => Exit::Machine,
+        | ApiError::EndlessPagination
+        | ApiError::ResponseTooLarge { .. } => ExitStatus::BadResponse,
+        ApiError::InsecureTransport(_)
+        | ApiError::ForeignOrigin(_)
+        | ApiError::InvalidPathSegment(_)
+        | ApiError::InvalidHeaderValue => ExitStatus::Usage,
+        ApiError::ClientConfig(_) => ExitStatus::LocalError,
     }
 }
 
-fn hint_of_api(error: &ApiError) -> Option<String> {
+fn api_hint(error: &ApiError) -> Option<String> {
     let hint = match error {
         ApiError::Unreachable {
             origin,
             proxy: Some(_),
-            obstacle: Obstacle::Name | Obstacle::Refused | Obstacle::Timeout | Obstacle::Other,
+            obstacle:
+                ConnectFailure::Dns
+                | ConnectFailure::Refused
+                | ConnectFailure::Timeout
+                | ConnectFailure::Other,
             ..
         } => {
             return Some(format!(
@@ -246,33 +252,39 @@ fn hint_of_api(error: &ApiError) -> Option<String> {
             ));
         }
         ApiError::Unreachable {
-            obstacle: Obstacle::Name,
+            obstacle: ConnectFailure::Dns,
             ..
         } => "check the spelling of the host, and whether a VPN is needed",
         ApiError::Unreachable {
-            obstacle: Obstacle::Refused,
+            obstacle: ConnectFailure::Refused,
             ..
         } => "check the port, and whether the server is running",
         ApiError::Unreachable {
-            obstacle: Obstacle::Timeout,
+            obstacle: ConnectFailure::Timeout,
             ..
         } => "a firewall may be in the way; --timeout SECONDS waits longer",
         ApiError::Unreachable {
-            obstacle: Obstacle::Tls,
+            obstacle: ConnectFailure::Tls,
             ..
         } => {
             "a private certificate authority is named with --ca-cert FILE; for plain http write http://"
         }
-        ApiError::Unprotected(_) => "write https://, or accept it with --allow-http",
-        ApiError::Elsewhere { .. } | ApiError::NotJson { .. } => {
+        ApiError::InsecureTransport(_) => "write https://, or accept it with --allow-http",
+        ApiError::Redirected { .. } | ApiError::UnexpectedContentType { .. } => {
             "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
         }
-        ApiError::Foreign(_) => "leave out scheme and host, or name the connection for that server",
-        ApiError::NoApi(_) => "check the host and the context path, as in https://host/bitbucket",
-        ApiError::Captcha => "log in once in a browser, then run this again",
-        ApiError::BasicBlocked => "make an HTTP access token, and use --auth http-access-token",
-        ApiError::SecretCharacters => "paste the token again, without blanks and line breaks",
-        ApiError::Undecided(_) => {
+        ApiError::ForeignOrigin(_) => {
+            "leave out scheme and host, or name the connection for that server"
+        }
+        ApiError::NotAnApiEndpoint(_) => {
+            "check the host and the context path, as in https://host/bitbucket"
+        }
+        ApiError::CaptchaRequired => "log in once in a browser, then run this again",
+        ApiError::BasicAuthDisabled => {
+            "make an HTTP access token, and use --auth http-access-token"
+        }
+        ApiError::InvalidHeaderValue => "paste the token again, without blanks and line breaks",
+        ApiError::Indeterminate(_) => {
             "name what the token belongs to, or skip the check with --no-verify"
         }
         ApiError::RateLimited(_) => "try again later",
@@ -280,20 +292,20 @@ fn hint_of_api(error: &ApiError) -> Option<String> {
             return Some(format!("it lacks {}", required.join(", ")));
         }
         ApiError::Unreachable {
-            obstacle: Obstacle::Other,
+            obstacle: ConnectFailure::Other,
             ..
         }
-        | ApiError::Setup(_)
-        | ApiError::Address(_)
+        | ApiError::ClientConfig(_)
+        | ApiError::InvalidPathSegment(_)
         | ApiError::Unauthorized(_)
         | ApiError::Forbidden { .. }
         | ApiError::NotFound(_)
         | ApiError::Gone(_)
-        | ApiError::Refused { .. }
-        | ApiError::Server { .. }
+        | ApiError::ClientError { .. }
+        | ApiError::ServerError { .. }
         | ApiError::Decode { .. }
-        | ApiError::Endless
-        | ApiError::TooLarge { .. } => return None,
+        | ApiError::EndlessPagination
+        | ApiError::ResponseTooLarge { .. } => return None,
     };
     Some(hint.to_owned())
 }

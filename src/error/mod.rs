@@ -11,13 +11,13 @@ use thiserror::Error;
 
 use crate::bitbucket::ApiError;
 use crate::git::{FolderError, GitError, PushError};
-use crate::model::connection::{Auth, TokenShape, why_refused};
+use crate::model::connection::{AuthMethod, TokenPrefix, auth_failure_help};
 use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::store::{ConnectionsError, StoreError};
 
-pub use trouble::Trouble;
+pub use trouble::ErrorSummary;
 
 /// Why a command could not do its work.
 ///
@@ -34,7 +34,7 @@ pub enum Error {
     },
     /// Something would have to be asked for, and nobody can be asked.
     #[error("{what} is needed, and nobody can be asked for it here")]
-    NotAsked {
+    InputRequired {
         /// What is needed.
         what: &'static str,
         /// How to give it without being asked.
@@ -42,13 +42,13 @@ pub enum Error {
     },
     /// Something that cannot be undone was not confirmed, and nobody can be asked.
     #[error("{doing} needs a confirmation, and nobody can be asked for it here")]
-    NotConfirmed {
+    ConfirmationRequired {
         /// What would be done.
         doing: String,
     },
     /// It is there already, or several are meant.
     #[error("{what}")]
-    Taken {
+    AlreadyExists {
         /// What is in the way.
         what: String,
         /// What to do instead.
@@ -56,12 +56,12 @@ pub enum Error {
     },
     /// The answer to a question was no.
     #[error("nothing was changed")]
-    Declined,
+    Cancelled,
     /// It was looked at, and the answer is no.
     #[error("{message}")]
-    Refused {
+    Rejected {
         /// Of which kind the no is.
-        no: No,
+        no: RejectionKind,
         /// What is in the way.
         message: String,
         /// What to do about it.
@@ -90,16 +90,16 @@ pub enum Error {
     NoNamespace(#[from] NoNamespace),
     /// No connection is for the server of a URL.
     #[error("no connection is for {0}")]
-    NoConnectionFor(String),
+    NoMatchingConnection(String),
     /// A connection that is SSH alone was asked for something else.
     #[error("the connection {0} is for SSH alone")]
-    NoRest(String),
+    SshOnlyConnection(String),
     /// A secret could not be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A connection has no secret.
     #[error("the connection {0} has no secret")]
-    NoSecret(String),
+    MissingSecret(String),
     /// The environment's secret is nothing.
     #[error("{0}")]
     EmptyToken(&'static str),
@@ -107,12 +107,12 @@ pub enum Error {
     #[error(
         "{0} is set, but none of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND"
     )]
-    NoToken(&'static str),
+    MissingTokenVariable(&'static str),
     /// A secret was given for another origin.
     #[error(
         "the secret of the connection {name} was given for {given_for}, so it is not sent to {origin}"
     )]
-    SecretElsewhere {
+    SecretOriginMismatch {
         /// The connection.
         name: String,
         /// The origin it was given for.
@@ -140,13 +140,13 @@ pub enum Error {
     Push(#[from] PushError),
     /// The home folder is not known.
     #[error("the home folder is not known")]
-    NoHome,
+    HomeDirUnknown,
     /// Nobody signed in.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
     /// The tokens of a connection are no longer good.
     #[error("the connection {name} is signed out: {reason}")]
-    SignedOut {
+    SessionExpired {
         /// The connection.
         name: String,
         /// What the server said.
@@ -154,16 +154,16 @@ pub enum Error {
     },
     /// The system does not tell where this program is.
     #[error("the system does not tell where this program is")]
-    Program,
+    CurrentExeUnknown,
     /// The system gave no event queue.
     #[error("the system gives no event queue: {0}")]
     Runtime(#[source] io::Error),
     /// Standard input could not be read.
     #[error("cannot read standard input: {0}")]
-    Input(#[source] io::Error),
+    Stdin(#[source] io::Error),
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
-    Output(#[source] io::Error),
+    Stdout(#[source] io::Error),
     /// A file of the user's could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -184,24 +184,24 @@ pub enum Error {
 
 /// The kinds of a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum No {
+pub enum RejectionKind {
     /// What it is about is not there.
-    NotThere,
+    NotFound,
     /// It exists differently, or somebody changed it meanwhile.
     Conflict,
     /// The credential or its owner may not.
-    NotPermitted,
+    Forbidden,
     /// The server cannot do it, for instance because it is too old.
-    NotCapable,
+    Unsupported,
     /// For another reason.
-    Otherwise,
+    Other,
 }
 
 impl Error {
     /// A no, with what to do about it.
     #[must_use]
-    pub fn no(no: No, message: impl Into<String>, hint: &str) -> Self {
-        Self::Refused {
+    pub fn rejected(no: RejectionKind, message: impl Into<String>, hint: &str) -> Self {
+        Self::Rejected {
             no,
             message: message.into(),
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
@@ -210,14 +210,15 @@ impl Error {
 
     /// What a server said to a credential of this kind, with what may be behind it when it was refused.
     #[must_use]
-    pub fn refused_by(error: ApiError, auth: Auth, shape: TokenShape) -> Self {
-        let causes = matches!(error, ApiError::Unauthorized(_)).then(|| why_refused(auth, shape));
+    pub fn from_api(error: ApiError, auth: AuthMethod, shape: TokenPrefix) -> Self {
+        let causes =
+            matches!(error, ApiError::Unauthorized(_)).then(|| auth_failure_help(auth, shape));
         Self::Api { error, causes }
     }
 
     /// The causes behind the message, nearest first, without those that the message already ends with.
     #[must_use]
-    pub fn causes(&self) -> Vec<String> {
+    pub fn source_chain(&self) -> Vec<String> {
         let mut said = self.to_string();
         let mut causes = Vec::new();
         let mut next = self.source();

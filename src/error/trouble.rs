@@ -1,34 +1,34 @@
 //! An error as it is kept for a report, after which work goes on.
 
 use super::Error;
-use crate::bitbucket::Obstacle;
-use crate::exit::Exit;
+use crate::bitbucket::ConnectFailure;
+use crate::exit::ExitStatus;
 
 /// Why something is not known.
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub struct ErrorSummary {
     /// The status that a command would end with that needs it.
-    pub exit: Exit,
+    pub exit: ExitStatus,
     /// What went wrong.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
     /// What was in the way, where the server was not reached.
-    pub obstacle: Option<Obstacle>,
+    pub connect_failure: Option<ConnectFailure>,
 }
 
-impl From<&Error> for Trouble {
+impl From<&Error> for ErrorSummary {
     fn from(error: &Error) -> Self {
-        let obstacle = if let Error::Api { error, .. } = error {
+        let connect_failure = if let Error::Api { error, .. } = error {
             error.obstacle()
         } else {
             None
         };
         Self {
-            exit: error.exit(),
+            exit: error.exit_status(),
             message: error.to_string(),
             hint: error.hint(),
-            obstacle,
+            connect_failure,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::process::{Ended, ProcessError};
+use crate::process::{ProcessError, ProcessOutput};
 
 /// Why a change was not pushed.
 #[derive(Debug, Error)]
@@ -12,7 +12,7 @@ pub enum PushError {
     Process(#[from] ProcessError),
     /// There is no room for a temporary repository.
     #[error("no temporary folder can be made: {0}")]
-    Folder(#[from] std::io::Error),
+    TempDir(#[from] std::io::Error),
     /// The server does not take the credential.
     #[error("the server does not take the credential for git: {0}")]
     Unauthorized(String),
@@ -21,10 +21,10 @@ pub enum PushError {
     NotPermitted(String),
     /// Somebody was faster.
     #[error("the branch has moved meanwhile: {0}")]
-    Moved(String),
+    NonFastForward(String),
     /// A branch has the name of a folder that others are in, or the other way round.
     #[error("no branch can have the name of another's folder: {0}")]
-    Name(String),
+    RefNameConflict(String),
     /// The repository or branch is not there.
     #[error("git finds no such repository: {0}")]
     NotFound(String),
@@ -40,7 +40,7 @@ pub enum PushError {
 }
 
 /// The same, of a git that spoke with the server: what took too long was the server.
-pub(super) fn of_the_server(error: PushError) -> PushError {
+pub(super) fn timeout_as_unreachable(error: PushError) -> PushError {
     if let PushError::Process(ProcessError::TimedOut { limit, .. }) = error {
         let limit = limit.as_secs_f32();
         return PushError::Unreachable(format!("no answer within {limit} seconds"));
@@ -49,7 +49,7 @@ pub(super) fn of_the_server(error: PushError) -> PushError {
 }
 
 /// What git's complaint stands for. Its words are those of git in the C locale.
-pub(super) fn explained(printed: &Ended) -> PushError {
+pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
     let stdout = String::from_utf8_lossy(&printed.stdout).into_owned();
     let rejected = stdout
         .lines()
@@ -91,7 +91,7 @@ pub(super) fn explained(printed: &Ended) -> PushError {
     let all = format!("{stdout}\n{stderr}").to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| all.contains(part));
     if has(&["; cannot create 'refs/", "directory file conflict"]) {
-        PushError::Name(words)
+        PushError::RefNameConflict(words)
     } else if has(&[
         "stale info",
         "fetch first",
@@ -99,7 +99,7 @@ pub(super) fn explained(printed: &Ended) -> PushError {
         "cannot lock ref",
         "reference already exists",
     ]) {
-        PushError::Moved(words)
+        PushError::NonFastForward(words)
     } else if has(&["[remote rejected]", "error: 403"]) {
         PushError::NotPermitted(words)
     } else if has(&[

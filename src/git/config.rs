@@ -4,7 +4,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::program::{answer, change, entries, exactly, found, git_here, git_in};
+use super::program::{config_get, entries, exact_regex, git, git_in, run_modifying, run_optional};
 use super::remotes;
 use crate::process::ProcessError;
 
@@ -16,13 +16,13 @@ pub enum GitError {
     Process(#[from] ProcessError),
     /// Git refused.
     #[error("git config failed: {0}")]
-    Refused(String),
+    CommandFailed(String),
     /// A clone came to nothing.
     #[error("git clone into {0} failed")]
     Clone(String),
     /// There is no checkout here.
     #[error("this folder is not in a git checkout")]
-    NoCheckout,
+    NotARepository,
     /// The folder of a service is not below the checkout.
     #[error("{0} is not a folder of this checkout")]
     NotAFolder(String),
@@ -41,11 +41,11 @@ pub struct Checkout {
 impl Checkout {
     /// The checkout that the current folder is in; `None` outside of one, and where there is no git.
     #[must_use]
-    pub fn here() -> Option<Self> {
-        let prefix = answer(git_here().arguments(["rev-parse", "--show-prefix"])).ok()??;
+    pub fn discover() -> Option<Self> {
+        let prefix = run_optional(git().args(["rev-parse", "--show-prefix"])).ok()??;
         let pattern = format!(r"^(bbconnect\..*|{})$", remotes::KEYS);
         let listing = ["config", "--null", "--get-regexp", &pattern];
-        let listed = answer(git_here().arguments(listing)).ok()?;
+        let listed = run_optional(git().args(listing)).ok()?;
         Some(Self::of(&prefix, &listed.unwrap_or_default()))
     }
 
@@ -128,7 +128,7 @@ impl Checkout {
             return Ok(false);
         }
         let set = ["config", "--local", "--replace-all", &key, value];
-        change(git_here().arguments(set)).map(|()| true)
+        run_modifying(git().args(set)).map(|()| true)
     }
 
     /// Gives a connection its new name wherever the configuration of this repository alone names it: what the user's
@@ -139,13 +139,13 @@ impl Checkout {
     pub fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
         let pattern = r"^bbconnect\.(.*\.)?connection$";
         let listing = ["config", "--local", "--null", "--get-regexp", pattern];
-        let mut named = entries(&found(git_here().arguments(listing))?);
+        let mut named = entries(&config_get(git().args(listing))?);
         named.retain(|(_, value)| value == from);
         named.dedup();
         for (key, _) in named {
             let set = ["config", "--local", "--replace-all"];
-            let this = [&key, to, &exactly(from)];
-            change(git_here().arguments(set).arguments(this))?;
+            let this = [&key, to, &exact_regex(from)];
+            run_modifying(git().args(set).args(this))?;
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Checkout {
             return Err(refused());
         }
         let ask = |folder, what| {
-            let printed = answer(git_in(folder).arguments(["rev-parse", what]))?;
+            let printed = run_optional(git_in(folder).args(["rev-parse", what]))?;
             let text = printed.as_deref().map(str::trim_end).map(str::to_owned);
             text.ok_or_else(refused)
         };

@@ -1,9 +1,9 @@
 //! What is to be mended in a git configuration file or in `.gitmodules`: a pure function from its text.
 
-use super::config_text::{ConfigSyntax, ConfigText, Entry, Header};
-use crate::model::mend::{Mend, MendKind};
+use super::config_text::{ConfigFile, ConfigSyntax, Entry, Header};
+use crate::model::mend::{Fix, FixKind};
 use crate::model::moved_host::{
-    is_same_place, masked, moved, moved_beginning, without_dead_password,
+    is_same_place, prefix_with_new_host, redact_url, with_new_host, without_app_password,
 };
 
 /// What a person does about a password that was taken out of a URL, or stands in a file of git's.
@@ -16,11 +16,11 @@ const NEXT_FOR_MODULES: &str = "commit .gitmodules; other clones then run git su
 ///
 /// # Errors
 /// [`ConfigSyntax`], where git could not read it either.
-pub fn config_mends(text: &str, is_gitmodules: bool) -> Result<Vec<Mend>, ConfigSyntax> {
-    let config = ConfigText::parse(text)?;
+pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, ConfigSyntax> {
+    let config = ConfigFile::parse(text)?;
     let mut mends = Vec::new();
     for (number, header) in config.headers.iter().enumerate() {
-        mends.extend(of_base(&config, number, header));
+        mends.extend(fix_rewrite_base(&config, number, header));
     }
     let mut added: Vec<(&str, String)> = Vec::new();
     for entry in &config.entries {
@@ -29,17 +29,18 @@ pub fn config_mends(text: &str, is_gitmodules: bool) -> Result<Vec<Mend>, Config
         };
         match (header.section.as_str(), entry.key.as_str()) {
             ("remote", "url" | "pushurl" | "pushdefault") | ("branch", "remote" | "pushremote") => {
-                mends.extend(of_value(&config, entry, header, MendKind::SshRemote));
+                mends.extend(fix_remote_url(&config, entry, header, FixKind::SshRemote));
             }
             ("submodule", "url") => {
-                let mut mend = of_value(&config, entry, header, MendKind::Submodule);
+                let mut mend = fix_remote_url(&config, entry, header, FixKind::Submodule);
                 if let Some(mend) = mend.as_mut().filter(|_| is_gitmodules) {
-                    mend.next.get_or_insert_with(|| NEXT_FOR_MODULES.to_owned());
+                    mend.manual_step
+                        .get_or_insert_with(|| NEXT_FOR_MODULES.to_owned());
                 }
                 mends.extend(mend);
             }
             ("url", "insteadof" | "pushinsteadof") => {
-                if let Some((mend, value)) = of_rewritten(&config, entry, header)
+                if let Some((mend, value)) = fix_rewrite_prefix(&config, entry, header)
                     && !added.contains(&(entry.key.as_str(), value.clone()))
                 {
                     added.push((&entry.key, value));
@@ -55,9 +56,9 @@ pub fn config_mends(text: &str, is_gitmodules: bool) -> Result<Vec<Mend>, Config
 /// The files that a configuration includes, as it names them.
 ///
 /// # Errors
-/// As [`config_mends`].
+/// As [`git_config_fixes`].
 pub fn includes(text: &str) -> Result<Vec<String>, ConfigSyntax> {
-    let config = ConfigText::parse(text)?;
+    let config = ConfigFile::parse(text)?;
     let is_include = |entry: &&Entry| {
         let header = config.header(entry);
         let section = header.map_or("", |header| &header.section);
@@ -68,25 +69,25 @@ pub fn includes(text: &str) -> Result<Vec<String>, ConfigSyntax> {
 }
 
 /// The URL of a remote or a submodule.
-fn of_value(
-    config: &ConfigText<'_>,
+fn fix_remote_url(
+    config: &ConfigFile<'_>,
     entry: &Entry,
     header: &Header,
-    kind: MendKind,
-) -> Option<Mend> {
-    let (kind, after) = replacement(&entry.value, kind, moved)?;
-    Some(Mend {
+    kind: FixKind,
+) -> Option<Fix> {
+    let (kind, after) = replacement(&entry.value, kind, with_new_host)?;
+    Some(Fix {
         kind,
-        place: place(header, &entry.key),
-        before: Some(masked(&entry.value)),
-        after: Some(masked(&after)),
+        location: place(header, &entry.key),
+        before: Some(redact_url(&entry.value)),
+        after: Some(redact_url(&after)),
         edits: vec![config.set(entry, &after)],
-        next: (kind == MendKind::AppPassword).then(|| NEXT_FOR_GIT.to_owned()),
+        manual_step: (kind == FixKind::AppPassword).then(|| NEXT_FOR_GIT.to_owned()),
     })
 }
 
 /// `[url "BASE"]`: where URLs are led to.
-fn of_base(config: &ConfigText<'_>, number: usize, header: &Header) -> Option<Mend> {
+fn fix_rewrite_base(config: &ConfigFile<'_>, number: usize, header: &Header) -> Option<Fix> {
     let base = header
         .subsection
         .as_deref()
@@ -98,23 +99,27 @@ fn of_base(config: &ConfigText<'_>, number: usize, header: &Header) -> Option<Me
         .map(|entry| entry.key.as_str())
         .collect();
     keys.dedup();
-    let (kind, after) = replacement(base, MendKind::UrlRewrite, moved_beginning)?;
-    Some(Mend {
+    let (kind, after) = replacement(base, FixKind::UrlRewrite, prefix_with_new_host)?;
+    Some(Fix {
         kind,
-        place: place(header, &keys.join(", ")),
-        before: Some(masked(base)),
-        after: Some(masked(&after)),
-        edits: vec![ConfigText::rename(header, &after)],
-        next: (kind == MendKind::AppPassword).then(|| NEXT_FOR_GIT.to_owned()),
+        location: place(header, &keys.join(", ")),
+        before: Some(redact_url(base)),
+        after: Some(redact_url(&after)),
+        edits: vec![ConfigFile::rename(header, &after)],
+        manual_step: (kind == FixKind::AppPassword).then(|| NEXT_FOR_GIT.to_owned()),
     })
 }
 
 /// `insteadOf = VALUE`: which URLs are led elsewhere. Old ones go on being led there, so that what people still paste
 /// works; the new ones must be led there as well, or remotes that were moved would lose their way.
-fn of_rewritten(config: &ConfigText<'_>, entry: &Entry, header: &Header) -> Option<(Mend, String)> {
+fn fix_rewrite_prefix(
+    config: &ConfigFile<'_>,
+    entry: &Entry,
+    header: &Header,
+) -> Option<(Fix, String)> {
     let base = header.subsection.as_deref()?;
-    let new = moved_beginning(&entry.value)?;
-    let base = moved_beginning(base).unwrap_or_else(|| base.to_owned());
+    let new = prefix_with_new_host(&entry.value)?;
+    let base = prefix_with_new_host(base).unwrap_or_else(|| base.to_owned());
     let is_known = |other: &Entry| {
         let is_rewrite = config
             .header(other)
@@ -124,32 +129,36 @@ fn of_rewritten(config: &ConfigText<'_>, entry: &Entry, header: &Header) -> Opti
     if base == new || is_same_place(&base, &new) || config.entries.iter().any(is_known) {
         return None;
     }
-    let mend = Mend {
-        kind: MendKind::UrlRewrite,
-        place: place(header, &entry.key),
-        before: Some(masked(&entry.value)),
-        after: Some(format!("{}, {}", masked(&entry.value), masked(&new))),
-        edits: vec![config.add_below(entry, &new)],
-        next: None,
+    let mend = Fix {
+        kind: FixKind::UrlRewrite,
+        location: place(header, &entry.key),
+        before: Some(redact_url(&entry.value)),
+        after: Some(format!(
+            "{}, {}",
+            redact_url(&entry.value),
+            redact_url(&new)
+        )),
+        edits: vec![config.insert_after(entry, &new)],
+        manual_step: None,
     };
     Some((mend, new))
 }
 
 fn replacement(
     url: &str,
-    kind: MendKind,
+    kind: FixKind,
     moved: impl Fn(&str) -> Option<String>,
-) -> Option<(MendKind, String)> {
+) -> Option<(FixKind, String)> {
     match moved(url) {
         Some(after) => Some((kind, after)),
-        None => without_dead_password(url).map(|after| (MendKind::AppPassword, after)),
+        None => without_app_password(url).map(|after| (FixKind::AppPassword, after)),
     }
 }
 
 /// The name of a setting, as `git config -l` prints it.
 fn place(header: &Header, key: &str) -> String {
     match &header.subsection {
-        Some(subsection) => format!("{}.{}.{key}", header.section, masked(subsection)),
+        Some(subsection) => format!("{}.{}.{key}", header.section, redact_url(subsection)),
         None => format!("{}.{key}", header.section),
     }
 }
@@ -157,15 +166,15 @@ fn place(header: &Header, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mend::mended;
+    use crate::model::mend::apply_fixes;
 
     #[track_caller]
-    fn check(before: &str, after: &str, kinds: &[MendKind]) {
-        let mends = config_mends(before, false).unwrap();
-        assert_eq!(mended(before, &mends), after);
+    fn check(before: &str, after: &str, kinds: &[FixKind]) {
+        let mends = git_config_fixes(before, false).unwrap();
+        assert_eq!(apply_fixes(before, &mends), after);
         let found: Vec<_> = mends.iter().map(|mend| mend.kind).collect();
         assert_eq!(found, kinds, "{before}");
-        assert_eq!(config_mends(after, false), Ok(Vec::new()), "{after}");
+        assert_eq!(git_config_fixes(after, false), Ok(Vec::new()), "{after}");
     }
 
     #[test]
@@ -173,23 +182,23 @@ mod tests {
         check(
             "# mine\r\n[Remote \"o\\\"r]igin\"] ; here\r\n\tURL = \"git@bitbucket.org:acme/site.git\" # old\r\n  pushurl=ssh://git@bitbucket.org:22/a/b;c\r\n",
             "# mine\r\n[Remote \"o\\\"r]igin\"] ; here\r\n\tURL = \"git@ssh.bitbucket.org:acme/site.git\" # old\r\n  pushurl=ssh://git@ssh.bitbucket.org:22/a/b;c\r\n",
-            &[MendKind::SshRemote, MendKind::SshRemote],
+            &[FixKind::SshRemote, FixKind::SshRemote],
         );
         check(
             "[remote.old] url = git@bitbucket.org:a/b\n[submodule \"lib\"]\nurl = git@\\\nbitbucket.org:a/lib",
             "[remote.old] url = git@ssh.bitbucket.org:a/b\n[submodule \"lib\"]\nurl = git@ssh.bitbucket.org:a/lib",
-            &[MendKind::SshRemote, MendKind::Submodule],
+            &[FixKind::SshRemote, FixKind::Submodule],
         );
         check(
             "[remote \"x\"]\n\turl = \"git@bitbucket.org:a/b#c\"\n\turl = git@github.com:a/b\n\tfetch = git@bitbucket.org:a/b\n",
             "[remote \"x\"]\n\turl = \"git@ssh.bitbucket.org:a/b#c\"\n\turl = git@github.com:a/b\n\tfetch = git@bitbucket.org:a/b\n",
-            &[MendKind::SshRemote],
+            &[FixKind::SshRemote],
         );
     }
 
     #[test]
     fn rewrites_lead_to_the_new_host_and_go_on_catching_the_old_one() {
-        let rewrite = [MendKind::UrlRewrite];
+        let rewrite = [FixKind::UrlRewrite];
         // To SSH.
         check(
             "[url \"git@bitbucket.org:\"]\n\tinsteadOf = https://bitbucket.org/\n\tinsteadOf = bb:\n",
@@ -216,7 +225,7 @@ mod tests {
         check(
             "[url \"git@bitbucket.org:new/\"]\n\tinsteadOf = git@bitbucket.org:old/\n",
             "[url \"git@ssh.bitbucket.org:new/\"]\n\tinsteadOf = git@bitbucket.org:old/\n\tinsteadOf = git@ssh.bitbucket.org:old/\n",
-            &[MendKind::UrlRewrite, MendKind::UrlRewrite],
+            &[FixKind::UrlRewrite, FixKind::UrlRewrite],
         );
         // What people did about the move themselves.
         for done in [
@@ -233,13 +242,13 @@ mod tests {
     fn passwords_are_taken_out_and_never_shown() {
         let text = "[remote \"origin\"]\n\turl = https://jane:ATBBsecret@bitbucket.org/a/b\n[url \"https://j:ATBBsecret@bitbucket.org/\"]\n\tinsteadOf = https://bitbucket.org/\n";
         let after = "[remote \"origin\"]\n\turl = https://jane@bitbucket.org/a/b\n[url \"https://j@bitbucket.org/\"]\n\tinsteadOf = https://bitbucket.org/\n";
-        check(text, after, &[MendKind::AppPassword, MendKind::AppPassword]);
+        check(text, after, &[FixKind::AppPassword, FixKind::AppPassword]);
         let mends = format!(
             "{:?}",
-            config_mends(text, false).map(|mends| {
+            git_config_fixes(text, false).map(|mends| {
                 mends
                     .into_iter()
-                    .map(|mend| (mend.place, mend.before, mend.after, mend.next))
+                    .map(|mend| (mend.location, mend.before, mend.after, mend.manual_step))
                     .collect::<Vec<_>>()
             })
         );

@@ -12,7 +12,7 @@ use crate::model::secret::Secret;
 
 /// What git asks for.
 #[derive(Debug, Default)]
-pub struct CredentialQuery {
+pub struct CredentialRequest {
     /// `https`, `http`, or something that is not ours.
     pub protocol: String,
     /// The host, with its port where it is named.
@@ -24,12 +24,12 @@ pub struct CredentialQuery {
     /// The password, or the credential of a scheme: in `store` and `erase`.
     pub password: Option<Secret>,
     /// Git takes other schemes than Basic.
-    pub takes_authtype: bool,
+    pub supports_authtype: bool,
 }
 
 /// What a helper answers.
 #[derive(Debug)]
-pub enum CredentialAnswer {
+pub enum CredentialResponse {
     /// Nothing: the next helper is asked.
     Nothing,
     /// A user name and a password.
@@ -53,17 +53,17 @@ pub enum CredentialAnswer {
 /// A text that is not git's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("standard input is not what git sends to a credential helper")]
-pub struct NotAQuery;
+pub struct ParseError;
 
-impl CredentialQuery {
+impl CredentialRequest {
     /// Reads what git sends, up to an empty line. Keys that are not known are for other helpers.
     ///
     /// # Errors
-    /// [`NotAQuery`] for a line without `=`.
-    pub fn read(text: &str) -> Result<Self, NotAQuery> {
+    /// [`ParseError`] for a line without `=`.
+    pub fn read(text: &str) -> Result<Self, ParseError> {
         let mut query = Self::default();
         for line in text.lines().take_while(|line| !line.is_empty()) {
-            let (key, value) = line.split_once('=').ok_or(NotAQuery)?;
+            let (key, value) = line.split_once('=').ok_or(ParseError)?;
             let some = || Some(value.to_owned()).filter(|value| !value.is_empty());
             match key {
                 "protocol" => value.clone_into(&mut query.protocol),
@@ -71,7 +71,7 @@ impl CredentialQuery {
                 "path" => query.path = some(),
                 "username" => query.username = some(),
                 "password" | "credential" => query.password = some().map(Secret::new),
-                "capability[]" => query.takes_authtype |= value == "authtype",
+                "capability[]" => query.supports_authtype |= value == "authtype",
                 "url" => query.read_url(value),
                 _ => {}
             }
@@ -113,9 +113,9 @@ impl CredentialQuery {
     }
 }
 
-impl CredentialAnswer {
+impl CredentialResponse {
     /// Whether it can be written in lines: a value with a line break would be read as another key.
-    fn fits_lines(&self) -> bool {
+    fn is_representable(&self) -> bool {
         let has_none = |text: &str| !text.chars().any(char::is_control) && !text.is_empty();
         match self {
             Self::Nothing => false,
@@ -130,7 +130,7 @@ impl CredentialAnswer {
     #[must_use]
     pub fn write(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
-        if !self.fits_lines() {
+        if !self.is_representable() {
             return text;
         }
         let expires_at = match self {
@@ -169,21 +169,24 @@ mod tests {
     fn what_git_sends_is_read() {
         let text = "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example.com:8443\n\
                     path=ctx/scm/web/site.git\nusername=jane\nwwwauth[]=Basic realm=\"Atlassian Bitbucket\"\nnew=x\n\nrest";
-        let query = CredentialQuery::read(text).unwrap();
+        let query = CredentialRequest::read(text).unwrap();
         assert_eq!(query.host, "git.example.com:8443");
         assert_eq!(query.username.as_deref(), Some("jane"));
-        assert!(query.takes_authtype);
+        assert!(query.supports_authtype);
         assert_eq!(
             query.url().map(String::from).as_deref(),
             Some("https://git.example.com:8443/ctx/scm/web/site.git")
         );
         let query =
-            CredentialQuery::read("url=https://jane@bitbucket.org/acme/site.git\n").unwrap();
+            CredentialRequest::read("url=https://jane@bitbucket.org/acme/site.git\n").unwrap();
         assert_eq!(
             (query.host.as_str(), query.path.as_deref()),
             ("bitbucket.org", Some("acme/site.git"))
         );
-        assert_eq!(CredentialQuery::read("nonsense\n").unwrap_err(), NotAQuery);
+        assert_eq!(
+            CredentialRequest::read("nonsense\n").unwrap_err(),
+            ParseError
+        );
     }
 
     #[test]
@@ -195,14 +198,14 @@ mod tests {
             "bitbucket.org#x",
             "",
         ] {
-            let query = CredentialQuery {
+            let query = CredentialRequest {
                 protocol: "https".to_owned(),
                 host: host.to_owned(),
-                ..CredentialQuery::default()
+                ..CredentialRequest::default()
             };
             assert_eq!(query.url(), None, "{host}");
         }
-        let query = CredentialQuery::read(
+        let query = CredentialRequest::read(
             "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/x\n",
         )
         .unwrap();
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn answers_are_git_s_byte_for_byte() {
         let secret = || Secret::new("s3cret".to_owned());
-        let basic = CredentialAnswer::Basic {
+        let basic = CredentialResponse::Basic {
             username: "x-token-auth".to_owned(),
             password: secret(),
             expires_at: Some(1_800_000_000),
@@ -221,7 +224,7 @@ mod tests {
             *basic.write(),
             "username=x-token-auth\npassword=s3cret\npassword_expiry_utc=1800000000\n"
         );
-        let bearer = CredentialAnswer::Bearer {
+        let bearer = CredentialResponse::Bearer {
             token: secret(),
             expires_at: None,
         };
@@ -229,8 +232,8 @@ mod tests {
             *bearer.write(),
             "capability[]=authtype\nauthtype=Bearer\ncredential=s3cret\n"
         );
-        assert_eq!(*CredentialAnswer::Nothing.write(), "");
-        let hostile = CredentialAnswer::Basic {
+        assert_eq!(*CredentialResponse::Nothing.write(), "");
+        let hostile = CredentialResponse::Basic {
             username: "u\npassword=evil".to_owned(),
             password: secret(),
             expires_at: None,

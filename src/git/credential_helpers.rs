@@ -1,19 +1,19 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
 use super::GitError;
-use super::program::{answer, change, entries, exactly, git_here};
-use crate::process::Task;
+use super::program::{entries, exact_regex, git, run_modifying, run_optional};
+use crate::process::CommandSpec;
 
 /// Which of git's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum ConfigScope {
     /// The user's.
     Global,
     /// That of the repository one stands in.
     Local,
 }
 
-impl Scope {
+impl ConfigScope {
     fn flag(self) -> &'static str {
         match self {
             Self::Global => "--global",
@@ -25,22 +25,22 @@ impl Scope {
     fn check(self) -> Result<(), GitError> {
         match self {
             Self::Global => Ok(()),
-            Self::Local => answer(git_here().arguments(["rev-parse", "--git-dir"]))?
+            Self::Local => run_optional(git().args(["rev-parse", "--git-dir"]))?
                 .map(drop)
-                .ok_or(GitError::NoCheckout),
+                .ok_or(GitError::NotARepository),
         }
     }
 
     /// Git, about to ask or change the configuration in this file.
-    fn config(self) -> Task {
-        git_here().arguments(["config", self.flag()])
+    fn config(self) -> CommandSpec {
+        git().args(["config", self.flag()])
     }
 }
 
 /// The credential helpers of a server, in one of git's files.
 #[derive(Debug)]
-pub struct Helpers {
-    scope: Scope,
+pub struct HelperConfig {
+    scope: ConfigScope,
     key: String,
     use_http_path: String,
     /// That `useHttpPath` was set here.
@@ -50,15 +50,15 @@ pub struct Helpers {
     all: Vec<String>,
 }
 
-impl Helpers {
+impl HelperConfig {
     /// The helpers for an origin such as `https://bitbucket.org`.
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn of(scope: Scope, origin: &str) -> Result<Self, GitError> {
+    pub fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
-        let listed = answer(scope.config().arguments(["--null", "--get-all", &key]))?;
+        let listed = run_optional(scope.config().args(["--null", "--get-all", &key]))?;
         let listed = listed.unwrap_or_default();
         let all = listed.split_terminator('\0').map(str::to_owned).collect();
         Ok(Self {
@@ -75,10 +75,13 @@ impl Helpers {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn servers(scope: Scope, is_ours: impl Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
+    pub fn servers(
+        scope: ConfigScope,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, GitError> {
         const ALL: &str = r"^credential\..*\.helper$";
         scope.check()?;
-        let listed = answer(scope.config().arguments(["--null", "--get-regexp", ALL]))?;
+        let listed = run_optional(scope.config().args(["--null", "--get-regexp", ALL]))?;
         let entries = entries(&listed.unwrap_or_default());
         let mut servers: Vec<String> = entries
             .iter()
@@ -110,7 +113,7 @@ impl Helpers {
             return Ok(false);
         }
         if let Some(older) = self.all.iter().find(|known| is_ours(known)) {
-            let pattern = exactly(older);
+            let pattern = exact_regex(older);
             self.set(&["--replace-all", &self.key, helper, &pattern])?;
             return Ok(true);
         }
@@ -137,7 +140,7 @@ impl Helpers {
         let ours = self.all.iter().filter(|known| is_ours(known));
         let mut changed = false;
         for helper in ours {
-            self.set(&["--unset-all", &self.key, &exactly(helper)])?;
+            self.set(&["--unset-all", &self.key, &exact_regex(helper)])?;
             changed = true;
         }
         if changed && self.get(&self.blank_mark)?.is_some() {
@@ -145,7 +148,7 @@ impl Helpers {
             let mut others = self.all.iter().filter(|known| !is_ours(known));
             // For another helper that was added since, it goes on standing in front.
             if let (Some(""), None) = (others.next().map(String::as_str), others.next()) {
-                self.set(&["--unset-all", &self.key, &exactly("")])?;
+                self.set(&["--unset-all", &self.key, &exact_regex("")])?;
             }
         }
         if changed && self.get(&self.path_mark)?.is_some() {
@@ -158,11 +161,11 @@ impl Helpers {
     }
 
     fn get(&self, key: &str) -> Result<Option<String>, GitError> {
-        let value = answer(self.scope.config().arguments(["--get", key]))?;
+        let value = run_optional(self.scope.config().args(["--get", key]))?;
         Ok(value.map(|value| value.trim_end().to_owned()))
     }
 
     fn set(&self, arguments: &[&str]) -> Result<(), GitError> {
-        change(self.scope.config().arguments(arguments))
+        run_modifying(self.scope.config().args(arguments))
     }
 }

@@ -8,12 +8,12 @@ use std::path::{Component, Path, PathBuf};
 use ignore::WalkBuilder;
 use thiserror::Error;
 
-use crate::model::change::{File, Mode};
+use crate::model::change::{FileMode, LocalFile};
 
 /// The largest file that is published, in bytes: larger ones belong to Git LFS.
-const MOST_FILE_BYTES: u64 = 100 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
 /// The most that all files together may have, in bytes.
-const MOST_BYTES: u64 = 512 * 1024 * 1024;
+const MAX_TOTAL_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Why a folder cannot be published.
 #[derive(Debug, Error)]
@@ -33,13 +33,13 @@ pub enum FolderError {
     #[error("{0}")]
     Walk(String),
     /// A file is too large.
-    #[error("{} is larger than {} MiB", path.display(), MOST_FILE_BYTES / 1024 / 1024)]
+    #[error("{} is larger than {} MiB", path.display(), MAX_FILE_BYTES / 1024 / 1024)]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// All files together are too large.
-    #[error("the folder holds more than {} MiB", MOST_BYTES / 1024 / 1024)]
+    #[error("the folder holds more than {} MiB", MAX_TOTAL_BYTES / 1024 / 1024)]
     TooMuch,
     /// A symbolic link leads out of the folder.
     #[error("the symbolic link {} leads out of the folder", .0.display())]
@@ -60,7 +60,7 @@ pub enum FolderError {
 ///
 /// # Errors
 /// [`FolderError`].
-pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
+pub fn collect_files(folder: &Path, into: &str) -> Result<Vec<LocalFile>, FolderError> {
     let facts = fs::metadata(folder).map_err(|source| FolderError::Read {
         path: folder.to_owned(),
         source,
@@ -93,17 +93,17 @@ pub fn files_in(folder: &Path, into: &str) -> Result<Vec<File>, FolderError> {
         }
         let below = path.strip_prefix(folder).unwrap_or(path);
         let (mode, content) = if path.is_symlink() {
-            (Mode::Link, link(folder, path, below)?)
+            (FileMode::Link, link(folder, path, below)?)
         } else if kind.is_some_and(|kind| kind.is_file()) {
             file(path)?
         } else {
             return Err(FolderError::Kind(path.to_owned()));
         };
         total += content.len() as u64;
-        if total > MOST_BYTES {
+        if total > MAX_TOTAL_BYTES {
             return Err(FolderError::TooMuch);
         }
-        files.push(File {
+        files.push(LocalFile {
             path: name(below, into).ok_or_else(|| FolderError::Name(path.to_owned()))?,
             mode,
             content,
@@ -123,13 +123,13 @@ fn check_ignored(path: &Path) -> Result<(), FolderError> {
     })
 }
 
-fn file(path: &Path) -> Result<(Mode, Vec<u8>), FolderError> {
+fn file(path: &Path) -> Result<(FileMode, Vec<u8>), FolderError> {
     let failed = |source| FolderError::Read {
         path: path.to_owned(),
         source,
     };
     let facts = fs::metadata(path).map_err(failed)?;
-    if facts.len() > MOST_FILE_BYTES {
+    if facts.len() > MAX_FILE_BYTES {
         return Err(FolderError::TooLarge {
             path: path.to_owned(),
         });
@@ -139,19 +139,19 @@ fn file(path: &Path) -> Result<(Mode, Vec<u8>), FolderError> {
 }
 
 #[cfg(unix)]
-fn mode(facts: &fs::Metadata) -> Mode {
+fn mode(facts: &fs::Metadata) -> FileMode {
     use std::os::unix::fs::PermissionsExt as _;
     if facts.permissions().mode() & 0o100 == 0 {
-        Mode::Plain
+        FileMode::Regular
     } else {
-        Mode::Executable
+        FileMode::Executable
     }
 }
 
 /// Windows does not tell; what the branch says stays.
 #[cfg(not(unix))]
-fn mode(_facts: &fs::Metadata) -> Mode {
-    Mode::Plain
+fn mode(_facts: &fs::Metadata) -> FileMode {
+    FileMode::Regular
 }
 
 /// Where a link points to, if that is within the folder.
@@ -220,7 +220,7 @@ mod tests {
         }
         fs::set_permissions(at("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         symlink("../keep.log", at("sub/link")).unwrap();
-        let files = files_in(folder.path(), "docs").unwrap();
+        let files = collect_files(folder.path(), "docs").unwrap();
         let names: Vec<_> = files
             .iter()
             .map(|file| (file.path.as_str(), file.mode))
@@ -228,13 +228,13 @@ mod tests {
         assert_eq!(
             names,
             [
-                ("docs/.env", Mode::Plain),
-                ("docs/.gitignore", Mode::Plain),
-                ("docs/keep.log", Mode::Plain),
-                ("docs/run.sh", Mode::Executable),
-                ("docs/sub/.gitignore", Mode::Plain),
-                ("docs/sub/link", Mode::Link),
-                ("docs/sub/only-here", Mode::Plain),
+                ("docs/.env", FileMode::Regular),
+                ("docs/.gitignore", FileMode::Regular),
+                ("docs/keep.log", FileMode::Regular),
+                ("docs/run.sh", FileMode::Executable),
+                ("docs/sub/.gitignore", FileMode::Regular),
+                ("docs/sub/link", FileMode::Link),
+                ("docs/sub/only-here", FileMode::Regular),
             ]
         );
     }
@@ -250,7 +250,7 @@ mod tests {
             fs::create_dir(folder.path().join("sub")).unwrap();
             fs::write(folder.path().join("sub/secret"), "").unwrap();
             fs::write(folder.path().join(place), text).unwrap();
-            let error = files_in(folder.path(), "").unwrap_err();
+            let error = collect_files(folder.path(), "").unwrap_err();
             assert!(error.to_string().contains(place), "{error}");
         }
     }
@@ -267,7 +267,11 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             symlink(target, folder.path().join("link")).unwrap();
-            assert_eq!(files_in(folder.path(), "").is_ok(), is_taken, "{target}");
+            assert_eq!(
+                collect_files(folder.path(), "").is_ok(),
+                is_taken,
+                "{target}"
+            );
         }
     }
 }

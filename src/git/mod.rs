@@ -20,16 +20,16 @@ mod view;
 
 pub use complaint::PushError;
 pub use config::{Checkout, GitError};
-pub use config_mends::{config_mends, includes};
+pub use config_mends::{git_config_fixes, includes};
 pub use config_text::ConfigSyntax;
-pub use credential::{CredentialAnswer, CredentialQuery, NotAQuery};
-pub use credential_helpers::{Helpers, Scope};
-pub use folder::{FolderError, files_in};
-pub use netrc::netrc_mends;
-pub use push::{Bench, Listing, NewCommit};
-pub use remote::Remote;
-pub use repositories::Repositories;
+pub use credential::{CredentialRequest, CredentialResponse, ParseError};
+pub use credential_helpers::{ConfigScope, HelperConfig};
+pub use folder::{FolderError, collect_files};
+pub use netrc::netrc_fixes;
+pub use push::{NewCommit, TempRepository, TreeListing};
+pub use remote::PushTarget;
+pub use repositories::RepositoryScan;
 pub use ssh_command::{
-    Progress, clone, finish_clone, progress_of, remotes_of, set_ssh_command, ssh_command,
+    CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,
 };
-pub use view::{GitView, view};
+pub use view::{GitHttpConfig, view};

@@ -2,14 +2,14 @@
 //! other programs read the file as well.
 
 use super::config_mends::NEXT_FOR_GIT;
-use crate::model::mend::{Mend, MendKind};
+use crate::model::mend::{Fix, FixKind};
 use crate::model::token_shape::is_token;
 
 const HOSTS: [&str; 2] = ["bitbucket.org", "api.bitbucket.org"];
 
 /// Passwords that Bitbucket Cloud takes no more. Tokens are left alone.
 #[must_use]
-pub fn netrc_mends(text: &str) -> Vec<Mend> {
+pub fn netrc_fixes(text: &str) -> Vec<Fix> {
     machines(text)
         .into_iter()
         .filter(|machine| {
@@ -18,13 +18,13 @@ pub fn netrc_mends(text: &str) -> Vec<Mend> {
                 .any(|host| machine.name.eq_ignore_ascii_case(host));
             is_cloud && !machine.password.is_empty() && !is_token(machine.login, machine.password)
         })
-        .map(|machine| Mend {
-            kind: MendKind::AppPassword,
-            place: format!("machine {}", machine.name),
+        .map(|machine| Fix {
+            kind: FixKind::AppPassword,
+            location: format!("machine {}", machine.name),
             before: Some("password ***".to_owned()),
             after: None,
             edits: Vec::new(),
-            next: Some(format!("take this machine out of the file; {NEXT_FOR_GIT}")),
+            manual_step: Some(format!("take this machine out of the file; {NEXT_FOR_GIT}")),
         })
         .collect()
 }
@@ -86,8 +86,8 @@ mod tests {
         let text = "# mine\nmachine github.com login jane password hunter2\nmachine bitbucket.org\n  login jane\n  \
                     password ATBBsecret\nmachine API.bitbucket.org login j password \"old one\"\nmachine bitbucket.org \
                     login x-token-auth password ATCTTtoken\ndefault login anonymous password x\n";
-        let mends = netrc_mends(text);
-        let places: Vec<_> = mends.iter().map(|mend| mend.place.as_str()).collect();
+        let mends = netrc_fixes(text);
+        let places: Vec<_> = mends.iter().map(|mend| mend.location.as_str()).collect();
         assert_eq!(
             places,
             ["machine bitbucket.org", "machine API.bitbucket.org"]
@@ -100,9 +100,9 @@ mod tests {
     #[test]
     fn macros_and_others_are_not_machines() {
         let text = "macdef init\nmachine bitbucket.org login a password b\n\nmachine git.example.com password ATBBx\n";
-        assert_eq!(netrc_mends(text), []);
+        assert_eq!(netrc_fixes(text), []);
         assert_eq!(machines(text).len(), 1);
-        assert_eq!(netrc_mends("machine bitbucket.org login jane"), []);
-        assert_eq!(netrc_mends("machine"), []);
+        assert_eq!(netrc_fixes("machine bitbucket.org login jane"), []);
+        assert_eq!(netrc_fixes("machine"), []);
     }
 }

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use crate::process::{Complaints, Ended, Task};
+use crate::process::{CommandSpec, ProcessOutput, Stderr};
 
 /// A question to git, or a change of its configuration.
 const LIMIT: Duration = Duration::from_secs(10);
 /// The most that is read of a listing, in bytes.
-const MOST_LISTED: usize = 64 * 1024 * 1024;
+const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The variables that say which repository is meant (`git rev-parse --local-env-vars`), without those for settings, which
 /// git hands on to the git of a submodule as well; and the one that forbids changes while a push is looked at.
-const OF_ONE_REPOSITORY: [&str; 14] = [
+const LOCAL_ENV_VARS: [&str; 14] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -31,34 +31,34 @@ const OF_ONE_REPOSITORY: [&str; 14] = [
 ];
 
 /// Git for the checkout that one stands in, as git itself finds it: `GIT_DIR` counts.
-pub(super) fn git_here() -> Task {
-    Task::new("git")
+pub(super) fn git() -> CommandSpec {
+    CommandSpec::new("git")
 }
 
 /// Git for what its arguments name: `GIT_DIR` is another repository's.
-pub(super) fn git_elsewhere() -> Task {
-    Task::new("git").without(|name| OF_ONE_REPOSITORY.contains(&name))
+pub(super) fn git_without_repo_env() -> CommandSpec {
+    CommandSpec::new("git").env_remove_matching(|name| LOCAL_ENV_VARS.contains(&name))
 }
 
 /// Git for a folder, or for the checkout that one stands in.
-pub(super) fn git_in(folder: Option<&Path>) -> Task {
+pub(super) fn git_in(folder: Option<&Path>) -> CommandSpec {
     match folder {
-        Some(folder) => git_elsewhere().arguments(["-C"]).arguments([folder]),
-        None => git_here(),
+        Some(folder) => git_without_repo_env().args(["-C"]).args([folder]),
+        None => git(),
     }
 }
 
 /// Git for a repository that lasts as long as a task: nothing that the user's git is told by its environment counts,
 /// neither another repository nor settings, certificates or files for a trace, which would get the credential.
-pub(super) fn git_alone() -> Task {
+pub(super) fn git_isolated() -> CommandSpec {
     // Where git has its own parts is no setting.
     let is_gits = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
-    Task::new("git").without(is_gits)
+    CommandSpec::new("git").env_remove_matching(is_gits)
 }
 
 /// What git prints; `None` where it ends with an error.
-pub(super) fn answer(git: Task) -> Result<Option<String>, GitError> {
-    let ended = asked(git.complaints(Complaints::Ignored))?;
+pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
+    let ended = run_checked(git.stderr(Stderr::Null))?;
     let printed = || String::from_utf8_lossy(&ended.stdout).into_owned();
     Ok(ended.status.success().then(printed))
 }
@@ -73,8 +73,8 @@ pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
 }
 
 /// Has git change its configuration.
-pub(super) fn change(git: Task) -> Result<(), GitError> {
-    let ended = git.apart().complaints(Complaints::Caught).run(LIMIT)?;
+pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
+    let ended = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
     if ended.status.success() {
         Ok(())
     } else {
@@ -82,9 +82,9 @@ pub(super) fn change(git: Task) -> Result<(), GitError> {
     }
 }
 
-/// What git finds in its configuration; nothing is an answer as well, and unlike in [`answer`] a failure is none.
-pub(super) fn found(git: Task) -> Result<String, GitError> {
-    let ended = asked(git.complaints(Complaints::Caught))?;
+/// What git finds in its configuration; nothing is an answer as well, and unlike in [`run_optional`] a failure is none.
+pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
+    let ended = run_checked(git.stderr(Stderr::Capture))?;
     // git-config(1): 1 stands for a key that is not there.
     match ended.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
@@ -93,13 +93,16 @@ pub(super) fn found(git: Task) -> Result<String, GitError> {
 }
 
 /// All that git answers: of half a listing nobody could say what is missing.
-fn asked(git: Task) -> Result<Ended, GitError> {
-    let ended = git.apart().keeping(MOST_LISTED).run(LIMIT)?;
-    Ok(ended.whole("git")?)
+fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
+    let ended = git
+        .new_process_group()
+        .max_output(MAX_OUTPUT_BYTES)
+        .run(LIMIT)?;
+    Ok(ended.ensure_not_truncated("git")?)
 }
 
 /// Git's own words.
-fn refused(ended: &Ended) -> GitError {
+fn refused(ended: &ProcessOutput) -> GitError {
     let words = String::from_utf8_lossy(&ended.stderr);
     let lines = words.lines().map(|line| {
         let line = line.trim();
@@ -108,7 +111,7 @@ fn refused(ended: &Ended) -> GitError {
         reason.unwrap_or(line)
     });
     let words = lines.collect::<Vec<_>>().join("; ");
-    GitError::Refused(if words.is_empty() {
+    GitError::CommandFailed(if words.is_empty() {
         "it does not say why".to_owned()
     } else {
         words
@@ -116,7 +119,7 @@ fn refused(ended: &Ended) -> GitError {
 }
 
 /// A regular expression for one value (POSIX extended, as git-config takes it).
-pub(super) fn exactly(value: &str) -> String {
+pub(super) fn exact_regex(value: &str) -> String {
     let mut pattern = String::from("^");
     for character in value.chars() {
         if "\\.[]{}()*+?^$|".contains(character) {

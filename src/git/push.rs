@@ -7,19 +7,19 @@ use std::ffi::OsStr;
 
 use tempfile::TempDir;
 
-use super::complaint::{PushError, explained, of_the_server};
-use super::program::git_alone;
-use super::remote::Remote;
+use super::complaint::{PushError, classify_push_failure, timeout_as_unreachable};
+use super::program::git_isolated;
+use super::remote::PushTarget;
 use super::stream::stream;
-use crate::interrupt::{self, PutOff};
-use crate::model::change::{Entry, File, Mode, Person};
-use crate::model::mark::Written;
-use crate::process::{Complaints, Ended};
+use crate::interrupt::{self, DeferGuard};
+use crate::model::change::{FileMode, LocalFile, Signature, TreeEntry};
+use crate::model::mark::ChangedPaths;
+use crate::process::{ProcessOutput, Stderr};
 
 /// Where our commits stand until they are pushed.
-const NEW: &str = "refs/bbconnect/new";
+const WORK_REF: &str = "refs/bbconnect/new";
 /// Lists of files are long in large repositories.
-const MOST_PRINTED: usize = 256 * 1024 * 1024;
+const MAX_OUTPUT_BYTES: usize = 256 * 1024 * 1024;
 
 /// A commit to be made.
 #[derive(Debug)]
@@ -29,38 +29,38 @@ pub struct NewCommit<'a> {
     /// Its message.
     pub message: &'a str,
     /// Whose name it carries.
-    pub person: &'a Person,
+    pub person: &'a Signature,
     /// The files that it writes.
-    pub files: &'a [&'a File],
+    pub files: &'a [&'a LocalFile],
     /// The files that it removes.
     pub removed: &'a [String],
 }
 
 /// The files of a commit.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct TreeListing {
     /// Those with a name that is text.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TreeEntry>,
     /// The names of the others, escaped.
     pub not_text: Vec<String>,
 }
 
 /// A bare repository that is gone afterwards.
 #[derive(Debug)]
-pub struct Bench {
+pub struct TempRepository {
     folder: TempDir,
-    remote: Remote,
+    remote: PushTarget,
     /// The last field, so that the folder is gone before an interruption takes effect.
-    _put_off: PutOff,
+    _put_off: DeferGuard,
 }
 
-impl Bench {
+impl TempRepository {
     /// Makes the repository.
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn open(remote: Remote) -> Result<Self, PushError> {
-        let put_off = interrupt::put_off();
+    pub fn open(remote: PushTarget) -> Result<Self, PushError> {
+        let put_off = interrupt::defer();
         let bench = Self {
             folder: tempfile::tempdir()?,
             remote,
@@ -87,17 +87,17 @@ impl Bench {
             &self.remote.url,
             &branch,
         ];
-        self.git(&fetch).map_err(of_the_server)?;
-        self.hash("FETCH_HEAD")
+        self.git(&fetch).map_err(timeout_as_unreachable)?;
+        self.rev_parse("FETCH_HEAD")
     }
 
     /// The files of a commit.
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn files(&self, commit: &str) -> Result<Listing, PushError> {
+    pub fn files(&self, commit: &str) -> Result<TreeListing, PushError> {
         let printed = self.git(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
-        let mut listing = Listing::default();
+        let mut listing = TreeListing::default();
         for line in printed.stdout.split(|byte| *byte == 0) {
             let mut parts = line.splitn(2, |byte| *byte == b'\t');
             let (Some(facts), Some(path)) = (parts.next(), parts.next()) else {
@@ -106,19 +106,19 @@ impl Bench {
             let facts = String::from_utf8_lossy(facts);
             let mut facts = facts.split(' ');
             let mode = match facts.next() {
-                Some("100644") => Some(Mode::Plain),
-                Some("100755") => Some(Mode::Executable),
-                Some("120000") => Some(Mode::Link),
+                Some("100644") => Some(FileMode::Regular),
+                Some("100755") => Some(FileMode::Executable),
+                Some("120000") => Some(FileMode::Link),
                 _ => None,
             };
             match str::from_utf8(path) {
-                Ok(path) => listing.entries.push(Entry {
+                Ok(path) => listing.entries.push(TreeEntry {
                     path: path.to_owned(),
                     mode,
                     size: None,
                     hash: facts.nth(1).map(str::to_owned),
                 }),
-                Err(_) if mode.is_some() => listing.not_text.push(named(path)),
+                Err(_) if mode.is_some() => listing.not_text.push(display_path(path)),
                 Err(_) => {}
             }
         }
@@ -131,11 +131,11 @@ impl Bench {
     /// [`PushError`].
     pub fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
         let import = ["fast-import", "--quiet", "--date-format=now", "--force"];
-        self.git_with(&import, stream(NEW, new))?;
-        self.hash(NEW)
+        self.git_with(&import, stream(WORK_REF, new))?;
+        self.rev_parse(WORK_REF)
     }
 
-    fn hash(&self, name: &str) -> Result<String, PushError> {
+    fn rev_parse(&self, name: &str) -> Result<String, PushError> {
         let printed = self.git(&["rev-parse", "--verify", name])?;
         Ok(String::from_utf8_lossy(&printed.stdout).trim().to_owned())
     }
@@ -144,7 +144,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn written_by(&self, commit: &str) -> Result<Written, PushError> {
+    pub fn changed_paths(&self, commit: &str) -> Result<ChangedPaths, PushError> {
         let diff = [
             "diff-tree",
             "-r",
@@ -157,13 +157,13 @@ impl Bench {
         ];
         let printed = self.git(&diff)?;
         let mut fields = printed.stdout.split(|byte| *byte == 0);
-        let mut written = Written::new();
+        let mut written = ChangedPaths::new();
         // Both modes, both hashes, and what happened; then the path.
         while let (Some(facts), Some(path)) = (fields.next(), fields.next()) {
             let facts = String::from_utf8_lossy(facts);
             let mut facts = facts.split(' ').skip(3);
             let hash = facts.next().filter(|_| facts.next() != Some("D"));
-            written.insert(named(path), hash.map(str::to_owned));
+            written.insert(display_path(path), hash.map(str::to_owned));
         }
         Ok(written)
     }
@@ -192,10 +192,10 @@ impl Bench {
             &self.remote.url,
             &what,
         ];
-        self.git(&push).map(drop).map_err(of_the_server)
+        self.git(&push).map(drop).map_err(timeout_as_unreachable)
     }
 
-    fn git<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Ended, PushError> {
+    fn git<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<ProcessOutput, PushError> {
         self.git_with(arguments, Vec::new())
     }
 
@@ -203,27 +203,27 @@ impl Bench {
         &self,
         arguments: &[S],
         input: Vec<u8>,
-    ) -> Result<Ended, PushError> {
-        let task = git_alone()
-            .arguments(arguments)
-            .input(input)
-            .complaints(Complaints::Caught)
-            .apart()
-            .keeping(MOST_PRINTED);
+    ) -> Result<ProcessOutput, PushError> {
+        let task = git_isolated()
+            .args(arguments)
+            .stdin(input)
+            .stderr(Stderr::Capture)
+            .new_process_group()
+            .max_output(MAX_OUTPUT_BYTES);
         let environment = self.remote.environment(self.folder.path());
         let task = environment
             .into_iter()
-            .fold(task, |task, (name, value)| task.variable(name, value));
+            .fold(task, |task, (name, value)| task.env(name, value));
         let printed = task.run(self.remote.limit)?;
         if printed.status.success() {
-            Ok(printed.whole("git")?)
+            Ok(printed.ensure_not_truncated("git")?)
         } else {
-            Err(explained(&printed))
+            Err(classify_push_failure(&printed))
         }
     }
 }
 
 /// A path as it is shown: git's are bytes.
-fn named(path: &[u8]) -> String {
+fn display_path(path: &[u8]) -> String {
     str::from_utf8(path).map_or_else(|_| path.escape_ascii().to_string(), str::to_owned)
 }

@@ -8,7 +8,7 @@ use crate::model::secret::Secret;
 
 /// Where to push, and as whom.
 #[derive(Debug)]
-pub struct Remote {
+pub struct PushTarget {
     /// The repository's address over HTTP, without a user.
     pub url: String,
     /// The value of the `Authorization` header.
@@ -23,7 +23,7 @@ pub struct Remote {
     pub limit: Duration,
 }
 
-impl Remote {
+impl PushTarget {
     /// Settings for git, for this one address; git-config(1), `GIT_CONFIG_COUNT`, since git 2.31.
     pub(super) fn environment(&self, folder: &Path) -> Vec<(String, OsString)> {
         let header = format!("Authorization: {}", self.authorization.expose());

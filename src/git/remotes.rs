@@ -9,7 +9,7 @@ pub(super) const KEYS: &str = r"remote\..*\.url|url\..*\.insteadof";
 pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
     let named = entries.iter().filter_map(|(key, url)| {
         let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
-        Some([led(url, entries), url.clone()].map(|url| (name.to_owned(), url)))
+        Some([apply_instead_of(url, entries), url.clone()].map(|url| (name.to_owned(), url)))
     });
     let mut remotes: Vec<_> = named.flatten().collect();
     remotes.dedup();
@@ -19,7 +19,7 @@ pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
 
 /// Where git goes for a URL: the longest beginning that is listed is taken for its base. Of two that are the same, that
 /// of the base which is named first counts.
-fn led(url: &str, entries: &[(String, String)]) -> String {
+fn apply_instead_of(url: &str, entries: &[(String, String)]) -> String {
     let mut bases: Vec<&str> = Vec::new();
     let mut best: Option<(usize, usize)> = None;
     for (key, beginning) in entries {
@@ -97,7 +97,7 @@ mod tests {
             ("gh:acme/site", "one:acme/site"),
             ("git@bb:acme", "git@bb:acme"),
         ] {
-            assert_eq!(led(url, &entries), expected, "{url}");
+            assert_eq!(apply_instead_of(url, &entries), expected, "{url}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folders in a repository's own that are git's (gitrepository-layout(5)), and those of Git LFS.
-const OF_GIT: [&str; 11] = [
+const GIT_DIR_ENTRIES: [&str; 11] = [
     ".git",
     "branches",
     "hooks",
@@ -23,7 +23,7 @@ const OF_GIT: [&str; 11] = [
 
 /// What configures repositories below a folder.
 #[derive(Debug, Default)]
-pub struct Repositories {
+pub struct RepositoryScan {
     /// How many there are; a worktree counts with its repository.
     pub count: usize,
     /// Their configuration files.
@@ -36,10 +36,10 @@ pub struct Repositories {
     pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
-impl Repositories {
+impl RepositoryScan {
     /// Looks for repositories below a folder. `seen` is told their number as it grows.
     #[must_use]
-    pub fn below(folder: &Path, seen: &mut dyn FnMut(usize)) -> Self {
+    pub fn scan(folder: &Path, seen: &mut dyn FnMut(usize)) -> Self {
         let mut walk = Walk {
             root: folder.to_owned(),
             visited: HashSet::new(),
@@ -69,7 +69,7 @@ impl Repositories {
 struct Walk {
     root: PathBuf,
     visited: HashSet<PathBuf>,
-    found: Repositories,
+    found: RepositoryScan,
 }
 
 impl Walk {
@@ -91,7 +91,7 @@ impl Walk {
             }
         }
         // The worktrees of a bare repository may be in it, beside what is git's.
-        let gits: &[&str] = if is_bare { &OF_GIT } else { &[".git"] };
+        let gits: &[&str] = if is_bare { &GIT_DIR_ENTRIES } else { &[".git"] };
         let folders = entries.into_iter().filter(|entry| {
             let is_gits = gits.iter().any(|name| entry.file_name() == *name);
             !is_gits && entry.file_type().is_ok_and(|kind| kind.is_dir())

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use super::program::{answer, change, entries, git_elsewhere, git_in};
+use super::program::{entries, git_in, git_without_repo_env, run_modifying, run_optional};
 use super::remotes;
-use crate::process::Complaints;
+use crate::process::Stderr;
 
 /// Large repositories take their time.
 const CLONE_LIMIT: Duration = Duration::from_hours(6);
@@ -17,7 +17,7 @@ const CLONE_LIMIT: Duration = Duration::from_hours(6);
 /// [`GitError::Process`].
 pub fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
     let get = ["config", "--local", "--get", "core.sshCommand"];
-    let text = answer(git_in(folder).arguments(get))?;
+    let text = run_optional(git_in(folder).args(get))?;
     let text = text.map(|text| text.trim_end().to_owned());
     Ok(text.filter(|text| !text.is_empty()))
 }
@@ -29,7 +29,7 @@ pub fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
 pub fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitError> {
     let key = "core.sshCommand";
     let set = ["config", "--local", "--replace-all", key, command];
-    change(git_in(folder).arguments(set))
+    run_modifying(git_in(folder).args(set))
 }
 
 /// The URLs of a checkout's remotes, with their names, as in [`super::Checkout::remotes`]; `None` where the folder is not the root of one.
@@ -42,7 +42,7 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
     }
     let pattern = format!("^({})$", remotes::KEYS);
     let listing = ["config", "--null", "--get-regexp", &pattern];
-    let text = answer(git_in(Some(folder)).arguments(listing))?.unwrap_or_default();
+    let text = run_optional(git_in(Some(folder)).args(listing))?.unwrap_or_default();
     Ok(Some(remotes::remotes(&entries(&text))))
 }
 
@@ -51,15 +51,15 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
 /// # Errors
 /// [`GitError`].
 pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
-    let task = git_elsewhere()
-        .arguments(["clone", "-c", &format!("core.sshCommand={command}")])
-        .arguments(quiet.then_some("--quiet"))
-        .arguments(["--", url])
-        .arguments([folder])
+    let task = git_without_repo_env()
+        .args(["clone", "-c", &format!("core.sshCommand={command}")])
+        .args(quiet.then_some("--quiet"))
+        .args(["--", url])
+        .args([folder])
         // The command that was tested counts, whatever the environment says.
-        .variable("GIT_SSH_COMMAND", command)
-        .variable("GIT_TERMINAL_PROMPT", "0")
-        .complaints(Complaints::Shown);
+        .env("GIT_SSH_COMMAND", command)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stderr(Stderr::Inherit);
     let ended = task.run(CLONE_LIMIT)?;
     if ended.status.success() {
         Ok(())
@@ -70,11 +70,11 @@ pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(),
 
 /// How far a clone got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum CloneState {
     /// There is something that one can work with.
-    Whole,
+    Complete,
     /// There is nothing of anybody's in it yet: it can be finished.
-    Begun,
+    NotCheckedOut,
     /// It was cut off, and there are files in it.
     Partial,
 }
@@ -83,29 +83,29 @@ pub enum Progress {
 ///
 /// # Errors
 /// [`GitError::Process`].
-pub fn progress_of(folder: &Path) -> Result<Progress, GitError> {
+pub fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
     let inner = folder.join(".git");
     if !inner.is_dir() {
-        return Ok(Progress::Whole);
+        return Ok(CloneState::Complete);
     }
     let says = |arguments: &[&str]| -> Result<bool, GitError> {
-        let said = answer(git_in(Some(folder)).arguments(arguments))?;
+        let said = run_optional(git_in(Some(folder)).args(arguments))?;
         Ok(said.is_some_and(|said| !said.is_empty()))
     };
     let has_commit = says(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
     if has_commit && inner.join("index").exists() {
-        return Ok(Progress::Whole);
+        return Ok(CloneState::Complete);
     }
     // Somebody has begun a branch without history beside others.
     if !has_commit && says(&["for-each-ref", "--count=1", "refs/heads"])? {
-        return Ok(Progress::Whole);
+        return Ok(CloneState::Complete);
     }
     let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let has_files = entries.any(|entry| entry.file_name() != ".git");
     Ok(if has_files || inner.join("index").exists() {
-        Progress::Partial
+        CloneState::Partial
     } else {
-        Progress::Begun
+        CloneState::NotCheckedOut
     })
 }
 
@@ -113,7 +113,7 @@ pub fn progress_of(folder: &Path) -> Result<Progress, GitError> {
 ///
 /// # Errors
 /// [`GitError`].
-pub fn finish_clone(
+pub fn resume_clone(
     folder: &Path,
     remote: &str,
     branch: &str,
@@ -121,22 +121,22 @@ pub fn finish_clone(
 ) -> Result<(), GitError> {
     let done = |arguments: &[&str], complaints| -> Result<bool, GitError> {
         let task = git_in(Some(folder))
-            .arguments(arguments)
-            .variable("GIT_SSH_COMMAND", command)
-            .variable("GIT_TERMINAL_PROMPT", "0")
-            .complaints(complaints);
+            .args(arguments)
+            .env("GIT_SSH_COMMAND", command)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stderr(complaints);
         Ok(task.run(CLONE_LIMIT)?.status.success())
     };
     // Git writes it down after everything is there.
     let key = format!("remote.{remote}.fetch");
     let all = format!("+refs/heads/*:refs/remotes/{remote}/*");
     let from = format!("refs/remotes/{remote}/{branch}");
-    let knows = done(&["config", "--local", "--get", &key], Complaints::Ignored)?;
-    let is_done = (knows || done(&["config", "--local", &key, &all], Complaints::Shown)?)
-        && done(&["fetch", "--quiet", "--", remote], Complaints::Shown)?
+    let knows = done(&["config", "--local", "--get", &key], Stderr::Null)?;
+    let is_done = (knows || done(&["config", "--local", &key, &all], Stderr::Inherit)?)
+        && done(&["fetch", "--quiet", "--", remote], Stderr::Inherit)?
         && done(
             &["checkout", "--quiet", "-B", branch, "--track", &from],
-            Complaints::Shown,
+            Stderr::Inherit,
         )?;
     if is_done {
         Ok(())

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::push::NewCommit;
-use crate::model::change::Mode;
+use crate::model::change::FileMode;
 
 /// The commit, for a reference.
 pub(super) fn stream(reference: &str, new: &NewCommit<'_>) -> Vec<u8> {
@@ -23,9 +23,9 @@ pub(super) fn stream(reference: &str, new: &NewCommit<'_>) -> Vec<u8> {
     }
     for file in new.files {
         let mode = match file.mode {
-            Mode::Plain => "100644",
-            Mode::Executable => "100755",
-            Mode::Link => "120000",
+            FileMode::Regular => "100644",
+            FileMode::Executable => "100755",
+            FileMode::Link => "120000",
         };
         line(
             &mut bytes,
@@ -74,17 +74,17 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::change::{File, Person};
+    use crate::model::change::{LocalFile, Signature};
 
     #[test]
     fn a_commit_is_written_as_git_reads_it() {
-        let person = Person {
+        let person = Signature {
             name: "Jane <x>\n Doe".to_owned(),
             email: "jane@acme.example".to_owned(),
         };
-        let files = [File {
+        let files = [LocalFile {
             path: "a \"b\"/c".to_owned(),
-            mode: Mode::Executable,
+            mode: FileMode::Executable,
             content: b"1\n".to_vec(),
         }];
         let new = NewCommit {

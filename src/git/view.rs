@@ -1,11 +1,11 @@
 //! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
 
 use super::GitError;
-use super::program::{answer, entries, git_here};
+use super::program::{entries, git, run_optional};
 
 /// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GitView {
+pub struct GitHttpConfig {
     /// The version: `2.47.3`.
     pub version: String,
     /// `http.proxy`
@@ -20,13 +20,13 @@ pub struct GitView {
 ///
 /// # Errors
 /// [`GitError::Process`] where there is no git.
-pub fn view(url: Option<&str>) -> Result<GitView, GitError> {
-    let version = answer(git_here().arguments(["--version"]))?.unwrap_or_default();
+pub fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
+    let version = run_optional(git().args(["--version"]))?.unwrap_or_default();
     let version = version.split(' ').nth(2).unwrap_or_default().trim();
     let settings = match url {
         Some(url) => {
             let matching = ["config", "--null", "--get-urlmatch", "http", url];
-            answer(git_here().arguments(matching))?
+            run_optional(git().args(matching))?
         }
         None => None,
     };
@@ -36,7 +36,7 @@ pub fn view(url: Option<&str>) -> Result<GitView, GitError> {
         let found = settings.find(|(name, _)| name.eq_ignore_ascii_case(key));
         found.map(|(_, value)| value.clone())
     };
-    Ok(GitView {
+    Ok(GitHttpConfig {
         version: version.to_owned(),
         proxy: get("http.proxy").filter(|proxy| !proxy.is_empty()),
         ca_info: get("http.sslcainfo"),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::day::Day;
-use super::repository::RepoPath;
+use super::day::Date;
+use super::repository::RepoId;
 use super::secret::Secret;
 
 /// What HTTP access tokens belong to.
@@ -16,7 +16,7 @@ pub enum TokenOwner {
     /// A project, by its key.
     Project(String),
     /// A repository.
-    Repository(RepoPath),
+    Repository(RepoId),
 }
 
 /// An HTTP access token, as the server tells of it. Its secret is told once, when it is made.
@@ -29,11 +29,11 @@ pub struct AccessToken {
     /// What it may do.
     pub permissions: Option<Vec<String>>,
     /// The day it was made.
-    pub created_on: Option<Day>,
+    pub created_on: Option<Date>,
     /// Its last day; `None` where it has none, or the server does not tell.
-    pub expires_on: Option<Day>,
+    pub expires_on: Option<Date>,
     /// The day it was last used.
-    pub last_used_on: Option<Day>,
+    pub last_used_on: Option<Date>,
 }
 
 /// A token that was just made.
@@ -48,7 +48,7 @@ pub struct NewToken {
 impl TokenOwner {
     /// The flag that names it, as `bbconnect token` takes it.
     #[must_use]
-    pub fn flag(&self) -> String {
+    pub fn as_flag(&self) -> String {
         match self {
             Self::User(_) => "--user".to_owned(),
             Self::Project(key) => format!("--project {key}"),

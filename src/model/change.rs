@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::mark::Mark;
+use super::mark::PublishTrailer;
 
 /// A branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Commit {
 
 /// Who makes a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct Signature {
     /// The name.
     pub name: String,
     /// The e-mail address.
@@ -38,8 +38,8 @@ pub struct Person {
 impl Commit {
     /// What says that `publish` made it.
     #[must_use]
-    pub fn mark(&self) -> Option<Mark> {
-        Mark::of(&self.message)
+    pub fn mark(&self) -> Option<PublishTrailer> {
+        PublishTrailer::of(&self.message)
     }
 
     /// The first line of the message.
@@ -51,9 +51,9 @@ impl Commit {
 
 /// What a file is, beside its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum FileMode {
     /// A file.
-    Plain,
+    Regular,
     /// A file that can be run.
     Executable,
     /// A symbolic link; its content is where it points to.
@@ -62,22 +62,22 @@ pub enum Mode {
 
 /// A file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct LocalFile {
     /// Its path from the root of the repository, with `/`.
     pub path: String,
     /// What it is.
-    pub mode: Mode,
+    pub mode: FileMode,
     /// Its content.
     pub content: Vec<u8>,
 }
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct TreeEntry {
     /// Its path from the root of the repository.
     pub path: String,
     /// What it is; `None` for what is neither file nor link, such as a submodule.
-    pub mode: Option<Mode>,
+    pub mode: Option<FileMode>,
     /// Its size in bytes, where that is known.
     pub size: Option<u64>,
     /// The hash that git has for its content, where that is known.
@@ -86,7 +86,7 @@ pub struct Entry {
 
 /// The paths that differ, each list in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct TreeDiff {
     /// Only in the folder.
     pub added: Vec<String>,
     /// Different in the folder.
@@ -95,7 +95,7 @@ pub struct Difference {
     pub removed: Vec<String>,
 }
 
-impl Difference {
+impl TreeDiff {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

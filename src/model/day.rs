@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
-use time::Date;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
@@ -13,14 +12,14 @@ const FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[d
 
 /// A day, without a time of day and without a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(Date);
+pub struct Date(time::Date);
 
 /// A text that is no day.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a day of the calendar, written as YYYY-MM-DD")]
 pub struct NotADay;
 
-impl Day {
+impl Date {
     /// Its first moment, in UTC.
     #[must_use]
     pub fn midnight(self) -> time::OffsetDateTime {
@@ -28,39 +27,41 @@ impl Day {
     }
 
     /// Days from this one to another; negative where that is past.
-    pub(super) fn until(self, other: Self) -> i64 {
+    pub(super) fn days_until(self, other: Self) -> i64 {
         (other.0 - self.0).whole_days()
     }
 }
 
-impl FromStr for Day {
+impl FromStr for Date {
     type Err = NotADay;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Date::parse(text, FORMAT).map(Self).map_err(|_| NotADay)
+        time::Date::parse(text, FORMAT)
+            .map(Self)
+            .map_err(|_| NotADay)
     }
 }
 
-impl From<Date> for Day {
-    fn from(date: Date) -> Self {
+impl From<time::Date> for Date {
+    fn from(date: time::Date) -> Self {
         Self(date)
     }
 }
 
-impl fmt::Display for Day {
+impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.0.to_calendar_date();
         write!(f, "{year:04}-{:02}-{day:02}", u8::from(month))
     }
 }
 
-impl Serialize for Day {
+impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Day {
+impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?
             .parse()
@@ -70,9 +71,9 @@ impl<'de> Deserialize<'de> for Day {
 
 /// The last day of a credential, as a person names it: nothing takes away what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastDay(pub Option<Day>);
+pub struct ExpiryArg(pub Option<Date>);
 
-impl FromStr for LastDay {
+impl FromStr for ExpiryArg {
     type Err = NotADay;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar() {
         assert_eq!(
-            "2028-02-29".parse::<Day>().map(|day| day.to_string()),
+            "2028-02-29".parse::<Date>().map(|day| day.to_string()),
             Ok("2028-02-29".to_owned())
         );
         for text in [
@@ -102,7 +103,7 @@ mod tests {
             "",
             "tomorrow",
         ] {
-            assert_eq!(text.parse::<Day>(), Err(NotADay), "{text}");
+            assert_eq!(text.parse::<Date>(), Err(NotADay), "{text}");
         }
     }
 }

@@ -5,22 +5,22 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::day::Day;
+use super::day::Date;
 
 /// A number of days, up to a hundred years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Days(u32);
+pub struct DayCount(u32);
 
 /// A text that is no number of days.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a number of days, such as 14d or 2w")]
 pub struct NotDays;
 
-impl Days {
+impl DayCount {
     /// From one day to another; negative where that is past.
     #[must_use]
-    pub fn between(from: Day, to: Day) -> i64 {
-        from.until(to)
+    pub fn between(from: Date, to: Date) -> i64 {
+        from.days_until(to)
     }
 
     /// How many.
@@ -30,7 +30,7 @@ impl Days {
     }
 }
 
-impl FromStr for Days {
+impl FromStr for DayCount {
     type Err = NotDays;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -45,7 +45,7 @@ impl FromStr for Days {
     }
 }
 
-impl fmt::Display for Days {
+impl fmt::Display for DayCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}d", self.0)
     }
@@ -63,17 +63,21 @@ mod tests {
             ("0d", Some(0)),
             ("90", Some(90)),
         ] {
-            assert_eq!(text.parse::<Days>().ok().map(Days::count), days, "{text}");
+            assert_eq!(
+                text.parse::<DayCount>().ok().map(DayCount::count),
+                days,
+                "{text}"
+            );
         }
         for text in ["", "d", "-1d", "1.5d", "1y", "4294967295w", "99999d"] {
-            assert_eq!(text.parse::<Days>(), Err(NotDays), "{text}");
+            assert_eq!(text.parse::<DayCount>(), Err(NotDays), "{text}");
         }
     }
 
     #[test]
     fn days_are_counted_over_months() {
-        let day = |text: &str| text.parse::<Day>().unwrap();
-        assert_eq!(Days::between(day("2026-11-21"), day("2026-12-05")), 14);
-        assert_eq!(Days::between(day("2026-11-21"), day("2026-11-20")), -1);
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert_eq!(DayCount::between(day("2026-11-21"), day("2026-12-05")), 14);
+        assert_eq!(DayCount::between(day("2026-11-21"), day("2026-11-20")), -1);
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum Severity {
     /// As it should be.
     Pass,
     /// It works, but somebody should know.
@@ -16,7 +16,7 @@ pub enum Level {
     Unknown,
 }
 
-impl Level {
+impl Severity {
     /// The name in JSON and text.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -35,7 +35,7 @@ pub struct Finding {
     /// What was looked at.
     pub id: &'static str,
     /// How it stands.
-    pub level: Level,
+    pub level: Severity,
     /// What that means, in a sentence.
     pub message: String,
     /// What was seen.
@@ -47,7 +47,7 @@ pub struct Finding {
 impl Finding {
     /// A finding without evidence.
     #[must_use]
-    pub fn new(id: &'static str, level: Level, message: impl Into<String>) -> Self {
+    pub fn new(id: &'static str, level: Severity, message: impl Into<String>) -> Self {
         Self {
             id,
             level,
@@ -59,7 +59,7 @@ impl Finding {
 
     /// With what was seen.
     #[must_use]
-    pub fn seen(self, evidence: impl Into<String>) -> Self {
+    pub fn with_evidence(self, evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
             ..self
@@ -68,7 +68,7 @@ impl Finding {
 
     /// With what to do.
     #[must_use]
-    pub fn next(self, next: impl Into<String>) -> Self {
+    pub fn with_remedy(self, next: impl Into<String>) -> Self {
         Self {
             next: Some(next.into()),
             ..self

@@ -21,7 +21,7 @@ pub struct NotAFingerprint;
 impl Fingerprint {
     /// The fingerprint of a public key, given in SSH's binary form (RFC 4253, section 6.6).
     #[must_use]
-    pub fn of(blob: &[u8]) -> Self {
+    pub fn from_key_blob(blob: &[u8]) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, blob).as_ref());
         Self(hash)

@@ -8,18 +8,18 @@ use thiserror::Error;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
-use super::day::Day;
+use super::day::Date;
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant(OffsetDateTime);
+pub struct Timestamp(OffsetDateTime);
 
 /// A text that is no point in time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a point in time, written as in RFC 3339")]
-pub struct NotAnInstant;
+pub struct ParseTimestampError;
 
-impl Instant {
+impl Timestamp {
     /// Now, by the clock of this machine.
     #[must_use]
     pub fn now() -> Self {
@@ -36,8 +36,8 @@ impl Instant {
 
     /// The day that it is on, in UTC.
     #[must_use]
-    pub fn day(self) -> Day {
-        Day::from(self.0.date())
+    pub fn day(self) -> Date {
+        Date::from(self.0.date())
     }
 
     /// So many days later.
@@ -54,35 +54,35 @@ impl Instant {
     }
 }
 
-impl From<std::time::SystemTime> for Instant {
+impl From<std::time::SystemTime> for Timestamp {
     fn from(time: std::time::SystemTime) -> Self {
         Self(OffsetDateTime::from(time))
     }
 }
 
-impl FromStr for Instant {
-    type Err = NotAnInstant;
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NotAnInstant)?;
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| ParseTimestampError)?;
         Ok(Self(instant.to_offset(UtcOffset::UTC)))
     }
 }
 
-impl fmt::Display for Instant {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (hour, minute, second) = self.0.to_hms();
         write!(f, "{}T{hour:02}:{minute:02}:{second:02}Z", self.day())
     }
 }
 
-impl Serialize for Instant {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Instant {
+impl<'de> Deserialize<'de> for Timestamp {
     /// Reads RFC 3339, and milliseconds since 1970 as a number or as text: servers differ, and change with their
     /// versions.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Instant {
                 Err(_) => text.parse().ok(),
             },
         };
-        read.ok_or_else(|| serde::de::Error::custom(NotAnInstant))
+        read.ok_or_else(|| serde::de::Error::custom(ParseTimestampError))
     }
 }
 
@@ -107,11 +107,13 @@ impl<'de> Deserialize<'de> for Instant {
 ///
 /// # Errors
 /// Never for JSON.
-pub fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>, D::Error> {
+pub fn deserialize_lenient<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Wire {
-        Instant(Instant),
+        Instant(Timestamp),
         Other(serde::de::IgnoredAny),
     }
     Ok(match Wire::deserialize(deserializer)? {
@@ -133,15 +135,15 @@ mod tests {
             "\"2018-08-16T01:50:59+02:00\"",
             "\"2018-08-15T23:50:59Z\"",
         ] {
-            let instant: Instant = serde_json::from_str(text).unwrap();
+            let instant: Timestamp = serde_json::from_str(text).unwrap();
             assert_eq!(instant.to_string(), "2018-08-15T23:50:59Z", "{text}");
         }
-        assert!(serde_json::from_str::<Instant>("\"yesterday\"").is_err());
+        assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
     }
 
     #[test]
     fn days_are_counted_whole() {
-        let start: Instant = "2026-08-23T12:00:00Z".parse().unwrap();
+        let start: Timestamp = "2026-08-23T12:00:00Z".parse().unwrap();
         let count = |later: &str| start.days_until(later.parse().unwrap());
         assert_eq!(count("2026-11-21T11:59:59Z"), 89);
         assert_eq!(count("2026-11-21T12:00:00Z"), 90);

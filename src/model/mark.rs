@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 /// What a commit writes: for each path the hash that git has for its content; `None` where it is removed.
-pub type Written = BTreeMap<String, Option<String>>;
+pub type ChangedPaths = BTreeMap<String, Option<String>>;
 
 const BY: &str = "Published-by";
 const PROGRAM: &str = "bbconnect";
@@ -16,15 +16,15 @@ const CHANGE: &str = "Published-change";
 
 /// The mark of one commit: which commit it followed, and what it changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct PublishTrailer {
     onto: Option<String>,
     change: String,
 }
 
-impl Mark {
+impl PublishTrailer {
     /// The mark of a commit that is to be made.
     #[must_use]
-    pub fn new(onto: Option<&str>, written: &Written) -> Self {
+    pub fn new(onto: Option<&str>, written: &ChangedPaths) -> Self {
         Self {
             onto: onto.map(str::to_owned),
             change: change(written),
@@ -52,18 +52,18 @@ impl Mark {
 
     /// Whether the commit still follows the one that it was made to follow.
     #[must_use]
-    pub fn is_onto(&self, parent: Option<&str>) -> bool {
+    pub fn has_parent(&self, parent: Option<&str>) -> bool {
         self.onto.as_deref() == parent
     }
 
     /// Whether the commit still changes what it was made to change.
     #[must_use]
-    pub fn is_for(&self, written: &Written) -> bool {
+    pub fn matches_changes(&self, written: &ChangedPaths) -> bool {
         self.change == change(written)
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for PublishTrailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{BY}: {PROGRAM}")?;
         if let Some(onto) = &self.onto {
@@ -83,7 +83,7 @@ pub fn blob_hash(content: &[u8]) -> String {
 }
 
 /// No path has a NUL.
-fn change(written: &Written) -> String {
+fn change(written: &ChangedPaths) -> String {
     let mut text = String::new();
     for (path, hash) in written {
         text.push_str(path);
@@ -107,9 +107,9 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn written(content: &str) -> Written {
+    fn written(content: &str) -> ChangedPaths {
         let hash = Some(blob_hash(content.as_bytes()));
-        Written::from([("a".to_owned(), hash), ("gone".to_owned(), None)])
+        ChangedPaths::from([("a".to_owned(), hash), ("gone".to_owned(), None)])
     }
 
     #[test]
@@ -120,19 +120,19 @@ mod tests {
     #[test]
     fn a_mark_is_read_as_it_was_written() {
         for onto in [None, Some("abc")] {
-            let mark = Mark::new(onto, &written("1"));
+            let mark = PublishTrailer::new(onto, &written("1"));
             let message = format!("Build 7\n\nCo-authored-by: x\n\n{mark}");
-            assert_eq!(Mark::of(&message), Some(mark.clone()));
+            assert_eq!(PublishTrailer::of(&message), Some(mark.clone()));
             let signed = format!("Build 7\n\n{mark}Signed-off-by: Jane\r\n");
-            assert_eq!(Mark::of(&signed), Some(mark.clone()));
-            assert!(mark.is_onto(onto) && !mark.is_onto(Some("def")));
-            assert!(mark.is_for(&written("1")) && !mark.is_for(&written("2")));
+            assert_eq!(PublishTrailer::of(&signed), Some(mark.clone()));
+            assert!(mark.has_parent(onto) && !mark.has_parent(Some("def")));
+            assert!(mark.matches_changes(&written("1")) && !mark.matches_changes(&written("2")));
         }
     }
 
     #[test]
     fn a_mark_that_is_quoted_is_none() {
-        let mark = Mark::new(None, &written("1"));
+        let mark = PublishTrailer::new(None, &written("1"));
         for message in [
             format!("A fix\n\n{mark}\nSquashed with a fix of mine.\n"),
             format!("A fix\n\n{mark}and more\n"),
@@ -141,7 +141,7 @@ mod tests {
             "Fix what bbconnect wrote".to_owned(),
             String::new(),
         ] {
-            assert_eq!(Mark::of(&message), None, "{message}");
+            assert_eq!(PublishTrailer::of(&message), None, "{message}");
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// What is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum MendKind {
+pub enum FixKind {
     /// A remote at the old SSH host.
     SshRemote,
     /// `url.*.insteadOf` or `pushInsteadOf` with the old SSH host.
@@ -22,7 +22,7 @@ pub enum MendKind {
     SshConfig,
 }
 
-impl MendKind {
+impl FixKind {
     /// The name in text and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -39,7 +39,7 @@ impl MendKind {
 
 /// A piece of a text, in bytes from its start, and what is to stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
+pub struct TextEdit {
     /// The piece.
     pub at: Range<usize>,
     /// What is to stand there.
@@ -48,25 +48,25 @@ pub struct Edit {
 
 /// One thing to be mended in a text. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mend {
+pub struct Fix {
     /// What is mended.
-    pub kind: MendKind,
+    pub kind: FixKind,
     /// Where in the file: the key of a setting, or a line.
-    pub place: String,
+    pub location: String,
     /// What stands there, secrets masked; `None` where it is missing.
     pub before: Option<String>,
     /// What will stand there; `None` where it is taken away, or a person must decide.
     pub after: Option<String>,
     /// How the text is changed. Without an edit it is left to a person.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<TextEdit>,
     /// What remains to be done by a person.
-    pub next: Option<String>,
+    pub manual_step: Option<String>,
 }
 
 /// The text with all mends carried out.
 #[must_use]
-pub fn mended(text: &str, mends: &[Mend]) -> String {
-    let mut edits: Vec<&Edit> = mends.iter().flat_map(|mend| &mend.edits).collect();
+pub fn apply_fixes(text: &str, mends: &[Fix]) -> String {
+    let mut edits: Vec<&TextEdit> = mends.iter().flat_map(|mend| &mend.edits).collect();
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
     let mut mended = String::with_capacity(text.len() + 256);
     let mut read = 0;
@@ -85,22 +85,22 @@ mod tests {
 
     #[test]
     fn edits_are_carried_out_in_the_order_of_the_text() {
-        let mend = |edits: &[(Range<usize>, &str)]| Mend {
-            kind: MendKind::SshRemote,
-            place: String::new(),
+        let mend = |edits: &[(Range<usize>, &str)]| Fix {
+            kind: FixKind::SshRemote,
+            location: String::new(),
             before: None,
             after: None,
             edits: edits
                 .iter()
-                .map(|(at, with)| Edit {
+                .map(|(at, with)| TextEdit {
                     at: at.clone(),
                     with: (*with).to_owned(),
                 })
                 .collect(),
-            next: None,
+            manual_step: None,
         };
         let mends = [mend(&[(4..5, "E")]), mend(&[(0..1, ""), (2..2, "++")])];
-        assert_eq!(mended("abcdef", &mends), "b++cdEf");
-        assert_eq!(mended("abc", &[]), "abc");
+        assert_eq!(apply_fixes("abcdef", &mends), "b++cdEf");
+        assert_eq!(apply_fixes("abc", &[]), "abc");
     }
 }

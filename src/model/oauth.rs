@@ -7,7 +7,7 @@ use super::connection::Origin;
 use super::secret::Secret;
 
 /// A token that is used this close to its end is refreshed first, in seconds.
-const MARGIN: i64 = 60;
+const REFRESH_MARGIN_SECS: i64 = 60;
 
 /// Tokens, as a server grants them.
 pub struct Tokens {
@@ -89,21 +89,23 @@ impl OAuthSecret {
 
     /// Reads what was kept; `None` for something else.
     #[must_use]
-    pub fn read(kept: &Secret) -> Option<Self> {
+    pub fn from_secret(kept: &Secret) -> Option<Self> {
         serde_json::from_str(kept.expose()).ok()
     }
 
     /// What is to be kept.
     #[must_use]
-    pub fn written(&self) -> Secret {
+    pub fn to_secret(&self) -> Secret {
         // A struct of texts and numbers can always be written.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
     /// The access token, where it is good for a while.
     #[must_use]
-    pub fn fresh(&self, now: i64) -> Option<Secret> {
-        let is_fresh = self.expires_at.is_none_or(|end| end - MARGIN > now);
+    pub fn valid_access_token(&self, now: i64) -> Option<Secret> {
+        let is_fresh = self
+            .expires_at
+            .is_none_or(|end| end - REFRESH_MARGIN_SECS > now);
         is_fresh.then(|| Secret::new(self.access_token.clone()))
     }
 
@@ -144,18 +146,18 @@ mod tests {
         let origin = Origin::of(&"https://bitbucket.org/x".parse().unwrap());
         let client = Secret::new("client".to_owned());
         let kept = OAuthSecret::new(origin, &client, &tokens("a1", Some("r1"), Some(1000)));
-        let read = OAuthSecret::read(&kept.written()).unwrap();
+        let read = OAuthSecret::from_secret(&kept.to_secret()).unwrap();
         assert_eq!(
-            read.fresh(900)
+            read.valid_access_token(900)
                 .map(|token| token.expose().to_owned())
                 .as_deref(),
             Some("a1")
         );
-        assert!(read.fresh(940).is_none());
+        assert!(read.valid_access_token(940).is_none());
         let renewed = read.renewed(&tokens("a2", None, None));
         assert_eq!(renewed.refresh_token().unwrap().expose(), "r1");
-        assert_eq!(renewed.fresh(i64::MAX).unwrap().expose(), "a2");
-        assert!(OAuthSecret::read(&client).is_none());
+        assert_eq!(renewed.valid_access_token(i64::MAX).unwrap().expose(), "a2");
+        assert!(OAuthSecret::from_secret(&client).is_none());
         assert!(!format!("{kept:?}").contains("a1"));
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
 /// other invisible characters (fillers, variation selectors), line and paragraph separators, and tag characters.
 #[must_use]
-pub fn is_deceptive(character: char) -> bool {
+pub fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -19,13 +19,13 @@ pub fn is_deceptive(character: char) -> bool {
 
 /// The text with every deceptive character written as an escape: `\n`, `\t`, `\u{1b}`.
 #[must_use]
-pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_deceptive) {
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if is_deceptive(character) {
+        if needs_escape(character) {
             // Writing to a String cannot fail.
             let _ = write!(escaped, "{}", character.escape_default());
         } else {
@@ -37,7 +37,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 
 /// A message without the numbers that Rust puts behind the system's own words: ` (os error 13)`.
 #[must_use]
-pub fn without_codes(message: &str) -> String {
+pub fn strip_os_error_code(message: &str) -> String {
     let mut parts = message.split(" (os error ");
     let mut words = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -61,18 +61,18 @@ mod tests {
     #[test]
     fn plain_text_is_left_alone() {
         assert!(matches!(
-            escaped("Zürich/日本 repo"),
+            escape("Zürich/日本 repo"),
             Cow::Borrowed("Zürich/日本 repo")
         ));
     }
 
     #[test]
     fn what_moves_the_cursor_or_hides_is_written_out() {
-        assert_eq!(escaped("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
-        assert_eq!(escaped("line\nfeed\ttab"), r"line\nfeed\ttab");
-        assert_eq!(escaped("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
+        assert_eq!(escape("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
+        assert_eq!(escape("line\nfeed\ttab"), r"line\nfeed\ttab");
+        assert_eq!(escape("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
         assert_eq!(
-            escaped("zero\u{200b}width\u{9b}"),
+            escape("zero\u{200b}width\u{9b}"),
             r"zero\u{200b}width\u{9b}"
         );
     }
@@ -88,7 +88,7 @@ mod tests {
             ("a (os error x), b", "a (os error x), b"),
             ("a (os error 1", "a (os error 1"),
         ] {
-            assert_eq!(without_codes(message), expected);
+            assert_eq!(strip_os_error_code(message), expected);
         }
     }
 }

@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::fingerprint::Fingerprint;
-use super::printable::is_deceptive;
+use super::printable::needs_escape;
 
 /// The longest line that is read: a key of 16,384 bits has less than 3,000 characters.
-const MOST_CHARACTERS: usize = 16 * 1024;
+const MAX_CHARS: usize = 16 * 1024;
 
 /// A public key.
 #[derive(Debug, Clone)]
@@ -23,26 +23,26 @@ pub struct PublicKey {
 
 /// A text that is no public key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NotAPublicKey {
+pub enum ParsePublicKeyError {
     /// It is a private key, which is shown to nobody.
     #[error("it is a private key")]
     Private,
     /// It is something else.
     #[error("it is not a public key on one line, as in `ssh-ed25519 AAAA… comment`")]
-    Shape,
+    Malformed,
 }
 
 impl PublicKey {
     /// A key given in SSH's binary form (RFC 4253, section 6.6).
     ///
     /// # Errors
-    /// [`NotAPublicKey::Shape`] where it does not begin with the name of its algorithm.
-    pub fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, NotAPublicKey> {
-        let name = fields(&blob).next().ok_or(NotAPublicKey::Shape)?;
-        let algorithm = std::str::from_utf8(name).map_err(|_| NotAPublicKey::Shape)?;
+    /// [`ParsePublicKeyError::Malformed`] where it does not begin with the name of its algorithm.
+    pub fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
+        let name = fields(&blob).next().ok_or(ParsePublicKeyError::Malformed)?;
+        let algorithm = std::str::from_utf8(name).map_err(|_| ParsePublicKeyError::Malformed)?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-@._".contains(&byte);
         if algorithm.is_empty() || !algorithm.bytes().all(is_name) {
-            return Err(NotAPublicKey::Shape);
+            return Err(ParsePublicKeyError::Malformed);
         }
         Ok(Self {
             algorithm: algorithm.to_owned(),
@@ -81,12 +81,12 @@ impl PublicKey {
     /// `SHA256:…`
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.blob)
+        Fingerprint::from_key_blob(&self.blob)
     }
 
     /// Algorithm and base64, without a comment.
     #[must_use]
-    pub fn material(&self) -> String {
+    pub fn to_openssh_without_comment(&self) -> String {
         format!("{} {}", self.algorithm, STANDARD.encode(&self.blob))
     }
 
@@ -152,24 +152,26 @@ fn fields(blob: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl FromStr for PublicKey {
-    type Err = NotAPublicKey;
+    type Err = ParsePublicKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         if text.contains("PRIVATE KEY") {
-            return Err(NotAPublicKey::Private);
+            return Err(ParsePublicKeyError::Private);
         }
-        if text.len() > MOST_CHARACTERS || text.lines().count() != 1 {
-            return Err(NotAPublicKey::Shape);
+        if text.len() > MAX_CHARS || text.lines().count() != 1 {
+            return Err(ParsePublicKeyError::Malformed);
         }
         let mut parts = text.splitn(3, [' ', '\t']);
         let algorithm = parts.next().unwrap_or_default();
         let encoded = parts.next().unwrap_or_default().trim();
         let comment = parts.next().unwrap_or_default().trim();
-        let blob = STANDARD.decode(encoded).map_err(|_| NotAPublicKey::Shape)?;
+        let blob = STANDARD
+            .decode(encoded)
+            .map_err(|_| ParsePublicKeyError::Malformed)?;
         let key = Self::from_blob(blob, comment)?;
-        if key.algorithm != algorithm || key.comment.chars().any(is_deceptive) {
-            return Err(NotAPublicKey::Shape);
+        if key.algorithm != algorithm || key.comment.chars().any(needs_escape) {
+            return Err(ParsePublicKeyError::Malformed);
         }
         Ok(key)
     }
@@ -185,7 +187,7 @@ impl Eq for PublicKey {}
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.material())?;
+        f.write_str(&self.to_openssh_without_comment())?;
         if self.comment.is_empty() {
             Ok(())
         } else {
@@ -229,7 +231,7 @@ mod tests {
         let pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----";
         assert_eq!(
             pem.parse::<PublicKey>().unwrap_err(),
-            NotAPublicKey::Private
+            ParsePublicKeyError::Private
         );
         let renamed = ED25519.replace("ssh-ed25519", "ssh-rsa");
         let hidden = format!("{ED25519} a\u{202e}b");
@@ -244,7 +246,7 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<PublicKey>().unwrap_err(),
-                NotAPublicKey::Shape,
+                ParsePublicKeyError::Malformed,
                 "{text}"
             );
         }

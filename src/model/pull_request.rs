@@ -36,7 +36,7 @@ pub struct PullRequest {
 
 /// What was asked for in as many words.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked<'a> {
+pub struct RequestedFields<'a> {
     /// The title.
     pub title: Option<&'a str>,
     /// The description.
@@ -50,7 +50,7 @@ pub struct Asked<'a> {
 impl PullRequest {
     /// What is otherwise than was asked for: `title`, `description`, `draft`, `reviewers`.
     #[must_use]
-    pub fn differs_in(&self, asked: &Asked<'_>) -> Vec<&'static str> {
+    pub fn differing_fields(&self, asked: &RequestedFields<'_>) -> Vec<&'static str> {
         let body = self.body.as_deref().unwrap_or_default();
         let is_asked = |name: &String| {
             let own = &self.reviewer_names;
@@ -75,7 +75,7 @@ impl PullRequest {
 
 /// What is said of a pull request that was open before and differs.
 #[must_use]
-pub fn left_as_it_is(differs: &[&str]) -> Option<String> {
+pub fn unchanged_note(differs: &[&str]) -> Option<String> {
     let parts = differs.join(", ");
     (!differs.is_empty())
         .then(|| format!("the pull request was open already, and what differs is left: {parts}"))
@@ -102,7 +102,7 @@ pub enum State {
 impl State {
     /// What those of this state are called.
     #[must_use]
-    pub fn requests(self) -> &'static str {
+    pub fn plural_label(self) -> &'static str {
         match self {
             Self::Open => "open pull requests",
             Self::Merged => "merged pull requests",
@@ -114,7 +114,7 @@ impl State {
 
 /// A pull request to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proposal {
+pub struct NewPullRequest {
     /// Its title.
     pub title: String,
     /// Its description.
@@ -140,7 +140,7 @@ pub struct Reviewer {
 
 /// Somebody who could not be asked, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct SkippedReviewer {
     /// Their name.
     pub reviewer: String,
     /// The server's words.
@@ -161,23 +161,26 @@ mod tests {
             ..PullRequest::default()
         };
         let ann = ["ANN".to_owned()];
-        let same = Asked {
+        let same = RequestedFields {
             title: Some("One"),
             body: Some("a\nb\n"),
             draft: false,
             reviewers: &ann,
         };
-        assert!(open.differs_in(&same).is_empty());
-        assert!(open.differs_in(&Asked::default()).is_empty());
+        assert!(open.differing_fields(&same).is_empty());
+        assert!(
+            open.differing_fields(&RequestedFields::default())
+                .is_empty()
+        );
         let bob = ["bob".to_owned()];
-        let other = Asked {
+        let other = RequestedFields {
             title: Some("Two"),
             body: Some("c"),
             draft: true,
             reviewers: &bob,
         };
         assert_eq!(
-            open.differs_in(&other),
+            open.differing_fields(&other),
             ["title", "description", "draft", "reviewers"]
         );
     }

@@ -4,18 +4,18 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::day::Day;
+use super::day::Date;
 use super::deployment::Deployment;
 use super::fingerprint::Fingerprint;
-use super::instant::Instant;
+use super::instant::Timestamp;
 use super::public_key::PublicKey;
-use super::repository::RepoPath;
+use super::repository::RepoId;
 
 /// Whose keys they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyOwner {
     /// A repository.
-    Repository(RepoPath),
+    Repository(RepoId),
     /// A project: its key, and the workspace it is in (Cloud).
     Project {
         /// The workspace; Data Center has none.
@@ -40,7 +40,7 @@ pub enum Access {
 /// As what a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RegisteredAs {
+pub enum KeyKind {
     /// Cloud: of a repository or project, read-only.
     DeployKey,
     /// Data Center: of a repository or project.
@@ -75,13 +75,13 @@ pub struct RegisteredKey {
     /// What it may do.
     pub access: Access,
     /// As what it is registered.
-    pub registered_as: RegisteredAs,
+    pub registered_as: KeyKind,
     /// When it was registered.
-    pub created_on: Option<Instant>,
+    pub created_on: Option<Timestamp>,
     /// When it was last used.
-    pub last_used_on: Option<Instant>,
+    pub last_used_on: Option<Timestamp>,
     /// Its last day.
-    pub expires_on: Option<Day>,
+    pub expires_on: Option<Date>,
     /// What the server holds against it, such as an unsafe modulus.
     pub warning: Option<String>,
     /// The key itself.
@@ -92,7 +92,7 @@ pub struct RegisteredKey {
 impl RegisteredKey {
     /// What to say where a key that was there is to be called something else.
     #[must_use]
-    pub fn title_kept(&self, wanted: Option<&str>) -> Option<String> {
+    pub fn title_note(&self, wanted: Option<&str>) -> Option<String> {
         let (label, wanted) = (self.label.as_deref()?, wanted?);
         (label != wanted).then(|| {
             format!("the key was registered before as {label:?}, and is not renamed to {wanted:?}")
@@ -101,7 +101,7 @@ impl RegisteredKey {
 
     /// Whether it is this key, whatever the comments.
     #[must_use]
-    pub fn is(&self, key: &PublicKey) -> bool {
+    pub fn has_public_key(&self, key: &PublicKey) -> bool {
         self.public_key.as_ref() == Some(key)
     }
 }
@@ -135,11 +135,11 @@ impl KeyOwner {
 
     /// As what its keys are registered.
     #[must_use]
-    pub fn registers_as(&self, deployment: Deployment) -> RegisteredAs {
+    pub fn registers_as(&self, deployment: Deployment) -> KeyKind {
         match (self, deployment) {
-            (Self::Account, _) => RegisteredAs::UserKey,
-            (_, Deployment::Cloud) => RegisteredAs::DeployKey,
-            (_, Deployment::DataCenter | Deployment::Unknown) => RegisteredAs::AccessKey,
+            (Self::Account, _) => KeyKind::UserKey,
+            (_, Deployment::Cloud) => KeyKind::DeployKey,
+            (_, Deployment::DataCenter | Deployment::Unknown) => KeyKind::AccessKey,
         }
     }
 
@@ -148,7 +148,7 @@ impl KeyOwner {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/>
     #[must_use]
-    pub fn needs(&self, deployment: Deployment) -> &'static str {
+    pub fn required_scope(&self, deployment: Deployment) -> &'static str {
         match (self, deployment) {
             (Self::Repository(_), Deployment::Cloud) => {
                 "an API token with read:repository:bitbucket, admin:repository:bitbucket, write:ssh-key:bitbucket and \
@@ -195,7 +195,7 @@ impl fmt::Display for Access {
     }
 }
 
-impl fmt::Display for RegisteredAs {
+impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DeployKey => "deploy key",
@@ -207,11 +207,11 @@ impl fmt::Display for RegisteredAs {
 
 /// What became of a key that was to be registered.
 #[derive(Debug, Clone)]
-pub enum Registered {
+pub enum RegisterOutcome {
     /// It was registered.
     Created(RegisteredKey),
     /// It was there already, perhaps for something else.
-    Existing(RegisteredKey),
+    AlreadyRegistered(RegisteredKey),
     /// It is registered somewhere else, where it may not be at the same time. The server's words.
-    Taken(String),
+    InUseElsewhere(String),
 }

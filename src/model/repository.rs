@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::clone_url::{CloneUrl, CloneUrlError};
 use super::connection::Connection;
 use super::deployment::Deployment;
-use super::instant::Instant;
+use super::instant::Timestamp;
 
 /// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct RepoRef {
 
 /// A repository on a server: workspace, project key or `~user`, and slug.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RepoPath {
+pub struct RepoId {
     /// The workspace (Cloud), or project key or `~user` (Data Center).
     pub namespace: String,
     /// The repository's name in URLs.
@@ -51,7 +51,7 @@ pub struct Repository {
     /// Its page.
     pub web: Option<String>,
     /// When it was last changed.
-    pub updated_on: Option<Instant>,
+    pub updated_on: Option<Timestamp>,
     /// The key of its project.
     #[serde(skip)]
     pub project: Option<String>,
@@ -59,7 +59,7 @@ pub struct Repository {
 
 /// Which repositories are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Search {
+pub struct RepositoryFilter {
     /// Those of this workspace; without it, of all of the account (Cloud).
     pub workspace: Option<String>,
     /// Those of this project; without it, of all (on Cloud, of the workspace).
@@ -74,7 +74,7 @@ pub struct Search {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRepository {
     /// Where; the slug is also the name.
-    pub path: RepoPath,
+    pub path: RepoId,
     /// Whether everybody may see it.
     pub public: bool,
     /// What it is for.
@@ -149,10 +149,10 @@ impl RepoRef {
     ///
     /// # Errors
     /// [`NoNamespace`] where neither tells the workspace or project.
-    pub fn at(&self, connection: &Connection) -> Result<RepoPath, NoNamespace> {
+    pub fn resolve(&self, connection: &Connection) -> Result<RepoId, NoNamespace> {
         let default = connection.namespace().map(str::to_owned);
         match self.namespace.clone().or(default) {
-            Some(namespace) => Ok(RepoPath {
+            Some(namespace) => Ok(RepoId {
                 namespace,
                 slug: self.slug.clone(),
             }),
@@ -172,18 +172,18 @@ impl RepoRef {
 impl Repository {
     /// Where it is, in the server's own spelling.
     #[must_use]
-    pub fn path(&self) -> RepoPath {
-        RepoPath {
+    pub fn path(&self) -> RepoId {
+        RepoId {
             namespace: self.namespace.clone(),
             slug: self.slug.clone(),
         }
     }
 }
 
-impl RepoPath {
+impl RepoId {
     /// As its server writes it: a project key of Data Center in capitals, also where a clone URL has it in small letters.
     #[must_use]
-    pub fn for_deployment(self, deployment: Deployment) -> Self {
+    pub fn normalized(self, deployment: Deployment) -> Self {
         if deployment == Deployment::Cloud || self.namespace.starts_with('~') {
             return self;
         }
@@ -211,7 +211,7 @@ impl fmt::Display for RepoRef {
     }
 }
 
-impl fmt::Display for RepoPath {
+impl fmt::Display for RepoId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.slug)
     }

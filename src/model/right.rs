@@ -1,11 +1,11 @@
 //! What a command must be allowed to do, in the words in which each product gives such rights.
 
-use super::connection::Auth;
+use super::connection::AuthMethod;
 use super::deployment::Deployment;
 
 /// Something that a credential may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
+pub enum Operation {
     /// See repositories.
     ReadRepositories,
     /// Make a repository.
@@ -26,13 +26,13 @@ pub enum Right {
     WriteFiles,
 }
 
-impl Right {
+impl Operation {
     /// What to ask for: scopes of API tokens, scopes of Cloud's other credentials, or Data Center's permissions.
     #[must_use]
-    pub fn ask_for(self, deployment: Deployment, auth: Auth) -> String {
+    pub fn required_scopes_text(self, deployment: Deployment, auth: AuthMethod) -> String {
         let (api_token, classic, datacenter) = self.names();
         match (deployment, auth) {
-            (Deployment::Cloud, Auth::ApiToken) => {
+            (Deployment::Cloud, AuthMethod::ApiToken) => {
                 format!("ask for an API token with the scopes {api_token}")
             }
             (Deployment::Cloud, _) => format!("ask for a credential with the scopes {classic}"),
@@ -94,12 +94,13 @@ mod tests {
 
     #[test]
     fn each_credential_is_told_in_its_own_words() {
-        let ask = |deployment, auth| Right::WriteWebhooks.ask_for(deployment, auth);
-        let words = ask(Deployment::Cloud, Auth::ApiToken);
+        let ask =
+            |deployment, auth| Operation::WriteWebhooks.required_scopes_text(deployment, auth);
+        let words = ask(Deployment::Cloud, AuthMethod::ApiToken);
         assert!(words.contains("write:webhook:bitbucket"), "{words}");
-        let words = ask(Deployment::Cloud, Auth::AccessToken);
+        let words = ask(Deployment::Cloud, AuthMethod::AccessToken);
         assert!(words.contains("scopes webhook"), "{words}");
-        let words = ask(Deployment::DataCenter, Auth::HttpAccessToken);
+        let words = ask(Deployment::DataCenter, AuthMethod::HttpAccessToken);
         assert!(words.contains("REPO_ADMIN"), "{words}");
     }
 }

@@ -19,7 +19,7 @@ impl Secret {
 
     /// A token as it is pasted: without blanks and quotes around it, and without the `Bearer ` that examples put before it.
     #[must_use]
-    pub fn pasted(text: &str) -> Self {
+    pub fn from_pasted(text: &str) -> Self {
         let text = text.trim();
         let quoted = ['"', '\'']
             .into_iter()
@@ -58,9 +58,9 @@ mod tests {
             "\"abc\"",
             "'Bearer abc'",
         ] {
-            assert_eq!(Secret::pasted(text).expose(), "abc");
+            assert_eq!(Secret::from_pasted(text).expose(), "abc");
         }
-        assert_eq!(Secret::pasted("Bearerabc").expose(), "Bearerabc");
+        assert_eq!(Secret::from_pasted("Bearerabc").expose(), "Bearerabc");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct SshHost {
 
 /// A repository over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshAddress {
+pub struct SshRemote {
     /// Who logs in; `None` where the URL does not say.
     pub user: Option<String>,
     /// Where.
@@ -43,25 +43,25 @@ pub struct SshAddress {
 /// A text that is no address over SSH.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is neither HOST, HOST:PORT nor a URL")]
-pub struct NotAnSshHost;
+pub struct ParseSshHostError;
 
 impl SshHost {
     /// A host that is no option to `ssh`, and has no characters that could mean something to it.
     ///
     /// # Errors
-    /// [`NotAnSshHost`].
-    pub fn new(name: &str, port: u16) -> Result<Self, NotAnSshHost> {
+    /// [`ParseSshHostError`].
+    pub fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
         let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
         if name.is_empty() || name.starts_with('-') || !name.bytes().all(is_plain) || port == 0 {
-            return Err(NotAnSshHost);
+            return Err(ParseSshHostError);
         }
         Ok(Self { name, port })
     }
 
     /// As `known_hosts` names it: `host`, or `[host]:port` for another port than 22 (sshd(8)).
     #[must_use]
-    pub fn known_as(&self) -> String {
+    pub fn known_hosts_name(&self) -> String {
         if self.port == SSH_PORT {
             self.name.clone()
         } else {
@@ -71,25 +71,25 @@ impl SshHost {
 }
 
 impl FromStr for SshHost {
-    type Err = NotAnSshHost;
+    type Err = ParseSshHostError;
 
     /// `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`, or a bare IPv6 address.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let port = |port: &str| port.parse().map_err(|_| NotAnSshHost);
+        let port = |port: &str| port.parse().map_err(|_| ParseSshHostError);
         if let Some(rest) = text.strip_prefix('[') {
-            let (name, behind) = rest.split_once(']').ok_or(NotAnSshHost)?;
+            let (name, behind) = rest.split_once(']').ok_or(ParseSshHostError)?;
             return match behind.strip_prefix(':') {
                 Some(number) => Self::new(name, port(number)?),
                 None if behind.is_empty() => Self::new(name, SSH_PORT),
-                None => Err(NotAnSshHost),
+                None => Err(ParseSshHostError),
             };
         }
         match text.split_once(':') {
             None => Self::new(text, SSH_PORT),
             Some((_, behind)) if behind.contains(':') => {
                 text.parse::<std::net::Ipv6Addr>()
-                    .map_err(|_| NotAnSshHost)?;
+                    .map_err(|_| ParseSshHostError)?;
                 Self::new(text, SSH_PORT)
             }
             Some((name, number)) => Self::new(name, port(number)?),
@@ -99,18 +99,18 @@ impl FromStr for SshHost {
 
 impl fmt::Display for SshHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.known_as())
+        f.write_str(&self.known_hosts_name())
     }
 }
 
-impl FromStr for SshAddress {
-    type Err = NotAnSshHost;
+impl FromStr for SshRemote {
+    type Err = ParseSshHostError;
 
     /// Reads `ssh://user@host:port/path` and `user@host:path` as git does (connect.c, `parse_connect_url`): a path behind
     /// `~` loses its slash, the one of a URL is decoded.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("ssh://") {
-            let url = Url::parse(text).map_err(|_| NotAnSshHost)?;
+            let url = Url::parse(text).map_err(|_| ParseSshHostError)?;
             let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
             let path = decoded(url.path());
             let path = match path.strip_prefix("/~") {
@@ -118,7 +118,7 @@ impl FromStr for SshAddress {
                 None => path,
             };
             let user = (!url.username().is_empty()).then(|| decoded(url.username()));
-            let host = url.host_str().ok_or(NotAnSshHost)?;
+            let host = url.host_str().ok_or(ParseSshHostError)?;
             return Self::checked(
                 user,
                 SshHost::new(host, url.port().unwrap_or(SSH_PORT))?,
@@ -130,36 +130,40 @@ impl FromStr for SshAddress {
             None => (None, text),
         };
         let (host, path) = if let Some(rest) = rest.strip_prefix('[') {
-            let (host, path) = rest.split_once("]:").ok_or(NotAnSshHost)?;
+            let (host, path) = rest.split_once("]:").ok_or(ParseSshHostError)?;
             let host = match host.rsplit_once(':') {
                 Some((name, port)) if !name.contains(':') => {
-                    SshHost::new(name, port.parse().map_err(|_| NotAnSshHost)?)?
+                    SshHost::new(name, port.parse().map_err(|_| ParseSshHostError)?)?
                 }
                 _ => SshHost::new(host, SSH_PORT)?,
             };
             (host, path)
         } else {
-            let (host, path) = rest.split_once(':').ok_or(NotAnSshHost)?;
+            let (host, path) = rest.split_once(':').ok_or(ParseSshHostError)?;
             (SshHost::new(host, SSH_PORT)?, path)
         };
         Self::checked(user, host, path.to_owned())
     }
 }
 
-impl SshAddress {
-    fn checked(user: Option<String>, host: SshHost, path: String) -> Result<Self, NotAnSshHost> {
+impl SshRemote {
+    fn checked(
+        user: Option<String>,
+        host: SshHost,
+        path: String,
+    ) -> Result<Self, ParseSshHostError> {
         let is_odd = |user: &String| {
             user.starts_with('-') || user.is_empty() || user.contains(char::is_control)
         };
         if user.as_ref().is_some_and(is_odd) || path.contains(char::is_control) {
-            return Err(NotAnSshHost);
+            return Err(ParseSshHostError);
         }
         Ok(Self { user, host, path })
     }
 
     /// The same repository on another server.
     #[must_use]
-    pub fn at(&self, host: SshHost) -> Self {
+    pub fn with_host(&self, host: SshHost) -> Self {
         Self {
             host,
             ..self.clone()
@@ -225,11 +229,11 @@ mod tests {
             ("ssh://root@[::1]:2222/a/b", "root", "[::1]:2222", "/a/b"),
             ("git@[host:2222]:a/b", "git", "[host]:2222", "a/b"),
         ] {
-            let address: SshAddress = url.parse().unwrap();
+            let address: SshRemote = url.parse().unwrap();
             assert_eq!(
                 (
                     address.user.as_deref(),
-                    address.host.known_as().as_str(),
+                    address.host.known_hosts_name().as_str(),
                     address.path.as_str()
                 ),
                 (Some(user), known_as, path),
@@ -240,9 +244,9 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_a_url_that_leads_there() {
-        let address: SshAddress = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
+        let address: SshRemote = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
         assert_eq!(address.to_url(), "git@ssh.bitbucket.org:acme/site.git");
-        let elsewhere = address.at("altssh.bitbucket.org:443".parse().unwrap());
+        let elsewhere = address.with_host("altssh.bitbucket.org:443".parse().unwrap());
         assert_eq!(
             elsewhere.to_url(),
             "ssh://git@altssh.bitbucket.org:443/acme/site.git"
@@ -251,13 +255,13 @@ mod tests {
             "ssh://git@h/~jane/my%20site.git",
             "ssh://root@[::1]:2222/a/b",
         ] {
-            assert_eq!(url.parse::<SshAddress>().unwrap().to_url(), url);
+            assert_eq!(url.parse::<SshRemote>().unwrap().to_url(), url);
         }
     }
 
     #[test]
     fn the_path_is_quoted_as_git_quotes_it() {
-        let address: SshAddress = "git@h:it's!/x".parse().unwrap();
+        let address: SshRemote = "git@h:it's!/x".parse().unwrap();
         assert_eq!(
             address.command("git-upload-pack"),
             r"git-upload-pack 'it'\''s'\!'/x'"
@@ -283,11 +287,11 @@ mod tests {
         ] {
             let read = text.parse::<SshHost>().ok();
             assert_eq!(
-                read.map(|host| host.known_as()).as_deref(),
+                read.map(|host| host.known_hosts_name()).as_deref(),
                 known_as,
                 "{text}"
             );
         }
-        assert!("ssh://-oX@host/a".parse::<SshAddress>().is_err());
+        assert!("ssh://-oX@host/a".parse::<SshRemote>().is_err());
     }
 }

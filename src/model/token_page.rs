@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::connection::{Auth, Connection, Level};
+use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
 
 /// Where API tokens of Atlassian accounts are made.
@@ -18,12 +18,12 @@ impl Connection {
     #[must_use]
     pub fn token_page(&self) -> Option<String> {
         let parts: Vec<&str> = match self.auth {
-            Auth::ApiToken | Auth::AppPassword => return Some(API_TOKENS.to_owned()),
-            Auth::AccessToken => self.access_tokens(),
-            Auth::OAuth | Auth::ClientCredentials => self.oauth_clients(),
-            Auth::HttpAccessToken => self.http_access_tokens(),
-            Auth::Password => vec!["account"],
-            Auth::Ssh => return None,
+            AuthMethod::ApiToken | AuthMethod::AppPassword => return Some(API_TOKENS.to_owned()),
+            AuthMethod::AccessToken => self.access_tokens(),
+            AuthMethod::OAuth | AuthMethod::ClientCredentials => self.oauth_clients(),
+            AuthMethod::HttpAccessToken => self.http_access_tokens(),
+            AuthMethod::Password => vec!["account"],
+            AuthMethod::Ssh => return None,
         };
         let mut url = self.website()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(parts);
@@ -57,9 +57,9 @@ impl Connection {
         let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
         // A repository or project that was chosen is not always what the token belongs to.
         let repository = self.repository.as_deref();
-        let repository = repository.filter(|_| matches!(self.level, None | Some(Level::Repo)));
+        let repository = repository.filter(|_| matches!(self.level, None | Some(TokenLevel::Repo)));
         let project = self.project.as_deref();
-        let project = project.filter(|_| self.level != Some(Level::Workspace));
+        let project = project.filter(|_| self.level != Some(TokenLevel::Workspace));
         match (repository, project) {
             (Some(slug), _) => vec![workspace, slug, "admin", "access-tokens"],
             (None, Some(key)) => {
@@ -80,8 +80,8 @@ impl Connection {
         let below = ["plugins", "servlet", "access-tokens"];
         let project = self.project.as_deref();
         let own = match (self.level, project, self.repository.as_deref()) {
-            (Some(Level::Repo), Some(key), Some(slug)) => vec!["projects", key, "repos", slug],
-            (Some(Level::Project), Some(key), _) => vec!["projects", key],
+            (Some(TokenLevel::Repo), Some(key), Some(slug)) => vec!["projects", key, "repos", slug],
+            (Some(TokenLevel::Project), Some(key), _) => vec!["projects", key],
             _ => match self.account.as_deref() {
                 Some(account) => vec!["users", account],
                 None => return vec!["account"],

@@ -5,7 +5,7 @@ const USERS: [&str; 2] = ["x-token-auth", "x-bitbucket-api-token-auth"];
 
 /// What the beginning of a token tells about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenShape {
+pub enum TokenPrefix {
     /// `ATATT…`: an Atlassian API token.
     ApiToken,
     /// `ATCTT…`: an access token of a repository, project or workspace.
@@ -18,9 +18,9 @@ pub enum TokenShape {
     Unknown,
 }
 
-impl TokenShape {
+impl TokenPrefix {
     /// What each kind begins with.
-    pub const BEGINNINGS: [(&str, Self); 4] = [
+    pub const PREFIXES: [(&str, Self); 4] = [
         ("ATATT", Self::ApiToken),
         ("ATCTT", Self::AccessToken),
         ("ATBB", Self::AppPassword),
@@ -30,7 +30,7 @@ impl TokenShape {
     /// The shape of a token. Only its beginning is looked at.
     #[must_use]
     pub fn of(token: &str) -> Self {
-        Self::BEGINNINGS
+        Self::PREFIXES
             .into_iter()
             .find_map(|(beginning, shape)| token.starts_with(beginning).then_some(shape))
             .unwrap_or(Self::Unknown)
@@ -41,9 +41,9 @@ impl TokenShape {
 #[must_use]
 pub fn is_token(user: &str, password: &str) -> bool {
     let is = |text| {
-        let shape = TokenShape::of(text);
-        matches!(shape, TokenShape::ApiToken | TokenShape::AccessToken)
+        let shape = TokenPrefix::of(text);
+        matches!(shape, TokenPrefix::ApiToken | TokenPrefix::AccessToken)
     };
-    let is_app_password = TokenShape::of(password) == TokenShape::AppPassword;
+    let is_app_password = TokenPrefix::of(password) == TokenPrefix::AppPassword;
     is(user) || is(password) || (USERS.contains(&user) && !is_app_password)
 }

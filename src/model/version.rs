@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::day::Day;
+use super::day::Date;
 
 /// A version: major, minor, patch. What stands behind, as in `8.19.0-rc1`, does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Version {
     ///
     /// <https://confluence.atlassian.com/support/atlassian-support-end-of-life-policy-201851003.html>
     #[must_use]
-    pub fn support_ended(self, today: Day) -> Option<Day> {
+    pub fn end_of_support(self, today: Date) -> Option<Date> {
         let ended = match (self.major, self.minor) {
             (0..=7, _) => "2024-02-15",
             (8, 0..=9) => "2025-04-10",
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn support_ends() {
-        let today: Day = "2026-11-21".parse().unwrap();
+        let today: Date = "2026-11-21".parse().unwrap();
         for (version, ended) in [
             ("7.21.5", Some("2024-02-15")),
             ("8.19.3", Some("2026-03-12")),
@@ -107,7 +107,7 @@ mod tests {
             let version: Version = version.parse().unwrap();
             assert_eq!(
                 version
-                    .support_ended(today)
+                    .end_of_support(today)
                     .map(|day| day.to_string())
                     .as_deref(),
                 ended

@@ -85,7 +85,7 @@ fn of_product(names: &Names, deployment: Deployment) -> &'static [&'static str] 
 
 /// The product's names of events, each once.
 #[must_use]
-pub fn native(events: &[Event], deployment: Deployment) -> Vec<String> {
+pub fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for Event(event) in events {
         let names = match VOCABULARY.iter().find(|(name, ..)| name == event) {
@@ -106,7 +106,7 @@ pub fn native(events: &[Event], deployment: Deployment) -> Vec<String> {
 
 /// A product's events in our words, where there is one for all that it stands for; the others as they are.
 #[must_use]
-pub fn in_our_words(natives: &[String], deployment: Deployment) -> Vec<String> {
+pub fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for native in natives {
         let ours = VOCABULARY.iter().find(|names| {
@@ -126,7 +126,7 @@ pub fn in_our_words(natives: &[String], deployment: Deployment) -> Vec<String> {
 
 /// The address that a webhook calls.
 #[derive(Debug, Clone)]
-pub struct Receiver {
+pub struct WebhookUrl {
     text: String,
     url: Url,
 }
@@ -134,23 +134,23 @@ pub struct Receiver {
 /// A text that is no address to call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a webhook calls an http or https URL")]
-pub struct NoReceiver;
+pub struct ParseWebhookUrlError;
 
-impl FromStr for Receiver {
-    type Err = NoReceiver;
+impl FromStr for WebhookUrl {
+    type Err = ParseWebhookUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let url = Url::parse(text).map_err(|_| NoReceiver)?;
+        let url = Url::parse(text).map_err(|_| ParseWebhookUrlError)?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(NoReceiver);
+            return Err(ParseWebhookUrlError);
         }
         let text = text.to_owned();
         Ok(Self { text, url })
     }
 }
 
-impl Receiver {
+impl WebhookUrl {
     /// Whether a URL means the same.
     #[must_use]
     pub fn is(&self, other: &str) -> bool {
@@ -165,7 +165,7 @@ impl Receiver {
 }
 
 /// To be shown: without a password in it.
-impl fmt::Display for Receiver {
+impl fmt::Display for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&without_password(&self.text))
     }
@@ -226,11 +226,11 @@ mod tests {
     fn one_vocabulary_serves_both_products() {
         let wanted = events(&["push", "pr-updated", "push", "repo:push"]);
         assert_eq!(
-            native(&wanted, Deployment::Cloud),
+            to_product_events(&wanted, Deployment::Cloud),
             ["repo:push", "pullrequest:updated"]
         );
         let wanted = events(&["push", "pr-updated", "mirror:repo_synchronized"]);
-        let natives = native(&wanted, Deployment::DataCenter);
+        let natives = to_product_events(&wanted, Deployment::DataCenter);
         assert_eq!(
             natives,
             [
@@ -241,12 +241,12 @@ mod tests {
             ]
         );
         assert_eq!(
-            in_our_words(&natives, Deployment::DataCenter),
+            to_generic_events(&natives, Deployment::DataCenter),
             ["push", "pr-updated", "mirror:repo_synchronized"]
         );
         // Half of what a word stands for is not the word.
         assert_eq!(
-            in_our_words(&["pr:modified".to_owned()], Deployment::DataCenter),
+            to_generic_events(&["pr:modified".to_owned()], Deployment::DataCenter),
             ["pr:modified"]
         );
     }
@@ -255,8 +255,8 @@ mod tests {
     fn every_word_comes_back_as_itself() {
         for (name, ..) in VOCABULARY {
             for deployment in [Deployment::Cloud, Deployment::DataCenter] {
-                let natives = native(&events(&[name]), deployment);
-                assert_eq!(in_our_words(&natives, deployment), [name]);
+                let natives = to_product_events(&events(&[name]), deployment);
+                assert_eq!(to_generic_events(&natives, deployment), [name]);
             }
         }
         for text in ["", "pushed", "pr created", "a:b c"] {
@@ -282,9 +282,9 @@ mod tests {
 
     #[test]
     fn a_receiver_is_known_however_it_is_written() {
-        let receiver: Receiver = "https://ci.example.com".parse().unwrap();
+        let receiver: WebhookUrl = "https://ci.example.com".parse().unwrap();
         assert!(receiver.is("https://CI.example.com:443/"));
         assert!(!receiver.is("https://ci.example.com/hook"));
-        assert!("ftp://x".parse::<Receiver>().is_err());
+        assert!("ftp://x".parse::<WebhookUrl>().is_err());
     }
 }

@@ -1,11 +1,11 @@
 //! The names in a certificate: whom it is for, who signed it, and from when to when. Only what is needed for telling them is read (RFC 5280,
 //! section 4.1); whether it is to be trusted is judged elsewhere.
 
-use crate::model::day::Day;
+use crate::model::day::Date;
 
 /// Whom a certificate is for, and who signed it, as people call them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct CertificateSummary {
     /// Whom it is for.
     pub subject: Option<String>,
     /// Who signed it.
@@ -13,9 +13,9 @@ pub struct Names {
     /// Whether both are the same, so that it vouches for itself.
     pub is_self_signed: bool,
     /// Its first day, in UTC.
-    pub begins_on: Option<Day>,
+    pub begins_on: Option<Date>,
     /// Its last day, in UTC.
-    pub ends_on: Option<Day>,
+    pub ends_on: Option<Date>,
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -27,7 +27,7 @@ const EXPLICIT_VERSION: u8 = 0xa0;
 /// Common name, organisation, organisational unit (RFC 4519), in the order in which they are preferred.
 const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
 
-impl Names {
+impl CertificateSummary {
     /// The names in a certificate in DER; none where it cannot be read.
     #[must_use]
     pub fn of(certificate: &[u8]) -> Self {
@@ -35,21 +35,21 @@ impl Names {
     }
 }
 
-fn read(certificate: &[u8]) -> Option<Names> {
-    let (_, whole, _) = element(certificate)?;
-    let (_, mut fields, _) = element(whole)?;
-    let (tag, _, rest) = element(fields)?;
+fn read(certificate: &[u8]) -> Option<CertificateSummary> {
+    let (_, whole, _) = read_tlv(certificate)?;
+    let (_, mut fields, _) = read_tlv(whole)?;
+    let (tag, _, rest) = read_tlv(fields)?;
     if tag == EXPLICIT_VERSION {
         fields = rest;
     }
-    let (_, _serial, fields) = element(fields)?;
-    let (_, _algorithm, fields) = element(fields)?;
-    let (_, issuer, fields) = element(fields)?;
-    let (_, validity, fields) = element(fields)?;
-    let (begin, begins, rest) = element(validity)?;
-    let (end, ends, _) = element(rest)?;
-    let (_, subject, _) = element(fields)?;
-    Some(Names {
+    let (_, _serial, fields) = read_tlv(fields)?;
+    let (_, _algorithm, fields) = read_tlv(fields)?;
+    let (_, issuer, fields) = read_tlv(fields)?;
+    let (_, validity, fields) = read_tlv(fields)?;
+    let (begin, begins, rest) = read_tlv(validity)?;
+    let (end, ends, _) = read_tlv(rest)?;
+    let (_, subject, _) = read_tlv(fields)?;
+    Some(CertificateSummary {
         subject: name(subject),
         issuer: name(issuer),
         is_self_signed: issuer == subject,
@@ -59,7 +59,7 @@ fn read(certificate: &[u8]) -> Option<Names> {
 }
 
 /// The first element: its tag, what is in it, and what stands behind it (X.690, section 8.1).
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = if first < 0x80 {
         (usize::from(first), rest)
@@ -78,7 +78,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// The day of a time: `YYMMDD…` for the years from 1950 to 2049, else `YYYYMMDD…`.
-fn day(tag: u8, time: &[u8]) -> Option<Day> {
+fn day(tag: u8, time: &[u8]) -> Option<Date> {
     let text = std::str::from_utf8(time).ok()?;
     let (year, rest) = if tag == UTC_TIME {
         let year: u32 = text.get(..2)?.parse().ok()?;
@@ -95,17 +95,17 @@ fn day(tag: u8, time: &[u8]) -> Option<Day> {
 
 fn name(mut relative: &[u8]) -> Option<String> {
     let mut found: [Option<String>; 3] = Default::default();
-    while let Some((SET, set, behind)) = element(relative) {
+    while let Some((SET, set, behind)) = read_tlv(relative) {
         relative = behind;
-        let Some((SEQUENCE, pair, _)) = element(set) else {
+        let Some((SEQUENCE, pair, _)) = read_tlv(set) else {
             continue;
         };
-        let Some((OBJECT_IDENTIFIER, kind, value)) = element(pair) else {
+        let Some((OBJECT_IDENTIFIER, kind, value)) = read_tlv(pair) else {
             continue;
         };
         let place = ATTRIBUTES.iter().position(|attribute| attribute == kind);
         if let Some(place) = place
-            && let Some((_, text, _)) = element(value)
+            && let Some((_, text, _)) = read_tlv(value)
         {
             let text = String::from_utf8_lossy(text);
             found[place] = Some(text.chars().take(120).collect());
@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn whom_it_is_for_and_who_signed_it() {
-        let root = Names::of(&der(SELF_SIGNED));
+        let root = CertificateSummary::of(&der(SELF_SIGNED));
         assert_eq!(root.issuer.as_deref(), Some("Acme Root"));
         assert!(root.is_self_signed);
-        let leaf = Names::of(&der(LEAF));
+        let leaf = CertificateSummary::of(&der(LEAF));
         assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
         assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
         assert!(!leaf.is_self_signed);
@@ -162,11 +162,15 @@ mod tests {
     fn what_is_cut_off_has_no_names() {
         let leaf = der(LEAF);
         for end in 0..leaf.len() {
-            assert_eq!(Names::of(&leaf[..end]), Names::default(), "{end}");
+            assert_eq!(
+                CertificateSummary::of(&leaf[..end]),
+                CertificateSummary::default(),
+                "{end}"
+            );
         }
         assert_eq!(
-            Names::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
-            Names::default()
+            CertificateSummary::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            CertificateSummary::default()
         );
     }
 }

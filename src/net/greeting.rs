@@ -4,48 +4,48 @@ use std::io::Read as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::Speaks;
+use super::DetectedProtocol;
 
 /// What a server begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshGreeting {
+pub struct SshBanner {
     /// Its software: `OpenSSH_9.2p1`, `AtlassianSSHD-1.0`.
     pub software: String,
 }
 
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Greeted {
+pub enum BannerResult {
     /// An SSH server.
-    Ssh(SshGreeting),
+    Ssh(SshBanner),
     /// Somebody else.
-    Other(Speaks),
+    Other(DetectedProtocol),
     /// Nothing within the time.
     Silent,
 }
 
 /// The most that is read, in bytes: lines may stand before the greeting.
-const MOST_BYTES: usize = 4096;
+const MAX_BANNER_BYTES: usize = 4096;
 
 /// Listens for the greeting.
 #[must_use]
-pub fn greeting_of(mut stream: &TcpStream, limit: Duration) -> Greeted {
+pub fn read_banner(mut stream: &TcpStream, limit: Duration) -> BannerResult {
     let deadline = Instant::now() + limit;
     let mut heard = Vec::new();
     loop {
         if let Some(greeting) = parsed(&heard) {
-            return Greeted::Ssh(greeting);
+            return BannerResult::Ssh(greeting);
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        if heard.len() >= MOST_BYTES {
-            return Greeted::Other(Speaks::of(&heard));
+        if heard.len() >= MAX_BANNER_BYTES {
+            return BannerResult::Other(DetectedProtocol::of(&heard));
         }
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return silent(&heard);
         }
         let mut chunk = [0; 512];
         match stream.read(&mut chunk) {
-            Ok(0) => return Greeted::Other(Speaks::of(&heard)),
+            Ok(0) => return BannerResult::Other(DetectedProtocol::of(&heard)),
             Ok(count) => heard.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error)
@@ -56,25 +56,25 @@ pub fn greeting_of(mut stream: &TcpStream, limit: Duration) -> Greeted {
             {
                 return silent(&heard);
             }
-            Err(_) => return Greeted::Other(Speaks::of(&heard)),
+            Err(_) => return BannerResult::Other(DetectedProtocol::of(&heard)),
         }
     }
 }
 
-fn silent(heard: &[u8]) -> Greeted {
+fn silent(heard: &[u8]) -> BannerResult {
     if heard.is_empty() {
-        Greeted::Silent
+        BannerResult::Silent
     } else {
-        Greeted::Other(Speaks::of(heard))
+        BannerResult::Other(DetectedProtocol::of(heard))
     }
 }
 
-fn parsed(heard: &[u8]) -> Option<SshGreeting> {
+fn parsed(heard: &[u8]) -> Option<SshBanner> {
     let text = String::from_utf8_lossy(heard);
     let (complete, _) = text.rsplit_once('\n')?;
     let line = complete.lines().find(|line| line.starts_with("SSH-"))?;
     let software = line.splitn(3, '-').nth(2)?.trim();
-    Some(SshGreeting {
+    Some(SshBanner {
         software: software.chars().take(80).collect(),
     })
 }

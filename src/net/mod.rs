@@ -9,16 +9,16 @@ mod tcp;
 mod tls;
 mod trusting;
 
-pub use certificate::Names;
-pub use greeting::{Greeted, SshGreeting, greeting_of};
-pub use name::{NameError, resolve};
-pub use proxy::{Proxy, ProxyError, ProxyKind, through};
-pub use tcp::{Reached, TcpError, TcpFault, connect};
-pub use tls::{Shaken, TlsError, TlsSettings, handshake};
+pub use certificate::CertificateSummary;
+pub use greeting::{BannerResult, SshBanner, read_banner};
+pub use name::{DnsError, resolve};
+pub use proxy::{Proxy, ProxyError, ProxyKind, connect_via};
+pub use tcp::{TcpConnection, TcpError, TcpFailure, connect};
+pub use tls::{HandshakeInfo, TlsError, TlsSettings, handshake};
 
 /// What the first bytes of an answer look like, where another protocol was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaks {
+pub enum DetectedProtocol {
     /// HTTP in the clear.
     Http,
     /// TLS.
@@ -31,7 +31,7 @@ pub enum Speaks {
     Nothing,
 }
 
-impl Speaks {
+impl DetectedProtocol {
     /// What bytes look like.
     #[must_use]
     pub fn of(first: &[u8]) -> Self {
@@ -52,14 +52,14 @@ mod tests {
     #[test]
     fn protocols_are_known_by_their_first_bytes() {
         for (first, speaks) in [
-            (&b""[..], Speaks::Nothing),
-            (b"HTTP/1.1 400 Bad Request", Speaks::Http),
-            (b"<html>", Speaks::Http),
-            (b"SSH-2.0-OpenSSH_9.2", Speaks::Ssh),
-            (&[0x15, 3, 1, 0, 2, 2, 70], Speaks::Tls),
-            (b"220 mail ready", Speaks::Other),
+            (&b""[..], DetectedProtocol::Nothing),
+            (b"HTTP/1.1 400 Bad Request", DetectedProtocol::Http),
+            (b"<html>", DetectedProtocol::Http),
+            (b"SSH-2.0-OpenSSH_9.2", DetectedProtocol::Ssh),
+            (&[0x15, 3, 1, 0, 2, 2, 70], DetectedProtocol::Tls),
+            (b"220 mail ready", DetectedProtocol::Other),
         ] {
-            assert_eq!(Speaks::of(first), speaks, "{first:?}");
+            assert_eq!(DetectedProtocol::of(first), speaks, "{first:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NameError {
+pub enum DnsError {
     /// Nobody knows it, or nobody could be asked: the system does not tell which.
     #[error("{0}")]
     Unknown(String),
@@ -21,8 +21,8 @@ pub enum NameError {
 /// The addresses of a host, in the system's order. An address is its own.
 ///
 /// # Errors
-/// [`NameError`].
-pub fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, NameError> {
+/// [`DnsError`].
+pub fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DnsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let (tell, told) = mpsc::channel();
     // The system cannot be interrupted while it looks; the thread is left behind.
@@ -32,13 +32,13 @@ pub fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>
     });
     match told.recv_timeout(limit) {
         Ok(Ok(addresses)) if addresses.is_empty() => {
-            Err(NameError::Unknown("it has no address".to_owned()))
+            Err(DnsError::Unknown("it has no address".to_owned()))
         }
         Ok(Ok(mut addresses)) => {
             addresses.dedup();
             Ok(addresses)
         }
-        Ok(Err(error)) => Err(NameError::Unknown(error.to_string())),
-        Err(_) => Err(NameError::TimedOut),
+        Ok(Err(error)) => Err(DnsError::Unknown(error.to_string())),
+        Err(_) => Err(DnsError::TimedOut),
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{NameError, Reached, Speaks, TcpError, connect, resolve};
+use super::{DetectedProtocol, DnsError, TcpConnection, TcpError, connect, resolve};
 
 /// A proxy, as requests find it: named for the connection, or by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 #[derive(Clone)]
@@ -42,19 +42,19 @@ pub enum ProxyKind {
 pub enum ProxyError {
     /// Its name does not resolve.
     #[error("its name does not resolve: {0}")]
-    Name(NameError),
+    Name(DnsError),
     /// It is not reached.
     #[error("it cannot be reached: {0}")]
     Tcp(TcpError),
     /// It wants to know who asks.
     #[error("it asks for a login")]
-    WantsLogin,
+    AuthRequired,
     /// It does not pass the request on.
     #[error("it answers {0}")]
     Refused(String),
     /// It is no proxy.
     #[error("it does not answer as a proxy")]
-    NotAProxy(Speaks),
+    NotAProxy(DetectedProtocol),
     /// It says nothing.
     #[error("no answer in time")]
     Silent,
@@ -112,11 +112,15 @@ impl Proxy {
 ///
 /// # Errors
 /// [`ProxyError`].
-pub fn through(proxy: &Proxy, url: &Url, limit: Duration) -> Result<Option<TcpStream>, ProxyError> {
+pub fn connect_via(
+    proxy: &Proxy,
+    url: &Url,
+    limit: Duration,
+) -> Result<Option<TcpStream>, ProxyError> {
     let deadline = Instant::now() + limit;
     let addresses = resolve(&proxy.host, proxy.port, limit).map_err(ProxyError::Name)?;
     let left = deadline.saturating_duration_since(Instant::now());
-    let Reached { stream, .. } = connect(&addresses, left).map_err(ProxyError::Tcp)?;
+    let TcpConnection { stream, .. } = connect(&addresses, left).map_err(ProxyError::Tcp)?;
     if proxy.kind != ProxyKind::Http {
         return Ok(None);
     }
@@ -142,11 +146,13 @@ pub fn through(proxy: &Proxy, url: &Url, limit: Duration) -> Result<Option<TcpSt
     let status = words.next().unwrap_or_default();
     let code = status.split(' ').next().and_then(|code| code.parse().ok());
     match code.filter(|_| is_http) {
-        Some(407) => Err(ProxyError::WantsLogin),
+        Some(407) => Err(ProxyError::AuthRequired),
         Some(200..=299) if is_tunnel => Ok(Some(stream)),
         Some(_) if !is_tunnel => Ok(None),
         Some(100..=599) => Err(ProxyError::Refused(status.chars().take(80).collect())),
-        Some::<u16>(_) | None => Err(ProxyError::NotAProxy(Speaks::of(answer.as_bytes()))),
+        Some::<u16>(_) | None => Err(ProxyError::NotAProxy(DetectedProtocol::of(
+            answer.as_bytes(),
+        ))),
     }
 }
 
@@ -156,7 +162,7 @@ fn exchange(
     request: &[u8],
     deadline: Instant,
 ) -> Result<String, ProxyError> {
-    let closed = |_| ProxyError::NotAProxy(Speaks::Nothing);
+    let closed = |_| ProxyError::NotAProxy(DetectedProtocol::Nothing);
     let mut heard = Vec::new();
     stream
         .set_write_timeout(Some(Duration::from_secs(5)))

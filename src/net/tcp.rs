@@ -8,45 +8,45 @@ use thiserror::Error;
 
 /// Why an address was not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TcpFault {
+pub enum TcpFailure {
     /// It says that nobody listens.
     Refused,
     /// It says nothing: a firewall drops what is sent, or the host is down.
-    Silent,
+    TimedOut,
     /// There is no way to it from here.
-    NoWay,
+    NoRoute,
     /// Something else.
     Other,
 }
 
 /// No address was reached: each, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", .tried.iter().map(|(address, fault)| format!("{address}: {}", fault.words()))
+#[error("{}", .tried.iter().map(|(address, fault)| format!("{address}: {}", fault.description()))
     .collect::<Vec<_>>().join(", "))]
 pub struct TcpError {
     /// The addresses that were tried, in order.
-    pub tried: Vec<(SocketAddr, TcpFault)>,
+    pub tried: Vec<(SocketAddr, TcpFailure)>,
 }
 
 /// A connection.
 #[derive(Debug)]
-pub struct Reached {
+pub struct TcpConnection {
     /// The connection.
     pub stream: TcpStream,
     /// To which address.
     pub address: SocketAddr,
     /// The addresses before it, which were not reached.
-    pub failed: Vec<(SocketAddr, TcpFault)>,
+    pub failed: Vec<(SocketAddr, TcpFailure)>,
 }
 
-impl TcpFault {
+impl TcpFailure {
     /// In words.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
-            Self::Silent => "no answer",
-            Self::NoWay => "no route",
+            Self::TimedOut => "no answer",
+            Self::NoRoute => "no route",
             Self::Other => "not reached",
         }
     }
@@ -58,12 +58,12 @@ impl TcpFault {
         )]
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Silent,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut,
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::AddrNotAvailable
             | io::ErrorKind::NetworkDown
-            | io::ErrorKind::PermissionDenied => Self::NoWay,
+            | io::ErrorKind::PermissionDenied => Self::NoRoute,
             _ => Self::Other,
         }
     }
@@ -72,13 +72,17 @@ impl TcpFault {
 impl TcpError {
     /// The fault that says most: an answer before silence.
     #[must_use]
-    pub fn fault(&self) -> TcpFault {
+    pub fn fault(&self) -> TcpFailure {
         let has = |fault| self.tried.iter().any(|(_, tried)| *tried == fault);
-        let order = [TcpFault::Refused, TcpFault::Silent, TcpFault::NoWay];
+        let order = [
+            TcpFailure::Refused,
+            TcpFailure::TimedOut,
+            TcpFailure::NoRoute,
+        ];
         order
             .into_iter()
             .find(|fault| has(*fault))
-            .unwrap_or(TcpFault::Other)
+            .unwrap_or(TcpFailure::Other)
     }
 }
 
@@ -86,7 +90,7 @@ impl TcpError {
 ///
 /// # Errors
 /// [`TcpError`].
-pub fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<Reached, TcpError> {
+pub fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpConnection, TcpError> {
     let deadline = Instant::now() + limit;
     let mut failed = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
@@ -95,13 +99,13 @@ pub fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<Reached, Tcp
         let share = (left / others).max(Duration::from_millis(1));
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => {
-                return Ok(Reached {
+                return Ok(TcpConnection {
                     stream,
                     address: *address,
                     failed,
                 });
             }
-            Err(error) => failed.push((*address, TcpFault::of(&error))),
+            Err(error) => failed.push((*address, TcpFailure::of(&error))),
         }
     }
     Err(TcpError { tried: failed })
@@ -122,13 +126,13 @@ mod tests {
         let limit = Duration::from_secs(5);
         let reached = connect(&[closed, open], limit).unwrap();
         assert_eq!(reached.address, open);
-        assert_eq!(reached.failed, [(closed, TcpFault::Refused)]);
+        assert_eq!(reached.failed, [(closed, TcpFailure::Refused)]);
         let error = connect(&[closed], limit).unwrap_err();
-        assert_eq!(error.fault(), TcpFault::Refused);
+        assert_eq!(error.fault(), TcpFailure::Refused);
         assert_eq!(error.to_string(), format!("{closed}: connection refused"));
         let silent = TcpError {
-            tried: vec![(closed, TcpFault::NoWay), (open, TcpFault::Silent)],
+            tried: vec![(closed, TcpFailure::NoRoute), (open, TcpFailure::TimedOut)],
         };
-        assert_eq!(silent.fault(), TcpFault::Silent);
+        assert_eq!(silent.fault(), TcpFailure::TimedOut);
     }
 }

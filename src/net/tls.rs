@@ -16,8 +16,8 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, Error as RustlsEr
 use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 
-use super::trusting::Trusting;
-use super::{Names, Speaks};
+use super::trusting::RecordingVerifier;
+use super::{CertificateSummary, DetectedProtocol};
 
 /// How a server is trusted, and what is shown to it.
 #[derive(Debug, Clone, Default)]
@@ -30,11 +30,11 @@ pub struct TlsSettings {
 
 /// A server that proved who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shaken {
+pub struct HandshakeInfo {
     /// The version of the protocol.
     pub protocol: String,
     /// The names in its certificate.
-    pub names: Names,
+    pub names: CertificateSummary,
 }
 
 /// Why a server is not trusted, or TLS fails otherwise.
@@ -44,24 +44,24 @@ pub enum TlsError {
     #[error("unknown issuer")]
     UnknownIssuer {
         /// The names in the certificate.
-        names: Names,
+        names: CertificateSummary,
         /// It is for another host as well.
         is_for_another: bool,
     },
     /// The certificate of an authority, shown as a server's.
     #[error("the certificate of an authority")]
-    Authority(Names),
+    CaAsEndEntity(CertificateSummary),
     /// It is over.
     #[error("expired")]
-    Expired(Names),
+    Expired(CertificateSummary),
     /// It has not begun.
     #[error("not valid yet")]
-    NotYet(Names),
+    NotYetValid(CertificateSummary),
     /// It is for another host.
     #[error("for another name")]
-    WrongName {
+    HostnameMismatch {
         /// The names in the certificate.
-        names: Names,
+        names: CertificateSummary,
         /// The hosts that it is for.
         presented: Vec<String>,
     },
@@ -69,13 +69,13 @@ pub enum TlsError {
     #[error("{reason}")]
     Certificate {
         /// The names in the certificate.
-        names: Names,
+        names: CertificateSummary,
         /// What is wrong.
         reason: String,
     },
     /// Something else than TLS is spoken there.
     #[error("not TLS")]
-    NotTls(Speaks),
+    NotTls(DetectedProtocol),
     /// Nothing was said in time.
     #[error("no answer in time")]
     Silent,
@@ -96,20 +96,22 @@ pub fn handshake(
     host: &str,
     settings: &TlsSettings,
     limit: Duration,
-) -> Result<Shaken, TlsError> {
+) -> Result<HandshakeInfo, TlsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host)
         .map_err(|error| TlsError::Setup(format!("no certificate can be for it: {error}")))?;
     let (config, trusting) = config(settings)?;
     let mut connection = ClientConnection::new(config, name.clone())
         .map_err(|error| TlsError::Setup(error.to_string()))?;
-    match drive(&mut connection, stream, Instant::now() + limit) {
+    match run_handshake(&mut connection, stream, Instant::now() + limit) {
         Ok(()) => {
             let protocol = connection
                 .protocol_version()
                 .and_then(|version| version.as_str().map(str::to_owned));
-            let names = trusting.seen().map(|seen| Names::of(&seen));
-            Ok(Shaken {
+            let names = trusting
+                .peer_certificate()
+                .map(|seen| CertificateSummary::of(&seen));
+            Ok(HandshakeInfo {
                 protocol: protocol
                     .unwrap_or_default()
                     .replace('v', " ")
@@ -119,14 +121,17 @@ pub fn handshake(
         }
         Err(Fault::Io(error)) if is_timeout(&error) => Err(TlsError::Silent),
         Err(Fault::Io(error)) => Err(TlsError::Refused(error.to_string())),
-        Err(Fault::Closed) => Err(TlsError::NotTls(Speaks::Nothing)),
-        Err(Fault::Tls(error, first)) => {
-            Err(explained(error, &first, trusting.seen().as_ref(), &name))
-        }
+        Err(Fault::Closed) => Err(TlsError::NotTls(DetectedProtocol::Nothing)),
+        Err(Fault::Tls(error, first)) => Err(classify(
+            error,
+            &first,
+            trusting.peer_certificate().as_ref(),
+            &name,
+        )),
     }
 }
 
-fn config(settings: &TlsSettings) -> Result<(Arc<ClientConfig>, Arc<Trusting>), TlsError> {
+fn config(settings: &TlsSettings) -> Result<(Arc<ClientConfig>, Arc<RecordingVerifier>), TlsError> {
     let setup = |error: RustlsError| TlsError::Setup(error.to_string());
     let provider = Arc::new(default_provider());
     let extra = match &settings.ca_cert {
@@ -138,7 +143,7 @@ fn config(settings: &TlsSettings) -> Result<(Arc<ClientConfig>, Arc<Trusting>), 
     } else {
         Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
     };
-    let trusting = Arc::new(Trusting::new(verifier.map_err(setup)?));
+    let trusting = Arc::new(RecordingVerifier::new(verifier.map_err(setup)?));
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(setup)?
@@ -186,7 +191,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-fn drive(
+fn run_handshake(
     connection: &mut ClientConnection,
     mut stream: &TcpStream,
     deadline: Instant,
@@ -232,21 +237,23 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-fn explained(
+fn classify(
     error: RustlsError,
     first: &[u8],
     seen: Option<&CertificateDer<'static>>,
     host: &ServerName<'_>,
 ) -> TlsError {
-    let speaks = Speaks::of(first);
+    let speaks = DetectedProtocol::of(first);
     let RustlsError::InvalidCertificate(error) = error else {
-        return if speaks == Speaks::Tls {
+        return if speaks == DetectedProtocol::Tls {
             TlsError::Refused(error.to_string())
         } else {
             TlsError::NotTls(speaks)
         };
     };
-    let names = seen.map(|seen| Names::of(seen)).unwrap_or_default();
+    let names = seen
+        .map(|seen| CertificateSummary::of(seen))
+        .unwrap_or_default();
     let parsed = seen.and_then(|seen| ParsedCertificate::try_from(seen).ok());
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -261,15 +268,15 @@ fn explained(
             TlsError::Expired(names)
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsError::NotYet(names)
+            TlsError::NotYetValid(names)
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsError::WrongName {
+            TlsError::HostnameMismatch {
                 names,
-                presented: parsed.map_or(Vec::new(), |parsed| presented(&parsed, host)),
+                presented: parsed.map_or(Vec::new(), |parsed| dns_names(&parsed, host)),
             }
         }
-        other if other.to_string().contains("CaUsedAsEndEntity") => TlsError::Authority(names),
+        other if other.to_string().contains("CaUsedAsEndEntity") => TlsError::CaAsEndEntity(names),
         other => TlsError::Certificate {
             names,
             reason: RustlsError::InvalidCertificate(other).to_string(),
@@ -278,7 +285,7 @@ fn explained(
 }
 
 /// The hosts that a certificate is for, which only a comparison tells.
-fn presented(certificate: &ParsedCertificate<'_>, host: &ServerName<'_>) -> Vec<String> {
+fn dns_names(certificate: &ParsedCertificate<'_>, host: &ServerName<'_>) -> Vec<String> {
     match verify_server_name(certificate, host) {
         Err(RustlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
             presented,

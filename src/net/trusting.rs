@@ -9,12 +9,12 @@ use rustls_platform_verifier::Verifier;
 
 /// The system's judge of certificates, with a memory of the one that it judged.
 #[derive(Debug)]
-pub(super) struct Trusting {
+pub(super) struct RecordingVerifier {
     judge: Verifier,
     seen: Mutex<Option<CertificateDer<'static>>>,
 }
 
-impl Trusting {
+impl RecordingVerifier {
     pub(super) fn new(judge: Verifier) -> Self {
         Self {
             judge,
@@ -23,7 +23,7 @@ impl Trusting {
     }
 
     /// The server's own certificate, where it has shown one.
-    pub(super) fn seen(&self) -> Option<CertificateDer<'static>> {
+    pub(super) fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -31,7 +31,7 @@ impl Trusting {
     }
 }
 
-impl ServerCertVerifier for Trusting {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

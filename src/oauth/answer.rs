@@ -6,7 +6,7 @@ use crate::model::secret::Secret;
 
 /// What an address says.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum CallbackResult {
     /// The code.
     Code(Secret),
     /// The person or the server said no.
@@ -16,12 +16,12 @@ pub(super) enum Answer {
 }
 
 /// Reads the address of a redirect, whole or from its path on.
-pub(super) fn read(address: &str, state: &str) -> Answer {
+pub(super) fn read(address: &str, state: &str) -> CallbackResult {
     let Ok(base) = Url::parse("http://127.0.0.1/") else {
-        return Answer::Other;
+        return CallbackResult::Other;
     };
     let Ok(url) = base.join(address.trim()) else {
-        return Answer::Other;
+        return CallbackResult::Other;
     };
     let value = |name: &str| {
         let mut found = url.query_pairs().filter(|(key, _)| key == name);
@@ -32,18 +32,18 @@ pub(super) fn read(address: &str, state: &str) -> Answer {
             .map(|(_, value)| value.into_owned())
     };
     if url.path() != "/callback" || value("state").as_deref() != Some(state) {
-        return Answer::Other;
+        return CallbackResult::Other;
     }
     match (
         value("code").filter(|code| !code.is_empty()),
         value("error"),
     ) {
-        (Some(code), None) => Answer::Code(Secret::new(code)),
+        (Some(code), None) => CallbackResult::Code(Secret::new(code)),
         (None, Some(error)) => {
             let description = value("error_description").map(|text| format!(": {text}"));
-            Answer::Denied(format!("{error}{}", description.unwrap_or_default()))
+            CallbackResult::Denied(format!("{error}{}", description.unwrap_or_default()))
         }
-        _ => Answer::Other,
+        _ => CallbackResult::Other,
     }
 }
 
@@ -67,9 +67,9 @@ mod tests {
             ("", "other"),
         ] {
             let read = match read(address, "s") {
-                Answer::Code(_) => "code",
-                Answer::Denied(_) => "denied",
-                Answer::Other => "other",
+                CallbackResult::Code(_) => "code",
+                CallbackResult::Denied(_) => "denied",
+                CallbackResult::Other => "other",
             };
             assert_eq!(read, expected, "{address}");
         }

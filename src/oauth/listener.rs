@@ -9,17 +9,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::OAuthError;
-use super::answer::{self, Answer};
+use super::answer::{self, CallbackResult};
 use super::page::{self, Page};
 use crate::model::secret::Secret;
 
 /// The most that is read of a request, and of all that is pasted, in bytes. Browsers send the cookies of every other
 /// program on this machine.
-const MOST_BYTES: u64 = 256 * 1024;
+const MAX_REQUEST_BYTES: u64 = 256 * 1024;
 /// How long one browser may take to say what it wants.
-const READING: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a browser waits to be told what became of its answer.
-const DECIDING: Duration = Duration::from_mins(1);
+const RESPOND_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An open port.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Listener {
         state: &str,
         patience: Duration,
         takes_paste: bool,
-    ) -> Result<(Secret, Browser), OAuthError> {
+    ) -> Result<(Secret, PendingBrowser), OAuthError> {
         let (told, answers) = mpsc::channel();
         let (listener, at_port, expected) = (self.0, told.clone(), state.to_owned());
         let taken = Arc::new(AtomicBool::new(false));
@@ -47,9 +47,9 @@ impl Listener {
             thread::spawn(move || read_pasted(&expected, &told));
         }
         match answers.recv_timeout(patience) {
-            Ok((Answer::Code(code), browser)) => Ok((code, browser)),
-            Ok((Answer::Denied(reason), _)) => Err(OAuthError::Denied(reason)),
-            Ok((Answer::Other, _)) | Err(_) => Err(OAuthError::TimedOut {
+            Ok((CallbackResult::Code(code), browser)) => Ok((code, browser)),
+            Ok((CallbackResult::Denied(reason), _)) => Err(OAuthError::Denied(reason)),
+            Ok((CallbackResult::Other, _)) | Err(_) => Err(OAuthError::TimedOut {
                 patience,
                 takes_paste,
             }),
@@ -59,12 +59,12 @@ impl Listener {
 
 /// The browser that brought the answer, and waits to be told what became of it.
 #[derive(Debug)]
-pub(super) struct Browser {
+pub(super) struct PendingBrowser {
     told: Option<Sender<bool>>,
     shown: Option<JoinHandle<()>>,
 }
 
-impl Browser {
+impl PendingBrowser {
     /// Nobody: the answer was pasted.
     fn none() -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Browser {
     }
 
     /// Has the page shown, and waits until it is.
-    pub(super) fn tell(self, signed_in: bool) {
+    pub(super) fn respond(self, signed_in: bool) {
         if let Some(told) = self.told {
             // A browser that has gone away sees no page.
             let _told = told.send(signed_in);
@@ -85,10 +85,10 @@ impl Browser {
     }
 }
 
-type Brought = (Answer, Browser);
+type Callback = (CallbackResult, PendingBrowser);
 
 /// Answers browsers until one brings what is waited for. Each has a thread, so that none is in another's way.
-fn serve(listener: &TcpListener, state: &str, told: &Sender<Brought>, taken: &Arc<AtomicBool>) {
+fn serve(listener: &TcpListener, state: &str, told: &Sender<Callback>, taken: &Arc<AtomicBool>) {
     for stream in listener.incoming().flatten() {
         let (state, told, taken) = (state.to_owned(), told.clone(), Arc::clone(taken));
         // Whoever goes away unanswered asks again.
@@ -101,44 +101,46 @@ fn serve(listener: &TcpListener, state: &str, told: &Sender<Brought>, taken: &Ar
 fn answer(
     mut stream: &TcpStream,
     state: &str,
-    told: &Sender<Brought>,
+    told: &Sender<Callback>,
     taken: &AtomicBool,
 ) -> io::Result<()> {
-    stream.set_read_timeout(Some(READING))?;
-    stream.set_write_timeout(Some(READING))?;
-    let mut reader = BufReader::new(stream.take(MOST_BYTES));
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.set_write_timeout(Some(READ_TIMEOUT))?;
+    let mut reader = BufReader::new(stream.take(MAX_REQUEST_BYTES));
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
     let line = String::from_utf8_lossy(&line);
     let address = line
         .strip_prefix("GET ")
         .and_then(|rest| rest.split(' ').next());
-    let answer = address.map_or(Answer::Other, |address| answer::read(address, state));
+    let answer = address.map_or(CallbackResult::Other, |address| {
+        answer::read(address, state)
+    });
     // The rest of the request: closing on a browser that still speaks would take the page from it. Nothing in it counts.
     for header in reader.split(b'\n').map_while(Result::ok) {
         if header.trim_ascii().is_empty() {
             break;
         }
     }
-    let is_first = !matches!(answer, Answer::Other) && !taken.swap(true, Ordering::SeqCst);
+    let is_first = !matches!(answer, CallbackResult::Other) && !taken.swap(true, Ordering::SeqCst);
     if !is_first {
         return stream.write_all(page::response(Page::Other).as_bytes());
     }
-    if matches!(answer, Answer::Denied(_)) {
+    if matches!(answer, CallbackResult::Denied(_)) {
         stream.write_all(page::response(Page::Denied).as_bytes())?;
-        let _told = told.send((answer, Browser::none()));
+        let _told = told.send((answer, PendingBrowser::none()));
         return Ok(());
     }
     let (outcome, decided) = mpsc::channel();
     let stream = stream.try_clone()?;
     let shown = thread::spawn(move || {
-        let page = match decided.recv_timeout(DECIDING) {
+        let page = match decided.recv_timeout(RESPOND_TIMEOUT) {
             Ok(true) => Page::SignedIn,
             Ok(false) | Err(_) => Page::Refused,
         };
         let _written = (&stream).write_all(page::response(page).as_bytes());
     });
-    let browser = Browser {
+    let browser = PendingBrowser {
         told: Some(outcome),
         shown: Some(shown),
     };
@@ -148,16 +150,16 @@ fn answer(
 }
 
 /// Takes the address of the page that a browser on another machine could not show.
-fn read_pasted(state: &str, told: &Sender<Brought>) {
+fn read_pasted(state: &str, told: &Sender<Callback>) {
     for line in io::stdin()
         .lock()
-        .take(MOST_BYTES)
+        .take(MAX_REQUEST_BYTES)
         .split(b'\n')
         .map_while(Result::ok)
     {
         let answer = answer::read(&String::from_utf8_lossy(&line), state);
-        if !matches!(answer, Answer::Other) {
-            let _told = told.send((answer, Browser::none()));
+        if !matches!(answer, CallbackResult::Other) {
+            let _told = told.send((answer, PendingBrowser::none()));
             return;
         }
     }

@@ -20,7 +20,7 @@ use url::Url;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 
-use self::listener::{Browser, Listener};
+use self::listener::{Listener, PendingBrowser};
 
 /// Why nobody signed in.
 #[derive(Debug, Error)]
@@ -51,7 +51,7 @@ pub enum OAuthError {
 
 /// A sign-in that has begun: the port is open.
 #[derive(Debug)]
-pub struct SignIn {
+pub struct AuthorizationFlow {
     listener: Listener,
     state: String,
     verifier: Secret,
@@ -60,29 +60,29 @@ pub struct SignIn {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Code {
+pub struct AuthorizationCode {
     /// The code.
     pub code: Secret,
     /// Where it came back to.
     pub redirect_uri: String,
     /// What its challenge was made of.
     pub verifier: Secret,
-    browser: Browser,
+    browser: PendingBrowser,
 }
 
-impl Code {
+impl AuthorizationCode {
     /// Tells the browser that brought it what became of it.
     pub fn tell(self, signed_in: bool) {
-        self.browser.tell(signed_in);
+        self.browser.respond(signed_in);
     }
 }
 
-impl SignIn {
+impl AuthorizationFlow {
     /// Opens the port for the answer.
     ///
     /// # Errors
     /// [`OAuthError::Port`].
-    pub fn begin(port: u16) -> Result<Self, OAuthError> {
+    pub fn start(port: u16) -> Result<Self, OAuthError> {
         Ok(Self {
             listener: Listener::open(port).map_err(|source| OAuthError::Port { port, source })?,
             state: random(),
@@ -95,7 +95,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`OAuthError::Website`].
-    pub fn address(
+    pub fn authorization_url(
         &self,
         website: &Url,
         deployment: Deployment,
@@ -133,9 +133,13 @@ impl SignIn {
     ///
     /// # Errors
     /// [`OAuthError`].
-    pub fn wait(self, patience: Duration, takes_paste: bool) -> Result<Code, OAuthError> {
+    pub fn wait(
+        self,
+        patience: Duration,
+        takes_paste: bool,
+    ) -> Result<AuthorizationCode, OAuthError> {
         let (code, browser) = self.listener.wait(&self.state, patience, takes_paste)?;
-        Ok(Code {
+        Ok(AuthorizationCode {
             browser,
             code,
             redirect_uri: self.redirect_uri,
@@ -157,11 +161,11 @@ mod tests {
 
     #[test]
     fn the_address_has_all_that_a_server_wants() {
-        let sign_in = SignIn::begin(0).unwrap();
+        let sign_in = AuthorizationFlow::start(0).unwrap();
         let website: Url = "https://git.example.com/ctx".parse().unwrap();
         let scopes = ["repository:write".to_owned(), "account".to_owned()];
         let url = sign_in
-            .address(&website, Deployment::DataCenter, "id", &scopes)
+            .authorization_url(&website, Deployment::DataCenter, "id", &scopes)
             .unwrap();
         assert!(
             url.as_str().starts_with(
@@ -172,6 +176,6 @@ mod tests {
         assert_eq!(query["scope"], "repository:write account");
         assert_eq!(query["code_challenge"].len(), 43);
         assert_eq!(query["state"], sign_in.state);
-        assert_ne!(sign_in.state, SignIn::begin(0).unwrap().state);
+        assert_ne!(sign_in.state, AuthorizationFlow::start(0).unwrap().state);
     }
 }

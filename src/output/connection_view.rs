@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Page;
-use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind};
-use crate::model::day::Day;
+use super::TextWriter;
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
+use crate::model::day::Date;
 use crate::model::deployment::Deployment;
 
 /// A connection as it is shown.
@@ -14,8 +14,8 @@ pub struct ConnectionView {
     pub name: ConnectionName,
     deployment: Deployment,
     base_url: String,
-    auth: Auth,
-    level: Option<Level>,
+    auth: AuthMethod,
+    level: Option<TokenLevel>,
     account: Option<String>,
     workspace: Option<String>,
     project: Option<String>,
@@ -23,14 +23,14 @@ pub struct ConnectionView {
     /// The private SSH key.
     pub key_path: Option<String>,
     clone_url: Option<String>,
-    expires_on: Option<Day>,
+    expires_on: Option<Date>,
     default: bool,
-    secret: SecretPlace,
+    secret: SecretLocation,
 }
 
 /// Where the secret is.
 #[derive(Debug, Serialize)]
-struct SecretPlace {
+struct SecretLocation {
     store: Option<&'static str>,
 }
 
@@ -58,14 +58,14 @@ impl ConnectionView {
             clone_url: connection.clone_url,
             expires_on: connection.expires_on,
             default: default == Some(name.to_string().as_str()),
-            secret: SecretPlace {
+            secret: SecretLocation {
                 store: connection.store.map(StoreKind::name),
             },
         }
     }
 
     /// Every field that has a value, one on a line.
-    pub fn fields(&self, page: &mut Page) {
+    pub fn fields(&self, page: &mut TextWriter) {
         let expires_on = self.expires_on.map(|day| day.to_string());
         let deployment = self.deployment.to_string();
         let level = self
@@ -92,7 +92,7 @@ impl ConnectionView {
         ));
         for (label, value) in fields {
             if let Some(value) = value {
-                page.field(label, 12, value);
+                page.key_value(label, 12, value);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::Page;
-use crate::model::finding::{Finding, Level};
+use super::TextWriter;
+use crate::model::finding::{Finding, Severity};
 
 const PASS: Style = AnsiColor::Green.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default().bold();
@@ -13,22 +13,22 @@ const UNKNOWN: Style = AnsiColor::Magenta.on_default();
 /// Where the text of a finding begins.
 const INDENT: usize = 32;
 
-impl Page {
+impl TextWriter {
     /// A finding: one line, and below it what was seen and what to do, where that matters.
-    pub fn finding(&mut self, finding: &Finding) {
+    pub fn write_finding(&mut self, finding: &Finding) {
         let style = match finding.level {
-            Level::Pass => PASS,
-            Level::Warn => WARN,
-            Level::Fail => FAIL,
-            Level::Unknown => UNKNOWN,
+            Severity::Pass => PASS,
+            Severity::Warn => WARN,
+            Severity::Fail => FAIL,
+            Severity::Unknown => UNKNOWN,
         };
-        self.put("  ");
+        self.push_str("  ");
         self.styled(style, finding.level.name());
         let gap = 9_usize.saturating_sub(finding.level.name().len());
-        self.put(&" ".repeat(gap));
-        self.field(finding.id, INDENT - 11, &finding.message);
+        self.push_str(&" ".repeat(gap));
+        self.key_value(finding.id, INDENT - 11, &finding.message);
         let below = |page: &mut Self, text: &str| {
-            page.put(&" ".repeat(INDENT));
+            page.push_str(&" ".repeat(INDENT));
             page.line(text);
         };
         if let Some(evidence) = &finding.evidence {
@@ -37,7 +37,7 @@ impl Page {
         if let Some(next) = finding
             .next
             .as_ref()
-            .filter(|_| finding.level != Level::Pass)
+            .filter(|_| finding.level != Severity::Pass)
         {
             below(self, &format!("next: {next}"));
         }

@@ -17,7 +17,7 @@ pub(super) fn with_connection(hint: &str, name: &str) -> String {
     let mut named = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         named.push_str("bbconnect ");
-        let end = end_of_command(part).filter(|_| !part.contains("-c "));
+        let end = command_end_offset(part).filter(|_| !part.contains("-c "));
         let (command, rest) = part.split_at(end.unwrap_or_default());
         named.push_str(command);
         if end.is_some() {
@@ -30,7 +30,7 @@ pub(super) fn with_connection(hint: &str, name: &str) -> String {
 }
 
 /// Where the words of a command end that asks the server of the connection that applies.
-fn end_of_command(text: &str) -> Option<usize> {
+fn command_end_offset(text: &str) -> Option<usize> {
     let (group, verb) = text.split_once(' ')?;
     if !GROUPS.contains(&group) {
         return None;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Buffer;
 use crate::error::Error;
-use crate::model::printable::{is_deceptive, without_codes};
+use crate::model::printable::{needs_escape, strip_os_error_code};
 
 /// A result with its schema in front.
 #[derive(Serialize)]
@@ -44,10 +44,10 @@ pub(super) fn document<T: Serialize>(
 
 /// The document of a failure.
 pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result<Buffer, Error> {
-    let exit = error.exit();
+    let exit = error.exit_status();
     let body = ErrorBody {
-        kind: exit.kind(),
-        message: without_codes(&error.to_string()),
+        kind: exit.error_kind(),
+        message: strip_os_error_code(&error.to_string()),
         hint,
         exit: exit.code(),
     };
@@ -66,26 +66,26 @@ fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
     let written = if pretty {
         value.serialize(&mut Serializer::with_formatter(
             &mut *bytes,
-            Escaping(PrettyFormatter::new()),
+            EscapingFormatter(PrettyFormatter::new()),
         ))
     } else {
         value.serialize(&mut Serializer::with_formatter(
             &mut *bytes,
-            Escaping(CompactFormatter),
+            EscapingFormatter(CompactFormatter),
         ))
     };
-    written.map_err(|error| Error::Output(error.into()))?;
+    written.map_err(|error| Error::Stdout(error.into()))?;
     bytes.push(b'\n');
     let text =
-        std::str::from_utf8(&bytes).map_err(|error| Error::Output(io::Error::other(error)))?;
+        std::str::from_utf8(&bytes).map_err(|error| Error::Stdout(io::Error::other(error)))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Writes deceptive characters as `\u` escapes, so that a document can be looked at in a terminal.
-struct Escaping<F>(F);
+struct EscapingFormatter<F>(F);
 
 /// Hands a method of the formatter on to the one inside.
-macro_rules! inner {
+macro_rules! forward_formatter_methods {
     ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
         fn $method<W: io::Write + ?Sized>(&mut self, writer: &mut W $(, $name: $type)*) -> io::Result<()> {
             self.0.$method(writer $(, $name)*)
@@ -93,7 +93,7 @@ macro_rules! inner {
     )*};
 }
 
-impl<F: Formatter> Formatter for Escaping<F> {
+impl<F: Formatter> Formatter for EscapingFormatter<F> {
     fn write_string_fragment<W: io::Write + ?Sized>(
         &mut self,
         writer: &mut W,
@@ -102,7 +102,7 @@ impl<F: Formatter> Formatter for Escaping<F> {
         let mut rest = fragment;
         while let Some((at, character)) = rest
             .char_indices()
-            .find(|&(_, character)| is_deceptive(character))
+            .find(|&(_, character)| needs_escape(character))
         {
             self.0.write_string_fragment(writer, &rest[..at])?;
             for unit in character.encode_utf16(&mut [0; 2]) {
@@ -113,7 +113,7 @@ impl<F: Formatter> Formatter for Escaping<F> {
         self.0.write_string_fragment(writer, rest)
     }
 
-    inner! {
+    forward_formatter_methods! {
         begin_array();
         end_array();
         begin_array_value(first: bool);

@@ -1,7 +1,7 @@
 //! The only writer to standard output and standard error.
 //!
 //! A command returns an outcome; here it becomes text or one JSON document. Text that came from outside is escaped
-//! on its way ([`Page`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
+//! on its way ([`TextWriter`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
 
 mod connection_view;
 mod findings;
@@ -13,33 +13,33 @@ mod prompt;
 
 use std::io::{self, Write};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::AutoStream;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub use self::connection_view::ConnectionView;
-pub use self::page::Page;
+pub use self::page::TextWriter;
 pub use self::progress::Progress;
 
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::connection::ConnectionName;
-use crate::model::printable::without_codes;
+use crate::model::printable::strip_os_error_code;
 
 /// What a command has found or done.
-pub trait Render: Serialize {
+pub trait CommandOutput: Serialize {
     /// The name and version of the JSON document: `bbconnect/<command>@<version>`.
     const SCHEMA: &'static str;
 
     /// The result as text, for standard output.
-    fn text(&self, page: &mut Page);
+    fn write_stdout(&self, page: &mut TextWriter);
 
     /// What else a person should know, for standard error; silenced by `--quiet`, part of the document in JSON.
-    fn remarks(&self, _page: &mut Page) {}
+    fn write_stderr(&self, _page: &mut TextWriter) {}
 
     /// The exit status that the outcome stands for.
-    fn exit(&self) -> Exit {
-        Exit::Done
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Success
     }
 }
 
@@ -54,7 +54,7 @@ pub enum Format {
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum ColorWhen {
+pub enum ColorChoice {
     /// On terminals, unless `NO_COLOR` is set or `TERM` is `dumb`
     #[default]
     Auto,
@@ -64,17 +64,17 @@ pub enum ColorWhen {
     Never,
 }
 
-impl From<ColorWhen> for ColorChoice {
-    fn from(when: ColorWhen) -> Self {
+impl From<ColorChoice> for anstream::ColorChoice {
+    fn from(when: ColorChoice) -> Self {
         match when {
-            ColorWhen::Auto => Self::Auto,
-            ColorWhen::Always => Self::Always,
-            ColorWhen::Never => Self::Never,
+            ColorChoice::Auto => Self::Auto,
+            ColorChoice::Always => Self::Always,
+            ColorChoice::Never => Self::Never,
         }
     }
 }
 
-/// What an [`Output`] is made of.
+/// What an [`Ui`] is made of.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -88,7 +88,7 @@ pub struct OutputOptions {
     /// More on standard error.
     pub verbose: bool,
     /// When colours are used.
-    pub color: ColorWhen,
+    pub color: ColorChoice,
     /// Standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
@@ -97,12 +97,12 @@ pub struct OutputOptions {
 
 /// The way out of the program.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct Ui {
     options: OutputOptions,
     connection: Option<ConnectionName>,
 }
 
-impl Output {
+impl Ui {
     /// An output with these options.
     #[must_use]
     pub fn new(options: OutputOptions) -> Self {
@@ -114,7 +114,7 @@ impl Output {
 
     /// With the connection that the user named: the commands in hints are then for it.
     #[must_use]
-    pub fn for_connection(mut self, name: Option<&str>) -> Self {
+    pub fn with_connection_hint(mut self, name: Option<&str>) -> Self {
         self.connection = name.and_then(|name| name.parse().ok());
         self
     }
@@ -122,8 +122,8 @@ impl Output {
     /// Writes an outcome, and answers with its exit status.
     ///
     /// # Errors
-    /// [`Error::Output`] when standard output cannot be written, for another reason than a closed pipe.
-    pub fn emit<R: Render>(&self, outcome: &R) -> Result<Exit, Error> {
+    /// [`Error::Stdout`] when standard output cannot be written, for another reason than a closed pipe.
+    pub fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
         match self.options.format {
             Format::Json => self.to_stdout(&json::document(
                 R::SCHEMA,
@@ -131,65 +131,65 @@ impl Output {
                 self.options.stdout_is_terminal,
             )?)?,
             Format::Text => {
-                let mut page = Page::default();
-                outcome.text(&mut page);
+                let mut page = TextWriter::default();
+                outcome.write_stdout(&mut page);
                 self.to_stdout(&page.finish())?;
-                let mut remarks = Page::default();
-                outcome.remarks(&mut remarks);
-                self.chatter(&remarks.finish());
+                let mut remarks = TextWriter::default();
+                outcome.write_stderr(&mut remarks);
+                self.eprint_unless_quiet(&remarks.finish());
             }
         }
-        Ok(outcome.exit())
+        Ok(outcome.exit_status())
     }
 
     /// Passes on what a server sent: byte for byte where a program reads it, escaped and JSON spread over lines on a
     /// terminal. As a document, it is the outcome; a failure is then the only document.
     ///
     /// # Errors
-    /// As [`Output::emit`], and the failure itself.
-    pub fn pass_on<R: Render>(
+    /// As [`Ui::print_result`], and the failure itself.
+    pub fn print_raw_response<R: CommandOutput>(
         &self,
         outcome: &R,
         raw: &[u8],
         failure: Option<Error>,
-    ) -> Result<Exit, Error> {
+    ) -> Result<ExitStatus, Error> {
         if self.options.format == Format::Json {
-            return failure.map_or_else(|| self.emit(outcome), Err);
+            return failure.map_or_else(|| self.print_result(outcome), Err);
         }
         if self.options.stdout_is_terminal {
-            let mut page = Page::default();
+            let mut page = TextWriter::default();
             let decoded: Option<serde_json::Value> = serde_json::from_slice(raw).ok();
             let pretty = decoded.and_then(|value| serde_json::to_string_pretty(&value).ok());
-            page.block(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
+            page.lines(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
             self.to_stdout(&page.finish())?;
         } else {
             let mut stdout = io::stdout().lock();
             match stdout.write_all(raw).and_then(|()| stdout.flush()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    return Err(Error::Output(error));
+                    return Err(Error::Stdout(error));
                 }
                 Ok(()) | Err(_) => {}
             }
         }
-        failure.map_or(Ok(outcome.exit()), Err)
+        failure.map_or(Ok(outcome.exit_status()), Err)
     }
 
     /// Writes text as it is, such as a help page. For words of our own only.
     ///
     /// # Errors
-    /// As [`Output::emit`].
+    /// As [`Ui::print_result`].
     pub fn print(&self, text: &str) -> Result<(), Error> {
         self.to_stdout(text)
     }
 
     /// Writes text as it is to standard error: the help page for somebody who gave no command.
-    pub fn explain(&self, text: &str) {
+    pub fn eprint_raw(&self, text: &str) {
         self.to_stderr(text);
     }
 
     /// Writes why a command failed, and answers with the exit status.
     #[must_use]
-    pub fn fail(&self, error: &Error) -> Exit {
+    pub fn print_error(&self, error: &Error) -> ExitStatus {
         let hint = error.hint().map(|hint| match &self.connection {
             Some(name) => hint::with_connection(&hint, &name.to_string()),
             None => hint,
@@ -201,22 +201,22 @@ impl Output {
                     .and_then(|document| self.to_stdout(&document)),
             );
         } else {
-            let mut page = Page::default();
-            page.error(&without_codes(&error.to_string()), hint.as_deref());
+            let mut page = TextWriter::default();
+            page.error(&strip_os_error_code(&error.to_string()), hint.as_deref());
             if self.options.verbose {
-                error.causes().iter().for_each(|cause| {
-                    page.line(&format!("  caused by: {}", without_codes(cause)));
+                error.source_chain().iter().for_each(|cause| {
+                    page.line(&format!("  caused by: {}", strip_os_error_code(cause)));
                 });
             }
             self.to_stderr(&page.finish());
         }
-        error.exit()
+        error.exit_status()
     }
 
     /// A line about what the program does, with `--verbose`.
-    pub fn trace(&self, line: &str) {
+    pub fn debug(&self, line: &str) {
         if self.options.verbose {
-            let mut page = Page::default();
+            let mut page = TextWriter::default();
             page.line(line);
             self.to_stderr(&page.finish());
         }
@@ -232,22 +232,22 @@ impl Output {
     }
 
     /// A line for somebody who is being asked, on standard error.
-    pub fn guide(&self, line: &str) {
-        let mut page = Page::default();
+    pub fn eprint_line(&self, line: &str) {
+        let mut page = TextWriter::default();
         page.line(line);
         self.to_stderr(&page.finish());
     }
 
     /// A line about a step that is done, for people.
-    pub fn step(&self, line: &str) {
+    pub fn print_step(&self, line: &str) {
         if self.options.format == Format::Text && !self.options.quiet {
-            let mut page = Page::default();
+            let mut page = TextWriter::default();
             page.line(line);
             self.to_stderr(&page.finish());
         }
     }
 
-    fn chatter(&self, text: &str) {
+    fn eprint_unless_quiet(&self, text: &str) {
         if !self.options.quiet {
             self.to_stderr(text);
         }
@@ -259,7 +259,7 @@ impl Output {
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush())
         {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }

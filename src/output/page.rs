@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use zeroize::Zeroizing;
 
 use super::Buffer;
-use crate::model::printable::escaped;
+use crate::model::printable::escape;
 
 const LABEL: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
@@ -14,12 +14,12 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// Text that is being written, a line at a time.
 #[derive(Debug)]
-pub struct Page {
+pub struct TextWriter {
     // Room for a private key, so that none is left behind by a growing buffer.
     text: Buffer,
 }
 
-impl Default for Page {
+impl Default for TextWriter {
     fn default() -> Self {
         Self {
             text: Zeroizing::new(String::with_capacity(16 * 1024)),
@@ -27,28 +27,28 @@ impl Default for Page {
     }
 }
 
-impl Page {
+impl TextWriter {
     /// A line.
     pub fn line(&mut self, text: &str) {
-        self.put(&escaped(text));
-        self.put("\n");
+        self.push_str(&escape(text));
+        self.push_str("\n");
     }
 
     /// An empty line.
-    pub fn gap(&mut self) {
-        self.put("\n");
+    pub fn blank_line(&mut self) {
+        self.push_str("\n");
     }
 
     /// A line that stands out.
     pub fn heading(&mut self, text: &str) {
         self.styled(STRONG, text);
-        self.put("\n");
+        self.push_str("\n");
     }
 
     /// A label and its value; values stand below each other at `width`.
-    pub fn field(&mut self, label: &str, width: usize, value: &str) {
+    pub fn key_value(&mut self, label: &str, width: usize, value: &str) {
         self.styled(LABEL, label);
-        self.put(&" ".repeat(width.saturating_sub(label.chars().count()).max(1)));
+        self.push_str(&" ".repeat(width.saturating_sub(label.chars().count()).max(1)));
         self.line(value);
     }
 
@@ -60,7 +60,7 @@ impl Page {
     ) {
         let rows: Vec<_> = rows
             .into_iter()
-            .map(|row| row.map(|cell| escaped(&cell).into_owned()))
+            .map(|row| row.map(|cell| escape(&cell).into_owned()))
             .collect();
         let width = |column: usize| {
             let cells = rows.iter().chain([head]).filter_map(|row| row.get(column));
@@ -75,32 +75,32 @@ impl Page {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         self.styled(LABEL, &line(head));
-        self.put("\n");
+        self.push_str("\n");
         for row in &rows {
             self.line(&line(row));
         }
     }
 
     /// Several lines, each as it is but for the escaping.
-    pub fn block(&mut self, text: &str) {
+    pub fn lines(&mut self, text: &str) {
         text.lines().for_each(|line| self.line(line));
     }
 
     /// Text of our own for another program, such as a script: not escaped.
-    pub fn verbatim(&mut self, text: &str) {
-        self.put(text);
+    pub fn raw(&mut self, text: &str) {
+        self.push_str(text);
     }
 
     /// A remark, marked as such.
     pub fn note(&mut self, text: &str) {
-        self.marked(NOTE, "note", text);
+        self.prefixed(NOTE, "note", text);
     }
 
     /// An error, and what to do about it.
     pub fn error(&mut self, message: &str, hint: Option<&str>) {
-        self.marked(ERROR, "error", message);
+        self.prefixed(ERROR, "error", message);
         if let Some(hint) = hint {
-            self.marked(HINT, "hint", hint);
+            self.prefixed(HINT, "hint", hint);
         }
     }
 
@@ -109,19 +109,19 @@ impl Page {
         self.text
     }
 
-    fn marked(&mut self, style: Style, mark: &str, text: &str) {
+    fn prefixed(&mut self, style: Style, mark: &str, text: &str) {
         self.styled(style, mark);
-        self.put(": ");
+        self.push_str(": ");
         self.line(text);
     }
 
     pub(super) fn styled(&mut self, style: Style, text: &str) {
-        self.put(&style.render().to_string());
-        self.put(&escaped(text));
-        self.put(&style.render_reset().to_string());
+        self.push_str(&style.render().to_string());
+        self.push_str(&escape(text));
+        self.push_str(&style.render_reset().to_string());
     }
 
-    pub(super) fn put(&mut self, text: &str) {
+    pub(super) fn push_str(&mut self, text: &str) {
         self.text.push_str(text);
     }
 }
@@ -132,15 +132,15 @@ mod tests {
 
     #[test]
     fn values_line_up_and_cannot_move_the_cursor() {
-        let mut page = Page::default();
-        page.field("host", 8, "a\u{1b}[31mb");
+        let mut page = TextWriter::default();
+        page.key_value("host", 8, "a\u{1b}[31mb");
         let plain = anstream::adapter::strip_str(&page.finish()).to_string();
         assert_eq!(plain, "host    a\\u{1b}[31mb\n");
     }
 
     #[test]
     fn an_error_has_one_line_and_a_hint_another() {
-        let mut page = Page::default();
+        let mut page = TextWriter::default();
         page.error("two\nlines", Some("run this"));
         let plain = anstream::adapter::strip_str(&page.finish()).to_string();
         assert_eq!(plain, "error: two\\nlines\nhint: run this\n");

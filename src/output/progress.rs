@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use crate::model::printable::escaped;
+use crate::model::printable::escape;
 
 /// What is over sooner needs no line.
-const PATIENCE: Duration = Duration::from_millis(500);
+const SHOW_AFTER: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Work in progress. Dropping it takes the line away again.
@@ -22,12 +22,12 @@ pub struct Progress {
 
 impl Progress {
     pub(super) fn start(message: &str, visible: bool) -> Self {
-        let message = Arc::new(Mutex::new(escaped(message).into_owned()));
+        let message = Arc::new(Mutex::new(escape(message).into_owned()));
         let said = Arc::clone(&message);
         let shown = visible.then_some(()).and_then(|()| {
             let (done, ended) = mpsc::channel();
             let thread = thread::Builder::new().spawn(move || {
-                if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                if ended.recv_timeout(SHOW_AFTER) == Err(RecvTimeoutError::Timeout) {
                     let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
                     loop {
                         line.set_message(locked(&said).clone());
@@ -46,8 +46,8 @@ impl Progress {
     }
 
     /// Says something else from now on.
-    pub fn say(&self, message: &str) {
-        *locked(&self.message) = escaped(message).into_owned();
+    pub fn set_message(&self, message: &str) {
+        *locked(&self.message) = escape(message).into_owned();
     }
 }
 

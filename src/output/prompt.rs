@@ -5,102 +5,102 @@ use std::io;
 
 use dialoguer::console::Term;
 
-use super::Output;
+use super::Ui;
 use crate::interrupt;
-use crate::model::printable::{escaped, is_deceptive};
+use crate::model::printable::{escape, needs_escape};
 use crate::model::secret::Secret;
 
 /// Choices of a search that are shown at once.
 const SHOWN_AT_ONCE: usize = 12;
 
-impl Output {
+impl Ui {
     /// Asks for a new secret, hidden, twice.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
-            .with_prompt(escaped(prompt))
+            .with_prompt(escape(prompt))
             .with_confirmation("Once more", "The two are different; again from the start")
             .allow_empty_password(true);
-        asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
+        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
     }
 
     /// Asks for a secret, hidden.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
-            .with_prompt(escaped(prompt))
+            .with_prompt(escape(prompt))
             .allow_empty_password(true);
-        asked(|| question.interact_on(&Term::stderr())).map(Secret::new)
+        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
     }
 
     /// Asks for a line of text, with what Enter means.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
+    pub fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
         let question = dialoguer::Input::<String>::new()
-            .with_prompt(escaped(prompt))
+            .with_prompt(escape(prompt))
             .allow_empty(true);
         // What cannot be shown as it is, is not what Enter means.
-        let question = if usual.is_empty() || usual.chars().any(is_deceptive) {
+        let question = if usual.is_empty() || usual.chars().any(needs_escape) {
             question
         } else {
             question.default(usual.to_owned())
         };
-        asked(|| question.interact_text_on(&Term::stderr()))
+        run_prompt(|| question.interact_text_on(&Term::stderr()))
     }
 
     /// Asks for one of several, and answers with its place in the list.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_choice(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
-        let shown: Vec<_> = choices.iter().map(|choice| escaped(choice)).collect();
+    pub fn prompt_select(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::Select::new()
-            .with_prompt(escaped(prompt))
+            .with_prompt(escape(prompt))
             .items(&shown)
             .default(0);
-        asked(|| question.interact_on(&Term::stderr()))
+        run_prompt(|| question.interact_on(&Term::stderr()))
     }
 
     /// Asks for one of many, with a search, and answers with its place in the list.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_search(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
-        let shown: Vec<_> = choices.iter().map(|choice| escaped(choice)).collect();
+    pub fn prompt_fuzzy_select(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::FuzzySelect::new()
-            .with_prompt(escaped(prompt))
+            .with_prompt(escape(prompt))
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
-        asked(|| question.interact_on(&Term::stderr()))
+        run_prompt(|| question.interact_on(&Term::stderr()))
     }
 
     /// Asks for yes or no; no is what Enter means.
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn ask_yes(&self, question: &str) -> io::Result<bool> {
+    pub fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
         let question = dialoguer::Confirm::new()
-            .with_prompt(escaped(question))
+            .with_prompt(escape(question))
             .default(false);
-        asked(|| question.interact_on(&Term::stderr()))
+        run_prompt(|| question.interact_on(&Term::stderr()))
     }
 }
 
-fn asked<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
-    let restore = terminal_as_it_is();
-    interrupt::while_asking(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+fn run_prompt<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
+    let restore = save_terminal_state();
+    interrupt::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
 }
 
 /// Remembers how the terminal is set, and answers with how to set it that way again.
 #[cfg(unix)]
-fn terminal_as_it_is() -> impl Fn() + Send + Sync {
+fn save_terminal_state() -> impl Fn() + Send + Sync {
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     let before = tcgetattr(io::stdin()).ok();
     move || {
@@ -115,6 +115,6 @@ fn terminal_as_it_is() -> impl Fn() + Send + Sync {
 
 /// A Windows console belongs to the program's questions only while they are asked.
 #[cfg(not(unix))]
-fn terminal_as_it_is() -> impl Fn() + Send + Sync {
+fn save_terminal_state() -> impl Fn() + Send + Sync {
     || drop(Term::stderr().show_cursor())
 }

@@ -10,19 +10,19 @@ use std::time::Duration;
 use zeroize::Zeroize as _;
 
 /// The most that is read of a program's output, in bytes, unless more is asked for. The rest is thrown away.
-pub(super) const MOST_OUTPUT: usize = 1024 * 1024;
+pub(super) const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
 /// How long the last words of a program that has ended may take.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// What a program prints to one of its outputs, read while it runs.
-pub(super) struct Caught {
+pub(super) struct OutputReader {
     printed: Arc<Mutex<Vec<u8>>>,
     is_cut: Arc<AtomicBool>,
     ended: mpsc::Receiver<()>,
 }
 
-impl Caught {
+impl OutputReader {
     pub(super) fn from(output: Option<impl Read + Send + 'static>, most: usize) -> Self {
         let printed = Arc::new(Mutex::new(Vec::new()));
         let (done, ended) = mpsc::channel();
@@ -45,7 +45,7 @@ impl Caught {
     }
 
     /// All of it, and whether there was more than is taken. A grandchild may hold the pipe open; what was printed until now is what counts.
-    pub(super) fn all(self) -> (Vec<u8>, bool) {
+    pub(super) fn finish(self) -> (Vec<u8>, bool) {
         let _all = self.ended.recv_timeout(GRACE);
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         (mem::take(&mut printed), self.is_cut.load(Ordering::SeqCst))

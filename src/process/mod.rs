@@ -16,8 +16,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use self::browser::open_in_browser;
-use self::caught::{Caught, MOST_OUTPUT};
-use self::running::{Outcome, Running};
+use self::caught::{MAX_OUTPUT_BYTES, OutputReader};
+use self::running::{ChildProcess, Outcome};
 use crate::interrupt;
 
 /// Why a program gave no answer.
@@ -41,7 +41,7 @@ pub enum ProcessError {
     },
     /// How it ended is not known.
     #[error("{program} cannot be waited for: {source}")]
-    Lost {
+    Wait {
         /// The program.
         program: String,
         /// What the system says.
@@ -49,7 +49,7 @@ pub enum ProcessError {
     },
     /// It printed more than is kept of it.
     #[error("{program} printed too much to be read")]
-    TooMuch {
+    OutputTooLarge {
         /// The program.
         program: String,
     },
@@ -64,26 +64,26 @@ pub enum ProcessError {
 
 /// How a program ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ProcessOutput {
     /// Its exit status.
     pub status: ExitStatus,
     /// What it printed to standard output.
     pub stdout: Vec<u8>,
     /// It printed more than is kept.
-    pub is_cut: bool,
-    /// What it printed to standard error, where that is [`Complaints::Caught`].
+    pub truncated: bool,
+    /// What it printed to standard error, where that is [`Stderr::Capture`].
     pub stderr: Vec<u8>,
 }
 
-impl Ended {
+impl ProcessOutput {
     /// The same, where nothing is missing from what it printed.
     ///
     /// # Errors
-    /// [`ProcessError::TooMuch`].
-    pub fn whole(self, program: &str) -> Result<Self, ProcessError> {
-        if self.is_cut {
+    /// [`ProcessError::OutputTooLarge`].
+    pub fn ensure_not_truncated(self, program: &str) -> Result<Self, ProcessError> {
+        if self.truncated {
             let program = program.to_owned();
-            return Err(ProcessError::TooMuch { program });
+            return Err(ProcessError::OutputTooLarge { program });
         }
         Ok(self)
     }
@@ -91,18 +91,18 @@ impl Ended {
 
 /// What becomes of a program's standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Complaints {
+pub enum Stderr {
     /// The user sees them.
-    Shown,
+    Inherit,
     /// Nobody does.
-    Ignored,
+    Null,
     /// They are part of the answer.
-    Caught,
+    Capture,
 }
 
 /// A program to be run: never through a shell.
 #[derive(Debug)]
-pub struct Task {
+pub struct CommandSpec {
     program: String,
     arguments: Vec<OsString>,
     #[cfg(windows)]
@@ -110,12 +110,12 @@ pub struct Task {
     without: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
-    complaints: Complaints,
+    complaints: Stderr,
     most: usize,
     is_apart: bool,
 }
 
-impl Task {
+impl CommandSpec {
     /// A program without arguments and input, whose complaints the user sees.
     #[must_use]
     pub fn new(program: &str) -> Self {
@@ -127,22 +127,22 @@ impl Task {
             without: Vec::new(),
             environment: Vec::new(),
             input: Vec::new(),
-            complaints: Complaints::Shown,
-            most: MOST_OUTPUT,
+            complaints: Stderr::Inherit,
+            most: MAX_OUTPUT_BYTES,
             is_apart: false,
         }
     }
 
     /// With so many bytes of its output kept instead of a mebibyte.
     #[must_use]
-    pub fn keeping(mut self, most: usize) -> Self {
+    pub fn max_output(mut self, most: usize) -> Self {
         self.most = most;
         self
     }
 
     /// With these arguments behind those it has.
     #[must_use]
-    pub fn arguments<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         let arguments = arguments.into_iter();
         self.arguments
             .extend(arguments.map(|argument| argument.as_ref().to_owned()));
@@ -163,16 +163,16 @@ impl Task {
         clippy::disallowed_methods,
         reason = "only names are looked at, to keep them from a program"
     )]
-    pub fn without(mut self, is_one: impl Fn(&str) -> bool) -> Self {
+    pub fn env_remove_matching(mut self, is_one: impl Fn(&str) -> bool) -> Self {
         let names = env::vars_os().map(|(name, _)| name);
         self.without
             .extend(names.filter(|name| is_one(&name.to_string_lossy())));
         self
     }
 
-    /// With a variable in its environment, also where [`Task::without`] takes away the inherited one.
+    /// With a variable in its environment, also where [`CommandSpec::env_remove_matching`] takes away the inherited one.
     #[must_use]
-    pub fn variable(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.environment.push((name, value));
         self
@@ -180,14 +180,14 @@ impl Task {
 
     /// With this on its standard input, which ends behind it.
     #[must_use]
-    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
     }
 
     /// With its standard error treated like this.
     #[must_use]
-    pub fn complaints(mut self, complaints: Complaints) -> Self {
+    pub fn stderr(mut self, complaints: Stderr) -> Self {
         self.complaints = complaints;
         self
     }
@@ -195,7 +195,7 @@ impl Task {
     /// In a group of its own, which is ended with it: whatever it has started ends as well. Not for what asks somebody at
     /// the terminal, which is for one group only.
     #[must_use]
-    pub fn apart(mut self) -> Self {
+    pub fn new_process_group(mut self) -> Self {
         self.is_apart = true;
         self
     }
@@ -204,10 +204,10 @@ impl Task {
     ///
     /// # Errors
     /// [`ProcessError`] when it cannot be started or does not end in time. Any exit status is an answer.
-    pub fn run(self, limit: Duration) -> Result<Ended, ProcessError> {
+    pub fn run(self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
         let program = self.program;
-        let _put_off = interrupt::put_off();
-        if interrupt::is_told() {
+        let _put_off = interrupt::defer();
+        if interrupt::is_pending() {
             return Err(ProcessError::Interrupted { program });
         }
         let mut command = command(&program);
@@ -224,13 +224,13 @@ impl Task {
             })
             .stdout(Stdio::piped())
             .stderr(match self.complaints {
-                Complaints::Shown => Stdio::inherit(),
-                Complaints::Ignored => Stdio::null(),
-                Complaints::Caught => Stdio::piped(),
+                Stderr::Inherit => Stdio::inherit(),
+                Stderr::Null => Stdio::null(),
+                Stderr::Capture => Stdio::piped(),
             });
         #[cfg(windows)]
         std::os::windows::process::CommandExt::raw_arg(&mut command, &self.line);
-        let mut running = match Running::start(command, self.is_apart) {
+        let mut running = match ChildProcess::start(command, self.is_apart) {
             Ok(running) => running,
             Err(source) => return Err(ProcessError::Start { program, source }),
         };
@@ -241,22 +241,22 @@ impl Task {
             thread::spawn(move || drop(stdin.write_all(&input)));
         }
         let (stdout, stderr) = (
-            Caught::from(child.stdout.take(), self.most),
-            Caught::from(child.stderr.take(), self.most),
+            OutputReader::from(child.stdout.take(), self.most),
+            OutputReader::from(child.stderr.take(), self.most),
         );
         match running.wait(limit) {
             Ok(Outcome::Ended(status)) => {
-                let (stdout, is_cut) = stdout.all();
-                Ok(Ended {
+                let (stdout, truncated) = stdout.finish();
+                Ok(ProcessOutput {
                     status,
                     stdout,
-                    is_cut,
-                    stderr: stderr.all().0,
+                    truncated,
+                    stderr: stderr.finish().0,
                 })
             }
             Ok(Outcome::TimedOut) => Err(ProcessError::TimedOut { program, limit }),
-            Ok(Outcome::Told) => Err(ProcessError::Interrupted { program }),
-            Err(source) => Err(ProcessError::Lost { program, source }),
+            Ok(Outcome::Interrupted) => Err(ProcessError::Interrupted { program }),
+            Err(source) => Err(ProcessError::Wait { program, source }),
         }
     }
 }
@@ -264,16 +264,16 @@ impl Task {
 /// Runs a program without input, and waits for it.
 ///
 /// # Errors
-/// As [`Task::run`].
+/// As [`CommandSpec::run`].
 pub fn run<S: AsRef<OsStr>>(
     program: &str,
     arguments: impl IntoIterator<Item = S>,
-    complaints: Complaints,
+    complaints: Stderr,
     limit: Duration,
-) -> Result<Ended, ProcessError> {
-    Task::new(program)
-        .arguments(arguments)
-        .complaints(complaints)
+) -> Result<ProcessOutput, ProcessError> {
+    CommandSpec::new(program)
+        .args(arguments)
+        .stderr(complaints)
         .run(limit)
 }
 

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use crate::interrupt;
 
 /// How soon a running program is looked at, again soon after it has closed an output, and how seldom at last.
-const GLANCES: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
+const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
 
 /// How long a program that is told to end may take to put things right: a terminal its echo, a lock, half a clone.
-const PARTING: Duration = Duration::from_secs(1);
+const TERMINATE_GRACE: Duration = Duration::from_secs(1);
 
 /// A program that was started.
-pub(super) struct Running {
+pub(super) struct ChildProcess {
     pub(super) child: Child,
     /// It leads a group of its own.
     is_apart: bool,
@@ -28,10 +28,10 @@ pub(super) enum Outcome {
     /// It took too long, and was ended.
     TimedOut,
     /// This program was told to end, and has ended it.
-    Told,
+    Interrupted,
 }
 
-impl Running {
+impl ChildProcess {
     pub(super) fn start(mut command: Command, is_apart: bool) -> io::Result<Self> {
         #[cfg(unix)]
         if is_apart {
@@ -44,31 +44,31 @@ impl Running {
     /// Waits until it ends, or has to be ended.
     pub(super) fn wait(&mut self, limit: Duration) -> io::Result<Outcome> {
         let deadline = Instant::now() + limit;
-        if let Some(status) = self.ends_until(deadline, interrupt::is_told)? {
+        if let Some(status) = self.wait_until(deadline, interrupt::is_pending)? {
             return Ok(Outcome::Ended(status));
         }
-        if !interrupt::is_told() {
+        if !interrupt::is_pending() {
             self.kill();
             return Ok(Outcome::TimedOut);
         }
-        self.tell_to_end();
-        self.ends_until(Instant::now() + PARTING, || false)?;
+        self.terminate();
+        self.wait_until(Instant::now() + TERMINATE_GRACE, || false)?;
         // Who shares the terminal was told by it as well, and may go on putting things right.
         if self.is_apart {
             self.kill();
         }
-        Ok(Outcome::Told)
+        Ok(Outcome::Interrupted)
     }
 
     /// Waits until it ends; `None` where it takes longer, or there is something else to do.
     ///
-    /// The thread is woken whenever the program closes an output ([`super::caught::Caught`]), and looks again at once.
-    fn ends_until(
+    /// The thread is woken whenever the program closes an output ([`super::caught::OutputReader`]), and looks again at once.
+    fn wait_until(
         &mut self,
         deadline: Instant,
         is_enough: impl Fn() -> bool,
     ) -> io::Result<Option<ExitStatus>> {
-        let [first, last] = GLANCES;
+        let [first, last] = POLL_BACKOFF;
         let mut glance = first;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -99,12 +99,12 @@ impl Running {
 
     /// Has it put things right and end. Best effort, too.
     #[cfg(unix)]
-    fn tell_to_end(&self) {
+    fn terminate(&self) {
         self.signal(rustix::process::Signal::TERM);
     }
 
     #[cfg(not(unix))]
-    fn tell_to_end(&mut self) {
+    fn terminate(&mut self) {
         let _killed = self.child.kill();
     }
 

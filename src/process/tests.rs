@@ -9,7 +9,7 @@ fn output_and_status_are_caught() {
     let ended = run(
         "sh",
         ["-c", "echo one; exit 3"],
-        Complaints::Ignored,
+        Stderr::Null,
         Duration::from_secs(5),
     )
     .unwrap();
@@ -21,18 +21,18 @@ fn output_and_status_are_caught() {
 
 #[test]
 fn input_environment_and_complaints_reach_both_sides() {
-    let ended = Task::new("sh")
-        .arguments(["-c", "cat; echo \"$WORD\" >&2; cat"])
-        .variable("WORD", "odd")
-        .input(b"in")
-        .complaints(Complaints::Caught)
+    let ended = CommandSpec::new("sh")
+        .args(["-c", "cat; echo \"$WORD\" >&2; cat"])
+        .env("WORD", "odd")
+        .stdin(b"in")
+        .stderr(Stderr::Capture)
         .run(Duration::from_secs(5))
         .unwrap();
     assert_eq!(
         (ended.stdout.as_slice(), ended.stderr.as_slice()),
         (b"in".as_slice(), b"odd\n".as_slice())
     );
-    let unread = Task::new("true").input(vec![0; 1_000_000]);
+    let unread = CommandSpec::new("true").stdin(vec![0; 1_000_000]);
     assert!(unread.run(Duration::from_secs(5)).unwrap().status.success());
 }
 
@@ -42,50 +42,41 @@ fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
     let ended = run(
         "sh",
         ["-c", "echo one; sleep 20 &"],
-        Complaints::Ignored,
+        Stderr::Null,
         Duration::from_secs(9),
     )
     .unwrap();
     assert_eq!(ended.stdout, b"one\n");
     assert!(started.elapsed() < Duration::from_secs(5));
     let flood = "head -c 3000000 /dev/zero";
-    let ended = run(
-        "sh",
-        ["-c", flood],
-        Complaints::Ignored,
-        Duration::from_secs(9),
-    )
-    .unwrap();
+    let ended = run("sh", ["-c", flood], Stderr::Null, Duration::from_secs(9)).unwrap();
     assert_eq!(
-        (ended.status.success(), ended.stdout.len(), ended.is_cut),
-        (true, MOST_OUTPUT, true)
+        (ended.status.success(), ended.stdout.len(), ended.truncated),
+        (true, MAX_OUTPUT_BYTES, true)
     );
     assert!(matches!(
-        ended.whole("sh"),
-        Err(ProcessError::TooMuch { .. })
+        ended.ensure_not_truncated("sh"),
+        Err(ProcessError::OutputTooLarge { .. })
     ));
-    let all = Task::new("head").arguments(["-c", "9000", "/dev/zero"]);
-    let ended = all.keeping(9000).run(Duration::from_secs(9)).unwrap();
-    assert_eq!(ended.whole("head").unwrap().stdout.len(), 9000);
+    let all = CommandSpec::new("head").args(["-c", "9000", "/dev/zero"]);
+    let ended = all.max_output(9000).run(Duration::from_secs(9)).unwrap();
+    assert_eq!(
+        ended.ensure_not_truncated("head").unwrap().stdout.len(),
+        9000
+    );
 }
 
 #[test]
 fn a_program_that_hangs_is_ended() {
     let started = Instant::now();
-    let error = run(
-        "sleep",
-        ["30"],
-        Complaints::Ignored,
-        Duration::from_millis(50),
-    )
-    .unwrap_err();
+    let error = run("sleep", ["30"], Stderr::Null, Duration::from_millis(50)).unwrap_err();
     assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(matches!(
         run(
             "no-such-program-here",
             [""; 0],
-            Complaints::Ignored,
+            Stderr::Null,
             Duration::from_secs(1)
         ),
         Err(ProcessError::Start { .. })
@@ -97,7 +88,9 @@ fn what_a_program_has_started_is_ended_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let left = folder.path().join("left");
     let script = format!("(sleep 1; touch '{}') & wait", left.display());
-    let task = Task::new("sh").arguments(["-c", &script]).apart();
+    let task = CommandSpec::new("sh")
+        .args(["-c", &script])
+        .new_process_group();
     let error = task.run(Duration::from_millis(100)).unwrap_err();
     assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
     thread::sleep(Duration::from_millis(1500));

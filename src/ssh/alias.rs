@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::SshError;
 use crate::model::ssh_address::SshHost;
-use crate::process::{Complaints, Task};
+use crate::process::{CommandSpec, Stderr};
 
 /// Reading a configuration takes a moment.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -28,19 +28,19 @@ fn asked(
     user: Option<&str>,
     options: &[&str],
 ) -> Result<Option<(Option<String>, SshHost)>, SshError> {
-    let task = Task::new("ssh")
-        .arguments(options)
-        .arguments(user.into_iter().flat_map(|user| ["-l", user]))
-        .arguments(["-G", "--", &alias.name])
-        .variable("LC_ALL", "C")
-        .apart()
-        .complaints(Complaints::Ignored);
+    let task = CommandSpec::new("ssh")
+        .args(options)
+        .args(user.into_iter().flat_map(|user| ["-l", user]))
+        .args(["-G", "--", &alias.name])
+        .env("LC_ALL", "C")
+        .new_process_group()
+        .stderr(Stderr::Null);
     let ended = task.run(LIMIT)?;
-    Ok(meaning(&String::from_utf8_lossy(&ended.stdout)))
+    Ok(parse_ssh_g(&String::from_utf8_lossy(&ended.stdout)))
 }
 
 /// Reads `hostname`, `port` and `user`, each on a line.
-fn meaning(settings: &str) -> Option<(Option<String>, SshHost)> {
+fn parse_ssh_g(settings: &str) -> Option<(Option<String>, SshHost)> {
     let setting = |name: &str| {
         let mut lines = settings.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
@@ -60,9 +60,9 @@ mod tests {
         let settings =
             "host work\nuser git\nhostname ssh.bitbucket.org\nport 7999\naddressfamily any\n";
         let host = SshHost::new("ssh.bitbucket.org", 7999).unwrap();
-        assert_eq!(meaning(settings), Some((Some("git".to_owned()), host)));
-        assert_eq!(meaning("hostname -oX\nport 22\n"), None);
-        assert_eq!(meaning("hostname work\n"), None);
-        assert_eq!(meaning(""), None);
+        assert_eq!(parse_ssh_g(settings), Some((Some("git".to_owned()), host)));
+        assert_eq!(parse_ssh_g("hostname -oX\nport 22\n"), None);
+        assert_eq!(parse_ssh_g("hostname work\n"), None);
+        assert_eq!(parse_ssh_g(""), None);
     }
 }

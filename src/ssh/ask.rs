@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::verdict::{Answered, Verdict};
-use super::{Login, SshError};
+use super::verdict::{SshOutput, Verdict};
+use super::{ClientOptions, SshError};
 use crate::model::fingerprint::Fingerprint;
-use crate::model::ssh_address::{SshAddress, SshHost};
-use crate::process::{Complaints, ProcessError, Task};
+use crate::model::ssh_address::{SshHost, SshRemote};
+use crate::process::{CommandSpec, ProcessError, Stderr};
 
 /// What a repository is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Refs {
 
 /// What a server answered to somebody whom it lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
+pub struct AccessCheck {
     /// The branches.
     pub refs: Refs,
     /// The host key that the server proved to have.
@@ -48,7 +48,7 @@ pub struct Served {
 
 /// How somebody is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct CheckOptions {
     /// How long the answer may take.
     pub limit: Duration,
     /// Whether `ssh` may ask for a passphrase at the terminal.
@@ -56,31 +56,31 @@ pub struct Manner {
 }
 
 /// A git that wants nothing: the flush packet that ends its half of the talk (gitprotocol-pack(5)).
-const NOTHING: &[u8] = b"0000";
+const FLUSH_PKT: &[u8] = b"0000";
 
 /// Asks for a repository with one key, and answers with its branches: the proof that git will be served.
 ///
 /// # Errors
 /// [`SshError`], told apart by what the user can do next.
-pub fn ask(
-    login: &Login,
-    address: &SshAddress,
+pub fn check_access(
+    login: &ClientOptions,
+    address: &SshRemote,
     service: Service,
-    manner: Manner,
-) -> Result<Served, SshError> {
-    served(&login.options()?, login, address, service, manner)
+    manner: CheckOptions,
+) -> Result<AccessCheck, SshError> {
+    check_access_with_options(&login.options()?, login, address, service, manner)
 }
 
 /// Asks for a repository with these options.
-pub(super) fn served(
+pub(super) fn check_access_with_options(
     options: &[String],
-    login: &Login,
-    address: &SshAddress,
+    login: &ClientOptions,
+    address: &SshRemote,
     service: Service,
-    manner: Manner,
-) -> Result<Served, SshError> {
+    manner: CheckOptions,
+) -> Result<AccessCheck, SshError> {
     let host = &address.host;
-    let answered = talk(
+    let answered = run_ssh(
         options,
         host,
         address.user.as_deref(),
@@ -89,13 +89,13 @@ pub(super) fn served(
     )?;
     match answered.verdict(host, login) {
         Verdict::LoggedIn => match refs(&answered.stdout) {
-            Some(refs) => Ok(Served {
+            Some(refs) => Ok(AccessCheck {
                 refs,
                 host_key: answered.host_key().map(|(_, fingerprint)| fingerprint),
             }),
-            None => Err(SshError::NoAccess {
+            None => Err(SshError::RepositoryAccessDenied {
                 host: host.clone(),
-                words: answered.words(),
+                messages: answered.user_messages(),
             }),
         },
         Verdict::No(error) => Err(error),
@@ -106,10 +106,10 @@ pub(super) fn served(
 ///
 /// # Errors
 /// [`SshError::Process`] where `ssh` cannot be run.
-pub(super) fn why_silent(host: &SshHost, limit: Duration) -> Result<SshError, SshError> {
-    let login = Login {
+pub(super) fn diagnose_no_host_key(host: &SshHost, limit: Duration) -> Result<SshError, SshError> {
+    let login = ClientOptions {
         key: None,
-        is_locked: false,
+        has_passphrase: false,
         known_hosts: "none".into(),
     };
     let options: Vec<String> = [
@@ -123,38 +123,38 @@ pub(super) fn why_silent(host: &SshHost, limit: Duration) -> Result<SshError, Ss
     ]
     .map(str::to_owned)
     .into();
-    let manner = Manner {
+    let manner = CheckOptions {
         limit,
         may_ask: false,
     };
-    let answered = talk(&options, host, None, None, manner)?;
+    let answered = run_ssh(&options, host, None, None, manner)?;
     Ok(match answered.verdict(host, &login) {
         Verdict::No(error) => error,
-        Verdict::LoggedIn => SshError::Unusable {
+        Verdict::LoggedIn => SshError::ProtocolError {
             host: host.clone(),
-            words: "it lets everybody in".to_owned(),
+            messages: "it lets everybody in".to_owned(),
         },
     })
 }
 
-fn talk(
+fn run_ssh(
     options: &[String],
     host: &SshHost,
     user: Option<&str>,
     command: Option<&str>,
-    manner: Manner,
-) -> Result<Answered, SshError> {
+    manner: CheckOptions,
+) -> Result<SshOutput, SshError> {
     let seconds = manner.limit.as_secs().clamp(1, 60);
     let batch = if manner.may_ask { "no" } else { "yes" };
-    let task = Task::new("ssh")
-        .arguments(options)
+    let task = CommandSpec::new("ssh")
+        .args(options)
         // As `-v`, which a `ProxyJump` would hand on to an `ssh` of its own.
-        .arguments(["-oLogLevel=DEBUG1", "-T", "-a", "-x"])
-        .arguments([
+        .args(["-oLogLevel=DEBUG1", "-T", "-a", "-x"])
+        .args([
             format!("-oBatchMode={batch}"),
             format!("-oConnectTimeout={seconds}"),
         ])
-        .arguments([
+        .args([
             "-oPreferredAuthentications=publickey",
             "-oNumberOfPasswordPrompts=3",
             "-oUpdateHostKeys=no",
@@ -163,20 +163,24 @@ fn talk(
             "-oControlMaster=no",
             "-oControlPath=none",
         ])
-        .arguments(["-p", &host.port.to_string()])
-        .arguments(user.into_iter().flat_map(|user| ["-l", user]))
-        .arguments(["--", &host.name])
-        .arguments(command)
+        .args(["-p", &host.port.to_string()])
+        .args(user.into_iter().flat_map(|user| ["-l", user]))
+        .args(["--", &host.name])
+        .args(command)
         // Its messages are read, so they must be the untranslated ones.
-        .variable("LC_ALL", "C")
-        .input(NOTHING)
-        .complaints(Complaints::Caught);
-    let task = if manner.may_ask { task } else { task.apart() };
+        .env("LC_ALL", "C")
+        .stdin(FLUSH_PKT)
+        .stderr(Stderr::Capture);
+    let task = if manner.may_ask {
+        task
+    } else {
+        task.new_process_group()
+    };
     match task.run(manner.limit) {
-        Ok(ended) => Ok(Answered::from(ended)),
+        Ok(ended) => Ok(SshOutput::from(ended)),
         Err(ProcessError::TimedOut { limit, .. }) => Err(SshError::Unreachable {
             host: host.clone(),
-            words: format!("no answer within {} seconds", limit.as_secs()),
+            messages: format!("no answer within {} seconds", limit.as_secs()),
         }),
         Err(error) => Err(error.into()),
     }
@@ -186,7 +190,7 @@ fn talk(
 /// whatever is not one.
 fn refs(advertised: &[u8]) -> Option<Refs> {
     let (length, rest) = advertised.split_first_chunk::<4>()?;
-    if length == NOTHING {
+    if length == FLUSH_PKT {
         return Some(Refs {
             empty: true,
             default_branch: None,

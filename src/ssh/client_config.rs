@@ -3,19 +3,19 @@
 
 use std::ops::Range;
 
-use super::pattern::{is_for, matches};
-use crate::model::mend::{Edit, Mend, MendKind};
+use super::pattern::{matches, matches_any};
+use crate::model::mend::{Fix, FixKind, TextEdit};
 use crate::model::moved_host::{NEW_SSH_HOST, OLD_SSH_HOST};
 
 /// Whether somebody thought of the new host in a client's configuration.
 #[must_use]
-pub fn covers_the_new_host(text: &str) -> bool {
+pub fn mentions_new_host(text: &str) -> bool {
     lines(text).iter().any(Line::is_for_the_new_host)
 }
 
 /// What is to be mended in a file of a client's configuration, where all of it covers the new host, or does not.
 #[must_use]
-pub fn client_config_mends(text: &str, is_covered: bool) -> Vec<Mend> {
+pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
     let mut mends = Vec::new();
     for line in &lines(text) {
         match line.keyword.as_str() {
@@ -61,33 +61,33 @@ impl<'a> Line<'a> {
                 && !matches(pattern, "ssh.elsewhere.invalid")
         };
         match self.keyword.as_str() {
-            "host" => self.patterns().any(names_it) && is_for(self.patterns(), NEW_SSH_HOST),
+            "host" => self.patterns().any(names_it) && matches_any(self.patterns(), NEW_SSH_HOST),
             "match" => self.lists().any(|(list, _)| list.split(',').any(names_it)),
             _ => false,
         }
     }
 
-    fn moved_host_name(&self) -> Option<Mend> {
+    fn moved_host_name(&self) -> Option<Fix> {
         let (name, at) = self.words.first()?;
         let is_old = name
             .strip_suffix('.')
             .unwrap_or(name)
             .eq_ignore_ascii_case(OLD_SSH_HOST);
-        let edit = Edit {
+        let edit = TextEdit {
             at: at.clone(),
             with: NEW_SSH_HOST.to_owned(),
         };
         is_old.then(|| mend("HostName", name, NEW_SSH_HOST, edit))
     }
 
-    fn extended_host(&self) -> Option<Mend> {
-        if !lacks_the_new_host(self.patterns()) {
+    fn extended_host(&self) -> Option<Fix> {
+        if !matches_only_old_host(self.patterns()) {
             return None;
         }
         let end = self.words.last()?.1.end;
         let before: Vec<&str> = self.patterns().collect();
         let before = before.join(" ");
-        let edit = Edit {
+        let edit = TextEdit {
             at: end..end,
             with: format!(" {NEW_SSH_HOST}"),
         };
@@ -99,12 +99,12 @@ impl<'a> Line<'a> {
         ))
     }
 
-    fn extended_match(&self) -> Option<Mend> {
+    fn extended_match(&self) -> Option<Fix> {
         let (list, at) = self
             .lists()
-            .find(|(list, _)| lacks_the_new_host(list.split(',')))?;
+            .find(|(list, _)| matches_only_old_host(list.split(',')))?;
         let after = format!("{list},{NEW_SSH_HOST}");
-        let edit = Edit {
+        let edit = TextEdit {
             at: at.clone(),
             with: after.clone(),
         };
@@ -113,21 +113,21 @@ impl<'a> Line<'a> {
 }
 
 /// Whether patterns are for the old host and not for the new one, which nobody has excluded.
-fn lacks_the_new_host<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> bool {
+fn matches_only_old_host<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> bool {
     let with_it = patterns.clone().chain([NEW_SSH_HOST]);
-    is_for(patterns.clone(), OLD_SSH_HOST)
-        && !is_for(patterns, NEW_SSH_HOST)
-        && is_for(with_it, NEW_SSH_HOST)
+    matches_any(patterns.clone(), OLD_SSH_HOST)
+        && !matches_any(patterns, NEW_SSH_HOST)
+        && matches_any(with_it, NEW_SSH_HOST)
 }
 
-fn mend(place: &str, before: &str, after: &str, edit: Edit) -> Mend {
-    Mend {
-        kind: MendKind::SshConfig,
-        place: place.to_owned(),
+fn mend(place: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
+    Fix {
+        kind: FixKind::SshConfig,
+        location: place.to_owned(),
         before: Some(before.to_owned()),
         after: Some(after.to_owned()),
         edits: vec![edit],
-        next: None,
+        manual_step: None,
     }
 }
 
@@ -191,10 +191,10 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mend::mended;
+    use crate::model::mend::apply_fixes;
 
-    fn mends_of(text: &str) -> Vec<Mend> {
-        client_config_mends(text, covers_the_new_host(text))
+    fn mends_of(text: &str) -> Vec<Fix> {
+        ssh_config_fixes(text, mentions_new_host(text))
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
             ),
         ] {
             let mends = mends_of(before);
-            assert_eq!(mended(before, &mends), after);
+            assert_eq!(apply_fixes(before, &mends), after);
             assert_eq!(mends_of(after), [], "{after}");
         }
     }

@@ -55,7 +55,7 @@ pub enum SshError {
     #[error("{host} shows another host key than {accepted}: {}", offered.iter()
         .map(|(fingerprint, algorithm)| shown(Some(*fingerprint), Some(algorithm)))
         .collect::<Vec<_>>().join(" or "))]
-    NotTheAccepted {
+    FingerprintMismatch {
         /// The server.
         host: SshHost,
         /// What was accepted.
@@ -64,42 +64,42 @@ pub enum SshError {
         offered: Vec<(Fingerprint, String)>,
     },
     /// The server does not let the key in.
-    #[error("{host} does not accept the key: {words}")]
-    Denied {
+    #[error("{host} does not accept the key: {messages}")]
+    AuthenticationFailed {
         /// The server.
         host: SshHost,
         /// The words of `ssh`.
-        words: String,
+        messages: String,
     },
     /// The key is protected by a passphrase, and nobody was asked for it.
     #[error("the key {} has a passphrase, and nobody can be asked for it here", .0.display())]
-    Locked(PathBuf),
+    PassphraseRequired(PathBuf),
     /// Others than its owner may read the key, and `ssh` uses no such key.
     #[error("the key {} may be read by others, and ssh uses no such key", .0.display())]
-    OpenToOthers(PathBuf),
+    InsecureKeyPermissions(PathBuf),
     /// The server lets the key in, but not to this repository.
-    #[error("{host} accepts the key, but not for this repository: {words}")]
-    NoAccess {
+    #[error("{host} accepts the key, but not for this repository: {messages}")]
+    RepositoryAccessDenied {
         /// The server.
         host: SshHost,
         /// The words of the server.
-        words: String,
+        messages: String,
     },
     /// The server was not reached.
-    #[error("{host} cannot be reached over SSH: {words}")]
+    #[error("{host} cannot be reached over SSH: {messages}")]
     Unreachable {
         /// The server.
         host: SshHost,
         /// The words of `ssh`.
-        words: String,
+        messages: String,
     },
     /// The server speaks, but not so that it can be used.
-    #[error("{host} does not answer over SSH as expected: {words}")]
-    Unusable {
+    #[error("{host} does not answer over SSH as expected: {messages}")]
+    ProtocolError {
         /// The server.
         host: SshHost,
         /// The words of `ssh`.
-        words: String,
+        messages: String,
     },
     /// A program could not be run.
     #[error(transparent)]
@@ -114,7 +114,7 @@ pub enum SshError {
     },
     /// A path cannot be given to `ssh`.
     #[error("{} cannot be given to ssh: {reason}", path.display())]
-    Path {
+    UnsupportedPath {
         /// The path.
         path: PathBuf,
         /// Why not.
@@ -154,7 +154,7 @@ impl SshError {
             } => format!(
                 "somebody may stand in between; once the administrator has confirmed a new key, remove the old one: \
                  ssh-keygen -R {} -f {}",
-                shell_words::quote(&host.known_as()),
+                shell_words::quote(&host.known_hosts_name()),
                 shell_words::quote(&known_hosts.to_string_lossy())
             ),
             Self::HostKeyUnknown { offered, .. } => {
@@ -168,22 +168,22 @@ impl SshError {
             Self::HostKeyRetired { .. } => {
                 "whoever shows it is not the server, or reaches you through something that is not".to_owned()
             }
-            Self::NotTheAccepted { .. } => {
+            Self::FingerprintMismatch { .. } => {
                 "ask the server's administrator for the fingerprint of its SSH host key".to_owned()
             }
-            Self::Denied { .. } => {
+            Self::AuthenticationFailed { .. } => {
                 "register the public key, or wait until the server knows it; bbconnect key list shows what is \
                  registered"
                     .to_owned()
             }
-            Self::Locked(path) => format!(
+            Self::PassphraseRequired(path) => format!(
                 "run this on a terminal, or unlock the key first: ssh-add {}",
                 shell_words::quote(&path.to_string_lossy())
             ),
-            Self::OpenToOthers(path) => {
+            Self::InsecureKeyPermissions(path) => {
                 format!("chmod 600 {}", shell_words::quote(&path.to_string_lossy()))
             }
-            Self::NoAccess { .. } => {
+            Self::RepositoryAccessDenied { .. } => {
                 "the key is registered for something else, or the repository has another name".to_owned()
             }
             Self::Unreachable { .. } => {
@@ -192,13 +192,13 @@ impl SshError {
             Self::Process(ProcessError::Start { program, .. }) => {
                 format!("install OpenSSH, so that `{program}` is found")
             }
-            Self::Path { .. } => "choose another place for the key".to_owned(),
-            Self::Unusable { .. }
+            Self::UnsupportedPath { .. } => "choose another place for the key".to_owned(),
+            Self::ProtocolError { .. }
             | Self::Process(
                 ProcessError::TimedOut { .. }
                 | ProcessError::Interrupted { .. }
-                | ProcessError::Lost { .. }
-                | ProcessError::TooMuch { .. },
+                | ProcessError::Wait { .. }
+                | ProcessError::OutputTooLarge { .. },
             )
             | Self::KnownHosts { .. } => return None,
             Self::KeyFile { .. } => {

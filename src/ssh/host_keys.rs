@@ -40,7 +40,7 @@ pub fn built_in_hosts() -> Vec<SshHost> {
 /// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through. None for a
 /// server that is not Bitbucket Cloud's.
 #[must_use]
-pub fn other_doors(host: &SshHost) -> Vec<SshHost> {
+pub fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
     let mut doors = built_in_hosts();
     if !doors.contains(host) {
         return Vec::new();
@@ -61,7 +61,10 @@ pub fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
 
 /// Why a key must not be taken for a server's, whoever says that it is.
 #[must_use]
-pub fn retired(algorithm: Option<&str>, fingerprint: Fingerprint) -> Option<&'static str> {
+pub fn retirement_reason(
+    algorithm: Option<&str>,
+    fingerprint: Fingerprint,
+) -> Option<&'static str> {
     if fingerprint.to_string() == RETIRED {
         return Some("the RSA key that Bitbucket Cloud withdrew on 2023-06-20");
     }
@@ -92,9 +95,9 @@ mod tests {
         );
         assert!(
             keys.iter()
-                .all(|key| retired(Some(key.algorithm()), key.fingerprint()).is_none())
+                .all(|key| retirement_reason(Some(key.algorithm()), key.fingerprint()).is_none())
         );
-        assert!(retired(Some("ssh-rsa"), RETIRED.parse().unwrap()).is_some());
+        assert!(retirement_reason(Some("ssh-rsa"), RETIRED.parse().unwrap()).is_some());
         assert_eq!(built_in_hosts().len(), CLOUD.len());
         assert_eq!(
             built_in_keys(&SshHost::new("ssh.bitbucket.org", 2222).unwrap()),
@@ -104,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_other_doors_are_those_that_stay() {
-        let others = |name: &str, port| other_doors(&SshHost::new(name, port).unwrap());
+        let others = |name: &str, port| alternate_hosts(&SshHost::new(name, port).unwrap());
         let new = SshHost::new("ssh.bitbucket.org", 22).unwrap();
         let firewalls = SshHost::new("altssh.bitbucket.org", 443).unwrap();
         assert_eq!(

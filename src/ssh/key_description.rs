@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::{KeyError, KeyFiles, KeyPair, StoredKey, public_path};
+use super::{KeyError, KeyFiles, KeyPair, PrivateKeyFile, public_path};
 
 /// A key pair, described for people and programs.
 #[derive(Debug, Serialize)]
@@ -58,7 +58,7 @@ impl KeyDescription {
 
     /// Describes a key pair that was there.
     #[must_use]
-    pub fn of_stored(key: &StoredKey) -> Self {
+    pub fn of_stored(key: &PrivateKeyFile) -> Self {
         let public = &key.public;
         let bits = public.bits().unwrap_or_default();
         let head = format!("[{} {bits}]", public.openssh_name());

@@ -8,7 +8,7 @@ use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
 use crate::interrupt;
-use crate::whole_file::{folder_of, of_system};
+use crate::whole_file::{parent_dir, unwrap_os_error};
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
@@ -72,9 +72,9 @@ pub struct KeyFiles {
 
 /// Files that were written and are not yet to stay: dropping this takes them away again.
 #[derive(Debug, Default)]
-struct Unsettled(Vec<PathBuf>);
+struct UncommittedFiles(Vec<PathBuf>);
 
-impl Drop for Unsettled {
+impl Drop for UncommittedFiles {
     fn drop(&mut self) {
         for path in &self.0 {
             // Already the way out of a failure; that one is reported.
@@ -88,7 +88,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// [`KeyFileError::Name`] for an empty path, one that ends in a slash or in `.pub`.
-    pub fn at(private: &Path) -> Result<Self, KeyFileError> {
+    pub fn new(private: &Path) -> Result<Self, KeyFileError> {
         let text = private.as_os_str().to_string_lossy();
         let last = text
             .rsplit(std::path::is_separator)
@@ -129,7 +129,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// [`KeyFileError::Exists`] unless `replace` is set, and [`KeyFileError::NotAFile`] for a folder or a link.
-    pub fn check_free(&self, replace: bool) -> Result<(), KeyFileError> {
+    pub fn require_absent(&self, replace: bool) -> Result<(), KeyFileError> {
         for path in [&self.private, &self.public] {
             match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -157,11 +157,11 @@ impl KeyFiles {
     /// [`KeyFileError`]; files that were there before are then as they were, unless `replace` is set and only a part
     /// of the new ones could be put in their places.
     pub fn write_all(pairs: &[(&Self, &str, &str)], replace: bool) -> Result<(), KeyFileError> {
-        let _whole = interrupt::shield();
+        let _whole = interrupt::critical_section();
         let mut prepared = Vec::new();
         for (files, private, public) in pairs {
             if replace {
-                files.check_free(replace)?;
+                files.require_absent(replace)?;
             }
             make_folder(files.private())?;
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
@@ -170,7 +170,7 @@ impl KeyFiles {
                 files.public(),
             ));
         }
-        let mut unsettled = Unsettled::default();
+        let mut unsettled = UncommittedFiles::default();
         for (file, path) in prepared {
             if replace {
                 let is_new = fs::symlink_metadata(path).is_err();
@@ -201,7 +201,7 @@ fn failed(path: &Path, source: io::Error) -> KeyFileError {
 
 /// Makes the folder of a file, for its owner alone. One that is there stays as it is.
 fn make_folder(file: &Path) -> Result<(), KeyFileError> {
-    let folder = folder_of(file);
+    let folder = parent_dir(file);
     if folder.is_dir() {
         return Ok(());
     }
@@ -223,14 +223,14 @@ fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFi
     let write = || {
         let mut file = Builder::new()
             .prefix(".bbconnect-")
-            .tempfile_in(folder_of(path))?;
+            .tempfile_in(parent_dir(path))?;
         file.write_all(content.as_bytes())?;
         set_mode(file.as_file(), mode)?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {
         path: path.to_owned(),
-        source: of_system(source),
+        source: unwrap_os_error(source),
     })
 }
 

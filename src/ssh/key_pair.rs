@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::rsa::{self, RsaError};
 use crate::model::key_type::KeyType;
-use crate::model::printable::is_deceptive;
+use crate::model::printable::needs_escape;
 use crate::model::secret::Secret;
 
 /// Why a key pair was not made.
@@ -150,7 +150,7 @@ fn system_random() -> Result<impl CryptoRng, KeyError> {
 
 /// A comment stands on the line of the public key, so it must not break it, nor hide anything.
 fn check_comment(comment: &str) -> Result<(), KeyError> {
-    if comment.chars().any(is_deceptive) {
+    if comment.chars().any(needs_escape) {
         Err(KeyError::Comment)
     } else {
         Ok(())

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::SshError;
-use super::ask::why_silent;
+use super::ask::diagnose_no_host_key;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
-use crate::process::{Complaints, ProcessError, Task};
+use crate::process::{CommandSpec, ProcessError, Stderr};
 
 /// The kinds that are asked for, in the order in which people are told.
 const ORDER: [&str; 3] = ["ssh-ed25519", "ecdsa-", "ssh-rsa"];
@@ -18,14 +18,14 @@ const ORDER: [&str; 3] = ["ssh-ed25519", "ecdsa-", "ssh-rsa"];
 /// [`SshError::Unreachable`] and its kin where it shows none.
 pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
     let seconds = limit.as_secs().clamp(1, 60);
-    let task = Task::new("ssh-keyscan")
-        .arguments(["-T", &seconds.to_string()])
-        .arguments(["-p", &host.port.to_string()])
-        .arguments(["-t", "rsa,ecdsa,ed25519"])
-        .arguments(["--", &host.name])
-        .variable("LC_ALL", "C")
-        .apart()
-        .complaints(Complaints::Ignored);
+    let task = CommandSpec::new("ssh-keyscan")
+        .args(["-T", &seconds.to_string()])
+        .args(["-p", &host.port.to_string()])
+        .args(["-t", "rsa,ecdsa,ed25519"])
+        .args(["--", &host.name])
+        .env("LC_ALL", "C")
+        .new_process_group()
+        .stderr(Stderr::Null);
     let printed = match task.run(limit + Duration::from_secs(1)) {
         Ok(ended) => ended.stdout,
         Err(ProcessError::TimedOut { .. }) => Vec::new(),
@@ -34,7 +34,7 @@ pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError>
     let printed = String::from_utf8_lossy(&printed);
     let mut keys: Vec<PublicKey> = printed.lines().filter_map(shown).collect();
     if keys.is_empty() {
-        return Err(why_silent(host, limit)?);
+        return Err(diagnose_no_host_key(host, limit)?);
     }
     let place = |key: &PublicKey| {
         let is_kind = |kind: &str| key.algorithm().starts_with(kind);

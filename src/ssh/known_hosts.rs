@@ -10,10 +10,10 @@ use crate::model::ssh_address::SshHost;
 use crate::whole_file;
 
 use super::SshError;
-use super::pattern::is_for;
+use super::pattern::matches_any;
 
 /// What the comment of a line of ours begins with; behind it stands how the key came to be known.
-const OURS: &str = "bbconnect:";
+const COMMENT_PREFIX: &str = "bbconnect:";
 
 /// How the key of a server came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Source {
     /// The file has it; who put it there is not known.
     File,
     /// It was seen just now.
-    Offered,
+    Presented,
 }
 
 impl Source {
@@ -39,13 +39,13 @@ impl Source {
             Self::Server => "server",
             Self::Accepted => "accepted",
             Self::File => "file",
-            Self::Offered => "offered",
+            Self::Presented => "offered",
         }
     }
 
     fn of_comment(comment: &str) -> Self {
         let all = [Self::BuiltIn, Self::Server, Self::Accepted];
-        let told = comment.strip_prefix(OURS);
+        let told = comment.strip_prefix(COMMENT_PREFIX);
         let known = all.into_iter().find(|source| told == Some(source.name()));
         known.unwrap_or(Self::File)
     }
@@ -93,7 +93,7 @@ impl KnownHosts {
         let is_meant = |name: &&str| !name.starts_with('!');
         let of_line = |line: &Line<'_>| {
             let names = line.names.split(',').filter(is_meant);
-            let keys = names.map(|name| line.below(&name.to_ascii_lowercase()));
+            let keys = names.map(|name| line.for_host(&name.to_ascii_lowercase()));
             keys.collect::<Vec<_>>()
         };
         Ok(lines.iter().flat_map(of_line).collect())
@@ -103,11 +103,11 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
-    pub fn of(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
-        let (text, name) = (self.read()?, host.known_as());
+    pub fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
+        let (text, name) = (self.read()?, host.known_hosts_name());
         let lines = parsed(&text).into_iter();
-        let meant = lines.filter(|line| is_for(line.names.split(','), &name));
-        Ok(meant.map(|line| line.below(&name)).collect())
+        let meant = lines.filter(|line| matches_any(line.names.split(','), &name));
+        Ok(meant.map(|line| line.for_host(&name)).collect())
     }
 
     /// Adds keys of a server, and answers whether any was new.
@@ -123,7 +123,7 @@ impl KnownHosts {
         let failed = |source| self.failed(source);
         let _lock = whole_file::lock(&self.path).map_err(failed)?;
         let mut text = self.read()?;
-        let known = self.of(host)?;
+        let known = self.keys_for(host)?;
         let new: Vec<_> = keys
             .iter()
             .filter(|key| !known.iter().any(|known| known.key == **key))
@@ -135,8 +135,12 @@ impl KnownHosts {
             text.push('\n');
         }
         let lines = new.iter().map(|key| {
-            let (name, key, source) = (host.known_as(), key.material(), source.name());
-            format!("{name} {key} {OURS}{source}\n")
+            let (name, key, source) = (
+                host.known_hosts_name(),
+                key.to_openssh_without_comment(),
+                source.name(),
+            );
+            format!("{name} {key} {COMMENT_PREFIX}{source}\n")
         });
         text.extend(lines);
         whole_file::write(&self.path, &text).map_err(failed)?;
@@ -169,7 +173,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn below(&self, name: &str) -> HostKey {
+    fn for_host(&self, name: &str) -> HostKey {
         HostKey {
             known_as: name.to_owned(),
             key: self.key.clone(),
@@ -220,11 +224,11 @@ mod tests {
             text,
             format!("{foreign}\n[git.example.com]:7999 {KEY} bbconnect:accepted\n")
         );
-        let found = file.of(&host).unwrap();
+        let found = file.keys_for(&host).unwrap();
         assert_eq!((found.len(), found[0].source), (1, Source::Accepted));
         assert_eq!(file.all().unwrap().len(), 3);
         let old = SshHost::new("10.0.0.1", 22).unwrap();
-        assert_eq!(file.of(&old).unwrap()[0].source, Source::File);
+        assert_eq!(file.keys_for(&old).unwrap()[0].source, Source::File);
     }
 
     #[test]
@@ -236,8 +240,12 @@ mod tests {
         fs::write(file.path(), text).unwrap();
         let known = |name: &str, port: u16| {
             let host = SshHost::new(name, port).unwrap();
-            let found = file.of(&host).unwrap();
-            assert!(found.iter().all(|key| key.known_as == host.known_as()));
+            let found = file.keys_for(&host).unwrap();
+            assert!(
+                found
+                    .iter()
+                    .all(|key| key.known_as == host.known_hosts_name())
+            );
             found.len()
         };
         assert_eq!(known("git.example.com", 22), 1);

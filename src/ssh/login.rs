@@ -4,20 +4,20 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::SshError;
-use super::stored_key::beside;
+use super::stored_key::sibling_path;
 
 /// With what somebody logs in: a key, and the host keys that are taken for true.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct ClientOptions {
     /// The private key; none for what a server says before it wants one.
     pub key: Option<PathBuf>,
     /// Whether it has a passphrase.
-    pub is_locked: bool,
+    pub has_passphrase: bool,
     /// The file of host keys.
     pub known_hosts: PathBuf,
 }
 
-/// What [`Login::command_line`] sets, but for the agent.
+/// What [`ClientOptions::command_line`] sets, but for the agent.
 const OUR_OPTIONS: [&str; 7] = [
     "IdentityFile",
     "IdentityFile",
@@ -31,17 +31,17 @@ const OUR_OPTIONS: [&str; 7] = [
 /// The key that is to follow another one, while `key rotate` is at work: `KEY.bbconnect-next`. The name is
 /// nobody else's.
 #[must_use]
-pub fn next_of(key: &Path) -> PathBuf {
-    beside(key, ".bbconnect-next")
+pub fn next_key_path(key: &Path) -> PathBuf {
+    sibling_path(key, ".bbconnect-next")
 }
 
-impl Login {
+impl ClientOptions {
     /// Options for `ssh` that leave this key alone to log in with, and our file alone to know servers by.
     ///
     /// An agent is asked only for a key with a passphrase, and then for no other (`IdentitiesOnly`).
     ///
     /// # Errors
-    /// [`SshError::Path`] for a path that cannot be written for `ssh`.
+    /// [`SshError::UnsupportedPath`] for a path that cannot be written for `ssh`.
     pub fn options(&self) -> Result<Vec<String>, SshError> {
         self.options_with(self.key.as_deref().as_slice())
     }
@@ -52,10 +52,10 @@ impl Login {
     /// neither. Where there is none, `ssh` would say so only after the server has refused the first.
     ///
     /// # Errors
-    /// [`SshError::Path`] as [`Login::options`].
+    /// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
     pub fn command_line(&self) -> Result<String, SshError> {
         let mut words = vec!["ssh".to_owned()];
-        let next = self.key.as_deref().map(next_of);
+        let next = self.key.as_deref().map(next_key_path);
         let keys = [self.key.as_deref(), next.as_deref()];
         words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
         words.extend(["-o", "LogLevel=ERROR"].map(str::to_owned));
@@ -70,7 +70,10 @@ impl Login {
 
     fn trust(&self) -> Result<[String; 3], SshError> {
         Ok([
-            format!("UserKnownHostsFile={}", value(&self.known_hosts)?),
+            format!(
+                "UserKnownHostsFile={}",
+                quote_option_value(&self.known_hosts)?
+            ),
             "GlobalKnownHostsFile=/dev/null".to_owned(),
             "StrictHostKeyChecking=yes".to_owned(),
         ])
@@ -79,13 +82,13 @@ impl Login {
     fn options_with(&self, keys: &[&Path]) -> Result<Vec<String>, SshError> {
         let mut settings = Vec::new();
         for key in keys {
-            settings.push(format!("IdentityFile={}", value(key)?));
+            settings.push(format!("IdentityFile={}", quote_option_value(key)?));
         }
         if keys.is_empty() {
             settings.push("IdentityFile=none".to_owned());
         }
         settings.push("IdentitiesOnly=yes".to_owned());
-        if !self.is_locked {
+        if !self.has_passphrase {
             settings.push("IdentityAgent=none".to_owned());
         }
         settings.extend(self.trust()?);
@@ -99,9 +102,9 @@ impl Login {
 /// user's configuration.
 ///
 /// # Errors
-/// [`SshError::Path`] as [`Login::options`].
+/// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
 pub fn command_with_key(key: &Path) -> Result<String, SshError> {
-    let key = format!("IdentityFile={}", value(key)?);
+    let key = format!("IdentityFile={}", quote_option_value(key)?);
     let words = ["ssh", "-o", &key, "-o", "IdentitiesOnly=yes"];
     Ok(line(&words.map(str::to_owned)))
 }
@@ -121,9 +124,9 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a command is one of [`Login::command_line`]: it has its options, in their order, and no others.
+/// Whether a command is one of [`ClientOptions::command_line`]: it has its options, in their order, and no others.
 #[must_use]
-pub fn is_our_command(command: &str) -> bool {
+pub fn is_managed_ssh_command(command: &str) -> bool {
     let Ok(words) = shell_words::split(command) else {
         return false;
     };
@@ -142,8 +145,8 @@ pub fn is_our_command(command: &str) -> bool {
 
 /// A path as the value of an option: quoted as in a configuration file, with nothing in it to be expanded
 /// (`ssh_config(5)`, "TOKENS" and "ENVIRONMENT VARIABLES").
-fn value(path: &Path) -> Result<String, SshError> {
-    let refused = |reason| SshError::Path {
+fn quote_option_value(path: &Path) -> Result<String, SshError> {
+    let refused = |reason| SshError::UnsupportedPath {
         path: path.to_owned(),
         reason,
     };
@@ -176,9 +179,9 @@ mod tests {
 
     #[test]
     fn paths_are_quoted_for_ssh_and_for_the_shell() {
-        let login = |key: &str| Login {
+        let login = |key: &str| ClientOptions {
             key: Some(key.into()),
-            is_locked: false,
+            has_passphrase: false,
             known_hosts: "/c/known_hosts".into(),
         };
         let plain = login("/home/jane/.ssh/key").command_line().unwrap();
@@ -192,7 +195,9 @@ mod tests {
             command_with_key(Path::new("/tmp/50%x/it's")).unwrap(),
             r#"ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
         );
-        assert!(is_our_command(&login("/a b/it's").command_line().unwrap()));
+        assert!(is_managed_ssh_command(
+            &login("/a b/it's").command_line().unwrap()
+        ));
         for own in [
             "ssh -i mine",
             "ssh -F none -i mine -o UserKnownHostsFile=/c/known_hosts",
@@ -201,15 +206,15 @@ mod tests {
             &plain.replace("-F none", "-F mine"),
             "ssh -F none 'open",
         ] {
-            assert!(!is_our_command(own), "{own}");
+            assert!(!is_managed_ssh_command(own), "{own}");
         }
         let odd = login("/home/j d/50%/it's").options().unwrap();
         assert_eq!(odd[3], "IdentityFile=\"/home/j d/50%%/it's\"");
-        let locked = Login {
-            is_locked: true,
+        let locked = ClientOptions {
+            has_passphrase: true,
             ..login("/k")
         };
-        assert!(is_our_command(&locked.command_line().unwrap()));
+        assert!(is_managed_ssh_command(&locked.command_line().unwrap()));
         assert!(
             !locked
                 .options()

@@ -1,7 +1,7 @@
 //! Patterns of host names, as `ssh_config`(5) and sshd(8) have them: `*`, `?`, and `!` for what is not meant.
 
 /// Whether a list of patterns is for a host: one of them is, and none excludes it.
-pub(super) fn is_for<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {
+pub(super) fn matches_any<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {
     let mut is_for = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
@@ -70,9 +70,9 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, "bitbucket.org"), matched, "{pattern}");
         }
-        assert!(is_for(["a", "b*"], "bitbucket.org"));
-        assert!(!is_for(["*", "!bitbucket.org"], "bitbucket.org"));
-        assert!(!is_for(["!other"], "bitbucket.org"));
-        assert!(!is_for([], "bitbucket.org"));
+        assert!(matches_any(["a", "b*"], "bitbucket.org"));
+        assert!(!matches_any(["*", "!bitbucket.org"], "bitbucket.org"));
+        assert!(!matches_any(["!other"], "bitbucket.org"));
+        assert!(!matches_any([], "bitbucket.org"));
     }
 }

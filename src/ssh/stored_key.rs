@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::SshError;
-use crate::model::public_key::{NotAPublicKey, PublicKey};
+use crate::model::public_key::{ParsePublicKeyError, PublicKey};
 
 /// The longest key file that is read, in bytes.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
 /// A private key on the disk.
 #[derive(Debug, Clone)]
-pub struct StoredKey {
+pub struct PrivateKeyFile {
     /// Its file.
     pub path: PathBuf,
     /// Its public half.
@@ -23,7 +23,7 @@ pub struct StoredKey {
     pub is_locked: bool,
 }
 
-impl StoredKey {
+impl PrivateKeyFile {
     /// Reads a private key's public half: from itself, where it is in OpenSSH's format, else from the file beside it.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl StoredKey {
     /// Whether `ssh` refuses the file because others than its owner may read it. As there, only one's own files are
     /// looked at (`sshkey_perm_ok` of OpenSSH).
     #[must_use]
-    pub fn is_open_to_others(&self) -> bool {
+    pub fn has_insecure_permissions(&self) -> bool {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
@@ -91,7 +91,7 @@ impl StoredKey {
 /// [`SshError::KeyFile`].
 pub fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
     match read_public(path) {
-        Err(NotPublic::Private) => StoredKey::read(path).map(|key| key.public),
+        Err(NotPublic::Private) => PrivateKeyFile::read(path).map(|key| key.public),
         Err(NotPublic::Other(error)) => Err(error),
         Ok(key) => Ok(key),
     }
@@ -105,8 +105,8 @@ enum NotPublic {
 fn read_public(path: &Path) -> Result<PublicKey, NotPublic> {
     let text = text_of(path).map_err(NotPublic::Other)?;
     text.parse().map_err(|reason| match reason {
-        NotAPublicKey::Private => NotPublic::Private,
-        NotAPublicKey::Shape => NotPublic::Other(SshError::KeyFile {
+        ParsePublicKeyError::Private => NotPublic::Private,
+        ParsePublicKeyError::Malformed => NotPublic::Other(SshError::KeyFile {
             path: path.to_owned(),
             reason: reason.to_string(),
         }),
@@ -116,11 +116,11 @@ fn read_public(path: &Path) -> Result<PublicKey, NotPublic> {
 /// `KEY.pub`
 #[must_use]
 pub fn public_path(private: &Path) -> PathBuf {
-    beside(private, ".pub")
+    sibling_path(private, ".pub")
 }
 
 /// A file beside a key, whose name goes on behind the key's.
-pub(super) fn beside(key: &Path, ending: &str) -> PathBuf {
+pub(super) fn sibling_path(key: &Path, ending: &str) -> PathBuf {
     let mut name = key.as_os_str().to_owned();
     name.push(ending);
     name.into()
@@ -130,7 +130,7 @@ fn text_of(path: &Path) -> Result<Zeroizing<String>, SshError> {
     let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
     let read = || -> io::Result<usize> {
         fs::File::open(path)?
-            .take(MOST_BYTES)
+            .take(MAX_KEY_FILE_BYTES)
             .read_to_string(&mut text)
     };
     let mut read = read;

@@ -1,7 +1,7 @@
 //! A key that takes another's place under the same path, without a moment in which neither works.
 //!
 //! Beside `KEY` there are, for as long as it takes, `KEY.bbconnect-next` (the new key; git is told of it by
-//! [`super::Login::command_line`]) and `KEY.bbconnect-old` (the old one; while it is there, the old key may still be
+//! [`super::ClientOptions::command_line`]) and `KEY.bbconnect-old` (the old one; while it is there, the old key may still be
 //! registered). The names are nobody else's: `KEY.old` may well be somebody's own.
 
 use std::fs::{self, File, OpenOptions};
@@ -12,20 +12,20 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::stored_key::beside;
-use super::{SshError, next_of, public_path};
+use super::stored_key::sibling_path;
+use super::{SshError, next_key_path, public_path};
 use crate::interrupt;
-use crate::process::{Complaints, Task};
-use crate::whole_file::folder_of;
+use crate::process::{CommandSpec, Stderr};
+use crate::whole_file::parent_dir;
 
 /// An `ssh` that began before has logged in after this.
-const UNDER_WAY: Duration = Duration::from_secs(2);
+const IN_FLIGHT_GRACE: Duration = Duration::from_secs(2);
 /// Writing a key in another format takes a moment.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The files of a key and of those before and after it.
 #[derive(Debug, Clone)]
-pub struct Succession {
+pub struct KeySwap {
     key: PathBuf,
 }
 
@@ -33,14 +33,14 @@ pub struct Succession {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// There is one key.
-    Settled,
+    Idle,
     /// The next one is made.
-    Prepared,
+    NextReady,
     /// The next one is taking the key's place, or has taken it.
-    Switched,
+    Swapped,
 }
 
-impl Succession {
+impl KeySwap {
     /// The files beside a key.
     #[must_use]
     pub fn of(key: &Path) -> Self {
@@ -52,24 +52,24 @@ impl Succession {
     /// The key that is to follow.
     #[must_use]
     pub fn next(&self) -> PathBuf {
-        next_of(&self.key)
+        next_key_path(&self.key)
     }
 
     /// The key that was before.
     #[must_use]
     pub fn old(&self) -> PathBuf {
-        beside(&self.key, ".bbconnect-old")
+        sibling_path(&self.key, ".bbconnect-old")
     }
 
     /// How far it has got.
     #[must_use]
     pub fn stage(&self) -> Stage {
         if self.old().exists() {
-            Stage::Switched
+            Stage::Swapped
         } else if self.next().exists() {
-            Stage::Prepared
+            Stage::NextReady
         } else {
-            Stage::Settled
+            Stage::Idle
         }
     }
 
@@ -83,45 +83,45 @@ impl Succession {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn switch(&self) -> Result<(), SshError> {
+    pub fn swap(&self) -> Result<(), SshError> {
         let old = self.old();
         if !old.exists() {
-            let _whole = interrupt::shield();
+            let _whole = interrupt::critical_section();
             if public_path(&self.key).exists() {
-                self.put(&public_path(&self.key), &public_path(&old))?;
+                self.link_or_copy(&public_path(&self.key), &public_path(&old))?;
             }
-            self.put(&self.key, &old)?;
+            self.link_or_copy(&self.key, &old)?;
         }
-        if let Some(opaque) = self.opaque(&old) {
-            self.put(&opaque, &self.key)?;
+        if let Some(opaque) = self.pem_copy(&old) {
+            self.link_or_copy(&opaque, &self.key)?;
             self.remove(&public_path(&self.key))?;
-            thread::sleep(UNDER_WAY);
+            thread::sleep(IN_FLIGHT_GRACE);
             self.remove(&opaque)?;
         }
-        let _whole = interrupt::shield();
+        let _whole = interrupt::critical_section();
         self.remove(&public_path(&self.key))?;
-        self.put(&self.next(), &self.key)?;
+        self.link_or_copy(&self.next(), &self.key)?;
         if public_path(&self.next()).exists() {
-            self.put(&public_path(&self.next()), &public_path(&self.key))?;
+            self.link_or_copy(&public_path(&self.next()), &public_path(&self.key))?;
         }
         Ok(())
     }
 
     /// A copy of a key that does not show its public half; `None` where `ssh-keygen` can make none.
-    fn opaque(&self, key: &Path) -> Option<PathBuf> {
-        let copy = scratch(key);
+    fn pem_copy(&self, key: &Path) -> Option<PathBuf> {
+        let copy = temp_path(key);
         self.remove(&copy).ok()?;
         fs::copy(key, &copy).ok()?;
-        let task = Task::new("ssh-keygen")
-            .arguments(["-q", "-p", "-P", "", "-N", "", "-m", "PEM", "-f"])
-            .arguments([&copy])
-            .complaints(Complaints::Ignored);
+        let task = CommandSpec::new("ssh-keygen")
+            .args(["-q", "-p", "-P", "", "-N", "", "-m", "PEM", "-f"])
+            .args([&copy])
+            .stderr(Stderr::Null);
         let done = task.run(LIMIT).is_ok_and(|ended| ended.status.success());
         let text = Zeroizing::new(fs::read_to_string(&copy).ok()?);
         (done && !text.contains("BEGIN OPENSSH")).then_some(copy)
     }
 
-    fn put(&self, from: &Path, to: &Path) -> Result<(), SshError> {
+    fn link_or_copy(&self, from: &Path, to: &Path) -> Result<(), SshError> {
         put(from, to).map_err(|error| self.failed(&error))
     }
 
@@ -150,7 +150,7 @@ impl Succession {
         }
         if cfg!(unix) {
             // Its name as well, where the file system can.
-            drop(File::open(folder_of(&self.key)).and_then(|folder| folder.sync_all()));
+            drop(File::open(parent_dir(&self.key)).and_then(|folder| folder.sync_all()));
         }
         Ok(())
     }
@@ -159,8 +159,8 @@ impl Succession {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn forget_next(&self) -> Result<(), SshError> {
-        let _whole = interrupt::shield();
+    pub fn discard_next(&self) -> Result<(), SshError> {
+        let _whole = interrupt::critical_section();
         let next = self.next();
         self.remove(&public_path(&next))?;
         self.remove(&next)
@@ -171,10 +171,10 @@ impl Succession {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn settle(&self) -> Result<(), SshError> {
-        let _whole = interrupt::shield();
+    pub fn finish(&self) -> Result<(), SshError> {
+        let _whole = interrupt::critical_section();
         for private in [self.next(), self.old()] {
-            for path in [scratch(&private), public_path(&private), private] {
+            for path in [temp_path(&private), public_path(&private), private] {
                 self.remove(&path)?;
             }
         }
@@ -183,13 +183,13 @@ impl Succession {
 }
 
 /// Where a copy of a key is for a moment.
-fn scratch(key: &Path) -> PathBuf {
-    beside(key, ".pem")
+fn temp_path(key: &Path) -> PathBuf {
+    sibling_path(key, ".pem")
 }
 
 /// Gives a file a second name, in one step also where that name is taken.
 fn put(from: &Path, to: &Path) -> io::Result<()> {
-    let between = beside(to, ".bbconnect-tmp");
+    let between = sibling_path(to, ".bbconnect-tmp");
     remove(&between)?;
     if fs::hard_link(from, &between).is_err() {
         // A file system without links. The copy has the rights of the original.
@@ -217,16 +217,16 @@ mod tests {
         let key = folder.path().join("key");
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
-        let succession = Succession::of(&key);
+        let succession = KeySwap::of(&key);
         write("key", "old");
         write("key.pub", "old.pub");
-        assert_eq!(succession.stage(), Stage::Settled);
+        assert_eq!(succession.stage(), Stage::Idle);
         write("key.bbconnect-next", "new");
         write("key.bbconnect-next.pub", "new.pub");
-        assert_eq!(succession.stage(), Stage::Prepared);
+        assert_eq!(succession.stage(), Stage::NextReady);
         for _ in 0..2 {
-            succession.switch().unwrap();
-            assert_eq!(succession.stage(), Stage::Switched);
+            succession.swap().unwrap();
+            assert_eq!(succession.stage(), Stage::Swapped);
             assert_eq!(read("key").as_deref(), Some("new"));
             assert_eq!(read("key.pub").as_deref(), Some("new.pub"));
             assert_eq!(read("key.bbconnect-old").as_deref(), Some("old"));
@@ -235,9 +235,9 @@ mod tests {
             fs::remove_file(folder.path().join("key.pub")).unwrap();
             succession.sync().unwrap();
         }
-        succession.switch().unwrap();
-        succession.settle().unwrap();
-        assert_eq!(succession.stage(), Stage::Settled);
+        succession.swap().unwrap();
+        succession.finish().unwrap();
+        assert_eq!(succession.stage(), Stage::Idle);
         let mut names: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

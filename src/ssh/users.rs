@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::ask::served;
-use super::{Login, Manner, Served, Service, SshError};
+use super::ask::check_access_with_options;
+use super::{AccessCheck, CheckOptions, ClientOptions, Service, SshError};
 use crate::model::public_key::PublicKey;
-use crate::model::ssh_address::{SshAddress, SshHost};
-use crate::process::{Complaints, Task};
+use crate::model::ssh_address::{SshHost, SshRemote};
+use crate::process::{CommandSpec, Stderr};
 
 /// A question to a program of OpenSSH that needs no network.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -18,15 +18,15 @@ const LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`SshError::Process`].
-pub fn known_to_user(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
+pub fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
     if !file.is_file() {
         return Ok(Vec::new());
     }
-    let task = Task::new("ssh-keygen")
-        .arguments(["-F", &host.known_as(), "-f"])
-        .arguments([file])
-        .apart()
-        .complaints(Complaints::Ignored);
+    let task = CommandSpec::new("ssh-keygen")
+        .args(["-F", &host.known_hosts_name(), "-f"])
+        .args([file])
+        .new_process_group()
+        .stderr(Stderr::Null);
     let printed = task.run(LIMIT)?.stdout;
     let printed = String::from_utf8_lossy(&printed);
     let keys = printed.lines().filter_map(|line| {
@@ -55,11 +55,11 @@ pub fn agent_has(key: &PublicKey) -> bool {
 
 /// The public keys of the agent, a line each.
 fn agent() -> Option<Vec<String>> {
-    let task = Task::new("ssh-add")
-        .arguments(["-L"])
-        .variable("LC_ALL", "C")
-        .apart()
-        .complaints(Complaints::Ignored);
+    let task = CommandSpec::new("ssh-add")
+        .args(["-L"])
+        .env("LC_ALL", "C")
+        .new_process_group()
+        .stderr(Stderr::Null);
     let ended = task.run(LIMIT).ok()?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     // 1: it has no keys; 2: there is no agent (ssh-add(1)).
@@ -75,16 +75,16 @@ fn agent() -> Option<Vec<String>> {
 ///
 /// # Errors
 /// [`SshError`].
-pub fn ask_as_user(
-    address: &SshAddress,
+pub fn check_access_as_user(
+    address: &SshRemote,
     known_hosts: &Path,
-    manner: Manner,
-) -> Result<Served, SshError> {
-    let login = Login {
+    manner: CheckOptions,
+) -> Result<AccessCheck, SshError> {
+    let login = ClientOptions {
         key: None,
-        is_locked: false,
+        has_passphrase: false,
         known_hosts: known_hosts.to_owned(),
     };
     let options = login.trust_options()?;
-    served(&options, &login, address, Service::Read, manner)
+    check_access_with_options(&options, &login, address, Service::Read, manner)
 }

@@ -1,16 +1,16 @@
 //! What an answer of `ssh` means, read from its messages: the only place that knows their words.
 
-use super::{Login, SshError, host_keys};
+use super::{ClientOptions, SshError, host_keys};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::ssh_address::SshHost;
-use crate::process::Ended;
+use crate::process::ProcessOutput;
 
 /// The most of somebody else's words that is repeated, in characters.
-const MOST_WORDS: usize = 300;
+const MAX_MESSAGE_CHARS: usize = 300;
 
 /// How an `ssh` ended that told what it does (`LogLevel=DEBUG1`).
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(super) struct SshOutput {
     pub(super) stdout: Vec<u8>,
     messages: String,
 }
@@ -24,8 +24,8 @@ pub(super) enum Verdict {
     No(SshError),
 }
 
-impl From<Ended> for Answered {
-    fn from(ended: Ended) -> Self {
+impl From<ProcessOutput> for SshOutput {
+    fn from(ended: ProcessOutput) -> Self {
         Self {
             stdout: ended.stdout,
             messages: String::from_utf8_lossy(&ended.stderr).into_owned(),
@@ -33,28 +33,36 @@ impl From<Ended> for Answered {
     }
 }
 
-impl Answered {
-    pub(super) fn verdict(&self, host: &SshHost, login: &Login) -> Verdict {
+impl SshOutput {
+    pub(super) fn verdict(&self, host: &SshHost, login: &ClientOptions) -> Verdict {
         let says = |words: &str| self.messages.contains(words);
-        if self.is_let_in() {
+        if self.is_authenticated() {
             return Verdict::LoggedIn;
         }
-        let (host, words) = (host.clone(), self.words());
+        let (host, words) = (host.clone(), self.user_messages());
         Verdict::No(if let Some(error) = self.about_host_key(&host, login) {
             error
         } else if let Some(key) = &login.key
             && says("UNPROTECTED PRIVATE KEY FILE")
         {
-            SshError::OpenToOthers(key.clone())
+            SshError::InsecureKeyPermissions(key.clone())
         } else if says("Permission denied (") || says("Too many authentication failures") {
             // The server said that it knows the key, which could not be opened.
             let is_known = says("Server accepts key: ");
             match &login.key {
-                Some(key) if login.is_locked && is_known => SshError::Locked(key.clone()),
-                Some(_) | None => SshError::Denied { host, words },
+                Some(key) if login.has_passphrase && is_known => {
+                    SshError::PassphraseRequired(key.clone())
+                }
+                Some(_) | None => SshError::AuthenticationFailed {
+                    host,
+                    messages: words,
+                },
             }
         } else if says("no matching ") || says("remote software version") && says("incompatible") {
-            SshError::Unusable { host, words }
+            SshError::ProtocolError {
+                host,
+                messages: words,
+            }
         } else if [
             "Could not resolve hostname",
             "Connection refused",
@@ -69,14 +77,20 @@ impl Answered {
         .iter()
         .any(|words| says(words))
         {
-            SshError::Unreachable { host, words }
+            SshError::Unreachable {
+                host,
+                messages: words,
+            }
         } else {
-            SshError::Unusable { host, words }
+            SshError::ProtocolError {
+                host,
+                messages: words,
+            }
         })
     }
 
     /// Whether the server itself let somebody in: the messages of an `ssh` that leads to it may be among these.
-    fn is_let_in(&self) -> bool {
+    fn is_authenticated(&self) -> bool {
         let is_led = self.messages.contains("Executing proxy command: ");
         let mut told = self.messages.lines();
         told.any(|line| {
@@ -84,7 +98,7 @@ impl Answered {
         })
     }
 
-    fn about_host_key(&self, host: &SshHost, login: &Login) -> Option<SshError> {
+    fn about_host_key(&self, host: &SshHost, login: &ClientOptions) -> Option<SshError> {
         let says = |words: &str| self.messages.contains(words);
         let changed = says("REMOTE HOST IDENTIFICATION HAS CHANGED") || says("REVOKED HOST KEY");
         let unknown = says("host key is known for") || says("Host key verification failed");
@@ -93,7 +107,7 @@ impl Answered {
         }
         let (algorithm, offered) = self.host_key().unzip();
         if let Some(fingerprint) = offered
-            && let Some(reason) = host_keys::retired(algorithm.as_deref(), fingerprint)
+            && let Some(reason) = host_keys::retirement_reason(algorithm.as_deref(), fingerprint)
         {
             return Some(SshError::HostKeyRetired {
                 host: host.clone(),
@@ -129,7 +143,7 @@ impl Answered {
     }
 
     /// What was said to people, on one line.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn user_messages(&self) -> String {
         let is_for_people = |line: &&str| {
             !line.is_empty()
                 && !line.starts_with("debug")
@@ -145,7 +159,7 @@ impl Answered {
         if all.is_empty() {
             "it says nothing".to_owned()
         } else {
-            all.chars().take(MOST_WORDS).collect()
+            all.chars().take(MAX_MESSAGE_CHARS).collect()
         }
     }
 }
@@ -164,20 +178,20 @@ mod tests {
              Authenticated to gate ([192.0.2.1]:22) using \"publickey\".\r\n\
              debug1: Server host key: ssh-ed25519 {two}\r\n"
         );
-        let answered = |last: &str| Answered {
+        let answered = |last: &str| SshOutput {
             stdout: Vec::new(),
             messages: format!("{to_jump}{last}"),
         };
-        let login = Login {
+        let login = ClientOptions {
             key: None,
-            is_locked: false,
+            has_passphrase: false,
             known_hosts: "none".into(),
         };
         let host = SshHost::new("git.example.com", 22).unwrap();
         let denied = answered("git@git.example.com: Permission denied (publickey).\r\n");
         assert!(matches!(
             denied.verdict(&host, &login),
-            Verdict::No(SshError::Denied { .. })
+            Verdict::No(SshError::AuthenticationFailed { .. })
         ));
         let (_, shown) = denied.host_key().unwrap();
         assert_eq!(shown.to_string(), two);

@@ -6,14 +6,14 @@ use zeroize::Zeroizing;
 
 use super::secrets::{SecretStore, StoreError};
 use crate::model::secret::Secret;
-use crate::process::{Complaints, Task};
+use crate::process::{CommandSpec, Stderr};
 
 /// How long a command may take: people unlock password managers.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters that only a shell understands.
 #[cfg(not(windows))]
-const FOR_A_SHELL: &str = "|&;<>()$`*?[]#~=%!{}\n";
+const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
 /// A command whose first line of output is the secret.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl<'a> CommandStore<'a> {
 
 impl SecretStore for CommandStore<'_> {
     fn get(&self, _name: &str) -> Result<Option<Secret>, StoreError> {
-        let task = task(self.command)?.complaints(Complaints::Shown);
+        let task = task(self.command)?.stderr(Stderr::Inherit);
         let ended = task.run(LIMIT)?;
         let output = Zeroizing::new(ended.stdout);
         if !ended.status.success() {
@@ -61,26 +61,26 @@ impl SecretStore for CommandStore<'_> {
 
 /// The command: as words where that needs no shell, otherwise handed to one.
 #[cfg(not(windows))]
-fn task(command: &str) -> Result<Task, StoreError> {
-    if command.contains(|character| FOR_A_SHELL.contains(character)) {
-        return Ok(Task::new("sh").arguments(["-c", command]));
+fn task(command: &str) -> Result<CommandSpec, StoreError> {
+    if command.contains(|character| SHELL_METACHARACTERS.contains(character)) {
+        return Ok(CommandSpec::new("sh").args(["-c", command]));
     }
-    let words = shell_words::split(command).map_err(|_| StoreError::CommandLine)?;
+    let words = shell_words::split(command).map_err(|_| StoreError::CommandSyntax)?;
     let (program, arguments) = words
         .split_first()
         .ok_or(StoreError::CommandOutput("nothing"))?;
-    Ok(Task::new(program).arguments(arguments))
+    Ok(CommandSpec::new(program).args(arguments))
 }
 
 /// The command, handed to `cmd` as it was typed: that takes off the outer quotes (`/S`), and no backslash of a path.
 #[cfg(windows)]
-fn task(command: &str) -> Result<Task, StoreError> {
+fn task(command: &str) -> Result<CommandSpec, StoreError> {
     if command.trim().is_empty() {
         return Err(StoreError::CommandOutput("nothing"));
     }
     let in_quotes = format!("\"{command}\"");
-    Ok(Task::new("cmd")
-        .arguments(["/D", "/S", "/C"])
+    Ok(CommandSpec::new("cmd")
+        .args(["/D", "/S", "/C"])
         .line(in_quotes))
 }
 
@@ -110,7 +110,7 @@ mod tests {
             get("true"),
             Err(StoreError::CommandOutput("an empty line"))
         ));
-        assert!(matches!(get("echo 'open"), Err(StoreError::CommandLine)));
+        assert!(matches!(get("echo 'open"), Err(StoreError::CommandSyntax)));
         assert!(matches!(
             get("no-such-program-here x"),
             Err(StoreError::Command(_))

@@ -7,8 +7,8 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use toml_edit::{DocumentMut, Item, Table};
 
-use super::connections_file::{ConnectionsError, NamedBy, first_line, where_and_why};
-use crate::model::connection::{Auth, Connection, ConnectionName};
+use super::connections_file::{ConnectionsError, NameSource, first_line, toml_error_message};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName};
 
 /// The content of the file of connections.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Connections {
         };
         let document: DocumentMut = text
             .parse()
-            .map_err(|error| refused(where_and_why(&error)))?;
+            .map_err(|error| refused(toml_error_message(&error)))?;
         if document
             .get("connections")
             .is_some_and(|all| !all.is_table_like())
@@ -129,10 +129,10 @@ impl Connections {
         self.check_free(name)?;
         let is_for_ssh = |name: &String| {
             let known = self.get(name);
-            known.is_ok_and(|(_, connection)| connection.auth == Auth::Ssh)
+            known.is_ok_and(|(_, connection)| connection.auth == AuthMethod::Ssh)
         };
-        let is_first = connection.auth != Auth::Ssh && self.names().iter().all(is_for_ssh);
-        self.put(name, connection)?;
+        let is_first = connection.auth != AuthMethod::Ssh && self.names().iter().all(is_for_ssh);
+        self.insert_or_update(name, connection)?;
         if is_first {
             self.set_default(name)
         } else {
@@ -150,7 +150,7 @@ impl Connections {
         connection: &Connection,
     ) -> Result<(), ConnectionsError> {
         self.get(&name.to_string())?;
-        self.put(name, connection)
+        self.insert_or_update(name, connection)
     }
 
     /// Removes a connection; where it was the default one, there is none afterwards.
@@ -196,16 +196,16 @@ impl Connections {
 
     fn not_found(&self, name: &str) -> ConnectionsError {
         if name.trim().is_empty() {
-            return ConnectionsError::NoName;
+            return ConnectionsError::EmptyName;
         }
         ConnectionsError::NotFound {
             name: name.to_owned(),
-            by: NamedBy::User,
+            by: NameSource::User,
             known: self.names(),
         }
     }
 
-    fn put(
+    fn insert_or_update(
         &mut self,
         name: &ConnectionName,
         connection: &Connection,

@@ -8,7 +8,7 @@ use thiserror::Error;
 use toml_edit::TomlError;
 
 use super::connections::Connections;
-use crate::model::connection::{ConnectionName, TokenShape};
+use crate::model::connection::{ConnectionName, TokenPrefix};
 use crate::whole_file;
 
 /// Why the file of connections could not be used. It is as it was.
@@ -44,28 +44,28 @@ pub enum ConnectionsError {
     #[error(
         "connections cannot be kept: neither the home folder nor one for the configuration is known"
     )]
-    Nowhere,
+    NoConfigDir,
     /// A connection of that name is there.
     #[error("there is already a connection {0}")]
     Exists(ConnectionName),
     /// No connection of that name is there.
-    #[error("{}", absent(name, *by))]
+    #[error("{}", not_found_message(name, *by))]
     NotFound {
         /// The name.
         name: String,
         /// Who names it.
-        by: NamedBy,
+        by: NameSource,
         /// The names that there are.
         known: Vec<String>,
     },
     /// A name was given that is empty or blank.
     #[error("the name of the connection is empty")]
-    NoName,
+    EmptyName,
 }
 
 /// Who names a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamedBy {
+pub enum NameSource {
     /// The command line.
     User,
     /// `BBCONNECT_CONNECTION`
@@ -77,26 +77,26 @@ pub enum NamedBy {
 }
 
 /// A name that is a token is not repeated.
-fn absent(name: &str, by: NamedBy) -> String {
-    if TokenShape::of(name) != TokenShape::Unknown {
+fn not_found_message(name: &str, by: NameSource) -> String {
+    if TokenPrefix::of(name) != TokenPrefix::Unknown {
         return "there is no connection of that name, which begins like a token".to_owned();
     }
     match by {
-        NamedBy::User => format!("there is no connection {name}"),
-        NamedBy::Variable => {
+        NameSource::User => format!("there is no connection {name}"),
+        NameSource::Variable => {
             format!("there is no connection {name}, which BBCONNECT_CONNECTION names")
         }
-        NamedBy::GitConfig => {
+        NameSource::GitConfig => {
             format!("there is no connection {name}, which the git configuration here names")
         }
-        NamedBy::Default => format!("the default connection {name} is not there"),
+        NameSource::Default => format!("the default connection {name} is not there"),
     }
 }
 
 impl ConnectionsError {
     /// The same, where somebody else than the command line names the connection.
     #[must_use]
-    pub fn named_by(mut self, who: NamedBy) -> Self {
+    pub fn named_by(mut self, who: NameSource) -> Self {
         if let Self::NotFound { by, .. } = &mut self {
             *by = who;
         }
@@ -114,7 +114,7 @@ impl ConnectionsError {
                 Some("bbconnect connection add makes one".to_owned())
             }
             Self::NotFound {
-                by: NamedBy::Default,
+                by: NameSource::Default,
                 known,
                 ..
             } => Some(format!(
@@ -122,7 +122,7 @@ impl ConnectionsError {
                 known.join(", ")
             )),
             Self::NotFound {
-                by: NamedBy::GitConfig,
+                by: NameSource::GitConfig,
                 known,
                 ..
             } => Some(format!(
@@ -143,14 +143,14 @@ impl ConnectionsError {
                 "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
                 path.display()
             )),
-            Self::Nowhere => Some("export HOME, or BBCONNECT_CONFIG_DIR".to_owned()),
-            Self::NoName => Some("bbconnect connection list shows the names".to_owned()),
+            Self::NoConfigDir => Some("export HOME, or BBCONNECT_CONFIG_DIR".to_owned()),
+            Self::EmptyName => Some("bbconnect connection list shows the names".to_owned()),
         }
     }
 }
 
 /// Where a file is no TOML, and why.
-pub(super) fn where_and_why(error: &TomlError) -> String {
+pub(super) fn toml_error_message(error: &TomlError) -> String {
     let shown = error.to_string();
     let first = shown.lines().next().unwrap_or_default();
     let place = first.strip_prefix("TOML parse error at ");
@@ -183,7 +183,7 @@ impl ConnectionsFile {
     }
 
     fn path(&self) -> Result<&Path, ConnectionsError> {
-        self.path.as_deref().ok_or(ConnectionsError::Nowhere)
+        self.path.as_deref().ok_or(ConnectionsError::NoConfigDir)
     }
 
     /// Reads it; a file that is not there has no connections.
@@ -205,7 +205,7 @@ impl ConnectionsFile {
     /// Reads, changes and writes it, with nobody in between. Without a change nothing is written.
     ///
     /// # Errors
-    /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::Nowhere`].
+    /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::NoConfigDir`].
     pub fn update<T, E: From<ConnectionsError>>(
         &self,
         change: impl FnOnce(&mut Connections) -> Result<T, E>,
@@ -229,7 +229,7 @@ impl ConnectionsFile {
     /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
     ///
     /// # Errors
-    /// [`ConnectionsError::File`], [`ConnectionsError::Nowhere`].
+    /// [`ConnectionsError::File`], [`ConnectionsError::NoConfigDir`].
     pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
         let path = self.path()?.with_file_name(format!("tokens-{name}"));
         whole_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })

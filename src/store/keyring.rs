@@ -9,7 +9,7 @@ use keyring_core::Error;
 use zeroize::Zeroizing;
 
 use super::secrets::{SecretStore, StoreError};
-use super::spread::{self, Entries};
+use super::spread::{self, KeyringBackend};
 use crate::model::secret::Secret;
 
 /// The service that all entries belong to; their user is the name of the connection.
@@ -30,7 +30,7 @@ impl KeyringStore {
 
     /// Asks the keyring on a thread of its own. A keyring that waits for a prompt nobody sees must not hang the
     /// program, and its library must not run within an asynchronous one.
-    fn ask<T: Send + 'static>(
+    fn with_timeout<T: Send + 'static>(
         self,
         question: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -41,15 +41,15 @@ impl KeyringStore {
         });
         answered
             .recv_timeout(self.deadline)
-            .unwrap_or(Err(StoreError::Silent(self.deadline)))
+            .unwrap_or(Err(StoreError::KeyringTimeout(self.deadline)))
     }
 }
 
 impl SecretStore for KeyringStore {
     fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         let name = name.to_owned();
-        self.ask(move || {
-            let Some(bytes) = spread::get(&System, &name)? else {
+        self.with_timeout(move || {
+            let Some(bytes) = spread::get(&OsKeyring, &name)? else {
                 return Ok(None);
             };
             let text = std::str::from_utf8(&bytes)
@@ -60,61 +60,61 @@ impl SecretStore for KeyringStore {
 
     fn set(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
         let (name, secret) = (name.to_owned(), Secret::new(secret.expose().to_owned()));
-        self.ask(move || spread::set(&System, &name, secret.expose().as_bytes()))
+        self.with_timeout(move || spread::set(&OsKeyring, &name, secret.expose().as_bytes()))
     }
 
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
-        self.ask(move || spread::delete(&System, &name))
+        self.with_timeout(move || spread::delete(&OsKeyring, &name))
     }
 }
 
 /// The entries of the operating system's keyring.
-struct System;
+struct OsKeyring;
 
-impl Entries for System {
+impl KeyringBackend for OsKeyring {
     fn read(&self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match entry(user)?.get_secret() {
             Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(explained(&error)),
+            Err(error) => Err(map_error(&error)),
         }
     }
 
     fn write(&self, user: &str, bytes: &[u8]) -> Result<(), StoreError> {
         entry(user)?
             .set_secret(bytes)
-            .map_err(|error| explained(&error))
+            .map_err(|error| map_error(&error))
     }
 
     fn remove(&self, user: &str) -> Result<(), StoreError> {
         match entry(user)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(explained(&error)),
+            Err(error) => Err(map_error(&error)),
         }
     }
 }
 
 fn entry(user: &str) -> Result<Entry, StoreError> {
     if let Err(error) = Entry::store_status() {
-        return Err(StoreError::NoKeyring(plain(error)));
+        return Err(StoreError::NoKeyring(root_cause(error)));
     }
-    Entry::new(SERVICE, user).map_err(|error| explained(&error))
+    Entry::new(SERVICE, user).map_err(|error| map_error(&error))
 }
 
 /// The keyring's error, by what a person can do about it.
-fn explained(error: &Error) -> StoreError {
+fn map_error(error: &Error) -> StoreError {
     if let Error::NoStorageAccess(_) = error {
-        return StoreError::Locked(plain(error));
+        return StoreError::Locked(root_cause(error));
     }
     if matches!(error, Error::NoDefaultStore | Error::PlatformFailure(_)) {
-        return StoreError::NoKeyring(plain(error));
+        return StoreError::NoKeyring(root_cause(error));
     }
-    StoreError::Keyring(plain(error))
+    StoreError::Keyring(root_cause(error))
 }
 
 /// The innermost cause, which is the one that tells something.
-fn plain(error: &Error) -> String {
+fn root_cause(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

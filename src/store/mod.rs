@@ -11,7 +11,7 @@ mod spread;
 
 pub use command::CommandStore;
 pub use connections::Connections;
-pub use connections_file::{ConnectionsError, ConnectionsFile, NamedBy};
+pub use connections_file::{ConnectionsError, ConnectionsFile, NameSource};
 pub use keyring::KeyringStore;
-pub use sealed_file::SealedFile;
+pub use sealed_file::EncryptedFile;
 pub use secrets::{SecretStore, StoreError};

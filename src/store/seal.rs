@@ -19,12 +19,12 @@ const ALGORITHM: &str = "argon2id";
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// A file may not demand more than this, or reading it would be an attack: 1 GiB, ten passes.
-const MOST_MEMORY_KIB: u32 = 1024 * 1024;
-const MOST_PASSES: u32 = 10;
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 10;
 
 /// How a key comes from a passphrase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Derivation {
+pub(super) struct KdfParams {
     algorithm: String,
     memory_kib: u32,
     passes: u32,
@@ -33,24 +33,24 @@ pub(super) struct Derivation {
 
 /// A sealed text.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Sealed {
+pub(super) struct Ciphertext {
     nonce: String,
     text: String,
 }
 
 /// What seals and unseals.
 #[derive(Clone)]
-pub(super) struct Seal(XChaCha20Poly1305);
+pub(super) struct Cipher(XChaCha20Poly1305);
 
-impl fmt::Debug for Seal {
+impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seal")
     }
 }
 
-impl Derivation {
+impl KdfParams {
     /// A derivation with a salt of its own.
-    pub(super) fn fresh() -> Result<Self, StoreError> {
+    pub(super) fn generate() -> Result<Self, StoreError> {
         let salt = STANDARD.encode(random::<16>()?);
         Ok(Self {
             algorithm: ALGORITHM.to_owned(),
@@ -61,10 +61,10 @@ impl Derivation {
     }
 
     /// The seal that a passphrase gives, or why there is none.
-    pub(super) fn seal(&self, passphrase: &Secret) -> Result<Seal, String> {
+    pub(super) fn encrypt(&self, passphrase: &Secret) -> Result<Cipher, String> {
         if self.algorithm != ALGORITHM
-            || self.memory_kib > MOST_MEMORY_KIB
-            || self.passes > MOST_PASSES
+            || self.memory_kib > MAX_MEMORY_KIB
+            || self.passes > MAX_PASSES
         {
             return Err("its key derivation is not one of ours".to_owned());
         }
@@ -78,14 +78,14 @@ impl Derivation {
             .hash_password_into(passphrase.expose().as_bytes(), &salt, key.as_mut())
             .map_err(|error| error.to_string())?;
         XChaCha20Poly1305::new_from_slice(key.as_ref())
-            .map(Seal)
+            .map(Cipher)
             .map_err(|error| error.to_string())
     }
 }
 
-impl Seal {
+impl Cipher {
     /// Seals a text under a fresh nonce, bound to what it is for.
-    pub(super) fn seal(&self, bound_to: &str, text: &str) -> Result<Sealed, StoreError> {
+    pub(super) fn seal(&self, bound_to: &str, text: &str) -> Result<Ciphertext, StoreError> {
         let nonce = random::<24>()?;
         let payload = Payload {
             msg: text.as_bytes(),
@@ -96,14 +96,14 @@ impl Seal {
             .0
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| StoreError::Random)?;
-        Ok(Sealed {
+        Ok(Ciphertext {
             nonce: STANDARD.encode(nonce),
             text: STANDARD.encode(sealed),
         })
     }
 
     /// The text; `None` where it was changed, is bound to something else, or was sealed with another passphrase.
-    pub(super) fn unseal(&self, bound_to: &str, sealed: &Sealed) -> Option<Secret> {
+    pub(super) fn decrypt(&self, bound_to: &str, sealed: &Ciphertext) -> Option<Secret> {
         let nonce: [u8; 24] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
         let text = STANDARD.decode(&sealed.text).ok()?;
         let payload = Payload {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Derivation, Seal, Sealed};
+use super::seal::{Cipher, Ciphertext, KdfParams};
 use super::secrets::{SecretStore, StoreError};
 use crate::model::secret::Secret;
 use crate::whole_file;
@@ -18,30 +18,30 @@ use crate::whole_file;
 const NAME: &str = "secrets.json";
 const VERSION: u32 = 1;
 /// Sealed with the file, so that a wrong passphrase is known before anything is written with it.
-const CHECK: &str = "bbconnect";
+const VERIFIER: &str = "bbconnect";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
     version: u32,
-    kdf: Derivation,
-    check: Sealed,
+    kdf: KdfParams,
+    check: Ciphertext,
     #[serde(default)]
-    secrets: BTreeMap<String, Sealed>,
+    secrets: BTreeMap<String, Ciphertext>,
 }
 
 /// The file, and the passphrase that opens it.
 #[derive(Debug)]
-pub struct SealedFile {
+pub struct EncryptedFile {
     path: PathBuf,
     passphrase: Secret,
     /// The seal that the passphrase gave, and for which derivation: that takes long on purpose.
-    seal: RefCell<Option<(Derivation, Seal)>>,
+    seal: RefCell<Option<(KdfParams, Cipher)>>,
 }
 
-impl SealedFile {
+impl EncryptedFile {
     /// The file in a configuration folder.
     #[must_use]
-    pub fn in_folder(folder: &Path, passphrase: Secret) -> Self {
+    pub fn in_dir(folder: &Path, passphrase: Secret) -> Self {
         Self {
             path: folder.join(NAME),
             passphrase,
@@ -51,7 +51,7 @@ impl SealedFile {
 
     /// Whether there is one in a configuration folder.
     #[must_use]
-    pub fn is_in(folder: &Path) -> bool {
+    pub fn exists_in(folder: &Path) -> bool {
         folder.join(NAME).exists()
     }
 
@@ -69,30 +69,30 @@ impl SealedFile {
     }
 
     /// The seal of a file, once the passphrase is known to be the right one.
-    fn open(&self, content: &Content) -> Result<Seal, StoreError> {
-        let seal = self.seal_by(&content.kdf)?;
-        match seal.unseal(&bound_to(CHECK), &content.check) {
+    fn open(&self, content: &Content) -> Result<Cipher, StoreError> {
+        let seal = self.cipher_for(&content.kdf)?;
+        match seal.decrypt(&associated_data(VERIFIER), &content.check) {
             Some(_) => Ok(seal),
             None => Err(StoreError::WrongPassphrase(self.path.clone())),
         }
     }
 
-    fn seal_by(&self, kdf: &Derivation) -> Result<Seal, StoreError> {
+    fn cipher_for(&self, kdf: &KdfParams) -> Result<Cipher, StoreError> {
         let mut kept = self.seal.borrow_mut();
         if let Some((_, seal)) = kept.as_ref().filter(|(of, _)| of == kdf) {
             return Ok(seal.clone());
         }
         let seal = kdf
-            .seal(&self.passphrase)
+            .encrypt(&self.passphrase)
             .map_err(|reason| self.damaged(&reason))?;
         *kept = Some((kdf.clone(), seal.clone()));
         Ok(seal)
     }
 
-    fn new_content(&self) -> Result<(Content, Seal), StoreError> {
-        let kdf = Derivation::fresh()?;
-        let seal = self.seal_by(&kdf)?;
-        let check = seal.seal(&bound_to(CHECK), CHECK)?;
+    fn new_content(&self) -> Result<(Content, Cipher), StoreError> {
+        let kdf = KdfParams::generate()?;
+        let seal = self.cipher_for(&kdf)?;
+        let check = seal.seal(&associated_data(VERIFIER), VERIFIER)?;
         Ok((
             Content {
                 version: VERSION,
@@ -107,7 +107,7 @@ impl SealedFile {
     /// Changes the secrets under the file's lock.
     fn update(
         &self,
-        change: impl FnOnce(&mut Content, &Seal) -> Result<(), StoreError>,
+        change: impl FnOnce(&mut Content, &Cipher) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let _lock = whole_file::lock(&self.path).map_err(|source| self.failed(source))?;
         let (mut content, seal) = match self.read()? {
@@ -125,7 +125,7 @@ impl SealedFile {
     }
 
     fn damaged(&self, reason: &str) -> StoreError {
-        StoreError::Damaged {
+        StoreError::Corrupt {
             path: self.path.clone(),
             reason: reason.to_owned(),
         }
@@ -139,7 +139,7 @@ impl SealedFile {
     }
 }
 
-impl SecretStore for SealedFile {
+impl SecretStore for EncryptedFile {
     fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         let Some(content) = self.read()? else {
             return Ok(None);
@@ -148,7 +148,7 @@ impl SecretStore for SealedFile {
         let Some(sealed) = content.secrets.get(name) else {
             return Ok(None);
         };
-        let secret = seal.unseal(&bound_to(name), sealed);
+        let secret = seal.decrypt(&associated_data(name), sealed);
         secret
             .map(Some)
             .ok_or_else(|| self.damaged(&format!("the entry {name} was changed")))
@@ -158,7 +158,7 @@ impl SecretStore for SealedFile {
         self.update(|content, seal| {
             content.secrets.insert(
                 name.to_owned(),
-                seal.seal(&bound_to(name), secret.expose())?,
+                seal.seal(&associated_data(name), secret.expose())?,
             );
             Ok(())
         })
@@ -175,7 +175,7 @@ impl SecretStore for SealedFile {
     }
 }
 
-fn bound_to(name: &str) -> String {
+fn associated_data(name: &str) -> String {
     format!("bbconnect secrets {VERSION} {name}")
 }
 
@@ -183,8 +183,8 @@ fn bound_to(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn store(folder: &Path, passphrase: &str) -> SealedFile {
-        SealedFile::in_folder(folder, Secret::new(passphrase.to_owned()))
+    fn store(folder: &Path, passphrase: &str) -> EncryptedFile {
+        EncryptedFile::in_dir(folder, Secret::new(passphrase.to_owned()))
     }
 
     fn exposed(secret: Option<Secret>) -> Option<String> {
@@ -247,9 +247,9 @@ mod tests {
         std::fs::write(&path, text.replace("\"mine\"", "\"yours\"")).unwrap();
         assert!(matches!(
             store.get("yours"),
-            Err(StoreError::Damaged { .. })
+            Err(StoreError::Corrupt { .. })
         ));
         std::fs::write(&path, "{").unwrap();
-        assert!(matches!(store.get("mine"), Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.get("mine"), Err(StoreError::Corrupt { .. })));
     }
 }

@@ -43,10 +43,10 @@ pub enum StoreError {
     Locked(String),
     /// The keyring did not answer.
     #[error("the keyring did not answer within {} seconds", .0.as_secs_f32())]
-    Silent(Duration),
+    KeyringTimeout(Duration),
     /// The keyring took the secret and does not give it back.
     #[error("the keyring did not keep the secret")]
-    NotKept,
+    VerifyFailed,
     /// The keyring answered with an error.
     #[error("the keyring cannot be used: {0}")]
     Keyring(String),
@@ -58,7 +58,7 @@ pub enum StoreError {
     WrongPassphrase(PathBuf),
     /// The file is not one of ours, or was changed.
     #[error("{} is not a file of secrets, or it was damaged: {reason}", path.display())]
-    Damaged {
+    Corrupt {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -83,7 +83,7 @@ pub enum StoreError {
     CommandOutput(&'static str),
     /// The command line has a quotation mark that is not closed.
     #[error("the token command has a quotation mark that is not closed")]
-    CommandLine,
+    CommandSyntax,
     /// A secret cannot be changed where a command prints it.
     #[error("a secret that a command prints is not changed here")]
     ReadOnly,
@@ -99,8 +99,8 @@ impl StoreError {
         match self {
             Self::NoKeyring(_)
             | Self::Locked(_)
-            | Self::Silent(_)
-            | Self::NotKept
+            | Self::KeyringTimeout(_)
+            | Self::VerifyFailed
             | Self::Keyring(_) => Some(
                 "unlock the keyring, or keep the secret elsewhere: --token-command 'pass show bitbucket', \
                  --store file (encrypted), or BBCONNECT_TOKEN in the environment",
@@ -108,7 +108,7 @@ impl StoreError {
             Self::NoPassphrase => {
                 Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file that holds it")
             }
-            Self::CommandLine
+            Self::CommandSyntax
             | Self::CommandStatus(_)
             | Self::CommandOutput(_)
             | Self::Command(_) => {
@@ -121,7 +121,7 @@ impl StoreError {
             Self::WrongPassphrase(_) => Some(
                 "it is the one that the file was made with; BBCONNECT_STORE_PASSPHRASE_FILE names a file that holds it",
             ),
-            Self::Damaged { .. } | Self::Random => None,
+            Self::Corrupt { .. } | Self::Random => None,
         }
     }
 }

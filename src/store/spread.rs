@@ -9,16 +9,16 @@ use zeroize::Zeroizing;
 use super::secrets::StoreError;
 
 /// Windows keeps at most 2,560 bytes in an entry.
-const MOST_BYTES: usize = 2_400;
+const MAX_CHUNK_BYTES: usize = 2_400;
 
 /// Stands in the first entry of a secret that is spread, before the row and the number of its pieces.
-const SPREAD: &str = "bbconnect-pieces:";
+const MANIFEST_PREFIX: &str = "bbconnect-pieces:";
 
 /// How often somebody else may change a secret while it is read.
 const ATTEMPTS: usize = 3;
 
 /// The entries of a keyring.
-pub(super) trait Entries {
+pub(super) trait KeyringBackend {
     /// What an entry holds; `None` where there is no such entry.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
     /// Gives an entry other bytes.
@@ -29,14 +29,14 @@ pub(super) trait Entries {
 
 /// A row of pieces. Changes take turns with two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Row {
+enum ChunkSet {
     /// Of versions that had one row.
     First,
     A,
     B,
 }
 
-impl Row {
+impl ChunkSet {
     const ALL: [Self; 3] = [Self::First, Self::A, Self::B];
 
     fn letter(self) -> &'static str {
@@ -47,46 +47,46 @@ impl Row {
         }
     }
 
-    fn piece(self, name: &str, number: usize) -> String {
+    fn chunk_name(self, name: &str, number: usize) -> String {
         format!("{name}#{}{number}", self.letter())
     }
 }
 
 /// Which pieces a secret has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Spread {
-    row: Row,
+struct ChunkManifest {
+    row: ChunkSet,
     count: usize,
 }
 
-impl Spread {
+impl ChunkManifest {
     /// What a first entry tells; `None` where it is the secret itself.
     fn of(first: &[u8]) -> Option<Self> {
-        let told = str::from_utf8(first).ok()?.strip_prefix(SPREAD)?;
-        let of_row = |row: Row| {
+        let told = str::from_utf8(first).ok()?.strip_prefix(MANIFEST_PREFIX)?;
+        let of_row = |row: ChunkSet| {
             let count = told.strip_prefix(row.letter())?.parse().ok()?;
             Some(Self { row, count })
         };
-        Row::ALL.into_iter().find_map(of_row)
+        ChunkSet::ALL.into_iter().find_map(of_row)
     }
 
     fn first_entry(self) -> String {
-        format!("{SPREAD}{}{}", self.row.letter(), self.count)
+        format!("{MANIFEST_PREFIX}{}{}", self.row.letter(), self.count)
     }
 }
 
 /// The secret of a name.
 pub(super) fn get(
-    entries: &impl Entries,
+    entries: &impl KeyringBackend,
     name: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let mut first = entries.read(name)?;
     for _ in 0..ATTEMPTS {
         let Some(bytes) = first else { return Ok(None) };
-        let Some(spread) = Spread::of(&bytes) else {
+        let Some(spread) = ChunkManifest::of(&bytes) else {
             return Ok(Some(bytes));
         };
-        if let Some(whole) = joined(entries, name, spread)? {
+        if let Some(whole) = read_chunks(entries, name, spread)? {
             return Ok(Some(whole));
         }
         // Somebody changes it just now, or a piece is lost.
@@ -98,14 +98,14 @@ pub(super) fn get(
     Ok(None)
 }
 
-fn joined(
-    entries: &impl Entries,
+fn read_chunks(
+    entries: &impl KeyringBackend,
     name: &str,
-    spread: Spread,
+    spread: ChunkManifest,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    let mut whole = Zeroizing::new(Vec::with_capacity(spread.count.min(8) * MOST_BYTES));
+    let mut whole = Zeroizing::new(Vec::with_capacity(spread.count.min(8) * MAX_CHUNK_BYTES));
     for number in 1..=spread.count {
-        let Some(part) = entries.read(&spread.row.piece(name, number))? else {
+        let Some(part) = entries.read(&spread.row.chunk_name(name, number))? else {
             return Ok(None);
         };
         whole.extend_from_slice(&part);
@@ -114,53 +114,61 @@ fn joined(
 }
 
 /// Keeps a secret, and makes sure that it can be read again.
-pub(super) fn set(entries: &impl Entries, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+pub(super) fn set(
+    entries: &impl KeyringBackend,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
     let row_before = entries
         .read(name)?
-        .and_then(|first| Spread::of(&first))
+        .and_then(|first| ChunkManifest::of(&first))
         .map(|before| before.row);
-    let row = if bytes.len() <= MOST_BYTES {
+    let row = if bytes.len() <= MAX_CHUNK_BYTES {
         entries.write(name, bytes)?;
         None
     } else {
-        let row = if row_before == Some(Row::A) {
-            Row::B
+        let row = if row_before == Some(ChunkSet::A) {
+            ChunkSet::B
         } else {
-            Row::A
+            ChunkSet::A
         };
         let mut count = 0;
-        for part in bytes.chunks(MOST_BYTES) {
+        for part in bytes.chunks(MAX_CHUNK_BYTES) {
             count += 1;
-            entries.write(&row.piece(name, count), part)?;
+            entries.write(&row.chunk_name(name, count), part)?;
         }
-        entries.write(name, Spread { row, count }.first_entry().as_bytes())?;
+        entries.write(name, ChunkManifest { row, count }.first_entry().as_bytes())?;
         Some(row)
     };
     // Some keyrings say yes and keep nothing.
     match get(entries, name)? {
         Some(kept) if *kept == bytes => {}
-        Some(_) | None => return Err(StoreError::NotKept),
+        Some(_) | None => return Err(StoreError::VerifyFailed),
     }
     // The secret is kept. What could not be removed is in nobody's way, and goes with the next change.
-    drop(sweep(entries, name, row));
+    drop(delete_stale_chunks(entries, name, row));
     Ok(())
 }
 
 /// Forgets a secret and all its pieces.
-pub(super) fn delete(entries: &impl Entries, name: &str) -> Result<(), StoreError> {
-    sweep(entries, name, None)?;
+pub(super) fn delete(entries: &impl KeyringBackend, name: &str) -> Result<(), StoreError> {
+    delete_stale_chunks(entries, name, None)?;
     entries.remove(name)
 }
 
 /// Removes the pieces of all rows but one, the last piece first, so that a sweep that was cut off can be finished.
-fn sweep(entries: &impl Entries, name: &str, but: Option<Row>) -> Result<(), StoreError> {
-    for row in Row::ALL.into_iter().filter(|row| Some(*row) != but) {
+fn delete_stale_chunks(
+    entries: &impl KeyringBackend,
+    name: &str,
+    but: Option<ChunkSet>,
+) -> Result<(), StoreError> {
+    for row in ChunkSet::ALL.into_iter().filter(|row| Some(*row) != but) {
         let mut count = 0;
-        while entries.read(&row.piece(name, count + 1))?.is_some() {
+        while entries.read(&row.chunk_name(name, count + 1))?.is_some() {
             count += 1;
         }
         for number in (1..=count).rev() {
-            entries.remove(&row.piece(name, number))?;
+            entries.remove(&row.chunk_name(name, number))?;
         }
     }
     Ok(())
@@ -184,7 +192,7 @@ mod tests {
         fn asked(&self) -> Result<(), StoreError> {
             if let Some(left) = self.left.get() {
                 let left = left.checked_sub(1);
-                self.left.set(Some(left.ok_or(StoreError::NotKept)?));
+                self.left.set(Some(left.ok_or(StoreError::VerifyFailed)?));
             }
             Ok(())
         }
@@ -195,7 +203,7 @@ mod tests {
         }
     }
 
-    impl Entries for Failing {
+    impl KeyringBackend for Failing {
         fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
             self.asked()?;
             Ok(self.entries.borrow().get(name).cloned().map(Zeroizing::new))
@@ -219,7 +227,7 @@ mod tests {
     fn of_earlier_versions(text: &[u8]) -> Failing {
         let keyring = Failing::default();
         let mut count = 0;
-        for part in text.chunks(MOST_BYTES) {
+        for part in text.chunks(MAX_CHUNK_BYTES) {
             count += 1;
             keyring.write(&format!("work#{count}"), part).unwrap();
         }

@@ -10,12 +10,14 @@
 
 use std::path::Path;
 
-use bbconnect::git::{CredentialAnswer, CredentialQuery, config_mends, includes, netrc_mends};
+use bbconnect::git::{
+    CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
+};
 use bbconnect::model::clone_url::{CloneUrl, CloneUrlError};
 use bbconnect::model::deployment::Deployment;
-use bbconnect::model::mend::{Mend, mended};
+use bbconnect::model::mend::{Fix, apply_fixes};
 use bbconnect::model::secret::Secret;
-use bbconnect::ssh::{client_config_mends, covers_the_new_host, known_hosts_mends};
+use bbconnect::ssh::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
 use bbconnect::store::Connections;
 
 /// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
@@ -76,7 +78,7 @@ fn identity(url: &CloneUrl) -> impl PartialEq + std::fmt::Debug + use<> {
 
 /// What git asks names a server and nothing else; and whatever is answered, git reads as it was meant.
 pub(crate) fn helper(text: &str) {
-    if let Ok(query) = CredentialQuery::read(text)
+    if let Ok(query) = CredentialRequest::read(text)
         && let Some(url) = query.url()
     {
         assert!(matches!(url.scheme(), "http" | "https"), "{url}");
@@ -102,14 +104,14 @@ pub(crate) fn helper(text: &str) {
         );
     }
     let (username, password) = text.split_at(text.floor_char_boundary(text.len() / 2));
-    let answer = CredentialAnswer::Basic {
+    let answer = CredentialResponse::Basic {
         username: username.to_owned(),
         password: Secret::new(password.to_owned()),
         expires_at: Some(0),
     };
     let written = answer.write();
     if !written.is_empty() {
-        let read = CredentialQuery::read(&written).expect("git reads it");
+        let read = CredentialRequest::read(&written).expect("git reads it");
         assert_eq!(read.username.as_deref(), Some(username));
         let read = read.password.expect("it was written");
         assert_eq!(read.expose(), password);
@@ -139,16 +141,16 @@ pub(crate) fn connections(text: &str) {
 
 /// What is mended stays mended, and nothing else changes.
 pub(crate) fn files_of_others(text: &str) {
-    let mends_of: [fn(&str) -> Vec<Mend>; 5] = [
-        |text| config_mends(text, false).unwrap_or_default(),
-        |text| config_mends(text, true).unwrap_or_default(),
-        netrc_mends,
-        |text| client_config_mends(text, covers_the_new_host(text)),
-        known_hosts_mends,
+    let mends_of: [fn(&str) -> Vec<Fix>; 5] = [
+        |text| git_config_fixes(text, false).unwrap_or_default(),
+        |text| git_config_fixes(text, true).unwrap_or_default(),
+        netrc_fixes,
+        |text| ssh_config_fixes(text, mentions_new_host(text)),
+        known_hosts_fixes,
     ];
     for (number, mends_of) in mends_of.into_iter().enumerate() {
         let mends = mends_of(text);
-        let after = mended(text, &mends);
+        let after = apply_fixes(text, &mends);
         if mends.iter().all(|mend| mend.edits.is_empty()) {
             assert_eq!(after, text);
         }

@@ -4,9 +4,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::Cloud;
-use crate::bitbucket::http::{Answer, ApiError, Signed};
-use crate::bitbucket::identity::{Identity, Scopes, Subject};
-use crate::model::connection::{Auth, Level};
+use crate::bitbucket::http::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
+use crate::model::connection::{AuthMethod, TokenLevel};
 
 /// The current user. `username` is absent from the documentation, and sometimes there.
 #[derive(Debug, Deserialize)]
@@ -24,18 +24,18 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
     pub(in crate::bitbucket) async fn identify(
         &self,
-        subject: &Subject,
+        subject: &CredentialContext,
     ) -> Result<Identity, ApiError> {
-        if subject.auth == Some(Auth::AccessToken) {
+        if subject.auth == Some(AuthMethod::AccessToken) {
             return self.identify_access_token(subject).await;
         }
-        let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
         match answer.status() {
-            StatusCode::GONE if subject.auth == Some(Auth::AppPassword) => {
+            StatusCode::GONE if subject.auth == Some(AuthMethod::AppPassword) => {
                 Err(ApiError::Unauthorized(answer.error().to_string()))
             }
             // The credential is good: the server knows it, and says what it may not do.
-            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(valid(&answer)),
+            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(valid(&answer)),
             _ => {
                 let user: User = answer.json()?;
                 let id = user.uuid.or_else(|| user.account_id.clone());
@@ -56,7 +56,7 @@ impl Cloud {
                 Ok(Identity {
                     account,
                     id,
-                    level: Some(Level::User),
+                    level: Some(TokenLevel::User),
                     ..valid(&answer)
                 })
             }
@@ -66,20 +66,26 @@ impl Cloud {
     /// An access token is known by what it belongs to.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
-    async fn identify_access_token(&self, subject: &Subject) -> Result<Identity, ApiError> {
+    async fn identify_access_token(
+        &self,
+        subject: &CredentialContext,
+    ) -> Result<Identity, ApiError> {
         let Some(workspace) = subject.workspace.as_deref() else {
             self.check_refusal(StatusCode::NOT_FOUND).await?;
             return Ok(Identity::default());
         };
         let (segments, level) = match (subject.repository.as_deref(), subject.project.as_deref()) {
-            (Some(repository), _) => (vec!["repositories", workspace, repository], Level::Repo),
+            (Some(repository), _) => (
+                vec!["repositories", workspace, repository],
+                TokenLevel::Repo,
+            ),
             (None, Some(project)) => (
                 vec!["workspaces", workspace, "projects", project],
-                Level::Project,
+                TokenLevel::Project,
             ),
-            (None, None) => (vec!["workspaces", workspace], Level::Workspace),
+            (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
         };
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
         let identity = || {
             let identity = valid(&answer);
             Identity {
@@ -90,7 +96,7 @@ impl Cloud {
         match answer.status() {
             StatusCode::OK if !answer.is_json() => Err(answer.not_json()),
             // What is private is shown to nobody without a good token; nor are scopes named.
-            StatusCode::OK if proves_a_login(&answer) => Ok(identity()),
+            StatusCode::OK if is_login_proof(&answer) => Ok(identity()),
             StatusCode::OK => {
                 self.check_refusal(answer.status()).await?;
                 Ok(identity())
@@ -98,11 +104,11 @@ impl Cloud {
             StatusCode::NOT_FOUND => {
                 self.check_refusal(answer.status()).await?;
                 Ok(Identity {
-                    unseen: Some(answer.error().to_string()),
+                    not_visible: Some(answer.error().to_string()),
                     ..identity()
                 })
             }
-            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(identity()),
+            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(identity()),
             _ => Err(answer.error()),
         }
     }
@@ -110,11 +116,11 @@ impl Cloud {
     /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401. Beside something
     /// that was shown, a 401 decides nothing: anybody may have been shown it.
     async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
-        let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
         match answer.status() {
-            StatusCode::FORBIDDEN if is_clouds_refusal(&answer) => Ok(()),
+            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(()),
             StatusCode::OK if answer.json::<User>().is_ok() => Ok(()),
-            StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Undecided(
+            StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "what it belongs to is public, so anybody may see it".to_owned(),
             )),
             _ => Err(answer.error()),
@@ -129,11 +135,11 @@ struct Resource {
 }
 
 /// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
-pub(super) fn is_clouds_refusal(answer: &Answer) -> bool {
+pub(super) fn is_cloud_error(answer: &Response) -> bool {
     answer.is_bitbuckets() || answer.header("x-oauth-scopes").is_some()
 }
 
-fn proves_a_login(answer: &Answer) -> bool {
+fn is_login_proof(answer: &Response) -> bool {
     let names_the_token = answer
         .header("x-oauth-scopes")
         .or(answer.header("x-credential-type"))
@@ -145,29 +151,29 @@ fn proves_a_login(answer: &Answer) -> bool {
 }
 
 /// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
-fn valid(answer: &Answer) -> Identity {
-    let listed = answer.header("x-oauth-scopes").map(listed);
-    let granted = Some(answer.words().granted());
+fn valid(answer: &Response) -> Identity {
+    let listed = answer.header("x-oauth-scopes").map(parse_scope_list);
+    let granted = Some(answer.error_body().granted());
     // An empty list is a header that says nothing.
     let scopes = listed
         .filter(|all| !all.is_empty())
         .or(granted.filter(|all| !all.is_empty()));
     let level = match answer.header("x-credential-type") {
-        Some("repo_access_token") => Some(Level::Repo),
-        Some("project_access_token") => Some(Level::Project),
-        Some("workspace_access_token") => Some(Level::Workspace),
+        Some("repo_access_token") => Some(TokenLevel::Repo),
+        Some("project_access_token") => Some(TokenLevel::Project),
+        Some("workspace_access_token") => Some(TokenLevel::Workspace),
         Some(_) | None => None,
     };
     Identity {
-        scopes: scopes.map_or(Scopes::Undisclosed, Scopes::Granted),
+        scopes: scopes.map_or(Scopes::Unknown, Scopes::Granted),
         level,
-        level_is_told: level.is_some(),
+        level_from_server: level.is_some(),
         ..Identity::default()
     }
 }
 
 /// The scopes of a header: separated by commas, blanks, or both.
-pub(super) fn listed(list: &str) -> Vec<String> {
+pub(super) fn parse_scope_list(list: &str) -> Vec<String> {
     let names = list.split([',', ' ']).filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
 }

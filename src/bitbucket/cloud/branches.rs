@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use super::Cloud;
-use super::repositories::of;
-use super::repositories::quoted;
+use super::repositories::bbql_string;
+use super::repositories::repo_path;
 use crate::bitbucket::http::ApiError;
 use crate::model::change::Branch;
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct BranchBase {
@@ -26,11 +26,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
     pub(in crate::bitbucket) async fn branch(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: &str,
     ) -> Result<Option<Branch>, ApiError> {
-        let filter = format!("name={}", quoted(name));
-        let segments = of(path, &["refs", "branches"]);
+        let filter = format!("name={}", bbql_string(name));
+        let segments = repo_path(path, &["refs", "branches"]);
         let all: Vec<BranchBase> = self
             .http
             .pages(&segments, &[("q", &filter), ("pagelen", "100")])

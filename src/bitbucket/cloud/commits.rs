@@ -6,12 +6,12 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::Cloud;
-use super::form::Form;
-use super::repositories::of;
-use crate::bitbucket::commits::MOST_WITHOUT_BASE;
-use crate::bitbucket::http::{Answer, ApiError, Question, Signed};
-use crate::model::change::{Commit, File, Mode};
-use crate::model::repository::RepoPath;
+use super::form::MultipartForm;
+use super::repositories::repo_path;
+use crate::bitbucket::commits::MAX_COMMITS_WITHOUT_BASE;
+use crate::bitbucket::http::{ApiError, Request, Response, WithAuth};
+use crate::model::change::{Commit, FileMode, LocalFile};
+use crate::model::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct CommitBase {
@@ -30,12 +30,12 @@ struct Parent {
 /// A path that a commit changes: where it was, and where it is.
 #[derive(Debug, Deserialize)]
 struct Stat {
-    old: Option<Place>,
-    new: Option<Place>,
+    old: Option<FilePath>,
+    new: Option<FilePath>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Place {
+struct FilePath {
     path: Option<String>,
 }
 
@@ -46,7 +46,7 @@ struct Author {
 
 /// A commit to be made.
 #[derive(Debug)]
-pub struct Change<'a> {
+pub struct CommitRequest<'a> {
     /// The branch that it goes to; it is made where it is not there.
     pub branch: &'a str,
     /// What the branch points to, or is to start from; `None` in an empty repository.
@@ -54,18 +54,18 @@ pub struct Change<'a> {
     /// Its message.
     pub message: &'a str,
     /// The files that it writes.
-    pub files: Vec<&'a File>,
+    pub files: Vec<&'a LocalFile>,
     /// The files that it removes.
     pub removed: &'a [String],
 }
 
 /// What became of a commit.
 #[derive(Debug)]
-pub enum Committed {
+pub enum CommitOutcome {
     /// It was made; the server may not say which it is.
-    Made(Option<String>),
+    Created(Option<String>),
     /// Somebody was faster: the branch points elsewhere.
-    Moved,
+    BranchMoved,
     /// The branch is protected.
     Protected(String),
 }
@@ -79,10 +79,10 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn commit(
         &self,
-        path: &RepoPath,
-        change: &Change<'_>,
-    ) -> Result<Committed, ApiError> {
-        let mut form = Form::default();
+        path: &RepoId,
+        change: &CommitRequest<'_>,
+    ) -> Result<CommitOutcome, ApiError> {
+        let mut form = MultipartForm::default();
         form.field("message", change.message);
         form.field("branch", change.branch);
         if let Some(parent) = change.parent {
@@ -93,25 +93,25 @@ impl Cloud {
         }
         for file in &change.files {
             let attribute = match file.mode {
-                Mode::Plain => None,
-                Mode::Executable => Some("executable"),
-                Mode::Link => Some("link"),
+                FileMode::Regular => None,
+                FileMode::Executable => Some("executable"),
+                FileMode::Link => Some("link"),
             };
             form.file(&file.path, attribute, &file.content);
         }
         let (kind, bytes) = form.finish();
-        let url = self.http.address(&of(path, &["src"]), &[])?;
-        let question = Question::new(Method::POST, url, Signed::Yes).with_body(&kind, bytes);
-        let answer = self.http.ask(&question).await?;
+        let url = self.http.build_url(&repo_path(path, &["src"]), &[])?;
+        let question = Request::new(Method::POST, url, WithAuth::Yes).with_body(&kind, bytes);
+        let answer = self.http.send(&question).await?;
         match answer.status().as_u16() {
-            409 => Ok(Committed::Moved),
-            400 | 403 if speaks_of_protection(&answer) => {
-                Ok(Committed::Protected(answer.error().to_string()))
+            409 => Ok(CommitOutcome::BranchMoved),
+            400 | 403 if is_branch_restriction(&answer) => {
+                Ok(CommitOutcome::Protected(answer.error().to_string()))
             }
             _ => {
                 answer.success()?;
                 let hash = answer.header("location").and_then(hash_at_end);
-                Ok(Committed::Made(hash))
+                Ok(CommitOutcome::Created(hash))
             }
         }
     }
@@ -121,14 +121,14 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-commits-get>
     pub(in crate::bitbucket) async fn commits_not_on(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         let mut query = vec![("include", branch), ("pagelen", "100")];
         query.extend(base.map(|base| ("exclude", base)));
-        let most = base.map_or(MOST_WITHOUT_BASE, |_| usize::MAX);
-        let segments = of(path, &["commits"]);
+        let most = base.map_or(MAX_COMMITS_WITHOUT_BASE, |_| usize::MAX);
+        let segments = repo_path(path, &["commits"]);
         let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let mut all: Vec<Commit> = all.into_iter().filter_map(CommitBase::commit).collect();
         let Some(base) = base else {
@@ -139,7 +139,10 @@ impl Cloud {
         }
         // Before somebody is held up by them: a list that was not narrowed has the base's commits as well.
         let query = [("include", base), ("pagelen", "100")];
-        let known: Vec<CommitBase> = self.http.pages(&of(path, &["commits"]), &query).await?;
+        let known: Vec<CommitBase> = self
+            .http
+            .pages(&repo_path(path, &["commits"]), &query)
+            .await?;
         let known: HashSet<String> = known.into_iter().filter_map(|commit| commit.hash).collect();
         all.retain(|commit| !known.contains(&commit.hash));
         Ok(all)
@@ -151,16 +154,16 @@ impl Cloud {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn changed_by(
+    pub async fn diffstat(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         commit: &str,
     ) -> Result<BTreeMap<String, bool>, ApiError> {
-        let segments = of(path, &["diffstat", commit]);
+        let segments = repo_path(path, &["diffstat", commit]);
         let query = [("pagelen", "100")];
         let stats: Vec<Stat> = self.http.pages(&segments, &query).await?;
         let mut changed = BTreeMap::new();
-        let path = |place: Option<Place>| place.and_then(|place| place.path);
+        let path = |place: Option<FilePath>| place.and_then(|place| place.path);
         for Stat { old, new } in stats {
             // What was renamed is gone from where it was, unless something else is there now.
             if let Some(old) = path(old) {
@@ -174,7 +177,7 @@ impl Cloud {
     }
 }
 
-fn speaks_of_protection(answer: &Answer) -> bool {
+fn is_branch_restriction(answer: &Response) -> bool {
     let said = answer.value()["error"]["message"]
         .to_string()
         .to_lowercase();

@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::Cloud;
-use super::repositories::RepositoryBase;
+use super::repositories::RepositoryJson;
 use crate::bitbucket::http::ApiError;
-use crate::model::repository::{NewRepository, RepoPath, Repository};
+use crate::model::repository::{NewRepository, RepoId, Repository};
 
 /// What a repository is made of. The document demands the type of every object.
 #[derive(Debug, Serialize)]
@@ -68,7 +68,7 @@ impl Cloud {
             .write(Method::POST, &segments, &[], &creation)
             .await?;
         if answer.status().as_u16() == 400 {
-            let path = RepoPath {
+            let path = RepoId {
                 namespace: new.path.namespace.clone(),
                 slug,
             };
@@ -76,7 +76,7 @@ impl Cloud {
                 return Ok(None);
             }
         }
-        let base: RepositoryBase = answer.json()?;
+        let base: RepositoryJson = answer.json()?;
         Ok(Some(base.repository(&new.path)))
     }
 }

@@ -3,16 +3,16 @@
 use rand::RngExt as _;
 
 /// What a file may not be called, because a field is; with a slash in front it may.
-const FIELDS: [&str; 5] = ["message", "author", "parents", "files", "branch"];
+const RESERVED_FIELD_NAMES: [&str; 5] = ["message", "author", "parents", "files", "branch"];
 
 /// A form that is being filled in.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(super) struct MultipartForm {
     boundary: String,
     bytes: Vec<u8>,
 }
 
-impl Default for Form {
+impl Default for MultipartForm {
     /// Random, so that no content can hold the boundary but by a chance that never comes.
     fn default() -> Self {
         let number: u128 = rand::rng().random();
@@ -23,7 +23,7 @@ impl Default for Form {
     }
 }
 
-impl Form {
+impl MultipartForm {
     /// Adds a field.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         self.part(&format!("name=\"{}\"", escaped(name)), value.as_bytes());
@@ -31,7 +31,11 @@ impl Form {
 
     /// Adds a file.
     pub(super) fn file(&mut self, path: &str, attribute: Option<&str>, content: &[u8]) {
-        let slash = if FIELDS.contains(&path) { "/" } else { "" };
+        let slash = if RESERVED_FIELD_NAMES.contains(&path) {
+            "/"
+        } else {
+            ""
+        };
         let name = escaped(path);
         let last = name.rsplit('/').next().unwrap_or(&name);
         let attribute = attribute
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_form_has_its_parts_in_order() {
-        let mut form = Form::default();
+        let mut form = MultipartForm::default();
         form.field("message", "one\ntwo");
         form.file("a\"b/c", Some("executable"), b"\x00\xff");
         form.file("branch", None, b"");

@@ -4,11 +4,11 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, Signed};
-use crate::model::instant::{Instant, lenient};
+use crate::bitbucket::http::{ApiError, WithAuth};
+use crate::model::instant::{Timestamp, deserialize_lenient};
 use crate::model::public_key::PublicKey;
 use crate::model::registered_key::{
-    Access, KeyOwner, NewKey, Registered, RegisteredAs, RegisteredKey,
+    Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
 
 /// The largest page of most lists.
@@ -23,14 +23,14 @@ struct Key {
     #[serde(rename = "key")]
     line: Option<String>,
     label: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    created_on: Option<Instant>,
-    #[serde(default, deserialize_with = "lenient")]
-    added_on: Option<Instant>,
-    #[serde(default, deserialize_with = "lenient")]
-    last_used: Option<Instant>,
-    #[serde(default, deserialize_with = "lenient")]
-    expires_on: Option<Instant>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    created_on: Option<Timestamp>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    added_on: Option<Timestamp>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    last_used: Option<Timestamp>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    expires_on: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,8 +57,8 @@ impl Cloud {
         &self,
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let place = self.place_of_keys(owner).await?;
-        self.keys_at(&place, owner).await
+        let place = self.keys_path(owner).await?;
+        self.list_keys(&place, owner).await
     }
 
     /// Registers a key. Deploy keys are answered with 200, those of people with 201, and one that is there with 400.
@@ -69,11 +69,14 @@ impl Cloud {
         &self,
         owner: &KeyOwner,
         key: &NewKey,
-    ) -> Result<Registered, ApiError> {
-        let place = self.place_of_keys(owner).await?;
-        let known = |keys: Vec<RegisteredKey>| keys.into_iter().find(|known| known.is(&key.public));
-        if let Some(existing) = known(self.keys_at(&place, owner).await?) {
-            return Ok(Registered::Existing(existing));
+    ) -> Result<RegisterOutcome, ApiError> {
+        let place = self.keys_path(owner).await?;
+        let known = |keys: Vec<RegisteredKey>| {
+            keys.into_iter()
+                .find(|known| known.has_public_key(&key.public))
+        };
+        if let Some(existing) = known(self.list_keys(&place, owner).await?) {
+            return Ok(RegisterOutcome::AlreadyRegistered(existing));
         }
         let body = NewWireKey {
             kind: if *owner == KeyOwner::Account {
@@ -86,23 +89,23 @@ impl Cloud {
         };
         let answer = self
             .http
-            .write(Method::POST, &borrowed(&place), &[], &body)
+            .write(Method::POST, &as_strs(&place), &[], &body)
             .await?;
         if answer.status() == StatusCode::BAD_REQUEST || answer.status() == StatusCode::CONFLICT {
-            if let Some(existing) = known(self.keys_at(&place, owner).await?) {
-                return Ok(Registered::Existing(existing));
+            if let Some(existing) = known(self.list_keys(&place, owner).await?) {
+                return Ok(RegisterOutcome::AlreadyRegistered(existing));
             }
             let error = answer.error();
-            if let ApiError::Refused { message, .. } = &error
-                && says_taken(message)
+            if let ApiError::ClientError { message, .. } = &error
+                && is_key_in_use(message)
             {
-                return Ok(Registered::Taken(message.clone()));
+                return Ok(RegisterOutcome::InUseElsewhere(message.clone()));
             }
             return Err(error);
         }
         let created: Key = answer.json()?;
         let created = registered(created, owner).ok_or_else(no_id)?;
-        Ok(Registered::Created(RegisteredKey {
+        Ok(RegisterOutcome::Created(RegisteredKey {
             // The comment is taken off, and some servers do not repeat the key.
             public_key: Some(key.public.clone()),
             fingerprint: Some(key.public.fingerprint()),
@@ -120,17 +123,17 @@ impl Cloud {
         owner: &KeyOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        let mut place = self.place_of_keys(owner).await?;
+        let mut place = self.keys_path(owner).await?;
         place.push(id.to_owned());
-        self.http.delete(&borrowed(&place), &[]).await?.success()
+        self.http.delete(&as_strs(&place), &[]).await?.success()
     }
 
-    async fn keys_at(
+    async fn list_keys(
         &self,
         place: &[String],
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let all: Vec<Key> = self.http.pages(&borrowed(place), &[PAGE_LENGTH]).await?;
+        let all: Vec<Key> = self.http.pages(&as_strs(place), &[PAGE_LENGTH]).await?;
         Ok(all
             .into_iter()
             .filter_map(|key| registered(key, owner))
@@ -138,7 +141,7 @@ impl Cloud {
     }
 
     /// The address of the keys. That of an account is its UUID: user names are retired in addresses.
-    async fn place_of_keys(&self, owner: &KeyOwner) -> Result<Vec<String>, ApiError> {
+    async fn keys_path(&self, owner: &KeyOwner) -> Result<Vec<String>, ApiError> {
         let place = match owner {
             KeyOwner::Repository(path) => {
                 vec!["repositories", &path.namespace, &path.slug, "deploy-keys"]
@@ -148,7 +151,7 @@ impl Cloud {
                 vec!["workspaces", workspace, "projects", key, "deploy-keys"]
             }
             KeyOwner::Account => {
-                let answer = self.http.get(&["user"], &[], Signed::Yes).await?;
+                let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
                 let User { uuid, account_id } = answer.json()?;
                 let id = uuid.or(account_id).ok_or_else(|| ApiError::Decode {
                     path: "uuid".to_owned(),
@@ -161,7 +164,7 @@ impl Cloud {
     }
 }
 
-fn borrowed(place: &[String]) -> Vec<&str> {
+fn as_strs(place: &[String]) -> Vec<&str> {
     place.iter().map(String::as_str).collect()
 }
 
@@ -174,7 +177,7 @@ fn no_id() -> ApiError {
 
 /// A key is unique among people and workspaces, and one of a repository may not be a person's. The status is that of any
 /// other refusal, so only the words tell.
-fn says_taken(message: &str) -> bool {
+fn is_key_in_use(message: &str) -> bool {
     let message = message.to_lowercase();
     ["already", "unique", "in use"]
         .iter()
@@ -183,10 +186,8 @@ fn says_taken(message: &str) -> bool {
 
 fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
     let (access, registered_as) = match owner {
-        KeyOwner::Account => (Access::Write, RegisteredAs::UserKey),
-        KeyOwner::Repository(_) | KeyOwner::Project { .. } => {
-            (Access::Read, RegisteredAs::DeployKey)
-        }
+        KeyOwner::Account => (Access::Write, KeyKind::UserKey),
+        KeyOwner::Repository(_) | KeyOwner::Project { .. } => (Access::Read, KeyKind::DeployKey),
     };
     let public: Option<PublicKey> = key.line.as_deref().and_then(|line| line.parse().ok());
     Some(RegisteredKey {
@@ -198,7 +199,7 @@ fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
         registered_as,
         created_on: key.created_on.or(key.added_on),
         last_used_on: key.last_used,
-        expires_on: key.expires_on.map(Instant::day),
+        expires_on: key.expires_on.map(Timestamp::day),
         warning: None,
         public_key: public,
     })

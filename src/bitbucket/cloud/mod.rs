@@ -15,7 +15,7 @@ mod server;
 mod source;
 mod webhooks;
 
-pub use commits::{Change, Committed};
+pub use commits::{CommitOutcome, CommitRequest};
 
 use super::http::Http;
 

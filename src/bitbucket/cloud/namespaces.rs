@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, Signed};
+use crate::bitbucket::http::{ApiError, WithAuth};
 use crate::model::namespace::{NewProject, Project, Workspace};
 
 /// The largest page of most lists.
@@ -86,7 +86,7 @@ impl Cloud {
         key: &str,
     ) -> Result<Project, ApiError> {
         let segments = ["workspaces", workspace, "projects", key];
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
         Ok(answer.json::<ProjectBase>()?.project())
     }
 

@@ -5,25 +5,25 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Cloud;
-use super::repositories::{of, quoted};
-use super::reviewers::{User, refused_reviewers};
-use crate::bitbucket::Proposed;
-use crate::bitbucket::http::{ApiError, Signed};
-use crate::model::pull_request::{Proposal, PullRequest, Reviewer, State};
-use crate::model::repository::RepoPath;
+use super::repositories::{bbql_string, repo_path};
+use super::reviewers::{User, rejected_reviewers};
+use crate::bitbucket::CreateOutcome;
+use crate::bitbucket::http::{ApiError, WithAuth};
+use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
+use crate::model::repository::RepoId;
 
 /// The largest page of pull requests; a larger one is refused.
-const MOST_A_PAGE: usize = 50;
+const MAX_PAGE_LEN: usize = 50;
 
 #[derive(Debug, Deserialize)]
-struct RequestBase {
+struct PullRequestJson {
     id: u64,
     title: Option<String>,
     state: Option<String>,
     draft: Option<bool>,
     description: Option<String>,
-    source: Option<End>,
-    destination: Option<End>,
+    source: Option<BranchRef>,
+    destination: Option<BranchRef>,
     author: Option<User>,
     #[serde(default)]
     reviewers: Vec<User>,
@@ -31,7 +31,7 @@ struct RequestBase {
 }
 
 #[derive(Debug, Deserialize)]
-struct End {
+struct BranchRef {
     branch: Option<Named>,
     repository: Option<Full>,
 }
@@ -68,7 +68,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
     pub(in crate::bitbucket) async fn pull_requests(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -78,12 +78,12 @@ impl Cloud {
             State::Declined => &["DECLINED"],
             State::All => &["OPEN", "MERGED", "DECLINED", "SUPERSEDED"],
         };
-        let length = most.clamp(1, MOST_A_PAGE).to_string();
+        let length = most.clamp(1, MAX_PAGE_LEN).to_string();
         let mut query = vec![("pagelen", length.as_str())];
         query.extend(states.iter().map(|state| ("state", *state)));
-        let all: Vec<RequestBase> = self
+        let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&of(path, &["pullrequests"]), &query, most)
+            .pages_up_to(&repo_path(path, &["pullrequests"]), &query, most)
             .await?;
         Ok(all.into_iter().map(|base| base.request(path)).collect())
     }
@@ -91,21 +91,21 @@ impl Cloud {
     /// Open pull requests from one branch to another.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
-    pub(in crate::bitbucket) async fn open_between(
+    pub(in crate::bitbucket) async fn open_pull_requests_between(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         source: &str,
         target: &str,
     ) -> Result<Vec<PullRequest>, ApiError> {
         let filter = format!(
             "source.branch.name={} AND destination.branch.name={}",
-            quoted(source),
-            quoted(target)
+            bbql_string(source),
+            bbql_string(target)
         );
         let query = [("state", "OPEN"), ("q", &filter), ("pagelen", "50")];
-        let all: Vec<RequestBase> = self
+        let all: Vec<PullRequestJson> = self
             .http
-            .pages(&of(path, &["pullrequests"]), &query)
+            .pages(&repo_path(path, &["pullrequests"]), &query)
             .await?;
         Ok(all.into_iter().map(|base| base.request(path)).collect())
     }
@@ -113,11 +113,11 @@ impl Cloud {
     /// Opens a pull request.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
-    pub(in crate::bitbucket) async fn propose(
+    pub(in crate::bitbucket) async fn create_pull_request(
         &self,
-        path: &RepoPath,
-        proposal: &Proposal,
-    ) -> Result<Proposed, ApiError> {
+        path: &RepoId,
+        proposal: &NewPullRequest,
+    ) -> Result<CreateOutcome, ApiError> {
         // The document demands the type of every object.
         let mut body = json!({
             "type": "pullrequest",
@@ -135,26 +135,26 @@ impl Cloud {
             let user = |reviewer: &Reviewer| json!({"type": "user", "uuid": reviewer.id});
             body["reviewers"] = proposal.reviewers.iter().map(user).collect();
         }
-        let segments = of(path, &["pullrequests"]);
+        let segments = repo_path(path, &["pullrequests"]);
         let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
         if answer.status().as_u16() == 400 {
-            let refused = refused_reviewers(&answer, &proposal.reviewers);
+            let refused = rejected_reviewers(&answer, &proposal.reviewers);
             if !refused.is_empty() {
-                return Ok(Proposed::WithoutReviewers(refused));
+                return Ok(CreateOutcome::WithoutReviewers(refused));
             }
             if self.has_no_difference(path, proposal).await {
-                return Ok(Proposed::NoDifference);
+                return Ok(CreateOutcome::NoDifference);
             }
         }
         if answer.status().as_u16() == 409 {
-            return Ok(Proposed::AlreadyOpen);
+            return Ok(CreateOutcome::AlreadyOpen);
         }
-        let base: RequestBase = answer.json()?;
-        Ok(Proposed::Opened(Box::new(base.request(path))))
+        let base: PullRequestJson = answer.json()?;
+        Ok(CreateOutcome::Opened(Box::new(base.request(path))))
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
-    async fn has_no_difference(&self, path: &RepoPath, proposal: &Proposal) -> bool {
+    async fn has_no_difference(&self, path: &RepoId, proposal: &NewPullRequest) -> bool {
         let hash = async |name: &str| match self.branch(path, name).await {
             Ok(Some(branch)) => Some(branch.hash),
             Ok(None) | Err(_) => None,
@@ -168,9 +168,9 @@ impl Cloud {
         let answer = self
             .http
             .get(
-                &of(path, &["diffstat", &spec]),
+                &repo_path(path, &["diffstat", &spec]),
                 &[("pagelen", "1")],
-                Signed::Yes,
+                WithAuth::Yes,
             )
             .await;
         source == target
@@ -180,9 +180,9 @@ impl Cloud {
     }
 }
 
-impl RequestBase {
-    fn request(self, path: &RepoPath) -> PullRequest {
-        let name = |end: &Option<End>| {
+impl PullRequestJson {
+    fn request(self, path: &RepoId) -> PullRequest {
+        let name = |end: &Option<BranchRef>| {
             let branch = end.as_ref().and_then(|end| end.branch.as_ref());
             branch
                 .and_then(|branch| branch.name.clone())

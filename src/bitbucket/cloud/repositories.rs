@@ -3,24 +3,24 @@
 use serde::Deserialize;
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, Signed};
+use crate::bitbucket::http::{ApiError, WithAuth};
 use crate::model::clone_url::CloneUrl;
-use crate::model::instant::{Instant, lenient};
-use crate::model::repository::{RepoPath, Repository, Search};
+use crate::model::instant::{Timestamp, deserialize_lenient};
+use crate::model::repository::{RepoId, Repository, RepositoryFilter};
 
 /// The largest page.
-const MOST_A_PAGE: usize = 100;
+const MAX_PAGE_LEN: usize = 100;
 
 /// A repository. `mainbranch` is null where there is none yet.
 #[derive(Debug, Deserialize)]
-pub(super) struct RepositoryBase {
+pub(super) struct RepositoryJson {
     full_name: Option<String>,
     slug: Option<String>,
     name: Option<String>,
     is_private: Option<bool>,
     mainbranch: Option<Branch>,
-    #[serde(default, deserialize_with = "lenient")]
-    updated_on: Option<Instant>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    updated_on: Option<Timestamp>,
     project: Option<Project>,
     #[serde(default)]
     links: Links,
@@ -61,11 +61,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-get>
     pub(in crate::bitbucket) async fn repository(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
     ) -> Result<Repository, ApiError> {
         let segments = ["repositories", &path.namespace, &path.slug];
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
-        let base: RepositoryBase = answer.json()?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let base: RepositoryJson = answer.json()?;
         if base.full_name.is_none() && base.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "full_name".to_owned(),
@@ -81,7 +81,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
     pub(in crate::bitbucket) async fn repositories(
         &self,
-        search: &Search,
+        search: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         if let Some(workspace) = &search.workspace {
             return self.of_workspace(workspace, search).await;
@@ -102,32 +102,32 @@ impl Cloud {
     async fn of_workspace(
         &self,
         workspace: &str,
-        search: &Search,
+        search: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         let most = search.most.unwrap_or(usize::MAX);
-        let length = most.clamp(1, MOST_A_PAGE).to_string();
+        let length = most.clamp(1, MAX_PAGE_LEN).to_string();
         let filter = filter(search);
         let mut query = vec![("pagelen", length.as_str())];
         query.extend(filter.as_deref().map(|filter| ("q", filter)));
-        let all: Vec<RepositoryBase> = self
+        let all: Vec<RepositoryJson> = self
             .http
             .pages_up_to(&["repositories", workspace], &query, most)
             .await?;
-        let asked = RepoPath {
+        let asked = RepoId {
             namespace: workspace.to_owned(),
             slug: String::new(),
         };
         Ok(all
             .into_iter()
             .map(|base| base.repository(&asked))
-            .filter(|repository| is_meant(repository, search))
+            .filter(|repository| matches_query(repository, search))
             .collect())
     }
 
     /// Whether a repository has no branch. Its `size` and its main branch prove nothing.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
         let segments = [
             "repositories",
             &path.namespace,
@@ -137,14 +137,14 @@ impl Cloud {
         ];
         let answer = self
             .http
-            .get(&segments, &[("pagelen", "1")], Signed::Yes)
+            .get(&segments, &[("pagelen", "1")], WithAuth::Yes)
             .await?;
         Ok(answer.json::<Branches>()?.values.is_empty())
     }
 }
 
 /// The segments of an address of a repository.
-pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn repo_path<'a>(path: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = ["repositories", &path.namespace, &path.slug];
     own.into_iter().chain(below.iter().copied()).collect()
 }
@@ -152,16 +152,16 @@ pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
 /// The filter of a search. What is written in Bitbucket's own language is passed on.
 ///
 /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering>
-fn filter(search: &Search) -> Option<String> {
+fn filter(search: &RepositoryFilter) -> Option<String> {
     let project = search
         .project
         .as_deref()
-        .map(|key| format!("project.key={}", quoted(key)));
+        .map(|key| format!("project.key={}", bbql_string(key)));
     let text = search.text.as_deref().map(|text| {
         if is_expression(text) {
             text.to_owned()
         } else {
-            format!("name ~ {}", quoted(text))
+            format!("name ~ {}", bbql_string(text))
         }
     });
     match (project, text) {
@@ -171,7 +171,7 @@ fn filter(search: &Search) -> Option<String> {
 }
 
 /// Whether a repository is one that was asked for: what does not know the filter lists all.
-fn is_meant(repository: &Repository, search: &Search) -> bool {
+fn matches_query(repository: &Repository, search: &RepositoryFilter) -> bool {
     let has = |text: &str| {
         let names = [Some(&repository.slug), repository.name.as_ref()];
         let text = text.to_lowercase();
@@ -191,14 +191,14 @@ fn is_expression(text: &str) -> bool {
 }
 
 /// A string of Bitbucket's filter language.
-pub(super) fn quoted(text: &str) -> String {
+pub(super) fn bbql_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-impl RepositoryBase {
+impl RepositoryJson {
     /// Clone links are read, never derived; the form over HTTPS carries the caller's name, which is left out, and the
     /// form over SSH the host of before 2026-11-12.
-    pub(super) fn repository(self, asked: &RepoPath) -> Repository {
+    pub(super) fn repository(self, asked: &RepoId) -> Repository {
         let link = |name: &str| -> Option<CloneUrl> {
             let link = self
                 .links
@@ -237,10 +237,10 @@ mod tests {
     #[test]
     fn a_search_becomes_a_filter() {
         let search = |project: Option<&str>, text: Option<&str>| {
-            filter(&Search {
+            filter(&RepositoryFilter {
                 project: project.map(str::to_owned),
                 text: text.map(str::to_owned),
-                ..Search::default()
+                ..RepositoryFilter::default()
             })
         };
         assert_eq!(search(None, None), None);

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Cloud;
-use crate::bitbucket::http::{Answer, ApiError, Signed};
-use crate::model::pull_request::{LeftOut, Reviewer};
-use crate::model::repository::{RepoPath, Repository};
+use crate::bitbucket::http::{ApiError, Response, WithAuth};
+use crate::model::pull_request::{Reviewer, SkippedReviewer};
+use crate::model::repository::{RepoId, Repository};
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct User {
@@ -42,10 +42,10 @@ impl Cloud {
         ];
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         // Access tokens have no user; they author as a bot, whom nobody asks.
-        let answer = self.http.get(&["user"], &[], Signed::Yes).await;
+        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await;
         let own = match answer.and_then(|answer| answer.json::<User>()) {
             Ok(user) => user.uuid,
-            Err(error) if error.is_about_rights() => None,
+            Err(error) if error.is_access_error() => None,
             Err(error) => return Err(error),
         };
         let users = all.into_iter().filter_map(|reviewer| reviewer.user);
@@ -60,7 +60,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-members-get>
     pub(in crate::bitbucket) async fn reviewer(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: &str,
     ) -> Result<Option<Reviewer>, ApiError> {
         if name.starts_with('{') {
@@ -105,7 +105,10 @@ impl User {
 }
 
 /// Whom the server names in its refusal; where it names nobody, but speaks of reviewers, all of them.
-pub(super) fn refused_reviewers(answer: &Answer, reviewers: &[Reviewer]) -> Vec<LeftOut> {
+pub(super) fn rejected_reviewers(
+    answer: &Response,
+    reviewers: &[Reviewer],
+) -> Vec<SkippedReviewer> {
     let error = answer.value()["error"].clone();
     let is_about_them = error["fields"].get("reviewers").is_some()
         || error.to_string().to_lowercase().contains("reviewer");
@@ -122,7 +125,7 @@ pub(super) fn refused_reviewers(answer: &Answer, reviewers: &[Reviewer]) -> Vec<
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
     };
-    let left_out = |reviewer: &Reviewer| LeftOut {
+    let left_out = |reviewer: &Reviewer| SkippedReviewer {
         reviewer: reviewer.name.clone(),
         reason: said.clone(),
     };

@@ -4,12 +4,12 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::Cloud;
-use super::account::is_clouds_refusal;
-use crate::bitbucket::http::{Answer, ApiError, Signed};
-use crate::bitbucket::identity::{Identity, Reach, Shown, Subject};
-use crate::model::connection::Auth;
+use super::account::is_cloud_error;
+use crate::bitbucket::http::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity, ScopeProbe, VisibleRepositories};
+use crate::model::connection::AuthMethod;
 use crate::model::purpose::Permission;
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 use crate::model::scope::Scope;
 
 #[derive(Debug, Deserialize)]
@@ -52,7 +52,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-user-workspaces-workspace-permissions-repositories-get>
     pub(in crate::bitbucket) async fn permission(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         let segments = [
@@ -65,7 +65,7 @@ impl Cloud {
         let name = name.unwrap_or(&path.slug).replace(['\\', '"'], "");
         let query = [("q", format!("repository.name=\"{name}\""))];
         let query = query.each_ref().map(|(key, value)| (*key, value.as_str()));
-        let answer = self.http.get(&segments, &query, Signed::Yes).await?;
+        let answer = self.http.get(&segments, &query, WithAuth::Yes).await?;
         if matches!(
             answer.status(),
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
@@ -94,32 +94,34 @@ impl Cloud {
     }
 
     /// Looks whether the credential has a scope. A 403 often names all that were granted.
-    pub(in crate::bitbucket) async fn shows(
+    pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
-        subject: &Subject,
-    ) -> Result<Shown, ApiError> {
+        subject: &CredentialContext,
+    ) -> Result<ScopeProbe, ApiError> {
         let Some(segments) = address(scope, subject) else {
-            return Ok(Shown::Nothing);
+            return Ok(ScopeProbe::Inconclusive);
         };
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
-        let granted = answer.words().granted();
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let granted = answer.error_body().granted();
         Ok(match answer.status() {
-            StatusCode::FORBIDDEN if !granted.is_empty() => Shown::Granted(granted),
+            StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
             // An access token is also refused where no scope would help it.
             StatusCode::FORBIDDEN
-                if is_clouds_refusal(&answer) && subject.auth != Some(Auth::AccessToken) =>
+                if is_cloud_error(&answer) && subject.auth != Some(AuthMethod::AccessToken) =>
             {
-                Shown::No
+                ScopeProbe::No
             }
-            StatusCode::OK if !answer.is_json() || is_for_anybody(&answer) => Shown::Nothing,
+            StatusCode::OK if !answer.is_json() || is_for_anybody(&answer) => {
+                ScopeProbe::Inconclusive
+            }
             StatusCode::OK => match answer.header("x-oauth-scopes") {
                 Some(list) if !list.trim().is_empty() => {
-                    Shown::Granted(super::account::listed(list))
+                    ScopeProbe::Granted(super::account::parse_scope_list(list))
                 }
-                Some(_) | None => Shown::Yes,
+                Some(_) | None => ScopeProbe::Yes,
             },
-            _ => Shown::Nothing,
+            _ => ScopeProbe::Inconclusive,
         })
     }
 
@@ -127,7 +129,7 @@ impl Cloud {
     /// not name them, or there is none.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-gpg/#api-users-selected-user-gpg-keys-get>
-    pub(in crate::bitbucket) async fn scopes_by_refusal(
+    pub(in crate::bitbucket) async fn scopes_from_403(
         &self,
         identity: &Identity,
     ) -> Result<Option<Vec<String>>, ApiError> {
@@ -136,18 +138,18 @@ impl Cloud {
         };
         let answer = self
             .http
-            .get(&["users", id, "gpg-keys"], &[], Signed::Yes)
+            .get(&["users", id, "gpg-keys"], &[], WithAuth::Yes)
             .await?;
-        Ok(Some(answer.words().granted()).filter(|granted| !granted.is_empty()))
+        Ok(Some(answer.error_body().granted()).filter(|granted| !granted.is_empty()))
     }
 
     /// The repositories of a workspace that the credential sees.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
-    pub(in crate::bitbucket) async fn reach(
+    pub(in crate::bitbucket) async fn visible_repositories(
         &self,
         workspace: Option<&str>,
-    ) -> Result<Option<Reach>, ApiError> {
+    ) -> Result<Option<VisibleRepositories>, ApiError> {
         let Some(workspace) = workspace else {
             return Ok(None);
         };
@@ -155,7 +157,7 @@ impl Cloud {
         let query = [("role", "member"), ("pagelen", "100")];
         let answer = self
             .http
-            .get(&["repositories", workspace], &query, Signed::Yes)
+            .get(&["repositories", workspace], &query, WithAuth::Yes)
             .await?;
         let page: Repositories = answer.json()?;
         let seen = page.values.len();
@@ -166,7 +168,7 @@ impl Cloud {
         let mut projects: Vec<&str> = keys.collect();
         projects.sort_unstable();
         projects.dedup();
-        Ok(Some(Reach {
+        Ok(Some(VisibleRepositories {
             repositories: page.size.unwrap_or(seen).max(seen),
             more: page.size.is_none() && page.next.is_some(),
             projects: (!projects.is_empty()).then_some(projects.len()),
@@ -176,21 +178,21 @@ impl Cloud {
 }
 
 /// What everybody may read proves nothing.
-fn is_for_anybody(answer: &Answer) -> bool {
+fn is_for_anybody(answer: &Response) -> bool {
     answer
         .json::<Named>()
         .is_ok_and(|resource| resource.is_private == Some(false))
 }
 
 /// The address whose reading needs a scope: the `security` of Atlassian's API document.
-fn address(scope: Scope, subject: &Subject) -> Option<Vec<&str>> {
+fn address(scope: Scope, subject: &CredentialContext) -> Option<Vec<&str>> {
     let workspace = subject.workspace.as_deref();
     let in_repository = |below: &'static str| {
         let mut segments = vec!["repositories", workspace?, subject.repository.as_deref()?];
         segments.extend((!below.is_empty()).then_some(below));
         Some(segments)
     };
-    let has_user = subject.auth != Some(Auth::AccessToken);
+    let has_user = subject.auth != Some(AuthMethod::AccessToken);
     match scope.name() {
         "repository" | "read:repository:bitbucket" => {
             in_repository("").or_else(|| Some(vec!["repositories", workspace?]))

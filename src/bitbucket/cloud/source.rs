@@ -4,10 +4,10 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::Cloud;
-use super::repositories::of;
-use crate::bitbucket::http::{ApiError, Question, Signed};
-use crate::model::change::{Entry, Mode};
-use crate::model::repository::RepoPath;
+use super::repositories::repo_path;
+use crate::bitbucket::http::{ApiError, Request, WithAuth};
+use crate::model::change::{FileMode, TreeEntry};
+use crate::model::repository::RepoId;
 
 /// How many folders deep one listing goes. Where that is too much for the server, it is asked folder by folder.
 const DEPTH: &str = "32";
@@ -36,10 +36,10 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn tree(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         commit: &str,
         below: &str,
-    ) -> Result<Vec<Entry>, ApiError> {
+    ) -> Result<Vec<TreeEntry>, ApiError> {
         if let Some(file) = self.file_at_or_above(path, commit, below).await? {
             return Ok(vec![file]);
         }
@@ -55,7 +55,7 @@ impl Cloud {
                 .append_pair("max_depth", depth)
                 .append_pair("pagelen", "100");
             let listed = match self.http.pages_at::<EntryBase>(url, usize::MAX).await {
-                Err(ApiError::Server {
+                Err(ApiError::ServerError {
                     status: TOO_SLOW, ..
                 }) if depth == DEPTH => {
                     folders.push((folder, "1"));
@@ -71,7 +71,7 @@ impl Cloud {
                 };
                 if base.kind.as_deref() != Some(FOLDER) {
                     entries.push(base.entry(path));
-                } else if is_edge(&folder, &path, depth) {
+                } else if is_at_max_depth(&folder, &path, depth) {
                     folders.push((path.trim_end_matches('/').to_owned(), depth));
                 }
             }
@@ -87,14 +87,14 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn content(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         commit: &str,
         file: &str,
         most: usize,
     ) -> Result<Vec<u8>, ApiError> {
         let url = self.source(path, commit, file)?;
-        let question = Question::new(Method::GET, url, Signed::Yes).up_to(most);
-        let answer = self.http.ask(&question).await?;
+        let question = Request::new(Method::GET, url, WithAuth::Yes).max_response_bytes(most);
+        let answer = self.http.send(&question).await?;
         answer.success()?;
         Ok(answer.bytes().to_vec())
     }
@@ -102,17 +102,17 @@ impl Cloud {
     /// A file that has the name of a folder, or of one that the folder is in.
     async fn file_at_or_above(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         commit: &str,
         folder: &str,
-    ) -> Result<Option<Entry>, ApiError> {
+    ) -> Result<Option<TreeEntry>, ApiError> {
         let mut at = folder;
         while !at.is_empty() {
             let mut url = self.source(path, commit, at)?;
             url.query_pairs_mut().append_pair("format", "meta");
             let answer = self
                 .http
-                .ask(&Question::new(Method::GET, url, Signed::Yes))
+                .send(&Request::new(Method::GET, url, WithAuth::Yes))
                 .await?;
             match answer.json::<EntryBase>() {
                 Err(ApiError::NotFound(_)) => {
@@ -128,15 +128,15 @@ impl Cloud {
         Ok(None)
     }
 
-    fn source(&self, path: &RepoPath, commit: &str, below: &str) -> Result<url::Url, ApiError> {
-        let mut segments = of(path, &["src", commit]);
+    fn source(&self, path: &RepoId, commit: &str, below: &str) -> Result<url::Url, ApiError> {
+        let mut segments = repo_path(path, &["src", commit]);
         segments.extend(below.split('/').filter(|part| !part.is_empty()));
-        self.http.address(&segments, &[])
+        self.http.build_url(&segments, &[])
     }
 }
 
 /// Whether a folder is at the end of what one listing shows, so that what is in it was not listed.
-fn is_edge(listed: &str, folder: &str, depth: &str) -> bool {
+fn is_at_max_depth(listed: &str, folder: &str, depth: &str) -> bool {
     let below = folder
         .trim_matches('/')
         .strip_prefix(listed)
@@ -146,19 +146,19 @@ fn is_edge(listed: &str, folder: &str, depth: &str) -> bool {
 }
 
 impl EntryBase {
-    fn entry(self, path: String) -> Entry {
+    fn entry(self, path: String) -> TreeEntry {
         let has = |attribute: &str| self.attributes.iter().any(|own| own == attribute);
         let is_file = self.kind.as_deref() == Some(FILE) && !has("subrepository");
         let mode = if !is_file {
             None
         } else if has("link") {
-            Some(Mode::Link)
+            Some(FileMode::Link)
         } else if has("executable") {
-            Some(Mode::Executable)
+            Some(FileMode::Executable)
         } else {
-            Some(Mode::Plain)
+            Some(FileMode::Regular)
         };
-        Entry {
+        TreeEntry {
             path,
             mode,
             size: self.size,
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn folders_at_the_edge_of_a_listing_are_listed_next() {
-        assert!(is_edge("", "a", "1"));
-        assert!(!is_edge("", "a/b", "32"));
-        assert!(is_edge("a", "a/b", "1"));
-        assert!(!is_edge("a", "a/b/c", "1"));
+        assert!(is_at_max_depth("", "a", "1"));
+        assert!(!is_at_max_depth("", "a/b", "32"));
+        assert!(is_at_max_depth("a", "a/b", "1"));
+        assert!(!is_at_max_depth("a", "a/b/c", "1"));
     }
 }

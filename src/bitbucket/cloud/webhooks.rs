@@ -4,12 +4,14 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::Cloud;
-use super::repositories::of;
+use super::repositories::repo_path;
 use crate::bitbucket::http::ApiError;
-use crate::bitbucket::webhooks::{Hook, Wish, Written, events, text, url, writable};
+use crate::bitbucket::webhooks::{
+    StoredWebhook, WebhookChange, WebhookSpec, events, text, url, writable_fields,
+};
 use crate::model::deployment::Deployment;
-use crate::model::repository::RepoPath;
-use crate::model::webhook::{Webhook, in_our_words};
+use crate::model::repository::RepoId;
+use crate::model::webhook::{Webhook, to_generic_events};
 
 /// What the server alone sets.
 const READ_ONLY: [&str; 8] = [
@@ -29,11 +31,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
     pub(in crate::bitbucket) async fn webhooks(
         &self,
-        path: &RepoPath,
-    ) -> Result<Vec<Hook>, ApiError> {
+        path: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
-            .pages(&of(path, &["hooks"]), &[("pagelen", "100")])
+            .pages(&repo_path(path, &["hooks"]), &[("pagelen", "100")])
             .await?;
         all.into_iter().map(hook).collect()
     }
@@ -44,13 +46,13 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
     pub(in crate::bitbucket) async fn write_webhook(
         &self,
-        path: &RepoPath,
-        before: Option<Hook>,
-        wish: &Wish,
-    ) -> Result<Written, ApiError> {
+        path: &RepoId,
+        before: Option<StoredWebhook>,
+        wish: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
         let mut body = before
             .as_ref()
-            .map(|hook| writable(&hook.kept, &READ_ONLY))
+            .map(|hook| writable_fields(&hook.raw, &READ_ONLY))
             .unwrap_or_default();
         // The document demands the type of every object.
         body.insert("type".to_owned(), json!("webhook_subscription"));
@@ -68,16 +70,16 @@ impl Cloud {
         let answer = match id {
             None => {
                 self.http
-                    .write(Method::POST, &of(path, &["hooks"]), &[], &body)
+                    .write(Method::POST, &repo_path(path, &["hooks"]), &[], &body)
                     .await?
             }
             Some(id) => {
                 self.http
-                    .write(Method::PUT, &of(path, &["hooks", id]), &[], &body)
+                    .write(Method::PUT, &repo_path(path, &["hooks", id]), &[], &body)
                     .await?
             }
         };
-        Ok(Written {
+        Ok(WebhookChange {
             hook: hook(answer.json()?)?,
             unknown: Vec::new(),
             changed: true,
@@ -89,29 +91,29 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
     pub(in crate::bitbucket) async fn remove_webhook(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         id: &str,
     ) -> Result<(), ApiError> {
         self.http
-            .delete(&of(path, &["hooks", id]), &[])
+            .delete(&repo_path(path, &["hooks", id]), &[])
             .await?
             .success()
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Result<Hook, ApiError> {
+fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
     let events = events(&kept)?;
     let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
-    Ok(Hook {
+    Ok(StoredWebhook {
         webhook: Webhook {
             id: text(&kept, "uuid"),
             url: url(&kept)?,
-            events: in_our_words(&events, Deployment::Cloud),
+            events: to_generic_events(&events, Deployment::Cloud),
             active: flag("active").unwrap_or(true),
             secret_set: flag("secret_set"),
             verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
         },
         events,
-        kept,
+        raw: kept,
     })
 }

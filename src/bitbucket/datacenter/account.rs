@@ -5,9 +5,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::http::{Answer, ApiError, Signed};
-use crate::bitbucket::identity::{Identity, Subject};
-use crate::model::connection::{Auth, Level};
+use crate::bitbucket::http::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity};
+use crate::model::connection::{AuthMethod, TokenLevel};
 
 /// Every answer to somebody who is logged in has it: the user name, percent-encoded.
 const USER_NAME: &str = "x-ausername";
@@ -24,19 +24,19 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
     pub(in crate::bitbucket) async fn identify(
         &self,
-        subject: &Subject,
+        subject: &CredentialContext,
     ) -> Result<Identity, ApiError> {
-        self.http.leave_the_proof();
+        self.http.disable_anonymous_check();
         let segments = ["rest", "api", "latest", "users"];
         let answer = self
             .http
-            .get(&segments, &[("limit", "1")], Signed::Yes)
+            .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
         let name = user_name(&answer);
         let is_page = || answer.json::<Users>().map(|page| page.values.is_some());
         match answer.status() {
             StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
-                self.somebody(subject, name).await
+                self.authenticated_identity(subject, name).await
             }
             StatusCode::OK if !is_page()? => Err(ApiError::Decode {
                 path: "values".to_owned(),
@@ -44,10 +44,10 @@ impl DataCenter {
             }),
             // Nobody is named: then the list counts only where it is refused to everybody else.
             StatusCode::OK => {
-                self.refused_to_anybody(&segments).await?;
-                self.somebody(subject, None).await
+                self.require_denied_anonymously(&segments).await?;
+                self.authenticated_identity(subject, None).await
             }
-            StatusCode::UNAUTHORIZED if may_be_nobodys(subject) => {
+            StatusCode::UNAUTHORIZED if may_be_resource_token(subject) => {
                 self.identify_by_resource(subject, &answer).await
             }
             StatusCode::UNAUTHORIZED => Err(refused(&answer)),
@@ -55,14 +55,14 @@ impl DataCenter {
         }
     }
 
-    async fn somebody(
+    async fn authenticated_identity(
         &self,
-        subject: &Subject,
+        subject: &CredentialContext,
         account: Option<String>,
     ) -> Result<Identity, ApiError> {
         let identity = Identity {
             account,
-            level: subject.level.or(Some(Level::User)),
+            level: subject.level.or(Some(TokenLevel::User)),
             ..Identity::default()
         };
         Ok(self.with_token_record(subject, identity).await)
@@ -71,8 +71,8 @@ impl DataCenter {
     /// A token of a project or repository has no user; it is known by what it can see and nobody else.
     async fn identify_by_resource(
         &self,
-        subject: &Subject,
-        refusal: &Answer,
+        subject: &CredentialContext,
+        refusal: &Response,
     ) -> Result<Identity, ApiError> {
         let Some(project) = subject.project.as_deref() else {
             return Err(refused(refusal));
@@ -85,16 +85,16 @@ impl DataCenter {
                 .into_iter()
                 .flat_map(|slug| ["repos", slug]),
         );
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
         let account = user_name(&answer);
         if account.is_none() {
             if answer.status() == StatusCode::UNAUTHORIZED {
                 return Err(refused(&answer));
             }
             answer.success()?;
-            self.refused_to_anybody(&segments).await?;
+            self.require_denied_anonymously(&segments).await?;
         }
-        let named = Level::of(subject.repository.as_deref(), subject.project.as_deref());
+        let named = TokenLevel::of(subject.repository.as_deref(), subject.project.as_deref());
         let identity = Identity {
             account,
             level: subject.level.or(Some(named)),
@@ -104,23 +104,23 @@ impl DataCenter {
     }
 
     /// Whether what was shown is shown to nobody without a login.
-    async fn refused_to_anybody(&self, segments: &[&str]) -> Result<(), ApiError> {
-        let anonymous = self.http.get(segments, &[], Signed::No).await?;
+    async fn require_denied_anonymously(&self, segments: &[&str]) -> Result<(), ApiError> {
+        let anonymous = self.http.get(segments, &[], WithAuth::No).await?;
         if anonymous.status() == StatusCode::OK {
             let reason = "the server shows the same to everybody, and names nobody";
-            return Err(ApiError::Undecided(reason.to_owned()));
+            return Err(ApiError::Indeterminate(reason.to_owned()));
         }
         Ok(())
     }
 }
 
 /// A token of a project or repository; a password is always somebody's, and trying it again could lock the account.
-fn may_be_nobodys(subject: &Subject) -> bool {
-    subject.level != Some(Level::User) && subject.auth != Some(Auth::Password)
+fn may_be_resource_token(subject: &CredentialContext) -> bool {
+    subject.level != Some(TokenLevel::User) && subject.auth != Some(AuthMethod::Password)
 }
 
 /// Whoever is not named is not logged in, also where the server speaks of a missing permission.
-fn refused(answer: &Answer) -> ApiError {
+fn refused(answer: &Response) -> ApiError {
     let error = answer.error();
     if let ApiError::Forbidden { message, .. } = error {
         ApiError::Unauthorized(message)
@@ -129,7 +129,7 @@ fn refused(answer: &Answer) -> ApiError {
     }
 }
 
-pub(super) fn user_name(answer: &Answer) -> Option<String> {
+pub(super) fn user_name(answer: &Response) -> Option<String> {
     let name = answer.header(USER_NAME).filter(|name| !name.is_empty())?;
     Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
 }

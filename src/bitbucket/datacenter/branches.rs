@@ -6,7 +6,7 @@ use super::DataCenter;
 use super::repositories::of;
 use crate::bitbucket::http::ApiError;
 use crate::model::change::Branch;
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 
 /// What the full name of a branch begins with.
 pub(super) const HEADS: &str = "refs/heads/";
@@ -25,7 +25,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
     pub(in crate::bitbucket) async fn branch(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: &str,
     ) -> Result<Option<Branch>, ApiError> {
         let query = [("filterText", name), ("limit", "1000")];

@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use super::repositories::of;
-use crate::bitbucket::commits::MOST_WITHOUT_BASE;
-use crate::bitbucket::http::{ApiError, Signed};
-use crate::model::change::{Commit, Person};
-use crate::model::repository::RepoPath;
+use crate::bitbucket::commits::MAX_COMMITS_WITHOUT_BASE;
+use crate::bitbucket::http::{ApiError, WithAuth};
+use crate::model::change::{Commit, Signature};
+use crate::model::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct CommitBase {
@@ -41,13 +41,13 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-commits-get>
     pub(in crate::bitbucket) async fn commits_not_on(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         let mut query = vec![("until", branch), ("limit", "1000")];
         query.extend(base.map(|base| ("since", base)));
-        let most = base.map_or(MOST_WITHOUT_BASE, |_| usize::MAX);
+        let most = base.map_or(MAX_COMMITS_WITHOUT_BASE, |_| usize::MAX);
         let segments = of(path, &["commits"]);
         let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let commit = |base: CommitBase| {
@@ -65,22 +65,22 @@ impl DataCenter {
     /// repositories have no account.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
-    pub(in crate::bitbucket) async fn person(&self) -> Option<Person> {
+    pub(in crate::bitbucket) async fn committer(&self) -> Option<Signature> {
         let users = ["rest", "api", "latest", "users"];
         let answer = self
             .http
-            .get(&users, &[("limit", "1")], Signed::Yes)
+            .get(&users, &[("limit", "1")], WithAuth::Yes)
             .await
             .ok()?;
         let account = super::account::user_name(&answer)?;
         let slug = super::token::user_slug(&account);
         let answer = self
             .http
-            .get(&[&users[..], &[slug.as_str()]].concat(), &[], Signed::Yes)
+            .get(&[&users[..], &[slug.as_str()]].concat(), &[], WithAuth::Yes)
             .await
             .ok()?;
         let user: User = answer.json().ok()?;
-        Some(Person {
+        Some(Signature {
             name: user.display_name.unwrap_or(account),
             email: user.email_address?,
         })

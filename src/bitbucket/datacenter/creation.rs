@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::DataCenter;
-use super::repositories::RepositoryBase;
+use super::repositories::RepositoryJson;
 use crate::bitbucket::http::ApiError;
 use crate::model::repository::{NewRepository, Repository};
 
@@ -52,7 +52,7 @@ impl DataCenter {
         if answer.status().as_u16() == 409 {
             return Ok(None);
         }
-        let base: RepositoryBase = answer.json()?;
+        let base: RepositoryJson = answer.json()?;
         Ok(Some(base.repository(&new.path)))
     }
 }

@@ -4,11 +4,11 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::http::{Answer, ApiError};
-use crate::model::instant::{Instant, lenient};
+use crate::bitbucket::http::{ApiError, Response};
+use crate::model::instant::{Timestamp, deserialize_lenient};
 use crate::model::public_key::PublicKey;
 use crate::model::registered_key::{
-    Access, KeyOwner, NewKey, Registered, RegisteredAs, RegisteredKey,
+    Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
 
 /// A key. Dates are milliseconds, also where the documentation says otherwise.
@@ -19,10 +19,10 @@ struct Key {
     text: Option<String>,
     label: Option<String>,
     fingerprint: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    created_date: Option<Instant>,
-    #[serde(default, deserialize_with = "lenient")]
-    last_authenticated: Option<Instant>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    created_date: Option<Timestamp>,
+    #[serde(default, deserialize_with = "deserialize_lenient")]
+    last_authenticated: Option<Timestamp>,
     expiry_days: Option<i64>,
     warning: Option<String>,
 }
@@ -55,7 +55,7 @@ impl DataCenter {
         &self,
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let place = place_of_keys(owner);
+        let place = keys_path(owner);
         if *owner == KeyOwner::Account {
             let all: Vec<Key> = self.http.pages(&place, &[]).await?;
             let keys = all.into_iter();
@@ -74,12 +74,15 @@ impl DataCenter {
         &self,
         owner: &KeyOwner,
         key: &NewKey,
-    ) -> Result<Registered, ApiError> {
-        let known = |keys: Vec<RegisteredKey>| keys.into_iter().find(|known| known.is(&key.public));
+    ) -> Result<RegisterOutcome, ApiError> {
+        let known = |keys: Vec<RegisteredKey>| {
+            keys.into_iter()
+                .find(|known| known.has_public_key(&key.public))
+        };
         if let Some(existing) = known(self.keys(owner).await?) {
-            return Ok(Registered::Existing(existing));
+            return Ok(RegisterOutcome::AlreadyRegistered(existing));
         }
-        let place = place_of_keys(owner);
+        let place = keys_path(owner);
         let wire = NewWireKey {
             text: key.public.to_string(),
             label: &key.title,
@@ -96,11 +99,11 @@ impl DataCenter {
         };
         if answer.status() == StatusCode::CONFLICT {
             return Ok(match known(self.keys(owner).await?) {
-                Some(existing) => Registered::Existing(existing),
-                None => Registered::Taken(answer.error().to_string()),
+                Some(existing) => RegisterOutcome::AlreadyRegistered(existing),
+                None => RegisterOutcome::InUseElsewhere(answer.error().to_string()),
             });
         }
-        permitted(&answer)?;
+        check_permission(&answer)?;
         let created = if *owner == KeyOwner::Account {
             registered(answer.json()?, None)
         } else {
@@ -110,7 +113,7 @@ impl DataCenter {
             path: "id".to_owned(),
             reason: "it names no key".to_owned(),
         })?;
-        Ok(Registered::Created(RegisteredKey {
+        Ok(RegisterOutcome::Created(RegisteredKey {
             public_key: Some(key.public.clone()),
             fingerprint: Some(key.public.fingerprint()),
             algorithm: Some(key.public.algorithm().to_owned()),
@@ -121,7 +124,7 @@ impl DataCenter {
     /// Gives an access key another permission.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-permission-permission-put>
-    pub(in crate::bitbucket) async fn change_key(
+    pub(in crate::bitbucket) async fn set_key_access(
         &self,
         owner: &KeyOwner,
         id: &str,
@@ -130,11 +133,11 @@ impl DataCenter {
         let Some(permission) = permission(owner, access) else {
             return Ok(false);
         };
-        let mut place = place_of_keys(owner);
+        let mut place = keys_path(owner);
         place.extend([id, "permission", permission]);
-        let url = self.http.address(&place, &[])?;
+        let url = self.http.build_url(&place, &[])?;
         let answer = self.http.put(url).await?;
-        permitted(&answer)?;
+        check_permission(&answer)?;
         answer.success().map(|()| true)
     }
 
@@ -147,16 +150,16 @@ impl DataCenter {
         owner: &KeyOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        let mut place = place_of_keys(owner);
+        let mut place = keys_path(owner);
         place.push(id);
         let answer = self.http.delete(&place, &[]).await?;
-        permitted(&answer)?;
+        check_permission(&answer)?;
         answer.success()
     }
 }
 
 /// A 401 to somebody who is named in the same answer is about a permission, whatever its words.
-fn permitted(answer: &Answer) -> Result<(), ApiError> {
+fn check_permission(answer: &Response) -> Result<(), ApiError> {
     let is_known =
         answer.status() == StatusCode::UNAUTHORIZED && answer.header("x-ausername").is_some();
     if is_known && let ApiError::Unauthorized(message) = answer.error() {
@@ -169,7 +172,7 @@ fn permitted(answer: &Answer) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn place_of_keys(owner: &KeyOwner) -> Vec<&str> {
+fn keys_path(owner: &KeyOwner) -> Vec<&str> {
     match owner {
         KeyOwner::Repository(path) => vec![
             "rest",
@@ -209,11 +212,11 @@ impl AccessKey {
 /// A key, with its permission where it is an access key.
 fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
     let (access, registered_as) = match permission {
-        None => (Access::Write, RegisteredAs::UserKey),
+        None => (Access::Write, KeyKind::UserKey),
         Some(name) if name.ends_with("_WRITE") || name.ends_with("_ADMIN") => {
-            (Access::Write, RegisteredAs::AccessKey)
+            (Access::Write, KeyKind::AccessKey)
         }
-        Some(_) => (Access::Read, RegisteredAs::AccessKey),
+        Some(_) => (Access::Read, KeyKind::AccessKey),
     };
     let public: Option<PublicKey> = key.text.as_deref().and_then(|line| line.parse().ok());
     let told = || {
@@ -234,7 +237,7 @@ fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
         registered_as,
         created_on: key.created_date,
         last_used_on: key.last_authenticated,
-        expires_on: last_day.map(Instant::day),
+        expires_on: last_day.map(Timestamp::day),
         warning: key.warning,
         public_key: public,
     })

@@ -27,7 +27,7 @@ impl DataCenter {
     /// A Data Center over an HTTP core whose base is the server's, context path included.
     #[must_use]
     pub fn new(http: Http) -> Self {
-        let http = http.naming_people(&["rest", "api", "latest", "users"]);
+        let http = http.with_anonymous_check(&["rest", "api", "latest", "users"]);
         Self { http }
     }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Signed};
+use crate::bitbucket::http::{ApiError, WithAuth};
 use crate::model::namespace::{NewProject, Project};
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-get>
     pub(in crate::bitbucket) async fn project(&self, key: &str) -> Result<Project, ApiError> {
         let segments = ["rest", "api", "latest", "projects", key];
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
         Ok(answer.json::<ProjectBase>()?.project())
     }
 

@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 use super::DataCenter;
 use super::branches::HEADS;
 use super::repositories::of;
-use super::reviewers::{User, left_out};
-use crate::bitbucket::Proposed;
+use super::reviewers::{User, rejected_reviewers};
+use crate::bitbucket::CreateOutcome;
 use crate::bitbucket::http::ApiError;
-use crate::model::pull_request::{Proposal, PullRequest, Reviewer, State};
-use crate::model::repository::RepoPath;
+use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
+use crate::model::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestBase {
+struct PullRequestJson {
     id: u64,
     title: Option<String>,
     state: Option<String>,
     draft: Option<bool>,
     description: Option<String>,
-    from_ref: Option<End>,
-    to_ref: Option<End>,
+    from_ref: Option<BranchRef>,
+    to_ref: Option<BranchRef>,
     author: Option<Participant>,
     #[serde(default)]
     reviewers: Vec<Participant>,
@@ -31,7 +31,7 @@ struct RequestBase {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct End {
+struct BranchRef {
     id: Option<String>,
     display_id: Option<String>,
     repository: Option<Value>,
@@ -59,7 +59,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
     pub(in crate::bitbucket) async fn pull_requests(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -71,7 +71,7 @@ impl DataCenter {
         };
         let limit = most.clamp(1, 100).to_string();
         let query = [("state", state), ("limit", &limit)];
-        let all: Vec<RequestBase> = self
+        let all: Vec<PullRequestJson> = self
             .http
             .pages_up_to(&of(path, &["pull-requests"]), &query, most)
             .await?;
@@ -81,9 +81,9 @@ impl DataCenter {
     /// Open pull requests from a branch.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
-    pub(in crate::bitbucket) async fn open_from(
+    pub(in crate::bitbucket) async fn open_pull_requests_from(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         source: &str,
     ) -> Result<Vec<PullRequest>, ApiError> {
         let at = format!("{HEADS}{source}");
@@ -93,7 +93,7 @@ impl DataCenter {
             ("at", &at),
             ("limit", "100"),
         ];
-        let all: Vec<RequestBase> = self
+        let all: Vec<PullRequestJson> = self
             .http
             .pages(&of(path, &["pull-requests"]), &query)
             .await?;
@@ -103,11 +103,11 @@ impl DataCenter {
     /// Opens a pull request. What is in the way is a 409 that names its exception.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-post>
-    pub(in crate::bitbucket) async fn propose(
+    pub(in crate::bitbucket) async fn create_pull_request(
         &self,
-        path: &RepoPath,
-        proposal: &Proposal,
-    ) -> Result<Proposed, ApiError> {
+        path: &RepoId,
+        proposal: &NewPullRequest,
+    ) -> Result<CreateOutcome, ApiError> {
         let end = |branch: &str| {
             json!({
                 "id": format!("{HEADS}{branch}"),
@@ -133,9 +133,9 @@ impl DataCenter {
         let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
         if answer.status().as_u16() == 409 {
             let said = answer.value();
-            let left_out = left_out(&said, &proposal.reviewers);
+            let left_out = rejected_reviewers(&said, &proposal.reviewers);
             if !left_out.is_empty() {
-                return Ok(Proposed::WithoutReviewers(left_out));
+                return Ok(CreateOutcome::WithoutReviewers(left_out));
             }
             let exceptions = said["errors"]
                 .as_array()
@@ -144,21 +144,21 @@ impl DataCenter {
                 .filter_map(|error| error["exceptionName"].as_str());
             for exception in exceptions {
                 if exception.ends_with(".EmptyPullRequestException") {
-                    return Ok(Proposed::NoDifference);
+                    return Ok(CreateOutcome::NoDifference);
                 }
                 if exception.ends_with(".DuplicatePullRequestException") {
-                    return Ok(Proposed::AlreadyOpen);
+                    return Ok(CreateOutcome::AlreadyOpen);
                 }
             }
         }
-        let base: RequestBase = answer.json()?;
-        Ok(Proposed::Opened(Box::new(base.request(path))))
+        let base: PullRequestJson = answer.json()?;
+        Ok(CreateOutcome::Opened(Box::new(base.request(path))))
     }
 }
 
-impl RequestBase {
-    fn request(self, path: &RepoPath) -> PullRequest {
-        let name = |end: &Option<End>| {
+impl PullRequestJson {
+    fn request(self, path: &RepoId) -> PullRequest {
+        let name = |end: &Option<BranchRef>| {
             let end = end.as_ref();
             let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
             full.or_else(|| end.and_then(|end| end.display_id.as_deref()))

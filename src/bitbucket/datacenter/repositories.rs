@@ -4,17 +4,17 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Signed};
+use crate::bitbucket::http::{ApiError, WithAuth};
 use crate::model::clone_url::CloneUrl;
-use crate::model::repository::{RepoPath, Repository, Search};
+use crate::model::repository::{RepoId, Repository, RepositoryFilter};
 
 /// The largest page that a server gives; it lowers what is too much.
-const MOST_A_PAGE: usize = 1000;
+const MAX_PAGE_LEN: usize = 1000;
 
 /// A repository.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RepositoryBase {
+pub(super) struct RepositoryJson {
     pub(super) slug: Option<String>,
     name: Option<String>,
     public: Option<bool>,
@@ -64,10 +64,10 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-repositoryslug-get>
     pub(in crate::bitbucket) async fn repository(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
     ) -> Result<Repository, ApiError> {
-        let answer = self.http.get(&of(path, &[]), &[], Signed::Yes).await?;
-        let base: RepositoryBase = answer.json()?;
+        let answer = self.http.get(&of(path, &[]), &[], WithAuth::Yes).await?;
+        let base: RepositoryJson = answer.json()?;
         if base.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "slug".to_owned(),
@@ -83,7 +83,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn repositories(
         &self,
-        search: &Search,
+        search: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         let all = ["rest", "api", "latest", "repos"];
         let most = search.most.unwrap_or(usize::MAX);
@@ -94,17 +94,17 @@ impl DataCenter {
         } else {
             most
         };
-        let limit = asked_for.clamp(1, MOST_A_PAGE).to_string();
+        let limit = asked_for.clamp(1, MAX_PAGE_LEN).to_string();
         let of_project = search
             .project
             .as_ref()
             .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
         let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
-        let bases: Vec<RepositoryBase> = self
+        let bases: Vec<RepositoryJson> = self
             .http
             .pages_up_to(segments, &[("limit", &limit)], asked_for)
             .await?;
-        let asked = RepoPath {
+        let asked = RepoId {
             namespace: search.project.clone().unwrap_or_default(),
             slug: String::new(),
         };
@@ -128,11 +128,11 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
     pub(in crate::bitbucket) async fn default_branch(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
     ) -> Result<Option<String>, ApiError> {
         let answer = self
             .http
-            .get(&of(path, &["default-branch"]), &[], Signed::Yes)
+            .get(&of(path, &["default-branch"]), &[], WithAuth::Yes)
             .await?;
         if answer.status() == StatusCode::NO_CONTENT {
             return Ok(None);
@@ -140,9 +140,9 @@ impl DataCenter {
         match answer.json::<DefaultBranch>() {
             Ok(branch) => Ok(branch.display_id),
             // Older servers have no such address; it is also there for those who may not look at branches.
-            Err(ApiError::NotFound(_) | ApiError::NoApi(_) | ApiError::Forbidden { .. }) => {
-                Ok(None)
-            }
+            Err(
+                ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_) | ApiError::Forbidden { .. },
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -150,18 +150,18 @@ impl DataCenter {
     /// Whether a repository has no branch. Its default branch has a name before it exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoPath) -> Result<bool, ApiError> {
+    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
         let segments = of(path, &["branches"]);
         let answer = self
             .http
-            .get(&segments, &[("limit", "1")], Signed::Yes)
+            .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
         Ok(answer.json::<Branches>()?.values.is_empty())
     }
 }
 
 /// The address of a repository, and what is below it.
-pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn of<'a>(path: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "rest",
         "api",
@@ -174,10 +174,10 @@ pub(super) fn of<'a>(path: &'a RepoPath, below: &[&'a str]) -> Vec<&'a str> {
     own.into_iter().chain(below.iter().copied()).collect()
 }
 
-impl RepositoryBase {
+impl RepositoryJson {
     /// Clone links are read, never derived: SSH may have another host and port. The one over HTTP is called `http`
     /// also where it is HTTPS, and may carry the caller's name, which is left out.
-    pub(super) fn repository(self, asked: &RepoPath) -> Repository {
+    pub(super) fn repository(self, asked: &RepoId) -> Repository {
         let link = |name: &str| {
             let link = self
                 .links

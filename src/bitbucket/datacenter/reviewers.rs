@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::DataCenter;
 use super::branches::HEADS;
 use super::repositories::of;
-use crate::bitbucket::http::{ApiError, Signed};
-use crate::model::pull_request::{LeftOut, Reviewer};
+use crate::bitbucket::http::{ApiError, WithAuth};
+use crate::model::pull_request::{Reviewer, SkippedReviewer};
 use crate::model::repository::Repository;
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ impl DataCenter {
         target: &str,
     ) -> Result<Vec<Reviewer>, ApiError> {
         let path = repository.path();
-        let answer = self.http.get(&of(&path, &[]), &[], Signed::Yes).await?;
+        let answer = self.http.get(&of(&path, &[]), &[], WithAuth::Yes).await?;
         let own = super::account::user_name(&answer);
         let id = answer
             .json::<Numbered>()?
@@ -65,7 +65,7 @@ impl DataCenter {
             ("sourceRefId", source.as_str()),
             ("targetRefId", target.as_str()),
         ];
-        let answer = self.http.get(&segments, &query, Signed::Yes).await?;
+        let answer = self.http.get(&segments, &query, WithAuth::Yes).await?;
         let (Users::Flat(users) | Users::Page { values: users }) = answer.json()?;
         Ok(users
             .into_iter()
@@ -82,7 +82,7 @@ impl DataCenter {
 }
 
 /// Whom the server will not take as a reviewer, and why.
-pub(super) fn left_out(said: &Value, reviewers: &[Reviewer]) -> Vec<LeftOut> {
+pub(super) fn rejected_reviewers(said: &Value, reviewers: &[Reviewer]) -> Vec<SkippedReviewer> {
     let errors = said["errors"].as_array().into_iter().flatten();
     let refused = errors
         .filter_map(|error| error["reviewerErrors"].as_array())
@@ -91,7 +91,7 @@ pub(super) fn left_out(said: &Value, reviewers: &[Reviewer]) -> Vec<LeftOut> {
         .filter_map(|error| {
             let own = error["context"].as_str()?;
             let reviewer = reviewers.iter().find(|reviewer| reviewer.id == own)?;
-            Some(LeftOut {
+            Some(SkippedReviewer {
                 reviewer: reviewer.name.clone(),
                 reason: error["message"].as_str().unwrap_or_default().to_owned(),
             })

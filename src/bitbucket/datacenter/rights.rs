@@ -4,18 +4,18 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use super::repositories::{RepositoryBase, of};
-use crate::bitbucket::http::{Answer, ApiError, Signed};
-use crate::bitbucket::identity::{Reach, Shown, Subject};
-use crate::model::connection::Auth;
+use super::repositories::{RepositoryJson, of};
+use crate::bitbucket::http::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, ScopeProbe, VisibleRepositories};
+use crate::model::connection::AuthMethod;
 use crate::model::purpose::Permission;
-use crate::model::repository::RepoPath;
+use crate::model::repository::RepoId;
 use crate::model::scope::Scope;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Repositories {
-    values: Vec<RepositoryBase>,
+    values: Vec<RepositoryJson>,
     is_last_page: Option<bool>,
 }
 
@@ -34,7 +34,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn permission(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         let administers = self.administers(path);
@@ -49,15 +49,15 @@ impl DataCenter {
     }
 
     /// Looks whether the credential has a permission, for the repository or project that is named.
-    pub(in crate::bitbucket) async fn shows(
+    pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
-        subject: &Subject,
-    ) -> Result<Shown, ApiError> {
+        subject: &CredentialContext,
+    ) -> Result<ScopeProbe, ApiError> {
         let Some(project) = subject.project.as_deref() else {
-            return Ok(Shown::Nothing);
+            return Ok(ScopeProbe::Inconclusive);
         };
-        let path = subject.repository.as_deref().map(|slug| RepoPath {
+        let path = subject.repository.as_deref().map(|slug| RepoId {
             namespace: project.to_owned(),
             slug: slug.to_owned(),
         });
@@ -68,32 +68,36 @@ impl DataCenter {
                 self.reads(&own_project).await?
             }
             ("REPO_ADMIN", Some(path)) => answer_of(self.administers(path).await?),
-            ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => Shown::Yes,
+            ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => {
+                ScopeProbe::Yes
+            }
             ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path, None).await? {
-                Some(false) => Shown::No,
+                Some(false) => ScopeProbe::No,
                 // What the account may write to says nothing about a token that may do less.
-                Some(true) if subject.auth == Some(Auth::Password) => Shown::Yes,
-                Some(true) | None => Shown::Nothing,
+                Some(true) if subject.auth == Some(AuthMethod::Password) => ScopeProbe::Yes,
+                Some(true) | None => ScopeProbe::Inconclusive,
             },
             ("PROJECT_ADMIN", _) => {
                 let segments = [own_project.as_slice(), &["permissions", "users"]].concat();
                 let answer = self
                     .http
-                    .get(&segments, &[("limit", "1")], Signed::Yes)
+                    .get(&segments, &[("limit", "1")], WithAuth::Yes)
                     .await?;
                 answer_of(permitted(&answer))
             }
-            _ => Shown::Nothing,
+            _ => ScopeProbe::Inconclusive,
         })
     }
 
     /// What the credential sees, and the addresses that the server gives for it.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
-    pub(in crate::bitbucket) async fn reach(&self) -> Result<Reach, ApiError> {
+    pub(in crate::bitbucket) async fn visible_repositories(
+        &self,
+    ) -> Result<VisibleRepositories, ApiError> {
         let answer = self
             .http
-            .get(&REPOSITORIES, &[("limit", "100")], Signed::Yes)
+            .get(&REPOSITORIES, &[("limit", "100")], WithAuth::Yes)
             .await?;
         let page: Repositories = answer.json()?;
         let links = page.values.iter().flat_map(|repository| {
@@ -109,7 +113,7 @@ impl DataCenter {
             .collect();
         projects.sort_unstable();
         projects.dedup();
-        Ok(Reach {
+        Ok(VisibleRepositories {
             projects: Some(projects.len()),
             repositories: page.values.len(),
             more: page.is_last_page == Some(false),
@@ -118,26 +122,28 @@ impl DataCenter {
     }
 
     /// Whether something is shown that is not everybody's.
-    async fn reads(&self, segments: &[&str]) -> Result<Shown, ApiError> {
-        let answer = self.http.get(segments, &[], Signed::Yes).await?;
+    async fn reads(&self, segments: &[&str]) -> Result<ScopeProbe, ApiError> {
+        let answer = self.http.get(segments, &[], WithAuth::Yes).await?;
         Ok(match permitted(&answer) {
-            Some(true) if answer.json::<Resource>()?.public != Some(false) => Shown::Nothing,
+            Some(true) if answer.json::<Resource>()?.public != Some(false) => {
+                ScopeProbe::Inconclusive
+            }
             permitted => answer_of(permitted),
         })
     }
 
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
-    async fn administers(&self, path: &RepoPath) -> Result<Option<bool>, ApiError> {
+    async fn administers(&self, path: &RepoId) -> Result<Option<bool>, ApiError> {
         let answer = self
             .http
-            .get(&of(path, &["webhooks"]), &[], Signed::Yes)
+            .get(&of(path, &["webhooks"]), &[], WithAuth::Yes)
             .await?;
         Ok(permitted(&answer))
     }
 
     async fn listed_for_writing(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<bool>, ApiError> {
         let mut query = vec![
@@ -147,12 +153,12 @@ impl DataCenter {
         ];
         // The filter is by name, which may be another than the slug.
         query.extend(name.map(|name| ("name", name)));
-        let answer = self.http.get(&REPOSITORIES, &query, Signed::Yes).await?;
+        let answer = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
         if !answer.status().is_success() {
             return Ok(None);
         }
         let page: Repositories = answer.json()?;
-        let is_it = |repository: &RepositoryBase| {
+        let is_it = |repository: &RepositoryJson| {
             let key = repository
                 .project
                 .as_ref()
@@ -168,20 +174,20 @@ impl DataCenter {
 }
 
 /// Whether an answer is one to somebody who may; `None` where it says something else.
-fn permitted(answer: &Answer) -> Option<bool> {
+fn permitted(answer: &Response) -> Option<bool> {
     match answer.status() {
         StatusCode::OK if answer.is_json() => Some(true),
         // In a token's name nobody may be named.
-        StatusCode::UNAUTHORIZED if answer.is_to_somebody() => Some(false),
+        StatusCode::UNAUTHORIZED if answer.is_authenticated() => Some(false),
         StatusCode::FORBIDDEN if answer.is_bitbuckets() => Some(false),
         _ => None,
     }
 }
 
-fn answer_of(permitted: Option<bool>) -> Shown {
+fn answer_of(permitted: Option<bool>) -> ScopeProbe {
     match permitted {
-        Some(true) => Shown::Yes,
-        Some(false) => Shown::No,
-        None => Shown::Nothing,
+        Some(true) => ScopeProbe::Yes,
+        Some(false) => ScopeProbe::No,
+        None => ScopeProbe::Inconclusive,
     }
 }

@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::greeting::Greeting;
-use crate::bitbucket::http::{ApiError, Signed};
-use crate::model::connection::{BaseUrl, Found};
+use crate::bitbucket::greeting::ServerProbe;
+use crate::bitbucket::http::{ApiError, WithAuth};
+use crate::model::connection::{BaseUrl, DetectedServer};
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
 
 /// Where servers are put, beside the root.
-const CONTEXTS: [&str; 4] = ["", "bitbucket", "stash", "git"];
+const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]
 struct Properties {
@@ -22,7 +22,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
-        let answer = self.http.get(&PROPERTIES, &[], Signed::No).await?;
+        let answer = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
         let properties: Properties = answer.json()?;
         Ok(properties.version)
     }
@@ -49,41 +49,41 @@ impl DataCenter {
     /// ask, and a server that is starting answers.
     ///
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
-    pub(in crate::bitbucket) async fn greet(&self) -> Result<Greeting, ApiError> {
-        let url = self.http.address(&["status"], &[])?;
-        let mut greeting = Greeting::of(&self.http.look(url).await?);
+    pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
+        let url = self.http.build_url(&["status"], &[])?;
+        let mut greeting = ServerProbe::of(&self.http.get_once_unauthenticated(url).await?);
         let is_ready = greeting
             .state
             .as_deref()
             .is_none_or(|state| state == "RUNNING");
         if is_ready {
-            let url = self.http.address(&PROPERTIES, &[])?;
-            let told = match self.http.look(url).await {
+            let url = self.http.build_url(&PROPERTIES, &[])?;
+            let told = match self.http.get_once_unauthenticated(url).await {
                 // Nothing came that would tell what it is.
                 Err(error) if error.obstacle().is_some() => return Err(error),
                 told => told.and_then(|answer| answer.json::<Properties>()),
             };
             greeting.version = told.ok().and_then(|properties| properties.version);
         }
-        greeting.is_bitbuckets = greeting.version.is_some() || !is_ready;
+        greeting.is_bitbucket = greeting.version.is_some() || !is_ready;
         Ok(greeting)
     }
 
     /// Looks where this server sends its visitors, and at the usual context paths.
-    pub(in crate::bitbucket) async fn other_base(&self) -> Option<BaseUrl> {
+    pub(in crate::bitbucket) async fn find_context_path(&self) -> Option<BaseUrl> {
         let base = self.http.base().url();
         let mut paths: Vec<String> = Vec::new();
         let mut root = base.clone();
         root.set_path("/");
-        if let Ok(answer) = self.http.look(root.clone()).await
-            && let Some(location) = Greeting::of(&answer).location
+        if let Ok(answer) = self.http.get_once_unauthenticated(root.clone()).await
+            && let Some(location) = ServerProbe::of(&answer).location
             && let Ok(to) = root.join(&location)
             && to.origin() == root.origin()
-            && let Ok(found) = to.as_str().parse::<Found>()
+            && let Ok(found) = to.as_str().parse::<DetectedServer>()
         {
             paths.push(found.base_url.url().path().trim_matches('/').to_owned());
         }
-        paths.extend(CONTEXTS.map(str::to_owned));
+        paths.extend(COMMON_CONTEXT_PATHS.map(str::to_owned));
         paths.retain(|path| path != base.path().trim_matches('/'));
         paths.dedup();
         for path in paths {
@@ -95,7 +95,12 @@ impl DataCenter {
                 .ok()?
                 .pop_if_empty()
                 .extend(PROPERTIES);
-            let told = self.http.look(properties).await.ok()?.json::<Properties>();
+            let told = self
+                .http
+                .get_once_unauthenticated(properties)
+                .await
+                .ok()?
+                .json::<Properties>();
             if told.is_ok_and(|properties| properties.version.is_some()) {
                 return BaseUrl::parse(candidate.as_str()).ok();
             }

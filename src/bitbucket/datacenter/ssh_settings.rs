@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Signed};
+use crate::bitbucket::http::{ApiError, WithAuth};
 use crate::model::ssh_settings::SshSettings;
 
 /// The settings. The documentation writes `baseUrl`, servers `baseurl`.
@@ -29,7 +29,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-settings-get>
     pub(in crate::bitbucket) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {
         let segments = ["rest", "ssh", "latest", "settings"];
-        let answer = self.http.get(&segments, &[], Signed::Yes).await?;
+        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
         let settings: Settings = answer.json()?;
         let fingerprint = settings.fingerprint.and_then(|key| key.value);
         Ok(SshSettings {

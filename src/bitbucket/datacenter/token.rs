@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Authorization, Question, Signed};
-use crate::bitbucket::identity::{Identity, Scopes, Subject};
+use crate::bitbucket::http::{ApiError, Authorization, Request, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::connection::{Auth, Level};
-use crate::model::day::Day;
-use crate::model::repository::RepoPath;
+use crate::model::connection::{AuthMethod, TokenLevel};
+use crate::model::day::Date;
+use crate::model::repository::RepoId;
 use crate::model::secret::Secret;
 
 /// A token as the server lists it. Real answers have more than the documentation names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Record {
+struct AccessTokenJson {
     id: Value,
     name: Option<String>,
     permissions: Option<Vec<String>>,
@@ -37,12 +37,12 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
     pub(super) async fn with_token_record(
         &self,
-        subject: &Subject,
+        subject: &CredentialContext,
         identity: Identity,
     ) -> Identity {
-        let is_token = subject.auth == Some(Auth::HttpAccessToken);
+        let is_token = subject.auth == Some(AuthMethod::HttpAccessToken);
         let owner = owner(subject, &identity).filter(|_| is_token);
-        let (Some(id), Some(owner)) = (self.own_token(), owner) else {
+        let (Some(id), Some(owner)) = (self.current_token_id(), owner) else {
             return identity;
         };
         let segments = segments(&owner);
@@ -51,24 +51,24 @@ impl DataCenter {
             .map(String::as_str)
             .chain([id.as_str()])
             .collect();
-        let Ok(answer) = self.http.get(&segments, &[], Signed::Yes).await else {
+        let Ok(answer) = self.http.get(&segments, &[], WithAuth::Yes).await else {
             return identity;
         };
-        let Ok(token) = answer.json::<Record>() else {
+        let Ok(token) = answer.json::<AccessTokenJson>() else {
             return identity;
         };
         Identity {
             scopes: token
                 .permissions
                 .clone()
-                .map_or(Scopes::Undisclosed, Scopes::Granted),
+                .map_or(Scopes::Unknown, Scopes::Granted),
             expires_on: token.expires_on(),
             ..identity
         }
     }
 
     /// The id of the token that requests are signed with.
-    pub(in crate::bitbucket) fn own_token(&self) -> Option<String> {
+    pub(in crate::bitbucket) fn current_token_id(&self) -> Option<String> {
         match self.http.authorization() {
             Authorization::Bearer(secret) => token_id(secret.expose()),
             Authorization::None | Authorization::Basic { .. } => None,
@@ -84,8 +84,8 @@ impl DataCenter {
     ) -> Result<Vec<AccessToken>, ApiError> {
         let segments = segments(owner);
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let all: Vec<Record> = self.http.pages(&segments, &[("limit", "100")]).await?;
-        Ok(all.into_iter().map(Record::described).collect())
+        let all: Vec<AccessTokenJson> = self.http.pages(&segments, &[("limit", "100")]).await?;
+        Ok(all.into_iter().map(AccessTokenJson::described).collect())
     }
 
     /// Makes a token. What the server tells beside the secret is read leniently: the secret is told this once.
@@ -105,11 +105,11 @@ impl DataCenter {
             body["expiryDays"] = json!(days);
         }
         // It makes something although it is a PUT: sent twice it would make two.
-        let url = self.http.address(&segments, &[])?;
-        let question = Question::new(Method::PUT, url, Signed::Yes)
+        let url = self.http.build_url(&segments, &[])?;
+        let question = Request::new(Method::PUT, url, WithAuth::Yes)
             .with_json(&body)?
-            .once();
-        let told: Value = self.http.ask(&question).await?.json()?;
+            .not_idempotent();
+        let told: Value = self.http.send(&question).await?.json()?;
         let Some(secret) = told.get("token").and_then(Value::as_str) else {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
@@ -119,10 +119,10 @@ impl DataCenter {
             });
         };
         let secret = Secret::new(secret.to_owned());
-        let token = serde_json::from_value(told).unwrap_or_else(|_| Record {
+        let token = serde_json::from_value(told).unwrap_or_else(|_| AccessTokenJson {
             id: token_id(secret.expose()).unwrap_or_default().into(),
             name: Some(name.to_owned()),
-            ..Record::default()
+            ..AccessTokenJson::default()
         });
         Ok(NewToken {
             token: token.described(),
@@ -145,12 +145,12 @@ impl DataCenter {
 }
 
 /// Whose the token is that somebody shows.
-fn owner(subject: &Subject, identity: &Identity) -> Option<TokenOwner> {
+fn owner(subject: &CredentialContext, identity: &Identity) -> Option<TokenOwner> {
     let project = subject.project.clone();
     match identity.level? {
-        Level::User | Level::Workspace => identity.account.clone().map(TokenOwner::User),
-        Level::Project => project.map(TokenOwner::Project),
-        Level::Repo => Some(TokenOwner::Repository(RepoPath {
+        TokenLevel::User | TokenLevel::Workspace => identity.account.clone().map(TokenOwner::User),
+        TokenLevel::Project => project.map(TokenOwner::Project),
+        TokenLevel::Repo => Some(TokenOwner::Repository(RepoId {
             namespace: project?,
             slug: subject.repository.clone()?,
         })),
@@ -171,16 +171,16 @@ fn segments(owner: &TokenOwner) -> Vec<String> {
     own.into_iter().chain(below).map(str::to_owned).collect()
 }
 
-impl Record {
-    fn expires_on(&self) -> Option<Day> {
+impl AccessTokenJson {
+    fn expires_on(&self) -> Option<Date> {
         let life = Duration::DAY.checked_mul(self.expiry_days?.try_into().ok()?)?;
         let expires = instant(&self.created_date)?.checked_add(life)?;
-        Some(Day::from(expires.date()))
+        Some(Date::from(expires.date()))
     }
 
     fn described(self) -> AccessToken {
         let day =
-            |instant: Option<OffsetDateTime>| instant.map(|instant| Day::from(instant.date()));
+            |instant: Option<OffsetDateTime>| instant.map(|instant| Date::from(instant.date()));
         AccessToken {
             expires_on: self.expires_on(),
             created_on: day(instant(&self.created_date)),
@@ -203,7 +203,7 @@ fn instant(value: &Value) -> Option<OffsetDateTime> {
             OffsetDateTime::from_unix_timestamp(milliseconds.as_i64()?.div_euclid(1000)).ok()
         }
         Value::String(text) => {
-            let day: Day = text.get(..10)?.parse().ok()?;
+            let day: Date = text.get(..10)?.parse().ok()?;
             Some(day.midnight())
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn expiry_is_counted_from_creation() {
         let expires_on = |created: Value, days: Option<i64>| {
-            let token = Record {
+            let token = AccessTokenJson {
                 created_date: created,
                 expiry_days: days,
-                ..Record::default()
+                ..AccessTokenJson::default()
             };
             token.expires_on().map(|day| day.to_string())
         };

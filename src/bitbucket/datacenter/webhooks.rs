@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::DataCenter;
 use super::repositories::of;
-use crate::bitbucket::http::{Answer, ApiError};
-use crate::bitbucket::webhooks::{Call, Hook, Wish, Written, events, url, writable};
+use crate::bitbucket::http::{ApiError, Response};
+use crate::bitbucket::webhooks::{
+    StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url, writable_fields,
+};
 use crate::model::deployment::Deployment;
-use crate::model::repository::RepoPath;
-use crate::model::webhook::{Webhook, in_our_words};
+use crate::model::repository::RepoId;
+use crate::model::webhook::{Webhook, to_generic_events};
 
 /// What the server alone sets.
 const READ_ONLY: [&str; 6] = [
@@ -23,7 +25,7 @@ const READ_ONLY: [&str; 6] = [
 ];
 
 /// The event that servers before 7.0 do not know.
-const YOUNGEST: &str = "pr:from_ref_updated";
+const PR_FROM_REF_UPDATED: &str = "pr:from_ref_updated";
 
 /// What came of a call.
 #[derive(Debug, Deserialize)]
@@ -42,8 +44,8 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
     pub(in crate::bitbucket) async fn webhooks(
         &self,
-        path: &RepoPath,
-    ) -> Result<Vec<Hook>, ApiError> {
+        path: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self.http.pages(&of(path, &["webhooks"]), &[]).await?;
         all.into_iter().map(hook).collect()
     }
@@ -54,32 +56,32 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
     pub(in crate::bitbucket) async fn write_webhook(
         &self,
-        path: &RepoPath,
-        before: Option<Hook>,
-        wish: &Wish,
-    ) -> Result<Written, ApiError> {
+        path: &RepoId,
+        before: Option<StoredWebhook>,
+        wish: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
         let answer = self
             .send_webhook(path, before.as_ref(), wish, &wish.events)
             .await?;
         let known: Vec<String> = wish
             .events
             .iter()
-            .filter(|event| *event != YOUNGEST)
+            .filter(|event| *event != PR_FROM_REF_UPDATED)
             .cloned()
             .collect();
         let is_too_old = answer.status().as_u16() == 400
             && known.len() < wish.events.len()
             && !known.is_empty()
-            && answer.value().to_string().contains(YOUNGEST);
+            && answer.value().to_string().contains(PR_FROM_REF_UPDATED);
         if !is_too_old {
-            return Ok(Written {
+            return Ok(WebhookChange {
                 hook: hook(answer.json()?)?,
                 unknown: Vec::new(),
                 changed: true,
             });
         }
-        let unknown = vec![YOUNGEST.to_owned()];
-        let without = Wish {
+        let unknown = vec![PR_FROM_REF_UPDATED.to_owned()];
+        let without = WebhookSpec {
             receiver: wish.receiver.clone(),
             events: known,
             active: wish.active,
@@ -87,16 +89,18 @@ impl DataCenter {
             verifies_receiver: wish.verifies_receiver,
         };
         match before {
-            Some(hook) if wish.secret.is_none() && hook.fits(&without) => Ok(Written {
-                hook,
-                unknown,
-                changed: false,
-            }),
+            Some(hook) if wish.secret.is_none() && hook.matches_spec(&without) => {
+                Ok(WebhookChange {
+                    hook,
+                    unknown,
+                    changed: false,
+                })
+            }
             before => {
                 let answer = self
                     .send_webhook(path, before.as_ref(), wish, &without.events)
                     .await?;
-                Ok(Written {
+                Ok(WebhookChange {
                     hook: hook(answer.json()?)?,
                     unknown,
                     changed: true,
@@ -107,13 +111,13 @@ impl DataCenter {
 
     async fn send_webhook(
         &self,
-        path: &RepoPath,
-        before: Option<&Hook>,
-        wish: &Wish,
+        path: &RepoId,
+        before: Option<&StoredWebhook>,
+        wish: &WebhookSpec,
         events: &[String],
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Response, ApiError> {
         let mut body = before
-            .map(|hook| writable(&hook.kept, &READ_ONLY))
+            .map(|hook| writable_fields(&hook.raw, &READ_ONLY))
             .unwrap_or_default();
         body.insert("events".to_owned(), json!(events));
         body.insert("active".to_owned(), json!(wish.active));
@@ -147,7 +151,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
     pub(in crate::bitbucket) async fn remove_webhook(
         &self,
-        path: &RepoPath,
+        path: &RepoId,
         id: &str,
     ) -> Result<(), ApiError> {
         let segments = of(path, &["webhooks", id]);
@@ -159,9 +163,9 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
     pub(in crate::bitbucket) async fn test_webhook(
         &self,
-        path: &RepoPath,
-        hook: &Hook,
-    ) -> Result<Call, ApiError> {
+        path: &RepoId,
+        hook: &StoredWebhook,
+    ) -> Result<TestDelivery, ApiError> {
         let verifies = hook.webhook.verifies_receiver != Some(false);
         let mut query = vec![
             ("url", hook.webhook.url.as_str()),
@@ -172,7 +176,7 @@ impl DataCenter {
         ];
         query.extend(hook.webhook.id.as_deref().map(|id| ("webhookId", id)));
         let segments = of(path, &["webhooks", "test"]);
-        let credentials = hook.kept.get("credentials").cloned();
+        let credentials = hook.raw.get("credentials").cloned();
         let credentials = credentials.filter(Value::is_object).unwrap_or(json!({}));
         let answer = self
             .http
@@ -188,21 +192,21 @@ impl DataCenter {
         let reason = of_result("description")
             .map(str::to_owned)
             .or_else(|| delivery.error.as_str().map(str::to_owned));
-        Ok(Call { status, reason })
+        Ok(TestDelivery { status, reason })
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Result<Hook, ApiError> {
+fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
     let events = events(&kept)?;
     let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
     let secret = kept.get("configuration").and_then(|all| all.get("secret"));
-    Ok(Hook {
+    Ok(StoredWebhook {
         webhook: Webhook {
             id: kept
                 .get("id")
                 .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
             url: url(&kept)?,
-            events: in_our_words(&events, Deployment::DataCenter),
+            events: to_generic_events(&events, Deployment::DataCenter),
             active: flag("active").unwrap_or(true),
             secret_set: Some(
                 secret
@@ -212,6 +216,6 @@ fn hook(kept: Map<String, Value>) -> Result<Hook, ApiError> {
             verifies_receiver: flag("sslVerificationRequired"),
         },
         events,
-        kept,
+        raw: kept,
     })
 }

@@ -7,21 +7,21 @@ use zeroize::Zeroizing;
 
 use super::error::ApiError;
 use super::retry::retry_after;
-use super::server_words::ServerWords;
+use super::server_words::ErrorBody;
 
 /// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
-pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// An answer, whatever its status.
 #[derive(Debug)]
-pub(in crate::bitbucket) struct Answer {
+pub(in crate::bitbucket) struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
     url: String,
 }
 
-impl Answer {
+impl Response {
     /// Reads a response, decompressed, up to the most that is taken.
     pub(super) async fn read(
         mut response: reqwest::Response,
@@ -33,7 +33,7 @@ impl Answer {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
             if body.len() + chunk.len() > most {
-                return Err(ApiError::TooLarge { most });
+                return Err(ApiError::ResponseTooLarge { most });
             }
             body.extend_from_slice(&chunk);
         }
@@ -47,7 +47,7 @@ impl Answer {
 
     /// An answer that no server gave.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn made_up(
+    pub(super) fn from_parts(
         status: StatusCode,
         headers: HeaderMap,
         body: &[u8],
@@ -63,7 +63,7 @@ impl Answer {
     }
 
     /// The same answer without secrets, which a server may repeat when it complains.
-    pub(in crate::bitbucket) fn without(self, secrets: &[Zeroizing<String>]) -> Self {
+    pub(in crate::bitbucket) fn redact(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {
             let bytes = secret.as_bytes();
             self.body.len() >= bytes.len()
@@ -83,7 +83,7 @@ impl Answer {
     }
 
     /// The same, a 404 being what was wanted.
-    pub(super) fn or_gone(self) -> Self {
+    pub(super) fn not_found_as_deleted(self) -> Self {
         if self.status == StatusCode::NOT_FOUND {
             Self {
                 status: StatusCode::NO_CONTENT,
@@ -96,7 +96,7 @@ impl Answer {
 
     /// Whether an error is in the words of a Bitbucket.
     pub(in crate::bitbucket) fn is_bitbuckets(&self) -> bool {
-        self.words().is_some()
+        self.error_body().is_present()
     }
 
     /// The status.
@@ -115,19 +115,19 @@ impl Answer {
     }
 
     /// What the server says of an error, in either product's shape.
-    pub(in crate::bitbucket) fn words(&self) -> ServerWords {
+    pub(in crate::bitbucket) fn error_body(&self) -> ErrorBody {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
         } else {
-            ServerWords::default()
+            ErrorBody::default()
         }
     }
 
     /// Whether a Data Center says that somebody is logged in.
-    pub(in crate::bitbucket) fn is_to_somebody(&self) -> bool {
+    pub(in crate::bitbucket) fn is_authenticated(&self) -> bool {
         self.header("x-ausername")
             .is_some_and(|name| !name.is_empty())
-            || self.words().says_not_permitted()
+            || self.error_body().is_permission_error()
     }
 
     fn denies_with_captcha(&self) -> bool {
@@ -159,7 +159,7 @@ impl Answer {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ApiError::Decode {
             path: error.path().to_string(),
-            reason: without_value(&error.inner().to_string()),
+            reason: strip_value(&error.inner().to_string()),
         })
     }
 
@@ -193,37 +193,37 @@ impl Answer {
 
     /// The error that an unsuccessful answer stands for. Its status is kept also when the body is a proxy's page.
     pub(in crate::bitbucket) fn error(&self) -> ApiError {
-        let words = self.words();
-        let message = words.message().unwrap_or_else(|| self.reason());
+        let words = self.error_body();
+        let message = words.message().unwrap_or_else(|| self.status_text());
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
                 if words.asks_for_captcha() || self.denies_with_captcha() =>
             {
-                ApiError::Captcha
+                ApiError::CaptchaRequired
             }
-            StatusCode::FORBIDDEN if self.says_basic_is_blocked() => ApiError::BasicBlocked,
+            StatusCode::FORBIDDEN if self.says_basic_is_blocked() => ApiError::BasicAuthDisabled,
             // Data Center answers 401 also to somebody who is logged in and lacks a permission.
-            StatusCode::UNAUTHORIZED if self.is_to_somebody() => ApiError::Forbidden {
+            StatusCode::UNAUTHORIZED if self.is_authenticated() => ApiError::Forbidden {
                 message,
                 required: Vec::new(),
                 granted: Vec::new(),
             },
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized(message),
             // In other words than Bitbucket's it is a gateway's, and says nothing about the credential.
-            StatusCode::FORBIDDEN if words.is_some() => ApiError::Forbidden {
+            StatusCode::FORBIDDEN if words.is_present() => ApiError::Forbidden {
                 message,
                 required: words.required(),
                 granted: words.granted(),
             },
-            StatusCode::NOT_FOUND if words.is_some() => ApiError::NotFound(message),
-            StatusCode::NOT_FOUND => ApiError::NoApi(self.url.clone()),
+            StatusCode::NOT_FOUND if words.is_present() => ApiError::NotFound(message),
+            StatusCode::NOT_FOUND => ApiError::NotAnApiEndpoint(self.url.clone()),
             StatusCode::GONE => ApiError::Gone(message),
             StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(retry_after(self)),
-            status if status.is_server_error() => ApiError::Server {
+            status if status.is_server_error() => ApiError::ServerError {
                 status: status.as_u16(),
                 message,
             },
-            status => ApiError::Refused {
+            status => ApiError::ClientError {
                 status: status.as_u16(),
                 message,
             },
@@ -238,14 +238,14 @@ impl Answer {
             let is_name = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
             (name.len() <= 60 && name.contains('/') && name.chars().all(is_name)).then_some(name)
         });
-        ApiError::NotJson {
+        ApiError::UnexpectedContentType {
             status: self.status.as_u16(),
             kind: kind.unwrap_or("nothing that is named").to_owned(),
         }
     }
 
     /// The status in words, with its number where the error does not name that itself.
-    fn reason(&self) -> String {
+    fn status_text(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
         match self.status {
             StatusCode::UNAUTHORIZED
@@ -258,7 +258,7 @@ impl Answer {
 }
 
 /// Why data has another shape, without the text that was found in its place: that may be long, or a secret.
-fn without_value(reason: &str) -> String {
+fn strip_value(reason: &str) -> String {
     match (reason.find("string \""), reason.rfind("\", expected ")) {
         (Some(start), Some(end)) if start < end => {
             format!("{}a string{}", &reason[..start], &reason[end + 1..])

@@ -23,7 +23,7 @@ pub enum Authorization {
 }
 
 /// The shortest secret that is looked for in texts, in bytes.
-const SHORTEST: usize = 4;
+const MIN_REDACTED_LEN: usize = 4;
 
 impl Authorization {
     /// What must not be seen: the secret, as it is and as a header has it.
@@ -39,7 +39,7 @@ impl Authorization {
         secrets
             .into_iter()
             // What is shorter is part of too many words to be told from them, and no secret.
-            .filter(|secret| secret.len() >= SHORTEST)
+            .filter(|secret| secret.len() >= MIN_REDACTED_LEN)
             .map(Zeroizing::new)
             .collect()
     }

@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, Identity, Proxy};
 use super::HttpSettings;
 use super::error::ApiError;
 
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// Loading certificates takes milliseconds. A thread has its own clients, because connections live on the event
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// The client of this thread for such settings, made with its first use.
-pub(super) fn with(settings: &HttpSettings) -> Result<Client, ApiError> {
+pub(super) fn client_for(settings: &HttpSettings) -> Result<Client, ApiError> {
     let known = CLIENTS.with_borrow(|clients| {
         let same = clients.iter().find(|(known, _)| known == settings);
         same.map(|(_, client)| client.clone())
@@ -38,7 +38,7 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
         .user_agent(concat!("bbconnect/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT.min(settings.timeout))
+        .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
         .timeout(settings.timeout);
     if let Some(path) = &settings.ca_cert {
         let bundle = Certificate::from_pem_bundle(&read(path)?).unwrap_or_default();
@@ -53,20 +53,20 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
             .map_err(|_| unusable(certificate, "a client certificate with its key"))?;
         builder = builder.identity(identity);
     }
-    if settings.proxy.is_none() && super::proxy::is_off() {
+    if settings.proxy.is_none() && super::proxy::is_disabled() {
         builder = builder.no_proxy();
     }
     if let Some(proxy) = &settings.proxy {
-        builder = builder.proxy(
-            Proxy::all(proxy)
-                .map_err(|_| ApiError::Setup(format!("the proxy `{proxy}` is not a URL")))?,
-        );
+        builder = builder
+            .proxy(Proxy::all(proxy).map_err(|_| {
+                ApiError::ClientConfig(format!("the proxy `{proxy}` is not a URL"))
+            })?);
     }
     // The one known cause is a machine without certificates: https://github.com/seanmonstar/reqwest/issues/2965
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), ToString::to_string);
-        ApiError::Setup(format!(
+        ApiError::ClientConfig(format!(
             "TLS cannot be set up: {cause}; install ca-certificates, or name some with --ca-cert"
         ))
     })
@@ -74,9 +74,9 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, ApiError> {
     fs::read(path)
-        .map_err(|error| ApiError::Setup(format!("cannot read {}: {error}", path.display())))
+        .map_err(|error| ApiError::ClientConfig(format!("cannot read {}: {error}", path.display())))
 }
 
 fn unusable(path: &Path, expected: &str) -> ApiError {
-    ApiError::Setup(format!("{} is not {expected}", path.display()))
+    ApiError::ClientConfig(format!("{} is not {expected}", path.display()))
 }

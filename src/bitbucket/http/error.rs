@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::model::printable::without_codes;
+use crate::model::printable::strip_os_error_code;
 
 /// Why an API gave no usable answer.
 #[derive(Debug, Error)]
@@ -18,16 +18,16 @@ pub enum ApiError {
         /// The proxy in between, without its login.
         proxy: Option<String>,
         /// What is in the way.
-        obstacle: Obstacle,
+        obstacle: ConnectFailure,
         /// What the system says.
         reason: String,
     },
     /// A credential would travel unencrypted.
     #[error("{0} is plain http, so a credential would travel unencrypted")]
-    Unprotected(String),
+    InsecureTransport(String),
     /// The server sends its visitors elsewhere.
     #[error("{from} redirects to {to}, so it is not the API that answers")]
-    Elsewhere {
+    Redirected {
         /// Who was asked.
         from: String,
         /// Where it points.
@@ -35,30 +35,30 @@ pub enum ApiError {
     },
     /// The certificates or the proxy that were named cannot be used.
     #[error("{0}")]
-    Setup(String),
+    ClientConfig(String),
     /// An address is not the server's own, so the credential does not go there.
     #[error("{0} is not the connection's own server, so nothing is sent there")]
-    Foreign(String),
+    ForeignOrigin(String),
     /// A name cannot be part of an address.
     #[error("`{0}` cannot be part of an address")]
-    Address(String),
+    InvalidPathSegment(String),
     /// The secret has characters that cannot be sent.
     #[error("the secret has characters that no token has, such as a line break")]
-    SecretCharacters,
+    InvalidHeaderValue,
     /// The credential is not accepted.
     #[error("the credential is not accepted: {0}")]
     Unauthorized(String),
     /// Too many failed logins.
     #[error("the server wants a captcha solved before this account may log in again")]
-    Captcha,
+    CaptchaRequired,
     /// The server takes no passwords.
     #[error(
         "the server does not accept user names and passwords (Basic authentication is blocked)"
     )]
-    BasicBlocked,
+    BasicAuthDisabled,
     /// Neither yes nor no.
     #[error("the server's answers do not tell whether the credential is valid: {0}")]
-    Undecided(String),
+    Indeterminate(String),
     /// The credential is good, but may not do this.
     #[error("the credential may not do this: {message}")]
     Forbidden {
@@ -74,7 +74,7 @@ pub enum ApiError {
     NotFound(String),
     /// Not found, and not in the words of a Bitbucket: the address is no part of its API.
     #[error("{0} is no address of a Bitbucket's API")]
-    NoApi(String),
+    NotAnApiEndpoint(String),
     /// Bitbucket has removed it.
     #[error("Bitbucket has removed this: {0}")]
     Gone(String),
@@ -83,7 +83,7 @@ pub enum ApiError {
     RateLimited(Option<Duration>),
     /// The server refused the request.
     #[error("the server refused the request ({status}): {message}")]
-    Refused {
+    ClientError {
         /// The status.
         status: u16,
         /// The server's words.
@@ -91,7 +91,7 @@ pub enum ApiError {
     },
     /// The server failed.
     #[error("the server failed ({status}): {message}")]
-    Server {
+    ServerError {
         /// The status.
         status: u16,
         /// The server's words.
@@ -99,7 +99,7 @@ pub enum ApiError {
     },
     /// A page instead of data.
     #[error("the server answered {status} with {kind} instead of JSON")]
-    NotJson {
+    UnexpectedContentType {
         /// The status.
         status: u16,
         /// What it sent.
@@ -117,10 +117,10 @@ pub enum ApiError {
     #[error(
         "the server's list has no end: its pages repeat, or the last one does not say that it is the last"
     )]
-    Endless,
+    EndlessPagination,
     /// Too much.
     #[error("the server's answer is larger than {most} bytes")]
-    TooLarge {
+    ResponseTooLarge {
         /// The most that is read, in bytes.
         most: usize,
     },
@@ -129,7 +129,7 @@ pub enum ApiError {
 impl ApiError {
     /// What is in the way, where the server was not reached.
     #[must_use]
-    pub fn obstacle(&self) -> Option<Obstacle> {
+    pub fn obstacle(&self) -> Option<ConnectFailure> {
         if let Self::Unreachable { obstacle, .. } = self {
             Some(*obstacle)
         } else {
@@ -139,13 +139,13 @@ impl ApiError {
 
     /// Whether the server answered that this is not there, or not for this credential; it did not fail.
     #[must_use]
-    pub fn is_about_rights(&self) -> bool {
+    pub fn is_access_error(&self) -> bool {
         matches!(
             self,
             Self::Unauthorized(_)
                 | Self::Forbidden { .. }
                 | Self::NotFound(_)
-                | Self::NoApi(_)
+                | Self::NotAnApiEndpoint(_)
                 | Self::Gone(_)
         )
     }
@@ -163,9 +163,9 @@ fn through(proxy: Option<&str>) -> String {
 
 /// What is in the way of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum ConnectFailure {
     /// Its name does not resolve.
-    Name,
+    Dns,
     /// Nothing listens there.
     Refused,
     /// It does not answer in time.
@@ -177,7 +177,7 @@ pub enum Obstacle {
 }
 
 /// What is in the way, from the innermost cause: reqwest's own words name only the URL.
-pub(super) fn obstacle(error: &reqwest::Error) -> (Obstacle, String) {
+pub(super) fn obstacle(error: &reqwest::Error) -> (ConnectFailure, String) {
     let mut texts = Vec::new();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -187,21 +187,21 @@ pub(super) fn obstacle(error: &reqwest::Error) -> (Obstacle, String) {
     let all = texts.join(": ").to_lowercase();
     let reason = texts.pop().map_or_else(
         || "the request failed".to_owned(),
-        |text| without_codes(&text),
+        |text| strip_os_error_code(&text),
     );
     let obstacle = if error.is_timeout() {
-        Obstacle::Timeout
+        ConnectFailure::Timeout
     } else if all.contains("dns error") {
-        Obstacle::Name
+        ConnectFailure::Dns
     } else if all.contains("connection refused") {
-        Obstacle::Refused
+        ConnectFailure::Refused
     } else if ["certificate", "tls", "handshake", "corrupt message"]
         .iter()
         .any(|word| all.contains(word))
     {
-        Obstacle::Tls
+        ConnectFailure::Tls
     } else {
-        Obstacle::Other
+        ConnectFailure::Other
     };
     (obstacle, reason)
 }

@@ -6,32 +6,34 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::error::ApiError;
 use super::pages::Page;
 
 /// More than all pages of any list have together, in bytes; a server that gives more has no last page.
-const MOST_BYTES: usize = 128 * 1024 * 1024;
+const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
 /// Pages in a row that may bring nothing new: Data Center leaves out what may not be seen, and a list may grow at its
 /// beginning meanwhile.
-const MOST_IDLE: usize = 50;
+const MAX_EMPTY_PAGES: usize = 50;
 
 /// How far a list has come, so that it ends also where the server sees to no end.
 #[derive(Debug, Default)]
-pub(super) struct Bounds {
+pub(super) struct PaginationLimits {
     bytes: usize,
     idle: usize,
 }
 
-impl Bounds {
+impl PaginationLimits {
     /// Counts a page: its size in bytes, and whether it has brought anything new.
     pub(super) fn count(&mut self, bytes: usize, is_new: bool) -> Result<(), ApiError> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.idle = if is_new { 0 } else { self.idle + 1 };
-        if self.bytes > MOST_BYTES {
-            Err(ApiError::TooLarge { most: MOST_BYTES })
-        } else if self.idle > MOST_IDLE {
-            Err(ApiError::Endless)
+        if self.bytes > MAX_TOTAL_BYTES {
+            Err(ApiError::ResponseTooLarge {
+                most: MAX_TOTAL_BYTES,
+            })
+        } else if self.idle > MAX_EMPTY_PAGES {
+            Err(ApiError::EndlessPagination)
         } else {
             Ok(())
         }
@@ -40,11 +42,11 @@ impl Bounds {
 
 /// What makes an entry the same as another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Identity(String);
+pub(super) struct ItemKey(String);
 
 /// What entries are told apart by; cheaper to read than all of an entry.
 #[derive(Debug, Deserialize)]
-struct Names {
+struct ItemKeyFields {
     uuid: Option<Value>,
     id: Option<Value>,
     slug: Option<Value>,
@@ -52,23 +54,23 @@ struct Names {
     name: Option<Value>,
 }
 
-impl Names {
-    fn identity(self) -> Option<Identity> {
+impl ItemKeyFields {
+    fn identity(self) -> Option<ItemKey> {
         let names = [self.uuid, self.id, self.slug, self.key, self.name];
         let texts: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
-        (!texts.is_empty()).then(|| Identity(texts.join(" ")))
+        (!texts.is_empty()).then(|| ItemKey(texts.join(" ")))
     }
 }
 
 /// A page, what tells its entries apart, and its size in bytes.
-pub(super) struct Told<T> {
+pub(super) struct ParsedPage<T> {
     pub(super) page: Page<T>,
-    identities: Vec<Identity>,
+    identities: Vec<ItemKey>,
     bytes: usize,
 }
 
-impl<T: DeserializeOwned> Told<T> {
-    pub(super) fn of(answer: &Answer) -> Result<Self, ApiError> {
+impl<T: DeserializeOwned> ParsedPage<T> {
+    pub(super) fn of(answer: &Response) -> Result<Self, ApiError> {
         answer.success()?;
         // A page without its frame would be taken for one whose fields have lost their names.
         let begins_a_list = answer.bytes().trim_ascii_start().starts_with(b"[");
@@ -87,34 +89,36 @@ impl<T: DeserializeOwned> Told<T> {
 }
 
 /// Entries without a name are told apart by all that they hold.
-fn identities(answer: &Answer) -> Result<Vec<Identity>, ApiError> {
-    let named = answer.json::<Page<Names>>().ok().and_then(|page| {
+fn identities(answer: &Response) -> Result<Vec<ItemKey>, ApiError> {
+    let named = answer.json::<Page<ItemKeyFields>>().ok().and_then(|page| {
         let names = page.values.into_iter();
-        names.map(Names::identity).collect::<Option<Vec<_>>>()
+        names
+            .map(ItemKeyFields::identity)
+            .collect::<Option<Vec<_>>>()
     });
     if let Some(identities) = named {
         return Ok(identities);
     }
     let page: Page<Value> = answer.json()?;
     let texts = page.values.iter().map(ToString::to_string);
-    Ok(texts.map(Identity).collect())
+    Ok(texts.map(ItemKey).collect())
 }
 
 /// What is on a list so far.
-pub(super) struct List<T> {
+pub(super) struct PageCollector<T> {
     pub(super) values: Vec<T>,
-    known: HashSet<Identity>,
+    known: HashSet<ItemKey>,
     most: usize,
-    bounds: Bounds,
+    bounds: PaginationLimits,
 }
 
-impl<T> List<T> {
+impl<T> PageCollector<T> {
     pub(super) fn new(most: usize) -> Self {
         Self {
             values: Vec::new(),
             known: HashSet::new(),
             most,
-            bounds: Bounds::default(),
+            bounds: PaginationLimits::default(),
         }
     }
 
@@ -122,7 +126,7 @@ impl<T> List<T> {
     ///
     /// # Errors
     /// Where the list has grown too large, or comes to no end.
-    pub(super) fn add(&mut self, told: Told<T>) -> Result<bool, ApiError> {
+    pub(super) fn add(&mut self, told: ParsedPage<T>) -> Result<bool, ApiError> {
         let (mut any_new, mut all_new) = (false, true);
         for (value, identity) in told.page.values.into_iter().zip(told.identities) {
             if self.known.insert(identity) {
@@ -142,17 +146,17 @@ impl<T> List<T> {
     }
 
     /// What there is now, to go back to.
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.values.len(), self.known.clone())
+    pub(super) fn mark(&self) -> Checkpoint {
+        Checkpoint(self.values.len(), self.known.clone())
     }
 
     /// Forgets what came since.
-    pub(super) fn back_to(&mut self, mark: Mark) {
+    pub(super) fn rollback(&mut self, mark: Checkpoint) {
         self.values.truncate(mark.0);
         self.known = mark.1;
-        self.bounds = Bounds::default();
+        self.bounds = PaginationLimits::default();
     }
 }
 
 /// What was on a list.
-pub(super) struct Mark(usize, HashSet<Identity>);
+pub(super) struct Checkpoint(usize, HashSet<ItemKey>);

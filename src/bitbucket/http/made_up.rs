@@ -5,8 +5,8 @@
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::answer::Answer;
-use super::server_words::MOST_WORDS;
+use super::answer::Response;
+use super::server_words::MAX_MESSAGE_CHARS;
 
 const KINDS: [&str; 5] = [
     "application/json",
@@ -27,11 +27,15 @@ pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     let url = "https://git.example.com/rest/api/latest/repos".to_owned();
-    let answer = Answer::made_up(status, headers, body, url);
+    let answer = Response::from_parts(status, headers, body, url);
     let error = answer.error();
     let said = error.to_string();
     assert!(!said.trim().is_empty());
-    assert!(said.chars().count() < MOST_WORDS + 200, "{}", said.len());
+    assert!(
+        said.chars().count() < MAX_MESSAGE_CHARS + 200,
+        "{}",
+        said.len()
+    );
     assert!(answer.success().is_err());
     assert!(answer.json::<serde_json::Value>().is_err());
 }
@@ -86,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_long_story_is_cut_short() {
-        let story = "é".repeat(3 * MOST_WORDS);
+        let story = "é".repeat(3 * MAX_MESSAGE_CHARS);
         for body in [
             format!("{{\"error\":{{\"message\":\"{story}\"}}}}"),
             format!("{{\"errors\":[{{\"message\":\"{story}\"}}]}}"),

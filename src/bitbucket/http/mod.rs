@@ -26,13 +26,13 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
-pub(super) use answer::Answer;
+pub(super) use answer::Response;
 pub use authorization::Authorization;
-pub use error::{ApiError, Obstacle};
+pub use error::{ApiError, ConnectFailure};
 #[cfg(fuzzing)]
 pub use made_up::explain_made_up;
 
-pub(super) use question::{Question, Signed};
+pub(super) use question::{Request, WithAuth};
 
 use crate::model::connection::BaseUrl;
 
@@ -79,7 +79,7 @@ pub struct Http {
     /// Had with the first request: loading certificates takes milliseconds.
     client: OnceCell<reqwest::Client>,
     /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
-    may_be_nobody: Cell<Option<&'static [&'static str]>>,
+    anonymous_check: Cell<Option<&'static [&'static str]>>,
 }
 
 impl fmt::Debug for Http {
@@ -105,7 +105,7 @@ impl Http {
             settings,
             trace,
             client: OnceCell::new(),
-            may_be_nobody: Cell::new(None),
+            anonymous_check: Cell::new(None),
         }
     }
 
@@ -119,15 +119,15 @@ impl Http {
         &self.authorization
     }
 
-    /// Reads from the API. Any status is an answer; see [`Answer::success`].
+    /// Reads from the API. Any status is an answer; see [`Response::success`].
     pub(super) async fn get(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
-        signed: Signed,
-    ) -> Result<Answer, ApiError> {
-        let url = self.address(segments, query)?;
-        self.ask(&Question::new(Method::GET, url, signed)).await
+        signed: WithAuth,
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        self.send(&Request::new(Method::GET, url, signed)).await
     }
 
     /// Writes to the API: `POST`, `PUT` or `DELETE`, with a body of JSON. Any status is an answer.
@@ -137,15 +137,15 @@ impl Http {
         segments: &[&str],
         query: &[(&str, &str)],
         body: &impl Serialize,
-    ) -> Result<Answer, ApiError> {
-        let url = self.address(segments, query)?;
-        let question = Question::new(method, url, Signed::Yes).with_json(body)?;
-        self.ask(&question).await
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        let question = Request::new(method, url, WithAuth::Yes).with_json(body)?;
+        self.send(&question).await
     }
 
     /// Changes the API by an address alone, without a body. Any status is an answer.
-    pub(super) async fn put(&self, url: Url) -> Result<Answer, ApiError> {
-        self.ask(&Question::new(Method::PUT, url, Signed::Yes))
+    pub(super) async fn put(&self, url: Url) -> Result<Response, ApiError> {
+        self.send(&Request::new(Method::PUT, url, WithAuth::Yes))
             .await
     }
 
@@ -154,14 +154,14 @@ impl Http {
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
-    ) -> Result<Answer, ApiError> {
-        let url = self.address(segments, query)?;
-        self.ask(&Question::new(Method::DELETE, url, Signed::Yes))
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        self.send(&Request::new(Method::DELETE, url, WithAuth::Yes))
             .await
     }
 
     /// An address below the base, each segment encoded, so that nothing is forgotten and a context path survives.
-    pub(in crate::bitbucket) fn address(
+    pub(in crate::bitbucket) fn build_url(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
@@ -172,7 +172,7 @@ impl Http {
             .iter()
             .any(|segment| matches!(*segment, "" | "." | ".."))
         {
-            return Err(ApiError::Address(segments.join("/")));
+            return Err(ApiError::InvalidPathSegment(segments.join("/")));
         }
         let below = segments
             .iter()

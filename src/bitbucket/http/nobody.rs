@@ -4,56 +4,59 @@ use std::time::Instant;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::Answer;
+use super::answer::Response;
 use super::error::ApiError;
-use super::question::{Question, Signed};
+use super::question::{Request, WithAuth};
 use super::{Authorization, Http};
 
 impl Http {
     /// For a server that names whoever is logged in, in every answer (`X-AUSERNAME`), and shows `people` to none else.
     #[must_use]
-    pub(in crate::bitbucket) fn naming_people(self, people: &'static [&'static str]) -> Self {
+    pub(in crate::bitbucket) fn with_anonymous_check(
+        self,
+        people: &'static [&'static str],
+    ) -> Self {
         let is_somebody = !matches!(self.authorization, Authorization::None);
-        self.may_be_nobody.set(is_somebody.then_some(people));
+        self.anonymous_check.set(is_somebody.then_some(people));
         self
     }
 
     /// Leaves the proof that the credential is somebody's to what follows.
-    pub(in crate::bitbucket) fn leave_the_proof(&self) {
-        self.may_be_nobody.set(None);
+    pub(in crate::bitbucket) fn disable_anonymous_check(&self) {
+        self.anonymous_check.set(None);
     }
 
     /// Lets an answer pass that is to somebody. One that names nobody must be more than everybody is answered, or the
     /// list of users must be open, which only somebody who is logged in may see. Asked once.
-    pub(super) async fn to_somebody(
+    pub(super) async fn require_authenticated(
         &self,
-        question: &Question,
-        answer: Answer,
+        question: &Request,
+        answer: Response,
         deadline: Instant,
-    ) -> Result<Answer, ApiError> {
-        let Some(people) = self.may_be_nobody.get() else {
+    ) -> Result<Response, ApiError> {
+        let Some(people) = self.anonymous_check.get() else {
             return Ok(answer);
         };
-        let is_read = question.signed == Signed::Yes && question.method == Method::GET;
+        let is_read = question.signed == WithAuth::Yes && question.method == Method::GET;
         if !is_read || !answer.status().is_success() {
             return Ok(answer);
         }
-        if !answer.is_to_somebody() {
-            let url = self.address(people, &[("limit", "1")])?;
-            let people = Question::new(Method::GET, url, Signed::Yes);
-            let people = self.retry(&people, deadline).await?;
-            if people.status() == StatusCode::UNAUTHORIZED && !people.is_to_somebody() {
-                let same = Question {
-                    signed: Signed::No,
+        if !answer.is_authenticated() {
+            let url = self.build_url(people, &[("limit", "1")])?;
+            let people = Request::new(Method::GET, url, WithAuth::Yes);
+            let people = self.send_with_retry(&people, deadline).await?;
+            if people.status() == StatusCode::UNAUTHORIZED && !people.is_authenticated() {
+                let same = Request {
+                    signed: WithAuth::No,
                     ..question.clone()
                 };
-                let for_everybody = self.retry(&same, deadline).await?;
+                let for_everybody = self.send_with_retry(&same, deadline).await?;
                 if for_everybody.bytes() == answer.bytes() {
                     return Err(people.error());
                 }
             }
         }
-        self.may_be_nobody.set(None);
+        self.anonymous_check.set(None);
         Ok(answer)
     }
 }

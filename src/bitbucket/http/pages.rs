@@ -12,14 +12,14 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::ApiError;
-use super::list::{List, Told};
-use super::{Http, Question, Signed};
+use super::list::{PageCollector, ParsedPage};
+use super::{Http, Request, WithAuth};
 use crate::model::connection::Origin;
 
 /// More pages than any list has; a server that gives more is going round in circles.
-pub(super) const MOST_PAGES: usize = 10_000;
+pub(super) const MAX_PAGES: usize = 10_000;
 /// Pages in flight: 3,000 entries are 30 pages, which take three rounds instead of thirty.
-const AT_ONCE: usize = 16;
+const CONCURRENT_PAGES: usize = 16;
 
 /// A page. Cloud names the address of the next one, Data Center where it starts.
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,7 @@ impl Http {
         query: &[(&str, &str)],
         most: usize,
     ) -> Result<Vec<T>, ApiError> {
-        self.pages_at(self.address(segments, query)?, most).await
+        self.pages_at(self.build_url(segments, query)?, most).await
     }
 
     /// The first entries of the list at an address that was built or checked here.
@@ -69,30 +69,30 @@ impl Http {
         let told = self.page(first.clone()).await?;
         let next = self.next(&first, &told.page)?;
         let rest = next.as_ref();
-        let rest = rest.and_then(|next| Rest::of(&told.page, next, most));
-        let mut list = List::new(most);
+        let rest = rest.and_then(|next| RemainingPages::of(&told.page, next, most));
+        let mut list = PageCollector::new(most);
         list.add(told)?;
         if let Some(rest) = rest {
             let before = list.mark();
-            if self.side_by_side(&rest, &mut list).await? {
+            if self.fetch_concurrently(&rest, &mut list).await? {
                 return Ok(list.values);
             }
-            list.back_to(before);
+            list.rollback(before);
         }
-        self.walk(&first, next, list).await
+        self.fetch_sequentially(&first, next, list).await
     }
 
     /// One page after another.
-    async fn walk<T: DeserializeOwned>(
+    async fn fetch_sequentially<T: DeserializeOwned>(
         &self,
         first: &Url,
         mut next: Option<Url>,
-        mut list: List<T>,
+        mut list: PageCollector<T>,
     ) -> Result<Vec<T>, ApiError> {
         let mut seen = HashSet::from([first.to_string()]);
         while let Some(url) = next.filter(|_| !list.is_full()) {
-            if seen.len() >= MOST_PAGES || !seen.insert(url.to_string()) {
-                return Err(ApiError::Endless);
+            if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
+                return Err(ApiError::EndlessPagination);
             }
             let told = self.page(url).await?;
             next = self.next(first, &told.page)?;
@@ -103,14 +103,14 @@ impl Http {
 
     /// All other pages at once, and whether they fit together; where they do not, the list changes or is of another
     /// kind, and must be walked.
-    async fn side_by_side<T: DeserializeOwned>(
+    async fn fetch_concurrently<T: DeserializeOwned>(
         &self,
-        rest: &Rest,
-        list: &mut List<T>,
+        rest: &RemainingPages,
+        list: &mut PageCollector<T>,
     ) -> Result<bool, ApiError> {
         let mut pages = stream::iter(2..=rest.last)
             .map(|number| self.page::<T>(rest.page(number)))
-            .buffered(AT_ONCE);
+            .buffered(CONCURRENT_PAGES);
         let mut number = 1;
         while let Some(told) = pages.next().await {
             number += 1;
@@ -118,8 +118,8 @@ impl Http {
                 Ok(told) => told,
                 Err(
                     ApiError::NotFound(_)
-                    | ApiError::NoApi(_)
-                    | ApiError::Refused { .. }
+                    | ApiError::NotAnApiEndpoint(_)
+                    | ApiError::ClientError { .. }
                     | ApiError::Decode { .. },
                 ) => return Ok(false),
                 Err(error) => return Err(error),
@@ -131,14 +131,14 @@ impl Http {
         Ok(true)
     }
 
-    async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<Told<T>, ApiError> {
-        let question = Question::new(Method::GET, url, Signed::Yes);
-        Told::of(&self.ask(&question).await?)
+    async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
+        let question = Request::new(Method::GET, url, WithAuth::Yes);
+        ParsedPage::of(&self.send(&question).await?)
     }
 
     pub(super) fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
-            let url = first.join(next).map_err(|_| self.elsewhere(next))?;
+            let url = first.join(next).map_err(|_| self.redirect_error(next))?;
             // A page elsewhere would be asked for with the credential.
             let origin = Origin::of(&url);
             return if origin == self.base.origin() {
@@ -151,15 +151,17 @@ impl Http {
             };
         }
         match (page.is_last, page.next_start) {
-            (Some(false), Some(start)) => Ok(Some(with(first, "start", &start.to_string()))),
-            (Some(false), None) => Err(ApiError::Endless),
+            (Some(false), Some(start)) => {
+                Ok(Some(with_query_param(first, "start", &start.to_string())))
+            }
+            (Some(false), None) => Err(ApiError::EndlessPagination),
             (Some(true) | None, _) => Ok(None),
         }
     }
 }
 
 /// The pages behind the first one, where they have numbers.
-struct Rest {
+struct RemainingPages {
     next: Url,
     size: usize,
     length: usize,
@@ -168,7 +170,7 @@ struct Rest {
     is_all: bool,
 }
 
-impl Rest {
+impl RemainingPages {
     fn of<T>(first: &Page<T>, next: &Url, most: usize) -> Option<Self> {
         let (size, length) = (first.size?, first.pagelen?);
         let is_second = next
@@ -177,7 +179,7 @@ impl Rest {
         let is_whole = first.number == Some(1) && length > 0 && first.values.len() == length;
         let last = size.min(most).div_ceil(length.max(1));
         // With two pages there is nothing to do side by side.
-        (is_second && is_whole && (3..=MOST_PAGES).contains(&last)).then(|| Self {
+        (is_second && is_whole && (3..=MAX_PAGES).contains(&last)).then(|| Self {
             next: next.clone(),
             size,
             length,
@@ -187,7 +189,7 @@ impl Rest {
     }
 
     fn page(&self, number: usize) -> Url {
-        with(&self.next, "page", &number.to_string())
+        with_query_param(&self.next, "page", &number.to_string())
     }
 
     fn fits<T>(&self, number: usize, page: &Page<T>) -> bool {
@@ -205,7 +207,7 @@ impl Rest {
 }
 
 /// The same address with another value for one name of its query.
-fn with(url: &Url, name: &str, value: &str) -> Url {
+fn with_query_param(url: &Url, name: &str, value: &str) -> Url {
     let others: Vec<(String, String)> = url
         .query_pairs()
         .filter(|(other, _)| other != name)

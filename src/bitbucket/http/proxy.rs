@@ -7,7 +7,7 @@ use url::Url;
 pub(super) fn of(url: &Url, named: Option<&str>) -> Option<String> {
     let matcher = match named {
         Some(named) => Matcher::builder().all(named).build(),
-        None if is_off() => return None,
+        None if is_disabled() => return None,
         None => Matcher::from_system(),
     };
     let found = matcher.intercept(&url.as_str().parse().ok()?)?;
@@ -20,7 +20,7 @@ pub(super) fn of(url: &Url, named: Option<&str>) -> Option<String> {
 
 /// Whether the environment has no proxy for any host: there is none, or `NO_PROXY` is `*`, which the library takes for
 /// every name, and not for addresses.
-pub(super) fn is_off() -> bool {
+pub(super) fn is_disabled() -> bool {
     let matcher = Matcher::from_system();
     let mut any = ["http://any.host.invalid", "https://any.host.invalid"]
         .into_iter()

@@ -6,28 +6,28 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
-use super::answer::MOST_BYTES;
+use super::answer::MAX_BODY_BYTES;
 use super::error::ApiError;
 
 /// Bytes in a second that a line takes at least.
-const SLOWEST: u64 = 64 * 1024;
+const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// Whether a request shows who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::bitbucket) enum Signed {
+pub(in crate::bitbucket) enum WithAuth {
     Yes,
     No,
 }
 
 /// A request, as often as it must be sent.
 #[derive(Debug, Clone)]
-pub(in crate::bitbucket) struct Question {
+pub(in crate::bitbucket) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) signed: Signed,
+    pub(super) signed: WithAuth,
     pub(super) body: Option<Body>,
     /// Done twice it does no more than done once.
-    pub(super) may_repeat: bool,
+    pub(super) idempotent: bool,
     /// The most that is taken of the answer, in bytes.
     pub(super) most: usize,
 }
@@ -45,35 +45,36 @@ impl std::fmt::Debug for Body {
     }
 }
 
-impl Question {
+impl Request {
     /// A question without a body. The address is one that [`super::Http`] has built or checked.
-    pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: Signed) -> Self {
+    pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: WithAuth) -> Self {
         Self {
-            may_repeat: method.is_idempotent(),
+            idempotent: method.is_idempotent(),
             method,
             url,
             signed,
             body: None,
-            most: MOST_BYTES,
+            most: MAX_BODY_BYTES,
         }
     }
 
     /// For a method that says otherwise: it must not be sent again.
-    pub(in crate::bitbucket) fn once(self) -> Self {
+    pub(in crate::bitbucket) fn not_idempotent(self) -> Self {
         Self {
-            may_repeat: false,
+            idempotent: false,
             ..self
         }
     }
 
     /// Takes an answer of at most so many bytes.
-    pub(in crate::bitbucket) fn up_to(self, most: usize) -> Self {
+    pub(in crate::bitbucket) fn max_response_bytes(self, most: usize) -> Self {
         Self { most, ..self }
     }
 
     /// With a body of JSON.
     pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
-        let bytes = serde_json::to_vec(body).map_err(|error| ApiError::Setup(error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(body).map_err(|error| ApiError::ClientConfig(error.to_string()))?;
         Ok(self.with_body("application/json", bytes))
     }
 
@@ -90,13 +91,13 @@ impl Question {
     }
 
     /// What its body may take on a slow line, beside the time for an answer.
-    pub(super) fn way_up(&self) -> Duration {
+    pub(super) fn upload_allowance(&self) -> Duration {
         let bytes = self.body.as_ref().map_or(0, |body| body.bytes.len());
-        Duration::from_secs(bytes as u64 / SLOWEST)
+        Duration::from_secs(bytes as u64 / MIN_BYTES_PER_SECOND)
     }
 
     /// Whether it changes nothing on the server (RFC 9110, section 9.2.1).
-    pub(super) fn only_reads(&self) -> bool {
+    pub(super) fn is_safe_method(&self) -> bool {
         self.method.is_safe()
     }
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::ApiError;
-use super::list::Bounds;
-use super::pages::{MOST_PAGES, Page};
-use super::{Http, Question, Signed};
+use super::list::PaginationLimits;
+use super::pages::{MAX_PAGES, Page};
+use super::{Http, Request, WithAuth};
 
 impl Http {
     /// All entries of a list whose entries are not known here: as they come, also those that look the same. `None`
@@ -19,15 +19,15 @@ impl Http {
         first: Url,
     ) -> Result<Option<Vec<Value>>, ApiError> {
         let mut values = Vec::new();
-        let mut bounds = Bounds::default();
+        let mut bounds = PaginationLimits::default();
         let mut seen = HashSet::new();
         let mut next = Some(first.clone());
         while let Some(url) = next {
-            if seen.len() >= MOST_PAGES || !seen.insert(url.to_string()) {
-                return Err(ApiError::Endless);
+            if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
+                return Err(ApiError::EndlessPagination);
             }
-            let question = Question::new(Method::GET, url, Signed::Yes);
-            let answer = self.ask(&question).await?;
+            let question = Request::new(Method::GET, url, WithAuth::Yes);
+            let answer = self.send(&question).await?;
             let body: Value = answer.json()?;
             if let Value::Array(all) = body {
                 values.extend(all);

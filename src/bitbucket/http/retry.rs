@@ -6,11 +6,11 @@ use rand::RngExt as _;
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 
-use super::answer::Answer;
-use super::error::{ApiError, Obstacle};
+use super::answer::Response;
+use super::error::{ApiError, ConnectFailure};
 
 /// Sent at most this many times more.
-const MOST_RETRIES: u32 = 3;
+const MAX_RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long to wait before a request is sent again; `None` where that would not help or could do something twice.
@@ -18,24 +18,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Again: after 429, which was not looked at; and what may be done twice (RFC 9110, section 9.2.2) also after 502, 503,
 /// 504, and where the connection broke. Never after 401, which locks accounts, and not where nothing listens or nobody
 /// is trusted.
-pub(super) fn pause(
+pub(super) fn retry_delay(
     attempt: u32,
     may_repeat: bool,
-    sent: &Result<Answer, ApiError>,
+    sent: &Result<Response, ApiError>,
 ) -> Option<Duration> {
     let told = match sent {
-        Ok(answer) if is_passing(answer.status(), may_repeat) => retry_after(answer),
+        Ok(answer) if is_transient(answer.status(), may_repeat) => retry_after(answer),
         Err(ApiError::Unreachable {
-            obstacle: Obstacle::Other,
+            obstacle: ConnectFailure::Other,
             ..
         }) if may_repeat => None,
         Ok(_) | Err(_) => return None,
     };
-    (attempt < MOST_RETRIES)
+    (attempt < MAX_RETRIES)
         .then(|| told.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
 }
 
-fn is_passing(status: StatusCode, may_repeat: bool) -> bool {
+fn is_transient(status: StatusCode, may_repeat: bool) -> bool {
     let overloaded = [
         StatusCode::BAD_GATEWAY,
         StatusCode::SERVICE_UNAVAILABLE,
@@ -45,7 +45,7 @@ fn is_passing(status: StatusCode, may_repeat: bool) -> bool {
 }
 
 /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
-pub(super) fn retry_after(answer: &Answer) -> Option<Duration> {
+pub(super) fn retry_after(answer: &Response) -> Option<Duration> {
     let seconds = answer.header(RETRY_AFTER)?.trim().parse();
     seconds.ok().map(Duration::from_secs)
 }

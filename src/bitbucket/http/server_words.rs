@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The most of a server's words that is repeated, in characters.
-pub(super) const MOST_WORDS: usize = 1000;
+pub(super) const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// An error body: Cloud's `{"error": {…}}` or Data Center's `{"errors": […]}`; either may be anything else.
 #[derive(Debug, Default, Deserialize)]
-pub(in crate::bitbucket) struct ServerWords {
+pub(in crate::bitbucket) struct ErrorBody {
     #[serde(default)]
     error: Value,
     #[serde(default)]
@@ -21,9 +21,9 @@ pub(in crate::bitbucket) struct ServerWords {
     key: Value,
 }
 
-impl ServerWords {
+impl ErrorBody {
     /// Whether the body has the shape of a Bitbucket's error.
-    pub(super) fn is_some(&self) -> bool {
+    pub(super) fn is_present(&self) -> bool {
         self.error.is_object() || self.errors.is_array()
     }
 
@@ -53,7 +53,7 @@ impl ServerWords {
             .chain(about_key)
             .chain(self.message.as_str())
             .collect();
-        (!all.is_empty()).then(|| all.join("; ").chars().take(MOST_WORDS).collect())
+        (!all.is_empty()).then(|| all.join("; ").chars().take(MAX_MESSAGE_CHARS).collect())
     }
 
     /// The exceptions that Data Center names.
@@ -70,7 +70,7 @@ impl ServerWords {
     }
 
     /// Whether somebody is logged in who lacks a permission, which Data Center answers with 401.
-    pub(in crate::bitbucket) fn says_not_permitted(&self) -> bool {
+    pub(in crate::bitbucket) fn is_permission_error(&self) -> bool {
         self.exceptions()
             .any(|name| name.ends_with(".AuthorisationException"))
     }

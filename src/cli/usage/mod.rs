@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use self::too_much::{flag_of, is_secret, one_too_many, way_for_secret};
+use self::too_much::{flag_of, is_secret_flag, secret_input_hint, unexpected_argument};
 
 use crate::error::Error;
 use crate::model::clone_url::CloneUrlError;
@@ -14,14 +14,14 @@ use crate::model::connection::BaseUrlError;
 
 /// What can be told from arguments that clap does not understand as a whole.
 #[derive(Debug, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct PreParsedFlags {
     /// `--json` stands among them.
     pub(crate) json: bool,
     /// The value of `--color`.
-    pub(crate) color: crate::output::ColorWhen,
+    pub(crate) color: crate::output::ColorChoice,
 }
 
-impl Wishes {
+impl PreParsedFlags {
     /// Looks at the arguments up to `--`.
     pub(crate) fn of(arguments: &[OsString]) -> Self {
         use clap::ValueEnum as _;
@@ -38,7 +38,7 @@ impl Wishes {
             };
             wishes.json |= word == "--json";
             wishes.color = color
-                .and_then(|when| crate::output::ColorWhen::from_str(&when, false).ok())
+                .and_then(|when| crate::output::ColorChoice::from_str(&when, false).ok())
                 .unwrap_or(wishes.color);
         }
         wishes
@@ -46,11 +46,11 @@ impl Wishes {
 }
 
 /// Turns what clap refused into an error of ours.
-pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
+pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Error {
     let kind = error.kind();
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
     let root = super::command();
-    let (command, path) = at_hand(&root, arguments);
+    let (command, path) = matched_command(&root, arguments);
     let help = format!("{path} --help");
     let no_command = [
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
@@ -59,28 +59,29 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
     let too_many = [ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
     let (message, hint) = if no_command.contains(&kind) {
         ("no command was given".to_owned(), help)
-    } else if kind == ErrorKind::InvalidValue && !is_word(error, ContextKind::InvalidValue) {
+    } else if kind == ErrorKind::InvalidValue && !is_safe_to_echo(error, ContextKind::InvalidValue)
+    {
         // Not repeated: what stands in the wrong place may be a secret.
         (
             format!("{argument} has no such value"),
-            way_out(error, &help),
+            suggestion(error, &help),
         )
     } else if kind == ErrorKind::InvalidSubcommand
-        && !is_word(error, ContextKind::InvalidSubcommand)
+        && !is_safe_to_echo(error, ContextKind::InvalidSubcommand)
     {
         // Not repeated: it may be a URL with a password in it.
         (
             "there is no such command".to_owned(),
             format!("put a command in front, as in bbconnect url …; see {help}"),
         )
-    } else if too_many.contains(&kind) && is_secret(&argument) {
+    } else if too_many.contains(&kind) && is_secret_flag(&argument) {
         // Neither is the value of a flag that could be meant for a secret.
         (
             format!(
                 "{} takes no value: a secret is never an argument",
                 flag_of(&argument)
             ),
-            way_for_secret(command, &argument).to_owned(),
+            secret_input_hint(command, &argument).to_owned(),
         )
     } else if kind == ErrorKind::TooManyValues {
         (
@@ -88,11 +89,11 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
             format!("see {help}"),
         )
     } else if too_many.contains(&kind) && !argument.starts_with('-') {
-        one_too_many(command, &argument, &help)
+        unexpected_argument(command, &argument, &help)
     } else if kind == ErrorKind::ValueValidation {
-        unusable_value(error, &argument, &help)
+        invalid_value(error, &argument, &help)
     } else {
-        (first_line(error), way_out(error, &help))
+        (first_line(error), suggestion(error, &help))
     };
     Error::Usage {
         message,
@@ -101,7 +102,7 @@ pub(crate) fn refused(error: &clap::Error, arguments: &[OsString]) -> Error {
 }
 
 /// A value that a parser of ours refused. The value itself is not repeated.
-fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
+fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
     let Some(reason) = std::error::Error::source(error) else {
         return (
             format!("{argument} has a value that cannot be used"),
@@ -117,14 +118,14 @@ fn unusable_value(error: &clap::Error, argument: &str, help: &str) -> (String, S
             refused.hint().unwrap_or_else(|| format!("see {help}")),
         ),
         None => (
-            format!("{argument}: {}", in_words(&reason.to_string())),
+            format!("{argument}: {}", describe_range(&reason.to_string())),
             format!("see {help}"),
         ),
     }
 }
 
 /// What clap says of a number that is too small or too large, in words.
-fn in_words(reason: &str) -> String {
+fn describe_range(reason: &str) -> String {
     let range = reason.split_once(" is not in ").map(|(_, range)| range);
     match range.and_then(|range| range.split_once("..")) {
         Some((least, "" | "4294967295" | "=4294967295")) => format!("it must be at least {least}"),
@@ -139,7 +140,7 @@ fn in_words(reason: &str) -> String {
 }
 
 /// The values that there are, or the nearest name, or the help.
-fn way_out(error: &clap::Error, help: &str) -> String {
+fn suggestion(error: &clap::Error, help: &str) -> String {
     let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
     let names = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
     let nearest = names.into_iter().find_map(|kind| context(error, kind));
@@ -177,7 +178,7 @@ fn first_line(error: &clap::Error) -> String {
 }
 
 /// Whether what is not known is a word that could be meant.
-fn is_word(error: &clap::Error, kind: ContextKind) -> bool {
+fn is_safe_to_echo(error: &clap::Error, kind: ContextKind) -> bool {
     let is_word = |text: String| {
         text.len() < 20
             && text
@@ -188,7 +189,10 @@ fn is_word(error: &clap::Error, kind: ContextKind) -> bool {
 }
 
 /// The command that the arguments name, as far as they name one, and how it is called.
-fn at_hand<'a>(root: &'a clap::Command, arguments: &[OsString]) -> (&'a clap::Command, String) {
+fn matched_command<'a>(
+    root: &'a clap::Command,
+    arguments: &[OsString],
+) -> (&'a clap::Command, String) {
     let mut command = root;
     let mut path = root.get_name().to_owned();
     let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
@@ -229,7 +233,7 @@ mod tests {
             ("bbconnect keygen -- check", "bbconnect keygen"),
         ] {
             let root = crate::cli::command();
-            assert_eq!(at_hand(&root, &words(line)).1, expected, "{line}");
+            assert_eq!(matched_command(&root, &words(line)).1, expected, "{line}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! What is typed beyond what a command takes: a secret, part of what was pasted, a slip.
 
-use crate::model::connection::TokenShape;
+use crate::model::connection::TokenPrefix;
 
 /// A flag that somebody could put a secret behind.
-pub(super) fn is_secret(argument: &str) -> bool {
+pub(super) fn is_secret_flag(argument: &str) -> bool {
     ["--pass", "--token", "--secret", "--client-secret", "-N"]
         .iter()
         .any(|start| flag_of(argument).starts_with(start))
@@ -14,7 +14,7 @@ pub(super) fn flag_of(argument: &str) -> &str {
 }
 
 /// How a command takes the secret that somebody typed, by the flags that it has.
-pub(super) fn way_for_secret(command: &clap::Command, argument: &str) -> &'static str {
+pub(super) fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
     const PASSPHRASE: (&str, &str) = (
         "passphrase-stdin",
         "pipe it in with --passphrase-stdin; on a terminal that flag asks for it",
@@ -47,7 +47,7 @@ pub(super) fn way_for_secret(command: &clap::Command, argument: &str) -> &'stati
 }
 
 /// An argument too many: part of what was pasted, a secret, or a slip. It is named only where it can be no secret.
-pub(super) fn one_too_many(
+pub(super) fn unexpected_argument(
     command: &clap::Command,
     argument: &str,
     help: &str,
@@ -59,8 +59,8 @@ pub(super) fn one_too_many(
             taken.get_long() == Some(name) || value_names.iter().any(|value| value == name)
         })
     };
-    if TokenShape::of(argument) != TokenShape::Unknown || takes("token-stdin") {
-        let way = way_for_secret(command, argument);
+    if TokenPrefix::of(argument) != TokenPrefix::Unknown || takes("token-stdin") {
+        let way = secret_input_hint(command, argument);
         return (
             format!("{too_many}: a secret is never an argument"),
             format!("{way}; see {help}"),
@@ -90,7 +90,7 @@ pub(super) fn one_too_many(
 mod tests {
     use std::ffi::OsString;
 
-    use super::super::at_hand;
+    use super::super::matched_command;
     use super::*;
 
     #[test]
@@ -105,8 +105,8 @@ mod tests {
             ("bbconnect repo list", "--token", "BBCONNECT_TOKEN"),
         ] {
             let root = crate::cli::command();
-            let (command, _) = at_hand(&root, &words(line));
-            let way = way_for_secret(command, argument);
+            let (command, _) = matched_command(&root, &words(line));
+            let way = secret_input_hint(command, argument);
             assert!(way.contains(expected), "{line} {argument}: {way}");
         }
     }
@@ -133,8 +133,12 @@ mod tests {
             ),
         ] {
             let root = crate::cli::command();
-            let (command, path) = at_hand(&root, &words(line));
-            assert_eq!(one_too_many(command, argument, &path).0, message, "{line}");
+            let (command, path) = matched_command(&root, &words(line));
+            assert_eq!(
+                unexpected_argument(command, argument, &path).0,
+                message,
+                "{line}"
+            );
         }
     }
 

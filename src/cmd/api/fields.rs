@@ -45,7 +45,7 @@ pub(super) fn body(fields: &[Field]) -> Result<Value, Error> {
             let inner = rest.strip_suffix(']').ok_or_else(|| unreadable(key))?;
             path.extend(inner.split("]["));
         }
-        put(&mut body, &path, typed(value)).ok_or_else(|| unreadable(key))?;
+        insert_at_path(&mut body, &path, parse_value(value)).ok_or_else(|| unreadable(key))?;
     }
     Ok(body)
 }
@@ -57,7 +57,7 @@ fn unreadable(key: &str) -> Error {
     }
 }
 
-fn put(into: &mut Value, path: &[&str], value: Value) -> Option<()> {
+fn insert_at_path(into: &mut Value, path: &[&str], value: Value) -> Option<()> {
     let Some((first, rest)) = path.split_first() else {
         *into = value;
         return Some(());
@@ -68,18 +68,18 @@ fn put(into: &mut Value, path: &[&str], value: Value) -> Option<()> {
         }
         let list = into.as_array_mut()?;
         list.push(Value::Null);
-        return put(list.last_mut()?, rest, value);
+        return insert_at_path(list.last_mut()?, rest, value);
     }
     if into.is_null() {
         *into = json!({});
     }
     let object = into.as_object_mut()?;
     let inner = object.entry((*first).to_owned()).or_insert(Value::Null);
-    put(inner, rest, value)
+    insert_at_path(inner, rest, value)
 }
 
 /// `true`, `false`, `null` and whole numbers as such; everything else, and what is in double quotes, as text.
-fn typed(value: &str) -> Value {
+fn parse_value(value: &str) -> Value {
     match serde_json::from_str(value) {
         Ok(known @ (Value::Bool(_) | Value::Null | Value::String(_))) => known,
         Ok(Value::Number(number)) if number.is_i64() && number.to_string() == value => {

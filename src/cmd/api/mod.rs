@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::fields::Field;
-use crate::bitbucket::{Reply, Request};
-use crate::context::{Chosen, Context};
+use crate::bitbucket::{RawRequest, RawResponse};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::deployment::Deployment;
-use crate::model::repository::RepoPath;
-use crate::output::{Page, Render};
+use crate::model::repository::RepoId;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +72,7 @@ fn method(text: &str) -> Result<Method, String> {
 
 /// What the server answered.
 #[derive(Debug, Serialize)]
-pub struct Answered {
+pub struct ApiOutput {
     status: Option<u16>,
     body: Value,
     #[serde(skip)]
@@ -81,7 +81,7 @@ pub struct Answered {
     failure: Option<Error>,
 }
 
-impl Answered {
+impl ApiOutput {
     /// The body as it came, to be passed on.
     #[must_use]
     pub fn raw(&self) -> &[u8] {
@@ -110,38 +110,38 @@ impl Answered {
 /// # Errors
 /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
 /// carries its failure.
-pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
+pub fn run(args: &Args, context: &App) -> Result<ApiOutput, Error> {
     // The repository is the one that every other command would take.
     let (chosen, selected) = if args.path.contains("{repo}") {
-        context.selected()?
+        context.default_repo()?
     } else {
-        (context.choose()?, None)
+        (context.select()?, None)
     };
-    let bitbucket = context.signed_in(&chosen)?;
+    let bitbucket = context.authenticated_client(&chosen)?;
     let request = request(args, &chosen, selected.as_ref(), context)?;
-    let explained = |error| chosen.explained(error);
+    let explained = |error| chosen.describe_api_error(error);
     if args.dry_run {
-        let url = bitbucket.target(&request).map_err(explained)?;
+        let url = bitbucket.resolve_url(&request).map_err(explained)?;
         let body = request
             .body
             .as_ref()
             .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
         let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
-        return Ok(Answered {
+        return Ok(ApiOutput {
             status: None,
-            ..Answered::of(plan)
+            ..ApiOutput::of(plan)
         });
     }
     let progress = context.output.progress("waiting for the server");
     if args.paginate {
-        let all = context.wait(bitbucket.all_pages(&request))?;
+        let all = context.block_on(bitbucket.all_pages(&request))?;
         if let Some(values) = all.map_err(explained)? {
-            return Ok(Answered::of(json!({"values": values})));
+            return Ok(ApiOutput::of(json!({"values": values})));
         }
     }
-    let reply = context.wait(bitbucket.send(&request))?;
+    let reply = context.block_on(bitbucket.send(&request))?;
     drop(progress);
-    let Reply {
+    let RawResponse {
         status,
         body,
         is_json,
@@ -150,7 +150,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
     let decoded = is_json
         .then(|| serde_json::from_slice(&body).ok())
         .flatten();
-    Ok(Answered {
+    Ok(ApiOutput {
         status: Some(status),
         body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
         raw: body,
@@ -160,10 +160,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
 
 fn request(
     args: &Args,
-    chosen: &Chosen,
-    selected: Option<&RepoPath>,
-    context: &Context,
-) -> Result<Request, Error> {
+    chosen: &SelectedConnection,
+    selected: Option<&RepoId>,
+    context: &App,
+) -> Result<RawRequest, Error> {
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&args.method);
     if args.paginate && args.method != Method::GET {
         return Err(Error::Usage {
@@ -174,7 +174,7 @@ fn request(
     let input = args
         .input
         .as_deref()
-        .map(|path| context.bytes_from(path))
+        .map(|path| context.read_bytes(path))
         .transpose()?;
     let (query, body) = match input {
         Some(bytes) => {
@@ -193,23 +193,27 @@ fn request(
         }
         None => (fields::query(&args.fields), None),
     };
-    Ok(Request {
+    Ok(RawRequest {
         method: args.method.clone(),
-        path: filled_in(&args.path, chosen, selected)?,
+        path: expand_placeholders(&args.path, chosen, selected)?,
         query,
         body,
     })
 }
 
 /// Characters of a name that mean something in an address (RFC 3986, section 2.3).
-const MEANING: &AsciiSet = &NON_ALPHANUMERIC
+const PLACEHOLDER_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
 /// Puts the connection's names where the path has placeholders.
-fn filled_in(path: &str, chosen: &Chosen, selected: Option<&RepoPath>) -> Result<String, Error> {
+fn expand_placeholders(
+    path: &str,
+    chosen: &SelectedConnection,
+    selected: Option<&RepoId>,
+) -> Result<String, Error> {
     let mut connection = chosen.connection.clone();
     if let Some(selected) = selected {
         let namespace = Some(selected.namespace.clone());
@@ -235,20 +239,22 @@ fn filled_in(path: &str, chosen: &Chosen, selected: Option<&RepoPath>) -> Result
                 hint: Some(format!("write it instead of {placeholder}")),
             });
         };
-        let encoded = utf8_percent_encode(value, MEANING).to_string();
+        let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();
         path = path.replace(placeholder, &encoded);
     }
     Ok(path)
 }
 
-impl Render for Answered {
+impl CommandOutput for ApiOutput {
     const SCHEMA: &'static str = "bbconnect/api@1";
 
-    fn text(&self, page: &mut Page) {
-        page.block(&String::from_utf8_lossy(&self.raw));
+    fn write_stdout(&self, page: &mut TextWriter) {
+        page.lines(&String::from_utf8_lossy(&self.raw));
     }
 
-    fn exit(&self) -> Exit {
-        self.failure.as_ref().map_or(Exit::Done, Error::exit)
+    fn exit_status(&self) -> ExitStatus {
+        self.failure
+            .as_ref()
+            .map_or(ExitStatus::Success, Error::exit_status)
     }
 }

@@ -2,29 +2,31 @@
 
 use std::path::PathBuf;
 
-use crate::bitbucket::{Identity, Reach};
-use crate::error::Trouble;
-use crate::exit::Exit;
-use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind, TokenShape};
-use crate::model::day::Day;
-use crate::model::days::Days;
+use crate::bitbucket::{Identity, VisibleRepositories};
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
+use crate::model::connection::{
+    AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel, TokenPrefix,
+};
+use crate::model::day::Date;
+use crate::model::days::DayCount;
 use crate::model::purpose::{Permission, Purpose};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::{RepoId, Repository};
 use crate::model::scope::Scope;
 use crate::model::ssh_settings::SshSettings;
 use crate::model::version::Version;
 
 /// What is asked of every connection.
 #[derive(Debug)]
-pub(super) struct Question {
-    pub(super) today: Day,
+pub(super) struct CheckOptions {
+    pub(super) today: Date,
     pub(super) purposes: Vec<Purpose>,
     pub(super) required: Vec<Scope>,
-    pub(super) expires_within: Days,
+    pub(super) expires_within: DayCount,
     pub(super) min_version: Version,
 }
 
-impl Question {
+impl CheckOptions {
     /// Whether any purpose is to push.
     pub(super) fn wants_to_push(&self) -> bool {
         let writes = |purpose: &Purpose| purpose.permission() >= Permission::Write;
@@ -34,17 +36,17 @@ impl Question {
 
 /// What was found out about a connection.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct CheckData {
     pub(super) name: ConnectionName,
     pub(super) connection: Connection,
     /// Whether there is a secret, and what it begins like.
-    pub(super) secret: Result<TokenShape, Trouble>,
+    pub(super) secret: Result<TokenPrefix, ErrorSummary>,
     /// The server's version, where it has one and says so; `None` where it was not asked.
-    pub(super) version: Option<Result<Option<String>, Trouble>>,
+    pub(super) version: Option<Result<Option<String>, ErrorSummary>>,
     /// Who the credential is; `None` where it was not asked.
-    pub(super) identity: Option<Result<Identity, Trouble>>,
+    pub(super) identity: Option<Result<Identity, ErrorSummary>>,
     /// What it sees; `None` where that was not asked or not told.
-    pub(super) reach: Option<Reach>,
+    pub(super) reach: Option<VisibleRepositories>,
     /// The workspaces that its account is in (Cloud).
     pub(super) workspaces: Option<usize>,
     /// What the connection's SSH key may do; `None` where it has none.
@@ -62,8 +64,8 @@ pub(super) struct Facts {
 /// What was found out about the repository.
 #[derive(Debug)]
 pub(super) struct RepositoryFacts {
-    pub(super) path: RepoPath,
-    pub(super) found: Result<Repository, Trouble>,
+    pub(super) path: RepoId,
+    pub(super) found: Result<Repository, ErrorSummary>,
     pub(super) empty: Option<bool>,
     pub(super) permission: Option<Permission>,
 }
@@ -73,17 +75,17 @@ pub(super) struct RepositoryFacts {
 pub(super) struct KeyFacts {
     pub(super) path: PathBuf,
     /// Whether the repository was shown; `None` where the key has a passphrase, for which a check does not ask.
-    pub(super) reads: Option<Result<(), Trouble>>,
+    pub(super) reads: Option<Result<(), ErrorSummary>>,
     /// Whether it may push, where that was asked.
     pub(super) writes: Option<bool>,
 }
 
-impl Facts {
+impl CheckData {
     /// Nothing but the connection.
     pub(super) fn of(
         name: &ConnectionName,
         connection: &Connection,
-        secret: Result<TokenShape, Trouble>,
+        secret: Result<TokenPrefix, ErrorSummary>,
     ) -> Self {
         Self {
             name: name.clone(),
@@ -107,11 +109,14 @@ impl Facts {
     }
 
     /// What stands in the way of the server itself, rather than of the credential.
-    pub(super) fn in_the_way(&self) -> Option<&Trouble> {
+    pub(super) fn server_error(&self) -> Option<&ErrorSummary> {
         let of_server = |exit| {
             matches!(
                 exit,
-                Exit::Unreachable | Exit::Unusable | Exit::Machine | Exit::Usage
+                ExitStatus::Unreachable
+                    | ExitStatus::BadResponse
+                    | ExitStatus::LocalError
+                    | ExitStatus::Usage
             )
         };
         let version = self
@@ -126,18 +131,18 @@ impl Facts {
     }
 
     /// What the credential belongs to.
-    pub(super) fn level(&self) -> Option<Level> {
+    pub(super) fn level(&self) -> Option<TokenLevel> {
         let told = self.valid().and_then(|identity| identity.level);
         told.or(self.connection.level)
     }
 
     /// What it belongs to, where the server told that or the connection says so.
-    pub(super) fn told_level(&self) -> Option<Level> {
-        let told = self.valid().filter(|identity| identity.level_is_told);
+    pub(super) fn known_level(&self) -> Option<TokenLevel> {
+        let told = self.valid().filter(|identity| identity.level_from_server);
         let named = self
             .connection
             .level
-            .filter(|_| self.connection.auth != Auth::AccessToken);
+            .filter(|_| self.connection.auth != AuthMethod::AccessToken);
         told.and_then(|identity| identity.level).or(named)
     }
 
@@ -150,8 +155,8 @@ impl Facts {
     }
 
     /// Whether it is an access token, which is nobody's.
-    pub(super) fn is_bot(&self) -> bool {
-        self.connection.auth == Auth::AccessToken
-            || !matches!(self.level(), None | Some(Level::User))
+    pub(super) fn is_service_credential(&self) -> bool {
+        self.connection.auth == AuthMethod::AccessToken
+            || !matches!(self.level(), None | Some(TokenLevel::User))
     }
 }

@@ -7,15 +7,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Args;
-use super::facts::{Facts, Question};
+use super::facts::{CheckData, CheckOptions};
 use super::gather::gather;
-use super::outcome::Row;
+use super::outcome::ConnectionReport;
 use super::{judge, key};
-use crate::bitbucket::Obstacle;
-use crate::context::{Chosen, Context};
-use crate::error::{Error, Trouble};
-use crate::model::connection::{Auth, TokenShape};
-use crate::model::repository::{RepoPath, RepoRef};
+use crate::bitbucket::ConnectFailure;
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, ErrorSummary};
+use crate::model::connection::{AuthMethod, TokenPrefix};
+use crate::model::repository::{RepoId, RepoRef};
 use crate::parallel;
 
 /// A part of many: the second of five is `2/5`.
@@ -40,14 +40,14 @@ impl FromStr for Shard {
 }
 
 /// A connection to check.
-pub(super) enum Subject {
+pub(super) enum CheckTarget {
     /// With the repository that is looked at.
-    Known(Box<Chosen>, Option<RepoPath>),
+    Known(Box<SelectedConnection>, Option<RepoId>),
     /// One that cannot be read, among all.
-    Unreadable(String, Trouble),
+    Unreadable(String, ErrorSummary),
 }
 
-impl Subject {
+impl CheckTarget {
     fn name(&self) -> String {
         match self {
             Self::Known(chosen, _) => chosen.name.to_string(),
@@ -57,21 +57,21 @@ impl Subject {
 }
 
 /// The connections to check.
-pub(super) fn chosen(args: &Args, context: &Context) -> Result<Vec<Subject>, Error> {
-    let known = |chosen: Chosen| -> Result<Subject, Error> {
+pub(super) fn targets(args: &Args, context: &App) -> Result<Vec<CheckTarget>, Error> {
+    let known = |chosen: SelectedConnection| -> Result<CheckTarget, Error> {
         let path = repository(args.repo.as_ref(), &chosen)?;
-        Ok(Subject::Known(Box::new(chosen), path))
+        Ok(CheckTarget::Known(Box::new(chosen), path))
     };
     let mut all = if args.all {
-        let names = context.connections().load()?.names();
+        let names = context.connection_file().load()?.names();
         if names.is_empty() {
             return Err(Error::NoConnection(names));
         }
         let each = names
             .into_iter()
-            .map(|name| match context.choose_named(&name) {
+            .map(|name| match context.select_by_name(&name) {
                 Ok(chosen) => known(chosen),
-                Err(error) => Ok(Subject::Unreadable(name, Trouble::from(&error))),
+                Err(error) => Ok(CheckTarget::Unreadable(name, ErrorSummary::from(&error))),
             });
         each.collect::<Result<Vec<_>, _>>()?
     } else if !args.names.is_empty() {
@@ -89,17 +89,17 @@ pub(super) fn chosen(args: &Args, context: &Context) -> Result<Vec<Subject>, Err
             }
         }
         let each = names.into_iter();
-        each.map(|name| known(context.choose_named(name)?))
+        each.map(|name| known(context.select_by_name(name)?))
             .collect::<Result<_, _>>()?
     } else if let Some(repo) = &args.repo {
-        let (chosen, path) = context.choose_for(repo)?;
-        return Ok(vec![Subject::Known(Box::new(chosen), Some(path))]);
+        let (chosen, path) = context.select_for_repo(repo)?;
+        return Ok(vec![CheckTarget::Known(Box::new(chosen), Some(path))]);
     } else {
-        vec![known(context.choose()?)?]
+        vec![known(context.select()?)?]
     };
     if let Some(Shard { index, count }) = args.shard {
         // By rank among the names, so that it does not depend on the order of the file.
-        let mut names: Vec<_> = all.iter().map(Subject::name).collect();
+        let mut names: Vec<_> = all.iter().map(CheckTarget::name).collect();
         names.sort();
         all.retain(|subject| {
             let rank = names.binary_search(&subject.name()).unwrap_or(0);
@@ -110,60 +110,65 @@ pub(super) fn chosen(args: &Args, context: &Context) -> Result<Vec<Subject>, Err
 }
 
 /// The repository that is named, else the connection's own.
-fn repository(named: Option<&RepoRef>, chosen: &Chosen) -> Result<Option<RepoPath>, Error> {
+fn repository(
+    named: Option<&RepoRef>,
+    chosen: &SelectedConnection,
+) -> Result<Option<RepoId>, Error> {
     match named {
-        Some(named) => Ok(named.at(&chosen.connection).map(Some)?),
-        None => Ok(Context::repository_of(&chosen.connection)),
+        Some(named) => Ok(named.resolve(&chosen.connection).map(Some)?),
+        None => Ok(App::connection_repository(&chosen.connection)),
     }
 }
 
 /// Checks them all, in the order in which they are given.
 pub(super) fn check(
-    all: &[Subject],
-    question: &Question,
+    all: &[CheckTarget],
+    question: &CheckOptions,
     strict: bool,
-    context: &Context,
-) -> Vec<Row> {
+    context: &App,
+) -> Vec<ConnectionReport> {
     let progress = context.output.progress(&match all {
-        [Subject::Known(chosen, _)] => format!("asking {}", chosen.connection.base_url),
+        [CheckTarget::Known(chosen, _)] => format!("asking {}", chosen.connection.base_url),
         all => format!("checking {} connections", all.len()),
     });
     let done = AtomicUsize::new(0);
-    let ways = Ways::default();
-    parallel::each(
+    let ways = ReachabilityCache::default();
+    parallel::map_bounded(
         all,
         |subject| match subject {
-            Subject::Known(chosen, _) => chosen.connection.base_url.origin().to_string(),
-            Subject::Unreadable(name, _) => name.clone(),
+            CheckTarget::Known(chosen, _) => chosen.connection.base_url.origin().to_string(),
+            CheckTarget::Unreadable(name, _) => name.clone(),
         },
         |subject| {
             let row = match subject {
-                Subject::Known(chosen, repository) => {
+                CheckTarget::Known(chosen, repository) => {
                     let repository = repository.as_ref();
-                    one(chosen, repository, question, strict, &ways, context)
+                    check_one(chosen, repository, question, strict, &ways, context)
                 }
-                Subject::Unreadable(name, trouble) => Row::unreadable(name, trouble),
+                CheckTarget::Unreadable(name, trouble) => {
+                    ConnectionReport::unreadable(name, trouble)
+                }
             };
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             if all.len() > 1 {
-                progress.say(&format!("checked {done} of {} connections", all.len()));
+                progress.set_message(&format!("checked {done} of {} connections", all.len()));
             }
             row
         },
     )
 }
 
-fn one(
-    chosen: &Chosen,
-    repository: Option<&RepoPath>,
-    question: &Question,
+fn check_one(
+    chosen: &SelectedConnection,
+    repository: Option<&RepoId>,
+    question: &CheckOptions,
     strict: bool,
-    ways: &Ways,
-    context: &Context,
-) -> Row {
+    ways: &ReachabilityCache,
+    context: &App,
+) -> ConnectionReport {
     let started = Instant::now();
     let connection = &chosen.connection;
-    let alone = |secret| Facts::of(&chosen.name, connection, secret);
+    let alone = |secret| CheckData::of(&chosen.name, connection, secret);
     // What was not reached once is not waited for again by every other connection to it.
     let way = format!(
         "{} {:?} {:?} {:?}",
@@ -172,33 +177,33 @@ fn one(
         connection.ca_cert,
         connection.client_cert
     );
-    let known = ways.dead_end(&way);
-    let mut facts = if connection.auth == Auth::Ssh {
-        alone(Ok(TokenShape::Unknown))
+    let known = ways.cached_failure(&way);
+    let mut facts = if connection.auth == AuthMethod::Ssh {
+        alone(Ok(TokenPrefix::Unknown))
     } else {
         match context.secret_of(chosen) {
-            Err(error) => alone(Err(Trouble::from(&error))),
+            Err(error) => alone(Err(ErrorSummary::from(&error))),
             Ok(secret) => {
-                let shape = TokenShape::of(secret.expose());
+                let shape = TokenPrefix::of(secret.expose());
                 if let Some(trouble) = known {
-                    Facts {
+                    CheckData {
                         version: Some(Err(trouble)),
                         ..alone(Ok(shape))
                     }
                 } else {
-                    let bitbucket = context.bitbucket(connection, secret);
+                    let bitbucket = context.client_with_secret(connection, secret);
                     let facts = gather(&bitbucket, alone(Ok(shape)), repository, question);
                     context
-                        .wait(facts)
-                        .unwrap_or_else(|error| alone(Err(Trouble::from(&error))))
+                        .block_on(facts)
+                        .unwrap_or_else(|error| alone(Err(ErrorSummary::from(&error))))
                 }
             }
         }
     };
-    ways.learn(way, &facts);
+    ways.record(way, &facts);
     facts.key = key::key(chosen, question, context);
     let findings = judge::judge(&facts, question);
-    Row::of(
+    ConnectionReport::of(
         &facts,
         findings,
         judge::is_asked(question),
@@ -209,40 +214,40 @@ fn one(
 
 /// What is known of the ways to servers, so that one that leads nowhere is not waited for again and again.
 #[derive(Default)]
-struct Ways(Mutex<HashMap<String, Way>>);
+struct ReachabilityCache(Mutex<HashMap<String, HostReachability>>);
 
 #[derive(Default)]
-struct Way {
+struct HostReachability {
     /// Somebody got through.
-    leads_there: bool,
+    reachable: bool,
     timeouts: usize,
-    trouble: Option<Trouble>,
+    trouble: Option<ErrorSummary>,
 }
 
-impl Ways {
+impl ReachabilityCache {
     /// Why a way leads nowhere. One that is slow once may be quick for the next; one that is slow twice, and was never
     /// quick, is given up.
-    fn dead_end(&self, way: &str) -> Option<Trouble> {
+    fn cached_failure(&self, way: &str) -> Option<ErrorSummary> {
         let ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let way = ways.get(way).filter(|way| !way.leads_there)?;
+        let way = ways.get(way).filter(|way| !way.reachable)?;
         let trouble = way.trouble.as_ref()?;
-        let is_slow = trouble.obstacle == Some(Obstacle::Timeout);
+        let is_slow = trouble.connect_failure == Some(ConnectFailure::Timeout);
         (!is_slow || way.timeouts > 1).then(|| trouble.clone())
     }
 
-    fn learn(&self, way: String, facts: &Facts) {
+    fn record(&self, way: String, facts: &CheckData) {
         let was_asked = facts.version.is_some();
         let mut ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let way = ways.entry(way).or_default();
         match facts
-            .in_the_way()
-            .and_then(|trouble| Some((trouble, trouble.obstacle?)))
+            .server_error()
+            .and_then(|trouble| Some((trouble, trouble.connect_failure?)))
         {
             Some((trouble, obstacle)) => {
-                way.timeouts += usize::from(obstacle == Obstacle::Timeout);
+                way.timeouts += usize::from(obstacle == ConnectFailure::Timeout);
                 way.trouble = Some(trouble.clone());
             }
-            None => way.leads_there |= was_asked,
+            None => way.reachable |= was_asked,
         }
     }
 }

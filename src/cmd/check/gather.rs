@@ -3,44 +3,46 @@
 
 use futures_util::future::{join, join_all, join4};
 
-use super::facts::{Facts, Question, RepositoryFacts};
+use super::facts::{CheckData, CheckOptions, RepositoryFacts};
 use super::judge::needed;
-use crate::bitbucket::{ApiError, Bitbucket, Identity, Reach, Scopes, Shown, Subject};
-use crate::error::{Error, Trouble};
-use crate::exit::Exit;
-use crate::model::connection::{Auth, Connection, TokenShape};
+use crate::bitbucket::{
+    ApiError, Bitbucket, CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
+};
+use crate::error::{Error, ErrorSummary};
+use crate::exit::ExitStatus;
+use crate::model::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::model::deployment::Deployment;
-use crate::model::repository::RepoPath;
-use crate::model::scope::{Granted, Scope};
+use crate::model::repository::RepoId;
+use crate::model::scope::{GrantedScopes, Scope};
 
 /// Asks about a connection whose secret is there. The credential is shown once before it is used side by side: a wrong
 /// password that is tried many times locks its account.
 pub(super) async fn gather(
     bitbucket: &Bitbucket,
-    mut facts: Facts,
-    repository: Option<&RepoPath>,
-    question: &Question,
-) -> Facts {
+    mut facts: CheckData,
+    repository: Option<&RepoId>,
+    question: &CheckOptions,
+) -> CheckData {
     let subject = subject(&facts.connection, repository);
     let auth = facts.connection.auth;
-    let shape = *facts.secret.as_ref().unwrap_or(&TokenShape::Unknown);
-    let told = |error| Trouble::from(&Error::refused_by(error, auth, shape));
+    let shape = *facts.secret.as_ref().unwrap_or(&TokenPrefix::Unknown);
+    let told = |error| ErrorSummary::from(&Error::from_api(error, auth, shape));
     let (version, identity) = join(bitbucket.version(), bitbucket.identify(&subject)).await;
     let is_server = version.is_ok();
     facts.version = Some(version.map_err(told));
-    facts.identity = is_server.then(|| identity.map_err(|error| no_bitbucket(told(error))));
+    facts.identity = is_server.then(|| identity.map_err(|error| as_not_bitbucket(told(error))));
     let Some(identity) = facts.valid().cloned() else {
         return facts;
     };
     facts.granted = match &identity.scopes {
         Scopes::Granted(names) => Some(names.clone()),
-        Scopes::Undisclosed => None,
+        Scopes::Unknown => None,
     };
     let needed = needed(&facts, question);
     let (reach, of_repository, shown, ssh) = join4(
         reach(bitbucket, &subject, repository.is_some()),
         of_repository(bitbucket, repository, &identity, &told),
-        shown(
+        probe_scopes(
             bitbucket,
             &subject,
             &identity,
@@ -55,29 +57,29 @@ pub(super) async fn gather(
     // What is not told is unknown, not an error: the credential may be good without it.
     facts.ssh = ssh.ok().flatten();
     match shown {
-        Learned::Each(each) => facts.shown = each,
-        Learned::All(names) => facts.granted = Some(names),
+        ScopeResult::Each(each) => facts.shown = each,
+        ScopeResult::All(names) => facts.granted = Some(names),
     }
     facts
 }
 
 /// Every Bitbucket knows the address at which it is asked who one is: a server that finds nothing there is none, and says
 /// nothing of the credential.
-fn no_bitbucket(trouble: Trouble) -> Trouble {
-    let exit = if matches!(trouble.exit, Exit::NotFound | Exit::Conflict) {
-        Exit::Unusable
+fn as_not_bitbucket(trouble: ErrorSummary) -> ErrorSummary {
+    let exit = if matches!(trouble.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
+        ExitStatus::BadResponse
     } else {
         trouble.exit
     };
-    Trouble { exit, ..trouble }
+    ErrorSummary { exit, ..trouble }
 }
 
 /// What the credential is known to be for: the repository that is named counts before the connection's.
-fn subject(connection: &Connection, repository: Option<&RepoPath>) -> Subject {
+fn subject(connection: &Connection, repository: Option<&RepoId>) -> CredentialContext {
     let is_cloud = connection.deployment == Deployment::Cloud;
     let namespace = repository.map(|path| path.namespace.clone());
-    let named = Subject::from(connection);
-    Subject {
+    let named = CredentialContext::from(connection);
+    CredentialContext {
         workspace: namespace.clone().filter(|_| is_cloud).or(named.workspace),
         project: namespace.filter(|_| !is_cloud).or(named.project),
         repository: repository
@@ -90,16 +92,16 @@ fn subject(connection: &Connection, repository: Option<&RepoPath>) -> Subject {
 /// How far it sees, and in how many workspaces. Data Center is asked in any case: its links tell its base URL.
 async fn reach(
     bitbucket: &Bitbucket,
-    subject: &Subject,
+    subject: &CredentialContext,
     is_for_one: bool,
-) -> (Option<Reach>, Option<usize>) {
+) -> (Option<VisibleRepositories>, Option<usize>) {
     let is_server = !bitbucket.is_cloud();
-    let is_token = subject.auth == Some(Auth::AccessToken);
+    let is_token = subject.auth == Some(AuthMethod::AccessToken);
     if is_token || !(is_server || is_for_one) {
         return (None, None);
     }
     let (reach, workspaces) = join(
-        bitbucket.reach(subject.workspace.as_deref()),
+        bitbucket.visible_repositories(subject.workspace.as_deref()),
         bitbucket.workspaces(),
     )
     .await;
@@ -109,9 +111,9 @@ async fn reach(
 
 async fn of_repository(
     bitbucket: &Bitbucket,
-    path: Option<&RepoPath>,
+    path: Option<&RepoId>,
     identity: &Identity,
-    told: &impl Fn(ApiError) -> Trouble,
+    told: &impl Fn(ApiError) -> ErrorSummary,
 ) -> Option<RepositoryFacts> {
     let path = path?.clone();
     let is_cloud = bitbucket.is_cloud();
@@ -143,38 +145,40 @@ async fn of_repository(
 }
 
 /// What reads tell of scopes.
-enum Learned {
+enum ScopeResult {
     Each(Vec<(Scope, bool)>),
     All(Vec<String>),
 }
 
 /// Finds out by reads that need them which of the needed scopes a credential has whose server does not list them.
-async fn shown(
+async fn probe_scopes(
     bitbucket: &Bitbucket,
-    subject: &Subject,
+    subject: &CredentialContext,
     identity: &Identity,
     granted: Option<&[String]>,
     needed: &[Scope],
-) -> Learned {
+) -> ScopeResult {
     if let Some(names) = granted {
-        return Learned::All(names.to_vec());
+        return ScopeResult::All(names.to_vec());
     }
-    let is_api_token = subject.auth == Some(Auth::ApiToken);
+    let is_api_token = subject.auth == Some(AuthMethod::ApiToken);
     if is_api_token
         && !needed.is_empty()
-        && let Ok(Some(names)) = bitbucket.scopes_by_refusal(identity).await
+        && let Ok(Some(names)) = bitbucket.scopes_from_403(identity).await
     {
-        return Learned::All(names);
+        return ScopeResult::All(names);
     }
-    let reads = needed.iter().map(|scope| bitbucket.shows(*scope, subject));
+    let reads = needed
+        .iter()
+        .map(|scope| bitbucket.probe_scope(*scope, subject));
     let shown = join_all(reads).await;
     let mut each = Vec::new();
     for (scope, shown) in needed.iter().zip(shown) {
         match shown {
-            Ok(Shown::Granted(names)) => return Learned::All(names),
-            Ok(Shown::Yes) => each.push((*scope, true)),
-            Ok(Shown::No) => each.push((*scope, false)),
-            Ok(Shown::Nothing) | Err(_) => {}
+            Ok(ScopeProbe::Granted(names)) => return ScopeResult::All(names),
+            Ok(ScopeProbe::Yes) => each.push((*scope, true)),
+            Ok(ScopeProbe::No) => each.push((*scope, false)),
+            Ok(ScopeProbe::Inconclusive) | Err(_) => {}
         }
     }
     // What one scope brings need not be shown by itself.
@@ -182,11 +186,11 @@ async fn shown(
         .iter()
         .filter(|(_, has)| *has)
         .map(|(scope, _)| scope.name());
-    let has = Granted::of(has.collect::<Vec<_>>());
+    let has = GrantedScopes::of(has.collect::<Vec<_>>());
     for scope in needed {
-        if has.covers(*scope) && !each.iter().any(|(known, _)| known == scope) {
+        if has.contains(*scope) && !each.iter().any(|(known, _)| known == scope) {
             each.push((*scope, true));
         }
     }
-    Learned::Each(each)
+    ScopeResult::Each(each)
 }

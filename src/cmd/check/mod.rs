@@ -12,13 +12,13 @@ mod report;
 use std::time::Instant;
 
 pub use self::fleet::Shard;
-pub use self::outcome::{Checked, Format};
+pub use self::outcome::{CheckReport, Format};
 
-use self::facts::Question;
-use crate::context::Context;
+use self::facts::CheckOptions;
+use crate::context::App;
 use crate::error::Error;
-use crate::exit::Exit;
-use crate::model::days::Days;
+use crate::exit::ExitStatus;
+use crate::model::days::DayCount;
 use crate::model::purpose::Purpose;
 use crate::model::repository::RepoRef;
 use crate::model::scope::Scope;
@@ -62,7 +62,7 @@ pub struct Args {
     pub repo: Option<RepoRef>,
     /// Warn when it expires within this time: 90d, 12w, or 90 for days
     #[arg(long, value_name = "AGE", default_value = "14d")]
-    pub expires_within: Days,
+    pub expires_within: DayCount,
     /// The oldest Data Center that will do
     #[arg(long, value_name = "VERSION", default_value = "7.14")]
     pub min_version: Version,
@@ -89,20 +89,20 @@ impl Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, or none applies.
-pub fn run(args: &Args, context: &Context) -> Result<Checked, Error> {
+pub fn run(args: &Args, context: &App) -> Result<CheckReport, Error> {
     let started = Instant::now();
-    let question = Question {
+    let question = CheckOptions {
         today: context.today(),
         purposes: args.purposes.clone(),
         required: args.require.clone(),
         expires_within: args.expires_within,
         min_version: args.min_version,
     };
-    let chosen = fleet::chosen(args, context)?;
+    let chosen = fleet::targets(args, context)?;
     let connections = fleet::check(&chosen, &question, args.strict, context);
-    let status = Exit::worst(connections.iter().map(|row| row.exit));
-    Ok(Checked {
-        ok: status == Exit::Done,
+    let status = ExitStatus::most_significant(connections.iter().map(|row| row.exit));
+    Ok(CheckReport {
+        ok: status == ExitStatus::Success,
         exit: status.code(),
         elapsed_ms: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         connections,

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::facts::Facts;
-use super::judge::{self, Judged};
+use super::facts::CheckData;
+use super::judge::{self, CheckResult};
 use super::report;
-use crate::error::Trouble;
-use crate::exit::Exit;
-use crate::model::connection::{Auth, StoreKind};
-use crate::model::day::Day;
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
+use crate::model::connection::{AuthMethod, StoreKind};
+use crate::model::day::Date;
 use crate::model::deployment::Deployment;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 /// How the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,13 +30,13 @@ pub enum Format {
 
 /// Connections that were checked.
 #[derive(Debug, Serialize)]
-pub struct Checked {
+pub struct CheckReport {
     pub(super) ok: bool,
     pub(super) exit: u8,
     pub(super) elapsed_ms: u64,
-    pub(super) connections: Vec<Row>,
+    pub(super) connections: Vec<ConnectionReport>,
     #[serde(skip)]
-    pub(super) status: Exit,
+    pub(super) status: ExitStatus,
     #[serde(skip)]
     pub(super) format: Format,
     #[serde(skip)]
@@ -47,27 +47,27 @@ pub struct Checked {
 
 /// A connection that was checked.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+pub(super) struct ConnectionReport {
     pub(super) name: String,
     deployment: Option<Deployment>,
     pub(super) base_url: Option<String>,
-    pub(super) auth: Option<Auth>,
+    pub(super) auth: Option<AuthMethod>,
     source: Option<&'static str>,
     pub(super) account: Option<String>,
     pub(super) version: Option<String>,
     scopes: Option<Vec<String>>,
-    expires_on: Option<Day>,
-    pub(super) findings: Vec<Judged>,
+    expires_on: Option<Date>,
+    pub(super) findings: Vec<CheckResult>,
     #[serde(skip)]
-    pub(super) exit: Exit,
+    pub(super) exit: ExitStatus,
     #[serde(skip)]
     pub(super) elapsed: Duration,
 }
 
-impl Row {
+impl ConnectionReport {
     pub(super) fn of(
-        facts: &Facts,
-        findings: Vec<Judged>,
+        facts: &CheckData,
+        findings: Vec<CheckResult>,
         is_asked: bool,
         strict: bool,
         elapsed: Duration,
@@ -90,15 +90,15 @@ impl Row {
             expires_on: identity
                 .and_then(|identity| identity.expires_on)
                 .or(connection.expires_on),
-            exit: judge::exit(&findings, is_asked, strict),
+            exit: judge::exit_status(&findings, is_asked, strict),
             findings,
             elapsed,
         }
     }
 
     /// A connection that cannot be read, among others that can.
-    pub(super) fn unreadable(name: &str, trouble: &Trouble) -> Self {
-        let judged = judge::absent(trouble);
+    pub(super) fn unreadable(name: &str, trouble: &ErrorSummary) -> Self {
+        let judged = judge::missing_credential(trouble);
         Self {
             name: name.to_owned(),
             deployment: None,
@@ -116,14 +116,14 @@ impl Row {
     }
 }
 
-impl Render for Checked {
+impl CommandOutput for CheckReport {
     const SCHEMA: &'static str = "bbconnect/check@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         report::write(self, page);
     }
 
-    fn exit(&self) -> Exit {
+    fn exit_status(&self) -> ExitStatus {
         self.status
     }
 }

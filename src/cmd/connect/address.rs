@@ -1,21 +1,24 @@
 //! Where a repository is over SSH.
 
-use super::step::Steps;
+use super::step::StepLog;
 use crate::error::Error;
-use crate::model::clone_url::{CloneUrl, NoteId, Transport};
+use crate::model::clone_url::{CloneUrl, Transport, UrlWarningKind};
 use crate::model::deployment::Deployment;
 use crate::model::repository::Repository;
-use crate::model::ssh_address::SshAddress;
+use crate::model::ssh_address::SshRemote;
 use crate::model::ssh_settings::SshSettings;
 use crate::ssh;
 
 /// The URL with what an alias of the SSH configuration stands for. Nothing else of the configuration is used.
-pub(super) fn without_alias(url: &CloneUrl, steps: &mut Steps<'_>) -> Result<CloneUrl, Error> {
+pub(super) fn resolve_ssh_alias(
+    url: &CloneUrl,
+    steps: &mut StepLog<'_>,
+) -> Result<CloneUrl, Error> {
     let is_alias = url
         .notes()
         .iter()
-        .any(|note| note.id == NoteId::SshConfigAlias);
-    let address = url.ssh().and_then(|ssh| ssh.parse::<SshAddress>().ok());
+        .any(|note| note.id == UrlWarningKind::SshConfigAlias);
+    let address = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
     let Some(address) = address.filter(|_| is_alias) else {
         return Ok(url.clone());
     };
@@ -26,7 +29,7 @@ pub(super) fn without_alias(url: &CloneUrl, steps: &mut Steps<'_>) -> Result<Clo
     let who = who.map(|user| format!("{user}@")).unwrap_or_default();
     steps.warn("url", format!("{} stands for {who}{host}", address.host));
     let path = format!("/{}", address.path.trim_start_matches('/'));
-    let meant = SshAddress {
+    let meant = SshRemote {
         user: address.user.or(user),
         host,
         path,
@@ -44,7 +47,7 @@ pub(super) fn ssh_url(
 ) -> Result<String, Error> {
     let own = url.ssh();
     if url.transport() == Transport::Ssh && url.deployment() != Deployment::Cloud {
-        return own.ok_or_else(nowhere);
+        return own.ok_or_else(ssh_url_unknown);
     }
     let told = repository.and_then(|repository| repository.ssh.as_deref());
     let told = told.and_then(|ssh| ssh.parse::<CloneUrl>().ok()?.ssh());
@@ -55,10 +58,10 @@ pub(super) fn ssh_url(
         let user = if host.contains('@') { "" } else { "git@" };
         format!("ssh://{user}{host}/{namespace}/{}.git", url.slug())
     });
-    told.or(base).or(own).ok_or_else(nowhere)
+    told.or(base).or(own).ok_or_else(ssh_url_unknown)
 }
 
-pub(super) fn nowhere() -> Error {
+pub(super) fn ssh_url_unknown() -> Error {
     Error::Usage {
         message: "where this repository is over SSH is not known".to_owned(),
         hint: Some("name it by its clone URL over SSH".to_owned()),

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::Args;
 use super::plan::Plan;
-use super::proof::Proof;
-use super::step::Steps;
-use crate::context::Context;
-use crate::error::{Error, No};
-use crate::git::{self, Checkout, Progress};
+use super::proof::VerifiedAccess;
+use super::step::StepLog;
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
+use crate::git::{self, Checkout, CloneState};
 use crate::model::clone_url::{CloneUrl, Transport};
-use crate::ssh::{self, Refs, StoredKey};
+use crate::ssh::{self, PrivateKeyFile, Refs};
 
 /// Refuses a folder that cannot be cloned into, before anything is made.
 pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
@@ -21,8 +21,8 @@ pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
     if is_empty {
         return Ok(());
     }
-    Err(Error::no(
-        No::Conflict,
+    Err(Error::rejected(
+        RejectionKind::Conflict,
         format!(
             "{} is there, and is no clone of this repository",
             folder.display()
@@ -43,36 +43,40 @@ fn is_of(remote: &str, url: &CloneUrl) -> bool {
 }
 
 /// Clones, or sets up the checkout one stands in if it is one of this repository; answers with the command for git.
-pub(super) fn put_to_use(
+pub(super) fn configure_checkout(
     args: &Args,
-    context: &Context,
+    context: &App,
     plan: &Plan,
-    key: &StoredKey,
-    proof: &Proof,
-    steps: &mut Steps<'_>,
+    key: &PrivateKeyFile,
+    proof: &VerifiedAccess,
+    steps: &mut StepLog<'_>,
 ) -> Result<String, Error> {
     let address = &proof.address;
-    let command = context.login(key).command_line()?;
+    let command = context.ssh_options(key).command_line()?;
     if let Some(folder) = &args.clone {
         if is_checkout_of(folder, &plan.url)? {
             finish(folder, &plan.url, &proof.served.refs, &command, steps)?;
-            set_up(Some(folder), &command, &folder.display().to_string(), steps)?;
+            set_ssh_command(Some(folder), &command, &folder.display().to_string(), steps)?;
         } else {
-            let quiet = !context.may_ask();
+            let quiet = !context.is_interactive();
             git::clone(&plan.clone_url(address), folder, &command, quiet)?;
             steps.pass("clone", format!("cloned into {}", folder.display()));
         }
         return Ok(command);
     }
-    let Some(checkout) = Checkout::here() else {
+    let Some(checkout) = Checkout::discover() else {
         return Ok(command);
     };
     let remotes = checkout.remotes();
     let Some((name, remote)) = remotes.iter().find(|(_, remote)| is_of(remote, &plan.url)) else {
         return Ok(command);
     };
-    set_up(None, &command, "this checkout", steps)?;
-    if let Some(why) = remote.parse().ok().and_then(|remote| outdated(&remote)) {
+    set_ssh_command(None, &command, "this checkout", steps)?;
+    if let Some(why) = remote
+        .parse()
+        .ok()
+        .and_then(|remote| remote_problem(&remote))
+    {
         steps.warn(
             "remote",
             format!(
@@ -90,23 +94,23 @@ fn finish(
     url: &CloneUrl,
     refs: &Refs,
     command: &str,
-    steps: &mut Steps<'_>,
+    steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
     if refs.empty {
         return Ok(());
     }
     let remotes = git::remotes_of(folder)?.unwrap_or_default();
     let remote = remotes.iter().find(|(_, remote)| is_of(remote, url));
-    match (git::progress_of(folder)?, remote, &refs.default_branch) {
-        (Progress::Whole, ..) => Ok(()),
-        (Progress::Begun, Some((remote, _)), Some(branch)) => {
-            git::finish_clone(folder, remote, branch, command)?;
+    match (git::clone_state(folder)?, remote, &refs.default_branch) {
+        (CloneState::Complete, ..) => Ok(()),
+        (CloneState::NotCheckedOut, Some((remote, _)), Some(branch)) => {
+            git::resume_clone(folder, remote, branch, command)?;
             let said = format!("finished the clone in {}", folder.display());
             steps.pass("clone", said);
             Ok(())
         }
-        (Progress::Begun | Progress::Partial, ..) => Err(Error::no(
-            No::Conflict,
+        (CloneState::NotCheckedOut | CloneState::Partial, ..) => Err(Error::rejected(
+            RejectionKind::Conflict,
             format!("{} is a clone that was cut off", folder.display()),
             "remove the folder and run it again, or name another one: --clone DIR",
         )),
@@ -114,7 +118,7 @@ fn finish(
 }
 
 /// Why a remote does not get far with a key.
-fn outdated(remote: &CloneUrl) -> Option<&'static str> {
+fn remote_problem(remote: &CloneUrl) -> Option<&'static str> {
     if remote.transport() != Transport::Ssh {
         return Some("does not use SSH");
     }
@@ -123,17 +127,17 @@ fn outdated(remote: &CloneUrl) -> Option<&'static str> {
 }
 
 /// Gives the checkout in a folder, or the one that one stands in, the command; one that somebody else has set stays.
-fn set_up(
+fn set_ssh_command(
     folder: Option<&Path>,
     command: &str,
     called: &str,
-    steps: &mut Steps<'_>,
+    steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
     match git::ssh_command(folder)? {
         Some(before) if before == command => {
             steps.pass("checkout", format!("git in {called} uses the key already"));
         }
-        Some(before) if !ssh::is_our_command(&before) => {
+        Some(before) if !ssh::is_managed_ssh_command(&before) => {
             steps.warn(
                 "checkout",
                 format!(

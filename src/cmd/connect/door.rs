@@ -2,41 +2,44 @@
 //! right one, or a key that cannot be used, is told while there is nothing to take back.
 
 use super::plan::Plan;
-use super::step::Steps;
-use crate::context::{Context, Vouchers};
+use super::step::StepLog;
+use crate::context::{App, HostKeyEvidence};
 use crate::error::Error;
-use crate::model::ssh_address::{SshAddress, SshHost};
-use crate::ssh::{self, Served, SshError, StoredKey};
+use crate::model::ssh_address::{SshHost, SshRemote};
+use crate::ssh::{self, AccessCheck, PrivateKeyFile, SshError};
 
 /// An SSH server that is reached, and is the right one.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct ReachableServer {
     /// The repository there; on Cloud that may be another host than the usual one.
-    pub(super) address: SshAddress,
+    pub(super) address: SshRemote,
     /// What it answers to the key that is there already; without one, and before it is registered, that is a refusal.
-    pub(super) answer: Result<Served, SshError>,
+    pub(super) answer: Result<AccessCheck, SshError>,
 }
 
 /// Tries the usual door, and on Cloud those beside it where that one is closed.
-pub(super) fn find(
-    context: &Context,
+pub(super) fn find_reachable(
+    context: &App,
     plan: &Plan,
-    key: Option<&StoredKey>,
-    vouchers: Vouchers,
-    steps: &mut Steps<'_>,
-) -> Result<Door, Error> {
+    key: Option<&PrivateKeyFile>,
+    vouchers: HostKeyEvidence,
+    steps: &mut StepLog<'_>,
+) -> Result<ReachableServer, Error> {
     let usual = &plan.address.host;
     trust(context, usual, vouchers, steps)?;
-    let mut tried = knock(context, &plan.address, key);
+    let mut tried = probe(context, &plan.address, key);
     let mut closed = usual.clone();
-    for host in ssh::other_doors(usual) {
-        let Err(Error::Ssh(SshError::Unreachable { words, .. })) = &tried else {
+    for host in ssh::alternate_hosts(usual) {
+        let Err(Error::Ssh(SshError::Unreachable {
+            messages: words, ..
+        })) = &tried
+        else {
             break;
         };
         let said = format!("{closed} is out of reach: {words}; trying {host}");
         steps.warn("ssh", said);
-        context.trust(&host, Vouchers::default())?;
-        let next = knock(context, &plan.through(host.clone()), key);
+        context.ensure_trusted(&host, HostKeyEvidence::default())?;
+        let next = probe(context, &plan.with_host(host.clone()), key);
         if !matches!(&next, Err(Error::Ssh(SshError::Unreachable { .. }))) {
             tried = next;
         }
@@ -47,12 +50,12 @@ pub(super) fn find(
 
 /// Makes sure that a server is the right one.
 fn trust(
-    context: &Context,
+    context: &App,
     host: &SshHost,
-    vouchers: Vouchers,
-    steps: &mut Steps<'_>,
+    vouchers: HostKeyEvidence,
+    steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
-    let trusted = context.trust(host, vouchers)?;
+    let trusted = context.ensure_trusted(host, vouchers)?;
     let known = trusted.keys.iter().map(|key| {
         format!(
             "{} {} ({})",
@@ -67,15 +70,20 @@ fn trust(
 }
 
 /// Asks for the repository with the key, or with none. A refusal is an answer; all else is in the way.
-fn knock(context: &Context, address: &SshAddress, key: Option<&StoredKey>) -> Result<Door, Error> {
-    let answer = match context.knock(address, key) {
+fn probe(
+    context: &App,
+    address: &SshRemote,
+    key: Option<&PrivateKeyFile>,
+) -> Result<ReachableServer, Error> {
+    let answer = match context.probe_server(address, key) {
         Ok(served) => Ok(served),
-        Err(Error::Ssh(refusal @ (SshError::Denied { .. } | SshError::NoAccess { .. }))) => {
-            Err(refusal)
-        }
+        Err(Error::Ssh(
+            refusal @ (SshError::AuthenticationFailed { .. }
+            | SshError::RepositoryAccessDenied { .. }),
+        )) => Err(refusal),
         Err(error) => return Err(error),
     };
-    Ok(Door {
+    Ok(ReachableServer {
         address: address.clone(),
         answer,
     })

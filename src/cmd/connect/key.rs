@@ -1,22 +1,22 @@
 //! The key of a connection: the one that is there, or a new one.
 
 use super::plan::Plan;
-use super::step::Steps;
-use crate::context::Context;
-use crate::error::{Error, No};
-use crate::ssh::{self, KeyFiles, KeyPair, StoredKey};
+use super::step::StepLog;
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
+use crate::ssh::{self, KeyFiles, KeyPair, PrivateKeyFile};
 
 /// The key that is there, if one is.
-pub(super) fn existing(plan: &Plan) -> Result<Option<StoredKey>, Error> {
+pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
     if !plan.key_path.exists() {
         return Ok(None);
     }
-    let key = StoredKey::read(&plan.key_path)?;
+    let key = PrivateKeyFile::read(&plan.key_path)?;
     if let Some(wanted) = plan.wanted_type
         && key.public.kind() != wanted.name()
     {
-        return Err(Error::no(
-            No::Conflict,
+        return Err(Error::rejected(
+            RejectionKind::Conflict,
             format!(
                 "{} is of the kind {}, not {}",
                 plan.key_path.display(),
@@ -33,12 +33,12 @@ pub(super) fn existing(plan: &Plan) -> Result<Option<StoredKey>, Error> {
 }
 
 /// The key that is there, or a new one; and whether it is new.
-pub(super) fn or_make(
-    existing: Option<StoredKey>,
+pub(super) fn existing_or_generate(
+    existing: Option<PrivateKeyFile>,
     plan: &Plan,
-    context: &Context,
-    steps: &mut Steps<'_>,
-) -> Result<(StoredKey, bool), Error> {
+    context: &App,
+    steps: &mut StepLog<'_>,
+) -> Result<(PrivateKeyFile, bool), Error> {
     if let Some(key) = existing {
         let path = key.path.display();
         steps.pass(
@@ -47,8 +47,8 @@ pub(super) fn or_make(
         );
         return Ok((key, false));
     }
-    let files = KeyFiles::at(&plan.key_path)?;
-    files.check_free(false)?;
+    let files = KeyFiles::new(&plan.key_path)?;
+    files.require_absent(false)?;
     let key_type = plan.key_type();
     let _progress = context
         .output
@@ -58,7 +58,7 @@ pub(super) fn or_make(
         &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],
         false,
     )?;
-    let key = StoredKey::read(&plan.key_path)?;
+    let key = PrivateKeyFile::read(&plan.key_path)?;
     steps.pass(
         "key",
         format!("made {}, {}", key.path.display(), key.public.fingerprint()),
@@ -67,7 +67,7 @@ pub(super) fn or_make(
 }
 
 /// Takes a key back that was made for nothing.
-pub(super) fn take_back(key: &StoredKey) {
+pub(super) fn delete_new_key(key: &PrivateKeyFile) {
     // On the way out of an error, which is what is reported.
     drop(std::fs::remove_file(&key.path));
     drop(std::fs::remove_file(ssh::public_path(&key.path)));

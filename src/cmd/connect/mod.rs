@@ -15,17 +15,17 @@ mod step;
 
 use std::path::PathBuf;
 
-pub use self::outcome::Connected;
+pub use self::outcome::ConnectOutput;
 use self::outcome::{Registration, Ssh};
-use self::plan::{Plan, Way};
-use self::step::Steps;
-use crate::context::{Action, Context, Otherwise, Vouchers};
-use crate::error::{Error, No};
+use self::plan::{Plan, RegistrationMethod};
+use self::step::StepLog;
+use crate::context::{App, ChangeAction, HostKeyEvidence, OnAccessMismatch};
+use crate::error::{Error, RejectionKind};
 use crate::model::clone_url::CloneUrl;
 use crate::model::connection::ConnectionName;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::key_type::KeyType;
-use crate::ssh::{KeyDescription, StoredKey};
+use crate::ssh::{KeyDescription, PrivateKeyFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,32 +90,32 @@ pub enum Register {
 /// # Errors
 /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
 /// the next time.
-pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
-    let mut steps = Steps::new(&context.output);
-    let plan = Plan::make(args, context, &mut steps)?;
+pub fn run(args: &Args, context: &App) -> Result<ConnectOutput, Error> {
+    let mut steps = StepLog::new(&context.output);
+    let plan = Plan::build(args, context, &mut steps)?;
     if args.dry_run {
-        return dry(args, context, &plan, steps);
+        return dry_run(args, context, &plan, steps);
     }
     let known = key::existing(&plan)?;
-    if let Way::Manual { .. } = plan.way {
+    if let RegistrationMethod::Manual { .. } = plan.way {
         return manual::run(args, context, &plan, known, steps);
     }
-    let vouchers = Vouchers {
+    let vouchers = HostKeyEvidence {
         settings: plan.settings.fingerprint,
         accepted: args.accept_host_key,
     };
-    let door = door::find(context, &plan, known.as_ref(), vouchers, &mut steps)?;
-    let (key, is_new) = key::or_make(known, &plan, context, &mut steps)?;
+    let door = door::find_reachable(context, &plan, known.as_ref(), vouchers, &mut steps)?;
+    let (key, is_new) = key::existing_or_generate(known, &plan, context, &mut steps)?;
     let registration = match register(args, context, &plan, &key, &mut steps) {
         Ok(registration) => registration,
         Err(error) => {
-            if is_new && matches!(error, Error::Refused { .. }) {
-                key::take_back(&key);
+            if is_new && matches!(error, Error::Rejected { .. }) {
+                key::delete_new_key(&key);
             }
             return Err(error);
         }
     };
-    let proof = proof::get(
+    let proof = proof::verify_access(
         context,
         &plan,
         &key,
@@ -124,11 +124,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
         &mut steps,
     )?;
     let saved = plan.save(context, &key, &proof.address, &mut steps)?;
-    if let Some(note) = plan.left_behind() {
+    if let Some(note) = plan.previous_key_note() {
         steps.warn("key", note);
     }
-    let ssh_command = checkout::put_to_use(args, context, &plan, &key, &proof, &mut steps)?;
-    Ok(Connected {
+    let ssh_command = checkout::configure_checkout(args, context, &plan, &key, &proof, &mut steps)?;
+    Ok(ConnectOutput {
         repository: plan.repository(Some(&proof.served.refs)),
         ssh: Ssh::verified(&proof),
         key: Some(KeyDescription::of_stored(&key)),
@@ -143,12 +143,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Connected, Error> {
 
 fn register(
     args: &Args,
-    context: &Context,
+    context: &App,
     plan: &Plan,
-    key: &StoredKey,
-    steps: &mut Steps<'_>,
+    key: &PrivateKeyFile,
+    steps: &mut StepLog<'_>,
 ) -> Result<Registration, Error> {
-    let Way::Api {
+    let RegistrationMethod::Api {
         chosen,
         bitbucket,
         owner,
@@ -158,16 +158,17 @@ fn register(
         return Ok(Registration::manual(plan.access()));
     };
     let new = plan.new_key(args, &key.public, *access);
-    let registered = context.register(chosen, bitbucket, owner, &new, Otherwise::Widen);
+    let registered =
+        context.register_key(chosen, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
     let (registered, action) = registered.map_err(|error| another_key(error, key))?;
     let said = match action {
-        Action::Created => "registered as",
-        Action::Updated => "given more access:",
-        Action::Unchanged
-        | Action::Removed
-        | Action::WouldCreate
-        | Action::WouldUpdate
-        | Action::WouldRemove => "registered already, as",
+        ChangeAction::Created => "registered as",
+        ChangeAction::Updated => "given more access:",
+        ChangeAction::Unchanged
+        | ChangeAction::Removed
+        | ChangeAction::WouldCreate
+        | ChangeAction::WouldUpdate
+        | ChangeAction::WouldRemove => "registered already, as",
     };
     steps.pass(
         "registration",
@@ -176,7 +177,7 @@ fn register(
             registered.registered_as, registered.id, registered.access
         ),
     );
-    if let Some(note) = registered.title_kept(args.title.as_deref()) {
+    if let Some(note) = registered.title_note(args.title.as_deref()) {
         steps.warn("registration", note);
     }
     if let Some(warning) = &registered.warning {
@@ -189,9 +190,9 @@ fn register(
 }
 
 /// A key of another kind has a file of its own, so that this command makes one.
-fn another_key(error: Error, key: &StoredKey) -> Error {
-    let Error::Refused {
-        no: No::Conflict,
+fn another_key(error: Error, key: &PrivateKeyFile) -> Error {
+    let Error::Rejected {
+        no: RejectionKind::Conflict,
         message,
         ..
     } = error
@@ -206,21 +207,23 @@ fn another_key(error: Error, key: &StoredKey) -> Error {
     let hint = format!(
         "a key belongs to repositories or to one account, never to both: --type {other} makes another for this"
     );
-    Error::no(No::Conflict, message, &hint)
+    Error::rejected(RejectionKind::Conflict, message, &hint)
 }
 
 /// What would be done, as far as it can be told without doing it.
-fn dry(
+fn dry_run(
     args: &Args,
-    context: &Context,
+    context: &App,
     plan: &Plan,
-    mut steps: Steps<'_>,
-) -> Result<Connected, Error> {
+    mut steps: StepLog<'_>,
+) -> Result<ConnectOutput, Error> {
     let key = key::existing(plan)?;
     let (registration, said) = match (&plan.way, &key) {
-        (Way::Manual { .. }, _) => (Registration::manual(plan.access()), "be registered by hand"),
+        (RegistrationMethod::Manual { .. }, _) => {
+            (Registration::manual(plan.access()), "be registered by hand")
+        }
         (
-            Way::Api {
+            RegistrationMethod::Api {
                 chosen,
                 bitbucket,
                 owner,
@@ -229,15 +232,20 @@ fn dry(
             Some(key),
         ) => {
             let new = plan.new_key(args, &key.public, *access);
-            let (would, action) =
-                context.would_register(chosen, bitbucket, owner, &new, Otherwise::Widen)?;
-            if let Some(note) = would.title_kept(args.title.as_deref()) {
+            let (would, action) = context.plan_key_registration(
+                chosen,
+                bitbucket,
+                owner,
+                &new,
+                OnAccessMismatch::Upgrade,
+            )?;
+            if let Some(note) = would.title_note(args.title.as_deref()) {
                 steps.warn("registration", note);
             }
             (Registration::of(&would, action), "be used")
         }
         (
-            Way::Api {
+            RegistrationMethod::Api {
                 chosen,
                 owner,
                 access,
@@ -256,11 +264,11 @@ fn dry(
             plan.key_path.display()
         ),
     );
-    Ok(Connected {
+    Ok(ConnectOutput {
         repository: plan.repository(None),
         ssh: Ssh::default(),
         key: key.as_ref().map(KeyDescription::of_stored),
-        connection: plan.would_save(context)?,
+        connection: plan.preview(context)?,
         registration,
         ssh_command: None,
         register_at: plan.url.key_pages().into_iter().next().map(|page| page.url),

@@ -2,17 +2,17 @@
 
 use serde::{Serialize, Serializer};
 
-use super::proof::Proof;
+use super::proof::VerifiedAccess;
 use super::step::Step;
-use crate::context::{Action, Patience};
+use crate::context::{ChangeAction, RetryPolicy};
 use crate::model::fingerprint::Fingerprint;
-use crate::model::registered_key::{Access, RegisteredAs, RegisteredKey};
-use crate::output::{ConnectionView, Page, Render};
+use crate::model::registered_key::{Access, KeyKind, RegisteredKey};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 use crate::ssh::KeyDescription;
 
 /// A repository that is connected, or will be once its key is registered.
 #[derive(Debug, Serialize)]
-pub struct Connected {
+pub struct ConnectOutput {
     pub(super) connection: ConnectionView,
     pub(super) repository: Repository,
     pub(super) key: Option<KeyDescription>,
@@ -38,10 +38,10 @@ pub(super) struct Repository {
 #[derive(Debug, Serialize)]
 pub(super) struct Registration {
     #[serde(rename = "as", serialize_with = "kind")]
-    registered_as: Option<RegisteredAs>,
+    registered_as: Option<KeyKind>,
     id: Option<String>,
     access: Access,
-    action: Option<Action>,
+    action: Option<ChangeAction>,
 }
 
 /// Whether it works over SSH.
@@ -58,7 +58,7 @@ pub(super) struct Ssh {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands the field over by reference"
 )]
-fn kind<S: Serializer>(kind: &Option<RegisteredAs>, serializer: S) -> Result<S::Ok, S::Error> {
+fn kind<S: Serializer>(kind: &Option<KeyKind>, serializer: S) -> Result<S::Ok, S::Error> {
     match kind {
         Some(kind) => kind.serialize(serializer),
         None => serializer.serialize_str("manual"),
@@ -66,7 +66,7 @@ fn kind<S: Serializer>(kind: &Option<RegisteredAs>, serializer: S) -> Result<S::
 }
 
 impl Registration {
-    pub(super) fn of(registered: &RegisteredKey, action: Action) -> Self {
+    pub(super) fn of(registered: &RegisteredKey, action: ChangeAction) -> Self {
         Self {
             registered_as: Some(registered.registered_as),
             id: (!registered.id.is_empty()).then(|| registered.id.clone()),
@@ -84,27 +84,27 @@ impl Registration {
         }
     }
 
-    pub(super) fn would_create(registered_as: RegisteredAs, access: Access) -> Self {
+    pub(super) fn would_create(registered_as: KeyKind, access: Access) -> Self {
         Self {
             registered_as: Some(registered_as),
             id: None,
             access,
-            action: Some(Action::WouldCreate),
+            action: Some(ChangeAction::WouldCreate),
         }
     }
 
     /// How long to wait until the key is known everywhere. One that was there may have been registered a moment ago, by a
     /// run that was cut off.
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn patience(&self) -> RetryPolicy {
         match self.action {
-            Some(Action::Created | Action::Updated) => Patience::Long,
-            _ => Patience::Short,
+            Some(ChangeAction::Created | ChangeAction::Updated) => RetryPolicy::Long,
+            _ => RetryPolicy::Short,
         }
     }
 }
 
 impl Ssh {
-    pub(super) fn verified(proof: &Proof) -> Self {
+    pub(super) fn verified(proof: &VerifiedAccess) -> Self {
         Self {
             verified: true,
             host_key: proof.served.host_key,
@@ -114,39 +114,39 @@ impl Ssh {
     }
 }
 
-impl Render for Connected {
+impl CommandOutput for ConnectOutput {
     const SCHEMA: &'static str = "bbconnect/connect@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let namespace = self.repository.namespace.as_ref();
         let namespace = namespace.map(|name| format!("{name}/")).unwrap_or_default();
         page.heading(&format!("{namespace}{}", self.repository.slug));
-        page.field("connection", 13, &self.connection.name.to_string());
+        page.key_value("connection", 13, &self.connection.name.to_string());
         if let Some(key) = &self.key {
             if let Some(path) = &key.private_key_path {
-                page.field("private key", 13, &path.display().to_string());
+                page.key_value("private key", 13, &path.display().to_string());
             }
-            page.field("fingerprint", 13, &key.fingerprint);
+            page.key_value("fingerprint", 13, &key.fingerprint);
         }
-        page.field("access", 13, &self.registration.access.to_string());
+        page.key_value("access", 13, &self.registration.access.to_string());
         if self.repository.empty == Some(true) {
-            page.field("branches", 13, "none yet, the repository is empty");
+            page.key_value("branches", 13, "none yet, the repository is empty");
         } else if let Some(branch) = &self.repository.default_branch {
-            page.field("branch", 13, branch);
+            page.key_value("branch", 13, branch);
         }
         if self.ssh.verified {
-            page.field("clone URL", 13, &self.clone_url);
+            page.key_value("clone URL", 13, &self.clone_url);
         } else {
             self.describe_registration(page);
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.ssh.verified
             && let Some(command) = &self.ssh_command
             && !self.steps.iter().any(Step::uses_the_key)
         {
-            page.gap();
+            page.blank_line();
             page.line("Clone so that git uses this key and no other:");
             page.line(&format!(
                 "  git clone -c core.sshCommand={} -- {}",
@@ -157,15 +157,15 @@ impl Render for Connected {
     }
 }
 
-impl Connected {
-    fn describe_registration(&self, page: &mut Page) {
+impl ConnectOutput {
+    fn describe_registration(&self, page: &mut TextWriter) {
         let Some(key) = &self.key else { return };
         if self.registration.registered_as.is_some() {
             return;
         }
-        page.gap();
+        page.blank_line();
         page.line(&key.public_key);
-        page.gap();
+        page.blank_line();
         match &self.register_at {
             Some(url) => page.line(&format!("Register this line at {url}")),
             None => page.line("Register this line as a deploy key of the repository."),

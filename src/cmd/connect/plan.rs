@@ -2,30 +2,30 @@
 
 use std::path::PathBuf;
 
-use super::address::{nowhere, ssh_url, without_alias};
+use super::address::{resolve_ssh_alias, ssh_url, ssh_url_unknown};
 use super::outcome;
-use super::step::Steps;
+use super::step::StepLog;
 use super::{Args, Register, checkout, saved, server};
 use crate::bitbucket::Bitbucket;
-use crate::context::{Chosen, Context};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
-use crate::model::clone_url::{CloneUrl, Rights};
+use crate::model::clone_url::{CloneUrl, KeyAccess};
 use crate::model::connection::{Connection, ConnectionName};
 use crate::model::deployment::Deployment;
 use crate::model::key_type::KeyType;
 use crate::model::public_key::PublicKey;
 use crate::model::registered_key::{Access, KeyOwner, NewKey};
 use crate::model::repository::Repository;
-use crate::model::ssh_address::{SshAddress, SshHost};
+use crate::model::ssh_address::{SshHost, SshRemote};
 use crate::model::ssh_settings::SshSettings;
-use crate::ssh::{self, Refs, StoredKey};
+use crate::ssh::{self, PrivateKeyFile, Refs};
 
 /// How the key gets to the server.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum RegistrationMethod {
     /// It is registered over REST.
     Api {
-        chosen: Box<Chosen>,
+        chosen: Box<SelectedConnection>,
         bitbucket: Box<Bitbucket>,
         owner: KeyOwner,
         access: Access,
@@ -39,15 +39,15 @@ pub(super) enum Way {
 pub(super) struct Plan {
     pub(super) url: CloneUrl,
     pub(super) deployment: Deployment,
-    pub(super) address: SshAddress,
+    pub(super) address: SshRemote,
     /// The same as a clone URL.
     ssh_url: String,
-    pub(super) way: Way,
+    pub(super) way: RegistrationMethod,
     pub(super) settings: SshSettings,
     pub(super) name: ConnectionName,
     /// Somebody chose the name.
     pub(super) is_named: bool,
-    pub(super) before: Option<Connection>,
+    pub(super) existing: Option<Connection>,
     pub(super) key_path: PathBuf,
     pub(super) wanted_type: Option<KeyType>,
     pub(super) on_server: Option<Repository>,
@@ -60,33 +60,33 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn make(
+    pub(super) fn build(
         args: &Args,
-        context: &Context,
-        steps: &mut Steps<'_>,
+        context: &App,
+        steps: &mut StepLog<'_>,
     ) -> Result<Self, Error> {
         for note in args.clone_url.notes() {
             steps.warn("url", note.message.clone());
         }
-        let url = without_alias(&args.clone_url, steps)?;
+        let url = resolve_ssh_alias(&args.clone_url, steps)?;
         if let Some(key) = &args.key {
-            StoredKey::read(key)?;
+            PrivateKeyFile::read(key)?;
         }
         if let Some(folder) = &args.clone {
             checkout::check_free(folder, &url)?;
         }
-        let (name, before) = saved::place(args, context, &url)?;
-        let key_path = key_path(args, &url, context, before.as_ref())?;
-        let chosen = context.rest_for_keys(&url)?;
+        let (name, existing) = saved::resolve_name(args, context, &url)?;
+        let key_path = key_path(args, &url, context, existing.as_ref())?;
+        let chosen = context.key_admin_connection(&url)?;
         let rest = chosen.as_ref().map(|chosen| chosen.connection.clone());
         let deployment = rest
             .as_ref()
             .map_or(url.deployment(), |rest| rest.deployment);
-        check_wishes(args, deployment)?;
-        let found = server::ask(args, context, &url, chosen, steps)?;
+        validate_flags(args, deployment)?;
+        let found = server::inspect(args, context, &url, chosen, steps)?;
         if args.project
             && deployment == Deployment::Cloud
-            && matches!(found.way, Way::Manual { .. })
+            && matches!(found.way, RegistrationMethod::Manual { .. })
         {
             return Err(Error::Usage {
                 message: "which project the repository belongs to is not told without a connection"
@@ -98,8 +98,8 @@ impl Plan {
             });
         }
         let ssh_url = ssh_url(&url, found.repository.as_ref(), &found.settings)?;
-        let address = ssh_url.parse().map_err(|_| nowhere())?;
-        steps.pass("url", format!("{} is at {ssh_url}", url.title()));
+        let address = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
+        steps.pass("url", format!("{} is at {ssh_url}", url.display_name()));
         Ok(Self {
             address,
             ssh_url,
@@ -115,7 +115,7 @@ impl Plan {
             deployment,
             name,
             is_named: args.name.is_some(),
-            before,
+            existing,
             key_path,
         })
     }
@@ -128,9 +128,9 @@ impl Plan {
     /// What the key is to be able to do.
     pub(super) fn access(&self) -> Access {
         match (&self.way, self.write) {
-            (Way::Api { access, .. }, _) => *access,
-            (Way::Manual { .. }, true) => Access::Write,
-            (Way::Manual { .. }, false) => Access::Read,
+            (RegistrationMethod::Api { access, .. }, _) => *access,
+            (RegistrationMethod::Manual { .. }, true) => Access::Write,
+            (RegistrationMethod::Manual { .. }, false) => Access::Read,
         }
     }
 
@@ -169,12 +169,12 @@ impl Plan {
     }
 
     /// The repository through another server.
-    pub(super) fn through(&self, host: SshHost) -> SshAddress {
-        self.address.at(host)
+    pub(super) fn with_host(&self, host: SshHost) -> SshRemote {
+        self.address.with_host(host)
     }
 
     /// The clone URL for an address.
-    pub(super) fn clone_url(&self, address: &SshAddress) -> String {
+    pub(super) fn clone_url(&self, address: &SshRemote) -> String {
         if *address == self.address {
             self.ssh_url.clone()
         } else {
@@ -186,7 +186,7 @@ impl Plan {
     pub(super) fn pages(&self) -> Vec<String> {
         let by_url = || {
             let pages = self.url.key_pages().into_iter();
-            let fitting = pages.filter(|page| !self.write || page.rights != Rights::Read);
+            let fitting = pages.filter(|page| !self.write || page.rights != KeyAccess::Read);
             fitting.map(|page| page.url).collect()
         };
         let pages = self.page_on_server().map_or_else(by_url, |page| vec![page]);
@@ -218,7 +218,7 @@ impl Plan {
 }
 
 /// What contradicts itself.
-fn check_wishes(args: &Args, deployment: Deployment) -> Result<(), Error> {
+fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
     let usage = |message: &str, hint: &str| {
         Err(Error::Usage {
             message: message.to_owned(),
@@ -248,7 +248,7 @@ fn check_wishes(args: &Args, deployment: Deployment) -> Result<(), Error> {
 fn key_path(
     args: &Args,
     url: &CloneUrl,
-    context: &Context,
+    context: &App,
     before: Option<&Connection>,
 ) -> Result<PathBuf, Error> {
     let kept = before.and_then(|before| before.key_path.clone());
@@ -258,9 +258,9 @@ fn key_path(
         (None, None) => {
             let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
             let stem = ssh::file_stem(Some(url));
-            let folder = context.ssh_folder()?;
+            let folder = context.ssh_dir()?;
             let usual = folder.join(format!("{stem}_{}", key_type.name()));
-            let others = context.all_keyed()?;
+            let others = context.ssh_connections()?;
             let is_taken = others
                 .iter()
                 .any(|other| other.key == usual && !other.url.is_same_repository(url));

@@ -1,53 +1,55 @@
 //! The proof that it works: the server serves the repository to this key alone.
 
-use super::door::Door;
+use super::door::ReachableServer;
 use super::plan::Plan;
-use super::step::Steps;
-use crate::context::{Context, Patience};
+use super::step::StepLog;
+use crate::context::{App, RetryPolicy};
 use crate::error::Error;
 use crate::model::registered_key::Access;
-use crate::model::ssh_address::SshAddress;
-use crate::ssh::{Served, Service, SshError, StoredKey};
+use crate::model::ssh_address::SshRemote;
+use crate::ssh::{AccessCheck, PrivateKeyFile, Service, SshError};
 
 /// A repository that was served.
 #[derive(Debug)]
-pub(super) struct Proof {
-    pub(super) served: Served,
+pub(super) struct VerifiedAccess {
+    pub(super) served: AccessCheck,
     /// Where.
-    pub(super) address: SshAddress,
+    pub(super) address: SshRemote,
 }
 
 /// Asks for the repository where it was not served before, patiently where the key is new.
-pub(super) fn get(
-    context: &Context,
+pub(super) fn verify_access(
+    context: &App,
     plan: &Plan,
-    key: &StoredKey,
-    door: Door,
-    patience: Patience,
-    steps: &mut Steps<'_>,
-) -> Result<Proof, Error> {
+    key: &PrivateKeyFile,
+    door: ReachableServer,
+    patience: RetryPolicy,
+    steps: &mut StepLog<'_>,
+) -> Result<VerifiedAccess, Error> {
     let address = door.address;
     let served = match door.answer {
         Ok(served) => served,
-        Err(_) => context.ask_patiently(key, &address, patience)?,
+        Err(_) => context.check_access_with_retry(key, &address, patience)?,
     };
     let host = &address.host;
     steps.pass("ssh", format!("{host} serves the repository to this key"));
     if plan.access() == Access::Write {
-        prove_pushing(context, key, &address, steps)?;
+        verify_push(context, key, &address, steps)?;
     }
-    Ok(Proof { served, address })
+    Ok(VerifiedAccess { served, address })
 }
 
-fn prove_pushing(
-    context: &Context,
-    key: &StoredKey,
-    address: &SshAddress,
-    steps: &mut Steps<'_>,
+fn verify_push(
+    context: &App,
+    key: &PrivateKeyFile,
+    address: &SshRemote,
+    steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
-    match context.ask_over_ssh(key, address, Service::Write) {
+    match context.check_access(key, address, Service::Write) {
         Ok(_) => steps.pass("push", "the key may push".to_owned()),
-        Err(Error::Ssh(SshError::NoAccess { words, .. })) => {
+        Err(Error::Ssh(SshError::RepositoryAccessDenied {
+            messages: words, ..
+        })) => {
             steps.warn("push", format!("the key may not push: {words}"));
         }
         Err(error) => return Err(error),

@@ -2,49 +2,49 @@
 
 use super::Args;
 use super::plan::Plan;
-use super::step::Steps;
-use crate::context::Context;
-use crate::error::{Error, No};
+use super::step::StepLog;
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
 use crate::model::clone_url::CloneUrl;
-use crate::model::connection::{Auth, Connection, ConnectionName, Found};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, DetectedServer};
 use crate::model::deployment::Deployment;
-use crate::model::ssh_address::SshAddress;
+use crate::model::ssh_address::SshRemote;
 use crate::output::ConnectionView;
-use crate::ssh::StoredKey;
+use crate::ssh::PrivateKeyFile;
 use crate::store::Connections;
 
 /// What the connection is called, and what it is now where it is there.
-pub(super) fn place(
+pub(super) fn resolve_name(
     args: &Args,
-    context: &Context,
+    context: &App,
     url: &CloneUrl,
 ) -> Result<(ConnectionName, Option<Connection>), Error> {
-    let connections = context.connections().load()?;
+    let connections = context.connection_file().load()?;
     if let Some(name) = &args.name {
         if !connections.names().contains(&name.to_string()) {
             return Ok((name.clone(), None));
         }
         let (name, before) = connections.get(&name.to_string())?;
-        if is_for(&before, url) || can_become(&before, url) {
+        if is_for(&before, url) || can_adopt_key(&before, url) {
             return Ok((name, Some(before)));
         }
-        return Err(taken(&name));
+        return Err(name_conflict(&name));
     }
     let names = connections.names();
     let mut all = names.iter().filter_map(|name| connections.get(name).ok());
     if let Some((name, before)) = all.find(|(_, connection)| is_for(connection, url)) {
         return Ok((name, Some(before)));
     }
-    Ok((free(&connections, url)?, None))
+    Ok((first_free_name(&connections, url)?, None))
 }
 
 /// The first name for a repository that no connection has.
-fn free(connections: &Connections, url: &CloneUrl) -> Result<ConnectionName, Error> {
+fn first_free_name(connections: &Connections, url: &CloneUrl) -> Result<ConnectionName, Error> {
     let names = candidates(url);
     let free = names.iter().find(|name| is_free(connections, name));
     match (free, names.first()) {
         (Some(name), _) => Ok(name.clone()),
-        (None, Some(name)) => Err(taken(name)),
+        (None, Some(name)) => Err(name_conflict(name)),
         (None, None) => Err(Error::Usage {
             message: "the repository's name is none for a connection".to_owned(),
             hint: Some("add --name NAME".to_owned()),
@@ -56,9 +56,9 @@ fn is_free(connections: &Connections, name: &ConnectionName) -> bool {
     !connections.names().contains(&name.to_string())
 }
 
-fn taken(name: &ConnectionName) -> Error {
-    Error::no(
-        No::Conflict,
+fn name_conflict(name: &ConnectionName) -> Error {
+    Error::rejected(
+        RejectionKind::Conflict,
         format!("the connection {name} is for something else"),
         "choose another name with --name NAME",
     )
@@ -74,7 +74,7 @@ fn is_for(connection: &Connection, url: &CloneUrl) -> bool {
 
 /// Whether a connection without a key may get this repository's: it was named, and is for this repository alone. One
 /// with REST that is for several would be lost to the others.
-fn can_become(connection: &Connection, url: &CloneUrl) -> bool {
+fn can_adopt_key(connection: &Connection, url: &CloneUrl) -> bool {
     let is_this = |repository: &String| repository.eq_ignore_ascii_case(url.slug());
     let is_in = match (connection.namespace(), url.namespace()) {
         (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(&theirs),
@@ -82,7 +82,7 @@ fn can_become(connection: &Connection, url: &CloneUrl) -> bool {
     };
     let is_for_it = match &connection.repository {
         Some(repository) => is_this(repository) && is_in,
-        None => connection.auth == Auth::Ssh,
+        None => connection.auth == AuthMethod::Ssh,
     };
     connection.clone_url.is_none() && connection.key_path.is_none() && is_for_it
 }
@@ -114,9 +114,9 @@ fn candidates(url: &CloneUrl) -> Vec<ConnectionName> {
 
 impl Plan {
     /// What is said of the key that the connection had before, where another one takes its place.
-    pub(super) fn left_behind(&self) -> Option<String> {
-        let before = self.before.as_ref()?.key_path.as_ref()?;
-        let old = StoredKey::read(before).ok()?;
+    pub(super) fn previous_key_note(&self) -> Option<String> {
+        let before = self.existing.as_ref()?.key_path.as_ref()?;
+        let old = PrivateKeyFile::read(before).ok()?;
         (*before != self.key_path).then(|| {
             format!(
                 "the key of before, {}, stays registered where it is: bbconnect key list, then bbconnect key remove",
@@ -128,12 +128,12 @@ impl Plan {
     /// The connection as it is to be.
     fn connection(
         &self,
-        key: Option<&StoredKey>,
-        address: &SshAddress,
+        key: Option<&PrivateKeyFile>,
+        address: &SshRemote,
     ) -> Result<Connection, Error> {
-        let mut connection = match &self.before {
+        let mut connection = match &self.existing {
             Some(before) => before.clone(),
-            None => self.fresh()?,
+            None => self.new_connection()?,
         };
         let found = self.repository(None);
         connection.repository = Some(found.slug);
@@ -152,33 +152,37 @@ impl Plan {
         Ok(connection)
     }
 
-    fn fresh(&self) -> Result<Connection, Error> {
+    fn new_connection(&self) -> Result<Connection, Error> {
         if let Some(rest) = &self.rest {
             return Ok(Connection {
                 web_url: rest.web_url.clone(),
-                ..Connection::new(rest.deployment, rest.base_url.clone(), Auth::Ssh)
+                ..Connection::new(rest.deployment, rest.base_url.clone(), AuthMethod::Ssh)
             });
         }
         let unreadable = |error: String| Error::Usage {
             message: error,
             hint: None,
         };
-        let found: Found = self.clone_url(&self.address).parse().map_err(
+        let found: DetectedServer = self.clone_url(&self.address).parse().map_err(
             |error: crate::model::connection::BaseUrlError| unreadable(error.to_string()),
         )?;
-        Ok(Connection::new(self.deployment, found.base_url, Auth::Ssh))
+        Ok(Connection::new(
+            self.deployment,
+            found.base_url,
+            AuthMethod::Ssh,
+        ))
     }
 
     /// Writes the connection down.
     pub(super) fn save(
         &self,
-        context: &Context,
-        key: &StoredKey,
-        address: &SshAddress,
-        steps: &mut Steps<'_>,
+        context: &App,
+        key: &PrivateKeyFile,
+        address: &SshRemote,
+        steps: &mut StepLog<'_>,
     ) -> Result<ConnectionView, Error> {
         let connection = self.connection(Some(key), address)?;
-        let (said, view) = context.connections().update(|connections| {
+        let (said, view) = context.connection_file().update(|connections| {
             let name = &self.name_among(connections)?;
             let said = if is_free(connections, name) {
                 connections.add(name, &connection)?;
@@ -203,19 +207,19 @@ impl Plan {
             return Ok(name.clone());
         }
         let (_, now) = connections.get(&name.to_string())?;
-        if is_for(&now, &self.url) || self.before.as_ref() == Some(&now) {
+        if is_for(&now, &self.url) || self.existing.as_ref() == Some(&now) {
             return Ok(name.clone());
         }
-        if self.is_named || self.before.is_some() {
-            return Err(taken(name));
+        if self.is_named || self.existing.is_some() {
+            return Err(name_conflict(name));
         }
-        free(connections, &self.url)
+        first_free_name(connections, &self.url)
     }
 
     /// The connection as it would be written down.
-    pub(super) fn would_save(&self, context: &Context) -> Result<ConnectionView, Error> {
+    pub(super) fn preview(&self, context: &App) -> Result<ConnectionView, Error> {
         let connection = self.connection(None, &self.address)?;
-        let connections = context.connections().load()?;
+        let connections = context.connection_file().load()?;
         Ok(ConnectionView::of(
             &self.name,
             &connection,

@@ -1,69 +1,69 @@
 //! What the server tells over REST before anything is made: whether the repository is there, how SSH is set, and whether
 //! the credential can register a key at all.
 
-use super::plan::Way;
-use super::step::Steps;
+use super::plan::RegistrationMethod;
+use super::step::StepLog;
 use super::{Args, Register};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::context::{Chosen, Context};
-use crate::error::{Error, No};
-use crate::model::clone_url::{CloneUrl, Form};
-use crate::model::connection::Auth;
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, RejectionKind};
+use crate::model::clone_url::{CloneUrl, UrlForm};
+use crate::model::connection::AuthMethod;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::{Access, KeyOwner};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::{RepoId, Repository};
 use crate::model::ssh_settings::SshSettings;
 
 /// What was found.
-pub(super) struct Found {
-    pub(super) way: Way,
+pub(super) struct ServerState {
+    pub(super) way: RegistrationMethod,
     pub(super) repository: Option<Repository>,
     pub(super) empty: Option<bool>,
     pub(super) settings: SshSettings,
 }
 
 /// What a server tells of its SSH, for a URL that does not.
-fn as_told(
-    context: &Context,
+fn inspect_for_manual(
+    context: &App,
     url: &CloneUrl,
-    chosen: &Chosen,
-    steps: &mut Steps<'_>,
+    chosen: &SelectedConnection,
+    steps: &mut StepLog<'_>,
 ) -> Result<(Option<Repository>, Option<bool>, SshSettings), Error> {
-    let bitbucket = context.signed_in(chosen)?;
+    let bitbucket = context.authenticated_client(chosen)?;
     let (repository, empty) = match path_of(url, chosen.connection.deployment) {
-        Some(path) => look(context, chosen, &bitbucket, &path, steps)?,
+        Some(path) => fetch_repository(context, chosen, &bitbucket, &path, steps)?,
         None => (None, None),
     };
     let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
     Ok((repository, empty, settings))
 }
 
-fn path_of(url: &CloneUrl, deployment: Deployment) -> Option<RepoPath> {
+fn path_of(url: &CloneUrl, deployment: Deployment) -> Option<RepoId> {
     let slug = url.slug().to_owned();
     let namespace = url.namespace()?;
-    Some(RepoPath { namespace, slug }.for_deployment(deployment))
+    Some(RepoId { namespace, slug }.normalized(deployment))
 }
 
 /// Asks the server, where a connection with REST is for it.
-pub(super) fn ask(
+pub(super) fn inspect(
     args: &Args,
-    context: &Context,
+    context: &App,
     url: &CloneUrl,
-    chosen: Option<Chosen>,
-    steps: &mut Steps<'_>,
-) -> Result<Found, Error> {
-    let manual = |reason: String| Found {
-        way: Way::Manual { reason },
+    chosen: Option<SelectedConnection>,
+    steps: &mut StepLog<'_>,
+) -> Result<ServerState, Error> {
+    let manual = |reason: String| ServerState {
+        way: RegistrationMethod::Manual { reason },
         repository: None,
         empty: None,
         settings: SshSettings::default(),
     };
     if args.register == Some(Register::Manual) {
         let found = manual("that was asked for".to_owned());
-        let told = chosen.filter(|_| url.assumed().contains(&Form::Ssh));
+        let told = chosen.filter(|_| url.guessed_forms().contains(&UrlForm::Ssh));
         return Ok(
-            match told.map(|chosen| as_told(context, url, &chosen, steps)) {
-                Some(Ok((repository, empty, settings))) => Found {
+            match told.map(|chosen| inspect_for_manual(context, url, &chosen, steps)) {
+                Some(Ok((repository, empty, settings))) => ServerState {
                     repository,
                     empty,
                     settings,
@@ -81,34 +81,37 @@ pub(super) fn ask(
             } else {
                 "; -c NAME takes one, if its SSH has another host"
             };
-            format!("no connection with REST is for {}{other}", url.title())
+            format!(
+                "no connection with REST is for {}{other}",
+                url.display_name()
+            )
         }));
     };
     let deployment = chosen.connection.deployment;
     let Some(path) = path_of(url, deployment) else {
         return Ok(manual(format!(
             "{} names no workspace or project",
-            url.title()
+            url.display_name()
         )));
     };
     let as_user =
         args.register == Some(Register::UserKey) || args.write && deployment == Deployment::Cloud;
     if as_user {
-        chosen.check_changes_keys(&KeyOwner::Account)?;
+        chosen.require_key_admin(&KeyOwner::Account)?;
     } else {
-        chosen.check_changes_keys(&KeyOwner::Repository(path.clone()))?;
+        chosen.require_key_admin(&KeyOwner::Repository(path.clone()))?;
     }
     steps.pass(
         "connection",
         format!(
             "{}, because {}",
             chosen.name,
-            String::from(chosen.because.clone())
+            String::from(chosen.reason.clone())
         ),
     );
     let auth = chosen.connection.auth;
     if deployment == Deployment::Cloud
-        && matches!(auth, Auth::OAuth | Auth::ClientCredentials)
+        && matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials)
         && !as_user
     {
         steps.warn(
@@ -118,8 +121,8 @@ pub(super) fn ask(
                 .to_owned(),
         );
     }
-    let bitbucket = context.signed_in(&chosen)?;
-    let (repository, empty) = look(context, &chosen, &bitbucket, &path, steps)?;
+    let bitbucket = context.authenticated_client(&chosen)?;
+    let (repository, empty) = fetch_repository(context, &chosen, &bitbucket, &path, steps)?;
     let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
     let owner = if as_user {
         KeyOwner::Account
@@ -134,8 +137,8 @@ pub(super) fn ask(
     } else {
         Access::Read
     };
-    Ok(Found {
-        way: Way::Api {
+    Ok(ServerState {
+        way: RegistrationMethod::Api {
             chosen: Box::new(chosen),
             bitbucket: Box::new(bitbucket),
             owner,
@@ -148,15 +151,15 @@ pub(super) fn ask(
 }
 
 /// The repository. A credential that may change its keys, and not see it, is an odd one, but good enough.
-fn look(
-    context: &Context,
-    chosen: &Chosen,
+fn fetch_repository(
+    context: &App,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoPath,
-    steps: &mut Steps<'_>,
+    path: &RepoId,
+    steps: &mut StepLog<'_>,
 ) -> Result<(Option<Repository>, Option<bool>), Error> {
     let _progress = context.output.progress("looking at the repository");
-    let asked = context.wait(async {
+    let asked = context.block_on(async {
         let repository = bitbucket.repository(path).await?;
         let empty = bitbucket.is_empty(path).await;
         Ok::<_, ApiError>((repository, empty.ok()))
@@ -178,13 +181,13 @@ fn look(
             steps.warn("repository", format!("it cannot be looked at: {message}"));
             Ok((None, None))
         }
-        Err(error) => Err(chosen.explained(error)),
+        Err(error) => Err(chosen.describe_api_error(error)),
     }
 }
 
 fn project(
     deployment: Deployment,
-    path: &RepoPath,
+    path: &RepoId,
     repository: Option<&Repository>,
 ) -> Result<KeyOwner, Error> {
     if deployment != Deployment::Cloud {
@@ -195,8 +198,8 @@ fn project(
     }
     let key = repository.and_then(|repository| repository.project.clone());
     let key = key.ok_or_else(|| {
-        Error::no(
-            No::NotThere,
+        Error::rejected(
+            RejectionKind::NotFound,
             format!("which project {path} belongs to is not told"),
             "leave out --project",
         )
@@ -209,15 +212,15 @@ fn project(
 
 fn check_settings(settings: &SshSettings, owner: &KeyOwner) -> Result<(), Error> {
     if settings.enabled == Some(false) {
-        return Err(Error::no(
-            No::NotCapable,
+        return Err(Error::rejected(
+            RejectionKind::Unsupported,
             "this server does not serve SSH: its administrator has switched it off",
             "Administration, SSH access; or use HTTPS",
         ));
     }
     if settings.access_keys_enabled == Some(false) && *owner != KeyOwner::Account {
-        return Err(Error::no(
-            No::NotCapable,
+        return Err(Error::rejected(
+            RejectionKind::Unsupported,
             "this server takes no access keys: its administrator has switched them off",
             "--register user-key makes the key one of yours",
         ));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::output::Output;
+use crate::output::Ui;
 
 /// A step that was done.
 #[derive(Debug, Clone, Serialize)]
@@ -21,31 +21,32 @@ enum Level {
 
 /// The steps so far.
 #[derive(Debug)]
-pub(super) struct Steps<'a> {
-    output: &'a Output,
+pub(super) struct StepLog<'a> {
+    output: &'a Ui,
     done: Vec<Step>,
 }
 
-impl<'a> Steps<'a> {
-    pub(super) fn new(output: &'a Output) -> Self {
+impl<'a> StepLog<'a> {
+    pub(super) fn new(output: &'a Ui) -> Self {
         let done = Vec::new();
         Self { output, done }
     }
 
     pub(super) fn pass(&mut self, id: &'static str, message: String) {
-        self.tell(id, Level::Pass, message);
+        self.record(id, Level::Pass, message);
     }
 
     pub(super) fn warn(&mut self, id: &'static str, message: String) {
-        self.tell(id, Level::Warn, message);
+        self.record(id, Level::Warn, message);
     }
 
-    fn tell(&mut self, id: &'static str, level: Level, message: String) {
+    fn record(&mut self, id: &'static str, level: Level, message: String) {
         let mark = match level {
             Level::Pass => "ok  ",
             Level::Warn => "note",
         };
-        self.output.step(&format!("{mark}  {id:<12}  {message}"));
+        self.output
+            .print_step(&format!("{mark}  {id:<12}  {message}"));
         self.done.push(Step { id, level, message });
     }
 

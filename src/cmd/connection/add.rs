@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::settings::{Settings, usage};
+use super::settings::{ConnectionArgs, usage};
 use super::{credential, describe, form, verify};
 use crate::bitbucket::ApiError;
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Origin, TokenShape};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenPrefix};
 use crate::model::secret::Secret;
-use crate::output::{ConnectionView, Page, Render};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 use crate::store::ConnectionsError;
 
 const EXAMPLES: &str = "\
@@ -29,12 +29,12 @@ pub struct Args {
     pub name: Option<ConnectionName>,
     /// What it is made of.
     #[command(flatten)]
-    pub settings: Settings,
+    pub settings: ConnectionArgs,
 }
 
 /// A connection that was added.
 #[derive(Debug, Serialize)]
-pub struct Added {
+pub struct AddOutput {
     action: &'static str,
     verified: bool,
     connection: ConnectionView,
@@ -47,34 +47,37 @@ pub struct Added {
 /// # Errors
 /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
 /// saved then.
-pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
+pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
     let settings = &args.settings;
     let (name, mut connection) = describe::connection(args, context)?;
-    if let Ok(existing) = context.connections().load()?.get(&name.to_string()) {
-        return repeated(args, context, &name, &connection, &existing.1);
+    if let Ok(existing) = context.connection_file().load()?.get(&name.to_string()) {
+        return reconcile_existing(args, context, &name, &connection, &existing.1);
     }
-    if connection.base_url.is_unprotected() && !connection.allow_http {
-        let error = ApiError::Unprotected(connection.base_url.to_string());
-        return Err(Error::refused_by(
+    if connection.base_url.is_insecure() && !connection.allow_http {
+        let error = ApiError::InsecureTransport(connection.base_url.to_string());
+        return Err(Error::from_api(
             error,
             connection.auth,
-            TokenShape::Unknown,
+            TokenPrefix::Unknown,
         ));
     }
     let secret = secret(settings, &connection, context)?;
-    let is_untold = matches!(connection.auth, Auth::ApiToken | Auth::AccessToken);
-    if is_untold && connection.expires_on.is_none() && context.may_ask() {
+    let is_untold = matches!(
+        connection.auth,
+        AuthMethod::ApiToken | AuthMethod::AccessToken
+    );
+    if is_untold && connection.expires_on.is_none() && context.is_interactive() {
         connection.expires_on = form::expiry(context)?;
     }
     let mut remarks = Vec::new();
-    if connection.auth == Auth::AppPassword {
+    if connection.auth == AuthMethod::AppPassword {
         remarks.push(
             "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes"
                 .to_owned(),
         );
     }
     let credential = match secret {
-        Some(given) => Some(credential::obtain(settings, &connection, given, context)?),
+        Some(given) => Some(credential::resolve(settings, &connection, given, context)?),
         None => None,
     };
     let verified = match &credential {
@@ -86,18 +89,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     };
     if settings.dry_run {
         let connection = ConnectionView::of(&name, &connection, None);
-        return Ok(Added {
+        return Ok(AddOutput {
             action: "would-create",
             verified,
             connection,
             remarks,
         });
     }
-    let kept = credential.map(|credential| credential.kept);
+    let kept = credential.map(|credential| credential.stored);
     save(args, context, &name, &mut connection, kept.as_ref())?;
-    let connections = context.connections().load()?;
+    let connections = context.connection_file().load()?;
     let connection = ConnectionView::of(&name, &connection, connections.default_name());
-    Ok(Added {
+    Ok(AddOutput {
         action: "created",
         verified,
         connection,
@@ -106,11 +109,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
 }
 
 fn secret(
-    settings: &Settings,
+    settings: &ConnectionArgs,
     connection: &Connection,
-    context: &Context,
+    context: &App,
 ) -> Result<Option<Secret>, Error> {
-    if connection.auth == Auth::Ssh {
+    if connection.auth == AuthMethod::Ssh {
         return if settings.gives_a_secret() {
             Err(usage(
                 "a connection for SSH alone has no secret",
@@ -125,9 +128,9 @@ fn secret(
     }
     match context.secret_in_environment(connection.auth)? {
         Some(secret) => Ok(Some(secret)),
-        None if context.may_ask() => form::secret(context, connection.auth).map(Some),
+        None if context.is_interactive() => form::secret(context, connection.auth).map(Some),
         None => Err(usage(
-            &format!("the {} is needed", connection.auth.secret_name()),
+            &format!("the {} is needed", connection.auth.secret_label()),
             "add --token-stdin, --token-file FILE or --token-command 'CMD'",
         )),
     }
@@ -136,7 +139,7 @@ fn secret(
 /// Keeps the secret and the connection, with nobody in between: the secret of a name belongs to its connection.
 fn save(
     args: &Args,
-    context: &Context,
+    context: &App,
     name: &ConnectionName,
     connection: &mut Connection,
     secret: Option<&Secret>,
@@ -149,10 +152,10 @@ fn save(
         connection.token_command = credential::command(settings, connection.auth);
     }
     let mut kept = false;
-    let saved = context.connections().update(|connections| {
+    let saved = context.connection_file().update(|connections| {
         connections.check_free(name)?;
         if let (Some(secret), Some(store)) = (secret, connection.store) {
-            context.keep_secret(name, store, secret)?;
+            context.store_secret(name, store, secret)?;
             kept = true;
         }
         connections.add(name, connection)?;
@@ -164,19 +167,19 @@ fn save(
     });
     if saved.is_err() && kept {
         // What failed is reported; a secret without a connection is of no use.
-        drop(context.forget_secret(name, connection));
+        drop(context.delete_secret(name, connection));
     }
     saved
 }
 
 /// A name that is taken: the same connection once more is no change, another one is a conflict.
-fn repeated(
+fn reconcile_existing(
     args: &Args,
-    context: &Context,
+    context: &App,
     name: &ConnectionName,
     wanted: &Connection,
     existing: &Connection,
-) -> Result<Added, Error> {
+) -> Result<AddOutput, Error> {
     let settings = &args.settings;
     let mut again = existing.clone();
     settings.apply(&mut again)?;
@@ -189,9 +192,9 @@ fn repeated(
             .is_none_or(|store| Some(store) == existing.store);
     let same_secret = || -> Result<bool, Error> {
         match settings.secret(existing.auth, context)? {
-            Some(given) => {
-                Ok(credential::as_given(context, name, existing)?.expose() == given.expose())
-            }
+            Some(given) => Ok(
+                credential::original_secret(context, name, existing)?.expose() == given.expose(),
+            ),
             None => Ok(true),
         }
     };
@@ -199,11 +202,11 @@ fn repeated(
         return Err(ConnectionsError::Exists(name.clone()).into());
     }
     let is_default =
-        context.connections().load()?.default_name() == Some(name.to_string().as_str());
+        context.connection_file().load()?.default_name() == Some(name.to_string().as_str());
     let becomes_default = settings.default && !is_default && !settings.dry_run;
     if becomes_default {
         context
-            .connections()
+            .connection_file()
             .update(|connections| connections.set_default(name))?;
     }
     let action = if becomes_default {
@@ -211,9 +214,9 @@ fn repeated(
     } else {
         "unchanged"
     };
-    let connections = context.connections().load()?;
+    let connections = context.connection_file().load()?;
     let connection = ConnectionView::of(name, existing, connections.default_name());
-    Ok(Added {
+    Ok(AddOutput {
         action,
         verified: false,
         connection,
@@ -221,14 +224,14 @@ fn repeated(
     })
 }
 
-impl Render for Added {
+impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/connection-add@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         self.connection.fields(page);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         let said = match (self.action, self.verified) {
             ("created", true) => "verified and saved",
             ("created", false) => "saved; the credential was not verified",

@@ -1,7 +1,7 @@
 //! Values of the flags that describe a connection, read at the door.
 
 /// Text for one line of a protocol.
-pub(super) fn plain(text: &str) -> Result<String, &'static str> {
+pub(super) fn no_control_chars(text: &str) -> Result<String, &'static str> {
     if text.chars().any(char::is_control) {
         return Err("it contains a line break or another control character");
     }

@@ -2,75 +2,78 @@
 
 use std::fs::File;
 
-use super::settings::{Settings, usage};
-use crate::context::Context;
+use super::settings::{ConnectionArgs, usage};
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Origin, StoreKind};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, Origin, StoreKind};
 use crate::model::oauth::OAuthSecret;
 use crate::model::secret::Secret;
 
 /// A credential, as it is kept and as it is sent.
 #[derive(Debug)]
 pub(super) struct Credential {
-    pub(super) kept: Secret,
+    pub(super) stored: Secret,
     pub(super) sent: Secret,
 }
 
 /// What a secret that was given becomes: itself, or for OAuth the tokens of a sign-in.
-pub(super) fn obtain(
-    settings: &Settings,
+pub(super) fn resolve(
+    settings: &ConnectionArgs,
     connection: &Connection,
     given: Secret,
-    context: &Context,
+    context: &App,
 ) -> Result<Credential, Error> {
     if !connection.auth.is_oauth() {
         let sent = Secret::new(given.expose().to_owned());
-        return Ok(Credential { kept: given, sent });
+        return Ok(Credential {
+            stored: given,
+            sent,
+        });
     }
     // A client by itself needs nobody to sign in, so its tokens can be had with their first use.
     let website = connection.website().filter(|_| settings.no_verify);
-    if let (Auth::ClientCredentials, Some(website)) = (connection.auth, website) {
+    if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth, website) {
         return Ok(Credential {
-            kept: OAuthSecret::of_client(Origin::of(&website), &given).written(),
+            stored: OAuthSecret::of_client(Origin::of(&website), &given).to_secret(),
             sent: given,
         });
     }
-    let granted = context.sign_in(connection, &given, settings.no_browser)?;
-    let sent = granted.fresh(i64::MIN).unwrap_or(given);
+    let granted = context.login(connection, &given, settings.no_browser)?;
+    let sent = granted.valid_access_token(i64::MIN).unwrap_or(given);
     Ok(Credential {
-        kept: granted.written(),
+        stored: granted.to_secret(),
         sent,
     })
 }
 
 /// The secret that was given for a connection: of OAuth the client's.
-pub(super) fn as_given(
-    context: &Context,
+pub(super) fn original_secret(
+    context: &App,
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Secret, Error> {
     if !connection.auth.is_oauth() {
         return context.secret(name, connection);
     }
-    let kept = context.kept_secret(name, connection)?;
-    let kept = kept.as_ref().and_then(OAuthSecret::read);
+    let kept = context.stored_secret(name, connection)?;
+    let kept = kept.as_ref().and_then(OAuthSecret::from_secret);
     kept.map(|kept| kept.client_secret())
-        .ok_or_else(|| Error::NoSecret(name.to_string()))
+        .ok_or_else(|| Error::MissingSecret(name.to_string()))
 }
 
 /// The client secret of an OAuth connection, for signing in again: only where its website is the one it was given for.
 pub(super) fn for_signing_in_again(
-    context: &Context,
+    context: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &Connection,
 ) -> Result<Secret, Error> {
-    let kept = context.kept_secret(name, before)?;
-    let kept = kept.as_ref().and_then(OAuthSecret::read);
-    let kept = kept.ok_or_else(|| Error::NoSecret(name.to_string()))?;
+    let kept = context.stored_secret(name, before)?;
+    let kept = kept.as_ref().and_then(OAuthSecret::from_secret);
+    let kept = kept.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
     match after.website().map(|url| Origin::of(&url)) {
         Some(origin) if origin == kept.origin => Ok(kept.client_secret()),
-        origin => Err(Error::SecretElsewhere {
+        origin => Err(Error::SecretOriginMismatch {
             name: name.to_string(),
             given_for: kept.origin.to_string(),
             origin: origin
@@ -81,10 +84,10 @@ pub(super) fn for_signing_in_again(
 
 /// Where a credential is kept. Tokens change, so a command cannot be asked for them.
 pub(super) fn store(
-    settings: &Settings,
-    auth: Auth,
+    settings: &ConnectionArgs,
+    auth: AuthMethod,
     before: Option<StoreKind>,
-    context: &Context,
+    context: &App,
 ) -> Result<StoreKind, Error> {
     match settings.store {
         Some(StoreKind::Command) if auth.is_oauth() => Err(usage(
@@ -101,18 +104,18 @@ pub(super) fn store(
 }
 
 /// The command that is asked for the secret whenever it is needed; none for OAuth, whose client secret is asked once.
-pub(super) fn command(settings: &Settings, auth: Auth) -> Option<String> {
+pub(super) fn command(settings: &ConnectionArgs, auth: AuthMethod) -> Option<String> {
     settings.token_command.clone().filter(|_| !auth.is_oauth())
 }
 
 /// Holds the tokens of an OAuth connection still while they are moved or replaced.
 pub(super) fn lock(
-    context: &Context,
+    context: &App,
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Option<File>, Error> {
     let is_oauth = connection.auth.is_oauth();
     Ok(is_oauth
-        .then(|| context.connections().lock_tokens(name))
+        .then(|| context.connection_file().lock_tokens(name))
         .transpose()?)
 }

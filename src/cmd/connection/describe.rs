@@ -3,20 +3,22 @@
 use super::add::Args;
 use super::form;
 use super::settings::usage;
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Found, Level};
+use crate::model::connection::{
+    AuthMethod, Connection, ConnectionName, DetectedServer, TokenLevel,
+};
 use crate::model::deployment::Deployment;
 
 /// The connection that the flags and answers describe.
 pub(super) fn connection(
     args: &Args,
-    context: &Context,
+    context: &App,
 ) -> Result<(ConnectionName, Connection), Error> {
     let settings = &args.settings;
     let missing =
         |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
-    let asks = context.may_ask();
+    let asks = context.is_interactive();
     let name = match &args.name {
         Some(name) => Some(name.clone()),
         None if asks => Some(form::name(context, "")?),
@@ -33,7 +35,10 @@ pub(super) fn connection(
         }
     };
     // A clone URL may leave it open, and the kind of credential tell.
-    let is_server = matches!(settings.auth, Some(Auth::HttpAccessToken | Auth::Password));
+    let is_server = matches!(
+        settings.auth,
+        Some(AuthMethod::HttpAccessToken | AuthMethod::Password)
+    );
     let by_auth =
         (is_server && found.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
     let named = settings.deployment.map(Deployment::from);
@@ -43,22 +48,22 @@ pub(super) fn connection(
         None if asks => form::auth(context, deployment)?,
         None => return Err(missing("the kind of credential", "--auth KIND")),
     };
-    auth.check_for(deployment).map_err(|error| {
+    auth.require_supported_by(deployment).map_err(|error| {
         usage(
             &error.to_string(),
             "bbconnect connection add --help lists them; Bitbucket Cloud is https://bitbucket.org",
         )
     })?;
-    if auth == Auth::Ssh && !found.over_ssh {
+    if auth == AuthMethod::Ssh && !found.over_ssh {
         return Err(usage(
             "--auth ssh needs a clone URL over SSH",
             "add --url git@host:project/repository.git",
         ));
     }
-    let base_url = if auth == Auth::Ssh {
+    let base_url = if auth == AuthMethod::Ssh {
         found.base_url.clone()
     } else {
-        found.over_http()
+        found.http_base_url()
     };
     if deployment == Deployment::DataCenter && base_url.is_cloud() {
         return Err(usage(
@@ -74,44 +79,50 @@ pub(super) fn connection(
         connection.project = namespace;
     }
     connection.repository.clone_from(&found.repository);
-    settings.check_for(&connection)?;
-    settings.check_against(&found)?;
+    settings.check_applicable(&connection)?;
+    settings.check_matches_url(&found)?;
     settings.apply(&mut connection)?;
-    complete(&mut connection, context)?;
+    prompt_missing_fields(&mut connection, context)?;
     let name = match name {
         Some(name) => name,
-        None => suggested(&found, &connection)?,
+        None => default_name(&found, &connection)?,
     };
     Ok((name, connection))
 }
 
 /// Asks for, or insists on, what the kind of credential needs.
-pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result<(), Error> {
+pub(super) fn prompt_missing_fields(
+    connection: &mut Connection,
+    context: &App,
+) -> Result<(), Error> {
     let needed = |field: &Option<String>, what: &str, flag: &str, help: &str| match field {
         Some(_) => Ok(None),
-        None if context.may_ask() => form::text(context, what, help).map(Some),
+        None if context.is_interactive() => form::text(context, what, help).map(Some),
         None => Err(usage(
             &format!("{what} is needed for --auth {}", connection.auth),
             &format!("add {flag}"),
         )),
     };
     let auth = connection.auth;
-    if auth == Auth::HttpAccessToken {
-        let needs_project = matches!(connection.level, Some(Level::Project | Level::Repo));
+    if auth == AuthMethod::HttpAccessToken {
+        let needs_project = matches!(
+            connection.level,
+            Some(TokenLevel::Project | TokenLevel::Repo)
+        );
         if needs_project && connection.project.is_none() {
             return Err(usage(
                 "the project that the token belongs to is needed",
                 "add --project KEY, or --repo KEY/SLUG",
             ));
         }
-        if connection.level == Some(Level::Repo) && connection.repository.is_none() {
+        if connection.level == Some(TokenLevel::Repo) && connection.repository.is_none() {
             return Err(usage(
                 "the repository that the token belongs to is needed",
                 "add --repo KEY/SLUG",
             ));
         }
     }
-    let email = (auth == Auth::ApiToken).then(|| {
+    let email = (auth == AuthMethod::ApiToken).then(|| {
         let help = "The address of your Atlassian account, not the user name.";
         needed(
             &connection.email,
@@ -124,15 +135,15 @@ pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result
         let help = "The key of the OAuth consumer (workspace settings), or the client id of the incoming link.";
         needed(&connection.client_id, "the client id", "--client-id ID", help)
     });
-    let username = [Auth::AppPassword, Auth::Password].contains(&auth).then(|| {
-        let help = if auth == Auth::AppPassword {
+    let username = [AuthMethod::AppPassword, AuthMethod::Password].contains(&auth).then(|| {
+        let help = if auth == AuthMethod::AppPassword {
             "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/."
         } else {
             "As it is typed when logging in to the server."
         };
         needed(&connection.username, "the user name", "--username NAME", help)
     });
-    let workspace = (auth == Auth::AccessToken).then(|| {
+    let workspace = (auth == AuthMethod::AccessToken).then(|| {
         let help = "The workspace that the token belongs to, as it stands in its URL.";
         needed(
             &connection.workspace,
@@ -152,7 +163,7 @@ pub(super) fn complete(connection: &mut Connection, context: &Context) -> Result
 }
 
 /// A name from what is known: the workspace, or the server's host.
-fn suggested(found: &Found, connection: &Connection) -> Result<ConnectionName, Error> {
+fn default_name(found: &DetectedServer, connection: &Connection) -> Result<ConnectionName, Error> {
     let host = found
         .base_url
         .url()

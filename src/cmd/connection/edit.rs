@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::credential::{self, Credential};
-use super::settings::{Settings, usage};
+use super::settings::{ConnectionArgs, usage};
 use super::{describe, verify};
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, ConnectionName, Origin};
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, Origin};
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
-use crate::output::{ConnectionView, Page, Render};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,12 +30,12 @@ pub struct Args {
     pub reauthorize: bool,
     /// What is to change.
     #[command(flatten)]
-    pub settings: Settings,
+    pub settings: ConnectionArgs,
 }
 
 /// A connection that was changed.
 #[derive(Debug, Serialize)]
-pub struct Edited {
+pub struct EditOutput {
     action: &'static str,
     verified: bool,
     connection: ConnectionView,
@@ -47,15 +47,15 @@ pub struct Edited {
 ///
 /// # Errors
 /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
-pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
+pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
     let settings = &args.settings;
-    let (name, before) = context.connections().load()?.get(&args.name)?;
-    let mut after = moved(settings, &before)?;
+    let (name, before) = context.connection_file().load()?.get(&args.name)?;
+    let mut after = with_new_target(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;
     let mut given = settings.secret(after.auth, context)?;
     if let Some(secret) = &given
         && !moved
-        && is_kept(settings, context, &name, &before, secret)?
+        && is_same_secret(settings, context, &name, &before, secret)?
     {
         given = None;
     }
@@ -69,13 +69,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         after.account = None;
     }
     settings.apply(&mut after)?;
-    if after.auth == Auth::Ssh && settings.gives_a_secret() {
+    if after.auth == AuthMethod::Ssh && settings.gives_a_secret() {
         return Err(usage(
             "a connection for SSH alone has no secret",
             "leave out the --token flag",
         ));
     }
-    describe::complete(&mut after, context)?;
+    describe::prompt_missing_fields(&mut after, context)?;
     if args.reauthorize && !after.auth.is_oauth() {
         return Err(usage(
             "only a connection with OAuth signs in again",
@@ -97,11 +97,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         )?);
     }
     let credential = match given {
-        Some(given) => Some(credential::obtain(settings, &after, given, context)?),
+        Some(given) => Some(credential::resolve(settings, &after, given, context)?),
         None => None,
     };
     let (given, sent) = match credential {
-        Some(Credential { kept, sent }) => (Some(kept), Some(sent)),
+        Some(Credential { stored: kept, sent }) => (Some(kept), Some(sent)),
         None => (None, None),
     };
     let verified = verified(settings, context, &name, &before, &mut after, sent.as_ref())?;
@@ -118,7 +118,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         after.refused_on = None;
     }
     let becomes_default =
-        settings.default && context.connections().load()?.default_name() != Some(&args.name);
+        settings.default && context.connection_file().load()?.default_name() != Some(&args.name);
     let changed = after != before || given.is_some() || becomes_default;
     // A refresh that is under way is waited for, and then replaced.
     let _lock = credential::lock(context, &name, &before)?;
@@ -134,8 +134,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
         .secret_origin
         .as_ref()
         .is_some_and(|origin| *origin != after.base_url.origin());
-    let connections = context.connections().load()?;
-    Ok(Edited {
+    let connections = context.connection_file().load()?;
+    Ok(EditOutput {
         action,
         verified,
         connection: ConnectionView::of(&name, &after, connections.default_name()),
@@ -144,7 +144,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Edited, Error> {
 }
 
 /// Where the connection is to be, and how it is to authenticate.
-fn moved(settings: &Settings, before: &Connection) -> Result<Connection, Error> {
+fn with_new_target(settings: &ConnectionArgs, before: &Connection) -> Result<Connection, Error> {
     let mut after = before.clone();
     if let Some(found) = &settings.url {
         after.base_url = found.base_url.clone();
@@ -156,17 +156,17 @@ fn moved(settings: &Settings, before: &Connection) -> Result<Connection, Error> 
     after.auth = settings.auth.unwrap_or(after.auth);
     after
         .auth
-        .check_for(after.deployment)
+        .require_supported_by(after.deployment)
         .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-    settings.check_for(&after)?;
+    settings.check_applicable(&after)?;
     Ok(after)
 }
 
 /// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be
 /// read to compare it counts as another.
-fn is_kept(
-    settings: &Settings,
-    context: &Context,
+fn is_same_secret(
+    settings: &ConnectionArgs,
+    context: &App,
     name: &ConnectionName,
     before: &Connection,
     given: &Secret,
@@ -180,39 +180,39 @@ fn is_kept(
         )?)
         && before.secret_origin.as_ref() == Some(&before.base_url.origin())
         && before.token_command == credential::command(settings, before.auth);
-    let kept = || credential::as_given(context, name, before).ok();
+    let kept = || credential::original_secret(context, name, before).ok();
     Ok(same_place && kept().is_some_and(|kept| kept.expose() == given.expose()))
 }
 
 /// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
 fn save(
-    settings: &Settings,
-    context: &Context,
+    settings: &ConnectionArgs,
+    context: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &Connection,
     given: Option<&Secret>,
 ) -> Result<(), Error> {
-    context.connections().update(|connections| {
+    context.connection_file().update(|connections| {
         connections.replace(name, after)?;
         if settings.default {
             connections.set_default(name)?;
         }
         match (given, after.store) {
-            (Some(secret), Some(store)) => context.keep_secret(name, store, secret),
+            (Some(secret), Some(store)) => context.store_secret(name, store, secret),
             (Some(_) | None, _) => Ok(()),
         }
     })?;
     if given.is_some() && before.store != after.store {
-        context.forget_secret(name, before)?;
+        context.delete_secret(name, before)?;
     }
     Ok(())
 }
 
 /// Verifies a new secret, or the kept one where something that matters to it has changed.
 fn verified(
-    settings: &Settings,
-    context: &Context,
+    settings: &ConnectionArgs,
+    context: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
@@ -223,7 +223,7 @@ fn verified(
         || after.auth != before.auth
         || after.email != before.email
         || after.username != before.username;
-    if settings.no_verify || after.auth == Auth::Ssh {
+    if settings.no_verify || after.auth == AuthMethod::Ssh {
         return Ok(false);
     }
     let kept = match given {
@@ -236,14 +236,14 @@ fn verified(
     }
 }
 
-impl Render for Edited {
+impl CommandOutput for EditOutput {
     const SCHEMA: &'static str = "bbconnect/connection-edit@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         self.connection.fields(page);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         page.line(&format!(
             "{}{}",
             self.action,

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::output::{ConnectionView, Page, Render};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 
 /// All connections.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     connections: Vec<ConnectionView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<String>,
@@ -18,10 +18,10 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where the file of connections cannot be read.
-pub fn run(context: &Context) -> Result<Listed, Error> {
-    let connections = context.connections().load()?;
+pub fn run(context: &App) -> Result<ListOutput, Error> {
+    let connections = context.connection_file().load()?;
     let default = connections.default_name();
-    let mut listed = Listed {
+    let mut listed = ListOutput {
         connections: Vec::new(),
         unreadable: Vec::new(),
     };
@@ -42,17 +42,17 @@ pub fn run(context: &Context) -> Result<Listed, Error> {
     Ok(listed)
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/connection-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"].map(str::to_owned);
         if !self.connections.is_empty() {
             page.table(&head, self.connections.iter().map(ConnectionView::row));
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         self.unreadable.iter().for_each(|reason| page.note(reason));
         if self.connections.is_empty() {
             page.line("there are no connections yet; bbconnect connection add makes one");

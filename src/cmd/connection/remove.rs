@@ -7,10 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::credential;
-use crate::context::{Context, KeyPlace, Keyed};
+use crate::context::{App, KeyLocation, SshConnection};
 use crate::error::Error;
-use crate::output::{Page, Render};
-use crate::ssh::{self, StoredKey};
+use crate::output::{CommandOutput, TextWriter};
+use crate::ssh::{self, PrivateKeyFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub struct Args {
 
 /// A connection that was removed.
 #[derive(Debug, Serialize)]
-pub struct Removed {
+pub struct RemoveOutput {
     action: &'static str,
     name: String,
     /// Why its secret is still there, if it is.
@@ -58,8 +58,8 @@ struct RemovedKey {
 /// # Errors
 /// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
 /// connection is still there then.
-pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
-    let connections = context.connections().load()?;
+pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
+    let connections = context.connection_file().load()?;
     if !connections.names().contains(&args.name) {
         connections.get(&args.name)?;
     }
@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     let readable = connections.get(&args.name).ok();
     let keyed = readable
         .clone()
-        .and_then(|(name, connection)| Keyed::of(name, connection));
+        .and_then(|(name, connection)| SshConnection::of(name, connection));
     let key = match keyed {
         Some(keyed) => Some(remove_key(args, context, &keyed)?),
         None => None,
@@ -83,13 +83,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
         None => None,
     };
     context
-        .connections()
+        .connection_file()
         .update(|connections| connections.remove(&args.name))?;
-    let forgotten = readable.map(|(name, connection)| context.forget_secret(&name, &connection));
+    let forgotten = readable.map(|(name, connection)| context.delete_secret(&name, &connection));
     let secret_left = forgotten
         .and_then(Result::err)
         .map(|error| error.to_string());
-    Ok(Removed {
+    Ok(RemoveOutput {
         action: "removed",
         name: args.name.clone(),
         secret_left,
@@ -98,27 +98,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
 }
 
 /// Takes the key away where that is wanted, and no other connection has it.
-fn remove_key(args: &Args, context: &Context, keyed: &Keyed) -> Result<RemovedKey, Error> {
+fn remove_key(args: &Args, context: &App, keyed: &SshConnection) -> Result<RemovedKey, Error> {
     let mut removed = RemovedKey {
         path: keyed.key.to_string_lossy().into_owned(),
         removed_from_server: false,
         file_deleted: false,
     };
-    let all = context.all_keyed()?;
+    let all = context.ssh_connections()?;
     let is_shared = all
         .iter()
         .any(|other| other.name != keyed.name && other.key == keyed.key);
     if is_shared || !is_wanted(args, context, keyed)? {
         return Ok(removed);
     }
-    if let Ok(key) = StoredKey::read(&keyed.key) {
-        match KeyPlace::find(context, keyed.clone(), Some(&key.public), None) {
+    if let Ok(key) = PrivateKeyFile::read(&keyed.key) {
+        match KeyLocation::find(context, keyed.clone(), Some(&key.public), None) {
             Ok(place) => {
                 place.remove_old(context)?;
                 removed.removed_from_server = place.old.is_some();
             }
             // A person registered it, and only a person can take it away.
-            Err(Error::NoRest(_)) => {}
+            Err(Error::SshOnlyConnection(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -130,15 +130,18 @@ fn remove_key(args: &Args, context: &Context, keyed: &Keyed) -> Result<RemovedKe
     Ok(removed)
 }
 
-fn is_wanted(args: &Args, context: &Context, keyed: &Keyed) -> Result<bool, Error> {
-    if args.with_key || args.yes || !context.may_ask() {
+fn is_wanted(args: &Args, context: &App, keyed: &SshConnection) -> Result<bool, Error> {
+    if args.with_key || args.yes || !context.is_interactive() {
         return Ok(args.with_key);
     }
     let question = format!(
         "Also take its key {} away, from the server and here?",
         keyed.key.display()
     );
-    context.output.ask_yes(&question).map_err(Error::Input)
+    context
+        .output
+        .prompt_confirm(&question)
+        .map_err(Error::Stdin)
 }
 
 /// Whether a key was made here, by its name: one that was brought along is somebody's own.
@@ -147,14 +150,14 @@ fn is_ours(key: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with("bbconnect_"))
 }
 
-impl Render for Removed {
+impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/connection-remove@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         page.line(&format!("removed {}", self.name));
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(reason) = &self.secret_left {
             page.note(&format!("its secret could not be forgotten: {reason}"));
         }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::credential;
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::model::connection::{ConnectionName, StoreKind};
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// A connection that was renamed.
 #[derive(Debug, Serialize)]
-pub struct Renamed {
+pub struct RenameOutput {
     action: &'static str,
     from: String,
     name: ConnectionName,
@@ -38,10 +38,10 @@ pub struct Renamed {
 ///
 /// # Errors
 /// Where there is no such connection, or there is one of the new name.
-pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
-    let (from, connection) = context.connections().load()?.get(&args.from)?;
+pub fn run(args: &Args, context: &App) -> Result<RenameOutput, Error> {
+    let (from, connection) = context.connection_file().load()?.get(&args.from)?;
     let done = |action| {
-        Ok(Renamed {
+        Ok(RenameOutput {
             action,
             from: args.from.clone(),
             name: args.to.clone(),
@@ -52,20 +52,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
     }
     // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
     let _lock = credential::lock(context, &from, &connection)?;
-    context.connections().update(|connections| {
+    context.connection_file().update(|connections| {
         connections.check_free(&args.to)?;
         if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
-            && let Some(secret) = context.kept_secret(&from, &connection)?
+            && let Some(secret) = context.stored_secret(&from, &connection)?
         {
-            context.keep_secret(&args.to, store, &secret)?;
+            context.store_secret(&args.to, store, &secret)?;
         }
         Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
     })?;
-    context.forget_secret(&from, &connection)?;
-    if Checkout::here().is_some() {
+    context.delete_secret(&from, &connection)?;
+    if Checkout::discover().is_some() {
         let to = args.to.to_string();
         Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
-            context.output.guide(&format!(
+            context.output.eprint_line(&format!(
                 "the connection is called {to} now; only this checkout still names {}. \
                  Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
                 args.from
@@ -75,10 +75,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Renamed, Error> {
     done("renamed")
 }
 
-impl Render for Renamed {
+impl CommandOutput for RenameOutput {
     const SCHEMA: &'static str = "bbconnect/connection-rename@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         if self.action == "renamed" {
             page.line(&format!("{} is now {}", self.from, self.name));
         } else {
@@ -86,7 +86,7 @@ impl Render for Renamed {
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.action == "renamed" {
             page.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
         }

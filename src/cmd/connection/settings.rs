@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::address::{plain, proxy, website};
-use crate::context::Context;
+use super::address::{no_control_chars, proxy, website};
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, Connection, Found, Level, StoreKind};
-use crate::model::day::LastDay;
+use crate::model::connection::{AuthMethod, Connection, DetectedServer, StoreKind, TokenLevel};
+use crate::model::day::ExpiryArg;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
 
@@ -16,21 +16,21 @@ use crate::model::secret::Secret;
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Settings {
+pub struct ConnectionArgs {
     /// The Bitbucket: bitbucket.org, a server, or any address of it as pasted
     #[arg(long, value_name = "URL")]
-    pub url: Option<Found>,
+    pub url: Option<DetectedServer>,
     /// How to authenticate
     #[arg(long, value_enum, value_name = "KIND")]
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMethod>,
     /// The e-mail address of the Atlassian account, for an API token
-    #[arg(long, value_name = "ADDRESS", value_parser = plain)]
+    #[arg(long, value_name = "ADDRESS", value_parser = no_control_chars)]
     pub email: Option<String>,
     /// The user name, for a password
-    #[arg(long, value_name = "NAME", value_parser = plain)]
+    #[arg(long, value_name = "NAME", value_parser = no_control_chars)]
     pub username: Option<String>,
     /// The key of the OAuth consumer, or the client id of the incoming link; its secret comes with a --token flag
-    #[arg(long, value_name = "ID", value_parser = plain)]
+    #[arg(long, value_name = "ID", value_parser = no_control_chars)]
     pub client_id: Option<String>,
     /// OAuth: take the answer on this port of this machine [default: 47617]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -43,7 +43,7 @@ pub struct Settings {
     pub scope: Vec<String>,
     /// What an HTTP access token belongs to
     #[arg(long, value_enum, value_name = "LEVEL")]
-    pub level: Option<Level>,
+    pub level: Option<TokenLevel>,
     /// Whether it is Cloud or Data Center, where the URL does not tell
     #[arg(long, value_enum, value_name = "PRODUCT")]
     pub deployment: Option<Product>,
@@ -58,7 +58,7 @@ pub struct Settings {
     pub repo: Option<String>,
     /// The last day of the credential: nothing in the API tells that of an API token
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub expires: Option<LastDay>,
+    pub expires: Option<ExpiryArg>,
     /// Where to keep the secret
     #[arg(long, value_enum, value_name = "STORE")]
     pub store: Option<StoreKind>,
@@ -119,7 +119,7 @@ impl From<Product> for Deployment {
     }
 }
 
-impl Settings {
+impl ConnectionArgs {
     /// Puts what the flags say into a connection; what they do not say stays.
     pub(super) fn apply(&self, connection: &mut Connection) -> Result<(), Error> {
         let is_cloud = connection.deployment == Deployment::Cloud;
@@ -130,14 +130,14 @@ impl Settings {
                 None => (None, Some(text)),
             },
         };
-        put(&mut connection.email, self.email.as_deref());
-        put(&mut connection.username, self.username.as_deref());
-        put(&mut connection.client_id, self.client_id.as_deref());
+        set_or_clear(&mut connection.email, self.email.as_deref());
+        set_or_clear(&mut connection.username, self.username.as_deref());
+        set_or_clear(&mut connection.client_id, self.client_id.as_deref());
         connection.callback_port = self.port.or(connection.callback_port);
         if !self.scope.is_empty() {
             connection.scopes.clone_from(&self.scope);
         }
-        put(
+        set_or_clear(
             if is_cloud {
                 &mut connection.workspace
             } else {
@@ -145,21 +145,21 @@ impl Settings {
             },
             namespace,
         );
-        put(&mut connection.workspace, self.workspace.as_deref());
-        put(&mut connection.project, self.project.as_deref());
-        put(&mut connection.repository, repository);
-        put(&mut connection.proxy, self.proxy.as_deref());
-        put(&mut connection.web_url, self.web_url.as_deref());
+        set_or_clear(&mut connection.workspace, self.workspace.as_deref());
+        set_or_clear(&mut connection.project, self.project.as_deref());
+        set_or_clear(&mut connection.repository, repository);
+        set_or_clear(&mut connection.proxy, self.proxy.as_deref());
+        set_or_clear(&mut connection.web_url, self.web_url.as_deref());
         put_path(&mut connection.ca_cert, self.ca_cert.as_deref())?;
         put_path(&mut connection.client_cert, self.client_cert.as_deref())?;
         put_path(&mut connection.client_key, self.client_key.as_deref())?;
-        if let Some(LastDay(day)) = self.expires {
+        if let Some(ExpiryArg(day)) = self.expires {
             connection.expires_on = day;
         }
         connection.allow_http |= self.allow_http;
         connection.level = self.level.or(connection.level);
-        if connection.auth == Auth::AccessToken {
-            let named = Level::of(
+        if connection.auth == AuthMethod::AccessToken {
+            let named = TokenLevel::of(
                 connection.repository.as_deref(),
                 connection.project.as_deref(),
             );
@@ -169,7 +169,7 @@ impl Settings {
     }
 
     /// Checks that a repository, named or pasted, is not said to be elsewhere.
-    pub(super) fn check_against(&self, found: &Found) -> Result<(), Error> {
+    pub(super) fn check_matches_url(&self, found: &DetectedServer) -> Result<(), Error> {
         let is_cloud = found.deployment == Deployment::Cloud;
         let (flag, named) = if is_cloud {
             ("--workspace", self.workspace.as_deref())
@@ -195,18 +195,18 @@ impl Settings {
     }
 
     /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
-    pub(super) fn check_for(&self, connection: &Connection) -> Result<(), Error> {
+    pub(super) fn check_applicable(&self, connection: &Connection) -> Result<(), Error> {
         let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
         let auth = connection.auth;
-        let has_level = matches!(auth, Auth::AccessToken | Auth::HttpAccessToken);
+        let has_level = matches!(auth, AuthMethod::AccessToken | AuthMethod::HttpAccessToken);
         // Whoever has a token may note whose it is.
         let is_somebodys = !auth.is_oauth();
         let flags = [
-            ("--email", given(&self.email), auth == Auth::ApiToken),
+            ("--email", given(&self.email), auth == AuthMethod::ApiToken),
             ("--username", given(&self.username), is_somebodys),
             ("--client-id", given(&self.client_id), auth.is_oauth()),
-            ("--port", self.port.is_some(), auth == Auth::OAuth),
-            ("--no-browser", self.no_browser, auth == Auth::OAuth),
+            ("--port", self.port.is_some(), auth == AuthMethod::OAuth),
+            ("--no-browser", self.no_browser, auth == AuthMethod::OAuth),
             ("--scope", !self.scope.is_empty(), auth.is_oauth()),
             ("--level", self.level.is_some(), has_level),
         ];
@@ -232,20 +232,20 @@ impl Settings {
     }
 
     /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
-    pub(super) fn secret(&self, auth: Auth, context: &Context) -> Result<Option<Secret>, Error> {
+    pub(super) fn secret(&self, auth: AuthMethod, context: &App) -> Result<Option<Secret>, Error> {
         let secret = match (&self.token_file, &self.token_command) {
             (Some(path), _) => context.token_from_file(path)?,
             (None, Some(command)) => context.token_from_command(command)?,
-            (None, None) if self.token_stdin => context.token_from_stdin("--token-stdin")?,
+            (None, None) if self.token_stdin => context.read_token_from_stdin("--token-stdin")?,
             (None, None) => return Ok(None),
         };
-        Ok(Some(auth.given(secret)))
+        Ok(Some(auth.normalize_secret(secret)))
     }
 
     /// Where a new secret is kept: where the flags say, else where the one before it is.
     pub(super) fn store(
         &self,
-        context: &Context,
+        context: &App,
         before: Option<StoreKind>,
     ) -> Result<StoreKind, Error> {
         match (self.store, &self.token_command) {
@@ -275,7 +275,7 @@ pub(super) fn usage(message: &str, hint: &str) -> Error {
     }
 }
 
-fn put(field: &mut Option<String>, value: Option<&str>) {
+fn set_or_clear(field: &mut Option<String>, value: Option<&str>) {
     if let Some(value) = value {
         *field = Some(value.to_owned()).filter(|value| !value.is_empty());
     }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::output::{ConnectionView, Page, Render};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ pub struct Args {
 
 /// One connection.
 #[derive(Debug, Serialize)]
-pub struct Shown {
+pub struct ShowOutput {
     connection: ConnectionView,
     /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
     ssh_command: Option<String>,
@@ -33,28 +33,28 @@ pub struct Shown {
 ///
 /// # Errors
 /// Where there is no such connection.
-pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
-    let connections = context.connections().load()?;
+pub fn run(args: &Args, context: &App) -> Result<ShowOutput, Error> {
+    let connections = context.connection_file().load()?;
     let (name, connection) = if let Some(name) = &args.name {
         connections.get(name)?
     } else {
-        let chosen = context.choose()?;
+        let chosen = context.select()?;
         (chosen.name, chosen.connection)
     };
     let ssh_command = context.git_ssh_command(&connection);
-    Ok(Shown {
+    Ok(ShowOutput {
         ssh_command,
         connection: ConnectionView::of(&name, &connection, connections.default_name()),
     })
 }
 
-impl Render for Shown {
+impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/connection-show@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         self.connection.fields(page);
         if let Some(command) = &self.ssh_command {
-            page.gap();
+            page.blank_line();
             page.line("Git with this key and no other:");
             page.line(&format!(
                 "  GIT_SSH_COMMAND={}",

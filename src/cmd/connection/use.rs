@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +33,7 @@ pub struct Args {
 
 /// A connection that was chosen.
 #[derive(Debug, Serialize)]
-pub struct Used {
+pub struct UseOutput {
     action: &'static str,
     name: String,
     scope: &'static str,
@@ -44,21 +44,21 @@ pub struct Used {
 ///
 /// # Errors
 /// Where there is no such connection, or no repository.
-pub fn run(args: &Args, context: &Context) -> Result<Used, Error> {
-    let connections = context.connections().load()?;
+pub fn run(args: &Args, context: &App) -> Result<UseOutput, Error> {
+    let connections = context.connection_file().load()?;
     let (name, _) = connections.get(&args.name)?;
     let folder = args
         .service
         .as_ref()
         .map(|folder| folder.to_string_lossy().into_owned());
-    let used = |changed, scope| Used {
+    let used = |changed, scope| UseOutput {
         action: if changed { "updated" } else { "unchanged" },
         name: args.name.clone(),
         scope,
         folder: folder.clone(),
     };
     if args.here || args.service.is_some() {
-        let checkout = Checkout::here().ok_or(GitError::NoCheckout)?;
+        let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
         let changed = checkout.set_connection(args.service.as_deref(), &args.name)?;
         return Ok(used(
             changed,
@@ -67,15 +67,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Used, Error> {
     }
     let changed = connections.default_name() != Some(&args.name);
     context
-        .connections()
+        .connection_file()
         .update(|connections| connections.set_default(&name))?;
     Ok(used(changed, "default"))
 }
 
-impl Render for Used {
+impl CommandOutput for UseOutput {
     const SCHEMA: &'static str = "bbconnect/connection-use@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let place = match (self.scope, &self.folder) {
             ("repository", _) => "this repository".to_owned(),
             (_, Some(folder)) => format!("the folder {folder}"),

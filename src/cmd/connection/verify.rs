@@ -1,29 +1,29 @@
 //! Asks the server who a credential is, and says which of the likely causes it is when it is refused.
 
-use crate::bitbucket::{ApiError, Identity, Subject};
-use crate::context::Context;
+use crate::bitbucket::{ApiError, CredentialContext, Identity};
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Connection, TokenShape};
+use crate::model::connection::{Connection, TokenPrefix};
 use crate::model::secret::Secret;
 
 /// Verifies a credential, and keeps in the connection what the server told of it.
 pub(super) fn verify(
-    context: &Context,
+    context: &App,
     connection: &mut Connection,
     secret: &Secret,
 ) -> Result<Identity, Error> {
-    let subject = Subject::from(&*connection);
-    let bitbucket = context.bitbucket(connection, Secret::new(secret.expose().to_owned()));
+    let subject = CredentialContext::from(&*connection);
+    let bitbucket = context.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
     let progress = context
         .output
         .progress(&format!("asking {}", connection.base_url));
-    let answer = context.wait(async {
+    let answer = context.block_on(async {
         // Asked without the credential: it is shown to nothing that is not a Bitbucket.
         bitbucket.version().await?;
         bitbucket.identify(&subject).await
     })?;
     drop(progress);
-    let seen = answer.and_then(|identity| match &identity.unseen {
+    let seen = answer.and_then(|identity| match &identity.not_visible {
         Some(words) => Err(ApiError::NotFound(words.clone())),
         None => Ok(identity),
     });
@@ -34,10 +34,10 @@ pub(super) fn verify(
             connection.expires_on = connection.expires_on.or(identity.expires_on);
             Ok(identity)
         }
-        Err(error) => Err(Error::refused_by(
+        Err(error) => Err(Error::from_api(
             error,
             connection.auth,
-            TokenShape::of(secret.expose()),
+            TokenPrefix::of(secret.expose()),
         )),
     }
 }

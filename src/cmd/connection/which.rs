@@ -2,36 +2,36 @@
 
 use serde::Serialize;
 
-use crate::context::{Because, Context};
+use crate::context::{App, SelectionReason};
 use crate::error::Error;
-use crate::output::{ConnectionView, Page, Render};
+use crate::output::{CommandOutput, ConnectionView, TextWriter};
 
 /// The connection that applies.
 #[derive(Debug, Serialize)]
-pub struct Chosen {
+pub struct WhichOutput {
     connection: ConnectionView,
-    because: Because,
+    because: SelectionReason,
 }
 
 /// Finds the connection that applies.
 ///
 /// # Errors
 /// Where none applies, or the one that is named is not there.
-pub fn run(context: &Context) -> Result<Chosen, Error> {
-    let chosen = context.choose()?;
-    let connections = context.connections().load()?;
+pub fn run(context: &App) -> Result<WhichOutput, Error> {
+    let chosen = context.select()?;
+    let connections = context.connection_file().load()?;
     let connection =
         ConnectionView::of(&chosen.name, &chosen.connection, connections.default_name());
-    Ok(Chosen {
+    Ok(WhichOutput {
         connection,
-        because: chosen.because,
+        because: chosen.reason,
     })
 }
 
-impl Render for Chosen {
+impl CommandOutput for WhichOutput {
     const SCHEMA: &'static str = "bbconnect/connection-which@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         page.line(&self.connection.name.to_string());
         page.line(&String::from(self.because.clone()));
     }

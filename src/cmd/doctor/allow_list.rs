@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::target::Target;
-use crate::context::Context;
+use super::target::DoctorTarget;
+use crate::context::App;
 use crate::model::connection::{BaseUrl, Connection};
 use crate::model::deployment::Deployment;
 use crate::model::ssh_address::SshHost;
-use crate::output::Page;
+use crate::output::TextWriter;
 
 /// Data Center's port for SSH, unless its administrator has chosen another.
 const USUAL_SSH_PORT: u16 = 7999;
@@ -17,7 +17,7 @@ const RANGES: &str = "https://ip-ranges.atlassian.com/";
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Allowed {
+pub(super) struct FirewallRule {
     host: String,
     port: u16,
     protocol: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Allowed {
     why: String,
 }
 
-impl Allowed {
+impl FirewallRule {
     fn out(host: &str, port: u16, protocol: &'static str, why: &str) -> Self {
         Self {
             host: host.to_owned(),
@@ -37,7 +37,7 @@ impl Allowed {
         }
     }
 
-    pub(super) fn table(all: &[Self], page: &mut Page) {
+    pub(super) fn table(all: &[Self], page: &mut TextWriter) {
         let rows = all.iter().map(Self::cells);
         page.table(
             &["DIRECTION", "HOST", "PORT", "PROTOCOL", "WHY"].map(str::to_owned),
@@ -57,16 +57,16 @@ impl Allowed {
 }
 
 /// The list; a Data Center is asked for its SSH port, where the credential is good for that and the server is reached.
-pub(super) fn of(target: &Target, context: &Context) -> Vec<Allowed> {
+pub(super) fn of(target: &DoctorTarget, context: &App) -> Vec<FirewallRule> {
     let asked = || {
         let chosen = target.chosen.as_ref()?;
         if chosen.connection.deployment == Deployment::Cloud || target.address.is_some() {
             return None;
         }
-        let nobody = context.anonymous(&chosen.connection);
-        let greeting = context.wait(nobody.greet()).ok()?.ok()?;
-        greeting.version.filter(|_| greeting.is_bitbuckets)?;
-        let bitbucket = context.signed_in(chosen).ok()?;
+        let nobody = context.anonymous_client(&chosen.connection);
+        let greeting = context.block_on(nobody.probe()).ok()?.ok()?;
+        greeting.version.filter(|_| greeting.is_bitbucket)?;
+        let bitbucket = context.authenticated_client(chosen).ok()?;
         let url = context.ssh_settings(&bitbucket)?.base_url?;
         let url = url::Url::parse(&url).ok()?;
         SshHost::new(url.host_str()?, url.port().unwrap_or(22)).ok()
@@ -75,7 +75,7 @@ pub(super) fn of(target: &Target, context: &Context) -> Vec<Allowed> {
 }
 
 /// The list, from what is known.
-pub(super) fn offline(target: &Target, told: Option<&SshHost>) -> Vec<Allowed> {
+pub(super) fn offline(target: &DoctorTarget, told: Option<&SshHost>) -> Vec<FirewallRule> {
     let connection = target.connection.as_ref();
     let is_cloud = connection.is_some_and(|connection| connection.deployment == Deployment::Cloud);
     if is_cloud && target.is_real_cloud() {
@@ -89,7 +89,12 @@ pub(super) fn offline(target: &Target, told: Option<&SshHost>) -> Vec<Allowed> {
         all.extend(server(connection, is_cloud));
     }
     match host {
-        Some(host) => all.push(Allowed::out(&host.name, host.port, "ssh", "git over SSH")),
+        Some(host) => all.push(FirewallRule::out(
+            &host.name,
+            host.port,
+            "ssh",
+            "git over SSH",
+        )),
         None if !is_cloud => all.extend(usual_ssh(target.base())),
         None => {}
     }
@@ -104,29 +109,29 @@ pub(super) fn offline(target: &Target, told: Option<&SshHost>) -> Vec<Allowed> {
     all
 }
 
-fn cloud() -> Vec<Allowed> {
+fn cloud() -> Vec<FirewallRule> {
     vec![
-        Allowed::out(
+        FirewallRule::out(
             "bitbucket.org",
             443,
             "https",
             "the website, git over HTTPS, signing in with OAuth",
         ),
-        Allowed::out("api.bitbucket.org", 443, "https", "the REST API"),
-        Allowed::out("ssh.bitbucket.org", 22, "ssh", "git over SSH"),
-        Allowed::out(
+        FirewallRule::out("api.bitbucket.org", 443, "https", "the REST API"),
+        FirewallRule::out("ssh.bitbucket.org", 22, "ssh", "git over SSH"),
+        FirewallRule::out(
             "altssh.bitbucket.org",
             443,
             "ssh",
             "git over SSH where port 22 is closed",
         ),
-        Allowed::out(
+        FirewallRule::out(
             "id.atlassian.com",
             443,
             "https",
             "where API tokens are made; for browsers alone",
         ),
-        Allowed::out(
+        FirewallRule::out(
             "ip-ranges.atlassian.com",
             443,
             "https",
@@ -141,7 +146,7 @@ fn cloud() -> Vec<Allowed> {
     ]
 }
 
-fn server(connection: &Connection, is_cloud: bool) -> Option<Allowed> {
+fn server(connection: &Connection, is_cloud: bool) -> Option<FirewallRule> {
     let url = connection.base_url.url();
     let protocol = if url.scheme() == "http" {
         "http"
@@ -153,7 +158,7 @@ fn server(connection: &Connection, is_cloud: bool) -> Option<Allowed> {
     } else {
         "the website, the REST API, git over HTTPS"
     };
-    Some(Allowed::out(
+    Some(FirewallRule::out(
         url.host_str()?,
         url.port_or_known_default()?,
         protocol,
@@ -161,9 +166,9 @@ fn server(connection: &Connection, is_cloud: bool) -> Option<Allowed> {
     ))
 }
 
-fn usual_ssh(base: Option<&BaseUrl>) -> Option<Allowed> {
+fn usual_ssh(base: Option<&BaseUrl>) -> Option<FirewallRule> {
     let host = base?.url().host_str()?;
-    Some(Allowed::out(
+    Some(FirewallRule::out(
         host,
         USUAL_SSH_PORT,
         "ssh",
@@ -171,8 +176,8 @@ fn usual_ssh(base: Option<&BaseUrl>) -> Option<Allowed> {
     ))
 }
 
-fn webhooks(host: &str, why: String) -> Allowed {
-    Allowed {
+fn webhooks(host: &str, why: String) -> FirewallRule {
+    FirewallRule {
         host: host.to_owned(),
         port: 443,
         protocol: "https",

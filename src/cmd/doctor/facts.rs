@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use crate::bitbucket::{Greeting, Identity};
-use crate::error::Trouble;
-use crate::git::GitView;
-use crate::model::clone_url::Note;
+use crate::bitbucket::{Identity, ServerProbe};
+use crate::error::ErrorSummary;
+use crate::git::GitHttpConfig;
+use crate::model::clone_url::UrlWarning;
 use crate::model::connection::{BaseUrl, ConnectionName};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
-use crate::net::{Greeted, NameError, Proxy, ProxyError, Shaken, TcpError, TcpFault, TlsError};
+use crate::net::{
+    BannerResult, DnsError, HandshakeInfo, Proxy, ProxyError, TcpError, TcpFailure, TlsError,
+};
 
 /// Something that was looked at, and how long that took.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Timed<T> {
 
 impl<T> Timed<T> {
     /// Looks, with a watch in the hand.
-    pub(super) fn by(look: impl FnOnce() -> T) -> Self {
+    pub(super) fn measure(look: impl FnOnce() -> T) -> Self {
         let started = Instant::now();
         let value = look();
         let elapsed = started.elapsed();
@@ -35,19 +37,19 @@ impl<T> Timed<T> {
 
 /// All that was seen.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct DoctorData {
     pub(super) name: Option<ConnectionName>,
-    pub(super) notes: Vec<Note>,
-    pub(super) way: Option<Way>,
+    pub(super) notes: Vec<UrlWarning>,
+    pub(super) way: Option<HttpPath>,
     pub(super) ssh: Option<Ssh>,
     /// SSH is what is wanted.
     pub(super) wants_ssh: bool,
     /// The repository's path over SSH.
     pub(super) ssh_path: Option<String>,
-    pub(super) git: Timed<Result<GitView, Trouble>>,
+    pub(super) git: Timed<Result<GitHttpConfig, ErrorSummary>>,
 }
 
-impl Facts {
+impl DoctorData {
     /// Who the server said that the credential is.
     pub(super) fn account(&self) -> Option<&str> {
         let asked = self.way.as_ref()?.credential.as_ref()?;
@@ -61,37 +63,37 @@ impl Facts {
 }
 
 /// The address and the ones before it that did not answer.
-pub(super) type Connected = (SocketAddr, Vec<(SocketAddr, TcpFault)>);
+pub(super) type Connected = (SocketAddr, Vec<(SocketAddr, TcpFailure)>);
 
 /// The way over HTTP. What is `None` was not looked at.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct HttpPath {
     pub(super) base: BaseUrl,
     pub(super) is_cloud: bool,
     /// The address was guessed from one over SSH, so that nothing about it is a failure.
     pub(super) is_guess: bool,
     pub(super) ca_cert: Option<PathBuf>,
-    pub(super) dns: Option<Timed<Result<Vec<SocketAddr>, NameError>>>,
+    pub(super) dns: Option<Timed<Result<Vec<SocketAddr>, DnsError>>>,
     pub(super) tcp: Option<Timed<Result<Connected, TcpError>>>,
     pub(super) proxy: Option<(Proxy, Timed<Result<(), ProxyError>>)>,
-    pub(super) tls: Option<Timed<Result<Shaken, TlsError>>>,
+    pub(super) tls: Option<Timed<Result<HandshakeInfo, TlsError>>>,
     /// The URL is plain http, and TLS is spoken there.
     pub(super) speaks_tls: bool,
-    pub(super) http: Option<Timed<Result<Greeting, Trouble>>>,
+    pub(super) http: Option<Timed<Result<ServerProbe, ErrorSummary>>>,
     /// The time at which that came.
     pub(super) now: OffsetDateTime,
     /// Where on the same server a Bitbucket is.
     pub(super) other_base: Option<BaseUrl>,
     /// Who the credential is; `None` inside where there is none.
-    pub(super) credential: Option<Timed<Option<Result<Identity, Trouble>>>>,
+    pub(super) credential: Option<Timed<Option<Result<Identity, ErrorSummary>>>>,
     /// The links of the server, and the SSH address that it tells.
     pub(super) links: Option<Timed<Vec<String>>>,
 }
 
 /// Why SSH was not reached.
 #[derive(Debug)]
-pub(super) enum NoSsh {
-    Name(NameError),
+pub(super) enum SshConnectError {
+    Name(DnsError),
     Tcp(TcpError),
 }
 
@@ -101,7 +103,7 @@ pub(super) struct Ssh {
     pub(super) host: SshHost,
     /// The server says whether it serves SSH.
     pub(super) enabled: Option<bool>,
-    pub(super) tcp: Timed<Result<(SocketAddr, Greeted), NoSsh>>,
+    pub(super) tcp: Timed<Result<(SocketAddr, BannerResult), SshConnectError>>,
     /// Another host of Cloud that answers where this one does not.
     pub(super) other_door: Option<SshHost>,
     pub(super) host_key: Option<Timed<HostKeys>>,
@@ -111,7 +113,7 @@ pub(super) struct Ssh {
 /// The keys of an SSH server, shown and expected.
 #[derive(Debug)]
 pub(super) struct HostKeys {
-    pub(super) shown: Result<Vec<PublicKey>, Trouble>,
+    pub(super) shown: Result<Vec<PublicKey>, ErrorSummary>,
     /// Built in, or in our file, and which of these.
     pub(super) expected: Vec<(PublicKey, &'static str)>,
     /// The fingerprint that the server's settings name.
@@ -125,7 +127,7 @@ pub(super) struct HostKeys {
 pub(super) struct LoginFacts {
     /// The key of the connection; `None` for whatever the user's `ssh` offers.
     pub(super) key: Option<PathBuf>,
-    pub(super) served: Result<(), Trouble>,
+    pub(super) served: Result<(), ErrorSummary>,
     /// How many keys the agent holds.
     pub(super) agent_keys: Option<usize>,
 }

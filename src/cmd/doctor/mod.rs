@@ -12,10 +12,10 @@ mod target;
 
 use std::path::PathBuf;
 
-pub use self::outcome::Diagnosed;
+pub use self::outcome::DoctorReport;
 
-use self::target::Target;
-use crate::context::Context;
+use self::target::DoctorTarget;
+use crate::context::App;
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
@@ -50,20 +50,20 @@ pub struct Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, none applies, or the report cannot be written.
-pub fn run(args: &Args, context: &Context) -> Result<Diagnosed, Error> {
+pub fn run(args: &Args, context: &App) -> Result<DoctorReport, Error> {
     if let Some(path) = &args.report {
         report::check_place(path, args.force)?;
     }
-    let target = match Target::find(args.target.as_deref(), context)? {
+    let target = match DoctorTarget::find(args.target.as_deref(), context)? {
         Ok(target) => target,
-        Err(unreadable) => return Ok(Diagnosed::unreadable(&unreadable)),
+        Err(unreadable) => return Ok(DoctorReport::unreadable(&unreadable)),
     };
     if args.allow_list {
         let allowed = allow_list::of(&target, context);
-        return Ok(Diagnosed::allow_list(&target, allowed));
+        return Ok(DoctorReport::allow_list(&target, allowed));
     }
     let facts = gather::gather(&target, context);
-    let mut diagnosed = Diagnosed::of(&target, judge::judge(&facts));
+    let mut diagnosed = DoctorReport::of(&target, judge::judge(&facts));
     if let Some(path) = &args.report {
         let allowed = allow_list::offline(&target, facts.ssh_host());
         report::write(

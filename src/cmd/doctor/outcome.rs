@@ -4,38 +4,38 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::allow_list::Allowed;
-use super::judge::{self, Stage};
-use super::target::Target;
-use crate::exit::Exit;
+use super::allow_list::FirewallRule;
+use super::judge::{self, StageResult};
+use super::target::DoctorTarget;
+use crate::exit::ExitStatus;
 use crate::model::connection::{BaseUrlError, ConnectionName};
-use crate::model::finding::{Finding, Level};
-use crate::output::{Page, Render};
+use crate::model::finding::{Finding, Severity};
+use crate::output::{CommandOutput, TextWriter};
 
 /// A way that was looked at.
 #[derive(Debug, Serialize)]
-pub struct Diagnosed {
+pub struct DoctorReport {
     ok: bool,
     exit: u8,
     /// The first stage that fails.
     failed: Option<&'static str>,
     connection: Option<ConnectionName>,
     base_url: Option<String>,
-    pub(super) stages: Vec<Stage>,
+    pub(super) stages: Vec<StageResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    allow_list: Option<Vec<Allowed>>,
+    allow_list: Option<Vec<FirewallRule>>,
     report: Option<String>,
     #[serde(skip)]
     title: String,
     #[serde(skip)]
-    status: Exit,
+    status: ExitStatus,
 }
 
-impl Diagnosed {
-    pub(super) fn of(target: &Target, stages: Vec<Stage>) -> Self {
-        let status = judge::exit(&stages);
+impl DoctorReport {
+    pub(super) fn of(target: &DoctorTarget, stages: Vec<StageResult>) -> Self {
+        let status = judge::exit_status(&stages);
         Self {
-            ok: status == Exit::Done,
+            ok: status == ExitStatus::Success,
             exit: status.code(),
             failed: judge::first_failure(&stages).map(|stage| stage.finding.id),
             connection: target.name.clone(),
@@ -53,10 +53,11 @@ impl Diagnosed {
 
     /// An argument that cannot be read. It is not repeated: it may hold a password.
     pub(super) fn unreadable(error: &BaseUrlError) -> Self {
-        let stage = Stage::fail("url", Exit::Usage, error.to_string()).next(error.hint());
+        let stage = StageResult::fail("url", ExitStatus::Usage, error.to_string())
+            .with_remedy(error.hint());
         Self {
             ok: false,
-            exit: Exit::Usage.code(),
+            exit: ExitStatus::Usage.code(),
             failed: Some("url"),
             connection: None,
             base_url: None,
@@ -64,12 +65,12 @@ impl Diagnosed {
             allow_list: None,
             report: None,
             title: "the URL".to_owned(),
-            status: Exit::Usage,
+            status: ExitStatus::Usage,
         }
     }
 
     /// The hosts and ports alone.
-    pub(super) fn allow_list(target: &Target, allowed: Vec<Allowed>) -> Self {
+    pub(super) fn allow_list(target: &DoctorTarget, allowed: Vec<FirewallRule>) -> Self {
         Self {
             allow_list: Some(allowed),
             ..Self::of(target, Vec::new())
@@ -85,7 +86,7 @@ impl Diagnosed {
         let warnings = self
             .stages
             .iter()
-            .filter(|stage| stage.finding.level == Level::Warn)
+            .filter(|stage| stage.finding.level == Severity::Warn)
             .count();
         match (self.failed, warnings) {
             (Some(stage), _) => format!("it breaks at {stage}"),
@@ -96,12 +97,12 @@ impl Diagnosed {
     }
 }
 
-impl Render for Diagnosed {
+impl CommandOutput for DoctorReport {
     const SCHEMA: &'static str = "bbconnect/doctor@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         if let Some(allowed) = &self.allow_list {
-            Allowed::table(allowed, page);
+            FirewallRule::table(allowed, page);
             return;
         }
         page.heading(&format!("{}: {}", self.title, self.verdict()));
@@ -110,14 +111,14 @@ impl Render for Diagnosed {
                 0 => stage.finding.message.clone(),
                 elapsed => format!("{} [{elapsed} ms]", stage.finding.message),
             };
-            page.finding(&Finding {
+            page.write_finding(&Finding {
                 message,
                 ..stage.finding.clone()
             });
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(report) = &self.report {
             page.note(&format!(
                 "the report is in {report}; read it before you send it"
@@ -125,7 +126,7 @@ impl Render for Diagnosed {
         }
     }
 
-    fn exit(&self) -> Exit {
+    fn exit_status(&self) -> ExitStatus {
         self.status
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::connection::TokenShape;
+use crate::model::connection::TokenPrefix;
 
 /// What is taken out.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ fn replace_words(text: &str, known: &str, instead: &str) -> String {
 /// One word with the white space behind it: what stands before `@` is a person, and tokens are known by how they begin.
 fn word(word: &str) -> String {
     let mut word = word.to_owned();
-    for (beginning, _) in TokenShape::BEGINNINGS {
+    for (beginning, _) in TokenPrefix::PREFIXES {
         if let Some(at) = word.find(beginning) {
             let length = word[at..]
                 .find(|c: char| !(c.is_ascii_alphanumeric() || "-_=+/.".contains(c)))

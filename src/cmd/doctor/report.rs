@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::allow_list::Allowed;
-use super::outcome::Diagnosed;
+use super::allow_list::FirewallRule;
+use super::outcome::DoctorReport;
 use super::redact::Redactor;
-use super::target::Target;
-use crate::context::Context;
+use super::target::DoctorTarget;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::finding::Level;
-use crate::model::printable::escaped;
+use crate::model::finding::Severity;
+use crate::model::printable::escape;
 use crate::whole_file;
 
 /// Refuses a place where something is already, before anything is looked at.
@@ -22,7 +22,7 @@ pub(super) fn check_place(path: &Path, force: bool) -> Result<(), Error> {
         });
     }
     if path.exists() && !force {
-        return Err(Error::Taken {
+        return Err(Error::AlreadyExists {
             what: format!("{} is there already", path.display()),
             hint: "name another file, or replace it with --force".to_owned(),
         });
@@ -33,11 +33,11 @@ pub(super) fn check_place(path: &Path, force: bool) -> Result<(), Error> {
 /// Writes the report.
 pub(super) fn write(
     path: &Path,
-    target: &Target,
-    diagnosed: &Diagnosed,
-    allowed: &[Allowed],
+    target: &DoctorTarget,
+    diagnosed: &DoctorReport,
+    allowed: &[FirewallRule],
     account: Option<&str>,
-    context: &Context,
+    context: &App,
 ) -> Result<(), Error> {
     let text =
         redactor(target, account, context).clean(&markdown(target, diagnosed, allowed, context));
@@ -47,7 +47,7 @@ pub(super) fn write(
     })
 }
 
-fn redactor(target: &Target, account: Option<&str>, context: &Context) -> Redactor {
+fn redactor(target: &DoctorTarget, account: Option<&str>, context: &App) -> Redactor {
     let connections = target.connection.iter();
     let keyed = target.keyed.iter().map(|keyed| &keyed.connection);
     let names = connections.chain(keyed).flat_map(|connection| {
@@ -68,10 +68,10 @@ fn redactor(target: &Target, account: Option<&str>, context: &Context) -> Redact
 }
 
 fn markdown(
-    target: &Target,
-    diagnosed: &Diagnosed,
-    allowed: &[Allowed],
-    context: &Context,
+    target: &DoctorTarget,
+    diagnosed: &DoctorReport,
+    allowed: &[FirewallRule],
+    context: &App,
 ) -> String {
     let mut text = String::from(
         "# Report of `bbconnect doctor`\n\n\
@@ -98,7 +98,7 @@ fn markdown(
             let _ = write!(seen, " ({})", cell(evidence));
         }
         let next = finding.next.as_ref();
-        if let Some(next) = next.filter(|_| finding.level != Level::Pass) {
+        if let Some(next) = next.filter(|_| finding.level != Severity::Pass) {
             let _ = write!(seen, "<br>Next: {}", cell(next));
         }
         let (id, level) = (finding.id, finding.level.name());
@@ -114,5 +114,5 @@ fn markdown(
 
 /// Text in a table: on one line, and nothing in it ends the cell.
 fn cell(text: &str) -> String {
-    escaped(text).replace('|', "\\|").replace('<', "&lt;")
+    escape(text).replace('|', "\\|").replace('<', "&lt;")
 }

@@ -1,48 +1,50 @@
 //! What is looked at: a connection, a server or a repository, and what is known of it beforehand.
 
-use crate::context::{Chosen, Context, Keyed};
+use crate::context::{App, SelectedConnection, SshConnection};
 use crate::error::Error;
-use crate::model::clone_url::{CloneUrl, Note, NoteId, Transport};
-use crate::model::connection::{Auth, BaseUrl, BaseUrlError, Connection, ConnectionName, Found};
+use crate::model::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
+use crate::model::connection::{
+    AuthMethod, BaseUrl, BaseUrlError, Connection, ConnectionName, DetectedServer,
+};
 use crate::model::deployment::Deployment;
-use crate::model::ssh_address::{SshAddress, SshHost};
+use crate::model::ssh_address::{SshHost, SshRemote};
 
 /// What is looked at.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct DoctorTarget {
     /// The connection that it was found by.
     pub(super) name: Option<ConnectionName>,
     /// Whose credential is shown; `None` for nobody's.
-    pub(super) chosen: Option<Chosen>,
+    pub(super) chosen: Option<SelectedConnection>,
     /// How the server is reached over HTTP; `None` where that is not known.
     pub(super) connection: Option<Connection>,
     /// The address over HTTP was guessed from one over SSH.
     pub(super) is_guess: bool,
     /// The connection whose SSH key is used.
-    pub(super) keyed: Option<Keyed>,
+    pub(super) keyed: Option<SshConnection>,
     /// The repository over SSH.
-    pub(super) address: Option<SshAddress>,
+    pub(super) address: Option<SshRemote>,
     /// SSH is what is wanted, rather than something that may be there as well.
     pub(super) wants_ssh: bool,
     /// What should be said about the URL.
-    pub(super) notes: Vec<Note>,
+    pub(super) notes: Vec<UrlWarning>,
 }
 
-impl Target {
+impl DoctorTarget {
     /// Finds what is meant; or why the argument cannot be read.
     pub(super) fn find(
         argument: Option<&str>,
-        context: &Context,
+        context: &App,
     ) -> Result<Result<Self, BaseUrlError>, Error> {
         let Some(text) = argument.map(str::trim) else {
-            return Self::of_connection(context.choose()?, context).map(Ok);
+            return Self::of_connection(context.select()?, context).map(Ok);
         };
-        let names = context.connections().load()?.names();
+        let names = context.connection_file().load()?.names();
         let is_word = !text.contains(['.', ':', '/', '@']) && text != "localhost";
         if is_word || names.iter().any(|name| name == text) {
-            return Self::of_connection(context.choose_named(text)?, context).map(Ok);
+            return Self::of_connection(context.select_by_name(text)?, context).map(Ok);
         }
-        let found: Found = match text.parse() {
+        let found: DetectedServer = match text.parse() {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
@@ -51,13 +53,15 @@ impl Target {
         if let Some(url) = of_repository {
             return Self::of_url(text, &url, &found, context).map(Ok);
         }
-        let chosen = context.choose_at(&found.base_url)?.map(|mut chosen| {
-            chosen.connection.base_url = found.base_url.clone();
-            chosen
-        });
+        let chosen = context
+            .select_for_base_url(&found.base_url)?
+            .map(|mut chosen| {
+                chosen.connection.base_url = found.base_url.clone();
+                chosen
+            });
         let connection = match &chosen {
             Some(chosen) => chosen.connection.clone(),
-            None => bare(found.deployment, found.base_url),
+            None => anonymous_connection(found.deployment, found.base_url),
         };
         Ok(Ok(Self {
             name: chosen.as_ref().map(|chosen| chosen.name.clone()),
@@ -71,13 +75,13 @@ impl Target {
         }))
     }
 
-    fn of_connection(chosen: Chosen, context: &Context) -> Result<Self, Error> {
+    fn of_connection(chosen: SelectedConnection, context: &App) -> Result<Self, Error> {
         let name = chosen.name.clone();
         let text = chosen.connection.clone_url.clone();
         let url = text
             .as_deref()
             .and_then(|text| text.parse::<CloneUrl>().ok());
-        let keyed = Keyed::of(name.clone(), chosen.connection.clone());
+        let keyed = SshConnection::of(name.clone(), chosen.connection.clone());
         let address = keyed.as_ref().map(|keyed| keyed.address.clone());
         let notes = url.iter().flat_map(CloneUrl::notes).cloned().collect();
         let mut target = Self {
@@ -87,36 +91,41 @@ impl Target {
             wants_ssh: address.is_some(),
             keyed,
             address,
-            notes: of_interest(notes),
+            notes: relevant_warnings(notes),
             chosen: None,
         };
-        if chosen.connection.auth != Auth::Ssh {
+        if chosen.connection.auth != AuthMethod::Ssh {
             target.chosen = Some(chosen);
             return Ok(target);
         }
         target.wants_ssh = true;
         let rest = match &url {
-            Some(url) => context.rest_for(url)?,
+            Some(url) => context.api_connection_for_url(url)?,
             None => None,
         };
-        let found = text.and_then(|text| text.parse::<Found>().ok());
+        let found = text.and_then(|text| text.parse::<DetectedServer>().ok());
         target.over_http(rest, found.as_ref());
         Ok(target)
     }
 
-    fn of_url(text: &str, url: &CloneUrl, found: &Found, context: &Context) -> Result<Self, Error> {
-        let all = context.all_keyed()?;
+    fn of_url(
+        text: &str,
+        url: &CloneUrl,
+        found: &DetectedServer,
+        context: &App,
+    ) -> Result<Self, Error> {
+        let all = context.ssh_connections()?;
         let keyed = all
             .into_iter()
             .find(|keyed| keyed.url.is_same_repository(url));
         let over_ssh = url.transport() == Transport::Ssh;
         let address = if over_ssh {
-            url.ssh().and_then(|ssh| ssh.parse::<SshAddress>().ok())
+            url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok())
         } else {
             None
         };
         // The old host of Cloud is looked at as it stands: that is what git asks.
-        let as_written = text.parse::<SshAddress>().ok().filter(|_| over_ssh);
+        let as_written = text.parse::<SshRemote>().ok().filter(|_| over_ssh);
         let address = as_written.or(address);
         let mut target = Self {
             name: keyed.as_ref().map(|keyed| keyed.name.clone()),
@@ -126,15 +135,15 @@ impl Target {
             address: address.or_else(|| keyed.as_ref().map(|keyed| keyed.address.clone())),
             keyed,
             wants_ssh: over_ssh,
-            notes: of_interest(url.notes().to_vec()),
+            notes: relevant_warnings(url.notes().to_vec()),
         };
-        let rest = context.rest_for(url)?;
+        let rest = context.api_connection_for_url(url)?;
         target.over_http(rest, Some(found));
         Ok(target)
     }
 
     /// The way over HTTP: that of the connection with REST, else the one that the URL suggests.
-    fn over_http(&mut self, rest: Option<Chosen>, found: Option<&Found>) {
+    fn over_http(&mut self, rest: Option<SelectedConnection>, found: Option<&DetectedServer>) {
         if let Some(rest) = rest {
             self.connection = Some(rest.connection.clone());
             self.name = self.name.take().or_else(|| Some(rest.name.clone()));
@@ -142,7 +151,8 @@ impl Target {
             return;
         }
         let found = found.filter(|found| found.base_url.url().scheme() != "ssh");
-        self.connection = found.map(|found| bare(found.deployment, found.base_url.clone()));
+        self.connection =
+            found.map(|found| anonymous_connection(found.deployment, found.base_url.clone()));
         self.is_guess =
             found.is_some_and(|found| found.over_ssh && found.deployment != Deployment::Cloud);
     }
@@ -186,12 +196,17 @@ impl Target {
     }
 }
 
-fn bare(deployment: Deployment, base_url: BaseUrl) -> Connection {
-    Connection::new(deployment, base_url, Auth::Ssh)
+fn anonymous_connection(deployment: Deployment, base_url: BaseUrl) -> Connection {
+    Connection::new(deployment, base_url, AuthMethod::Ssh)
 }
 
 /// A web page or `git clone` in front is as good a way to name a repository as any.
-fn of_interest(mut notes: Vec<Note>) -> Vec<Note> {
-    notes.retain(|note| !matches!(note.id, NoteId::GitClonePrefix | NoteId::WebUrl));
+fn relevant_warnings(mut notes: Vec<UrlWarning>) -> Vec<UrlWarning> {
+    notes.retain(|note| {
+        !matches!(
+            note.id,
+            UrlWarningKind::GitClonePrefix | UrlWarningKind::WebUrl
+        )
+    });
     notes
 }

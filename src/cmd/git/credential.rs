@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::git::{CredentialAnswer, CredentialQuery};
-use crate::output::{Page, Render};
+use crate::git::{CredentialRequest, CredentialResponse};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,10 +25,10 @@ pub struct Args {
 
 /// What git is answered.
 #[derive(Debug, Serialize)]
-pub struct Answered {
+pub struct CredentialOutput {
     has_answer: bool,
     #[serde(skip)]
-    answer: CredentialAnswer,
+    answer: CredentialResponse,
     #[serde(skip)]
     remark: Option<String>,
 }
@@ -37,37 +37,39 @@ pub struct Answered {
 ///
 /// # Errors
 /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
-pub fn run(args: &Args, context: &Context) -> Result<Answered, Error> {
+pub fn run(args: &Args, context: &App) -> Result<CredentialOutput, Error> {
     let query =
-        CredentialQuery::read(&context.stdin_paragraph()?).map_err(|error| Error::Usage {
-            message: error.to_string(),
-            hint: Some("bbconnect git setup lets git run this".to_owned()),
+        CredentialRequest::read(&context.read_stdin_until_blank_line()?).map_err(|error| {
+            Error::Usage {
+                message: error.to_string(),
+                hint: Some("bbconnect git setup lets git run this".to_owned()),
+            }
         })?;
     let (answer, remark) = match args.operation.as_str() {
-        "get" => (context.answer_git(&query)?, None),
+        "get" => (context.credential_for_git(&query)?, None),
         "store" => (
-            CredentialAnswer::Nothing,
-            context.git_accepts(&query).map(|()| None)?,
+            CredentialResponse::Nothing,
+            context.git_approve(&query).map(|()| None)?,
         ),
-        "erase" => (CredentialAnswer::Nothing, context.git_refuses(&query)?),
+        "erase" => (CredentialResponse::Nothing, context.git_reject(&query)?),
         // As git-credential asks of helpers.
-        _ => (CredentialAnswer::Nothing, None),
+        _ => (CredentialResponse::Nothing, None),
     };
-    Ok(Answered {
-        has_answer: !matches!(answer, CredentialAnswer::Nothing),
+    Ok(CredentialOutput {
+        has_answer: !matches!(answer, CredentialResponse::Nothing),
         answer,
         remark,
     })
 }
 
-impl Render for Answered {
+impl CommandOutput for CredentialOutput {
     const SCHEMA: &'static str = "bbconnect/git-credential@1";
 
-    fn text(&self, page: &mut Page) {
-        page.verbatim(&self.answer.write());
+    fn write_stdout(&self, page: &mut TextWriter) {
+        page.raw(&self.answer.write());
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(remark) = &self.remark {
             page.note(remark);
         }

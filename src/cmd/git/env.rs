@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::context::{Chosen, Context};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
-use crate::model::connection::Auth;
-use crate::output::{Page, Render};
+use crate::model::connection::AuthMethod;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// The variables.
 #[derive(Debug, Serialize)]
-pub struct Described {
+pub struct EnvOutput {
     connection: Option<String>,
     variables: BTreeMap<String, String>,
     /// Variables that are to go.
@@ -45,19 +45,19 @@ type Entries = Vec<(String, String)>;
 ///
 /// # Errors
 /// Where no connection applies; taking back needs none.
-pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
+pub fn run(args: &Args, context: &App) -> Result<EnvOutput, Error> {
     let name = args.name.as_deref();
-    let named = name.map(|name| context.choose_named(name)).transpose()?;
+    let named = name.map(|name| context.select_by_name(name)).transpose()?;
     if args.unset {
         let candidates = match named {
             Some(named) => vec![named],
             None => all(context)?,
         };
-        return take_back(args.name.clone(), &candidates, context);
+        return unset_commands(args.name.clone(), &candidates, context);
     }
     let chosen = match named {
         Some(named) => named,
-        None => context.choose()?,
+        None => context.select()?,
     };
     let config = entries(&chosen, context)?;
     let before = context.git_config();
@@ -65,12 +65,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
     let mut variables = BTreeMap::new();
     if !is_there {
         let all: Entries = before.iter().cloned().chain(config).collect();
-        variables = numbered(&all, before.len());
+        variables = indexed_variables(&all, before.len());
     }
     if let Some(command) = context.git_ssh_command(&chosen.connection) {
         variables.insert("GIT_SSH_COMMAND".to_owned(), command);
     }
-    Ok(Described {
+    Ok(EnvOutput {
         connection: Some(chosen.name.to_string()),
         variables,
         unset: Vec::new(),
@@ -78,21 +78,21 @@ pub fn run(args: &Args, context: &Context) -> Result<Described, Error> {
 }
 
 /// Every connection that these variables may have been made for.
-fn all(context: &Context) -> Result<Vec<Chosen>, Error> {
-    let names = context.connections().load()?.names();
-    let stored = names.iter().map(|name| context.choose_named(name));
+fn all(context: &App) -> Result<Vec<SelectedConnection>, Error> {
+    let names = context.connection_file().load()?.names();
+    let stored = names.iter().map(|name| context.select_by_name(name));
     Ok(stored
-        .chain([context.choose()])
+        .chain([context.select()])
         .filter_map(Result::ok)
         .collect())
 }
 
 /// What takes the variables of these connections back, and leaves what others put there.
-fn take_back(
+fn unset_commands(
     name: Option<String>,
-    candidates: &[Chosen],
-    context: &Context,
-) -> Result<Described, Error> {
+    candidates: &[SelectedConnection],
+    context: &App,
+) -> Result<EnvOutput, Error> {
     let mut ours = Entries::new();
     for chosen in candidates {
         ours.extend(entries(chosen, context)?);
@@ -106,18 +106,18 @@ fn take_back(
     let mut variables = BTreeMap::new();
     let mut unset: Vec<String> = (others.len()..before.len()).flat_map(pair).collect();
     if !others.is_empty() {
-        variables = numbered(&others, 0);
+        variables = indexed_variables(&others, 0);
     } else if !before.is_empty() {
         unset.push("GIT_CONFIG_COUNT".to_owned());
     }
-    let now = context.git_ssh_command_now();
+    let now = context.inherited_git_ssh_command();
     let mut commands = candidates
         .iter()
         .filter_map(|chosen| context.git_ssh_command(&chosen.connection));
     if now.is_some() && commands.any(|command| now == Some(&command)) {
         unset.push("GIT_SSH_COMMAND".to_owned());
     }
-    Ok(Described {
+    Ok(EnvOutput {
         connection: name,
         variables,
         unset,
@@ -125,15 +125,15 @@ fn take_back(
 }
 
 /// What git is to be told of a connection over HTTP.
-fn entries(chosen: &Chosen, context: &Context) -> Result<Entries, Error> {
+fn entries(chosen: &SelectedConnection, context: &App) -> Result<Entries, Error> {
     let mut entries = Entries::new();
-    if chosen.connection.auth == Auth::Ssh {
+    if chosen.connection.auth == AuthMethod::Ssh {
         return Ok(entries);
     }
     // The environment's connection is found by the environment, which git hands on.
     let name = chosen.is_stored().then(|| chosen.name.to_string());
-    let helper = context.git_helper(name.as_deref())?;
-    for origin in Context::git_origins_of(&chosen.connection) {
+    let helper = context.credential_helper_command(name.as_deref())?;
+    for origin in App::git_origins_of(&chosen.connection) {
         let key = |what: &str| format!("credential.{origin}.{what}");
         entries.push((key("helper"), String::new()));
         entries.push((key("helper"), helper.clone()));
@@ -143,7 +143,7 @@ fn entries(chosen: &Chosen, context: &Context) -> Result<Entries, Error> {
 }
 
 /// The variables of entries from this one on, and how many there are in all.
-fn numbered(entries: &[(String, String)], from: usize) -> BTreeMap<String, String> {
+fn indexed_variables(entries: &[(String, String)], from: usize) -> BTreeMap<String, String> {
     let all = entries.iter().enumerate().skip(from);
     let mut variables: BTreeMap<_, _> = all
         .flat_map(|(number, (key, value))| {
@@ -161,15 +161,15 @@ fn pair(number: usize) -> [String; 2] {
     ]
 }
 
-impl Render for Described {
+impl CommandOutput for EnvOutput {
     const SCHEMA: &'static str = "bbconnect/git-env@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         for (name, value) in &self.variables {
-            page.verbatim(&format!("export {name}={}\n", shell_words::quote(value)));
+            page.raw(&format!("export {name}={}\n", shell_words::quote(value)));
         }
         for name in &self.unset {
-            page.verbatim(&format!("unset {name}\n"));
+            page.raw(&format!("unset {name}\n"));
         }
     }
 }

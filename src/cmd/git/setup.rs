@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::git::{Helpers, Scope};
-use crate::output::{Page, Render};
+use crate::git::{ConfigScope, HelperConfig};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// What git was told.
 #[derive(Debug, Serialize)]
-pub struct Told {
+pub struct SetupOutput {
     action: &'static str,
     helpers: Vec<Helper>,
 }
@@ -53,22 +53,22 @@ struct Helper {
 /// # Errors
 /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
 /// cannot be changed.
-pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
+pub fn run(args: &Args, context: &App) -> Result<SetupOutput, Error> {
     let scope = if args.local {
-        Scope::Local
+        ConfigScope::Local
     } else {
-        Scope::Global
+        ConfigScope::Global
     };
-    let helper = context.git_helper(context.named_connection())?;
+    let helper = context.credential_helper_command(context.named_connection())?;
     let origins = if args.undo && args.host.is_none() {
-        Helpers::servers(scope, is_ours)?
+        HelperConfig::servers(scope, is_ours)?
     } else {
         context.git_origins(args.host.as_deref())?
     };
     let helpers = origins
         .into_iter()
         .map(|url| {
-            let known = Helpers::of(scope, &url)?;
+            let known = HelperConfig::of(scope, &url)?;
             let changed = if args.undo {
                 known.remove(is_ours)?
             } else {
@@ -88,7 +88,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Told, Error> {
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let changed = helpers.iter().find(|helper| helper.action != "unchanged");
-    Ok(Told {
+    Ok(SetupOutput {
         action: changed.map_or("unchanged", |helper| helper.action),
         helpers,
     })
@@ -99,16 +99,16 @@ fn is_ours(helper: &str) -> bool {
     helper.starts_with('!') && helper.ends_with(" git credential")
 }
 
-impl Render for Told {
+impl CommandOutput for SetupOutput {
     const SCHEMA: &'static str = "bbconnect/git-setup@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         for helper in &self.helpers {
             page.line(&format!("{}  {}", helper.url, helper.action));
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.helpers.is_empty() {
             page.line("git has no helper of bbconnect here, so there is nothing to undo");
         }

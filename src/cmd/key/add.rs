@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::target::Target;
-use crate::context::{Action, Context, Otherwise};
+use super::target::KeyOwnerArgs;
+use crate::context::{App, ChangeAction, OnAccessMismatch};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::ssh;
 
 const EXAMPLES: &str = "\
@@ -34,7 +34,7 @@ pub struct Args {
     pub write: bool,
     /// Whose keys.
     #[command(flatten)]
-    pub target: Target,
+    pub target: KeyOwnerArgs,
     /// Show what would be registered, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -42,8 +42,8 @@ pub struct Args {
 
 /// A key that was registered.
 #[derive(Debug, Serialize)]
-pub struct Added {
-    action: Action,
+pub struct AddOutput {
+    action: ChangeAction,
     owner: String,
     key: RegisteredKey,
     note: Option<String>,
@@ -53,7 +53,7 @@ pub struct Added {
 ///
 /// # Errors
 /// Where the file has no public key, the credential may not register it, or it is registered differently.
-pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
+pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
     let public = ssh::public_key_of(&args.key)?;
     let (chosen, bitbucket, owner) = args.target.find(context)?;
     let deployment = chosen.connection.deployment;
@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
             hint: Some("leave out --write, or register it as your own: --user".to_owned()),
         });
     }
-    chosen.check_changes_keys(&owner)?;
+    chosen.require_key_admin(&owner)?;
     let title = args.title.clone().or_else(|| {
         let comment = public.comment();
         (!comment.is_empty()).then(|| comment.to_owned())
@@ -80,28 +80,34 @@ pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
     };
     let owner_name = owner.to_string();
     if args.dry_run {
-        let (key, action) =
-            context.would_register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
-        return Ok(Added {
-            note: key.title_kept(args.title.as_deref()),
+        let (key, action) = context.plan_key_registration(
+            &chosen,
+            &bitbucket,
+            &owner,
+            &key,
+            OnAccessMismatch::Fail,
+        )?;
+        return Ok(AddOutput {
+            note: key.title_note(args.title.as_deref()),
             action,
             owner: owner_name,
             key,
         });
     }
-    let (key, action) = context.register(&chosen, &bitbucket, &owner, &key, Otherwise::Refuse)?;
-    Ok(Added {
-        note: key.title_kept(args.title.as_deref()),
+    let (key, action) =
+        context.register_key(&chosen, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+    Ok(AddOutput {
+        note: key.title_note(args.title.as_deref()),
         action,
         owner: owner_name,
         key,
     })
 }
 
-impl Render for Added {
+impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/key-add@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let RegisteredKey {
             id,
             registered_as,
@@ -110,21 +116,23 @@ impl Render for Added {
         } = &self.key;
         let owner = &self.owner;
         page.line(&match self.action {
-            Action::Unchanged => format!("unchanged: {registered_as} {id} of {owner}, {access}"),
-            Action::WouldCreate => {
+            ChangeAction::Unchanged => {
+                format!("unchanged: {registered_as} {id} of {owner}, {access}")
+            }
+            ChangeAction::WouldCreate => {
                 format!("would register as {registered_as} of {owner}, {access}")
             }
-            Action::Created
-            | Action::Updated
-            | Action::Removed
-            | Action::WouldUpdate
-            | Action::WouldRemove => {
+            ChangeAction::Created
+            | ChangeAction::Updated
+            | ChangeAction::Removed
+            | ChangeAction::WouldUpdate
+            | ChangeAction::WouldRemove => {
                 format!("registered as {registered_as} {id} of {owner}, {access}")
             }
         });
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(note) = &self.note {
             page.note(note);
         }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::target::Target;
-use crate::context::Context;
+use super::target::KeyOwnerArgs;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::instant::Instant;
+use crate::model::instant::Timestamp;
 use crate::model::registered_key::RegisteredKey;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,12 +22,12 @@ Examples:
 pub struct Args {
     /// Whose keys.
     #[command(flatten)]
-    pub target: Target,
+    pub target: KeyOwnerArgs,
 }
 
 /// The keys.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     keys: Vec<RegisteredKey>,
     #[serde(skip)]
     owner: String,
@@ -37,20 +37,20 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, or the server does not show them.
-pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket, owner) = args.target.find_or_only(context)?;
-    let asked = context.wait(bitbucket.keys(&owner))?;
-    Ok(Listed {
-        keys: asked.map_err(|error| chosen.explained_about_keys(error, &owner))?,
+pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket, owner) = args.target.resolve_or_single(context)?;
+    let asked = context.block_on(bitbucket.keys(&owner))?;
+    Ok(ListOutput {
+        keys: asked.map_err(|error| chosen.describe_key_error(error, &owner))?,
         owner: owner.to_string(),
     })
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/key-list@1";
 
-    fn text(&self, page: &mut Page) {
-        let day = |instant: Option<Instant>, unknown: &str| {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        let day = |instant: Option<Timestamp>, unknown: &str| {
             instant.map_or_else(|| unknown.to_owned(), |instant| instant.day().to_string())
         };
         let rows = self.keys.iter().map(|key| {
@@ -81,7 +81,7 @@ impl Render for Listed {
         page.table(&head.map(str::to_owned), rows);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.keys.is_empty() {
             page.line(&format!("{} has no keys", self.owner));
         }

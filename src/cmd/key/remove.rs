@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::target::Target;
-use crate::context::{Action, Context};
-use crate::error::{Error, No};
+use super::target::KeyOwnerArgs;
+use crate::context::{App, ChangeAction};
+use crate::error::{Error, RejectionKind};
 use crate::model::registered_key::RegisteredKey;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ pub struct Args {
     pub id: String,
     /// Whose keys.
     #[command(flatten)]
-    pub target: Target,
+    pub target: KeyOwnerArgs,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -34,8 +34,8 @@ pub struct Args {
 
 /// A key that was taken away.
 #[derive(Debug, Serialize)]
-pub struct Removed {
-    action: Action,
+pub struct RemoveOutput {
+    action: ChangeAction,
     owner: String,
     key: RegisteredKey,
 }
@@ -44,18 +44,18 @@ pub struct Removed {
 ///
 /// # Errors
 /// Where there is no such key, nobody confirms, or the credential may not.
-pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
+pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
     let (chosen, bitbucket, owner) = args.target.find(context)?;
-    chosen.check_changes_keys(&owner)?;
-    let asked = context.wait(bitbucket.keys(&owner))?;
-    let keys = asked.map_err(|error| chosen.explained_about_keys(error, &owner))?;
+    chosen.require_key_admin(&owner)?;
+    let asked = context.block_on(bitbucket.keys(&owner))?;
+    let keys = asked.map_err(|error| chosen.describe_key_error(error, &owner))?;
     let is_meant = |key: &RegisteredKey| {
         let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
         key.id == args.id || shown.as_deref() == Some(args.id.as_str())
     };
     let Some(key) = keys.into_iter().find(is_meant) else {
-        return Err(Error::no(
-            No::NotThere,
+        return Err(Error::rejected(
+            RejectionKind::NotFound,
             format!("{owner} has no key {}", args.id),
             &format!(
                 "bbconnect key list {} shows the keys that there are",
@@ -74,25 +74,25 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
             &doing,
             &format!("Take {named} away from {owner}?"),
         )?;
-        let asked = context.wait(bitbucket.remove_key(&owner, &key.id))?;
-        asked.map_err(|error| chosen.explained_about_keys(error, &owner))?;
+        let asked = context.block_on(bitbucket.remove_key(&owner, &key.id))?;
+        asked.map_err(|error| chosen.describe_key_error(error, &owner))?;
     }
-    Ok(Removed {
+    Ok(RemoveOutput {
         action: if args.dry_run {
-            Action::WouldRemove
+            ChangeAction::WouldRemove
         } else {
-            Action::Removed
+            ChangeAction::Removed
         },
         owner: owner.to_string(),
         key,
     })
 }
 
-impl Render for Removed {
+impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/key-remove@1";
 
-    fn text(&self, page: &mut Page) {
-        let done = if self.action == Action::WouldRemove {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        let done = if self.action == ChangeAction::WouldRemove {
             "would remove"
         } else {
             "removed"

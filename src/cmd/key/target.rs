@@ -1,15 +1,15 @@
 //! Whose keys: those of a repository, a project or one's own account.
 
 use crate::bitbucket::Bitbucket;
-use crate::context::{Chosen, Context, Keyed};
+use crate::context::{App, SelectedConnection, SshConnection};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
 use crate::model::registered_key::KeyOwner;
-use crate::model::repository::{RepoPath, RepoRef};
+use crate::model::repository::{RepoId, RepoRef};
 
 /// Whose keys.
 #[derive(Debug, clap::Args)]
-pub struct Target {
+pub struct KeyOwnerArgs {
     /// The keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default:
     /// that of the connection]
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
@@ -22,20 +22,23 @@ pub struct Target {
     pub user: bool,
 }
 
-impl Target {
+impl KeyOwnerArgs {
     /// Whose keys, and the Bitbucket that has them. Nothing is sent yet.
-    pub(super) fn find(&self, context: &Context) -> Result<(Chosen, Bitbucket, KeyOwner), Error> {
+    pub(super) fn find(
+        &self,
+        context: &App,
+    ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
         let (chosen, owner) = self.choose(context)?;
-        let bitbucket = context.signed_in(&chosen)?;
+        let bitbucket = context.authenticated_client(&chosen)?;
         Ok((chosen, bitbucket, owner))
     }
 
-    /// As [`Target::find`]; where nothing is named, and what applies is for no repository, those of the one repository that
+    /// As [`KeyOwnerArgs::find`]; where nothing is named, and what applies is for no repository, those of the one repository that
     /// a connection has an SSH key for.
-    pub(super) fn find_or_only(
+    pub(super) fn resolve_or_single(
         &self,
-        context: &Context,
-    ) -> Result<(Chosen, Bitbucket, KeyOwner), Error> {
+        context: &App,
+    ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
         let only = if self.repo.is_some() || self.project.is_some() || self.user {
             None
         } else {
@@ -44,37 +47,37 @@ impl Target {
         let Some(keyed) = only else {
             return self.find(context);
         };
-        let rest = context.rest_for_key_of(&keyed)?;
-        let rest = rest.ok_or_else(|| Error::NoRest(keyed.name.to_string()))?;
-        let bitbucket = context.signed_in(&rest)?;
-        let path = RepoPath {
+        let rest = context.key_admin_connection_for(&keyed)?;
+        let rest = rest.ok_or_else(|| Error::SshOnlyConnection(keyed.name.to_string()))?;
+        let bitbucket = context.authenticated_client(&rest)?;
+        let path = RepoId {
             namespace: keyed.url.namespace().unwrap_or_default(),
             slug: keyed.url.slug().to_owned(),
         };
-        let path = as_written(&rest, path);
+        let path = normalized(&rest, path);
         Ok((rest, bitbucket, KeyOwner::Repository(path)))
     }
 
-    fn choose(&self, context: &Context) -> Result<(Chosen, KeyOwner), Error> {
+    fn choose(&self, context: &App) -> Result<(SelectedConnection, KeyOwner), Error> {
         if let Some(named) = &self.repo {
-            let (chosen, path) = context.choose_for(named)?;
-            let rest = context.rest_of(chosen)?;
-            let path = as_written(&rest, path);
+            let (chosen, path) = context.select_for_repo(named)?;
+            let rest = context.api_connection_behind(chosen)?;
+            let path = normalized(&rest, path);
             return Ok((rest, KeyOwner::Repository(path)));
         }
-        let chosen = context.choose()?;
-        let own = Context::repository_of(&chosen.connection);
-        let rest = context.rest_of(chosen)?;
+        let chosen = context.select()?;
+        let own = App::connection_repository(&chosen.connection);
+        let rest = context.api_connection_behind(chosen)?;
         if self.user {
             return Ok((rest, KeyOwner::Account));
         }
         if let Some(text) = &self.project {
             return project(rest, text);
         }
-        let own = own.or_else(|| Context::repository_of(&rest.connection));
+        let own = own.or_else(|| App::connection_repository(&rest.connection));
         match own {
             Some(path) => {
-                let path = as_written(&rest, path);
+                let path = normalized(&rest, path);
                 Ok((rest, KeyOwner::Repository(path)))
             }
             None => Err(Error::Usage {
@@ -86,21 +89,21 @@ impl Target {
 }
 
 /// The connection with the only SSH key, where what applies is for no repository.
-fn only_repository(context: &Context) -> Result<Option<Keyed>, Error> {
-    match context.choose() {
+fn only_repository(context: &App) -> Result<Option<SshConnection>, Error> {
+    match context.select() {
         Ok(chosen) => {
-            let own = Context::repository_of(&chosen.connection);
-            if chosen.is_named() || own.is_some() {
+            let own = App::connection_repository(&chosen.connection);
+            if chosen.is_explicit() || own.is_some() {
                 return Ok(None);
             }
         }
         Err(Error::NoConnection(_)) => {}
         Err(error) => return Err(error),
     }
-    context.only_keyed()
+    context.single_ssh_connection()
 }
 
-fn project(rest: Chosen, text: &str) -> Result<(Chosen, KeyOwner), Error> {
+fn project(rest: SelectedConnection, text: &str) -> Result<(SelectedConnection, KeyOwner), Error> {
     let (workspace, key) = match text.split_once('/') {
         Some((workspace, key)) => (Some(workspace.to_owned()), key),
         None => (None, text),
@@ -121,6 +124,6 @@ fn project(rest: Chosen, text: &str) -> Result<(Chosen, KeyOwner), Error> {
 }
 
 /// A project key of Data Center is in capitals, also where a clone URL has it in small letters.
-fn as_written(rest: &Chosen, path: RepoPath) -> RepoPath {
-    path.for_deployment(rest.connection.deployment)
+fn normalized(rest: &SelectedConnection, path: RepoId) -> RepoId {
+    path.normalized(rest.connection.deployment)
 }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::registered_key::Access;
 use crate::model::repository::RepoRef;
-use crate::model::ssh_address::SshAddress;
-use crate::output::{Page, Render};
-use crate::ssh::{Service, SshError, StoredKey};
+use crate::model::ssh_address::SshRemote;
+use crate::output::{CommandOutput, TextWriter};
+use crate::ssh::{PrivateKeyFile, Service, SshError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A key that works.
 #[derive(Debug, Serialize)]
-pub struct Tested {
+pub struct TestOutput {
     verified: bool,
     access: Access,
     key: TestedKey,
@@ -71,18 +71,18 @@ struct Repository {
 ///
 /// # Errors
 /// Told apart by what is wrong: [`SshError`].
-pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
+pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
     let (path, url, address) = subject(args, context)?;
-    let key = StoredKey::read(&path)?;
-    let vouchers = context.vouchers_for(&url, args.accept_host_key);
-    context.trust(&address.host, vouchers)?;
-    let served = context.ask_over_ssh(&key, &address, Service::Read)?;
-    let access = match context.ask_over_ssh(&key, &address, Service::Write) {
+    let key = PrivateKeyFile::read(&path)?;
+    let vouchers = context.host_key_evidence_for(&url, args.accept_host_key);
+    context.ensure_trusted(&address.host, vouchers)?;
+    let served = context.check_access(&key, &address, Service::Read)?;
+    let access = match context.check_access(&key, &address, Service::Write) {
         Ok(_) => Access::Write,
-        Err(Error::Ssh(SshError::NoAccess { .. })) => Access::Read,
+        Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
         Err(error) => return Err(error),
     };
-    Ok(Tested {
+    Ok(TestOutput {
         verified: true,
         access,
         key: TestedKey {
@@ -104,7 +104,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
 }
 
 /// The key, and the repository that it is tried on.
-fn subject(args: &Args, context: &Context) -> Result<(PathBuf, CloneUrl, SshAddress), Error> {
+fn subject(args: &Args, context: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Error> {
     let told = args.repo.as_ref().and_then(|repo| repo.url.clone());
     if let (Some(key), Some(url)) = (&args.key, told) {
         let address = url.ssh().and_then(|ssh| ssh.parse().ok());
@@ -114,15 +114,15 @@ fn subject(args: &Args, context: &Context) -> Result<(PathBuf, CloneUrl, SshAddr
         })?;
         return Ok((key.clone(), url, address));
     }
-    let keyed = context.keyed(args.repo.as_ref())?;
+    let keyed = context.select_ssh_connection(args.repo.as_ref())?;
     let key = args.key.clone().unwrap_or(keyed.key);
     Ok((key, keyed.url, keyed.address))
 }
 
-impl Render for Tested {
+impl CommandOutput for TestOutput {
     const SCHEMA: &'static str = "bbconnect/key-test@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let Repository {
             namespace,
             slug,

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-pub use self::outcome::Generated;
+pub use self::outcome::KeygenOutput;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::clone_url::CloneUrl;
 use crate::model::key_type::KeyType;
@@ -40,7 +40,7 @@ pub struct Args {
         default_value_t,
         ignore_case = true
     )]
-    pub choice: Choice,
+    pub choice: KeyTypeArg,
     /// Write the private key here, and the public key beside it with .pub; with `both`, _TYPE is appended
     /// [default: `~/.ssh/bbconnect_NAMESPACE_REPOSITORY_TYPE`]
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
@@ -61,7 +61,7 @@ pub struct Args {
 
 /// Which keys to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Choice {
+pub enum KeyTypeArg {
     /// ECDSA on the curve P-256
     #[default]
     #[value(name = "ecdsa-256", alias = "ecdsa")]
@@ -76,7 +76,7 @@ pub enum Choice {
     Both,
 }
 
-impl Choice {
+impl KeyTypeArg {
     fn types(self) -> &'static [KeyType] {
         match self {
             Self::Ecdsa256 => &[KeyType::Ecdsa256],
@@ -90,19 +90,19 @@ impl Choice {
 /// Makes the key pairs and writes them.
 ///
 /// # Errors
-/// When a file is in the way ([`crate::exit::Exit::Conflict`]), a name or the comment cannot be used, or this machine
+/// When a file is in the way ([`crate::exit::ExitStatus::Conflict`]), a name or the comment cannot be used, or this machine
 /// refuses a file or random bytes. No file is left behind then.
-pub fn run(args: &Args, context: &Context) -> Result<Generated, Error> {
+pub fn run(args: &Args, context: &App) -> Result<KeygenOutput, Error> {
     let files = if args.stdout {
         Vec::new()
     } else {
-        places(args, context)?
+        output_paths(args, context)?
     };
     files
         .iter()
-        .try_for_each(|files| files.check_free(args.force))?;
+        .try_for_each(|files| files.require_absent(args.force))?;
     let passphrase = if args.passphrase_stdin {
-        Some(context.new_passphrase("--passphrase-stdin")?)
+        Some(context.read_new_passphrase("--passphrase-stdin")?)
     } else {
         None
     };
@@ -129,7 +129,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Generated, Error> {
             .then(|| Secret::new(made.private.to_string()));
         Ok((KeyDescription::of(&made.pair, files)?, private))
     });
-    Ok(Generated::new(
+    Ok(KeygenOutput::new(
         keys.collect::<Result<_, Error>>()?,
         args.clone_url.as_ref(),
     ))
@@ -146,7 +146,7 @@ fn make(
     key_type: KeyType,
     comment: &str,
     passphrase: Option<&Secret>,
-    context: &Context,
+    context: &App,
 ) -> Result<Made, Error> {
     let _progress = context
         .output
@@ -156,7 +156,7 @@ fn make(
     let elapsed = started.elapsed().as_millis();
     context
         .output
-        .trace(&format!("made an {key_type} key in {elapsed} ms"));
+        .debug(&format!("made an {key_type} key in {elapsed} ms"));
     Ok(Made {
         private: pair.private_pem(passphrase)?,
         public: pair.public_line()?,
@@ -165,20 +165,20 @@ fn make(
 }
 
 /// Where each key goes, in the order of their types.
-fn places(args: &Args, context: &Context) -> Result<Vec<KeyFiles>, Error> {
+fn output_paths(args: &Args, context: &App) -> Result<Vec<KeyFiles>, Error> {
     let stem = match &args.out {
         Some(out) => out.clone(),
         None => context
-            .ssh_folder()?
+            .ssh_dir()?
             .join(ssh::file_stem(args.clone_url.as_ref())),
     };
     // A name that cannot be one is none for two keys either.
-    KeyFiles::at(&stem)?;
+    KeyFiles::new(&stem)?;
     match (&args.out, args.choice.types()) {
-        (Some(_), [_]) => Ok(vec![KeyFiles::at(&stem)?]),
+        (Some(_), [_]) => Ok(vec![KeyFiles::new(&stem)?]),
         (_, types) => types
             .iter()
-            .map(|&key_type| Ok(KeyFiles::at(&with_type(&stem, key_type))?))
+            .map(|&key_type| Ok(KeyFiles::new(&with_type(&stem, key_type))?))
             .collect(),
     }
 }

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::model::clone_url::{CloneUrl, Form, KeyPage, Note, Rights};
+use crate::model::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
 use crate::model::secret::Secret;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::ssh::KeyDescription;
 
 /// The key pairs that were made.
 #[derive(Debug, Serialize)]
-pub struct Generated {
+pub struct KeygenOutput {
     keys: Vec<GeneratedKey>,
     register_at: Option<String>,
     pages: Vec<KeyPage>,
-    notes: Vec<Note>,
+    notes: Vec<UrlWarning>,
     #[serde(skip)]
     repository: Option<Repository>,
 }
@@ -51,7 +51,7 @@ struct Repository {
     page_is_assumed: bool,
 }
 
-impl Generated {
+impl KeygenOutput {
     /// The outcome, given each key and, where it is to be printed, its private half.
     pub(super) fn new(
         keys: Vec<(KeyDescription, Option<Secret>)>,
@@ -72,15 +72,15 @@ impl Generated {
                 .map(|url| url.notes().to_vec())
                 .unwrap_or_default(),
             repository: clone_url.map(|url| Repository {
-                title: url.title(),
+                title: url.display_name(),
                 ssh: url.ssh(),
-                page_is_assumed: url.assumed().contains(&Form::Web),
+                page_is_assumed: url.guessed_forms().contains(&UrlForm::Web),
             }),
         }
     }
 
     /// What was made, for people: to standard output, or beside the private key to standard error.
-    fn describe(&self, page: &mut Page) {
+    fn describe(&self, page: &mut TextWriter) {
         let purpose = self
             .repository
             .as_ref()
@@ -94,20 +94,20 @@ impl Generated {
             ];
             for (label, path) in paths {
                 if let Some(path) = path {
-                    page.field(label, 13, &path.display().to_string());
+                    page.key_value(label, 13, &path.display().to_string());
                 }
             }
-            page.field("fingerprint", 13, &key.fingerprint);
-            page.block(&key.randomart);
-            page.gap();
+            page.key_value("fingerprint", 13, &key.fingerprint);
+            page.lines(&key.randomart);
+            page.blank_line();
             page.line(&key.public_key);
-            page.gap();
+            page.blank_line();
         }
         self.describe_registration(page);
         self.describe_use(page);
     }
 
-    fn describe_registration(&self, page: &mut Page) {
+    fn describe_registration(&self, page: &mut TextWriter) {
         let line = if self.keys.len() == 1 {
             "the line above"
         } else {
@@ -122,9 +122,9 @@ impl Generated {
         page.line(&format!("Register the public key, {line}, {place}"));
         for registration in &self.pages {
             let rights = match registration.rights {
-                Rights::Read => "clone and fetch",
-                Rights::Write => "clone, fetch and push",
-                Rights::ReadOrWrite => "clone and fetch; push if you allow it there",
+                KeyAccess::Read => "clone and fetch",
+                KeyAccess::Write => "clone, fetch and push",
+                KeyAccess::ReadOrWrite => "clone and fetch; push if you allow it there",
             };
             page.line(&format!("  {}", registration.url));
             page.line(&format!("      keys of {}: {rights}", registration.keys_of));
@@ -138,7 +138,7 @@ impl Generated {
         }
     }
 
-    fn describe_use(&self, page: &mut Page) {
+    fn describe_use(&self, page: &mut TextWriter) {
         let key = self
             .keys
             .first()
@@ -148,7 +148,7 @@ impl Generated {
             .as_ref()
             .and_then(|repository| repository.ssh.as_ref());
         if let Some(command) = key.zip(ssh).and_then(|(key, ssh)| clone_command(key, ssh)) {
-            page.gap();
+            page.blank_line();
             page.line("Then clone with this key:");
             page.line(&format!("  {command}"));
         }
@@ -176,10 +176,10 @@ fn clone_command(key: &Path, url: &str) -> Option<String> {
     ))
 }
 
-impl Render for Generated {
+impl CommandOutput for KeygenOutput {
     const SCHEMA: &'static str = "bbconnect/keygen@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         if !self.shows_private_keys() {
             return self.describe(page);
         }
@@ -188,11 +188,11 @@ impl Render for Generated {
             .iter()
             .filter_map(|generated| generated.private.as_ref())
         {
-            page.block(private.expose());
+            page.lines(private.expose());
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.shows_private_keys() {
             self.describe(page);
         }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::host::{Named, Shown, table};
-use crate::context::Context;
+use super::host::{HostArg, HostKeyRow, table};
+use crate::context::App;
 use crate::error::Error;
 use crate::model::fingerprint::Fingerprint;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +20,7 @@ Examples:
 pub struct Args {
     /// The server: HOST, HOST:PORT, or any URL of a repository on it
     #[arg(value_name = "HOST")]
-    pub host: Named,
+    pub host: HostArg,
     /// Take the server for the right one if its key has this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     pub accept_host_key: Option<Fingerprint>,
@@ -28,36 +28,36 @@ pub struct Args {
 
 /// A server that is trusted now.
 #[derive(Debug, Serialize)]
-pub struct Added {
+pub struct AddOutput {
     action: &'static str,
-    hosts: Vec<Shown>,
+    hosts: Vec<HostKeyRow>,
 }
 
 /// Adds the keys of a server to our file.
 ///
 /// # Errors
 /// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
-pub fn run(args: &Args, context: &Context) -> Result<Added, Error> {
+pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
     let (host, vouchers) = args.host.find(context, args.accept_host_key)?;
-    let trusted = context.trust(&host, vouchers)?;
-    Ok(Added {
+    let trusted = context.ensure_trusted(&host, vouchers)?;
+    Ok(AddOutput {
         action: if trusted.changed {
             "created"
         } else {
             "unchanged"
         },
-        hosts: Shown::all(&trusted.keys),
+        hosts: HostKeyRow::all(&trusted.keys),
     })
 }
 
-impl Render for Added {
+impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-add@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         table(&self.hosts, page);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         page.line(self.action);
     }
 }

@@ -4,25 +4,25 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::context::{Context, Vouchers};
+use crate::context::{App, HostKeyEvidence};
 use crate::error::Error;
 use crate::model::clone_url::{CloneUrl, Transport};
 use crate::model::fingerprint::Fingerprint;
-use crate::model::ssh_address::{NotAnSshHost, SshAddress, SshHost};
-use crate::output::Page;
+use crate::model::ssh_address::{ParseSshHostError, SshHost, SshRemote};
+use crate::output::TextWriter;
 use crate::ssh::{HostKey, Source};
 
 /// A server: `HOST`, `HOST:PORT`, or a URL that leads to it.
 #[derive(Debug, Clone)]
-pub enum Named {
+pub enum HostArg {
     /// By its name.
     Host(SshHost),
     /// By a repository on it.
     Url(Box<CloneUrl>),
 }
 
-impl FromStr for Named {
-    type Err = NotAnSshHost;
+impl FromStr for HostArg {
+    type Err = ParseSshHostError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
@@ -33,8 +33,8 @@ impl FromStr for Named {
             return Ok(Self::Url(Box::new(url)));
         }
         // The address of a server, without a repository.
-        let url = url::Url::parse(text).map_err(|_| NotAnSshHost)?;
-        let host = url.host_str().ok_or(NotAnSshHost)?;
+        let url = url::Url::parse(text).map_err(|_| ParseSshHostError)?;
+        let host = url.host_str().ok_or(ParseSshHostError)?;
         match (url.scheme(), host) {
             ("ssh", _) => SshHost::new(host, url.port().unwrap_or(22)).map(Self::Host),
             ("https" | "http", "bitbucket.org" | "www.bitbucket.org" | "api.bitbucket.org") => {
@@ -42,21 +42,21 @@ impl FromStr for Named {
             }
             ("https" | "http", _) => {
                 let repository = format!("{}/scm/any/any.git", text.trim_end_matches('/'));
-                let url = repository.parse().map_err(|_| NotAnSshHost)?;
+                let url = repository.parse().map_err(|_| ParseSshHostError)?;
                 Ok(Self::Url(Box::new(url)))
             }
-            _ => Err(NotAnSshHost),
+            _ => Err(ParseSshHostError),
         }
     }
 }
 
-impl Named {
+impl HostArg {
     /// The server, and what may vouch for it.
     pub(super) fn find(
         &self,
-        context: &Context,
+        context: &App,
         accepted: Option<Fingerprint>,
-    ) -> Result<(SshHost, Vouchers), Error> {
+    ) -> Result<(SshHost, HostKeyEvidence), Error> {
         let unknown = || Error::Usage {
             message: "where this server answers over SSH is not known".to_owned(),
             hint: Some("write HOST:PORT".to_owned()),
@@ -66,8 +66,8 @@ impl Named {
                 // Any repository on it would do.
                 let url = format!("ssh://git@{}:7999/any/any.git", in_url(host));
                 let vouchers = match url.parse() {
-                    Ok(url) => context.vouchers_for(&url, accepted),
-                    Err(_) => Vouchers {
+                    Ok(url) => context.host_key_evidence_for(&url, accepted),
+                    Err(_) => HostKeyEvidence {
                         accepted,
                         settings: None,
                     },
@@ -76,9 +76,9 @@ impl Named {
             }
             Self::Url(url) => {
                 if url.transport() != Transport::Ssh
-                    && let Some(rest) = context.rest_for(url)?
+                    && let Some(rest) = context.api_connection_for_url(url)?
                 {
-                    let bitbucket = context.signed_in(&rest)?;
+                    let bitbucket = context.authenticated_client(&rest)?;
                     let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
                     let base = settings.base_url.as_deref();
                     let told = base.and_then(|base| url::Url::parse(base).ok());
@@ -86,16 +86,16 @@ impl Named {
                         && let Some(name) = told.host_str()
                         && let Ok(host) = SshHost::new(name, told.port().unwrap_or(22))
                     {
-                        let vouchers = Vouchers {
+                        let vouchers = HostKeyEvidence {
                             accepted,
                             settings: settings.fingerprint,
                         };
                         return Ok((host, vouchers));
                     }
                 }
-                let address = url.ssh().and_then(|ssh| ssh.parse::<SshAddress>().ok());
+                let address = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
                 let host = address.ok_or_else(unknown)?.host;
-                Ok((host, context.vouchers_for(url, accepted)))
+                Ok((host, context.host_key_evidence_for(url, accepted)))
             }
         }
     }
@@ -111,7 +111,7 @@ fn in_url(host: &SshHost) -> String {
 
 /// The key of a server, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Shown {
+pub(super) struct HostKeyRow {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) algorithm: String,
@@ -119,7 +119,7 @@ pub(super) struct Shown {
     pub(super) source: &'static str,
 }
 
-impl Shown {
+impl HostKeyRow {
     pub(super) fn of(key: &HostKey) -> Self {
         // What is no host, such as a pattern, is shown as it stands.
         let host = key.known_as.parse::<SshHost>().ok();
@@ -142,7 +142,7 @@ impl Shown {
     pub(super) fn built_in(host: &SshHost) -> Vec<HostKey> {
         let keys = crate::ssh::built_in_keys(host).unwrap_or_default();
         let key = |key| HostKey {
-            known_as: host.known_as(),
+            known_as: host.known_hosts_name(),
             key,
             source: Source::BuiltIn,
         };
@@ -150,7 +150,7 @@ impl Shown {
     }
 }
 
-pub(super) fn table(hosts: &[Shown], page: &mut Page) {
+pub(super) fn table(hosts: &[HostKeyRow], page: &mut TextWriter) {
     let rows = hosts.iter().map(|shown| {
         [
             shown.host.clone(),

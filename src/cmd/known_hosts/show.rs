@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::host::{Shown, table};
-use crate::context::Context;
+use super::host::{HostKeyRow, table};
+use crate::context::App;
 use crate::error::Error;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::ssh;
 
 pub(super) const EXAMPLES: &str = "\
@@ -16,8 +16,8 @@ Examples:
 
 /// The servers that are trusted.
 #[derive(Debug, Serialize)]
-pub struct Hosts {
-    hosts: Vec<Shown>,
+pub struct ShowOutput {
+    hosts: Vec<HostKeyRow>,
     /// The file that has those that are not built in.
     file: String,
 }
@@ -26,11 +26,11 @@ pub struct Hosts {
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn run(context: &Context) -> Result<Hosts, Error> {
+pub fn run(context: &App) -> Result<ShowOutput, Error> {
     let file = context.known_hosts()?;
     let mut keys: Vec<_> = ssh::built_in_hosts()
         .iter()
-        .flat_map(Shown::built_in)
+        .flat_map(HostKeyRow::built_in)
         .collect();
     for key in file.all()? {
         let is_there = keys
@@ -40,16 +40,16 @@ pub fn run(context: &Context) -> Result<Hosts, Error> {
             keys.push(key);
         }
     }
-    Ok(Hosts {
-        hosts: Shown::all(&keys),
+    Ok(ShowOutput {
+        hosts: HostKeyRow::all(&keys),
         file: file.path().to_string_lossy().into_owned(),
     })
 }
 
-impl Render for Hosts {
+impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-show@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         table(&self.hosts, page);
     }
 }

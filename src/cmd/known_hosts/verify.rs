@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::host::{Named, Shown};
-use crate::context::Context;
+use super::host::{HostArg, HostKeyRow};
+use crate::context::App;
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::ssh::{HostKey, Source, SshError};
 
 const EXAMPLES: &str = "\
@@ -23,23 +23,23 @@ Examples:
 pub struct Args {
     /// The server: HOST, HOST:PORT, or any URL of a repository on it
     #[arg(value_name = "HOST")]
-    pub host: Named,
+    pub host: HostArg,
 }
 
 /// What a server shows.
 #[derive(Debug, Serialize)]
-pub struct Verified {
+pub struct VerifyOutput {
     ok: bool,
-    hosts: Vec<Compared>,
+    hosts: Vec<KeyComparison>,
     #[serde(skip)]
     command: Option<String>,
 }
 
 /// A key that a server shows, or should show.
 #[derive(Debug, Serialize)]
-struct Compared {
+struct KeyComparison {
     #[serde(flatten)]
-    shown: Shown,
+    shown: HostKeyRow,
     /// Whether it is trusted, and shown.
     matches: bool,
 }
@@ -48,18 +48,18 @@ struct Compared {
 ///
 /// # Errors
 /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
-pub fn run(args: &Args, context: &Context) -> Result<Verified, Error> {
+pub fn run(args: &Args, context: &App) -> Result<VerifyOutput, Error> {
     let (host, vouchers) = args.host.find(context, None)?;
     let file = context.known_hosts()?;
-    let mut expected = Shown::built_in(&host);
+    let mut expected = HostKeyRow::built_in(&host);
     if expected.is_empty() {
-        expected = file.of(&host)?;
+        expected = file.keys_for(&host)?;
     }
-    let shown = context.shown_by(&host)?;
+    let shown = context.scan_host_keys(&host)?;
     if expected.is_empty() {
         let named = |key: &&PublicKey| Some(key.fingerprint()) == vouchers.settings;
         expected.extend(shown.iter().find(named).map(|key| HostKey {
-            known_as: host.known_as(),
+            known_as: host.known_hosts_name(),
             key: key.clone(),
             source: Source::Server,
         }));
@@ -76,11 +76,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Verified, Error> {
     let (ok, hosts) = compared(&host, &expected, &shown);
     let command = format!(
         "ssh-keygen -R {} -f {}",
-        shell_words::quote(&host.known_as()),
+        shell_words::quote(&host.known_hosts_name()),
         shell_words::quote(&file.path().to_string_lossy())
     );
     let is_pinned = expected.iter().all(|key| key.source != Source::BuiltIn);
-    Ok(Verified {
+    Ok(VerifyOutput {
         ok,
         hosts,
         command: (!ok && is_pinned).then_some(command),
@@ -88,7 +88,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Verified, Error> {
 }
 
 /// A server is the expected one if it shows an expected key, and no other of the same kind.
-fn compared(host: &SshHost, expected: &[HostKey], shown: &[PublicKey]) -> (bool, Vec<Compared>) {
+fn compared(
+    host: &SshHost,
+    expected: &[HostKey],
+    shown: &[PublicKey],
+) -> (bool, Vec<KeyComparison>) {
     let mut any = false;
     let mut contradicts = false;
     let mut hosts = Vec::new();
@@ -97,28 +101,28 @@ fn compared(host: &SshHost, expected: &[HostKey], shown: &[PublicKey]) -> (bool,
         let same_kind = |expected: &HostKey| expected.key.algorithm() == key.algorithm();
         any |= known.is_some();
         contradicts |= known.is_none() && expected.iter().any(same_kind);
-        hosts.push(Compared {
-            shown: Shown::of(&HostKey {
-                known_as: host.known_as(),
+        hosts.push(KeyComparison {
+            shown: HostKeyRow::of(&HostKey {
+                known_as: host.known_hosts_name(),
                 key: key.clone(),
-                source: known.map_or(Source::Offered, |known| known.source),
+                source: known.map_or(Source::Presented, |known| known.source),
             }),
             matches: known.is_some(),
         });
     }
     let missing = expected.iter().filter(|key| !shown.contains(&key.key));
-    hosts.extend(missing.map(|key| Compared {
-        shown: Shown::of(key),
+    hosts.extend(missing.map(|key| KeyComparison {
+        shown: HostKeyRow::of(key),
         matches: false,
     }));
     (any && !contradicts, hosts)
 }
 
-impl Render for Verified {
+impl CommandOutput for VerifyOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-verify@1";
 
-    fn text(&self, page: &mut Page) {
-        for Compared { shown, matches } in &self.hosts {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        for KeyComparison { shown, matches } in &self.hosts {
             let judged = match (matches, shown.source) {
                 (true, _) => "expected",
                 (false, "offered") => "not known",
@@ -131,7 +135,7 @@ impl Render for Verified {
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.ok {
             return;
         }
@@ -143,8 +147,12 @@ impl Render for Verified {
         }
     }
 
-    fn exit(&self) -> Exit {
-        if self.ok { Exit::Done } else { Exit::HostKey }
+    fn exit_status(&self) -> ExitStatus {
+        if self.ok {
+            ExitStatus::Success
+        } else {
+            ExitStatus::HostKeyMismatch
+        }
     }
 }
 
@@ -161,7 +169,7 @@ mod tests {
         let other =
             key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
         let pinned = |key: &PublicKey| HostKey {
-            known_as: host.known_as(),
+            known_as: host.known_hosts_name(),
             key: key.clone(),
             source: Source::Accepted,
         };

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::outcome::Failure;
 use super::plan::{FilePlan, Plan, shown};
-use crate::context::Context;
-use crate::git::{self, Repositories};
-use crate::kept_file::{KeptFile, Lock};
-use crate::model::connection::Auth;
-use crate::model::mend::{Mend, MendKind};
-use crate::model::printable::without_codes;
+use crate::context::App;
+use crate::git::{self, RepositoryScan};
+use crate::kept_file::{EditableFile, Lock};
+use crate::model::connection::AuthMethod;
+use crate::model::mend::{Fix, FixKind};
+use crate::model::printable::strip_os_error_code;
 use crate::ssh;
 
 /// How a file is read.
@@ -25,10 +25,10 @@ enum Kind {
 }
 
 /// Looks at everything. Nothing is changed.
-pub(super) fn plan(folders: &[PathBuf], context: &Context) -> Plan {
+pub(super) fn plan(folders: &[PathBuf], context: &App) -> Plan {
     let here = [PathBuf::from(".")];
     let folders = if folders.is_empty() { &here } else { folders };
-    let mut gathering = Gathering {
+    let mut gathering = Scanner {
         plan: Plan::default(),
         seen: HashSet::new(),
         home: context.home().map(Path::to_owned),
@@ -37,10 +37,10 @@ pub(super) fn plan(folders: &[PathBuf], context: &Context) -> Plan {
     for folder in folders {
         let before = gathering.plan.repositories;
         let mut told = 0;
-        let found = Repositories::below(folder, &mut |count| {
+        let found = RepositoryScan::scan(folder, &mut |count| {
             if count > told {
                 told = count;
-                progress.say(&format!("found {} repositories", before + count));
+                progress.set_message(&format!("found {} repositories", before + count));
             }
         });
         gathering.repositories(folder, found);
@@ -50,20 +50,20 @@ pub(super) fn plan(folders: &[PathBuf], context: &Context) -> Plan {
     let roots: Vec<PathBuf> = folders.iter().flat_map(fs::canonicalize).collect();
     let is_below = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
     gathering.plan.outside.retain(|path| !is_below(path));
-    gathering.own_files(context);
+    gathering.scan_user_files(context);
     gathering.connections(context);
     gathering.plan
 }
 
-struct Gathering {
+struct Scanner {
     plan: Plan,
     /// Files that were looked at, by their real paths.
     seen: HashSet<PathBuf>,
     home: Option<PathBuf>,
 }
 
-impl Gathering {
-    fn repositories(&mut self, folder: &Path, found: Repositories) {
+impl Scanner {
+    fn repositories(&mut self, folder: &Path, found: RepositoryScan) {
         self.plan.repositories += found.count;
         self.plan.outside.extend(found.outside);
         for (path, error) in found.unreadable {
@@ -71,24 +71,24 @@ impl Gathering {
         }
         let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         for path in found.configs {
-            self.look_at(&path, Kind::GitConfig, &root);
+            self.scan_file(&path, Kind::GitConfig, &root);
         }
         for path in found.gitmodules {
-            self.look_at(&path, Kind::GitModules, &root);
+            self.scan_file(&path, Kind::GitModules, &root);
         }
     }
 
     /// The user's own files. Where one is a link, its target is meant, wherever that is.
-    fn own_files(&mut self, context: &Context) {
+    fn scan_user_files(&mut self, context: &App) {
         let home = self.home.clone().unwrap_or_default();
         let root = fs::canonicalize(&home).unwrap_or_else(|_| home.clone());
         for path in context.git_config_files() {
-            self.look_at(&path, Kind::GitConfig, &root);
+            self.scan_file(&path, Kind::GitConfig, &root);
         }
-        if let Ok(folder) = context.ssh_folder() {
+        if let Ok(folder) = context.ssh_dir() {
             self.client_config(&folder, &root);
-            self.look_at(&folder.join("known_hosts"), Kind::KnownHosts, &root);
-            self.look_at(&home.join(".netrc"), Kind::Netrc, &root);
+            self.scan_file(&folder.join("known_hosts"), Kind::KnownHosts, &root);
+            self.scan_file(&home.join(".netrc"), Kind::Netrc, &root);
         }
     }
 
@@ -105,34 +105,32 @@ impl Gathering {
             left.extend(included.into_iter().filter(|path| lies_below(path, root)));
             files.push(file);
         }
-        let is_covered = files
-            .iter()
-            .any(|file| ssh::covers_the_new_host(file.text()));
+        let is_covered = files.iter().any(|file| ssh::mentions_new_host(file.text()));
         for file in files {
-            let mends = ssh::client_config_mends(file.text(), is_covered);
+            let mends = ssh::ssh_config_fixes(file.text(), is_covered);
             self.keep(file, mends, Lock::None);
         }
     }
 
-    fn connections(&mut self, context: &Context) {
-        let connections = match context.connections().load() {
+    fn connections(&mut self, context: &App) {
+        let connections = match context.connection_file().load() {
             Ok(connections) => connections,
             Err(error) => return self.fail(Path::new("connections"), &error.to_string()),
         };
         for name in connections.names() {
             let connection = connections.get(&name);
-            if connection.is_ok_and(|(_, connection)| connection.auth == Auth::AppPassword) {
+            if connection.is_ok_and(|(_, connection)| connection.auth == AuthMethod::AppPassword) {
                 let next = format!(
                     "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), then \
                      bbconnect connection edit {name} --auth api-token --email EMAIL --token-stdin"
                 );
-                let mend = Mend {
-                    kind: MendKind::AppPassword,
-                    place: "auth".to_owned(),
-                    before: Some(Auth::AppPassword.name().to_owned()),
+                let mend = Fix {
+                    kind: FixKind::AppPassword,
+                    location: "auth".to_owned(),
+                    before: Some(AuthMethod::AppPassword.name().to_owned()),
                     after: None,
                     edits: Vec::new(),
-                    next: Some(next),
+                    manual_step: Some(next),
                 };
                 self.plan.connections.push((name, mend));
             }
@@ -140,13 +138,13 @@ impl Gathering {
     }
 
     /// Reads a file that was not looked at before.
-    fn read(&mut self, path: &Path) -> Option<KeptFile> {
+    fn read(&mut self, path: &Path) -> Option<EditableFile> {
         let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let file = match fs::canonicalize(path) {
             Ok(real) if self.seen.contains(&real) => return None,
             Ok(real) => {
                 self.seen.insert(real);
-                KeptFile::read(path)
+                EditableFile::read(path)
             }
             Err(error) if is_absent(&error) => return None,
             Err(error) => Err(error),
@@ -158,19 +156,19 @@ impl Gathering {
     }
 
     /// Looks at a file once, and at the files that it includes as far as they are below the root.
-    fn look_at(&mut self, path: &Path, kind: Kind, root: &Path) {
+    fn scan_file(&mut self, path: &Path, kind: Kind, root: &Path) {
         let Some(file) = self.read(path) else { return };
         let file = match git_folder_of(path).filter(|_| kind == Kind::GitModules) {
             // In the work tree, the next `git add` would take it.
-            Some(folder) => file.kept_as(folder.join("gitmodules")),
+            Some(folder) => file.with_backup_path(folder.join("gitmodules")),
             None => file,
         };
         let text = file.text();
         let mends = match kind {
-            Kind::GitConfig => git::config_mends(text, false),
-            Kind::GitModules => git::config_mends(text, true),
-            Kind::Netrc => Ok(git::netrc_mends(text)),
-            Kind::KnownHosts => Ok(ssh::known_hosts_mends(text)),
+            Kind::GitConfig => git::git_config_fixes(text, false),
+            Kind::GitModules => git::git_config_fixes(text, true),
+            Kind::Netrc => Ok(git::netrc_fixes(text)),
+            Kind::KnownHosts => Ok(ssh::known_hosts_fixes(text)),
         };
         let included = match kind {
             Kind::GitConfig => git::includes(text).unwrap_or_default(),
@@ -188,7 +186,7 @@ impl Gathering {
             if let Some(included) = self.included(path, &name)
                 && lies_below(&included, root)
             {
-                self.look_at(&included, Kind::GitConfig, root);
+                self.scan_file(&included, Kind::GitConfig, root);
             }
         }
     }
@@ -202,7 +200,7 @@ impl Gathering {
         }
     }
 
-    fn keep(&mut self, file: KeptFile, mends: Vec<Mend>, lock: Lock) {
+    fn keep(&mut self, file: EditableFile, mends: Vec<Fix>, lock: Lock) {
         if !mends.is_empty() {
             self.plan.files.push(FilePlan {
                 file,
@@ -216,7 +214,7 @@ impl Gathering {
     fn fail(&mut self, path: &Path, message: &str) {
         self.plan.errors.push(Failure {
             path: shown(path),
-            message: without_codes(message),
+            message: strip_os_error_code(message),
         });
     }
 }

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-pub use self::outcome::Migrated;
+pub use self::outcome::MigrateOutput;
 
-use self::outcome::{Action, Item, Way};
+use self::outcome::{Action, ExitPolicy, Item};
 use self::plan::Plan;
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
@@ -54,18 +54,22 @@ pub struct Args {
 /// Looks for what Bitbucket Cloud has retired, and mends it once that is confirmed.
 ///
 /// # Errors
-/// [`Error::NotAsked`] where nobody can confirm, [`Error::Declined`] for a no. A file that cannot be read or written is
+/// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
 /// part of the outcome, so that it hides no other.
-pub fn run(args: &Args, context: &Context) -> Result<Migrated, Error> {
+pub fn run(args: &Args, context: &App) -> Result<MigrateOutput, Error> {
     let mut plan = gather::plan(&args.paths, context);
     let only_looks = args.dry_run || args.check;
-    let way = if args.check { Way::Checked } else { Way::Plain };
-    if only_looks || !plan.can_be_mended() {
+    let way = if args.check {
+        ExitPolicy::FailIfFound
+    } else {
+        ExitPolicy::Plain
+    };
+    if only_looks || !plan.has_automatic_fixes() {
         return Ok(plan.outcome(way, Action::WouldUpdate));
     }
     if !args.yes {
-        if !context.may_ask() {
-            return Err(Error::NotAsked {
+        if !context.is_interactive() {
+            return Err(Error::InputRequired {
                 what: "a confirmation of what is to be mended",
                 hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
             });
@@ -74,22 +78,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Migrated, Error> {
         context.confirm(false, "mending", &plan.question())?;
     }
     let progress = context.output.progress("mending");
-    plan.carry_out(&stamp(OffsetDateTime::now_utc()), &progress);
+    plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
     drop(progress);
     Ok(plan.outcome(way, Action::Updated))
 }
 
 /// What is going to be changed, for whoever is asked about it.
-fn show(plan: &Plan, context: &Context) {
+fn show(plan: &Plan, context: &App) {
     let items = plan.items(Action::WouldUpdate);
     items
         .iter()
         .flat_map(Item::lines)
-        .for_each(|line| context.output.guide(&line));
+        .for_each(|line| context.output.eprint_line(&line));
 }
 
 /// A moment in the name of a file.
-fn stamp(now: OffsetDateTime) -> String {
+fn backup_timestamp(now: OffsetDateTime) -> String {
     let (year, month, day) = now.date().to_calendar_date();
     let (hour, minute, second) = now.time().as_hms();
     let month = u8::from(month);

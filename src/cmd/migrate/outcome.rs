@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::exit::Exit;
-use crate::model::mend::MendKind;
-use crate::output::{Page, Render};
+use crate::exit::ExitStatus;
+use crate::model::mend::FixKind;
+use crate::output::{CommandOutput, TextWriter};
 
 /// What has become of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -33,17 +33,17 @@ impl Action {
 
 /// What the exit status tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum ExitPolicy {
     /// Whether it could be done.
     Plain,
     /// Whether there is something to mend.
-    Checked,
+    FailIfFound,
 }
 
 /// One thing that is to be mended, or was.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
-    pub(super) kind: MendKind,
+    pub(super) kind: FixKind,
     /// The file and what in it, or a connection.
     #[serde(rename = "where")]
     pub(super) place: String,
@@ -80,7 +80,7 @@ pub(super) struct Failure {
 
 /// What was found or mended.
 #[derive(Debug, Serialize)]
-pub struct Migrated {
+pub struct MigrateOutput {
     pub(super) items: Vec<Item>,
     pub(super) repositories: usize,
     /// Repositories and files that checkouts in the folders use, but that are elsewhere and so were left alone.
@@ -89,17 +89,17 @@ pub struct Migrated {
     pub(super) kept: Vec<String>,
     pub(super) errors: Vec<Failure>,
     #[serde(skip)]
-    pub(super) way: Way,
+    pub(super) way: ExitPolicy,
 }
 
-impl Render for Migrated {
+impl CommandOutput for MigrateOutput {
     const SCHEMA: &'static str = "bbconnect/migrate@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         if self.items.is_empty() {
             page.line(&format!(
                 "nothing to mend; looked at {} and your own files",
-                counted(self.repositories, "repository", "repositories")
+                pluralize(self.repositories, "repository", "repositories")
             ));
         }
         for line in self.items.iter().flat_map(Item::lines) {
@@ -110,9 +110,9 @@ impl Render for Migrated {
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if !self.kept.is_empty() {
-            let files = counted(self.kept.len(), "file", "files");
+            let files = pluralize(self.kept.len(), "file", "files");
             page.note(&format!(
                 "changed {files}; the old version of each is kept, as NAME.bbconnect-…"
             ));
@@ -131,14 +131,15 @@ impl Render for Migrated {
         }
     }
 
-    fn exit(&self) -> Exit {
-        let machine = (!self.errors.is_empty()).then_some(Exit::Machine);
-        let found = (self.way == Way::Checked && !self.items.is_empty()).then_some(Exit::No);
-        Exit::worst(machine.into_iter().chain(found))
+    fn exit_status(&self) -> ExitStatus {
+        let machine = (!self.errors.is_empty()).then_some(ExitStatus::LocalError);
+        let found = (self.way == ExitPolicy::FailIfFound && !self.items.is_empty())
+            .then_some(ExitStatus::Failure);
+        ExitStatus::most_significant(machine.into_iter().chain(found))
     }
 }
 
 /// A number and what is counted.
-pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
+pub(super) fn pluralize(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -3,18 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::outcome::{Action, Failure, Item, Migrated, Way, counted};
+use super::outcome::{Action, ExitPolicy, Failure, Item, MigrateOutput, pluralize};
 use crate::interrupt;
-use crate::kept_file::{KeptFile, Lock};
-use crate::model::mend::{Mend, mended};
+use crate::kept_file::{EditableFile, Lock};
+use crate::model::mend::{Fix, apply_fixes};
 use crate::output::Progress;
 use crate::parallel;
 
 /// A file with something to mend.
 #[derive(Debug)]
 pub(super) struct FilePlan {
-    pub(super) file: KeptFile,
-    pub(super) mends: Vec<Mend>,
+    pub(super) file: EditableFile,
+    pub(super) mends: Vec<Fix>,
     pub(super) lock: Lock,
     /// It could not be written.
     pub(super) failed: bool,
@@ -22,11 +22,11 @@ pub(super) struct FilePlan {
 
 impl FilePlan {
     /// Changes the file, where there is something to change, and answers where its old version is.
-    fn carry_out(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
+    fn apply(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
         if self.mends.iter().all(|mend| mend.edits.is_empty()) {
             return Ok(None);
         }
-        let text = mended(self.file.text(), &self.mends);
+        let text = apply_fixes(self.file.text(), &self.mends);
         self.file.replace(&text, stamp, self.lock).map(Some)
     }
 }
@@ -36,7 +36,7 @@ impl FilePlan {
 pub(super) struct Plan {
     pub(super) files: Vec<FilePlan>,
     /// What is to be mended in connections, by their names.
-    pub(super) connections: Vec<(String, Mend)>,
+    pub(super) connections: Vec<(String, Fix)>,
     pub(super) repositories: usize,
     pub(super) outside: Vec<PathBuf>,
     pub(super) kept: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Whether something can be mended without a person.
-    pub(super) fn can_be_mended(&self) -> bool {
+    pub(super) fn has_automatic_fixes(&self) -> bool {
         let mut mends = self.files.iter().flat_map(|plan| &plan.mends);
         mends.any(|mend| !mend.edits.is_empty())
     }
@@ -58,8 +58,8 @@ impl Plan {
         let files = self.files.iter().filter(is_changed).count();
         format!(
             "Mend {} in {}, keeping the old versions?",
-            counted(places, "place", "places"),
-            counted(files, "file", "files")
+            pluralize(places, "place", "places"),
+            pluralize(files, "file", "files")
         )
     }
 
@@ -67,14 +67,14 @@ impl Plan {
     /// that are being written.
     pub(super) fn carry_out(&mut self, stamp: &str, progress: &Progress) {
         let all = self.files.len();
-        for (number, plans) in self.files.chunks_mut(parallel::AT_ONCE).enumerate() {
-            let done = number * parallel::AT_ONCE;
-            progress.say(&format!("mended {done} of {all} files"));
-            let shield = interrupt::shield();
-            let ended = parallel::each(
+        for (number, plans) in self.files.chunks_mut(parallel::MAX_WORKERS).enumerate() {
+            let done = number * parallel::MAX_WORKERS;
+            progress.set_message(&format!("mended {done} of {all} files"));
+            let shield = interrupt::critical_section();
+            let ended = parallel::map_bounded(
                 plans,
                 |plan| plan.file.path().to_owned(),
-                |plan| plan.carry_out(stamp),
+                |plan| plan.apply(stamp),
             );
             drop(shield);
             for (plan, ended) in plans.iter_mut().zip(ended) {
@@ -99,17 +99,20 @@ impl Plan {
             let action = if plan.failed { Action::Failed } else { action };
             plan.mends
                 .iter()
-                .map(move |mend| item(format!("{path}: {}", mend.place), mend, action))
+                .map(move |mend| item(format!("{path}: {}", mend.location), mend, action))
         });
-        let in_connections = self
-            .connections
-            .iter()
-            .map(|(name, mend)| item(format!("connection {name}: {}", mend.place), mend, action));
+        let in_connections = self.connections.iter().map(|(name, mend)| {
+            item(
+                format!("connection {name}: {}", mend.location),
+                mend,
+                action,
+            )
+        });
         in_files.chain(in_connections).collect()
     }
 
-    pub(super) fn outcome(self, way: Way, action: Action) -> Migrated {
-        Migrated {
+    pub(super) fn outcome(self, way: ExitPolicy, action: Action) -> MigrateOutput {
+        MigrateOutput {
             items: self.items(action),
             repositories: self.repositories,
             outside: self.outside.iter().map(|path| shown(path)).collect(),
@@ -120,7 +123,7 @@ impl Plan {
     }
 }
 
-fn item(place: String, mend: &Mend, action: Action) -> Item {
+fn item(place: String, mend: &Fix, action: Action) -> Item {
     let is_manual = mend.edits.is_empty();
     Item {
         kind: mend.kind,
@@ -128,7 +131,7 @@ fn item(place: String, mend: &Mend, action: Action) -> Item {
         before: mend.before.clone(),
         after: mend.after.clone(),
         action: if is_manual { Action::Manual } else { action },
-        next: mend.next.clone(),
+        next: mend.manual_step.clone(),
     }
 }
 

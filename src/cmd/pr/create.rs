@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use futures_util::future;
 use serde::Serialize;
 
-use crate::bitbucket::{ApiError, Bitbucket, Ensured};
-use crate::context::{Chosen, Context};
-use crate::error::{Error, No};
-use crate::model::pull_request::{Asked, LeftOut, Proposal, PullRequest, left_as_it_is};
-use crate::model::repository::{RepoPath, RepoRef, Repository};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, RejectionKind};
+use crate::model::pull_request::{
+    NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, unchanged_note,
+};
+use crate::model::repository::{RepoId, RepoRef, Repository};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,11 +58,11 @@ pub struct Args {
 
 /// A pull request that is open.
 #[derive(Debug, Serialize)]
-pub struct Created {
+pub struct CreateOutput {
     action: &'static str,
     pull_request: PullRequest,
     /// Reviewers who could not be asked.
-    left_out: Vec<LeftOut>,
+    left_out: Vec<SkippedReviewer>,
     /// What of one that was open before is otherwise than asked for, and was left.
     differs: Vec<&'static str>,
 }
@@ -69,15 +71,15 @@ pub struct Created {
 ///
 /// # Errors
 /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
+pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
     let body = args
         .body_file
         .as_deref()
-        .map(|path| context.text_from(path))
+        .map(|path| context.read_text(path))
         .transpose()?;
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
     let progress = context.output.progress("opening the pull request");
-    let created = context.wait(create(args, body, &chosen, &bitbucket, &path));
+    let created = context.block_on(create(args, body, &chosen, &bitbucket, &path));
     drop(progress);
     created?
 }
@@ -85,24 +87,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
 async fn create(
     args: &Args,
     body: Option<String>,
-    chosen: &Chosen,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoPath,
-) -> Result<Created, Error> {
-    let refused = |error| chosen.explained_for(error, Right::WritePullRequests);
+    path: &RepoId,
+) -> Result<CreateOutput, Error> {
+    let refused = |error| chosen.describe_api_error_for(error, Operation::WritePullRequests);
     let repository = bitbucket.repository(path).await.map_err(refused)?;
     let target = match &args.target {
         Some(target) => target.clone(),
         None => default_branch(bitbucket, &repository, &refused).await?,
     };
-    let (source, target) = (plain(&args.source), plain(&target));
+    let (source, target) = (short_branch_name(&args.source), short_branch_name(&target));
     if source == target {
         return Err(Error::Usage {
             message: format!("{source} is both source and target"),
             hint: Some("name another branch with --source or --target".to_owned()),
         });
     }
-    let differ = differ(bitbucket, path, source, target, &refused).await?;
+    let differ = branches_differ(bitbucket, path, source, target, &refused).await?;
     let open = bitbucket.open_pull_request(path, source, target).await;
     if let Some(request) = open.map_err(refused)? {
         return Ok(reused(request, args, body.as_deref()));
@@ -110,11 +112,15 @@ async fn create(
     if !differ {
         return Err(no_difference(source, target));
     }
-    if args.draft && !bitbucket.knows_drafts().await.map_err(refused)? {
+    if args.draft && !bitbucket.supports_drafts().await.map_err(refused)? {
         let message = "this server knows no drafts: they came with Data Center 8.18";
-        return Err(Error::no(No::NotCapable, message, "leave out --draft"));
+        return Err(Error::rejected(
+            RejectionKind::Unsupported,
+            message,
+            "leave out --draft",
+        ));
     }
-    let mut proposal = Proposal {
+    let mut proposal = NewPullRequest {
         title: args.title.clone(),
         body: body.clone(),
         source: source.to_owned(),
@@ -128,11 +134,11 @@ async fn create(
     }
     let ensured = bitbucket.ensure_pull_request(path, proposal).await;
     match ensured.map_err(refused)? {
-        Ensured::Reused(request) => Ok(reused(*request, args, body.as_deref())),
-        Ensured::NoDifference => Err(no_difference(source, target)),
-        Ensured::Opened(request, more) => {
+        EnsureOutcome::Reused(request) => Ok(reused(*request, args, body.as_deref())),
+        EnsureOutcome::NoDifference => Err(no_difference(source, target)),
+        EnsureOutcome::Opened(request, more) => {
             left_out.extend(more);
-            Ok(Created {
+            Ok(CreateOutput {
                 action: "created",
                 pull_request: *request,
                 left_out,
@@ -151,7 +157,7 @@ fn title(text: &str) -> Result<String, String> {
 }
 
 /// A branch may be given by its full name.
-fn plain(name: &str) -> &str {
+fn short_branch_name(name: &str) -> &str {
     name.strip_prefix("refs/heads/").unwrap_or(name)
 }
 
@@ -165,8 +171,8 @@ async fn default_branch(
         let Repository {
             namespace, slug, ..
         } = repository;
-        Error::no(
-            No::NotThere,
+        Error::rejected(
+            RejectionKind::NotFound,
             format!("{namespace}/{slug} has no default branch"),
             "name the target with --target BRANCH",
         )
@@ -174,9 +180,9 @@ async fn default_branch(
 }
 
 /// Whether two branches, which must be there, point to different commits.
-async fn differ(
+async fn branches_differ(
     bitbucket: &Bitbucket,
-    path: &RepoPath,
+    path: &RepoId,
     source: &str,
     target: &str,
     refused: &impl Fn(ApiError) -> Error,
@@ -188,7 +194,11 @@ async fn differ(
     let (at_source, at_target) = asked.await.map_err(refused)?;
     let missing = |name: &str| {
         let message = format!("{path} has no branch {name}, or this credential does not see it");
-        Error::no(No::NotThere, message, "push it first, or name another")
+        Error::rejected(
+            RejectionKind::NotFound,
+            message,
+            "push it first, or name another",
+        )
     };
     let at_source = at_source.ok_or_else(|| missing(source))?;
     let at_target = at_target.ok_or_else(|| missing(target))?;
@@ -197,7 +207,7 @@ async fn differ(
 
 fn no_difference(source: &str, target: &str) -> Error {
     let message = format!("{source} has nothing that {target} lacks");
-    Error::no(No::Otherwise, message, "push a commit to it first")
+    Error::rejected(RejectionKind::Other, message, "push a commit to it first")
 }
 
 /// Adds whom to ask to the proposal, and answers who cannot be asked.
@@ -205,9 +215,9 @@ async fn reviewers(
     args: &Args,
     bitbucket: &Bitbucket,
     repository: &Repository,
-    proposal: &mut Proposal,
+    proposal: &mut NewPullRequest,
     refused: &impl Fn(ApiError) -> Error,
-) -> Result<Vec<LeftOut>, Error> {
+) -> Result<Vec<SkippedReviewer>, Error> {
     let path = repository.path();
     let mut left_out = Vec::new();
     let mut all = Vec::new();
@@ -215,7 +225,7 @@ async fn reviewers(
         let found = bitbucket.reviewer(&path, name).await.map_err(refused)?;
         match found {
             Some(reviewer) => all.push(reviewer),
-            None => left_out.push(LeftOut {
+            None => left_out.push(SkippedReviewer {
                 reviewer: name.clone(),
                 reason: "nobody in the workspace has this name".to_owned(),
             }),
@@ -237,23 +247,23 @@ async fn reviewers(
     Ok(left_out)
 }
 
-fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
-    let asked = Asked {
+fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput {
+    let asked = RequestedFields {
         title: Some(&args.title),
         body,
         draft: args.draft,
         reviewers: &args.reviewers,
     };
-    Created {
+    CreateOutput {
         action: "unchanged",
-        differs: request.differs_in(&asked),
+        differs: request.differing_fields(&asked),
         pull_request: request,
         left_out: Vec::new(),
     }
 }
 
-fn planned(proposal: Proposal, left_out: Vec<LeftOut>) -> Created {
-    Created {
+fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> CreateOutput {
+    CreateOutput {
         action: "would-create",
         pull_request: PullRequest {
             title: proposal.title,
@@ -273,10 +283,10 @@ fn planned(proposal: Proposal, left_out: Vec<LeftOut>) -> Created {
     }
 }
 
-impl Render for Created {
+impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/pr-create@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let request = &self.pull_request;
         let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
         page.line(&format!(
@@ -288,11 +298,11 @@ impl Render for Created {
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
-        for LeftOut { reviewer, reason } in &self.left_out {
+    fn write_stderr(&self, page: &mut TextWriter) {
+        for SkippedReviewer { reviewer, reason } in &self.left_out {
             page.note(&format!("{reviewer} is not asked to review it: {reason}"));
         }
-        if let Some(note) = left_as_it_is(&self.differs) {
+        if let Some(note) = unchanged_note(&self.differs) {
             page.note(&note);
         }
     }

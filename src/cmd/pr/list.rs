@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::pull_request::{PullRequest, State};
 use crate::model::repository::RepoRef;
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +33,7 @@ pub struct Args {
 
 /// The pull requests.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     pull_requests: Vec<PullRequest>,
     #[serde(skip)]
     repository: String,
@@ -45,25 +45,25 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
     let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
     let progress = context.output.progress("listing pull requests");
-    let asked = context.wait(bitbucket.pull_requests(&path, args.state, most))?;
+    let asked = context.block_on(bitbucket.pull_requests(&path, args.state, most))?;
     drop(progress);
     let pull_requests =
-        asked.map_err(|error| chosen.explained_for(error, Right::ReadPullRequests))?;
-    Ok(Listed {
+        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadPullRequests))?;
+    Ok(ListOutput {
         pull_requests,
         repository: path.to_string(),
         state: args.state,
     })
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/pr-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.pull_requests.iter().map(|request| {
             let state = if request.draft == Some(true) {
                 "draft".to_owned()
@@ -83,12 +83,12 @@ impl Render for Listed {
         );
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.pull_requests.is_empty() {
             page.line(&format!(
                 "{} has no {}",
                 self.repository,
-                self.state.requests()
+                self.state.plural_label()
             ));
         }
     }

@@ -1,14 +1,14 @@
 //! Whose commits are on the branch. Ours are known by their marks; what a mark says is held against what its commit does.
 
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, No};
+use crate::error::{Error, RejectionKind};
 use crate::model::change::{Branch, Commit};
-use crate::model::mark::Written;
-use crate::model::repository::RepoPath;
+use crate::model::mark::ChangedPaths;
+use crate::model::repository::RepoId;
 
 /// Commits whose changes are to be looked at.
 #[derive(Debug, Default)]
-pub(super) struct Claimed {
+pub(super) struct MarkedCommits {
     /// Newest first.
     pub(super) commits: Vec<Commit>,
     /// How many commits of the branch there are from its tip to the last of them.
@@ -17,9 +17,9 @@ pub(super) struct Claimed {
 
 /// What the list of commits tells.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum OwnershipScan {
     /// All have our mark; once these have been looked at, the others can be believed.
-    Claimed(Claimed),
+    Claimed(MarkedCommits),
     /// One that has none.
     Foreign(Box<Commit>),
 }
@@ -28,33 +28,39 @@ pub(super) enum Found {
 /// commits of the branch are all that is known.
 pub(super) async fn look(
     bitbucket: &Bitbucket,
-    path: &RepoPath,
+    path: &RepoId,
     tip: &Branch,
     base: Option<&Branch>,
-) -> Result<Found, ApiError> {
+) -> Result<OwnershipScan, ApiError> {
     let base = base.map(|base| base.hash.as_str());
     if base == Some(&tip.hash) {
-        return Ok(Found::Claimed(Claimed::default()));
+        return Ok(OwnershipScan::Claimed(MarkedCommits::default()));
     }
     let commits = bitbucket.commits_not_on(path, &tip.hash, base).await?;
-    let mut claimed = Claimed::default();
+    let mut claimed = MarkedCommits::default();
     for (before, commit) in commits.into_iter().enumerate() {
         let Some(mark) = commit.mark() else {
-            return Ok(Found::Foreign(Box::new(commit)));
+            return Ok(OwnershipScan::Foreign(Box::new(commit)));
         };
         // A commit that names the one before it vouches for it; what comes first nobody vouches for, nor for what was
         // moved onto another.
-        if commit.hash == tip.hash || !mark.is_onto(commit.parent.as_deref()) {
+        if commit.hash == tip.hash || !mark.has_parent(commit.parent.as_deref()) {
             claimed.commits.push(commit);
             claimed.depth = before + 1;
         }
     }
-    Ok(Found::Claimed(claimed))
+    Ok(OwnershipScan::Claimed(claimed))
 }
 
 /// Holds the mark of a commit against what it changes.
-pub(super) fn prove(branch: &str, commit: &Commit, written: &Written) -> Result<(), Error> {
-    let is_ours = commit.mark().is_some_and(|mark| mark.is_for(written));
+pub(super) fn verify_trailer(
+    branch: &str,
+    commit: &Commit,
+    written: &ChangedPaths,
+) -> Result<(), Error> {
+    let is_ours = commit
+        .mark()
+        .is_some_and(|mark| mark.matches_changes(written));
     if is_ours {
         return Ok(());
     }
@@ -62,7 +68,7 @@ pub(super) fn prove(branch: &str, commit: &Commit, written: &Written) -> Result<
         "somebody has changed a commit of bbconnect on the branch {branch}: {}",
         described(commit)
     );
-    Err(Error::no(No::Conflict, message, HINT))
+    Err(Error::rejected(RejectionKind::Conflict, message, HINT))
 }
 
 const HINT: &str = "commit onto it with --onto-foreign, or name another branch with --branch";
@@ -72,7 +78,7 @@ pub(super) fn refused(branch: &str, commit: &Commit) -> Error {
         "the branch {branch} has a commit that bbconnect did not make: {}",
         described(commit)
     );
-    Error::no(No::Conflict, message, HINT)
+    Error::rejected(RejectionKind::Conflict, message, HINT)
 }
 
 fn described(commit: &Commit) -> String {

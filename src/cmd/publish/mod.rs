@@ -9,18 +9,18 @@ mod plan;
 
 use std::path::PathBuf;
 
-pub use self::outcome::Published;
+pub use self::outcome::PublishOutput;
 
-use self::names::{Below, BranchName};
-use self::outcome::{Asked, Done};
+use self::names::{BranchName, RepoDir};
+use self::outcome::{CommitResult, PullRequestResult};
 use self::plan::Plan;
-use crate::bitbucket::{Bitbucket, Ensured};
-use crate::context::Context;
-use crate::error::{Error, No};
-use crate::git::files_in;
-use crate::model::pull_request::{self, Proposal, PullRequest};
+use crate::bitbucket::{Bitbucket, EnsureOutcome};
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
+use crate::git::collect_files;
+use crate::model::pull_request::{self, NewPullRequest, PullRequest};
 use crate::model::repository::RepoRef;
-use crate::model::right::Right;
+use crate::model::right::Operation;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ pub struct Args {
         default_value = "",
         hide_default_value = true
     )]
-    pub into: Below,
+    pub into: RepoDir,
     /// The branch that is committed to; it is made where it is not there. Where it is the base itself, the commit follows
     /// what is there, whoever made it, and there is no pull request
     #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
@@ -107,13 +107,13 @@ pub enum Via {
 /// # Errors
 /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
 /// server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
+pub fn run(args: &Args, context: &App) -> Result<PublishOutput, Error> {
     let body = args
         .body_file
         .as_deref()
-        .map(|path| context.text_from(path))
+        .map(|path| context.read_text(path))
         .transpose()?;
-    let files = files_in(&args.folder, args.into.as_str())?;
+    let files = collect_files(&args.folder, args.into.as_str())?;
     if files.is_empty() && args.delete_removed {
         let message = format!(
             "{} is empty, so --delete-removed would remove everything",
@@ -122,14 +122,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
         let hint = Some("look whether what fills the folder has failed".to_owned());
         return Err(Error::Usage { message, hint });
     }
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
     let progress = context
         .output
         .progress("comparing the folder with the branch");
     let message = message(args);
-    let plan = context.wait(plan::gather(args, files, &chosen, &bitbucket, path))??;
+    let plan = context.block_on(plan::gather(args, files, &chosen, &bitbucket, path))??;
     let done = match (&bitbucket, args.via) {
-        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => context.wait(
+        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => context.block_on(
             over_rest::publish(&plan, &message, &chosen, cloud, &bitbucket),
         )??,
         (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
@@ -142,21 +142,23 @@ pub fn run(args: &Args, context: &Context) -> Result<Published, Error> {
             });
         }
     };
-    let asked = context.wait(ask(args, &plan, &done, body, &message, &bitbucket))?;
+    let asked = context.block_on(ensure_pull_request(
+        args, &plan, &done, body, &message, &bitbucket,
+    ))?;
     let asked = asked.map_err(|error| {
         if let Some(commit) = done.commit.as_deref().filter(|_| !args.dry_run) {
             let branch = &plan.branch;
-            context.output.guide(&format!(
+            context.output.eprint_line(&format!(
                 "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
             ));
         }
         match error {
-            Ask::No(error) => *error,
-            Ask::Api(error) => chosen.explained_for(error, Right::WritePullRequests),
+            PullRequestError::No(error) => *error,
+            PullRequestError::Api(error) => chosen.describe_api_error_for(error, Operation::WritePullRequests),
         }
     })?;
     drop(progress);
-    Ok(Published::of(&plan, done, asked))
+    Ok(PublishOutput::of(&plan, done, asked))
 }
 
 fn message(args: &Args) -> String {
@@ -167,26 +169,26 @@ fn message(args: &Args) -> String {
 }
 
 /// Why a pull request could not be had.
-enum Ask {
+enum PullRequestError {
     Api(crate::bitbucket::ApiError),
     No(Box<Error>),
 }
 
-impl From<crate::bitbucket::ApiError> for Ask {
+impl From<crate::bitbucket::ApiError> for PullRequestError {
     fn from(error: crate::bitbucket::ApiError) -> Self {
         Self::Api(error)
     }
 }
 
 /// Has a pull request open, where there is something for it to bring.
-async fn ask(
+async fn ensure_pull_request(
     args: &Args,
     plan: &Plan,
-    done: &Done,
+    done: &CommitResult,
     body: Option<String>,
     message: &str,
     bitbucket: &Bitbucket,
-) -> Result<Option<Asked>, Ask> {
+) -> Result<Option<PullRequestResult>, PullRequestError> {
     let Some(base) = plan.base.as_ref().filter(|base| base.name != plan.branch) else {
         return Ok(None);
     };
@@ -197,30 +199,30 @@ async fn ask(
     }
     let open = bitbucket.open_pull_request(&plan.path, &plan.branch, &base.name);
     let reused = |request: &PullRequest| {
-        let asked = pull_request::Asked {
+        let asked = pull_request::RequestedFields {
             title: args.title.as_deref(),
             body: body.as_deref(),
             draft: args.draft,
             reviewers: &[],
         };
-        Asked::reused(request, request.differs_in(&asked))
+        PullRequestResult::reused(request, request.differing_fields(&asked))
     };
     if let Some(request) = open.await? {
         return Ok(Some(reused(&request)));
     }
-    if args.draft && !bitbucket.knows_drafts().await? {
+    if args.draft && !bitbucket.supports_drafts().await? {
         let message = "this server knows no drafts: they came with Data Center 8.18";
-        let no = Error::no(No::NotCapable, message, "leave out --draft");
-        return Err(Ask::No(Box::new(no)));
+        let no = Error::rejected(RejectionKind::Unsupported, message, "leave out --draft");
+        return Err(PullRequestError::No(Box::new(no)));
     }
     if args.dry_run {
-        return Ok(Some(Asked::planned()));
+        return Ok(Some(PullRequestResult::planned()));
     }
     let title = args
         .title
         .clone()
         .unwrap_or_else(|| message.lines().next().unwrap_or_default().to_owned());
-    let proposal = Proposal {
+    let proposal = NewPullRequest {
         title,
         body: body.clone(),
         source: plan.branch.clone(),
@@ -230,9 +232,9 @@ async fn ask(
     };
     Ok(
         match bitbucket.ensure_pull_request(&plan.path, proposal).await? {
-            Ensured::Reused(request) => Some(reused(&request)),
-            Ensured::Opened(request, _) => Some(Asked::of("created", &request)),
-            Ensured::NoDifference => None,
+            EnsureOutcome::Reused(request) => Some(reused(&request)),
+            EnsureOutcome::Opened(request, _) => Some(PullRequestResult::of("created", &request)),
+            EnsureOutcome::NoDifference => None,
         },
     )
 }

@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 /// A folder of a repository: nothing for the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Below(String);
+pub struct RepoDir(String);
 
-impl Below {
+impl RepoDir {
     /// Its path, without a slash at either end.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -14,7 +14,7 @@ impl Below {
     }
 }
 
-impl FromStr for Below {
+impl FromStr for RepoDir {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -97,8 +97,8 @@ mod tests {
             ("/", None),
             ("a/.git/hooks", None),
         ] {
-            let read = text.parse::<Below>().ok();
-            assert_eq!(read.as_ref().map(Below::as_str), path, "{text}");
+            let read = text.parse::<RepoDir>().ok();
+            assert_eq!(read.as_ref().map(RepoDir::as_str), path, "{text}");
         }
     }
 }

@@ -3,21 +3,21 @@
 use serde::Serialize;
 
 use super::plan::Plan;
-use crate::model::change::Difference;
-use crate::model::pull_request::{PullRequest, left_as_it_is};
-use crate::output::{Page, Render};
+use crate::model::change::TreeDiff;
+use crate::model::pull_request::{PullRequest, unchanged_note};
+use crate::output::{CommandOutput, TextWriter};
 
 /// What became of the files.
 #[derive(Debug)]
-pub(super) struct Done {
-    pub(super) difference: Difference,
+pub(super) struct CommitResult {
+    pub(super) difference: TreeDiff,
     /// The commit that holds what the folder holds.
     pub(super) commit: Option<String>,
 }
 
 /// A pull request that is open.
 #[derive(Debug, Serialize)]
-pub(super) struct Asked {
+pub(super) struct PullRequestResult {
     id: Option<u64>,
     url: Option<String>,
     action: &'static str,
@@ -25,7 +25,7 @@ pub(super) struct Asked {
     differs: Vec<&'static str>,
 }
 
-impl Asked {
+impl PullRequestResult {
     pub(super) fn of(action: &'static str, request: &PullRequest) -> Self {
         Self {
             id: request.id,
@@ -54,19 +54,23 @@ impl Asked {
 
 /// A folder that was published.
 #[derive(Debug, Serialize)]
-pub struct Published {
+pub struct PublishOutput {
     action: &'static str,
     repository: String,
     branch: String,
     base: Option<String>,
     commit: Option<String>,
     #[serde(flatten)]
-    difference: Difference,
-    pull_request: Option<Asked>,
+    difference: TreeDiff,
+    pull_request: Option<PullRequestResult>,
 }
 
-impl Published {
-    pub(super) fn of(plan: &Plan, done: Done, pull_request: Option<Asked>) -> Self {
+impl PublishOutput {
+    pub(super) fn of(
+        plan: &Plan,
+        done: CommitResult,
+        pull_request: Option<PullRequestResult>,
+    ) -> Self {
         let is_new = plan.tip.is_none();
         let asked = pull_request.as_ref().map(|asked| asked.action);
         let action = match (done.difference.is_empty(), plan.dry_run) {
@@ -90,11 +94,11 @@ impl Published {
     }
 }
 
-impl Render for Published {
+impl CommandOutput for PublishOutput {
     const SCHEMA: &'static str = "bbconnect/publish@1";
 
-    fn text(&self, page: &mut Page) {
-        let Difference {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        let TreeDiff {
             added,
             changed,
             removed,
@@ -112,18 +116,18 @@ impl Render for Published {
             removed.len()
         ));
         if let Some(commit) = &self.commit {
-            page.field("commit", 13, commit);
+            page.key_value("commit", 13, commit);
         }
         if let Some(asked) = &self.pull_request {
             let id = asked.id.map(|id| format!(" #{id}")).unwrap_or_default();
             let url = asked.url.as_deref().unwrap_or_default();
-            page.field("pull request", 13, &format!("{}{id} {url}", asked.action));
+            page.key_value("pull request", 13, &format!("{}{id} {url}", asked.action));
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         let differs = self.pull_request.as_ref().map(|asked| &asked.differs[..]);
-        if let Some(note) = left_as_it_is(differs.unwrap_or_default()) {
+        if let Some(note) = unchanged_note(differs.unwrap_or_default()) {
             page.note(&note);
         }
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
@@ -142,7 +146,7 @@ impl Render for Published {
 }
 
 /// The change as a tree: `+` is new, `~` different, `-` gone.
-fn tree(difference: &Difference) -> Vec<String> {
+fn tree(difference: &TreeDiff) -> Vec<String> {
     let mut paths: Vec<(&str, char)> = Vec::new();
     for (list, mark) in [
         (&difference.added, '+'),
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn a_change_is_shown_as_a_tree() {
         let paths = |all: &[&str]| all.iter().map(ToString::to_string).collect();
-        let difference = Difference {
+        let difference = TreeDiff {
             added: paths(&["a/b/new", "top"]),
             changed: paths(&["a/b/old", "a/c"]),
             removed: paths(&["z"]),

@@ -1,25 +1,25 @@
 //! Publishing through git: one commit, made without a checkout, and pushed with the connection's credential.
 
 use super::foreign;
-use super::outcome::Done;
+use super::outcome::CommitResult;
 use super::plan::{Plan, moved};
 use crate::bitbucket::Bitbucket;
-use crate::context::{Chosen, Context};
-use crate::error::{Error, No};
-use crate::git::{Bench, NewCommit, PushError};
-use crate::model::change::{Entry, Person};
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, RejectionKind};
+use crate::git::{NewCommit, PushError, TempRepository};
+use crate::model::change::{Signature, TreeEntry};
 
 /// Compares, and pushes what differs.
 pub(super) fn publish(
     plan: &Plan,
     message: &str,
-    context: &Context,
-    chosen: &Chosen,
+    context: &App,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-) -> Result<Done, Error> {
-    let person = context.wait(bitbucket.person())?;
+) -> Result<CommitResult, Error> {
+    let person = context.block_on(bitbucket.committer())?;
     let connection = &chosen.connection;
-    let person = person.unwrap_or_else(|| Person {
+    let person = person.unwrap_or_else(|| Signature {
         name: connection
             .account
             .clone()
@@ -29,30 +29,30 @@ pub(super) fn publish(
             .clone()
             .unwrap_or_else(|| "bbconnect@localhost".to_owned()),
     });
-    let bench = Bench::open(context.git_remote(chosen, &plan.repository)?)?;
+    let bench = TempRepository::open(context.git_remote(chosen, &plan.repository)?)?;
     let entries = look(plan, &bench)?;
     // Git tells the hashes of what is in its files, so nothing is unknown.
     let difference = plan.compare(&entries)?.difference;
     let tip = plan.tip.as_ref().map(|tip| tip.hash.as_str());
     if difference.is_empty() || plan.dry_run {
-        return Ok(Done {
+        return Ok(CommitResult {
             commit: tip.filter(|_| difference.is_empty()).map(str::to_owned),
             difference,
         });
     }
     let new = NewCommit {
         parent: plan.parent(),
-        message: &plan.marked(message, &difference),
+        message: &plan.message_with_trailer(message, &difference),
         person: &person,
-        files: &plan.sent(&difference),
+        files: &plan.files_to_upload(&difference),
         removed: &difference.removed,
     };
     let commit = bench.commit(&new)?;
     match bench.push(&commit, &plan.branch, tip) {
-        Err(PushError::Moved(_)) => Err(moved(&plan.branch)),
+        Err(PushError::NonFastForward(_)) => Err(moved(&plan.branch)),
         pushed => {
             pushed?;
-            Ok(Done {
+            Ok(CommitResult {
                 difference,
                 commit: Some(commit),
             })
@@ -61,7 +61,7 @@ pub(super) fn publish(
 }
 
 /// Fetches what the new commit follows, sees to it that it is ours, and lists its files.
-fn look(plan: &Plan, bench: &Bench) -> Result<Vec<Entry>, Error> {
+fn look(plan: &Plan, bench: &TempRepository) -> Result<Vec<TreeEntry>, Error> {
     let (Some(branch), Some(parent)) = (plan.parent_branch(), plan.parent()) else {
         return Ok(Vec::new());
     };
@@ -70,8 +70,8 @@ fn look(plan: &Plan, bench: &Bench) -> Result<Vec<Entry>, Error> {
         return Err(moved(&plan.branch));
     }
     for commit in &plan.claimed.commits {
-        let written = bench.written_by(&commit.hash)?;
-        foreign::prove(&plan.branch, commit, &written)?;
+        let written = bench.changed_paths(&commit.hash)?;
+        foreign::verify_trailer(&plan.branch, commit, &written)?;
     }
     let listing = match bench.files(parent) {
         // What was fetched is no longer what the server spoke of.
@@ -81,13 +81,13 @@ fn look(plan: &Plan, bench: &Bench) -> Result<Vec<Entry>, Error> {
     // A folder with such a name is refused, so this one lacks it.
     let mut unnamed = listing.not_text.iter();
     if let Some(name) = unnamed.find(|name| plan.removes(name)) {
-        return Err(Error::no(
-            No::Otherwise,
+        return Err(Error::rejected(
+            RejectionKind::Other,
             format!("--delete-removed cannot remove {name}, whose name is not text"),
             "remove or rename it with git, or leave out --delete-removed",
         ));
     }
     let mut entries = listing.entries;
-    entries.retain(|entry| plan.concerns(&entry.path));
+    entries.retain(|entry| plan.is_in_scope(&entry.path));
     Ok(entries)
 }

@@ -3,41 +3,41 @@
 use futures_util::stream::{self, StreamExt as _};
 
 use super::foreign;
-use super::outcome::Done;
+use super::outcome::CommitResult;
 use super::plan::{Plan, moved};
-use crate::bitbucket::{ApiError, Bitbucket, Change, Cloud, Committed};
-use crate::context::Chosen;
-use crate::error::{Error, No};
-use crate::model::change::{Commit, Difference};
+use crate::bitbucket::{ApiError, Bitbucket, Cloud, CommitOutcome, CommitRequest};
+use crate::context::SelectedConnection;
+use crate::error::{Error, RejectionKind};
+use crate::model::change::{Commit, TreeDiff};
 use crate::model::difference::Comparison;
-use crate::model::mark::{Written, blob_hash};
-use crate::model::right::Right;
+use crate::model::mark::{ChangedPaths, blob_hash};
+use crate::model::right::Operation;
 
 /// The largest file of a commit that is read.
-const MOST_FILE: usize = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// Files that are looked at at once.
-const AT_ONCE: usize = 8;
+const CONCURRENT_FILES: usize = 8;
 
 /// Compares, and commits what differs.
 pub(super) async fn publish(
     plan: &Plan,
     message: &str,
-    chosen: &Chosen,
+    chosen: &SelectedConnection,
     cloud: &Cloud,
     bitbucket: &Bitbucket,
-) -> Result<Done, Error> {
-    let refused = |error| chosen.explained_for(error, Right::WriteFiles);
+) -> Result<CommitResult, Error> {
+    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteFiles);
     let difference = difference(plan, cloud, &refused).await?;
     for commit in &plan.claimed.commits {
         if let Some(written) = written_by(commit, plan, &difference, cloud)
             .await
             .map_err(refused)?
         {
-            foreign::prove(&plan.branch, commit, &written)?;
+            foreign::verify_trailer(&plan.branch, commit, &written)?;
         }
     }
-    let sent = plan.sent(&difference);
-    if let Some(file) = sent.iter().find(|file| !is_for_a_form(&file.path)) {
+    let sent = plan.files_to_upload(&difference);
+    if let Some(file) = sent.iter().find(|file| !is_multipart_safe(&file.path)) {
         return Err(Error::Usage {
             message: format!(
                 "Cloud's REST API takes no file with such a name: {}",
@@ -48,13 +48,13 @@ pub(super) async fn publish(
     }
     let commit = plan.tip.as_ref().map(|tip| tip.hash.clone());
     if difference.is_empty() || plan.dry_run {
-        return Ok(Done {
+        return Ok(CommitResult {
             commit: commit.filter(|_| difference.is_empty()),
             difference,
         });
     }
-    let message = plan.marked(message, &difference);
-    let change = Change {
+    let message = plan.message_with_trailer(message, &difference);
+    let change = CommitRequest {
         branch: &plan.branch,
         parent: plan.parent(),
         message: &message,
@@ -63,22 +63,22 @@ pub(super) async fn publish(
     };
     let committed = cloud.commit(&plan.path, &change).await;
     match committed.map_err(refused)? {
-        Committed::Moved => Err(moved(&plan.branch)),
-        Committed::Protected(said) => Err(Error::no(
-            No::NotPermitted,
+        CommitOutcome::BranchMoved => Err(moved(&plan.branch)),
+        CommitOutcome::Protected(said) => Err(Error::rejected(
+            RejectionKind::Forbidden,
             format!(
                 "the branch {} does not take the commit: {said}",
                 plan.branch
             ),
             "name another branch with --branch, or have the branch restriction changed",
         )),
-        Committed::Made(Some(hash)) => Ok(Done {
+        CommitOutcome::Created(Some(hash)) => Ok(CommitResult {
             difference,
             commit: Some(hash),
         }),
-        Committed::Made(None) => {
+        CommitOutcome::Created(None) => {
             let tip = bitbucket.branch(&plan.path, &plan.branch).await;
-            Ok(Done {
+            Ok(CommitResult {
                 difference,
                 commit: tip.map_err(refused)?.map(|tip| tip.hash),
             })
@@ -88,7 +88,7 @@ pub(super) async fn publish(
 
 /// Whether the name of a part of a form can be this path as it is: what is encoded or escaped in one is not read back
 /// everywhere.
-fn is_for_a_form(path: &str) -> bool {
+fn is_multipart_safe(path: &str) -> bool {
     !path.contains(['"', '\\', '\r', '\n'])
 }
 
@@ -97,7 +97,7 @@ async fn difference(
     plan: &Plan,
     cloud: &Cloud,
     refused: &impl Fn(ApiError) -> Error,
-) -> Result<Difference, Error> {
+) -> Result<TreeDiff, Error> {
     let Some(parent) = plan.parent() else {
         return Ok(plan.compare(&[])?.difference);
     };
@@ -118,7 +118,7 @@ async fn difference(
             let content = cloud.content(&plan.path, parent, &file.path, most).await;
             Ok::<_, Error>((file, content.map_err(refused)? == file.content))
         })
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENT_FILES);
     while let Some(look) = looks.next().await {
         let (file, is_same) = look?;
         if !is_same {
@@ -134,16 +134,16 @@ async fn difference(
 async fn written_by(
     commit: &Commit,
     plan: &Plan,
-    difference: &Difference,
+    difference: &TreeDiff,
     cloud: &Cloud,
-) -> Result<Option<Written>, ApiError> {
+) -> Result<Option<ChangedPaths>, ApiError> {
     let is_tip = plan.tip.as_ref().is_some_and(|tip| tip.hash == commit.hash);
     let in_the_folder = |path: &str| {
         let own = plan.files.iter().find(|file| file.path == path);
         own.filter(|_| is_tip && !difference.writes(path))
     };
-    let changed = match cloud.changed_by(&plan.path, &commit.hash).await {
-        Err(ApiError::NotFound(_) | ApiError::Gone(_) | ApiError::Refused { .. }) => {
+    let changed = match cloud.diffstat(&plan.path, &commit.hash).await {
+        Err(ApiError::NotFound(_) | ApiError::Gone(_) | ApiError::ClientError { .. }) => {
             return Ok(None);
         }
         changed => changed?,
@@ -158,13 +158,13 @@ async fn written_by(
             } else if let Some(file) = in_the_folder(&path) {
                 Some(blob_hash(&file.content))
             } else {
-                let content = cloud.content(&plan.path, &commit.hash, &path, MOST_FILE);
+                let content = cloud.content(&plan.path, &commit.hash, &path, MAX_FILE_BYTES);
                 Some(blob_hash(&content.await?))
             };
             Ok::<_, ApiError>((path, hash))
         })
-        .buffered(AT_ONCE);
-    let mut written = Written::new();
+        .buffered(CONCURRENT_FILES);
+    let mut written = ChangedPaths::new();
     while let Some(look) = looks.next().await {
         let (path, hash) = look?;
         written.insert(path, hash);

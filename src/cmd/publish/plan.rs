@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use futures_util::future;
 
 use super::Args;
-use super::foreign::{self, Claimed, Found};
+use super::foreign::{self, MarkedCommits, OwnershipScan};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::context::Chosen;
-use crate::error::{Error, No};
-use crate::model::change::{Branch, Difference, Entry, File};
-use crate::model::difference::{Comparison, compare};
-use crate::model::mark::{Mark, Written, blob_hash};
-use crate::model::repository::{RepoPath, Repository};
-use crate::model::right::Right;
+use crate::context::SelectedConnection;
+use crate::error::{Error, RejectionKind};
+use crate::model::change::{Branch, LocalFile, TreeDiff, TreeEntry};
+use crate::model::difference::{Comparison, diff_trees};
+use crate::model::mark::{ChangedPaths, PublishTrailer, blob_hash};
+use crate::model::repository::{RepoId, Repository};
+use crate::model::right::Operation;
 
 /// What is to be published where.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) path: RepoPath,
+    pub(super) path: RepoId,
     pub(super) repository: Repository,
     /// The branch that is committed to.
     pub(super) branch: String,
@@ -28,8 +28,8 @@ pub(super) struct Plan {
     /// Where it starts from; `None` in an empty repository.
     pub(super) base: Option<Branch>,
     /// Commits of the branch that say they are ours.
-    pub(super) claimed: Claimed,
-    pub(super) files: Vec<File>,
+    pub(super) claimed: MarkedCommits,
+    pub(super) files: Vec<LocalFile>,
     folder: PathBuf,
     pub(super) into: String,
     delete_removed: bool,
@@ -69,7 +69,7 @@ impl Plan {
     }
 
     /// Whether a file of the branch is one of those that are published into, or may be in their way.
-    pub(super) fn concerns(&self, path: &str) -> bool {
+    pub(super) fn is_in_scope(&self, path: &str) -> bool {
         self.into.is_empty()
             || path == self.into
             || is_above(&self.into, path)
@@ -77,15 +77,15 @@ impl Plan {
     }
 
     /// Compares the folder with what the branch has; some files may yet have to be looked at.
-    pub(super) fn compare(&self, entries: &[Entry]) -> Result<Comparison, Error> {
-        let compared = compare(&self.files, entries, |path| self.removes(path));
+    pub(super) fn compare(&self, entries: &[TreeEntry]) -> Result<Comparison, Error> {
+        let compared = diff_trees(&self.files, entries, |path| self.removes(path));
         match compared.in_the_way.first() {
-            Some(path) => Err(self.in_the_way(path)),
+            Some(path) => Err(self.path_conflict(path)),
             None => Ok(compared),
         }
     }
 
-    fn in_the_way(&self, path: &str) -> Error {
+    fn path_conflict(&self, path: &str) -> Error {
         let branch = self.parent_branch().unwrap_or(&self.branch);
         let of_the_folder = self
             .files
@@ -99,22 +99,25 @@ impl Plan {
         };
         let message =
             format!("the branch {branch} has the file {path}, which is in the way of {ours}");
-        Error::no(No::Conflict, message, hint)
+        Error::rejected(RejectionKind::Conflict, message, hint)
     }
 
     /// The files that a commit is to write.
-    pub(super) fn sent(&self, difference: &Difference) -> Vec<&File> {
-        let is_sent = |file: &&File| difference.writes(&file.path);
+    pub(super) fn files_to_upload(&self, difference: &TreeDiff) -> Vec<&LocalFile> {
+        let is_sent = |file: &&LocalFile| difference.writes(&file.path);
         self.files.iter().filter(is_sent).collect()
     }
 
     /// The message of a commit with its mark.
-    pub(super) fn marked(&self, message: &str, difference: &Difference) -> String {
-        let hash = |file: &File| Some(blob_hash(&file.content));
-        let sent = self.sent(difference).into_iter();
-        let mut written: Written = sent.map(|file| (file.path.clone(), hash(file))).collect();
+    pub(super) fn message_with_trailer(&self, message: &str, difference: &TreeDiff) -> String {
+        let hash = |file: &LocalFile| Some(blob_hash(&file.content));
+        let sent = self.files_to_upload(difference).into_iter();
+        let mut written: ChangedPaths = sent.map(|file| (file.path.clone(), hash(file))).collect();
         written.extend(difference.removed.iter().map(|path| (path.clone(), None)));
-        format!("{message}\n\n{}", Mark::new(self.parent(), &written))
+        format!(
+            "{message}\n\n{}",
+            PublishTrailer::new(self.parent(), &written)
+        )
     }
 }
 
@@ -127,12 +130,12 @@ fn is_above(upper: &str, lower: &str) -> bool {
 /// Looks at the repository and its branches.
 pub(super) async fn gather(
     args: &Args,
-    files: Vec<File>,
-    chosen: &Chosen,
+    files: Vec<LocalFile>,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: RepoPath,
+    path: RepoId,
 ) -> Result<Plan, Error> {
-    let refused = |error: ApiError| chosen.explained_for(error, Right::WriteFiles);
+    let refused = |error: ApiError| chosen.describe_api_error_for(error, Operation::WriteFiles);
     let repository = bitbucket.repository(&path).await.map_err(refused)?;
     let path = repository.path();
     let branch = args.branch.as_str().to_owned();
@@ -153,8 +156,8 @@ pub(super) async fn gather(
     if base.is_none() && tip.is_none() && !bitbucket.is_empty(&path).await.map_err(refused)? {
         let name = base_name.as_deref().unwrap_or("of its own as default");
         let message = format!("{path} has no branch {name} to start from");
-        return Err(Error::no(
-            No::NotThere,
+        return Err(Error::rejected(
+            RejectionKind::NotFound,
             message,
             "name one with --base BRANCH",
         ));
@@ -163,11 +166,11 @@ pub(super) async fn gather(
         Some(tip) if !args.onto_foreign => {
             let found = foreign::look(bitbucket, &path, tip, base.as_ref());
             match found.await.map_err(refused)? {
-                Found::Claimed(claimed) => claimed,
-                Found::Foreign(commit) => return Err(foreign::refused(&branch, &commit)),
+                OwnershipScan::Claimed(claimed) => claimed,
+                OwnershipScan::Foreign(commit) => return Err(foreign::refused(&branch, &commit)),
             }
         }
-        Some(_) | None => Claimed::default(),
+        Some(_) | None => MarkedCommits::default(),
     };
     Ok(Plan {
         path,
@@ -186,8 +189,8 @@ pub(super) async fn gather(
 
 /// The error for a branch that somebody changed meanwhile.
 pub(super) fn moved(branch: &str) -> Error {
-    Error::no(
-        No::Conflict,
+    Error::rejected(
+        RejectionKind::Conflict,
         format!(
             "the branch {branch} was changed by somebody else meanwhile; nothing was committed"
         ),

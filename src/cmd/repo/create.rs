@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::bitbucket::ApiError;
-use crate::context::Context;
-use crate::error::{Error, No};
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
 use crate::model::deployment::Deployment;
-use crate::model::repository::{NewRepository, RepoPath, RepoRef, Repository};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::repository::{NewRepository, RepoId, RepoRef, Repository};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// A repository that was made.
 #[derive(Debug, Serialize)]
-pub struct Created {
+pub struct CreateOutput {
     action: &'static str,
     repository: Repository,
     /// Whether it was asked to be public, and is not.
@@ -55,8 +55,8 @@ pub struct Created {
 ///
 /// # Errors
 /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
-    let (chosen, bitbucket, path) = context.connect_to(&args.repository)?;
+pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_repo(&args.repository)?;
     let is_cloud = chosen.connection.deployment == Deployment::Cloud;
     let project = project(args, &path, is_cloud)?;
     let new = NewRepository {
@@ -66,11 +66,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
         description: args.description.clone(),
         default_branch: args.default_branch.clone(),
     };
-    let refused = |error| chosen.explained_for(error, Right::CreateRepository);
+    let refused = |error| chosen.describe_api_error_for(error, Operation::CreateRepository);
     if args.dry_run {
-        return match context.wait(bitbucket.repository(&new.path))? {
+        return match context.block_on(bitbucket.repository(&new.path))? {
             Ok(_) => Err(exists(&new.path)),
-            Err(ApiError::NotFound(_)) => Ok(Created {
+            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
                 action: "would-create",
                 repository: planned(new),
                 is_still_private: false,
@@ -79,12 +79,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
         };
     }
     let progress = context.output.progress("making the repository");
-    let created = context.wait(bitbucket.create_repository(&new))?;
+    let created = context.block_on(bitbucket.create_repository(&new))?;
     drop(progress);
     let Some(repository) = created.map_err(refused)? else {
         return Err(exists(&new.path));
     };
-    Ok(Created {
+    Ok(CreateOutput {
         action: "created",
         is_still_private: args.public && repository.private == Some(true),
         repository,
@@ -92,7 +92,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
 }
 
 /// On Data Center the project is the namespace.
-fn project(args: &Args, path: &RepoPath, is_cloud: bool) -> Result<Option<String>, Error> {
+fn project(args: &Args, path: &RepoId, is_cloud: bool) -> Result<Option<String>, Error> {
     match &args.project {
         Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&path.namespace) => Err(Error::Usage {
             message: format!("{path} is in the project {}, not in {key}", path.namespace),
@@ -102,9 +102,9 @@ fn project(args: &Args, path: &RepoPath, is_cloud: bool) -> Result<Option<String
     }
 }
 
-fn exists(path: &RepoPath) -> Error {
-    Error::no(
-        No::Conflict,
+fn exists(path: &RepoId) -> Error {
+    Error::rejected(
+        RejectionKind::Conflict,
         format!("there is a repository {path} already"),
         &format!("bbconnect repo view {path}"),
     )
@@ -125,10 +125,10 @@ fn planned(new: NewRepository) -> Repository {
     }
 }
 
-impl Render for Created {
+impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/repo-create@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let Repository {
             namespace,
             slug,
@@ -140,12 +140,12 @@ impl Render for Created {
         page.line(&format!("{} {namespace}/{slug}", self.action));
         for (label, value) in [("ssh", ssh), ("https", https), ("web", web)] {
             if let Some(value) = value {
-                page.field(label, 7, value);
+                page.key_value(label, 7, value);
             }
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.is_still_private {
             page.note("the server made it private; make it public in its settings");
         }

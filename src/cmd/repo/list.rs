@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::bitbucket::ApiError;
-use crate::context::{Chosen, Context};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
 use crate::model::deployment::Deployment;
-use crate::model::repository::{Repository, Search};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::repository::{Repository, RepositoryFilter};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub struct Args {
 
 /// The repositories.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     repositories: Vec<Repository>,
 }
 
@@ -49,15 +49,15 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket) = context.connect()?;
+pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket) = context.client()?;
     let search = search(args, &chosen)?;
     let progress = context.output.progress("listing repositories");
-    let asked = context.wait(bitbucket.repositories(&search))?;
+    let asked = context.block_on(bitbucket.repositories(&search))?;
     drop(progress);
     let repositories = asked.map_err(|error| {
         if !args.all || !matches!(error, ApiError::Forbidden { .. }) {
-            return chosen.explained_for(error, Right::ReadRepositories);
+            return chosen.describe_api_error_for(error, Operation::ReadRepositories);
         }
         // An access token has no account, and so no workspaces of its own.
         let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
@@ -67,10 +67,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
             causes: Some(causes.to_owned()),
         }
     })?;
-    Ok(Listed { repositories })
+    Ok(ListOutput { repositories })
 }
 
-fn search(args: &Args, chosen: &Chosen) -> Result<Search, Error> {
+fn search(args: &Args, chosen: &SelectedConnection) -> Result<RepositoryFilter, Error> {
     let connection = &chosen.connection;
     let most = args.limit.map(|limit| limit as usize);
     let text = args
@@ -79,16 +79,16 @@ fn search(args: &Args, chosen: &Chosen) -> Result<Search, Error> {
         .map(str::trim)
         .filter(|text| !text.is_empty())
         .map(str::to_owned);
-    let search = Search {
+    let search = RepositoryFilter {
         text,
         most,
-        ..Search::default()
+        ..RepositoryFilter::default()
     };
     match connection.deployment {
         _ if args.all => Ok(search),
         Deployment::Cloud => {
             let hint = "add --workspace WORKSPACE, or --all for all that you are in";
-            Ok(Search {
+            Ok(RepositoryFilter {
                 workspace: chosen.workspace(args.workspace.as_deref(), hint)?,
                 project: args.project.clone(),
                 ..search
@@ -105,15 +105,15 @@ fn search(args: &Args, chosen: &Chosen) -> Result<Search, Error> {
                 });
             }
             let project = args.project.clone().or_else(|| connection.project.clone());
-            Ok(Search { project, ..search })
+            Ok(RepositoryFilter { project, ..search })
         }
     }
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/repo-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.repositories.iter().map(|repository| {
             let private = if repository.private == Some(true) {
                 "private"
@@ -136,7 +136,7 @@ impl Render for Listed {
         );
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.repositories.is_empty() {
             page.line("there are no repositories there that this credential sees");
         }

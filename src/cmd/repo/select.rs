@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::bitbucket::Bitbucket;
-use crate::context::{Because, Chosen, Context};
+use crate::context::{App, SelectedConnection, SelectionReason};
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
 use crate::model::deployment::Deployment;
-use crate::model::repository::{RepoPath, RepoRef, Repository, Search};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A repository that was chosen.
 #[derive(Debug, Serialize)]
-pub struct Selected {
+pub struct SelectOutput {
     action: &'static str,
     connection: String,
     scope: &'static str,
@@ -50,33 +50,33 @@ pub struct Selected {
 ///
 /// # Errors
 /// Where it is not there, nobody can be asked, or there is no checkout.
-pub fn run(args: &Args, context: &Context) -> Result<Selected, Error> {
+pub fn run(args: &Args, context: &App) -> Result<SelectOutput, Error> {
     // What git has to say is said before a server is asked.
     let checkout = (args.here || args.service.is_some())
-        .then(|| Checkout::here().ok_or(GitError::NoCheckout))
+        .then(|| Checkout::discover().ok_or(GitError::NotARepository))
         .transpose()?;
     let (chosen, repository) = match &args.repository {
         Some(named) => {
-            let (chosen, bitbucket, path) = context.connect_to(named)?;
-            let asked = context.wait(bitbucket.repository(&path))?;
-            let refused = |error| chosen.explained_for(error, Right::ReadRepositories);
+            let (chosen, bitbucket, path) = context.client_for_repo(named)?;
+            let asked = context.block_on(bitbucket.repository(&path))?;
+            let refused = |error| chosen.describe_api_error_for(error, Operation::ReadRepositories);
             let repository = asked.map_err(refused)?;
             (chosen, repository)
         }
-        None => picked(context)?,
+        None => prompt_for_repository(context)?,
     };
     let path = repository.path();
     let changed = match &checkout {
         Some(checkout) => {
             let service = args.service.as_deref();
-            let connection = (chosen.because != Because::Environment)
+            let connection = (chosen.reason != SelectionReason::Environment)
                 .then(|| checkout.set_connection(service, &chosen.name.to_string()))
                 .transpose()?;
             checkout.set_repository(service, &path.to_string())? || connection == Some(true)
         }
-        None => remember(context, &chosen, &path)?,
+        None => save_default_repository(context, &chosen, &path)?,
     };
-    Ok(Selected {
+    Ok(SelectOutput {
         action: if changed { "updated" } else { "unchanged" },
         connection: chosen.name.to_string(),
         scope: match (&checkout, &args.service) {
@@ -93,49 +93,54 @@ pub fn run(args: &Args, context: &Context) -> Result<Selected, Error> {
 }
 
 /// One of those that the connection can see, picked by a person.
-fn picked(context: &Context) -> Result<(Chosen, Repository), Error> {
-    if !context.may_ask() {
-        return Err(Error::NotAsked {
+fn prompt_for_repository(context: &App) -> Result<(SelectedConnection, Repository), Error> {
+    if !context.is_interactive() {
+        return Err(Error::InputRequired {
             what: "a repository",
             hint: "name it: bbconnect repo select NAMESPACE/SLUG",
         });
     }
-    let (chosen, bitbucket) = context.connect()?;
+    let (chosen, bitbucket) = context.client()?;
     let search = match &bitbucket {
-        Bitbucket::Cloud(_) => Search {
+        Bitbucket::Cloud(_) => RepositoryFilter {
             workspace: chosen.connection.workspace.clone(),
-            ..Search::default()
+            ..RepositoryFilter::default()
         },
-        Bitbucket::DataCenter(_) => Search {
+        Bitbucket::DataCenter(_) => RepositoryFilter {
             project: chosen.connection.project.clone(),
-            ..Search::default()
+            ..RepositoryFilter::default()
         },
     };
     let progress = context.output.progress("listing repositories");
-    let asked = context.wait(bitbucket.repositories(&search))?;
+    let asked = context.block_on(bitbucket.repositories(&search))?;
     drop(progress);
-    let mut all = asked.map_err(|error| chosen.explained_for(error, Right::ReadRepositories))?;
+    let mut all =
+        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
     let names: Vec<String> = all
         .iter()
         .map(|repository| format!("{}/{}", repository.namespace, repository.slug))
         .collect();
     if names.is_empty() {
-        return Err(Error::no(
-            crate::error::No::NotThere,
+        return Err(Error::rejected(
+            crate::error::RejectionKind::NotFound,
             format!("the connection {} sees no repository", chosen.name),
             "bbconnect repo list --all",
         ));
     }
     let at = context
         .output
-        .ask_search("Repository", &names)
-        .map_err(Error::Input)?;
+        .prompt_fuzzy_select("Repository", &names)
+        .map_err(Error::Stdin)?;
     Ok((chosen, all.swap_remove(at)))
 }
 
 /// Makes it the repository of the connection.
-fn remember(context: &Context, chosen: &Chosen, path: &RepoPath) -> Result<bool, Error> {
-    if chosen.because == Because::Environment {
+fn save_default_repository(
+    context: &App,
+    chosen: &SelectedConnection,
+    path: &RepoId,
+) -> Result<bool, Error> {
+    if chosen.reason == SelectionReason::Environment {
         return Err(Error::Usage {
             message: "the connection is the environment's, of which nothing is saved".to_owned(),
             hint: Some(format!("add --here, or export BBCONNECT_REPO={path}")),
@@ -152,15 +157,15 @@ fn remember(context: &Context, chosen: &Chosen, path: &RepoPath) -> Result<bool,
         return Ok(false);
     }
     context
-        .connections()
+        .connection_file()
         .update(|connections| connections.replace(&chosen.name, &connection))?;
     Ok(true)
 }
 
-impl Render for Selected {
+impl CommandOutput for SelectOutput {
     const SCHEMA: &'static str = "bbconnect/repo-select@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let Repository {
             namespace, slug, ..
         } = &self.repository;

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::bitbucket::View;
-use crate::context::Context;
+use crate::bitbucket::RepositoryDetails;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::purpose::Permission;
 use crate::model::repository::{RepoRef, Repository};
-use crate::model::right::Right;
-use crate::output::{Page, Render};
+use crate::model::right::Operation;
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// A repository that was looked at. The same facts stand at the top and in `repository`, as other commands have it.
 #[derive(Debug, Serialize)]
-pub struct Viewed {
+pub struct ViewOutput {
     #[serde(flatten)]
     facts: Facts,
     repository: Facts,
@@ -48,30 +48,30 @@ struct Facts {
 ///
 /// # Errors
 /// Where no connection applies, it is not there, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Viewed, Error> {
-    let (chosen, bitbucket, path) = context.connect_to(&args.repository)?;
-    let view = context.wait(bitbucket.view(&path))?;
-    let View {
+pub fn run(args: &Args, context: &App) -> Result<ViewOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_repo(&args.repository)?;
+    let view = context.block_on(bitbucket.view(&path))?;
+    let RepositoryDetails {
         repository,
         empty,
         permission,
-    } = view.map_err(|error| chosen.explained_for(error, Right::ReadRepositories))?;
+    } = view.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
     let facts = Facts {
         empty,
         project: repository.project.clone(),
         permission,
         repository,
     };
-    Ok(Viewed {
+    Ok(ViewOutput {
         repository: facts.clone(),
         facts,
     })
 }
 
-impl Render for Viewed {
+impl CommandOutput for ViewOutput {
     const SCHEMA: &'static str = "bbconnect/repo-view@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let Facts {
             repository,
             empty,
@@ -104,7 +104,7 @@ impl Render for Viewed {
             ),
         ] {
             if let Some(value) = value {
-                page.field(label, 10, &value);
+                page.key_value(label, 10, &value);
             }
         }
     }

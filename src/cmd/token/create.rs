@@ -1,16 +1,16 @@
 //! `bbconnect token create`: a new HTTP access token, printed or kept as a new connection. Its secret is told once, so
 //! a token that cannot be kept is revoked again.
 
-use super::created::Created;
-use super::place::{Place, not_on_cloud, owner, refused, take_back};
+use super::created::CreateOutput;
+use super::place::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
 use crate::bitbucket::ApiError;
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::connection::{Auth, Connection, ConnectionName, Level, StoreKind};
-use crate::model::days::Days;
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
+use crate::model::days::DayCount;
 use crate::model::purpose::Purpose;
-use crate::model::scope::{Scope, Vocabulary};
+use crate::model::scope::{Scope, ScopeSystem};
 use crate::model::secret::Secret;
 
 const EXAMPLES: &str = "\
@@ -46,7 +46,7 @@ pub struct Args {
     pub permissions: Vec<Scope>,
     /// How long it lives: 90d, 12w, or 90 for days; without it as long as the server allows
     #[arg(long, value_name = "AGE")]
-    pub expires_in: Option<Days>,
+    pub expires_in: Option<DayCount>,
     /// Keep it as a new connection instead of printing it
     #[arg(long, value_name = "CONNECTION")]
     pub save_as: Option<ConnectionName>,
@@ -58,31 +58,31 @@ pub struct Args {
     pub dry_run: bool,
     /// Whose, and as whom.
     #[command(flatten)]
-    pub place: Place,
+    pub place: TokenOwnerArgs,
 }
 
 /// Makes a token.
 ///
 /// # Errors
-/// [`Error::Taken`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
+/// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
 /// or the server refuses. A token that was made and could not be kept is revoked again.
-pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
-    let (chosen, bitbucket, named) = args.place.asked(context)?;
+pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
+    let (chosen, bitbucket, named) = args.place.resolve(context)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());
     }
     let permissions = permissions(args, named.as_ref())?;
     let store = store(args, context)?;
     if let Some(name) = &args.save_as {
-        context.connections().load()?.check_free(name)?;
+        context.connection_file().load()?.check_free(name)?;
     }
-    let days = args.expires_in.map(Days::count);
-    let made = context.wait(async {
+    let days = args.expires_in.map(DayCount::count);
+    let made = context.block_on(async {
         let owner = owner(named, &bitbucket).await?;
         let known = match bitbucket.tokens(&owner).await {
             Ok(known) => known.unwrap_or_default(),
             // What may not be listed may still be made.
-            Err(error) if error.is_about_rights() => Vec::new(),
+            Err(error) if error.is_access_error() => Vec::new(),
             Err(error) => return Err(error),
         };
         if known
@@ -101,17 +101,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
     })?;
     let (owner, made) = made.map_err(|error: ApiError| refused(&chosen, error))?;
     let Some(made) = made else {
-        return Err(Error::Taken {
+        return Err(Error::AlreadyExists {
             what: format!("{owner} has a token named {} already", args.name),
             hint: format!(
                 "choose another name, or revoke it: bbconnect token revoke {} {}",
                 shell_words::quote(&args.name),
-                owner.flag()
+                owner.as_flag()
             ),
         });
     };
     let Some(NewToken { token, secret }) = made else {
-        return Ok(Created::planned(
+        return Ok(CreateOutput::planned(
             &owner,
             &args.name,
             &permissions,
@@ -119,18 +119,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Created, Error> {
         ));
     };
     let Some(name) = &args.save_as else {
-        return Ok(Created::made(&owner, token, Some(secret), None));
+        return Ok(CreateOutput::made(&owner, token, Some(secret), None));
     };
     let connection = connection(&chosen.connection, &owner, &token, store);
     if let Err(error) = keep(name, &connection, &secret, context) {
-        take_back(&bitbucket, &owner, &token, context);
+        revoke_unsaved(&bitbucket, &owner, &token, context);
         return Err(error);
     }
-    Ok(Created::made(&owner, token, None, Some(name.clone())))
+    Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
 }
 
 /// Where the token will be kept: found out before it is made.
-fn store(args: &Args, context: &Context) -> Result<StoreKind, Error> {
+fn store(args: &Args, context: &App) -> Result<StoreKind, Error> {
     match args.store {
         None => context.default_store(),
         Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
@@ -149,11 +149,11 @@ fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static s
     let of_purposes = args
         .purposes
         .iter()
-        .flat_map(|purpose| purpose.needs(Vocabulary::DataCenter).required);
+        .flat_map(|purpose| purpose.needs(ScopeSystem::DataCenter).required);
     let named = args
         .permissions
         .iter()
-        .flat_map(|scope| scope.in_words_of(Vocabulary::DataCenter));
+        .flat_map(|scope| scope.equivalents_in(ScopeSystem::DataCenter));
     let all: Vec<Scope> = of_purposes.chain(named).collect();
     let is_brought = |scope: &Scope| {
         all.iter()
@@ -191,10 +191,10 @@ fn connection(
     store: StoreKind,
 ) -> Connection {
     let (level, account, project, repository) = match owner {
-        TokenOwner::User(name) => (Level::User, Some(name.clone()), None, None),
-        TokenOwner::Project(key) => (Level::Project, None, Some(key.clone()), None),
+        TokenOwner::User(name) => (TokenLevel::User, Some(name.clone()), None, None),
+        TokenOwner::Project(key) => (TokenLevel::Project, None, Some(key.clone()), None),
         TokenOwner::Repository(path) => (
-            Level::Repo,
+            TokenLevel::Repo,
             None,
             Some(path.namespace.clone()),
             Some(path.slug.clone()),
@@ -212,7 +212,7 @@ fn connection(
         store: Some(store),
         secret_origin: Some(base.base_url.origin()),
         token_command: None,
-        auth: Auth::HttpAccessToken,
+        auth: AuthMethod::HttpAccessToken,
         ..base.clone()
     }
 }
@@ -221,12 +221,12 @@ fn keep(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
-    context: &Context,
+    context: &App,
 ) -> Result<(), Error> {
-    context.connections().update(|connections| {
+    context.connection_file().update(|connections| {
         connections.check_free(name)?;
         if let Some(store) = connection.store {
-            context.keep_secret(name, store, secret)?;
+            context.store_secret(name, store, secret)?;
         }
         Ok(connections.add(name, connection)?)
     })

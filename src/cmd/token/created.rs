@@ -5,29 +5,29 @@ use serde::{Serialize, Serializer};
 use crate::model::access_token::{AccessToken, TokenOwner};
 use crate::model::connection::ConnectionName;
 use crate::model::secret::Secret;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 /// A token that was made.
 #[derive(Debug, Serialize)]
-pub struct Created {
+pub struct CreateOutput {
     action: &'static str,
     owner: String,
     token: AccessToken,
-    secret: Option<Told>,
+    secret: Option<RevealedSecret>,
     connection: Option<ConnectionName>,
 }
 
 /// A new token's secret, which is part of the result: it was asked for, and is told only once.
 #[derive(Debug)]
-struct Told(Secret);
+struct RevealedSecret(Secret);
 
-impl Serialize for Told {
+impl Serialize for RevealedSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.expose().serialize(serializer)
     }
 }
 
-impl Created {
+impl CreateOutput {
     /// A token that is now there: printed, or kept as a connection.
     pub(super) fn made(
         owner: &TokenOwner,
@@ -39,7 +39,7 @@ impl Created {
             action: "created",
             owner: owner.to_string(),
             token,
-            secret: secret.map(Told),
+            secret: secret.map(RevealedSecret),
             connection,
         }
     }
@@ -68,16 +68,16 @@ impl Created {
     }
 }
 
-impl Render for Created {
+impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/token-create@1";
 
-    fn text(&self, page: &mut Page) {
-        if let Some(Told(secret)) = &self.secret {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        if let Some(RevealedSecret(secret)) = &self.secret {
             page.line(secret.expose());
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
         let may = self
             .token

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::place::{Place, not_on_cloud, owner};
-use crate::context::Context;
+use super::place::{TokenOwnerArgs, not_on_cloud, owner};
+use crate::context::App;
 use crate::error::Error;
 use crate::model::access_token::AccessToken;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,12 +20,12 @@ Examples:
 pub struct Args {
     /// Whose, and as whom.
     #[command(flatten)]
-    pub place: Place,
+    pub place: TokenOwnerArgs,
 }
 
 /// The tokens.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     owner: String,
     tokens: Vec<AccessToken>,
 }
@@ -34,9 +34,9 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
-pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket, named) = args.place.asked(context)?;
-    let listed = context.wait(async {
+pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket, named) = args.place.resolve(context)?;
+    let listed = context.block_on(async {
         if bitbucket.is_cloud() {
             return Ok(None);
         }
@@ -44,8 +44,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
         let tokens = bitbucket.tokens(&owner).await?;
         Ok(tokens.map(|tokens| (owner, tokens)))
     })?;
-    match listed.map_err(|error| chosen.explained(error))? {
-        Some((owner, tokens)) => Ok(Listed {
+    match listed.map_err(|error| chosen.describe_api_error(error))? {
+        Some((owner, tokens)) => Ok(ListOutput {
             owner: owner.to_string(),
             tokens,
         }),
@@ -53,11 +53,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
     }
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/token-list@1";
 
-    fn text(&self, page: &mut Page) {
-        let day = |day: Option<crate::model::day::Day>| {
+    fn write_stdout(&self, page: &mut TextWriter) {
+        let day = |day: Option<crate::model::day::Date>| {
             day.map(|day| day.to_string()).unwrap_or_default()
         };
         let rows = self.tokens.iter().map(|token| {
@@ -79,7 +79,7 @@ impl Render for Listed {
         );
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.tokens.is_empty() {
             page.line(&format!("{} has no tokens", self.owner));
         }

@@ -11,7 +11,7 @@ pub mod scopes;
 
 use clap::{Subcommand, ValueEnum as _};
 
-use crate::model::connection::Auth;
+use crate::model::connection::AuthMethod;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,9 +41,9 @@ pub enum Command {
 
 /// What to do where the kind is SSH, which has neither token nor scopes.
 fn kinds_with_a_token() -> String {
-    let kinds = Auth::value_variants().iter();
+    let kinds = AuthMethod::value_variants().iter();
     let names: Vec<&str> = kinds
-        .filter(|auth| **auth != Auth::Ssh)
+        .filter(|auth| **auth != AuthMethod::Ssh)
         .map(|auth| auth.name())
         .collect();
     format!("use --auth with one of {}", names.join(", "))

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::{Auth, BaseUrl, Connection, Level};
+use crate::model::connection::{AuthMethod, BaseUrl, Connection, TokenLevel};
 use crate::model::deployment::Deployment;
 use crate::model::repository::RepoRef;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 use crate::process;
 
 const EXAMPLES: &str = "\
@@ -23,7 +23,7 @@ Examples:
 pub struct Args {
     /// The kind of credential; without it that of the connection that applies
     #[arg(long, value_enum, value_name = "KIND")]
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMethod>,
     /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
     /// any URL of it
     #[arg(long, value_name = "REF")]
@@ -35,8 +35,8 @@ pub struct Args {
 
 /// The page.
 #[derive(Debug, Serialize)]
-pub struct Shown {
-    auth: Auth,
+pub struct PageOutput {
+    auth: AuthMethod,
     url: String,
     opened: bool,
     #[serde(skip)]
@@ -47,14 +47,17 @@ pub struct Shown {
 ///
 /// # Errors
 /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
-pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
-    let mut connection = match (context.choose(), args.auth) {
+pub fn run(args: &Args, context: &App) -> Result<PageOutput, Error> {
+    let mut connection = match (context.select(), args.auth) {
         (Ok(chosen), auth)
-            if auth.is_none_or(|auth| auth.check_for(chosen.connection.deployment).is_ok()) =>
+            if auth.is_none_or(|auth| {
+                auth.require_supported_by(chosen.connection.deployment)
+                    .is_ok()
+            }) =>
         {
             chosen.connection
         }
-        (_, Some(auth)) if auth.check_for(Deployment::Cloud).is_ok() => cloud(auth)?,
+        (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud(auth)?,
         (Err(error), _) => return Err(error),
         (Ok(_), _) => {
             return Err(Error::Usage {
@@ -65,7 +68,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
     };
     connection.auth = args.auth.unwrap_or(connection.auth);
     if let Some(repo) = &args.repo {
-        let path = repo.at(&connection)?;
+        let path = repo.resolve(&connection)?;
         match connection.deployment {
             Deployment::Cloud => connection.workspace = Some(path.namespace),
             Deployment::DataCenter | Deployment::Unknown => {
@@ -73,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
             }
         }
         connection.repository = Some(path.slug);
-        connection.level = Some(Level::Repo);
+        connection.level = Some(TokenLevel::Repo);
     }
     let auth = connection.auth;
     let url = connection.token_page().ok_or_else(|| Error::Usage {
@@ -81,7 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
         hint: Some(super::kinds_with_a_token()),
     })?;
     let opened = args.open.then(|| process::open_in_browser(&url));
-    Ok(Shown {
+    Ok(PageOutput {
         auth,
         opened: opened == Some(true),
         not_opened: opened == Some(false),
@@ -89,7 +92,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Shown, Error> {
     })
 }
 
-fn cloud(auth: Auth) -> Result<Connection, Error> {
+fn cloud(auth: AuthMethod) -> Result<Connection, Error> {
     let base = BaseUrl::parse("https://api.bitbucket.org/2.0").map_err(|error| Error::Usage {
         message: error.to_string(),
         hint: None,
@@ -97,21 +100,21 @@ fn cloud(auth: Auth) -> Result<Connection, Error> {
     Ok(Connection::new(Deployment::Cloud, base, auth))
 }
 
-impl Render for Shown {
+impl CommandOutput for PageOutput {
     const SCHEMA: &'static str = "bbconnect/token-page@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         page.line(&self.url);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.url.contains("/WORKSPACE/") {
             page.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
         }
-        if self.auth == Auth::AppPassword {
+        if self.auth == AuthMethod::AppPassword {
             page.note("app passwords ended on 2026-07-28; an API token takes their place");
         }
-        if matches!(self.auth, Auth::ApiToken | Auth::AppPassword) {
+        if matches!(self.auth, AuthMethod::ApiToken | AuthMethod::AppPassword) {
             page.note("choose \"Create API token with scopes\", and the app Bitbucket");
         }
         if self.not_opened {

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::bitbucket::{ApiError, Bitbucket, Subject};
-use crate::context::{Chosen, Context};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
 use crate::model::access_token::{AccessToken, TokenOwner};
-use crate::model::connection::{Auth, Connection, Level};
+use crate::model::connection::{AuthMethod, Connection, TokenLevel};
 use crate::model::repository::RepoRef;
 
 /// Whose tokens, and as whom.
 #[derive(Debug, clap::Args)]
-pub struct Place {
+pub struct TokenOwnerArgs {
     /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
@@ -45,15 +45,21 @@ pub struct Login {
 
 impl Login {
     /// The Bitbucket of a connection, asked as the flags say, else as the connection itself.
-    pub(super) fn signed_in(&self, chosen: &Chosen, context: &Context) -> Result<Bitbucket, Error> {
+    pub(super) fn signed_in(
+        &self,
+        chosen: &SelectedConnection,
+        context: &App,
+    ) -> Result<Bitbucket, Error> {
         let secret = match (&self.token_file, &self.token_command) {
             (Some(path), _) => Some(context.token_from_file(path)?),
             (None, Some(command)) => Some(context.token_from_command(command)?),
-            (None, None) if self.token_stdin => Some(context.token_from_stdin("--token-stdin")?),
+            (None, None) if self.token_stdin => {
+                Some(context.read_token_from_stdin("--token-stdin")?)
+            }
             (None, None) => None,
         };
         match (secret, &self.username) {
-            (None, None) => context.signed_in(chosen),
+            (None, None) => context.authenticated_client(chosen),
             (None, Some(_)) => Err(Error::Usage {
                 message: "--username needs the password".to_owned(),
                 hint: Some(
@@ -63,29 +69,29 @@ impl Login {
             (Some(secret), username) => {
                 let mut other = chosen.connection.clone();
                 if username.is_some() {
-                    other.auth = Auth::Password;
+                    other.auth = AuthMethod::Password;
                     other.username.clone_from(username);
                 }
-                Ok(context.bitbucket(&other, other.auth.given(secret)))
+                Ok(context.client_with_secret(&other, other.auth.normalize_secret(secret)))
             }
         }
     }
 }
 
-impl Place {
+impl TokenOwnerArgs {
     /// The connection, its Bitbucket, and whose tokens are meant.
-    pub(super) fn asked(
+    pub(super) fn resolve(
         &self,
-        context: &Context,
-    ) -> Result<(Chosen, Bitbucket, Option<TokenOwner>), Error> {
+        context: &App,
+    ) -> Result<(SelectedConnection, Bitbucket, Option<TokenOwner>), Error> {
         let (chosen, owner) = match (&self.repo, &self.project) {
             (Some(repo), _) => {
-                let (chosen, path) = context.choose_for(repo)?;
+                let (chosen, path) = context.select_for_repo(repo)?;
                 (chosen, Some(TokenOwner::Repository(path)))
             }
-            (None, Some(key)) => (context.choose()?, Some(TokenOwner::Project(key.clone()))),
+            (None, Some(key)) => (context.select()?, Some(TokenOwner::Project(key.clone()))),
             (None, None) => {
-                let chosen = context.choose()?;
+                let chosen = context.select()?;
                 let owner = owner_of(&chosen.connection).filter(|_| !self.user);
                 (chosen, owner)
             }
@@ -99,9 +105,11 @@ impl Place {
 pub(super) fn owner_of(connection: &Connection) -> Option<TokenOwner> {
     let key = connection.project.clone();
     match connection.level {
-        Some(Level::Repo) => Context::repository_of(connection).map(TokenOwner::Repository),
-        Some(Level::Project) => key.map(TokenOwner::Project),
-        Some(Level::User | Level::Workspace) | None => None,
+        Some(TokenLevel::Repo) => {
+            App::connection_repository(connection).map(TokenOwner::Repository)
+        }
+        Some(TokenLevel::Project) => key.map(TokenOwner::Project),
+        Some(TokenLevel::User | TokenLevel::Workspace) | None => None,
     }
 }
 
@@ -113,10 +121,13 @@ pub(super) async fn owner(
     if let Some(owner) = named {
         return Ok(owner);
     }
-    let account = bitbucket.identify(&Subject::default()).await?.account;
+    let account = bitbucket
+        .identify(&CredentialContext::default())
+        .await?
+        .account;
     account.map(TokenOwner::User).ok_or_else(|| {
         let reason = "the server does not say whose the credential is; name a --project or --repo";
-        ApiError::Undecided(reason.to_owned())
+        ApiError::Indeterminate(reason.to_owned())
     })
 }
 
@@ -130,8 +141,8 @@ pub(super) fn not_on_cloud() -> Error {
 }
 
 /// What the server said, with what may be behind a refusal to make or revoke tokens.
-pub(super) fn refused(chosen: &Chosen, error: ApiError) -> Error {
-    let is_token = chosen.connection.auth == Auth::HttpAccessToken;
+pub(super) fn refused(chosen: &SelectedConnection, error: ApiError) -> Error {
+    let is_token = chosen.connection.auth == AuthMethod::HttpAccessToken;
     match (&error, is_token) {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,
@@ -140,21 +151,21 @@ pub(super) fn refused(chosen: &Chosen, error: ApiError) -> Error {
                     .to_owned(),
             ),
         },
-        _ => chosen.explained(error),
+        _ => chosen.describe_api_error(error),
     }
 }
 
 /// Revokes a token that could not be kept, so that none is left that nobody has; says so where even that fails.
-pub(super) fn take_back(
+pub(super) fn revoke_unsaved(
     bitbucket: &Bitbucket,
     owner: &TokenOwner,
     token: &AccessToken,
-    context: &Context,
+    context: &App,
 ) {
     let id = token.id.as_deref().unwrap_or_default();
-    let revoked = context.wait(bitbucket.revoke_token(owner, id));
+    let revoked = context.block_on(bitbucket.revoke_token(owner, id));
     if !matches!(revoked, Ok(Ok(_))) {
-        context.output.guide(&format!(
+        context.output.eprint_line(&format!(
             "the token {id} of {owner} was made, could not be kept, and is still there"
         ));
     }

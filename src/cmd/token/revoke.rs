@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::place::{Place, not_on_cloud, owner, refused};
+use super::place::{TokenOwnerArgs, not_on_cloud, owner, refused};
 use crate::bitbucket::ApiError;
-use crate::context::Context;
-use crate::error::{Error, No};
-use crate::output::{Page, Render};
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,12 +29,12 @@ pub struct Args {
     pub dry_run: bool,
     /// Whose, and as whom.
     #[command(flatten)]
-    pub place: Place,
+    pub place: TokenOwnerArgs,
 }
 
 /// A token that was revoked.
 #[derive(Debug, Serialize)]
-pub struct Revoked {
+pub struct RevokeOutput {
     action: &'static str,
     owner: String,
     id: String,
@@ -44,19 +44,19 @@ pub struct Revoked {
 /// Revokes a token, once that is confirmed.
 ///
 /// # Errors
-/// [`Error::Refused`] where there is none, [`Error::Taken`] where several have the name; where nobody confirms, or
+/// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
 /// the server refuses.
-pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
-    let (chosen, bitbucket, named) = args.place.asked(context)?;
+pub fn run(args: &Args, context: &App) -> Result<RevokeOutput, Error> {
+    let (chosen, bitbucket, named) = args.place.resolve(context)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());
     }
-    let found = context.wait(async {
+    let found = context.block_on(async {
         let owner = owner(named, &bitbucket).await?;
         let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
         Ok((owner, tokens))
     })?;
-    let (owner, tokens) = found.map_err(|error: ApiError| chosen.explained(error))?;
+    let (owner, tokens) = found.map_err(|error: ApiError| chosen.describe_api_error(error))?;
     let of_id = tokens
         .iter()
         .filter(|token| token.id.as_deref() == Some(&args.id));
@@ -68,22 +68,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
         [token] => *token,
         [] => {
             let message = format!("{owner} has no token with the id or name {}", args.id);
-            let hint = format!("bbconnect token list {} shows the tokens", owner.flag());
-            return Err(Error::no(No::NotThere, message, &hint));
+            let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
+            return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
         }
         several => {
             let ids: Vec<&str> = several
                 .iter()
                 .filter_map(|token| token.id.as_deref())
                 .collect();
-            return Err(Error::Taken {
+            return Err(Error::AlreadyExists {
                 what: format!("several tokens of {owner} are named {}", args.id),
                 hint: format!("name one by its id: {}", ids.join(", ")),
             });
         }
     };
     let id = token.id.as_deref().unwrap_or_default();
-    let outcome = |action| Revoked {
+    let outcome = |action| RevokeOutput {
         action,
         owner: owner.to_string(),
         id: id.to_owned(),
@@ -93,7 +93,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
         return Ok(outcome("would-remove"));
     }
     let name = token.name.as_deref().unwrap_or_default();
-    let is_own = bitbucket.own_token().as_deref() == Some(id);
+    let is_own = bitbucket.current_token_id().as_deref() == Some(id);
     let own = if is_own {
         " It is the one that this connection uses."
     } else {
@@ -104,15 +104,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Revoked, Error> {
         &format!("revoking the token {name} ({id}) of {owner}"),
         &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
     )?;
-    let revoked = context.wait(bitbucket.revoke_token(&owner, id))?;
+    let revoked = context.block_on(bitbucket.revoke_token(&owner, id))?;
     revoked.map_err(|error| refused(&chosen, error))?;
     Ok(outcome("removed"))
 }
 
-impl Render for Revoked {
+impl CommandOutput for RevokeOutput {
     const SCHEMA: &'static str = "bbconnect/token-revoke@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let name = self.name.as_deref().unwrap_or_default();
         page.line(&format!(
             "{}: the token {name} ({}) of {}",

@@ -3,17 +3,17 @@
 
 use serde::Serialize;
 
-use super::place::{Login, not_on_cloud, owner, owner_of, refused, take_back};
-use crate::bitbucket::{ApiError, Bitbucket, Subject};
-use crate::context::{Chosen, Context};
+use super::place::{Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::connection::{Auth, Connection, ConnectionName, StoreKind};
-use crate::model::days::Days;
+use crate::model::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
+use crate::model::days::DayCount;
 use crate::model::deployment::Deployment;
 use crate::model::secret::Secret;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +27,7 @@ Examples:
 pub struct Args {
     /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
     #[arg(long, value_name = "AGE")]
-    pub expires_in: Option<Days>,
+    pub expires_in: Option<DayCount>,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A connection with a new token.
 #[derive(Debug, Serialize)]
-pub struct Rotated {
+pub struct RotateOutput {
     action: &'static str,
     connection: ConnectionName,
     token: AccessToken,
@@ -52,15 +52,15 @@ pub struct Rotated {
 /// # Errors
 /// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
 /// the connection then has its old token.
-pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
-    let chosen = context.choose()?;
+pub fn run(args: &Args, context: &App) -> Result<RotateOutput, Error> {
+    let chosen = context.select()?;
     let (old, id) = own_token(&chosen, context)?;
     let bitbucket = args.login.signed_in(&chosen, context)?;
     let named = owner_of(&chosen.connection);
-    let made = context.wait(one_like(&id, named, args, &bitbucket))?;
+    let made = context.block_on(create_equivalent(&id, named, args, &bitbucket))?;
     let (owner, before, made) = made.map_err(|error| refused(&chosen, error))?;
     let Some(NewToken { token, secret }) = made else {
-        return Ok(Rotated {
+        return Ok(RotateOutput {
             action: "would-update",
             connection: chosen.name,
             token: before,
@@ -69,15 +69,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
         });
     };
     // Kept before anything else can fail, and the old one again where the server does not accept it.
-    if let Err(error) = put_in_place(&chosen, &token, &secret, context) {
+    if let Err(error) = store_and_verify(&chosen, &token, &secret, context) {
         // What went wrong first is what is told.
         let _old_again = switch(&chosen.name, &chosen.connection, &old, context);
-        take_back(&bitbucket, &owner, &token, context);
+        revoke_unsaved(&bitbucket, &owner, &token, context);
         return Err(error);
     }
-    let revoked = context.wait(bitbucket.revoke_token(&owner, &id))?;
+    let revoked = context.block_on(bitbucket.revoke_token(&owner, &id))?;
     let revoked = revoked.map(|_| id.clone());
-    Ok(Rotated {
+    Ok(RotateOutput {
         action: "updated",
         not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
         revoked: revoked.ok(),
@@ -87,13 +87,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
 }
 
 /// The connection's token and its id, where another can be put in its place.
-fn own_token(chosen: &Chosen, context: &Context) -> Result<(Secret, String), Error> {
+fn own_token(chosen: &SelectedConnection, context: &App) -> Result<(Secret, String), Error> {
     let connection = &chosen.connection;
     let usage = |message: String, hint: &str| Error::Usage {
         message,
         hint: Some(hint.to_owned()),
     };
-    if connection.auth != Auth::HttpAccessToken {
+    if connection.auth != AuthMethod::HttpAccessToken {
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
@@ -110,8 +110,8 @@ fn own_token(chosen: &Chosen, context: &Context) -> Result<(Secret, String), Err
         return Err(usage(message, hint));
     }
     let secret = context.secret_of(chosen)?;
-    let asked = context.bitbucket(connection, Secret::new(secret.expose().to_owned()));
-    let id = asked.own_token().ok_or_else(|| {
+    let asked = context.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
+    let id = asked.current_token_id().ok_or_else(|| {
         let message =
             "the id of the token cannot be read off it, so there is nothing to make one like";
         usage(message.to_owned(), "bbconnect token create makes one")
@@ -120,7 +120,7 @@ fn own_token(chosen: &Chosen, context: &Context) -> Result<(Secret, String), Err
 }
 
 /// Makes a token with the name, permissions and life of another; with `--dry-run` it only looks at that.
-async fn one_like(
+async fn create_equivalent(
     id: &str,
     named: Option<TokenOwner>,
     args: &Args,
@@ -146,8 +146,8 @@ async fn one_like(
         .map(String::as_str)
         .collect();
     let life = before.created_on.zip(before.expires_on);
-    let lived = life.map(|(from, to)| Days::between(from, to));
-    let days = args.expires_in.map(Days::count).or(lived);
+    let lived = life.map(|(from, to)| DayCount::between(from, to));
+    let days = args.expires_in.map(DayCount::count).or(lived);
     let name = before.name.as_deref().unwrap_or("bbconnect");
     let made = bitbucket
         .create_token(&owner, name, &permissions, days)
@@ -156,11 +156,11 @@ async fn one_like(
 }
 
 /// Keeps a new token, and tries it.
-fn put_in_place(
-    chosen: &Chosen,
+fn store_and_verify(
+    chosen: &SelectedConnection,
     token: &AccessToken,
     secret: &Secret,
-    context: &Context,
+    context: &App,
 ) -> Result<(), Error> {
     let after = Connection {
         expires_on: token.expires_on,
@@ -168,32 +168,32 @@ fn put_in_place(
         ..chosen.connection.clone()
     };
     switch(&chosen.name, &after, secret, context)?;
-    let new = context.bitbucket(&after, Secret::new(secret.expose().to_owned()));
-    let identity = context.wait(new.identify(&Subject::from(&after)))?;
+    let new = context.client_with_secret(&after, Secret::new(secret.expose().to_owned()));
+    let identity = context.block_on(new.identify(&CredentialContext::from(&after)))?;
     identity
         .map(|_| ())
-        .map_err(|error| chosen.explained(error))
+        .map_err(|error| chosen.describe_api_error(error))
 }
 
 fn switch(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
-    context: &Context,
+    context: &App,
 ) -> Result<(), Error> {
-    context.connections().update(|connections| {
+    context.connection_file().update(|connections| {
         connections.replace(name, connection)?;
         match connection.store {
-            Some(store) => context.keep_secret(name, store, secret),
+            Some(store) => context.store_secret(name, store, secret),
             None => Ok(()),
         }
     })
 }
 
-impl Render for Rotated {
+impl CommandOutput for RotateOutput {
     const SCHEMA: &'static str = "bbconnect/token-rotate@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
         page.line(&format!(
             "{}: {} has a new token named {name}",
@@ -201,7 +201,7 @@ impl Render for Rotated {
         ));
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(id) = &self.revoked {
             page.line(&format!("the old token {id} was revoked"));
         }
@@ -210,11 +210,11 @@ impl Render for Rotated {
         }
     }
 
-    fn exit(&self) -> Exit {
+    fn exit_status(&self) -> ExitStatus {
         if self.not_revoked.is_some() {
-            Exit::No
+            ExitStatus::Failure
         } else {
-            Exit::Done
+            ExitStatus::Success
         }
     }
 }

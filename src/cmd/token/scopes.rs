@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
-use crate::model::connection::Auth;
+use crate::model::connection::AuthMethod;
 use crate::model::deployment::Deployment;
 use crate::model::purpose::Purpose;
-use crate::model::scope::{Scope, Vocabulary};
-use crate::output::{Page, Render};
+use crate::model::scope::{Scope, ScopeSystem};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,13 +32,13 @@ pub struct Args {
     pub purposes: Vec<Purpose>,
     /// The kind of credential; without it that of the connection that applies, else an API token
     #[arg(long, value_enum, value_name = "KIND")]
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthMethod>,
 }
 
 /// What to tick.
 #[derive(Debug, Serialize)]
-pub struct Needed {
-    auth: Auth,
+pub struct ScopesOutput {
+    auth: AuthMethod,
     purposes: Vec<Purpose>,
     scopes: Vec<Scope>,
     /// What today's Bitbucket needs beyond a preset's document.
@@ -50,12 +50,12 @@ pub struct Needed {
 ///
 /// # Errors
 /// [`Error::Usage`] for SSH, which has no scopes.
-pub fn run(args: &Args, context: &Context) -> Result<Needed, Error> {
-    let chosen = context.choose().ok().map(|chosen| chosen.connection);
+pub fn run(args: &Args, context: &App) -> Result<ScopesOutput, Error> {
+    let chosen = context.select().ok().map(|chosen| chosen.connection);
     let of_connection = chosen.as_ref().map(|connection| connection.auth);
-    let auth = args.auth.or(of_connection).unwrap_or(Auth::ApiToken);
+    let auth = args.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
     let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
-    let Some(vocabulary) = Vocabulary::of(auth, deployment) else {
+    let Some(vocabulary) = ScopeSystem::of(auth, deployment) else {
         return Err(Error::Usage {
             message: "SSH has no scopes".to_owned(),
             hint: Some(super::kinds_with_a_token()),
@@ -70,21 +70,25 @@ pub fn run(args: &Args, context: &Context) -> Result<Needed, Error> {
         scopes.extend(needs.required);
         beyond.extend(needs.beyond);
     }
-    let scopes = least(&scopes);
-    let beyond = least(&beyond)
+    let scopes = minimal_scopes(&scopes);
+    let beyond = minimal_scopes(&beyond)
         .into_iter()
         .filter(|scope| !scopes.contains(scope))
         .collect();
-    let registers_keys = args.purposes.iter().any(|purpose| purpose.registers_keys());
+    let registers_keys = args
+        .purposes
+        .iter()
+        .any(|purpose| purpose.requires_key_admin());
     let notes = [
-        (auth == Auth::AccessToken && registers_keys).then_some(
+        (auth == AuthMethod::AccessToken && registers_keys).then_some(
             "Bitbucket Cloud lets no access token register keys; that takes an API token",
         ),
-        (auth == Auth::AppPassword).then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
-        (auth == Auth::ApiToken)
+        (auth == AuthMethod::AppPassword)
+            .then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
+        (auth == AuthMethod::ApiToken)
             .then_some("no scope of an API token brings another with it: tick each"),
     ];
-    Ok(Needed {
+    Ok(ScopesOutput {
         auth,
         purposes: args.purposes.clone(),
         scopes,
@@ -94,7 +98,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Needed, Error> {
 }
 
 /// Each once, without what another brings with it.
-fn least(scopes: &[Scope]) -> Vec<Scope> {
+fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
     let mut least: Vec<Scope> = Vec::new();
     for scope in scopes {
         let is_brought = scopes
@@ -107,16 +111,16 @@ fn least(scopes: &[Scope]) -> Vec<Scope> {
     least
 }
 
-impl Render for Needed {
+impl CommandOutput for ScopesOutput {
     const SCHEMA: &'static str = "bbconnect/token-scopes@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         for scope in self.scopes.iter().chain(&self.beyond) {
             page.line(scope.name());
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if !self.beyond.is_empty() {
             let names: Vec<&str> = self.beyond.iter().map(|scope| scope.name()).collect();
             page.note(&format!(

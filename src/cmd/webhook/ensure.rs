@@ -3,18 +3,18 @@
 use rand::RngExt as _;
 use serde::Serialize;
 
-use super::many::Many;
+use super::many::BatchOutput;
 use super::narrower::narrower;
-use crate::bitbucket::{ApiError, Bitbucket, Wish, Written};
-use crate::context::{Chosen, Context};
+use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
+use crate::context::{App, SelectedConnection};
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::deployment::Deployment;
-use crate::model::repository::{RepoPath, RepoRef};
-use crate::model::right::Right;
+use crate::model::repository::{RepoId, RepoRef};
+use crate::model::right::Operation;
 use crate::model::secret::Secret;
-use crate::model::webhook::{Event, Receiver, Webhook, in_our_words, native};
-use crate::output::{Page, Render};
+use crate::model::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +49,7 @@ pub struct Args {
     pub workspace: Option<String>,
     /// What to call
     #[arg(long, value_name = "URL")]
-    pub url: Receiver,
+    pub url: WebhookUrl,
     /// What for; can be given more than once
     #[arg(
         long = "event",
@@ -83,18 +83,18 @@ pub struct Args {
 /// What was done, in one repository or in many.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Ensured {
+pub enum EnsureOutput {
     /// In one.
-    One(Box<One>),
+    One(Box<SingleOutput>),
     /// In many.
-    Many(Many),
+    Many(BatchOutput),
 }
 
 /// What was done in one repository.
 #[derive(Debug, Serialize)]
-pub struct One {
+pub struct SingleOutput {
     #[serde(flatten)]
-    done: Done,
+    done: EnsureResult,
     hint: Option<String>,
     /// The secret that was made up, to be given to the receiver. It is not shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub struct One {
 
 /// A webhook that is as it should be.
 #[derive(Debug, Serialize)]
-pub(super) struct Done {
+pub(super) struct EnsureResult {
     pub(super) action: &'static str,
     pub(super) webhook: Webhook,
     /// Events that this server is too old to know.
@@ -117,20 +117,22 @@ pub(super) struct Done {
 ///
 /// # Errors
 /// Where no connection applies, a right is missing, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Ensured, Error> {
+pub fn run(args: &Args, context: &App) -> Result<EnsureOutput, Error> {
     if args.all {
-        let (chosen, bitbucket) = context.connect()?;
-        let wish = wish(args, context, &chosen)?;
+        let (chosen, bitbucket) = context.client()?;
+        let wish = desired_webhook(args, context, &chosen)?;
         let many = super::many::run(args, context, &chosen, &bitbucket, &wish)?;
-        return Ok(Ensured::Many(many));
+        return Ok(EnsureOutput::Many(many));
     }
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
-    let mut wish = wish(args, context, &chosen)?;
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
+    let mut wish = desired_webhook(args, context, &chosen)?;
     let progress = context.output.progress("looking at the webhooks");
-    let refused = |error| chosen.explained_for(error, Right::WriteWebhooks);
+    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteWebhooks);
     let mut made_up = None;
     if args.generate_secret {
-        let hooks = context.wait(bitbucket.webhooks(&path))?.map_err(refused)?;
+        let hooks = context
+            .block_on(bitbucket.webhooks(&path))?
+            .map_err(refused)?;
         let is_set = hooks.iter().any(|hook| {
             wish.receiver.is(&hook.webhook.url) && hook.webhook.secret_set == Some(true)
         });
@@ -141,20 +143,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Ensured, Error> {
             made_up = Some(secret);
         }
     }
-    let asked = context.wait(ensure(&bitbucket, &path, &wish, args.dry_run))?;
+    let asked = context.block_on(ensure(&bitbucket, &path, &wish, args.dry_run))?;
     drop(progress);
     let done = asked.map_err(refused)?;
-    Ok(Ensured::One(Box::new(One {
+    Ok(EnsureOutput::One(Box::new(SingleOutput {
         secret: made_up,
         hint: narrower(done.action, chosen.connection.auth),
         done,
     })))
 }
 
-fn wish(args: &Args, context: &Context, chosen: &Chosen) -> Result<Wish, Error> {
+fn desired_webhook(
+    args: &Args,
+    context: &App,
+    chosen: &SelectedConnection,
+) -> Result<WebhookSpec, Error> {
     let secret = args
         .secret_stdin
-        .then(|| context.token_from_stdin("--secret-stdin"))
+        .then(|| context.read_token_from_stdin("--secret-stdin"))
         .transpose()?;
     let is_too_long = secret
         .as_ref()
@@ -165,9 +171,9 @@ fn wish(args: &Args, context: &Context, chosen: &Chosen) -> Result<Wish, Error> 
             hint: None,
         });
     }
-    Ok(Wish {
+    Ok(WebhookSpec {
         receiver: args.url.clone(),
-        events: native(&args.events, chosen.connection.deployment),
+        events: to_product_events(&args.events, chosen.connection.deployment),
         active: !args.inactive,
         secret,
         verifies_receiver: (args.insecure_receiver || args.verify_receiver)
@@ -178,30 +184,33 @@ fn wish(args: &Args, context: &Context, chosen: &Chosen) -> Result<Wish, Error> 
 /// Looks first: neither product minds two webhooks that call the same address.
 pub(super) async fn ensure(
     bitbucket: &Bitbucket,
-    path: &RepoPath,
-    wish: &Wish,
+    path: &RepoId,
+    wish: &WebhookSpec,
     dry_run: bool,
-) -> Result<Done, ApiError> {
+) -> Result<EnsureResult, ApiError> {
     let hooks = bitbucket.webhooks(path).await?;
     let mut same: Vec<_> = hooks
         .into_iter()
         .filter(|hook| wish.receiver.is(&hook.webhook.url))
         .collect();
     let doubles = same.len().saturating_sub(1);
-    let best = same.iter().position(|hook| hook.fits(wish)).unwrap_or(0);
+    let best = same
+        .iter()
+        .position(|hook| hook.matches_spec(wish))
+        .unwrap_or(0);
     let before = (!same.is_empty()).then(|| same.swap_remove(best));
-    let done = |action, webhook, unknown_events| Done {
+    let done = |action, webhook, unknown_events| EnsureResult {
         action,
         webhook,
         unknown_events,
         doubles,
     };
     match before {
-        Some(hook) if hook.fits(wish) => Ok(done("unchanged", hook.webhook, Vec::new())),
+        Some(hook) if hook.matches_spec(wish) => Ok(done("unchanged", hook.webhook, Vec::new())),
         Some(hook) if dry_run => Ok(done("would-update", hook.webhook, Vec::new())),
         None if dry_run => Ok(done("would-create", planned(bitbucket, wish), Vec::new())),
         Some(hook) => {
-            let Written {
+            let WebhookChange {
                 hook,
                 unknown,
                 changed,
@@ -216,7 +225,7 @@ pub(super) async fn ensure(
     }
 }
 
-fn planned(bitbucket: &Bitbucket, wish: &Wish) -> Webhook {
+fn planned(bitbucket: &Bitbucket, wish: &WebhookSpec) -> Webhook {
     let deployment = match bitbucket {
         Bitbucket::Cloud(_) => Deployment::Cloud,
         Bitbucket::DataCenter(_) => Deployment::DataCenter,
@@ -224,34 +233,34 @@ fn planned(bitbucket: &Bitbucket, wish: &Wish) -> Webhook {
     Webhook {
         id: None,
         url: wish.receiver.as_str().to_owned(),
-        events: in_our_words(&wish.events, deployment),
+        events: to_generic_events(&wish.events, deployment),
         active: wish.active,
         secret_set: Some(wish.secret.is_some()),
         verifies_receiver: Some(wish.verifies_receiver.unwrap_or(true)),
     }
 }
 
-impl Render for Ensured {
+impl CommandOutput for EnsureOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-ensure@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         match self {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
                 page.line(&format!("{} {}", one.done.action, webhook.shown_url()));
-                page.field("events", 8, &webhook.events.join(", "));
+                page.key_value("events", 8, &webhook.events.join(", "));
                 if let Some(id) = &webhook.id {
-                    page.field("id", 8, id);
+                    page.key_value("id", 8, id);
                 }
                 if let Some(secret) = &one.secret {
-                    page.field("secret", 8, secret);
+                    page.key_value("secret", 8, secret);
                 }
             }
-            Self::Many(many) => many.text(page),
+            Self::Many(many) => many.write_stdout(page),
         }
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         match self {
             Self::One(one) => {
                 for event in &one.done.unknown_events {
@@ -267,14 +276,14 @@ impl Render for Ensured {
                     page.note(hint);
                 }
             }
-            Self::Many(many) => many.remarks(page),
+            Self::Many(many) => many.write_stderr(page),
         }
     }
 
-    fn exit(&self) -> Exit {
+    fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::One(_) => Exit::Done,
-            Self::Many(many) => many.exit(),
+            Self::One(_) => ExitStatus::Success,
+            Self::Many(many) => many.exit_status(),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::repository::RepoRef;
-use crate::model::right::Right;
+use crate::model::right::Operation;
 use crate::model::webhook::Webhook;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +27,7 @@ pub struct Args {
 
 /// The webhooks.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ListOutput {
     webhooks: Vec<Webhook>,
     #[serde(skip)]
     repository: String,
@@ -37,20 +37,21 @@ pub struct Listed {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Listed, Error> {
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
-    let asked = context.wait(bitbucket.webhooks(&path))?;
-    let hooks = asked.map_err(|error| chosen.explained_for(error, Right::ReadWebhooks))?;
-    Ok(Listed {
+pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
+    let asked = context.block_on(bitbucket.webhooks(&path))?;
+    let hooks =
+        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadWebhooks))?;
+    Ok(ListOutput {
         webhooks: hooks.into_iter().map(|hook| hook.webhook).collect(),
         repository: path.to_string(),
     })
 }
 
-impl Render for Listed {
+impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-list@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.webhooks.iter().map(|webhook| {
             let mut state = vec![if webhook.active { "active" } else { "inactive" }];
             state.extend((webhook.secret_set == Some(true)).then_some("signed"));
@@ -65,7 +66,7 @@ impl Render for Listed {
         page.table(&["ID", "URL", "EVENTS", ""].map(str::to_owned), rows);
     }
 
-    fn remarks(&self, page: &mut Page) {
+    fn write_stderr(&self, page: &mut TextWriter) {
         if self.webhooks.is_empty() {
             page.line(&format!("{} has no webhooks", self.repository));
         }

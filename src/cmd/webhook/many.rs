@@ -3,22 +3,22 @@
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
-use super::ensure::{Args, Done, ensure};
+use super::ensure::{Args, EnsureResult, ensure};
 use super::narrower::narrower;
-use crate::bitbucket::{Bitbucket, Wish};
-use crate::context::{Chosen, Context};
-use crate::error::{Error, No};
-use crate::exit::Exit;
-use crate::model::repository::{RepoPath, Repository, Search};
-use crate::model::right::Right;
-use crate::output::Page;
+use crate::bitbucket::{Bitbucket, WebhookSpec};
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, RejectionKind};
+use crate::exit::ExitStatus;
+use crate::model::repository::{RepoId, Repository, RepositoryFilter};
+use crate::model::right::Operation;
+use crate::output::TextWriter;
 
 /// Repositories that are worked on at once.
-const AT_ONCE: usize = 8;
+const CONCURRENT_REPOSITORIES: usize = 8;
 
 /// What was done in many repositories.
 #[derive(Debug, Serialize)]
-pub struct Many {
+pub struct BatchOutput {
     repositories: Vec<Row>,
     summary: Summary,
     hint: Option<String>,
@@ -34,13 +34,13 @@ struct Row {
     #[serde(flatten)]
     result: Result,
     #[serde(skip)]
-    exit: Exit,
+    exit: ExitStatus,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Result {
-    Done(Box<Done>),
+    Done(Box<EnsureResult>),
     Failed {
         action: &'static str,
         error: String,
@@ -68,37 +68,47 @@ struct Summary {
 /// Ensures the webhook in every repository of the project.
 pub(super) fn run(
     args: &Args,
-    context: &Context,
-    chosen: &Chosen,
+    context: &App,
+    chosen: &SelectedConnection,
     bitbucket: &Bitbucket,
-    wish: &Wish,
-) -> std::result::Result<Many, Error> {
-    let search = Search {
+    wish: &WebhookSpec,
+) -> std::result::Result<BatchOutput, Error> {
+    let search = RepositoryFilter {
         workspace: chosen.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
         project: args.project.clone(),
-        ..Search::default()
+        ..RepositoryFilter::default()
     };
     let progress = context
         .output
         .progress("looking at the webhooks of every repository");
-    let rows = context.wait(async {
+    let rows = context.block_on(async {
         let repositories = bitbucket.repositories(&search).await?;
-        let paths: Vec<RepoPath> = repositories.iter().map(Repository::path).collect();
+        let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
         let work = stream::iter(paths).map(|path| async move {
             let ended = ensure(bitbucket, &path, wish, args.dry_run).await;
             row(
                 &path,
-                ended.map_err(|error| chosen.explained_for(error, Right::WriteWebhooks)),
+                ended.map_err(|error| {
+                    chosen.describe_api_error_for(error, Operation::WriteWebhooks)
+                }),
             )
         });
-        Ok(work.buffered(AT_ONCE).collect::<Vec<_>>().await)
+        Ok(work
+            .buffered(CONCURRENT_REPOSITORIES)
+            .collect::<Vec<_>>()
+            .await)
     })?;
     drop(progress);
-    let rows = rows.map_err(|error| chosen.explained_for(error, Right::ReadRepositories))?;
+    let rows =
+        rows.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
     if rows.is_empty() {
         let project = args.project.as_deref().unwrap_or_default();
         let message = format!("the project {project} has no repository that this credential sees");
-        return Err(Error::no(No::NotThere, message, "bbconnect project list"));
+        return Err(Error::rejected(
+            RejectionKind::NotFound,
+            message,
+            "bbconnect project list",
+        ));
     }
     let mut summary = Summary::default();
     for row in &rows {
@@ -112,7 +122,7 @@ pub(super) fn run(
     let hints = rows
         .iter()
         .map(|row| narrower(row.result.action(), chosen.connection.auth));
-    Ok(Many {
+    Ok(BatchOutput {
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
         summary,
@@ -120,11 +130,11 @@ pub(super) fn run(
     })
 }
 
-fn row(path: &RepoPath, ended: std::result::Result<Done, Error>) -> Row {
+fn row(path: &RepoId, ended: std::result::Result<EnsureResult, Error>) -> Row {
     let (result, exit) = match ended {
-        Ok(done) => (Result::Done(Box::new(done)), Exit::Done),
+        Ok(done) => (Result::Done(Box::new(done)), ExitStatus::Success),
         Err(error) => {
-            let exit = error.exit();
+            let exit = error.exit_status();
             let hint = error
                 .hint()
                 .map(|hint| format!("; {hint}"))
@@ -144,8 +154,8 @@ fn row(path: &RepoPath, ended: std::result::Result<Done, Error>) -> Row {
     }
 }
 
-impl Many {
-    pub(super) fn text(&self, page: &mut Page) {
+impl BatchOutput {
+    pub(super) fn write_stdout(&self, page: &mut TextWriter) {
         let rows = self.repositories.iter().map(|row| {
             let error = match &row.result {
                 Result::Done(_) => String::new(),
@@ -164,14 +174,14 @@ impl Many {
             unchanged,
             failed,
         } = self.summary;
-        page.gap();
+        page.blank_line();
         let would_be = if self.is_plan { "would be " } else { "" };
         page.line(&format!(
             "{created} {would_be}created, {updated} {would_be}updated, {unchanged} unchanged, {failed} failed"
         ));
     }
 
-    pub(super) fn remarks(&self, page: &mut Page) {
+    pub(super) fn write_stderr(&self, page: &mut TextWriter) {
         if let Some(hint) = &self.hint {
             page.note(hint);
         }
@@ -180,7 +190,7 @@ impl Many {
         }
     }
 
-    pub(super) fn exit(&self) -> Exit {
-        Exit::worst(self.repositories.iter().map(|row| row.exit))
+    pub(super) fn exit_status(&self) -> ExitStatus {
+        ExitStatus::most_significant(self.repositories.iter().map(|row| row.exit))
     }
 }

@@ -9,10 +9,10 @@ pub mod test;
 
 use clap::Subcommand;
 
-use crate::bitbucket::Hook;
-use crate::error::{Error, No};
-use crate::model::repository::RepoPath;
-use crate::model::webhook::Receiver;
+use crate::bitbucket::StoredWebhook;
+use crate::error::{Error, RejectionKind};
+use crate::model::repository::RepoId;
+use crate::model::webhook::WebhookUrl;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,20 +39,20 @@ pub enum Command {
 /// Which webhook is meant.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub struct Which {
+pub struct WebhookSelector {
     /// The webhook that calls this address
     #[arg(long, value_name = "URL")]
-    pub url: Option<Receiver>,
+    pub url: Option<WebhookUrl>,
     /// The webhook with this id
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
 }
 
-impl Which {
+impl WebhookSelector {
     /// Those of the webhooks that are meant.
-    fn of(&self, hooks: Vec<Hook>, path: &RepoPath) -> Result<Vec<Hook>, Error> {
+    fn of(&self, hooks: Vec<StoredWebhook>, path: &RepoId) -> Result<Vec<StoredWebhook>, Error> {
         let bare = |id: &str| id.trim_matches(['{', '}']).to_lowercase();
-        let is_meant = |hook: &Hook| match (&self.url, &self.id) {
+        let is_meant = |hook: &StoredWebhook| match (&self.url, &self.id) {
             (Some(url), _) => url.is(&hook.webhook.url),
             (None, Some(id)) => hook
                 .webhook
@@ -73,7 +73,7 @@ impl Which {
                 }
             };
             let hint = format!("bbconnect webhook list --repo {path}");
-            return Err(Error::no(No::NotThere, message, &hint));
+            return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
         }
         Ok(meant)
     }

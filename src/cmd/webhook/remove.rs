@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::App;
 use crate::error::Error;
 use crate::model::repository::RepoRef;
-use crate::model::right::Right;
+use crate::model::right::Operation;
 use crate::model::webhook::Webhook;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
-use super::Which;
+use super::WebhookSelector;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +27,7 @@ pub struct Args {
     pub repo: Option<RepoRef>,
     /// Which webhook
     #[command(flatten)]
-    pub which: Which,
+    pub which: WebhookSelector,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// What was removed: all webhooks that call the address.
 #[derive(Debug, Serialize)]
-pub struct Removed {
+pub struct RemoveOutput {
     action: &'static str,
     webhooks: Vec<Webhook>,
 }
@@ -47,14 +47,14 @@ pub struct Removed {
 ///
 /// # Errors
 /// Where it is not there, nobody confirms, or the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
-    let asked = context.wait(bitbucket.webhooks(&path))?;
-    let refused = |error| chosen.explained_for(error, Right::DeleteWebhooks);
+pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
+    let asked = context.block_on(bitbucket.webhooks(&path))?;
+    let refused = |error| chosen.describe_api_error_for(error, Operation::DeleteWebhooks);
     let meant = args.which.of(asked.map_err(refused)?, &path)?;
     if args.dry_run {
         let webhooks = meant.into_iter().map(|hook| hook.webhook).collect();
-        return Ok(Removed {
+        return Ok(RemoveOutput {
             action: "would-remove",
             webhooks,
         });
@@ -70,20 +70,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Removed, Error> {
     let mut webhooks = Vec::new();
     for hook in meant {
         let id = hook.webhook.id.clone().unwrap_or_default();
-        let removed = context.wait(bitbucket.remove_webhook(&path, &id))?;
+        let removed = context.block_on(bitbucket.remove_webhook(&path, &id))?;
         removed.map_err(refused)?;
         webhooks.push(hook.webhook);
     }
-    Ok(Removed {
+    Ok(RemoveOutput {
         action: "removed",
         webhooks,
     })
 }
 
-impl Render for Removed {
+impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-remove@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         for webhook in &self.webhooks {
             page.line(&format!("{} {}", self.action, webhook.shown_url()));
         }

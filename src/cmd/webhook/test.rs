@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use crate::bitbucket::Call;
-use crate::context::Context;
-use crate::error::{Error, No};
-use crate::exit::Exit;
+use crate::bitbucket::TestDelivery;
+use crate::context::App;
+use crate::error::{Error, RejectionKind};
+use crate::exit::ExitStatus;
 use crate::model::repository::RepoRef;
-use crate::model::right::Right;
+use crate::model::right::Operation;
 use crate::model::webhook::Webhook;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
-use super::Which;
+use super::WebhookSelector;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,12 +29,12 @@ pub struct Args {
     pub repo: Option<RepoRef>,
     /// Which webhook
     #[command(flatten)]
-    pub which: Which,
+    pub which: WebhookSelector,
 }
 
 /// A webhook whose receiver was called.
 #[derive(Debug, Serialize)]
-pub struct Tested {
+pub struct TestOutput {
     ok: bool,
     webhook: Webhook,
     /// The receiver's status.
@@ -46,18 +46,18 @@ pub struct Tested {
 ///
 /// # Errors
 /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
-pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
-    let (chosen, bitbucket, path) = context.connect_to_selected(args.repo.as_ref())?;
-    let refused = |error| chosen.explained_for(error, Right::WriteWebhooks);
-    let asked = context.wait(bitbucket.webhooks(&path))?;
+pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
+    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
+    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteWebhooks);
+    let asked = context.block_on(bitbucket.webhooks(&path))?;
     let mut meant = args.which.of(asked.map_err(refused)?, &path)?;
     let hook = meant.swap_remove(0);
     let progress = context
         .output
         .progress("waiting for the receiver's answer to the server");
-    let called = context.wait(bitbucket.test_webhook(&path, &hook))?;
+    let called = context.block_on(bitbucket.test_webhook(&path, &hook))?;
     drop(progress);
-    let Some(Call { status, reason }) = called.map_err(refused)? else {
+    let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
         let message = format!(
             "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
             if hook.webhook.active {
@@ -69,10 +69,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
         let hint = format!(
             "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{path}/admin/webhooks"
         );
-        return Err(Error::no(No::Otherwise, message, &hint));
+        return Err(Error::rejected(RejectionKind::Other, message, &hint));
     };
     let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
-    Ok(Tested {
+    Ok(TestOutput {
         ok: status.is_some_and(|status| (200..300).contains(&status)),
         webhook: hook.webhook,
         status,
@@ -80,10 +80,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Tested, Error> {
     })
 }
 
-impl Render for Tested {
+impl CommandOutput for TestOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-test@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         let answered = match self.status {
             Some(status) => format!("answered {status}"),
             None => "was not reached".to_owned(),
@@ -94,7 +94,11 @@ impl Render for Tested {
         }
     }
 
-    fn exit(&self) -> Exit {
-        if self.ok { Exit::Done } else { Exit::No }
+    fn exit_status(&self) -> ExitStatus {
+        if self.ok {
+            ExitStatus::Success
+        } else {
+            ExitStatus::Failure
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use self::reader::Reader;
-use crate::model::mend::Edit;
+use crate::model::mend::TextEdit;
 
 /// A configuration that git cannot read either.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,7 +32,7 @@ pub(super) struct Header {
 /// A variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The place of its header in [`ConfigText::headers`].
+    /// The place of its header in [`ConfigFile::headers`].
     pub(super) header: usize,
     /// In lower case.
     pub(super) key: String,
@@ -45,16 +45,16 @@ pub(super) struct Entry {
 
 /// A configuration file.
 #[derive(Debug)]
-pub(super) struct ConfigText<'a> {
+pub(super) struct ConfigFile<'a> {
     text: &'a str,
     pub(super) headers: Vec<Header>,
     pub(super) entries: Vec<Entry>,
 }
 
-impl<'a> ConfigText<'a> {
+impl<'a> ConfigFile<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, ConfigSyntax> {
         let mut reader = Reader { text, at: 0 };
-        let mut config = ConfigText {
+        let mut config = ConfigFile {
             text,
             headers: Vec::new(),
             entries: Vec::new(),
@@ -67,13 +67,15 @@ impl<'a> ConfigText<'a> {
                 b' ' | b'\t' | b'\r' | b'\n' => reader.at += 1,
                 b'#' | b';' => reader.skip_line(),
                 b'[' => {
-                    let header = reader.header().ok_or_else(|| reader.blame())?;
+                    let header = reader.header().ok_or_else(|| reader.syntax_error())?;
                     config.headers.push(header);
                 }
                 _ => {
                     let header = config.headers.len().checked_sub(1);
                     let entry = header.and_then(|header| reader.entry(header));
-                    config.entries.push(entry.ok_or_else(|| reader.blame())?);
+                    config
+                        .entries
+                        .push(entry.ok_or_else(|| reader.syntax_error())?);
                 }
             }
         }
@@ -85,24 +87,24 @@ impl<'a> ConfigText<'a> {
     }
 
     /// Gives a variable another value.
-    pub(super) fn set(&self, entry: &Entry, value: &str) -> Edit {
+    pub(super) fn set(&self, entry: &Entry, value: &str) -> TextEdit {
         let raw = self.text.get(entry.value_at.clone()).unwrap_or_default();
-        Edit {
+        TextEdit {
             at: entry.value_at.clone(),
             with: quoted(value, raw.starts_with('"')),
         }
     }
 
     /// Gives a header another subsection.
-    pub(super) fn rename(header: &Header, subsection: &str) -> Edit {
-        Edit {
+    pub(super) fn rename(header: &Header, subsection: &str) -> TextEdit {
+        TextEdit {
             at: header.subsection_at.clone(),
             with: subsection.replace('\\', r"\\").replace('"', "\\\""),
         }
     }
 
     /// Adds the same variable with another value, on a line below.
-    pub(super) fn add_below(&self, entry: &Entry, value: &str) -> Edit {
+    pub(super) fn insert_after(&self, entry: &Entry, value: &str) -> TextEdit {
         let line_start = self
             .text
             .get(..entry.key_at)
@@ -128,7 +130,7 @@ impl<'a> ConfigText<'a> {
             (end, "")
         };
         let value = quoted(value, false);
-        Edit {
+        TextEdit {
             at: entry.line_end..entry.line_end,
             with: format!("{first}{indentation}{key} = {value}{last}"),
         }

@@ -43,7 +43,7 @@ impl Reader<'_> {
         (!name.is_empty()).then_some(name)
     }
 
-    pub(super) fn blame(&self) -> ConfigSyntax {
+    pub(super) fn syntax_error(&self) -> ConfigSyntax {
         let end = self.at.min(self.text.len());
         let before = self.text.as_bytes().get(..end).unwrap_or_default();
         ConfigSyntax {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn entries(text: &str) -> Vec<(String, Option<String>, String, String)> {
-    let config = ConfigText::parse(text).unwrap();
+    let config = ConfigFile::parse(text).unwrap();
     let entry = |entry: &Entry| {
         let header = config.header(entry).unwrap();
         let (section, subsection) = (header.section.clone(), header.subsection.clone());
@@ -74,7 +74,7 @@ fn what_git_refuses_is_refused_with_its_line() {
         ("[a x]\n", 1),
     ] {
         assert_eq!(
-            ConfigText::parse(text).err(),
+            ConfigFile::parse(text).err(),
             Some(ConfigSyntax { line }),
             "{text:?}"
         );
@@ -89,7 +89,7 @@ fn a_value_keeps_its_quotes_and_gets_those_it_needs() {
         ("[a]\n\tb = x\n", "y;z", "[a]\n\tb = \"y;z\"\n"),
         ("[a]\n\tb = x\n", "q\"u\\o", "[a]\n\tb = q\\\"u\\\\o\n"),
     ] {
-        let config = ConfigText::parse(before).unwrap();
+        let config = ConfigFile::parse(before).unwrap();
         let edit = config.set(config.entries.first().unwrap(), value);
         let mut text = before.to_owned();
         text.replace_range(edit.at, &edit.with);

@@ -15,7 +15,7 @@ pub enum CloneUrlError {
     TooLong,
     /// A control character, or one that hides or turns text.
     #[error("the clone URL contains the character U+{:04X}, which cannot be seen or changes what is seen", u32::from(*.0))]
-    Deceptive(char),
+    InvisibleCharacter(char),
     /// A quotation mark without its partner.
     #[error("a quotation mark in the clone URL is not closed")]
     UnclosedQuote,
@@ -30,7 +30,7 @@ pub enum CloneUrlError {
     TooManyWords,
     /// A blank within the URL.
     #[error("the clone URL contains a blank")]
-    Blank,
+    ContainsWhitespace,
     /// A path on this machine.
     #[error("this is a path on this machine, not the address of a repository on a server")]
     LocalPath,
@@ -108,10 +108,10 @@ impl CloneUrlError {
         const COPY: &str = "copy the SSH URL from the repository's Clone button, for example git@ssh.bitbucket.org:workspace/repository.git";
         const BUTTON: &str = "copy the URL from the repository's Clone button";
         match self {
-            Self::Deceptive(_) => Some("type the URL instead of pasting it, or copy it again from the repository's Clone button".to_owned()),
+            Self::InvisibleCharacter(_) => Some("type the URL instead of pasting it, or copy it again from the repository's Clone button".to_owned()),
             Self::NotGitClone => Some("paste the URL alone, or the whole `git clone …` line in quotes".to_owned()),
             Self::TooManyWords => Some("paste the URL alone".to_owned()),
-            Self::UnclosedQuote | Self::Blank => {
+            Self::UnclosedQuote | Self::ContainsWhitespace => {
                 Some("put quotes around what was pasted; within the URL a blank is written as %20".to_owned())
             }
             Self::LocalPath => Some(format!("inside a checkout, `git remote get-url origin` prints its URL; otherwise {COPY}")),

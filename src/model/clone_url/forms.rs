@@ -13,7 +13,7 @@ use crate::model::deployment::Deployment;
 /// A form of a clone URL that can be derived by the rules of its product without being part of the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Form {
+pub enum UrlForm {
     /// The clone URL over SSH.
     Ssh,
     /// The clone URL over HTTP(S).
@@ -79,17 +79,17 @@ impl CloneUrl {
     /// Which of the forms rest on the product's defaults (SSH on port 7999, HTTPS on the same host) because the URL
     /// itself does not say where they are. Only Data Center has such.
     #[must_use]
-    pub fn assumed(&self) -> &'static [Form] {
+    pub fn guessed_forms(&self) -> &'static [UrlForm] {
         match (self.place.deployment, self.address.transport) {
             (Deployment::DataCenter, Transport::Ssh) if self.is_alias() => &[],
-            (Deployment::DataCenter, Transport::Ssh) => &[Form::Https, Form::Web],
-            (Deployment::DataCenter, _) if !self.place.layout => &[Form::Ssh, Form::Web],
-            (Deployment::DataCenter, Transport::Https | Transport::Http) => &[Form::Ssh],
+            (Deployment::DataCenter, Transport::Ssh) => &[UrlForm::Https, UrlForm::Web],
+            (Deployment::DataCenter, _) if !self.place.layout => &[UrlForm::Ssh, UrlForm::Web],
+            (Deployment::DataCenter, Transport::Https | Transport::Http) => &[UrlForm::Ssh],
             (Deployment::Cloud | Deployment::Unknown, _) => &[],
         }
     }
 
-    /// The base URL of a Data Center, as far as the URL tells it: see [`CloneUrl::assumed`].
+    /// The base URL of a Data Center, as far as the URL tells it: see [`CloneUrl::guessed_forms`].
     #[must_use]
     pub fn data_center_base(&self) -> Option<Url> {
         if self.place.deployment == Deployment::DataCenter {

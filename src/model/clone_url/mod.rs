@@ -24,14 +24,14 @@ mod userinfo;
 use std::str::FromStr;
 
 pub use self::error::CloneUrlError;
-pub use self::forms::Form;
+pub use self::forms::UrlForm;
 pub use self::host::Host;
-pub use self::note::{Note, NoteId};
-pub use self::pages::{KeyPage, Rights};
+pub use self::note::{UrlWarning, UrlWarningKind};
+pub use self::pages::{KeyAccess, KeyPage};
 pub use self::site::is_cloud_host;
 
 use self::address::Address;
-use self::place::Place;
+use self::place::RepositoryLocation;
 use super::deployment::Deployment;
 
 /// How a clone URL reaches its host.
@@ -61,8 +61,8 @@ impl Transport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloneUrl {
     address: Address,
-    place: Place,
-    notes: Vec<Note>,
+    place: RepositoryLocation,
+    notes: Vec<UrlWarning>,
 }
 
 impl CloneUrl {
@@ -128,7 +128,7 @@ impl CloneUrl {
 
     /// What a reader of the URL should know.
     #[must_use]
-    pub fn notes(&self) -> &[Note] {
+    pub fn notes(&self) -> &[UrlWarning] {
         &self.notes
     }
 }
@@ -146,7 +146,7 @@ impl FromStr for CloneUrl {
         let (address, path) = address::parse(&pasted.url)?;
         let place = match place::find(&address, &path.parts()) {
             Ok(place) => place,
-            Err(reason) => return Err(path.blame(reason)),
+            Err(reason) => return Err(path.into_error(reason)),
         };
         let notes = note::all(&pasted, &address, &place);
         Ok(Self {

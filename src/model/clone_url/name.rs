@@ -56,7 +56,7 @@ pub(super) fn name(
 }
 
 /// Slugs and workspace ids.
-pub(super) fn on_bitbucket(character: char) -> bool {
+pub(super) fn is_slug_char(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_.-".contains(character)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn on_data_center(character: char) -> bool {
 }
 
 /// What other hosts have in the path of a URL, where it can be encoded.
-pub(super) fn anywhere(character: char) -> bool {
+pub(super) fn is_path_char(character: char) -> bool {
     in_short_form(character) || character == ' '
 }
 

@@ -5,16 +5,16 @@ use serde::Serialize;
 use super::Transport;
 use super::address::Address;
 use super::forms::is_alias;
-use super::pasted::Pasted;
-use super::place::Place;
+use super::pasted::ExtractedUrl;
+use super::place::RepositoryLocation;
 use super::site::{CLOUD_SSH, CLOUD_WEB};
 use crate::model::deployment::Deployment;
 
 /// A remark on a clone URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Note {
+pub struct UrlWarning {
     /// Which remark it is, for programs.
-    pub id: NoteId,
+    pub id: UrlWarningKind,
     /// The remark, for people.
     pub message: String,
 }
@@ -22,7 +22,7 @@ pub struct Note {
 /// The remarks there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NoteId {
+pub enum UrlWarningKind {
     /// The URL uses `bitbucket.org` over SSH, which ended on 2026-11-12.
     SshHostMoved,
     /// `git clone` stood in front of the URL.
@@ -38,41 +38,45 @@ pub enum NoteId {
 }
 
 /// All that can be said about a URL, in the order of reading it.
-pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<Note> {
+pub(super) fn all(
+    pasted: &ExtractedUrl<'_>,
+    address: &Address,
+    place: &RepositoryLocation,
+) -> Vec<UrlWarning> {
     let host = &address.host;
     let over_ssh = address.transport == Transport::Ssh;
     let first = place.namespace.first().unwrap_or(&place.slug);
     let notes = [
         (
             pasted.git_clone,
-            NoteId::GitClonePrefix,
+            UrlWarningKind::GitClonePrefix,
             "`git clone` and its options were left out; only the URL counts".to_owned(),
         ),
         (
             address.had_secret || pasted.secret_option,
-            NoteId::EmbeddedSecret,
+            UrlWarningKind::EmbeddedSecret,
             "a secret stood in the URL and was left out; it may now be in your shell's history and in process lists, \
              so consider replacing it"
                 .to_owned(),
         ),
         (
             over_ssh && place.deployment == Deployment::Cloud && host.name() == Some(CLOUD_WEB),
-            NoteId::SshHostMoved,
+            UrlWarningKind::SshHostMoved,
             format!("since 2026-11-12 Bitbucket Cloud answers over SSH at {CLOUD_SSH}, no longer at {CLOUD_WEB}"),
         ),
         (
             place.page,
-            NoteId::WebUrl,
+            UrlWarningKind::WebUrl,
             "this is a link to a page or to the API, not a clone URL; the repository was read from it".to_owned(),
         ),
         (
             is_alias(address),
-            NoteId::SshConfigAlias,
+            UrlWarningKind::SshConfigAlias,
             format!("`{host}` is probably a Host of your SSH configuration; `ssh -G {host}` shows where it leads"),
         ),
         (
             address.number_first,
-            NoteId::PortInScpForm,
+            UrlWarningKind::PortInScpForm,
             format!(
                 "`{first}` is read as a folder, as git does: the form with a colon has no port. For a port write \
                  ssh://{user}{host}:PORT/…",
@@ -84,6 +88,6 @@ pub(super) fn all(pasted: &Pasted<'_>, address: &Address, place: &Place) -> Vec<
     notes
         .into_iter()
         .filter(|(applies, ..)| *applies)
-        .map(|(_, id, message)| Note { id, message })
+        .map(|(_, id, message)| UrlWarning { id, message })
         .collect()
 }

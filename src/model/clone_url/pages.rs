@@ -11,7 +11,7 @@ use crate::model::deployment::Deployment;
 /// What a key may do once it is registered on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Rights {
+pub enum KeyAccess {
     /// Clone and fetch.
     Read,
     /// Clone, fetch and push.
@@ -26,7 +26,7 @@ pub struct KeyPage {
     /// Whose keys the page is about.
     pub keys_of: &'static str,
     /// What a key registered there may do.
-    pub rights: Rights,
+    pub rights: KeyAccess,
     /// Its address.
     pub url: String,
 }
@@ -55,17 +55,17 @@ impl CloneUrl {
                 vec![
                     page(
                         "this repository",
-                        Rights::Read,
+                        KeyAccess::Read,
                         at(&[&namespace, slug, "admin", "access-keys", ""]),
                     ),
                     page(
                         "the workspace",
-                        Rights::Write,
+                        KeyAccess::Write,
                         at(&[&namespace, "workspace", "settings", "ssh-keys"]),
                     ),
                     page(
                         "yourself",
-                        Rights::Write,
+                        KeyAccess::Write,
                         at(&["account", "settings", "ssh-keys", ""]),
                     ),
                 ]
@@ -77,13 +77,13 @@ impl CloneUrl {
                 ];
                 vec![page(
                     "this repository",
-                    Rights::ReadOrWrite,
+                    KeyAccess::ReadOrWrite,
                     address(&base, parts),
                 )]
             }
             (Deployment::Unknown, _) => vec![page(
                 "this repository",
-                Rights::ReadOrWrite,
+                KeyAccess::ReadOrWrite,
                 self.elsewhere(),
             )],
             (Deployment::Cloud | Deployment::DataCenter, None) => Vec::new(),
@@ -109,7 +109,7 @@ impl CloneUrl {
 
     /// How people call the repository: `namespace/slug`, with the host where it is not bitbucket.org.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub fn display_name(&self) -> String {
         let path = self.namespace().map_or_else(
             || self.slug().to_owned(),
             |namespace| format!("{namespace}/{}", self.slug()),

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::address::remote_helper;
 use super::error::CloneUrlError;
-use crate::model::printable::is_deceptive;
+use crate::model::printable::needs_escape;
 
 /// No hosting site has URLs near this length; a longer text is something else.
-const MOST_BYTES: usize = 4096;
+const MAX_INPUT_BYTES: usize = 4096;
 
 /// Options of `git clone` whose value is a word of its own (git 2.52, `git help clone`).
 const LONG_WITH_VALUE: [&str; 17] = [
@@ -44,7 +44,7 @@ const GIT_WITH_VALUE: [&str; 8] = [
 ];
 
 /// Pairs of marks that people and programs put around a URL.
-const AROUND: [(char, char); 7] = [
+const QUOTE_PAIRS: [(char, char); 7] = [
     ('"', '"'),
     ('\'', '\''),
     ('`', '`'),
@@ -55,7 +55,7 @@ const AROUND: [(char, char); 7] = [
 ];
 
 /// The URL in what was pasted.
-pub(super) struct Pasted<'a> {
+pub(super) struct ExtractedUrl<'a> {
     pub(super) url: Cow<'a, str>,
     /// Whether `git clone` stood in front of it.
     pub(super) git_clone: bool,
@@ -64,13 +64,13 @@ pub(super) struct Pasted<'a> {
 }
 
 /// Finds the URL, and refuses what hides something.
-pub(super) fn find_url(text: &str) -> Result<Pasted<'_>, CloneUrlError> {
-    if text.len() > MOST_BYTES {
+pub(super) fn find_url(text: &str) -> Result<ExtractedUrl<'_>, CloneUrlError> {
+    if text.len() > MAX_INPUT_BYTES {
         return Err(CloneUrlError::TooLong);
     }
     let mut text = trim(text);
-    if let Some(deceptive) = text.chars().find(|&character| is_deceptive(character)) {
-        return Err(CloneUrlError::Deceptive(deceptive));
+    if let Some(deceptive) = text.chars().find(|&character| needs_escape(character)) {
+        return Err(CloneUrlError::InvisibleCharacter(deceptive));
     }
     while let Some(inner) = unwrapped(text) {
         text = trim(inner);
@@ -79,7 +79,7 @@ pub(super) fn find_url(text: &str) -> Result<Pasted<'_>, CloneUrlError> {
         return Err(CloneUrlError::Empty);
     }
     if !text.contains(char::is_whitespace) {
-        return Ok(Pasted {
+        return Ok(ExtractedUrl {
             url: Cow::Borrowed(text),
             git_clone: false,
             secret_option: false,
@@ -87,13 +87,16 @@ pub(super) fn find_url(text: &str) -> Result<Pasted<'_>, CloneUrlError> {
     }
     let Some(words) = git_arguments(text)? else {
         let helper = text.split_whitespace().next().and_then(remote_helper);
-        return Err(helper.map_or(CloneUrlError::Blank, CloneUrlError::RemoteHelper));
+        return Err(helper.map_or(
+            CloneUrlError::ContainsWhitespace,
+            CloneUrlError::RemoteHelper,
+        ));
     };
     let secret_option = words
         .iter()
         .any(|word| word.to_ascii_lowercase().contains("authorization:"));
-    Ok(Pasted {
-        url: Cow::Owned(cloned(&words)?),
+    Ok(ExtractedUrl {
+        url: Cow::Owned(url_of_git_clone(&words)?),
         git_clone: true,
         secret_option,
     })
@@ -106,7 +109,7 @@ fn trim(text: &str) -> &str {
 
 /// What stands between a pair of marks that enclose the whole text.
 fn unwrapped(text: &str) -> Option<&str> {
-    AROUND.iter().find_map(|&(open, close)| {
+    QUOTE_PAIRS.iter().find_map(|&(open, close)| {
         let inner = text.strip_prefix(open)?.strip_suffix(close)?;
         (!inner.contains([open, close])).then_some(inner)
     })
@@ -151,7 +154,7 @@ fn git_arguments(text: &str) -> Result<Option<Vec<String>>, CloneUrlError> {
 }
 
 /// The URL of a `git … clone … URL [folder]` line, given the words behind `git`.
-fn cloned(words: &[String]) -> Result<String, CloneUrlError> {
+fn url_of_git_clone(words: &[String]) -> Result<String, CloneUrlError> {
     let mut words = words.iter().map(String::as_str);
     loop {
         match words.next() {

@@ -1,7 +1,7 @@
 //! The path of a clone URL: its parts, decoded.
 
 use super::error::CloneUrlError;
-use crate::model::printable::is_deceptive;
+use crate::model::printable::needs_escape;
 
 /// Stands for a part that cannot be read. It is nobody's name, so whoever needs the part fails.
 const UNREADABLE: &str = "\0";
@@ -20,7 +20,7 @@ impl Path {
     }
 
     /// Why a path could not be understood: because of a part that cannot be read, else for the reason given.
-    pub(super) fn blame(self, reason: CloneUrlError) -> CloneUrlError {
+    pub(super) fn into_error(self, reason: CloneUrlError) -> CloneUrlError {
         self.fault.unwrap_or(reason)
     }
 }
@@ -58,9 +58,9 @@ fn readable(part: String) -> Result<String, CloneUrlError> {
         "." | ".." => Err(CloneUrlError::DotPart),
         _ => match part
             .chars()
-            .find(|&c| is_deceptive(c) || matches!(c, '/' | '\\'))
+            .find(|&c| needs_escape(c) || matches!(c, '/' | '\\'))
         {
-            Some(c) if is_deceptive(c) => Err(CloneUrlError::Deceptive(c)),
+            Some(c) if needs_escape(c) => Err(CloneUrlError::InvisibleCharacter(c)),
             Some(c) => Err(CloneUrlError::Character(c)),
             None => Ok(part),
         },

@@ -4,7 +4,7 @@ use super::Transport;
 use super::address::Address;
 use super::error::CloneUrlError;
 use super::name::{
-    anywhere, in_short_form, is_personal, is_project_key, name, on_bitbucket, on_data_center,
+    in_short_form, is_path_char, is_personal, is_project_key, is_slug_char, name, on_data_center,
     without_dot_git,
 };
 use super::site::{self, CLOUD_API, Depth};
@@ -15,7 +15,7 @@ pub(super) const DATA_CENTER_SSH_PORT: u16 = 7999;
 
 /// A repository's place on its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RepositoryLocation {
     pub(super) deployment: Deployment,
     /// Data Center over HTTP: what stands between the host and `/scm` or `/projects`.
     pub(super) context: Vec<String>,
@@ -31,22 +31,22 @@ pub(super) struct Place {
 }
 
 /// Finds the repository that a path on an address names.
-pub(super) fn find(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
+pub(super) fn find(address: &Address, parts: &[&str]) -> Result<RepositoryLocation, CloneUrlError> {
     if address.host.name().is_some_and(site::is_cloud_host) {
         return cloud(address, parts);
     }
     if let Some(site) = site::other(&address.host) {
-        return elsewhere(address, parts, &site.depth);
+        return other_host(address, parts, &site.depth);
     }
     match data_center(address, parts) {
         Some(place) => place,
         None if over_http(address) && is_page(parts) => Err(not_a_repository(address, "a page")),
-        None => elsewhere(address, parts, &Depth::AtLeast(1)),
+        None => other_host(address, parts, &Depth::AtLeast(1)),
     }
 }
 
 /// bitbucket.org: always `workspace/repository`; web and API links have more around it.
-fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
+fn cloud(address: &Address, parts: &[&str]) -> Result<RepositoryLocation, CloneUrlError> {
     /// First parts of pages that belong to no workspace.
     const PAGES: [&str; 15] = [
         "account",
@@ -88,11 +88,11 @@ fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
             if slug.ends_with('.') {
                 return Err(CloneUrlError::Character('.'));
             }
-            Ok(Place {
+            Ok(RepositoryLocation {
                 deployment: Deployment::Cloud,
                 context: Vec::new(),
-                namespace: vec![name("workspace", workspace, on_bitbucket)?],
-                slug: name("repository", slug, on_bitbucket)?,
+                namespace: vec![name("workspace", workspace, is_slug_char)?],
+                slug: name("repository", slug, is_slug_char)?,
                 dot_git,
                 page: api || !(rest.is_empty() || matches!(rest, ["info", "refs"])),
                 layout: true,
@@ -103,7 +103,10 @@ fn cloud(address: &Address, parts: &[&str]) -> Result<Place, CloneUrlError> {
 }
 
 /// A Bitbucket on its own host, where the URL shows that it is one.
-fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneUrlError>> {
+fn data_center(
+    address: &Address,
+    parts: &[&str],
+) -> Option<Result<RepositoryLocation, CloneUrlError>> {
     let over_http = over_http(address);
     let at = |context: &[&str], namespace: &str, slug: &str, page: bool, layout: bool| {
         let (slug, dot_git) = without_dot_git(slug);
@@ -117,13 +120,13 @@ fn data_center(address: &Address, parts: &[&str]) -> Option<Result<Place, CloneU
         if namespace.starts_with("~~") {
             return Err(not_a_repository(address, "a user whose name begins with ~"));
         }
-        Ok(Place {
+        Ok(RepositoryLocation {
             deployment: Deployment::DataCenter,
             context: context
-                .map(|part| name("path", part, anywhere))
+                .map(|part| name("path", part, is_path_char))
                 .collect::<Result<_, _>>()?,
             namespace: vec![name("project", namespace, on_data_center)?],
-            slug: name("repository", slug, on_bitbucket)?,
+            slug: name("repository", slug, is_slug_char)?,
             dot_git,
             page,
             layout,
@@ -203,7 +206,11 @@ fn is_page(parts: &[&str]) -> bool {
 }
 
 /// Any other Git host, or a Data Center whose URL does not show it: the last part is the repository.
-fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, CloneUrlError> {
+fn other_host(
+    address: &Address,
+    parts: &[&str],
+    depth: &Depth,
+) -> Result<RepositoryLocation, CloneUrlError> {
     let not = |what| Err(not_a_repository(address, what));
     let over_http = over_http(address);
     let [namespace @ .., last] = parts else {
@@ -247,9 +254,9 @@ fn elsewhere(address: &Address, parts: &[&str], depth: &Depth) -> Result<Place, 
     let allowed = if address.from_home {
         in_short_form
     } else {
-        anywhere
+        is_path_char
     };
-    Ok(Place {
+    Ok(RepositoryLocation {
         deployment: Deployment::Unknown,
         context: Vec::new(),
         namespace: namespace

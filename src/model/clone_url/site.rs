@@ -25,7 +25,7 @@ pub fn is_cloud_host(name: &str) -> bool {
 
 /// Another hosting site.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Site {
+pub(super) struct HostingSite {
     /// How many parts a repository's path has: exactly, or at least that many.
     pub(super) depth: Depth,
     /// Below the repository's own page, the page where its deploy keys are registered.
@@ -41,7 +41,7 @@ pub(super) enum Depth {
 }
 
 /// What is known of a host that is not Bitbucket's.
-pub(super) fn other(host: &Host) -> Option<Site> {
+pub(super) fn other(host: &Host) -> Option<HostingSite> {
     let name = host.name()?;
     let (depth, keys_page): (_, Option<&'static [&'static str]>) = match name {
         "github.com" | "www.github.com" | "ssh.github.com" | "codeberg.org" => {
@@ -64,5 +64,5 @@ pub(super) fn other(host: &Host) -> Option<Site> {
         }
         _ => return None,
     };
-    Some(Site { depth, keys_page })
+    Some(HostingSite { depth, keys_page })
 }

@@ -3,7 +3,7 @@
 use super::Transport;
 use super::error::CloneUrlError;
 use super::path;
-use crate::model::token_shape::TokenShape;
+use crate::model::token_shape::TokenPrefix;
 
 /// The user name in front of the `@`, and whether a secret was there, which is dropped.
 pub(super) fn user(
@@ -49,7 +49,7 @@ fn looks_like_token(name: &str) -> bool {
         "github_pat_",
         "glpat-",
     ];
-    TokenShape::of(name) != TokenShape::Unknown
+    TokenPrefix::of(name) != TokenPrefix::Unknown
         || OTHERS.iter().any(|prefix| name.starts_with(prefix))
         || (name.len() >= 40 && !name.contains('@'))
 }

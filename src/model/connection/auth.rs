@@ -11,7 +11,7 @@ use crate::model::secret::Secret;
 /// How a connection authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Auth {
+pub enum AuthMethod {
     /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
     ApiToken,
     /// Cloud: an access token of a repository, project or workspace, sent as Bearer
@@ -35,7 +35,7 @@ pub enum Auth {
 /// What a token belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum TokenLevel {
     /// A person
     User,
     /// A workspace
@@ -51,12 +51,12 @@ pub enum Level {
 #[error("{auth} is not a way to authenticate with {deployment}")]
 pub struct AuthError {
     /// What was asked for.
-    pub auth: Auth,
+    pub auth: AuthMethod,
     /// The Bitbucket.
     pub deployment: Deployment,
 }
 
-impl Level {
+impl TokenLevel {
     /// What an access token belongs to, by what was named for it: the narrowest counts.
     #[must_use]
     pub fn of(repository: Option<&str>, project: Option<&str>) -> Self {
@@ -68,17 +68,17 @@ impl Level {
     }
 }
 
-impl Auth {
+impl AuthMethod {
     /// A secret as somebody gave it: of a token without what is pasted around it, of a password every character.
     #[must_use]
-    pub fn given(self, secret: Secret) -> Secret {
+    pub fn normalize_secret(self, secret: Secret) -> Secret {
         match self {
             Self::Password | Self::AppPassword | Self::Ssh => secret,
             Self::ApiToken
             | Self::AccessToken
             | Self::OAuth
             | Self::ClientCredentials
-            | Self::HttpAccessToken => Secret::pasted(secret.expose()),
+            | Self::HttpAccessToken => Secret::from_pasted(secret.expose()),
         }
     }
 
@@ -101,7 +101,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError`] where it has not.
-    pub fn check_for(self, deployment: Deployment) -> Result<(), AuthError> {
+    pub fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
         let fits = match self {
             Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
                 deployment == Deployment::Cloud
@@ -128,7 +128,7 @@ impl Auth {
 
     /// What its secret is called.
     #[must_use]
-    pub fn secret_name(self) -> &'static str {
+    pub fn secret_label(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",
             Self::AccessToken => "access token",
@@ -141,7 +141,7 @@ impl Auth {
     }
 }
 
-impl fmt::Display for Auth {
+impl fmt::Display for AuthMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::model::clone_url::is_cloud_host;
-use crate::model::printable::is_deceptive;
-use crate::model::token_shape::TokenShape;
+use crate::model::printable::needs_escape;
+use crate::model::token_shape::TokenPrefix;
 
 /// Where a Bitbucket's API begins: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl BaseUrlError {
 
 /// A URL without userinfo, query and fragment; `https` where there is no scheme.
 pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
-    if let Some(deceptive) = text.chars().find(|&character| is_deceptive(character)) {
+    if let Some(deceptive) = text.chars().find(|&character| needs_escape(character)) {
         return Err(BaseUrlError::Deceptive(deceptive));
     }
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
@@ -82,7 +82,7 @@ pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
 
 /// Refuses a password, and a token in place of a user.
 fn check_userinfo(url: &Url) -> Result<(), BaseUrlError> {
-    if url.password().is_some() || TokenShape::of(url.username()) != TokenShape::Unknown {
+    if url.password().is_some() || TokenPrefix::of(url.username()) != TokenPrefix::Unknown {
         return Err(BaseUrlError::Secret);
     }
     Ok(())
@@ -96,7 +96,7 @@ impl BaseUrl {
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
         if text.starts_with("ssh://") {
             // The server of a connection for SSH alone.
-            if let Some(deceptive) = text.chars().find(|&character| is_deceptive(character)) {
+            if let Some(deceptive) = text.chars().find(|&character| needs_escape(character)) {
                 return Err(BaseUrlError::Deceptive(deceptive));
             }
             let url = Url::parse(text).map_err(|error| BaseUrlError::NotAUrl(error.to_string()))?;
@@ -129,7 +129,7 @@ impl BaseUrl {
 
     /// Whether it is `http` to somewhere else than this machine.
     #[must_use]
-    pub fn is_unprotected(&self) -> bool {
+    pub fn is_insecure(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
@@ -146,7 +146,7 @@ impl BaseUrl {
 
     /// Whether a link leads to this server, below its context path.
     #[must_use]
-    pub fn is_above(&self, link: &Url) -> bool {
+    pub fn contains(&self, link: &Url) -> bool {
         let context = self.0.path().trim_end_matches('/');
         let rest = link.path().strip_prefix(context);
         self.origin() == Origin::of(link)
@@ -215,7 +215,7 @@ mod tests {
             ("http://localhost.example.com", true),
         ] {
             assert_eq!(
-                BaseUrl::parse(url).unwrap().is_unprotected(),
+                BaseUrl::parse(url).unwrap().is_insecure(),
                 unprotected,
                 "{url}"
             );

@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, read};
-use crate::model::clone_url::{CloneUrl, NoteId, Transport, is_cloud_host};
+use crate::model::clone_url::{CloneUrl, Transport, UrlWarningKind, is_cloud_host};
 use crate::model::deployment::Deployment;
 
 /// Bitbucket Cloud's API.
 const CLOUD_API: &str = "https://api.bitbucket.org/2.0";
 
 /// First parts of Data Center pages and services: what stands before them is the context path.
-const BELOW_BASE: [&str; 18] = [
+const KNOWN_PATH_PREFIXES: [&str; 18] = [
     "about",
     "account",
     "admin",
@@ -33,7 +33,7 @@ const BELOW_BASE: [&str; 18] = [
 
 /// What was found in a pasted URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct DetectedServer {
     /// The base.
     pub base_url: BaseUrl,
     /// Whose it is: Cloud where the URL says so, else Data Center.
@@ -46,7 +46,7 @@ pub struct Found {
     pub over_ssh: bool,
 }
 
-impl FromStr for Found {
+impl FromStr for DetectedServer {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -57,7 +57,7 @@ impl FromStr for Found {
         let holds_secret = |url: &CloneUrl| {
             url.notes()
                 .iter()
-                .any(|note| note.id == NoteId::EmbeddedSecret)
+                .any(|note| note.id == UrlWarningKind::EmbeddedSecret)
         };
         if clone_url.as_ref().is_ok_and(holds_secret) {
             return Err(BaseUrlError::Secret);
@@ -84,7 +84,7 @@ impl FromStr for Found {
             } else {
                 let end = segments
                     .iter()
-                    .position(|part| BELOW_BASE.contains(part))
+                    .position(|part| KNOWN_PATH_PREFIXES.contains(part))
                     .unwrap_or(segments.len());
                 (&segments[..end], Deployment::DataCenter)
             };
@@ -120,10 +120,10 @@ fn is_host_and_port(text: &str) -> bool {
     (is_name || is_address) && port.parse::<u16>().is_ok()
 }
 
-impl Found {
+impl DetectedServer {
     /// The base over HTTP: a server that only its address over SSH is known of is asked at the same host.
     #[must_use]
-    pub fn over_http(&self) -> BaseUrl {
+    pub fn http_base_url(&self) -> BaseUrl {
         let url = self.base_url.url();
         let host = url.host_str().filter(|_| url.scheme() == "ssh");
         let over_http = host.and_then(|host| BaseUrl::parse(&format!("https://{host}")).ok());
@@ -252,7 +252,7 @@ mod tests {
                 DataCenter,
             ),
         ] {
-            let found: Found = pasted.parse().unwrap();
+            let found: DetectedServer = pasted.parse().unwrap();
             assert_eq!(
                 (found.base_url.to_string().as_str(), found.deployment),
                 (base, deployment),
@@ -268,11 +268,14 @@ mod tests {
             ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
             ("[::1]:7990", "https://[::1]:7990"),
         ] {
-            let found: Found = pasted.parse().unwrap();
-            assert_eq!(found.over_http().to_string(), base, "{pasted}");
+            let found: DetectedServer = pasted.parse().unwrap();
+            assert_eq!(found.http_base_url().to_string(), base, "{pasted}");
         }
-        let over_ssh: Found = "git@git.example.com:web/site.git".parse().unwrap();
-        assert_eq!(over_ssh.over_http().to_string(), "https://git.example.com");
+        let over_ssh: DetectedServer = "git@git.example.com:web/site.git".parse().unwrap();
+        assert_eq!(
+            over_ssh.http_base_url().to_string(),
+            "https://git.example.com"
+        );
     }
 
     #[test]
@@ -287,7 +290,7 @@ mod tests {
             "https://git.example.com/web/site.git",
             "https://a\u{202e}b",
         ] {
-            assert!(pasted.parse::<Found>().is_err(), "{pasted}");
+            assert!(pasted.parse::<DetectedServer>().is_err(), "{pasted}");
         }
     }
 }

@@ -6,19 +6,19 @@ mod base_url;
 mod found;
 mod name;
 
-pub use advice::why_refused;
-pub use auth::{Auth, AuthError, Level};
+pub use advice::auth_failure_help;
+pub use auth::{AuthError, AuthMethod, TokenLevel};
 pub use base_url::{BaseUrl, BaseUrlError, Origin};
-pub use found::Found;
+pub use found::DetectedServer;
 pub use name::{ConnectionName, ConnectionNameError};
 
-pub use super::token_shape::TokenShape;
+pub use super::token_shape::TokenPrefix;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::day::Day;
+use super::day::Date;
 use super::deployment::Deployment;
 
 /// A connection, as it is stored.
@@ -29,10 +29,10 @@ pub struct Connection {
     /// Where its API is (Cloud), where it is (Data Center), or the SSH server of a connection without REST.
     pub base_url: BaseUrl,
     /// How to authenticate.
-    pub auth: Auth,
+    pub auth: AuthMethod,
     /// What an access token or HTTP access token belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<Level>,
+    pub level: Option<TokenLevel>,
     /// The Atlassian e-mail address of an API token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -71,7 +71,7 @@ pub struct Connection {
     pub clone_url: Option<String>,
     /// The last day of the credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_on: Option<Day>,
+    pub expires_on: Option<Date>,
     /// Where the secret is; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreKind>,
@@ -83,7 +83,7 @@ pub struct Connection {
     pub token_command: Option<String>,
     /// The day on which git was refused with the secret, until it is taken again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_on: Option<Day>,
+    pub refused_on: Option<Date>,
     /// Certificates to trust beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_cert: Option<PathBuf>,
@@ -113,7 +113,7 @@ impl Connection {
 
     /// A connection that has nothing but what every connection has.
     #[must_use]
-    pub fn new(deployment: Deployment, base_url: BaseUrl, auth: Auth) -> Self {
+    pub fn new(deployment: Deployment, base_url: BaseUrl, auth: AuthMethod) -> Self {
         Self {
             deployment,
             base_url,

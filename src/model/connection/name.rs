@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::TokenShape;
+use super::TokenPrefix;
 
 /// The name of a connection: 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ impl FromStr for ConnectionName {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        if TokenShape::of(text) != TokenShape::Unknown {
+        if TokenPrefix::of(text) != TokenPrefix::Unknown {
             Err(ConnectionNameError::Token)
         } else if fits {
             Ok(Self(text.to_owned()))

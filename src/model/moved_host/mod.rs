@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::model::token_shape::{TokenShape, is_token};
+use crate::model::token_shape::{TokenPrefix, is_token};
 
 /// Where Bitbucket Cloud answered over SSH until 2026-11-12.
 pub const OLD_SSH_HOST: &str = "bitbucket.org";
@@ -19,16 +19,16 @@ const MASK: &str = "***";
 
 /// The same URL, or beginning of one, with the host that answers over SSH now. `None` where that is no change.
 #[must_use]
-pub fn moved(url: &str) -> Option<String> {
-    let parts = Parts::of(url)?;
+pub fn with_new_host(url: &str) -> Option<String> {
+    let parts = UrlSpans::of(url)?;
     let is_old = parts.over_ssh && is_host(parts.host(url), OLD_SSH_HOST);
     is_old.then(|| replaced(url, parts.host, NEW_SSH_HOST))
 }
 
-/// As [`moved`], for the beginning of a URL, which may end before the colon: `git@bitbucket.org`.
+/// As [`with_new_host`], for the beginning of a URL, which may end before the colon: `git@bitbucket.org`.
 #[must_use]
-pub fn moved_beginning(beginning: &str) -> Option<String> {
-    moved(beginning).or_else(|| {
+pub fn prefix_with_new_host(beginning: &str) -> Option<String> {
+    with_new_host(beginning).or_else(|| {
         let (user, host) = beginning.rsplit_once('@')?;
         let is_old = is_host(host, OLD_SSH_HOST) && !user.contains([':', '/']);
         is_old.then(|| format!("{user}@{NEW_SSH_HOST}"))
@@ -39,7 +39,7 @@ pub fn moved_beginning(beginning: &str) -> Option<String> {
 #[must_use]
 pub fn is_same_place(one: &str, other: &str) -> bool {
     let place = |url: &str| {
-        let parts = Parts::of(url).filter(|parts| parts.over_ssh)?;
+        let parts = UrlSpans::of(url).filter(|parts| parts.over_ssh)?;
         let host = parts.host(url).to_ascii_lowercase();
         Some((host, url.get(parts.path..)?.trim_matches('/').to_owned()))
     };
@@ -48,8 +48,8 @@ pub fn is_same_place(one: &str, other: &str) -> bool {
 
 /// The same URL without its password, where that is one that Bitbucket Cloud takes no more. Tokens are left alone.
 #[must_use]
-pub fn without_dead_password(url: &str) -> Option<String> {
-    let parts = Parts::of(url).filter(|parts| !parts.over_ssh)?;
+pub fn without_app_password(url: &str) -> Option<String> {
+    let parts = UrlSpans::of(url).filter(|parts| !parts.over_ssh)?;
     if !WEB_HOSTS.iter().any(|host| is_host(parts.host(url), host)) {
         return None;
     }
@@ -67,7 +67,7 @@ pub fn without_dead_password(url: &str) -> Option<String> {
 
 /// The text as it may be shown: a password, or a user that is a token, is masked.
 #[must_use]
-pub fn masked(url: &str) -> String {
+pub fn redact_url(url: &str) -> String {
     let Some(start) = url.find("://").map(|at| at + 3) else {
         return url.to_owned();
     };
@@ -92,7 +92,7 @@ pub fn masked(url: &str) -> String {
 }
 
 fn is_secret_user(user: &str) -> bool {
-    TokenShape::of(user) != TokenShape::Unknown || (user.len() >= 40 && !user.contains("%40"))
+    TokenPrefix::of(user) != TokenPrefix::Unknown || (user.len() >= 40 && !user.contains("%40"))
 }
 
 fn is_host(text: &str, host: &str) -> bool {
@@ -108,14 +108,14 @@ fn replaced(text: &str, at: Range<usize>, with: &str) -> String {
 
 /// Where the parts of a URL are, as git reads it (`git help clone`, section "GIT URLS").
 #[derive(Debug)]
-struct Parts {
+struct UrlSpans {
     over_ssh: bool,
     user: Option<Range<usize>>,
     host: Range<usize>,
     path: usize,
 }
 
-impl Parts {
+impl UrlSpans {
     fn of(url: &str) -> Option<Self> {
         match url.split_once("://") {
             Some((scheme, _)) => Self::with_scheme(url, scheme),

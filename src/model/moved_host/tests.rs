@@ -53,8 +53,8 @@ fn old_hosts_are_moved_and_nothing_else_of_the_url_changes() {
             "git@ssh.bitbucket.org:acme/bitbucket.org",
         ),
     ] {
-        assert_eq!(moved(old).as_deref(), Some(new), "{old}");
-        assert_eq!(moved(new), None, "{new}");
+        assert_eq!(with_new_host(old).as_deref(), Some(new), "{old}");
+        assert_eq!(with_new_host(new), None, "{new}");
     }
     for other in [
         "https://bitbucket.org/acme/site.git",
@@ -78,14 +78,14 @@ fn old_hosts_are_moved_and_nothing_else_of_the_url_changes() {
         "@:",
         "ssh://",
     ] {
-        assert_eq!(moved(other), None, "{other}");
+        assert_eq!(with_new_host(other), None, "{other}");
     }
     assert_eq!(
-        moved_beginning("git@bitbucket.org").as_deref(),
+        prefix_with_new_host("git@bitbucket.org").as_deref(),
         Some("git@ssh.bitbucket.org")
     );
-    assert_eq!(moved_beginning("/x/git@bitbucket.org"), None);
-    assert_eq!(moved_beginning("bitbucket.org"), None);
+    assert_eq!(prefix_with_new_host("/x/git@bitbucket.org"), None);
+    assert_eq!(prefix_with_new_host("bitbucket.org"), None);
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn dead_passwords_are_taken_out_and_tokens_stay() {
         ),
     ] {
         assert_eq!(
-            without_dead_password(with).as_deref(),
+            without_app_password(with).as_deref(),
             Some(without),
             "{with}"
         );
-        assert_eq!(without_dead_password(without), None, "{without}");
+        assert_eq!(without_app_password(without), None, "{without}");
     }
     for other in [
         "https://jane@bitbucket.org/acme/site.git",
@@ -148,7 +148,7 @@ fn dead_passwords_are_taken_out_and_tokens_stay() {
         "https://jane:ATBBsecret@git.example.com/scm/web/site.git",
         "https://jane:hunter2@github.com/acme/site.git",
     ] {
-        assert_eq!(without_dead_password(other), None, "{other}");
+        assert_eq!(without_app_password(other), None, "{other}");
     }
 }
 
@@ -182,6 +182,6 @@ fn secrets_are_never_shown() {
         ("git@bitbucket.org:a/b", "git@bitbucket.org:a/b"),
         ("https://bitbucket.org/a/b", "https://bitbucket.org/a/b"),
     ] {
-        assert_eq!(masked(url), shown);
+        assert_eq!(redact_url(url), shown);
     }
 }

@@ -5,7 +5,7 @@ mod needs;
 use serde::Serialize;
 
 use self::needs::Row;
-use super::scope::{Scope, Vocabulary, all_known};
+use super::scope::{Scope, ScopeSystem, all_known};
 
 /// What a credential is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
@@ -37,7 +37,7 @@ pub enum Purpose {
 
 /// The scopes of a purpose in one vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Needs {
+pub struct RequiredScopes {
     /// Without them it does not work; for a preset, what its document lists.
     pub required: Vec<Scope>,
     /// What today's Bitbucket needs beyond the preset's document.
@@ -77,14 +77,14 @@ impl Purpose {
 
     /// The scopes that it takes, in the words of a kind of credential.
     #[must_use]
-    pub fn needs(self, vocabulary: Vocabulary) -> Needs {
+    pub fn needs(self, vocabulary: ScopeSystem) -> RequiredScopes {
         let row = self.row();
         let [required, beyond] = match vocabulary {
-            Vocabulary::Classic => row.classic,
-            Vocabulary::ApiToken => row.api_token,
-            Vocabulary::DataCenter => row.data_center,
+            ScopeSystem::Classic => row.classic,
+            ScopeSystem::ApiToken => row.api_token,
+            ScopeSystem::DataCenter => row.data_center,
         };
-        Needs {
+        RequiredScopes {
             required: all_known(required),
             beyond: all_known(beyond),
         }
@@ -104,7 +104,7 @@ impl Purpose {
 
     /// Whether it registers keys, which Cloud's access tokens may not do whatever their scopes.
     #[must_use]
-    pub fn registers_keys(self) -> bool {
+    pub fn requires_key_admin(self) -> bool {
         matches!(self, Self::DeployKey | Self::All | Self::Appsmith)
     }
 
@@ -136,9 +136,9 @@ mod tests {
         for purpose in Purpose::value_variants() {
             let row = purpose.row();
             for (vocabulary, names) in [
-                (Vocabulary::Classic, row.classic),
-                (Vocabulary::ApiToken, row.api_token),
-                (Vocabulary::DataCenter, row.data_center),
+                (ScopeSystem::Classic, row.classic),
+                (ScopeSystem::ApiToken, row.api_token),
+                (ScopeSystem::DataCenter, row.data_center),
             ] {
                 let needs = purpose.needs(vocabulary);
                 let all = [needs.required, needs.beyond].concat();

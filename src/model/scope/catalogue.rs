@@ -3,12 +3,12 @@
 //! Bitbucket Cloud: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#authentication>. Data Center:
 //! <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
 
-use super::Vocabulary::{self, ApiToken, Classic, DataCenter};
+use super::ScopeSystem::{self, ApiToken, Classic, DataCenter};
 
 /// A scope, and its neighbours.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) vocabulary: Vocabulary,
+    pub(super) vocabulary: ScopeSystem,
     pub(super) name: &'static str,
     /// Scopes of the same vocabulary that come with it.
     pub(super) implies: &'static [&'static str],
@@ -17,7 +17,7 @@ pub(super) struct Entry {
 }
 
 const fn entry(
-    vocabulary: Vocabulary,
+    vocabulary: ScopeSystem,
     name: &'static str,
     implies: &'static [&'static str],
     elsewhere: &'static [&'static str],

@@ -1,18 +1,18 @@
 //! What a credential was granted, and whether that is enough.
 
-use super::{NotAScope, Scope, Vocabulary, known};
+use super::{NotAScope, Scope, ScopeSystem, known};
 
 /// The scopes that a server says a credential has.
 #[derive(Debug, Clone, Default)]
-pub struct Granted {
+pub struct GrantedScopes {
     scopes: Vec<Scope>,
     unknown: Vec<String>,
 }
 
 /// A user's token has `PROJECT_READ` at least, and without `read:user:bitbucket` nobody can tell whose a token is.
-const NEVER_TOO_MUCH: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
+const ALWAYS_ALLOWED: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
 
-impl Granted {
+impl GrantedScopes {
     /// Reads a server's list.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut granted = Self::default();
@@ -33,29 +33,29 @@ impl Granted {
 
     /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.
     #[must_use]
-    pub fn covers(&self, wanted: Scope) -> bool {
-        if self.speaks(wanted.vocabulary()) {
-            return self.brings(wanted);
+    pub fn contains(&self, wanted: Scope) -> bool {
+        if self.uses(wanted.vocabulary()) {
+            return self.implies(wanted);
         }
         [
-            Vocabulary::Classic,
-            Vocabulary::ApiToken,
-            Vocabulary::DataCenter,
+            ScopeSystem::Classic,
+            ScopeSystem::ApiToken,
+            ScopeSystem::DataCenter,
         ]
         .into_iter()
-        .filter(|vocabulary| self.speaks(*vocabulary))
-        .map(|vocabulary| wanted.in_words_of(vocabulary))
-        .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.brings(scope)))
+        .filter(|vocabulary| self.uses(*vocabulary))
+        .map(|vocabulary| wanted.equivalents_in(vocabulary))
+        .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.implies(scope)))
     }
 
     /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
     /// wanted.
     #[must_use]
-    pub fn beyond(&self, wanted: &[Scope]) -> Vec<Excess> {
+    pub fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
         let in_own_words = |vocabulary| {
             let translated = wanted
                 .iter()
-                .flat_map(move |scope| scope.in_words_of(vocabulary));
+                .flat_map(move |scope| scope.equivalents_in(vocabulary));
             translated.collect::<Vec<Scope>>()
         };
         let is_kept = |scope: &Scope| {
@@ -63,7 +63,7 @@ impl Granted {
             let is_implied = |needed: &Scope| needed.implied().any(|implied| implied == *scope);
             needed.contains(scope)
                 || needed.iter().any(is_implied)
-                || NEVER_TOO_MUCH.contains(&scope.name())
+                || ALWAYS_ALLOWED.contains(&scope.name())
         };
         let (kept, dropped): (Vec<Scope>, Vec<Scope>) =
             self.scopes.iter().copied().partition(is_kept);
@@ -83,13 +83,13 @@ impl Granted {
 
     /// Whether any of it is in these words.
     #[must_use]
-    pub fn speaks(&self, vocabulary: Vocabulary) -> bool {
+    pub fn uses(&self, vocabulary: ScopeSystem) -> bool {
         self.scopes
             .iter()
             .any(|scope| scope.vocabulary() == vocabulary)
     }
 
-    fn brings(&self, wanted: Scope) -> bool {
+    fn implies(&self, wanted: Scope) -> bool {
         self.scopes
             .iter()
             .any(|scope| with_implied(*scope).any(|own| own == wanted))
@@ -162,9 +162,9 @@ mod tests {
             (&[], "repository", false),
             (&["something:new"], "repository", false),
         ] {
-            let granted_scopes = Granted::of(granted.iter().copied());
+            let granted_scopes = GrantedScopes::of(granted.iter().copied());
             assert_eq!(
-                granted_scopes.covers(wanted.parse().unwrap()),
+                granted_scopes.contains(wanted.parse().unwrap()),
                 enough,
                 "{granted:?} {wanted}"
             );
@@ -196,11 +196,11 @@ mod tests {
             ),
             (&["REPO_READ"], &["REPO_READ"], &[]),
         ] {
-            let beyond = Granted::of(granted.iter().copied()).beyond(&scopes(wanted));
+            let beyond = GrantedScopes::of(granted.iter().copied()).excess_over(&scopes(wanted));
             let names: Vec<_> = beyond.iter().map(|excess| excess.scope.name()).collect();
             assert_eq!(names, expected, "{granted:?} {wanted:?}");
         }
-        let beyond = Granted::of(["REPO_ADMIN"]).beyond(&scopes(&["REPO_READ"]));
+        let beyond = GrantedScopes::of(["REPO_ADMIN"]).excess_over(&scopes(&["REPO_READ"]));
         assert_eq!(beyond[0].instead, scopes(&["REPO_READ"]));
     }
 
@@ -212,7 +212,7 @@ mod tests {
             (&["webhook", "repository"], &[&["repository"], &[]]),
             (&["pullrequest"], &[&[], &[]]),
         ] {
-            let beyond = Granted::of(granted).beyond(&scopes(wanted));
+            let beyond = GrantedScopes::of(granted).excess_over(&scopes(wanted));
             let instead: Vec<_> = beyond.into_iter().map(|excess| excess.instead).collect();
             let expected: Vec<_> = expected.iter().map(|names| scopes(names)).collect();
             assert_eq!(instead, expected, "{wanted:?}");

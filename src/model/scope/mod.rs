@@ -10,16 +10,16 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 pub(super) use granted::all_known;
-pub use granted::{Excess, Granted};
+pub use granted::{Excess, GrantedScopes};
 
 use self::catalogue::Entry;
-use super::connection::Auth;
+use super::connection::AuthMethod;
 use super::deployment::Deployment;
 use super::purpose::Permission;
 
 /// The words in which a kind of credential is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Vocabulary {
+pub enum ScopeSystem {
     /// OAuth, access tokens and app passwords of Cloud: `repository:write`.
     Classic,
     /// API tokens of Cloud: `write:repository:bitbucket`.
@@ -40,18 +40,19 @@ pub struct NotAScope {
     likely: Option<&'static str>,
 }
 
-impl Vocabulary {
+impl ScopeSystem {
     /// The words for a kind of credential; `None` for one that has no scopes.
     #[must_use]
-    pub fn of(auth: Auth, deployment: Deployment) -> Option<Self> {
+    pub fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
         match auth {
-            Auth::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
-            Auth::ApiToken => Some(Self::ApiToken),
-            Auth::OAuth | Auth::ClientCredentials | Auth::AccessToken | Auth::AppPassword => {
-                Some(Self::Classic)
-            }
-            Auth::HttpAccessToken | Auth::Password => Some(Self::DataCenter),
-            Auth::Ssh => None,
+            AuthMethod::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
+            AuthMethod::ApiToken => Some(Self::ApiToken),
+            AuthMethod::OAuth
+            | AuthMethod::ClientCredentials
+            | AuthMethod::AccessToken
+            | AuthMethod::AppPassword => Some(Self::Classic),
+            AuthMethod::HttpAccessToken | AuthMethod::Password => Some(Self::DataCenter),
+            AuthMethod::Ssh => None,
         }
     }
 }
@@ -65,7 +66,7 @@ impl Scope {
 
     /// Whose word it is.
     #[must_use]
-    pub fn vocabulary(self) -> Vocabulary {
+    pub fn vocabulary(self) -> ScopeSystem {
         self.0.vocabulary
     }
 
@@ -75,7 +76,7 @@ impl Scope {
         if self.name().contains("pullrequest") {
             return Permission::Read;
         }
-        let as_permissions = self.in_words_of(Vocabulary::DataCenter);
+        let as_permissions = self.equivalents_in(ScopeSystem::DataCenter);
         let highest = as_permissions.iter().map(|scope| match scope.name() {
             "REPO_ADMIN" => Permission::Admin,
             "REPO_WRITE" => Permission::Write,
@@ -91,7 +92,7 @@ impl Scope {
 
     /// What does the same in another vocabulary; nothing where there is no such thing.
     #[must_use]
-    pub fn in_words_of(self, vocabulary: Vocabulary) -> Vec<Self> {
+    pub fn equivalents_in(self, vocabulary: ScopeSystem) -> Vec<Self> {
         if vocabulary == self.vocabulary() {
             return vec![self];
         }
@@ -118,13 +119,13 @@ impl FromStr for Scope {
             .or_else(|| known(&text.to_ascii_uppercase()))
             .or_else(|| known(&text.to_ascii_lowercase()))
             .ok_or_else(|| NotAScope {
-                likely: likely(text),
+                likely: suggestion(text),
             })
     }
 }
 
 /// The scope with the parts of a text in another order or number: `repository:read` is `read:repository:bitbucket`.
-fn likely(text: &str) -> Option<&'static str> {
+fn suggestion(text: &str) -> Option<&'static str> {
     let wanted: Vec<String> = text
         .to_ascii_lowercase()
         .split([':', '_', '.', '-'])
@@ -194,7 +195,7 @@ mod tests {
                     "{name}"
                 );
             }
-            let brings = entry.vocabulary == Vocabulary::ApiToken && !entry.implies.is_empty();
+            let brings = entry.vocabulary == ScopeSystem::ApiToken && !entry.implies.is_empty();
             assert!(!brings, "{} implies something", entry.name);
         }
     }
@@ -234,11 +235,11 @@ mod tests {
         let write: Scope = "repository:write".parse().unwrap();
         let names = |scopes: Vec<Scope>| scopes.into_iter().map(Scope::name).collect::<Vec<_>>();
         assert_eq!(
-            names(write.in_words_of(Vocabulary::ApiToken)),
+            names(write.equivalents_in(ScopeSystem::ApiToken)),
             ["read:repository:bitbucket", "write:repository:bitbucket"]
         );
         assert_eq!(
-            names(write.in_words_of(Vocabulary::DataCenter)),
+            names(write.equivalents_in(ScopeSystem::DataCenter)),
             ["REPO_WRITE"]
         );
         for (lower, higher) in [
@@ -248,17 +249,17 @@ mod tests {
             ("PROJECT_WRITE", "PROJECT_ADMIN"),
             ("REPO_ADMIN", "PROJECT_ADMIN"),
         ] {
-            for vocabulary in [Vocabulary::Classic, Vocabulary::ApiToken] {
+            for vocabulary in [ScopeSystem::Classic, ScopeSystem::ApiToken] {
                 let of = |name: &str| {
                     let scope: Scope = name.parse().unwrap();
-                    scope.in_words_of(vocabulary)
+                    scope.equivalents_in(vocabulary)
                 };
-                let more = Granted::of(of(higher).into_iter().map(Scope::name));
-                let is_within = of(lower).into_iter().all(|scope| more.covers(scope));
+                let more = GrantedScopes::of(of(higher).into_iter().map(Scope::name));
+                let is_within = of(lower).into_iter().all(|scope| more.contains(scope));
                 assert!(is_within, "{lower} {higher} {vocabulary:?}");
             }
         }
         let user: Scope = "read:user".parse().unwrap();
-        assert_eq!(names(user.in_words_of(Vocabulary::DataCenter)), [""; 0]);
+        assert_eq!(names(user.equivalents_in(ScopeSystem::DataCenter)), [""; 0]);
     }
 }

@@ -8,10 +8,10 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::host_keys::{built_in_keys, retired};
-use super::pattern::is_for;
+use super::host_keys::{built_in_keys, retirement_reason};
+use super::pattern::matches_any;
 use crate::model::fingerprint::Fingerprint;
-use crate::model::mend::{Edit, Mend, MendKind};
+use crate::model::mend::{Fix, FixKind, TextEdit};
 use crate::model::moved_host::{NEW_SSH_HOST, OLD_SSH_HOST};
 use crate::model::public_key::PublicKey;
 use crate::model::ssh_address::SshHost;
@@ -20,11 +20,11 @@ use crate::model::ssh_address::SshHost;
 const CLOUD: [&str; 3] = [OLD_SSH_HOST, NEW_SSH_HOST, "[altssh.bitbucket.org]:443"];
 
 /// No server of Bitbucket Cloud has such a key any more.
-const WEAK: &str = "ssh-dss";
+const DSA_ALGORITHM: &str = "ssh-dss";
 
 /// What is to be mended in a file of known hosts.
 #[must_use]
-pub fn known_hosts_mends(text: &str) -> Vec<Mend> {
+pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
     let lines = lines(text);
     let retired: Vec<_> = lines.iter().map(Line::retired).collect();
     let knows = |host: &str| {
@@ -33,13 +33,13 @@ pub fn known_hosts_mends(text: &str) -> Vec<Mend> {
     };
     let is_old_known = lines.iter().find(|line| line.is_for(OLD_SSH_HOST));
     let is_missing = is_old_known.filter(|_| !knows(NEW_SSH_HOST));
-    let mut mends: Vec<Mend> = retired.into_iter().flatten().collect();
+    let mut mends: Vec<Fix> = retired.into_iter().flatten().collect();
     let is_last_line_kept = !mends
         .iter()
         .flat_map(|mend| &mend.edits)
         .any(|edit| edit.at.end == text.len());
     let needs_line_end = is_last_line_kept && !text.is_empty() && !text.ends_with('\n');
-    mends.extend(is_missing.map(|like| missing(text, like, needs_line_end)));
+    mends.extend(is_missing.map(|like| add_new_host_keys(text, like, needs_line_end)));
     mends
 }
 
@@ -57,14 +57,16 @@ impl Line<'_> {
     fn is_for(&self, host: &str) -> bool {
         match self.names.strip_prefix("|1|") {
             Some(hashed) => is_hash_of(hashed, host),
-            None => is_for(self.names.split(','), host),
+            None => matches_any(self.names.split(','), host),
         }
     }
 
     /// Whether the key is no longer one of Bitbucket Cloud's, and how the line is mended.
-    fn retired(&self) -> Option<Mend> {
-        let is_rsa = self.key.is_some_and(|key| retired(None, key).is_some());
-        let is_weak = self.algorithm == WEAK && CLOUD.iter().any(|host| self.is_for(host));
+    fn retired(&self) -> Option<Fix> {
+        let is_rsa = self
+            .key
+            .is_some_and(|key| retirement_reason(None, key).is_some());
+        let is_weak = self.algorithm == DSA_ALGORITHM && CLOUD.iter().any(|host| self.is_for(host));
         if !is_rsa && !is_weak {
             return None;
         }
@@ -82,25 +84,25 @@ impl Line<'_> {
             .collect();
         let is_shared = !is_rsa && !self.names.starts_with('|') && !others.is_empty();
         let edit = if is_shared {
-            Edit {
+            TextEdit {
                 at: self.names_at.clone(),
                 with: others.join(","),
             }
         } else {
-            Edit {
+            TextEdit {
                 at: self.at.clone(),
                 with: String::new(),
             }
         };
         let key = self.key.map(|key| format!(" {key}")).unwrap_or_default();
         let what = format!("{}{key}", self.algorithm);
-        Some(Mend {
-            kind: MendKind::KnownHost,
-            place: format!("line {}", self.number),
+        Some(Fix {
+            kind: FixKind::KnownHost,
+            location: format!("line {}", self.number),
             before: Some(format!("{} {what}, retired", shown(self.names))),
             after: is_shared.then(|| format!("{} {what}", others.join(","))),
             edits: vec![edit],
-            next: None,
+            manual_step: None,
         })
     }
 }
@@ -114,38 +116,38 @@ fn shown(names: &str) -> &str {
 }
 
 /// The keys of the new host, below what is there, named as the old one is: hashed or plain.
-fn missing(text: &str, like: &Line<'_>, needs_line_end: bool) -> Mend {
+fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut added = String::new();
     if needs_line_end {
         added.push_str(end);
     }
     let is_hashed = like.names.starts_with('|');
-    let keys = in_force();
+    let keys = current_keys();
     for key in &keys {
         let name = is_hashed.then(|| hashed(NEW_SSH_HOST)).flatten();
         let name = name.unwrap_or_else(|| NEW_SSH_HOST.to_owned());
-        added.extend([&name, " ", &key.material(), end]);
+        added.extend([&name, " ", &key.to_openssh_without_comment(), end]);
     }
     let keys: Vec<String> = keys
         .iter()
         .map(|key| format!("{} {}", key.algorithm(), key.fingerprint()))
         .collect();
-    Mend {
-        kind: MendKind::KnownHost,
-        place: NEW_SSH_HOST.to_owned(),
+    Fix {
+        kind: FixKind::KnownHost,
+        location: NEW_SSH_HOST.to_owned(),
         before: None,
         after: Some(format!("{NEW_SSH_HOST} {}", keys.join(", "))),
-        edits: vec![Edit {
+        edits: vec![TextEdit {
             at: text.len()..text.len(),
             with: added,
         }],
-        next: None,
+        manual_step: None,
     }
 }
 
 /// The keys of the new host.
-fn in_force() -> Vec<PublicKey> {
+fn current_keys() -> Vec<PublicKey> {
     let host = SshHost::new(NEW_SSH_HOST, 22).ok();
     host.and_then(|host| built_in_keys(&host))
         .unwrap_or_default()
@@ -153,7 +155,7 @@ fn in_force() -> Vec<PublicKey> {
 
 fn fingerprint(key: &str) -> Option<Fingerprint> {
     let blob = STANDARD.decode(key).ok()?;
-    Some(Fingerprint::of(&blob))
+    Some(Fingerprint::from_key_blob(&blob))
 }
 
 /// Whether `SALT|HASH` is the HMAC-SHA1 of a host, which is how OpenSSH hides names.

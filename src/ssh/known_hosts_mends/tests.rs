@@ -1,7 +1,7 @@
 //! Which keys go, which stay, which come.
 
 use super::*;
-use crate::model::mend::mended;
+use crate::model::mend::apply_fixes;
 
 const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
                        wKZYKiEO1O6VqNEBxKvJJelCq0dTXWT5pbO2gDXC6h6QDXCaHo6pOHGPUy+YBaGQRGuSusMEASYiWunYN0vCAI8QaXnWMXNMdFP3\
@@ -12,13 +12,14 @@ const GITHUB: &str =
     "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
 fn new_lines() -> String {
-    let keys = in_force();
-    let line = |key: &PublicKey| format!("ssh.bitbucket.org {}\n", key.material());
+    let keys = current_keys();
+    let line =
+        |key: &PublicKey| format!("ssh.bitbucket.org {}\n", key.to_openssh_without_comment());
     keys.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 fn current() -> String {
-    in_force().first().unwrap().material()
+    current_keys().first().unwrap().to_openssh_without_comment()
 }
 
 #[test]
@@ -55,8 +56,8 @@ fn retired_keys_go_and_the_new_host_comes() {
             format!("bitbucket.org {}\n{new}", current()),
         ),
     ] {
-        assert_eq!(mended(&before, &known_hosts_mends(&before)), after);
-        assert_eq!(known_hosts_mends(&after), [], "{after}");
+        assert_eq!(apply_fixes(&before, &known_hosts_fixes(&before)), after);
+        assert_eq!(known_hosts_fixes(&after), [], "{after}");
     }
 }
 
@@ -73,7 +74,7 @@ fn what_is_right_stays() {
         format!("[git.example.com]:7999 {DSA}\n"),
         "bitbucket.org\nbitbucket.org ssh-rsa\n\n".to_owned(),
     ] {
-        assert_eq!(known_hosts_mends(&text), [], "{text}");
+        assert_eq!(known_hosts_fixes(&text), [], "{text}");
     }
 }
 
@@ -82,12 +83,12 @@ fn hashed_names_are_recognized_and_the_new_one_is_hashed_as_well() {
     let name = hashed("bitbucket.org").unwrap();
     assert_ne!(hashed("bitbucket.org"), Some(name.clone()));
     let text = format!("{GITHUB}\r\n{name} {OLD_RSA}\r\n{name} {}\r\n", current());
-    let mends = known_hosts_mends(&text);
-    let after = mended(&text, &mends);
+    let mends = known_hosts_fixes(&text);
+    let after = apply_fixes(&text, &mends);
     assert_eq!(after.lines().count(), 5, "{after}");
     assert_eq!(after.matches("\r\n").count(), 5, "{after}");
     assert!(!after.contains("bitbucket.org") && !after.contains(OLD_RSA));
-    assert_eq!(known_hosts_mends(&after), []);
+    assert_eq!(known_hosts_fixes(&after), []);
     let retired = mends.first().and_then(|mend| mend.before.clone());
     assert_eq!(
         retired.as_deref(),

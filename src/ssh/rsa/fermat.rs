@@ -8,7 +8,7 @@
 //! # Safety argument
 //!
 //! * Every pointer comes from an AWS-LC constructor, is checked for null, and is owned by exactly one of [`Number`],
-//!   [`Montgomery`] and [`Scratch`], whose `Drop` frees it once. None of them is `Send`, `Sync` or `Clone`: they
+//!   [`Montgomery`] and [`BnCtx`], whose `Drop` frees it once. None of them is `Send`, `Sync` or `Clone`: they
 //!   never leave the function that made them.
 //! * Input slices are 256-byte arrays that outlive the calls; `BN_le2bn` copies them.
 //! * `BN_mod_exp_mont_consttime_x2` demands odd moduli, reduced non-negative bases, equal widths and initialised
@@ -48,7 +48,7 @@ pub(super) fn probably_prime(candidates: [&U2048; 2]) -> [bool; 2] {
 
 /// The two exponentiations; `None` where AWS-LC reports a failure.
 fn powers_of_two([first, second]: [&U2048; 2]) -> Option<[bool; 2]> {
-    let scratch = Scratch::new()?;
+    let scratch = BnCtx::new()?;
     let base = Number::from_little_endian(&little_endian(&U2048::from_u8(2)))?;
     let [m1, m2] = [Number::of(first)?, Number::of(second)?];
     let [e1, e2] = [
@@ -126,7 +126,7 @@ impl Drop for Number {
 struct Montgomery(NonNull<BN_MONT_CTX>);
 
 impl Montgomery {
-    fn new(modulus: &Number, scratch: &Scratch) -> Option<Self> {
+    fn new(modulus: &Number, scratch: &BnCtx) -> Option<Self> {
         // SAFETY: both are live; the modulus is odd and positive.
         NonNull::new(unsafe { BN_MONT_CTX_new_for_modulus(modulus.0.as_ptr(), scratch.0.as_ptr()) })
             .map(Self)
@@ -141,16 +141,16 @@ impl Drop for Montgomery {
 }
 
 /// An owned pool of temporary numbers.
-struct Scratch(NonNull<BN_CTX>);
+struct BnCtx(NonNull<BN_CTX>);
 
-impl Scratch {
+impl BnCtx {
     fn new() -> Option<Self> {
         // SAFETY: no arguments; null is handled.
         NonNull::new(unsafe { BN_CTX_new() }).map(Self)
     }
 }
 
-impl Drop for Scratch {
+impl Drop for BnCtx {
     fn drop(&mut self) {
         // SAFETY: owned, live, freed once; nothing borrowed from it remains.
         unsafe { BN_CTX_free(self.0.as_ptr()) }

@@ -32,7 +32,7 @@ pub enum RsaError {
     Random(String),
     /// The key that was made did not pass the check that every key passes before it is used.
     #[error("the RSA key that was made did not pass its own check")]
-    Unsound,
+    SelfTestFailed,
 }
 
 /// Makes an RSA key pair of 4,096 bits.
@@ -42,15 +42,15 @@ pub enum RsaError {
 /// # Errors
 /// Without random bytes from the operating system, or when the finished key does not sign and verify.
 pub(super) fn generate() -> Result<RsaKeypair, RsaError> {
-    let [p, q] = primes::two()?;
-    let numbers = Numbers::from_primes(&p, &q).ok_or(RsaError::Unsound)?;
-    numbers.prove().ok_or(RsaError::Unsound)?;
-    numbers.to_keypair().map_err(|_| RsaError::Unsound)
+    let [p, q] = primes::generate_prime_pair()?;
+    let numbers = RsaComponents::from_primes(&p, &q).ok_or(RsaError::SelfTestFailed)?;
+    numbers.self_test().ok_or(RsaError::SelfTestFailed)?;
+    numbers.to_keypair().map_err(|_| RsaError::SelfTestFailed)
 }
 
 /// The numbers of a two-prime RSA key, named as in RFC 8017, section 3.2.
 #[derive(Zeroize, ZeroizeOnDrop)]
-struct Numbers {
+struct RsaComponents {
     n: U4096,
     d: U4096,
     p: U2048,
@@ -60,7 +60,7 @@ struct Numbers {
     q_inv: U2048,
 }
 
-impl Numbers {
+impl RsaComponents {
     fn from_primes(p: &U2048, q: &U2048) -> Option<Self> {
         let p_minus_1 = Zeroizing::new(p.wrapping_sub(&U2048::ONE));
         let q_minus_1 = Zeroizing::new(q.wrapping_sub(&U2048::ONE));
@@ -88,7 +88,7 @@ impl Numbers {
     }
 
     /// Has AWS-LC load the key (which checks that the numbers belong together), sign, and verify.
-    fn prove(&self) -> Option<()> {
+    fn self_test(&self) -> Option<()> {
         const MESSAGE: &[u8] = b"bbconnect: does this key work?";
         let key = KeyPair::from_der(&self.to_pkcs1()?).ok()?;
         let mut signature = vec![0; key.public_modulus_len()];
@@ -170,11 +170,11 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_belong_together_are_not_proved() {
-        let [p, q] = primes::two().expect("primes are found");
-        let sound = Numbers::from_primes(&p, &q).expect("the numbers follow");
-        assert_eq!(sound.prove(), Some(()));
-        let mut unsound = Numbers::from_primes(&p, &q).expect("the numbers follow");
+        let [p, q] = primes::generate_prime_pair().expect("primes are found");
+        let sound = RsaComponents::from_primes(&p, &q).expect("the numbers follow");
+        assert_eq!(sound.self_test(), Some(()));
+        let mut unsound = RsaComponents::from_primes(&p, &q).expect("the numbers follow");
         unsound.d = unsound.d.wrapping_add(&U4096::from_u32(2));
-        assert_eq!(unsound.prove(), None);
+        assert_eq!(unsound.self_test(), None);
     }
 }

@@ -17,17 +17,17 @@ use super::{EXPONENT, RsaError, fermat};
 const DISTANCE_BITS: u32 = 2048 - 100;
 
 /// More threads than this wait for each other's sieve instead of working.
-const MOST_THREADS: usize = 16;
+const MAX_THREADS: usize = 16;
 
 /// Two distinct random primes, each of 2,048 bits with the two highest set (so their product has 4,096), congruent
 /// to something other than 1 modulo the public exponent, and more than 2^1948 apart.
-pub(super) fn two() -> Result<[Zeroizing<U2048>; 2], RsaError> {
+pub(super) fn generate_prime_pair() -> Result<[Zeroizing<U2048>; 2], RsaError> {
     loop {
-        let pools = [Pool::random()?, Pool::random()?];
+        let pools = [PrimeSearch::random()?, PrimeSearch::random()?];
         thread::scope(|scope| {
             let threads = thread::available_parallelism()
                 .map_or(2, usize::from)
-                .clamp(2, MOST_THREADS);
+                .clamp(2, MAX_THREADS);
             for index in 1..threads {
                 let pools = &pools;
                 // A thread less is only slower: this one searches in any case.
@@ -37,7 +37,7 @@ pub(super) fn two() -> Result<[Zeroizing<U2048>; 2], RsaError> {
             }
             search(&pools, 0);
         });
-        let [first, second] = pools.map(Pool::into_prime);
+        let [first, second] = pools.map(PrimeSearch::into_prime);
         if let (Some(p), Some(q)) = (first, second)
             && far_apart(&p, &q)
         {
@@ -47,7 +47,7 @@ pub(super) fn two() -> Result<[Zeroizing<U2048>; 2], RsaError> {
 }
 
 /// Works on one pool until it has its prime, then helps with the other.
-fn search(pools: &[Pool; 2], index: usize) {
+fn search(pools: &[PrimeSearch; 2], index: usize) {
     for pool in [&pools[index % 2], &pools[(index + 1) % 2]] {
         pool.search();
     }
@@ -63,12 +63,12 @@ fn far_apart(p: &U2048, q: &U2048) -> bool {
 }
 
 /// Candidates upwards from one random start, and the first prime found among them.
-struct Pool {
+struct PrimeSearch {
     candidates: Mutex<SmallFactorsSieve<U2048>>,
     prime: OnceLock<Zeroizing<U2048>>,
 }
 
-impl Pool {
+impl PrimeSearch {
     fn random() -> Result<Self, RsaError> {
         let mut bytes = Zeroizing::new([0; U2048::BYTES]);
         SysRng
@@ -76,9 +76,9 @@ impl Pool {
             .map_err(|error| RsaError::Random(error.to_string()))?;
         // The two highest bits: p, q >= 1.5 * 2^2047 > sqrt(2) * 2^2047.
         bytes[0] |= 0xc0;
-        let bits = NonZeroU32::new(U2048::BITS).ok_or(RsaError::Unsound)?;
+        let bits = NonZeroU32::new(U2048::BITS).ok_or(RsaError::SelfTestFailed)?;
         let sieve = SmallFactorsSieve::new(U2048::from_be_slice(bytes.as_ref()), bits, false)
-            .map_err(|_| RsaError::Unsound)?;
+            .map_err(|_| RsaError::SelfTestFailed)?;
         Ok(Self {
             candidates: Mutex::new(sieve),
             prime: OnceLock::new(),
@@ -93,7 +93,7 @@ impl Pool {
             let survived = fermat::probably_prime([&pair[0], &pair[1]]);
             for (candidate, survived) in pair.iter().zip(survived) {
                 if survived
-                    && usable(candidate)
+                    && is_coprime_with_exponent(candidate)
                     && self.prime.get().is_none()
                     && is_prime(Flavor::Any, candidate)
                 {
@@ -119,7 +119,7 @@ impl Pool {
 }
 
 /// Whether `p - 1` shares no factor with the (prime) public exponent, so that a private exponent exists.
-fn usable(prime: &U2048) -> bool {
+fn is_coprime_with_exponent(prime: &U2048) -> bool {
     NonZero::<Limb>::new(Limb::from(EXPONENT))
         .into_option()
         .is_some_and(|e| prime.rem_limb(e) != Limb::ONE)

@@ -1,16 +1,18 @@
 //! What Cloud's access tokens of a repository, a project or a workspace can have at all.
 
-use super::Facts;
+use super::CheckData;
 #[cfg(test)]
 use super::healthy::{healthy, question};
 #[cfg(test)]
-use super::{Question, exit, is_asked, judge};
-use crate::model::connection::{Auth, Level as Belongs};
-use crate::model::scope::{Scope, Vocabulary};
+use super::{CheckOptions, exit_status, is_asked, judge};
+use crate::model::connection::{AuthMethod, TokenLevel as Belongs};
+use crate::model::scope::{Scope, ScopeSystem};
 
 /// Whether the page where the credential is made offers a scope. Access tokens have few, the narrower the fewer.
-pub(super) fn can_be_ticked(facts: &Facts, scope: Scope) -> bool {
-    if facts.connection.auth != Auth::AccessToken || scope.vocabulary() != Vocabulary::Classic {
+pub(super) fn can_be_ticked(facts: &CheckData, scope: Scope) -> bool {
+    if facts.connection.auth != AuthMethod::AccessToken
+        || scope.vocabulary() != ScopeSystem::Classic
+    {
         return true;
     }
     let (family, _) = scope.name().split_once(':').unwrap_or((scope.name(), ""));
@@ -31,30 +33,30 @@ pub(super) fn can_be_ticked(facts: &Facts, scope: Scope) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
-    use crate::model::connection::TokenShape;
+    use crate::exit::ExitStatus;
+    use crate::model::connection::TokenPrefix;
     use crate::model::deployment::Deployment;
-    use crate::model::finding::{Finding, Level};
+    use crate::model::finding::{Finding, Severity};
     use crate::model::purpose::Purpose;
 
     /// An access token of Cloud, with what it was granted.
-    fn access_token(level: Belongs, granted: &[&str]) -> Facts {
+    fn access_token(level: Belongs, granted: &[&str]) -> CheckData {
         let mut facts = healthy();
         facts.connection.deployment = Deployment::Cloud;
-        facts.connection.auth = Auth::AccessToken;
+        facts.connection.auth = AuthMethod::AccessToken;
         facts.connection.level = Some(level);
-        facts.secret = Ok(TokenShape::AccessToken);
+        facts.secret = Ok(TokenPrefix::AccessToken);
         facts.granted = Some(granted.iter().map(ToString::to_string).collect());
         facts
     }
 
-    fn found(facts: &Facts, question: &Question, id: &str) -> Finding {
+    fn found(facts: &CheckData, question: &CheckOptions, id: &str) -> Finding {
         let findings = judge(facts, question).into_iter();
         let mut own = findings.filter(|judged| judged.finding.id == id);
         own.next().unwrap().finding
     }
 
-    fn next_of(facts: &Facts, question: &Question) -> String {
+    fn next_of(facts: &CheckData, question: &CheckOptions) -> String {
         found(facts, question, "credential.scopes").next.unwrap()
     }
 
@@ -83,13 +85,13 @@ mod tests {
         let facts = access_token(Belongs::Workspace, &["repository"]);
         let both = [Purpose::Appsmith, Purpose::DeployKey];
         for (purposes, level, status) in [
-            (&both[..1], Level::Warn, Exit::Done),
-            (&both, Level::Fail, Exit::Forbidden),
+            (&both[..1], Severity::Warn, ExitStatus::Success),
+            (&both, Severity::Fail, ExitStatus::Forbidden),
         ] {
             let question = question(purposes);
             assert_eq!(found(&facts, &question, "credential.kind").level, level);
             let findings = judge(&facts, &question);
-            assert_eq!(exit(&findings, is_asked(&question), false), status);
+            assert_eq!(exit_status(&findings, is_asked(&question), false), status);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The facts of a healthy connection, for tests to change one thing of.
 
-use super::{Facts, Question, RepositoryFacts, Trouble};
-use crate::bitbucket::{Identity, Reach};
-use crate::exit::Exit;
-use crate::model::connection::{Connection, TokenShape};
+use super::{CheckData, CheckOptions, ErrorSummary, RepositoryFacts};
+use crate::bitbucket::{Identity, VisibleRepositories};
+use crate::exit::ExitStatus;
+use crate::model::connection::{Connection, TokenPrefix};
 use crate::model::purpose::{Permission, Purpose};
-use crate::model::repository::{RepoPath, Repository};
+use crate::model::repository::{RepoId, Repository};
 
-pub(super) fn question(purposes: &[Purpose]) -> Question {
-    Question {
+pub(super) fn question(purposes: &[Purpose]) -> CheckOptions {
+    CheckOptions {
         today: "2026-11-21".parse().unwrap(),
         purposes: purposes.to_vec(),
         required: Vec::new(),
@@ -21,8 +21,8 @@ fn connection(text: &str) -> Connection {
     toml_edit::de::from_str(text).unwrap()
 }
 
-pub(super) fn repository(found: Result<(), Trouble>) -> RepositoryFacts {
-    let path = RepoPath {
+pub(super) fn repository(found: Result<(), ErrorSummary>) -> RepositoryFacts {
+    let path = RepoId {
         namespace: "WEB".to_owned(),
         slug: "site".to_owned(),
     };
@@ -47,16 +47,16 @@ pub(super) fn repository(found: Result<(), Trouble>) -> RepositoryFacts {
 }
 
 /// A token of a user on a healthy Data Center, for one repository.
-pub(super) fn healthy() -> Facts {
+pub(super) fn healthy() -> CheckData {
     let text = "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='http-access-token'\nlevel='user'";
-    Facts {
+    CheckData {
         version: Some(Ok(Some("9.4.1".to_owned()))),
         identity: Some(Ok(Identity {
             account: Some("jane".to_owned()),
             expires_on: "2027-06-01".parse().ok(),
             ..Identity::default()
         })),
-        reach: Some(Reach {
+        reach: Some(VisibleRepositories {
             repositories: 1,
             more: false,
             projects: Some(1),
@@ -64,19 +64,19 @@ pub(super) fn healthy() -> Facts {
         }),
         repository: Some(repository(Ok(()))),
         granted: Some(vec!["REPO_ADMIN".to_owned()]),
-        ..Facts::of(
+        ..CheckData::of(
             &"work".parse().unwrap(),
             &connection(text),
-            Ok(TokenShape::HttpAccessToken),
+            Ok(TokenPrefix::HttpAccessToken),
         )
     }
 }
 
-pub(super) fn trouble(exit: Exit) -> Trouble {
-    Trouble {
+pub(super) fn trouble(exit: ExitStatus) -> ErrorSummary {
+    ErrorSummary {
         exit,
         message: "no".to_owned(),
         hint: None,
-        obstacle: None,
+        connect_failure: None,
     }
 }

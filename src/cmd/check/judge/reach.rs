@@ -1,13 +1,13 @@
 //! How far the credential reaches: one for a single repository should not be a key to all of them.
 
-use super::{Facts, Judged};
-use crate::model::connection::Level as Belongs;
+use super::{CheckData, CheckResult};
+use crate::model::connection::TokenLevel as Belongs;
 use crate::model::deployment::Deployment;
-use crate::model::finding::{Finding, Level};
+use crate::model::finding::{Finding, Severity};
 
 const ID: &str = "credential.reach";
 
-pub(super) fn reach(facts: &Facts) -> Option<Judged> {
+pub(super) fn breadth(facts: &CheckData) -> Option<CheckResult> {
     facts.valid()?;
     let is_for = facts
         .repository
@@ -16,12 +16,16 @@ pub(super) fn reach(facts: &Facts) -> Option<Judged> {
     let Some(is_for) = is_for else {
         let message = "it is for no single repository, so its reach is not judged";
         let seen = seen(facts)?;
-        return Some(Finding::new(ID, Level::Pass, message).seen(seen).into());
+        return Some(
+            Finding::new(ID, Severity::Pass, message)
+                .with_evidence(seen)
+                .into(),
+        );
     };
-    let finding = match facts.told_level() {
+    let finding = match facts.known_level() {
         Some(Belongs::Repo) => {
             let message = "it belongs to one repository and reaches nothing beside it";
-            Finding::new(ID, Level::Pass, message)
+            Finding::new(ID, Severity::Pass, message)
         }
         Some(level @ (Belongs::Project | Belongs::Workspace)) if facts.reach.is_none() => {
             let all = if level == Belongs::Project {
@@ -30,7 +34,8 @@ pub(super) fn reach(facts: &Facts) -> Option<Judged> {
                 "workspace"
             };
             let message = format!("it is for {is_for}, and reaches every repository of the {all}");
-            Finding::new(ID, Level::Warn, message).next("use an access token of the repository")
+            Finding::new(ID, Severity::Warn, message)
+                .with_remedy("use an access token of the repository")
         }
         Some(Belongs::Project | Belongs::Workspace | Belongs::User) | None => {
             counted(facts, &is_for)
@@ -39,13 +44,17 @@ pub(super) fn reach(facts: &Facts) -> Option<Judged> {
     Some(finding.into())
 }
 
-fn counted(facts: &Facts, is_for: &str) -> Finding {
+fn counted(facts: &CheckData, is_for: &str) -> Finding {
     let (Some(reach), Some(seen)) = (&facts.reach, seen(facts)) else {
-        return Finding::new(ID, Level::Unknown, "how far it reaches cannot be counted");
+        return Finding::new(
+            ID,
+            Severity::Unknown,
+            "how far it reaches cannot be counted",
+        );
     };
     if reach.repositories <= 1 && !reach.more && facts.workspaces.unwrap_or(1) <= 1 {
         let message = format!("it reaches no repository beside {is_for}");
-        return Finding::new(ID, Level::Pass, message).seen(seen);
+        return Finding::new(ID, Severity::Pass, message).with_evidence(seen);
     }
     let message = format!("it is for {is_for}, and reaches more than that");
     let next = match facts.connection.deployment {
@@ -56,11 +65,13 @@ fn counted(facts: &Facts, is_for: &str) -> Finding {
             "use an HTTP access token of the repository (since 7.18), or one of a bot user"
         }
     };
-    Finding::new(ID, Level::Warn, message).seen(seen).next(next)
+    Finding::new(ID, Severity::Warn, message)
+        .with_evidence(seen)
+        .with_remedy(next)
 }
 
 /// How much it sees, as far as one page of a list tells.
-fn seen(facts: &Facts) -> Option<String> {
+fn seen(facts: &CheckData) -> Option<String> {
     let reach = facts.reach.as_ref()?;
     let at_least = if reach.more { "at least " } else { "" };
     let repositories = plural(reach.repositories, "repository", "repositories");

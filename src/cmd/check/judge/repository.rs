@@ -1,17 +1,17 @@
 //! The repository that the credential is for: visible, permitted, empty or not.
 
-use super::{Facts, Judged, Question, failed, open, scopes};
-use crate::exit::Exit;
+use super::{CheckData, CheckOptions, CheckResult, failed, scopes, undetermined};
+use crate::exit::ExitStatus;
 use crate::model::deployment::Deployment;
-use crate::model::finding::{Finding, Level};
+use crate::model::finding::{Finding, Severity};
 use crate::model::purpose::{Permission, Purpose};
 
-pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
+pub(super) fn visible(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "repository.visible";
     let of_repository = facts.repository.as_ref()?;
     let path = &of_repository.path;
     if let Err(trouble) = &of_repository.found {
-        let is_answer = matches!(trouble.exit, Exit::NotFound | Exit::Forbidden);
+        let is_answer = matches!(trouble.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
         let said = if is_answer {
             "is not visible"
         } else {
@@ -19,15 +19,15 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
         };
         let finding = Finding::new(
             ID,
-            Level::Fail,
+            Severity::Fail,
             format!("{path} {said}: {}", trouble.message),
         );
         let next = "check the name, and that the account or token was let in: bbconnect repo list";
         let next = trouble.hint.clone().unwrap_or_else(|| next.to_owned());
-        return Some(failed(finding.next(next), trouble.exit));
+        return Some(failed(finding.with_remedy(next), trouble.exit));
     }
     let Some(has) = of_repository.permission else {
-        return Some(Finding::new(ID, Level::Pass, format!("{path} is visible")).into());
+        return Some(Finding::new(ID, Severity::Pass, format!("{path} is visible")).into());
     };
     let of_purposes = question.purposes.iter().map(|purpose| purpose.permission());
     let of_scopes = question.required.iter().map(|scope| scope.permission());
@@ -39,24 +39,24 @@ pub(super) fn visible(facts: &Facts, question: &Question) -> Option<Judged> {
     // On Data Center it is the permission through this token, so what the token lacks has been said already.
     let is_said =
         facts.connection.deployment != Deployment::Cloud && scopes::lacks(facts, question);
-    if has < wanted && !facts.is_bot() && !is_said {
+    if has < wanted && !facts.is_service_credential() && !is_said {
         let message = format!(
             "{path} is visible, but what is wanted needs the permission to {}",
             verb(wanted)
         );
-        let finding = Finding::new(ID, Level::Fail, message).seen(evidence);
+        let finding = Finding::new(ID, Severity::Fail, message).with_evidence(evidence);
         let next = format!("ask an administrator of {path} for it");
-        return Some(failed(finding.next(next), Exit::Forbidden));
+        return Some(failed(finding.with_remedy(next), ExitStatus::Forbidden));
     }
     Some(
-        Finding::new(ID, Level::Pass, format!("{path} is visible"))
-            .seen(evidence)
+        Finding::new(ID, Severity::Pass, format!("{path} is visible"))
+            .with_evidence(evidence)
             .into(),
     )
 }
 
 /// Products that fill a repository want it empty.
-pub(super) fn empty(facts: &Facts, question: &Question) -> Option<Judged> {
+pub(super) fn empty(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "repository.empty";
     let of_repository = facts.repository.as_ref()?;
     of_repository.found.as_ref().ok()?;
@@ -66,22 +66,24 @@ pub(super) fn empty(facts: &Facts, question: &Question) -> Option<Judged> {
         None => {
             let finding = Finding::new(
                 ID,
-                Level::Unknown,
+                Severity::Unknown,
                 format!("whether {path} is empty cannot be seen"),
             );
             if wants_empty {
-                open(finding)
+                undetermined(finding)
             } else {
                 finding.into()
             }
         }
-        Some(true) => Finding::new(ID, Level::Pass, format!("{path} is empty")).into(),
+        Some(true) => Finding::new(ID, Severity::Pass, format!("{path} is empty")).into(),
         Some(false) if wants_empty => {
             let message = format!("{path} is not empty; Appsmith wants an empty repository");
             let next = "create one: bbconnect repo create NAMESPACE/SLUG";
-            Finding::new(ID, Level::Warn, message).next(next).into()
+            Finding::new(ID, Severity::Warn, message)
+                .with_remedy(next)
+                .into()
         }
-        Some(false) => Finding::new(ID, Level::Pass, format!("{path} has branches")).into(),
+        Some(false) => Finding::new(ID, Severity::Pass, format!("{path} has branches")).into(),
     })
 }
 

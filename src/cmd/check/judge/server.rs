@@ -2,29 +2,30 @@
 
 use url::{Host, Url};
 
-use super::{Facts, Judged, Question, failed};
-use crate::exit::Exit;
+use super::{CheckData, CheckOptions, CheckResult, failed};
+use crate::exit::ExitStatus;
 use crate::model::deployment::Deployment;
-use crate::model::finding::{Finding, Level};
+use crate::model::finding::{Finding, Severity};
 use crate::model::version::Version;
 
-pub(super) fn reachable(facts: &Facts) -> Option<Judged> {
+pub(super) fn reachable(facts: &CheckData) -> Option<CheckResult> {
     const ID: &str = "server.reachable";
     facts.version.as_ref()?;
     let base_url = facts.connection.base_url.to_string();
-    Some(match facts.in_the_way() {
-        None => Finding::new(ID, Level::Pass, "the server answers")
-            .seen(base_url)
+    Some(match facts.server_error() {
+        None => Finding::new(ID, Severity::Pass, "the server answers")
+            .with_evidence(base_url)
             .into(),
         Some(trouble) => {
-            let finding = Finding::new(ID, Level::Fail, trouble.message.clone()).seen(base_url);
+            let finding =
+                Finding::new(ID, Severity::Fail, trouble.message.clone()).with_evidence(base_url);
             let next = trouble.hint.clone();
             failed(Finding { next, ..finding }, trouble.exit)
         }
     })
 }
 
-pub(super) fn version(facts: &Facts, question: &Question) -> Option<Judged> {
+pub(super) fn version(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "server.version";
     if facts.connection.deployment == Deployment::Cloud {
         return None;
@@ -32,34 +33,43 @@ pub(super) fn version(facts: &Facts, question: &Question) -> Option<Judged> {
     let told = facts.version.as_ref()?.as_ref().ok()?;
     let Some(text) = told else {
         return Some(
-            Finding::new(ID, Level::Unknown, "the server does not tell its version").into(),
+            Finding::new(
+                ID,
+                Severity::Unknown,
+                "the server does not tell its version",
+            )
+            .into(),
         );
     };
     let Ok(version) = text.parse::<Version>() else {
-        let finding = Finding::new(ID, Level::Unknown, "the server's version cannot be read");
-        return Some(finding.seen(text.clone()).into());
+        let finding = Finding::new(ID, Severity::Unknown, "the server's version cannot be read");
+        return Some(finding.with_evidence(text.clone()).into());
     };
     if version < question.min_version {
         let message = format!("the server is older than {}", question.min_version);
-        let finding = Finding::new(ID, Level::Fail, message).seen(text.clone());
+        let finding = Finding::new(ID, Severity::Fail, message).with_evidence(text.clone());
         let next = "ask the administrator for an update, or accept it with --min-version";
-        return Some(failed(finding.next(next), Exit::Unusable));
+        return Some(failed(finding.with_remedy(next), ExitStatus::BadResponse));
     }
-    if let Some(day) = version.support_ended(question.today) {
+    if let Some(day) = version.end_of_support(question.today) {
         let message = format!("Atlassian's support for this version was over by {day}");
-        let finding = Finding::new(ID, Level::Warn, message).seen(text.clone());
-        return Some(finding.next("ask the administrator for an update").into());
+        let finding = Finding::new(ID, Severity::Warn, message).with_evidence(text.clone());
+        return Some(
+            finding
+                .with_remedy("ask the administrator for an update")
+                .into(),
+        );
     }
     let message = format!("the server is {} or newer", question.min_version);
     Some(
-        Finding::new(ID, Level::Pass, message)
-            .seen(text.clone())
+        Finding::new(ID, Severity::Pass, message)
+            .with_evidence(text.clone())
             .into(),
     )
 }
 
 /// The server's links begin with what its administrator entered as its base URL, not with what it was asked by.
-pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
+pub(super) fn base_url(facts: &CheckData) -> Option<CheckResult> {
     const ID: &str = "server.base-url";
     if facts.connection.deployment == Deployment::Cloud {
         return None;
@@ -68,7 +78,7 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
     let links = facts.reach.iter().flat_map(|reach| reach.links.iter());
     if facts.reach.is_none() && facts.repository.is_none() {
         let message = "the server's links could not be read, which would tell its base URL";
-        return Some(Finding::new(ID, Level::Unknown, message).into());
+        return Some(Finding::new(ID, Severity::Unknown, message).into());
     }
     let of_repository = facts
         .repository
@@ -79,13 +89,13 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
     let base = &facts.connection.base_url;
     let Some(first) = urls.first() else {
         let message = "nothing is visible whose links would tell the server's base URL";
-        return Some(Finding::new(ID, Level::Unknown, message).into());
+        return Some(Finding::new(ID, Severity::Unknown, message).into());
     };
-    let Some(elsewhere) = urls.iter().find(|url| !base.is_above(url)) else {
+    let Some(elsewhere) = urls.iter().find(|url| !base.contains(url)) else {
         let message = "the server's links begin with this connection's URL";
         return Some(
-            Finding::new(ID, Level::Pass, message)
-                .seen(first.to_string())
+            Finding::new(ID, Severity::Pass, message)
+                .with_evidence(first.to_string())
                 .into(),
         );
     };
@@ -94,12 +104,12 @@ pub(super) fn base_url(facts: &Facts) -> Option<Judged> {
     } else {
         "the server's links begin with another address than the one it is reached by"
     };
-    let finding = Finding::new(ID, Level::Warn, message).seen(elsewhere.to_string());
+    let finding = Finding::new(ID, Severity::Warn, message).with_evidence(elsewhere.to_string());
     let next = format!(
         "ask the administrator to set Administration > Server settings > Base URL to {}",
         facts.connection.base_url
     );
-    Some(finding.next(next).into())
+    Some(finding.with_remedy(next).into())
 }
 
 fn is_loopback(url: &Url) -> bool {

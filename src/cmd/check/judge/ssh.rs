@@ -1,57 +1,61 @@
 //! The way over SSH: is it open, and does the server know where it is.
 
-use super::{Facts, Judged, KeyFacts, Question, failed, open};
-use crate::exit::Exit;
-use crate::model::connection::Auth;
-use crate::model::finding::{Finding, Level};
+use super::{CheckData, CheckOptions, CheckResult, KeyFacts, failed, undetermined};
+use crate::exit::ExitStatus;
+use crate::model::connection::AuthMethod;
+use crate::model::finding::{Finding, Severity};
 
 const ID: &str = "ssh.access";
 
 /// What the connection's key may do, else what a Data Center says of its SSH server.
-pub(super) fn access(facts: &Facts, question: &Question) -> Option<Judged> {
+pub(super) fn access(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
     match &facts.key {
         Some(key) => Some(with_key(key, facts, question)),
-        None if facts.connection.auth == Auth::Ssh => {
+        None if facts.connection.auth == AuthMethod::Ssh => {
             let message = "the connection has no key that could be tried";
-            Some(open(
-                Finding::new(ID, Level::Unknown, message).next("bbconnect connect CLONE_URL"),
+            Some(undetermined(
+                Finding::new(ID, Severity::Unknown, message)
+                    .with_remedy("bbconnect connect CLONE_URL"),
             ))
         }
         None => server(facts),
     }
 }
 
-fn with_key(key: &KeyFacts, facts: &Facts, question: &Question) -> Judged {
+fn with_key(key: &KeyFacts, facts: &CheckData, question: &CheckOptions) -> CheckResult {
     let evidence = key.path.display().to_string();
     match (&key.reads, key.writes) {
         (None, _) => {
             let message = "the key has a passphrase, for which a check does not ask";
             let next = format!("bbconnect key test -c {}", facts.name);
-            open(
-                Finding::new(ID, Level::Unknown, message)
-                    .seen(evidence)
-                    .next(next),
+            undetermined(
+                Finding::new(ID, Severity::Unknown, message)
+                    .with_evidence(evidence)
+                    .with_remedy(next),
             )
         }
         (Some(Err(trouble)), _) => {
-            let finding = Finding::new(ID, Level::Fail, trouble.message.clone()).seen(evidence);
+            let finding =
+                Finding::new(ID, Severity::Fail, trouble.message.clone()).with_evidence(evidence);
             let next = trouble.hint.clone();
             failed(Finding { next, ..finding }, trouble.exit)
         }
         // Whoever pushes with a token needs no key for it.
-        (Some(Ok(())), Some(false)) if facts.connection.auth == Auth::Ssh => {
+        (Some(Ok(())), Some(false)) if facts.connection.auth == AuthMethod::Ssh => {
             let message = "the key may clone and fetch, but not push";
             let next = "register one that may: bbconnect connect --write CLONE_URL";
             failed(
-                Finding::new(ID, Level::Fail, message)
-                    .seen(evidence)
-                    .next(next),
-                Exit::Forbidden,
+                Finding::new(ID, Severity::Fail, message)
+                    .with_evidence(evidence)
+                    .with_remedy(next),
+                ExitStatus::Forbidden,
             )
         }
-        (Some(Ok(())), None) if question.wants_to_push() && facts.connection.auth == Auth::Ssh => {
+        (Some(Ok(())), None)
+            if question.wants_to_push() && facts.connection.auth == AuthMethod::Ssh =>
+        {
             let message = "the key may clone and fetch; whether it may push is not told";
-            open(Finding::new(ID, Level::Unknown, message).seen(evidence))
+            undetermined(Finding::new(ID, Severity::Unknown, message).with_evidence(evidence))
         }
         (Some(Ok(())), writes) => {
             let message = if writes == Some(true) {
@@ -59,17 +63,23 @@ fn with_key(key: &KeyFacts, facts: &Facts, question: &Question) -> Judged {
             } else {
                 "the key may clone and fetch"
             };
-            Finding::new(ID, Level::Pass, message).seen(evidence).into()
+            Finding::new(ID, Severity::Pass, message)
+                .with_evidence(evidence)
+                .into()
         }
     }
 }
 
-fn server(facts: &Facts) -> Option<Judged> {
+fn server(facts: &CheckData) -> Option<CheckResult> {
     let settings = facts.ssh.as_ref()?;
     if settings.enabled == Some(false) {
         let message = "SSH is switched off on this server";
         let next = "clone over HTTPS, or ask the administrator to switch SSH access on";
-        return Some(Finding::new(ID, Level::Warn, message).next(next).into());
+        return Some(
+            Finding::new(ID, Severity::Warn, message)
+                .with_remedy(next)
+                .into(),
+        );
     }
     let base = settings.base_url.clone().unwrap_or_default();
     let evidence = format!("SSH base URL: {base}");
@@ -82,17 +92,17 @@ fn server(facts: &Facts) -> Option<Judged> {
         let message = "the server believes that SSH is reached at `localhost`, so its clone URLs lead nowhere";
         let next = "ask the administrator to set the SSH base URL";
         return Some(
-            Finding::new(ID, Level::Warn, message)
-                .seen(evidence)
-                .next(next)
+            Finding::new(ID, Severity::Warn, message)
+                .with_evidence(evidence)
+                .with_remedy(next)
                 .into(),
         );
     }
     let finding = if settings.access_keys_enabled == Some(false) {
         let message = "SSH is on, but access keys of repositories and projects are switched off";
-        Finding::new(ID, Level::Warn, message).next("use a key of a user")
+        Finding::new(ID, Severity::Warn, message).with_remedy("use a key of a user")
     } else {
-        Finding::new(ID, Level::Pass, "SSH is on")
+        Finding::new(ID, Severity::Pass, "SSH is on")
     };
-    Some(finding.seen(evidence).into())
+    Some(finding.with_evidence(evidence).into())
 }

@@ -2,11 +2,16 @@
 
 use super::healthy::{healthy, question, repository, trouble};
 use super::*;
-use crate::bitbucket::{Identity, Reach};
+use crate::bitbucket::{Identity, VisibleRepositories};
 use crate::model::purpose::{Permission, Purpose};
 
 #[track_caller]
-fn assert_found(facts: &Facts, question: &Question, expected: &[(&str, Level)], wanted: Exit) {
+fn assert_found(
+    facts: &CheckData,
+    question: &CheckOptions,
+    expected: &[(&str, Severity)],
+    wanted: ExitStatus,
+) {
     let findings = judge(facts, question);
     for (id, level) in expected {
         let found = findings.iter().find(|judged| judged.finding.id == *id);
@@ -17,7 +22,7 @@ fn assert_found(facts: &Facts, question: &Question, expected: &[(&str, Level)], 
         );
     }
     assert_eq!(
-        exit(&findings, is_asked(question), false),
+        exit_status(&findings, is_asked(question), false),
         wanted,
         "{findings:#?}"
     );
@@ -30,25 +35,25 @@ fn what_is_healthy_passes_even_when_warnings_count() {
     assert!(
         findings
             .iter()
-            .all(|judged| judged.finding.level == Level::Pass),
+            .all(|judged| judged.finding.level == Severity::Pass),
         "{findings:#?}"
     );
     assert_eq!(findings.len(), 12);
-    assert_eq!(exit(&findings, true, true), Exit::Done);
+    assert_eq!(exit_status(&findings, true, true), ExitStatus::Success);
 }
 
 #[test]
 fn a_server_in_the_way_says_nothing_of_the_credential() {
-    for status in [Exit::Unreachable, Exit::Unusable] {
-        let facts = Facts {
+    for status in [ExitStatus::Unreachable, ExitStatus::BadResponse] {
+        let facts = CheckData {
             version: Some(Err(trouble(status))),
             identity: None,
             ..healthy()
         };
         let expected = [
-            ("server.reachable", Level::Fail),
-            ("credential.valid", Level::Unknown),
-            ("credential.scopes", Level::Unknown),
+            ("server.reachable", Severity::Fail),
+            ("credential.valid", Severity::Unknown),
+            ("credential.scopes", Severity::Unknown),
         ];
         assert_found(&facts, &question(&[Purpose::Read]), &expected, status);
     }
@@ -58,19 +63,24 @@ fn a_server_in_the_way_says_nothing_of_the_credential() {
 fn a_credential_that_is_refused_is_told_from_one_that_is_not_known() {
     for (status, level, of_question, of_none) in [
         (
-            Exit::Unauthorized,
-            Level::Fail,
-            Exit::Unauthorized,
-            Exit::Unauthorized,
+            ExitStatus::Unauthorized,
+            Severity::Fail,
+            ExitStatus::Unauthorized,
+            ExitStatus::Unauthorized,
         ),
-        (Exit::No, Level::Unknown, Exit::No, Exit::Done),
+        (
+            ExitStatus::Failure,
+            Severity::Unknown,
+            ExitStatus::Failure,
+            ExitStatus::Success,
+        ),
     ] {
-        let facts = Facts {
+        let facts = CheckData {
             identity: Some(Err(trouble(status))),
             ..healthy()
         };
         let expected = [
-            ("server.reachable", Level::Pass),
+            ("server.reachable", Severity::Pass),
             ("credential.valid", level),
         ];
         assert_found(&facts, &question(&[Purpose::Read]), &expected, of_question);
@@ -80,16 +90,16 @@ fn a_credential_that_is_refused_is_told_from_one_that_is_not_known() {
 
 #[test]
 fn versions_expiry_and_reach_have_their_levels() {
-    let version = |text: &str| Facts {
+    let version = |text: &str| CheckData {
         version: Some(Ok(Some(text.to_owned()))),
         ..healthy()
     };
     for (text, level, status) in [
-        ("7.13.9", Level::Fail, Exit::Unusable),
-        ("7.21.0", Level::Warn, Exit::Done),
-        ("8.19.2", Level::Warn, Exit::Done),
-        ("10.2.8", Level::Pass, Exit::Done),
-        ("nightly", Level::Unknown, Exit::Done),
+        ("7.13.9", Severity::Fail, ExitStatus::BadResponse),
+        ("7.21.0", Severity::Warn, ExitStatus::Success),
+        ("8.19.2", Severity::Warn, ExitStatus::Success),
+        ("10.2.8", Severity::Pass, ExitStatus::Success),
+        ("nightly", Severity::Unknown, ExitStatus::Success),
     ] {
         assert_found(
             &version(text),
@@ -99,16 +109,16 @@ fn versions_expiry_and_reach_have_their_levels() {
         );
     }
     for (day, level, status) in [
-        ("2026-11-20", Level::Fail, Exit::Unauthorized),
-        ("2026-11-21", Level::Warn, Exit::Done),
-        ("2026-12-05", Level::Warn, Exit::Done),
-        ("2026-12-06", Level::Pass, Exit::Done),
+        ("2026-11-20", Severity::Fail, ExitStatus::Unauthorized),
+        ("2026-11-21", Severity::Warn, ExitStatus::Success),
+        ("2026-12-05", Severity::Warn, ExitStatus::Success),
+        ("2026-12-06", Severity::Pass, ExitStatus::Success),
     ] {
         let identity = Identity {
             expires_on: day.parse().ok(),
             ..Identity::default()
         };
-        let facts = Facts {
+        let facts = CheckData {
             identity: Some(Ok(identity)),
             ..healthy()
         };
@@ -120,17 +130,17 @@ fn versions_expiry_and_reach_have_their_levels() {
         );
     }
     for (repositories, more, level) in [
-        (1, false, Level::Pass),
-        (2, false, Level::Warn),
-        (1, true, Level::Warn),
+        (1, false, Severity::Pass),
+        (2, false, Severity::Warn),
+        (1, true, Severity::Warn),
     ] {
-        let reach = Reach {
+        let reach = VisibleRepositories {
             repositories,
             more,
             projects: None,
             links: Vec::new(),
         };
-        let facts = Facts {
+        let facts = CheckData {
             reach: Some(reach),
             ..healthy()
         };
@@ -138,7 +148,7 @@ fn versions_expiry_and_reach_have_their_levels() {
             &facts,
             &question(&[]),
             &[("credential.reach", level)],
-            Exit::Done,
+            ExitStatus::Success,
         );
     }
 }
@@ -146,26 +156,32 @@ fn versions_expiry_and_reach_have_their_levels() {
 #[test]
 fn a_base_url_elsewhere_is_a_warning() {
     for (link, level) in [
-        ("https://git.example.com/ctx/projects/WEB", Level::Pass),
-        ("https://git.example.com/ctxother/projects/WEB", Level::Warn),
-        ("https://git.example.com/projects/WEB", Level::Warn),
-        ("http://git.example.com/ctx/projects/WEB", Level::Warn),
-        ("https://git.example.com:7990/ctx/projects/WEB", Level::Warn),
-        ("http://localhost:7990/ctx/projects/WEB", Level::Warn),
+        ("https://git.example.com/ctx/projects/WEB", Severity::Pass),
+        (
+            "https://git.example.com/ctxother/projects/WEB",
+            Severity::Warn,
+        ),
+        ("https://git.example.com/projects/WEB", Severity::Warn),
+        ("http://git.example.com/ctx/projects/WEB", Severity::Warn),
+        (
+            "https://git.example.com:7990/ctx/projects/WEB",
+            Severity::Warn,
+        ),
+        ("http://localhost:7990/ctx/projects/WEB", Severity::Warn),
     ] {
         let mut facts = healthy();
-        facts.reach = Some(Reach {
+        facts.reach = Some(VisibleRepositories {
             links: vec![link.to_owned()],
-            ..Reach::default()
+            ..VisibleRepositories::default()
         });
         assert_found(
             &facts,
             &question(&[]),
             &[("server.base-url", level)],
-            Exit::Done,
+            ExitStatus::Success,
         );
     }
-    let facts = Facts {
+    let facts = CheckData {
         reach: None,
         repository: None,
         ..healthy()
@@ -173,19 +189,19 @@ fn a_base_url_elsewhere_is_a_warning() {
     assert_found(
         &facts,
         &question(&[]),
-        &[("server.base-url", Level::Unknown)],
-        Exit::Done,
+        &[("server.base-url", Severity::Unknown)],
+        ExitStatus::Success,
     );
 }
 
 #[test]
 fn a_repository_is_there_or_hidden_and_empty_or_not() {
     for (status, level) in [
-        (Exit::NotFound, Level::Fail),
-        (Exit::Forbidden, Level::Fail),
-        (Exit::Unusable, Level::Fail),
+        (ExitStatus::NotFound, Severity::Fail),
+        (ExitStatus::Forbidden, Severity::Fail),
+        (ExitStatus::BadResponse, Severity::Fail),
     ] {
-        let facts = Facts {
+        let facts = CheckData {
             repository: Some(repository(Err(trouble(status)))),
             ..healthy()
         };
@@ -198,18 +214,23 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
     }
     let mut facts = healthy();
     for (permission, purpose, level, status) in [
-        (Permission::Read, Purpose::Read, Level::Pass, Exit::Done),
+        (
+            Permission::Read,
+            Purpose::Read,
+            Severity::Pass,
+            ExitStatus::Success,
+        ),
         (
             Permission::Read,
             Purpose::Write,
-            Level::Fail,
-            Exit::Forbidden,
+            Severity::Fail,
+            ExitStatus::Forbidden,
         ),
         (
             Permission::Write,
             Purpose::Webhook,
-            Level::Fail,
-            Exit::Forbidden,
+            Severity::Fail,
+            ExitStatus::Forbidden,
         ),
     ] {
         if let Some(repository) = &mut facts.repository {
@@ -226,33 +247,38 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
 
 #[test]
 fn what_is_not_known_here_is_not_said_to_be_needed() {
-    let facts = Facts {
+    let facts = CheckData {
         granted: Some(vec!["REPO_READ".to_owned(), "PACKAGE_WRITE".to_owned()]),
         ..healthy()
     };
     let expected = [
-        ("credential.scopes", Level::Pass),
-        ("credential.excess", Level::Unknown),
+        ("credential.scopes", Severity::Pass),
+        ("credential.excess", Severity::Unknown),
     ];
-    assert_found(&facts, &question(&[Purpose::Read]), &expected, Exit::Done);
+    assert_found(
+        &facts,
+        &question(&[Purpose::Read]),
+        &expected,
+        ExitStatus::Success,
+    );
 }
 
 #[test]
 fn what_is_shown_by_reading_counts_where_nothing_is_listed() {
     let admin = "REPO_ADMIN".parse().unwrap();
     for (shown, level, status) in [
-        (vec![(admin, true)], Level::Pass, Exit::Done),
-        (vec![(admin, false)], Level::Fail, Exit::Forbidden),
-        (vec![], Level::Unknown, Exit::No),
+        (vec![(admin, true)], Severity::Pass, ExitStatus::Success),
+        (vec![(admin, false)], Severity::Fail, ExitStatus::Forbidden),
+        (vec![], Severity::Unknown, ExitStatus::Failure),
     ] {
-        let facts = Facts {
+        let facts = CheckData {
             granted: None,
             shown,
             ..healthy()
         };
         let expected = [
             ("credential.scopes", level),
-            ("credential.excess", Level::Unknown),
+            ("credential.excess", Severity::Unknown),
         ];
         assert_found(&facts, &question(&[Purpose::Webhook]), &expected, status);
     }

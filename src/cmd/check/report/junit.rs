@@ -2,36 +2,37 @@
 //!
 //! The common subset of <https://github.com/testmoapp/junitxml>: failures, skipped tests, times in seconds.
 
-use super::{Checked, Judged, Row};
-use crate::exit::Exit;
-use crate::model::finding::Level;
-use crate::model::printable::escaped;
-use crate::output::Page;
+use super::{CheckReport, CheckResult, ConnectionReport};
+use crate::exit::ExitStatus;
+use crate::model::finding::Severity;
+use crate::model::printable::escape;
+use crate::output::TextWriter;
 
-pub(super) fn write(checked: &Checked, page: &mut Page) {
-    let failures = |row: &Row| {
+pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
+    let failures = |row: &ConnectionReport| {
         row.findings
             .iter()
             .filter(|judged| is_failure(judged, checked, row))
             .count()
     };
-    let skipped = |row: &Row| {
-        let unknown = |judged: &&Judged| {
-            judged.finding.level == Level::Unknown && !is_failure(judged, checked, row)
+    let skipped = |row: &ConnectionReport| {
+        let unknown = |judged: &&CheckResult| {
+            judged.finding.level == Severity::Unknown && !is_failure(judged, checked, row)
         };
         row.findings.iter().filter(unknown).count()
     };
-    let count = |of: &dyn Fn(&Row) -> usize| checked.connections.iter().map(of).sum::<usize>();
+    let count =
+        |of: &dyn Fn(&ConnectionReport) -> usize| checked.connections.iter().map(of).sum::<usize>();
     let head = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect check\" tests=\"{}\" failures=\"{}\" time=\"{}\">\n",
         count(&|row| row.findings.len()),
         count(&failures),
         seconds(u128::from(checked.elapsed_ms)),
     );
-    page.verbatim(&head);
+    page.raw(&head);
     for row in &checked.connections {
         let name = attribute(&row.name);
-        page.verbatim(&format!(
+        page.raw(&format!(
             "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
             row.findings.len(),
             failures(row),
@@ -39,24 +40,24 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
             seconds(row.elapsed.as_millis()),
         ));
         for judged in &row.findings {
-            page.verbatim(&test(judged, &name, is_failure(judged, checked, row)));
+            page.raw(&test(judged, &name, is_failure(judged, checked, row)));
         }
-        page.verbatim("  </testsuite>\n");
+        page.raw("  </testsuite>\n");
     }
-    page.verbatim("</testsuites>\n");
+    page.raw("</testsuites>\n");
 }
 
 /// Whether a finding is behind the exit status.
-fn is_failure(judged: &Judged, checked: &Checked, row: &Row) -> bool {
+fn is_failure(judged: &CheckResult, checked: &CheckReport, row: &ConnectionReport) -> bool {
     match judged.finding.level {
-        Level::Fail => true,
-        Level::Warn => checked.strict,
-        Level::Unknown => row.exit == Exit::No && judged.leaves_open,
-        Level::Pass => false,
+        Severity::Fail => true,
+        Severity::Warn => checked.strict,
+        Severity::Unknown => row.exit == ExitStatus::Failure && judged.is_undetermined,
+        Severity::Pass => false,
     }
 }
 
-fn test(judged: &Judged, suite: &str, is_failure: bool) -> String {
+fn test(judged: &CheckResult, suite: &str, is_failure: bool) -> String {
     let finding = &judged.finding;
     let head = format!(
         "    <testcase classname=\"{suite}\" name=\"{}\"",
@@ -71,19 +72,19 @@ fn test(judged: &Judged, suite: &str, is_failure: bool) -> String {
             "{head}>\n      <failure message=\"{message}\" type=\"{}\">{more}</failure>\n    </testcase>\n",
             finding.level.name()
         ),
-        Level::Unknown => {
+        Severity::Unknown => {
             format!("{head}>\n      <skipped message=\"{message}\"/>\n    </testcase>\n")
         }
-        Level::Warn => format!(
+        Severity::Warn => format!(
             "{head}>\n      <system-out>warning: {message}; {more}</system-out>\n    </testcase>\n"
         ),
-        Level::Pass | Level::Fail => format!("{head}/>\n"),
+        Severity::Pass | Severity::Fail => format!("{head}/>\n"),
     }
 }
 
 /// Text that may stand in an attribute or an element (XML 1.0, sections 2.2 and 2.4).
 fn attribute(text: &str) -> String {
-    escaped(text)
+    escape(text)
         // Not characters to XML, though they are to Unicode.
         .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
         .replace('&', "&amp;")

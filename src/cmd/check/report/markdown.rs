@@ -1,37 +1,37 @@
 //! Markdown, for the summary of a job: a table of what is not as it should be, after one line for each connection.
 
-use super::Checked;
-use crate::exit::Exit;
-use crate::model::finding::Level;
-use crate::model::printable::escaped;
-use crate::output::Page;
+use super::CheckReport;
+use crate::exit::ExitStatus;
+use crate::model::finding::Severity;
+use crate::model::printable::escape;
+use crate::output::TextWriter;
 
-pub(super) fn write(checked: &Checked, page: &mut Page) {
+pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
     let verdict = if checked.ok {
         "all is well"
     } else {
         "something is wrong"
     };
-    page.verbatim(&format!("## bbconnect check: {verdict}\n\n"));
-    page.verbatim("| Connection | Server | Account | Result |\n|---|---|---|---|\n");
+    page.raw(&format!("## bbconnect check: {verdict}\n\n"));
+    page.raw("| Connection | Server | Account | Result |\n|---|---|---|---|\n");
     for row in &checked.connections {
-        let result = if row.exit == Exit::Done {
+        let result = if row.exit == ExitStatus::Success {
             "ok".to_owned()
         } else {
             format!(
                 "**{}** (exit {})",
-                row.exit.kind().replace('_', " "),
+                row.exit.error_kind().replace('_', " "),
                 row.exit.code()
             )
         };
         let account = row.account.as_deref().unwrap_or("–");
         let base_url = row.base_url.as_deref().unwrap_or("–");
         let [name, base_url, account] = [&row.name, base_url, account].map(cell);
-        page.verbatim(&format!("| {name} | {base_url} | {account} | {result} |\n"));
+        page.raw(&format!("| {name} | {base_url} | {account} | {result} |\n"));
     }
     let rows = checked.connections.iter().flat_map(|row| {
         let findings = row.findings.iter().map(|judged| &judged.finding);
-        let worth_telling = findings.filter(|finding| finding.level != Level::Pass);
+        let worth_telling = findings.filter(|finding| finding.level != Severity::Pass);
         worth_telling.map(move |finding| (&row.name, finding))
     });
     let rows: Vec<String> = rows
@@ -50,15 +50,15 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
         })
         .collect();
     if !rows.is_empty() {
-        page.verbatim("\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n");
-        page.verbatim(&rows.concat());
+        page.raw("\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n");
+        page.raw(&rows.concat());
     }
 }
 
 /// Text that stays in its cell, and is no markup.
 fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in escaped(text).chars() {
+    for character in escape(text).chars() {
         if "\\`*_[]<>|#!&".contains(character) {
             safe.push('\\');
         }

@@ -4,12 +4,12 @@ mod junit;
 mod markdown;
 mod text;
 
-use super::judge::Judged;
-use super::outcome::{Checked, Format, Row};
-use crate::output::Page;
+use super::judge::CheckResult;
+use super::outcome::{CheckReport, ConnectionReport, Format};
+use crate::output::TextWriter;
 
 /// Writes the result in the format that was asked for.
-pub(super) fn write(checked: &Checked, page: &mut Page) {
+pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
     if checked.quiet {
         return;
     }

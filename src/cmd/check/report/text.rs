@@ -1,18 +1,18 @@
 //! For people: one connection with all its findings, many with what is not as it should be.
 
-use super::Checked;
-use crate::exit::Exit;
-use crate::model::finding::Level;
-use crate::output::Page;
+use super::CheckReport;
+use crate::exit::ExitStatus;
+use crate::model::finding::Severity;
+use crate::output::TextWriter;
 
-pub(super) fn write(checked: &Checked, page: &mut Page) {
+pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
     let is_one = checked.connections.len() == 1;
     for row in &checked.connections {
         let who = row.account.as_deref().map(|account| format!("  {account}"));
-        let verdict = if row.exit == Exit::Done {
+        let verdict = if row.exit == ExitStatus::Success {
             "ok".to_owned()
         } else {
-            row.exit.kind().replace('_', " ")
+            row.exit.error_kind().replace('_', " ")
         };
         let who = who.unwrap_or_default();
         let base = row.base_url.as_deref().map(|base| format!("  {base}"));
@@ -24,14 +24,14 @@ pub(super) fn write(checked: &Checked, page: &mut Page) {
             auth.unwrap_or_default()
         ));
         let findings = row.findings.iter().map(|judged| &judged.finding);
-        let shown = findings.filter(|finding| is_one || finding.level != Level::Pass);
-        shown.for_each(|finding| page.finding(finding));
+        let shown = findings.filter(|finding| is_one || finding.level != Severity::Pass);
+        shown.for_each(|finding| page.write_finding(finding));
     }
     if !is_one {
         let good = checked
             .connections
             .iter()
-            .filter(|row| row.exit == Exit::Done)
+            .filter(|row| row.exit == ExitStatus::Success)
             .count();
         let all = checked.connections.len();
         page.line(&format!(

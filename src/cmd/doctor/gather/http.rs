@@ -6,25 +6,25 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use url::Url;
 
-use super::facts::{Timed, Way};
-use super::target::Target;
-use crate::bitbucket::{ApiError, Bitbucket, Greeting, Identity, Subject};
-use crate::context::{Chosen, Context};
-use crate::error::{Error, Trouble};
-use crate::model::connection::{Connection, TokenShape};
+use super::facts::{HttpPath, Timed};
+use super::target::DoctorTarget;
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, ServerProbe};
+use crate::context::{App, SelectedConnection};
+use crate::error::{Error, ErrorSummary};
+use crate::model::connection::{Connection, TokenPrefix};
 use crate::model::deployment::Deployment;
 use crate::model::ssh_settings::SshSettings;
 use crate::net::{self, Proxy, TlsError, TlsSettings};
 
 /// Looks at the way, and at the server's SSH settings where it tells them.
 pub(super) fn look(
-    target: &Target,
+    target: &DoctorTarget,
     connection: &Connection,
-    context: &Context,
-) -> (Way, Option<SshSettings>) {
+    context: &App,
+) -> (HttpPath, Option<SshSettings>) {
     let base = &connection.base_url;
     let _progress = context.output.progress(&format!("looking at {base}"));
-    let mut way = Way {
+    let mut way = HttpPath {
         base: base.clone(),
         is_cloud: connection.deployment == Deployment::Cloud,
         is_guess: target.is_guess,
@@ -41,14 +41,19 @@ pub(super) fn look(
         links: None,
     };
     let url = base.url();
-    let Ok(stream) = reach(&mut way, url, connection.proxy.as_deref(), context.limit()) else {
+    let Ok(stream) = reach(
+        &mut way,
+        url,
+        connection.proxy.as_deref(),
+        context.timeout(),
+    ) else {
         return (way, None);
     };
     // Where TLS is not used the connection ends here: some servers serve one at a time.
     if let Some(stream) = stream.filter(|_| url.scheme() == "https") {
         let settings = tls_settings(connection);
         let host = url.host_str().unwrap_or_default();
-        let shaken = Timed::by(|| net::handshake(&stream, host, &settings, context.limit()));
+        let shaken = Timed::measure(|| net::handshake(&stream, host, &settings, context.timeout()));
         let failed = shaken.value.is_err();
         way.tls = Some(shaken);
         if failed {
@@ -65,15 +70,15 @@ struct NotReached;
 /// Connects: through a proxy, or straight. The stream is `None` where a proxy would only pass requests on; nothing is
 /// left to do where nothing is answered.
 fn reach(
-    way: &mut Way,
+    way: &mut HttpPath,
     url: &Url,
     named: Option<&str>,
     limit: Duration,
 ) -> Result<Option<TcpStream>, NotReached> {
     if let Some(proxy) = Proxy::of(url, named) {
         let mut stream = None;
-        let asked = Timed::by(|| {
-            let through = net::through(&proxy, url, limit);
+        let asked = Timed::measure(|| {
+            let through = net::connect_via(&proxy, url, limit);
             through.map(|behind| stream = behind)
         });
         let failed = asked.value.is_err();
@@ -82,12 +87,12 @@ fn reach(
     }
     let place = url.host_str().zip(url.port_or_known_default());
     let (host, port) = place.ok_or(NotReached)?;
-    let resolved = Timed::by(|| net::resolve(host, port, limit));
+    let resolved = Timed::measure(|| net::resolve(host, port, limit));
     let addresses = resolved.value.clone();
     way.dns = Some(resolved);
     let addresses = addresses.map_err(|_| NotReached)?;
     let mut stream = None;
-    let connected = Timed::by(|| {
+    let connected = Timed::measure(|| {
         net::connect(&addresses, limit).map(|reached| {
             stream = Some(reached.stream);
             (reached.address, reached.failed)
@@ -106,42 +111,41 @@ fn tls_settings(connection: &Connection) -> TlsSettings {
 
 /// Asks the server: nobody's questions first, and with the credential only once it has proved to be a Bitbucket.
 fn ask(
-    way: &mut Way,
-    target: &Target,
+    way: &mut HttpPath,
+    target: &DoctorTarget,
     connection: &Connection,
-    context: &Context,
+    context: &App,
 ) -> Option<SshSettings> {
-    let nobody = context.anonymous(connection);
+    let nobody = context.anonymous_client(connection);
     let told = |error: ApiError| {
-        Trouble::from(&Error::Api {
+        ErrorSummary::from(&Error::Api {
             error,
             causes: None,
         })
     };
-    let http = Timed::by(|| match context.wait(nobody.greet()) {
-        Ok(Ok(greeting)) => Ok(Greeting {
+    let http = Timed::measure(|| match context.block_on(nobody.probe()) {
+        Ok(Ok(greeting)) => Ok(ServerProbe {
             // At its own address, proved by TLS, a refusal is enough.
-            is_bitbuckets: greeting.is_bitbuckets
-                || target.is_real_cloud() && greeting.status == 401,
+            is_bitbucket: greeting.is_bitbucket || target.is_real_cloud() && greeting.status == 401,
             ..greeting
         }),
         Ok(Err(error)) => Err(told(error)),
-        Err(error) => Err(Trouble::from(&error)),
+        Err(error) => Err(ErrorSummary::from(&error)),
     });
     way.now = OffsetDateTime::now_utc();
     let greeting = http.value.clone();
     way.http = Some(http);
     let is_odd = match &greeting {
-        Ok(greeting) => !greeting.is_bitbuckets,
+        Ok(greeting) => !greeting.is_bitbucket,
         Err(_) => true,
     };
     if is_odd && way.base.url().scheme() == "http" && way.proxy.is_none() {
-        way.speaks_tls = speaks_tls(way.base.url(), context.limit());
+        way.speaks_tls = speaks_tls(way.base.url(), context.timeout());
     }
     let greeting = greeting.ok()?;
-    if !greeting.is_bitbuckets {
+    if !greeting.is_bitbucket {
         if !greeting.is_login && !way.speaks_tls {
-            way.other_base = context.wait(nobody.other_base()).ok().flatten();
+            way.other_base = context.block_on(nobody.find_context_path()).ok().flatten();
         }
         return None;
     }
@@ -149,7 +153,7 @@ fn ask(
         // It has said that it is not ready.
         return None;
     }
-    let credential = Timed::by(|| {
+    let credential = Timed::measure(|| {
         let chosen = target.chosen.as_ref()?;
         Some(identify(chosen, context))
     });
@@ -159,8 +163,8 @@ fn ask(
     };
     let settings = bitbucket.and_then(|bitbucket| context.ssh_settings(bitbucket));
     if !way.is_cloud {
-        way.links = Some(Timed::by(|| {
-            let reach = context.wait(bitbucket.unwrap_or(&nobody).reach(None));
+        way.links = Some(Timed::measure(|| {
+            let reach = context.block_on(bitbucket.unwrap_or(&nobody).visible_repositories(None));
             let reach = reach.ok().and_then(Result::ok).flatten();
             let mut links = reach.map(|reach| reach.links).unwrap_or_default();
             links.extend(
@@ -180,17 +184,20 @@ fn ask(
     settings
 }
 
-fn identify(chosen: &Chosen, context: &Context) -> Result<(Identity, Bitbucket), Trouble> {
+fn identify(
+    chosen: &SelectedConnection,
+    context: &App,
+) -> Result<(Identity, Bitbucket), ErrorSummary> {
     let connection = &chosen.connection;
     let secret = context
         .secret_of(chosen)
-        .map_err(|error| Trouble::from(&error))?;
-    let shape = TokenShape::of(secret.expose());
-    let bitbucket = context.bitbucket(connection, secret);
+        .map_err(|error| ErrorSummary::from(&error))?;
+    let shape = TokenPrefix::of(secret.expose());
+    let bitbucket = context.client_with_secret(connection, secret);
     let identity = context
-        .wait(bitbucket.identify(&Subject::from(connection)))
-        .map_err(|error| Trouble::from(&error))?
-        .map_err(|error| Trouble::from(&Error::refused_by(error, connection.auth, shape)))?;
+        .block_on(bitbucket.identify(&CredentialContext::from(connection)))
+        .map_err(|error| ErrorSummary::from(&error))?
+        .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection.auth, shape)))?;
     Ok((identity, bitbucket))
 }
 

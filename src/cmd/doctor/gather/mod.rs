@@ -4,14 +4,14 @@ mod http;
 mod ssh;
 
 use super::{facts, judge, target};
-use crate::context::Context;
-use crate::error::{Error, Trouble};
+use crate::context::App;
+use crate::error::{Error, ErrorSummary};
 use crate::git;
-use facts::{Facts, Timed};
-use target::Target;
+use facts::{DoctorData, Timed};
+use target::DoctorTarget;
 
 /// Looks at all there is.
-pub(super) fn gather(target: &Target, context: &Context) -> Facts {
+pub(super) fn gather(target: &DoctorTarget, context: &App) -> DoctorData {
     let (way, settings) = match &target.connection {
         Some(connection) if connection.base_url.url().scheme() != "ssh" => {
             let (way, settings) = http::look(target, connection, context);
@@ -29,11 +29,11 @@ pub(super) fn gather(target: &Target, context: &Context) -> Facts {
         }
         url.to_string()
     });
-    let git = Timed::by(|| {
+    let git = Timed::measure(|| {
         let view = git::view(url.as_deref());
-        view.map_err(|error| Trouble::from(&Error::from(error)))
+        view.map_err(|error| ErrorSummary::from(&Error::from(error)))
     });
-    Facts {
+    DoctorData {
         name: target.name.clone(),
         notes: target.notes.clone(),
         way,

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-use super::facts::{HostKeys, LoginFacts, NoSsh, Ssh, Timed};
+use super::facts::{HostKeys, LoginFacts, Ssh, SshConnectError, Timed};
 use super::judge::trusted;
-use super::target::Target;
-use crate::context::Context;
-use crate::error::{Error, Trouble};
+use super::target::DoctorTarget;
+use crate::context::App;
+use crate::error::{Error, ErrorSummary};
 use crate::interrupt;
 use crate::model::public_key::PublicKey;
-use crate::model::ssh_address::{SshAddress, SshHost};
+use crate::model::ssh_address::{SshHost, SshRemote};
 use crate::model::ssh_settings::SshSettings;
-use crate::net::{self, Greeted};
-use crate::ssh::{self, KnownHosts, Manner, Service, Source, StoredKey};
+use crate::net::{self, BannerResult};
+use crate::ssh::{self, CheckOptions, KnownHosts, PrivateKeyFile, Service, Source};
 
 /// Looks at the way; `None` where it is not known where SSH is.
 pub(super) fn look(
-    target: &Target,
+    target: &DoctorTarget,
     settings: Option<&SshSettings>,
-    context: &Context,
+    context: &App,
 ) -> Option<Ssh> {
     let host = target.ssh_host().or_else(|| told(settings?))?;
     let _progress = context.output.progress(&format!("looking at {host}"));
-    let limit = context.limit();
-    let tcp = Timed::by(|| greeting(&host, limit));
-    let is_ssh = matches!(&tcp.value, Ok((_, Greeted::Ssh(_))));
+    let limit = context.timeout();
+    let tcp = Timed::measure(|| greeting(&host, limit));
+    let is_ssh = matches!(&tcp.value, Ok((_, BannerResult::Ssh(_))));
     let mut found = Ssh {
         enabled: settings.and_then(|settings| settings.enabled),
         tcp,
@@ -34,10 +34,10 @@ pub(super) fn look(
         host,
     };
     if !is_ssh {
-        found.other_door = other_door(&found.host, limit);
+        found.other_door = reachable_alternate(&found.host, limit);
         return Some(found);
     }
-    let host_key = Timed::by(|| host_keys(&found.host, settings, context));
+    let host_key = Timed::measure(|| host_keys(&found.host, settings, context));
     let trusted = trusted(&host_key.value);
     found.host_key = Some(host_key);
     if let (Some(address), false) = (&target.address, trusted.is_empty()) {
@@ -52,39 +52,40 @@ fn told(settings: &SshSettings) -> Option<SshHost> {
     SshHost::new(url.host_str()?, url.port().unwrap_or(22)).ok()
 }
 
-fn greeting(host: &SshHost, limit: Duration) -> Result<(std::net::SocketAddr, Greeted), NoSsh> {
-    let addresses = net::resolve(&host.name, host.port, limit).map_err(NoSsh::Name)?;
-    let reached = net::connect(&addresses, limit).map_err(NoSsh::Tcp)?;
-    let greeted = net::greeting_of(&reached.stream, limit);
+fn greeting(
+    host: &SshHost,
+    limit: Duration,
+) -> Result<(std::net::SocketAddr, BannerResult), SshConnectError> {
+    let addresses = net::resolve(&host.name, host.port, limit).map_err(SshConnectError::Name)?;
+    let reached = net::connect(&addresses, limit).map_err(SshConnectError::Tcp)?;
+    let greeted = net::read_banner(&reached.stream, limit);
     Ok((reached.address, greeted))
 }
 
 /// Another host of Cloud that answers.
-fn other_door(host: &SshHost, limit: Duration) -> Option<SshHost> {
+fn reachable_alternate(host: &SshHost, limit: Duration) -> Option<SshHost> {
     let limit = limit.min(Duration::from_secs(5));
-    let answers = |door: &SshHost| matches!(greeting(door, limit), Ok((_, Greeted::Ssh(_))));
-    ssh::other_doors(host).into_iter().find(answers)
+    let answers = |door: &SshHost| matches!(greeting(door, limit), Ok((_, BannerResult::Ssh(_))));
+    ssh::alternate_hosts(host).into_iter().find(answers)
 }
 
-fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &Context) -> HostKeys {
+fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &App) -> HostKeys {
     let mut expected: Vec<(PublicKey, &'static str)> = Vec::new();
     if let Some(keys) = ssh::built_in_keys(host) {
         expected.extend(keys.into_iter().map(|key| (key, Source::BuiltIn.name())));
     } else if let Ok(file) = context.known_hosts()
-        && let Ok(keys) = file.of(host)
+        && let Ok(keys) = file.keys_for(host)
     {
         expected.extend(keys.into_iter().map(|key| (key.key, key.source.name())));
     }
-    let file = context
-        .ssh_folder()
-        .map(|folder| folder.join("known_hosts"));
+    let file = context.ssh_dir().map(|folder| folder.join("known_hosts"));
     let users = file
         .ok()
-        .and_then(|file| ssh::known_to_user(&file, host).ok());
+        .and_then(|file| ssh::user_known_hosts(&file, host).ok());
     HostKeys {
         shown: context
-            .shown_by(host)
-            .map_err(|error| Trouble::from(&error)),
+            .scan_host_keys(host)
+            .map_err(|error| ErrorSummary::from(&error)),
         expected,
         named: settings.and_then(|settings| settings.fingerprint),
         users: users.unwrap_or_default(),
@@ -94,34 +95,34 @@ fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &Context) 
 /// Logs in with the connection's key, or as git does without us. The server is known by a file of its own, so that
 /// nothing has to be written into the user's.
 fn log_in(
-    target: &Target,
-    address: &SshAddress,
+    target: &DoctorTarget,
+    address: &SshRemote,
     trusted: &[PublicKey],
-    context: &Context,
+    context: &App,
 ) -> Option<Timed<LoginFacts>> {
     // Dropped after the folder.
-    let _put_off = interrupt::put_off();
+    let _put_off = interrupt::defer();
     let folder = tempfile::tempdir().ok()?;
     let file = KnownHosts::in_folder(folder.path());
-    file.add(&address.host, trusted, Source::Offered).ok()?;
+    file.add(&address.host, trusted, Source::Presented).ok()?;
     let key = target.keyed.as_ref().map(|keyed| keyed.key.clone());
-    let manner = Manner {
-        limit: context.limit(),
+    let manner = CheckOptions {
+        limit: context.timeout(),
         may_ask: false,
     };
-    Some(Timed::by(|| {
+    Some(Timed::measure(|| {
         let served = match &key {
-            Some(key) => StoredKey::read(key).and_then(|stored| {
-                let mut login = context.login(&stored);
+            Some(key) => PrivateKeyFile::read(key).and_then(|stored| {
+                let mut login = context.ssh_options(&stored);
                 file.path().clone_into(&mut login.known_hosts);
-                ssh::ask(&login, address, Service::Read, manner)
+                ssh::check_access(&login, address, Service::Read, manner)
             }),
-            None => ssh::ask_as_user(address, file.path(), manner),
+            None => ssh::check_access_as_user(address, file.path(), manner),
         };
         LoginFacts {
             served: served
                 .map(|_| ())
-                .map_err(|error| Trouble::from(&Error::Ssh(error))),
+                .map_err(|error| ErrorSummary::from(&Error::Ssh(error))),
             agent_keys: key.is_none().then(ssh::agent_keys).flatten(),
             key,
         }

@@ -1,11 +1,11 @@
 //! What the server answers: HTTP at all, and whether it is a Bitbucket that is ready.
 
-use super::Stage;
-use super::facts::Way;
-use crate::bitbucket::{Greeting, Obstacle};
-use crate::exit::Exit;
+use super::StageResult;
+use super::facts::HttpPath;
+use crate::bitbucket::{ConnectFailure, ServerProbe};
+use crate::exit::ExitStatus;
 
-pub(super) fn http(way: &Way) -> Option<Stage> {
+pub(super) fn http(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "http";
     let asked = way.http.as_ref()?;
     if way.speaks_tls {
@@ -13,30 +13,31 @@ pub(super) fn http(way: &Way) -> Option<Stage> {
     }
     Some(match &asked.value {
         Err(trouble) => {
-            let stage = Stage::trouble(ID, trouble);
-            match trouble.obstacle {
-                Some(Obstacle::Timeout) => {
-                    stage.next("the port is open, but no answer comes: the server may be overloaded or hang; --timeout SECONDS waits longer")
+            let stage = StageResult::from_error(ID, trouble);
+            match trouble.connect_failure {
+                Some(ConnectFailure::Timeout) => {
+                    stage.with_remedy("the port is open, but no answer comes: the server may be overloaded or hang; --timeout SECONDS waits longer")
                 }
-                Some(Obstacle::Other | Obstacle::Tls | Obstacle::Refused | Obstacle::Name) => {
-                    stage.next("whatever listens there does not answer HTTP; check the port")
+                Some(ConnectFailure::Other | ConnectFailure::Tls | ConnectFailure::Refused | ConnectFailure::Dns) => {
+                    stage.with_remedy("whatever listens there does not answer HTTP; check the port")
                 }
                 None => stage,
             }
         }
         Ok(greeting) => in_the_way(ID, way, greeting)
-            .unwrap_or_else(|| Stage::pass(ID, format!("the server answers ({})", greeting.status))),
+            .unwrap_or_else(|| StageResult::pass(ID, format!("the server answers ({})", greeting.status))),
     }
-    .took(asked))
+    .with_elapsed(asked))
 }
 
 /// Somebody who answers in front of the server, or instead of it.
-fn in_the_way(id: &'static str, way: &Way, greeting: &Greeting) -> Option<Stage> {
-    if greeting.is_bitbuckets {
+fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Option<StageResult> {
+    if greeting.is_bitbucket {
         return None;
     }
-    let fail =
-        |message: String, next: &str| Some(Stage::fail(id, Exit::Unusable, message).next(next));
+    let fail = |message: String, next: &str| {
+        Some(StageResult::fail(id, ExitStatus::BadResponse, message).with_remedy(next))
+    };
     let sso = "ask the administrator to let /rest and /scm pass the single sign-on: tokens log in there by themselves";
     if let Some(location) = &greeting.location {
         let to = way.base.url().join(location).ok();
@@ -65,12 +66,12 @@ fn in_the_way(id: &'static str, way: &Way, greeting: &Greeting) -> Option<Stage>
     }
     match greeting.status {
         407 => Some(
-            Stage::fail(
+            StageResult::fail(
                 id,
-                Exit::Unreachable,
+                ExitStatus::Unreachable,
                 "a proxy in between asks for a login (407)",
             )
-            .next("set HTTPS_PROXY with user and password, or --proxy for the connection"),
+            .with_remedy("set HTTPS_PROXY with user and password, or --proxy for the connection"),
         ),
         502 | 504 => fail(
             format!(
@@ -112,15 +113,16 @@ fn without_query(url: &url::Url) -> String {
     url.to_string()
 }
 
-pub(super) fn product(way: &Way) -> Option<Stage> {
+pub(super) fn product(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "product";
     let greeting = way.http.as_ref()?.value.as_ref().ok()?;
     if way.speaks_tls || in_the_way(ID, way, greeting).is_some() {
         return None;
     }
-    let fail =
-        |message: String, next: &str| Some(Stage::fail(ID, Exit::Unusable, message).next(next));
-    if !greeting.is_bitbuckets {
+    let fail = |message: String, next: &str| {
+        Some(StageResult::fail(ID, ExitStatus::BadResponse, message).with_remedy(next))
+    };
+    if !greeting.is_bitbucket {
         let base = &way.base;
         if let Some(other) = &way.other_base {
             let next = format!(
@@ -153,13 +155,14 @@ pub(super) fn product(way: &Way) -> Option<Stage> {
             ),
         };
         let kind = greeting.media_type.clone();
-        return stage.map(|stage| stage.seen(kind.unwrap_or_else(|| "no media type".to_owned())));
+        return stage
+            .map(|stage| stage.with_evidence(kind.unwrap_or_else(|| "no media type".to_owned())));
     }
     if way.is_cloud {
-        return Some(Stage::pass(ID, "Bitbucket Cloud's API answers"));
+        return Some(StageResult::pass(ID, "Bitbucket Cloud's API answers"));
     }
     match greeting.state.as_deref() {
-        Some("RUNNING") | None => Some(Stage::pass(ID, "Bitbucket Data Center, running")),
+        Some("RUNNING") | None => Some(StageResult::pass(ID, "Bitbucket Data Center, running")),
         Some("STARTING") => fail(
             "Bitbucket is starting".to_owned(),
             "wait a few minutes and try again",

@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use super::Stage;
-use super::facts::{Facts, Way};
-use crate::git::GitView;
+use super::StageResult;
+use super::facts::{DoctorData, HttpPath};
+use crate::git::GitHttpConfig;
 use crate::model::version::Version;
 use crate::net::TlsError;
 
@@ -15,23 +15,22 @@ const ID: &str = "git";
 /// <https://github.com/git/git/blob/master/Documentation/RelNotes/2.46.0.txt>
 const SENDS_TOKENS: Version = Version::new(2, 46, 0);
 
-pub(super) fn judge(facts: &Facts) -> Stage {
+pub(super) fn judge(facts: &DoctorData) -> StageResult {
     let looked = &facts.git;
     match &looked.value {
-        Err(trouble) => {
-            Stage::trouble(ID, trouble).next("install git, and see that it is on the PATH")
-        }
+        Err(trouble) => StageResult::from_error(ID, trouble)
+            .with_remedy("install git, and see that it is on the PATH"),
         Ok(view) => {
             let way = facts.way.as_ref().filter(|way| !way.is_guess);
             way.and_then(|way| differs(view, way))
                 .unwrap_or_else(|| agrees(view))
         }
     }
-    .took(looked)
+    .with_elapsed(looked)
 }
 
-fn agrees(view: &GitView) -> Stage {
-    let stage = Stage::pass(ID, "git is there, and goes the same way");
+fn agrees(view: &GitHttpConfig) -> StageResult {
+    let stage = StageResult::pass(ID, "git is there, and goes the same way");
     let is_older = view
         .version
         .parse::<Version>()
@@ -41,19 +40,19 @@ fn agrees(view: &GitView) -> Stage {
     } else {
         ""
     };
-    stage.seen(format!("git {}{note}", view.version))
+    stage.with_evidence(format!("git {}{note}", view.version))
 }
 
 /// Where git goes another way: then one works and the other does not.
-fn differs(view: &GitView, way: &Way) -> Option<Stage> {
+fn differs(view: &GitHttpConfig, way: &HttpPath) -> Option<StageResult> {
     let mut origin = way.base.url().clone();
     origin.set_path("/");
     let git = format!("git {}", view.version);
     if view.ssl_verify.as_deref().is_some_and(is_off) && origin.scheme() == "https" {
         return Some(
-            Stage::warn(ID, "git does not look at certificates here, so anybody may stand in between")
-                .seen(format!("{git}, http.sslVerify is off"))
-                .next("git config --global --unset http.sslVerify, and name the authority with http.sslCAInfo"),
+            StageResult::warn(ID, "git does not look at certificates here, so anybody may stand in between")
+                .with_evidence(format!("{git}, http.sslVerify is off"))
+                .with_remedy("git config --global --unset http.sslVerify, and name the authority with http.sslCAInfo"),
         );
     }
     let ours = way.proxy.as_ref().map(|(proxy, _)| proxy);
@@ -62,21 +61,21 @@ fn differs(view: &GitView, way: &Way) -> Option<Stage> {
         (ours, Some(theirs)) if ours.map(ToString::to_string).as_ref() != Some(&theirs) => {
             let ours = ours.map_or("straight".to_owned(), |proxy| format!("through {proxy}"));
             return Some(
-                Stage::warn(ID, format!("git goes through the proxy {theirs}, and bbconnect {ours}"))
-                    .seen(format!("{git}, http.proxy"))
-                    .next(format!(
+                StageResult::warn(ID, format!("git goes through the proxy {theirs}, and bbconnect {ours}"))
+                    .with_evidence(format!("{git}, http.proxy"))
+                    .with_remedy(format!(
                         "bbconnect connection edit NAME --proxy http://{theirs}, or git config --global http.{origin}.proxy ''"
                     )),
             );
         }
         (Some(ours), None) if ours.is_named => {
             return Some(
-                Stage::warn(
+                StageResult::warn(
                     ID,
                     format!("bbconnect goes through the proxy {ours}, which git is not told of"),
                 )
-                .seen(git)
-                .next(format!(
+                .with_evidence(git)
+                .with_remedy(format!(
                     "git config --global http.{origin}.proxy http://{ours}"
                 )),
             );
@@ -89,20 +88,20 @@ fn differs(view: &GitView, way: &Way) -> Option<Stage> {
         .is_some_and(|tls| matches!(tls.value, Err(TlsError::UnknownIssuer { .. })));
     match (&way.ca_cert, &view.ca_info) {
         (None, Some(theirs)) if is_unknown => Some(
-            Stage::warn(
+            StageResult::warn(
                 ID,
                 "git trusts certificates of its own, which bbconnect is not told of",
             )
-            .seen(format!("{git}, http.sslCAInfo={theirs}"))
-            .next(format!("--ca-cert {}", shell_words::quote(theirs))),
+            .with_evidence(format!("{git}, http.sslCAInfo={theirs}"))
+            .with_remedy(format!("--ca-cert {}", shell_words::quote(theirs))),
         ),
         (Some(ours), None) => Some(
-            Stage::warn(
+            StageResult::warn(
                 ID,
                 "bbconnect trusts a private authority, which git is not told of",
             )
-            .seen(git)
-            .next(format!(
+            .with_evidence(git)
+            .with_remedy(format!(
                 "git config --global http.{origin}.sslCAInfo {}",
                 shell_words::quote(&ours.to_string_lossy())
             )),

@@ -1,12 +1,12 @@
 //! The host key: what the server shows, beside what is built in, pinned, named by the server, or in the user's own file.
 
-use super::Stage;
+use super::StageResult;
 use super::facts::{HostKeys, Ssh};
 #[cfg(test)]
 use super::tests as in_tests;
 #[cfg(test)]
-use crate::error::Trouble;
-use crate::exit::Exit;
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
 use crate::model::public_key::PublicKey;
 use crate::ssh;
 
@@ -16,7 +16,7 @@ const ID: &str = "ssh.host-key";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Match {
     /// Nothing is expected.
-    NothingKnown,
+    NoExpectation,
     /// An expected key, and no other of its kind.
     Same,
     Other,
@@ -24,7 +24,7 @@ enum Match {
 
 fn compared(expected: &[&PublicKey], shown: &[PublicKey]) -> Match {
     if expected.is_empty() {
-        return Match::NothingKnown;
+        return Match::NoExpectation;
     }
     let is_known = |key: &PublicKey| expected.contains(&key);
     let has_kind = |key: &PublicKey| {
@@ -39,11 +39,11 @@ fn compared(expected: &[&PublicKey], shown: &[PublicKey]) -> Match {
     }
 }
 
-fn ours(keys: &HostKeys) -> Vec<&PublicKey> {
+fn pinned_keys(keys: &HostKeys) -> Vec<&PublicKey> {
     keys.expected.iter().map(|(key, _)| key).collect()
 }
 
-fn users(keys: &HostKeys) -> Vec<&PublicKey> {
+fn user_keys(keys: &HostKeys) -> Vec<&PublicKey> {
     keys.users.iter().collect()
 }
 
@@ -52,17 +52,17 @@ pub(in super::super) fn trusted(keys: &HostKeys) -> Vec<PublicKey> {
     let Ok(shown) = &keys.shown else {
         return Vec::new();
     };
-    let ours = ours(keys);
+    let ours = pinned_keys(keys);
     let vouched: Vec<&PublicKey> = match (compared(&ours, shown), keys.named) {
         (Match::Other, _) => Vec::new(),
         (Match::Same, _) => ours,
-        (Match::NothingKnown, Some(named)) => shown
+        (Match::NoExpectation, Some(named)) => shown
             .iter()
             .filter(|key| key.fingerprint() == named)
             .collect(),
-        (Match::NothingKnown, None) => match compared(&users(keys), shown) {
-            Match::Same => users(keys),
-            Match::NothingKnown | Match::Other => Vec::new(),
+        (Match::NoExpectation, None) => match compared(&user_keys(keys), shown) {
+            Match::Same => user_keys(keys),
+            Match::NoExpectation | Match::Other => Vec::new(),
         },
     };
     shown
@@ -72,22 +72,22 @@ pub(in super::super) fn trusted(keys: &HostKeys) -> Vec<PublicKey> {
         .collect()
 }
 
-pub(super) fn judge(ssh: &Ssh) -> Option<Stage> {
+pub(super) fn judge(ssh: &Ssh) -> Option<StageResult> {
     let looked = ssh.host_key.as_ref()?;
-    Some(of(ssh, &looked.value).took(looked))
+    Some(of(ssh, &looked.value).with_elapsed(looked))
 }
 
-fn of(ssh: &Ssh, keys: &HostKeys) -> Stage {
+fn of(ssh: &Ssh, keys: &HostKeys) -> StageResult {
     let shown = match &keys.shown {
         Ok(shown) => shown,
-        Err(trouble) => return Stage::trouble(ID, trouble),
+        Err(trouble) => return StageResult::from_error(ID, trouble),
     };
     let told: Vec<_> = shown
         .iter()
         .map(|key| format!("{} ({})", key.fingerprint(), key.algorithm()))
         .collect();
     let told = format!("it shows {}", told.join(", "));
-    let ours = ours(keys);
+    let ours = pinned_keys(keys);
     let stage = match (compared(&ours, shown), keys.named) {
         (Match::Other, _) => {
             let is_built_in = keys
@@ -104,49 +104,55 @@ fn of(ssh: &Ssh, keys: &HostKeys) -> Stage {
                     ssh.host
                 )
             };
-            return Stage::fail(ID, Exit::HostKey, "the host key is not the expected one")
-                .seen(told)
-                .next(next);
+            return StageResult::fail(
+                ID,
+                ExitStatus::HostKeyMismatch,
+                "the host key is not the expected one",
+            )
+            .with_evidence(told)
+            .with_remedy(next);
         }
         (Match::Same, _) => {
             let source = keys.expected.first().map_or("file", |(_, source)| source);
-            Stage::pass(ID, format!("the host key is the expected one ({source})"))
+            StageResult::pass(ID, format!("the host key is the expected one ({source})"))
         }
-        (Match::NothingKnown, Some(named)) => {
+        (Match::NoExpectation, Some(named)) => {
             if !shown.iter().any(|key| key.fingerprint() == named) {
-                return Stage::fail(
+                return StageResult::fail(
                     ID,
-                    Exit::HostKey,
+                    ExitStatus::HostKeyMismatch,
                     format!("the host key is not the one that the server's settings name: {named}"),
                 )
-                .seen(told)
-                .next("something else answers on this port, or somebody stands in between: ask the administrator");
+                .with_evidence(told)
+                .with_remedy("something else answers on this port, or somebody stands in between: ask the administrator");
             }
-            Stage::pass(
+            StageResult::pass(
                 ID,
                 "the host key is the one that the server's settings name",
             )
         }
-        (Match::NothingKnown, None) => return by_users_file(ssh, keys, shown).seen(told),
+        (Match::NoExpectation, None) => return by_users_file(ssh, keys, shown).with_evidence(told),
     };
-    users_differ(ssh, keys, shown).unwrap_or(stage).seen(told)
+    users_differ(ssh, keys, shown)
+        .unwrap_or(stage)
+        .with_evidence(told)
 }
 
 /// The file that git's `ssh` reads where nothing of ours is set.
-fn by_users_file(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Stage {
-    match compared(&users(keys), shown) {
-        Match::Same => Stage::pass(ID, "the host key is the one in ~/.ssh/known_hosts"),
-        Match::Other => Stage::fail(
+fn by_users_file(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> StageResult {
+    match compared(&user_keys(keys), shown) {
+        Match::Same => StageResult::pass(ID, "the host key is the one in ~/.ssh/known_hosts"),
+        Match::Other => StageResult::fail(
             ID,
-            Exit::HostKey,
+            ExitStatus::HostKeyMismatch,
             "the host key is not the one in ~/.ssh/known_hosts",
         )
-        .next(format!(
+        .with_remedy(format!(
             "somebody may stand in between; once the administrator has confirmed a new key: ssh-keygen -R {}",
-            shell_words::quote(&ssh.host.known_as())
+            shell_words::quote(&ssh.host.known_hosts_name())
         )),
-        Match::NothingKnown => {
-            Stage::unknown(ID, "nothing is known of this server's host key").next(format!(
+        Match::NoExpectation => {
+            StageResult::unknown(ID, "nothing is known of this server's host key").with_remedy(format!(
                 "compare it with what the administrator says, then bbconnect known-hosts add {}",
                 ssh.host
             ))
@@ -155,23 +161,24 @@ fn by_users_file(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Stage {
 }
 
 /// The server is right, but the user's own file says otherwise, so that git fails where it does not use our options.
-fn users_differ(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Option<Stage> {
-    let is_retired =
-        |key: &PublicKey| ssh::retired(Some(key.algorithm()), key.fingerprint()).is_some();
+fn users_differ(ssh: &Ssh, keys: &HostKeys, shown: &[PublicKey]) -> Option<StageResult> {
+    let is_retired = |key: &PublicKey| {
+        ssh::retirement_reason(Some(key.algorithm()), key.fingerprint()).is_some()
+    };
     if keys.users.iter().any(is_retired) {
         return Some(
-            Stage::warn(ID, "the host key is the expected one, but ~/.ssh/known_hosts has one that was withdrawn")
-                .next("bbconnect migrate replaces it"),
+            StageResult::warn(ID, "the host key is the expected one, but ~/.ssh/known_hosts has one that was withdrawn")
+                .with_remedy("bbconnect migrate replaces it"),
         );
     }
-    (compared(&users(keys), shown) == Match::Other).then(|| {
-        Stage::warn(
+    (compared(&user_keys(keys), shown) == Match::Other).then(|| {
+        StageResult::warn(
             ID,
             "the host key is the expected one, but ~/.ssh/known_hosts has another",
         )
-        .next(format!(
+        .with_remedy(format!(
             "git without our options refuses it: ssh-keygen -R {}",
-            shell_words::quote(&ssh.host.known_as())
+            shell_words::quote(&ssh.host.known_hosts_name())
         ))
     })
 }
@@ -211,32 +218,57 @@ mod tests {
             (
                 keys(&[good], None, &[], &[good, ecdsa]),
                 "pass",
-                Exit::Done,
+                ExitStatus::Success,
                 1,
             ),
-            (keys(&[good], None, &[], &[other]), "fail", Exit::HostKey, 0),
+            (
+                keys(&[good], None, &[], &[other]),
+                "fail",
+                ExitStatus::HostKeyMismatch,
+                0,
+            ),
             (
                 keys(&[good], None, &[good], &[ecdsa]),
                 "fail",
-                Exit::HostKey,
+                ExitStatus::HostKeyMismatch,
                 0,
             ),
             (
                 keys(&[good], None, &[other], &[good]),
                 "warn",
-                Exit::Done,
+                ExitStatus::Success,
                 1,
             ),
-            (keys(&[], Some(good), &[], &[good]), "pass", Exit::Done, 1),
+            (
+                keys(&[], Some(good), &[], &[good]),
+                "pass",
+                ExitStatus::Success,
+                1,
+            ),
             (
                 keys(&[], Some(good), &[], &[other]),
                 "fail",
-                Exit::HostKey,
+                ExitStatus::HostKeyMismatch,
                 0,
             ),
-            (keys(&[], None, &[good], &[good]), "pass", Exit::Done, 1),
-            (keys(&[], None, &[good], &[other]), "fail", Exit::HostKey, 0),
-            (keys(&[], None, &[], &[good]), "unknown", Exit::Done, 0),
+            (
+                keys(&[], None, &[good], &[good]),
+                "pass",
+                ExitStatus::Success,
+                1,
+            ),
+            (
+                keys(&[], None, &[good], &[other]),
+                "fail",
+                ExitStatus::HostKeyMismatch,
+                0,
+            ),
+            (
+                keys(&[], None, &[], &[good]),
+                "unknown",
+                ExitStatus::Success,
+                0,
+            ),
         ] {
             let stage = of(&ssh, &keys);
             assert_eq!(
@@ -247,15 +279,15 @@ mod tests {
             assert_eq!(trusted(&keys).len(), trusted_keys, "{keys:?}");
         }
         let silent = HostKeys {
-            shown: Err(Trouble {
-                exit: Exit::HostKey,
+            shown: Err(ErrorSummary {
+                exit: ExitStatus::HostKeyMismatch,
                 message: "withdrawn".to_owned(),
                 hint: None,
-                obstacle: None,
+                connect_failure: None,
             }),
             ..keys(&[good], None, &[], &[])
         };
-        assert_eq!(of(&ssh, &silent).exit, Exit::HostKey);
+        assert_eq!(of(&ssh, &silent).exit, ExitStatus::HostKeyMismatch);
         assert!(trusted(&silent).is_empty());
     }
 }

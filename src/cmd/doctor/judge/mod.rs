@@ -15,83 +15,83 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::facts;
-use crate::error::Trouble;
-use crate::exit::Exit;
-use crate::model::finding::{Finding, Level};
-use facts::{Facts, Timed};
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
+use crate::model::finding::{Finding, Severity};
+use facts::{DoctorData, Timed};
 
 pub(super) use self::host_key::trusted;
 
 /// A stage of the way.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Stage {
+pub(super) struct StageResult {
     #[serde(flatten)]
     pub(super) finding: Finding,
     pub(super) elapsed_ms: u64,
     /// The status that a failure stands for.
     #[serde(skip)]
-    pub(super) exit: Exit,
+    pub(super) exit: ExitStatus,
 }
 
-impl Stage {
+impl StageResult {
     fn pass(id: &'static str, message: impl Into<String>) -> Self {
-        Finding::new(id, Level::Pass, message).into()
+        Finding::new(id, Severity::Pass, message).into()
     }
 
     fn warn(id: &'static str, message: impl Into<String>) -> Self {
-        Finding::new(id, Level::Warn, message).into()
+        Finding::new(id, Severity::Warn, message).into()
     }
 
     fn unknown(id: &'static str, message: impl Into<String>) -> Self {
-        Finding::new(id, Level::Unknown, message).into()
+        Finding::new(id, Severity::Unknown, message).into()
     }
 
     /// A failure, with the status that it stands for.
-    pub(super) fn fail(id: &'static str, exit: Exit, message: impl Into<String>) -> Self {
+    pub(super) fn fail(id: &'static str, exit: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             exit,
-            ..Finding::new(id, Level::Fail, message).into()
+            ..Finding::new(id, Severity::Fail, message).into()
         }
     }
 
     /// What stood in the way, in the words of whoever met it.
-    fn trouble(id: &'static str, trouble: &Trouble) -> Self {
+    fn from_error(id: &'static str, trouble: &ErrorSummary) -> Self {
         let mut stage = Self::fail(id, trouble.exit, trouble.message.clone());
         stage.finding.next.clone_from(&trouble.hint);
         stage
     }
 
-    fn seen(mut self, evidence: impl Into<String>) -> Self {
+    fn with_evidence(mut self, evidence: impl Into<String>) -> Self {
         self.finding.evidence = Some(evidence.into());
         self
     }
 
-    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
+    pub(super) fn with_remedy(mut self, next: impl Into<String>) -> Self {
         self.finding.next = Some(next.into());
         self
     }
 
-    fn took<T>(mut self, timed: &Timed<T>) -> Self {
+    fn with_elapsed<T>(mut self, timed: &Timed<T>) -> Self {
         self.elapsed_ms = milliseconds(timed.elapsed);
         self
     }
 
     /// A failure of what is not needed is worth a word, and no more.
-    fn softened(mut self) -> Self {
-        if self.finding.level == Level::Fail {
-            self.finding.level = Level::Warn;
-            self.exit = Exit::Done;
+    fn downgraded(mut self) -> Self {
+        if self.finding.level == Severity::Fail {
+            self.finding.level = Severity::Warn;
+            self.exit = ExitStatus::Success;
         }
         self
     }
 }
 
-impl From<Finding> for Stage {
+impl From<Finding> for StageResult {
     fn from(finding: Finding) -> Self {
         Self {
             finding,
             elapsed_ms: 0,
-            exit: Exit::Done,
+            exit: ExitStatus::Success,
         }
     }
 }
@@ -101,7 +101,7 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 /// Judges everything that was looked at.
-pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
+pub(super) fn judge(facts: &DoctorData) -> Vec<StageResult> {
     let mut stages = vec![reach::url(facts)];
     if let Some(way) = &facts.way {
         let all = [
@@ -122,13 +122,12 @@ pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
                 "whether this server has HTTPS at {} is a guess; name its address to look at it: bbconnect doctor URL",
                 way.base
             );
-            stages.extend(
-                all.map(Stage::softened)
-                    .map(|stage| match stage.finding.level {
-                        Level::Pass | Level::Unknown => stage,
-                        Level::Warn | Level::Fail => stage.next(guessed.clone()),
-                    }),
-            );
+            stages.extend(all.map(StageResult::downgraded).map(
+                |stage| match stage.finding.level {
+                    Severity::Pass | Severity::Unknown => stage,
+                    Severity::Warn | Severity::Fail => stage.with_remedy(guessed.clone()),
+                },
+            ));
         } else {
             stages.extend(all);
         }
@@ -143,7 +142,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
         if facts.wants_ssh {
             stages.extend(all);
         } else {
-            stages.extend(all.map(Stage::softened));
+            stages.extend(all.map(StageResult::downgraded));
         }
     }
     stages.push(git::judge(facts));
@@ -151,13 +150,13 @@ pub(super) fn judge(facts: &Facts) -> Vec<Stage> {
 }
 
 /// The status of the first stage that fails.
-pub(super) fn exit(stages: &[Stage]) -> Exit {
-    first_failure(stages).map_or(Exit::Done, |stage| stage.exit)
+pub(super) fn exit_status(stages: &[StageResult]) -> ExitStatus {
+    first_failure(stages).map_or(ExitStatus::Success, |stage| stage.exit)
 }
 
 /// The first stage that fails.
-pub(super) fn first_failure(stages: &[Stage]) -> Option<&Stage> {
+pub(super) fn first_failure(stages: &[StageResult]) -> Option<&StageResult> {
     stages
         .iter()
-        .find(|stage| stage.finding.level == Level::Fail)
+        .find(|stage| stage.finding.level == Severity::Fail)
 }

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::Stage;
-use super::facts::{Facts, Way};
-use crate::exit::Exit;
-use crate::model::clone_url::NoteId;
-use crate::net::{NameError, Proxy, ProxyError, ProxyKind, Speaks, TcpError, TcpFault};
+use super::StageResult;
+use super::facts::{DoctorData, HttpPath};
+use crate::exit::ExitStatus;
+use crate::model::clone_url::UrlWarningKind;
+use crate::net::{DetectedProtocol, DnsError, Proxy, ProxyError, ProxyKind, TcpError, TcpFailure};
 
-pub(super) fn url(facts: &Facts) -> Stage {
+pub(super) fn url(facts: &DoctorData) -> StageResult {
     const ID: &str = "url";
     let what = match (&facts.way, &facts.ssh) {
         (Some(way), _) if way.is_guess => {
@@ -21,33 +21,35 @@ pub(super) fn url(facts: &Facts) -> Stage {
     };
     let note = facts.notes.first();
     if let Some(note) = note {
-        let next = if note.id == NoteId::SshHostMoved {
+        let next = if note.id == UrlWarningKind::SshHostMoved {
             "bbconnect migrate changes the remotes that still use it"
         } else {
             "bbconnect url CLONE_URL shows the forms that work"
         };
-        return Stage::warn(ID, note.message.clone()).seen(what).next(next);
+        return StageResult::warn(ID, note.message.clone())
+            .with_evidence(what)
+            .with_remedy(next);
     }
     match &facts.way {
-        Some(way) if way.base.is_unprotected() => Stage::warn(
+        Some(way) if way.base.is_insecure() => StageResult::warn(
             ID,
             "the URL is plain http, so everybody on the way can read along",
         )
-        .seen(what)
-        .next("write https://, or ask the administrator for it"),
+        .with_evidence(what)
+        .with_remedy("write https://, or ask the administrator for it"),
         Some(_) | None => match &facts.name {
-            Some(name) => Stage::pass(ID, what).seen(format!("connection {name}")),
-            None => Stage::pass(ID, what),
+            Some(name) => StageResult::pass(ID, what).with_evidence(format!("connection {name}")),
+            None => StageResult::pass(ID, what),
         },
     }
 }
 
-pub(super) fn dns(way: &Way) -> Option<Stage> {
+pub(super) fn dns(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "dns";
     let host = way.base.url().host_str().unwrap_or_default().to_owned();
     let Some(resolved) = &way.dns else {
         let (proxy, _) = way.proxy.as_ref()?;
-        return Some(Stage::unknown(
+        return Some(StageResult::unknown(
             ID,
             format!("left to the proxy {proxy}: it resolves {host}"),
         ));
@@ -64,84 +66,84 @@ pub(super) fn dns(way: &Way) -> Option<Stage> {
                 } else {
                     format!("{host} resolves")
                 };
-                Stage::pass(ID, message).seen(all.join(", "))
+                StageResult::pass(ID, message).with_evidence(all.join(", "))
             }
             Err(error) => failed_name(ID, &host, error),
         }
-        .took(resolved),
+        .with_elapsed(resolved),
     )
 }
 
-pub(super) fn failed_name(id: &'static str, host: &str, error: &NameError) -> Stage {
+pub(super) fn failed_name(id: &'static str, host: &str, error: &DnsError) -> StageResult {
     let message = match error {
-        NameError::Unknown(_) => format!("{host} does not resolve"),
-        NameError::TimedOut => format!("{host} does not resolve in time: no name server answers"),
+        DnsError::Unknown(_) => format!("{host} does not resolve"),
+        DnsError::TimedOut => format!("{host} does not resolve in time: no name server answers"),
     };
-    Stage::fail(id, Exit::Unreachable, message)
-        .seen(error.to_string())
-        .next("check the spelling, and whether a VPN or another name server is needed")
+    StageResult::fail(id, ExitStatus::Unreachable, message)
+        .with_evidence(error.to_string())
+        .with_remedy("check the spelling, and whether a VPN or another name server is needed")
 }
 
-pub(super) fn tcp(way: &Way) -> Option<Stage> {
+pub(super) fn tcp(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "tcp";
     let Some(connected) = &way.tcp else {
         let (proxy, _) = way.proxy.as_ref()?;
-        return Some(Stage::unknown(
+        return Some(StageResult::unknown(
             ID,
             format!("left to the proxy {proxy}: nothing goes straight to the server"),
         ));
     };
     Some(match &connected.value {
         Ok((address, failed)) if failed.is_empty() => {
-            Stage::pass(ID, format!("{address} answers"))
+            StageResult::pass(ID, format!("{address} answers"))
         }
         Ok((address, failed)) => {
             let error = TcpError {
                 tried: failed.clone(),
             };
-            Stage::warn(ID, format!("{address} answers, but an address before it does not"))
-                .seen(error.to_string())
-                .next("every connection waits for that one first: check IPv6, or the name server's entry")
+            StageResult::warn(ID, format!("{address} answers, but an address before it does not"))
+                .with_evidence(error.to_string())
+                .with_remedy("every connection waits for that one first: check IPv6, or the name server's entry")
         }
         Err(error) => failed_tcp(ID, error, way.base.url().port_or_known_default()),
     }
-    .took(connected))
+    .with_elapsed(connected))
 }
 
-pub(super) fn failed_tcp(id: &'static str, error: &TcpError, port: Option<u16>) -> Stage {
+pub(super) fn failed_tcp(id: &'static str, error: &TcpError, port: Option<u16>) -> StageResult {
     let port = port.map_or_else(String::new, |port| format!(" {port}"));
     let (message, next) = match error.fault() {
-        TcpFault::Refused => (
+        TcpFailure::Refused => (
             format!("the connection is refused: nothing listens on port{port}"),
             "check the port, and whether the server is running",
         ),
-        TcpFault::Silent => (
+        TcpFailure::TimedOut => (
             format!("no answer on port{port}: a firewall drops it, or the host is down"),
             "ask for this port to be opened (bbconnect doctor --allow-list); --timeout SECONDS waits longer",
         ),
-        TcpFault::NoWay => (
+        TcpFailure::NoRoute => (
             "there is no way to this address from here".to_owned(),
             "check the network, and whether a VPN is needed",
         ),
-        TcpFault::Other => (
+        TcpFailure::Other => (
             "it cannot be reached".to_owned(),
             "check the network, and whether a VPN is needed",
         ),
     };
     let tried: Vec<SocketAddr> = error.tried.iter().map(|(address, _)| *address).collect();
-    let stage = Stage::fail(id, Exit::Unreachable, message).next(next);
+    let stage = StageResult::fail(id, ExitStatus::Unreachable, message).with_remedy(next);
     if tried.is_empty() {
         stage
     } else {
-        stage.seen(error.to_string())
+        stage.with_evidence(error.to_string())
     }
 }
 
-pub(super) fn proxy(way: &Way) -> Option<Stage> {
+pub(super) fn proxy(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "proxy";
     let Some((proxy, asked)) = &way.proxy else {
         way.tcp.as_ref()?;
-        return Some(Stage::pass(ID, "no proxy is set for this address"));
+        return Some(StageResult::pass(ID, "no proxy is set for this address"));
     };
     let from = if proxy.is_named {
         "named by the connection"
@@ -150,42 +152,44 @@ pub(super) fn proxy(way: &Way) -> Option<Stage> {
     };
     let stage = match &asked.value {
         Ok(()) => match &proxy.kind {
-            ProxyKind::Http => Stage::pass(ID, format!("the proxy {proxy} lets requests through")),
-            ProxyKind::Https => Stage::pass(
+            ProxyKind::Http => {
+                StageResult::pass(ID, format!("the proxy {proxy} lets requests through"))
+            }
+            ProxyKind::Https => StageResult::pass(
                 ID,
                 format!("the proxy {proxy} answers; it is spoken to over TLS"),
             ),
-            ProxyKind::Other(scheme) => Stage::warn(
+            ProxyKind::Other(scheme) => StageResult::warn(
                 ID,
                 format!("the proxy {proxy} speaks {scheme}, which is not used"),
             )
-            .next("name an HTTP proxy"),
+            .with_remedy("name an HTTP proxy"),
         },
         Err(error) => failed_proxy(ID, proxy, error),
     };
-    Some(stage.seen(from).took(asked))
+    Some(stage.with_evidence(from).with_elapsed(asked))
 }
 
-fn failed_proxy(id: &'static str, proxy: &Proxy, error: &ProxyError) -> Stage {
+fn failed_proxy(id: &'static str, proxy: &Proxy, error: &ProxyError) -> StageResult {
     let change = if proxy.is_named {
         "change it with bbconnect connection edit NAME --proxy URL"
     } else {
         "change HTTPS_PROXY, or leave this host out with NO_PROXY"
     };
     let (message, next) = match error {
-        ProxyError::WantsLogin if proxy.has_login() => (
+        ProxyError::AuthRequired if proxy.has_login() => (
             format!("the proxy {proxy} does not accept the login that it is given (407)"),
             format!("check user name and password in the proxy's URL; {change}"),
         ),
-        ProxyError::WantsLogin => (
+        ProxyError::AuthRequired => (
             format!("the proxy {proxy} asks for a login (407)"),
             format!("write http://USER:PASSWORD@{proxy}; {change}"),
         ),
-        ProxyError::Name(NameError::Unknown(_)) => (
+        ProxyError::Name(DnsError::Unknown(_)) => (
             format!("the proxy {proxy} cannot be reached: its name does not resolve"),
             change.to_owned(),
         ),
-        ProxyError::Name(NameError::TimedOut) | ProxyError::Tcp(_) => (
+        ProxyError::Name(DnsError::TimedOut) | ProxyError::Tcp(_) => (
             format!("the proxy {proxy} cannot be reached: {}", inner(error)),
             change.to_owned(),
         ),
@@ -195,9 +199,11 @@ fn failed_proxy(id: &'static str, proxy: &Proxy, error: &ProxyError) -> Stage {
         ),
         ProxyError::NotAProxy(speaks) => {
             let what = match speaks {
-                Speaks::Tls => "it speaks TLS: write https:// in front of it",
-                Speaks::Nothing => "it closes the connection",
-                Speaks::Http | Speaks::Ssh | Speaks::Other => "it is something else",
+                DetectedProtocol::Tls => "it speaks TLS: write https:// in front of it",
+                DetectedProtocol::Nothing => "it closes the connection",
+                DetectedProtocol::Http | DetectedProtocol::Ssh | DetectedProtocol::Other => {
+                    "it is something else"
+                }
             };
             (
                 format!("{proxy} does not answer as a proxy: {what}"),
@@ -209,14 +215,14 @@ fn failed_proxy(id: &'static str, proxy: &Proxy, error: &ProxyError) -> Stage {
             change.to_owned(),
         ),
     };
-    Stage::fail(id, Exit::Unreachable, message).next(next)
+    StageResult::fail(id, ExitStatus::Unreachable, message).with_remedy(next)
 }
 
 fn inner(error: &ProxyError) -> String {
     match error {
         ProxyError::Name(error) => error.to_string(),
         ProxyError::Tcp(error) => error.to_string(),
-        ProxyError::WantsLogin
+        ProxyError::AuthRequired
         | ProxyError::Refused(_)
         | ProxyError::NotAProxy(_)
         | ProxyError::Silent => error.to_string(),

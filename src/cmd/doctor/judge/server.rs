@@ -5,9 +5,9 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use url::Url;
 
-use super::Stage;
-use super::facts::Way;
-use crate::exit::Exit;
+use super::StageResult;
+use super::facts::HttpPath;
+use crate::exit::ExitStatus;
 use crate::model::connection::BaseUrl;
 use crate::model::version::Version;
 
@@ -15,48 +15,48 @@ use crate::model::version::Version;
 const OLDEST: Version = Version::new(7, 14, 0);
 
 /// A clock that is off by less is a clock.
-const MOST_SECONDS: u64 = 120;
+const MAX_CLOCK_SKEW_SECS: u64 = 120;
 
 /// The date of an answer (RFC 9110, section 5.6.7).
 const DATE: &[BorrowedFormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
 
-pub(super) fn version(way: &Way) -> Option<Stage> {
+pub(super) fn version(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "version";
     let greeting = way.http.as_ref()?.value.as_ref().ok()?;
-    if !greeting.is_bitbuckets {
+    if !greeting.is_bitbucket {
         return None;
     }
     if way.is_cloud {
-        return Some(Stage::pass(ID, "Bitbucket Cloud has no versions"));
+        return Some(StageResult::pass(ID, "Bitbucket Cloud has no versions"));
     }
     let text = greeting.version.as_ref()?;
     let stage = match text.parse::<Version>() {
-        Err(_) => Stage::unknown(ID, "the server's version cannot be read"),
-        Ok(version) if version < OLDEST => Stage::fail(
+        Err(_) => StageResult::unknown(ID, "the server's version cannot be read"),
+        Ok(version) if version < OLDEST => StageResult::fail(
             ID,
-            Exit::Unusable,
+            ExitStatus::BadResponse,
             format!("the server is too old: {text}, and {OLDEST} is the oldest that will do"),
         )
-        .next("ask the administrator for an update"),
+        .with_remedy("ask the administrator for an update"),
         Ok(version) => {
-            let today = crate::model::day::Day::from(way.now.date());
-            match version.support_ended(today) {
-                Some(day) => Stage::warn(
+            let today = crate::model::day::Date::from(way.now.date());
+            match version.end_of_support(today) {
+                Some(day) => StageResult::warn(
                     ID,
                     format!("Atlassian's support for this version ended on {day}"),
                 )
-                .next("ask the administrator for an update"),
-                None => Stage::pass(ID, format!("the server is {OLDEST} or newer")),
+                .with_remedy("ask the administrator for an update"),
+                None => StageResult::pass(ID, format!("the server is {OLDEST} or newer")),
             }
         }
     };
-    Some(stage.seen(text.clone()))
+    Some(stage.with_evidence(text.clone()))
 }
 
 /// The server's links begin with what its administrator entered as its base URL, not with what it was asked by.
-pub(super) fn base_url(way: &Way) -> Option<Stage> {
+pub(super) fn base_url(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "base-url";
     let links = way.links.as_ref()?;
     let urls: Vec<Url> = links
@@ -66,7 +66,7 @@ pub(super) fn base_url(way: &Way) -> Option<Stage> {
         .collect();
     let is_wrong = |url: &&Url| {
         if matches!(url.scheme(), "http" | "https") {
-            !way.base.is_above(url)
+            !way.base.contains(url)
         } else {
             is_loopback(url) && !way.base.is_loopback()
         }
@@ -89,18 +89,19 @@ pub(super) fn base_url(way: &Way) -> Option<Stage> {
             );
             (message, field)
         };
-        Stage::warn(ID, message)
-            .seen(elsewhere.to_string())
-            .next(format!("ask the administrator to set {field}"))
+        StageResult::warn(ID, message)
+            .with_evidence(elsewhere.to_string())
+            .with_remedy(format!("ask the administrator to set {field}"))
     } else if let Some(first) = urls.first() {
-        Stage::pass(ID, "the server's links begin with this URL").seen(first.to_string())
+        StageResult::pass(ID, "the server's links begin with this URL")
+            .with_evidence(first.to_string())
     } else {
-        Stage::unknown(
+        StageResult::unknown(
             ID,
             "nothing is visible whose links would tell the server's base URL",
         )
     };
-    Some(stage.took(links))
+    Some(stage.with_elapsed(links))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -117,18 +118,18 @@ fn is_loopback(url: &Url) -> bool {
     is_unspecified || BaseUrl::parse(web.as_str()).is_ok_and(|base| base.is_loopback())
 }
 
-pub(super) fn clock(way: &Way) -> Option<Stage> {
+pub(super) fn clock(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "clock";
     let greeting = way.http.as_ref()?.value.as_ref().ok()?;
     let Some(there) = greeting.date.as_deref().and_then(read) else {
         return greeting
-            .is_bitbuckets
-            .then(|| Stage::unknown(ID, "the server does not tell its time"));
+            .is_bitbucket
+            .then(|| StageResult::unknown(ID, "the server does not tell its time"));
     };
     let off = (way.now - there).whole_seconds();
     let size = off.unsigned_abs();
-    if size <= MOST_SECONDS {
-        return Some(Stage::pass(
+    if size <= MAX_CLOCK_SKEW_SECS {
+        return Some(StageResult::pass(
             ID,
             "this machine's clock and the server's agree",
         ));
@@ -139,7 +140,7 @@ pub(super) fn clock(way: &Way) -> Option<Stage> {
     } else {
         format!("{} hours", minutes / 60)
     };
-    let stage = Stage::warn(
+    let stage = StageResult::warn(
         ID,
         format!(
             "this machine's clock is {length} {which} the server's: tokens and certificates seem expired or not valid yet"
@@ -147,11 +148,11 @@ pub(super) fn clock(way: &Way) -> Option<Stage> {
     );
     Some(
         stage
-            .seen(format!(
+            .with_evidence(format!(
                 "here {}, there {there}",
                 way.now.replace_nanosecond(0).unwrap_or(way.now)
             ))
-            .next("set the clock that is wrong, by NTP"),
+            .with_remedy("set the clock that is wrong, by NTP"),
     )
 }
 
@@ -160,27 +161,27 @@ fn read(date: &str) -> Option<OffsetDateTime> {
     Some(read.assume_utc())
 }
 
-pub(super) fn credential(way: &Way) -> Option<Stage> {
+pub(super) fn credential(way: &HttpPath) -> Option<StageResult> {
     const ID: &str = "credential";
     let asked = way.credential.as_ref()?;
     let stage = match &asked.value {
-        None => Stage::unknown(ID, "none is used: no connection is for this address")
-            .next("bbconnect connection add makes one"),
+        None => StageResult::unknown(ID, "none is used: no connection is for this address")
+            .with_remedy("bbconnect connection add makes one"),
         Some(Ok(identity)) => match &identity.account {
-            Some(account) => Stage::pass(ID, format!("the server accepts it, as {account}")),
-            None => Stage::pass(ID, "the server accepts it"),
+            Some(account) => StageResult::pass(ID, format!("the server accepts it, as {account}")),
+            None => StageResult::pass(ID, "the server accepts it"),
         },
         // Neither yes nor no.
-        Some(Err(trouble)) if trouble.exit == Exit::No => {
-            let stage = Stage::unknown(ID, trouble.message.clone());
+        Some(Err(trouble)) if trouble.exit == ExitStatus::Failure => {
+            let stage = StageResult::unknown(ID, trouble.message.clone());
             match &trouble.hint {
-                Some(hint) => stage.next(hint.clone()),
+                Some(hint) => stage.with_remedy(hint.clone()),
                 None => stage,
             }
         }
-        Some(Err(trouble)) => Stage::trouble(ID, trouble),
+        Some(Err(trouble)) => StageResult::from_error(ID, trouble),
     };
-    Some(stage.took(asked))
+    Some(stage.with_elapsed(asked))
 }
 
 #[cfg(test)]

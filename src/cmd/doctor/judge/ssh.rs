@@ -1,62 +1,62 @@
 //! SSH: whether a server answers there, and whether it lets a key in.
 
-use super::Stage;
-use super::facts::{Facts, LoginFacts, NoSsh, Ssh};
+use super::StageResult;
+use super::facts::{DoctorData, LoginFacts, Ssh, SshConnectError};
 use super::reach::{failed_name, failed_tcp};
 #[cfg(test)]
-use crate::error::Trouble;
-use crate::exit::Exit;
-use crate::model::finding::Level;
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
+use crate::model::finding::Severity;
 use crate::model::ssh_address::SshHost;
-use crate::net::{Greeted, Speaks};
+use crate::net::{BannerResult, DetectedProtocol};
 
 /// The host that served SSH until 2026-11-12.
 const OLD_HOST: &str = "bitbucket.org";
 
 /// Servers take six attempts before they hang up (`MaxAuthTries`, `sshd_config(5)`).
-const MOST_KEYS: usize = 5;
+const MAX_KEYS: usize = 5;
 
-pub(super) fn tcp(facts: &Facts, ssh: &Ssh) -> Stage {
+pub(super) fn tcp(facts: &DoctorData, ssh: &Ssh) -> StageResult {
     const ID: &str = "ssh.tcp";
     let host = &ssh.host;
     let mut stage = match &ssh.tcp.value {
-        Ok((address, Greeted::Ssh(greeting))) => {
-            Stage::pass(ID, format!("an SSH server answers at {host}"))
-                .seen(format!("{address}: {}", greeting.software))
+        Ok((address, BannerResult::Ssh(greeting))) => {
+            StageResult::pass(ID, format!("an SSH server answers at {host}"))
+                .with_evidence(format!("{address}: {}", greeting.software))
         }
-        Ok((address, Greeted::Other(speaks))) => {
+        Ok((address, BannerResult::Other(speaks))) => {
             let what = match speaks {
-                Speaks::Nothing => "closes the connection without a word",
-                Speaks::Http => "speaks HTTP",
-                Speaks::Tls => "speaks TLS",
-                Speaks::Ssh | Speaks::Other => "is no SSH server",
+                DetectedProtocol::Nothing => "closes the connection without a word",
+                DetectedProtocol::Http => "speaks HTTP",
+                DetectedProtocol::Tls => "speaks TLS",
+                DetectedProtocol::Ssh | DetectedProtocol::Other => "is no SSH server",
             };
-            Stage::fail(
+            StageResult::fail(
                 ID,
-                Exit::Unreachable,
+                ExitStatus::Unreachable,
                 format!("what answers at {host} {what}"),
             )
-            .seen(address.to_string())
-            .next("check the port; a firewall or a load balancer may stand in between")
+            .with_evidence(address.to_string())
+            .with_remedy("check the port; a firewall or a load balancer may stand in between")
         }
-        Ok((address, Greeted::Silent)) => Stage::fail(
+        Ok((address, BannerResult::Silent)) => StageResult::fail(
             ID,
-            Exit::Unreachable,
+            ExitStatus::Unreachable,
             format!("the port is open at {host}, but no SSH server says anything"),
         )
-        .seen(address.to_string())
-        .next("check the port; a firewall may let connections through and nothing else"),
-        Err(NoSsh::Name(error)) => failed_name(ID, &host.name, error),
-        Err(NoSsh::Tcp(error)) => failed_tcp(ID, error, Some(host.port)),
+        .with_evidence(address.to_string())
+        .with_remedy("check the port; a firewall may let connections through and nothing else"),
+        Err(SshConnectError::Name(error)) => failed_name(ID, &host.name, error),
+        Err(SshConnectError::Tcp(error)) => failed_tcp(ID, error, Some(host.port)),
     };
-    if stage.finding.level == Level::Fail {
+    if stage.finding.level == Severity::Fail {
         if ssh.enabled == Some(false) {
-            stage = Stage::fail(
+            stage = StageResult::fail(
                 ID,
-                Exit::Unreachable,
+                ExitStatus::Unreachable,
                 "the server does not serve SSH: its administrator has switched it off",
             )
-            .next("Administration > SSH access; or use HTTPS");
+            .with_remedy("Administration > SSH access; or use HTTPS");
         } else if let Some(door) = &ssh.other_door {
             stage.finding.message =
                 format!("{} is blocked, but {door} answers", host_and_port(host));
@@ -71,14 +71,14 @@ pub(super) fn tcp(facts: &Facts, ssh: &Ssh) -> Stage {
             );
         }
     }
-    stage.took(&ssh.tcp)
+    stage.with_elapsed(&ssh.tcp)
 }
 
 fn host_and_port(host: &SshHost) -> String {
     format!("{} port {}", host.name, host.port)
 }
 
-fn elsewhere(facts: &Facts, door: &SshHost) -> String {
+fn elsewhere(facts: &DoctorData, door: &SshHost) -> String {
     let path = facts
         .ssh_path
         .as_deref()
@@ -91,24 +91,24 @@ fn elsewhere(facts: &Facts, door: &SshHost) -> String {
     }
 }
 
-pub(super) fn login(ssh: &Ssh) -> Option<Stage> {
+pub(super) fn login(ssh: &Ssh) -> Option<StageResult> {
     const ID: &str = "ssh.auth";
     let Some(asked) = &ssh.login else {
         ssh.host_key.as_ref()?;
-        return Some(Stage::unknown(
+        return Some(StageResult::unknown(
             ID,
             "no key is tried: none belongs to this connection, or the server's host key is not known",
         ));
     };
-    Some(judged(ID, &asked.value).took(asked))
+    Some(judged(ID, &asked.value).with_elapsed(asked))
 }
 
-fn judged(id: &'static str, facts: &LoginFacts) -> Stage {
+fn judged(id: &'static str, facts: &LoginFacts) -> StageResult {
     let whose = match &facts.key {
         Some(path) => format!("the key {}", path.display()),
         None => "a key of your ssh".to_owned(),
     };
-    let agent = facts.agent_keys.filter(|count| *count > MOST_KEYS);
+    let agent = facts.agent_keys.filter(|count| *count > MAX_KEYS);
     let too_many = "servers hang up after six: write IdentitiesOnly yes and IdentityFile for this host into ~/.ssh/config, \
                     or let bbconnect connect make a key of its own";
     match &facts.served {
@@ -116,19 +116,19 @@ fn judged(id: &'static str, facts: &LoginFacts) -> Stage {
             let served = format!("the server serves the repository to {whose}");
             match agent {
                 Some(count) => {
-                    Stage::warn(id, format!("{served}, but the agent offers {count} keys"))
-                        .next(too_many)
+                    StageResult::warn(id, format!("{served}, but the agent offers {count} keys"))
+                        .with_remedy(too_many)
                 }
-                None => Stage::pass(id, served),
+                None => StageResult::pass(id, served),
             }
         }
         Err(trouble) if trouble.message.contains("Too many authentication failures") => {
             let message = "the server hung up: too many keys were offered before the right one";
-            Stage::fail(id, Exit::Unauthorized, message)
-                .seen(trouble.message.clone())
-                .next(too_many)
+            StageResult::fail(id, ExitStatus::Unauthorized, message)
+                .with_evidence(trouble.message.clone())
+                .with_remedy(too_many)
         }
-        Err(trouble) if trouble.exit == Exit::Unauthorized => {
+        Err(trouble) if trouble.exit == ExitStatus::Unauthorized => {
             let message = match &facts.key {
                 Some(_) => format!("{whose} was offered, and the server refused it"),
                 None => "the server accepts none of the keys that your ssh offers".to_owned(),
@@ -139,18 +139,21 @@ fn judged(id: &'static str, facts: &LoginFacts) -> Stage {
                 }
                 None => "bbconnect connect CLONE_URL makes a key and registers it",
             };
-            let stage = Stage::fail(id, Exit::Unauthorized, message).seen(trouble.message.clone());
+            let stage = StageResult::fail(id, ExitStatus::Unauthorized, message)
+                .with_evidence(trouble.message.clone());
             match agent {
-                Some(count) => stage.next(format!("the agent offers {count} keys: {too_many}")),
-                None => stage.next(next),
+                Some(count) => {
+                    stage.with_remedy(format!("the agent offers {count} keys: {too_many}"))
+                }
+                None => stage.with_remedy(next),
             }
         }
         // A passphrase that nobody can be asked for here says nothing about the key.
-        Err(trouble) if trouble.exit == Exit::Usage => {
-            let stage = Stage::unknown(id, trouble.message.clone());
-            stage.next(trouble.hint.clone().unwrap_or_default())
+        Err(trouble) if trouble.exit == ExitStatus::Usage => {
+            let stage = StageResult::unknown(id, trouble.message.clone());
+            stage.with_remedy(trouble.hint.clone().unwrap_or_default())
         }
-        Err(trouble) => Stage::trouble(id, trouble),
+        Err(trouble) => StageResult::from_error(id, trouble),
     }
 }
 
@@ -161,41 +164,46 @@ mod tests {
     #[test]
     fn a_refusal_is_told_from_too_many_offers_and_from_a_locked_key() {
         let trouble = |exit, message: &str| {
-            Err(Trouble {
+            Err(ErrorSummary {
                 exit,
                 message: message.to_owned(),
                 hint: None,
-                obstacle: None,
+                connect_failure: None,
             })
         };
         for (served, agent_keys, level, exit) in [
-            (Ok(()), None, "pass", Exit::Done),
-            (Ok(()), Some(5), "pass", Exit::Done),
-            (Ok(()), Some(6), "warn", Exit::Done),
+            (Ok(()), None, "pass", ExitStatus::Success),
+            (Ok(()), Some(5), "pass", ExitStatus::Success),
+            (Ok(()), Some(6), "warn", ExitStatus::Success),
             (
-                trouble(Exit::Unauthorized, "denied"),
+                trouble(ExitStatus::Unauthorized, "denied"),
                 None,
                 "fail",
-                Exit::Unauthorized,
+                ExitStatus::Unauthorized,
             ),
             (
-                trouble(Exit::Unauthorized, "Too many authentication failures"),
+                trouble(ExitStatus::Unauthorized, "Too many authentication failures"),
                 Some(9),
                 "fail",
-                Exit::Unauthorized,
+                ExitStatus::Unauthorized,
             ),
             (
-                trouble(Exit::Forbidden, "no access"),
+                trouble(ExitStatus::Forbidden, "no access"),
                 None,
                 "fail",
-                Exit::Forbidden,
+                ExitStatus::Forbidden,
             ),
-            (trouble(Exit::Usage, "locked"), None, "unknown", Exit::Done),
             (
-                trouble(Exit::Unusable, "no matching host key type"),
+                trouble(ExitStatus::Usage, "locked"),
+                None,
+                "unknown",
+                ExitStatus::Success,
+            ),
+            (
+                trouble(ExitStatus::BadResponse, "no matching host key type"),
                 None,
                 "fail",
-                Exit::Unusable,
+                ExitStatus::BadResponse,
             ),
         ] {
             let facts = LoginFacts {

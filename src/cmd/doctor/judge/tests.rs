@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::facts::{Facts, NoSsh, Ssh, Timed};
-use super::{exit, first_failure, judge};
-use crate::error::Trouble;
-use crate::exit::Exit;
+use super::facts::{DoctorData, Ssh, SshConnectError, Timed};
+use super::{exit_status, first_failure, judge};
+use crate::error::ErrorSummary;
+use crate::exit::ExitStatus;
 use crate::model::clone_url::CloneUrl;
-use crate::model::finding::Level;
+use crate::model::finding::Severity;
 use crate::model::ssh_address::SshHost;
-use crate::net::{Greeted, SshGreeting, TcpError, TcpFault};
+use crate::net::{BannerResult, SshBanner, TcpError, TcpFailure};
 
 fn timed<T>(value: T) -> Timed<T> {
     Timed {
@@ -20,7 +20,7 @@ fn timed<T>(value: T) -> Timed<T> {
 
 /// An SSH server that answers.
 pub(super) fn ssh() -> Ssh {
-    let greeting = SshGreeting {
+    let greeting = SshBanner {
         software: "OpenSSH_9.2".to_owned(),
     };
     Ssh {
@@ -28,7 +28,7 @@ pub(super) fn ssh() -> Ssh {
         enabled: None,
         tcp: timed(Ok((
             "192.0.2.1:7999".parse().unwrap(),
-            Greeted::Ssh(greeting),
+            BannerResult::Ssh(greeting),
         ))),
         other_door: None,
         host_key: None,
@@ -36,27 +36,27 @@ pub(super) fn ssh() -> Ssh {
     }
 }
 
-fn facts(url: &str, ssh: Ssh) -> Facts {
+fn facts(url: &str, ssh: Ssh) -> DoctorData {
     let url: CloneUrl = url.parse().unwrap();
-    Facts {
+    DoctorData {
         name: None,
         notes: url.notes().to_vec(),
         way: None,
         ssh: Some(ssh),
         wants_ssh: true,
         ssh_path: Some("acme/site.git".to_owned()),
-        git: timed(Err(Trouble {
-            exit: Exit::Machine,
+        git: timed(Err(ErrorSummary {
+            exit: ExitStatus::LocalError,
             message: "git cannot be started".to_owned(),
             hint: None,
-            obstacle: None,
+            connect_failure: None,
         })),
     }
 }
 
-fn silent() -> NoSsh {
-    NoSsh::Tcp(TcpError {
-        tried: vec![("192.0.2.1:22".parse().unwrap(), TcpFault::Silent)],
+fn silent() -> SshConnectError {
+    SshConnectError::Tcp(TcpError {
+        tried: vec![("192.0.2.1:22".parse().unwrap(), TcpFailure::TimedOut)],
     })
 }
 
@@ -83,7 +83,7 @@ fn a_blocked_port_with_an_open_one_beside_it_names_that() {
         }),
         "{failed:?}"
     );
-    assert_eq!(exit(&stages), Exit::Unreachable);
+    assert_eq!(exit_status(&stages), ExitStatus::Unreachable);
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn the_old_host_of_cloud_is_a_warning_that_leads_to_migrate() {
     };
     let stages = judge(&facts("git@bitbucket.org:acme/site.git", old));
     let url = &stages[0].finding;
-    assert_eq!((url.id, url.level), ("url", Level::Warn));
+    assert_eq!((url.id, url.level), ("url", Severity::Warn));
     assert!(
         url.next
             .as_deref()
             .is_some_and(|next| next.contains("bbconnect migrate"))
     );
     // Git is missing, and the first failure.
-    assert_eq!(exit(&stages), Exit::Machine);
+    assert_eq!(exit_status(&stages), ExitStatus::LocalError);
     let closed = Ssh {
         host: SshHost::new("bitbucket.org", 22).unwrap(),
         tcp: timed(Err(silent())),
@@ -125,12 +125,15 @@ fn what_is_not_wanted_is_no_failure() {
     };
     let mut facts = facts("ssh://git@git.example.com:7999/web/site.git", closed);
     facts.wants_ssh = false;
-    facts.git = timed(Ok(crate::git::GitView::default()));
+    facts.git = timed(Ok(crate::git::GitHttpConfig::default()));
     let stages = judge(&facts);
     let tcp = stages
         .iter()
         .find(|stage| stage.finding.id == "ssh.tcp")
         .unwrap();
-    assert_eq!(tcp.finding.level, Level::Warn);
-    assert_eq!((tcp.elapsed_ms, exit(&stages)), (3, Exit::Done));
+    assert_eq!(tcp.finding.level, Severity::Warn);
+    assert_eq!(
+        (tcp.elapsed_ms, exit_status(&stages)),
+        (3, ExitStatus::Success)
+    );
 }

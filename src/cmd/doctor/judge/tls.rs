@@ -1,47 +1,47 @@
 //! TLS: whether the server proves to be the one of its name.
 
-use super::Stage;
-use super::facts::Way;
-use crate::exit::Exit;
-use crate::net::{Names, Speaks, TlsError};
+use super::StageResult;
+use super::facts::HttpPath;
+use crate::exit::ExitStatus;
+use crate::net::{CertificateSummary, DetectedProtocol, TlsError};
 
 const ID: &str = "tls";
 
-pub(super) fn judge(way: &Way) -> Option<Stage> {
+pub(super) fn judge(way: &HttpPath) -> Option<StageResult> {
     if way.base.url().scheme() == "http" {
         if way.speaks_tls {
             let mut secure = way.base.url().clone();
             let _both_are_http = secure.set_scheme("https");
             return Some(
-                Stage::fail(
+                StageResult::fail(
                     ID,
-                    Exit::Unreachable,
+                    ExitStatus::Unreachable,
                     "this port speaks TLS, and the URL says http://",
                 )
-                .next(format!("write {}", secure.as_str().trim_end_matches('/'))),
+                .with_remedy(format!("write {}", secure.as_str().trim_end_matches('/'))),
             );
         }
         way.http.as_ref()?;
-        let stage = Stage::pass(ID, "not used: the URL is plain http");
+        let stage = StageResult::pass(ID, "not used: the URL is plain http");
         return Some(stage);
     }
     let shaken = way.tls.as_ref()?;
     Some(
         match &shaken.value {
             Ok(seen) => {
-                let stage = Stage::pass(
+                let stage = StageResult::pass(
                     ID,
                     format!("the server proves who it is, over {}", seen.protocol),
                 );
-                stage.seen(names(&seen.names))
+                stage.with_evidence(names(&seen.names))
             }
             Err(error) => failed(way, error),
         }
-        .took(shaken),
+        .with_elapsed(shaken),
     )
 }
 
-fn names(names: &Names) -> String {
+fn names(names: &CertificateSummary) -> String {
     let subject = names.subject.as_deref().unwrap_or("nobody in particular");
     let issuer = names.issuer.as_deref().unwrap_or("nobody that it names");
     if names.is_self_signed {
@@ -51,32 +51,32 @@ fn names(names: &Names) -> String {
     }
 }
 
-fn failed(way: &Way, error: &TlsError) -> Stage {
-    let fail = |message: String| Stage::fail(ID, Exit::Unreachable, message);
+fn failed(way: &HttpPath, error: &TlsError) -> StageResult {
+    let fail = |message: String| StageResult::fail(ID, ExitStatus::Unreachable, message);
     let host = way.base.url().host_str().unwrap_or_default();
     match error {
         TlsError::UnknownIssuer {
             names: of,
             is_for_another,
         } => unknown_issuer(way, of, *is_for_another),
-        TlsError::Authority(of) => fail(
+        TlsError::CaAsEndEntity(of) => fail(
             "the server shows the certificate of an authority as its own, which is not accepted from anybody".to_owned(),
         )
-        .seen(names(of))
-        .next("ask the administrator for a certificate that an authority has signed for this host (without CA:TRUE)"),
+        .with_evidence(names(of))
+        .with_remedy("ask the administrator for a certificate that an authority has signed for this host (without CA:TRUE)"),
         TlsError::Expired(of) => {
             let since = of.ends_on.map_or(String::new(), |day| format!(" on {day}"));
             fail(format!("the server's certificate expired{since}"))
-                .seen(names(of))
-                .next("ask the administrator to renew it; if the date is wrong, set this machine's clock")
+                .with_evidence(names(of))
+                .with_remedy("ask the administrator to renew it; if the date is wrong, set this machine's clock")
         }
-        TlsError::NotYet(of) => {
+        TlsError::NotYetValid(of) => {
             let from = of.begins_on.map_or(" yet".to_owned(), |day| format!(" before {day}"));
             fail(format!("the server's certificate is not valid{from}"))
-                .seen(names(of))
-                .next("set this machine's clock, or ask the administrator for another certificate")
+                .with_evidence(names(of))
+                .with_remedy("set this machine's clock, or ask the administrator for another certificate")
         }
-        TlsError::WrongName {
+        TlsError::HostnameMismatch {
             names: of,
             presented,
         } => {
@@ -86,27 +86,27 @@ fn failed(way: &Way, error: &TlsError) -> Stage {
                 presented.join(", ")
             };
             fail(format!("the server's certificate is for another name: {others}, not {host}"))
-                .seen(names(of))
-                .next("use the name that the certificate is for, or ask the administrator for one with this name")
+                .with_evidence(names(of))
+                .with_remedy("use the name that the certificate is for, or ask the administrator for one with this name")
         }
         TlsError::Certificate { names: of, reason } => {
             fail(format!("the server's certificate is not accepted: {reason}"))
-                .seen(names(of))
-                .next("ask the administrator for another certificate")
+                .with_evidence(names(of))
+                .with_remedy("ask the administrator for another certificate")
         }
         TlsError::NotTls(speaks) => not_tls(way, *speaks),
-        TlsError::Silent => fail("the port is open, but nobody answers TLS there".to_owned()).next(
+        TlsError::Silent => fail("the port is open, but nobody answers TLS there".to_owned()).with_remedy(
             "check the port; something in between may hold the connection; --timeout SECONDS waits longer",
         ),
-        TlsError::Refused(reason) => fail(format!("TLS fails: {reason}")).next(
+        TlsError::Refused(reason) => fail(format!("TLS fails: {reason}")).with_remedy(
             "the server may be too old for TLS 1.2, or want a client certificate (--client-cert, --client-key)",
         ),
-        TlsError::Setup(reason) => Stage::fail(ID, Exit::Machine, reason.clone())
-            .next("check --ca-cert, --client-cert and --client-key of the connection; without any, install ca-certificates"),
+        TlsError::Setup(reason) => StageResult::fail(ID, ExitStatus::LocalError, reason.clone())
+            .with_remedy("check --ca-cert, --client-cert and --client-key of the connection; without any, install ca-certificates"),
     }
 }
 
-fn unknown_issuer(way: &Way, of: &Names, is_for_another: bool) -> Stage {
+fn unknown_issuer(way: &HttpPath, of: &CertificateSummary, is_for_another: bool) -> StageResult {
     let issuer = of
         .issuer
         .as_deref()
@@ -134,20 +134,20 @@ fn unknown_issuer(way: &Way, of: &Names, is_for_another: bool) -> Stage {
             way.base
         ),
     };
-    Stage::fail(ID, Exit::Unreachable, message)
-        .seen(seen)
-        .next(next)
+    StageResult::fail(ID, ExitStatus::Unreachable, message)
+        .with_evidence(seen)
+        .with_remedy(next)
 }
 
-fn not_tls(way: &Way, speaks: Speaks) -> Stage {
+fn not_tls(way: &HttpPath, speaks: DetectedProtocol) -> StageResult {
     let what = match speaks {
-        Speaks::Http => "this port speaks plain HTTP, and the URL says https://",
-        Speaks::Ssh => "this port speaks SSH, and the URL says https://",
-        Speaks::Nothing => "the connection is closed as soon as TLS begins",
-        Speaks::Tls | Speaks::Other => "this port does not speak TLS",
+        DetectedProtocol::Http => "this port speaks plain HTTP, and the URL says https://",
+        DetectedProtocol::Ssh => "this port speaks SSH, and the URL says https://",
+        DetectedProtocol::Nothing => "the connection is closed as soon as TLS begins",
+        DetectedProtocol::Tls | DetectedProtocol::Other => "this port does not speak TLS",
     };
     let mut plain = way.base.url().clone();
-    let next = if speaks == Speaks::Http && plain.set_scheme("http").is_ok() {
+    let next = if speaks == DetectedProtocol::Http && plain.set_scheme("http").is_ok() {
         format!(
             "check the port; where the server has no TLS, write {}",
             plain.as_str().trim_end_matches('/')
@@ -155,5 +155,5 @@ fn not_tls(way: &Way, speaks: Speaks) -> Stage {
     } else {
         "check the port; a firewall that ends connections looks the same".to_owned()
     };
-    Stage::fail(ID, Exit::Unreachable, what).next(next)
+    StageResult::fail(ID, ExitStatus::Unreachable, what).with_remedy(next)
 }

@@ -4,17 +4,17 @@
 mod outcome;
 mod turn;
 
-use crate::context::{Context, Keyed};
+use crate::context::{App, SshConnection};
 use crate::error::Error;
-use crate::model::days::Days;
-use crate::model::instant::Instant;
+use crate::model::days::DayCount;
+use crate::model::instant::Timestamp;
 use crate::model::key_type::KeyType;
 use crate::model::repository::RepoRef;
 use crate::model::secret::Secret;
 
-pub use self::outcome::Rotated;
+pub use self::outcome::RotateOutput;
 use self::outcome::{Action, Rotation};
-use self::turn::Turn;
+use self::turn::KeyRotation;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +42,7 @@ pub struct Args {
     pub all: bool,
     /// Only keys that were registered longer ago: 90d, 12w, or 90 for days
     #[arg(long, value_name = "AGE")]
-    pub older_than: Option<Days>,
+    pub older_than: Option<DayCount>,
     /// Encrypt the new key with the first line of standard input, as the old one is; on a terminal, ask for it
     #[arg(long, conflicts_with = "all")]
     pub passphrase_stdin: bool,
@@ -58,21 +58,21 @@ pub struct Args {
 ///
 /// # Errors
 /// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
-pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
-    let all = context.all_keyed()?;
+pub fn run(args: &Args, context: &App) -> Result<RotateOutput, Error> {
+    let all = context.ssh_connections()?;
     if !args.all {
-        let keyed = context.keyed(args.repo.as_ref())?;
-        let group = sharing(&all, &keyed);
-        let turn = Turn::prepare(context, group, args.key_type)?;
+        let keyed = context.select_ssh_connection(args.repo.as_ref())?;
+        let group = connections_sharing_key(&all, &keyed);
+        let turn = KeyRotation::prepare(context, group, args.key_type)?;
         if !is_due(args, &turn) || args.dry_run {
             let action = if is_due(args, &turn) {
                 Action::WouldRotate
             } else {
                 Action::Unchanged
             };
-            return Ok(Rotated::new(vec![turn.rotation(action)]));
+            return Ok(RotateOutput::new(vec![turn.rotation(action)]));
         }
-        if turn.replaces_anothers() {
+        if turn.replaces_foreign_key() {
             let question = format!(
                 "bbconnect did not make the key {}. Replace it?",
                 turn.first().key.display()
@@ -81,14 +81,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Rotated, Error> {
             context.confirm(args.yes, &doing, &question)?;
         }
         let passphrase = passphrase(args, context, &turn)?;
-        return Ok(Rotated::new(vec![turn.take(context, passphrase.as_ref())?]));
+        return Ok(RotateOutput::new(vec![
+            turn.execute(context, passphrase.as_ref())?,
+        ]));
     }
-    fleet(args, context, &all)
+    rotate_all(args, context, &all)
 }
 
 /// Connections with the same key take their turn together.
-fn sharing(all: &[Keyed], keyed: &Keyed) -> Vec<Keyed> {
-    let mut group: Vec<Keyed> = all
+fn connections_sharing_key(all: &[SshConnection], keyed: &SshConnection) -> Vec<SshConnection> {
+    let mut group: Vec<SshConnection> = all
         .iter()
         .filter(|other| other.key == keyed.key)
         .cloned()
@@ -99,8 +101,8 @@ fn sharing(all: &[Keyed], keyed: &Keyed) -> Vec<Keyed> {
     group
 }
 
-fn is_due(args: &Args, turn: &Turn) -> bool {
-    match (args.older_than, turn.age(Instant::now())) {
+fn is_due(args: &Args, turn: &KeyRotation) -> bool {
+    match (args.older_than, turn.age(Timestamp::now())) {
         _ if turn.is_unfinished() => true,
         (Some(most), Some(age)) => age >= most.count(),
         (Some(_) | None, _) => true,
@@ -108,33 +110,33 @@ fn is_due(args: &Args, turn: &Turn) -> bool {
 }
 
 /// A key with a passphrase is followed by one with a passphrase.
-fn passphrase(args: &Args, context: &Context, turn: &Turn) -> Result<Option<Secret>, Error> {
-    if !turn.makes_a_key() || !(args.passphrase_stdin || turn.is_locked()) {
+fn passphrase(args: &Args, context: &App, turn: &KeyRotation) -> Result<Option<Secret>, Error> {
+    if !turn.generates_key() || !(args.passphrase_stdin || turn.is_locked()) {
         return Ok(None);
     }
-    if !args.passphrase_stdin && !context.may_ask() {
-        return Err(Error::NotAsked {
+    if !args.passphrase_stdin && !context.is_interactive() {
+        return Err(Error::InputRequired {
             what: "a passphrase for the new key",
             hint: "pipe it in: … --passphrase-stdin < FILE",
         });
     }
-    context.new_passphrase("--passphrase-stdin").map(Some)
+    context.read_new_passphrase("--passphrase-stdin").map(Some)
 }
 
 /// All connections: the plan first, then one after the other.
-fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error> {
+fn rotate_all(args: &Args, context: &App, all: &[SshConnection]) -> Result<RotateOutput, Error> {
     let mut turns = Vec::new();
     let mut failed = Vec::new();
-    let mut seen: Vec<&Keyed> = Vec::new();
+    let mut seen: Vec<&SshConnection> = Vec::new();
     for keyed in all {
         if seen.iter().any(|other| other.key == keyed.key) {
             continue;
         }
         seen.push(keyed);
-        let group = sharing(all, keyed);
-        match Turn::prepare(context, group, args.key_type) {
+        let group = connections_sharing_key(all, keyed);
+        match KeyRotation::prepare(context, group, args.key_type) {
             Ok(turn) => turns.push(turn),
-            Err(Error::NoRest(_)) => failed.push(Rotation::skipped(keyed)),
+            Err(Error::SshOnlyConnection(_)) => failed.push(Rotation::skipped(keyed)),
             Err(error) => failed.push(Rotation::failed(keyed, &error)),
         }
     }
@@ -146,21 +148,21 @@ fn fleet(args: &Args, context: &Context, all: &[Keyed]) -> Result<Rotated, Error
     if args.dry_run || due.is_empty() {
         rotations.extend(due.iter().map(|turn| turn.rotation(Action::WouldRotate)));
         rotations.extend(failed);
-        return Ok(Rotated::new(rotations));
+        return Ok(RotateOutput::new(rotations));
     }
     for turn in &due {
         context
             .output
-            .step(&format!("to be replaced: {}", turn.described()));
+            .print_step(&format!("to be replaced: {}", turn.described()));
     }
     let doing = format!("replacing {} keys", due.len());
     context.confirm(args.yes, &doing, &format!("Replace {} keys?", due.len()))?;
     for turn in due {
         let first = turn.first().clone();
         let taken = passphrase(args, context, &turn)
-            .and_then(|passphrase| turn.take(context, passphrase.as_ref()));
+            .and_then(|passphrase| turn.execute(context, passphrase.as_ref()));
         rotations.push(taken.unwrap_or_else(|error| Rotation::failed(&first, &error)));
     }
     rotations.extend(failed);
-    Ok(Rotated::new(rotations))
+    Ok(RotateOutput::new(rotations))
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::context::Keyed;
+use crate::context::SshConnection;
 use crate::error::Error;
-use crate::exit::Exit;
+use crate::exit::ExitStatus;
 use crate::model::fingerprint::Fingerprint;
-use crate::output::{Page, Render};
+use crate::output::{CommandOutput, TextWriter};
 
 /// What became of the keys.
 #[derive(Debug, Serialize)]
-pub struct Rotated {
+pub struct RotateOutput {
     rotations: Vec<Rotation>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Rotation {
     pub(super) age_days: Option<i64>,
     pub(super) message: Option<String>,
     #[serde(skip)]
-    pub(super) exit: Exit,
+    pub(super) exit: ExitStatus,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,23 +43,23 @@ pub(super) enum Action {
     Failed,
 }
 
-impl Rotated {
+impl RotateOutput {
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self { rotations }
     }
 }
 
 impl Rotation {
-    pub(super) fn failed(keyed: &Keyed, error: &Error) -> Self {
+    pub(super) fn failed(keyed: &SshConnection, error: &Error) -> Self {
         Self {
             action: Action::Failed,
             message: Some(error.to_string()),
-            exit: error.exit(),
+            exit: error.exit_status(),
             ..Self::skipped(keyed)
         }
     }
 
-    pub(super) fn skipped(keyed: &Keyed) -> Self {
+    pub(super) fn skipped(keyed: &SshConnection) -> Self {
         Self {
             connections: vec![keyed.name.to_string()],
             action: Action::Skipped,
@@ -68,15 +68,15 @@ impl Rotation {
             after: None,
             age_days: None,
             message: Some("no connection with REST is for it, so replace it by hand".to_owned()),
-            exit: Exit::Done,
+            exit: ExitStatus::Success,
         }
     }
 }
 
-impl Render for Rotated {
+impl CommandOutput for RotateOutput {
     const SCHEMA: &'static str = "bbconnect/key-rotate@1";
 
-    fn text(&self, page: &mut Page) {
+    fn write_stdout(&self, page: &mut TextWriter) {
         if self.rotations.is_empty() {
             page.line("no connection has an SSH key");
         }
@@ -109,7 +109,7 @@ impl Render for Rotated {
         }
     }
 
-    fn exit(&self) -> Exit {
-        Exit::worst(self.rotations.iter().map(|rotation| rotation.exit))
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::most_significant(self.rotations.iter().map(|rotation| rotation.exit))
     }
 }

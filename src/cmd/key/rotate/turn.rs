@@ -5,28 +5,28 @@ use std::thread;
 use std::time::Duration;
 
 use super::outcome::{Action, Rotation};
-use crate::context::{Context, KeyPlace, Keyed, Patience, Vouchers};
-use crate::error::{Error, No};
-use crate::exit::Exit;
-use crate::model::instant::Instant;
+use crate::context::{App, HostKeyEvidence, KeyLocation, RetryPolicy, SshConnection};
+use crate::error::{Error, RejectionKind};
+use crate::exit::ExitStatus;
+use crate::model::instant::Timestamp;
 use crate::model::key_type::KeyType;
 use crate::model::public_key::PublicKey;
 use crate::model::secret::Secret;
-use crate::ssh::{KeyFiles, KeyPair, Stage, StoredKey, Succession};
+use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, Stage};
 
 /// A git that began with the old key has this long to log in before the key is taken away.
-const GRACE: Duration = Duration::from_secs(1);
+const IN_FLIGHT_GRACE: Duration = Duration::from_secs(1);
 
 /// Of the next key, where another kind is asked for.
 const OTHER_KIND: &str = "an earlier run made and registered a key of another kind";
 
 /// A key that is to be replaced, by all connections that have it.
 #[derive(Debug)]
-pub(super) struct Turn {
-    succession: Succession,
-    places: Vec<KeyPlace>,
+pub(super) struct KeyRotation {
+    succession: KeySwap,
+    locations: Vec<KeyLocation>,
     /// The key that is to go.
-    old: StoredKey,
+    old: PrivateKeyFile,
     stage: Stage,
     key_type: KeyType,
     /// A key of another kind than the one that is asked for, made by a run that was cut off, and registered nowhere.
@@ -35,38 +35,43 @@ pub(super) struct Turn {
     keeps_next: bool,
 }
 
-impl Turn {
+impl KeyRotation {
     /// Looks at the files and at the servers. Nothing is changed.
     pub(super) fn prepare(
-        context: &Context,
-        group: Vec<Keyed>,
+        context: &App,
+        group: Vec<SshConnection>,
         key_type: Option<KeyType>,
     ) -> Result<Self, Error> {
         let Some(first) = group.first() else {
-            return Err(Error::no(No::NotThere, "no connection has an SSH key", ""));
+            return Err(Error::rejected(
+                RejectionKind::NotFound,
+                "no connection has an SSH key",
+                "",
+            ));
         };
-        let succession = Succession::of(&first.key);
+        let succession = KeySwap::of(&first.key);
         let stage = succession.stage();
-        let old = StoredKey::read(&match stage {
-            Stage::Switched => succession.old(),
-            Stage::Settled | Stage::Prepared => first.key.clone(),
+        let old = PrivateKeyFile::read(&match stage {
+            Stage::Swapped => succession.old(),
+            Stage::Idle | Stage::NextReady => first.key.clone(),
         })?;
-        let next = StoredKey::read(&match stage {
-            Stage::Switched if !succession.next().exists() => first.key.clone(),
-            Stage::Settled | Stage::Prepared | Stage::Switched => succession.next(),
+        let next = PrivateKeyFile::read(&match stage {
+            Stage::Swapped if !succession.next().exists() => first.key.clone(),
+            Stage::Idle | Stage::NextReady | Stage::Swapped => succession.next(),
         });
         let next = next.ok().map(|next| next.public);
         let is_other = |asked: KeyType| {
-            stage == Stage::Prepared && next.as_ref().is_none_or(|next| next.kind() != asked.name())
+            stage == Stage::NextReady
+                && next.as_ref().is_none_or(|next| next.kind() != asked.name())
         };
-        let places: Vec<KeyPlace> = group
+        let locations: Vec<KeyLocation> = group
             .into_iter()
             .map(|keyed| {
-                KeyPlace::find(context, keyed, Some(&old.public), next.as_ref())?.check_found()
+                KeyLocation::find(context, keyed, Some(&old.public), next.as_ref())?.require_found()
             })
             .collect::<Result<_, Error>>()?;
         let is_other = key_type.is_some_and(is_other);
-        let is_registered = places.iter().any(|place| place.has_new);
+        let is_registered = locations.iter().any(|place| place.new_key_registered);
         let same = [KeyType::Ecdsa256, KeyType::Rsa4096, KeyType::Ed25519]
             .into_iter()
             .find(|same| same.name() == old.public.kind());
@@ -75,29 +80,29 @@ impl Turn {
             keeps_next: is_other && is_registered,
             key_type: key_type.or(same).unwrap_or(KeyType::Ecdsa256),
             succession,
-            places,
+            locations,
             old,
             stage,
         })
     }
 
-    pub(super) fn first(&self) -> &Keyed {
+    pub(super) fn first(&self) -> &SshConnection {
         // A turn is made of at least one.
-        &self.places[0].keyed
+        &self.locations[0].keyed
     }
 
     /// Whether an earlier run was cut off.
     pub(super) fn is_unfinished(&self) -> bool {
-        self.stage != Stage::Settled
+        self.stage != Stage::Idle
     }
 
-    pub(super) fn makes_a_key(&self) -> bool {
-        self.stage == Stage::Settled || self.replaces_next
+    pub(super) fn generates_key(&self) -> bool {
+        self.stage == Stage::Idle || self.replaces_next
     }
 
     /// Whether a key goes that bbconnect did not make, such as somebody's own. Also of a rotation that was cut off:
     /// whoever goes on with it may be somebody else.
-    pub(super) fn replaces_anothers(&self) -> bool {
+    pub(super) fn replaces_foreign_key(&self) -> bool {
         let name = self.first().key.file_name().unwrap_or_default();
         !name.to_string_lossy().starts_with("bbconnect_")
     }
@@ -107,14 +112,14 @@ impl Turn {
     }
 
     /// How many days ago the key was registered, or made where the server does not tell.
-    pub(super) fn age(&self, now: Instant) -> Option<i64> {
+    pub(super) fn age(&self, now: Timestamp) -> Option<i64> {
         let told = self
-            .places
+            .locations
             .iter()
             .filter_map(|place| place.old.as_ref()?.created_on);
         let made = || {
             let changed = fs::metadata(&self.old.path).and_then(|file| file.modified());
-            changed.ok().map(Instant::from)
+            changed.ok().map(Timestamp::from)
         };
         told.min().or_else(made).map(|since| since.days_until(now))
     }
@@ -132,11 +137,14 @@ impl Turn {
     }
 
     pub(super) fn rotation(&self, action: Action) -> Rotation {
-        let names = self.places.iter().map(|place| place.keyed.name.to_string());
+        let names = self
+            .locations
+            .iter()
+            .map(|place| place.keyed.name.to_string());
         let message = if self.keeps_next {
             Some(OTHER_KIND)
         } else {
-            (action == Action::WouldRotate && self.replaces_anothers())
+            (action == Action::WouldRotate && self.replaces_foreign_key())
                 .then_some("bbconnect did not make this key")
         };
         Rotation {
@@ -145,55 +153,55 @@ impl Turn {
             key_path: self.first().key.to_string_lossy().into_owned(),
             before: Some(self.old.public.fingerprint()),
             after: None,
-            age_days: self.age(Instant::now()),
+            age_days: self.age(Timestamp::now()),
             message: message.map(str::to_owned),
-            exit: Exit::Done,
+            exit: ExitStatus::Success,
         }
     }
 
     /// Does what is left to do.
-    pub(super) fn take(
+    pub(super) fn execute(
         self,
-        context: &Context,
+        context: &App,
         passphrase: Option<&Secret>,
     ) -> Result<Rotation, Error> {
         let key = self.first().key.clone();
-        let tell = |what: String| context.output.step(&format!("ok    {what}"));
-        if self.stage != Stage::Switched {
+        let tell = |what: String| context.output.print_step(&format!("ok    {what}"));
+        if self.stage != Stage::Swapped {
             let next = self.next(context, passphrase)?;
             tell(format!("made {}", next.public.fingerprint()));
             if self.keeps_next {
                 let note = format!("note  {OTHER_KIND}: {}", next.public.kind());
-                context.output.step(&note);
+                context.output.print_step(&note);
             }
             let mut registered = Vec::new();
-            self.register_and_prove(context, &next, &mut registered)
-                .inspect_err(|error| self.take_back_next(context, error, &registered))?;
+            self.register_and_verify(context, &next, &mut registered)
+                .inspect_err(|error| self.roll_back(context, error, &registered))?;
             tell("registered, and let in by the server".to_owned());
         }
         let is_in_place = |key: &PublicKey| *key != self.old.public;
-        let current = StoredKey::read(&key);
-        if self.stage != Stage::Switched
+        let current = PrivateKeyFile::read(&key);
+        if self.stage != Stage::Swapped
             || !current.is_ok_and(|current| is_in_place(&current.public))
         {
-            self.succession.switch()?;
+            self.succession.swap()?;
         }
-        let new = StoredKey::read(&key)?;
+        let new = PrivateKeyFile::read(&key)?;
         tell(format!("{} is the new key", key.display()));
         // Also after an interruption nothing is taken away before the new one was seen to work.
-        self.register_and_prove(context, &new, &mut Vec::new())?;
-        thread::sleep(GRACE);
+        self.register_and_verify(context, &new, &mut Vec::new())?;
+        thread::sleep(IN_FLIGHT_GRACE);
         self.succession.sync()?;
-        for place in &self.places {
+        for place in &self.locations {
             place.remove_old(context).inspect_err(|_| {
                 let key = key.display();
-                context.output.step(&format!(
+                context.output.print_step(&format!(
                     "note  {key} is the new key already; run it again to take the old one away"
                 ));
             })?;
         }
-        self.succession.settle()?;
-        let was_there = self.places.iter().any(|place| place.old.is_some());
+        self.succession.finish()?;
+        let was_there = self.locations.iter().any(|place| place.old.is_some());
         tell(if was_there {
             "the old key is taken away".to_owned()
         } else {
@@ -206,59 +214,59 @@ impl Turn {
     }
 
     /// The key that follows: made now, or by a run that was cut off.
-    fn next(&self, context: &Context, passphrase: Option<&Secret>) -> Result<StoredKey, Error> {
+    fn next(&self, context: &App, passphrase: Option<&Secret>) -> Result<PrivateKeyFile, Error> {
         let path = self.succession.next();
         if path.exists() && !self.replaces_next {
-            return Ok(StoredKey::read(&path)?);
+            return Ok(PrivateKeyFile::read(&path)?);
         }
         let _progress = context
             .output
             .progress(&format!("making an {} key", self.key_type));
         let pair = KeyPair::generate(self.key_type, self.old.public.comment())?;
-        let files = KeyFiles::at(&path)?;
+        let files = KeyFiles::new(&path)?;
         let private = pair.private_pem(passphrase)?;
         // Only its private half makes a key; a public one alone is of a run that was cut off.
         KeyFiles::write_all(&[(&files, &private, &pair.public_line()?)], true)?;
-        Ok(StoredKey::read(&path)?)
+        Ok(PrivateKeyFile::read(&path)?)
     }
 
     /// A key that a server refuses is of no use. What could not be taken away keeps its file.
-    fn take_back_next(&self, context: &Context, error: &Error, registered: &[(&KeyPlace, String)]) {
+    fn roll_back(&self, context: &App, error: &Error, registered: &[(&KeyLocation, String)]) {
         let is_refused = matches!(
             error,
-            Error::Refused {
-                no: No::Otherwise,
+            Error::Rejected {
+                no: RejectionKind::Other,
                 ..
             }
         );
-        if !is_refused || self.places.iter().any(|place| place.has_new) {
+        if !is_refused || self.locations.iter().any(|place| place.new_key_registered) {
             return;
         }
         let mut all = registered.iter();
         if all.all(|(place, id)| place.remove(context, id).is_ok()) {
             // On the way out of an error, which is what is reported.
-            drop(self.succession.forget_next());
+            drop(self.succession.discard_next());
         }
     }
 
     /// Registers a key with all places, of which those are added to `registered` that did not have it.
-    fn register_and_prove<'a>(
+    fn register_and_verify<'a>(
         &'a self,
-        context: &Context,
-        key: &StoredKey,
-        registered: &mut Vec<(&'a KeyPlace, String)>,
+        context: &App,
+        key: &PrivateKeyFile,
+        registered: &mut Vec<(&'a KeyLocation, String)>,
     ) -> Result<(), Error> {
-        for place in &self.places {
+        for place in &self.locations {
             let new = place.register(context, &key.public)?;
             let address = &place.keyed.address;
-            context.trust(&address.host, Vouchers::default())?;
+            context.ensure_trusted(&address.host, HostKeyEvidence::default())?;
             let patience = if new.is_some() {
-                Patience::Long
+                RetryPolicy::Long
             } else {
-                Patience::Short
+                RetryPolicy::Short
             };
             registered.extend(new.map(|id| (place, id)));
-            context.ask_patiently(key, address, patience)?;
+            context.check_access_with_retry(key, address, patience)?;
         }
         Ok(())
     }
