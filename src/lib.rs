@@ -51,11 +51,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Ok(cli) => {
             let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
-            let context = App::new(&flags, environment);
-            let output = context.output.clone();
-            dispatch(&cli.command, &context).unwrap_or_else(|error| {
-                output
-                    .with_connection_hint(flags.connection.as_deref())
+            let app = App::new(&flags, environment);
+            let ui = app.output.clone();
+            dispatch(&cli.command, &app).unwrap_or_else(|error| {
+                ui.with_connection_hint(flags.connection.as_deref())
                     .print_error(&error)
             })
         }
@@ -66,23 +65,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 color: wishes.color,
                 ..GlobalOptions::default()
             };
-            let output = App::new(&flags, environment).output;
+            let ui = App::new(&flags, environment).output;
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
                 let shown = if kind == ErrorKind::DisplayVersion && wishes.json {
-                    output.print_result(&Version::default())
+                    ui.print_result(&Version::default())
                 } else if wishes.json {
-                    output.print_result(&Help::of(&refusal))
+                    ui.print_result(&Help::of(&refusal))
                 } else {
-                    output.print(&page).map(|()| ExitStatus::Success)
+                    ui.print(&page).map(|()| ExitStatus::Success)
                 };
-                shown.unwrap_or_else(|error| output.print_error(&error))
+                shown.unwrap_or_else(|error| ui.print_error(&error))
             } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !wishes.json {
-                output.eprint_raw(&page);
+                ui.eprint_raw(&page);
                 ExitStatus::Usage
             } else {
-                output.print_error(&usage_error(&refusal, &arguments))
+                ui.print_error(&usage_error(&refusal, &arguments))
             }
         }
     }
@@ -98,128 +97,128 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
-fn dispatch(command: &Command, context: &App) -> Result<ExitStatus, Error> {
-    let output = &context.output;
+fn dispatch(command: &Command, app: &App) -> Result<ExitStatus, Error> {
+    let ui = &app.output;
     match command {
-        Command::Keygen(args) => output.print_result(&cmd::keygen::run(args, context)?),
-        Command::Check(args) => output.print_result(&cmd::check::run(args, context)?),
-        Command::Doctor(args) => output.print_result(&cmd::doctor::run(args, context)?),
-        Command::Connect(args) => output.print_result(&cmd::connect::run(args, context)?),
-        Command::Key(command) => key(command, context),
-        Command::KnownHosts(command) => known_hosts(command, context),
-        Command::Connection(command) => connection(command, context),
-        Command::Token(command) => token(command, context),
-        Command::Migrate(args) => output.print_result(&cmd::migrate::run(args, context)?),
-        Command::Git(command) => git(command, context),
+        Command::Keygen(args) => ui.print_result(&cmd::keygen::run(args, app)?),
+        Command::Check(args) => ui.print_result(&cmd::check::run(args, app)?),
+        Command::Doctor(args) => ui.print_result(&cmd::doctor::run(args, app)?),
+        Command::Connect(args) => ui.print_result(&cmd::connect::run(args, app)?),
+        Command::Key(command) => key(command, app),
+        Command::KnownHosts(command) => known_hosts(command, app),
+        Command::Connection(command) => connection(command, app),
+        Command::Token(command) => token(command, app),
+        Command::Migrate(args) => ui.print_result(&cmd::migrate::run(args, app)?),
+        Command::Git(command) => git(command, app),
         Command::Workspace(cmd::workspace::Command::List) => {
-            output.print_result(&cmd::workspace::list(context)?)
+            ui.print_result(&cmd::workspace::list(app)?)
         }
         Command::Project(cmd::project::Command::List(args)) => {
-            output.print_result(&cmd::project::list(args, context)?)
+            ui.print_result(&cmd::project::list(args, app)?)
         }
         Command::Project(cmd::project::Command::Create(args)) => {
-            output.print_result(&cmd::project::create(args, context)?)
+            ui.print_result(&cmd::project::create(args, app)?)
         }
-        Command::Repo(command) => repo(command, context),
-        Command::Webhook(command) => webhook(command, context),
+        Command::Repo(command) => repo(command, app),
+        Command::Webhook(command) => webhook(command, app),
         Command::Pr(cmd::pr::Command::List(args)) => {
-            output.print_result(&cmd::pr::list::run(args, context)?)
+            ui.print_result(&cmd::pr::list::run(args, app)?)
         }
         Command::Pr(cmd::pr::Command::Create(args)) => {
-            output.print_result(&cmd::pr::create::run(args, context)?)
+            ui.print_result(&cmd::pr::create::run(args, app)?)
         }
-        Command::Publish(args) => output.print_result(&cmd::publish::run(args, context)?),
+        Command::Publish(args) => ui.print_result(&cmd::publish::run(args, app)?),
         Command::Api(args) => {
-            let mut answered = cmd::api::run(args, context)?;
+            let mut answered = cmd::api::run(args, app)?;
             let failure = answered.failure();
-            output.print_raw_response(&answered, answered.raw(), failure)
+            ui.print_raw_response(&answered, answered.raw(), failure)
         }
-        Command::Url(args) => output.print_result(&cmd::url::run(args)),
+        Command::Url(args) => ui.print_result(&cmd::url::run(args)),
         Command::Completions(args) => {
-            output.print_result(&cmd::completions::run(args, &cli::command()))
+            ui.print_result(&cmd::completions::run(args, &cli::command()))
         }
-        Command::Man(args) => output.print_result(&cmd::man::run(args, &cli::command())?),
+        Command::Man(args) => ui.print_result(&cmd::man::run(args, &cli::command())?),
     }
 }
 
-fn git(command: &cmd::git::Command, context: &App) -> Result<ExitStatus, Error> {
+fn git(command: &cmd::git::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::git::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::Setup(args) => output.print_result(&git::setup::run(args, context)?),
-        Command::Credential(args) => output.print_result(&git::credential::run(args, context)?),
-        Command::Env(args) => output.print_result(&git::env::run(args, context)?),
+        Command::Setup(args) => ui.print_result(&git::setup::run(args, app)?),
+        Command::Credential(args) => ui.print_result(&git::credential::run(args, app)?),
+        Command::Env(args) => ui.print_result(&git::env::run(args, app)?),
     }
 }
 
-fn token(command: &cmd::token::Command, context: &App) -> Result<ExitStatus, Error> {
+fn token(command: &cmd::token::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::token::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::Scopes(args) => output.print_result(&token::scopes::run(args, context)?),
-        Command::Page(args) => output.print_result(&token::page::run(args, context)?),
-        Command::List(args) => output.print_result(&token::list::run(args, context)?),
-        Command::Create(args) => output.print_result(&token::create::run(args, context)?),
-        Command::Rotate(args) => output.print_result(&token::rotate::run(args, context)?),
-        Command::Revoke(args) => output.print_result(&token::revoke::run(args, context)?),
+        Command::Scopes(args) => ui.print_result(&token::scopes::run(args, app)?),
+        Command::Page(args) => ui.print_result(&token::page::run(args, app)?),
+        Command::List(args) => ui.print_result(&token::list::run(args, app)?),
+        Command::Create(args) => ui.print_result(&token::create::run(args, app)?),
+        Command::Rotate(args) => ui.print_result(&token::rotate::run(args, app)?),
+        Command::Revoke(args) => ui.print_result(&token::revoke::run(args, app)?),
     }
 }
 
-fn connection(command: &cmd::connection::Command, context: &App) -> Result<ExitStatus, Error> {
+fn connection(command: &cmd::connection::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::connection::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::Add(args) => output.print_result(&connection::add::run(args, context)?),
-        Command::List => output.print_result(&connection::list::run(context)?),
-        Command::Show(args) => output.print_result(&connection::show::run(args, context)?),
-        Command::Edit(args) => output.print_result(&connection::edit::run(args, context)?),
-        Command::Rename(args) => output.print_result(&connection::rename::run(args, context)?),
-        Command::Remove(args) => output.print_result(&connection::remove::run(args, context)?),
-        Command::Use(args) => output.print_result(&connection::r#use::run(args, context)?),
-        Command::Which => output.print_result(&connection::which::run(context)?),
+        Command::Add(args) => ui.print_result(&connection::add::run(args, app)?),
+        Command::List => ui.print_result(&connection::list::run(app)?),
+        Command::Show(args) => ui.print_result(&connection::show::run(args, app)?),
+        Command::Edit(args) => ui.print_result(&connection::edit::run(args, app)?),
+        Command::Rename(args) => ui.print_result(&connection::rename::run(args, app)?),
+        Command::Remove(args) => ui.print_result(&connection::remove::run(args, app)?),
+        Command::Use(args) => ui.print_result(&connection::r#use::run(args, app)?),
+        Command::Which => ui.print_result(&connection::which::run(app)?),
     }
 }
 
-fn key(command: &cmd::key::Command, context: &App) -> Result<ExitStatus, Error> {
+fn key(command: &cmd::key::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::key::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::Add(args) => output.print_result(&key::add::run(args, context)?),
-        Command::List(args) => output.print_result(&key::list::run(args, context)?),
-        Command::Remove(args) => output.print_result(&key::remove::run(args, context)?),
-        Command::Rotate(args) => output.print_result(&key::rotate::run(args, context)?),
-        Command::Test(args) => output.print_result(&key::test::run(args, context)?),
+        Command::Add(args) => ui.print_result(&key::add::run(args, app)?),
+        Command::List(args) => ui.print_result(&key::list::run(args, app)?),
+        Command::Remove(args) => ui.print_result(&key::remove::run(args, app)?),
+        Command::Rotate(args) => ui.print_result(&key::rotate::run(args, app)?),
+        Command::Test(args) => ui.print_result(&key::test::run(args, app)?),
     }
 }
 
-fn known_hosts(command: &cmd::known_hosts::Command, context: &App) -> Result<ExitStatus, Error> {
+fn known_hosts(command: &cmd::known_hosts::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::known_hosts::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::Show => output.print_result(&known_hosts::show::run(context)?),
-        Command::Add(args) => output.print_result(&known_hosts::add::run(args, context)?),
-        Command::Verify(args) => output.print_result(&known_hosts::verify::run(args, context)?),
+        Command::Show => ui.print_result(&known_hosts::show::run(app)?),
+        Command::Add(args) => ui.print_result(&known_hosts::add::run(args, app)?),
+        Command::Verify(args) => ui.print_result(&known_hosts::verify::run(args, app)?),
     }
 }
 
-fn repo(command: &cmd::repo::Command, context: &App) -> Result<ExitStatus, Error> {
+fn repo(command: &cmd::repo::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::repo::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::List(args) => output.print_result(&repo::list::run(args, context)?),
-        Command::View(args) => output.print_result(&repo::view::run(args, context)?),
-        Command::Create(args) => output.print_result(&repo::create::run(args, context)?),
-        Command::Select(args) => output.print_result(&repo::select::run(args, context)?),
+        Command::List(args) => ui.print_result(&repo::list::run(args, app)?),
+        Command::View(args) => ui.print_result(&repo::view::run(args, app)?),
+        Command::Create(args) => ui.print_result(&repo::create::run(args, app)?),
+        Command::Select(args) => ui.print_result(&repo::select::run(args, app)?),
     }
 }
 
-fn webhook(command: &cmd::webhook::Command, context: &App) -> Result<ExitStatus, Error> {
+fn webhook(command: &cmd::webhook::Command, app: &App) -> Result<ExitStatus, Error> {
     use cmd::webhook::{self, Command};
-    let output = &context.output;
+    let ui = &app.output;
     match command {
-        Command::List(args) => output.print_result(&webhook::list::run(args, context)?),
-        Command::Ensure(args) => output.print_result(&webhook::ensure::run(args, context)?),
-        Command::Remove(args) => output.print_result(&webhook::remove::run(args, context)?),
-        Command::Test(args) => output.print_result(&webhook::test::run(args, context)?),
+        Command::List(args) => ui.print_result(&webhook::list::run(args, app)?),
+        Command::Ensure(args) => ui.print_result(&webhook::ensure::run(args, app)?),
+        Command::Remove(args) => ui.print_result(&webhook::remove::run(args, app)?),
+        Command::Test(args) => ui.print_result(&webhook::test::run(args, app)?),
     }
 }

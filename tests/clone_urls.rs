@@ -61,7 +61,11 @@ fn what_is_accepted_means_what_the_table_says() {
         let found = match parse(&input) {
             Err(error) => format!("refused: {error}"),
             Ok(url) => {
-                let notes: Vec<_> = url.notes().iter().map(|note| json(&note.id)).collect();
+                let notes: Vec<_> = url
+                    .notes()
+                    .iter()
+                    .map(|warning| json(&warning.id))
+                    .collect();
                 let columns = [
                     json(&url.deployment()),
                     url.transport().scheme().to_owned(),

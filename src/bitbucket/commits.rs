@@ -15,13 +15,13 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn commits_not_on(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.commits_not_on(path, branch, base).await,
-            Self::DataCenter(datacenter) => datacenter.commits_not_on(path, branch, base).await,
+            Self::Cloud(cloud) => cloud.commits_not_on(repo, branch, base).await,
+            Self::DataCenter(datacenter) => datacenter.commits_not_on(repo, branch, base).await,
         }
     }
 

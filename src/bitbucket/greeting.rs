@@ -43,24 +43,24 @@ const LOGIN_PAGE_MARKERS: [&str; 5] = [
 
 impl ServerProbe {
     /// What an answer tells.
-    pub(super) fn of(answer: &Response) -> Self {
-        let text = |name: &str| answer.header(name).map(str::to_owned);
-        let state = answer
+    pub(super) fn of(response: &Response) -> Self {
+        let text = |name: &str| response.header(name).map(str::to_owned);
+        let state = response
             .is_json()
-            .then(|| answer.error_json::<State>().unwrap_or_default().state)
+            .then(|| response.error_json::<State>().unwrap_or_default().state)
             .flatten();
-        let page = answer.text().to_lowercase();
+        let page = response.text().to_lowercase();
         let realm = text("www-authenticate").unwrap_or_default();
         Self {
-            status: answer.status().as_u16(),
+            status: response.status().as_u16(),
             media_type: text("content-type"),
-            location: text("location").filter(|_| answer.status().is_redirection()),
+            location: text("location").filter(|_| response.status().is_redirection()),
             date: text("date"),
-            is_bitbucket: answer.is_bitbuckets()
+            is_bitbucket: response.is_bitbuckets()
                 || state.is_some()
-                || answer.header("x-arequestid").is_some()
+                || response.header("x-arequestid").is_some()
                 || realm.to_lowercase().contains("bitbucket"),
-            is_login: !answer.is_json()
+            is_login: !response.is_json()
                 && LOGIN_PAGE_MARKERS.iter().any(|word| page.contains(word)),
             state,
             version: None,

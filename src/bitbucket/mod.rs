@@ -70,10 +70,10 @@ impl Bitbucket {
     /// # Errors
     /// [`ApiError::Unauthorized`] and its kin for a credential that is not accepted, [`ApiError::Indeterminate`] where the
     /// server's answers do not tell; the others for a server that cannot be asked.
-    pub async fn identify(&self, subject: &CredentialContext) -> Result<Identity, ApiError> {
+    pub async fn identify(&self, credential: &CredentialContext) -> Result<Identity, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.identify(subject).await,
-            Self::DataCenter(datacenter) => datacenter.identify(subject).await,
+            Self::Cloud(cloud) => cloud.identify(credential).await,
+            Self::DataCenter(datacenter) => datacenter.identify(credential).await,
         }
     }
 
@@ -131,12 +131,12 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn permission(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.permission(path, name).await,
-            Self::DataCenter(datacenter) => datacenter.permission(path, name).await,
+            Self::Cloud(cloud) => cloud.permission(repo, name).await,
+            Self::DataCenter(datacenter) => datacenter.permission(repo, name).await,
         }
     }
 
@@ -147,11 +147,11 @@ impl Bitbucket {
     pub async fn probe_scope(
         &self,
         scope: Scope,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<ScopeProbe, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.probe_scope(scope, subject).await,
-            Self::DataCenter(datacenter) => datacenter.probe_scope(scope, subject).await,
+            Self::Cloud(cloud) => cloud.probe_scope(scope, credential).await,
+            Self::DataCenter(datacenter) => datacenter.probe_scope(scope, credential).await,
         }
     }
 

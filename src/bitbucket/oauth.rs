@@ -125,23 +125,23 @@ impl OAuthClient {
         }
         let body = form.finish().into_bytes();
         let url = self.http.build_url(self.segments, &[])?;
-        let question = Request::new(Method::POST, url, WithAuth::Yes)
+        let request = Request::new(Method::POST, url, WithAuth::Yes)
             .with_body("application/x-www-form-urlencoded", body);
-        let answer = self.http.send(&question).await?;
-        let answer = if answer.status().is_success() {
-            answer
+        let response = self.http.send(&request).await?;
+        let response = if response.status().is_success() {
+            response
         } else {
-            answer.redact(&self.secrets_in_request(grant))
+            response.redact(&self.secrets_in_request(grant))
         };
         let is_refusal = matches!(
-            answer.status(),
+            response.status(),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         );
         if is_refusal
             && let Some(TokenErrorResponse {
                 error,
                 error_description,
-            }) = answer.error_json()
+            }) = response.error_json()
         {
             let description = error_description.map(|text| format!(": {text}"));
             return Err(ApiError::Unauthorized(format!(
@@ -149,7 +149,7 @@ impl OAuthClient {
                 description.unwrap_or_default()
             )));
         }
-        let granted: TokenResponse = answer.json()?;
+        let granted: TokenResponse = response.json()?;
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let is_token = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         if !is_token(&granted.access_token) {

@@ -36,16 +36,16 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn ensure_pull_request(
         &self,
-        path: &RepoId,
-        mut proposal: NewPullRequest,
+        repo: &RepoId,
+        mut pull_request: NewPullRequest,
     ) -> Result<EnsureOutcome, ApiError> {
-        let open = self.open_pull_request(path, &proposal.source, &proposal.target);
+        let open = self.open_pull_request(repo, &pull_request.source, &pull_request.target);
         if let Some(request) = open.await? {
             return Ok(EnsureOutcome::Reused(Box::new(request)));
         }
         let mut all_left_out = Vec::new();
         loop {
-            match self.create_pull_request(path, &proposal).await? {
+            match self.create_pull_request(repo, &pull_request).await? {
                 CreateOutcome::Opened(request) => {
                     return Ok(EnsureOutcome::Opened(request, all_left_out));
                 }
@@ -54,14 +54,14 @@ impl Bitbucket {
                 CreateOutcome::WithoutReviewers(left_out) => {
                     let is_left =
                         |name: &str| left_out.iter().any(|person| person.reviewer == name);
-                    proposal
+                    pull_request
                         .reviewers
                         .retain(|reviewer| !is_left(&reviewer.name));
                     all_left_out.extend(left_out);
                 }
                 CreateOutcome::AlreadyOpen => {
                     let request = self
-                        .open_pull_request(path, &proposal.source, &proposal.target)
+                        .open_pull_request(repo, &pull_request.source, &pull_request.target)
                         .await?;
                     return match request {
                         Some(request) => Ok(EnsureOutcome::Reused(Box::new(request))),
@@ -79,10 +79,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn branch(&self, path: &RepoId, name: &str) -> Result<Option<Branch>, ApiError> {
+    pub async fn branch(&self, repo: &RepoId, name: &str) -> Result<Option<Branch>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.branch(path, name).await,
-            Self::DataCenter(datacenter) => datacenter.branch(path, name).await,
+            Self::Cloud(cloud) => cloud.branch(repo, name).await,
+            Self::DataCenter(datacenter) => datacenter.branch(repo, name).await,
         }
     }
 
@@ -92,13 +92,13 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn pull_requests(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.pull_requests(path, state, most).await,
-            Self::DataCenter(datacenter) => datacenter.pull_requests(path, state, most).await,
+            Self::Cloud(cloud) => cloud.pull_requests(repo, state, most).await,
+            Self::DataCenter(datacenter) => datacenter.pull_requests(repo, state, most).await,
         }
     }
 
@@ -108,18 +108,18 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn open_pull_request(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         source: &str,
         target: &str,
     ) -> Result<Option<PullRequest>, ApiError> {
         let all = match self {
             Self::Cloud(cloud) => {
                 cloud
-                    .open_pull_requests_between(path, source, target)
+                    .open_pull_requests_between(repo, source, target)
                     .await?
             }
             Self::DataCenter(datacenter) => {
-                datacenter.open_pull_requests_from(path, source).await?
+                datacenter.open_pull_requests_from(repo, source).await?
             }
         };
         let is_it = |request: &PullRequest| {
@@ -134,12 +134,14 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn create_pull_request(
         &self,
-        path: &RepoId,
-        proposal: &NewPullRequest,
+        repo: &RepoId,
+        pull_request: &NewPullRequest,
     ) -> Result<CreateOutcome, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.create_pull_request(path, proposal).await,
-            Self::DataCenter(datacenter) => datacenter.create_pull_request(path, proposal).await,
+            Self::Cloud(cloud) => cloud.create_pull_request(repo, pull_request).await,
+            Self::DataCenter(datacenter) => {
+                datacenter.create_pull_request(repo, pull_request).await
+            }
         }
     }
 
@@ -167,9 +169,9 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn reviewer(&self, path: &RepoId, name: &str) -> Result<Option<Reviewer>, ApiError> {
+    pub async fn reviewer(&self, repo: &RepoId, name: &str) -> Result<Option<Reviewer>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.reviewer(path, name).await,
+            Self::Cloud(cloud) => cloud.reviewer(repo, name).await,
             // The server says whom it does not know.
             Self::DataCenter(_) => Ok(Some(Reviewer {
                 id: name.to_owned(),

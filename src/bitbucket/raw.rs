@@ -73,12 +73,12 @@ impl Bitbucket {
         if let Some((kind, bytes)) = &request.body {
             question = question.with_body(kind, bytes.clone());
         }
-        let answer = self.http().send(&question).await?;
+        let response = self.http().send(&question).await?;
         Ok(RawResponse {
-            status: answer.status().as_u16(),
-            body: answer.bytes().to_vec(),
-            is_json: answer.is_json(),
-            failure: answer.success().err(),
+            status: response.status().as_u16(),
+            body: response.bytes().to_vec(),
+            is_json: response.is_json(),
+            failure: response.success().err(),
         })
     }
 

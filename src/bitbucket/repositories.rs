@@ -27,10 +27,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there or not visible; the others.
-    pub async fn repository(&self, path: &RepoId) -> Result<Repository, ApiError> {
+    pub async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.repository(path).await,
-            Self::DataCenter(datacenter) => datacenter.repository(path).await,
+            Self::Cloud(cloud) => cloud.repository(repo).await,
+            Self::DataCenter(datacenter) => datacenter.repository(repo).await,
         }
     }
 
@@ -38,10 +38,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
+    pub async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.is_empty(path).await,
-            Self::DataCenter(datacenter) => datacenter.is_empty(path).await,
+            Self::Cloud(cloud) => cloud.is_empty(repo).await,
+            Self::DataCenter(datacenter) => datacenter.is_empty(repo).await,
         }
     }
 
@@ -51,11 +51,11 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn repositories(
         &self,
-        search: &RepositoryFilter,
+        filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.repositories(search).await,
-            Self::DataCenter(datacenter) => datacenter.repositories(search).await,
+            Self::Cloud(cloud) => cloud.repositories(filter).await,
+            Self::DataCenter(datacenter) => datacenter.repositories(filter).await,
         }
     }
 
@@ -63,13 +63,13 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn view(&self, path: &RepoId) -> Result<RepositoryDetails, ApiError> {
-        let mut repository = self.repository(path).await?;
-        let path = repository.path();
+    pub async fn view(&self, repo: &RepoId) -> Result<RepositoryDetails, ApiError> {
+        let mut repository = self.repository(repo).await?;
+        let repo = repository.path();
         let (empty, (permission, branch)) = future::join(
-            self.is_empty(&path),
+            self.is_empty(&repo),
             future::join(
-                self.permission(&path, repository.name.as_deref()),
+                self.permission(&repo, repository.name.as_deref()),
                 self.default_branch(&repository),
             ),
         )
@@ -101,8 +101,8 @@ impl Bitbucket {
             (_, Some(branch)) => Ok(Some(branch.clone())),
             (Self::Cloud(_), None) => Ok(None),
             (Self::DataCenter(datacenter), None) => {
-                let path = repository.path();
-                datacenter.default_branch(&path).await
+                let repo = repository.path();
+                datacenter.default_branch(&repo).await
             }
         }
     }
@@ -122,9 +122,9 @@ impl Bitbucket {
         let Some(created) = created else {
             return Ok(None);
         };
-        let path = created.path();
+        let repo = created.path();
         for pause in CREATE_POLL_DELAYS {
-            match self.repository(&path).await {
+            match self.repository(&repo).await {
                 Err(ApiError::NotFound(_)) => {
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                 }

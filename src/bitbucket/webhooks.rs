@@ -64,17 +64,17 @@ pub struct TestDelivery {
 impl StoredWebhook {
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
     #[must_use]
-    pub fn matches_spec(&self, wish: &WebhookSpec) -> bool {
-        let same_secret = wish.secret.as_ref().is_none_or(|secret| {
+    pub fn matches_spec(&self, spec: &WebhookSpec) -> bool {
+        let same_secret = spec.secret.as_ref().is_none_or(|secret| {
             let known = self
                 .raw
                 .get("configuration")
                 .and_then(|all| all.get("secret"));
             known.and_then(Value::as_str) == Some(secret.expose())
         });
-        self.has_events(&wish.events)
-            && self.webhook.active == wish.active
-            && wish.verifies_receiver.is_none_or(|verifies| {
+        self.has_events(&spec.events)
+            && self.webhook.active == spec.active
+            && spec.verifies_receiver.is_none_or(|verifies| {
                 // What a server does not speak of, it does not skip.
                 self.webhook.verifies_receiver.unwrap_or(true) == verifies
             })
@@ -92,10 +92,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn webhooks(&self, path: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
+    pub async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.webhooks(path).await,
-            Self::DataCenter(datacenter) => datacenter.webhooks(path).await,
+            Self::Cloud(cloud) => cloud.webhooks(repo).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
         }
     }
 
@@ -105,12 +105,12 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn create_webhook(
         &self,
-        path: &RepoId,
-        wish: &WebhookSpec,
+        repo: &RepoId,
+        spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.write_webhook(path, None, wish).await,
-            Self::DataCenter(datacenter) => datacenter.write_webhook(path, None, wish).await,
+            Self::Cloud(cloud) => cloud.write_webhook(repo, None, spec).await,
+            Self::DataCenter(datacenter) => datacenter.write_webhook(repo, None, spec).await,
         }
     }
 
@@ -120,13 +120,15 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn change_webhook(
         &self,
-        path: &RepoId,
-        hook: StoredWebhook,
-        wish: &WebhookSpec,
+        repo: &RepoId,
+        webhook: StoredWebhook,
+        spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.write_webhook(path, Some(hook), wish).await,
-            Self::DataCenter(datacenter) => datacenter.write_webhook(path, Some(hook), wish).await,
+            Self::Cloud(cloud) => cloud.write_webhook(repo, Some(webhook), spec).await,
+            Self::DataCenter(datacenter) => {
+                datacenter.write_webhook(repo, Some(webhook), spec).await
+            }
         }
     }
 
@@ -134,10 +136,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn remove_webhook(&self, path: &RepoId, id: &str) -> Result<(), ApiError> {
+    pub async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.remove_webhook(path, id).await,
-            Self::DataCenter(datacenter) => datacenter.remove_webhook(path, id).await,
+            Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
+            Self::DataCenter(datacenter) => datacenter.remove_webhook(repo, id).await,
         }
     }
 
@@ -147,12 +149,12 @@ impl Bitbucket {
     /// [`ApiError`].
     pub async fn test_webhook(
         &self,
-        path: &RepoId,
-        hook: &StoredWebhook,
+        repo: &RepoId,
+        webhook: &StoredWebhook,
     ) -> Result<Option<TestDelivery>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.test_webhook(path, hook).await.map(Some),
+            Self::DataCenter(datacenter) => datacenter.test_webhook(repo, webhook).await.map(Some),
         }
     }
 }

@@ -21,8 +21,8 @@ impl Default for Version {
 impl CommandOutput for Version {
     const SCHEMA: &'static str = "bbconnect/version@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.line(self.version);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(self.version);
     }
 }
 
@@ -44,7 +44,7 @@ impl Help {
 impl CommandOutput for Help {
     const SCHEMA: &'static str = "bbconnect/help@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.raw(&self.help);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.help);
     }
 }

@@ -44,7 +44,7 @@ pub fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
 impl CommandOutput for CompletionsOutput {
     const SCHEMA: &'static str = "bbconnect/completions@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.raw(&self.script);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.script);
     }
 }

@@ -121,15 +121,15 @@ fn sections(command: &clap::Command) -> Vec<Roff> {
 impl CommandOutput for ManOutput {
     const SCHEMA: &'static str = "bbconnect/man@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for path in &self.pages {
-            page.line(&path.display().to_string());
+            out.line(&path.display().to_string());
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.action == "unchanged" {
-            page.line("all pages were up to date");
+            out.line("all pages were up to date");
         }
     }
 }

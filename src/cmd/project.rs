@@ -52,19 +52,19 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, the workspace is not known, or the server cannot be asked.
-pub fn list(args: &ListArgs, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket) = context.client()?;
-    let workspace = workspace(args.workspace.as_deref(), &chosen)?;
-    let asked = context.block_on(bitbucket.projects(&workspace))?;
+pub fn list(args: &ListArgs, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let workspace = workspace(args.workspace.as_deref(), &selected)?;
+    let asked = app.block_on(bitbucket.projects(&workspace))?;
     Ok(ListOutput {
-        projects: asked.map_err(|error| chosen.describe_api_error(error))?,
+        projects: asked.map_err(|error| selected.describe_api_error(error))?,
     })
 }
 
 /// The workspace that is meant; Data Center has none.
-fn workspace(named: Option<&str>, chosen: &SelectedConnection) -> Result<String, Error> {
+fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<String, Error> {
     let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
-    Ok(chosen.workspace(named, hint)?.unwrap_or_default())
+    Ok(selected.workspace(named, hint)?.unwrap_or_default())
 }
 
 /// Make a project
@@ -111,9 +111,9 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
-pub fn create(args: &CreateArgs, context: &App) -> Result<CreateOutput, Error> {
-    let (chosen, bitbucket) = context.client()?;
-    let workspace = workspace(args.workspace.as_deref(), &chosen)?;
+pub fn create(args: &CreateArgs, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let workspace = workspace(args.workspace.as_deref(), &selected)?;
     let new = NewProject {
         key: args.key.clone(),
         name: args.name.clone(),
@@ -124,9 +124,9 @@ pub fn create(args: &CreateArgs, context: &App) -> Result<CreateOutput, Error> {
         let message = format!("there is a project {} already", new.key);
         Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
     };
-    let refused = |error| chosen.describe_api_error_for(error, Operation::CreateProject);
+    let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
     if args.dry_run {
-        return match context.block_on(bitbucket.project(&workspace, &new.key))? {
+        return match app.block_on(bitbucket.project(&workspace, &new.key))? {
             Ok(_) => Err(exists()),
             Err(ApiError::NotFound(_)) => Ok(CreateOutput {
                 action: "would-create",
@@ -139,7 +139,7 @@ pub fn create(args: &CreateArgs, context: &App) -> Result<CreateOutput, Error> {
             Err(error) => Err(refused(error)),
         };
     }
-    let asked = context.block_on(bitbucket.create_project(&workspace, &new))?;
+    let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
     let project = asked.map_err(refused)?.ok_or_else(exists)?;
     Ok(CreateOutput {
         action: "created",
@@ -150,15 +150,15 @@ pub fn create(args: &CreateArgs, context: &App) -> Result<CreateOutput, Error> {
 impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/project-create@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.line(&format!("{} {}", self.action, self.project.key));
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&format!("{} {}", self.action, self.project.key));
     }
 }
 
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/project-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.projects.iter().map(|project| {
             let private = if project.private == Some(true) {
                 "private"
@@ -171,6 +171,6 @@ impl CommandOutput for ListOutput {
                 private.to_owned(),
             ]
         });
-        page.table(&["KEY", "NAME", ""].map(str::to_owned), rows);
+        out.table(&["KEY", "NAME", ""].map(str::to_owned), rows);
     }
 }

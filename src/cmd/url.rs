@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> UrlOutput<'_> {
 impl CommandOutput for UrlOutput<'_> {
     const SCHEMA: &'static str = "bbconnect/url@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let namespace = match self.deployment {
             Deployment::Cloud => "workspace",
             Deployment::DataCenter => "project",
@@ -87,19 +87,19 @@ impl CommandOutput for UrlOutput<'_> {
         for (label, value, form) in fields {
             let assumed = form.is_some_and(|form| self.assumed.contains(&form));
             match value {
-                Some(value) if assumed => page.key_value(label, 12, &format!("{value}  (assumed)")),
-                Some(value) => page.key_value(label, 12, value),
+                Some(value) if assumed => out.key_value(label, 12, &format!("{value}  (assumed)")),
+                Some(value) => out.key_value(label, 12, value),
                 None => {}
             }
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
-        for note in self.notes {
-            page.note(&note.message);
+    fn write_stderr(&self, out: &mut TextWriter) {
+        for warning in self.notes {
+            out.note(&warning.message);
         }
         if !self.assumed.is_empty() {
-            page.note("assumed: the usual place on the same host; the URL itself does not tell it");
+            out.note("assumed: the usual place on the same host; the URL itself does not tell it");
         }
     }
 }

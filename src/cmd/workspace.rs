@@ -33,14 +33,14 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
-pub fn list(context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket) = context.client()?;
-    let asked = context.block_on(bitbucket.workspaces())?;
-    let Some(workspaces) = asked.map_err(|error| chosen.describe_api_error(error))? else {
+pub fn list(app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let asked = app.block_on(bitbucket.workspaces())?;
+    let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
         return Err(Error::Usage {
             message: format!(
                 "{} is a Data Center, which has projects and no workspaces",
-                chosen.connection.base_url
+                selected.connection.base_url
             ),
             hint: Some("bbconnect project list".to_owned()),
         });
@@ -51,7 +51,7 @@ pub fn list(context: &App) -> Result<ListOutput, Error> {
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/workspace-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.workspaces.iter().map(|workspace| {
             let administrator = if workspace.administrator == Some(true) {
                 "administrator"
@@ -64,6 +64,6 @@ impl CommandOutput for ListOutput {
                 administrator.to_owned(),
             ]
         });
-        page.table(&["WORKSPACE", "NAME", "YOU ARE"].map(str::to_owned), rows);
+        out.table(&["WORKSPACE", "NAME", "YOU ARE"].map(str::to_owned), rows);
     }
 }

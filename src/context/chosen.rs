@@ -65,8 +65,8 @@ pub enum SelectionReason {
 }
 
 impl From<SelectionReason> for String {
-    fn from(because: SelectionReason) -> Self {
-        match because {
+    fn from(reason: SelectionReason) -> Self {
+        match reason {
             SelectionReason::Flag => "it was named on the command line".to_owned(),
             SelectionReason::EnvVar => "BBCONNECT_CONNECTION names it".to_owned(),
             SelectionReason::GitConfig(None) => {
@@ -139,8 +139,8 @@ impl App {
         if let Some((name, folder)) = checkout.as_ref().and_then(Checkout::connection) {
             return named(name, SelectionReason::GitConfig(folder.map(str::to_owned)));
         }
-        if let Some(chosen) = self.env_connection()? {
-            return Ok(chosen);
+        if let Some(selected) = self.env_connection()? {
+            return Ok(selected);
         }
         let remotes = checkout.as_ref().map(Checkout::remotes).unwrap_or_default();
         if let Some((name, remote)) = best_match_for_remotes(&connections, &remotes) {
@@ -202,7 +202,7 @@ impl App {
     /// As [`App::select`]; [`Error::NoMatchingConnection`] where none fits the URL, [`Error::NoNamespace`] where the
     /// workspace or project is not told.
     pub fn select_for_repo(&self, named: &RepoRef) -> Result<(SelectedConnection, RepoId), Error> {
-        let chosen = match &named.url {
+        let selected = match &named.url {
             Some(url) if self.explicit_name().is_none() => match self.select_for_url(url) {
                 Err(Error::NoMatchingConnection(title)) => {
                     let other = self.user_connection_for(url)?;
@@ -212,8 +212,8 @@ impl App {
             },
             Some(_) | None => self.select()?,
         };
-        let path = named.resolve(&chosen.connection)?;
-        Ok((chosen, path))
+        let repo = named.resolve(&selected.connection)?;
+        Ok((selected, repo))
     }
 
     /// The repository that a connection is for, where it is for one.
@@ -226,8 +226,8 @@ impl App {
 
     /// The connection that fits a URL best: the environment's, or a stored one.
     pub(super) fn select_for_url(&self, url: &CloneUrl) -> Result<SelectedConnection, Error> {
-        if let Some(chosen) = self.env_connection_for(url)? {
-            return Ok(chosen);
+        if let Some(selected) = self.env_connection_for(url)? {
+            return Ok(selected);
         }
         let connections = self.connection_file().load()?;
         match best_match(&connections, url) {

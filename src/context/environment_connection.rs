@@ -88,14 +88,14 @@ impl EnvConnection {
     pub(super) fn connection(&self) -> Result<(ConnectionName, Connection), Error> {
         let get = |name| self.variables.get(name).map(str::to_owned);
         let url = get("BBCONNECT_URL").unwrap_or_else(|| "https://bitbucket.org".to_owned());
-        let found: DetectedServer = url.parse().map_err(
+        let detected: DetectedServer = url.parse().map_err(
             |error: crate::model::connection::BaseUrlError| Error::Usage {
                 message: format!("BBCONNECT_URL: {error}"),
                 hint: Some(error.hint()),
             },
         )?;
         let deployment = match get("BBCONNECT_DEPLOYMENT").as_deref() {
-            None => found.deployment,
+            None => detected.deployment,
             Some("cloud") => Deployment::Cloud,
             Some("datacenter") => Deployment::DataCenter,
             Some(_) => {
@@ -105,7 +105,7 @@ impl EnvConnection {
                 });
             }
         };
-        let base_url = found.http_base_url();
+        let base_url = detected.http_base_url();
         if deployment == Deployment::DataCenter && base_url.is_cloud() {
             return Err(Error::Usage {
                 message: "BBCONNECT_DEPLOYMENT is datacenter, and no server is named".to_owned(),
@@ -121,13 +121,13 @@ impl EnvConnection {
             (Deployment::DataCenter | Deployment::Unknown, _, None) => AuthMethod::HttpAccessToken,
         };
         let (namespace, repository) = match get("BBCONNECT_REPO") {
-            None => (found.namespace, found.repository),
+            None => (detected.namespace, detected.repository),
             Some(text) => {
                 let named: RepoRef = text.parse().map_err(|error: RepoRefError| Error::Usage {
                     message: format!("BBCONNECT_REPO: {error}"),
                     hint: Some("export BBCONNECT_REPO=NAMESPACE/SLUG".to_owned()),
                 })?;
-                (named.namespace.or(found.namespace), Some(named.slug))
+                (named.namespace.or(detected.namespace), Some(named.slug))
             }
         };
         let is_cloud = deployment == Deployment::Cloud;

@@ -26,12 +26,14 @@ impl App {
             }
         }
         match self.select_for_url(url) {
-            Ok(chosen) if chosen.connection.auth != AuthMethod::Ssh => return Ok(Some(chosen)),
+            Ok(selected) if selected.connection.auth != AuthMethod::Ssh => {
+                return Ok(Some(selected));
+            }
             Ok(_) | Err(Error::NoMatchingConnection(_)) => {}
             Err(error) => return Err(error),
         }
-        if let Some(chosen) = self.user_connection_for(url)? {
-            return Ok(Some(chosen));
+        if let Some(selected) = self.user_connection_for(url)? {
+            return Ok(Some(selected));
         }
         self.first(|connection| is_local_cloud_stub(connection, url))
     }
@@ -65,31 +67,31 @@ impl App {
     /// As [`App::select`].
     pub fn key_admin_connection_for(
         &self,
-        keyed: &SshConnection,
+        ssh_connection: &SshConnection,
     ) -> Result<Option<SelectedConnection>, Error> {
-        let base = &keyed.connection.base_url;
+        let base = &ssh_connection.connection.base_url;
         let is_there = |connection: &Connection| {
             connection.auth != AuthMethod::Ssh && connection.base_url == *base
         };
-        let has_rest = |chosen: &SelectedConnection| chosen.connection.auth != AuthMethod::Ssh;
+        let has_rest = |selected: &SelectedConnection| selected.connection.auth != AuthMethod::Ssh;
         if self.explicit_name().is_some()
             && let Some(named) = Some(self.select()?).filter(has_rest)
         {
             return Ok(Some(named));
         }
         let environment = self.env_connection()?;
-        if let Some(chosen) = environment.filter(|chosen| is_there(&chosen.connection)) {
-            return Ok(Some(chosen));
+        if let Some(selected) = environment.filter(|selected| is_there(&selected.connection)) {
+            return Ok(Some(selected));
         }
         let rank = |connection: &Connection| {
-            let by_path = path_score(connection, &keyed.url);
+            let by_path = path_score(connection, &ssh_connection.url);
             let may_fit = by_path.is_some() || is_user_credential(connection);
             (is_there(connection) && may_fit)
                 .then_some((connection.auth != AuthMethod::AccessToken, by_path))
         };
         match self.best(rank)? {
-            Some(chosen) => Ok(Some(chosen)),
-            None => self.key_admin_connection(&keyed.url),
+            Some(selected) => Ok(Some(selected)),
+            None => self.key_admin_connection(&ssh_connection.url),
         }
     }
 
@@ -141,18 +143,18 @@ impl App {
     /// [`Error::SshOnlyConnection`] where there is none.
     pub fn api_connection_behind(
         &self,
-        chosen: SelectedConnection,
+        selected: SelectedConnection,
     ) -> Result<SelectedConnection, Error> {
-        if chosen.connection.auth != AuthMethod::Ssh {
-            return Ok(chosen);
+        if selected.connection.auth != AuthMethod::Ssh {
+            return Ok(selected);
         }
-        let url = chosen.connection.clone_url.as_deref();
+        let url = selected.connection.clone_url.as_deref();
         let url = url.and_then(|url| url.parse().ok());
         let rest = match url {
             Some(url) => self.api_connection_for_url(&url)?,
             None => None,
         };
-        rest.ok_or_else(|| Error::SshOnlyConnection(chosen.name.to_string()))
+        rest.ok_or_else(|| Error::SshOnlyConnection(selected.name.to_string()))
     }
 
     /// The connection with REST whose base URL is this one: the one that is named explicitly, the environment's, the
@@ -164,10 +166,10 @@ impl App {
         if self.explicit_name().is_some() {
             return self.select().map(Some);
         }
-        if let Some(chosen) = self.env_connection()?
-            && chosen.connection.base_url == *base
+        if let Some(selected) = self.env_connection()?
+            && selected.connection.base_url == *base
         {
-            return Ok(Some(chosen));
+            return Ok(Some(selected));
         }
         let connections = self.connection_file().load()?;
         let default = connections.default_name().map(str::to_owned);

@@ -15,30 +15,30 @@ impl App {
     /// As [`App::select_for_git`] and [`App::secret_of`].
     pub fn credential_for_git(
         &self,
-        query: &CredentialRequest,
+        request: &CredentialRequest,
     ) -> Result<CredentialResponse, Error> {
-        let Some(chosen) = self.select_for_git(query)? else {
+        let Some(selected) = self.select_for_git(request)? else {
             return Ok(CredentialResponse::Nothing);
         };
-        let connection = &chosen.connection;
+        let connection = &selected.connection;
         let (secret, expires_at) = if connection.auth.is_oauth() {
-            self.access_token(&chosen.name, connection)?
+            self.access_token(&selected.name, connection)?
         } else {
-            (self.secret_of(&chosen)?, None)
+            (self.secret_of(&selected)?, None)
         };
         let is_server = connection.deployment != Deployment::Cloud;
         let is_token = matches!(
             connection.auth,
             AuthMethod::HttpAccessToken | AuthMethod::OAuth
         );
-        if is_server && is_token && query.supports_authtype {
+        if is_server && is_token && request.supports_authtype {
             return Ok(CredentialResponse::Bearer {
                 token: secret,
                 expires_at,
             });
         }
         Ok(CredentialResponse::Basic {
-            username: username(connection, query).to_owned(),
+            username: username(connection, request).to_owned(),
             password: secret,
             expires_at,
         })
@@ -48,12 +48,12 @@ impl App {
     ///
     /// # Errors
     /// Where the connections cannot be read or changed.
-    pub fn git_approve(&self, query: &CredentialRequest) -> Result<(), Error> {
+    pub fn git_approve(&self, request: &CredentialRequest) -> Result<(), Error> {
         // Looked at first: git says this after every success, and reading a secret takes its time.
-        let is_marked = |chosen: &SelectedConnection| chosen.connection.refused_on.is_some();
-        match self.select_for_git(query)?.filter(is_marked) {
-            Some(_) => match self.connection_for_request(query)? {
-                Some(chosen) => self.set_rejected(&chosen.name, false),
+        let is_marked = |selected: &SelectedConnection| selected.connection.refused_on.is_some();
+        match self.select_for_git(request)?.filter(is_marked) {
+            Some(_) => match self.connection_for_request(request)? {
+                Some(selected) => self.set_rejected(&selected.name, false),
                 None => Ok(()),
             },
             None => Ok(()),
@@ -65,39 +65,39 @@ impl App {
     ///
     /// # Errors
     /// As [`App::git_approve`].
-    pub fn git_reject(&self, query: &CredentialRequest) -> Result<Option<String>, Error> {
-        let Some(chosen) = self.connection_for_request(query)? else {
+    pub fn git_reject(&self, request: &CredentialRequest) -> Result<Option<String>, Error> {
+        let Some(selected) = self.connection_for_request(request)? else {
             return Ok(None);
         };
-        if chosen.is_stored() {
-            self.set_rejected(&chosen.name, true)?;
-            let name = &chosen.name;
+        if selected.is_stored() {
+            self.set_rejected(&selected.name, true)?;
+            let name = &selected.name;
             return Ok(Some(format!(
                 "{} refused the credential of the connection {name}; bbconnect check {name} tells why",
-                query.host
+                request.host
             )));
         }
         Ok(Some(format!(
             "{} refused the credential of the environment; bbconnect check tells why",
-            query.host
+            request.host
         )))
     }
 
     /// The connection whose own credential git speaks of.
     fn connection_for_request(
         &self,
-        query: &CredentialRequest,
+        request: &CredentialRequest,
     ) -> Result<Option<SelectedConnection>, Error> {
-        let Some(chosen) = self.select_for_git(query)? else {
+        let Some(selected) = self.select_for_git(request)? else {
             return Ok(None);
         };
-        let Some(theirs) = &query.password else {
+        let Some(theirs) = &request.password else {
             return Ok(None);
         };
         let is_ours = self
-            .secret_of(&chosen)
+            .secret_of(&selected)
             .is_ok_and(|ours| ours.expose() == theirs.expose());
-        Ok(is_ours.then_some(chosen))
+        Ok(is_ours.then_some(selected))
     }
 
     /// Marks a connection as one that a server refused today, or takes the mark away.
@@ -231,10 +231,10 @@ fn normalize_host(text: &str) -> String {
 }
 
 /// The user name for a secret; that of a token whose owner is not known stands in the URL, where it is anywhere.
-fn username<'a>(connection: &'a Connection, query: &'a CredentialRequest) -> &'a str {
+fn username<'a>(connection: &'a Connection, request: &'a CredentialRequest) -> &'a str {
     let is_somebodys = connection.auth == AuthMethod::HttpAccessToken
         && matches!(connection.level, None | Some(TokenLevel::User))
         && connection.account.is_none();
-    let asked = query.username.as_deref().filter(|_| is_somebodys);
+    let asked = request.username.as_deref().filter(|_| is_somebodys);
     asked.unwrap_or_else(|| git_username(connection))
 }

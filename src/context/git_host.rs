@@ -20,25 +20,25 @@ impl App {
     /// Where the connections cannot be read, or the one that is named is not there.
     pub fn select_for_git(
         &self,
-        query: &CredentialRequest,
+        request: &CredentialRequest,
     ) -> Result<Option<SelectedConnection>, Error> {
-        let Some(url) = query.url() else {
+        let Some(url) = request.url() else {
             return Ok(None);
         };
         if self.explicit_name().is_some() {
-            let chosen = match self.select() {
-                Ok(chosen) => chosen,
+            let selected = match self.select() {
+                Ok(selected) => selected,
                 // One that was removed since git was told of it.
                 Err(Error::Connections(ConnectionsError::NotFound { .. })) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let fits = fit(&chosen.connection, &url, query.username.as_deref()).is_some();
-            return Ok(fits.then_some(chosen));
+            let fits = fit(&selected.connection, &url, request.username.as_deref()).is_some();
+            return Ok(fits.then_some(selected));
         }
-        if let Some(chosen) = self.env_connection()?
-            && fit(&chosen.connection, &url, query.username.as_deref()).is_some()
+        if let Some(selected) = self.env_connection()?
+            && fit(&selected.connection, &url, request.username.as_deref()).is_some()
         {
-            return Ok(Some(chosen));
+            return Ok(Some(selected));
         }
         let connections = self.connection_file().load()?;
         let default = connections.default_name();
@@ -46,7 +46,7 @@ impl App {
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let fits: Vec<_> = all
             .filter_map(|(name, connection)| {
-                let fit = fit(&connection, &url, query.username.as_deref())?;
+                let fit = fit(&connection, &url, request.username.as_deref())?;
                 Some(((fit, default == Some(&name.to_string())), name, connection))
             })
             .collect();

@@ -39,25 +39,25 @@ impl KeyLocation {
     /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
     /// can change no keys; [`Error::Api`].
     pub fn find(
-        context: &App,
-        keyed: SshConnection,
+        app: &App,
+        ssh_connection: SshConnection,
         old: Option<&PublicKey>,
         new: Option<&PublicKey>,
     ) -> Result<Self, Error> {
-        let chosen = context
-            .key_admin_connection_for(&keyed)?
-            .ok_or_else(|| Error::SshOnlyConnection(keyed.name.to_string()))?;
-        let bitbucket = context.authenticated_client(&chosen)?;
-        let path = RepoId {
-            namespace: keyed.url.namespace().unwrap_or_default(),
-            slug: keyed.url.slug().to_owned(),
+        let selected = app
+            .key_admin_connection_for(&ssh_connection)?
+            .ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
+        let bitbucket = app.authenticated_client(&selected)?;
+        let repo = RepoId {
+            namespace: ssh_connection.url.namespace().unwrap_or_default(),
+            slug: ssh_connection.url.slug().to_owned(),
         }
-        .normalized(chosen.connection.deployment);
-        let mut owner = KeyOwner::Repository(path.clone());
+        .normalized(selected.connection.deployment);
+        let mut owner = KeyOwner::Repository(repo.clone());
         let (mut registered, mut new_key_registered, mut unseen) = (None, false, None);
-        for candidate in candidate_owners(context, &chosen, &bitbucket, &path) {
+        for candidate in candidate_owners(app, &selected, &bitbucket, &repo) {
             let is_first = matches!(candidate, KeyOwner::Repository(_));
-            let keys = match context.block_on(bitbucket.keys(&candidate))? {
+            let keys = match app.block_on(bitbucket.keys(&candidate))? {
                 Ok(keys) => keys,
                 // What this credential may not see, it did not register either.
                 Err(error @ ApiError::Forbidden { .. }) if !is_first => {
@@ -68,7 +68,7 @@ impl KeyLocation {
                     continue;
                 }
                 Err(ApiError::NotFound(_) | ApiError::Unauthorized(_)) if !is_first => continue,
-                Err(error) => return Err(chosen.describe_key_error(error, &candidate)),
+                Err(error) => return Err(selected.describe_key_error(error, &candidate)),
             };
             let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
                 public.is_some_and(|public| key.has_public_key(public))
@@ -80,10 +80,10 @@ impl KeyLocation {
                 break;
             }
         }
-        chosen.require_key_admin(&owner)?;
+        selected.require_key_admin(&owner)?;
         Ok(Self {
-            keyed,
-            chosen,
+            keyed: ssh_connection,
+            chosen: selected,
             bitbucket,
             owner,
             old: registered,
@@ -122,7 +122,7 @@ impl KeyLocation {
     ///
     /// # Errors
     /// As [`App::register_key`].
-    pub fn register(&self, context: &App, public: &PublicKey) -> Result<Option<String>, Error> {
+    pub fn register(&self, app: &App, public: &PublicKey) -> Result<Option<String>, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
         let key = NewKey {
@@ -134,7 +134,7 @@ impl KeyLocation {
                 Access::Read
             }),
         };
-        let (registered, action) = context.register_key(
+        let (registered, action) = app.register_key(
             &self.chosen,
             &self.bitbucket,
             &self.owner,
@@ -148,17 +148,17 @@ impl KeyLocation {
     ///
     /// # Errors
     /// [`Error::Api`].
-    pub fn remove_old(&self, context: &App) -> Result<(), Error> {
+    pub fn remove_old(&self, app: &App) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
-        self.remove(context, &old.id)
+        self.remove(app, &old.id)
     }
 
     /// Takes away what was registered by its id.
     ///
     /// # Errors
     /// As [`KeyLocation::remove_old`].
-    pub fn remove(&self, context: &App, id: &str) -> Result<(), Error> {
-        match context.block_on(self.bitbucket.remove_key(&self.owner, id))? {
+    pub fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
+        match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
             Err(error) => Err(self.chosen.describe_key_error(error, &self.owner)),
         }
@@ -167,27 +167,27 @@ impl KeyLocation {
 
 /// The places in the order of their reach.
 fn candidate_owners(
-    context: &App,
-    chosen: &SelectedConnection,
+    app: &App,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoId,
+    repo: &RepoId,
 ) -> Vec<KeyOwner> {
-    let project = if chosen.connection.deployment == Deployment::Cloud {
-        let repository = context.block_on(bitbucket.repository(path));
+    let project = if selected.connection.deployment == Deployment::Cloud {
+        let repository = app.block_on(bitbucket.repository(repo));
         let key = repository.ok().and_then(Result::ok);
         key.and_then(|repository| repository.project)
             .map(|key| KeyOwner::Project {
-                workspace: Some(path.namespace.clone()),
+                workspace: Some(repo.namespace.clone()),
                 key,
             })
     } else {
         Some(KeyOwner::Project {
             workspace: None,
-            key: path.namespace.clone(),
+            key: repo.namespace.clone(),
         })
     };
     [
-        Some(KeyOwner::Repository(path.clone())),
+        Some(KeyOwner::Repository(repo.clone())),
         project,
         Some(KeyOwner::Account),
     ]

@@ -31,13 +31,13 @@ impl SshConnection {
     pub fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
-        let address: SshRemote = text.parse().ok()?;
+        let remote: SshRemote = text.parse().ok()?;
         Some(Self {
             key: connection.key_path.clone()?,
             name,
             connection,
             url,
-            address,
+            address: remote,
         })
     }
 }
@@ -72,9 +72,11 @@ impl App {
         if let Some(repo) = repo {
             let mut all = self.ssh_connections()?;
             if let Some(name) = self.explicit_name() {
-                all.retain(|keyed| keyed.name.to_string() == name);
+                all.retain(|ssh_connection| ssh_connection.name.to_string() == name);
             }
-            let found = all.into_iter().find(|keyed| is_of(keyed, repo));
+            let found = all
+                .into_iter()
+                .find(|ssh_connection| is_of(ssh_connection, repo));
             return found.ok_or_else(|| {
                 missing(match self.explicit_name() {
                     Some(name) => format!("the connection {name} has no private key for {repo}"),
@@ -83,11 +85,11 @@ impl App {
             });
         }
         if self.explicit_name().is_none()
-            && let Some(keyed) = self.ssh_connection_for_checkout()?
+            && let Some(ssh_connection) = self.ssh_connection_for_checkout()?
         {
-            return Ok(keyed);
+            return Ok(ssh_connection);
         }
-        let chosen = match self.select() {
+        let selected = match self.select() {
             // Where nothing applies, there is no choice if there is one.
             Err(Error::NoConnection(names)) => {
                 return self
@@ -96,9 +98,9 @@ impl App {
             }
             chosen => chosen?,
         };
-        let (name, is_named) = (chosen.name.to_string(), chosen.is_explicit());
-        if let Some(keyed) = SshConnection::of(chosen.name, chosen.connection) {
-            return Ok(keyed);
+        let (name, is_named) = (selected.name.to_string(), selected.is_explicit());
+        if let Some(ssh_connection) = SshConnection::of(selected.name, selected.connection) {
+            return Ok(ssh_connection);
         }
         let only = if is_named {
             None
@@ -127,20 +129,22 @@ impl App {
         let mut urls = remotes
             .iter()
             .filter_map(|(_, url)| url.parse::<CloneUrl>().ok());
-        let found =
-            urls.find_map(|url| all.iter().find(|keyed| keyed.url.is_same_repository(&url)));
+        let found = urls.find_map(|url| {
+            all.iter()
+                .find(|ssh_connection| ssh_connection.url.is_same_repository(&url))
+        });
         Ok(found.cloned())
     }
 }
 
-fn is_of(keyed: &SshConnection, repo: &RepoRef) -> bool {
+fn is_of(ssh_connection: &SshConnection, repo: &RepoRef) -> bool {
     if let Some(url) = &repo.url {
-        return keyed.url.is_same_repository(url);
+        return ssh_connection.url.is_same_repository(url);
     }
-    let same_namespace = match (&repo.namespace, keyed.url.namespace()) {
+    let same_namespace = match (&repo.namespace, ssh_connection.url.namespace()) {
         (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(&theirs),
         (Some(_), None) => false,
         (None, _) => true,
     };
-    same_namespace && keyed.url.slug().eq_ignore_ascii_case(&repo.slug)
+    same_namespace && ssh_connection.url.slug().eq_ignore_ascii_case(&repo.slug)
 }

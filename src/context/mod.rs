@@ -81,7 +81,7 @@ impl App {
     /// Makes a command's context of the global flags and the environment.
     #[must_use]
     pub fn new(flags: &GlobalOptions, environment: &Environment) -> Self {
-        let output = Ui::new(OutputOptions {
+        let ui = Ui::new(OutputOptions {
             format: if flags.json {
                 Format::Json
             } else {
@@ -95,7 +95,7 @@ impl App {
         });
         let forbidden = flags.no_input || flags.json || environment.ci || environment.no_input;
         Self {
-            output,
+            output: ui,
             flags: flags.clone(),
             environment: environment.clone(),
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
@@ -227,8 +227,8 @@ impl App {
             proxy: connection.proxy.clone(),
             allow_http: connection.allow_http,
         };
-        let output = self.output.clone();
-        (settings, Box::new(move |line: &str| output.debug(line)))
+        let ui = self.output.clone();
+        (settings, Box::new(move |line: &str| ui.debug(line)))
     }
 
     /// The connection that applies, and its Bitbucket. Nothing is sent yet.
@@ -236,21 +236,21 @@ impl App {
     /// # Errors
     /// Where no connection applies, it has no REST, or its secret cannot be had or may not be sent there.
     pub fn client(&self) -> Result<(SelectedConnection, Bitbucket), Error> {
-        let chosen = self.select()?;
-        let bitbucket = self.authenticated_client(&chosen)?;
-        Ok((chosen, bitbucket))
+        let selected = self.select()?;
+        let bitbucket = self.authenticated_client(&selected)?;
+        Ok((selected, bitbucket))
     }
 
     /// The Bitbucket of a connection that was chosen. Nothing is sent yet.
     ///
     /// # Errors
     /// As [`App::client`].
-    pub fn authenticated_client(&self, chosen: &SelectedConnection) -> Result<Bitbucket, Error> {
-        if chosen.connection.auth == AuthMethod::Ssh {
-            return Err(Error::SshOnlyConnection(chosen.name.to_string()));
+    pub fn authenticated_client(&self, selected: &SelectedConnection) -> Result<Bitbucket, Error> {
+        if selected.connection.auth == AuthMethod::Ssh {
+            return Err(Error::SshOnlyConnection(selected.name.to_string()));
         }
-        let secret = self.secret_of(chosen)?;
-        Ok(self.client_with_secret(&chosen.connection, secret))
+        let secret = self.secret_of(selected)?;
+        Ok(self.client_with_secret(&selected.connection, secret))
     }
 
     /// The connection for a repository that was named, its Bitbucket, and the repository there. Nothing is sent yet.
@@ -261,9 +261,9 @@ impl App {
         &self,
         named: &RepoRef,
     ) -> Result<(SelectedConnection, Bitbucket, RepoId), Error> {
-        let (chosen, path) = self.select_for_repo(named)?;
-        let bitbucket = self.authenticated_client(&chosen)?;
-        Ok((chosen, bitbucket, path))
+        let (selected, repo) = self.select_for_repo(named)?;
+        let bitbucket = self.authenticated_client(&selected)?;
+        Ok((selected, bitbucket, repo))
     }
 
     /// Waits for what talks to the network. The runtime lives as long as the question.

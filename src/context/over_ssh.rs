@@ -71,12 +71,12 @@ impl App {
     #[must_use]
     pub fn ssh_command(&self, key: &Path) -> Option<String> {
         let stored = PrivateKeyFile::read(key);
-        let login = ClientOptions {
+        let options = ClientOptions {
             key: Some(key.to_owned()),
             has_passphrase: stored.is_ok_and(|stored| stored.is_locked),
             ..self.anonymous_ssh_options()
         };
-        login.command_line().ok()
+        options.command_line().ok()
     }
 
     /// Asks a repository with a key over SSH.
@@ -86,10 +86,10 @@ impl App {
     pub fn check_access(
         &self,
         key: &PrivateKeyFile,
-        address: &SshRemote,
+        remote: &SshRemote,
         service: Service,
     ) -> Result<AccessCheck, Error> {
-        self.check_access_with(&self.ssh_options(key), address, service)
+        self.check_access_with(&self.ssh_options(key), remote, service)
     }
 
     /// Asks a repository over SSH with a key that may not be registered yet, or with none: whether the server is reached
@@ -100,7 +100,7 @@ impl App {
     /// before the server knows it.
     pub fn probe_server(
         &self,
-        address: &SshRemote,
+        remote: &SshRemote,
         key: Option<&PrivateKeyFile>,
     ) -> Result<AccessCheck, Error> {
         if let Some(key) = key
@@ -108,8 +108,8 @@ impl App {
         {
             return Err(SshError::InsecureKeyPermissions(key.path.clone()).into());
         }
-        let login = key.map_or_else(|| self.anonymous_ssh_options(), |key| self.ssh_options(key));
-        match (self.check_access_with(&login, address, Service::Read), key) {
+        let options = key.map_or_else(|| self.anonymous_ssh_options(), |key| self.ssh_options(key));
+        match (self.check_access_with(&options, remote, Service::Read), key) {
             (Err(Error::Ssh(SshError::AuthenticationFailed { .. })), Some(key))
                 if !self.is_key_usable(key) =>
             {
@@ -121,17 +121,17 @@ impl App {
 
     fn check_access_with(
         &self,
-        login: &ClientOptions,
-        address: &SshRemote,
+        options: &ClientOptions,
+        remote: &SshRemote,
         service: Service,
     ) -> Result<AccessCheck, Error> {
-        let manner = self.ssh_timeout_and_prompt(login.has_passphrase);
+        let manner = self.ssh_timeout_and_prompt(options.has_passphrase);
         let _progress = (!manner.may_ask).then(|| {
-            let message = format!("asking {} over SSH", address.host);
+            let message = format!("asking {} over SSH", remote.host);
             self.output.progress(&message)
         });
         let started = Instant::now();
-        let asked = ssh::check_access(login, address, service, manner);
+        let asked = ssh::check_access(options, remote, service, manner);
         let told = match &asked {
             Ok(_) => "served".to_owned(),
             Err(error) => error.to_string(),
@@ -139,8 +139,8 @@ impl App {
         let elapsed = started.elapsed().as_millis();
         self.output.debug(&format!(
             "ssh {} {} -> {told} in {elapsed} ms",
-            address.host,
-            address.command(service.command())
+            remote.host,
+            remote.command(service.command())
         ));
         Ok(asked?)
     }
@@ -152,12 +152,12 @@ impl App {
     pub fn check_access_with_retry(
         &self,
         key: &PrivateKeyFile,
-        address: &SshRemote,
+        remote: &SshRemote,
         patience: RetryPolicy,
     ) -> Result<AccessCheck, Error> {
         let mut pauses = patience.pauses().iter();
         loop {
-            let asked = self.check_access(key, address, Service::Read);
+            let asked = self.check_access(key, remote, Service::Read);
             let is_early = matches!(
                 asked,
                 Err(Error::Ssh(

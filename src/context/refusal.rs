@@ -18,14 +18,14 @@ impl SelectedConnection {
 
     /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.
     #[must_use]
-    pub fn describe_api_error_for(&self, error: ApiError, right: Operation) -> Error {
+    pub fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
             return self.describe_api_error(error);
         };
         let Connection {
             deployment, auth, ..
         } = self.connection;
-        let ask_for = right.required_scopes_text(deployment, auth);
+        let ask_for = operation.required_scopes_text(deployment, auth);
         let causes = if required.is_empty() {
             ask_for
         } else {

@@ -90,7 +90,7 @@ impl App {
     /// time, or the server takes no such key; [`Error::Api`].
     pub fn register_key(
         &self,
-        chosen: &SelectedConnection,
+        selected: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
@@ -110,7 +110,7 @@ impl App {
                     "another kind may do: --type rsa-4096 is taken everywhere",
                 );
             }
-            chosen.describe_key_error(error, owner)
+            selected.describe_key_error(error, owner)
         })?;
         match registered {
             RegisterOutcome::Created(created) => Ok((created, ChangeAction::Created)),
@@ -120,7 +120,7 @@ impl App {
                 "a key belongs to repositories or to one account, never to both: name another with --key FILE",
             )),
             RegisterOutcome::AlreadyRegistered(existing) => {
-                self.reconcile_existing(chosen, bitbucket, owner, key, existing, otherwise)
+                self.reconcile_existing(selected, bitbucket, owner, key, existing, otherwise)
             }
         }
     }
@@ -131,14 +131,14 @@ impl App {
     /// As [`App::register_key`], but for what only the server can refuse.
     pub fn plan_key_registration(
         &self,
-        chosen: &SelectedConnection,
+        selected: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, ChangeAction), Error> {
         let asked = self.block_on(bitbucket.keys(owner))?;
-        let keys = asked.map_err(|error| chosen.describe_key_error(error, owner))?;
+        let keys = asked.map_err(|error| selected.describe_key_error(error, owner))?;
         match keys
             .into_iter()
             .find(|known| known.has_public_key(&key.public))
@@ -155,7 +155,7 @@ impl App {
                     fingerprint: Some(key.public.fingerprint()),
                     algorithm: Some(key.public.algorithm().to_owned()),
                     access: key.access,
-                    registered_as: owner.registers_as(chosen.connection.deployment),
+                    registered_as: owner.registers_as(selected.connection.deployment),
                     created_on: None,
                     last_used_on: None,
                     expires_on: None,
@@ -169,7 +169,7 @@ impl App {
 
     fn reconcile_existing(
         &self,
-        chosen: &SelectedConnection,
+        selected: &SelectedConnection,
         bitbucket: &Bitbucket,
         owner: &KeyOwner,
         key: &NewKey,
@@ -183,7 +183,7 @@ impl App {
             return Err(conflict(owner, &existing));
         }
         let asked = self.block_on(bitbucket.set_key_access(owner, &existing.id, key.access))?;
-        let changed = asked.map_err(|error| chosen.describe_key_error(error, owner))?;
+        let changed = asked.map_err(|error| selected.describe_key_error(error, owner))?;
         if changed {
             let access = key.access;
             Ok((RegisteredKey { access, ..existing }, ChangeAction::Updated))

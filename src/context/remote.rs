@@ -26,14 +26,14 @@ impl App {
     /// As [`App::secret_of`].
     pub fn git_remote(
         &self,
-        chosen: &SelectedConnection,
+        selected: &SelectedConnection,
         repository: &Repository,
     ) -> Result<PushTarget, Error> {
-        let connection = &chosen.connection;
+        let connection = &selected.connection;
         let secret = if connection.auth.is_oauth() {
-            self.access_token(&chosen.name, connection)?.0
+            self.access_token(&selected.name, connection)?.0
         } else {
-            self.secret_of(chosen)?
+            self.secret_of(selected)?
         };
         let is_server = connection.deployment != Deployment::Cloud;
         let is_token = matches!(

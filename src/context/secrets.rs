@@ -129,13 +129,13 @@ impl App {
     ///
     /// # Errors
     /// As [`App::secret`].
-    pub fn secret_of(&self, chosen: &SelectedConnection) -> Result<Secret, Error> {
-        match &chosen.environment {
-            Some(environment) => Ok(chosen
+    pub fn secret_of(&self, selected: &SelectedConnection) -> Result<Secret, Error> {
+        match &selected.environment {
+            Some(environment) => Ok(selected
                 .connection
                 .auth
                 .normalize_secret(environment.secret()?)),
-            None => self.secret(&chosen.name, &chosen.connection),
+            None => self.secret(&selected.name, &selected.connection),
         }
     }
 

@@ -19,12 +19,12 @@ impl App {
         if let Some(named) = named {
             return self.client_for_repo(named);
         }
-        let (chosen, path) = self.default_repo()?;
-        let Some(path) = path else {
+        let (selected, repo) = self.default_repo()?;
+        let Some(repo) = repo else {
             return Err(Error::Usage {
                 message: format!(
                     "no repository is named, and the connection {} is for none",
-                    chosen.name
+                    selected.name
                 ),
                 hint: Some(
                     "add --repo NAMESPACE/SLUG, or choose one with bbconnect repo select"
@@ -32,8 +32,8 @@ impl App {
                 ),
             });
         };
-        let bitbucket = self.authenticated_client(&chosen)?;
-        Ok((chosen, bitbucket, path))
+        let bitbucket = self.authenticated_client(&selected)?;
+        Ok((selected, bitbucket, repo))
     }
 
     /// The connection that applies, and the repository that was selected, where one was.
@@ -44,11 +44,11 @@ impl App {
         let here = Checkout::discover().filter(|_| self.explicit_name().is_none());
         let selected = here.as_ref().and_then(Checkout::repository);
         if let Some(selected) = selected.and_then(|text| text.parse().ok()) {
-            let (chosen, path) = self.select_for_repo(&selected)?;
-            return Ok((chosen, Some(path)));
+            let (chosen, repo) = self.select_for_repo(&selected)?;
+            return Ok((chosen, Some(repo)));
         }
         let chosen = self.select()?;
-        let path = Self::connection_repository(&chosen.connection);
-        Ok((chosen, path))
+        let repo = Self::connection_repository(&chosen.connection);
+        Ok((chosen, repo))
     }
 }

@@ -70,20 +70,20 @@ impl App {
     pub fn ensure_trusted(
         &self,
         host: &SshHost,
-        vouchers: HostKeyEvidence,
+        evidence: HostKeyEvidence,
     ) -> Result<TrustedHostKeys, Error> {
         let file = self.known_hosts()?;
         let pinned = file.keys_for(host)?;
         reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
         if let Some(keys) = ssh::built_in_keys(host) {
-            if let Some(accepted) = vouchers.accepted {
+            if let Some(accepted) = evidence.accepted {
                 require_matching(host, &keys, accepted)?;
             }
             return self.pin_built_in(host, &keys);
         }
         if !pinned.is_empty() {
             let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
-            return match vouchers.accepted.filter(|accepted| !is_pinned(*accepted)) {
+            return match evidence.accepted.filter(|accepted| !is_pinned(*accepted)) {
                 None => Ok(TrustedHostKeys {
                     keys: pinned,
                     changed: false,
@@ -92,17 +92,17 @@ impl App {
             };
         }
         let shown = self.scan_host_keys(host)?;
-        if let Some(accepted) = vouchers.accepted {
+        if let Some(accepted) = evidence.accepted {
             let accepted = require_matching(host, &shown, accepted)?;
             let is_shown = |named: &_| shown.iter().any(|key| key.fingerprint() == *named);
-            if let Some(other) = vouchers.settings.filter(|named| !is_shown(named)) {
+            if let Some(other) = evidence.settings.filter(|named| !is_shown(named)) {
                 self.output.print_step(&format!(
                     "note  the server's SSH settings name another key, {other}: ask its administrator"
                 ));
             }
             return self.pin(host, &[accepted], Source::Accepted);
         }
-        if let Some(named) = vouchers.settings {
+        if let Some(named) = evidence.settings {
             let named = require_matching(host, &shown, named)?;
             return self.pin(host, &[named], Source::Server);
         }

@@ -18,9 +18,9 @@ const NEXT_FOR_MODULES: &str = "commit .gitmodules; other clones then run git su
 /// [`ConfigSyntax`], where git could not read it either.
 pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, ConfigSyntax> {
     let config = ConfigFile::parse(text)?;
-    let mut mends = Vec::new();
+    let mut fixes = Vec::new();
     for (number, header) in config.headers.iter().enumerate() {
-        mends.extend(fix_rewrite_base(&config, number, header));
+        fixes.extend(fix_rewrite_base(&config, number, header));
     }
     let mut added: Vec<(&str, String)> = Vec::new();
     for entry in &config.entries {
@@ -29,28 +29,28 @@ pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, Con
         };
         match (header.section.as_str(), entry.key.as_str()) {
             ("remote", "url" | "pushurl" | "pushdefault") | ("branch", "remote" | "pushremote") => {
-                mends.extend(fix_remote_url(&config, entry, header, FixKind::SshRemote));
+                fixes.extend(fix_remote_url(&config, entry, header, FixKind::SshRemote));
             }
             ("submodule", "url") => {
-                let mut mend = fix_remote_url(&config, entry, header, FixKind::Submodule);
-                if let Some(mend) = mend.as_mut().filter(|_| is_gitmodules) {
-                    mend.manual_step
+                let mut fix = fix_remote_url(&config, entry, header, FixKind::Submodule);
+                if let Some(fix) = fix.as_mut().filter(|_| is_gitmodules) {
+                    fix.manual_step
                         .get_or_insert_with(|| NEXT_FOR_MODULES.to_owned());
                 }
-                mends.extend(mend);
+                fixes.extend(fix);
             }
             ("url", "insteadof" | "pushinsteadof") => {
                 if let Some((mend, value)) = fix_rewrite_prefix(&config, entry, header)
                     && !added.contains(&(entry.key.as_str(), value.clone()))
                 {
                     added.push((&entry.key, value));
-                    mends.push(mend);
+                    fixes.push(mend);
                 }
             }
             _ => {}
         }
     }
-    Ok(mends)
+    Ok(fixes)
 }
 
 /// The files that a configuration includes, as it names them.
@@ -129,7 +129,7 @@ fn fix_rewrite_prefix(
     if base == new || is_same_place(&base, &new) || config.entries.iter().any(is_known) {
         return None;
     }
-    let mend = Fix {
+    let fix = Fix {
         kind: FixKind::UrlRewrite,
         location: place(header, &entry.key),
         before: Some(redact_url(&entry.value)),
@@ -141,7 +141,7 @@ fn fix_rewrite_prefix(
         edits: vec![config.insert_after(entry, &new)],
         manual_step: None,
     };
-    Some((mend, new))
+    Some((fix, new))
 }
 
 fn replacement(
@@ -170,9 +170,9 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str, kinds: &[FixKind]) {
-        let mends = git_config_fixes(before, false).unwrap();
-        assert_eq!(apply_fixes(before, &mends), after);
-        let found: Vec<_> = mends.iter().map(|mend| mend.kind).collect();
+        let fixes = git_config_fixes(before, false).unwrap();
+        assert_eq!(apply_fixes(before, &fixes), after);
+        let found: Vec<_> = fixes.iter().map(|fix| fix.kind).collect();
         assert_eq!(found, kinds, "{before}");
         assert_eq!(git_config_fixes(after, false), Ok(Vec::new()), "{after}");
     }
@@ -245,10 +245,10 @@ mod tests {
         check(text, after, &[FixKind::AppPassword, FixKind::AppPassword]);
         let mends = format!(
             "{:?}",
-            git_config_fixes(text, false).map(|mends| {
-                mends
+            git_config_fixes(text, false).map(|fixes| {
+                fixes
                     .into_iter()
-                    .map(|mend| (mend.location, mend.before, mend.after, mend.manual_step))
+                    .map(|fix| (fix.location, fix.before, fix.after, fix.manual_step))
                     .collect::<Vec<_>>()
             })
         );

@@ -61,22 +61,22 @@ impl CredentialRequest {
     /// # Errors
     /// [`ParseError`] for a line without `=`.
     pub fn read(text: &str) -> Result<Self, ParseError> {
-        let mut query = Self::default();
+        let mut request = Self::default();
         for line in text.lines().take_while(|line| !line.is_empty()) {
             let (key, value) = line.split_once('=').ok_or(ParseError)?;
             let some = || Some(value.to_owned()).filter(|value| !value.is_empty());
             match key {
-                "protocol" => value.clone_into(&mut query.protocol),
-                "host" => value.clone_into(&mut query.host),
-                "path" => query.path = some(),
-                "username" => query.username = some(),
-                "password" | "credential" => query.password = some().map(Secret::new),
-                "capability[]" => query.supports_authtype |= value == "authtype",
-                "url" => query.read_url(value),
+                "protocol" => value.clone_into(&mut request.protocol),
+                "host" => value.clone_into(&mut request.host),
+                "path" => request.path = some(),
+                "username" => request.username = some(),
+                "password" | "credential" => request.password = some().map(Secret::new),
+                "capability[]" => request.supports_authtype |= value == "authtype",
+                "url" => request.read_url(value),
                 _ => {}
             }
         }
-        Ok(query)
+        Ok(request)
     }
 
     /// `url=` stands for all its parts.
@@ -169,18 +169,18 @@ mod tests {
     fn what_git_sends_is_read() {
         let text = "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example.com:8443\n\
                     path=ctx/scm/web/site.git\nusername=jane\nwwwauth[]=Basic realm=\"Atlassian Bitbucket\"\nnew=x\n\nrest";
-        let query = CredentialRequest::read(text).unwrap();
-        assert_eq!(query.host, "git.example.com:8443");
-        assert_eq!(query.username.as_deref(), Some("jane"));
-        assert!(query.supports_authtype);
+        let request = CredentialRequest::read(text).unwrap();
+        assert_eq!(request.host, "git.example.com:8443");
+        assert_eq!(request.username.as_deref(), Some("jane"));
+        assert!(request.supports_authtype);
         assert_eq!(
-            query.url().map(String::from).as_deref(),
+            request.url().map(String::from).as_deref(),
             Some("https://git.example.com:8443/ctx/scm/web/site.git")
         );
-        let query =
+        let request =
             CredentialRequest::read("url=https://jane@bitbucket.org/acme/site.git\n").unwrap();
         assert_eq!(
-            (query.host.as_str(), query.path.as_deref()),
+            (request.host.as_str(), request.path.as_deref()),
             ("bitbucket.org", Some("acme/site.git"))
         );
         assert_eq!(
@@ -198,18 +198,18 @@ mod tests {
             "bitbucket.org#x",
             "",
         ] {
-            let query = CredentialRequest {
+            let request = CredentialRequest {
                 protocol: "https".to_owned(),
                 host: host.to_owned(),
                 ..CredentialRequest::default()
             };
-            assert_eq!(query.url(), None, "{host}");
+            assert_eq!(request.url(), None, "{host}");
         }
-        let query = CredentialRequest::read(
+        let request = CredentialRequest::read(
             "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/x\n",
         )
         .unwrap();
-        assert_eq!(query.url().map(|url| url.port()), Some(Some(444)));
+        assert_eq!(request.url().map(|url| url.port()), Some(Some(444)));
     }
 
     #[test]

@@ -86,15 +86,15 @@ mod tests {
         let text = "# mine\nmachine github.com login jane password hunter2\nmachine bitbucket.org\n  login jane\n  \
                     password ATBBsecret\nmachine API.bitbucket.org login j password \"old one\"\nmachine bitbucket.org \
                     login x-token-auth password ATCTTtoken\ndefault login anonymous password x\n";
-        let mends = netrc_fixes(text);
-        let places: Vec<_> = mends.iter().map(|mend| mend.location.as_str()).collect();
+        let fixes = netrc_fixes(text);
+        let places: Vec<_> = fixes.iter().map(|fix| fix.location.as_str()).collect();
         assert_eq!(
             places,
             ["machine bitbucket.org", "machine API.bitbucket.org"]
         );
-        let shown = format!("{mends:?}");
+        let shown = format!("{fixes:?}");
         assert!(!shown.contains("ATBB") && !shown.contains("old"), "{shown}");
-        assert!(mends.iter().all(|mend| mend.edits.is_empty()));
+        assert!(fixes.iter().all(|fix| fix.edits.is_empty()));
     }
 
     #[test]

@@ -58,9 +58,9 @@ pub(super) fn git_isolated() -> CommandSpec {
 
 /// What git prints; `None` where it ends with an error.
 pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
-    let ended = run_checked(git.stderr(Stderr::Null))?;
-    let printed = || String::from_utf8_lossy(&ended.stdout).into_owned();
-    Ok(ended.status.success().then(printed))
+    let output = run_checked(git.stderr(Stderr::Null))?;
+    let printed = || String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success().then(printed))
 }
 
 /// `key\nvalue\0` for each entry (git-config(1), `--null`).
@@ -74,36 +74,36 @@ pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
 
 /// Has git change its configuration.
 pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
-    let ended = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
-    if ended.status.success() {
+    let output = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
+    if output.status.success() {
         Ok(())
     } else {
-        Err(refused(&ended))
+        Err(refused(&output))
     }
 }
 
 /// What git finds in its configuration; nothing is an answer as well, and unlike in [`run_optional`] a failure is none.
 pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
-    let ended = run_checked(git.stderr(Stderr::Capture))?;
+    let output = run_checked(git.stderr(Stderr::Capture))?;
     // git-config(1): 1 stands for a key that is not there.
-    match ended.status.code() {
-        Some(0 | 1) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
-        _ => Err(refused(&ended)),
+    match output.status.code() {
+        Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        _ => Err(refused(&output)),
     }
 }
 
 /// All that git answers: of half a listing nobody could say what is missing.
 fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
-    let ended = git
+    let output = git
         .new_process_group()
         .max_output(MAX_OUTPUT_BYTES)
         .run(LIMIT)?;
-    Ok(ended.ensure_not_truncated("git")?)
+    Ok(output.ensure_not_truncated("git")?)
 }
 
 /// Git's own words.
-fn refused(ended: &ProcessOutput) -> GitError {
-    let words = String::from_utf8_lossy(&ended.stderr);
+fn refused(output: &ProcessOutput) -> GitError {
+    let words = String::from_utf8_lossy(&output.stderr);
     let lines = words.lines().map(|line| {
         let line = line.trim();
         let starts = ["error: ", "fatal: "];

@@ -204,17 +204,17 @@ impl TempRepository {
         arguments: &[S],
         input: Vec<u8>,
     ) -> Result<ProcessOutput, PushError> {
-        let task = git_isolated()
+        let command = git_isolated()
             .args(arguments)
             .stdin(input)
             .stderr(Stderr::Capture)
             .new_process_group()
             .max_output(MAX_OUTPUT_BYTES);
         let environment = self.remote.environment(self.folder.path());
-        let task = environment
+        let command = environment
             .into_iter()
-            .fold(task, |task, (name, value)| task.env(name, value));
-        let printed = task.run(self.remote.limit)?;
+            .fold(command, |command, (name, value)| command.env(name, value));
+        let printed = command.run(self.remote.limit)?;
         if printed.status.success() {
             Ok(printed.ensure_not_truncated("git")?)
         } else {

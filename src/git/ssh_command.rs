@@ -60,8 +60,8 @@ pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(),
         .env("GIT_SSH_COMMAND", command)
         .env("GIT_TERMINAL_PROMPT", "0")
         .stderr(Stderr::Inherit);
-    let ended = task.run(CLONE_LIMIT)?;
-    if ended.status.success() {
+    let output = task.run(CLONE_LIMIT)?;
+    if output.status.success() {
         Ok(())
     } else {
         Err(GitError::Clone(folder.display().to_string()))

@@ -80,7 +80,7 @@ impl FromStr for ExpiryArg {
         if text.is_empty() {
             return Ok(Self(None));
         }
-        text.parse().map(|day| Self(Some(day)))
+        text.parse().map(|date| Self(Some(date)))
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar() {
         assert_eq!(
-            "2028-02-29".parse::<Date>().map(|day| day.to_string()),
+            "2028-02-29".parse::<Date>().map(|date| date.to_string()),
             Ok("2028-02-29".to_owned())
         );
         for text in [

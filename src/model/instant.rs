@@ -135,8 +135,8 @@ mod tests {
             "\"2018-08-16T01:50:59+02:00\"",
             "\"2018-08-15T23:50:59Z\"",
         ] {
-            let instant: Timestamp = serde_json::from_str(text).unwrap();
-            assert_eq!(instant.to_string(), "2018-08-15T23:50:59Z", "{text}");
+            let timestamp: Timestamp = serde_json::from_str(text).unwrap();
+            assert_eq!(timestamp.to_string(), "2018-08-15T23:50:59Z", "{text}");
         }
         assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
     }

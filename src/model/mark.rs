@@ -120,23 +120,28 @@ mod tests {
     #[test]
     fn a_mark_is_read_as_it_was_written() {
         for onto in [None, Some("abc")] {
-            let mark = PublishTrailer::new(onto, &written("1"));
-            let message = format!("Build 7\n\nCo-authored-by: x\n\n{mark}");
-            assert_eq!(PublishTrailer::of(&message), Some(mark.clone()));
-            let signed = format!("Build 7\n\n{mark}Signed-off-by: Jane\r\n");
-            assert_eq!(PublishTrailer::of(&signed), Some(mark.clone()));
-            assert!(mark.has_parent(onto) && !mark.has_parent(Some("def")));
-            assert!(mark.matches_changes(&written("1")) && !mark.matches_changes(&written("2")));
+            let trailer = PublishTrailer::new(onto, &written("1"));
+            let message = format!("Build 7\n\nCo-authored-by: x\n\n{trailer}");
+            assert_eq!(PublishTrailer::of(&message), Some(trailer.clone()));
+            let signed = format!("Build 7\n\n{trailer}Signed-off-by: Jane\r\n");
+            assert_eq!(PublishTrailer::of(&signed), Some(trailer.clone()));
+            assert!(trailer.has_parent(onto) && !trailer.has_parent(Some("def")));
+            assert!(
+                trailer.matches_changes(&written("1")) && !trailer.matches_changes(&written("2"))
+            );
         }
     }
 
     #[test]
     fn a_mark_that_is_quoted_is_none() {
-        let mark = PublishTrailer::new(None, &written("1"));
+        let trailer = PublishTrailer::new(None, &written("1"));
         for message in [
-            format!("A fix\n\n{mark}\nSquashed with a fix of mine.\n"),
-            format!("A fix\n\n{mark}and more\n"),
-            format!("A fix\n\n    {}", mark.to_string().replace('\n', "\n    ")),
+            format!("A fix\n\n{trailer}\nSquashed with a fix of mine.\n"),
+            format!("A fix\n\n{trailer}and more\n"),
+            format!(
+                "A fix\n\n    {}",
+                trailer.to_string().replace('\n', "\n    ")
+            ),
             "A fix\n\nPublished-by: bbconnect\n".to_owned(),
             "Fix what bbconnect wrote".to_owned(),
             String::new(),

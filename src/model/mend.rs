@@ -65,8 +65,8 @@ pub struct Fix {
 
 /// The text with all mends carried out.
 #[must_use]
-pub fn apply_fixes(text: &str, mends: &[Fix]) -> String {
-    let mut edits: Vec<&TextEdit> = mends.iter().flat_map(|mend| &mend.edits).collect();
+pub fn apply_fixes(text: &str, fixes: &[Fix]) -> String {
+    let mut edits: Vec<&TextEdit> = fixes.iter().flat_map(|fix| &fix.edits).collect();
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
     let mut mended = String::with_capacity(text.len() + 256);
     let mut read = 0;

@@ -229,12 +229,12 @@ mod tests {
             ("ssh://root@[::1]:2222/a/b", "root", "[::1]:2222", "/a/b"),
             ("git@[host:2222]:a/b", "git", "[host]:2222", "a/b"),
         ] {
-            let address: SshRemote = url.parse().unwrap();
+            let remote: SshRemote = url.parse().unwrap();
             assert_eq!(
                 (
-                    address.user.as_deref(),
-                    address.host.known_hosts_name().as_str(),
-                    address.path.as_str()
+                    remote.user.as_deref(),
+                    remote.host.known_hosts_name().as_str(),
+                    remote.path.as_str()
                 ),
                 (Some(user), known_as, path),
                 "{url}"
@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_a_url_that_leads_there() {
-        let address: SshRemote = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
-        assert_eq!(address.to_url(), "git@ssh.bitbucket.org:acme/site.git");
-        let elsewhere = address.with_host("altssh.bitbucket.org:443".parse().unwrap());
+        let remote: SshRemote = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
+        assert_eq!(remote.to_url(), "git@ssh.bitbucket.org:acme/site.git");
+        let elsewhere = remote.with_host("altssh.bitbucket.org:443".parse().unwrap());
         assert_eq!(
             elsewhere.to_url(),
             "ssh://git@altssh.bitbucket.org:443/acme/site.git"
@@ -261,9 +261,9 @@ mod tests {
 
     #[test]
     fn the_path_is_quoted_as_git_quotes_it() {
-        let address: SshRemote = "git@h:it's!/x".parse().unwrap();
+        let remote: SshRemote = "git@h:it's!/x".parse().unwrap();
         assert_eq!(
-            address.command("git-upload-pack"),
+            remote.command("git-upload-pack"),
             r"git-upload-pack 'it'\''s'\!'/x'"
         );
     }

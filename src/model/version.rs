@@ -108,7 +108,7 @@ mod tests {
             assert_eq!(
                 version
                     .end_of_support(today)
-                    .map(|day| day.to_string())
+                    .map(|date| date.to_string())
                     .as_deref(),
                 ended
             );

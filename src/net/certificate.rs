@@ -145,14 +145,14 @@ mod tests {
         assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
         assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
         assert!(!leaf.is_self_signed);
-        let days = [leaf.begins_on, leaf.ends_on].map(|day| day.map(|day| day.to_string()));
+        let days = [leaf.begins_on, leaf.ends_on].map(|date| date.map(|date| date.to_string()));
         assert_eq!(
             days,
             [Some("2026-11-21"), Some("2026-11-22")].map(|day| day.map(str::to_owned))
         );
         assert_eq!(
             day(0x18, b"20510203040506Z")
-                .map(|day| day.to_string())
+                .map(|date| date.to_string())
                 .as_deref(),
             Some("2051-02-03")
         );

@@ -65,8 +65,8 @@ impl ConnectionView {
     }
 
     /// Every field that has a value, one on a line.
-    pub fn fields(&self, page: &mut TextWriter) {
-        let expires_on = self.expires_on.map(|day| day.to_string());
+    pub fn fields(&self, out: &mut TextWriter) {
+        let expires_on = self.expires_on.map(|date| date.to_string());
         let deployment = self.deployment.to_string();
         let level = self
             .level
@@ -85,14 +85,14 @@ impl ConnectionView {
             ("expires on", expires_on.as_deref()),
             ("secret in", self.secret.store),
         ];
-        page.heading(&format!(
+        out.heading(&format!(
             "{}{}",
             self.name,
             if self.default { "  (default)" } else { "" }
         ));
         for (label, value) in fields {
             if let Some(value) = value {
-                page.key_value(label, 12, value);
+                out.key_value(label, 12, value);
             }
         }
     }

@@ -27,9 +27,9 @@ impl TextWriter {
         let gap = 9_usize.saturating_sub(finding.level.name().len());
         self.push_str(&" ".repeat(gap));
         self.key_value(finding.id, INDENT - 11, &finding.message);
-        let below = |page: &mut Self, text: &str| {
-            page.push_str(&" ".repeat(INDENT));
-            page.line(text);
+        let below = |out: &mut Self, text: &str| {
+            out.push_str(&" ".repeat(INDENT));
+            out.line(text);
         };
         if let Some(evidence) = &finding.evidence {
             below(self, &format!("({evidence})"));

@@ -32,7 +32,7 @@ pub trait CommandOutput: Serialize {
     const SCHEMA: &'static str;
 
     /// The result as text, for standard output.
-    fn write_stdout(&self, page: &mut TextWriter);
+    fn write_stdout(&self, out: &mut TextWriter);
 
     /// What else a person should know, for standard error; silenced by `--quiet`, part of the document in JSON.
     fn write_stderr(&self, _page: &mut TextWriter) {}
@@ -131,9 +131,9 @@ impl Ui {
                 self.options.stdout_is_terminal,
             )?)?,
             Format::Text => {
-                let mut page = TextWriter::default();
-                outcome.write_stdout(&mut page);
-                self.to_stdout(&page.finish())?;
+                let mut out = TextWriter::default();
+                outcome.write_stdout(&mut out);
+                self.to_stdout(&out.finish())?;
                 let mut remarks = TextWriter::default();
                 outcome.write_stderr(&mut remarks);
                 self.eprint_unless_quiet(&remarks.finish());
@@ -157,11 +157,11 @@ impl Ui {
             return failure.map_or_else(|| self.print_result(outcome), Err);
         }
         if self.options.stdout_is_terminal {
-            let mut page = TextWriter::default();
+            let mut out = TextWriter::default();
             let decoded: Option<serde_json::Value> = serde_json::from_slice(raw).ok();
             let pretty = decoded.and_then(|value| serde_json::to_string_pretty(&value).ok());
-            page.lines(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
-            self.to_stdout(&page.finish())?;
+            out.lines(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
+            self.to_stdout(&out.finish())?;
         } else {
             let mut stdout = io::stdout().lock();
             match stdout.write_all(raw).and_then(|()| stdout.flush()) {
@@ -201,14 +201,14 @@ impl Ui {
                     .and_then(|document| self.to_stdout(&document)),
             );
         } else {
-            let mut page = TextWriter::default();
-            page.error(&strip_os_error_code(&error.to_string()), hint.as_deref());
+            let mut out = TextWriter::default();
+            out.error(&strip_os_error_code(&error.to_string()), hint.as_deref());
             if self.options.verbose {
                 error.source_chain().iter().for_each(|cause| {
-                    page.line(&format!("  caused by: {}", strip_os_error_code(cause)));
+                    out.line(&format!("  caused by: {}", strip_os_error_code(cause)));
                 });
             }
-            self.to_stderr(&page.finish());
+            self.to_stderr(&out.finish());
         }
         error.exit_status()
     }
@@ -216,9 +216,9 @@ impl Ui {
     /// A line about what the program does, with `--verbose`.
     pub fn debug(&self, line: &str) {
         if self.options.verbose {
-            let mut page = TextWriter::default();
-            page.line(line);
-            self.to_stderr(&page.finish());
+            let mut out = TextWriter::default();
+            out.line(line);
+            self.to_stderr(&out.finish());
         }
     }
 
@@ -233,17 +233,17 @@ impl Ui {
 
     /// A line for somebody who is being asked, on standard error.
     pub fn eprint_line(&self, line: &str) {
-        let mut page = TextWriter::default();
-        page.line(line);
-        self.to_stderr(&page.finish());
+        let mut out = TextWriter::default();
+        out.line(line);
+        self.to_stderr(&out.finish());
     }
 
     /// A line about a step that is done, for people.
     pub fn print_step(&self, line: &str) {
         if self.options.format == Format::Text && !self.options.quiet {
-            let mut page = TextWriter::default();
-            page.line(line);
-            self.to_stderr(&page.finish());
+            let mut out = TextWriter::default();
+            out.line(line);
+            self.to_stderr(&out.finish());
         }
     }
 

@@ -132,17 +132,17 @@ mod tests {
 
     #[test]
     fn values_line_up_and_cannot_move_the_cursor() {
-        let mut page = TextWriter::default();
-        page.key_value("host", 8, "a\u{1b}[31mb");
-        let plain = anstream::adapter::strip_str(&page.finish()).to_string();
+        let mut out = TextWriter::default();
+        out.key_value("host", 8, "a\u{1b}[31mb");
+        let plain = anstream::adapter::strip_str(&out.finish()).to_string();
         assert_eq!(plain, "host    a\\u{1b}[31mb\n");
     }
 
     #[test]
     fn an_error_has_one_line_and_a_hint_another() {
-        let mut page = TextWriter::default();
-        page.error("two\nlines", Some("run this"));
-        let plain = anstream::adapter::strip_str(&page.finish()).to_string();
+        let mut out = TextWriter::default();
+        out.error("two\nlines", Some("run this"));
+        let plain = anstream::adapter::strip_str(&out.finish()).to_string();
         assert_eq!(plain, "error: two\\nlines\nhint: run this\n");
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn output_and_status_are_caught() {
-    let ended = run(
+    let output = run(
         "sh",
         ["-c", "echo one; exit 3"],
         Stderr::Null,
@@ -14,14 +14,14 @@ fn output_and_status_are_caught() {
     )
     .unwrap();
     assert_eq!(
-        (ended.status.code(), ended.stdout.as_slice()),
+        (output.status.code(), output.stdout.as_slice()),
         (Some(3), b"one\n".as_slice())
     );
 }
 
 #[test]
 fn input_environment_and_complaints_reach_both_sides() {
-    let ended = CommandSpec::new("sh")
+    let output = CommandSpec::new("sh")
         .args(["-c", "cat; echo \"$WORD\" >&2; cat"])
         .env("WORD", "odd")
         .stdin(b"in")
@@ -29,7 +29,7 @@ fn input_environment_and_complaints_reach_both_sides() {
         .run(Duration::from_secs(5))
         .unwrap();
     assert_eq!(
-        (ended.stdout.as_slice(), ended.stderr.as_slice()),
+        (output.stdout.as_slice(), output.stderr.as_slice()),
         (b"in".as_slice(), b"odd\n".as_slice())
     );
     let unread = CommandSpec::new("true").stdin(vec![0; 1_000_000]);
@@ -39,29 +39,33 @@ fn input_environment_and_complaints_reach_both_sides() {
 #[test]
 fn neither_a_grandchild_nor_a_flood_is_in_the_way() {
     let started = Instant::now();
-    let ended = run(
+    let output = run(
         "sh",
         ["-c", "echo one; sleep 20 &"],
         Stderr::Null,
         Duration::from_secs(9),
     )
     .unwrap();
-    assert_eq!(ended.stdout, b"one\n");
+    assert_eq!(output.stdout, b"one\n");
     assert!(started.elapsed() < Duration::from_secs(5));
     let flood = "head -c 3000000 /dev/zero";
-    let ended = run("sh", ["-c", flood], Stderr::Null, Duration::from_secs(9)).unwrap();
+    let output = run("sh", ["-c", flood], Stderr::Null, Duration::from_secs(9)).unwrap();
     assert_eq!(
-        (ended.status.success(), ended.stdout.len(), ended.truncated),
+        (
+            output.status.success(),
+            output.stdout.len(),
+            output.truncated
+        ),
         (true, MAX_OUTPUT_BYTES, true)
     );
     assert!(matches!(
-        ended.ensure_not_truncated("sh"),
+        output.ensure_not_truncated("sh"),
         Err(ProcessError::OutputTooLarge { .. })
     ));
     let all = CommandSpec::new("head").args(["-c", "9000", "/dev/zero"]);
-    let ended = all.max_output(9000).run(Duration::from_secs(9)).unwrap();
+    let output = all.max_output(9000).run(Duration::from_secs(9)).unwrap();
     assert_eq!(
-        ended.ensure_not_truncated("head").unwrap().stdout.len(),
+        output.ensure_not_truncated("head").unwrap().stdout.len(),
         9000
     );
 }
@@ -88,10 +92,10 @@ fn what_a_program_has_started_is_ended_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let left = folder.path().join("left");
     let script = format!("(sleep 1; touch '{}') & wait", left.display());
-    let task = CommandSpec::new("sh")
+    let command = CommandSpec::new("sh")
         .args(["-c", &script])
         .new_process_group();
-    let error = task.run(Duration::from_millis(100)).unwrap_err();
+    let error = command.run(Duration::from_millis(100)).unwrap_err();
     assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
     thread::sleep(Duration::from_millis(1500));
     assert!(!left.exists());

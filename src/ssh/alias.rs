@@ -28,15 +28,15 @@ fn asked(
     user: Option<&str>,
     options: &[&str],
 ) -> Result<Option<(Option<String>, SshHost)>, SshError> {
-    let task = CommandSpec::new("ssh")
+    let command = CommandSpec::new("ssh")
         .args(options)
         .args(user.into_iter().flat_map(|user| ["-l", user]))
         .args(["-G", "--", &alias.name])
         .env("LC_ALL", "C")
         .new_process_group()
         .stderr(Stderr::Null);
-    let ended = task.run(LIMIT)?;
-    Ok(parse_ssh_g(&String::from_utf8_lossy(&ended.stdout)))
+    let output = command.run(LIMIT)?;
+    Ok(parse_ssh_g(&String::from_utf8_lossy(&output.stdout)))
 }
 
 /// Reads `hostname`, `port` and `user`, each on a line.

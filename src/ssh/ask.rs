@@ -63,28 +63,28 @@ const FLUSH_PKT: &[u8] = b"0000";
 /// # Errors
 /// [`SshError`], told apart by what the user can do next.
 pub fn check_access(
-    login: &ClientOptions,
-    address: &SshRemote,
+    options: &ClientOptions,
+    remote: &SshRemote,
     service: Service,
     manner: CheckOptions,
 ) -> Result<AccessCheck, SshError> {
-    check_access_with_options(&login.options()?, login, address, service, manner)
+    check_access_with_options(&options.options()?, options, remote, service, manner)
 }
 
 /// Asks for a repository with these options.
 pub(super) fn check_access_with_options(
     options: &[String],
     login: &ClientOptions,
-    address: &SshRemote,
+    remote: &SshRemote,
     service: Service,
     manner: CheckOptions,
 ) -> Result<AccessCheck, SshError> {
-    let host = &address.host;
+    let host = &remote.host;
     let answered = run_ssh(
         options,
         host,
-        address.user.as_deref(),
-        Some(&address.command(service.command())),
+        remote.user.as_deref(),
+        Some(&remote.command(service.command())),
         manner,
     )?;
     match answered.verdict(host, login) {
@@ -177,7 +177,7 @@ fn run_ssh(
         task.new_process_group()
     };
     match task.run(manner.limit) {
-        Ok(ended) => Ok(SshOutput::from(ended)),
+        Ok(output) => Ok(SshOutput::from(output)),
         Err(ProcessError::TimedOut { limit, .. }) => Err(SshError::Unreachable {
             host: host.clone(),
             messages: format!("no answer within {} seconds", limit.as_secs()),

@@ -16,16 +16,16 @@ pub fn mentions_new_host(text: &str) -> bool {
 /// What is to be mended in a file of a client's configuration, where all of it covers the new host, or does not.
 #[must_use]
 pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
-    let mut mends = Vec::new();
+    let mut fixes = Vec::new();
     for line in &lines(text) {
         match line.keyword.as_str() {
-            "hostname" => mends.extend(line.moved_host_name()),
-            "host" if !is_covered => mends.extend(line.extended_host()),
-            "match" if !is_covered => mends.extend(line.extended_match()),
+            "hostname" => fixes.extend(line.moved_host_name()),
+            "host" if !is_covered => fixes.extend(line.extended_host()),
+            "match" if !is_covered => fixes.extend(line.extended_match()),
             _ => {}
         }
     }
-    mends
+    fixes
 }
 
 /// A setting: its keyword in lower case, and its words with their places.
@@ -229,8 +229,8 @@ mod tests {
                 "Host bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost bitbucket.org ssh.bitbucket.org\n  Port 22\n",
             ),
         ] {
-            let mends = mends_of(before);
-            assert_eq!(apply_fixes(before, &mends), after);
+            let fixes = mends_of(before);
+            assert_eq!(apply_fixes(before, &fixes), after);
             assert_eq!(mends_of(after), [], "{after}");
         }
     }

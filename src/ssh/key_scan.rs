@@ -18,7 +18,7 @@ const ORDER: [&str; 3] = ["ssh-ed25519", "ecdsa-", "ssh-rsa"];
 /// [`SshError::Unreachable`] and its kin where it shows none.
 pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
     let seconds = limit.as_secs().clamp(1, 60);
-    let task = CommandSpec::new("ssh-keyscan")
+    let command = CommandSpec::new("ssh-keyscan")
         .args(["-T", &seconds.to_string()])
         .args(["-p", &host.port.to_string()])
         .args(["-t", "rsa,ecdsa,ed25519"])
@@ -26,8 +26,8 @@ pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError>
         .env("LC_ALL", "C")
         .new_process_group()
         .stderr(Stderr::Null);
-    let printed = match task.run(limit + Duration::from_secs(1)) {
-        Ok(ended) => ended.stdout,
+    let printed = match command.run(limit + Duration::from_secs(1)) {
+        Ok(output) => output.stdout,
         Err(ProcessError::TimedOut { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };

@@ -112,11 +112,13 @@ impl KeySwap {
         let copy = temp_path(key);
         self.remove(&copy).ok()?;
         fs::copy(key, &copy).ok()?;
-        let task = CommandSpec::new("ssh-keygen")
+        let command = CommandSpec::new("ssh-keygen")
             .args(["-q", "-p", "-P", "", "-N", "", "-m", "PEM", "-f"])
             .args([&copy])
             .stderr(Stderr::Null);
-        let done = task.run(LIMIT).is_ok_and(|ended| ended.status.success());
+        let done = command
+            .run(LIMIT)
+            .is_ok_and(|output| output.status.success());
         let text = Zeroizing::new(fs::read_to_string(&copy).ok()?);
         (done && !text.contains("BEGIN OPENSSH")).then_some(copy)
     }
@@ -217,27 +219,27 @@ mod tests {
         let key = folder.path().join("key");
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
-        let succession = KeySwap::of(&key);
+        let swap = KeySwap::of(&key);
         write("key", "old");
         write("key.pub", "old.pub");
-        assert_eq!(succession.stage(), Stage::Idle);
+        assert_eq!(swap.stage(), Stage::Idle);
         write("key.bbconnect-next", "new");
         write("key.bbconnect-next.pub", "new.pub");
-        assert_eq!(succession.stage(), Stage::NextReady);
+        assert_eq!(swap.stage(), Stage::NextReady);
         for _ in 0..2 {
-            succession.swap().unwrap();
-            assert_eq!(succession.stage(), Stage::Swapped);
+            swap.swap().unwrap();
+            assert_eq!(swap.stage(), Stage::Swapped);
             assert_eq!(read("key").as_deref(), Some("new"));
             assert_eq!(read("key.pub").as_deref(), Some("new.pub"));
             assert_eq!(read("key.bbconnect-old").as_deref(), Some("old"));
             assert_eq!(read("key.bbconnect-old.pub").as_deref(), Some("old.pub"));
             // Cut off before the public key was there again.
             fs::remove_file(folder.path().join("key.pub")).unwrap();
-            succession.sync().unwrap();
+            swap.sync().unwrap();
         }
-        succession.swap().unwrap();
-        succession.finish().unwrap();
-        assert_eq!(succession.stage(), Stage::Idle);
+        swap.swap().unwrap();
+        swap.finish().unwrap();
+        assert_eq!(swap.stage(), Stage::Idle);
         let mut names: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

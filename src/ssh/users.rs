@@ -22,12 +22,12 @@ pub fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, S
     if !file.is_file() {
         return Ok(Vec::new());
     }
-    let task = CommandSpec::new("ssh-keygen")
+    let command = CommandSpec::new("ssh-keygen")
         .args(["-F", &host.known_hosts_name(), "-f"])
         .args([file])
         .new_process_group()
         .stderr(Stderr::Null);
-    let printed = task.run(LIMIT)?.stdout;
+    let printed = command.run(LIMIT)?.stdout;
     let printed = String::from_utf8_lossy(&printed);
     let keys = printed.lines().filter_map(|line| {
         let (name, key) = line.split_once(' ')?;
@@ -55,15 +55,15 @@ pub fn agent_has(key: &PublicKey) -> bool {
 
 /// The public keys of the agent, a line each.
 fn agent() -> Option<Vec<String>> {
-    let task = CommandSpec::new("ssh-add")
+    let command = CommandSpec::new("ssh-add")
         .args(["-L"])
         .env("LC_ALL", "C")
         .new_process_group()
         .stderr(Stderr::Null);
-    let ended = task.run(LIMIT).ok()?;
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let output = command.run(LIMIT).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // 1: it has no keys; 2: there is no agent (ssh-add(1)).
-    match ended.status.code() {
+    match output.status.code() {
         Some(0) => Some(text.lines().map(str::to_owned).collect()),
         Some(1) => Some(Vec::new()),
         _ => None,
@@ -76,7 +76,7 @@ fn agent() -> Option<Vec<String>> {
 /// # Errors
 /// [`SshError`].
 pub fn check_access_as_user(
-    address: &SshRemote,
+    remote: &SshRemote,
     known_hosts: &Path,
     manner: CheckOptions,
 ) -> Result<AccessCheck, SshError> {
@@ -86,5 +86,5 @@ pub fn check_access_as_user(
         known_hosts: known_hosts.to_owned(),
     };
     let options = login.trust_options()?;
-    check_access_with_options(&options, &login, address, Service::Read, manner)
+    check_access_with_options(&options, &login, remote, Service::Read, manner)
 }

@@ -25,32 +25,32 @@ pub(super) enum Verdict {
 }
 
 impl From<ProcessOutput> for SshOutput {
-    fn from(ended: ProcessOutput) -> Self {
+    fn from(output: ProcessOutput) -> Self {
         Self {
-            stdout: ended.stdout,
-            messages: String::from_utf8_lossy(&ended.stderr).into_owned(),
+            stdout: output.stdout,
+            messages: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 }
 
 impl SshOutput {
-    pub(super) fn verdict(&self, host: &SshHost, login: &ClientOptions) -> Verdict {
+    pub(super) fn verdict(&self, host: &SshHost, options: &ClientOptions) -> Verdict {
         let says = |words: &str| self.messages.contains(words);
         if self.is_authenticated() {
             return Verdict::LoggedIn;
         }
         let (host, words) = (host.clone(), self.user_messages());
-        Verdict::No(if let Some(error) = self.about_host_key(&host, login) {
+        Verdict::No(if let Some(error) = self.about_host_key(&host, options) {
             error
-        } else if let Some(key) = &login.key
+        } else if let Some(key) = &options.key
             && says("UNPROTECTED PRIVATE KEY FILE")
         {
             SshError::InsecureKeyPermissions(key.clone())
         } else if says("Permission denied (") || says("Too many authentication failures") {
             // The server said that it knows the key, which could not be opened.
             let is_known = says("Server accepts key: ");
-            match &login.key {
-                Some(key) if login.has_passphrase && is_known => {
+            match &options.key {
+                Some(key) if options.has_passphrase && is_known => {
                     SshError::PassphraseRequired(key.clone())
                 }
                 Some(_) | None => SshError::AuthenticationFailed {
@@ -98,7 +98,7 @@ impl SshOutput {
         })
     }
 
-    fn about_host_key(&self, host: &SshHost, login: &ClientOptions) -> Option<SshError> {
+    fn about_host_key(&self, host: &SshHost, options: &ClientOptions) -> Option<SshError> {
         let says = |words: &str| self.messages.contains(words);
         let changed = says("REMOTE HOST IDENTIFICATION HAS CHANGED") || says("REVOKED HOST KEY");
         let unknown = says("host key is known for") || says("Host key verification failed");
@@ -122,7 +122,7 @@ impl SshOutput {
                 host: host.clone(),
                 offered,
                 algorithm,
-                known_hosts: login.known_hosts.clone(),
+                known_hosts: options.known_hosts.clone(),
                 built_in,
             }
         } else {
@@ -182,7 +182,7 @@ mod tests {
             stdout: Vec::new(),
             messages: format!("{to_jump}{last}"),
         };
-        let login = ClientOptions {
+        let options = ClientOptions {
             key: None,
             has_passphrase: false,
             known_hosts: "none".into(),
@@ -190,14 +190,14 @@ mod tests {
         let host = SshHost::new("git.example.com", 22).unwrap();
         let denied = answered("git@git.example.com: Permission denied (publickey).\r\n");
         assert!(matches!(
-            denied.verdict(&host, &login),
+            denied.verdict(&host, &options),
             Verdict::No(SshError::AuthenticationFailed { .. })
         ));
         let (_, shown) = denied.host_key().unwrap();
         assert_eq!(shown.to_string(), two);
         let let_in = "Authenticated to git.example.com (via proxy) using \"publickey\".\r\n";
         assert!(matches!(
-            answered(let_in).verdict(&host, &login),
+            answered(let_in).verdict(&host, &options),
             Verdict::LoggedIn
         ));
     }

@@ -31,8 +31,8 @@ impl<'a> CommandStore<'a> {
 
 impl SecretStore for CommandStore<'_> {
     fn get(&self, _name: &str) -> Result<Option<Secret>, StoreError> {
-        let task = task(self.command)?.stderr(Stderr::Inherit);
-        let ended = task.run(LIMIT)?;
+        let command = task(self.command)?.stderr(Stderr::Inherit);
+        let ended = command.run(LIMIT)?;
         let output = Zeroizing::new(ended.stdout);
         if !ended.status.success() {
             return Err(StoreError::CommandStatus(ended.status.to_string()));

@@ -77,11 +77,11 @@ pub enum NameSource {
 }
 
 /// A name that is a token is not repeated.
-fn not_found_message(name: &str, by: NameSource) -> String {
+fn not_found_message(name: &str, source: NameSource) -> String {
     if TokenPrefix::of(name) != TokenPrefix::Unknown {
         return "there is no connection of that name, which begins like a token".to_owned();
     }
-    match by {
+    match source {
         NameSource::User => format!("there is no connection {name}"),
         NameSource::Variable => {
             format!("there is no connection {name}, which BBCONNECT_CONNECTION names")

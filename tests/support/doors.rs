@@ -78,8 +78,8 @@ fn identity(url: &CloneUrl) -> impl PartialEq + std::fmt::Debug + use<> {
 
 /// What git asks names a server and nothing else; and whatever is answered, git reads as it was meant.
 pub(crate) fn helper(text: &str) {
-    if let Ok(query) = CredentialRequest::read(text)
-        && let Some(url) = query.url()
+    if let Ok(request) = CredentialRequest::read(text)
+        && let Some(url) = request.url()
     {
         assert!(matches!(url.scheme(), "http" | "https"), "{url}");
         assert!(
@@ -92,7 +92,7 @@ pub(crate) fn helper(text: &str) {
             .port()
             .map(|port| format!(":{port}"))
             .unwrap_or_default();
-        let asked = format!("{}://{}/", query.protocol, query.host);
+        let asked = format!("{}://{}/", request.protocol, request.host);
         let asked = url::Url::parse(&asked).expect("it was read before");
         assert_eq!(asked.host_str().unwrap_or_default(), host);
         assert_eq!(
@@ -149,13 +149,13 @@ pub(crate) fn files_of_others(text: &str) {
         known_hosts_fixes,
     ];
     for (number, mends_of) in mends_of.into_iter().enumerate() {
-        let mends = mends_of(text);
-        let after = apply_fixes(text, &mends);
-        if mends.iter().all(|mend| mend.edits.is_empty()) {
+        let fixes = mends_of(text);
+        let after = apply_fixes(text, &fixes);
+        if fixes.iter().all(|fix| fix.edits.is_empty()) {
             assert_eq!(after, text);
         }
         let left = mends_of(&after);
-        let left: Vec<_> = left.iter().filter(|mend| !mend.edits.is_empty()).collect();
+        let left: Vec<_> = left.iter().filter(|fix| !fix.edits.is_empty()).collect();
         assert!(left.is_empty(), "{number}: {text:?} -> {after:?}: {left:?}");
     }
     let _either = includes(text);

@@ -24,20 +24,20 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
     pub(in crate::bitbucket) async fn identify(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
-        if subject.auth == Some(AuthMethod::AccessToken) {
-            return self.identify_access_token(subject).await;
+        if credential.auth == Some(AuthMethod::AccessToken) {
+            return self.identify_access_token(credential).await;
         }
-        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
-        match answer.status() {
-            StatusCode::GONE if subject.auth == Some(AuthMethod::AppPassword) => {
-                Err(ApiError::Unauthorized(answer.error().to_string()))
+        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        match response.status() {
+            StatusCode::GONE if credential.auth == Some(AuthMethod::AppPassword) => {
+                Err(ApiError::Unauthorized(response.error().to_string()))
             }
             // The credential is good: the server knows it, and says what it may not do.
-            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(valid(&answer)),
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
             _ => {
-                let user: User = answer.json()?;
+                let user: User = response.json()?;
                 let id = user.uuid.or_else(|| user.account_id.clone());
                 let names = [
                     user.nickname,
@@ -57,7 +57,7 @@ impl Cloud {
                     account,
                     id,
                     level: Some(TokenLevel::User),
-                    ..valid(&answer)
+                    ..valid(&response)
                 })
             }
         }
@@ -68,13 +68,16 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
     async fn identify_access_token(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
-        let Some(workspace) = subject.workspace.as_deref() else {
+        let Some(workspace) = credential.workspace.as_deref() else {
             self.check_refusal(StatusCode::NOT_FOUND).await?;
             return Ok(Identity::default());
         };
-        let (segments, level) = match (subject.repository.as_deref(), subject.project.as_deref()) {
+        let (segments, level) = match (
+            credential.repository.as_deref(),
+            credential.project.as_deref(),
+        ) {
             (Some(repository), _) => (
                 vec!["repositories", workspace, repository],
                 TokenLevel::Repo,
@@ -85,45 +88,45 @@ impl Cloud {
             ),
             (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
         };
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
         let identity = || {
-            let identity = valid(&answer);
+            let identity = valid(&response);
             Identity {
                 level: identity.level.or(Some(level)),
                 ..identity
             }
         };
-        match answer.status() {
-            StatusCode::OK if !answer.is_json() => Err(answer.not_json()),
+        match response.status() {
+            StatusCode::OK if !response.is_json() => Err(response.not_json()),
             // What is private is shown to nobody without a good token; nor are scopes named.
-            StatusCode::OK if is_login_proof(&answer) => Ok(identity()),
+            StatusCode::OK if is_login_proof(&response) => Ok(identity()),
             StatusCode::OK => {
-                self.check_refusal(answer.status()).await?;
+                self.check_refusal(response.status()).await?;
                 Ok(identity())
             }
             StatusCode::NOT_FOUND => {
-                self.check_refusal(answer.status()).await?;
+                self.check_refusal(response.status()).await?;
                 Ok(Identity {
-                    not_visible: Some(answer.error().to_string()),
+                    not_visible: Some(response.error().to_string()),
                     ..identity()
                 })
             }
-            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(identity()),
-            _ => Err(answer.error()),
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(identity()),
+            _ => Err(response.error()),
         }
     }
 
     /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401. Beside something
     /// that was shown, a 401 decides nothing: anybody may have been shown it.
     async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
-        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
-        match answer.status() {
-            StatusCode::FORBIDDEN if is_cloud_error(&answer) => Ok(()),
-            StatusCode::OK if answer.json::<User>().is_ok() => Ok(()),
+        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        match response.status() {
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(()),
+            StatusCode::OK if response.json::<User>().is_ok() => Ok(()),
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "what it belongs to is public, so anybody may see it".to_owned(),
             )),
-            _ => Err(answer.error()),
+            _ => Err(response.error()),
         }
     }
 }
@@ -135,30 +138,30 @@ struct Resource {
 }
 
 /// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
-pub(super) fn is_cloud_error(answer: &Response) -> bool {
-    answer.is_bitbuckets() || answer.header("x-oauth-scopes").is_some()
+pub(super) fn is_cloud_error(response: &Response) -> bool {
+    response.is_bitbuckets() || response.header("x-oauth-scopes").is_some()
 }
 
-fn is_login_proof(answer: &Response) -> bool {
-    let names_the_token = answer
+fn is_login_proof(response: &Response) -> bool {
+    let names_the_token = response
         .header("x-oauth-scopes")
-        .or(answer.header("x-credential-type"))
+        .or(response.header("x-credential-type"))
         .is_some();
     names_the_token
-        || answer
+        || response
             .json::<Resource>()
             .is_ok_and(|resource| resource.is_private == Some(true))
 }
 
 /// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
-fn valid(answer: &Response) -> Identity {
-    let listed = answer.header("x-oauth-scopes").map(parse_scope_list);
-    let granted = Some(answer.error_body().granted());
+fn valid(response: &Response) -> Identity {
+    let listed = response.header("x-oauth-scopes").map(parse_scope_list);
+    let granted = Some(response.error_body().granted());
     // An empty list is a header that says nothing.
     let scopes = listed
         .filter(|all| !all.is_empty())
         .or(granted.filter(|all| !all.is_empty()));
-    let level = match answer.header("x-credential-type") {
+    let level = match response.header("x-credential-type") {
         Some("repo_access_token") => Some(TokenLevel::Repo),
         Some("project_access_token") => Some(TokenLevel::Project),
         Some("workspace_access_token") => Some(TokenLevel::Workspace),

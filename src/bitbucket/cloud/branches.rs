@@ -26,11 +26,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
     pub(in crate::bitbucket) async fn branch(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: &str,
     ) -> Result<Option<Branch>, ApiError> {
         let filter = format!("name={}", bbql_string(name));
-        let segments = repo_path(path, &["refs", "branches"]);
+        let segments = repo_path(repo, &["refs", "branches"]);
         let all: Vec<BranchBase> = self
             .http
             .pages(&segments, &[("q", &filter), ("pagelen", "100")])

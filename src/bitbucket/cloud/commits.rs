@@ -79,7 +79,7 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn commit(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         change: &CommitRequest<'_>,
     ) -> Result<CommitOutcome, ApiError> {
         let mut form = MultipartForm::default();
@@ -100,17 +100,17 @@ impl Cloud {
             form.file(&file.path, attribute, &file.content);
         }
         let (kind, bytes) = form.finish();
-        let url = self.http.build_url(&repo_path(path, &["src"]), &[])?;
-        let question = Request::new(Method::POST, url, WithAuth::Yes).with_body(&kind, bytes);
-        let answer = self.http.send(&question).await?;
-        match answer.status().as_u16() {
+        let url = self.http.build_url(&repo_path(repo, &["src"]), &[])?;
+        let request = Request::new(Method::POST, url, WithAuth::Yes).with_body(&kind, bytes);
+        let response = self.http.send(&request).await?;
+        match response.status().as_u16() {
             409 => Ok(CommitOutcome::BranchMoved),
-            400 | 403 if is_branch_restriction(&answer) => {
-                Ok(CommitOutcome::Protected(answer.error().to_string()))
+            400 | 403 if is_branch_restriction(&response) => {
+                Ok(CommitOutcome::Protected(response.error().to_string()))
             }
             _ => {
-                answer.success()?;
-                let hash = answer.header("location").and_then(hash_at_end);
+                response.success()?;
+                let hash = response.header("location").and_then(hash_at_end);
                 Ok(CommitOutcome::Created(hash))
             }
         }
@@ -121,14 +121,14 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-commits-get>
     pub(in crate::bitbucket) async fn commits_not_on(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         let mut query = vec![("include", branch), ("pagelen", "100")];
         query.extend(base.map(|base| ("exclude", base)));
         let most = base.map_or(MAX_COMMITS_WITHOUT_BASE, |_| usize::MAX);
-        let segments = repo_path(path, &["commits"]);
+        let segments = repo_path(repo, &["commits"]);
         let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let mut all: Vec<Commit> = all.into_iter().filter_map(CommitBase::commit).collect();
         let Some(base) = base else {
@@ -141,7 +141,7 @@ impl Cloud {
         let query = [("include", base), ("pagelen", "100")];
         let known: Vec<CommitBase> = self
             .http
-            .pages(&repo_path(path, &["commits"]), &query)
+            .pages(&repo_path(repo, &["commits"]), &query)
             .await?;
         let known: HashSet<String> = known.into_iter().filter_map(|commit| commit.hash).collect();
         all.retain(|commit| !known.contains(&commit.hash));
@@ -156,10 +156,10 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn diffstat(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         commit: &str,
     ) -> Result<BTreeMap<String, bool>, ApiError> {
-        let segments = repo_path(path, &["diffstat", commit]);
+        let segments = repo_path(repo, &["diffstat", commit]);
         let query = [("pagelen", "100")];
         let stats: Vec<Stat> = self.http.pages(&segments, &query).await?;
         let mut changed = BTreeMap::new();
@@ -177,8 +177,8 @@ impl Cloud {
     }
 }
 
-fn is_branch_restriction(answer: &Response) -> bool {
-    let said = answer.value()["error"]["message"]
+fn is_branch_restriction(response: &Response) -> bool {
+    let said = response.value()["error"]["message"]
         .to_string()
         .to_lowercase();
     [

@@ -63,20 +63,20 @@ impl Cloud {
             }),
         };
         let segments = ["repositories", &new.path.namespace, &slug];
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
             .await?;
-        if answer.status().as_u16() == 400 {
-            let path = RepoId {
+        if response.status().as_u16() == 400 {
+            let repo = RepoId {
                 namespace: new.path.namespace.clone(),
                 slug,
             };
-            if self.repository(&path).await.is_ok() {
+            if self.repository(&repo).await.is_ok() {
                 return Ok(None);
             }
         }
-        let base: RepositoryJson = answer.json()?;
+        let base: RepositoryJson = response.json()?;
         Ok(Some(base.repository(&new.path)))
     }
 }

@@ -87,15 +87,16 @@ impl Cloud {
             key: key.public.to_string(),
             label: &key.title,
         };
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &as_strs(&place), &[], &body)
             .await?;
-        if answer.status() == StatusCode::BAD_REQUEST || answer.status() == StatusCode::CONFLICT {
+        if response.status() == StatusCode::BAD_REQUEST || response.status() == StatusCode::CONFLICT
+        {
             if let Some(existing) = known(self.list_keys(&place, owner).await?) {
                 return Ok(RegisterOutcome::AlreadyRegistered(existing));
             }
-            let error = answer.error();
+            let error = response.error();
             if let ApiError::ClientError { message, .. } = &error
                 && is_key_in_use(message)
             {
@@ -103,7 +104,7 @@ impl Cloud {
             }
             return Err(error);
         }
-        let created: Key = answer.json()?;
+        let created: Key = response.json()?;
         let created = registered(created, owner).ok_or_else(no_id)?;
         Ok(RegisterOutcome::Created(RegisteredKey {
             // The comment is taken off, and some servers do not repeat the key.
@@ -151,8 +152,8 @@ impl Cloud {
                 vec!["workspaces", workspace, "projects", key, "deploy-keys"]
             }
             KeyOwner::Account => {
-                let answer = self.http.get(&["user"], &[], WithAuth::Yes).await?;
-                let User { uuid, account_id } = answer.json()?;
+                let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+                let User { uuid, account_id } = response.json()?;
                 let id = uuid.or(account_id).ok_or_else(|| ApiError::Decode {
                     path: "uuid".to_owned(),
                     reason: "it names no user".to_owned(),

@@ -86,8 +86,8 @@ impl Cloud {
         key: &str,
     ) -> Result<Project, ApiError> {
         let segments = ["workspaces", workspace, "projects", key];
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(answer.json::<ProjectBase>()?.project())
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        Ok(response.json::<ProjectBase>()?.project())
     }
 
     /// Makes a project; `None` where there is one of its key.
@@ -106,15 +106,15 @@ impl Cloud {
             description: new.description.as_deref(),
         };
         let segments = ["workspaces", workspace, "projects"];
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
             .await?;
-        let is_refused = matches!(answer.status().as_u16(), 400 | 409);
+        let is_refused = matches!(response.status().as_u16(), 400 | 409);
         if is_refused && self.project(workspace, &new.key).await.is_ok() {
             return Ok(None);
         }
-        Ok(Some(answer.json::<ProjectBase>()?.project()))
+        Ok(Some(response.json::<ProjectBase>()?.project()))
     }
 }
 

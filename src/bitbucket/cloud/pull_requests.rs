@@ -68,7 +68,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
     pub(in crate::bitbucket) async fn pull_requests(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -83,9 +83,9 @@ impl Cloud {
         query.extend(states.iter().map(|state| ("state", *state)));
         let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&repo_path(path, &["pullrequests"]), &query, most)
+            .pages_up_to(&repo_path(repo, &["pullrequests"]), &query, most)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(path)).collect())
+        Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
     /// Open pull requests from one branch to another.
@@ -93,7 +93,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
     pub(in crate::bitbucket) async fn open_pull_requests_between(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         source: &str,
         target: &str,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -105,9 +105,9 @@ impl Cloud {
         let query = [("state", "OPEN"), ("q", &filter), ("pagelen", "50")];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages(&repo_path(path, &["pullrequests"]), &query)
+            .pages(&repo_path(repo, &["pullrequests"]), &query)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(path)).collect())
+        Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
     /// Opens a pull request.
@@ -115,73 +115,74 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
     pub(in crate::bitbucket) async fn create_pull_request(
         &self,
-        path: &RepoId,
-        proposal: &NewPullRequest,
+        repo: &RepoId,
+        pull_request: &NewPullRequest,
     ) -> Result<CreateOutcome, ApiError> {
         // The document demands the type of every object.
         let mut body = json!({
             "type": "pullrequest",
-            "title": proposal.title,
-            "source": {"branch": {"name": proposal.source}},
-            "destination": {"branch": {"name": proposal.target}},
+            "title": pull_request.title,
+            "source": {"branch": {"name": pull_request.source}},
+            "destination": {"branch": {"name": pull_request.target}},
         });
-        if let Some(text) = &proposal.body {
+        if let Some(text) = &pull_request.body {
             body["description"] = json!(text);
         }
-        if proposal.draft {
+        if pull_request.draft {
             body["draft"] = json!(true);
         }
-        if !proposal.reviewers.is_empty() {
+        if !pull_request.reviewers.is_empty() {
             let user = |reviewer: &Reviewer| json!({"type": "user", "uuid": reviewer.id});
-            body["reviewers"] = proposal.reviewers.iter().map(user).collect();
+            body["reviewers"] = pull_request.reviewers.iter().map(user).collect();
         }
-        let segments = repo_path(path, &["pullrequests"]);
-        let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
-        if answer.status().as_u16() == 400 {
-            let refused = rejected_reviewers(&answer, &proposal.reviewers);
+        let segments = repo_path(repo, &["pullrequests"]);
+        let response = self.http.write(Method::POST, &segments, &[], &body).await?;
+        if response.status().as_u16() == 400 {
+            let refused = rejected_reviewers(&response, &pull_request.reviewers);
             if !refused.is_empty() {
                 return Ok(CreateOutcome::WithoutReviewers(refused));
             }
-            if self.has_no_difference(path, proposal).await {
+            if self.has_no_difference(repo, pull_request).await {
                 return Ok(CreateOutcome::NoDifference);
             }
         }
-        if answer.status().as_u16() == 409 {
+        if response.status().as_u16() == 409 {
             return Ok(CreateOutcome::AlreadyOpen);
         }
-        let base: PullRequestJson = answer.json()?;
-        Ok(CreateOutcome::Opened(Box::new(base.request(path))))
+        let base: PullRequestJson = response.json()?;
+        Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
-    async fn has_no_difference(&self, path: &RepoId, proposal: &NewPullRequest) -> bool {
-        let hash = async |name: &str| match self.branch(path, name).await {
+    async fn has_no_difference(&self, repo: &RepoId, pull_request: &NewPullRequest) -> bool {
+        let hash = async |name: &str| match self.branch(repo, name).await {
             Ok(Some(branch)) => Some(branch.hash),
             Ok(None) | Err(_) => None,
         };
-        let (Some(source), Some(target)) =
-            (hash(&proposal.source).await, hash(&proposal.target).await)
-        else {
+        let (Some(source), Some(target)) = (
+            hash(&pull_request.source).await,
+            hash(&pull_request.target).await,
+        ) else {
             return false;
         };
         let spec = format!("{source}..{target}");
         let answer = self
             .http
             .get(
-                &repo_path(path, &["diffstat", &spec]),
+                &repo_path(repo, &["diffstat", &spec]),
                 &[("pagelen", "1")],
                 WithAuth::Yes,
             )
             .await;
         source == target
             || answer
-                .and_then(|answer| answer.json::<Differences>())
+                .and_then(|response| response.json::<Differences>())
                 .is_ok_and(|differences| differences.values.is_empty())
     }
 }
 
 impl PullRequestJson {
-    fn request(self, path: &RepoId) -> PullRequest {
+    fn request(self, repo: &RepoId) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let branch = end.as_ref().and_then(|end| end.branch.as_ref());
             branch
@@ -200,7 +201,7 @@ impl PullRequestJson {
             source: name(&self.source),
             target: name(&self.destination),
             draft: self.draft,
-            is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&path.to_string())),
+            is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&repo.to_string())),
             author: self.author.and_then(person),
             reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
             body: self.description,

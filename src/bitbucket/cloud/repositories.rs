@@ -61,18 +61,18 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-get>
     pub(in crate::bitbucket) async fn repository(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
     ) -> Result<Repository, ApiError> {
-        let segments = ["repositories", &path.namespace, &path.slug];
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let base: RepositoryJson = answer.json()?;
+        let segments = ["repositories", &repo.namespace, &repo.slug];
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let base: RepositoryJson = response.json()?;
         if base.full_name.is_none() && base.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "full_name".to_owned(),
                 reason: "it names no repository".to_owned(),
             });
         }
-        Ok(base.repository(path))
+        Ok(base.repository(repo))
     }
 
     /// Repositories of a workspace, or of all workspaces of the account: a list over workspaces is gone since 2026-04-14
@@ -81,16 +81,16 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
     pub(in crate::bitbucket) async fn repositories(
         &self,
-        search: &RepositoryFilter,
+        filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
-        if let Some(workspace) = &search.workspace {
-            return self.of_workspace(workspace, search).await;
+        if let Some(workspace) = &filter.workspace {
+            return self.of_workspace(workspace, filter).await;
         }
-        let most = search.most.unwrap_or(usize::MAX);
+        let most = filter.most.unwrap_or(usize::MAX);
         let mut all = Vec::new();
         // One after another: each asks for many pages at once.
         for workspace in self.workspaces().await? {
-            all.extend(self.of_workspace(&workspace.slug, search).await?);
+            all.extend(self.of_workspace(&workspace.slug, filter).await?);
             if all.len() >= most {
                 break;
             }
@@ -127,37 +127,37 @@ impl Cloud {
     /// Whether a repository has no branch. Its `size` and its main branch prove nothing.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
+    pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         let segments = [
             "repositories",
-            &path.namespace,
-            &path.slug,
+            &repo.namespace,
+            &repo.slug,
             "refs",
             "branches",
         ];
-        let answer = self
+        let response = self
             .http
             .get(&segments, &[("pagelen", "1")], WithAuth::Yes)
             .await?;
-        Ok(answer.json::<Branches>()?.values.is_empty())
+        Ok(response.json::<Branches>()?.values.is_empty())
     }
 }
 
 /// The segments of an address of a repository.
-pub(super) fn repo_path<'a>(path: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
-    let own = ["repositories", &path.namespace, &path.slug];
+pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
+    let own = ["repositories", &repo.namespace, &repo.slug];
     own.into_iter().chain(below.iter().copied()).collect()
 }
 
 /// The filter of a search. What is written in Bitbucket's own language is passed on.
 ///
 /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering>
-fn filter(search: &RepositoryFilter) -> Option<String> {
-    let project = search
+fn filter(filter: &RepositoryFilter) -> Option<String> {
+    let project = filter
         .project
         .as_deref()
         .map(|key| format!("project.key={}", bbql_string(key)));
-    let text = search.text.as_deref().map(|text| {
+    let text = filter.text.as_deref().map(|text| {
         if is_expression(text) {
             text.to_owned()
         } else {
@@ -171,7 +171,7 @@ fn filter(search: &RepositoryFilter) -> Option<String> {
 }
 
 /// Whether a repository is one that was asked for: what does not know the filter lists all.
-fn matches_query(repository: &Repository, search: &RepositoryFilter) -> bool {
+fn matches_query(repository: &Repository, filter: &RepositoryFilter) -> bool {
     let has = |text: &str| {
         let names = [Some(&repository.slug), repository.name.as_ref()];
         let text = text.to_lowercase();
@@ -180,8 +180,8 @@ fn matches_query(repository: &Repository, search: &RepositoryFilter) -> bool {
             .flatten()
             .any(|name| name.to_lowercase().contains(&text))
     };
-    let project = search.project.as_deref();
-    let text = search.text.as_deref().filter(|text| !is_expression(text));
+    let project = filter.project.as_deref();
+    let text = filter.text.as_deref().filter(|text| !is_expression(text));
     project.is_none_or(|key| repository.project.as_deref().is_none_or(|own| own == key))
         && text.is_none_or(has)
 }

@@ -43,7 +43,7 @@ impl Cloud {
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         // Access tokens have no user; they author as a bot, whom nobody asks.
         let answer = self.http.get(&["user"], &[], WithAuth::Yes).await;
-        let own = match answer.and_then(|answer| answer.json::<User>()) {
+        let own = match answer.and_then(|response| response.json::<User>()) {
             Ok(user) => user.uuid,
             Err(error) if error.is_access_error() => None,
             Err(error) => return Err(error),
@@ -60,7 +60,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-members-get>
     pub(in crate::bitbucket) async fn reviewer(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: &str,
     ) -> Result<Option<Reviewer>, ApiError> {
         if name.starts_with('{') {
@@ -69,7 +69,7 @@ impl Cloud {
                 name: name.to_owned(),
             }));
         }
-        let segments = ["workspaces", &path.namespace, "members"];
+        let segments = ["workspaces", &repo.namespace, "members"];
         let members: Vec<Member> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         let is_it = |user: &User| {
             [&user.account_id, &user.nickname, &user.display_name]
@@ -106,10 +106,10 @@ impl User {
 
 /// Whom the server names in its refusal; where it names nobody, but speaks of reviewers, all of them.
 pub(super) fn rejected_reviewers(
-    answer: &Response,
+    response: &Response,
     reviewers: &[Reviewer],
 ) -> Vec<SkippedReviewer> {
-    let error = answer.value()["error"].clone();
+    let error = response.value()["error"].clone();
     let is_about_them = error["fields"].get("reviewers").is_some()
         || error.to_string().to_lowercase().contains("reviewer");
     if !is_about_them || reviewers.is_empty() {

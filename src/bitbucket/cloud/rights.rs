@@ -52,22 +52,22 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-user-workspaces-workspace-permissions-repositories-get>
     pub(in crate::bitbucket) async fn permission(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
         let segments = [
             "user",
             "workspaces",
-            &path.namespace,
+            &repo.namespace,
             "permissions",
             "repositories",
         ];
-        let name = name.unwrap_or(&path.slug).replace(['\\', '"'], "");
+        let name = name.unwrap_or(&repo.slug).replace(['\\', '"'], "");
         let query = [("q", format!("repository.name=\"{name}\""))];
         let query = query.each_ref().map(|(key, value)| (*key, value.as_str()));
-        let answer = self.http.get(&segments, &query, WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
         if matches!(
-            answer.status(),
+            response.status(),
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
         ) {
             return Ok(None);
@@ -75,10 +75,10 @@ impl Cloud {
         let is_it = |access: &Access| {
             let full_name = access.repository.as_ref()?.full_name.as_deref()?;
             full_name
-                .eq_ignore_ascii_case(&path.to_string())
+                .eq_ignore_ascii_case(&repo.to_string())
                 .then_some(())
         };
-        let permissions: Permissions = answer.json()?;
+        let permissions: Permissions = response.json()?;
         let access = permissions
             .values
             .iter()
@@ -97,25 +97,26 @@ impl Cloud {
     pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<ScopeProbe, ApiError> {
-        let Some(segments) = address(scope, subject) else {
+        let Some(segments) = address(scope, credential) else {
             return Ok(ScopeProbe::Inconclusive);
         };
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let granted = answer.error_body().granted();
-        Ok(match answer.status() {
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let granted = response.error_body().granted();
+        Ok(match response.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
             // An access token is also refused where no scope would help it.
             StatusCode::FORBIDDEN
-                if is_cloud_error(&answer) && subject.auth != Some(AuthMethod::AccessToken) =>
+                if is_cloud_error(&response)
+                    && credential.auth != Some(AuthMethod::AccessToken) =>
             {
                 ScopeProbe::No
             }
-            StatusCode::OK if !answer.is_json() || is_for_anybody(&answer) => {
+            StatusCode::OK if !response.is_json() || is_for_anybody(&response) => {
                 ScopeProbe::Inconclusive
             }
-            StatusCode::OK => match answer.header("x-oauth-scopes") {
+            StatusCode::OK => match response.header("x-oauth-scopes") {
                 Some(list) if !list.trim().is_empty() => {
                     ScopeProbe::Granted(super::account::parse_scope_list(list))
                 }
@@ -136,11 +137,11 @@ impl Cloud {
         let Some(id) = identity.id.as_deref() else {
             return Ok(None);
         };
-        let answer = self
+        let response = self
             .http
             .get(&["users", id, "gpg-keys"], &[], WithAuth::Yes)
             .await?;
-        Ok(Some(answer.error_body().granted()).filter(|granted| !granted.is_empty()))
+        Ok(Some(response.error_body().granted()).filter(|granted| !granted.is_empty()))
     }
 
     /// The repositories of a workspace that the credential sees.
@@ -155,11 +156,11 @@ impl Cloud {
         };
         // The member's own: public repositories of the workspace are everybody's.
         let query = [("role", "member"), ("pagelen", "100")];
-        let answer = self
+        let response = self
             .http
             .get(&["repositories", workspace], &query, WithAuth::Yes)
             .await?;
-        let page: Repositories = answer.json()?;
+        let page: Repositories = response.json()?;
         let seen = page.values.len();
         let keys = page
             .values
@@ -178,21 +179,25 @@ impl Cloud {
 }
 
 /// What everybody may read proves nothing.
-fn is_for_anybody(answer: &Response) -> bool {
-    answer
+fn is_for_anybody(response: &Response) -> bool {
+    response
         .json::<Named>()
         .is_ok_and(|resource| resource.is_private == Some(false))
 }
 
 /// The address whose reading needs a scope: the `security` of Atlassian's API document.
-fn address(scope: Scope, subject: &CredentialContext) -> Option<Vec<&str>> {
-    let workspace = subject.workspace.as_deref();
+fn address(scope: Scope, credential: &CredentialContext) -> Option<Vec<&str>> {
+    let workspace = credential.workspace.as_deref();
     let in_repository = |below: &'static str| {
-        let mut segments = vec!["repositories", workspace?, subject.repository.as_deref()?];
+        let mut segments = vec![
+            "repositories",
+            workspace?,
+            credential.repository.as_deref()?,
+        ];
         segments.extend((!below.is_empty()).then_some(below));
         Some(segments)
     };
-    let has_user = subject.auth != Some(AuthMethod::AccessToken);
+    let has_user = credential.auth != Some(AuthMethod::AccessToken);
     match scope.name() {
         "repository" | "read:repository:bitbucket" => {
             in_repository("").or_else(|| Some(vec!["repositories", workspace?]))

@@ -36,17 +36,17 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn tree(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         commit: &str,
         below: &str,
     ) -> Result<Vec<TreeEntry>, ApiError> {
-        if let Some(file) = self.file_at_or_above(path, commit, below).await? {
+        if let Some(file) = self.file_at_or_above(repo, commit, below).await? {
             return Ok(vec![file]);
         }
         let mut entries = Vec::new();
         let mut folders = vec![(below.to_owned(), DEPTH)];
         while let Some((folder, depth)) = folders.pop() {
-            let mut url = self.source(path, commit, &folder)?;
+            let mut url = self.source(repo, commit, &folder)?;
             // A folder ends in a slash, or the server takes it for a file.
             if let Ok(mut segments) = url.path_segments_mut() {
                 segments.push("");
@@ -87,34 +87,34 @@ impl Cloud {
     /// [`ApiError`].
     pub async fn content(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         commit: &str,
         file: &str,
         most: usize,
     ) -> Result<Vec<u8>, ApiError> {
-        let url = self.source(path, commit, file)?;
-        let question = Request::new(Method::GET, url, WithAuth::Yes).max_response_bytes(most);
-        let answer = self.http.send(&question).await?;
-        answer.success()?;
-        Ok(answer.bytes().to_vec())
+        let url = self.source(repo, commit, file)?;
+        let request = Request::new(Method::GET, url, WithAuth::Yes).max_response_bytes(most);
+        let response = self.http.send(&request).await?;
+        response.success()?;
+        Ok(response.bytes().to_vec())
     }
 
     /// A file that has the name of a folder, or of one that the folder is in.
     async fn file_at_or_above(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         commit: &str,
         folder: &str,
     ) -> Result<Option<TreeEntry>, ApiError> {
         let mut at = folder;
         while !at.is_empty() {
-            let mut url = self.source(path, commit, at)?;
+            let mut url = self.source(repo, commit, at)?;
             url.query_pairs_mut().append_pair("format", "meta");
-            let answer = self
+            let response = self
                 .http
                 .send(&Request::new(Method::GET, url, WithAuth::Yes))
                 .await?;
-            match answer.json::<EntryBase>() {
+            match response.json::<EntryBase>() {
                 Err(ApiError::NotFound(_)) => {
                     at = at.rsplit_once('/').map_or("", |(above, _)| above);
                 }
@@ -128,8 +128,8 @@ impl Cloud {
         Ok(None)
     }
 
-    fn source(&self, path: &RepoId, commit: &str, below: &str) -> Result<url::Url, ApiError> {
-        let mut segments = repo_path(path, &["src", commit]);
+    fn source(&self, repo: &RepoId, commit: &str, below: &str) -> Result<url::Url, ApiError> {
+        let mut segments = repo_path(repo, &["src", commit]);
         segments.extend(below.split('/').filter(|part| !part.is_empty()));
         self.http.build_url(&segments, &[])
     }

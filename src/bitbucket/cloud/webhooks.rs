@@ -31,11 +31,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
     pub(in crate::bitbucket) async fn webhooks(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
-            .pages(&repo_path(path, &["hooks"]), &[("pagelen", "100")])
+            .pages(&repo_path(repo, &["hooks"]), &[("pagelen", "100")])
             .await?;
         all.into_iter().map(hook).collect()
     }
@@ -46,41 +46,43 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
     pub(in crate::bitbucket) async fn write_webhook(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         before: Option<StoredWebhook>,
-        wish: &WebhookSpec,
+        spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
         let mut body = before
             .as_ref()
-            .map(|hook| writable_fields(&hook.raw, &READ_ONLY))
+            .map(|webhook| writable_fields(&webhook.raw, &READ_ONLY))
             .unwrap_or_default();
         // The document demands the type of every object.
         body.insert("type".to_owned(), json!("webhook_subscription"));
-        body.insert("active".to_owned(), json!(wish.active));
-        body.insert("events".to_owned(), json!(wish.events));
+        body.insert("active".to_owned(), json!(spec.active));
+        body.insert("events".to_owned(), json!(spec.events));
         body.entry("description").or_insert(json!("bbconnect"));
-        body.entry("url").or_insert(json!(wish.receiver.as_str()));
-        if let Some(secret) = &wish.secret {
+        body.entry("url").or_insert(json!(spec.receiver.as_str()));
+        if let Some(secret) = &spec.secret {
             body.insert("secret".to_owned(), json!(secret.expose()));
         }
-        if let Some(verifies) = wish.verifies_receiver {
+        if let Some(verifies) = spec.verifies_receiver {
             body.insert("skip_cert_verification".to_owned(), json!(!verifies));
         }
-        let id = before.as_ref().and_then(|hook| hook.webhook.id.as_deref());
-        let answer = match id {
+        let id = before
+            .as_ref()
+            .and_then(|webhook| webhook.webhook.id.as_deref());
+        let response = match id {
             None => {
                 self.http
-                    .write(Method::POST, &repo_path(path, &["hooks"]), &[], &body)
+                    .write(Method::POST, &repo_path(repo, &["hooks"]), &[], &body)
                     .await?
             }
             Some(id) => {
                 self.http
-                    .write(Method::PUT, &repo_path(path, &["hooks", id]), &[], &body)
+                    .write(Method::PUT, &repo_path(repo, &["hooks", id]), &[], &body)
                     .await?
             }
         };
         Ok(WebhookChange {
-            hook: hook(answer.json()?)?,
+            hook: hook(response.json()?)?,
             unknown: Vec::new(),
             changed: true,
         })
@@ -91,11 +93,11 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
     pub(in crate::bitbucket) async fn remove_webhook(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         id: &str,
     ) -> Result<(), ApiError> {
         self.http
-            .delete(&repo_path(path, &["hooks", id]), &[])
+            .delete(&repo_path(repo, &["hooks", id]), &[])
             .await?
             .success()
     }

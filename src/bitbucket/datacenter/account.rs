@@ -24,19 +24,19 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
     pub(in crate::bitbucket) async fn identify(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
         self.http.disable_anonymous_check();
         let segments = ["rest", "api", "latest", "users"];
-        let answer = self
+        let response = self
             .http
             .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
-        let name = user_name(&answer);
-        let is_page = || answer.json::<Users>().map(|page| page.values.is_some());
-        match answer.status() {
+        let name = user_name(&response);
+        let is_page = || response.json::<Users>().map(|page| page.values.is_some());
+        match response.status() {
             StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
-                self.authenticated_identity(subject, name).await
+                self.authenticated_identity(credential, name).await
             }
             StatusCode::OK if !is_page()? => Err(ApiError::Decode {
                 path: "values".to_owned(),
@@ -45,62 +45,65 @@ impl DataCenter {
             // Nobody is named: then the list counts only where it is refused to everybody else.
             StatusCode::OK => {
                 self.require_denied_anonymously(&segments).await?;
-                self.authenticated_identity(subject, None).await
+                self.authenticated_identity(credential, None).await
             }
-            StatusCode::UNAUTHORIZED if may_be_resource_token(subject) => {
-                self.identify_by_resource(subject, &answer).await
+            StatusCode::UNAUTHORIZED if may_be_resource_token(credential) => {
+                self.identify_by_resource(credential, &response).await
             }
-            StatusCode::UNAUTHORIZED => Err(refused(&answer)),
-            _ => Err(answer.error()),
+            StatusCode::UNAUTHORIZED => Err(refused(&response)),
+            _ => Err(response.error()),
         }
     }
 
     async fn authenticated_identity(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
         account: Option<String>,
     ) -> Result<Identity, ApiError> {
         let identity = Identity {
             account,
-            level: subject.level.or(Some(TokenLevel::User)),
+            level: credential.level.or(Some(TokenLevel::User)),
             ..Identity::default()
         };
-        Ok(self.with_token_record(subject, identity).await)
+        Ok(self.with_token_record(credential, identity).await)
     }
 
     /// A token of a project or repository has no user; it is known by what it can see and nobody else.
     async fn identify_by_resource(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
         refusal: &Response,
     ) -> Result<Identity, ApiError> {
-        let Some(project) = subject.project.as_deref() else {
+        let Some(project) = credential.project.as_deref() else {
             return Err(refused(refusal));
         };
         let mut segments = vec!["rest", "api", "latest", "projects", project];
         segments.extend(
-            subject
+            credential
                 .repository
                 .as_deref()
                 .into_iter()
                 .flat_map(|slug| ["repos", slug]),
         );
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let account = user_name(&answer);
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let account = user_name(&response);
         if account.is_none() {
-            if answer.status() == StatusCode::UNAUTHORIZED {
-                return Err(refused(&answer));
+            if response.status() == StatusCode::UNAUTHORIZED {
+                return Err(refused(&response));
             }
-            answer.success()?;
+            response.success()?;
             self.require_denied_anonymously(&segments).await?;
         }
-        let named = TokenLevel::of(subject.repository.as_deref(), subject.project.as_deref());
+        let named = TokenLevel::of(
+            credential.repository.as_deref(),
+            credential.project.as_deref(),
+        );
         let identity = Identity {
             account,
-            level: subject.level.or(Some(named)),
+            level: credential.level.or(Some(named)),
             ..Identity::default()
         };
-        Ok(self.with_token_record(subject, identity).await)
+        Ok(self.with_token_record(credential, identity).await)
     }
 
     /// Whether what was shown is shown to nobody without a login.
@@ -115,13 +118,13 @@ impl DataCenter {
 }
 
 /// A token of a project or repository; a password is always somebody's, and trying it again could lock the account.
-fn may_be_resource_token(subject: &CredentialContext) -> bool {
-    subject.level != Some(TokenLevel::User) && subject.auth != Some(AuthMethod::Password)
+fn may_be_resource_token(credential: &CredentialContext) -> bool {
+    credential.level != Some(TokenLevel::User) && credential.auth != Some(AuthMethod::Password)
 }
 
 /// Whoever is not named is not logged in, also where the server speaks of a missing permission.
-fn refused(answer: &Response) -> ApiError {
-    let error = answer.error();
+fn refused(response: &Response) -> ApiError {
+    let error = response.error();
     if let ApiError::Forbidden { message, .. } = error {
         ApiError::Unauthorized(message)
     } else {
@@ -129,7 +132,7 @@ fn refused(answer: &Response) -> ApiError {
     }
 }
 
-pub(super) fn user_name(answer: &Response) -> Option<String> {
-    let name = answer.header(USER_NAME).filter(|name| !name.is_empty())?;
+pub(super) fn user_name(response: &Response) -> Option<String> {
+    let name = response.header(USER_NAME).filter(|name| !name.is_empty())?;
     Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
 }

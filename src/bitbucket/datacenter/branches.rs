@@ -25,11 +25,11 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
     pub(in crate::bitbucket) async fn branch(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: &str,
     ) -> Result<Option<Branch>, ApiError> {
         let query = [("filterText", name), ("limit", "1000")];
-        let all: Vec<BranchBase> = self.http.pages(&of(path, &["branches"]), &query).await?;
+        let all: Vec<BranchBase> = self.http.pages(&of(repo, &["branches"]), &query).await?;
         let full = format!("{HEADS}{name}");
         let own = all.into_iter().find(|branch| {
             branch.id.as_deref() == Some(&full)

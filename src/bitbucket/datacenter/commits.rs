@@ -41,14 +41,14 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-commits-get>
     pub(in crate::bitbucket) async fn commits_not_on(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         branch: &str,
         base: Option<&str>,
     ) -> Result<Vec<Commit>, ApiError> {
         let mut query = vec![("until", branch), ("limit", "1000")];
         query.extend(base.map(|base| ("since", base)));
         let most = base.map_or(MAX_COMMITS_WITHOUT_BASE, |_| usize::MAX);
-        let segments = of(path, &["commits"]);
+        let segments = of(repo, &["commits"]);
         let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let commit = |base: CommitBase| {
             Some(Commit {
@@ -67,19 +67,19 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
     pub(in crate::bitbucket) async fn committer(&self) -> Option<Signature> {
         let users = ["rest", "api", "latest", "users"];
-        let answer = self
+        let response = self
             .http
             .get(&users, &[("limit", "1")], WithAuth::Yes)
             .await
             .ok()?;
-        let account = super::account::user_name(&answer)?;
+        let account = super::account::user_name(&response)?;
         let slug = super::token::user_slug(&account);
-        let answer = self
+        let response = self
             .http
             .get(&[&users[..], &[slug.as_str()]].concat(), &[], WithAuth::Yes)
             .await
             .ok()?;
-        let user: User = answer.json().ok()?;
+        let user: User = response.json().ok()?;
         Some(Signature {
             name: user.display_name.unwrap_or(account),
             email: user.email_address?,

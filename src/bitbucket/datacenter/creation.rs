@@ -45,14 +45,14 @@ impl DataCenter {
             &new.path.namespace,
             "repos",
         ];
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
             .await?;
-        if answer.status().as_u16() == 409 {
+        if response.status().as_u16() == 409 {
             return Ok(None);
         }
-        let base: RepositoryJson = answer.json()?;
+        let base: RepositoryJson = response.json()?;
         Ok(Some(base.repository(&new.path)))
     }
 }

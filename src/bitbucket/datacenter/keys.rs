@@ -87,7 +87,7 @@ impl DataCenter {
             text: key.public.to_string(),
             label: &key.title,
         };
-        let answer = match permission(owner, key.access) {
+        let response = match permission(owner, key.access) {
             None => self.http.write(Method::POST, &place, &[], &wire).await?,
             Some(permission) => {
                 let body = NewAccessKey {
@@ -97,17 +97,17 @@ impl DataCenter {
                 self.http.write(Method::POST, &place, &[], &body).await?
             }
         };
-        if answer.status() == StatusCode::CONFLICT {
+        if response.status() == StatusCode::CONFLICT {
             return Ok(match known(self.keys(owner).await?) {
                 Some(existing) => RegisterOutcome::AlreadyRegistered(existing),
-                None => RegisterOutcome::InUseElsewhere(answer.error().to_string()),
+                None => RegisterOutcome::InUseElsewhere(response.error().to_string()),
             });
         }
-        check_permission(&answer)?;
+        check_permission(&response)?;
         let created = if *owner == KeyOwner::Account {
-            registered(answer.json()?, None)
+            registered(response.json()?, None)
         } else {
-            answer.json::<AccessKey>()?.registered()
+            response.json::<AccessKey>()?.registered()
         };
         let created = created.ok_or_else(|| ApiError::Decode {
             path: "id".to_owned(),
@@ -136,9 +136,9 @@ impl DataCenter {
         let mut place = keys_path(owner);
         place.extend([id, "permission", permission]);
         let url = self.http.build_url(&place, &[])?;
-        let answer = self.http.put(url).await?;
-        check_permission(&answer)?;
-        answer.success().map(|()| true)
+        let response = self.http.put(url).await?;
+        check_permission(&response)?;
+        response.success().map(|()| true)
     }
 
     /// Takes a key away. One that is not there is gone as well: 204.
@@ -152,17 +152,17 @@ impl DataCenter {
     ) -> Result<(), ApiError> {
         let mut place = keys_path(owner);
         place.push(id);
-        let answer = self.http.delete(&place, &[]).await?;
-        check_permission(&answer)?;
-        answer.success()
+        let response = self.http.delete(&place, &[]).await?;
+        check_permission(&response)?;
+        response.success()
     }
 }
 
 /// A 401 to somebody who is named in the same answer is about a permission, whatever its words.
-fn check_permission(answer: &Response) -> Result<(), ApiError> {
+fn check_permission(response: &Response) -> Result<(), ApiError> {
     let is_known =
-        answer.status() == StatusCode::UNAUTHORIZED && answer.header("x-ausername").is_some();
-    if is_known && let ApiError::Unauthorized(message) = answer.error() {
+        response.status() == StatusCode::UNAUTHORIZED && response.header("x-ausername").is_some();
+    if is_known && let ApiError::Unauthorized(message) = response.error() {
         return Err(ApiError::Forbidden {
             message,
             required: Vec::new(),

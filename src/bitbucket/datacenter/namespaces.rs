@@ -42,8 +42,8 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-get>
     pub(in crate::bitbucket) async fn project(&self, key: &str) -> Result<Project, ApiError> {
         let segments = ["rest", "api", "latest", "projects", key];
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(answer.json::<ProjectBase>()?.project())
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        Ok(response.json::<ProjectBase>()?.project())
     }
 
     /// Makes a project; `None` where there is one of its key or name.
@@ -60,14 +60,14 @@ impl DataCenter {
             public: new.public.then_some(true),
         };
         let segments = ["rest", "api", "latest", "projects"];
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
             .await?;
-        if answer.status().as_u16() == 409 {
+        if response.status().as_u16() == 409 {
             return Ok(None);
         }
-        Ok(Some(answer.json::<ProjectBase>()?.project()))
+        Ok(Some(response.json::<ProjectBase>()?.project()))
     }
 }
 

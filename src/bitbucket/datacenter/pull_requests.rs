@@ -59,7 +59,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
     pub(in crate::bitbucket) async fn pull_requests(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         state: State,
         most: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
@@ -73,9 +73,9 @@ impl DataCenter {
         let query = [("state", state), ("limit", &limit)];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&of(path, &["pull-requests"]), &query, most)
+            .pages_up_to(&of(repo, &["pull-requests"]), &query, most)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(path)).collect())
+        Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
     /// Open pull requests from a branch.
@@ -83,7 +83,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
     pub(in crate::bitbucket) async fn open_pull_requests_from(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         source: &str,
     ) -> Result<Vec<PullRequest>, ApiError> {
         let at = format!("{HEADS}{source}");
@@ -95,9 +95,9 @@ impl DataCenter {
         ];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages(&of(path, &["pull-requests"]), &query)
+            .pages(&of(repo, &["pull-requests"]), &query)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(path)).collect())
+        Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
     /// Opens a pull request. What is in the way is a 409 that names its exception.
@@ -105,35 +105,35 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-post>
     pub(in crate::bitbucket) async fn create_pull_request(
         &self,
-        path: &RepoId,
-        proposal: &NewPullRequest,
+        repo: &RepoId,
+        pull_request: &NewPullRequest,
     ) -> Result<CreateOutcome, ApiError> {
         let end = |branch: &str| {
             json!({
                 "id": format!("{HEADS}{branch}"),
-                "repository": {"slug": path.slug, "project": {"key": path.namespace}},
+                "repository": {"slug": repo.slug, "project": {"key": repo.namespace}},
             })
         };
         let mut body = json!({
-            "title": proposal.title,
-            "fromRef": end(&proposal.source),
-            "toRef": end(&proposal.target),
+            "title": pull_request.title,
+            "fromRef": end(&pull_request.source),
+            "toRef": end(&pull_request.target),
         });
-        if let Some(text) = &proposal.body {
+        if let Some(text) = &pull_request.body {
             body["description"] = json!(text);
         }
-        if proposal.draft {
+        if pull_request.draft {
             body["draft"] = json!(true);
         }
-        if !proposal.reviewers.is_empty() {
+        if !pull_request.reviewers.is_empty() {
             let user = |reviewer: &Reviewer| json!({"user": {"name": reviewer.id}});
-            body["reviewers"] = proposal.reviewers.iter().map(user).collect();
+            body["reviewers"] = pull_request.reviewers.iter().map(user).collect();
         }
-        let segments = of(path, &["pull-requests"]);
-        let answer = self.http.write(Method::POST, &segments, &[], &body).await?;
-        if answer.status().as_u16() == 409 {
-            let said = answer.value();
-            let left_out = rejected_reviewers(&said, &proposal.reviewers);
+        let segments = of(repo, &["pull-requests"]);
+        let response = self.http.write(Method::POST, &segments, &[], &body).await?;
+        if response.status().as_u16() == 409 {
+            let said = response.value();
+            let left_out = rejected_reviewers(&said, &pull_request.reviewers);
             if !left_out.is_empty() {
                 return Ok(CreateOutcome::WithoutReviewers(left_out));
             }
@@ -151,13 +151,13 @@ impl DataCenter {
                 }
             }
         }
-        let base: PullRequestJson = answer.json()?;
-        Ok(CreateOutcome::Opened(Box::new(base.request(path))))
+        let base: PullRequestJson = response.json()?;
+        Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
     }
 }
 
 impl PullRequestJson {
-    fn request(self, path: &RepoId) -> PullRequest {
+    fn request(self, repo: &RepoId) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let end = end.as_ref();
             let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
@@ -172,8 +172,8 @@ impl PullRequestJson {
         let is_other = |from: &Value| {
             let key = from["project"]["key"].as_str();
             let slug = from["slug"].as_str();
-            key.is_some_and(|key| !key.eq_ignore_ascii_case(&path.namespace))
-                || slug.is_some_and(|slug| !slug.eq_ignore_ascii_case(&path.slug))
+            key.is_some_and(|key| !key.eq_ignore_ascii_case(&repo.namespace))
+                || slug.is_some_and(|slug| !slug.eq_ignore_ascii_case(&repo.slug))
         };
         let person = |participant: Participant| {
             let user = participant.user?;

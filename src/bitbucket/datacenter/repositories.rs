@@ -64,17 +64,17 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-repositoryslug-get>
     pub(in crate::bitbucket) async fn repository(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
     ) -> Result<Repository, ApiError> {
-        let answer = self.http.get(&of(path, &[]), &[], WithAuth::Yes).await?;
-        let base: RepositoryJson = answer.json()?;
+        let response = self.http.get(&of(repo, &[]), &[], WithAuth::Yes).await?;
+        let base: RepositoryJson = response.json()?;
         if base.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "slug".to_owned(),
                 reason: "it names no repository".to_owned(),
             });
         }
-        Ok(base.repository(path))
+        Ok(base.repository(repo))
     }
 
     /// Repositories of a project, or of the server.
@@ -83,19 +83,19 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn repositories(
         &self,
-        search: &RepositoryFilter,
+        filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         let all = ["rest", "api", "latest", "repos"];
-        let most = search.most.unwrap_or(usize::MAX);
+        let most = filter.most.unwrap_or(usize::MAX);
         // The server's own filter by name matches differently from version to version, so what it would leave out is
         // looked at here.
-        let asked_for = if search.text.is_some() {
+        let asked_for = if filter.text.is_some() {
             usize::MAX
         } else {
             most
         };
         let limit = asked_for.clamp(1, MAX_PAGE_LEN).to_string();
-        let of_project = search
+        let of_project = filter
             .project
             .as_ref()
             .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
@@ -105,10 +105,10 @@ impl DataCenter {
             .pages_up_to(segments, &[("limit", &limit)], asked_for)
             .await?;
         let asked = RepoId {
-            namespace: search.project.clone().unwrap_or_default(),
+            namespace: filter.project.clone().unwrap_or_default(),
             slug: String::new(),
         };
-        let text = search.text.as_deref().map(str::to_lowercase);
+        let text = filter.text.as_deref().map(str::to_lowercase);
         let is_meant = |repository: &Repository| {
             let name = repository.name.as_deref().unwrap_or_default();
             text.as_deref().is_none_or(|text| {
@@ -128,16 +128,16 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
     pub(in crate::bitbucket) async fn default_branch(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
     ) -> Result<Option<String>, ApiError> {
-        let answer = self
+        let response = self
             .http
-            .get(&of(path, &["default-branch"]), &[], WithAuth::Yes)
+            .get(&of(repo, &["default-branch"]), &[], WithAuth::Yes)
             .await?;
-        if answer.status() == StatusCode::NO_CONTENT {
+        if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }
-        match answer.json::<DefaultBranch>() {
+        match response.json::<DefaultBranch>() {
             Ok(branch) => Ok(branch.display_id),
             // Older servers have no such address; it is also there for those who may not look at branches.
             Err(
@@ -150,26 +150,26 @@ impl DataCenter {
     /// Whether a repository has no branch. Its default branch has a name before it exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, path: &RepoId) -> Result<bool, ApiError> {
-        let segments = of(path, &["branches"]);
-        let answer = self
+    pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
+        let segments = of(repo, &["branches"]);
+        let response = self
             .http
             .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
-        Ok(answer.json::<Branches>()?.values.is_empty())
+        Ok(response.json::<Branches>()?.values.is_empty())
     }
 }
 
 /// The address of a repository, and what is below it.
-pub(super) fn of<'a>(path: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn of<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "rest",
         "api",
         "latest",
         "projects",
-        &path.namespace,
+        &repo.namespace,
         "repos",
-        &path.slug,
+        &repo.slug,
     ];
     own.into_iter().chain(below.iter().copied()).collect()
 }

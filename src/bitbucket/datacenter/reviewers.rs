@@ -40,10 +40,10 @@ impl DataCenter {
         source: &str,
         target: &str,
     ) -> Result<Vec<Reviewer>, ApiError> {
-        let path = repository.path();
-        let answer = self.http.get(&of(&path, &[]), &[], WithAuth::Yes).await?;
-        let own = super::account::user_name(&answer);
-        let id = answer
+        let repo = repository.path();
+        let response = self.http.get(&of(&repo, &[]), &[], WithAuth::Yes).await?;
+        let own = super::account::user_name(&response);
+        let id = response
             .json::<Numbered>()?
             .id
             .unwrap_or_default()
@@ -54,9 +54,9 @@ impl DataCenter {
             "default-reviewers",
             "latest",
             "projects",
-            &path.namespace,
+            &repo.namespace,
             "repos",
-            &path.slug,
+            &repo.slug,
             "reviewers",
         ];
         let query = [
@@ -65,8 +65,8 @@ impl DataCenter {
             ("sourceRefId", source.as_str()),
             ("targetRefId", target.as_str()),
         ];
-        let answer = self.http.get(&segments, &query, WithAuth::Yes).await?;
-        let (Users::Flat(users) | Users::Page { values: users }) = answer.json()?;
+        let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
+        let (Users::Flat(users) | Users::Page { values: users }) = response.json()?;
         Ok(users
             .into_iter()
             .filter(|user| user.name != own)

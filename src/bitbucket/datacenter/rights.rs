@@ -34,11 +34,11 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn permission(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
-        let administers = self.administers(path);
-        let writes = self.listed_for_writing(path, name);
+        let administers = self.administers(repo);
+        let writes = self.listed_for_writing(repo, name);
         let (administers, writes) = futures_util::future::join(administers, writes).await;
         Ok(match (administers?, writes?) {
             (Some(true), _) => Some(Permission::Admin),
@@ -52,17 +52,17 @@ impl DataCenter {
     pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
     ) -> Result<ScopeProbe, ApiError> {
-        let Some(project) = subject.project.as_deref() else {
+        let Some(project) = credential.project.as_deref() else {
             return Ok(ScopeProbe::Inconclusive);
         };
-        let path = subject.repository.as_deref().map(|slug| RepoId {
+        let repo = credential.repository.as_deref().map(|slug| RepoId {
             namespace: project.to_owned(),
             slug: slug.to_owned(),
         });
         let own_project = ["rest", "api", "latest", "projects", project];
-        Ok(match (scope.name(), &path) {
+        Ok(match (scope.name(), &repo) {
             ("REPO_READ", Some(path)) => self.reads(&of(path, &[])).await?,
             ("REPO_READ" | "PROJECT_READ", None) | ("PROJECT_READ", Some(_)) => {
                 self.reads(&own_project).await?
@@ -74,16 +74,16 @@ impl DataCenter {
             ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path, None).await? {
                 Some(false) => ScopeProbe::No,
                 // What the account may write to says nothing about a token that may do less.
-                Some(true) if subject.auth == Some(AuthMethod::Password) => ScopeProbe::Yes,
+                Some(true) if credential.auth == Some(AuthMethod::Password) => ScopeProbe::Yes,
                 Some(true) | None => ScopeProbe::Inconclusive,
             },
             ("PROJECT_ADMIN", _) => {
                 let segments = [own_project.as_slice(), &["permissions", "users"]].concat();
-                let answer = self
+                let response = self
                     .http
                     .get(&segments, &[("limit", "1")], WithAuth::Yes)
                     .await?;
-                answer_of(permitted(&answer))
+                answer_of(permitted(&response))
             }
             _ => ScopeProbe::Inconclusive,
         })
@@ -95,11 +95,11 @@ impl DataCenter {
     pub(in crate::bitbucket) async fn visible_repositories(
         &self,
     ) -> Result<VisibleRepositories, ApiError> {
-        let answer = self
+        let response = self
             .http
             .get(&REPOSITORIES, &[("limit", "100")], WithAuth::Yes)
             .await?;
-        let page: Repositories = answer.json()?;
+        let page: Repositories = response.json()?;
         let links = page.values.iter().flat_map(|repository| {
             let clone = repository.links.clone.iter();
             let over_http = clone.filter(|link| link.name.as_deref() != Some("ssh"));
@@ -123,9 +123,9 @@ impl DataCenter {
 
     /// Whether something is shown that is not everybody's.
     async fn reads(&self, segments: &[&str]) -> Result<ScopeProbe, ApiError> {
-        let answer = self.http.get(segments, &[], WithAuth::Yes).await?;
-        Ok(match permitted(&answer) {
-            Some(true) if answer.json::<Resource>()?.public != Some(false) => {
+        let response = self.http.get(segments, &[], WithAuth::Yes).await?;
+        Ok(match permitted(&response) {
+            Some(true) if response.json::<Resource>()?.public != Some(false) => {
                 ScopeProbe::Inconclusive
             }
             permitted => answer_of(permitted),
@@ -133,39 +133,39 @@ impl DataCenter {
     }
 
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
-    async fn administers(&self, path: &RepoId) -> Result<Option<bool>, ApiError> {
-        let answer = self
+    async fn administers(&self, repo: &RepoId) -> Result<Option<bool>, ApiError> {
+        let response = self
             .http
-            .get(&of(path, &["webhooks"]), &[], WithAuth::Yes)
+            .get(&of(repo, &["webhooks"]), &[], WithAuth::Yes)
             .await?;
-        Ok(permitted(&answer))
+        Ok(permitted(&response))
     }
 
     async fn listed_for_writing(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<bool>, ApiError> {
         let mut query = vec![
             ("permission", "REPO_WRITE"),
-            ("projectkey", path.namespace.as_str()),
+            ("projectkey", repo.namespace.as_str()),
             ("limit", "1000"),
         ];
         // The filter is by name, which may be another than the slug.
         query.extend(name.map(|name| ("name", name)));
-        let answer = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
-        if !answer.status().is_success() {
+        let response = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
+        if !response.status().is_success() {
             return Ok(None);
         }
-        let page: Repositories = answer.json()?;
+        let page: Repositories = response.json()?;
         let is_it = |repository: &RepositoryJson| {
             let key = repository
                 .project
                 .as_ref()
                 .and_then(|project| project.key.as_deref());
             let slug = repository.slug.as_deref();
-            slug.is_some_and(|slug| slug.eq_ignore_ascii_case(&path.slug))
-                && key.is_some_and(|key| key.eq_ignore_ascii_case(&path.namespace))
+            slug.is_some_and(|slug| slug.eq_ignore_ascii_case(&repo.slug))
+                && key.is_some_and(|key| key.eq_ignore_ascii_case(&repo.namespace))
         };
         let found = page.values.iter().any(is_it);
         // Not being listed is a no only where all were seen.
@@ -174,12 +174,12 @@ impl DataCenter {
 }
 
 /// Whether an answer is one to somebody who may; `None` where it says something else.
-fn permitted(answer: &Response) -> Option<bool> {
-    match answer.status() {
-        StatusCode::OK if answer.is_json() => Some(true),
+fn permitted(response: &Response) -> Option<bool> {
+    match response.status() {
+        StatusCode::OK if response.is_json() => Some(true),
         // In a token's name nobody may be named.
-        StatusCode::UNAUTHORIZED if answer.is_authenticated() => Some(false),
-        StatusCode::FORBIDDEN if answer.is_bitbuckets() => Some(false),
+        StatusCode::UNAUTHORIZED if response.is_authenticated() => Some(false),
+        StatusCode::FORBIDDEN if response.is_bitbuckets() => Some(false),
         _ => None,
     }
 }

@@ -22,8 +22,8 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
-        let answer = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
-        let properties: Properties = answer.json()?;
+        let response = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
+        let properties: Properties = response.json()?;
         Ok(properties.version)
     }
 
@@ -51,8 +51,8 @@ impl DataCenter {
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
     pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         let url = self.http.build_url(&["status"], &[])?;
-        let mut greeting = ServerProbe::of(&self.http.get_once_unauthenticated(url).await?);
-        let is_ready = greeting
+        let mut probe = ServerProbe::of(&self.http.get_once_unauthenticated(url).await?);
+        let is_ready = probe
             .state
             .as_deref()
             .is_none_or(|state| state == "RUNNING");
@@ -61,12 +61,12 @@ impl DataCenter {
             let told = match self.http.get_once_unauthenticated(url).await {
                 // Nothing came that would tell what it is.
                 Err(error) if error.obstacle().is_some() => return Err(error),
-                told => told.and_then(|answer| answer.json::<Properties>()),
+                told => told.and_then(|response| response.json::<Properties>()),
             };
-            greeting.version = told.ok().and_then(|properties| properties.version);
+            probe.version = told.ok().and_then(|properties| properties.version);
         }
-        greeting.is_bitbucket = greeting.version.is_some() || !is_ready;
-        Ok(greeting)
+        probe.is_bitbucket = probe.version.is_some() || !is_ready;
+        Ok(probe)
     }
 
     /// Looks where this server sends its visitors, and at the usual context paths.
@@ -75,13 +75,13 @@ impl DataCenter {
         let mut paths: Vec<String> = Vec::new();
         let mut root = base.clone();
         root.set_path("/");
-        if let Ok(answer) = self.http.get_once_unauthenticated(root.clone()).await
-            && let Some(location) = ServerProbe::of(&answer).location
+        if let Ok(response) = self.http.get_once_unauthenticated(root.clone()).await
+            && let Some(location) = ServerProbe::of(&response).location
             && let Ok(to) = root.join(&location)
             && to.origin() == root.origin()
-            && let Ok(found) = to.as_str().parse::<DetectedServer>()
+            && let Ok(detected) = to.as_str().parse::<DetectedServer>()
         {
-            paths.push(found.base_url.url().path().trim_matches('/').to_owned());
+            paths.push(detected.base_url.url().path().trim_matches('/').to_owned());
         }
         paths.extend(COMMON_CONTEXT_PATHS.map(str::to_owned));
         paths.retain(|path| path != base.path().trim_matches('/'));

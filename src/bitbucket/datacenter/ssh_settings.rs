@@ -29,8 +29,8 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-settings-get>
     pub(in crate::bitbucket) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {
         let segments = ["rest", "ssh", "latest", "settings"];
-        let answer = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let settings: Settings = answer.json()?;
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let settings: Settings = response.json()?;
         let fingerprint = settings.fingerprint.and_then(|key| key.value);
         Ok(SshSettings {
             enabled: settings.enabled,

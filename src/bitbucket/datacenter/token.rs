@@ -37,11 +37,11 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
     pub(super) async fn with_token_record(
         &self,
-        subject: &CredentialContext,
+        credential: &CredentialContext,
         identity: Identity,
     ) -> Identity {
-        let is_token = subject.auth == Some(AuthMethod::HttpAccessToken);
-        let owner = owner(subject, &identity).filter(|_| is_token);
+        let is_token = credential.auth == Some(AuthMethod::HttpAccessToken);
+        let owner = owner(credential, &identity).filter(|_| is_token);
         let (Some(id), Some(owner)) = (self.current_token_id(), owner) else {
             return identity;
         };
@@ -51,10 +51,10 @@ impl DataCenter {
             .map(String::as_str)
             .chain([id.as_str()])
             .collect();
-        let Ok(answer) = self.http.get(&segments, &[], WithAuth::Yes).await else {
+        let Ok(response) = self.http.get(&segments, &[], WithAuth::Yes).await else {
             return identity;
         };
-        let Ok(token) = answer.json::<AccessTokenJson>() else {
+        let Ok(token) = response.json::<AccessTokenJson>() else {
             return identity;
         };
         Identity {
@@ -106,10 +106,10 @@ impl DataCenter {
         }
         // It makes something although it is a PUT: sent twice it would make two.
         let url = self.http.build_url(&segments, &[])?;
-        let question = Request::new(Method::PUT, url, WithAuth::Yes)
+        let request = Request::new(Method::PUT, url, WithAuth::Yes)
             .with_json(&body)?
             .not_idempotent();
-        let told: Value = self.http.send(&question).await?.json()?;
+        let told: Value = self.http.send(&request).await?.json()?;
         let Some(secret) = told.get("token").and_then(Value::as_str) else {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
@@ -145,14 +145,14 @@ impl DataCenter {
 }
 
 /// Whose the token is that somebody shows.
-fn owner(subject: &CredentialContext, identity: &Identity) -> Option<TokenOwner> {
-    let project = subject.project.clone();
+fn owner(credential: &CredentialContext, identity: &Identity) -> Option<TokenOwner> {
+    let project = credential.project.clone();
     match identity.level? {
         TokenLevel::User | TokenLevel::Workspace => identity.account.clone().map(TokenOwner::User),
         TokenLevel::Project => project.map(TokenOwner::Project),
         TokenLevel::Repo => Some(TokenOwner::Repository(RepoId {
             namespace: project?,
-            slug: subject.repository.clone()?,
+            slug: credential.repository.clone()?,
         })),
     }
 }
@@ -203,8 +203,8 @@ fn instant(value: &Value) -> Option<OffsetDateTime> {
             OffsetDateTime::from_unix_timestamp(milliseconds.as_i64()?.div_euclid(1000)).ok()
         }
         Value::String(text) => {
-            let day: Date = text.get(..10)?.parse().ok()?;
-            Some(day.midnight())
+            let date: Date = text.get(..10)?.parse().ok()?;
+            Some(date.midnight())
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
@@ -258,7 +258,7 @@ mod tests {
                 expiry_days: days,
                 ..AccessTokenJson::default()
             };
-            token.expires_on().map(|day| day.to_string())
+            token.expires_on().map(|date| date.to_string())
         };
         assert_eq!(
             expires_on(json!(1_767_225_600_000_i64), Some(90)).as_deref(),

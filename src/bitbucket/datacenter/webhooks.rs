@@ -44,9 +44,9 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
     pub(in crate::bitbucket) async fn webhooks(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
-        let all: Vec<Map<String, Value>> = self.http.pages(&of(path, &["webhooks"]), &[]).await?;
+        let all: Vec<Map<String, Value>> = self.http.pages(&of(repo, &["webhooks"]), &[]).await?;
         all.into_iter().map(hook).collect()
     }
 
@@ -56,52 +56,52 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
     pub(in crate::bitbucket) async fn write_webhook(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         before: Option<StoredWebhook>,
-        wish: &WebhookSpec,
+        spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
-        let answer = self
-            .send_webhook(path, before.as_ref(), wish, &wish.events)
+        let response = self
+            .send_webhook(repo, before.as_ref(), spec, &spec.events)
             .await?;
-        let known: Vec<String> = wish
+        let known: Vec<String> = spec
             .events
             .iter()
             .filter(|event| *event != PR_FROM_REF_UPDATED)
             .cloned()
             .collect();
-        let is_too_old = answer.status().as_u16() == 400
-            && known.len() < wish.events.len()
+        let is_too_old = response.status().as_u16() == 400
+            && known.len() < spec.events.len()
             && !known.is_empty()
-            && answer.value().to_string().contains(PR_FROM_REF_UPDATED);
+            && response.value().to_string().contains(PR_FROM_REF_UPDATED);
         if !is_too_old {
             return Ok(WebhookChange {
-                hook: hook(answer.json()?)?,
+                hook: hook(response.json()?)?,
                 unknown: Vec::new(),
                 changed: true,
             });
         }
         let unknown = vec![PR_FROM_REF_UPDATED.to_owned()];
         let without = WebhookSpec {
-            receiver: wish.receiver.clone(),
+            receiver: spec.receiver.clone(),
             events: known,
-            active: wish.active,
+            active: spec.active,
             secret: None,
-            verifies_receiver: wish.verifies_receiver,
+            verifies_receiver: spec.verifies_receiver,
         };
         match before {
-            Some(hook) if wish.secret.is_none() && hook.matches_spec(&without) => {
+            Some(webhook) if spec.secret.is_none() && webhook.matches_spec(&without) => {
                 Ok(WebhookChange {
-                    hook,
+                    hook: webhook,
                     unknown,
                     changed: false,
                 })
             }
             before => {
-                let answer = self
-                    .send_webhook(path, before.as_ref(), wish, &without.events)
+                let response = self
+                    .send_webhook(repo, before.as_ref(), spec, &without.events)
                     .await?;
                 Ok(WebhookChange {
-                    hook: hook(answer.json()?)?,
+                    hook: hook(response.json()?)?,
                     unknown,
                     changed: true,
                 })
@@ -111,36 +111,36 @@ impl DataCenter {
 
     async fn send_webhook(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         before: Option<&StoredWebhook>,
-        wish: &WebhookSpec,
+        spec: &WebhookSpec,
         events: &[String],
     ) -> Result<Response, ApiError> {
         let mut body = before
-            .map(|hook| writable_fields(&hook.raw, &READ_ONLY))
+            .map(|webhook| writable_fields(&webhook.raw, &READ_ONLY))
             .unwrap_or_default();
         body.insert("events".to_owned(), json!(events));
-        body.insert("active".to_owned(), json!(wish.active));
+        body.insert("active".to_owned(), json!(spec.active));
         body.entry("name").or_insert(json!("bbconnect"));
-        body.entry("url").or_insert(json!(wish.receiver.as_str()));
+        body.entry("url").or_insert(json!(spec.receiver.as_str()));
         body.entry("sslVerificationRequired").or_insert(json!(true));
-        if let Some(verifies) = wish.verifies_receiver {
+        if let Some(verifies) = spec.verifies_receiver {
             body.insert("sslVerificationRequired".to_owned(), json!(verifies));
         }
-        if let Some(secret) = &wish.secret {
+        if let Some(secret) = &spec.secret {
             let configuration = body.entry("configuration").or_insert(json!({}));
             let mut set = configuration.as_object().cloned().unwrap_or_default();
             set.insert("secret".to_owned(), json!(secret.expose()));
             *configuration = Value::Object(set);
         }
-        let id = before.and_then(|hook| hook.webhook.id.as_deref());
+        let id = before.and_then(|webhook| webhook.webhook.id.as_deref());
         match id {
             None => {
-                let segments = of(path, &["webhooks"]);
+                let segments = of(repo, &["webhooks"]);
                 self.http.write(Method::POST, &segments, &[], &body).await
             }
             Some(id) => {
-                let segments = of(path, &["webhooks", id]);
+                let segments = of(repo, &["webhooks", id]);
                 self.http.write(Method::PUT, &segments, &[], &body).await
             }
         }
@@ -151,10 +151,10 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
     pub(in crate::bitbucket) async fn remove_webhook(
         &self,
-        path: &RepoId,
+        repo: &RepoId,
         id: &str,
     ) -> Result<(), ApiError> {
-        let segments = of(path, &["webhooks", id]);
+        let segments = of(repo, &["webhooks", id]);
         self.http.delete(&segments, &[]).await?.success()
     }
 
@@ -163,26 +163,26 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
     pub(in crate::bitbucket) async fn test_webhook(
         &self,
-        path: &RepoId,
-        hook: &StoredWebhook,
+        repo: &RepoId,
+        webhook: &StoredWebhook,
     ) -> Result<TestDelivery, ApiError> {
-        let verifies = hook.webhook.verifies_receiver != Some(false);
+        let verifies = webhook.webhook.verifies_receiver != Some(false);
         let mut query = vec![
-            ("url", hook.webhook.url.as_str()),
+            ("url", webhook.webhook.url.as_str()),
             (
                 "sslVerificationRequired",
                 if verifies { "true" } else { "false" },
             ),
         ];
-        query.extend(hook.webhook.id.as_deref().map(|id| ("webhookId", id)));
-        let segments = of(path, &["webhooks", "test"]);
-        let credentials = hook.raw.get("credentials").cloned();
+        query.extend(webhook.webhook.id.as_deref().map(|id| ("webhookId", id)));
+        let segments = of(repo, &["webhooks", "test"]);
+        let credentials = webhook.raw.get("credentials").cloned();
         let credentials = credentials.filter(Value::is_object).unwrap_or(json!({}));
-        let answer = self
+        let response = self
             .http
             .write(Method::POST, &segments, &query, &credentials)
             .await?;
-        let delivery: Delivery = answer.json()?;
+        let delivery: Delivery = response.json()?;
         let of_response = |key: &str| delivery.response.as_ref()?.get(key);
         let of_result = |key: &str| delivery.result.as_ref()?.get(key)?.as_str();
         let status = of_response("statusCode")

@@ -189,7 +189,7 @@ pub(super) fn obstacle(error: &reqwest::Error) -> (ConnectFailure, String) {
         || "the request failed".to_owned(),
         |text| strip_os_error_code(&text),
     );
-    let obstacle = if error.is_timeout() {
+    let failure = if error.is_timeout() {
         ConnectFailure::Timeout
     } else if all.contains("dns error") {
         ConnectFailure::Dns
@@ -203,5 +203,5 @@ pub(super) fn obstacle(error: &reqwest::Error) -> (ConnectFailure, String) {
     } else {
         ConnectFailure::Other
     };
-    (obstacle, reason)
+    (failure, reason)
 }

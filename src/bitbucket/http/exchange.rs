@@ -20,13 +20,10 @@ const MAX_REDIRECTS: usize = 5;
 
 impl Http {
     /// Puts a question, within the time that it may take. Any status is an answer.
-    pub(in crate::bitbucket) async fn send(
-        &self,
-        question: &Request,
-    ) -> Result<Response, ApiError> {
-        let deadline = Instant::now() + self.settings.timeout + question.upload_allowance();
-        let answer = Box::pin(self.follow_redirects(question, deadline)).await?;
-        Box::pin(self.require_authenticated(question, answer, deadline)).await
+    pub(in crate::bitbucket) async fn send(&self, request: &Request) -> Result<Response, ApiError> {
+        let deadline = Instant::now() + self.settings.timeout + request.upload_allowance();
+        let response = Box::pin(self.follow_redirects(request, deadline)).await?;
+        Box::pin(self.require_authenticated(request, response, deadline)).await
     }
 
     /// Looks at an address of this server once, without showing who asks, so that it may also be plain http: no redirect
@@ -35,27 +32,27 @@ impl Http {
         &self,
         url: Url,
     ) -> Result<Response, ApiError> {
-        let question = Request::new(Method::GET, url, WithAuth::No);
-        let within = tokio::time::timeout(self.settings.timeout, self.send_once(&question)).await;
+        let request = Request::new(Method::GET, url, WithAuth::No);
+        let within = tokio::time::timeout(self.settings.timeout, self.send_once(&request)).await;
         within.unwrap_or_else(|_| Err(self.timeout_error()))
     }
 
     /// Follows redirects on the same origin; another origin is told, never asked.
     async fn follow_redirects(
         &self,
-        question: &Request,
+        request: &Request,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
-        let mut question = question.clone();
+        let mut request = request.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.send_with_retry(&question, deadline).await?;
-            let Some(location) = answer
+            let response = self.send_with_retry(&request, deadline).await?;
+            let Some(location) = response
                 .header(LOCATION)
-                .filter(|_| answer.status().is_redirection())
+                .filter(|_| response.status().is_redirection())
             else {
-                return Ok(answer);
+                return Ok(response);
             };
-            let next = question
+            let next = request
                 .url
                 .join(location)
                 .map_err(|_| self.redirect_error(location))?;
@@ -64,25 +61,25 @@ impl Http {
                 .split('/')
                 .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
             // What writes would be sent twice, or lose its body.
-            if Origin::of(&next) != self.base.origin() || is_login || !question.is_safe_method() {
+            if Origin::of(&next) != self.base.origin() || is_login || !request.is_safe_method() {
                 return Err(self.redirect_error(&self.redacted_url(&next)));
             }
-            question.url = next;
+            request.url = next;
         }
-        Err(self.redirect_error(question.url.as_str()))
+        Err(self.redirect_error(request.url.as_str()))
     }
 
     /// Sends it, and again where that may help, until the deadline.
     pub(super) async fn send_with_retry(
         &self,
-        question: &Request,
+        request: &Request,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
         let mut attempt = 0;
         let mut before: Option<Response> = None;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let sent = tokio::time::timeout(left, Box::pin(self.send_if_secure(question))).await;
+            let sent = tokio::time::timeout(left, Box::pin(self.send_if_secure(request))).await;
             let sent = match (sent.unwrap_or_else(|_| Err(self.timeout_error())), before) {
                 // What it answered before says more than that it was silent at last.
                 (
@@ -95,15 +92,15 @@ impl Http {
                 (sent, _) => sent,
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            let again = retry::retry_delay(attempt, question.idempotent, &sent);
+            let again = retry::retry_delay(attempt, request.idempotent, &sent);
             let Some(pause) = again.filter(|pause| *pause < left) else {
                 // What was removed by a request whose answer was lost is not there for the next one.
-                let is_removed = attempt > 0 && question.method == Method::DELETE;
-                return sent.map(|answer| {
+                let is_removed = attempt > 0 && request.method == Method::DELETE;
+                return sent.map(|response| {
                     if is_removed {
-                        answer.not_found_as_deleted()
+                        response.not_found_as_deleted()
                     } else {
-                        answer
+                        response
                     }
                 });
             };
@@ -114,11 +111,11 @@ impl Http {
         }
     }
 
-    async fn send_if_secure(&self, question: &Request) -> Result<Response, ApiError> {
+    async fn send_if_secure(&self, request: &Request) -> Result<Response, ApiError> {
         if self.base.is_insecure() && !self.settings.allow_http {
             return Err(ApiError::InsecureTransport(self.base.to_string()));
         }
-        self.send_once(question).await
+        self.send_once(request).await
     }
 
     async fn send_once(&self, question: &Request) -> Result<Response, ApiError> {
@@ -171,11 +168,11 @@ impl Http {
     }
 
     /// An error without the secret that it may repeat. Data stays as it is: a password can be a word that is part of it.
-    fn redacted(&self, answer: Response) -> Response {
-        if answer.status().is_success() {
-            answer
+    fn redacted(&self, response: Response) -> Response {
+        if response.status().is_success() {
+            response
         } else {
-            answer.redact(&self.authorization.secrets())
+            response.redact(&self.authorization.secrets())
         }
     }
 
@@ -220,20 +217,20 @@ impl Http {
     }
 
     fn map_transport_error(&self, error: &reqwest::Error) -> ApiError {
-        let (obstacle, reason) = error::obstacle(error);
-        let reason = if obstacle == ConnectFailure::Timeout {
+        let (failure, reason) = error::obstacle(error);
+        let reason = if failure == ConnectFailure::Timeout {
             self.too_slow()
         } else {
             reason
         };
-        self.unreachable(obstacle, reason)
+        self.unreachable(failure, reason)
     }
 
-    fn unreachable(&self, obstacle: ConnectFailure, reason: String) -> ApiError {
+    fn unreachable(&self, failure: ConnectFailure, reason: String) -> ApiError {
         ApiError::Unreachable {
             origin: self.base.origin().to_string(),
             proxy: proxy::of(self.base.url(), self.settings.proxy.as_deref()),
-            obstacle,
+            obstacle: failure,
             reason,
         }
     }

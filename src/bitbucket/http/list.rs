@@ -70,36 +70,39 @@ pub(super) struct ParsedPage<T> {
 }
 
 impl<T: DeserializeOwned> ParsedPage<T> {
-    pub(super) fn of(answer: &Response) -> Result<Self, ApiError> {
-        answer.success()?;
+    pub(super) fn of(response: &Response) -> Result<Self, ApiError> {
+        response.success()?;
         // A page without its frame would be taken for one whose fields have lost their names.
-        let begins_a_list = answer.bytes().trim_ascii_start().starts_with(b"[");
-        if answer.is_json() && begins_a_list {
+        let begins_a_list = response.bytes().trim_ascii_start().starts_with(b"[");
+        if response.is_json() && begins_a_list {
             return Err(ApiError::Decode {
                 path: ".".to_owned(),
                 reason: "it is not a page of a list".to_owned(),
             });
         }
         Ok(Self {
-            page: answer.json()?,
-            identities: identities(answer)?,
-            bytes: answer.bytes().len(),
+            page: response.json()?,
+            identities: identities(response)?,
+            bytes: response.bytes().len(),
         })
     }
 }
 
 /// Entries without a name are told apart by all that they hold.
-fn identities(answer: &Response) -> Result<Vec<ItemKey>, ApiError> {
-    let named = answer.json::<Page<ItemKeyFields>>().ok().and_then(|page| {
-        let names = page.values.into_iter();
-        names
-            .map(ItemKeyFields::identity)
-            .collect::<Option<Vec<_>>>()
-    });
+fn identities(response: &Response) -> Result<Vec<ItemKey>, ApiError> {
+    let named = response
+        .json::<Page<ItemKeyFields>>()
+        .ok()
+        .and_then(|page| {
+            let names = page.values.into_iter();
+            names
+                .map(ItemKeyFields::identity)
+                .collect::<Option<Vec<_>>>()
+        });
     if let Some(identities) = named {
         return Ok(identities);
     }
-    let page: Page<Value> = answer.json()?;
+    let page: Page<Value> = response.json()?;
     let texts = page.values.iter().map(ToString::to_string);
     Ok(texts.map(ItemKey).collect())
 }

@@ -27,8 +27,8 @@ pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     let url = "https://git.example.com/rest/api/latest/repos".to_owned();
-    let answer = Response::from_parts(status, headers, body, url);
-    let error = answer.error();
+    let response = Response::from_parts(status, headers, body, url);
+    let error = response.error();
     let said = error.to_string();
     assert!(!said.trim().is_empty());
     assert!(
@@ -36,8 +36,8 @@ pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
         "{}",
         said.len()
     );
-    assert!(answer.success().is_err());
-    assert!(answer.json::<serde_json::Value>().is_err());
+    assert!(response.success().is_err());
+    assert!(response.json::<serde_json::Value>().is_err());
 }
 
 #[cfg(test)]

@@ -139,8 +139,8 @@ impl Http {
         body: &impl Serialize,
     ) -> Result<Response, ApiError> {
         let url = self.build_url(segments, query)?;
-        let question = Request::new(method, url, WithAuth::Yes).with_json(body)?;
-        self.send(&question).await
+        let request = Request::new(method, url, WithAuth::Yes).with_json(body)?;
+        self.send(&request).await
     }
 
     /// Changes the API by an address alone, without a body. Any status is an answer.

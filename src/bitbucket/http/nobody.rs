@@ -30,33 +30,33 @@ impl Http {
     /// list of users must be open, which only somebody who is logged in may see. Asked once.
     pub(super) async fn require_authenticated(
         &self,
-        question: &Request,
-        answer: Response,
+        request: &Request,
+        response: Response,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
         let Some(people) = self.anonymous_check.get() else {
-            return Ok(answer);
+            return Ok(response);
         };
-        let is_read = question.signed == WithAuth::Yes && question.method == Method::GET;
-        if !is_read || !answer.status().is_success() {
-            return Ok(answer);
+        let is_read = request.signed == WithAuth::Yes && request.method == Method::GET;
+        if !is_read || !response.status().is_success() {
+            return Ok(response);
         }
-        if !answer.is_authenticated() {
+        if !response.is_authenticated() {
             let url = self.build_url(people, &[("limit", "1")])?;
             let people = Request::new(Method::GET, url, WithAuth::Yes);
             let people = self.send_with_retry(&people, deadline).await?;
             if people.status() == StatusCode::UNAUTHORIZED && !people.is_authenticated() {
                 let same = Request {
                     signed: WithAuth::No,
-                    ..question.clone()
+                    ..request.clone()
                 };
                 let for_everybody = self.send_with_retry(&same, deadline).await?;
-                if for_everybody.bytes() == answer.bytes() {
+                if for_everybody.bytes() == response.bytes() {
                     return Err(people.error());
                 }
             }
         }
         self.anonymous_check.set(None);
-        Ok(answer)
+        Ok(response)
     }
 }

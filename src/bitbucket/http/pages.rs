@@ -132,8 +132,8 @@ impl Http {
     }
 
     async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
-        let question = Request::new(Method::GET, url, WithAuth::Yes);
-        ParsedPage::of(&self.send(&question).await?)
+        let request = Request::new(Method::GET, url, WithAuth::Yes);
+        ParsedPage::of(&self.send(&request).await?)
     }
 
     pub(super) fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {

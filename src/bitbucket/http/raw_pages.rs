@@ -26,9 +26,9 @@ impl Http {
             if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
                 return Err(ApiError::EndlessPagination);
             }
-            let question = Request::new(Method::GET, url, WithAuth::Yes);
-            let answer = self.send(&question).await?;
-            let body: Value = answer.json()?;
+            let request = Request::new(Method::GET, url, WithAuth::Yes);
+            let response = self.send(&request).await?;
+            let body: Value = response.json()?;
             if let Value::Array(all) = body {
                 values.extend(all);
                 return Ok(Some(values));
@@ -37,13 +37,13 @@ impl Http {
                 return if values.is_empty() && seen.len() == 1 {
                     Ok(None)
                 } else {
-                    answer.json::<Page<Value>>().map(|_| None)
+                    response.json::<Page<Value>>().map(|_| None)
                 };
             }
-            let page: Page<Value> = answer.json()?;
+            let page: Page<Value> = response.json()?;
             next = self.next(&first, &page)?;
             let is_new = !page.values.is_empty() && !values.ends_with(&page.values);
-            bounds.count(answer.bytes().len(), is_new)?;
+            bounds.count(response.bytes().len(), is_new)?;
             values.extend(page.values);
         }
         Ok(Some(values))

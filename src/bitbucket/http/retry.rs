@@ -24,7 +24,7 @@ pub(super) fn retry_delay(
     sent: &Result<Response, ApiError>,
 ) -> Option<Duration> {
     let told = match sent {
-        Ok(answer) if is_transient(answer.status(), may_repeat) => retry_after(answer),
+        Ok(response) if is_transient(response.status(), may_repeat) => retry_after(response),
         Err(ApiError::Unreachable {
             obstacle: ConnectFailure::Other,
             ..
@@ -45,8 +45,8 @@ fn is_transient(status: StatusCode, may_repeat: bool) -> bool {
 }
 
 /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
-pub(super) fn retry_after(answer: &Response) -> Option<Duration> {
-    let seconds = answer.header(RETRY_AFTER)?.trim().parse();
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.header(RETRY_AFTER)?.trim().parse();
     seconds.ok().map(Duration::from_secs)
 }
 

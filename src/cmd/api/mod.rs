@@ -110,15 +110,15 @@ impl ApiOutput {
 /// # Errors
 /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
 /// carries its failure.
-pub fn run(args: &Args, context: &App) -> Result<ApiOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<ApiOutput, Error> {
     // The repository is the one that every other command would take.
     let (chosen, selected) = if args.path.contains("{repo}") {
-        context.default_repo()?
+        app.default_repo()?
     } else {
-        (context.select()?, None)
+        (app.select()?, None)
     };
-    let bitbucket = context.authenticated_client(&chosen)?;
-    let request = request(args, &chosen, selected.as_ref(), context)?;
+    let bitbucket = app.authenticated_client(&chosen)?;
+    let request = request(args, &chosen, selected.as_ref(), app)?;
     let explained = |error| chosen.describe_api_error(error);
     if args.dry_run {
         let url = bitbucket.resolve_url(&request).map_err(explained)?;
@@ -132,14 +132,14 @@ pub fn run(args: &Args, context: &App) -> Result<ApiOutput, Error> {
             ..ApiOutput::of(plan)
         });
     }
-    let progress = context.output.progress("waiting for the server");
+    let progress = app.output.progress("waiting for the server");
     if args.paginate {
-        let all = context.block_on(bitbucket.all_pages(&request))?;
+        let all = app.block_on(bitbucket.all_pages(&request))?;
         if let Some(values) = all.map_err(explained)? {
             return Ok(ApiOutput::of(json!({"values": values})));
         }
     }
-    let reply = context.block_on(bitbucket.send(&request))?;
+    let reply = app.block_on(bitbucket.send(&request))?;
     drop(progress);
     let RawResponse {
         status,
@@ -162,7 +162,7 @@ fn request(
     args: &Args,
     chosen: &SelectedConnection,
     selected: Option<&RepoId>,
-    context: &App,
+    app: &App,
 ) -> Result<RawRequest, Error> {
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&args.method);
     if args.paginate && args.method != Method::GET {
@@ -174,7 +174,7 @@ fn request(
     let input = args
         .input
         .as_deref()
-        .map(|path| context.read_bytes(path))
+        .map(|path| app.read_bytes(path))
         .transpose()?;
     let (query, body) = match input {
         Some(bytes) => {
@@ -248,8 +248,8 @@ fn expand_placeholders(
 impl CommandOutput for ApiOutput {
     const SCHEMA: &'static str = "bbconnect/api@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.lines(&String::from_utf8_lossy(&self.raw));
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.lines(&String::from_utf8_lossy(&self.raw));
     }
 
     fn exit_status(&self) -> ExitStatus {

@@ -127,7 +127,7 @@ impl CheckData {
             .identity
             .as_ref()
             .and_then(|identity| identity.as_ref().err());
-        version.or_else(|| identity.filter(|trouble| of_server(trouble.exit)))
+        version.or_else(|| identity.filter(|summary| of_server(summary.exit)))
     }
 
     /// What the credential belongs to.

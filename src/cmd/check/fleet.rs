@@ -57,25 +57,25 @@ impl CheckTarget {
 }
 
 /// The connections to check.
-pub(super) fn targets(args: &Args, context: &App) -> Result<Vec<CheckTarget>, Error> {
-    let known = |chosen: SelectedConnection| -> Result<CheckTarget, Error> {
-        let path = repository(args.repo.as_ref(), &chosen)?;
-        Ok(CheckTarget::Known(Box::new(chosen), path))
+pub(super) fn targets(args: &Args, app: &App) -> Result<Vec<CheckTarget>, Error> {
+    let known = |selected: SelectedConnection| -> Result<CheckTarget, Error> {
+        let path = repository(args.repo.as_ref(), &selected)?;
+        Ok(CheckTarget::Known(Box::new(selected), path))
     };
     let mut all = if args.all {
-        let names = context.connection_file().load()?.names();
+        let names = app.connection_file().load()?.names();
         if names.is_empty() {
             return Err(Error::NoConnection(names));
         }
         let each = names
             .into_iter()
-            .map(|name| match context.select_by_name(&name) {
-                Ok(chosen) => known(chosen),
+            .map(|name| match app.select_by_name(&name) {
+                Ok(selected) => known(selected),
                 Err(error) => Ok(CheckTarget::Unreadable(name, ErrorSummary::from(&error))),
             });
         each.collect::<Result<Vec<_>, _>>()?
     } else if !args.names.is_empty() {
-        if context.named_connection().is_some() {
+        if app.named_connection().is_some() {
             return Err(Error::Usage {
                 message: "connections are named twice: as arguments and with --connection"
                     .to_owned(),
@@ -89,13 +89,13 @@ pub(super) fn targets(args: &Args, context: &App) -> Result<Vec<CheckTarget>, Er
             }
         }
         let each = names.into_iter();
-        each.map(|name| known(context.select_by_name(name)?))
+        each.map(|name| known(app.select_by_name(name)?))
             .collect::<Result<_, _>>()?
     } else if let Some(repo) = &args.repo {
-        let (chosen, path) = context.select_for_repo(repo)?;
-        return Ok(vec![CheckTarget::Known(Box::new(chosen), Some(path))]);
+        let (selected, path) = app.select_for_repo(repo)?;
+        return Ok(vec![CheckTarget::Known(Box::new(selected), Some(path))]);
     } else {
-        vec![known(context.select()?)?]
+        vec![known(app.select()?)?]
     };
     if let Some(Shard { index, count }) = args.shard {
         // By rank among the names, so that it does not depend on the order of the file.
@@ -112,22 +112,22 @@ pub(super) fn targets(args: &Args, context: &App) -> Result<Vec<CheckTarget>, Er
 /// The repository that is named, else the connection's own.
 fn repository(
     named: Option<&RepoRef>,
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
 ) -> Result<Option<RepoId>, Error> {
     match named {
-        Some(named) => Ok(named.resolve(&chosen.connection).map(Some)?),
-        None => Ok(App::connection_repository(&chosen.connection)),
+        Some(named) => Ok(named.resolve(&selected.connection).map(Some)?),
+        None => Ok(App::connection_repository(&selected.connection)),
     }
 }
 
 /// Checks them all, in the order in which they are given.
 pub(super) fn check(
     all: &[CheckTarget],
-    question: &CheckOptions,
+    options: &CheckOptions,
     strict: bool,
-    context: &App,
+    app: &App,
 ) -> Vec<ConnectionReport> {
-    let progress = context.output.progress(&match all {
+    let progress = app.output.progress(&match all {
         [CheckTarget::Known(chosen, _)] => format!("asking {}", chosen.connection.base_url),
         all => format!("checking {} connections", all.len()),
     });
@@ -143,7 +143,7 @@ pub(super) fn check(
             let row = match subject {
                 CheckTarget::Known(chosen, repository) => {
                     let repository = repository.as_ref();
-                    check_one(chosen, repository, question, strict, &ways, context)
+                    check_one(chosen, repository, options, strict, &ways, app)
                 }
                 CheckTarget::Unreadable(name, trouble) => {
                     ConnectionReport::unreadable(name, trouble)
@@ -159,16 +159,16 @@ pub(super) fn check(
 }
 
 fn check_one(
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     repository: Option<&RepoId>,
-    question: &CheckOptions,
+    options: &CheckOptions,
     strict: bool,
     ways: &ReachabilityCache,
-    context: &App,
+    app: &App,
 ) -> ConnectionReport {
     let started = Instant::now();
-    let connection = &chosen.connection;
-    let alone = |secret| CheckData::of(&chosen.name, connection, secret);
+    let connection = &selected.connection;
+    let alone = |secret| CheckData::of(&selected.name, connection, secret);
     // What was not reached once is not waited for again by every other connection to it.
     let way = format!(
         "{} {:?} {:?} {:?}",
@@ -178,35 +178,34 @@ fn check_one(
         connection.client_cert
     );
     let known = ways.cached_failure(&way);
-    let mut facts = if connection.auth == AuthMethod::Ssh {
+    let mut data = if connection.auth == AuthMethod::Ssh {
         alone(Ok(TokenPrefix::Unknown))
     } else {
-        match context.secret_of(chosen) {
+        match app.secret_of(selected) {
             Err(error) => alone(Err(ErrorSummary::from(&error))),
             Ok(secret) => {
                 let shape = TokenPrefix::of(secret.expose());
-                if let Some(trouble) = known {
+                if let Some(summary) = known {
                     CheckData {
-                        version: Some(Err(trouble)),
+                        version: Some(Err(summary)),
                         ..alone(Ok(shape))
                     }
                 } else {
-                    let bitbucket = context.client_with_secret(connection, secret);
-                    let facts = gather(&bitbucket, alone(Ok(shape)), repository, question);
-                    context
-                        .block_on(facts)
+                    let bitbucket = app.client_with_secret(connection, secret);
+                    let facts = gather(&bitbucket, alone(Ok(shape)), repository, options);
+                    app.block_on(facts)
                         .unwrap_or_else(|error| alone(Err(ErrorSummary::from(&error))))
                 }
             }
         }
     };
-    ways.record(way, &facts);
-    facts.key = key::key(chosen, question, context);
-    let findings = judge::judge(&facts, question);
+    ways.record(way, &data);
+    data.key = key::key(selected, options, app);
+    let findings = judge::judge(&data, options);
     ConnectionReport::of(
-        &facts,
+        &data,
         findings,
-        judge::is_asked(question),
+        judge::is_asked(options),
         strict,
         started.elapsed(),
     )
@@ -230,18 +229,18 @@ impl ReachabilityCache {
     fn cached_failure(&self, way: &str) -> Option<ErrorSummary> {
         let ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let way = ways.get(way).filter(|way| !way.reachable)?;
-        let trouble = way.trouble.as_ref()?;
-        let is_slow = trouble.connect_failure == Some(ConnectFailure::Timeout);
-        (!is_slow || way.timeouts > 1).then(|| trouble.clone())
+        let summary = way.trouble.as_ref()?;
+        let is_slow = summary.connect_failure == Some(ConnectFailure::Timeout);
+        (!is_slow || way.timeouts > 1).then(|| summary.clone())
     }
 
-    fn record(&self, way: String, facts: &CheckData) {
-        let was_asked = facts.version.is_some();
+    fn record(&self, way: String, data: &CheckData) {
+        let was_asked = data.version.is_some();
         let mut ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let way = ways.entry(way).or_default();
-        match facts
+        match data
             .server_error()
-            .and_then(|trouble| Some((trouble, trouble.connect_failure?)))
+            .and_then(|summary| Some((summary, summary.connect_failure?)))
         {
             Some((trouble, obstacle)) => {
                 way.timeouts += usize::from(obstacle == ConnectFailure::Timeout);

@@ -19,71 +19,71 @@ use crate::model::scope::{GrantedScopes, Scope};
 /// password that is tried many times locks its account.
 pub(super) async fn gather(
     bitbucket: &Bitbucket,
-    mut facts: CheckData,
+    mut data: CheckData,
     repository: Option<&RepoId>,
-    question: &CheckOptions,
+    options: &CheckOptions,
 ) -> CheckData {
-    let subject = subject(&facts.connection, repository);
-    let auth = facts.connection.auth;
-    let shape = *facts.secret.as_ref().unwrap_or(&TokenPrefix::Unknown);
+    let credential = subject(&data.connection, repository);
+    let auth = data.connection.auth;
+    let shape = *data.secret.as_ref().unwrap_or(&TokenPrefix::Unknown);
     let told = |error| ErrorSummary::from(&Error::from_api(error, auth, shape));
-    let (version, identity) = join(bitbucket.version(), bitbucket.identify(&subject)).await;
+    let (version, identity) = join(bitbucket.version(), bitbucket.identify(&credential)).await;
     let is_server = version.is_ok();
-    facts.version = Some(version.map_err(told));
-    facts.identity = is_server.then(|| identity.map_err(|error| as_not_bitbucket(told(error))));
-    let Some(identity) = facts.valid().cloned() else {
-        return facts;
+    data.version = Some(version.map_err(told));
+    data.identity = is_server.then(|| identity.map_err(|error| as_not_bitbucket(told(error))));
+    let Some(identity) = data.valid().cloned() else {
+        return data;
     };
-    facts.granted = match &identity.scopes {
+    data.granted = match &identity.scopes {
         Scopes::Granted(names) => Some(names.clone()),
         Scopes::Unknown => None,
     };
-    let needed = needed(&facts, question);
+    let needed = needed(&data, options);
     let (reach, of_repository, shown, ssh) = join4(
-        reach(bitbucket, &subject, repository.is_some()),
+        reach(bitbucket, &credential, repository.is_some()),
         of_repository(bitbucket, repository, &identity, &told),
         probe_scopes(
             bitbucket,
-            &subject,
+            &credential,
             &identity,
-            facts.granted.as_deref(),
+            data.granted.as_deref(),
             &needed,
         ),
         bitbucket.ssh_settings(),
     )
     .await;
-    (facts.reach, facts.workspaces) = reach;
-    facts.repository = of_repository;
+    (data.reach, data.workspaces) = reach;
+    data.repository = of_repository;
     // What is not told is unknown, not an error: the credential may be good without it.
-    facts.ssh = ssh.ok().flatten();
+    data.ssh = ssh.ok().flatten();
     match shown {
-        ScopeResult::Each(each) => facts.shown = each,
-        ScopeResult::All(names) => facts.granted = Some(names),
+        ScopeResult::Each(each) => data.shown = each,
+        ScopeResult::All(names) => data.granted = Some(names),
     }
-    facts
+    data
 }
 
 /// Every Bitbucket knows the address at which it is asked who one is: a server that finds nothing there is none, and says
 /// nothing of the credential.
-fn as_not_bitbucket(trouble: ErrorSummary) -> ErrorSummary {
-    let exit = if matches!(trouble.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
+fn as_not_bitbucket(summary: ErrorSummary) -> ErrorSummary {
+    let exit = if matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
         ExitStatus::BadResponse
     } else {
-        trouble.exit
+        summary.exit
     };
-    ErrorSummary { exit, ..trouble }
+    ErrorSummary { exit, ..summary }
 }
 
 /// What the credential is known to be for: the repository that is named counts before the connection's.
 fn subject(connection: &Connection, repository: Option<&RepoId>) -> CredentialContext {
     let is_cloud = connection.deployment == Deployment::Cloud;
-    let namespace = repository.map(|path| path.namespace.clone());
+    let namespace = repository.map(|repo| repo.namespace.clone());
     let named = CredentialContext::from(connection);
     CredentialContext {
         workspace: namespace.clone().filter(|_| is_cloud).or(named.workspace),
         project: namespace.filter(|_| !is_cloud).or(named.project),
         repository: repository
-            .map(|path| path.slug.clone())
+            .map(|repo| repo.slug.clone())
             .or(named.repository),
         ..named
     }
@@ -92,16 +92,16 @@ fn subject(connection: &Connection, repository: Option<&RepoId>) -> CredentialCo
 /// How far it sees, and in how many workspaces. Data Center is asked in any case: its links tell its base URL.
 async fn reach(
     bitbucket: &Bitbucket,
-    subject: &CredentialContext,
+    credential: &CredentialContext,
     is_for_one: bool,
 ) -> (Option<VisibleRepositories>, Option<usize>) {
     let is_server = !bitbucket.is_cloud();
-    let is_token = subject.auth == Some(AuthMethod::AccessToken);
+    let is_token = credential.auth == Some(AuthMethod::AccessToken);
     if is_token || !(is_server || is_for_one) {
         return (None, None);
     }
     let (reach, workspaces) = join(
-        bitbucket.visible_repositories(subject.workspace.as_deref()),
+        bitbucket.visible_repositories(credential.workspace.as_deref()),
         bitbucket.workspaces(),
     )
     .await;
@@ -111,20 +111,20 @@ async fn reach(
 
 async fn of_repository(
     bitbucket: &Bitbucket,
-    path: Option<&RepoId>,
+    repo: Option<&RepoId>,
     identity: &Identity,
     told: &impl Fn(ApiError) -> ErrorSummary,
 ) -> Option<RepositoryFacts> {
-    let path = path?.clone();
+    let repo = repo?.clone();
     let is_cloud = bitbucket.is_cloud();
-    let found_and_empty = join(bitbucket.repository(&path), bitbucket.is_empty(&path));
+    let found_and_empty = join(bitbucket.repository(&repo), bitbucket.is_empty(&repo));
     let (found, empty, permission) = if is_cloud {
         let (found, empty) = found_and_empty.await;
         let permission = match &found {
             // An access token has no account that could have a permission.
             Ok(repository) if identity.account.is_some() => {
                 bitbucket
-                    .permission(&path, repository.name.as_deref())
+                    .permission(&repo, repository.name.as_deref())
                     .await
             }
             Ok(_) | Err(_) => Ok(None),
@@ -132,12 +132,12 @@ async fn of_repository(
         (found, empty, permission)
     } else {
         let ((found, empty), permission) =
-            join(found_and_empty, bitbucket.permission(&path, None)).await;
+            join(found_and_empty, bitbucket.permission(&repo, None)).await;
         (found, empty, permission)
     };
     let permission = permission.ok().flatten().filter(|_| found.is_ok());
     Some(RepositoryFacts {
-        path,
+        path: repo,
         found: found.map_err(told),
         empty: empty.ok(),
         permission,
@@ -153,7 +153,7 @@ enum ScopeResult {
 /// Finds out by reads that need them which of the needed scopes a credential has whose server does not list them.
 async fn probe_scopes(
     bitbucket: &Bitbucket,
-    subject: &CredentialContext,
+    credential: &CredentialContext,
     identity: &Identity,
     granted: Option<&[String]>,
     needed: &[Scope],
@@ -161,7 +161,7 @@ async fn probe_scopes(
     if let Some(names) = granted {
         return ScopeResult::All(names.to_vec());
     }
-    let is_api_token = subject.auth == Some(AuthMethod::ApiToken);
+    let is_api_token = credential.auth == Some(AuthMethod::ApiToken);
     if is_api_token
         && !needed.is_empty()
         && let Ok(Some(names)) = bitbucket.scopes_from_403(identity).await
@@ -170,7 +170,7 @@ async fn probe_scopes(
     }
     let reads = needed
         .iter()
-        .map(|scope| bitbucket.probe_scope(*scope, subject));
+        .map(|scope| bitbucket.probe_scope(*scope, credential));
     let shown = join_all(reads).await;
     let mut each = Vec::new();
     for (scope, shown) in needed.iter().zip(shown) {

@@ -8,17 +8,17 @@ use crate::ssh::{PrivateKeyFile, Service, SshError};
 
 /// What the connection's key may do; `None` where it has none.
 pub(super) fn key(
-    chosen: &SelectedConnection,
-    question: &CheckOptions,
-    context: &App,
+    selected: &SelectedConnection,
+    options: &CheckOptions,
+    app: &App,
 ) -> Option<KeyFacts> {
-    let keyed = SshConnection::of(chosen.name.clone(), chosen.connection.clone())?;
+    let ssh_connection = SshConnection::of(selected.name.clone(), selected.connection.clone())?;
     let answered = |reads, writes| KeyFacts {
-        path: keyed.key.clone(),
+        path: ssh_connection.key.clone(),
         reads,
         writes,
     };
-    let stored = match PrivateKeyFile::read(&keyed.key) {
+    let stored = match PrivateKeyFile::read(&ssh_connection.key) {
         Ok(stored) => stored,
         Err(error) => {
             return Some(answered(
@@ -30,11 +30,11 @@ pub(super) fn key(
     if stored.is_locked {
         return Some(answered(None, None));
     }
-    if let Err(error) = context.check_access(&stored, &keyed.address, Service::Read) {
+    if let Err(error) = app.check_access(&stored, &ssh_connection.address, Service::Read) {
         return Some(answered(Some(Err(ErrorSummary::from(&error))), None));
     }
-    let push = || context.check_access(&stored, &keyed.address, Service::Write);
-    let writes = question
+    let push = || app.check_access(&stored, &ssh_connection.address, Service::Write);
+    let writes = options
         .wants_to_push()
         .then(push)
         .and_then(|asked| match asked {

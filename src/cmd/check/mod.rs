@@ -89,17 +89,17 @@ impl Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, or none applies.
-pub fn run(args: &Args, context: &App) -> Result<CheckReport, Error> {
+pub fn run(args: &Args, app: &App) -> Result<CheckReport, Error> {
     let started = Instant::now();
-    let question = CheckOptions {
-        today: context.today(),
+    let options = CheckOptions {
+        today: app.today(),
         purposes: args.purposes.clone(),
         required: args.require.clone(),
         expires_within: args.expires_within,
         min_version: args.min_version,
     };
-    let chosen = fleet::targets(args, context)?;
-    let connections = fleet::check(&chosen, &question, args.strict, context);
+    let chosen = fleet::targets(args, app)?;
+    let connections = fleet::check(&chosen, &options, args.strict, app);
     let status = ExitStatus::most_significant(connections.iter().map(|row| row.exit));
     Ok(CheckReport {
         ok: status == ExitStatus::Success,
@@ -108,7 +108,7 @@ pub fn run(args: &Args, context: &App) -> Result<CheckReport, Error> {
         connections,
         status,
         format: args.format.unwrap_or(Format::Text),
-        quiet: context.is_quiet(),
+        quiet: app.is_quiet(),
         strict: args.strict,
     })
 }

@@ -66,27 +66,27 @@ pub(super) struct ConnectionReport {
 
 impl ConnectionReport {
     pub(super) fn of(
-        facts: &CheckData,
+        data: &CheckData,
         findings: Vec<CheckResult>,
         is_asked: bool,
         strict: bool,
         elapsed: Duration,
     ) -> Self {
-        let connection = &facts.connection;
-        let identity = facts.valid();
-        let version = facts
+        let connection = &data.connection;
+        let identity = data.valid();
+        let version = data
             .version
             .as_ref()
             .and_then(|version| version.as_ref().ok());
         Self {
-            name: facts.name.to_string(),
+            name: data.name.to_string(),
             deployment: Some(connection.deployment),
             base_url: Some(connection.base_url.to_string()),
             auth: Some(connection.auth),
             source: connection.store.map(StoreKind::name),
             account: identity.and_then(|identity| identity.account.clone()),
             version: version.cloned().flatten(),
-            scopes: facts.granted.clone(),
+            scopes: data.granted.clone(),
             expires_on: identity
                 .and_then(|identity| identity.expires_on)
                 .or(connection.expires_on),
@@ -97,8 +97,8 @@ impl ConnectionReport {
     }
 
     /// A connection that cannot be read, among others that can.
-    pub(super) fn unreadable(name: &str, trouble: &ErrorSummary) -> Self {
-        let judged = judge::missing_credential(trouble);
+    pub(super) fn unreadable(name: &str, summary: &ErrorSummary) -> Self {
+        let judged = judge::missing_credential(summary);
         Self {
             name: name.to_owned(),
             deployment: None,
@@ -119,8 +119,8 @@ impl ConnectionReport {
 impl CommandOutput for CheckReport {
     const SCHEMA: &'static str = "bbconnect/check@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        report::write(self, page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        report::write(self, out);
     }
 
     fn exit_status(&self) -> ExitStatus {

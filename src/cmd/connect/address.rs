@@ -17,20 +17,20 @@ pub(super) fn resolve_ssh_alias(
     let is_alias = url
         .notes()
         .iter()
-        .any(|note| note.id == UrlWarningKind::SshConfigAlias);
-    let address = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
-    let Some(address) = address.filter(|_| is_alias) else {
+        .any(|warning| warning.id == UrlWarningKind::SshConfigAlias);
+    let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
+    let Some(remote) = remote.filter(|_| is_alias) else {
         return Ok(url.clone());
     };
-    let Some((user, host)) = ssh::resolve(&address.host, address.user.as_deref())? else {
+    let Some((user, host)) = ssh::resolve(&remote.host, remote.user.as_deref())? else {
         return Ok(url.clone());
     };
-    let who = user.as_ref().filter(|_| address.user.is_none());
+    let who = user.as_ref().filter(|_| remote.user.is_none());
     let who = who.map(|user| format!("{user}@")).unwrap_or_default();
-    steps.warn("url", format!("{} stands for {who}{host}", address.host));
-    let path = format!("/{}", address.path.trim_start_matches('/'));
+    steps.warn("url", format!("{} stands for {who}{host}", remote.host));
+    let path = format!("/{}", remote.path.trim_start_matches('/'));
     let meant = SshRemote {
-        user: address.user.or(user),
+        user: remote.user.or(user),
         host,
         path,
     };

@@ -45,20 +45,20 @@ fn is_of(remote: &str, url: &CloneUrl) -> bool {
 /// Clones, or sets up the checkout one stands in if it is one of this repository; answers with the command for git.
 pub(super) fn configure_checkout(
     args: &Args,
-    context: &App,
+    app: &App,
     plan: &Plan,
     key: &PrivateKeyFile,
     proof: &VerifiedAccess,
     steps: &mut StepLog<'_>,
 ) -> Result<String, Error> {
     let address = &proof.address;
-    let command = context.ssh_options(key).command_line()?;
+    let command = app.ssh_options(key).command_line()?;
     if let Some(folder) = &args.clone {
         if is_checkout_of(folder, &plan.url)? {
             finish(folder, &plan.url, &proof.served.refs, &command, steps)?;
             set_ssh_command(Some(folder), &command, &folder.display().to_string(), steps)?;
         } else {
-            let quiet = !context.is_interactive();
+            let quiet = !app.is_interactive();
             git::clone(&plan.clone_url(address), folder, &command, quiet)?;
             steps.pass("clone", format!("cloned into {}", folder.display()));
         }

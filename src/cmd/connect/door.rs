@@ -19,15 +19,15 @@ pub(super) struct ReachableServer {
 
 /// Tries the usual door, and on Cloud those beside it where that one is closed.
 pub(super) fn find_reachable(
-    context: &App,
+    app: &App,
     plan: &Plan,
     key: Option<&PrivateKeyFile>,
-    vouchers: HostKeyEvidence,
+    evidence: HostKeyEvidence,
     steps: &mut StepLog<'_>,
 ) -> Result<ReachableServer, Error> {
     let usual = &plan.address.host;
-    trust(context, usual, vouchers, steps)?;
-    let mut tried = probe(context, &plan.address, key);
+    trust(app, usual, evidence, steps)?;
+    let mut tried = probe(app, &plan.address, key);
     let mut closed = usual.clone();
     for host in ssh::alternate_hosts(usual) {
         let Err(Error::Ssh(SshError::Unreachable {
@@ -38,8 +38,8 @@ pub(super) fn find_reachable(
         };
         let said = format!("{closed} is out of reach: {words}; trying {host}");
         steps.warn("ssh", said);
-        context.ensure_trusted(&host, HostKeyEvidence::default())?;
-        let next = probe(context, &plan.with_host(host.clone()), key);
+        app.ensure_trusted(&host, HostKeyEvidence::default())?;
+        let next = probe(app, &plan.with_host(host.clone()), key);
         if !matches!(&next, Err(Error::Ssh(SshError::Unreachable { .. }))) {
             tried = next;
         }
@@ -50,12 +50,12 @@ pub(super) fn find_reachable(
 
 /// Makes sure that a server is the right one.
 fn trust(
-    context: &App,
+    app: &App,
     host: &SshHost,
-    vouchers: HostKeyEvidence,
+    evidence: HostKeyEvidence,
     steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
-    let trusted = context.ensure_trusted(host, vouchers)?;
+    let trusted = app.ensure_trusted(host, evidence)?;
     let known = trusted.keys.iter().map(|key| {
         format!(
             "{} {} ({})",
@@ -71,11 +71,11 @@ fn trust(
 
 /// Asks for the repository with the key, or with none. A refusal is an answer; all else is in the way.
 fn probe(
-    context: &App,
-    address: &SshRemote,
+    app: &App,
+    remote: &SshRemote,
     key: Option<&PrivateKeyFile>,
 ) -> Result<ReachableServer, Error> {
-    let answer = match context.probe_server(address, key) {
+    let answer = match app.probe_server(remote, key) {
         Ok(served) => Ok(served),
         Err(Error::Ssh(
             refusal @ (SshError::AuthenticationFailed { .. }
@@ -84,7 +84,7 @@ fn probe(
         Err(error) => return Err(error),
     };
     Ok(ReachableServer {
-        address: address.clone(),
+        address: remote.clone(),
         answer,
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
 pub(super) fn existing_or_generate(
     existing: Option<PrivateKeyFile>,
     plan: &Plan,
-    context: &App,
+    app: &App,
     steps: &mut StepLog<'_>,
 ) -> Result<(PrivateKeyFile, bool), Error> {
     if let Some(key) = existing {
@@ -50,9 +50,7 @@ pub(super) fn existing_or_generate(
     let files = KeyFiles::new(&plan.key_path)?;
     files.require_absent(false)?;
     let key_type = plan.key_type();
-    let _progress = context
-        .output
-        .progress(&format!("making an {key_type} key"));
+    let _progress = app.output.progress(&format!("making an {key_type} key"));
     let pair = KeyPair::generate(key_type, &ssh::comment(Some(&plan.url)))?;
     KeyFiles::write_all(
         &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],

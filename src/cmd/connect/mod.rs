@@ -90,23 +90,23 @@ pub enum Register {
 /// # Errors
 /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
 /// the next time.
-pub fn run(args: &Args, context: &App) -> Result<ConnectOutput, Error> {
-    let mut steps = StepLog::new(&context.output);
-    let plan = Plan::build(args, context, &mut steps)?;
+pub fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
+    let mut steps = StepLog::new(&app.output);
+    let plan = Plan::build(args, app, &mut steps)?;
     if args.dry_run {
-        return dry_run(args, context, &plan, steps);
+        return dry_run(args, app, &plan, steps);
     }
     let known = key::existing(&plan)?;
     if let RegistrationMethod::Manual { .. } = plan.way {
-        return manual::run(args, context, &plan, known, steps);
+        return manual::run(args, app, &plan, known, steps);
     }
-    let vouchers = HostKeyEvidence {
+    let evidence = HostKeyEvidence {
         settings: plan.settings.fingerprint,
         accepted: args.accept_host_key,
     };
-    let door = door::find_reachable(context, &plan, known.as_ref(), vouchers, &mut steps)?;
-    let (key, is_new) = key::existing_or_generate(known, &plan, context, &mut steps)?;
-    let registration = match register(args, context, &plan, &key, &mut steps) {
+    let door = door::find_reachable(app, &plan, known.as_ref(), evidence, &mut steps)?;
+    let (key, is_new) = key::existing_or_generate(known, &plan, app, &mut steps)?;
+    let registration = match register(args, app, &plan, &key, &mut steps) {
         Ok(registration) => registration,
         Err(error) => {
             if is_new && matches!(error, Error::Rejected { .. }) {
@@ -115,19 +115,12 @@ pub fn run(args: &Args, context: &App) -> Result<ConnectOutput, Error> {
             return Err(error);
         }
     };
-    let proof = proof::verify_access(
-        context,
-        &plan,
-        &key,
-        door,
-        registration.patience(),
-        &mut steps,
-    )?;
-    let saved = plan.save(context, &key, &proof.address, &mut steps)?;
+    let proof = proof::verify_access(app, &plan, &key, door, registration.patience(), &mut steps)?;
+    let saved = plan.save(app, &key, &proof.address, &mut steps)?;
     if let Some(note) = plan.previous_key_note() {
         steps.warn("key", note);
     }
-    let ssh_command = checkout::configure_checkout(args, context, &plan, &key, &proof, &mut steps)?;
+    let ssh_command = checkout::configure_checkout(args, app, &plan, &key, &proof, &mut steps)?;
     Ok(ConnectOutput {
         repository: plan.repository(Some(&proof.served.refs)),
         ssh: Ssh::verified(&proof),
@@ -143,7 +136,7 @@ pub fn run(args: &Args, context: &App) -> Result<ConnectOutput, Error> {
 
 fn register(
     args: &Args,
-    context: &App,
+    app: &App,
     plan: &Plan,
     key: &PrivateKeyFile,
     steps: &mut StepLog<'_>,
@@ -158,8 +151,7 @@ fn register(
         return Ok(Registration::manual(plan.access()));
     };
     let new = plan.new_key(args, &key.public, *access);
-    let registered =
-        context.register_key(chosen, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
+    let registered = app.register_key(chosen, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
     let (registered, action) = registered.map_err(|error| another_key(error, key))?;
     let said = match action {
         ChangeAction::Created => "registered as",
@@ -213,7 +205,7 @@ fn another_key(error: Error, key: &PrivateKeyFile) -> Error {
 /// What would be done, as far as it can be told without doing it.
 fn dry_run(
     args: &Args,
-    context: &App,
+    app: &App,
     plan: &Plan,
     mut steps: StepLog<'_>,
 ) -> Result<ConnectOutput, Error> {
@@ -232,7 +224,7 @@ fn dry_run(
             Some(key),
         ) => {
             let new = plan.new_key(args, &key.public, *access);
-            let (would, action) = context.plan_key_registration(
+            let (would, action) = app.plan_key_registration(
                 chosen,
                 bitbucket,
                 owner,
@@ -268,7 +260,7 @@ fn dry_run(
         repository: plan.repository(None),
         ssh: Ssh::default(),
         key: key.as_ref().map(KeyDescription::of_stored),
-        connection: plan.preview(context)?,
+        connection: plan.preview(app)?,
         registration,
         ssh_command: None,
         register_at: plan.url.key_pages().into_iter().next().map(|page| page.url),

@@ -117,38 +117,38 @@ impl Ssh {
 impl CommandOutput for ConnectOutput {
     const SCHEMA: &'static str = "bbconnect/connect@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let namespace = self.repository.namespace.as_ref();
         let namespace = namespace.map(|name| format!("{name}/")).unwrap_or_default();
-        page.heading(&format!("{namespace}{}", self.repository.slug));
-        page.key_value("connection", 13, &self.connection.name.to_string());
+        out.heading(&format!("{namespace}{}", self.repository.slug));
+        out.key_value("connection", 13, &self.connection.name.to_string());
         if let Some(key) = &self.key {
             if let Some(path) = &key.private_key_path {
-                page.key_value("private key", 13, &path.display().to_string());
+                out.key_value("private key", 13, &path.display().to_string());
             }
-            page.key_value("fingerprint", 13, &key.fingerprint);
+            out.key_value("fingerprint", 13, &key.fingerprint);
         }
-        page.key_value("access", 13, &self.registration.access.to_string());
+        out.key_value("access", 13, &self.registration.access.to_string());
         if self.repository.empty == Some(true) {
-            page.key_value("branches", 13, "none yet, the repository is empty");
+            out.key_value("branches", 13, "none yet, the repository is empty");
         } else if let Some(branch) = &self.repository.default_branch {
-            page.key_value("branch", 13, branch);
+            out.key_value("branch", 13, branch);
         }
         if self.ssh.verified {
-            page.key_value("clone URL", 13, &self.clone_url);
+            out.key_value("clone URL", 13, &self.clone_url);
         } else {
-            self.describe_registration(page);
+            self.describe_registration(out);
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.ssh.verified
             && let Some(command) = &self.ssh_command
             && !self.steps.iter().any(Step::uses_the_key)
         {
-            page.blank_line();
-            page.line("Clone so that git uses this key and no other:");
-            page.line(&format!(
+            out.blank_line();
+            out.line("Clone so that git uses this key and no other:");
+            out.line(&format!(
                 "  git clone -c core.sshCommand={} -- {}",
                 shell_words::quote(command),
                 shell_words::quote(&self.clone_url)
@@ -158,18 +158,18 @@ impl CommandOutput for ConnectOutput {
 }
 
 impl ConnectOutput {
-    fn describe_registration(&self, page: &mut TextWriter) {
+    fn describe_registration(&self, out: &mut TextWriter) {
         let Some(key) = &self.key else { return };
         if self.registration.registered_as.is_some() {
             return;
         }
-        page.blank_line();
-        page.line(&key.public_key);
-        page.blank_line();
+        out.blank_line();
+        out.line(&key.public_key);
+        out.blank_line();
         match &self.register_at {
-            Some(url) => page.line(&format!("Register this line at {url}")),
-            None => page.line("Register this line as a deploy key of the repository."),
+            Some(url) => out.line(&format!("Register this line at {url}")),
+            None => out.line("Register this line as a deploy key of the repository."),
         }
-        page.line("Then run the same command again; it goes on from here.");
+        out.line("Then run the same command again; it goes on from here.");
     }
 }

@@ -60,13 +60,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn build(
-        args: &Args,
-        context: &App,
-        steps: &mut StepLog<'_>,
-    ) -> Result<Self, Error> {
-        for note in args.clone_url.notes() {
-            steps.warn("url", note.message.clone());
+    pub(super) fn build(args: &Args, app: &App, steps: &mut StepLog<'_>) -> Result<Self, Error> {
+        for warning in args.clone_url.notes() {
+            steps.warn("url", warning.message.clone());
         }
         let url = resolve_ssh_alias(&args.clone_url, steps)?;
         if let Some(key) = &args.key {
@@ -75,15 +71,17 @@ impl Plan {
         if let Some(folder) = &args.clone {
             checkout::check_free(folder, &url)?;
         }
-        let (name, existing) = saved::resolve_name(args, context, &url)?;
-        let key_path = key_path(args, &url, context, existing.as_ref())?;
-        let chosen = context.key_admin_connection(&url)?;
-        let rest = chosen.as_ref().map(|chosen| chosen.connection.clone());
+        let (name, existing) = saved::resolve_name(args, app, &url)?;
+        let key_path = key_path(args, &url, app, existing.as_ref())?;
+        let selected = app.key_admin_connection(&url)?;
+        let rest = selected
+            .as_ref()
+            .map(|selected| selected.connection.clone());
         let deployment = rest
             .as_ref()
             .map_or(url.deployment(), |rest| rest.deployment);
         validate_flags(args, deployment)?;
-        let found = server::inspect(args, context, &url, chosen, steps)?;
+        let found = server::inspect(args, app, &url, selected, steps)?;
         if args.project
             && deployment == Deployment::Cloud
             && matches!(found.way, RegistrationMethod::Manual { .. })
@@ -98,10 +96,10 @@ impl Plan {
             });
         }
         let ssh_url = ssh_url(&url, found.repository.as_ref(), &found.settings)?;
-        let address = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
+        let remote = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
         steps.pass("url", format!("{} is at {ssh_url}", url.display_name()));
         Ok(Self {
-            address,
+            address: remote,
             ssh_url,
             way: found.way,
             settings: found.settings,
@@ -174,11 +172,11 @@ impl Plan {
     }
 
     /// The clone URL for an address.
-    pub(super) fn clone_url(&self, address: &SshRemote) -> String {
-        if *address == self.address {
+    pub(super) fn clone_url(&self, remote: &SshRemote) -> String {
+        if *remote == self.address {
             self.ssh_url.clone()
         } else {
-            address.to_url()
+            remote.to_url()
         }
     }
 
@@ -248,7 +246,7 @@ fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
 fn key_path(
     args: &Args,
     url: &CloneUrl,
-    context: &App,
+    app: &App,
     before: Option<&Connection>,
 ) -> Result<PathBuf, Error> {
     let kept = before.and_then(|before| before.key_path.clone());
@@ -258,9 +256,9 @@ fn key_path(
         (None, None) => {
             let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
             let stem = ssh::file_stem(Some(url));
-            let folder = context.ssh_dir()?;
+            let folder = app.ssh_dir()?;
             let usual = folder.join(format!("{stem}_{}", key_type.name()));
-            let others = context.ssh_connections()?;
+            let others = app.ssh_connections()?;
             let is_taken = others
                 .iter()
                 .any(|other| other.key == usual && !other.url.is_same_repository(url));

@@ -19,33 +19,36 @@ pub(super) struct VerifiedAccess {
 
 /// Asks for the repository where it was not served before, patiently where the key is new.
 pub(super) fn verify_access(
-    context: &App,
+    app: &App,
     plan: &Plan,
     key: &PrivateKeyFile,
     door: ReachableServer,
     patience: RetryPolicy,
     steps: &mut StepLog<'_>,
 ) -> Result<VerifiedAccess, Error> {
-    let address = door.address;
+    let remote = door.address;
     let served = match door.answer {
         Ok(served) => served,
-        Err(_) => context.check_access_with_retry(key, &address, patience)?,
+        Err(_) => app.check_access_with_retry(key, &remote, patience)?,
     };
-    let host = &address.host;
+    let host = &remote.host;
     steps.pass("ssh", format!("{host} serves the repository to this key"));
     if plan.access() == Access::Write {
-        verify_push(context, key, &address, steps)?;
+        verify_push(app, key, &remote, steps)?;
     }
-    Ok(VerifiedAccess { served, address })
+    Ok(VerifiedAccess {
+        served,
+        address: remote,
+    })
 }
 
 fn verify_push(
-    context: &App,
+    app: &App,
     key: &PrivateKeyFile,
-    address: &SshRemote,
+    remote: &SshRemote,
     steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
-    match context.check_access(key, address, Service::Write) {
+    match app.check_access(key, remote, Service::Write) {
         Ok(_) => steps.pass("push", "the key may push".to_owned()),
         Err(Error::Ssh(SshError::RepositoryAccessDenied {
             messages: words, ..

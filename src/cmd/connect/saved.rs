@@ -16,10 +16,10 @@ use crate::store::Connections;
 /// What the connection is called, and what it is now where it is there.
 pub(super) fn resolve_name(
     args: &Args,
-    context: &App,
+    app: &App,
     url: &CloneUrl,
 ) -> Result<(ConnectionName, Option<Connection>), Error> {
-    let connections = context.connection_file().load()?;
+    let connections = app.connection_file().load()?;
     if let Some(name) = &args.name {
         if !connections.names().contains(&name.to_string()) {
             return Ok((name.clone(), None));
@@ -129,7 +129,7 @@ impl Plan {
     fn connection(
         &self,
         key: Option<&PrivateKeyFile>,
-        address: &SshRemote,
+        remote: &SshRemote,
     ) -> Result<Connection, Error> {
         let mut connection = match &self.existing {
             Some(before) => before.clone(),
@@ -146,7 +146,7 @@ impl Plan {
         if place.is_none() {
             *place = found.namespace;
         }
-        connection.clone_url = Some(self.clone_url(address));
+        connection.clone_url = Some(self.clone_url(remote));
         connection.key_path =
             Some(key.map_or_else(|| self.key_path.clone(), |key| key.path.clone()));
         Ok(connection)
@@ -163,12 +163,12 @@ impl Plan {
             message: error,
             hint: None,
         };
-        let found: DetectedServer = self.clone_url(&self.address).parse().map_err(
+        let detected: DetectedServer = self.clone_url(&self.address).parse().map_err(
             |error: crate::model::connection::BaseUrlError| unreadable(error.to_string()),
         )?;
         Ok(Connection::new(
             self.deployment,
-            found.base_url,
+            detected.base_url,
             AuthMethod::Ssh,
         ))
     }
@@ -176,13 +176,13 @@ impl Plan {
     /// Writes the connection down.
     pub(super) fn save(
         &self,
-        context: &App,
+        app: &App,
         key: &PrivateKeyFile,
-        address: &SshRemote,
+        remote: &SshRemote,
         steps: &mut StepLog<'_>,
     ) -> Result<ConnectionView, Error> {
-        let connection = self.connection(Some(key), address)?;
-        let (said, view) = context.connection_file().update(|connections| {
+        let connection = self.connection(Some(key), remote)?;
+        let (said, view) = app.connection_file().update(|connections| {
             let name = &self.name_among(connections)?;
             let said = if is_free(connections, name) {
                 connections.add(name, &connection)?;
@@ -217,9 +217,9 @@ impl Plan {
     }
 
     /// The connection as it would be written down.
-    pub(super) fn preview(&self, context: &App) -> Result<ConnectionView, Error> {
+    pub(super) fn preview(&self, app: &App) -> Result<ConnectionView, Error> {
         let connection = self.connection(None, &self.address)?;
-        let connections = context.connection_file().load()?;
+        let connections = app.connection_file().load()?;
         Ok(ConnectionView::of(
             &self.name,
             &connection,

@@ -24,17 +24,17 @@ pub(super) struct ServerState {
 
 /// What a server tells of its SSH, for a URL that does not.
 fn inspect_for_manual(
-    context: &App,
+    app: &App,
     url: &CloneUrl,
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     steps: &mut StepLog<'_>,
 ) -> Result<(Option<Repository>, Option<bool>, SshSettings), Error> {
-    let bitbucket = context.authenticated_client(chosen)?;
-    let (repository, empty) = match path_of(url, chosen.connection.deployment) {
-        Some(path) => fetch_repository(context, chosen, &bitbucket, &path, steps)?,
+    let bitbucket = app.authenticated_client(selected)?;
+    let (repository, empty) = match path_of(url, selected.connection.deployment) {
+        Some(repo) => fetch_repository(app, selected, &bitbucket, &repo, steps)?,
         None => (None, None),
     };
-    let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
+    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
     Ok((repository, empty, settings))
 }
 
@@ -47,9 +47,9 @@ fn path_of(url: &CloneUrl, deployment: Deployment) -> Option<RepoId> {
 /// Asks the server, where a connection with REST is for it.
 pub(super) fn inspect(
     args: &Args,
-    context: &App,
+    app: &App,
     url: &CloneUrl,
-    chosen: Option<SelectedConnection>,
+    selected: Option<SelectedConnection>,
     steps: &mut StepLog<'_>,
 ) -> Result<ServerState, Error> {
     let manual = |reason: String| ServerState {
@@ -60,9 +60,9 @@ pub(super) fn inspect(
     };
     if args.register == Some(Register::Manual) {
         let found = manual("that was asked for".to_owned());
-        let told = chosen.filter(|_| url.guessed_forms().contains(&UrlForm::Ssh));
+        let told = selected.filter(|_| url.guessed_forms().contains(&UrlForm::Ssh));
         return Ok(
-            match told.map(|chosen| inspect_for_manual(context, url, &chosen, steps)) {
+            match told.map(|selected| inspect_for_manual(app, url, &selected, steps)) {
                 Some(Ok((repository, empty, settings))) => ServerState {
                     repository,
                     empty,
@@ -74,7 +74,7 @@ pub(super) fn inspect(
             },
         );
     }
-    let Some(chosen) = chosen else {
+    let Some(selected) = selected else {
         return Ok(manual({
             let other = if url.deployment() == Deployment::Cloud {
                 ""
@@ -87,8 +87,8 @@ pub(super) fn inspect(
             )
         }));
     };
-    let deployment = chosen.connection.deployment;
-    let Some(path) = path_of(url, deployment) else {
+    let deployment = selected.connection.deployment;
+    let Some(repo) = path_of(url, deployment) else {
         return Ok(manual(format!(
             "{} names no workspace or project",
             url.display_name()
@@ -97,19 +97,19 @@ pub(super) fn inspect(
     let as_user =
         args.register == Some(Register::UserKey) || args.write && deployment == Deployment::Cloud;
     if as_user {
-        chosen.require_key_admin(&KeyOwner::Account)?;
+        selected.require_key_admin(&KeyOwner::Account)?;
     } else {
-        chosen.require_key_admin(&KeyOwner::Repository(path.clone()))?;
+        selected.require_key_admin(&KeyOwner::Repository(repo.clone()))?;
     }
     steps.pass(
         "connection",
         format!(
             "{}, because {}",
-            chosen.name,
-            String::from(chosen.reason.clone())
+            selected.name,
+            String::from(selected.reason.clone())
         ),
     );
-    let auth = chosen.connection.auth;
+    let auth = selected.connection.auth;
     if deployment == Deployment::Cloud
         && matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials)
         && !as_user
@@ -121,15 +121,15 @@ pub(super) fn inspect(
                 .to_owned(),
         );
     }
-    let bitbucket = context.authenticated_client(&chosen)?;
-    let (repository, empty) = fetch_repository(context, &chosen, &bitbucket, &path, steps)?;
-    let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
+    let bitbucket = app.authenticated_client(&selected)?;
+    let (repository, empty) = fetch_repository(app, &selected, &bitbucket, &repo, steps)?;
+    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
     let owner = if as_user {
         KeyOwner::Account
     } else if args.project {
-        project(deployment, &path, repository.as_ref())?
+        project(deployment, &repo, repository.as_ref())?
     } else {
-        KeyOwner::Repository(repository.as_ref().map_or(path, Repository::path))
+        KeyOwner::Repository(repository.as_ref().map_or(repo, Repository::path))
     };
     check_settings(&settings, &owner)?;
     let access = if args.write || owner == KeyOwner::Account {
@@ -139,7 +139,7 @@ pub(super) fn inspect(
     };
     Ok(ServerState {
         way: RegistrationMethod::Api {
-            chosen: Box::new(chosen),
+            chosen: Box::new(selected),
             bitbucket: Box::new(bitbucket),
             owner,
             access,
@@ -152,16 +152,16 @@ pub(super) fn inspect(
 
 /// The repository. A credential that may change its keys, and not see it, is an odd one, but good enough.
 fn fetch_repository(
-    context: &App,
-    chosen: &SelectedConnection,
+    app: &App,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoId,
+    repo: &RepoId,
     steps: &mut StepLog<'_>,
 ) -> Result<(Option<Repository>, Option<bool>), Error> {
-    let _progress = context.output.progress("looking at the repository");
-    let asked = context.block_on(async {
-        let repository = bitbucket.repository(path).await?;
-        let empty = bitbucket.is_empty(path).await;
+    let _progress = app.output.progress("looking at the repository");
+    let asked = app.block_on(async {
+        let repository = bitbucket.repository(repo).await?;
+        let empty = bitbucket.is_empty(repo).await;
         Ok::<_, ApiError>((repository, empty.ok()))
     })?;
     match asked {
@@ -181,31 +181,31 @@ fn fetch_repository(
             steps.warn("repository", format!("it cannot be looked at: {message}"));
             Ok((None, None))
         }
-        Err(error) => Err(chosen.describe_api_error(error)),
+        Err(error) => Err(selected.describe_api_error(error)),
     }
 }
 
 fn project(
     deployment: Deployment,
-    path: &RepoId,
+    repo: &RepoId,
     repository: Option<&Repository>,
 ) -> Result<KeyOwner, Error> {
     if deployment != Deployment::Cloud {
         return Ok(KeyOwner::Project {
             workspace: None,
-            key: path.namespace.clone(),
+            key: repo.namespace.clone(),
         });
     }
     let key = repository.and_then(|repository| repository.project.clone());
     let key = key.ok_or_else(|| {
         Error::rejected(
             RejectionKind::NotFound,
-            format!("which project {path} belongs to is not told"),
+            format!("which project {repo} belongs to is not told"),
             "leave out --project",
         )
     })?;
     Ok(KeyOwner::Project {
-        workspace: Some(path.namespace.clone()),
+        workspace: Some(repo.namespace.clone()),
         key,
     })
 }

@@ -27,9 +27,9 @@ pub(super) struct StepLog<'a> {
 }
 
 impl<'a> StepLog<'a> {
-    pub(super) fn new(output: &'a Ui) -> Self {
+    pub(super) fn new(ui: &'a Ui) -> Self {
         let done = Vec::new();
-        Self { output, done }
+        Self { output: ui, done }
     }
 
     pub(super) fn pass(&mut self, id: &'static str, message: String) {

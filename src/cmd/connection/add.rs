@@ -47,11 +47,11 @@ pub struct AddOutput {
 /// # Errors
 /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
 /// saved then.
-pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
     let settings = &args.settings;
-    let (name, mut connection) = describe::connection(args, context)?;
-    if let Ok(existing) = context.connection_file().load()?.get(&name.to_string()) {
-        return reconcile_existing(args, context, &name, &connection, &existing.1);
+    let (name, mut connection) = describe::connection(args, app)?;
+    if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
+        return reconcile_existing(args, app, &name, &connection, &existing.1);
     }
     if connection.base_url.is_insecure() && !connection.allow_http {
         let error = ApiError::InsecureTransport(connection.base_url.to_string());
@@ -61,13 +61,13 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
             TokenPrefix::Unknown,
         ));
     }
-    let secret = secret(settings, &connection, context)?;
+    let secret = secret(settings, &connection, app)?;
     let is_untold = matches!(
         connection.auth,
         AuthMethod::ApiToken | AuthMethod::AccessToken
     );
-    if is_untold && connection.expires_on.is_none() && context.is_interactive() {
-        connection.expires_on = form::expiry(context)?;
+    if is_untold && connection.expires_on.is_none() && app.is_interactive() {
+        connection.expires_on = form::expiry(app)?;
     }
     let mut remarks = Vec::new();
     if connection.auth == AuthMethod::AppPassword {
@@ -77,12 +77,12 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
         );
     }
     let credential = match secret {
-        Some(given) => Some(credential::resolve(settings, &connection, given, context)?),
+        Some(given) => Some(credential::resolve(settings, &connection, given, app)?),
         None => None,
     };
     let verified = match &credential {
         Some(credential) if !settings.no_verify => {
-            verify::verify(context, &mut connection, &credential.sent)?;
+            verify::verify(app, &mut connection, &credential.sent)?;
             true
         }
         Some(_) | None => false,
@@ -97,8 +97,8 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
         });
     }
     let kept = credential.map(|credential| credential.stored);
-    save(args, context, &name, &mut connection, kept.as_ref())?;
-    let connections = context.connection_file().load()?;
+    save(args, app, &name, &mut connection, kept.as_ref())?;
+    let connections = app.connection_file().load()?;
     let connection = ConnectionView::of(&name, &connection, connections.default_name());
     Ok(AddOutput {
         action: "created",
@@ -109,12 +109,12 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
 }
 
 fn secret(
-    settings: &ConnectionArgs,
+    args: &ConnectionArgs,
     connection: &Connection,
-    context: &App,
+    app: &App,
 ) -> Result<Option<Secret>, Error> {
     if connection.auth == AuthMethod::Ssh {
-        return if settings.gives_a_secret() {
+        return if args.gives_a_secret() {
             Err(usage(
                 "a connection for SSH alone has no secret",
                 "leave out the --token flag",
@@ -123,12 +123,12 @@ fn secret(
             Ok(None)
         };
     }
-    if let Some(secret) = settings.secret(connection.auth, context)? {
+    if let Some(secret) = args.secret(connection.auth, app)? {
         return Ok(Some(secret));
     }
-    match context.secret_in_environment(connection.auth)? {
+    match app.secret_in_environment(connection.auth)? {
         Some(secret) => Ok(Some(secret)),
-        None if context.is_interactive() => form::secret(context, connection.auth).map(Some),
+        None if app.is_interactive() => form::secret(app, connection.auth).map(Some),
         None => Err(usage(
             &format!("the {} is needed", connection.auth.secret_label()),
             "add --token-stdin, --token-file FILE or --token-command 'CMD'",
@@ -139,23 +139,23 @@ fn secret(
 /// Keeps the secret and the connection, with nobody in between: the secret of a name belongs to its connection.
 fn save(
     args: &Args,
-    context: &App,
+    app: &App,
     name: &ConnectionName,
     connection: &mut Connection,
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
     let settings = &args.settings;
     if secret.is_some() {
-        connection.store = Some(credential::store(settings, connection.auth, None, context)?);
+        connection.store = Some(credential::store(settings, connection.auth, None, app)?);
         connection.secret_origin = Some(connection.base_url.origin());
         connection.secret_website = connection.website().map(|url| Origin::of(&url));
         connection.token_command = credential::command(settings, connection.auth);
     }
     let mut kept = false;
-    let saved = context.connection_file().update(|connections| {
+    let saved = app.connection_file().update(|connections| {
         connections.check_free(name)?;
         if let (Some(secret), Some(store)) = (secret, connection.store) {
-            context.store_secret(name, store, secret)?;
+            app.store_secret(name, store, secret)?;
             kept = true;
         }
         connections.add(name, connection)?;
@@ -167,7 +167,7 @@ fn save(
     });
     if saved.is_err() && kept {
         // What failed is reported; a secret without a connection is of no use.
-        drop(context.delete_secret(name, connection));
+        drop(app.delete_secret(name, connection));
     }
     saved
 }
@@ -175,7 +175,7 @@ fn save(
 /// A name that is taken: the same connection once more is no change, another one is a conflict.
 fn reconcile_existing(
     args: &Args,
-    context: &App,
+    app: &App,
     name: &ConnectionName,
     wanted: &Connection,
     existing: &Connection,
@@ -191,10 +191,10 @@ fn reconcile_existing(
             .store
             .is_none_or(|store| Some(store) == existing.store);
     let same_secret = || -> Result<bool, Error> {
-        match settings.secret(existing.auth, context)? {
-            Some(given) => Ok(
-                credential::original_secret(context, name, existing)?.expose() == given.expose(),
-            ),
+        match settings.secret(existing.auth, app)? {
+            Some(given) => {
+                Ok(credential::original_secret(app, name, existing)?.expose() == given.expose())
+            }
             None => Ok(true),
         }
     };
@@ -202,11 +202,10 @@ fn reconcile_existing(
         return Err(ConnectionsError::Exists(name.clone()).into());
     }
     let is_default =
-        context.connection_file().load()?.default_name() == Some(name.to_string().as_str());
+        app.connection_file().load()?.default_name() == Some(name.to_string().as_str());
     let becomes_default = settings.default && !is_default && !settings.dry_run;
     if becomes_default {
-        context
-            .connection_file()
+        app.connection_file()
             .update(|connections| connections.set_default(name))?;
     }
     let action = if becomes_default {
@@ -214,7 +213,7 @@ fn reconcile_existing(
     } else {
         "unchanged"
     };
-    let connections = context.connection_file().load()?;
+    let connections = app.connection_file().load()?;
     let connection = ConnectionView::of(name, existing, connections.default_name());
     Ok(AddOutput {
         action,
@@ -227,11 +226,11 @@ fn reconcile_existing(
 impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/connection-add@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        self.connection.fields(page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        self.connection.fields(out);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         let said = match (self.action, self.verified) {
             ("created", true) => "verified and saved",
             ("created", false) => "saved; the credential was not verified",
@@ -240,7 +239,7 @@ impl CommandOutput for AddOutput {
             (_, true) => "verified; nothing was saved",
             (_, false) => "nothing was verified or saved",
         };
-        page.line(said);
-        self.remarks.iter().for_each(|remark| page.note(remark));
+        out.line(said);
+        self.remarks.iter().for_each(|remark| out.note(remark));
     }
 }

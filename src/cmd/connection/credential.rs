@@ -18,10 +18,10 @@ pub(super) struct Credential {
 
 /// What a secret that was given becomes: itself, or for OAuth the tokens of a sign-in.
 pub(super) fn resolve(
-    settings: &ConnectionArgs,
+    args: &ConnectionArgs,
     connection: &Connection,
     given: Secret,
-    context: &App,
+    app: &App,
 ) -> Result<Credential, Error> {
     if !connection.auth.is_oauth() {
         let sent = Secret::new(given.expose().to_owned());
@@ -31,14 +31,14 @@ pub(super) fn resolve(
         });
     }
     // A client by itself needs nobody to sign in, so its tokens can be had with their first use.
-    let website = connection.website().filter(|_| settings.no_verify);
+    let website = connection.website().filter(|_| args.no_verify);
     if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth, website) {
         return Ok(Credential {
             stored: OAuthSecret::of_client(Origin::of(&website), &given).to_secret(),
             sent: given,
         });
     }
-    let granted = context.login(connection, &given, settings.no_browser)?;
+    let granted = app.login(connection, &given, args.no_browser)?;
     let sent = granted.valid_access_token(i64::MIN).unwrap_or(given);
     Ok(Credential {
         stored: granted.to_secret(),
@@ -48,14 +48,14 @@ pub(super) fn resolve(
 
 /// The secret that was given for a connection: of OAuth the client's.
 pub(super) fn original_secret(
-    context: &App,
+    app: &App,
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Secret, Error> {
     if !connection.auth.is_oauth() {
-        return context.secret(name, connection);
+        return app.secret(name, connection);
     }
-    let kept = context.stored_secret(name, connection)?;
+    let kept = app.stored_secret(name, connection)?;
     let kept = kept.as_ref().and_then(OAuthSecret::from_secret);
     kept.map(|kept| kept.client_secret())
         .ok_or_else(|| Error::MissingSecret(name.to_string()))
@@ -63,12 +63,12 @@ pub(super) fn original_secret(
 
 /// The client secret of an OAuth connection, for signing in again: only where its website is the one it was given for.
 pub(super) fn for_signing_in_again(
-    context: &App,
+    app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &Connection,
 ) -> Result<Secret, Error> {
-    let kept = context.stored_secret(name, before)?;
+    let kept = app.stored_secret(name, before)?;
     let kept = kept.as_ref().and_then(OAuthSecret::from_secret);
     let kept = kept.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
     match after.website().map(|url| Origin::of(&url)) {
@@ -84,12 +84,12 @@ pub(super) fn for_signing_in_again(
 
 /// Where a credential is kept. Tokens change, so a command cannot be asked for them.
 pub(super) fn store(
-    settings: &ConnectionArgs,
+    args: &ConnectionArgs,
     auth: AuthMethod,
     before: Option<StoreKind>,
-    context: &App,
+    app: &App,
 ) -> Result<StoreKind, Error> {
-    match settings.store {
+    match args.store {
         Some(StoreKind::Command) if auth.is_oauth() => Err(usage(
             "tokens of OAuth change, so a command cannot keep them",
             "add --store keyring or --store file",
@@ -97,25 +97,25 @@ pub(super) fn store(
         Some(store) if auth.is_oauth() => Ok(store),
         None if auth.is_oauth() => match before {
             Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
-            Some(StoreKind::Command | StoreKind::Environment) | None => context.default_store(),
+            Some(StoreKind::Command | StoreKind::Environment) | None => app.default_store(),
         },
-        _ => settings.store(context, before),
+        _ => args.store(app, before),
     }
 }
 
 /// The command that is asked for the secret whenever it is needed; none for OAuth, whose client secret is asked once.
-pub(super) fn command(settings: &ConnectionArgs, auth: AuthMethod) -> Option<String> {
-    settings.token_command.clone().filter(|_| !auth.is_oauth())
+pub(super) fn command(args: &ConnectionArgs, auth: AuthMethod) -> Option<String> {
+    args.token_command.clone().filter(|_| !auth.is_oauth())
 }
 
 /// Holds the tokens of an OAuth connection still while they are moved or replaced.
 pub(super) fn lock(
-    context: &App,
+    app: &App,
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Option<File>, Error> {
     let is_oauth = connection.auth.is_oauth();
     Ok(is_oauth
-        .then(|| context.connection_file().lock_tokens(name))
+        .then(|| app.connection_file().lock_tokens(name))
         .transpose()?)
 }

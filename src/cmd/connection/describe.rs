@@ -11,22 +11,19 @@ use crate::model::connection::{
 use crate::model::deployment::Deployment;
 
 /// The connection that the flags and answers describe.
-pub(super) fn connection(
-    args: &Args,
-    context: &App,
-) -> Result<(ConnectionName, Connection), Error> {
+pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Connection), Error> {
     let settings = &args.settings;
     let missing =
         |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
-    let asks = context.is_interactive();
+    let asks = app.is_interactive();
     let name = match &args.name {
         Some(name) => Some(name.clone()),
-        None if asks => Some(form::name(context, "")?),
+        None if asks => Some(form::name(app, "")?),
         None => None,
     };
-    let found = match &settings.url {
-        Some(found) => found.clone(),
-        None if asks => form::url(context)?,
+    let detected = match &settings.url {
+        Some(detected) => detected.clone(),
+        None if asks => form::url(app)?,
         None => {
             return Err(missing(
                 "the URL of the Bitbucket",
@@ -40,12 +37,12 @@ pub(super) fn connection(
         Some(AuthMethod::HttpAccessToken | AuthMethod::Password)
     );
     let by_auth =
-        (is_server && found.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
+        (is_server && detected.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
     let named = settings.deployment.map(Deployment::from);
-    let deployment = named.or(by_auth).unwrap_or(found.deployment);
+    let deployment = named.or(by_auth).unwrap_or(detected.deployment);
     let auth = match settings.auth {
         Some(auth) => auth,
-        None if asks => form::auth(context, deployment)?,
+        None if asks => form::auth(app, deployment)?,
         None => return Err(missing("the kind of credential", "--auth KIND")),
     };
     auth.require_supported_by(deployment).map_err(|error| {
@@ -54,16 +51,16 @@ pub(super) fn connection(
             "bbconnect connection add --help lists them; Bitbucket Cloud is https://bitbucket.org",
         )
     })?;
-    if auth == AuthMethod::Ssh && !found.over_ssh {
+    if auth == AuthMethod::Ssh && !detected.over_ssh {
         return Err(usage(
             "--auth ssh needs a clone URL over SSH",
             "add --url git@host:project/repository.git",
         ));
     }
     let base_url = if auth == AuthMethod::Ssh {
-        found.base_url.clone()
+        detected.base_url.clone()
     } else {
-        found.http_base_url()
+        detected.http_base_url()
     };
     if deployment == Deployment::DataCenter && base_url.is_cloud() {
         return Err(usage(
@@ -72,32 +69,29 @@ pub(super) fn connection(
         ));
     }
     let mut connection = Connection::new(deployment, base_url, auth);
-    let namespace = found.namespace.clone();
+    let namespace = detected.namespace.clone();
     if deployment == Deployment::Cloud {
         connection.workspace = namespace;
     } else {
         connection.project = namespace;
     }
-    connection.repository.clone_from(&found.repository);
+    connection.repository.clone_from(&detected.repository);
     settings.check_applicable(&connection)?;
-    settings.check_matches_url(&found)?;
+    settings.check_matches_url(&detected)?;
     settings.apply(&mut connection)?;
-    prompt_missing_fields(&mut connection, context)?;
+    prompt_missing_fields(&mut connection, app)?;
     let name = match name {
         Some(name) => name,
-        None => default_name(&found, &connection)?,
+        None => default_name(&detected, &connection)?,
     };
     Ok((name, connection))
 }
 
 /// Asks for, or insists on, what the kind of credential needs.
-pub(super) fn prompt_missing_fields(
-    connection: &mut Connection,
-    context: &App,
-) -> Result<(), Error> {
+pub(super) fn prompt_missing_fields(connection: &mut Connection, app: &App) -> Result<(), Error> {
     let needed = |field: &Option<String>, what: &str, flag: &str, help: &str| match field {
         Some(_) => Ok(None),
-        None if context.is_interactive() => form::text(context, what, help).map(Some),
+        None if app.is_interactive() => form::text(app, what, help).map(Some),
         None => Err(usage(
             &format!("{what} is needed for --auth {}", connection.auth),
             &format!("add {flag}"),
@@ -163,8 +157,11 @@ pub(super) fn prompt_missing_fields(
 }
 
 /// A name from what is known: the workspace, or the server's host.
-fn default_name(found: &DetectedServer, connection: &Connection) -> Result<ConnectionName, Error> {
-    let host = found
+fn default_name(
+    detected: &DetectedServer,
+    connection: &Connection,
+) -> Result<ConnectionName, Error> {
+    let host = detected
         .base_url
         .url()
         .host_str()

@@ -47,15 +47,15 @@ pub struct EditOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
-pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<EditOutput, Error> {
     let settings = &args.settings;
-    let (name, before) = context.connection_file().load()?.get(&args.name)?;
+    let (name, before) = app.connection_file().load()?.get(&args.name)?;
     let mut after = with_new_target(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;
-    let mut given = settings.secret(after.auth, context)?;
+    let mut given = settings.secret(after.auth, app)?;
     if let Some(secret) = &given
         && !moved
-        && is_same_secret(settings, context, &name, &before, secret)?
+        && is_same_secret(settings, app, &name, &before, secret)?
     {
         given = None;
     }
@@ -75,7 +75,7 @@ pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
             "leave out the --token flag",
         ));
     }
-    describe::prompt_missing_fields(&mut after, context)?;
+    describe::prompt_missing_fields(&mut after, app)?;
     if args.reauthorize && !after.auth.is_oauth() {
         return Err(usage(
             "only a connection with OAuth signs in again",
@@ -93,37 +93,32 @@ pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
     }
     if args.reauthorize && given.is_none() {
         given = Some(credential::for_signing_in_again(
-            context, &name, &before, &after,
+            app, &name, &before, &after,
         )?);
     }
     let credential = match given {
-        Some(given) => Some(credential::resolve(settings, &after, given, context)?),
+        Some(given) => Some(credential::resolve(settings, &after, given, app)?),
         None => None,
     };
     let (given, sent) = match credential {
         Some(Credential { stored: kept, sent }) => (Some(kept), Some(sent)),
         None => (None, None),
     };
-    let verified = verified(settings, context, &name, &before, &mut after, sent.as_ref())?;
+    let verified = verified(settings, app, &name, &before, &mut after, sent.as_ref())?;
     if given.is_some() {
-        after.store = Some(credential::store(
-            settings,
-            after.auth,
-            before.store,
-            context,
-        )?);
+        after.store = Some(credential::store(settings, after.auth, before.store, app)?);
         after.secret_origin = Some(after.base_url.origin());
         after.secret_website = after.website().map(|url| Origin::of(&url));
         after.token_command = credential::command(settings, after.auth);
         after.refused_on = None;
     }
     let becomes_default =
-        settings.default && context.connection_file().load()?.default_name() != Some(&args.name);
+        settings.default && app.connection_file().load()?.default_name() != Some(&args.name);
     let changed = after != before || given.is_some() || becomes_default;
     // A refresh that is under way is waited for, and then replaced.
-    let _lock = credential::lock(context, &name, &before)?;
+    let _lock = credential::lock(app, &name, &before)?;
     if !settings.dry_run {
-        save(settings, context, &name, &before, &after, given.as_ref())?;
+        save(settings, app, &name, &before, &after, given.as_ref())?;
     }
     let action = match (changed, settings.dry_run) {
         (false, _) => "unchanged",
@@ -134,7 +129,7 @@ pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
         .secret_origin
         .as_ref()
         .is_some_and(|origin| *origin != after.base_url.origin());
-    let connections = context.connection_file().load()?;
+    let connections = app.connection_file().load()?;
     Ok(EditOutput {
         action,
         verified,
@@ -144,75 +139,67 @@ pub fn run(args: &Args, context: &App) -> Result<EditOutput, Error> {
 }
 
 /// Where the connection is to be, and how it is to authenticate.
-fn with_new_target(settings: &ConnectionArgs, before: &Connection) -> Result<Connection, Error> {
+fn with_new_target(args: &ConnectionArgs, before: &Connection) -> Result<Connection, Error> {
     let mut after = before.clone();
-    if let Some(found) = &settings.url {
-        after.base_url = found.base_url.clone();
-        after.deployment = found.deployment;
+    if let Some(detected) = &args.url {
+        after.base_url = detected.base_url.clone();
+        after.deployment = detected.deployment;
     }
-    after.deployment = settings
-        .deployment
-        .map_or(after.deployment, Deployment::from);
-    after.auth = settings.auth.unwrap_or(after.auth);
+    after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
+    after.auth = args.auth.unwrap_or(after.auth);
     after
         .auth
         .require_supported_by(after.deployment)
         .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-    settings.check_applicable(&after)?;
+    args.check_applicable(&after)?;
     Ok(after)
 }
 
 /// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be
 /// read to compare it counts as another.
 fn is_same_secret(
-    settings: &ConnectionArgs,
-    context: &App,
+    args: &ConnectionArgs,
+    app: &App,
     name: &ConnectionName,
     before: &Connection,
     given: &Secret,
 ) -> Result<bool, Error> {
-    let same_place = before.store
-        == Some(credential::store(
-            settings,
-            before.auth,
-            before.store,
-            context,
-        )?)
+    let same_place = before.store == Some(credential::store(args, before.auth, before.store, app)?)
         && before.secret_origin.as_ref() == Some(&before.base_url.origin())
-        && before.token_command == credential::command(settings, before.auth);
-    let kept = || credential::original_secret(context, name, before).ok();
+        && before.token_command == credential::command(args, before.auth);
+    let kept = || credential::original_secret(app, name, before).ok();
     Ok(same_place && kept().is_some_and(|kept| kept.expose() == given.expose()))
 }
 
 /// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
 fn save(
-    settings: &ConnectionArgs,
-    context: &App,
+    args: &ConnectionArgs,
+    app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &Connection,
     given: Option<&Secret>,
 ) -> Result<(), Error> {
-    context.connection_file().update(|connections| {
+    app.connection_file().update(|connections| {
         connections.replace(name, after)?;
-        if settings.default {
+        if args.default {
             connections.set_default(name)?;
         }
         match (given, after.store) {
-            (Some(secret), Some(store)) => context.store_secret(name, store, secret),
+            (Some(secret), Some(store)) => app.store_secret(name, store, secret),
             (Some(_) | None, _) => Ok(()),
         }
     })?;
     if given.is_some() && before.store != after.store {
-        context.delete_secret(name, before)?;
+        app.delete_secret(name, before)?;
     }
     Ok(())
 }
 
 /// Verifies a new secret, or the kept one where something that matters to it has changed.
 fn verified(
-    settings: &ConnectionArgs,
-    context: &App,
+    args: &ConnectionArgs,
+    app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
@@ -223,15 +210,15 @@ fn verified(
         || after.auth != before.auth
         || after.email != before.email
         || after.username != before.username;
-    if settings.no_verify || after.auth == AuthMethod::Ssh {
+    if args.no_verify || after.auth == AuthMethod::Ssh {
         return Ok(false);
     }
     let kept = match given {
-        None if matters && same_origin => Some(context.secret(name, after)?),
+        None if matters && same_origin => Some(app.secret(name, after)?),
         None | Some(_) => None,
     };
     match given.or(kept.as_ref()) {
-        Some(secret) => verify::verify(context, after, secret).map(|_| true),
+        Some(secret) => verify::verify(app, after, secret).map(|_| true),
         None => Ok(false),
     }
 }
@@ -239,18 +226,18 @@ fn verified(
 impl CommandOutput for EditOutput {
     const SCHEMA: &'static str = "bbconnect/connection-edit@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        self.connection.fields(page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        self.connection.fields(out);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
-        page.line(&format!(
+    fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!(
             "{}{}",
             self.action,
             if self.verified { ", and verified" } else { "" }
         ));
         if self.needs_secret {
-            page.note(&format!(
+            out.note(&format!(
                 "the secret was given for another origin and is not sent to this one; bbconnect connection edit {} \
                  --token-stdin gives it again",
                 self.connection.name

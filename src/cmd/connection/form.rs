@@ -11,40 +11,39 @@ use crate::model::secret::Secret;
 
 /// Asks until the answer can be read.
 fn ask<T: FromStr<Err: std::fmt::Display>>(
-    context: &App,
+    app: &App,
     prompt: &str,
     initial: &str,
 ) -> Result<T, Error> {
     loop {
-        let answer = context
+        let answer = app
             .output
             .prompt_text(prompt, initial)
             .map_err(Error::Stdin)?;
         match answer.trim().parse() {
             Ok(value) => return Ok(value),
-            Err(reason) => context.output.eprint_line(&format!("  {reason}")),
+            Err(reason) => app.output.eprint_line(&format!("  {reason}")),
         }
     }
 }
 
 /// The name of the connection.
-pub(super) fn name(context: &App, suggestion: &str) -> Result<ConnectionName, Error> {
-    context
-        .output
+pub(super) fn name(app: &App, suggestion: &str) -> Result<ConnectionName, Error> {
+    app.output
         .eprint_line("A name for this connection, for yourself; Bitbucket does not see it.");
-    ask(context, "Name", suggestion)
+    ask(app, "Name", suggestion)
 }
 
 /// Where the Bitbucket is.
-pub(super) fn url(context: &App) -> Result<DetectedServer, Error> {
-    context.output.eprint_line(
+pub(super) fn url(app: &App) -> Result<DetectedServer, Error> {
+    app.output.eprint_line(
         "Bitbucket Cloud is https://bitbucket.org; for a server, any of its addresses will do.",
     );
-    ask(context, "URL", "https://bitbucket.org")
+    ask(app, "URL", "https://bitbucket.org")
 }
 
 /// How to authenticate.
-pub(super) fn auth(context: &App, deployment: Deployment) -> Result<AuthMethod, Error> {
+pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Error> {
     let kinds: &[(AuthMethod, &str)] = match deployment {
         Deployment::Cloud => &[
             (AuthMethod::ApiToken, "API token (yours, with scopes)"),
@@ -63,7 +62,7 @@ pub(super) fn auth(context: &App, deployment: Deployment) -> Result<AuthMethod, 
         ],
     };
     let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
-    let chosen = context
+    let chosen = app
         .output
         .prompt_select("Kind of credential", &labels)
         .map_err(Error::Stdin)?;
@@ -71,17 +70,14 @@ pub(super) fn auth(context: &App, deployment: Deployment) -> Result<AuthMethod, 
 }
 
 /// A line of text that may not be empty.
-pub(super) fn text(context: &App, prompt: &str, help: &str) -> Result<String, Error> {
-    context.output.eprint_line(help);
+pub(super) fn text(app: &App, prompt: &str, help: &str) -> Result<String, Error> {
+    app.output.eprint_line(help);
     // "the user name" within a sentence, "User name" where it stands alone.
     let label = prompt.strip_prefix("the ").unwrap_or(prompt);
     let (first, rest) = label.split_at_checked(1).unwrap_or_default();
     let label = format!("{}{rest}", first.to_uppercase());
     loop {
-        let answer = context
-            .output
-            .prompt_text(&label, "")
-            .map_err(Error::Stdin)?;
+        let answer = app.output.prompt_text(&label, "").map_err(Error::Stdin)?;
         if !answer.trim().is_empty() {
             return Ok(answer.trim().to_owned());
         }
@@ -89,7 +85,7 @@ pub(super) fn text(context: &App, prompt: &str, help: &str) -> Result<String, Er
 }
 
 /// The secret, hidden.
-pub(super) fn secret(context: &App, auth: AuthMethod) -> Result<Secret, Error> {
+pub(super) fn secret(app: &App, auth: AuthMethod) -> Result<Secret, Error> {
     let page = match auth {
         AuthMethod::ApiToken => {
             "Made at https://id.atlassian.com/manage-profile/security/api-tokens: \"Create API token with scopes\", \
@@ -108,26 +104,26 @@ pub(super) fn secret(context: &App, auth: AuthMethod) -> Result<Secret, Error> {
             "It is not shown while you type."
         }
     };
-    context.output.eprint_line(page);
-    let secret = context.output.prompt_secret(auth.secret_label());
+    app.output.eprint_line(page);
+    let secret = app.output.prompt_secret(auth.secret_label());
     Ok(auth.normalize_secret(secret.map_err(Error::Stdin)?))
 }
 
 /// The last day of a token, which no API tells; `None` where it is not known.
-pub(super) fn expiry(context: &App) -> Result<Option<Date>, Error> {
-    context
+pub(super) fn expiry(app: &App) -> Result<Option<Date>, Error> {
+    app
         .output
         .eprint_line("The day it expires, as it was shown when it was made; `bbconnect check` warns before it. Empty if unknown.");
     loop {
-        let answer = context
+        let answer = app
             .output
             .prompt_text("Expires on (YYYY-MM-DD)", "")
             .map_err(Error::Stdin)?;
         match answer.trim() {
             "" => return Ok(None),
             text => match text.parse() {
-                Ok(day) => return Ok(Some(day)),
-                Err(reason) => context.output.eprint_line(&format!("  {reason}")),
+                Ok(date) => return Ok(Some(date)),
+                Err(reason) => app.output.eprint_line(&format!("  {reason}")),
             },
         }
     }

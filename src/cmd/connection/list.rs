@@ -18,8 +18,8 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where the file of connections cannot be read.
-pub fn run(context: &App) -> Result<ListOutput, Error> {
-    let connections = context.connection_file().load()?;
+pub fn run(app: &App) -> Result<ListOutput, Error> {
+    let connections = app.connection_file().load()?;
     let default = connections.default_name();
     let mut listed = ListOutput {
         connections: Vec::new(),
@@ -45,17 +45,17 @@ pub fn run(context: &App) -> Result<ListOutput, Error> {
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/connection-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"].map(str::to_owned);
         if !self.connections.is_empty() {
-            page.table(&head, self.connections.iter().map(ConnectionView::row));
+            out.table(&head, self.connections.iter().map(ConnectionView::row));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
-        self.unreadable.iter().for_each(|reason| page.note(reason));
+    fn write_stderr(&self, out: &mut TextWriter) {
+        self.unreadable.iter().for_each(|reason| out.note(reason));
         if self.connections.is_empty() {
-            page.line("there are no connections yet; bbconnect connection add makes one");
+            out.line("there are no connections yet; bbconnect connection add makes one");
         }
     }
 }

@@ -58,34 +58,33 @@ struct RemovedKey {
 /// # Errors
 /// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
 /// connection is still there then.
-pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
-    let connections = context.connection_file().load()?;
+pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+    let connections = app.connection_file().load()?;
     if !connections.names().contains(&args.name) {
         connections.get(&args.name)?;
     }
-    context.confirm(
+    app.confirm(
         args.yes,
         &format!("removing the connection {}", args.name),
         &format!("Remove the connection {} and its secret?", args.name),
     )?;
     // One that cannot be read, say of a newer version, can still be removed.
     let readable = connections.get(&args.name).ok();
-    let keyed = readable
+    let ssh_connection = readable
         .clone()
         .and_then(|(name, connection)| SshConnection::of(name, connection));
-    let key = match keyed {
-        Some(keyed) => Some(remove_key(args, context, &keyed)?),
+    let key = match ssh_connection {
+        Some(ssh_connection) => Some(remove_key(args, app, &ssh_connection)?),
         None => None,
     };
     // A refresh that is under way would keep its tokens once more.
     let _lock = match &readable {
-        Some((name, connection)) => credential::lock(context, name, connection)?,
+        Some((name, connection)) => credential::lock(app, name, connection)?,
         None => None,
     };
-    context
-        .connection_file()
+    app.connection_file()
         .update(|connections| connections.remove(&args.name))?;
-    let forgotten = readable.map(|(name, connection)| context.delete_secret(&name, &connection));
+    let forgotten = readable.map(|(name, connection)| app.delete_secret(&name, &connection));
     let secret_left = forgotten
         .and_then(Result::err)
         .map(|error| error.to_string());
@@ -98,50 +97,47 @@ pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
 }
 
 /// Takes the key away where that is wanted, and no other connection has it.
-fn remove_key(args: &Args, context: &App, keyed: &SshConnection) -> Result<RemovedKey, Error> {
+fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<RemovedKey, Error> {
     let mut removed = RemovedKey {
-        path: keyed.key.to_string_lossy().into_owned(),
+        path: ssh_connection.key.to_string_lossy().into_owned(),
         removed_from_server: false,
         file_deleted: false,
     };
-    let all = context.ssh_connections()?;
+    let all = app.ssh_connections()?;
     let is_shared = all
         .iter()
-        .any(|other| other.name != keyed.name && other.key == keyed.key);
-    if is_shared || !is_wanted(args, context, keyed)? {
+        .any(|other| other.name != ssh_connection.name && other.key == ssh_connection.key);
+    if is_shared || !is_wanted(args, app, ssh_connection)? {
         return Ok(removed);
     }
-    if let Ok(key) = PrivateKeyFile::read(&keyed.key) {
-        match KeyLocation::find(context, keyed.clone(), Some(&key.public), None) {
-            Ok(place) => {
-                place.remove_old(context)?;
-                removed.removed_from_server = place.old.is_some();
+    if let Ok(key) = PrivateKeyFile::read(&ssh_connection.key) {
+        match KeyLocation::find(app, ssh_connection.clone(), Some(&key.public), None) {
+            Ok(location) => {
+                location.remove_old(app)?;
+                removed.removed_from_server = location.old.is_some();
             }
             // A person registered it, and only a person can take it away.
             Err(Error::SshOnlyConnection(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    if is_ours(&keyed.key) {
-        for path in [&ssh::public_path(&keyed.key), &keyed.key] {
+    if is_ours(&ssh_connection.key) {
+        for path in [&ssh::public_path(&ssh_connection.key), &ssh_connection.key] {
             removed.file_deleted = fs::remove_file(path).is_ok();
         }
     }
     Ok(removed)
 }
 
-fn is_wanted(args: &Args, context: &App, keyed: &SshConnection) -> Result<bool, Error> {
-    if args.with_key || args.yes || !context.is_interactive() {
+fn is_wanted(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<bool, Error> {
+    if args.with_key || args.yes || !app.is_interactive() {
         return Ok(args.with_key);
     }
     let question = format!(
         "Also take its key {} away, from the server and here?",
-        keyed.key.display()
+        ssh_connection.key.display()
     );
-    context
-        .output
-        .prompt_confirm(&question)
-        .map_err(Error::Stdin)
+    app.output.prompt_confirm(&question).map_err(Error::Stdin)
 }
 
 /// Whether a key was made here, by its name: one that was brought along is somebody's own.
@@ -153,16 +149,16 @@ fn is_ours(key: &Path) -> bool {
 impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/connection-remove@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.line(&format!("removed {}", self.name));
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&format!("removed {}", self.name));
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(reason) = &self.secret_left {
-            page.note(&format!("its secret could not be forgotten: {reason}"));
+            out.note(&format!("its secret could not be forgotten: {reason}"));
         }
         let Some(key) = &self.key else {
-            page.note("the token itself is still valid; revoke it where it was made");
+            out.note("the token itself is still valid; revoke it where it was made");
             return;
         };
         let server = if key.removed_from_server {
@@ -175,6 +171,6 @@ impl CommandOutput for RemoveOutput {
         } else {
             "is still here"
         };
-        page.note(&format!("its key {} {server}, and {here}", key.path));
+        out.note(&format!("its key {} {server}, and {here}", key.path));
     }
 }

@@ -38,8 +38,8 @@ pub struct RenameOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or there is one of the new name.
-pub fn run(args: &Args, context: &App) -> Result<RenameOutput, Error> {
-    let (from, connection) = context.connection_file().load()?.get(&args.from)?;
+pub fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
+    let (from, connection) = app.connection_file().load()?.get(&args.from)?;
     let done = |action| {
         Ok(RenameOutput {
             action,
@@ -51,21 +51,21 @@ pub fn run(args: &Args, context: &App) -> Result<RenameOutput, Error> {
         return done("unchanged");
     }
     // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
-    let _lock = credential::lock(context, &from, &connection)?;
-    context.connection_file().update(|connections| {
+    let _lock = credential::lock(app, &from, &connection)?;
+    app.connection_file().update(|connections| {
         connections.check_free(&args.to)?;
         if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
-            && let Some(secret) = context.stored_secret(&from, &connection)?
+            && let Some(secret) = app.stored_secret(&from, &connection)?
         {
-            context.store_secret(&args.to, store, &secret)?;
+            app.store_secret(&args.to, store, &secret)?;
         }
         Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
     })?;
-    context.delete_secret(&from, &connection)?;
+    app.delete_secret(&from, &connection)?;
     if Checkout::discover().is_some() {
         let to = args.to.to_string();
         Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
-            context.output.eprint_line(&format!(
+            app.output.eprint_line(&format!(
                 "the connection is called {to} now; only this checkout still names {}. \
                  Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
                 args.from
@@ -78,17 +78,17 @@ pub fn run(args: &Args, context: &App) -> Result<RenameOutput, Error> {
 impl CommandOutput for RenameOutput {
     const SCHEMA: &'static str = "bbconnect/connection-rename@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if self.action == "renamed" {
-            page.line(&format!("{} is now {}", self.from, self.name));
+            out.line(&format!("{} is now {}", self.from, self.name));
         } else {
-            page.line(&format!("{} keeps its name", self.name));
+            out.line(&format!("{} keeps its name", self.name));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.action == "renamed" {
-            page.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
+            out.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
         }
     }
 }

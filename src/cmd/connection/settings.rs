@@ -169,8 +169,8 @@ impl ConnectionArgs {
     }
 
     /// Checks that a repository, named or pasted, is not said to be elsewhere.
-    pub(super) fn check_matches_url(&self, found: &DetectedServer) -> Result<(), Error> {
-        let is_cloud = found.deployment == Deployment::Cloud;
+    pub(super) fn check_matches_url(&self, detected: &DetectedServer) -> Result<(), Error> {
+        let is_cloud = detected.deployment == Deployment::Cloud;
         let (flag, named) = if is_cloud {
             ("--workspace", self.workspace.as_deref())
         } else {
@@ -178,10 +178,10 @@ impl ConnectionArgs {
         };
         let of_repository = match &self.repo {
             Some(text) => text.split_once('/').map(|(namespace, _)| namespace),
-            None => found
+            None => detected
                 .namespace
                 .as_deref()
-                .filter(|_| found.repository.is_some()),
+                .filter(|_| detected.repository.is_some()),
         };
         if let (Some(one), Some(other)) = (of_repository, named)
             && !one.eq_ignore_ascii_case(other)
@@ -232,22 +232,18 @@ impl ConnectionArgs {
     }
 
     /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
-    pub(super) fn secret(&self, auth: AuthMethod, context: &App) -> Result<Option<Secret>, Error> {
+    pub(super) fn secret(&self, auth: AuthMethod, app: &App) -> Result<Option<Secret>, Error> {
         let secret = match (&self.token_file, &self.token_command) {
-            (Some(path), _) => context.token_from_file(path)?,
-            (None, Some(command)) => context.token_from_command(command)?,
-            (None, None) if self.token_stdin => context.read_token_from_stdin("--token-stdin")?,
+            (Some(path), _) => app.token_from_file(path)?,
+            (None, Some(command)) => app.token_from_command(command)?,
+            (None, None) if self.token_stdin => app.read_token_from_stdin("--token-stdin")?,
             (None, None) => return Ok(None),
         };
         Ok(Some(auth.normalize_secret(secret)))
     }
 
     /// Where a new secret is kept: where the flags say, else where the one before it is.
-    pub(super) fn store(
-        &self,
-        context: &App,
-        before: Option<StoreKind>,
-    ) -> Result<StoreKind, Error> {
+    pub(super) fn store(&self, app: &App, before: Option<StoreKind>) -> Result<StoreKind, Error> {
         match (self.store, &self.token_command) {
             (None | Some(StoreKind::Command), Some(_)) => Ok(StoreKind::Command),
             (Some(StoreKind::Command), None) => Err(usage(
@@ -261,7 +257,7 @@ impl ConnectionArgs {
             (Some(store), None) => Ok(store),
             (None, None) => match before {
                 Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
-                Some(StoreKind::Command | StoreKind::Environment) | None => context.default_store(),
+                Some(StoreKind::Command | StoreKind::Environment) | None => app.default_store(),
             },
         }
     }

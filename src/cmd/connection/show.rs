@@ -33,15 +33,15 @@ pub struct ShowOutput {
 ///
 /// # Errors
 /// Where there is no such connection.
-pub fn run(args: &Args, context: &App) -> Result<ShowOutput, Error> {
-    let connections = context.connection_file().load()?;
+pub fn run(args: &Args, app: &App) -> Result<ShowOutput, Error> {
+    let connections = app.connection_file().load()?;
     let (name, connection) = if let Some(name) = &args.name {
         connections.get(name)?
     } else {
-        let chosen = context.select()?;
-        (chosen.name, chosen.connection)
+        let selected = app.select()?;
+        (selected.name, selected.connection)
     };
-    let ssh_command = context.git_ssh_command(&connection);
+    let ssh_command = app.git_ssh_command(&connection);
     Ok(ShowOutput {
         ssh_command,
         connection: ConnectionView::of(&name, &connection, connections.default_name()),
@@ -51,12 +51,12 @@ pub fn run(args: &Args, context: &App) -> Result<ShowOutput, Error> {
 impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/connection-show@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        self.connection.fields(page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        self.connection.fields(out);
         if let Some(command) = &self.ssh_command {
-            page.blank_line();
-            page.line("Git with this key and no other:");
-            page.line(&format!(
+            out.blank_line();
+            out.line("Git with this key and no other:");
+            out.line(&format!(
                 "  GIT_SSH_COMMAND={}",
                 shell_words::quote(command)
             ));

@@ -44,8 +44,8 @@ pub struct UseOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or no repository.
-pub fn run(args: &Args, context: &App) -> Result<UseOutput, Error> {
-    let connections = context.connection_file().load()?;
+pub fn run(args: &Args, app: &App) -> Result<UseOutput, Error> {
+    let connections = app.connection_file().load()?;
     let (name, _) = connections.get(&args.name)?;
     let folder = args
         .service
@@ -66,8 +66,7 @@ pub fn run(args: &Args, context: &App) -> Result<UseOutput, Error> {
         ));
     }
     let changed = connections.default_name() != Some(&args.name);
-    context
-        .connection_file()
+    app.connection_file()
         .update(|connections| connections.set_default(&name))?;
     Ok(used(changed, "default"))
 }
@@ -75,12 +74,12 @@ pub fn run(args: &Args, context: &App) -> Result<UseOutput, Error> {
 impl CommandOutput for UseOutput {
     const SCHEMA: &'static str = "bbconnect/connection-use@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let place = match (self.scope, &self.folder) {
             ("repository", _) => "this repository".to_owned(),
             (_, Some(folder)) => format!("the folder {folder}"),
             (_, None) => "everything that names no other".to_owned(),
         };
-        page.line(&format!("{} is used for {place}", self.name));
+        out.line(&format!("{} is used for {place}", self.name));
     }
 }

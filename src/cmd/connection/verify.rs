@@ -8,19 +8,19 @@ use crate::model::secret::Secret;
 
 /// Verifies a credential, and keeps in the connection what the server told of it.
 pub(super) fn verify(
-    context: &App,
+    app: &App,
     connection: &mut Connection,
     secret: &Secret,
 ) -> Result<Identity, Error> {
-    let subject = CredentialContext::from(&*connection);
-    let bitbucket = context.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
-    let progress = context
+    let credential = CredentialContext::from(&*connection);
+    let bitbucket = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
+    let progress = app
         .output
         .progress(&format!("asking {}", connection.base_url));
-    let answer = context.block_on(async {
+    let answer = app.block_on(async {
         // Asked without the credential: it is shown to nothing that is not a Bitbucket.
         bitbucket.version().await?;
-        bitbucket.identify(&subject).await
+        bitbucket.identify(&credential).await
     })?;
     drop(progress);
     let seen = answer.and_then(|identity| match &identity.not_visible {

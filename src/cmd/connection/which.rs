@@ -17,22 +17,25 @@ pub struct WhichOutput {
 ///
 /// # Errors
 /// Where none applies, or the one that is named is not there.
-pub fn run(context: &App) -> Result<WhichOutput, Error> {
-    let chosen = context.select()?;
-    let connections = context.connection_file().load()?;
-    let connection =
-        ConnectionView::of(&chosen.name, &chosen.connection, connections.default_name());
+pub fn run(app: &App) -> Result<WhichOutput, Error> {
+    let selected = app.select()?;
+    let connections = app.connection_file().load()?;
+    let connection = ConnectionView::of(
+        &selected.name,
+        &selected.connection,
+        connections.default_name(),
+    );
     Ok(WhichOutput {
         connection,
-        because: chosen.reason,
+        because: selected.reason,
     })
 }
 
 impl CommandOutput for WhichOutput {
     const SCHEMA: &'static str = "bbconnect/connection-which@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.line(&self.connection.name.to_string());
-        page.line(&String::from(self.because.clone()));
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&self.connection.name.to_string());
+        out.line(&String::from(self.because.clone()));
     }
 }

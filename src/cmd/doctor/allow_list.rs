@@ -37,9 +37,9 @@ impl FirewallRule {
         }
     }
 
-    pub(super) fn table(all: &[Self], page: &mut TextWriter) {
+    pub(super) fn table(all: &[Self], out: &mut TextWriter) {
         let rows = all.iter().map(Self::cells);
-        page.table(
+        out.table(
             &["DIRECTION", "HOST", "PORT", "PROTOCOL", "WHY"].map(str::to_owned),
             rows,
         );
@@ -57,17 +57,17 @@ impl FirewallRule {
 }
 
 /// The list; a Data Center is asked for its SSH port, where the credential is good for that and the server is reached.
-pub(super) fn of(target: &DoctorTarget, context: &App) -> Vec<FirewallRule> {
+pub(super) fn of(target: &DoctorTarget, app: &App) -> Vec<FirewallRule> {
     let asked = || {
-        let chosen = target.chosen.as_ref()?;
-        if chosen.connection.deployment == Deployment::Cloud || target.address.is_some() {
+        let selected = target.selected.as_ref()?;
+        if selected.connection.deployment == Deployment::Cloud || target.remote.is_some() {
             return None;
         }
-        let nobody = context.anonymous_client(&chosen.connection);
-        let greeting = context.block_on(nobody.probe()).ok()?.ok()?;
-        greeting.version.filter(|_| greeting.is_bitbucket)?;
-        let bitbucket = context.authenticated_client(chosen).ok()?;
-        let url = context.ssh_settings(&bitbucket)?.base_url?;
+        let nobody = app.anonymous_client(&selected.connection);
+        let probe = app.block_on(nobody.probe()).ok()?.ok()?;
+        probe.version.filter(|_| probe.is_bitbucket)?;
+        let bitbucket = app.authenticated_client(selected).ok()?;
+        let url = app.ssh_settings(&bitbucket)?.base_url?;
         let url = url::Url::parse(&url).ok()?;
         SshHost::new(url.host_str()?, url.port().unwrap_or(22)).ok()
     };

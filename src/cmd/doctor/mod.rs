@@ -50,30 +50,23 @@ pub struct Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, none applies, or the report cannot be written.
-pub fn run(args: &Args, context: &App) -> Result<DoctorReport, Error> {
+pub fn run(args: &Args, app: &App) -> Result<DoctorReport, Error> {
     if let Some(path) = &args.report {
         report::check_place(path, args.force)?;
     }
-    let target = match DoctorTarget::find(args.target.as_deref(), context)? {
+    let target = match DoctorTarget::find(args.target.as_deref(), app)? {
         Ok(target) => target,
         Err(unreadable) => return Ok(DoctorReport::unreadable(&unreadable)),
     };
     if args.allow_list {
-        let allowed = allow_list::of(&target, context);
+        let allowed = allow_list::of(&target, app);
         return Ok(DoctorReport::allow_list(&target, allowed));
     }
-    let facts = gather::gather(&target, context);
+    let facts = gather::gather(&target, app);
     let mut diagnosed = DoctorReport::of(&target, judge::judge(&facts));
     if let Some(path) = &args.report {
         let allowed = allow_list::offline(&target, facts.ssh_host());
-        report::write(
-            path,
-            &target,
-            &diagnosed,
-            &allowed,
-            facts.account(),
-            context,
-        )?;
+        report::write(path, &target, &diagnosed, &allowed, facts.account(), app)?;
         diagnosed.written_to(path);
     }
     Ok(diagnosed)

@@ -100,27 +100,27 @@ impl DoctorReport {
 impl CommandOutput for DoctorReport {
     const SCHEMA: &'static str = "bbconnect/doctor@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if let Some(allowed) = &self.allow_list {
-            FirewallRule::table(allowed, page);
+            FirewallRule::table(allowed, out);
             return;
         }
-        page.heading(&format!("{}: {}", self.title, self.verdict()));
+        out.heading(&format!("{}: {}", self.title, self.verdict()));
         for stage in &self.stages {
             let message = match stage.elapsed_ms {
                 0 => stage.finding.message.clone(),
                 elapsed => format!("{} [{elapsed} ms]", stage.finding.message),
             };
-            page.write_finding(&Finding {
+            out.write_finding(&Finding {
                 message,
                 ..stage.finding.clone()
             });
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(report) = &self.report {
-            page.note(&format!(
+            out.note(&format!(
                 "the report is in {report}; read it before you send it"
             ));
         }

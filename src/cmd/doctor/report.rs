@@ -37,28 +37,30 @@ pub(super) fn write(
     diagnosed: &DoctorReport,
     allowed: &[FirewallRule],
     account: Option<&str>,
-    context: &App,
+    app: &App,
 ) -> Result<(), Error> {
-    let text =
-        redactor(target, account, context).clean(&markdown(target, diagnosed, allowed, context));
+    let text = redactor(target, account, app).clean(&markdown(target, diagnosed, allowed, app));
     whole_file::write(path, &text).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })
 }
 
-fn redactor(target: &DoctorTarget, account: Option<&str>, context: &App) -> Redactor {
+fn redactor(target: &DoctorTarget, account: Option<&str>, app: &App) -> Redactor {
     let connections = target.connection.iter();
-    let keyed = target.keyed.iter().map(|keyed| &keyed.connection);
+    let keyed = target
+        .ssh_connection
+        .iter()
+        .map(|ssh_connection| &ssh_connection.connection);
     let names = connections.chain(keyed).flat_map(|connection| {
         let names = [&connection.account, &connection.username, &connection.email];
         names.into_iter().flatten()
     });
     let login = target
-        .address
+        .remote
         .as_ref()
-        .and_then(|address| address.user.as_deref());
-    let home = context.home();
+        .and_then(|remote| remote.user.as_deref());
+    let home = app.home();
     let of_home = home
         .and_then(Path::file_name)
         .and_then(|name| name.to_str());
@@ -71,7 +73,7 @@ fn markdown(
     target: &DoctorTarget,
     diagnosed: &DoctorReport,
     allowed: &[FirewallRule],
-    context: &App,
+    app: &App,
 ) -> String {
     let mut text = String::from(
         "# Report of `bbconnect doctor`\n\n\
@@ -86,7 +88,7 @@ fn markdown(
          | Stage | Level | What was seen | ms |\n|---|---|---|---|\n",
         cell(&target.title()),
         diagnosed.verdict(),
-        context.today(),
+        app.today(),
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,
         std::env::consts::ARCH,

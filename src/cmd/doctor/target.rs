@@ -15,15 +15,15 @@ pub(super) struct DoctorTarget {
     /// The connection that it was found by.
     pub(super) name: Option<ConnectionName>,
     /// Whose credential is shown; `None` for nobody's.
-    pub(super) chosen: Option<SelectedConnection>,
+    pub(super) selected: Option<SelectedConnection>,
     /// How the server is reached over HTTP; `None` where that is not known.
     pub(super) connection: Option<Connection>,
     /// The address over HTTP was guessed from one over SSH.
     pub(super) is_guess: bool,
     /// The connection whose SSH key is used.
-    pub(super) keyed: Option<SshConnection>,
+    pub(super) ssh_connection: Option<SshConnection>,
     /// The repository over SSH.
-    pub(super) address: Option<SshRemote>,
+    pub(super) remote: Option<SshRemote>,
     /// SSH is what is wanted, rather than something that may be there as well.
     pub(super) wants_ssh: bool,
     /// What should be said about the URL.
@@ -34,127 +34,135 @@ impl DoctorTarget {
     /// Finds what is meant; or why the argument cannot be read.
     pub(super) fn find(
         argument: Option<&str>,
-        context: &App,
+        app: &App,
     ) -> Result<Result<Self, BaseUrlError>, Error> {
         let Some(text) = argument.map(str::trim) else {
-            return Self::of_connection(context.select()?, context).map(Ok);
+            return Self::of_connection(app.select()?, app).map(Ok);
         };
-        let names = context.connection_file().load()?.names();
+        let names = app.connection_file().load()?.names();
         let is_word = !text.contains(['.', ':', '/', '@']) && text != "localhost";
         if is_word || names.iter().any(|name| name == text) {
-            return Self::of_connection(context.select_by_name(text)?, context).map(Ok);
+            return Self::of_connection(app.select_by_name(text)?, app).map(Ok);
         }
-        let found: DetectedServer = match text.parse() {
-            Ok(found) => found,
+        let detected: DetectedServer = match text.parse() {
+            Ok(detected) => detected,
             Err(error) => return Ok(Err(error)),
         };
         let url = text.parse::<CloneUrl>().ok();
-        let of_repository = url.filter(|_| found.over_ssh || found.repository.is_some());
+        let of_repository = url.filter(|_| detected.over_ssh || detected.repository.is_some());
         if let Some(url) = of_repository {
-            return Self::of_url(text, &url, &found, context).map(Ok);
+            return Self::of_url(text, &url, &detected, app).map(Ok);
         }
-        let chosen = context
-            .select_for_base_url(&found.base_url)?
-            .map(|mut chosen| {
-                chosen.connection.base_url = found.base_url.clone();
-                chosen
+        let selected = app
+            .select_for_base_url(&detected.base_url)?
+            .map(|mut selected| {
+                selected.connection.base_url = detected.base_url.clone();
+                selected
             });
-        let connection = match &chosen {
-            Some(chosen) => chosen.connection.clone(),
-            None => anonymous_connection(found.deployment, found.base_url),
+        let connection = match &selected {
+            Some(selected) => selected.connection.clone(),
+            None => anonymous_connection(detected.deployment, detected.base_url),
         };
         Ok(Ok(Self {
-            name: chosen.as_ref().map(|chosen| chosen.name.clone()),
-            chosen,
+            name: selected.as_ref().map(|selected| selected.name.clone()),
+            selected,
             connection: Some(connection),
             is_guess: false,
-            keyed: None,
-            address: None,
+            ssh_connection: None,
+            remote: None,
             wants_ssh: false,
             notes: Vec::new(),
         }))
     }
 
-    fn of_connection(chosen: SelectedConnection, context: &App) -> Result<Self, Error> {
-        let name = chosen.name.clone();
-        let text = chosen.connection.clone_url.clone();
+    fn of_connection(selected: SelectedConnection, app: &App) -> Result<Self, Error> {
+        let name = selected.name.clone();
+        let text = selected.connection.clone_url.clone();
         let url = text
             .as_deref()
             .and_then(|text| text.parse::<CloneUrl>().ok());
-        let keyed = SshConnection::of(name.clone(), chosen.connection.clone());
-        let address = keyed.as_ref().map(|keyed| keyed.address.clone());
-        let notes = url.iter().flat_map(CloneUrl::notes).cloned().collect();
+        let ssh_connection = SshConnection::of(name.clone(), selected.connection.clone());
+        let remote = ssh_connection
+            .as_ref()
+            .map(|ssh_connection| ssh_connection.address.clone());
+        let warnings = url.iter().flat_map(CloneUrl::notes).cloned().collect();
         let mut target = Self {
             name: Some(name),
-            connection: Some(chosen.connection.clone()),
+            connection: Some(selected.connection.clone()),
             is_guess: false,
-            wants_ssh: address.is_some(),
-            keyed,
-            address,
-            notes: relevant_warnings(notes),
-            chosen: None,
+            wants_ssh: remote.is_some(),
+            ssh_connection,
+            remote,
+            notes: relevant_warnings(warnings),
+            selected: None,
         };
-        if chosen.connection.auth != AuthMethod::Ssh {
-            target.chosen = Some(chosen);
+        if selected.connection.auth != AuthMethod::Ssh {
+            target.selected = Some(selected);
             return Ok(target);
         }
         target.wants_ssh = true;
         let rest = match &url {
-            Some(url) => context.api_connection_for_url(url)?,
+            Some(url) => app.api_connection_for_url(url)?,
             None => None,
         };
-        let found = text.and_then(|text| text.parse::<DetectedServer>().ok());
-        target.over_http(rest, found.as_ref());
+        let detected = text.and_then(|text| text.parse::<DetectedServer>().ok());
+        target.over_http(rest, detected.as_ref());
         Ok(target)
     }
 
     fn of_url(
         text: &str,
         url: &CloneUrl,
-        found: &DetectedServer,
-        context: &App,
+        detected: &DetectedServer,
+        app: &App,
     ) -> Result<Self, Error> {
-        let all = context.ssh_connections()?;
-        let keyed = all
+        let all = app.ssh_connections()?;
+        let ssh_connection = all
             .into_iter()
-            .find(|keyed| keyed.url.is_same_repository(url));
+            .find(|ssh_connection| ssh_connection.url.is_same_repository(url));
         let over_ssh = url.transport() == Transport::Ssh;
-        let address = if over_ssh {
+        let remote = if over_ssh {
             url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok())
         } else {
             None
         };
         // The old host of Cloud is looked at as it stands: that is what git asks.
         let as_written = text.parse::<SshRemote>().ok().filter(|_| over_ssh);
-        let address = as_written.or(address);
+        let remote = as_written.or(remote);
         let mut target = Self {
-            name: keyed.as_ref().map(|keyed| keyed.name.clone()),
-            chosen: None,
+            name: ssh_connection
+                .as_ref()
+                .map(|ssh_connection| ssh_connection.name.clone()),
+            selected: None,
             connection: None,
             is_guess: false,
-            address: address.or_else(|| keyed.as_ref().map(|keyed| keyed.address.clone())),
-            keyed,
+            remote: remote.or_else(|| {
+                ssh_connection
+                    .as_ref()
+                    .map(|ssh_connection| ssh_connection.address.clone())
+            }),
+            ssh_connection,
             wants_ssh: over_ssh,
             notes: relevant_warnings(url.notes().to_vec()),
         };
-        let rest = context.api_connection_for_url(url)?;
-        target.over_http(rest, Some(found));
+        let rest = app.api_connection_for_url(url)?;
+        target.over_http(rest, Some(detected));
         Ok(target)
     }
 
     /// The way over HTTP: that of the connection with REST, else the one that the URL suggests.
-    fn over_http(&mut self, rest: Option<SelectedConnection>, found: Option<&DetectedServer>) {
+    fn over_http(&mut self, rest: Option<SelectedConnection>, detected: Option<&DetectedServer>) {
         if let Some(rest) = rest {
             self.connection = Some(rest.connection.clone());
             self.name = self.name.take().or_else(|| Some(rest.name.clone()));
-            self.chosen = Some(rest);
+            self.selected = Some(rest);
             return;
         }
-        let found = found.filter(|found| found.base_url.url().scheme() != "ssh");
-        self.connection =
-            found.map(|found| anonymous_connection(found.deployment, found.base_url.clone()));
-        self.is_guess =
-            found.is_some_and(|found| found.over_ssh && found.deployment != Deployment::Cloud);
+        let detected = detected.filter(|detected| detected.base_url.url().scheme() != "ssh");
+        self.connection = detected
+            .map(|detected| anonymous_connection(detected.deployment, detected.base_url.clone()));
+        self.is_guess = detected
+            .is_some_and(|detected| detected.over_ssh && detected.deployment != Deployment::Cloud);
     }
 
     /// The base URL over HTTP.
@@ -172,8 +180,8 @@ impl DoctorTarget {
 
     /// Where SSH is, as far as it is known without asking.
     pub(super) fn ssh_host(&self) -> Option<SshHost> {
-        if let Some(address) = &self.address {
-            return Some(address.host.clone());
+        if let Some(remote) = &self.remote {
+            return Some(remote.host.clone());
         }
         let cloud = self
             .is_real_cloud()
@@ -184,11 +192,7 @@ impl DoctorTarget {
     /// What it is called, for people.
     pub(super) fn title(&self) -> String {
         let base = self.base().map(ToString::to_string);
-        let host = || {
-            self.address
-                .as_ref()
-                .map(|address| address.host.to_string())
-        };
+        let host = || self.remote.as_ref().map(|remote| remote.host.to_string());
         let place = base.filter(|_| !self.is_guess).or_else(host);
         let name = self.name.as_ref().map(ToString::to_string);
         let parts = [name, place].into_iter().flatten();
@@ -201,12 +205,12 @@ fn anonymous_connection(deployment: Deployment, base_url: BaseUrl) -> Connection
 }
 
 /// A web page or `git clone` in front is as good a way to name a repository as any.
-fn relevant_warnings(mut notes: Vec<UrlWarning>) -> Vec<UrlWarning> {
-    notes.retain(|note| {
+fn relevant_warnings(mut warnings: Vec<UrlWarning>) -> Vec<UrlWarning> {
+    warnings.retain(|warning| {
         !matches!(
-            note.id,
+            warning.id,
             UrlWarningKind::GitClonePrefix | UrlWarningKind::WebUrl
         )
     });
-    notes
+    warnings
 }

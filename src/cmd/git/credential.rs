@@ -37,21 +37,21 @@ pub struct CredentialOutput {
 ///
 /// # Errors
 /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
-pub fn run(args: &Args, context: &App) -> Result<CredentialOutput, Error> {
-    let query =
-        CredentialRequest::read(&context.read_stdin_until_blank_line()?).map_err(|error| {
+pub fn run(args: &Args, app: &App) -> Result<CredentialOutput, Error> {
+    let request =
+        CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
             Error::Usage {
                 message: error.to_string(),
                 hint: Some("bbconnect git setup lets git run this".to_owned()),
             }
         })?;
     let (answer, remark) = match args.operation.as_str() {
-        "get" => (context.credential_for_git(&query)?, None),
+        "get" => (app.credential_for_git(&request)?, None),
         "store" => (
             CredentialResponse::Nothing,
-            context.git_approve(&query).map(|()| None)?,
+            app.git_approve(&request).map(|()| None)?,
         ),
-        "erase" => (CredentialResponse::Nothing, context.git_reject(&query)?),
+        "erase" => (CredentialResponse::Nothing, app.git_reject(&request)?),
         // As git-credential asks of helpers.
         _ => (CredentialResponse::Nothing, None),
     };
@@ -65,13 +65,13 @@ pub fn run(args: &Args, context: &App) -> Result<CredentialOutput, Error> {
 impl CommandOutput for CredentialOutput {
     const SCHEMA: &'static str = "bbconnect/git-credential@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.raw(&self.answer.write());
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.answer.write());
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(remark) = &self.remark {
-            page.note(remark);
+            out.note(remark);
         }
     }
 }

@@ -45,44 +45,44 @@ type Entries = Vec<(String, String)>;
 ///
 /// # Errors
 /// Where no connection applies; taking back needs none.
-pub fn run(args: &Args, context: &App) -> Result<EnvOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<EnvOutput, Error> {
     let name = args.name.as_deref();
-    let named = name.map(|name| context.select_by_name(name)).transpose()?;
+    let named = name.map(|name| app.select_by_name(name)).transpose()?;
     if args.unset {
         let candidates = match named {
             Some(named) => vec![named],
-            None => all(context)?,
+            None => all(app)?,
         };
-        return unset_commands(args.name.clone(), &candidates, context);
+        return unset_commands(args.name.clone(), &candidates, app);
     }
-    let chosen = match named {
+    let selected = match named {
         Some(named) => named,
-        None => context.select()?,
+        None => app.select()?,
     };
-    let config = entries(&chosen, context)?;
-    let before = context.git_config();
+    let config = entries(&selected, app)?;
+    let before = app.git_config();
     let is_there = config.iter().all(|entry| before.contains(entry));
     let mut variables = BTreeMap::new();
     if !is_there {
         let all: Entries = before.iter().cloned().chain(config).collect();
         variables = indexed_variables(&all, before.len());
     }
-    if let Some(command) = context.git_ssh_command(&chosen.connection) {
+    if let Some(command) = app.git_ssh_command(&selected.connection) {
         variables.insert("GIT_SSH_COMMAND".to_owned(), command);
     }
     Ok(EnvOutput {
-        connection: Some(chosen.name.to_string()),
+        connection: Some(selected.name.to_string()),
         variables,
         unset: Vec::new(),
     })
 }
 
 /// Every connection that these variables may have been made for.
-fn all(context: &App) -> Result<Vec<SelectedConnection>, Error> {
-    let names = context.connection_file().load()?.names();
-    let stored = names.iter().map(|name| context.select_by_name(name));
+fn all(app: &App) -> Result<Vec<SelectedConnection>, Error> {
+    let names = app.connection_file().load()?.names();
+    let stored = names.iter().map(|name| app.select_by_name(name));
     Ok(stored
-        .chain([context.select()])
+        .chain([app.select()])
         .filter_map(Result::ok)
         .collect())
 }
@@ -91,13 +91,13 @@ fn all(context: &App) -> Result<Vec<SelectedConnection>, Error> {
 fn unset_commands(
     name: Option<String>,
     candidates: &[SelectedConnection],
-    context: &App,
+    app: &App,
 ) -> Result<EnvOutput, Error> {
     let mut ours = Entries::new();
-    for chosen in candidates {
-        ours.extend(entries(chosen, context)?);
+    for selected in candidates {
+        ours.extend(entries(selected, app)?);
     }
-    let before = context.git_config();
+    let before = app.git_config();
     let others: Entries = before
         .iter()
         .filter(|entry| !ours.contains(entry))
@@ -110,10 +110,10 @@ fn unset_commands(
     } else if !before.is_empty() {
         unset.push("GIT_CONFIG_COUNT".to_owned());
     }
-    let now = context.inherited_git_ssh_command();
+    let now = app.inherited_git_ssh_command();
     let mut commands = candidates
         .iter()
-        .filter_map(|chosen| context.git_ssh_command(&chosen.connection));
+        .filter_map(|selected| app.git_ssh_command(&selected.connection));
     if now.is_some() && commands.any(|command| now == Some(&command)) {
         unset.push("GIT_SSH_COMMAND".to_owned());
     }
@@ -125,15 +125,15 @@ fn unset_commands(
 }
 
 /// What git is to be told of a connection over HTTP.
-fn entries(chosen: &SelectedConnection, context: &App) -> Result<Entries, Error> {
+fn entries(selected: &SelectedConnection, app: &App) -> Result<Entries, Error> {
     let mut entries = Entries::new();
-    if chosen.connection.auth == AuthMethod::Ssh {
+    if selected.connection.auth == AuthMethod::Ssh {
         return Ok(entries);
     }
     // The environment's connection is found by the environment, which git hands on.
-    let name = chosen.is_stored().then(|| chosen.name.to_string());
-    let helper = context.credential_helper_command(name.as_deref())?;
-    for origin in App::git_origins_of(&chosen.connection) {
+    let name = selected.is_stored().then(|| selected.name.to_string());
+    let helper = app.credential_helper_command(name.as_deref())?;
+    for origin in App::git_origins_of(&selected.connection) {
         let key = |what: &str| format!("credential.{origin}.{what}");
         entries.push((key("helper"), String::new()));
         entries.push((key("helper"), helper.clone()));
@@ -164,12 +164,12 @@ fn pair(number: usize) -> [String; 2] {
 impl CommandOutput for EnvOutput {
     const SCHEMA: &'static str = "bbconnect/git-env@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for (name, value) in &self.variables {
-            page.raw(&format!("export {name}={}\n", shell_words::quote(value)));
+            out.raw(&format!("export {name}={}\n", shell_words::quote(value)));
         }
         for name in &self.unset {
-            page.raw(&format!("unset {name}\n"));
+            out.raw(&format!("unset {name}\n"));
         }
     }
 }

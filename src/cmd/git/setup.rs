@@ -53,17 +53,17 @@ struct Helper {
 /// # Errors
 /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
 /// cannot be changed.
-pub fn run(args: &Args, context: &App) -> Result<SetupOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<SetupOutput, Error> {
     let scope = if args.local {
         ConfigScope::Local
     } else {
         ConfigScope::Global
     };
-    let helper = context.credential_helper_command(context.named_connection())?;
+    let helper = app.credential_helper_command(app.named_connection())?;
     let origins = if args.undo && args.host.is_none() {
         HelperConfig::servers(scope, is_ours)?
     } else {
-        context.git_origins(args.host.as_deref())?
+        app.git_origins(args.host.as_deref())?
     };
     let helpers = origins
         .into_iter()
@@ -102,18 +102,18 @@ fn is_ours(helper: &str) -> bool {
 impl CommandOutput for SetupOutput {
     const SCHEMA: &'static str = "bbconnect/git-setup@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for helper in &self.helpers {
-            page.line(&format!("{}  {}", helper.url, helper.action));
+            out.line(&format!("{}  {}", helper.url, helper.action));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.helpers.is_empty() {
-            page.line("git has no helper of bbconnect here, so there is nothing to undo");
+            out.line("git has no helper of bbconnect here, so there is nothing to undo");
         }
         for helper in self.helpers.iter().filter(|helper| helper.others) {
-            page.note(&format!(
+            out.note(&format!(
                 "another helper is set for {}; git tells it the secret as well, and it may keep it in clear text",
                 helper.url
             ));

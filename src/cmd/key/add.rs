@@ -53,10 +53,10 @@ pub struct AddOutput {
 ///
 /// # Errors
 /// Where the file has no public key, the credential may not register it, or it is registered differently.
-pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
     let public = ssh::public_key_of(&args.key)?;
-    let (chosen, bitbucket, owner) = args.target.find(context)?;
-    let deployment = chosen.connection.deployment;
+    let (selected, bitbucket, owner) = args.target.find(app)?;
+    let deployment = selected.connection.deployment;
     let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
     if args.write && is_deploy_key {
         return Err(Error::Usage {
@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
             hint: Some("leave out --write, or register it as your own: --user".to_owned()),
         });
     }
-    chosen.require_key_admin(&owner)?;
+    selected.require_key_admin(&owner)?;
     let title = args.title.clone().or_else(|| {
         let comment = public.comment();
         (!comment.is_empty()).then(|| comment.to_owned())
@@ -80,13 +80,8 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
     };
     let owner_name = owner.to_string();
     if args.dry_run {
-        let (key, action) = context.plan_key_registration(
-            &chosen,
-            &bitbucket,
-            &owner,
-            &key,
-            OnAccessMismatch::Fail,
-        )?;
+        let (key, action) =
+            app.plan_key_registration(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
         return Ok(AddOutput {
             note: key.title_note(args.title.as_deref()),
             action,
@@ -95,7 +90,7 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
         });
     }
     let (key, action) =
-        context.register_key(&chosen, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+        app.register_key(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
     Ok(AddOutput {
         note: key.title_note(args.title.as_deref()),
         action,
@@ -107,7 +102,7 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
 impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/key-add@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let RegisteredKey {
             id,
             registered_as,
@@ -115,7 +110,7 @@ impl CommandOutput for AddOutput {
             ..
         } = &self.key;
         let owner = &self.owner;
-        page.line(&match self.action {
+        out.line(&match self.action {
             ChangeAction::Unchanged => {
                 format!("unchanged: {registered_as} {id} of {owner}, {access}")
             }
@@ -132,12 +127,12 @@ impl CommandOutput for AddOutput {
         });
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(note) = &self.note {
-            page.note(note);
+            out.note(note);
         }
         if let Some(warning) = &self.key.warning {
-            page.note(&format!(
+            out.note(&format!(
                 "the server has something against the key: {warning}"
             ));
         }

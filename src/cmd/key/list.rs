@@ -37,11 +37,11 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server does not show them.
-pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket, owner) = args.target.resolve_or_single(context)?;
-    let asked = context.block_on(bitbucket.keys(&owner))?;
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, owner) = args.target.resolve_or_single(app)?;
+    let asked = app.block_on(bitbucket.keys(&owner))?;
     Ok(ListOutput {
-        keys: asked.map_err(|error| chosen.describe_key_error(error, &owner))?,
+        keys: asked.map_err(|error| selected.describe_key_error(error, &owner))?,
         owner: owner.to_string(),
     })
 }
@@ -49,9 +49,12 @@ pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/key-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        let day = |instant: Option<Timestamp>, unknown: &str| {
-            instant.map_or_else(|| unknown.to_owned(), |instant| instant.day().to_string())
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let day = |timestamp: Option<Timestamp>, unknown: &str| {
+            timestamp.map_or_else(
+                || unknown.to_owned(),
+                |timestamp| timestamp.day().to_string(),
+            )
         };
         let rows = self.keys.iter().map(|key| {
             let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
@@ -63,7 +66,7 @@ impl CommandOutput for ListOutput {
                 day(key.created_on, ""),
                 day(key.last_used_on, ""),
                 key.expires_on
-                    .map(|day| day.to_string())
+                    .map(|date| date.to_string())
                     .unwrap_or_default(),
                 fingerprint.unwrap_or_default(),
             ]
@@ -78,12 +81,12 @@ impl CommandOutput for ListOutput {
             "EXPIRES",
             "FINGERPRINT",
         ];
-        page.table(&head.map(str::to_owned), rows);
+        out.table(&head.map(str::to_owned), rows);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.keys.is_empty() {
-            page.line(&format!("{} has no keys", self.owner));
+            out.line(&format!("{} has no keys", self.owner));
         }
     }
 }

@@ -44,11 +44,11 @@ pub struct RemoveOutput {
 ///
 /// # Errors
 /// Where there is no such key, nobody confirms, or the credential may not.
-pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
-    let (chosen, bitbucket, owner) = args.target.find(context)?;
-    chosen.require_key_admin(&owner)?;
-    let asked = context.block_on(bitbucket.keys(&owner))?;
-    let keys = asked.map_err(|error| chosen.describe_key_error(error, &owner))?;
+pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+    let (selected, bitbucket, owner) = args.target.find(app)?;
+    selected.require_key_admin(&owner)?;
+    let asked = app.block_on(bitbucket.keys(&owner))?;
+    let keys = asked.map_err(|error| selected.describe_key_error(error, &owner))?;
     let is_meant = |key: &RegisteredKey| {
         let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
         key.id == args.id || shown.as_deref() == Some(args.id.as_str())
@@ -69,13 +69,13 @@ pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
     };
     if !args.dry_run {
         let doing = format!("taking {named} away from {owner}");
-        context.confirm(
+        app.confirm(
             args.yes,
             &doing,
             &format!("Take {named} away from {owner}?"),
         )?;
-        let asked = context.block_on(bitbucket.remove_key(&owner, &key.id))?;
-        asked.map_err(|error| chosen.describe_key_error(error, &owner))?;
+        let asked = app.block_on(bitbucket.remove_key(&owner, &key.id))?;
+        asked.map_err(|error| selected.describe_key_error(error, &owner))?;
     }
     Ok(RemoveOutput {
         action: if args.dry_run {
@@ -91,7 +91,7 @@ pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
 impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/key-remove@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let done = if self.action == ChangeAction::WouldRemove {
             "would remove"
         } else {
@@ -100,6 +100,6 @@ impl CommandOutput for RemoveOutput {
         let RegisteredKey {
             id, registered_as, ..
         } = &self.key;
-        page.line(&format!("{done} {registered_as} {id} of {}", self.owner));
+        out.line(&format!("{done} {registered_as} {id} of {}", self.owner));
     }
 }

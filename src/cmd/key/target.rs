@@ -26,48 +26,48 @@ impl KeyOwnerArgs {
     /// Whose keys, and the Bitbucket that has them. Nothing is sent yet.
     pub(super) fn find(
         &self,
-        context: &App,
+        app: &App,
     ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
-        let (chosen, owner) = self.choose(context)?;
-        let bitbucket = context.authenticated_client(&chosen)?;
-        Ok((chosen, bitbucket, owner))
+        let (selected, owner) = self.choose(app)?;
+        let bitbucket = app.authenticated_client(&selected)?;
+        Ok((selected, bitbucket, owner))
     }
 
     /// As [`KeyOwnerArgs::find`]; where nothing is named, and what applies is for no repository, those of the one repository that
     /// a connection has an SSH key for.
     pub(super) fn resolve_or_single(
         &self,
-        context: &App,
+        app: &App,
     ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
         let only = if self.repo.is_some() || self.project.is_some() || self.user {
             None
         } else {
-            only_repository(context)?
+            only_repository(app)?
         };
-        let Some(keyed) = only else {
-            return self.find(context);
+        let Some(ssh_connection) = only else {
+            return self.find(app);
         };
-        let rest = context.key_admin_connection_for(&keyed)?;
-        let rest = rest.ok_or_else(|| Error::SshOnlyConnection(keyed.name.to_string()))?;
-        let bitbucket = context.authenticated_client(&rest)?;
-        let path = RepoId {
-            namespace: keyed.url.namespace().unwrap_or_default(),
-            slug: keyed.url.slug().to_owned(),
+        let rest = app.key_admin_connection_for(&ssh_connection)?;
+        let rest = rest.ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
+        let bitbucket = app.authenticated_client(&rest)?;
+        let repo = RepoId {
+            namespace: ssh_connection.url.namespace().unwrap_or_default(),
+            slug: ssh_connection.url.slug().to_owned(),
         };
-        let path = normalized(&rest, path);
-        Ok((rest, bitbucket, KeyOwner::Repository(path)))
+        let repo = normalized(&rest, repo);
+        Ok((rest, bitbucket, KeyOwner::Repository(repo)))
     }
 
-    fn choose(&self, context: &App) -> Result<(SelectedConnection, KeyOwner), Error> {
+    fn choose(&self, app: &App) -> Result<(SelectedConnection, KeyOwner), Error> {
         if let Some(named) = &self.repo {
-            let (chosen, path) = context.select_for_repo(named)?;
-            let rest = context.api_connection_behind(chosen)?;
-            let path = normalized(&rest, path);
-            return Ok((rest, KeyOwner::Repository(path)));
+            let (selected, repo) = app.select_for_repo(named)?;
+            let rest = app.api_connection_behind(selected)?;
+            let repo = normalized(&rest, repo);
+            return Ok((rest, KeyOwner::Repository(repo)));
         }
-        let chosen = context.select()?;
-        let own = App::connection_repository(&chosen.connection);
-        let rest = context.api_connection_behind(chosen)?;
+        let selected = app.select()?;
+        let own = App::connection_repository(&selected.connection);
+        let rest = app.api_connection_behind(selected)?;
         if self.user {
             return Ok((rest, KeyOwner::Account));
         }
@@ -76,9 +76,9 @@ impl KeyOwnerArgs {
         }
         let own = own.or_else(|| App::connection_repository(&rest.connection));
         match own {
-            Some(path) => {
-                let path = normalized(&rest, path);
-                Ok((rest, KeyOwner::Repository(path)))
+            Some(repo) => {
+                let repo = normalized(&rest, repo);
+                Ok((rest, KeyOwner::Repository(repo)))
             }
             None => Err(Error::Usage {
                 message: format!("the connection {} names no repository", rest.name),
@@ -89,18 +89,18 @@ impl KeyOwnerArgs {
 }
 
 /// The connection with the only SSH key, where what applies is for no repository.
-fn only_repository(context: &App) -> Result<Option<SshConnection>, Error> {
-    match context.select() {
-        Ok(chosen) => {
-            let own = App::connection_repository(&chosen.connection);
-            if chosen.is_explicit() || own.is_some() {
+fn only_repository(app: &App) -> Result<Option<SshConnection>, Error> {
+    match app.select() {
+        Ok(selected) => {
+            let own = App::connection_repository(&selected.connection);
+            if selected.is_explicit() || own.is_some() {
                 return Ok(None);
             }
         }
         Err(Error::NoConnection(_)) => {}
         Err(error) => return Err(error),
     }
-    context.single_ssh_connection()
+    app.single_ssh_connection()
 }
 
 fn project(rest: SelectedConnection, text: &str) -> Result<(SelectedConnection, KeyOwner), Error> {
@@ -124,6 +124,6 @@ fn project(rest: SelectedConnection, text: &str) -> Result<(SelectedConnection, 
 }
 
 /// A project key of Data Center is in capitals, also where a clone URL has it in small letters.
-fn normalized(rest: &SelectedConnection, path: RepoId) -> RepoId {
-    path.normalized(rest.connection.deployment)
+fn normalized(rest: &SelectedConnection, repo: RepoId) -> RepoId {
+    repo.normalized(rest.connection.deployment)
 }

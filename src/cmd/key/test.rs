@@ -71,13 +71,13 @@ struct Repository {
 ///
 /// # Errors
 /// Told apart by what is wrong: [`SshError`].
-pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
-    let (path, url, address) = subject(args, context)?;
+pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+    let (path, url, remote) = subject(args, app)?;
     let key = PrivateKeyFile::read(&path)?;
-    let vouchers = context.host_key_evidence_for(&url, args.accept_host_key);
-    context.ensure_trusted(&address.host, vouchers)?;
-    let served = context.check_access(&key, &address, Service::Read)?;
-    let access = match context.check_access(&key, &address, Service::Write) {
+    let evidence = app.host_key_evidence_for(&url, args.accept_host_key);
+    app.ensure_trusted(&remote.host, evidence)?;
+    let served = app.check_access(&key, &remote, Service::Read)?;
+    let access = match app.check_access(&key, &remote, Service::Write) {
         Ok(_) => Access::Write,
         Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
         Err(error) => return Err(error),
@@ -90,8 +90,8 @@ pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
             private_key_path: path.to_string_lossy().into_owned(),
         },
         ssh: Server {
-            host: address.host.name,
-            port: address.host.port,
+            host: remote.host.name,
+            port: remote.host.port,
             host_key: served.host_key,
         },
         repository: Repository {
@@ -104,25 +104,25 @@ pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
 }
 
 /// The key, and the repository that it is tried on.
-fn subject(args: &Args, context: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Error> {
+fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Error> {
     let told = args.repo.as_ref().and_then(|repo| repo.url.clone());
     if let (Some(key), Some(url)) = (&args.key, told) {
-        let address = url.ssh().and_then(|ssh| ssh.parse().ok());
-        let address = address.ok_or_else(|| Error::Usage {
+        let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
+        let remote = remote.ok_or_else(|| Error::Usage {
             message: "where this repository is over SSH is not known".to_owned(),
             hint: Some("name it by its clone URL over SSH".to_owned()),
         })?;
-        return Ok((key.clone(), url, address));
+        return Ok((key.clone(), url, remote));
     }
-    let keyed = context.select_ssh_connection(args.repo.as_ref())?;
-    let key = args.key.clone().unwrap_or(keyed.key);
-    Ok((key, keyed.url, keyed.address))
+    let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
+    let key = args.key.clone().unwrap_or(ssh_connection.key);
+    Ok((key, ssh_connection.url, ssh_connection.address))
 }
 
 impl CommandOutput for TestOutput {
     const SCHEMA: &'static str = "bbconnect/key-test@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let Repository {
             namespace,
             slug,
@@ -135,7 +135,7 @@ impl CommandOutput for TestOutput {
             Access::Write => "clone, fetch and push",
         };
         let empty = if *empty { ", which is empty" } else { "" };
-        page.line(&format!(
+        out.line(&format!(
             "the key may {may} {}{slug}{empty}",
             namespace.unwrap_or_default()
         ));

@@ -92,17 +92,17 @@ impl KeyTypeArg {
 /// # Errors
 /// When a file is in the way ([`crate::exit::ExitStatus::Conflict`]), a name or the comment cannot be used, or this machine
 /// refuses a file or random bytes. No file is left behind then.
-pub fn run(args: &Args, context: &App) -> Result<KeygenOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<KeygenOutput, Error> {
     let files = if args.stdout {
         Vec::new()
     } else {
-        output_paths(args, context)?
+        output_paths(args, app)?
     };
     files
         .iter()
         .try_for_each(|files| files.require_absent(args.force))?;
     let passphrase = if args.passphrase_stdin {
-        Some(context.read_new_passphrase("--passphrase-stdin")?)
+        Some(app.read_new_passphrase("--passphrase-stdin")?)
     } else {
         None
     };
@@ -113,7 +113,7 @@ pub fn run(args: &Args, context: &App) -> Result<KeygenOutput, Error> {
 
     let mut made = Vec::new();
     for &key_type in args.choice.types() {
-        made.push(make(key_type, &comment, passphrase.as_ref(), context)?);
+        made.push(make(key_type, &comment, passphrase.as_ref(), app)?);
     }
     let pairs = files
         .iter()
@@ -146,16 +146,13 @@ fn make(
     key_type: KeyType,
     comment: &str,
     passphrase: Option<&Secret>,
-    context: &App,
+    app: &App,
 ) -> Result<Made, Error> {
-    let _progress = context
-        .output
-        .progress(&format!("making an {key_type} key"));
+    let _progress = app.output.progress(&format!("making an {key_type} key"));
     let started = Instant::now();
     let pair = KeyPair::generate(key_type, comment)?;
     let elapsed = started.elapsed().as_millis();
-    context
-        .output
+    app.output
         .debug(&format!("made an {key_type} key in {elapsed} ms"));
     Ok(Made {
         private: pair.private_pem(passphrase)?,
@@ -165,12 +162,10 @@ fn make(
 }
 
 /// Where each key goes, in the order of their types.
-fn output_paths(args: &Args, context: &App) -> Result<Vec<KeyFiles>, Error> {
+fn output_paths(args: &Args, app: &App) -> Result<Vec<KeyFiles>, Error> {
     let stem = match &args.out {
         Some(out) => out.clone(),
-        None => context
-            .ssh_dir()?
-            .join(ssh::file_stem(args.clone_url.as_ref())),
+        None => app.ssh_dir()?.join(ssh::file_stem(args.clone_url.as_ref())),
     };
     // A name that cannot be one is none for two keys either.
     KeyFiles::new(&stem)?;

@@ -80,34 +80,34 @@ impl KeygenOutput {
     }
 
     /// What was made, for people: to standard output, or beside the private key to standard error.
-    fn describe(&self, page: &mut TextWriter) {
+    fn describe(&self, out: &mut TextWriter) {
         let purpose = self
             .repository
             .as_ref()
             .map(|repository| format!(" for {}", repository.title))
             .unwrap_or_default();
         for GeneratedKey { key, .. } in &self.keys {
-            page.heading(&format!("{} key{purpose}", key.title));
+            out.heading(&format!("{} key{purpose}", key.title));
             let paths = [
                 ("private key", &key.private_key_path),
                 ("public key", &key.public_key_path),
             ];
             for (label, path) in paths {
                 if let Some(path) = path {
-                    page.key_value(label, 13, &path.display().to_string());
+                    out.key_value(label, 13, &path.display().to_string());
                 }
             }
-            page.key_value("fingerprint", 13, &key.fingerprint);
-            page.lines(&key.randomart);
-            page.blank_line();
-            page.line(&key.public_key);
-            page.blank_line();
+            out.key_value("fingerprint", 13, &key.fingerprint);
+            out.lines(&key.randomart);
+            out.blank_line();
+            out.line(&key.public_key);
+            out.blank_line();
         }
-        self.describe_registration(page);
-        self.describe_use(page);
+        self.describe_registration(out);
+        self.describe_use(out);
     }
 
-    fn describe_registration(&self, page: &mut TextWriter) {
+    fn describe_registration(&self, out: &mut TextWriter) {
         let line = if self.keys.len() == 1 {
             "the line above"
         } else {
@@ -119,26 +119,26 @@ impl KeygenOutput {
             (Some(_), [_]) => "on this page:",
             (Some(_), [_, ..]) => "on one of these pages:",
         };
-        page.line(&format!("Register the public key, {line}, {place}"));
+        out.line(&format!("Register the public key, {line}, {place}"));
         for registration in &self.pages {
             let rights = match registration.rights {
                 KeyAccess::Read => "clone and fetch",
                 KeyAccess::Write => "clone, fetch and push",
                 KeyAccess::ReadOrWrite => "clone and fetch; push if you allow it there",
             };
-            page.line(&format!("  {}", registration.url));
-            page.line(&format!("      keys of {}: {rights}", registration.keys_of));
+            out.line(&format!("  {}", registration.url));
+            out.line(&format!("      keys of {}: {rights}", registration.keys_of));
         }
         if self
             .repository
             .as_ref()
             .is_some_and(|repository| repository.page_is_assumed)
         {
-            page.line("  (if the website has the same host name as the SSH server)");
+            out.line("  (if the website has the same host name as the SSH server)");
         }
     }
 
-    fn describe_use(&self, page: &mut TextWriter) {
+    fn describe_use(&self, out: &mut TextWriter) {
         let key = self
             .keys
             .first()
@@ -148,9 +148,9 @@ impl KeygenOutput {
             .as_ref()
             .and_then(|repository| repository.ssh.as_ref());
         if let Some(command) = key.zip(ssh).and_then(|(key, ssh)| clone_command(key, ssh)) {
-            page.blank_line();
-            page.line("Then clone with this key:");
-            page.line(&format!("  {command}"));
+            out.blank_line();
+            out.line("Then clone with this key:");
+            out.line(&format!("  {command}"));
         }
     }
 
@@ -179,25 +179,25 @@ fn clone_command(key: &Path, url: &str) -> Option<String> {
 impl CommandOutput for KeygenOutput {
     const SCHEMA: &'static str = "bbconnect/keygen@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if !self.shows_private_keys() {
-            return self.describe(page);
+            return self.describe(out);
         }
         for PrivateKey(private) in self
             .keys
             .iter()
             .filter_map(|generated| generated.private.as_ref())
         {
-            page.lines(private.expose());
+            out.lines(private.expose());
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.shows_private_keys() {
-            self.describe(page);
+            self.describe(out);
         }
-        for note in &self.notes {
-            page.note(&note.message);
+        for warning in &self.notes {
+            out.note(&warning.message);
         }
     }
 }

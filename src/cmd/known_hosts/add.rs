@@ -37,9 +37,9 @@ pub struct AddOutput {
 ///
 /// # Errors
 /// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
-pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
-    let (host, vouchers) = args.host.find(context, args.accept_host_key)?;
-    let trusted = context.ensure_trusted(&host, vouchers)?;
+pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+    let (host, evidence) = args.host.find(app, args.accept_host_key)?;
+    let trusted = app.ensure_trusted(&host, evidence)?;
     Ok(AddOutput {
         action: if trusted.changed {
             "created"
@@ -53,11 +53,11 @@ pub fn run(args: &Args, context: &App) -> Result<AddOutput, Error> {
 impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-add@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        table(&self.hosts, page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        table(&self.hosts, out);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
-        page.line(self.action);
+    fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(self.action);
     }
 }

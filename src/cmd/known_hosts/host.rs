@@ -54,7 +54,7 @@ impl HostArg {
     /// The server, and what may vouch for it.
     pub(super) fn find(
         &self,
-        context: &App,
+        app: &App,
         accepted: Option<Fingerprint>,
     ) -> Result<(SshHost, HostKeyEvidence), Error> {
         let unknown = || Error::Usage {
@@ -65,37 +65,37 @@ impl HostArg {
             Self::Host(host) => {
                 // Any repository on it would do.
                 let url = format!("ssh://git@{}:7999/any/any.git", in_url(host));
-                let vouchers = match url.parse() {
-                    Ok(url) => context.host_key_evidence_for(&url, accepted),
+                let evidence = match url.parse() {
+                    Ok(url) => app.host_key_evidence_for(&url, accepted),
                     Err(_) => HostKeyEvidence {
                         accepted,
                         settings: None,
                     },
                 };
-                Ok((host.clone(), vouchers))
+                Ok((host.clone(), evidence))
             }
             Self::Url(url) => {
                 if url.transport() != Transport::Ssh
-                    && let Some(rest) = context.api_connection_for_url(url)?
+                    && let Some(rest) = app.api_connection_for_url(url)?
                 {
-                    let bitbucket = context.authenticated_client(&rest)?;
-                    let settings = context.ssh_settings(&bitbucket).unwrap_or_default();
+                    let bitbucket = app.authenticated_client(&rest)?;
+                    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
                     let base = settings.base_url.as_deref();
                     let told = base.and_then(|base| url::Url::parse(base).ok());
                     if let Some(told) = told
                         && let Some(name) = told.host_str()
                         && let Ok(host) = SshHost::new(name, told.port().unwrap_or(22))
                     {
-                        let vouchers = HostKeyEvidence {
+                        let evidence = HostKeyEvidence {
                             accepted,
                             settings: settings.fingerprint,
                         };
-                        return Ok((host, vouchers));
+                        return Ok((host, evidence));
                     }
                 }
-                let address = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
-                let host = address.ok_or_else(unknown)?.host;
-                Ok((host, context.host_key_evidence_for(url, accepted)))
+                let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
+                let host = remote.ok_or_else(unknown)?.host;
+                Ok((host, app.host_key_evidence_for(url, accepted)))
             }
         }
     }
@@ -150,7 +150,7 @@ impl HostKeyRow {
     }
 }
 
-pub(super) fn table(hosts: &[HostKeyRow], page: &mut TextWriter) {
+pub(super) fn table(hosts: &[HostKeyRow], out: &mut TextWriter) {
     let rows = hosts.iter().map(|shown| {
         [
             shown.host.clone(),
@@ -161,5 +161,5 @@ pub(super) fn table(hosts: &[HostKeyRow], page: &mut TextWriter) {
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT", "SOURCE"];
-    page.table(&head.map(str::to_owned), rows);
+    out.table(&head.map(str::to_owned), rows);
 }

@@ -26,8 +26,8 @@ pub struct ShowOutput {
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn run(context: &App) -> Result<ShowOutput, Error> {
-    let file = context.known_hosts()?;
+pub fn run(app: &App) -> Result<ShowOutput, Error> {
+    let file = app.known_hosts()?;
     let mut keys: Vec<_> = ssh::built_in_hosts()
         .iter()
         .flat_map(HostKeyRow::built_in)
@@ -49,7 +49,7 @@ pub fn run(context: &App) -> Result<ShowOutput, Error> {
 impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-show@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        table(&self.hosts, page);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        table(&self.hosts, out);
     }
 }

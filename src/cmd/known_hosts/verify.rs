@@ -48,16 +48,16 @@ struct KeyComparison {
 ///
 /// # Errors
 /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
-pub fn run(args: &Args, context: &App) -> Result<VerifyOutput, Error> {
-    let (host, vouchers) = args.host.find(context, None)?;
-    let file = context.known_hosts()?;
+pub fn run(args: &Args, app: &App) -> Result<VerifyOutput, Error> {
+    let (host, evidence) = args.host.find(app, None)?;
+    let file = app.known_hosts()?;
     let mut expected = HostKeyRow::built_in(&host);
     if expected.is_empty() {
         expected = file.keys_for(&host)?;
     }
-    let shown = context.scan_host_keys(&host)?;
+    let shown = app.scan_host_keys(&host)?;
     if expected.is_empty() {
-        let named = |key: &&PublicKey| Some(key.fingerprint()) == vouchers.settings;
+        let named = |key: &&PublicKey| Some(key.fingerprint()) == evidence.settings;
         expected.extend(shown.iter().find(named).map(|key| HostKey {
             known_as: host.known_hosts_name(),
             key: key.clone(),
@@ -121,27 +121,27 @@ fn compared(
 impl CommandOutput for VerifyOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-verify@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for KeyComparison { shown, matches } in &self.hosts {
             let judged = match (matches, shown.source) {
                 (true, _) => "expected",
                 (false, "offered") => "not known",
                 (false, _) => "expected, and not shown",
             };
-            page.line(&format!(
+            out.line(&format!(
                 "{} ({}) of {} port {}: {judged}",
                 shown.fingerprint, shown.algorithm, shown.host, shown.port
             ));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.ok {
             return;
         }
-        page.note("this is not the expected server; somebody may stand in between");
+        out.note("this is not the expected server; somebody may stand in between");
         if let Some(command) = &self.command {
-            page.note(&format!(
+            out.note(&format!(
                 "once its administrator has confirmed a new key, remove the old one: {command}"
             ));
         }

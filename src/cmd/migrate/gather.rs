@@ -25,15 +25,15 @@ enum Kind {
 }
 
 /// Looks at everything. Nothing is changed.
-pub(super) fn plan(folders: &[PathBuf], context: &App) -> Plan {
+pub(super) fn plan(folders: &[PathBuf], app: &App) -> Plan {
     let here = [PathBuf::from(".")];
     let folders = if folders.is_empty() { &here } else { folders };
     let mut gathering = Scanner {
         plan: Plan::default(),
         seen: HashSet::new(),
-        home: context.home().map(Path::to_owned),
+        home: app.home().map(Path::to_owned),
     };
-    let progress = context.output.progress("looking for repositories");
+    let progress = app.output.progress("looking for repositories");
     for folder in folders {
         let before = gathering.plan.repositories;
         let mut told = 0;
@@ -50,8 +50,8 @@ pub(super) fn plan(folders: &[PathBuf], context: &App) -> Plan {
     let roots: Vec<PathBuf> = folders.iter().flat_map(fs::canonicalize).collect();
     let is_below = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
     gathering.plan.outside.retain(|path| !is_below(path));
-    gathering.scan_user_files(context);
-    gathering.connections(context);
+    gathering.scan_user_files(app);
+    gathering.connections(app);
     gathering.plan
 }
 
@@ -79,13 +79,13 @@ impl Scanner {
     }
 
     /// The user's own files. Where one is a link, its target is meant, wherever that is.
-    fn scan_user_files(&mut self, context: &App) {
+    fn scan_user_files(&mut self, app: &App) {
         let home = self.home.clone().unwrap_or_default();
         let root = fs::canonicalize(&home).unwrap_or_else(|_| home.clone());
-        for path in context.git_config_files() {
+        for path in app.git_config_files() {
             self.scan_file(&path, Kind::GitConfig, &root);
         }
-        if let Ok(folder) = context.ssh_dir() {
+        if let Ok(folder) = app.ssh_dir() {
             self.client_config(&folder, &root);
             self.scan_file(&folder.join("known_hosts"), Kind::KnownHosts, &root);
             self.scan_file(&home.join(".netrc"), Kind::Netrc, &root);
@@ -107,13 +107,13 @@ impl Scanner {
         }
         let is_covered = files.iter().any(|file| ssh::mentions_new_host(file.text()));
         for file in files {
-            let mends = ssh::ssh_config_fixes(file.text(), is_covered);
-            self.keep(file, mends, Lock::None);
+            let fixes = ssh::ssh_config_fixes(file.text(), is_covered);
+            self.keep(file, fixes, Lock::None);
         }
     }
 
-    fn connections(&mut self, context: &App) {
-        let connections = match context.connection_file().load() {
+    fn connections(&mut self, app: &App) {
+        let connections = match app.connection_file().load() {
             Ok(connections) => connections,
             Err(error) => return self.fail(Path::new("connections"), &error.to_string()),
         };
@@ -124,7 +124,7 @@ impl Scanner {
                     "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), then \
                      bbconnect connection edit {name} --auth api-token --email EMAIL --token-stdin"
                 );
-                let mend = Fix {
+                let fix = Fix {
                     kind: FixKind::AppPassword,
                     location: "auth".to_owned(),
                     before: Some(AuthMethod::AppPassword.name().to_owned()),
@@ -132,7 +132,7 @@ impl Scanner {
                     edits: Vec::new(),
                     manual_step: Some(next),
                 };
-                self.plan.connections.push((name, mend));
+                self.plan.connections.push((name, fix));
             }
         }
     }
@@ -179,7 +179,7 @@ impl Scanner {
             Kind::Netrc | Kind::KnownHosts => Lock::None,
         };
         match mends {
-            Ok(mends) => self.keep(file, mends, lock),
+            Ok(fixes) => self.keep(file, fixes, lock),
             Err(error) => self.fail(path, &format!("cannot be read: {error}")),
         }
         for name in included {
@@ -200,11 +200,11 @@ impl Scanner {
         }
     }
 
-    fn keep(&mut self, file: EditableFile, mends: Vec<Fix>, lock: Lock) {
-        if !mends.is_empty() {
+    fn keep(&mut self, file: EditableFile, fixes: Vec<Fix>, lock: Lock) {
+        if !fixes.is_empty() {
             self.plan.files.push(FilePlan {
                 file,
-                mends,
+                mends: fixes,
                 lock,
                 failed: false,
             });

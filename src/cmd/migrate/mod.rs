@@ -56,8 +56,8 @@ pub struct Args {
 /// # Errors
 /// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
 /// part of the outcome, so that it hides no other.
-pub fn run(args: &Args, context: &App) -> Result<MigrateOutput, Error> {
-    let mut plan = gather::plan(&args.paths, context);
+pub fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
+    let mut plan = gather::plan(&args.paths, app);
     let only_looks = args.dry_run || args.check;
     let way = if args.check {
         ExitPolicy::FailIfFound
@@ -68,28 +68,28 @@ pub fn run(args: &Args, context: &App) -> Result<MigrateOutput, Error> {
         return Ok(plan.outcome(way, Action::WouldUpdate));
     }
     if !args.yes {
-        if !context.is_interactive() {
+        if !app.is_interactive() {
             return Err(Error::InputRequired {
                 what: "a confirmation of what is to be mended",
                 hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
             });
         }
-        show(&plan, context);
-        context.confirm(false, "mending", &plan.question())?;
+        show(&plan, app);
+        app.confirm(false, "mending", &plan.question())?;
     }
-    let progress = context.output.progress("mending");
+    let progress = app.output.progress("mending");
     plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
     drop(progress);
     Ok(plan.outcome(way, Action::Updated))
 }
 
 /// What is going to be changed, for whoever is asked about it.
-fn show(plan: &Plan, context: &App) {
+fn show(plan: &Plan, app: &App) {
     let items = plan.items(Action::WouldUpdate);
     items
         .iter()
         .flat_map(Item::lines)
-        .for_each(|line| context.output.eprint_line(&line));
+        .for_each(|line| app.output.eprint_line(&line));
 }
 
 /// A moment in the name of a file.

@@ -95,30 +95,30 @@ pub struct MigrateOutput {
 impl CommandOutput for MigrateOutput {
     const SCHEMA: &'static str = "bbconnect/migrate@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if self.items.is_empty() {
-            page.line(&format!(
+            out.line(&format!(
                 "nothing to mend; looked at {} and your own files",
                 pluralize(self.repositories, "repository", "repositories")
             ));
         }
         for line in self.items.iter().flat_map(Item::lines) {
-            page.line(&line);
+            out.line(&line);
         }
         for failure in &self.errors {
-            page.line(&format!("error: {}: {}", failure.path, failure.message));
+            out.line(&format!("error: {}: {}", failure.path, failure.message));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if !self.kept.is_empty() {
             let files = pluralize(self.kept.len(), "file", "files");
-            page.note(&format!(
+            out.note(&format!(
                 "changed {files}; the old version of each is kept, as NAME.bbconnect-…"
             ));
         }
         for path in &self.outside {
-            page.note(&format!(
+            out.note(&format!(
                 "{path} belongs to a checkout here but is elsewhere, and was left alone"
             ));
         }
@@ -126,7 +126,7 @@ impl CommandOutput for MigrateOutput {
         for next in self.items.iter().filter_map(|item| item.next.as_deref()) {
             if !told.contains(&next) {
                 told.push(next);
-                page.note(&format!("next: {next}"));
+                out.note(&format!("next: {next}"));
             }
         }
     }

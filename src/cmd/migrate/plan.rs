@@ -23,7 +23,7 @@ pub(super) struct FilePlan {
 impl FilePlan {
     /// Changes the file, where there is something to change, and answers where its old version is.
     fn apply(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
-        if self.mends.iter().all(|mend| mend.edits.is_empty()) {
+        if self.mends.iter().all(|fix| fix.edits.is_empty()) {
             return Ok(None);
         }
         let text = apply_fixes(self.file.text(), &self.mends);
@@ -47,14 +47,14 @@ impl Plan {
     /// Whether something can be mended without a person.
     pub(super) fn has_automatic_fixes(&self) -> bool {
         let mut mends = self.files.iter().flat_map(|plan| &plan.mends);
-        mends.any(|mend| !mend.edits.is_empty())
+        mends.any(|fix| !fix.edits.is_empty())
     }
 
     /// What a person is asked.
     pub(super) fn question(&self) -> String {
         let mends = self.files.iter().flat_map(|plan| &plan.mends);
-        let places = mends.filter(|mend| !mend.edits.is_empty()).count();
-        let is_changed = |plan: &&FilePlan| plan.mends.iter().any(|mend| !mend.edits.is_empty());
+        let places = mends.filter(|fix| !fix.edits.is_empty()).count();
+        let is_changed = |plan: &&FilePlan| plan.mends.iter().any(|fix| !fix.edits.is_empty());
         let files = self.files.iter().filter(is_changed).count();
         format!(
             "Mend {} in {}, keeping the old versions?",
@@ -99,7 +99,7 @@ impl Plan {
             let action = if plan.failed { Action::Failed } else { action };
             plan.mends
                 .iter()
-                .map(move |mend| item(format!("{path}: {}", mend.location), mend, action))
+                .map(move |fix| item(format!("{path}: {}", fix.location), fix, action))
         });
         let in_connections = self.connections.iter().map(|(name, mend)| {
             item(
@@ -123,15 +123,15 @@ impl Plan {
     }
 }
 
-fn item(place: String, mend: &Fix, action: Action) -> Item {
-    let is_manual = mend.edits.is_empty();
+fn item(place: String, fix: &Fix, action: Action) -> Item {
+    let is_manual = fix.edits.is_empty();
     Item {
-        kind: mend.kind,
+        kind: fix.kind,
         place,
-        before: mend.before.clone(),
-        after: mend.after.clone(),
+        before: fix.before.clone(),
+        after: fix.after.clone(),
         action: if is_manual { Action::Manual } else { action },
-        next: mend.manual_step.clone(),
+        next: fix.manual_step.clone(),
     }
 }
 

@@ -71,15 +71,15 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
     let body = args
         .body_file
         .as_deref()
-        .map(|path| context.read_text(path))
+        .map(|path| app.read_text(path))
         .transpose()?;
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let progress = context.output.progress("opening the pull request");
-    let created = context.block_on(create(args, body, &chosen, &bitbucket, &path));
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let progress = app.output.progress("opening the pull request");
+    let created = app.block_on(create(args, body, &selected, &bitbucket, &repo));
     drop(progress);
     created?
 }
@@ -87,12 +87,12 @@ pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
 async fn create(
     args: &Args,
     body: Option<String>,
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: &RepoId,
+    repo: &RepoId,
 ) -> Result<CreateOutput, Error> {
-    let refused = |error| chosen.describe_api_error_for(error, Operation::WritePullRequests);
-    let repository = bitbucket.repository(path).await.map_err(refused)?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
+    let repository = bitbucket.repository(repo).await.map_err(refused)?;
     let target = match &args.target {
         Some(target) => target.clone(),
         None => default_branch(bitbucket, &repository, &refused).await?,
@@ -104,8 +104,8 @@ async fn create(
             hint: Some("name another branch with --source or --target".to_owned()),
         });
     }
-    let differ = branches_differ(bitbucket, path, source, target, &refused).await?;
-    let open = bitbucket.open_pull_request(path, source, target).await;
+    let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
+    let open = bitbucket.open_pull_request(repo, source, target).await;
     if let Some(request) = open.map_err(refused)? {
         return Ok(reused(request, args, body.as_deref()));
     }
@@ -132,7 +132,7 @@ async fn create(
     if args.dry_run {
         return Ok(planned(proposal, left_out));
     }
-    let ensured = bitbucket.ensure_pull_request(path, proposal).await;
+    let ensured = bitbucket.ensure_pull_request(repo, proposal).await;
     match ensured.map_err(refused)? {
         EnsureOutcome::Reused(request) => Ok(reused(*request, args, body.as_deref())),
         EnsureOutcome::NoDifference => Err(no_difference(source, target)),
@@ -182,18 +182,18 @@ async fn default_branch(
 /// Whether two branches, which must be there, point to different commits.
 async fn branches_differ(
     bitbucket: &Bitbucket,
-    path: &RepoId,
+    repo: &RepoId,
     source: &str,
     target: &str,
     refused: &impl Fn(ApiError) -> Error,
 ) -> Result<bool, Error> {
     let asked = future::try_join(
-        bitbucket.branch(path, source),
-        bitbucket.branch(path, target),
+        bitbucket.branch(repo, source),
+        bitbucket.branch(repo, target),
     );
     let (at_source, at_target) = asked.await.map_err(refused)?;
     let missing = |name: &str| {
-        let message = format!("{path} has no branch {name}, or this credential does not see it");
+        let message = format!("{repo} has no branch {name}, or this credential does not see it");
         Error::rejected(
             RejectionKind::NotFound,
             message,
@@ -215,14 +215,14 @@ async fn reviewers(
     args: &Args,
     bitbucket: &Bitbucket,
     repository: &Repository,
-    proposal: &mut NewPullRequest,
+    pull_request: &mut NewPullRequest,
     refused: &impl Fn(ApiError) -> Error,
 ) -> Result<Vec<SkippedReviewer>, Error> {
-    let path = repository.path();
+    let repo = repository.path();
     let mut left_out = Vec::new();
     let mut all = Vec::new();
     for name in &args.reviewers {
-        let found = bitbucket.reviewer(&path, name).await.map_err(refused)?;
+        let found = bitbucket.reviewer(&repo, name).await.map_err(refused)?;
         match found {
             Some(reviewer) => all.push(reviewer),
             None => left_out.push(SkippedReviewer {
@@ -232,16 +232,17 @@ async fn reviewers(
         }
     }
     if args.default_reviewers {
-        let defaults = bitbucket.default_reviewers(repository, &proposal.source, &proposal.target);
+        let defaults =
+            bitbucket.default_reviewers(repository, &pull_request.source, &pull_request.target);
         all.extend(defaults.await.map_err(refused)?);
     }
     for reviewer in all {
-        let is_known = proposal
+        let is_known = pull_request
             .reviewers
             .iter()
             .any(|known| known.id == reviewer.id);
         if !is_known {
-            proposal.reviewers.push(reviewer);
+            pull_request.reviewers.push(reviewer);
         }
     }
     Ok(left_out)
@@ -286,24 +287,24 @@ fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> CreateOu
 impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/pr-create@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let request = &self.pull_request;
         let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
-        page.line(&format!(
+        out.line(&format!(
             "{}{id} {} -> {}: {}",
             self.action, request.source, request.target, request.title
         ));
         if let Some(url) = &request.url {
-            page.line(url);
+            out.line(url);
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         for SkippedReviewer { reviewer, reason } in &self.left_out {
-            page.note(&format!("{reviewer} is not asked to review it: {reason}"));
+            out.note(&format!("{reviewer} is not asked to review it: {reason}"));
         }
         if let Some(note) = unchanged_note(&self.differs) {
-            page.note(&note);
+            out.note(&note);
         }
     }
 }

@@ -45,17 +45,17 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
-    let progress = context.output.progress("listing pull requests");
-    let asked = context.block_on(bitbucket.pull_requests(&path, args.state, most))?;
+    let progress = app.output.progress("listing pull requests");
+    let asked = app.block_on(bitbucket.pull_requests(&repo, args.state, most))?;
     drop(progress);
-    let pull_requests =
-        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadPullRequests))?;
+    let pull_requests = asked
+        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
     Ok(ListOutput {
         pull_requests,
-        repository: path.to_string(),
+        repository: repo.to_string(),
         state: args.state,
     })
 }
@@ -63,7 +63,7 @@ pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/pr-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.pull_requests.iter().map(|request| {
             let state = if request.draft == Some(true) {
                 "draft".to_owned()
@@ -77,15 +77,15 @@ impl CommandOutput for ListOutput {
                 request.title.clone(),
             ]
         });
-        page.table(
+        out.table(
             &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
             rows,
         );
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.pull_requests.is_empty() {
-            page.line(&format!(
+            out.line(&format!(
                 "{} has no {}",
                 self.repository,
                 self.state.plural_label()

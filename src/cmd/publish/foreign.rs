@@ -28,7 +28,7 @@ pub(super) enum OwnershipScan {
 /// commits of the branch are all that is known.
 pub(super) async fn look(
     bitbucket: &Bitbucket,
-    path: &RepoId,
+    repo: &RepoId,
     tip: &Branch,
     base: Option<&Branch>,
 ) -> Result<OwnershipScan, ApiError> {
@@ -36,15 +36,15 @@ pub(super) async fn look(
     if base == Some(&tip.hash) {
         return Ok(OwnershipScan::Claimed(MarkedCommits::default()));
     }
-    let commits = bitbucket.commits_not_on(path, &tip.hash, base).await?;
+    let commits = bitbucket.commits_not_on(repo, &tip.hash, base).await?;
     let mut claimed = MarkedCommits::default();
     for (before, commit) in commits.into_iter().enumerate() {
-        let Some(mark) = commit.mark() else {
+        let Some(trailer) = commit.mark() else {
             return Ok(OwnershipScan::Foreign(Box::new(commit)));
         };
         // A commit that names the one before it vouches for it; what comes first nobody vouches for, nor for what was
         // moved onto another.
-        if commit.hash == tip.hash || !mark.has_parent(commit.parent.as_deref()) {
+        if commit.hash == tip.hash || !trailer.has_parent(commit.parent.as_deref()) {
             claimed.commits.push(commit);
             claimed.depth = before + 1;
         }
@@ -60,7 +60,7 @@ pub(super) fn verify_trailer(
 ) -> Result<(), Error> {
     let is_ours = commit
         .mark()
-        .is_some_and(|mark| mark.matches_changes(written));
+        .is_some_and(|trailer| trailer.matches_changes(written));
     if is_ours {
         return Ok(());
     }

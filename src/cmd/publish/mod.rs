@@ -107,11 +107,11 @@ pub enum Via {
 /// # Errors
 /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
 /// server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<PublishOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
     let body = args
         .body_file
         .as_deref()
-        .map(|path| context.read_text(path))
+        .map(|path| app.read_text(path))
         .transpose()?;
     let files = collect_files(&args.folder, args.into.as_str())?;
     if files.is_empty() && args.delete_removed {
@@ -122,18 +122,16 @@ pub fn run(args: &Args, context: &App) -> Result<PublishOutput, Error> {
         let hint = Some("look whether what fills the folder has failed".to_owned());
         return Err(Error::Usage { message, hint });
     }
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let progress = context
-        .output
-        .progress("comparing the folder with the branch");
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let progress = app.output.progress("comparing the folder with the branch");
     let message = message(args);
-    let plan = context.block_on(plan::gather(args, files, &chosen, &bitbucket, path))??;
+    let plan = app.block_on(plan::gather(args, files, &selected, &bitbucket, repo))??;
     let done = match (&bitbucket, args.via) {
-        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => context.block_on(
-            over_rest::publish(&plan, &message, &chosen, cloud, &bitbucket),
+        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => app.block_on(
+            over_rest::publish(&plan, &message, &selected, cloud, &bitbucket),
         )??,
         (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
-            over_git::publish(&plan, &message, context, &chosen, &bitbucket)?
+            over_git::publish(&plan, &message, app, &selected, &bitbucket)?
         }
         (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
             return Err(Error::Usage {
@@ -142,19 +140,19 @@ pub fn run(args: &Args, context: &App) -> Result<PublishOutput, Error> {
             });
         }
     };
-    let asked = context.block_on(ensure_pull_request(
+    let asked = app.block_on(ensure_pull_request(
         args, &plan, &done, body, &message, &bitbucket,
     ))?;
     let asked = asked.map_err(|error| {
         if let Some(commit) = done.commit.as_deref().filter(|_| !args.dry_run) {
             let branch = &plan.branch;
-            context.output.eprint_line(&format!(
+            app.output.eprint_line(&format!(
                 "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
             ));
         }
         match error {
             PullRequestError::No(error) => *error,
-            PullRequestError::Api(error) => chosen.describe_api_error_for(error, Operation::WritePullRequests),
+            PullRequestError::Api(error) => selected.describe_api_error_for(error, Operation::WritePullRequests),
         }
     })?;
     drop(progress);
@@ -222,7 +220,7 @@ async fn ensure_pull_request(
         .title
         .clone()
         .unwrap_or_else(|| message.lines().next().unwrap_or_default().to_owned());
-    let proposal = NewPullRequest {
+    let pull_request = NewPullRequest {
         title,
         body: body.clone(),
         source: plan.branch.clone(),
@@ -231,7 +229,10 @@ async fn ensure_pull_request(
         reviewers: Vec::new(),
     };
     Ok(
-        match bitbucket.ensure_pull_request(&plan.path, proposal).await? {
+        match bitbucket
+            .ensure_pull_request(&plan.path, pull_request)
+            .await?
+        {
             EnsureOutcome::Reused(request) => Some(reused(&request)),
             EnsureOutcome::Opened(request, _) => Some(PullRequestResult::of("created", &request)),
             EnsureOutcome::NoDifference => None,

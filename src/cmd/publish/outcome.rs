@@ -61,7 +61,7 @@ pub struct PublishOutput {
     base: Option<String>,
     commit: Option<String>,
     #[serde(flatten)]
-    difference: TreeDiff,
+    diff: TreeDiff,
     pull_request: Option<PullRequestResult>,
 }
 
@@ -88,7 +88,7 @@ impl PublishOutput {
             branch: plan.branch.clone(),
             base: plan.base.as_ref().map(|base| base.name.clone()),
             commit: done.commit,
-            difference: done.difference,
+            diff: done.difference,
             pull_request,
         }
     }
@@ -97,16 +97,16 @@ impl PublishOutput {
 impl CommandOutput for PublishOutput {
     const SCHEMA: &'static str = "bbconnect/publish@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let TreeDiff {
             added,
             changed,
             removed,
-        } = &self.difference;
-        for line in tree(&self.difference) {
-            page.line(&line);
+        } = &self.diff;
+        for line in tree(&self.diff) {
+            out.line(&line);
         }
-        page.line(&format!(
+        out.line(&format!(
             "{} {} of {}: {} added, {} changed, {} removed",
             self.action,
             self.branch,
@@ -116,29 +116,29 @@ impl CommandOutput for PublishOutput {
             removed.len()
         ));
         if let Some(commit) = &self.commit {
-            page.key_value("commit", 13, commit);
+            out.key_value("commit", 13, commit);
         }
         if let Some(asked) = &self.pull_request {
             let id = asked.id.map(|id| format!(" #{id}")).unwrap_or_default();
             let url = asked.url.as_deref().unwrap_or_default();
-            page.key_value("pull request", 13, &format!("{}{id} {url}", asked.action));
+            out.key_value("pull request", 13, &format!("{}{id} {url}", asked.action));
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         let differs = self.pull_request.as_ref().map(|asked| &asked.differs[..]);
         if let Some(note) = unchanged_note(differs.unwrap_or_default()) {
-            page.note(&note);
+            out.note(&note);
         }
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
             let message = format!(
                 "{} is itself what a pull request would be for, so none is opened",
                 self.branch
             );
-            page.note(&message);
+            out.note(&message);
         }
         if self.base.is_none() {
-            page.note(
+            out.note(
                 "the repository was empty, so this is its first branch, and there is nothing to open a pull request for",
             );
         }
@@ -146,12 +146,12 @@ impl CommandOutput for PublishOutput {
 }
 
 /// The change as a tree: `+` is new, `~` different, `-` gone.
-fn tree(difference: &TreeDiff) -> Vec<String> {
+fn tree(diff: &TreeDiff) -> Vec<String> {
     let mut paths: Vec<(&str, char)> = Vec::new();
     for (list, mark) in [
-        (&difference.added, '+'),
-        (&difference.changed, '~'),
-        (&difference.removed, '-'),
+        (&diff.added, '+'),
+        (&diff.changed, '~'),
+        (&diff.removed, '-'),
     ] {
         paths.extend(list.iter().map(|path| (path.as_str(), mark)));
     }
@@ -182,13 +182,13 @@ mod tests {
     #[test]
     fn a_change_is_shown_as_a_tree() {
         let paths = |all: &[&str]| all.iter().map(ToString::to_string).collect();
-        let difference = TreeDiff {
+        let diff = TreeDiff {
             added: paths(&["a/b/new", "top"]),
             changed: paths(&["a/b/old", "a/c"]),
             removed: paths(&["z"]),
         };
         assert_eq!(
-            tree(&difference),
+            tree(&diff),
             [
                 "  a/",
                 "    b/",

@@ -13,12 +13,12 @@ use crate::model::change::{Signature, TreeEntry};
 pub(super) fn publish(
     plan: &Plan,
     message: &str,
-    context: &App,
-    chosen: &SelectedConnection,
+    app: &App,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
 ) -> Result<CommitResult, Error> {
-    let person = context.block_on(bitbucket.committer())?;
-    let connection = &chosen.connection;
+    let person = app.block_on(bitbucket.committer())?;
+    let connection = &selected.connection;
     let person = person.unwrap_or_else(|| Signature {
         name: connection
             .account
@@ -29,23 +29,23 @@ pub(super) fn publish(
             .clone()
             .unwrap_or_else(|| "bbconnect@localhost".to_owned()),
     });
-    let bench = TempRepository::open(context.git_remote(chosen, &plan.repository)?)?;
+    let bench = TempRepository::open(app.git_remote(selected, &plan.repository)?)?;
     let entries = look(plan, &bench)?;
     // Git tells the hashes of what is in its files, so nothing is unknown.
-    let difference = plan.compare(&entries)?.difference;
+    let diff = plan.compare(&entries)?.difference;
     let tip = plan.tip.as_ref().map(|tip| tip.hash.as_str());
-    if difference.is_empty() || plan.dry_run {
+    if diff.is_empty() || plan.dry_run {
         return Ok(CommitResult {
-            commit: tip.filter(|_| difference.is_empty()).map(str::to_owned),
-            difference,
+            commit: tip.filter(|_| diff.is_empty()).map(str::to_owned),
+            difference: diff,
         });
     }
     let new = NewCommit {
         parent: plan.parent(),
-        message: &plan.message_with_trailer(message, &difference),
+        message: &plan.message_with_trailer(message, &diff),
         person: &person,
-        files: &plan.files_to_upload(&difference),
-        removed: &difference.removed,
+        files: &plan.files_to_upload(&diff),
+        removed: &diff.removed,
     };
     let commit = bench.commit(&new)?;
     match bench.push(&commit, &plan.branch, tip) {
@@ -53,7 +53,7 @@ pub(super) fn publish(
         pushed => {
             pushed?;
             Ok(CommitResult {
-                difference,
+                difference: diff,
                 commit: Some(commit),
             })
         }

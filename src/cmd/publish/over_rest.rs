@@ -22,21 +22,21 @@ const CONCURRENT_FILES: usize = 8;
 pub(super) async fn publish(
     plan: &Plan,
     message: &str,
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     cloud: &Cloud,
     bitbucket: &Bitbucket,
 ) -> Result<CommitResult, Error> {
-    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteFiles);
-    let difference = difference(plan, cloud, &refused).await?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::WriteFiles);
+    let diff = difference(plan, cloud, &refused).await?;
     for commit in &plan.claimed.commits {
-        if let Some(written) = written_by(commit, plan, &difference, cloud)
+        if let Some(written) = written_by(commit, plan, &diff, cloud)
             .await
             .map_err(refused)?
         {
             foreign::verify_trailer(&plan.branch, commit, &written)?;
         }
     }
-    let sent = plan.files_to_upload(&difference);
+    let sent = plan.files_to_upload(&diff);
     if let Some(file) = sent.iter().find(|file| !is_multipart_safe(&file.path)) {
         return Err(Error::Usage {
             message: format!(
@@ -47,19 +47,19 @@ pub(super) async fn publish(
         });
     }
     let commit = plan.tip.as_ref().map(|tip| tip.hash.clone());
-    if difference.is_empty() || plan.dry_run {
+    if diff.is_empty() || plan.dry_run {
         return Ok(CommitResult {
-            commit: commit.filter(|_| difference.is_empty()),
-            difference,
+            commit: commit.filter(|_| diff.is_empty()),
+            difference: diff,
         });
     }
-    let message = plan.message_with_trailer(message, &difference);
+    let message = plan.message_with_trailer(message, &diff);
     let change = CommitRequest {
         branch: &plan.branch,
         parent: plan.parent(),
         message: &message,
         files: sent,
-        removed: &difference.removed,
+        removed: &diff.removed,
     };
     let committed = cloud.commit(&plan.path, &change).await;
     match committed.map_err(refused)? {
@@ -73,13 +73,13 @@ pub(super) async fn publish(
             "name another branch with --branch, or have the branch restriction changed",
         )),
         CommitOutcome::Created(Some(hash)) => Ok(CommitResult {
-            difference,
+            difference: diff,
             commit: Some(hash),
         }),
         CommitOutcome::Created(None) => {
             let tip = bitbucket.branch(&plan.path, &plan.branch).await;
             Ok(CommitResult {
-                difference,
+                difference: diff,
                 commit: tip.map_err(refused)?.map(|tip| tip.hash),
             })
         }
@@ -134,13 +134,13 @@ async fn difference(
 async fn written_by(
     commit: &Commit,
     plan: &Plan,
-    difference: &TreeDiff,
+    diff: &TreeDiff,
     cloud: &Cloud,
 ) -> Result<Option<ChangedPaths>, ApiError> {
     let is_tip = plan.tip.as_ref().is_some_and(|tip| tip.hash == commit.hash);
     let in_the_folder = |path: &str| {
         let own = plan.files.iter().find(|file| file.path == path);
-        own.filter(|_| is_tip && !difference.writes(path))
+        own.filter(|_| is_tip && !diff.writes(path))
     };
     let changed = match cloud.diffstat(&plan.path, &commit.hash).await {
         Err(ApiError::NotFound(_) | ApiError::Gone(_) | ApiError::ClientError { .. }) => {

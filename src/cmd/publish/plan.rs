@@ -103,17 +103,17 @@ impl Plan {
     }
 
     /// The files that a commit is to write.
-    pub(super) fn files_to_upload(&self, difference: &TreeDiff) -> Vec<&LocalFile> {
-        let is_sent = |file: &&LocalFile| difference.writes(&file.path);
+    pub(super) fn files_to_upload(&self, diff: &TreeDiff) -> Vec<&LocalFile> {
+        let is_sent = |file: &&LocalFile| diff.writes(&file.path);
         self.files.iter().filter(is_sent).collect()
     }
 
     /// The message of a commit with its mark.
-    pub(super) fn message_with_trailer(&self, message: &str, difference: &TreeDiff) -> String {
+    pub(super) fn message_with_trailer(&self, message: &str, diff: &TreeDiff) -> String {
         let hash = |file: &LocalFile| Some(blob_hash(&file.content));
-        let sent = self.files_to_upload(difference).into_iter();
+        let sent = self.files_to_upload(diff).into_iter();
         let mut written: ChangedPaths = sent.map(|file| (file.path.clone(), hash(file))).collect();
-        written.extend(difference.removed.iter().map(|path| (path.clone(), None)));
+        written.extend(diff.removed.iter().map(|path| (path.clone(), None)));
         format!(
             "{message}\n\n{}",
             PublishTrailer::new(self.parent(), &written)
@@ -131,13 +131,13 @@ fn is_above(upper: &str, lower: &str) -> bool {
 pub(super) async fn gather(
     args: &Args,
     files: Vec<LocalFile>,
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    path: RepoId,
+    repo: RepoId,
 ) -> Result<Plan, Error> {
-    let refused = |error: ApiError| chosen.describe_api_error_for(error, Operation::WriteFiles);
-    let repository = bitbucket.repository(&path).await.map_err(refused)?;
-    let path = repository.path();
+    let refused = |error: ApiError| selected.describe_api_error_for(error, Operation::WriteFiles);
+    let repository = bitbucket.repository(&repo).await.map_err(refused)?;
+    let repo = repository.path();
     let branch = args.branch.as_str().to_owned();
     let base_name = if let Some(base) = &args.base {
         Some(base.as_str().to_owned())
@@ -147,15 +147,15 @@ pub(super) async fn gather(
     };
     let base = async {
         match &base_name {
-            Some(name) => bitbucket.branch(&path, name).await,
+            Some(name) => bitbucket.branch(&repo, name).await,
             None => Ok(None),
         }
     };
-    let both = future::try_join(bitbucket.branch(&path, &branch), base).await;
+    let both = future::try_join(bitbucket.branch(&repo, &branch), base).await;
     let (tip, base) = both.map_err(refused)?;
-    if base.is_none() && tip.is_none() && !bitbucket.is_empty(&path).await.map_err(refused)? {
+    if base.is_none() && tip.is_none() && !bitbucket.is_empty(&repo).await.map_err(refused)? {
         let name = base_name.as_deref().unwrap_or("of its own as default");
-        let message = format!("{path} has no branch {name} to start from");
+        let message = format!("{repo} has no branch {name} to start from");
         return Err(Error::rejected(
             RejectionKind::NotFound,
             message,
@@ -164,7 +164,7 @@ pub(super) async fn gather(
     }
     let claimed = match &tip {
         Some(tip) if !args.onto_foreign => {
-            let found = foreign::look(bitbucket, &path, tip, base.as_ref());
+            let found = foreign::look(bitbucket, &repo, tip, base.as_ref());
             match found.await.map_err(refused)? {
                 OwnershipScan::Claimed(claimed) => claimed,
                 OwnershipScan::Foreign(commit) => return Err(foreign::refused(&branch, &commit)),
@@ -173,7 +173,7 @@ pub(super) async fn gather(
         Some(_) | None => MarkedCommits::default(),
     };
     Ok(Plan {
-        path,
+        path: repo,
         repository,
         branch,
         tip,

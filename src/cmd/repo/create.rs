@@ -55,20 +55,20 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_repo(&args.repository)?;
-    let is_cloud = chosen.connection.deployment == Deployment::Cloud;
-    let project = project(args, &path, is_cloud)?;
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
+    let is_cloud = selected.connection.deployment == Deployment::Cloud;
+    let project = project(args, &repo, is_cloud)?;
     let new = NewRepository {
-        project: project.or_else(|| chosen.connection.project.clone().filter(|_| is_cloud)),
-        path,
+        project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
+        path: repo,
         public: args.public,
         description: args.description.clone(),
         default_branch: args.default_branch.clone(),
     };
-    let refused = |error| chosen.describe_api_error_for(error, Operation::CreateRepository);
+    let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
     if args.dry_run {
-        return match context.block_on(bitbucket.repository(&new.path))? {
+        return match app.block_on(bitbucket.repository(&new.path))? {
             Ok(_) => Err(exists(&new.path)),
             Err(ApiError::NotFound(_)) => Ok(CreateOutput {
                 action: "would-create",
@@ -78,8 +78,8 @@ pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
             Err(error) => Err(refused(error)),
         };
     }
-    let progress = context.output.progress("making the repository");
-    let created = context.block_on(bitbucket.create_repository(&new))?;
+    let progress = app.output.progress("making the repository");
+    let created = app.block_on(bitbucket.create_repository(&new))?;
     drop(progress);
     let Some(repository) = created.map_err(refused)? else {
         return Err(exists(&new.path));
@@ -92,21 +92,21 @@ pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
 }
 
 /// On Data Center the project is the namespace.
-fn project(args: &Args, path: &RepoId, is_cloud: bool) -> Result<Option<String>, Error> {
+fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>, Error> {
     match &args.project {
-        Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&path.namespace) => Err(Error::Usage {
-            message: format!("{path} is in the project {}, not in {key}", path.namespace),
-            hint: Some(format!("write {key}/{}", path.slug)),
+        Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
+            message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
+            hint: Some(format!("write {key}/{}", repo.slug)),
         }),
         project => Ok(project.clone()),
     }
 }
 
-fn exists(path: &RepoId) -> Error {
+fn exists(repo: &RepoId) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
-        format!("there is a repository {path} already"),
-        &format!("bbconnect repo view {path}"),
+        format!("there is a repository {repo} already"),
+        &format!("bbconnect repo view {repo}"),
     )
 }
 
@@ -128,7 +128,7 @@ fn planned(new: NewRepository) -> Repository {
 impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/repo-create@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let Repository {
             namespace,
             slug,
@@ -137,17 +137,17 @@ impl CommandOutput for CreateOutput {
             web,
             ..
         } = &self.repository;
-        page.line(&format!("{} {namespace}/{slug}", self.action));
+        out.line(&format!("{} {namespace}/{slug}", self.action));
         for (label, value) in [("ssh", ssh), ("https", https), ("web", web)] {
             if let Some(value) = value {
-                page.key_value(label, 7, value);
+                out.key_value(label, 7, value);
             }
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.is_still_private {
-            page.note("the server made it private; make it public in its settings");
+            out.note("the server made it private; make it public in its settings");
         }
     }
 }

@@ -49,15 +49,15 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket) = context.client()?;
-    let search = search(args, &chosen)?;
-    let progress = context.output.progress("listing repositories");
-    let asked = context.block_on(bitbucket.repositories(&search))?;
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let filter = search(args, &selected)?;
+    let progress = app.output.progress("listing repositories");
+    let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
     let repositories = asked.map_err(|error| {
         if !args.all || !matches!(error, ApiError::Forbidden { .. }) {
-            return chosen.describe_api_error_for(error, Operation::ReadRepositories);
+            return selected.describe_api_error_for(error, Operation::ReadRepositories);
         }
         // An access token has no account, and so no workspaces of its own.
         let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
@@ -70,8 +70,8 @@ pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
     Ok(ListOutput { repositories })
 }
 
-fn search(args: &Args, chosen: &SelectedConnection) -> Result<RepositoryFilter, Error> {
-    let connection = &chosen.connection;
+fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter, Error> {
+    let connection = &selected.connection;
     let most = args.limit.map(|limit| limit as usize);
     let text = args
         .query
@@ -79,19 +79,19 @@ fn search(args: &Args, chosen: &SelectedConnection) -> Result<RepositoryFilter, 
         .map(str::trim)
         .filter(|text| !text.is_empty())
         .map(str::to_owned);
-    let search = RepositoryFilter {
+    let filter = RepositoryFilter {
         text,
         most,
         ..RepositoryFilter::default()
     };
     match connection.deployment {
-        _ if args.all => Ok(search),
+        _ if args.all => Ok(filter),
         Deployment::Cloud => {
             let hint = "add --workspace WORKSPACE, or --all for all that you are in";
             Ok(RepositoryFilter {
-                workspace: chosen.workspace(args.workspace.as_deref(), hint)?,
+                workspace: selected.workspace(args.workspace.as_deref(), hint)?,
                 project: args.project.clone(),
-                ..search
+                ..filter
             })
         }
         Deployment::DataCenter | Deployment::Unknown => {
@@ -105,7 +105,7 @@ fn search(args: &Args, chosen: &SelectedConnection) -> Result<RepositoryFilter, 
                 });
             }
             let project = args.project.clone().or_else(|| connection.project.clone());
-            Ok(RepositoryFilter { project, ..search })
+            Ok(RepositoryFilter { project, ..filter })
         }
     }
 }
@@ -113,7 +113,7 @@ fn search(args: &Args, chosen: &SelectedConnection) -> Result<RepositoryFilter, 
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/repo-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|repository| {
             let private = if repository.private == Some(true) {
                 "private"
@@ -126,19 +126,19 @@ impl CommandOutput for ListOutput {
                 repository.default_branch.clone().unwrap_or_default(),
                 repository
                     .updated_on
-                    .map(|instant| instant.day().to_string())
+                    .map(|timestamp| timestamp.day().to_string())
                     .unwrap_or_default(),
             ]
         });
-        page.table(
+        out.table(
             &["REPOSITORY", "", "BRANCH", "UPDATED"].map(str::to_owned),
             rows,
         );
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.repositories.is_empty() {
-            page.line("there are no repositories there that this credential sees");
+            out.line("there are no repositories there that this credential sees");
         }
     }
 }

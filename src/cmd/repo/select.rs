@@ -50,35 +50,36 @@ pub struct SelectOutput {
 ///
 /// # Errors
 /// Where it is not there, nobody can be asked, or there is no checkout.
-pub fn run(args: &Args, context: &App) -> Result<SelectOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<SelectOutput, Error> {
     // What git has to say is said before a server is asked.
     let checkout = (args.here || args.service.is_some())
         .then(|| Checkout::discover().ok_or(GitError::NotARepository))
         .transpose()?;
-    let (chosen, repository) = match &args.repository {
+    let (selected, repository) = match &args.repository {
         Some(named) => {
-            let (chosen, bitbucket, path) = context.client_for_repo(named)?;
-            let asked = context.block_on(bitbucket.repository(&path))?;
-            let refused = |error| chosen.describe_api_error_for(error, Operation::ReadRepositories);
+            let (selected, bitbucket, repo) = app.client_for_repo(named)?;
+            let asked = app.block_on(bitbucket.repository(&repo))?;
+            let refused =
+                |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
             let repository = asked.map_err(refused)?;
-            (chosen, repository)
+            (selected, repository)
         }
-        None => prompt_for_repository(context)?,
+        None => prompt_for_repository(app)?,
     };
-    let path = repository.path();
+    let repo = repository.path();
     let changed = match &checkout {
         Some(checkout) => {
             let service = args.service.as_deref();
-            let connection = (chosen.reason != SelectionReason::Environment)
-                .then(|| checkout.set_connection(service, &chosen.name.to_string()))
+            let connection = (selected.reason != SelectionReason::Environment)
+                .then(|| checkout.set_connection(service, &selected.name.to_string()))
                 .transpose()?;
-            checkout.set_repository(service, &path.to_string())? || connection == Some(true)
+            checkout.set_repository(service, &repo.to_string())? || connection == Some(true)
         }
-        None => save_default_repository(context, &chosen, &path)?,
+        None => save_default_repository(app, &selected, &repo)?,
     };
     Ok(SelectOutput {
         action: if changed { "updated" } else { "unchanged" },
-        connection: chosen.name.to_string(),
+        connection: selected.name.to_string(),
         scope: match (&checkout, &args.service) {
             (None, _) => "connection",
             (Some(_), None) => "repository",
@@ -93,29 +94,29 @@ pub fn run(args: &Args, context: &App) -> Result<SelectOutput, Error> {
 }
 
 /// One of those that the connection can see, picked by a person.
-fn prompt_for_repository(context: &App) -> Result<(SelectedConnection, Repository), Error> {
-    if !context.is_interactive() {
+fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), Error> {
+    if !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a repository",
             hint: "name it: bbconnect repo select NAMESPACE/SLUG",
         });
     }
-    let (chosen, bitbucket) = context.client()?;
-    let search = match &bitbucket {
+    let (selected, bitbucket) = app.client()?;
+    let filter = match &bitbucket {
         Bitbucket::Cloud(_) => RepositoryFilter {
-            workspace: chosen.connection.workspace.clone(),
+            workspace: selected.connection.workspace.clone(),
             ..RepositoryFilter::default()
         },
         Bitbucket::DataCenter(_) => RepositoryFilter {
-            project: chosen.connection.project.clone(),
+            project: selected.connection.project.clone(),
             ..RepositoryFilter::default()
         },
     };
-    let progress = context.output.progress("listing repositories");
-    let asked = context.block_on(bitbucket.repositories(&search))?;
+    let progress = app.output.progress("listing repositories");
+    let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
-    let mut all =
-        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
+    let mut all = asked
+        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     let names: Vec<String> = all
         .iter()
         .map(|repository| format!("{}/{}", repository.namespace, repository.slug))
@@ -123,49 +124,48 @@ fn prompt_for_repository(context: &App) -> Result<(SelectedConnection, Repositor
     if names.is_empty() {
         return Err(Error::rejected(
             crate::error::RejectionKind::NotFound,
-            format!("the connection {} sees no repository", chosen.name),
+            format!("the connection {} sees no repository", selected.name),
             "bbconnect repo list --all",
         ));
     }
-    let at = context
+    let at = app
         .output
         .prompt_fuzzy_select("Repository", &names)
         .map_err(Error::Stdin)?;
-    Ok((chosen, all.swap_remove(at)))
+    Ok((selected, all.swap_remove(at)))
 }
 
 /// Makes it the repository of the connection.
 fn save_default_repository(
-    context: &App,
-    chosen: &SelectedConnection,
-    path: &RepoId,
+    app: &App,
+    selected: &SelectedConnection,
+    repo: &RepoId,
 ) -> Result<bool, Error> {
-    if chosen.reason == SelectionReason::Environment {
+    if selected.reason == SelectionReason::Environment {
         return Err(Error::Usage {
             message: "the connection is the environment's, of which nothing is saved".to_owned(),
-            hint: Some(format!("add --here, or export BBCONNECT_REPO={path}")),
+            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}")),
         });
     }
-    let mut connection = chosen.connection.clone();
+    let mut connection = selected.connection.clone();
     let namespace = match connection.deployment {
         Deployment::Cloud => &mut connection.workspace,
         Deployment::DataCenter | Deployment::Unknown => &mut connection.project,
     };
-    *namespace = Some(path.namespace.clone());
-    connection.repository = Some(path.slug.clone());
-    if connection == chosen.connection {
+    *namespace = Some(repo.namespace.clone());
+    connection.repository = Some(repo.slug.clone());
+    if connection == selected.connection {
         return Ok(false);
     }
-    context
-        .connection_file()
-        .update(|connections| connections.replace(&chosen.name, &connection))?;
+    app.connection_file()
+        .update(|connections| connections.replace(&selected.name, &connection))?;
     Ok(true)
 }
 
 impl CommandOutput for SelectOutput {
     const SCHEMA: &'static str = "bbconnect/repo-select@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let Repository {
             namespace, slug, ..
         } = &self.repository;
@@ -177,6 +177,6 @@ impl CommandOutput for SelectOutput {
             ),
             (_, None) => format!("this checkout, with the connection {}", self.connection),
         };
-        page.line(&format!("{namespace}/{slug} is the repository of {place}"));
+        out.line(&format!("{namespace}/{slug} is the repository of {place}"));
     }
 }

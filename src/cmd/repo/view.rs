@@ -48,14 +48,15 @@ struct Facts {
 ///
 /// # Errors
 /// Where no connection applies, it is not there, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<ViewOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_repo(&args.repository)?;
-    let view = context.block_on(bitbucket.view(&path))?;
+pub fn run(args: &Args, app: &App) -> Result<ViewOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
+    let view = app.block_on(bitbucket.view(&repo))?;
     let RepositoryDetails {
         repository,
         empty,
         permission,
-    } = view.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
+    } =
+        view.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     let facts = Facts {
         empty,
         project: repository.project.clone(),
@@ -71,14 +72,14 @@ pub fn run(args: &Args, context: &App) -> Result<ViewOutput, Error> {
 impl CommandOutput for ViewOutput {
     const SCHEMA: &'static str = "bbconnect/repo-view@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let Facts {
             repository,
             empty,
             project,
             permission,
         } = &self.facts;
-        page.heading(&format!("{}/{}", repository.namespace, repository.slug));
+        out.heading(&format!("{}/{}", repository.namespace, repository.slug));
         let yes_or_no = |fact: Option<bool>| {
             fact.map(|fact| if fact { "yes" } else { "no" })
                 .map(str::to_owned)
@@ -100,11 +101,11 @@ impl CommandOutput for ViewOutput {
             ("web", repository.web.clone()),
             (
                 "updated",
-                repository.updated_on.map(|instant| instant.to_string()),
+                repository.updated_on.map(|timestamp| timestamp.to_string()),
             ),
         ] {
             if let Some(value) = value {
-                page.key_value(label, 10, &value);
+                out.key_value(label, 10, &value);
             }
         }
     }

@@ -66,18 +66,18 @@ pub struct Args {
 /// # Errors
 /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
 /// or the server refuses. A token that was made and could not be kept is revoked again.
-pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
-    let (chosen, bitbucket, named) = args.place.resolve(context)?;
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());
     }
     let permissions = permissions(args, named.as_ref())?;
-    let store = store(args, context)?;
+    let store = store(args, app)?;
     if let Some(name) = &args.save_as {
-        context.connection_file().load()?.check_free(name)?;
+        app.connection_file().load()?.check_free(name)?;
     }
     let days = args.expires_in.map(DayCount::count);
-    let made = context.block_on(async {
+    let made = app.block_on(async {
         let owner = owner(named, &bitbucket).await?;
         let known = match bitbucket.tokens(&owner).await {
             Ok(known) => known.unwrap_or_default(),
@@ -99,7 +99,7 @@ pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
             .await?;
         Ok((owner, Some(made)))
     })?;
-    let (owner, made) = made.map_err(|error: ApiError| refused(&chosen, error))?;
+    let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
     let Some(made) = made else {
         return Err(Error::AlreadyExists {
             what: format!("{owner} has a token named {} already", args.name),
@@ -121,18 +121,18 @@ pub fn run(args: &Args, context: &App) -> Result<CreateOutput, Error> {
     let Some(name) = &args.save_as else {
         return Ok(CreateOutput::made(&owner, token, Some(secret), None));
     };
-    let connection = connection(&chosen.connection, &owner, &token, store);
-    if let Err(error) = keep(name, &connection, &secret, context) {
-        revoke_unsaved(&bitbucket, &owner, &token, context);
+    let connection = connection(&selected.connection, &owner, &token, store);
+    if let Err(error) = keep(name, &connection, &secret, app) {
+        revoke_unsaved(&bitbucket, &owner, &token, app);
         return Err(error);
     }
     Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
 }
 
 /// Where the token will be kept: found out before it is made.
-fn store(args: &Args, context: &App) -> Result<StoreKind, Error> {
+fn store(args: &Args, app: &App) -> Result<StoreKind, Error> {
     match args.store {
-        None => context.default_store(),
+        None => app.default_store(),
         Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
         Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
             message: "a new token cannot be kept in a command".to_owned(),
@@ -221,12 +221,12 @@ fn keep(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
-    context: &App,
+    app: &App,
 ) -> Result<(), Error> {
-    context.connection_file().update(|connections| {
+    app.connection_file().update(|connections| {
         connections.check_free(name)?;
         if let Some(store) = connection.store {
-            context.store_secret(name, store, secret)?;
+            app.store_secret(name, store, secret)?;
         }
         Ok(connections.add(name, connection)?)
     })

@@ -71,13 +71,13 @@ impl CreateOutput {
 impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/token-create@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if let Some(RevealedSecret(secret)) = &self.secret {
-            page.line(secret.expose());
+            out.line(secret.expose());
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
         let may = self
             .token
@@ -85,16 +85,16 @@ impl CommandOutput for CreateOutput {
             .as_ref()
             .map(|all| all.join(" "))
             .unwrap_or_default();
-        page.line(&format!(
+        out.line(&format!(
             "{}: the token {name} of {}: {may}",
             self.action, self.owner
         ));
-        if let Some(day) = self.token.expires_on {
-            page.line(&format!("it expires on {day}"));
+        if let Some(date) = self.token.expires_on {
+            out.line(&format!("it expires on {date}"));
         }
         match &self.connection {
-            Some(name) => page.line(&format!("kept as the connection {name}")),
-            None if self.secret.is_some() => page.note("the token above is not shown again"),
+            Some(name) => out.line(&format!("kept as the connection {name}")),
+            None if self.secret.is_some() => out.note("the token above is not shown again"),
             None => {}
         }
     }

@@ -34,9 +34,9 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
-pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket, named) = args.place.resolve(context)?;
-    let listed = context.block_on(async {
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
+    let listed = app.block_on(async {
         if bitbucket.is_cloud() {
             return Ok(None);
         }
@@ -44,7 +44,7 @@ pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
         let tokens = bitbucket.tokens(&owner).await?;
         Ok(tokens.map(|tokens| (owner, tokens)))
     })?;
-    match listed.map_err(|error| chosen.describe_api_error(error))? {
+    match listed.map_err(|error| selected.describe_api_error(error))? {
         Some((owner, tokens)) => Ok(ListOutput {
             owner: owner.to_string(),
             tokens,
@@ -56,9 +56,9 @@ pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/token-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        let day = |day: Option<crate::model::day::Date>| {
-            day.map(|day| day.to_string()).unwrap_or_default()
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let day = |date: Option<crate::model::day::Date>| {
+            date.map(|date| date.to_string()).unwrap_or_default()
         };
         let rows = self.tokens.iter().map(|token| {
             [
@@ -73,15 +73,15 @@ impl CommandOutput for ListOutput {
                 day(token.last_used_on),
             ]
         });
-        page.table(
+        out.table(
             &["ID", "NAME", "PERMISSIONS", "EXPIRES ON", "LAST USED ON"].map(str::to_owned),
             rows,
         );
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.tokens.is_empty() {
-            page.line(&format!("{} has no tokens", self.owner));
+            out.line(&format!("{} has no tokens", self.owner));
         }
     }
 }

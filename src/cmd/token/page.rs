@@ -47,8 +47,8 @@ pub struct PageOutput {
 ///
 /// # Errors
 /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
-pub fn run(args: &Args, context: &App) -> Result<PageOutput, Error> {
-    let mut connection = match (context.select(), args.auth) {
+pub fn run(args: &Args, app: &App) -> Result<PageOutput, Error> {
+    let mut connection = match (app.select(), args.auth) {
         (Ok(chosen), auth)
             if auth.is_none_or(|auth| {
                 auth.require_supported_by(chosen.connection.deployment)
@@ -103,22 +103,22 @@ fn cloud(auth: AuthMethod) -> Result<Connection, Error> {
 impl CommandOutput for PageOutput {
     const SCHEMA: &'static str = "bbconnect/token-page@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
-        page.line(&self.url);
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&self.url);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.url.contains("/WORKSPACE/") {
-            page.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
+            out.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
         }
         if self.auth == AuthMethod::AppPassword {
-            page.note("app passwords ended on 2026-07-28; an API token takes their place");
+            out.note("app passwords ended on 2026-07-28; an API token takes their place");
         }
         if matches!(self.auth, AuthMethod::ApiToken | AuthMethod::AppPassword) {
-            page.note("choose \"Create API token with scopes\", and the app Bitbucket");
+            out.note("choose \"Create API token with scopes\", and the app Bitbucket");
         }
         if self.not_opened {
-            page.note("no browser could be opened here; open the address yourself");
+            out.note("no browser could be opened here; open the address yourself");
         }
     }
 }

@@ -47,19 +47,17 @@ impl Login {
     /// The Bitbucket of a connection, asked as the flags say, else as the connection itself.
     pub(super) fn signed_in(
         &self,
-        chosen: &SelectedConnection,
-        context: &App,
+        selected: &SelectedConnection,
+        app: &App,
     ) -> Result<Bitbucket, Error> {
         let secret = match (&self.token_file, &self.token_command) {
-            (Some(path), _) => Some(context.token_from_file(path)?),
-            (None, Some(command)) => Some(context.token_from_command(command)?),
-            (None, None) if self.token_stdin => {
-                Some(context.read_token_from_stdin("--token-stdin")?)
-            }
+            (Some(path), _) => Some(app.token_from_file(path)?),
+            (None, Some(command)) => Some(app.token_from_command(command)?),
+            (None, None) if self.token_stdin => Some(app.read_token_from_stdin("--token-stdin")?),
             (None, None) => None,
         };
         match (secret, &self.username) {
-            (None, None) => context.authenticated_client(chosen),
+            (None, None) => app.authenticated_client(selected),
             (None, Some(_)) => Err(Error::Usage {
                 message: "--username needs the password".to_owned(),
                 hint: Some(
@@ -67,12 +65,12 @@ impl Login {
                 ),
             }),
             (Some(secret), username) => {
-                let mut other = chosen.connection.clone();
+                let mut other = selected.connection.clone();
                 if username.is_some() {
                     other.auth = AuthMethod::Password;
                     other.username.clone_from(username);
                 }
-                Ok(context.client_with_secret(&other, other.auth.normalize_secret(secret)))
+                Ok(app.client_with_secret(&other, other.auth.normalize_secret(secret)))
             }
         }
     }
@@ -82,22 +80,22 @@ impl TokenOwnerArgs {
     /// The connection, its Bitbucket, and whose tokens are meant.
     pub(super) fn resolve(
         &self,
-        context: &App,
+        app: &App,
     ) -> Result<(SelectedConnection, Bitbucket, Option<TokenOwner>), Error> {
-        let (chosen, owner) = match (&self.repo, &self.project) {
+        let (selected, owner) = match (&self.repo, &self.project) {
             (Some(repo), _) => {
-                let (chosen, path) = context.select_for_repo(repo)?;
-                (chosen, Some(TokenOwner::Repository(path)))
+                let (selected, path) = app.select_for_repo(repo)?;
+                (selected, Some(TokenOwner::Repository(path)))
             }
-            (None, Some(key)) => (context.select()?, Some(TokenOwner::Project(key.clone()))),
+            (None, Some(key)) => (app.select()?, Some(TokenOwner::Project(key.clone()))),
             (None, None) => {
-                let chosen = context.select()?;
-                let owner = owner_of(&chosen.connection).filter(|_| !self.user);
-                (chosen, owner)
+                let selected = app.select()?;
+                let owner = owner_of(&selected.connection).filter(|_| !self.user);
+                (selected, owner)
             }
         };
-        let bitbucket = self.login.signed_in(&chosen, context)?;
-        Ok((chosen, bitbucket, owner))
+        let bitbucket = self.login.signed_in(&selected, app)?;
+        Ok((selected, bitbucket, owner))
     }
 }
 
@@ -141,8 +139,8 @@ pub(super) fn not_on_cloud() -> Error {
 }
 
 /// What the server said, with what may be behind a refusal to make or revoke tokens.
-pub(super) fn refused(chosen: &SelectedConnection, error: ApiError) -> Error {
-    let is_token = chosen.connection.auth == AuthMethod::HttpAccessToken;
+pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
+    let is_token = selected.connection.auth == AuthMethod::HttpAccessToken;
     match (&error, is_token) {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,
@@ -151,7 +149,7 @@ pub(super) fn refused(chosen: &SelectedConnection, error: ApiError) -> Error {
                     .to_owned(),
             ),
         },
-        _ => chosen.describe_api_error(error),
+        _ => selected.describe_api_error(error),
     }
 }
 
@@ -160,12 +158,12 @@ pub(super) fn revoke_unsaved(
     bitbucket: &Bitbucket,
     owner: &TokenOwner,
     token: &AccessToken,
-    context: &App,
+    app: &App,
 ) {
     let id = token.id.as_deref().unwrap_or_default();
-    let revoked = context.block_on(bitbucket.revoke_token(owner, id));
+    let revoked = app.block_on(bitbucket.revoke_token(owner, id));
     if !matches!(revoked, Ok(Ok(_))) {
-        context.output.eprint_line(&format!(
+        app.output.eprint_line(&format!(
             "the token {id} of {owner} was made, could not be kept, and is still there"
         ));
     }

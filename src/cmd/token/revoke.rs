@@ -46,17 +46,17 @@ pub struct RevokeOutput {
 /// # Errors
 /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
 /// the server refuses.
-pub fn run(args: &Args, context: &App) -> Result<RevokeOutput, Error> {
-    let (chosen, bitbucket, named) = args.place.resolve(context)?;
+pub fn run(args: &Args, app: &App) -> Result<RevokeOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());
     }
-    let found = context.block_on(async {
+    let found = app.block_on(async {
         let owner = owner(named, &bitbucket).await?;
         let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
         Ok((owner, tokens))
     })?;
-    let (owner, tokens) = found.map_err(|error: ApiError| chosen.describe_api_error(error))?;
+    let (owner, tokens) = found.map_err(|error: ApiError| selected.describe_api_error(error))?;
     let of_id = tokens
         .iter()
         .filter(|token| token.id.as_deref() == Some(&args.id));
@@ -99,22 +99,22 @@ pub fn run(args: &Args, context: &App) -> Result<RevokeOutput, Error> {
     } else {
         ""
     };
-    context.confirm(
+    app.confirm(
         args.yes,
         &format!("revoking the token {name} ({id}) of {owner}"),
         &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
     )?;
-    let revoked = context.block_on(bitbucket.revoke_token(&owner, id))?;
-    revoked.map_err(|error| refused(&chosen, error))?;
+    let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
+    revoked.map_err(|error| refused(&selected, error))?;
     Ok(outcome("removed"))
 }
 
 impl CommandOutput for RevokeOutput {
     const SCHEMA: &'static str = "bbconnect/token-revoke@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let name = self.name.as_deref().unwrap_or_default();
-        page.line(&format!(
+        out.line(&format!(
             "{}: the token {name} ({}) of {}",
             self.action, self.id, self.owner
         ));

@@ -52,43 +52,43 @@ pub struct RotateOutput {
 /// # Errors
 /// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
 /// the connection then has its old token.
-pub fn run(args: &Args, context: &App) -> Result<RotateOutput, Error> {
-    let chosen = context.select()?;
-    let (old, id) = own_token(&chosen, context)?;
-    let bitbucket = args.login.signed_in(&chosen, context)?;
-    let named = owner_of(&chosen.connection);
-    let made = context.block_on(create_equivalent(&id, named, args, &bitbucket))?;
-    let (owner, before, made) = made.map_err(|error| refused(&chosen, error))?;
+pub fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
+    let selected = app.select()?;
+    let (old, id) = own_token(&selected, app)?;
+    let bitbucket = args.login.signed_in(&selected, app)?;
+    let named = owner_of(&selected.connection);
+    let made = app.block_on(create_equivalent(&id, named, args, &bitbucket))?;
+    let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
     let Some(NewToken { token, secret }) = made else {
         return Ok(RotateOutput {
             action: "would-update",
-            connection: chosen.name,
+            connection: selected.name,
             token: before,
             revoked: None,
             not_revoked: None,
         });
     };
     // Kept before anything else can fail, and the old one again where the server does not accept it.
-    if let Err(error) = store_and_verify(&chosen, &token, &secret, context) {
+    if let Err(error) = store_and_verify(&selected, &token, &secret, app) {
         // What went wrong first is what is told.
-        let _old_again = switch(&chosen.name, &chosen.connection, &old, context);
-        revoke_unsaved(&bitbucket, &owner, &token, context);
+        let _old_again = switch(&selected.name, &selected.connection, &old, app);
+        revoke_unsaved(&bitbucket, &owner, &token, app);
         return Err(error);
     }
-    let revoked = context.block_on(bitbucket.revoke_token(&owner, &id))?;
+    let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
     let revoked = revoked.map(|_| id.clone());
     Ok(RotateOutput {
         action: "updated",
         not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
         revoked: revoked.ok(),
-        connection: chosen.name,
+        connection: selected.name,
         token,
     })
 }
 
 /// The connection's token and its id, where another can be put in its place.
-fn own_token(chosen: &SelectedConnection, context: &App) -> Result<(Secret, String), Error> {
-    let connection = &chosen.connection;
+fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String), Error> {
+    let connection = &selected.connection;
     let usage = |message: String, hint: &str| Error::Usage {
         message,
         hint: Some(hint.to_owned()),
@@ -97,20 +97,20 @@ fn own_token(chosen: &SelectedConnection, context: &App) -> Result<(Secret, Stri
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
-        let message = format!("the connection {} has no HTTP access token", chosen.name);
+        let message = format!("the connection {} has no HTTP access token", selected.name);
         return Err(usage(message, "bbconnect token create makes one"));
     }
     if !matches!(connection.store, Some(StoreKind::Keyring | StoreKind::File)) {
         let store = connection.store.map_or("nowhere", StoreKind::name);
         let message = format!(
             "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
-            chosen.name
+            selected.name
         );
         let hint = "bbconnect token create prints a new token; keep it there yourself";
         return Err(usage(message, hint));
     }
-    let secret = context.secret_of(chosen)?;
-    let asked = context.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
+    let secret = app.secret_of(selected)?;
+    let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
     let id = asked.current_token_id().ok_or_else(|| {
         let message =
             "the id of the token cannot be read off it, so there is nothing to make one like";
@@ -157,34 +157,34 @@ async fn create_equivalent(
 
 /// Keeps a new token, and tries it.
 fn store_and_verify(
-    chosen: &SelectedConnection,
+    selected: &SelectedConnection,
     token: &AccessToken,
     secret: &Secret,
-    context: &App,
+    app: &App,
 ) -> Result<(), Error> {
     let after = Connection {
         expires_on: token.expires_on,
         refused_on: None,
-        ..chosen.connection.clone()
+        ..selected.connection.clone()
     };
-    switch(&chosen.name, &after, secret, context)?;
-    let new = context.client_with_secret(&after, Secret::new(secret.expose().to_owned()));
-    let identity = context.block_on(new.identify(&CredentialContext::from(&after)))?;
+    switch(&selected.name, &after, secret, app)?;
+    let new = app.client_with_secret(&after, Secret::new(secret.expose().to_owned()));
+    let identity = app.block_on(new.identify(&CredentialContext::from(&after)))?;
     identity
         .map(|_| ())
-        .map_err(|error| chosen.describe_api_error(error))
+        .map_err(|error| selected.describe_api_error(error))
 }
 
 fn switch(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
-    context: &App,
+    app: &App,
 ) -> Result<(), Error> {
-    context.connection_file().update(|connections| {
+    app.connection_file().update(|connections| {
         connections.replace(name, connection)?;
         match connection.store {
-            Some(store) => context.store_secret(name, store, secret),
+            Some(store) => app.store_secret(name, store, secret),
             None => Ok(()),
         }
     })
@@ -193,20 +193,20 @@ fn switch(
 impl CommandOutput for RotateOutput {
     const SCHEMA: &'static str = "bbconnect/token-rotate@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
-        page.line(&format!(
+        out.line(&format!(
             "{}: {} has a new token named {name}",
             self.action, self.connection
         ));
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(id) = &self.revoked {
-            page.line(&format!("the old token {id} was revoked"));
+            out.line(&format!("the old token {id} was revoked"));
         }
         if let Some(left) = &self.not_revoked {
-            page.note(&format!("the old token could not be revoked, {left}"));
+            out.note(&format!("the old token could not be revoked, {left}"));
         }
     }
 

@@ -50,21 +50,18 @@ pub struct ScopesOutput {
 ///
 /// # Errors
 /// [`Error::Usage`] for SSH, which has no scopes.
-pub fn run(args: &Args, context: &App) -> Result<ScopesOutput, Error> {
-    let chosen = context.select().ok().map(|chosen| chosen.connection);
+pub fn run(args: &Args, app: &App) -> Result<ScopesOutput, Error> {
+    let chosen = app.select().ok().map(|selected| selected.connection);
     let of_connection = chosen.as_ref().map(|connection| connection.auth);
     let auth = args.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
     let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
-    let Some(vocabulary) = ScopeSystem::of(auth, deployment) else {
+    let Some(system) = ScopeSystem::of(auth, deployment) else {
         return Err(Error::Usage {
             message: "SSH has no scopes".to_owned(),
             hint: Some(super::kinds_with_a_token()),
         });
     };
-    let all = args
-        .purposes
-        .iter()
-        .map(|purpose| purpose.needs(vocabulary));
+    let all = args.purposes.iter().map(|purpose| purpose.needs(system));
     let (mut scopes, mut beyond) = (Vec::new(), Vec::new());
     for needs in all {
         scopes.extend(needs.required);
@@ -114,20 +111,20 @@ fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
 impl CommandOutput for ScopesOutput {
     const SCHEMA: &'static str = "bbconnect/token-scopes@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for scope in self.scopes.iter().chain(&self.beyond) {
-            page.line(scope.name());
+            out.line(scope.name());
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if !self.beyond.is_empty() {
             let names: Vec<&str> = self.beyond.iter().map(|scope| scope.name()).collect();
-            page.note(&format!(
+            out.note(&format!(
                 "not in the preset's document, but needed by today's Bitbucket: {}",
                 names.join(", ")
             ));
         }
-        self.notes.iter().for_each(|note| page.note(note));
+        self.notes.iter().for_each(|note| out.note(note));
     }
 }

@@ -117,55 +117,53 @@ pub(super) struct EnsureResult {
 ///
 /// # Errors
 /// Where no connection applies, a right is missing, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<EnsureOutput, Error> {
+pub fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
     if args.all {
-        let (chosen, bitbucket) = context.client()?;
-        let wish = desired_webhook(args, context, &chosen)?;
-        let many = super::many::run(args, context, &chosen, &bitbucket, &wish)?;
+        let (selected, bitbucket) = app.client()?;
+        let spec = desired_webhook(args, app, &selected)?;
+        let many = super::many::run(args, app, &selected, &bitbucket, &spec)?;
         return Ok(EnsureOutput::Many(many));
     }
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let mut wish = desired_webhook(args, context, &chosen)?;
-    let progress = context.output.progress("looking at the webhooks");
-    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteWebhooks);
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let mut spec = desired_webhook(args, app, &selected)?;
+    let progress = app.output.progress("looking at the webhooks");
+    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
     let mut made_up = None;
     if args.generate_secret {
-        let hooks = context
-            .block_on(bitbucket.webhooks(&path))?
-            .map_err(refused)?;
-        let is_set = hooks.iter().any(|hook| {
-            wish.receiver.is(&hook.webhook.url) && hook.webhook.secret_set == Some(true)
+        let hooks = app.block_on(bitbucket.webhooks(&repo))?.map_err(refused)?;
+        let is_set = hooks.iter().any(|webhook| {
+            spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
         });
         if !is_set {
             let number: [u128; 2] = rand::rng().random();
             let secret = number.map(|part| format!("{part:032x}")).concat();
-            wish.secret = Some(Secret::new(secret.clone()));
+            spec.secret = Some(Secret::new(secret.clone()));
             made_up = Some(secret);
         }
     }
-    let asked = context.block_on(ensure(&bitbucket, &path, &wish, args.dry_run))?;
+    let asked = app.block_on(ensure(&bitbucket, &repo, &spec, args.dry_run))?;
     drop(progress);
     let done = asked.map_err(refused)?;
     Ok(EnsureOutput::One(Box::new(SingleOutput {
         secret: made_up,
-        hint: narrower(done.action, chosen.connection.auth),
+        hint: narrower(done.action, selected.connection.auth),
         done,
     })))
 }
 
 fn desired_webhook(
     args: &Args,
-    context: &App,
-    chosen: &SelectedConnection,
+    app: &App,
+    selected: &SelectedConnection,
 ) -> Result<WebhookSpec, Error> {
     let secret = args
         .secret_stdin
-        .then(|| context.read_token_from_stdin("--secret-stdin"))
+        .then(|| app.read_token_from_stdin("--secret-stdin"))
         .transpose()?;
     let is_too_long = secret
         .as_ref()
         .is_some_and(|secret| secret.expose().len() > 128);
-    if is_too_long && chosen.connection.deployment == Deployment::Cloud {
+    if is_too_long && selected.connection.deployment == Deployment::Cloud {
         return Err(Error::Usage {
             message: "Bitbucket Cloud takes secrets of at most 128 characters".to_owned(),
             hint: None,
@@ -173,7 +171,7 @@ fn desired_webhook(
     }
     Ok(WebhookSpec {
         receiver: args.url.clone(),
-        events: to_product_events(&args.events, chosen.connection.deployment),
+        events: to_product_events(&args.events, selected.connection.deployment),
         active: !args.inactive,
         secret,
         verifies_receiver: (args.insecure_receiver || args.verify_receiver)
@@ -184,19 +182,19 @@ fn desired_webhook(
 /// Looks first: neither product minds two webhooks that call the same address.
 pub(super) async fn ensure(
     bitbucket: &Bitbucket,
-    path: &RepoId,
-    wish: &WebhookSpec,
+    repo: &RepoId,
+    spec: &WebhookSpec,
     dry_run: bool,
 ) -> Result<EnsureResult, ApiError> {
-    let hooks = bitbucket.webhooks(path).await?;
+    let hooks = bitbucket.webhooks(repo).await?;
     let mut same: Vec<_> = hooks
         .into_iter()
-        .filter(|hook| wish.receiver.is(&hook.webhook.url))
+        .filter(|hook| spec.receiver.is(&hook.webhook.url))
         .collect();
     let doubles = same.len().saturating_sub(1);
     let best = same
         .iter()
-        .position(|hook| hook.matches_spec(wish))
+        .position(|hook| hook.matches_spec(spec))
         .unwrap_or(0);
     let before = (!same.is_empty()).then(|| same.swap_remove(best));
     let done = |action, webhook, unknown_events| EnsureResult {
@@ -206,77 +204,77 @@ pub(super) async fn ensure(
         doubles,
     };
     match before {
-        Some(hook) if hook.matches_spec(wish) => Ok(done("unchanged", hook.webhook, Vec::new())),
+        Some(hook) if hook.matches_spec(spec) => Ok(done("unchanged", hook.webhook, Vec::new())),
         Some(hook) if dry_run => Ok(done("would-update", hook.webhook, Vec::new())),
-        None if dry_run => Ok(done("would-create", planned(bitbucket, wish), Vec::new())),
+        None if dry_run => Ok(done("would-create", planned(bitbucket, spec), Vec::new())),
         Some(hook) => {
             let WebhookChange {
                 hook,
                 unknown,
                 changed,
-            } = bitbucket.change_webhook(path, hook, wish).await?;
+            } = bitbucket.change_webhook(repo, hook, spec).await?;
             let action = if changed { "updated" } else { "unchanged" };
             Ok(done(action, hook.webhook, unknown))
         }
         None => {
-            let written = bitbucket.create_webhook(path, wish).await?;
+            let written = bitbucket.create_webhook(repo, spec).await?;
             Ok(done("created", written.hook.webhook, written.unknown))
         }
     }
 }
 
-fn planned(bitbucket: &Bitbucket, wish: &WebhookSpec) -> Webhook {
+fn planned(bitbucket: &Bitbucket, spec: &WebhookSpec) -> Webhook {
     let deployment = match bitbucket {
         Bitbucket::Cloud(_) => Deployment::Cloud,
         Bitbucket::DataCenter(_) => Deployment::DataCenter,
     };
     Webhook {
         id: None,
-        url: wish.receiver.as_str().to_owned(),
-        events: to_generic_events(&wish.events, deployment),
-        active: wish.active,
-        secret_set: Some(wish.secret.is_some()),
-        verifies_receiver: Some(wish.verifies_receiver.unwrap_or(true)),
+        url: spec.receiver.as_str().to_owned(),
+        events: to_generic_events(&spec.events, deployment),
+        active: spec.active,
+        secret_set: Some(spec.secret.is_some()),
+        verifies_receiver: Some(spec.verifies_receiver.unwrap_or(true)),
     }
 }
 
 impl CommandOutput for EnsureOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-ensure@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         match self {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
-                page.line(&format!("{} {}", one.done.action, webhook.shown_url()));
-                page.key_value("events", 8, &webhook.events.join(", "));
+                out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
+                out.key_value("events", 8, &webhook.events.join(", "));
                 if let Some(id) = &webhook.id {
-                    page.key_value("id", 8, id);
+                    out.key_value("id", 8, id);
                 }
                 if let Some(secret) = &one.secret {
-                    page.key_value("secret", 8, secret);
+                    out.key_value("secret", 8, secret);
                 }
             }
-            Self::Many(many) => many.write_stdout(page),
+            Self::Many(many) => many.write_stdout(out),
         }
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         match self {
             Self::One(one) => {
                 for event in &one.done.unknown_events {
-                    page.note(&format!("this server is too old to know {event}"));
+                    out.note(&format!("this server is too old to know {event}"));
                 }
                 if one.done.doubles > 0 {
-                    page.note(&format!(
+                    out.note(&format!(
                         "{} more webhooks call the same address; they are left alone",
                         one.done.doubles
                     ));
                 }
                 if let Some(hint) = &one.hint {
-                    page.note(hint);
+                    out.note(hint);
                 }
             }
-            Self::Many(many) => many.write_stderr(page),
+            Self::Many(many) => many.write_stderr(out),
         }
     }
 

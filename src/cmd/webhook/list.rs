@@ -37,21 +37,21 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<ListOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let asked = context.block_on(bitbucket.webhooks(&path))?;
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
     let hooks =
-        asked.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadWebhooks))?;
+        asked.map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
     Ok(ListOutput {
-        webhooks: hooks.into_iter().map(|hook| hook.webhook).collect(),
-        repository: path.to_string(),
+        webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
+        repository: repo.to_string(),
     })
 }
 
 impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-list@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.webhooks.iter().map(|webhook| {
             let mut state = vec![if webhook.active { "active" } else { "inactive" }];
             state.extend((webhook.secret_set == Some(true)).then_some("signed"));
@@ -63,12 +63,12 @@ impl CommandOutput for ListOutput {
                 state.join(", "),
             ]
         });
-        page.table(&["ID", "URL", "EVENTS", ""].map(str::to_owned), rows);
+        out.table(&["ID", "URL", "EVENTS", ""].map(str::to_owned), rows);
     }
 
-    fn write_stderr(&self, page: &mut TextWriter) {
+    fn write_stderr(&self, out: &mut TextWriter) {
         if self.webhooks.is_empty() {
-            page.line(&format!("{} has no webhooks", self.repository));
+            out.line(&format!("{} has no webhooks", self.repository));
         }
     }
 }

@@ -68,28 +68,28 @@ struct Summary {
 /// Ensures the webhook in every repository of the project.
 pub(super) fn run(
     args: &Args,
-    context: &App,
-    chosen: &SelectedConnection,
+    app: &App,
+    selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    wish: &WebhookSpec,
+    spec: &WebhookSpec,
 ) -> std::result::Result<BatchOutput, Error> {
-    let search = RepositoryFilter {
-        workspace: chosen.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
+    let filter = RepositoryFilter {
+        workspace: selected.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
         project: args.project.clone(),
         ..RepositoryFilter::default()
     };
-    let progress = context
+    let progress = app
         .output
         .progress("looking at the webhooks of every repository");
-    let rows = context.block_on(async {
-        let repositories = bitbucket.repositories(&search).await?;
+    let rows = app.block_on(async {
+        let repositories = bitbucket.repositories(&filter).await?;
         let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
-        let work = stream::iter(paths).map(|path| async move {
-            let ended = ensure(bitbucket, &path, wish, args.dry_run).await;
+        let work = stream::iter(paths).map(|repo| async move {
+            let ended = ensure(bitbucket, &repo, spec, args.dry_run).await;
             row(
-                &path,
+                &repo,
                 ended.map_err(|error| {
-                    chosen.describe_api_error_for(error, Operation::WriteWebhooks)
+                    selected.describe_api_error_for(error, Operation::WriteWebhooks)
                 }),
             )
         });
@@ -100,7 +100,7 @@ pub(super) fn run(
     })?;
     drop(progress);
     let rows =
-        rows.map_err(|error| chosen.describe_api_error_for(error, Operation::ReadRepositories))?;
+        rows.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     if rows.is_empty() {
         let project = args.project.as_deref().unwrap_or_default();
         let message = format!("the project {project} has no repository that this credential sees");
@@ -121,7 +121,7 @@ pub(super) fn run(
     }
     let hints = rows
         .iter()
-        .map(|row| narrower(row.result.action(), chosen.connection.auth));
+        .map(|row| narrower(row.result.action(), selected.connection.auth));
     Ok(BatchOutput {
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
@@ -130,7 +130,7 @@ pub(super) fn run(
     })
 }
 
-fn row(path: &RepoId, ended: std::result::Result<EnsureResult, Error>) -> Row {
+fn row(repo: &RepoId, ended: std::result::Result<EnsureResult, Error>) -> Row {
     let (result, exit) = match ended {
         Ok(done) => (Result::Done(Box::new(done)), ExitStatus::Success),
         Err(error) => {
@@ -148,14 +148,14 @@ fn row(path: &RepoId, ended: std::result::Result<EnsureResult, Error>) -> Row {
         }
     };
     Row {
-        repository: path.to_string(),
+        repository: repo.to_string(),
         result,
         exit,
     }
 }
 
 impl BatchOutput {
-    pub(super) fn write_stdout(&self, page: &mut TextWriter) {
+    pub(super) fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|row| {
             let error = match &row.result {
                 Result::Done(_) => String::new(),
@@ -167,26 +167,26 @@ impl BatchOutput {
                 error,
             ]
         });
-        page.table(&["REPOSITORY", "ACTION", ""].map(str::to_owned), rows);
+        out.table(&["REPOSITORY", "ACTION", ""].map(str::to_owned), rows);
         let Summary {
             created,
             updated,
             unchanged,
             failed,
         } = self.summary;
-        page.blank_line();
+        out.blank_line();
         let would_be = if self.is_plan { "would be " } else { "" };
-        page.line(&format!(
+        out.line(&format!(
             "{created} {would_be}created, {updated} {would_be}updated, {unchanged} unchanged, {failed} failed"
         ));
     }
 
-    pub(super) fn write_stderr(&self, page: &mut TextWriter) {
+    pub(super) fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(hint) = &self.hint {
-            page.note(hint);
+            out.note(hint);
         }
         if self.summary.failed > 0 {
-            page.note("run it again for those that failed; the others stay as they are");
+            out.note("run it again for those that failed; the others stay as they are");
         }
     }
 

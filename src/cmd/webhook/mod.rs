@@ -50,11 +50,11 @@ pub struct WebhookSelector {
 
 impl WebhookSelector {
     /// Those of the webhooks that are meant.
-    fn of(&self, hooks: Vec<StoredWebhook>, path: &RepoId) -> Result<Vec<StoredWebhook>, Error> {
+    fn of(&self, hooks: Vec<StoredWebhook>, repo: &RepoId) -> Result<Vec<StoredWebhook>, Error> {
         let bare = |id: &str| id.trim_matches(['{', '}']).to_lowercase();
-        let is_meant = |hook: &StoredWebhook| match (&self.url, &self.id) {
-            (Some(url), _) => url.is(&hook.webhook.url),
-            (None, Some(id)) => hook
+        let is_meant = |webhook: &StoredWebhook| match (&self.url, &self.id) {
+            (Some(url), _) => url.is(&webhook.webhook.url),
+            (None, Some(id)) => webhook
                 .webhook
                 .id
                 .as_deref()
@@ -64,15 +64,15 @@ impl WebhookSelector {
         let meant: Vec<_> = hooks.into_iter().filter(is_meant).collect();
         if meant.is_empty() {
             let message = match (&self.url, &self.id) {
-                (Some(url), _) => format!("no webhook of {path} calls {url}"),
+                (Some(url), _) => format!("no webhook of {repo} calls {url}"),
                 (None, id) => {
                     format!(
-                        "{path} has no webhook {}",
+                        "{repo} has no webhook {}",
                         id.as_deref().unwrap_or_default()
                     )
                 }
             };
-            let hint = format!("bbconnect webhook list --repo {path}");
+            let hint = format!("bbconnect webhook list --repo {repo}");
             return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
         }
         Ok(meant)

@@ -47,32 +47,35 @@ pub struct RemoveOutput {
 ///
 /// # Errors
 /// Where it is not there, nobody confirms, or the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let asked = context.block_on(bitbucket.webhooks(&path))?;
-    let refused = |error| chosen.describe_api_error_for(error, Operation::DeleteWebhooks);
-    let meant = args.which.of(asked.map_err(refused)?, &path)?;
+pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
+    let meant = args.which.of(asked.map_err(refused)?, &repo)?;
     if args.dry_run {
-        let webhooks = meant.into_iter().map(|hook| hook.webhook).collect();
+        let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
         return Ok(RemoveOutput {
             action: "would-remove",
             webhooks,
         });
     }
-    for hook in &meant {
-        let question = format!("Remove the webhook {} of {path}?", hook.webhook.shown_url());
-        let doing = format!(
-            "removing the webhook {} of {path}",
-            hook.webhook.shown_url()
+    for webhook in &meant {
+        let question = format!(
+            "Remove the webhook {} of {repo}?",
+            webhook.webhook.shown_url()
         );
-        context.confirm(args.yes, &doing, &question)?;
+        let doing = format!(
+            "removing the webhook {} of {repo}",
+            webhook.webhook.shown_url()
+        );
+        app.confirm(args.yes, &doing, &question)?;
     }
     let mut webhooks = Vec::new();
-    for hook in meant {
-        let id = hook.webhook.id.clone().unwrap_or_default();
-        let removed = context.block_on(bitbucket.remove_webhook(&path, &id))?;
+    for webhook in meant {
+        let id = webhook.webhook.id.clone().unwrap_or_default();
+        let removed = app.block_on(bitbucket.remove_webhook(&repo, &id))?;
         removed.map_err(refused)?;
-        webhooks.push(hook.webhook);
+        webhooks.push(webhook.webhook);
     }
     Ok(RemoveOutput {
         action: "removed",
@@ -83,9 +86,9 @@ pub fn run(args: &Args, context: &App) -> Result<RemoveOutput, Error> {
 impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-remove@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         for webhook in &self.webhooks {
-            page.line(&format!("{} {}", self.action, webhook.shown_url()));
+            out.line(&format!("{} {}", self.action, webhook.shown_url()));
         }
     }
 }

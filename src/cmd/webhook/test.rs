@@ -46,16 +46,16 @@ pub struct TestOutput {
 ///
 /// # Errors
 /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
-pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
-    let (chosen, bitbucket, path) = context.client_for_default_repo(args.repo.as_ref())?;
-    let refused = |error| chosen.describe_api_error_for(error, Operation::WriteWebhooks);
-    let asked = context.block_on(bitbucket.webhooks(&path))?;
-    let mut meant = args.which.of(asked.map_err(refused)?, &path)?;
+pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
+    let mut meant = args.which.of(asked.map_err(refused)?, &repo)?;
     let hook = meant.swap_remove(0);
-    let progress = context
+    let progress = app
         .output
         .progress("waiting for the receiver's answer to the server");
-    let called = context.block_on(bitbucket.test_webhook(&path, &hook))?;
+    let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
     drop(progress);
     let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
         let message = format!(
@@ -67,7 +67,7 @@ pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
             }
         );
         let hint = format!(
-            "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{path}/admin/webhooks"
+            "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{repo}/admin/webhooks"
         );
         return Err(Error::rejected(RejectionKind::Other, message, &hint));
     };
@@ -83,14 +83,14 @@ pub fn run(args: &Args, context: &App) -> Result<TestOutput, Error> {
 impl CommandOutput for TestOutput {
     const SCHEMA: &'static str = "bbconnect/webhook-test@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         let answered = match self.status {
             Some(status) => format!("answered {status}"),
             None => "was not reached".to_owned(),
         };
-        page.line(&format!("{} {answered}", self.webhook.shown_url()));
+        out.line(&format!("{} {answered}", self.webhook.shown_url()));
         if let Some(reason) = &self.reason {
-            page.line(reason);
+            out.line(reason);
         }
     }
 

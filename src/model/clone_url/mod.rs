@@ -148,11 +148,11 @@ impl FromStr for CloneUrl {
             Ok(place) => place,
             Err(reason) => return Err(path.into_error(reason)),
         };
-        let notes = note::all(&pasted, &address, &place);
+        let warnings = note::all(&pasted, &address, &place);
         Ok(Self {
             address,
             place,
-            notes,
+            notes: warnings,
         })
     }
 }

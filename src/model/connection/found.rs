@@ -57,15 +57,15 @@ impl FromStr for DetectedServer {
         let holds_secret = |url: &CloneUrl| {
             url.notes()
                 .iter()
-                .any(|note| note.id == UrlWarningKind::EmbeddedSecret)
+                .any(|warning| warning.id == UrlWarningKind::EmbeddedSecret)
         };
         if clone_url.as_ref().is_ok_and(holds_secret) {
             return Err(BaseUrlError::Secret);
         }
         if let Ok(clone_url) = clone_url
-            && let Some(found) = Self::from_clone_url(&clone_url)
+            && let Some(detected) = Self::from_clone_url(&clone_url)
         {
-            return Ok(found);
+            return Ok(detected);
         }
         let url = read(text)?;
         let segments: Vec<&str> = url
@@ -252,9 +252,9 @@ mod tests {
                 DataCenter,
             ),
         ] {
-            let found: DetectedServer = pasted.parse().unwrap();
+            let detected: DetectedServer = pasted.parse().unwrap();
             assert_eq!(
-                (found.base_url.to_string().as_str(), found.deployment),
+                (detected.base_url.to_string().as_str(), detected.deployment),
                 (base, deployment),
                 "{pasted}"
             );
@@ -268,8 +268,8 @@ mod tests {
             ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
             ("[::1]:7990", "https://[::1]:7990"),
         ] {
-            let found: DetectedServer = pasted.parse().unwrap();
-            assert_eq!(found.http_base_url().to_string(), base, "{pasted}");
+            let detected: DetectedServer = pasted.parse().unwrap();
+            assert_eq!(detected.http_base_url().to_string(), base, "{pasted}");
         }
         let over_ssh: DetectedServer = "git@git.example.com:web/site.git".parse().unwrap();
         assert_eq!(

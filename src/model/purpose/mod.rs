@@ -77,9 +77,9 @@ impl Purpose {
 
     /// The scopes that it takes, in the words of a kind of credential.
     #[must_use]
-    pub fn needs(self, vocabulary: ScopeSystem) -> RequiredScopes {
+    pub fn needs(self, system: ScopeSystem) -> RequiredScopes {
         let row = self.row();
-        let [required, beyond] = match vocabulary {
+        let [required, beyond] = match system {
             ScopeSystem::Classic => row.classic,
             ScopeSystem::ApiToken => row.api_token,
             ScopeSystem::DataCenter => row.data_center,

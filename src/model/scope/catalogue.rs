@@ -17,13 +17,13 @@ pub(super) struct Entry {
 }
 
 const fn entry(
-    vocabulary: ScopeSystem,
+    system: ScopeSystem,
     name: &'static str,
     implies: &'static [&'static str],
     elsewhere: &'static [&'static str],
 ) -> Entry {
     Entry {
-        vocabulary,
+        vocabulary: system,
         name,
         implies,
         elsewhere,

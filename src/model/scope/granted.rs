@@ -43,8 +43,8 @@ impl GrantedScopes {
             ScopeSystem::DataCenter,
         ]
         .into_iter()
-        .filter(|vocabulary| self.uses(*vocabulary))
-        .map(|vocabulary| wanted.equivalents_in(vocabulary))
+        .filter(|system| self.uses(*system))
+        .map(|system| wanted.equivalents_in(system))
         .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.implies(scope)))
     }
 
@@ -52,10 +52,10 @@ impl GrantedScopes {
     /// wanted.
     #[must_use]
     pub fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
-        let in_own_words = |vocabulary| {
+        let in_own_words = |system| {
             let translated = wanted
                 .iter()
-                .flat_map(move |scope| scope.equivalents_in(vocabulary));
+                .flat_map(move |scope| scope.equivalents_in(system));
             translated.collect::<Vec<Scope>>()
         };
         let is_kept = |scope: &Scope| {
@@ -83,10 +83,8 @@ impl GrantedScopes {
 
     /// Whether any of it is in these words.
     #[must_use]
-    pub fn uses(&self, vocabulary: ScopeSystem) -> bool {
-        self.scopes
-            .iter()
-            .any(|scope| scope.vocabulary() == vocabulary)
+    pub fn uses(&self, system: ScopeSystem) -> bool {
+        self.scopes.iter().any(|scope| scope.vocabulary() == system)
     }
 
     fn implies(&self, wanted: Scope) -> bool {

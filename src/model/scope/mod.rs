@@ -92,13 +92,13 @@ impl Scope {
 
     /// What does the same in another vocabulary; nothing where there is no such thing.
     #[must_use]
-    pub fn equivalents_in(self, vocabulary: ScopeSystem) -> Vec<Self> {
-        if vocabulary == self.vocabulary() {
+    pub fn equivalents_in(self, system: ScopeSystem) -> Vec<Self> {
+        if system == self.vocabulary() {
             return vec![self];
         }
         let elsewhere = self.0.elsewhere.iter().filter_map(|name| known(name));
         elsewhere
-            .filter(|scope| scope.vocabulary() == vocabulary)
+            .filter(|scope| scope.vocabulary() == system)
             .collect()
     }
 }
@@ -249,14 +249,14 @@ mod tests {
             ("PROJECT_WRITE", "PROJECT_ADMIN"),
             ("REPO_ADMIN", "PROJECT_ADMIN"),
         ] {
-            for vocabulary in [ScopeSystem::Classic, ScopeSystem::ApiToken] {
+            for system in [ScopeSystem::Classic, ScopeSystem::ApiToken] {
                 let of = |name: &str| {
                     let scope: Scope = name.parse().unwrap();
-                    scope.equivalents_in(vocabulary)
+                    scope.equivalents_in(system)
                 };
                 let more = GrantedScopes::of(of(higher).into_iter().map(Scope::name));
                 let is_within = of(lower).into_iter().all(|scope| more.contains(scope));
-                assert!(is_within, "{lower} {higher} {vocabulary:?}");
+                assert!(is_within, "{lower} {higher} {system:?}");
             }
         }
         let user: Scope = "read:user".parse().unwrap();

@@ -33,14 +33,14 @@ pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
     };
     let is_old_known = lines.iter().find(|line| line.is_for(OLD_SSH_HOST));
     let is_missing = is_old_known.filter(|_| !knows(NEW_SSH_HOST));
-    let mut mends: Vec<Fix> = retired.into_iter().flatten().collect();
-    let is_last_line_kept = !mends
+    let mut fixes: Vec<Fix> = retired.into_iter().flatten().collect();
+    let is_last_line_kept = !fixes
         .iter()
-        .flat_map(|mend| &mend.edits)
+        .flat_map(|fix| &fix.edits)
         .any(|edit| edit.at.end == text.len());
     let needs_line_end = is_last_line_kept && !text.is_empty() && !text.ends_with('\n');
-    mends.extend(is_missing.map(|like| add_new_host_keys(text, like, needs_line_end)));
-    mends
+    fixes.extend(is_missing.map(|like| add_new_host_keys(text, like, needs_line_end)));
+    fixes
 }
 
 /// A line with the key of a server.

@@ -83,13 +83,13 @@ fn hashed_names_are_recognized_and_the_new_one_is_hashed_as_well() {
     let name = hashed("bitbucket.org").unwrap();
     assert_ne!(hashed("bitbucket.org"), Some(name.clone()));
     let text = format!("{GITHUB}\r\n{name} {OLD_RSA}\r\n{name} {}\r\n", current());
-    let mends = known_hosts_fixes(&text);
-    let after = apply_fixes(&text, &mends);
+    let fixes = known_hosts_fixes(&text);
+    let after = apply_fixes(&text, &fixes);
     assert_eq!(after.lines().count(), 5, "{after}");
     assert_eq!(after.matches("\r\n").count(), 5, "{after}");
     assert!(!after.contains("bitbucket.org") && !after.contains(OLD_RSA));
     assert_eq!(known_hosts_fixes(&after), []);
-    let retired = mends.first().and_then(|mend| mend.before.clone());
+    let retired = fixes.first().and_then(|fix| fix.before.clone());
     assert_eq!(
         retired.as_deref(),
         Some("(hashed) ssh-rsa SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A, retired")

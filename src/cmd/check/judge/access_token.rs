@@ -9,9 +9,8 @@ use crate::model::connection::{AuthMethod, TokenLevel as Belongs};
 use crate::model::scope::{Scope, ScopeSystem};
 
 /// Whether the page where the credential is made offers a scope. Access tokens have few, the narrower the fewer.
-pub(super) fn can_be_ticked(facts: &CheckData, scope: Scope) -> bool {
-    if facts.connection.auth != AuthMethod::AccessToken
-        || scope.vocabulary() != ScopeSystem::Classic
+pub(super) fn can_be_ticked(data: &CheckData, scope: Scope) -> bool {
+    if data.connection.auth != AuthMethod::AccessToken || scope.vocabulary() != ScopeSystem::Classic
     {
         return true;
     }
@@ -21,7 +20,7 @@ pub(super) fn can_be_ticked(facts: &CheckData, scope: Scope) -> bool {
         "repository" | "pullrequest" | "webhook" | "pipeline" | "runner"
     );
     is_of_repositories
-        || match facts.level() {
+        || match data.level() {
             Some(Belongs::Repo) => false,
             Some(Belongs::Project) => scope.name() == "project",
             Some(Belongs::Workspace | Belongs::User) | None => {
@@ -41,35 +40,35 @@ mod tests {
 
     /// An access token of Cloud, with what it was granted.
     fn access_token(level: Belongs, granted: &[&str]) -> CheckData {
-        let mut facts = healthy();
-        facts.connection.deployment = Deployment::Cloud;
-        facts.connection.auth = AuthMethod::AccessToken;
-        facts.connection.level = Some(level);
-        facts.secret = Ok(TokenPrefix::AccessToken);
-        facts.granted = Some(granted.iter().map(ToString::to_string).collect());
-        facts
+        let mut data = healthy();
+        data.connection.deployment = Deployment::Cloud;
+        data.connection.auth = AuthMethod::AccessToken;
+        data.connection.level = Some(level);
+        data.secret = Ok(TokenPrefix::AccessToken);
+        data.granted = Some(granted.iter().map(ToString::to_string).collect());
+        data
     }
 
-    fn found(facts: &CheckData, question: &CheckOptions, id: &str) -> Finding {
-        let findings = judge(facts, question).into_iter();
+    fn found(data: &CheckData, options: &CheckOptions, id: &str) -> Finding {
+        let findings = judge(data, options).into_iter();
         let mut own = findings.filter(|judged| judged.finding.id == id);
         own.next().unwrap().finding
     }
 
-    fn next_of(facts: &CheckData, question: &CheckOptions) -> String {
-        found(facts, question, "credential.scopes").next.unwrap()
+    fn next_of(data: &CheckData, options: &CheckOptions) -> String {
+        found(data, options, "credential.scopes").next.unwrap()
     }
 
     #[test]
     fn what_no_access_token_can_have_is_not_to_be_ticked() {
-        let question = question(&[Purpose::Appcircle]);
+        let options = question(&[Purpose::Appcircle]);
         let granted = ["repository", "pullrequest", "webhook"];
         for (level, never) in [
             (Belongs::Repo, "email, project"),
             (Belongs::Project, "email"),
             (Belongs::Workspace, "email"),
         ] {
-            let next = next_of(&access_token(level, &granted), &question);
+            let next = next_of(&access_token(level, &granted), &options);
             let expected = format!("can have {never}: use an API token");
             assert!(next.contains(&expected), "{next}");
         }
@@ -82,16 +81,16 @@ mod tests {
 
     #[test]
     fn a_key_that_the_preset_leaves_to_a_person_is_only_a_warning() {
-        let facts = access_token(Belongs::Workspace, &["repository"]);
+        let data = access_token(Belongs::Workspace, &["repository"]);
         let both = [Purpose::Appsmith, Purpose::DeployKey];
         for (purposes, level, status) in [
             (&both[..1], Severity::Warn, ExitStatus::Success),
             (&both, Severity::Fail, ExitStatus::Forbidden),
         ] {
-            let question = question(purposes);
-            assert_eq!(found(&facts, &question, "credential.kind").level, level);
-            let findings = judge(&facts, &question);
-            assert_eq!(exit_status(&findings, is_asked(&question), false), status);
+            let options = question(purposes);
+            assert_eq!(found(&data, &options, "credential.kind").level, level);
+            let findings = judge(&data, &options);
+            assert_eq!(exit_status(&findings, is_asked(&options), false), status);
         }
     }
 }

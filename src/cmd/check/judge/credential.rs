@@ -10,15 +10,15 @@ use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Severity};
 use crate::model::purpose::Purpose;
 
-pub(super) fn present(facts: &CheckData) -> CheckResult {
-    let auth = facts.connection.auth;
+pub(super) fn present(data: &CheckData) -> CheckResult {
+    let auth = data.connection.auth;
     if auth == AuthMethod::Ssh {
         let message = "the connection is for SSH alone and needs no credential";
         return Finding::new(PRESENT, Severity::Pass, message).into();
     }
-    match &facts.secret {
+    match &data.secret {
         Ok(_) => {
-            let store = facts
+            let store = data
                 .connection
                 .store
                 .map_or("nowhere", |store| store.name());
@@ -27,20 +27,20 @@ pub(super) fn present(facts: &CheckData) -> CheckResult {
                 .with_evidence(format!("from: {store}"))
                 .into()
         }
-        Err(trouble) => missing_credential(trouble),
+        Err(summary) => missing_credential(summary),
     }
 }
 
-pub(super) fn valid(facts: &CheckData) -> Option<CheckResult> {
+pub(super) fn valid(data: &CheckData) -> Option<CheckResult> {
     const ID: &str = "credential.valid";
     let unknown = |message: &str| undetermined(Finding::new(ID, Severity::Unknown, message));
-    facts.version.as_ref()?;
-    if facts.server_error().is_some() {
+    data.version.as_ref()?;
+    if data.server_error().is_some() {
         return Some(unknown(
             "the server gave no usable answer, so nothing is known about the credential",
         ));
     }
-    Some(match facts.identity.as_ref()? {
+    Some(match data.identity.as_ref()? {
         Ok(identity) => {
             let message = match &identity.account {
                 Some(account) => format!("the server accepts it as {account}"),
@@ -48,29 +48,29 @@ pub(super) fn valid(facts: &CheckData) -> Option<CheckResult> {
             };
             Finding::new(ID, Severity::Pass, message).into()
         }
-        Err(trouble) => {
-            let next = trouble.hint.clone();
-            if trouble.exit == ExitStatus::Failure {
+        Err(summary) => {
+            let next = summary.hint.clone();
+            if summary.exit == ExitStatus::Failure {
                 let next = Some("name what it belongs to with --repo NAMESPACE/SLUG".to_owned());
-                let judged = unknown(&trouble.message);
+                let judged = unknown(&summary.message);
                 let finding = Finding {
                     next,
                     ..judged.finding
                 };
                 return Some(CheckResult { finding, ..judged });
             }
-            let finding = Finding::new(ID, Severity::Fail, trouble.message.clone());
-            failed(Finding { next, ..finding }, trouble.exit)
+            let finding = Finding::new(ID, Severity::Fail, summary.message.clone());
+            failed(Finding { next, ..finding }, summary.exit)
         }
     })
 }
 
 /// Whether it is of the kind that it is used as, and of a kind that can do what is wanted.
-pub(super) fn kind(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn kind(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.kind";
-    let connection = &facts.connection;
+    let connection = &data.connection;
     let auth = connection.auth;
-    let shape = facts.secret.as_ref().ok()?;
+    let shape = data.secret.as_ref().ok()?;
     let pass = |message: String| Some(Finding::new(ID, Severity::Pass, message).into());
     if auth == AuthMethod::Ssh {
         return None;
@@ -79,7 +79,7 @@ pub(super) fn kind(facts: &CheckData, question: &CheckOptions) -> Option<CheckRe
         let message = "it is an app password; Bitbucket Cloud ended them on 2026-07-28";
         let next = format!(
             "make an API token with scopes at https://id.atlassian.com/manage-profile/security/api-tokens, then {}",
-            facts.edit("--auth api-token --email ADDRESS --token-stdin")
+            data.edit("--auth api-token --email ADDRESS --token-stdin")
         );
         return Some(
             Finding::new(ID, Severity::Warn, message)
@@ -104,12 +104,12 @@ pub(super) fn kind(facts: &CheckData, question: &CheckOptions) -> Option<CheckRe
         let message = format!("it does not begin like {name}");
         let finding = Finding::new(ID, Severity::Warn, message)
             .with_evidence(format!("{name} begins with {prefix}"));
-        return Some(finding.with_remedy(facts.edit("--auth KIND")).into());
+        return Some(finding.with_remedy(data.edit("--auth KIND")).into());
     }
     let with_keys = |purpose: &&Purpose| purpose.requires_key_admin();
-    let registers_keys = question.purposes.iter().find(with_keys);
+    let registers_keys = options.purposes.iter().find(with_keys);
     // Appsmith's page has a person register the key; that bbconnect does it goes beyond what is listed there.
-    let mut wanted = question.purposes.iter().filter(with_keys);
+    let mut wanted = options.purposes.iter().filter(with_keys);
     let needs_keys = wanted.any(|purpose| *purpose != Purpose::Appsmith);
     if let (AuthMethod::AccessToken, Some(purpose)) = (auth, registers_keys) {
         let message = format!(
@@ -124,7 +124,7 @@ pub(super) fn kind(facts: &CheckData, question: &CheckOptions) -> Option<CheckRe
             finding(Severity::Warn).into()
         });
     }
-    let whose = match facts.level() {
+    let whose = match data.level() {
         Some(Belongs::User) => " of a user",
         Some(Belongs::Workspace) => " of a workspace",
         Some(Belongs::Project) => " of a project",
@@ -147,14 +147,14 @@ fn what_it_is(auth: AuthMethod) -> &'static str {
     }
 }
 
-pub(super) fn expiry(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.expiry";
-    let connection = &facts.connection;
-    if matches!(connection.auth, AuthMethod::Ssh) || facts.secret.is_err() {
+    let connection = &data.connection;
+    if matches!(connection.auth, AuthMethod::Ssh) || data.secret.is_err() {
         return None;
     }
-    let told = facts.valid().and_then(|identity| identity.expires_on);
-    let Some(day) = told.or(connection.expires_on) else {
+    let told = data.valid().and_then(|identity| identity.expires_on);
+    let Some(date) = told.or(connection.expires_on) else {
         // A password has no day, and OAuth tokens are refreshed.
         if connection.auth == AuthMethod::Password || connection.auth.is_oauth() {
             return None;
@@ -169,7 +169,7 @@ pub(super) fn expiry(facts: &CheckData, question: &CheckOptions) -> Option<Check
         };
         let finding = Finding::new(ID, Severity::Unknown, message);
         let can_be_kept = connection.store != Some(StoreKind::Environment);
-        let next = can_be_kept.then(|| facts.edit("--expires YYYY-MM-DD"));
+        let next = can_be_kept.then(|| data.edit("--expires YYYY-MM-DD"));
         return Some(Finding { next, ..finding }.into());
     };
     let source = if told.is_some() {
@@ -177,17 +177,17 @@ pub(super) fn expiry(facts: &CheckData, question: &CheckOptions) -> Option<Check
     } else {
         "kept with the connection"
     };
-    let evidence = format!("{day}, {source}");
-    let left = DayCount::between(question.today, day);
+    let evidence = format!("{date}, {source}");
+    let left = DayCount::between(options.today, date);
     let renew = format!(
         "make a new one, then {}",
-        facts.edit("--token-stdin --expires YYYY-MM-DD")
+        data.edit("--token-stdin --expires YYYY-MM-DD")
     );
-    let is_accepted = facts.valid().is_some();
-    let is_unknown = facts.server_error().is_some();
+    let is_accepted = data.valid().is_some();
+    let is_unknown = data.server_error().is_some();
     Some(if left < 0 && told.is_none() && is_accepted {
         let message = "its day has passed, but the server still accepts it: the day is wrong";
-        let next = facts.edit("--expires YYYY-MM-DD");
+        let next = data.edit("--expires YYYY-MM-DD");
         Finding::new(ID, Severity::Warn, message)
             .with_evidence(evidence)
             .with_remedy(next)
@@ -205,7 +205,7 @@ pub(super) fn expiry(facts: &CheckData, question: &CheckOptions) -> Option<Check
                 .with_remedy(renew),
             ExitStatus::Unauthorized,
         )
-    } else if left <= question.expires_within.count() {
+    } else if left <= options.expires_within.count() {
         let message = match left {
             0 => "it expires today".to_owned(),
             1 => "it expires tomorrow".to_owned(),

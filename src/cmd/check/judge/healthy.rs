@@ -22,13 +22,13 @@ fn connection(text: &str) -> Connection {
 }
 
 pub(super) fn repository(found: Result<(), ErrorSummary>) -> RepositoryFacts {
-    let path = RepoId {
+    let repo = RepoId {
         namespace: "WEB".to_owned(),
         slug: "site".to_owned(),
     };
     let found = found.map(|()| Repository {
-        namespace: path.namespace.clone(),
-        slug: path.slug.clone(),
+        namespace: repo.namespace.clone(),
+        slug: repo.slug.clone(),
         name: None,
         private: Some(true),
         default_branch: None,
@@ -39,7 +39,7 @@ pub(super) fn repository(found: Result<(), ErrorSummary>) -> RepositoryFacts {
         project: None,
     });
     RepositoryFacts {
-        path,
+        path: repo,
         found,
         empty: Some(true),
         permission: Some(Permission::Admin),

@@ -59,10 +59,10 @@ fn failed(finding: Finding, exit: ExitStatus) -> CheckResult {
 }
 
 /// There is no credential, or none that can be had.
-pub(super) fn missing_credential(trouble: &ErrorSummary) -> CheckResult {
-    let finding = Finding::new(PRESENT, Severity::Fail, trouble.message.clone());
-    let next = trouble.hint.clone();
-    failed(Finding { next, ..finding }, trouble.exit)
+pub(super) fn missing_credential(summary: &ErrorSummary) -> CheckResult {
+    let finding = Finding::new(PRESENT, Severity::Fail, summary.message.clone());
+    let next = summary.hint.clone();
+    failed(Finding { next, ..finding }, summary.exit)
 }
 
 /// Something that was asked for and is not known.
@@ -74,21 +74,21 @@ fn undetermined(finding: Finding) -> CheckResult {
 }
 
 /// Judges everything that is known, in the order of the contract.
-pub(super) fn judge(facts: &CheckData, question: &CheckOptions) -> Vec<CheckResult> {
+pub(super) fn judge(data: &CheckData, options: &CheckOptions) -> Vec<CheckResult> {
     let all = [
-        server::reachable(facts),
-        server::version(facts, question),
-        server::base_url(facts),
-        Some(credential::present(facts)),
-        credential::valid(facts),
-        credential::kind(facts, question),
-        scopes::required_scopes(facts, question),
-        scopes::excess_scopes(facts, question),
-        credential::expiry(facts, question),
-        reach::breadth(facts),
-        repository::visible(facts, question),
-        repository::empty(facts, question),
-        ssh::access(facts, question),
+        server::reachable(data),
+        server::version(data, options),
+        server::base_url(data),
+        Some(credential::present(data)),
+        credential::valid(data),
+        credential::kind(data, options),
+        scopes::required_scopes(data, options),
+        scopes::excess_scopes(data, options),
+        credential::expiry(data, options),
+        reach::breadth(data),
+        repository::visible(data, options),
+        repository::empty(data, options),
+        ssh::access(data, options),
     ];
     all.into_iter().flatten().collect()
 }
@@ -117,9 +117,9 @@ pub(super) fn exit_status(findings: &[CheckResult], is_asked: bool, strict: bool
 }
 
 /// The words in which the credential is described: those of its scopes where the server names them, else of its kind.
-fn vocabulary(facts: &CheckData) -> Option<ScopeSystem> {
-    let of_kind = ScopeSystem::of(facts.connection.auth, facts.connection.deployment)?;
-    let names = facts.granted.iter().flatten().map(String::as_str);
+fn vocabulary(data: &CheckData) -> Option<ScopeSystem> {
+    let of_kind = ScopeSystem::of(data.connection.auth, data.connection.deployment)?;
+    let names = data.granted.iter().flatten().map(String::as_str);
     let granted = GrantedScopes::of(names);
     let all = [
         of_kind,
@@ -127,13 +127,13 @@ fn vocabulary(facts: &CheckData) -> Option<ScopeSystem> {
         ScopeSystem::ApiToken,
         ScopeSystem::DataCenter,
     ];
-    let spoken = all.into_iter().find(|vocabulary| granted.uses(*vocabulary));
+    let spoken = all.into_iter().find(|system| granted.uses(*system));
     Some(spoken.unwrap_or(of_kind))
 }
 
 /// What is needed for all that was asked for, in the words of the credential.
-fn needs(facts: &CheckData, question: &CheckOptions) -> RequiredScopes {
-    let Some(vocabulary) = vocabulary(facts) else {
+fn needs(data: &CheckData, options: &CheckOptions) -> RequiredScopes {
+    let Some(system) = vocabulary(data) else {
         return RequiredScopes::default();
     };
     let mut all = RequiredScopes::default();
@@ -144,25 +144,25 @@ fn needs(facts: &CheckData, question: &CheckOptions) -> RequiredScopes {
             }
         }
     };
-    for purpose in &question.purposes {
-        let needs = purpose.needs(vocabulary);
+    for purpose in &options.purposes {
+        let needs = purpose.needs(system);
         add(&mut all.required, needs.required);
         add(&mut all.beyond, needs.beyond);
     }
-    for scope in &question.required {
-        add(&mut all.required, scope.equivalents_in(vocabulary));
+    for scope in &options.required {
+        add(&mut all.required, scope.equivalents_in(system));
     }
     all.beyond.retain(|scope| !all.required.contains(scope));
     all
 }
 
 /// The scopes whose presence matters for the question.
-pub(super) fn needed(facts: &CheckData, question: &CheckOptions) -> Vec<Scope> {
-    let RequiredScopes { required, beyond } = needs(facts, question);
+pub(super) fn needed(data: &CheckData, options: &CheckOptions) -> Vec<Scope> {
+    let RequiredScopes { required, beyond } = needs(data, options);
     [required, beyond].concat()
 }
 
 /// Whether something particular was asked for.
-pub(super) fn is_asked(question: &CheckOptions) -> bool {
-    !question.purposes.is_empty() || !question.required.is_empty()
+pub(super) fn is_asked(options: &CheckOptions) -> bool {
+    !options.purposes.is_empty() || !options.required.is_empty()
 }

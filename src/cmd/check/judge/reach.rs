@@ -7,27 +7,27 @@ use crate::model::finding::{Finding, Severity};
 
 const ID: &str = "credential.reach";
 
-pub(super) fn breadth(facts: &CheckData) -> Option<CheckResult> {
-    facts.valid()?;
-    let is_for = facts
+pub(super) fn breadth(data: &CheckData) -> Option<CheckResult> {
+    data.valid()?;
+    let is_for = data
         .repository
         .as_ref()
         .map(|repository| repository.path.to_string());
     let Some(is_for) = is_for else {
         let message = "it is for no single repository, so its reach is not judged";
-        let seen = seen(facts)?;
+        let seen = seen(data)?;
         return Some(
             Finding::new(ID, Severity::Pass, message)
                 .with_evidence(seen)
                 .into(),
         );
     };
-    let finding = match facts.known_level() {
+    let finding = match data.known_level() {
         Some(Belongs::Repo) => {
             let message = "it belongs to one repository and reaches nothing beside it";
             Finding::new(ID, Severity::Pass, message)
         }
-        Some(level @ (Belongs::Project | Belongs::Workspace)) if facts.reach.is_none() => {
+        Some(level @ (Belongs::Project | Belongs::Workspace)) if data.reach.is_none() => {
             let all = if level == Belongs::Project {
                 "project"
             } else {
@@ -38,26 +38,26 @@ pub(super) fn breadth(facts: &CheckData) -> Option<CheckResult> {
                 .with_remedy("use an access token of the repository")
         }
         Some(Belongs::Project | Belongs::Workspace | Belongs::User) | None => {
-            counted(facts, &is_for)
+            counted(data, &is_for)
         }
     };
     Some(finding.into())
 }
 
-fn counted(facts: &CheckData, is_for: &str) -> Finding {
-    let (Some(reach), Some(seen)) = (&facts.reach, seen(facts)) else {
+fn counted(data: &CheckData, is_for: &str) -> Finding {
+    let (Some(reach), Some(seen)) = (&data.reach, seen(data)) else {
         return Finding::new(
             ID,
             Severity::Unknown,
             "how far it reaches cannot be counted",
         );
     };
-    if reach.repositories <= 1 && !reach.more && facts.workspaces.unwrap_or(1) <= 1 {
+    if reach.repositories <= 1 && !reach.more && data.workspaces.unwrap_or(1) <= 1 {
         let message = format!("it reaches no repository beside {is_for}");
         return Finding::new(ID, Severity::Pass, message).with_evidence(seen);
     }
     let message = format!("it is for {is_for}, and reaches more than that");
-    let next = match facts.connection.deployment {
+    let next = match data.connection.deployment {
         Deployment::Cloud => {
             "use an access token of the repository, or the API token of a bot account"
         }
@@ -71,14 +71,14 @@ fn counted(facts: &CheckData, is_for: &str) -> Finding {
 }
 
 /// How much it sees, as far as one page of a list tells.
-fn seen(facts: &CheckData) -> Option<String> {
-    let reach = facts.reach.as_ref()?;
+fn seen(data: &CheckData) -> Option<String> {
+    let reach = data.reach.as_ref()?;
     let at_least = if reach.more { "at least " } else { "" };
     let repositories = plural(reach.repositories, "repository", "repositories");
     let projects = reach
         .projects
         .map(|count| plural(count, "project", "projects"));
-    let workspaces = facts
+    let workspaces = data
         .workspaces
         .map(|count| plural(count, "workspace", "workspaces"));
     let more: Vec<String> = projects

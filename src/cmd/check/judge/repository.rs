@@ -6,12 +6,12 @@ use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Severity};
 use crate::model::purpose::{Permission, Purpose};
 
-pub(super) fn visible(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn visible(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "repository.visible";
-    let of_repository = facts.repository.as_ref()?;
-    let path = &of_repository.path;
-    if let Err(trouble) = &of_repository.found {
-        let is_answer = matches!(trouble.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
+    let of_repository = data.repository.as_ref()?;
+    let repo = &of_repository.path;
+    if let Err(summary) = &of_repository.found {
+        let is_answer = matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
         let said = if is_answer {
             "is not visible"
         } else {
@@ -20,54 +20,53 @@ pub(super) fn visible(facts: &CheckData, question: &CheckOptions) -> Option<Chec
         let finding = Finding::new(
             ID,
             Severity::Fail,
-            format!("{path} {said}: {}", trouble.message),
+            format!("{repo} {said}: {}", summary.message),
         );
         let next = "check the name, and that the account or token was let in: bbconnect repo list";
-        let next = trouble.hint.clone().unwrap_or_else(|| next.to_owned());
-        return Some(failed(finding.with_remedy(next), trouble.exit));
+        let next = summary.hint.clone().unwrap_or_else(|| next.to_owned());
+        return Some(failed(finding.with_remedy(next), summary.exit));
     }
     let Some(has) = of_repository.permission else {
-        return Some(Finding::new(ID, Severity::Pass, format!("{path} is visible")).into());
+        return Some(Finding::new(ID, Severity::Pass, format!("{repo} is visible")).into());
     };
-    let of_purposes = question.purposes.iter().map(|purpose| purpose.permission());
-    let of_scopes = question.required.iter().map(|scope| scope.permission());
+    let of_purposes = options.purposes.iter().map(|purpose| purpose.permission());
+    let of_scopes = options.required.iter().map(|scope| scope.permission());
     let wanted = of_purposes
         .chain(of_scopes)
         .max()
         .unwrap_or(Permission::Read);
     let evidence = format!("permission: {}", name(has));
     // On Data Center it is the permission through this token, so what the token lacks has been said already.
-    let is_said =
-        facts.connection.deployment != Deployment::Cloud && scopes::lacks(facts, question);
-    if has < wanted && !facts.is_service_credential() && !is_said {
+    let is_said = data.connection.deployment != Deployment::Cloud && scopes::lacks(data, options);
+    if has < wanted && !data.is_service_credential() && !is_said {
         let message = format!(
-            "{path} is visible, but what is wanted needs the permission to {}",
+            "{repo} is visible, but what is wanted needs the permission to {}",
             verb(wanted)
         );
         let finding = Finding::new(ID, Severity::Fail, message).with_evidence(evidence);
-        let next = format!("ask an administrator of {path} for it");
+        let next = format!("ask an administrator of {repo} for it");
         return Some(failed(finding.with_remedy(next), ExitStatus::Forbidden));
     }
     Some(
-        Finding::new(ID, Severity::Pass, format!("{path} is visible"))
+        Finding::new(ID, Severity::Pass, format!("{repo} is visible"))
             .with_evidence(evidence)
             .into(),
     )
 }
 
 /// Products that fill a repository want it empty.
-pub(super) fn empty(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn empty(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "repository.empty";
-    let of_repository = facts.repository.as_ref()?;
+    let of_repository = data.repository.as_ref()?;
     of_repository.found.as_ref().ok()?;
-    let path = &of_repository.path;
-    let wants_empty = question.purposes.contains(&Purpose::Appsmith);
+    let repo = &of_repository.path;
+    let wants_empty = options.purposes.contains(&Purpose::Appsmith);
     Some(match of_repository.empty {
         None => {
             let finding = Finding::new(
                 ID,
                 Severity::Unknown,
-                format!("whether {path} is empty cannot be seen"),
+                format!("whether {repo} is empty cannot be seen"),
             );
             if wants_empty {
                 undetermined(finding)
@@ -75,15 +74,15 @@ pub(super) fn empty(facts: &CheckData, question: &CheckOptions) -> Option<CheckR
                 finding.into()
             }
         }
-        Some(true) => Finding::new(ID, Severity::Pass, format!("{path} is empty")).into(),
+        Some(true) => Finding::new(ID, Severity::Pass, format!("{repo} is empty")).into(),
         Some(false) if wants_empty => {
-            let message = format!("{path} is not empty; Appsmith wants an empty repository");
+            let message = format!("{repo} is not empty; Appsmith wants an empty repository");
             let next = "create one: bbconnect repo create NAMESPACE/SLUG";
             Finding::new(ID, Severity::Warn, message)
                 .with_remedy(next)
                 .into()
         }
-        Some(false) => Finding::new(ID, Severity::Pass, format!("{path} has branches")).into(),
+        Some(false) => Finding::new(ID, Severity::Pass, format!("{repo} has branches")).into(),
     })
 }
 

@@ -19,23 +19,23 @@ enum Known {
     Open,
 }
 
-pub(super) fn required_scopes(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn required_scopes(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.scopes";
-    if facts.connection.auth == AuthMethod::Ssh {
+    if data.connection.auth == AuthMethod::Ssh {
         // What a key may do with its repository is tried; for everything else there is nothing to look at.
         let is_tried = |purpose: &Purpose| matches!(purpose, Purpose::Read | Purpose::Write);
-        let all_tried = question.purposes.iter().all(is_tried) && question.required.is_empty();
+        let all_tried = options.purposes.iter().all(is_tried) && options.required.is_empty();
         let message = "what is wanted takes a token, and this connection is for SSH alone";
         let finding = || undetermined(Finding::new(ID, Severity::Unknown, message));
-        return (is_asked(question) && !all_tried).then(finding);
+        return (is_asked(options) && !all_tried).then(finding);
     }
-    if facts.valid().is_none() {
+    if data.valid().is_none() {
         // Where it is not known to be good, nothing is known of what it may do.
-        let asks = is_asked(question) && facts.secret.is_ok();
+        let asks = is_asked(options) && data.secret.is_ok();
         let message = "what it may do is not known, because nothing is known of the credential";
         return asks.then(|| undetermined(Finding::new(ID, Severity::Unknown, message)));
     }
-    let granted = facts.granted.as_deref();
+    let granted = data.granted.as_deref();
     let evidence = granted.map(|names| match names {
         [] => "granted: nothing".to_owned(),
         _ => format!("granted: {}", names.join(", ")),
@@ -44,7 +44,7 @@ pub(super) fn required_scopes(facts: &CheckData, question: &CheckOptions) -> Opt
         evidence: evidence.clone(),
         ..Finding::new(ID, level, message)
     };
-    if !is_asked(question) {
+    if !is_asked(options) {
         let (level, message) = if granted.is_some() {
             (
                 Severity::Pass,
@@ -58,25 +58,25 @@ pub(super) fn required_scopes(facts: &CheckData, question: &CheckOptions) -> Opt
         };
         return Some(finding(level, message.to_owned()).into());
     }
-    let needs = needs(facts, question);
+    let needs = needs(data, options);
     let of = |wanted: &[Scope], known| -> Vec<Scope> {
         let all = wanted.iter().copied();
-        all.filter(|scope| knows(facts, *scope) == known).collect()
+        all.filter(|scope| knows(data, *scope) == known).collect()
     };
     let missing = of(&needs.required, Known::Lacks);
     let unsure = of(&needs.required, Known::Open);
-    let untold = unmappable_scopes(facts, question);
+    let untold = unmappable_scopes(data, options);
     let missing_beyond = of(&needs.beyond, Known::Lacks);
     if !missing.is_empty() {
         let finding = finding(Severity::Fail, format!("missing: {}", list(&missing)));
         return Some(failed(
-            finding.with_remedy(scope_page_hint(facts, &missing)),
+            finding.with_remedy(scope_page_hint(data, &missing)),
             ExitStatus::Forbidden,
         ));
     }
     if !unsure.is_empty() {
         let message = format!("the server does not tell whether it has {}", list(&unsure));
-        let next = match facts.repository {
+        let next = match data.repository {
             Some(_) => "compare them with the page where it was made: bbconnect token page",
             None => "name a repository with --repo NAMESPACE/SLUG, so that it can be looked at",
         };
@@ -96,10 +96,10 @@ pub(super) fn required_scopes(facts: &CheckData, question: &CheckOptions) -> Opt
             "it has what the preset's document lists, but today's Bitbucket also needs {}",
             list(&missing_beyond)
         );
-        let next = scope_page_hint(facts, &missing_beyond);
+        let next = scope_page_hint(data, &missing_beyond);
         return Some(finding(Severity::Warn, message).with_remedy(next).into());
     }
-    let all = needed(facts, question);
+    let all = needed(data, options);
     let message = match all.as_slice() {
         [] => "nothing is needed for it".to_owned(),
         all => format!("it has what is needed: {}", list(all)),
@@ -108,25 +108,25 @@ pub(super) fn required_scopes(facts: &CheckData, question: &CheckOptions) -> Opt
 }
 
 /// Whether the credential itself lacks something that is wanted.
-pub(super) fn lacks(facts: &CheckData, question: &CheckOptions) -> bool {
-    let wanted = needs(facts, question).required;
+pub(super) fn lacks(data: &CheckData, options: &CheckOptions) -> bool {
+    let wanted = needs(data, options).required;
     wanted
         .into_iter()
-        .any(|scope| knows(facts, scope) == Known::Lacks)
+        .any(|scope| knows(data, scope) == Known::Lacks)
 }
 
-pub(super) fn excess_scopes(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn excess_scopes(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.excess";
     // Scopes that are required say nothing of what else the credential is for.
-    let has_purpose = !question.purposes.is_empty();
-    if !has_purpose || facts.valid().is_none() || facts.connection.auth == AuthMethod::Ssh {
+    let has_purpose = !options.purposes.is_empty();
+    if !has_purpose || data.valid().is_none() || data.connection.auth == AuthMethod::Ssh {
         return None;
     }
-    let Some(names) = facts.granted.as_deref() else {
+    let Some(names) = data.granted.as_deref() else {
         let message = "the server does not name its scopes, so it may have more than it needs";
         return Some(Finding::new(ID, Severity::Unknown, message).into());
     };
-    let wanted = needed(facts, question);
+    let wanted = needed(data, options);
     if wanted.is_empty() {
         return None;
     }
@@ -162,8 +162,8 @@ pub(super) fn excess_scopes(facts: &CheckData, question: &CheckOptions) -> Optio
     )
 }
 
-fn knows(facts: &CheckData, scope: Scope) -> Known {
-    if let Some(names) = &facts.granted {
+fn knows(data: &CheckData, scope: Scope) -> Known {
+    if let Some(names) = &data.granted {
         let granted = GrantedScopes::of(names.iter().map(String::as_str));
         return if granted.contains(scope) {
             Known::Has
@@ -171,35 +171,35 @@ fn knows(facts: &CheckData, scope: Scope) -> Known {
             Known::Lacks
         };
     }
-    let permission = facts
+    let permission = data
         .repository
         .as_ref()
         .and_then(|repository| repository.permission);
     let may = permission.is_none_or(|permission| permission >= scope.permission());
-    match facts.shown.iter().find(|(known, _)| *known == scope) {
+    match data.shown.iter().find(|(known, _)| *known == scope) {
         Some((_, true)) => Known::Has,
         // Cloud refuses in the same words whom the repository's administrators have not let in.
-        Some((_, false)) if !may && facts.connection.deployment == Deployment::Cloud => Known::Open,
+        Some((_, false)) if !may && data.connection.deployment == Deployment::Cloud => Known::Open,
         Some((_, false)) => Known::Lacks,
         None => Known::Open,
     }
 }
 
 /// Scopes that were asked for and that this kind of credential has no word for.
-fn unmappable_scopes(facts: &CheckData, question: &CheckOptions) -> Vec<Scope> {
-    let Some(vocabulary) = vocabulary(facts) else {
+fn unmappable_scopes(data: &CheckData, options: &CheckOptions) -> Vec<Scope> {
+    let Some(system) = vocabulary(data) else {
         return Vec::new();
     };
-    let all = question.required.iter().copied();
-    all.filter(|scope| scope.equivalents_in(vocabulary).is_empty())
+    let all = options.required.iter().copied();
+    all.filter(|scope| scope.equivalents_in(system).is_empty())
         .collect()
 }
 
-fn scope_page_hint(facts: &CheckData, missing: &[Scope]) -> String {
+fn scope_page_hint(data: &CheckData, missing: &[Scope]) -> String {
     let never: Vec<Scope> = missing
         .iter()
         .copied()
-        .filter(|scope| !can_be_ticked(facts, *scope))
+        .filter(|scope| !can_be_ticked(data, *scope))
         .collect();
     if !never.is_empty() {
         return format!(
@@ -208,7 +208,7 @@ fn scope_page_hint(facts: &CheckData, missing: &[Scope]) -> String {
         );
     }
     let missing = list(missing);
-    match facts.connection.auth {
+    match data.connection.auth {
         AuthMethod::HttpAccessToken => {
             format!(
                 "give it {missing}: the permissions of an HTTP access token can be edited (bbconnect token page)"
@@ -218,7 +218,7 @@ fn scope_page_hint(facts: &CheckData, missing: &[Scope]) -> String {
         AuthMethod::OAuth | AuthMethod::ClientCredentials => {
             format!(
                 "tick {missing} for the OAuth consumer, then {}",
-                facts.edit("--reauthorize")
+                data.edit("--reauthorize")
             )
         }
         AuthMethod::ApiToken

@@ -8,29 +8,29 @@ use crate::model::deployment::Deployment;
 use crate::model::finding::{Finding, Severity};
 use crate::model::version::Version;
 
-pub(super) fn reachable(facts: &CheckData) -> Option<CheckResult> {
+pub(super) fn reachable(data: &CheckData) -> Option<CheckResult> {
     const ID: &str = "server.reachable";
-    facts.version.as_ref()?;
-    let base_url = facts.connection.base_url.to_string();
-    Some(match facts.server_error() {
+    data.version.as_ref()?;
+    let base_url = data.connection.base_url.to_string();
+    Some(match data.server_error() {
         None => Finding::new(ID, Severity::Pass, "the server answers")
             .with_evidence(base_url)
             .into(),
-        Some(trouble) => {
+        Some(summary) => {
             let finding =
-                Finding::new(ID, Severity::Fail, trouble.message.clone()).with_evidence(base_url);
-            let next = trouble.hint.clone();
-            failed(Finding { next, ..finding }, trouble.exit)
+                Finding::new(ID, Severity::Fail, summary.message.clone()).with_evidence(base_url);
+            let next = summary.hint.clone();
+            failed(Finding { next, ..finding }, summary.exit)
         }
     })
 }
 
-pub(super) fn version(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
+pub(super) fn version(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "server.version";
-    if facts.connection.deployment == Deployment::Cloud {
+    if data.connection.deployment == Deployment::Cloud {
         return None;
     }
-    let told = facts.version.as_ref()?.as_ref().ok()?;
+    let told = data.version.as_ref()?.as_ref().ok()?;
     let Some(text) = told else {
         return Some(
             Finding::new(
@@ -45,14 +45,14 @@ pub(super) fn version(facts: &CheckData, question: &CheckOptions) -> Option<Chec
         let finding = Finding::new(ID, Severity::Unknown, "the server's version cannot be read");
         return Some(finding.with_evidence(text.clone()).into());
     };
-    if version < question.min_version {
-        let message = format!("the server is older than {}", question.min_version);
+    if version < options.min_version {
+        let message = format!("the server is older than {}", options.min_version);
         let finding = Finding::new(ID, Severity::Fail, message).with_evidence(text.clone());
         let next = "ask the administrator for an update, or accept it with --min-version";
         return Some(failed(finding.with_remedy(next), ExitStatus::BadResponse));
     }
-    if let Some(day) = version.end_of_support(question.today) {
-        let message = format!("Atlassian's support for this version was over by {day}");
+    if let Some(date) = version.end_of_support(options.today) {
+        let message = format!("Atlassian's support for this version was over by {date}");
         let finding = Finding::new(ID, Severity::Warn, message).with_evidence(text.clone());
         return Some(
             finding
@@ -60,7 +60,7 @@ pub(super) fn version(facts: &CheckData, question: &CheckOptions) -> Option<Chec
                 .into(),
         );
     }
-    let message = format!("the server is {} or newer", question.min_version);
+    let message = format!("the server is {} or newer", options.min_version);
     Some(
         Finding::new(ID, Severity::Pass, message)
             .with_evidence(text.clone())
@@ -69,24 +69,24 @@ pub(super) fn version(facts: &CheckData, question: &CheckOptions) -> Option<Chec
 }
 
 /// The server's links begin with what its administrator entered as its base URL, not with what it was asked by.
-pub(super) fn base_url(facts: &CheckData) -> Option<CheckResult> {
+pub(super) fn base_url(data: &CheckData) -> Option<CheckResult> {
     const ID: &str = "server.base-url";
-    if facts.connection.deployment == Deployment::Cloud {
+    if data.connection.deployment == Deployment::Cloud {
         return None;
     }
-    facts.valid()?;
-    let links = facts.reach.iter().flat_map(|reach| reach.links.iter());
-    if facts.reach.is_none() && facts.repository.is_none() {
+    data.valid()?;
+    let links = data.reach.iter().flat_map(|reach| reach.links.iter());
+    if data.reach.is_none() && data.repository.is_none() {
         let message = "the server's links could not be read, which would tell its base URL";
         return Some(Finding::new(ID, Severity::Unknown, message).into());
     }
-    let of_repository = facts
+    let of_repository = data
         .repository
         .iter()
         .filter_map(|facts| facts.found.as_ref().ok());
     let all = links.chain(of_repository.flat_map(|repository| repository.web.iter()));
     let urls: Vec<Url> = all.filter_map(|link| Url::parse(link).ok()).collect();
-    let base = &facts.connection.base_url;
+    let base = &data.connection.base_url;
     let Some(first) = urls.first() else {
         let message = "nothing is visible whose links would tell the server's base URL";
         return Some(Finding::new(ID, Severity::Unknown, message).into());
@@ -107,7 +107,7 @@ pub(super) fn base_url(facts: &CheckData) -> Option<CheckResult> {
     let finding = Finding::new(ID, Severity::Warn, message).with_evidence(elsewhere.to_string());
     let next = format!(
         "ask the administrator to set Administration > Server settings > Base URL to {}",
-        facts.connection.base_url
+        data.connection.base_url
     );
     Some(finding.with_remedy(next).into())
 }

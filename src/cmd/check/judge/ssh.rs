@@ -8,26 +8,26 @@ use crate::model::finding::{Finding, Severity};
 const ID: &str = "ssh.access";
 
 /// What the connection's key may do, else what a Data Center says of its SSH server.
-pub(super) fn access(facts: &CheckData, question: &CheckOptions) -> Option<CheckResult> {
-    match &facts.key {
-        Some(key) => Some(with_key(key, facts, question)),
-        None if facts.connection.auth == AuthMethod::Ssh => {
+pub(super) fn access(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
+    match &data.key {
+        Some(key) => Some(with_key(key, data, options)),
+        None if data.connection.auth == AuthMethod::Ssh => {
             let message = "the connection has no key that could be tried";
             Some(undetermined(
                 Finding::new(ID, Severity::Unknown, message)
                     .with_remedy("bbconnect connect CLONE_URL"),
             ))
         }
-        None => server(facts),
+        None => server(data),
     }
 }
 
-fn with_key(key: &KeyFacts, facts: &CheckData, question: &CheckOptions) -> CheckResult {
+fn with_key(key: &KeyFacts, data: &CheckData, options: &CheckOptions) -> CheckResult {
     let evidence = key.path.display().to_string();
     match (&key.reads, key.writes) {
         (None, _) => {
             let message = "the key has a passphrase, for which a check does not ask";
-            let next = format!("bbconnect key test -c {}", facts.name);
+            let next = format!("bbconnect key test -c {}", data.name);
             undetermined(
                 Finding::new(ID, Severity::Unknown, message)
                     .with_evidence(evidence)
@@ -41,7 +41,7 @@ fn with_key(key: &KeyFacts, facts: &CheckData, question: &CheckOptions) -> Check
             failed(Finding { next, ..finding }, trouble.exit)
         }
         // Whoever pushes with a token needs no key for it.
-        (Some(Ok(())), Some(false)) if facts.connection.auth == AuthMethod::Ssh => {
+        (Some(Ok(())), Some(false)) if data.connection.auth == AuthMethod::Ssh => {
             let message = "the key may clone and fetch, but not push";
             let next = "register one that may: bbconnect connect --write CLONE_URL";
             failed(
@@ -52,7 +52,7 @@ fn with_key(key: &KeyFacts, facts: &CheckData, question: &CheckOptions) -> Check
             )
         }
         (Some(Ok(())), None)
-            if question.wants_to_push() && facts.connection.auth == AuthMethod::Ssh =>
+            if options.wants_to_push() && data.connection.auth == AuthMethod::Ssh =>
         {
             let message = "the key may clone and fetch; whether it may push is not told";
             undetermined(Finding::new(ID, Severity::Unknown, message).with_evidence(evidence))
@@ -70,8 +70,8 @@ fn with_key(key: &KeyFacts, facts: &CheckData, question: &CheckOptions) -> Check
     }
 }
 
-fn server(facts: &CheckData) -> Option<CheckResult> {
-    let settings = facts.ssh.as_ref()?;
+fn server(data: &CheckData) -> Option<CheckResult> {
+    let settings = data.ssh.as_ref()?;
     if settings.enabled == Some(false) {
         let message = "SSH is switched off on this server";
         let next = "clone over HTTPS, or ask the administrator to switch SSH access on";
@@ -88,7 +88,7 @@ fn server(facts: &CheckData) -> Option<CheckResult> {
             .iter()
             .any(|host| url.contains(host))
     };
-    if is_local(&base) && !is_local(facts.connection.base_url.url().as_str()) {
+    if is_local(&base) && !is_local(data.connection.base_url.url().as_str()) {
         let message = "the server believes that SSH is reached at `localhost`, so its clone URLs lead nowhere";
         let next = "ask the administrator to set the SSH base URL";
         return Some(

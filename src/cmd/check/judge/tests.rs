@@ -7,12 +7,12 @@ use crate::model::purpose::{Permission, Purpose};
 
 #[track_caller]
 fn assert_found(
-    facts: &CheckData,
-    question: &CheckOptions,
+    data: &CheckData,
+    options: &CheckOptions,
     expected: &[(&str, Severity)],
     wanted: ExitStatus,
 ) {
-    let findings = judge(facts, question);
+    let findings = judge(data, options);
     for (id, level) in expected {
         let found = findings.iter().find(|judged| judged.finding.id == *id);
         assert_eq!(
@@ -22,7 +22,7 @@ fn assert_found(
         );
     }
     assert_eq!(
-        exit_status(&findings, is_asked(question), false),
+        exit_status(&findings, is_asked(options), false),
         wanted,
         "{findings:#?}"
     );
@@ -30,8 +30,8 @@ fn assert_found(
 
 #[test]
 fn what_is_healthy_passes_even_when_warnings_count() {
-    let question = question(&[Purpose::Webhook]);
-    let findings = judge(&healthy(), &question);
+    let options = question(&[Purpose::Webhook]);
+    let findings = judge(&healthy(), &options);
     assert!(
         findings
             .iter()
@@ -45,7 +45,7 @@ fn what_is_healthy_passes_even_when_warnings_count() {
 #[test]
 fn a_server_in_the_way_says_nothing_of_the_credential() {
     for status in [ExitStatus::Unreachable, ExitStatus::BadResponse] {
-        let facts = CheckData {
+        let data = CheckData {
             version: Some(Err(trouble(status))),
             identity: None,
             ..healthy()
@@ -55,7 +55,7 @@ fn a_server_in_the_way_says_nothing_of_the_credential() {
             ("credential.valid", Severity::Unknown),
             ("credential.scopes", Severity::Unknown),
         ];
-        assert_found(&facts, &question(&[Purpose::Read]), &expected, status);
+        assert_found(&data, &question(&[Purpose::Read]), &expected, status);
     }
 }
 
@@ -75,7 +75,7 @@ fn a_credential_that_is_refused_is_told_from_one_that_is_not_known() {
             ExitStatus::Success,
         ),
     ] {
-        let facts = CheckData {
+        let data = CheckData {
             identity: Some(Err(trouble(status))),
             ..healthy()
         };
@@ -83,8 +83,8 @@ fn a_credential_that_is_refused_is_told_from_one_that_is_not_known() {
             ("server.reachable", Severity::Pass),
             ("credential.valid", level),
         ];
-        assert_found(&facts, &question(&[Purpose::Read]), &expected, of_question);
-        assert_found(&facts, &question(&[]), &expected, of_none);
+        assert_found(&data, &question(&[Purpose::Read]), &expected, of_question);
+        assert_found(&data, &question(&[]), &expected, of_none);
     }
 }
 
@@ -118,12 +118,12 @@ fn versions_expiry_and_reach_have_their_levels() {
             expires_on: day.parse().ok(),
             ..Identity::default()
         };
-        let facts = CheckData {
+        let data = CheckData {
             identity: Some(Ok(identity)),
             ..healthy()
         };
         assert_found(
-            &facts,
+            &data,
             &question(&[]),
             &[("credential.expiry", level)],
             status,
@@ -140,12 +140,12 @@ fn versions_expiry_and_reach_have_their_levels() {
             projects: None,
             links: Vec::new(),
         };
-        let facts = CheckData {
+        let data = CheckData {
             reach: Some(reach),
             ..healthy()
         };
         assert_found(
-            &facts,
+            &data,
             &question(&[]),
             &[("credential.reach", level)],
             ExitStatus::Success,
@@ -169,25 +169,25 @@ fn a_base_url_elsewhere_is_a_warning() {
         ),
         ("http://localhost:7990/ctx/projects/WEB", Severity::Warn),
     ] {
-        let mut facts = healthy();
-        facts.reach = Some(VisibleRepositories {
+        let mut data = healthy();
+        data.reach = Some(VisibleRepositories {
             links: vec![link.to_owned()],
             ..VisibleRepositories::default()
         });
         assert_found(
-            &facts,
+            &data,
             &question(&[]),
             &[("server.base-url", level)],
             ExitStatus::Success,
         );
     }
-    let facts = CheckData {
+    let data = CheckData {
         reach: None,
         repository: None,
         ..healthy()
     };
     assert_found(
-        &facts,
+        &data,
         &question(&[]),
         &[("server.base-url", Severity::Unknown)],
         ExitStatus::Success,
@@ -201,18 +201,18 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
         (ExitStatus::Forbidden, Severity::Fail),
         (ExitStatus::BadResponse, Severity::Fail),
     ] {
-        let facts = CheckData {
+        let data = CheckData {
             repository: Some(repository(Err(trouble(status)))),
             ..healthy()
         };
         assert_found(
-            &facts,
+            &data,
             &question(&[]),
             &[("repository.visible", level)],
             status,
         );
     }
-    let mut facts = healthy();
+    let mut data = healthy();
     for (permission, purpose, level, status) in [
         (
             Permission::Read,
@@ -233,11 +233,11 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
             ExitStatus::Forbidden,
         ),
     ] {
-        if let Some(repository) = &mut facts.repository {
+        if let Some(repository) = &mut data.repository {
             repository.permission = Some(permission);
         }
         assert_found(
-            &facts,
+            &data,
             &question(&[purpose]),
             &[("repository.visible", level)],
             status,
@@ -247,7 +247,7 @@ fn a_repository_is_there_or_hidden_and_empty_or_not() {
 
 #[test]
 fn what_is_not_known_here_is_not_said_to_be_needed() {
-    let facts = CheckData {
+    let data = CheckData {
         granted: Some(vec!["REPO_READ".to_owned(), "PACKAGE_WRITE".to_owned()]),
         ..healthy()
     };
@@ -256,7 +256,7 @@ fn what_is_not_known_here_is_not_said_to_be_needed() {
         ("credential.excess", Severity::Unknown),
     ];
     assert_found(
-        &facts,
+        &data,
         &question(&[Purpose::Read]),
         &expected,
         ExitStatus::Success,
@@ -271,7 +271,7 @@ fn what_is_shown_by_reading_counts_where_nothing_is_listed() {
         (vec![(admin, false)], Severity::Fail, ExitStatus::Forbidden),
         (vec![], Severity::Unknown, ExitStatus::Failure),
     ] {
-        let facts = CheckData {
+        let data = CheckData {
             granted: None,
             shown,
             ..healthy()
@@ -280,6 +280,6 @@ fn what_is_shown_by_reading_counts_where_nothing_is_listed() {
             ("credential.scopes", level),
             ("credential.excess", Severity::Unknown),
         ];
-        assert_found(&facts, &question(&[Purpose::Webhook]), &expected, status);
+        assert_found(&data, &question(&[Purpose::Webhook]), &expected, status);
     }
 }

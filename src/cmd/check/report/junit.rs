@@ -8,31 +8,31 @@ use crate::model::finding::Severity;
 use crate::model::printable::escape;
 use crate::output::TextWriter;
 
-pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
+pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
     let failures = |row: &ConnectionReport| {
         row.findings
             .iter()
-            .filter(|judged| is_failure(judged, checked, row))
+            .filter(|judged| is_failure(judged, report, row))
             .count()
     };
     let skipped = |row: &ConnectionReport| {
         let unknown = |judged: &&CheckResult| {
-            judged.finding.level == Severity::Unknown && !is_failure(judged, checked, row)
+            judged.finding.level == Severity::Unknown && !is_failure(judged, report, row)
         };
         row.findings.iter().filter(unknown).count()
     };
     let count =
-        |of: &dyn Fn(&ConnectionReport) -> usize| checked.connections.iter().map(of).sum::<usize>();
+        |of: &dyn Fn(&ConnectionReport) -> usize| report.connections.iter().map(of).sum::<usize>();
     let head = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect check\" tests=\"{}\" failures=\"{}\" time=\"{}\">\n",
         count(&|row| row.findings.len()),
         count(&failures),
-        seconds(u128::from(checked.elapsed_ms)),
+        seconds(u128::from(report.elapsed_ms)),
     );
-    page.raw(&head);
-    for row in &checked.connections {
+    out.raw(&head);
+    for row in &report.connections {
         let name = attribute(&row.name);
-        page.raw(&format!(
+        out.raw(&format!(
             "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
             row.findings.len(),
             failures(row),
@@ -40,18 +40,18 @@ pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
             seconds(row.elapsed.as_millis()),
         ));
         for judged in &row.findings {
-            page.raw(&test(judged, &name, is_failure(judged, checked, row)));
+            out.raw(&test(judged, &name, is_failure(judged, report, row)));
         }
-        page.raw("  </testsuite>\n");
+        out.raw("  </testsuite>\n");
     }
-    page.raw("</testsuites>\n");
+    out.raw("</testsuites>\n");
 }
 
 /// Whether a finding is behind the exit status.
-fn is_failure(judged: &CheckResult, checked: &CheckReport, row: &ConnectionReport) -> bool {
+fn is_failure(judged: &CheckResult, report: &CheckReport, row: &ConnectionReport) -> bool {
     match judged.finding.level {
         Severity::Fail => true,
-        Severity::Warn => checked.strict,
+        Severity::Warn => report.strict,
         Severity::Unknown => row.exit == ExitStatus::Failure && judged.is_undetermined,
         Severity::Pass => false,
     }

@@ -6,15 +6,15 @@ use crate::model::finding::Severity;
 use crate::model::printable::escape;
 use crate::output::TextWriter;
 
-pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
-    let verdict = if checked.ok {
+pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
+    let verdict = if report.ok {
         "all is well"
     } else {
         "something is wrong"
     };
-    page.raw(&format!("## bbconnect check: {verdict}\n\n"));
-    page.raw("| Connection | Server | Account | Result |\n|---|---|---|---|\n");
-    for row in &checked.connections {
+    out.raw(&format!("## bbconnect check: {verdict}\n\n"));
+    out.raw("| Connection | Server | Account | Result |\n|---|---|---|---|\n");
+    for row in &report.connections {
         let result = if row.exit == ExitStatus::Success {
             "ok".to_owned()
         } else {
@@ -27,9 +27,9 @@ pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
         let account = row.account.as_deref().unwrap_or("–");
         let base_url = row.base_url.as_deref().unwrap_or("–");
         let [name, base_url, account] = [&row.name, base_url, account].map(cell);
-        page.raw(&format!("| {name} | {base_url} | {account} | {result} |\n"));
+        out.raw(&format!("| {name} | {base_url} | {account} | {result} |\n"));
     }
-    let rows = checked.connections.iter().flat_map(|row| {
+    let rows = report.connections.iter().flat_map(|row| {
         let findings = row.findings.iter().map(|judged| &judged.finding);
         let worth_telling = findings.filter(|finding| finding.level != Severity::Pass);
         worth_telling.map(move |finding| (&row.name, finding))
@@ -50,8 +50,8 @@ pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
         })
         .collect();
     if !rows.is_empty() {
-        page.raw("\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n");
-        page.raw(&rows.concat());
+        out.raw("\n| Connection | Level | Finding | What | Next |\n|---|---|---|---|---|\n");
+        out.raw(&rows.concat());
     }
 }
 

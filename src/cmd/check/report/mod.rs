@@ -9,13 +9,13 @@ use super::outcome::{CheckReport, ConnectionReport, Format};
 use crate::output::TextWriter;
 
 /// Writes the result in the format that was asked for.
-pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
-    if checked.quiet {
+pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
+    if report.quiet {
         return;
     }
-    match checked.format {
-        Format::Text | Format::Json => text::write(checked, page),
-        Format::Junit => junit::write(checked, page),
-        Format::Markdown => markdown::write(checked, page),
+    match report.format {
+        Format::Text | Format::Json => text::write(report, out),
+        Format::Junit => junit::write(report, out),
+        Format::Markdown => markdown::write(report, out),
     }
 }

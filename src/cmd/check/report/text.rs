@@ -5,9 +5,9 @@ use crate::exit::ExitStatus;
 use crate::model::finding::Severity;
 use crate::output::TextWriter;
 
-pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
-    let is_one = checked.connections.len() == 1;
-    for row in &checked.connections {
+pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
+    let is_one = report.connections.len() == 1;
+    for row in &report.connections {
         let who = row.account.as_deref().map(|account| format!("  {account}"));
         let verdict = if row.exit == ExitStatus::Success {
             "ok".to_owned()
@@ -17,7 +17,7 @@ pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
         let who = who.unwrap_or_default();
         let base = row.base_url.as_deref().map(|base| format!("  {base}"));
         let auth = row.auth.map(|auth| format!("  {auth}"));
-        page.heading(&format!(
+        out.heading(&format!(
             "{}{}{}{who}: {verdict}",
             row.name,
             base.unwrap_or_default(),
@@ -25,16 +25,16 @@ pub(super) fn write(checked: &CheckReport, page: &mut TextWriter) {
         ));
         let findings = row.findings.iter().map(|judged| &judged.finding);
         let shown = findings.filter(|finding| is_one || finding.level != Severity::Pass);
-        shown.for_each(|finding| page.write_finding(finding));
+        shown.for_each(|finding| out.write_finding(finding));
     }
     if !is_one {
-        let good = checked
+        let good = report
             .connections
             .iter()
             .filter(|row| row.exit == ExitStatus::Success)
             .count();
-        let all = checked.connections.len();
-        page.line(&format!(
+        let all = report.connections.len();
+        out.line(&format!(
             "{good} of {all} connections are as they should be"
         ));
     }

@@ -20,11 +20,11 @@ use crate::net::{self, Proxy, TlsError, TlsSettings};
 pub(super) fn look(
     target: &DoctorTarget,
     connection: &Connection,
-    context: &App,
+    app: &App,
 ) -> (HttpPath, Option<SshSettings>) {
     let base = &connection.base_url;
-    let _progress = context.output.progress(&format!("looking at {base}"));
-    let mut way = HttpPath {
+    let _progress = app.output.progress(&format!("looking at {base}"));
+    let mut http_path = HttpPath {
         base: base.clone(),
         is_cloud: connection.deployment == Deployment::Cloud,
         is_guess: target.is_guess,
@@ -42,26 +42,26 @@ pub(super) fn look(
     };
     let url = base.url();
     let Ok(stream) = reach(
-        &mut way,
+        &mut http_path,
         url,
         connection.proxy.as_deref(),
-        context.timeout(),
+        app.timeout(),
     ) else {
-        return (way, None);
+        return (http_path, None);
     };
     // Where TLS is not used the connection ends here: some servers serve one at a time.
     if let Some(stream) = stream.filter(|_| url.scheme() == "https") {
         let settings = tls_settings(connection);
         let host = url.host_str().unwrap_or_default();
-        let shaken = Timed::measure(|| net::handshake(&stream, host, &settings, context.timeout()));
+        let shaken = Timed::measure(|| net::handshake(&stream, host, &settings, app.timeout()));
         let failed = shaken.value.is_err();
-        way.tls = Some(shaken);
+        http_path.tls = Some(shaken);
         if failed {
-            return (way, None);
+            return (http_path, None);
         }
     }
-    let settings = ask(&mut way, target, connection, context);
-    (way, settings)
+    let settings = ask(&mut http_path, target, connection, app);
+    (http_path, settings)
 }
 
 /// Nothing is there to talk to; why stands in the facts.
@@ -70,7 +70,7 @@ struct NotReached;
 /// Connects: through a proxy, or straight. The stream is `None` where a proxy would only pass requests on; nothing is
 /// left to do where nothing is answered.
 fn reach(
-    way: &mut HttpPath,
+    http_path: &mut HttpPath,
     url: &Url,
     named: Option<&str>,
     limit: Duration,
@@ -82,14 +82,14 @@ fn reach(
             through.map(|behind| stream = behind)
         });
         let failed = asked.value.is_err();
-        way.proxy = Some((proxy, asked));
+        http_path.proxy = Some((proxy, asked));
         return if failed { Err(NotReached) } else { Ok(stream) };
     }
     let place = url.host_str().zip(url.port_or_known_default());
     let (host, port) = place.ok_or(NotReached)?;
     let resolved = Timed::measure(|| net::resolve(host, port, limit));
     let addresses = resolved.value.clone();
-    way.dns = Some(resolved);
+    http_path.dns = Some(resolved);
     let addresses = addresses.map_err(|_| NotReached)?;
     let mut stream = None;
     let connected = Timed::measure(|| {
@@ -98,7 +98,7 @@ fn reach(
             (reached.address, reached.failed)
         })
     });
-    way.tcp = Some(connected);
+    http_path.tcp = Some(connected);
     stream.map(Some).ok_or(NotReached)
 }
 
@@ -111,19 +111,19 @@ fn tls_settings(connection: &Connection) -> TlsSettings {
 
 /// Asks the server: nobody's questions first, and with the credential only once it has proved to be a Bitbucket.
 fn ask(
-    way: &mut HttpPath,
+    http_path: &mut HttpPath,
     target: &DoctorTarget,
     connection: &Connection,
-    context: &App,
+    app: &App,
 ) -> Option<SshSettings> {
-    let nobody = context.anonymous_client(connection);
+    let nobody = app.anonymous_client(connection);
     let told = |error: ApiError| {
         ErrorSummary::from(&Error::Api {
             error,
             causes: None,
         })
     };
-    let http = Timed::measure(|| match context.block_on(nobody.probe()) {
+    let http = Timed::measure(|| match app.block_on(nobody.probe()) {
         Ok(Ok(greeting)) => Ok(ServerProbe {
             // At its own address, proved by TLS, a refusal is enough.
             is_bitbucket: greeting.is_bitbucket || target.is_real_cloud() && greeting.status == 401,
@@ -132,39 +132,39 @@ fn ask(
         Ok(Err(error)) => Err(told(error)),
         Err(error) => Err(ErrorSummary::from(&error)),
     });
-    way.now = OffsetDateTime::now_utc();
+    http_path.now = OffsetDateTime::now_utc();
     let greeting = http.value.clone();
-    way.http = Some(http);
+    http_path.http = Some(http);
     let is_odd = match &greeting {
-        Ok(greeting) => !greeting.is_bitbucket,
+        Ok(probe) => !probe.is_bitbucket,
         Err(_) => true,
     };
-    if is_odd && way.base.url().scheme() == "http" && way.proxy.is_none() {
-        way.speaks_tls = speaks_tls(way.base.url(), context.timeout());
+    if is_odd && http_path.base.url().scheme() == "http" && http_path.proxy.is_none() {
+        http_path.speaks_tls = speaks_tls(http_path.base.url(), app.timeout());
     }
-    let greeting = greeting.ok()?;
-    if !greeting.is_bitbucket {
-        if !greeting.is_login && !way.speaks_tls {
-            way.other_base = context.block_on(nobody.find_context_path()).ok().flatten();
+    let probe = greeting.ok()?;
+    if !probe.is_bitbucket {
+        if !probe.is_login && !http_path.speaks_tls {
+            http_path.other_base = app.block_on(nobody.find_context_path()).ok().flatten();
         }
         return None;
     }
-    if greeting.version.is_none() && !way.is_cloud {
+    if probe.version.is_none() && !http_path.is_cloud {
         // It has said that it is not ready.
         return None;
     }
     let credential = Timed::measure(|| {
-        let chosen = target.chosen.as_ref()?;
-        Some(identify(chosen, context))
+        let selected = target.selected.as_ref()?;
+        Some(identify(selected, app))
     });
     let bitbucket = match &credential.value {
         Some(Ok((_, bitbucket))) => Some(bitbucket),
         Some(Err(_)) | None => None,
     };
-    let settings = bitbucket.and_then(|bitbucket| context.ssh_settings(bitbucket));
-    if !way.is_cloud {
-        way.links = Some(Timed::measure(|| {
-            let reach = context.block_on(bitbucket.unwrap_or(&nobody).visible_repositories(None));
+    let settings = bitbucket.and_then(|bitbucket| app.ssh_settings(bitbucket));
+    if !http_path.is_cloud {
+        http_path.links = Some(Timed::measure(|| {
+            let reach = app.block_on(bitbucket.unwrap_or(&nobody).visible_repositories(None));
             let reach = reach.ok().and_then(Result::ok).flatten();
             let mut links = reach.map(|reach| reach.links).unwrap_or_default();
             links.extend(
@@ -175,7 +175,7 @@ fn ask(
             links
         }));
     }
-    way.credential = Some(Timed {
+    http_path.credential = Some(Timed {
         value: credential
             .value
             .map(|known| known.map(|(identity, _)| identity)),
@@ -185,16 +185,16 @@ fn ask(
 }
 
 fn identify(
-    chosen: &SelectedConnection,
-    context: &App,
+    selected: &SelectedConnection,
+    app: &App,
 ) -> Result<(Identity, Bitbucket), ErrorSummary> {
-    let connection = &chosen.connection;
-    let secret = context
-        .secret_of(chosen)
+    let connection = &selected.connection;
+    let secret = app
+        .secret_of(selected)
         .map_err(|error| ErrorSummary::from(&error))?;
     let shape = TokenPrefix::of(secret.expose());
-    let bitbucket = context.client_with_secret(connection, secret);
-    let identity = context
+    let bitbucket = app.client_with_secret(connection, secret);
+    let identity = app
         .block_on(bitbucket.identify(&CredentialContext::from(connection)))
         .map_err(|error| ErrorSummary::from(&error))?
         .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection.auth, shape)))?;

@@ -11,17 +11,17 @@ use facts::{DoctorData, Timed};
 use target::DoctorTarget;
 
 /// Looks at all there is.
-pub(super) fn gather(target: &DoctorTarget, context: &App) -> DoctorData {
-    let (way, settings) = match &target.connection {
+pub(super) fn gather(target: &DoctorTarget, app: &App) -> DoctorData {
+    let (http_path, settings) = match &target.connection {
         Some(connection) if connection.base_url.url().scheme() != "ssh" => {
-            let (way, settings) = http::look(target, connection, context);
-            (Some(way), settings)
+            let (http_path, settings) = http::look(target, connection, app);
+            (Some(http_path), settings)
         }
         Some(_) | None => (None, None),
     };
-    let ssh = ssh::look(target, settings.as_ref(), context);
-    let url = way.as_ref().map(|way| {
-        let mut url = way.base.url().clone();
+    let ssh = ssh::look(target, settings.as_ref(), app);
+    let url = http_path.as_ref().map(|http_path| {
+        let mut url = http_path.base.url().clone();
         if target.is_real_cloud() {
             // Git goes to the website.
             let _has_host = url.set_host(Some("bitbucket.org"));
@@ -36,10 +36,10 @@ pub(super) fn gather(target: &DoctorTarget, context: &App) -> DoctorData {
     DoctorData {
         name: target.name.clone(),
         notes: target.notes.clone(),
-        way,
+        way: http_path,
         ssh,
         wants_ssh: target.wants_ssh,
-        ssh_path: target.address.as_ref().map(|address| address.path.clone()),
+        ssh_path: target.remote.as_ref().map(|remote| remote.path.clone()),
         git,
     }
 }

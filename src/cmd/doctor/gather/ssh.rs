@@ -18,11 +18,11 @@ use crate::ssh::{self, CheckOptions, KnownHosts, PrivateKeyFile, Service, Source
 pub(super) fn look(
     target: &DoctorTarget,
     settings: Option<&SshSettings>,
-    context: &App,
+    app: &App,
 ) -> Option<Ssh> {
     let host = target.ssh_host().or_else(|| told(settings?))?;
-    let _progress = context.output.progress(&format!("looking at {host}"));
-    let limit = context.timeout();
+    let _progress = app.output.progress(&format!("looking at {host}"));
+    let limit = app.timeout();
     let tcp = Timed::measure(|| greeting(&host, limit));
     let is_ssh = matches!(&tcp.value, Ok((_, BannerResult::Ssh(_))));
     let mut found = Ssh {
@@ -37,11 +37,11 @@ pub(super) fn look(
         found.other_door = reachable_alternate(&found.host, limit);
         return Some(found);
     }
-    let host_key = Timed::measure(|| host_keys(&found.host, settings, context));
+    let host_key = Timed::measure(|| host_keys(&found.host, settings, app));
     let trusted = trusted(&host_key.value);
     found.host_key = Some(host_key);
-    if let (Some(address), false) = (&target.address, trusted.is_empty()) {
-        found.login = log_in(target, address, &trusted, context);
+    if let (Some(address), false) = (&target.remote, trusted.is_empty()) {
+        found.login = log_in(target, address, &trusted, app);
     }
     Some(found)
 }
@@ -69,21 +69,21 @@ fn reachable_alternate(host: &SshHost, limit: Duration) -> Option<SshHost> {
     ssh::alternate_hosts(host).into_iter().find(answers)
 }
 
-fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &App) -> HostKeys {
+fn host_keys(host: &SshHost, settings: Option<&SshSettings>, app: &App) -> HostKeys {
     let mut expected: Vec<(PublicKey, &'static str)> = Vec::new();
     if let Some(keys) = ssh::built_in_keys(host) {
         expected.extend(keys.into_iter().map(|key| (key, Source::BuiltIn.name())));
-    } else if let Ok(file) = context.known_hosts()
+    } else if let Ok(file) = app.known_hosts()
         && let Ok(keys) = file.keys_for(host)
     {
         expected.extend(keys.into_iter().map(|key| (key.key, key.source.name())));
     }
-    let file = context.ssh_dir().map(|folder| folder.join("known_hosts"));
+    let file = app.ssh_dir().map(|folder| folder.join("known_hosts"));
     let users = file
         .ok()
         .and_then(|file| ssh::user_known_hosts(&file, host).ok());
     HostKeys {
-        shown: context
+        shown: app
             .scan_host_keys(host)
             .map_err(|error| ErrorSummary::from(&error)),
         expected,
@@ -96,28 +96,31 @@ fn host_keys(host: &SshHost, settings: Option<&SshSettings>, context: &App) -> H
 /// nothing has to be written into the user's.
 fn log_in(
     target: &DoctorTarget,
-    address: &SshRemote,
+    remote: &SshRemote,
     trusted: &[PublicKey],
-    context: &App,
+    app: &App,
 ) -> Option<Timed<LoginFacts>> {
     // Dropped after the folder.
     let _put_off = interrupt::defer();
     let folder = tempfile::tempdir().ok()?;
     let file = KnownHosts::in_folder(folder.path());
-    file.add(&address.host, trusted, Source::Presented).ok()?;
-    let key = target.keyed.as_ref().map(|keyed| keyed.key.clone());
+    file.add(&remote.host, trusted, Source::Presented).ok()?;
+    let key = target
+        .ssh_connection
+        .as_ref()
+        .map(|ssh_connection| ssh_connection.key.clone());
     let manner = CheckOptions {
-        limit: context.timeout(),
+        limit: app.timeout(),
         may_ask: false,
     };
     Some(Timed::measure(|| {
         let served = match &key {
             Some(key) => PrivateKeyFile::read(key).and_then(|stored| {
-                let mut login = context.ssh_options(&stored);
-                file.path().clone_into(&mut login.known_hosts);
-                ssh::check_access(&login, address, Service::Read, manner)
+                let mut options = app.ssh_options(&stored);
+                file.path().clone_into(&mut options.known_hosts);
+                ssh::check_access(&options, remote, Service::Read, manner)
             }),
-            None => ssh::check_access_as_user(address, file.path(), manner),
+            None => ssh::check_access_as_user(remote, file.path(), manner),
         };
         LoginFacts {
             served: served

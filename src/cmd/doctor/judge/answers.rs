@@ -5,16 +5,16 @@ use super::facts::HttpPath;
 use crate::bitbucket::{ConnectFailure, ServerProbe};
 use crate::exit::ExitStatus;
 
-pub(super) fn http(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn http(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "http";
-    let asked = way.http.as_ref()?;
-    if way.speaks_tls {
+    let asked = http_path.http.as_ref()?;
+    if http_path.speaks_tls {
         return None;
     }
     Some(match &asked.value {
-        Err(trouble) => {
-            let stage = StageResult::from_error(ID, trouble);
-            match trouble.connect_failure {
+        Err(summary) => {
+            let stage = StageResult::from_error(ID, summary);
+            match summary.connect_failure {
                 Some(ConnectFailure::Timeout) => {
                     stage.with_remedy("the port is open, but no answer comes: the server may be overloaded or hang; --timeout SECONDS waits longer")
                 }
@@ -24,26 +24,26 @@ pub(super) fn http(way: &HttpPath) -> Option<StageResult> {
                 None => stage,
             }
         }
-        Ok(greeting) => in_the_way(ID, way, greeting)
-            .unwrap_or_else(|| StageResult::pass(ID, format!("the server answers ({})", greeting.status))),
+        Ok(probe) => in_the_way(ID, http_path, probe)
+            .unwrap_or_else(|| StageResult::pass(ID, format!("the server answers ({})", probe.status))),
     }
     .with_elapsed(asked))
 }
 
 /// Somebody who answers in front of the server, or instead of it.
-fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Option<StageResult> {
-    if greeting.is_bitbucket {
+fn in_the_way(id: &'static str, http_path: &HttpPath, probe: &ServerProbe) -> Option<StageResult> {
+    if probe.is_bitbucket {
         return None;
     }
     let fail = |message: String, next: &str| {
         Some(StageResult::fail(id, ExitStatus::BadResponse, message).with_remedy(next))
     };
     let sso = "ask the administrator to let /rest and /scm pass the single sign-on: tokens log in there by themselves";
-    if let Some(location) = &greeting.location {
-        let to = way.base.url().join(location).ok();
+    if let Some(location) = &probe.location {
+        let to = http_path.base.url().join(location).ok();
         let is_elsewhere = to
             .as_ref()
-            .is_none_or(|to| to.origin() != way.base.url().origin());
+            .is_none_or(|to| to.origin() != http_path.base.url().origin());
         let low = location.to_lowercase();
         let is_login = ["login", "saml", "sso", "oauth", "signin", "adfs"]
             .iter()
@@ -64,7 +64,7 @@ fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Optio
         }
         return None;
     }
-    match greeting.status {
+    match probe.status {
         407 => Some(
             StageResult::fail(
                 id,
@@ -76,7 +76,7 @@ fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Optio
         502 | 504 => fail(
             format!(
                 "a gateway answers, but reaches no server behind it ({})",
-                greeting.status
+                probe.status
             ),
             "ask the administrator whether Bitbucket is running",
         ),
@@ -89,7 +89,7 @@ fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Optio
             format!("the server fails ({status})"),
             "ask the administrator to look into its log",
         ),
-        403 if !way.is_cloud || greeting.is_page() => fail(
+        403 if !http_path.is_cloud || probe.is_page() => fail(
             "something in front of the server refuses the request (403)".to_owned(),
             "ask the administrator whether this network may reach the server (an allow-list of addresses, or a firewall for web applications)",
         ),
@@ -97,7 +97,7 @@ fn in_the_way(id: &'static str, way: &HttpPath, greeting: &ServerProbe) -> Optio
             "the server's rate limit is exceeded (429)".to_owned(),
             "wait and try again",
         ),
-        _ if greeting.is_login && greeting.is_page() => {
+        _ if probe.is_login && probe.is_page() => {
             fail("a login page answers instead of the API".to_owned(), sso)
         }
         _ => None,
@@ -113,18 +113,18 @@ fn without_query(url: &url::Url) -> String {
     url.to_string()
 }
 
-pub(super) fn product(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn product(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "product";
-    let greeting = way.http.as_ref()?.value.as_ref().ok()?;
-    if way.speaks_tls || in_the_way(ID, way, greeting).is_some() {
+    let probe = http_path.http.as_ref()?.value.as_ref().ok()?;
+    if http_path.speaks_tls || in_the_way(ID, http_path, probe).is_some() {
         return None;
     }
     let fail = |message: String, next: &str| {
         Some(StageResult::fail(ID, ExitStatus::BadResponse, message).with_remedy(next))
     };
-    if !greeting.is_bitbucket {
-        let base = &way.base;
-        if let Some(other) = &way.other_base {
+    if !probe.is_bitbucket {
+        let base = &http_path.base;
+        if let Some(other) = &http_path.other_base {
             let next = format!(
                 "write {other}; for a connection: bbconnect connection edit NAME --url {other}"
             );
@@ -135,7 +135,7 @@ pub(super) fn product(way: &HttpPath) -> Option<StageResult> {
                 &next,
             );
         }
-        let stage = match (&greeting.state, way.is_cloud) {
+        let stage = match (&probe.state, http_path.is_cloud) {
             (Some(state), _) => fail(
                 format!(
                     "a product of Atlassian is there ({state}), but it does not answer as a Bitbucket"
@@ -149,19 +149,19 @@ pub(super) fn product(way: &HttpPath) -> Option<StageResult> {
             (None, false) => fail(
                 format!(
                     "what answers at {base} is not a Bitbucket ({})",
-                    greeting.status
+                    probe.status
                 ),
                 "check the URL and its context path, such as /bitbucket, in a browser",
             ),
         };
-        let kind = greeting.media_type.clone();
+        let kind = probe.media_type.clone();
         return stage
             .map(|stage| stage.with_evidence(kind.unwrap_or_else(|| "no media type".to_owned())));
     }
-    if way.is_cloud {
+    if http_path.is_cloud {
         return Some(StageResult::pass(ID, "Bitbucket Cloud's API answers"));
     }
-    match greeting.state.as_deref() {
+    match probe.state.as_deref() {
         Some("RUNNING") | None => Some(StageResult::pass(ID, "Bitbucket Data Center, running")),
         Some("STARTING") => fail(
             "Bitbucket is starting".to_owned(),

@@ -18,11 +18,12 @@ const SENDS_TOKENS: Version = Version::new(2, 46, 0);
 pub(super) fn judge(facts: &DoctorData) -> StageResult {
     let looked = &facts.git;
     match &looked.value {
-        Err(trouble) => StageResult::from_error(ID, trouble)
+        Err(summary) => StageResult::from_error(ID, summary)
             .with_remedy("install git, and see that it is on the PATH"),
         Ok(view) => {
-            let way = facts.way.as_ref().filter(|way| !way.is_guess);
-            way.and_then(|way| differs(view, way))
+            let http_path = facts.way.as_ref().filter(|http_path| !http_path.is_guess);
+            http_path
+                .and_then(|http_path| differs(view, http_path))
                 .unwrap_or_else(|| agrees(view))
         }
     }
@@ -44,8 +45,8 @@ fn agrees(view: &GitHttpConfig) -> StageResult {
 }
 
 /// Where git goes another way: then one works and the other does not.
-fn differs(view: &GitHttpConfig, way: &HttpPath) -> Option<StageResult> {
-    let mut origin = way.base.url().clone();
+fn differs(view: &GitHttpConfig, http_path: &HttpPath) -> Option<StageResult> {
+    let mut origin = http_path.base.url().clone();
     origin.set_path("/");
     let git = format!("git {}", view.version);
     if view.ssl_verify.as_deref().is_some_and(is_off) && origin.scheme() == "https" {
@@ -55,7 +56,7 @@ fn differs(view: &GitHttpConfig, way: &HttpPath) -> Option<StageResult> {
                 .with_remedy("git config --global --unset http.sslVerify, and name the authority with http.sslCAInfo"),
         );
     }
-    let ours = way.proxy.as_ref().map(|(proxy, _)| proxy);
+    let ours = http_path.proxy.as_ref().map(|(proxy, _)| proxy);
     let theirs = view.proxy.as_deref().map(place);
     match (ours, theirs) {
         (ours, Some(theirs)) if ours.map(ToString::to_string).as_ref() != Some(&theirs) => {
@@ -82,11 +83,11 @@ fn differs(view: &GitHttpConfig, way: &HttpPath) -> Option<StageResult> {
         }
         _ => {}
     }
-    let is_unknown = way
+    let is_unknown = http_path
         .tls
         .as_ref()
         .is_some_and(|tls| matches!(tls.value, Err(TlsError::UnknownIssuer { .. })));
-    match (&way.ca_cert, &view.ca_info) {
+    match (&http_path.ca_cert, &view.ca_info) {
         (None, Some(theirs)) if is_unknown => Some(
             StageResult::warn(
                 ID,

@@ -80,7 +80,7 @@ pub(super) fn judge(ssh: &Ssh) -> Option<StageResult> {
 fn of(ssh: &Ssh, keys: &HostKeys) -> StageResult {
     let shown = match &keys.shown {
         Ok(shown) => shown,
-        Err(trouble) => return StageResult::from_error(ID, trouble),
+        Err(summary) => return StageResult::from_error(ID, summary),
     };
     let told: Vec<_> = shown
         .iter()

@@ -55,9 +55,9 @@ impl StageResult {
     }
 
     /// What stood in the way, in the words of whoever met it.
-    fn from_error(id: &'static str, trouble: &ErrorSummary) -> Self {
-        let mut stage = Self::fail(id, trouble.exit, trouble.message.clone());
-        stage.finding.next.clone_from(&trouble.hint);
+    fn from_error(id: &'static str, summary: &ErrorSummary) -> Self {
+        let mut stage = Self::fail(id, summary.exit, summary.message.clone());
+        stage.finding.next.clone_from(&summary.hint);
         stage
     }
 
@@ -103,24 +103,24 @@ fn milliseconds(duration: Duration) -> u64 {
 /// Judges everything that was looked at.
 pub(super) fn judge(facts: &DoctorData) -> Vec<StageResult> {
     let mut stages = vec![reach::url(facts)];
-    if let Some(way) = &facts.way {
+    if let Some(http_path) = &facts.way {
         let all = [
-            reach::dns(way),
-            reach::tcp(way),
-            reach::proxy(way),
-            tls::judge(way),
-            answers::http(way),
-            answers::product(way),
-            server::version(way),
-            server::base_url(way),
-            server::clock(way),
-            server::credential(way),
+            reach::dns(http_path),
+            reach::tcp(http_path),
+            reach::proxy(http_path),
+            tls::judge(http_path),
+            answers::http(http_path),
+            answers::product(http_path),
+            server::version(http_path),
+            server::base_url(http_path),
+            server::clock(http_path),
+            server::credential(http_path),
         ];
         let all = all.into_iter().flatten();
-        if way.is_guess {
+        if http_path.is_guess {
             let guessed = format!(
                 "whether this server has HTTPS at {} is a guess; name its address to look at it: bbconnect doctor URL",
-                way.base
+                http_path.base
             );
             stages.extend(all.map(StageResult::downgraded).map(
                 |stage| match stage.finding.level {

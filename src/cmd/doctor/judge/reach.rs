@@ -19,19 +19,19 @@ pub(super) fn url(facts: &DoctorData) -> StageResult {
         (None, Some(ssh)) => format!("an SSH server at {}", ssh.host),
         (None, None) => "nothing that could be looked at".to_owned(),
     };
-    let note = facts.notes.first();
-    if let Some(note) = note {
-        let next = if note.id == UrlWarningKind::SshHostMoved {
+    let warning = facts.notes.first();
+    if let Some(warning) = warning {
+        let next = if warning.id == UrlWarningKind::SshHostMoved {
             "bbconnect migrate changes the remotes that still use it"
         } else {
             "bbconnect url CLONE_URL shows the forms that work"
         };
-        return StageResult::warn(ID, note.message.clone())
+        return StageResult::warn(ID, warning.message.clone())
             .with_evidence(what)
             .with_remedy(next);
     }
     match &facts.way {
-        Some(way) if way.base.is_insecure() => StageResult::warn(
+        Some(http_path) if http_path.base.is_insecure() => StageResult::warn(
             ID,
             "the URL is plain http, so everybody on the way can read along",
         )
@@ -44,11 +44,16 @@ pub(super) fn url(facts: &DoctorData) -> StageResult {
     }
 }
 
-pub(super) fn dns(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn dns(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "dns";
-    let host = way.base.url().host_str().unwrap_or_default().to_owned();
-    let Some(resolved) = &way.dns else {
-        let (proxy, _) = way.proxy.as_ref()?;
+    let host = http_path
+        .base
+        .url()
+        .host_str()
+        .unwrap_or_default()
+        .to_owned();
+    let Some(resolved) = &http_path.dns else {
+        let (proxy, _) = http_path.proxy.as_ref()?;
         return Some(StageResult::unknown(
             ID,
             format!("left to the proxy {proxy}: it resolves {host}"),
@@ -84,10 +89,10 @@ pub(super) fn failed_name(id: &'static str, host: &str, error: &DnsError) -> Sta
         .with_remedy("check the spelling, and whether a VPN or another name server is needed")
 }
 
-pub(super) fn tcp(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn tcp(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "tcp";
-    let Some(connected) = &way.tcp else {
-        let (proxy, _) = way.proxy.as_ref()?;
+    let Some(connected) = &http_path.tcp else {
+        let (proxy, _) = http_path.proxy.as_ref()?;
         return Some(StageResult::unknown(
             ID,
             format!("left to the proxy {proxy}: nothing goes straight to the server"),
@@ -105,7 +110,7 @@ pub(super) fn tcp(way: &HttpPath) -> Option<StageResult> {
                 .with_evidence(error.to_string())
                 .with_remedy("every connection waits for that one first: check IPv6, or the name server's entry")
         }
-        Err(error) => failed_tcp(ID, error, way.base.url().port_or_known_default()),
+        Err(error) => failed_tcp(ID, error, http_path.base.url().port_or_known_default()),
     }
     .with_elapsed(connected))
 }
@@ -139,10 +144,10 @@ pub(super) fn failed_tcp(id: &'static str, error: &TcpError, port: Option<u16>) 
     }
 }
 
-pub(super) fn proxy(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn proxy(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "proxy";
-    let Some((proxy, asked)) = &way.proxy else {
-        way.tcp.as_ref()?;
+    let Some((proxy, asked)) = &http_path.proxy else {
+        http_path.tcp.as_ref()?;
         return Some(StageResult::pass(ID, "no proxy is set for this address"));
     };
     let from = if proxy.is_named {

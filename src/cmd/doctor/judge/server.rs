@@ -22,16 +22,16 @@ const DATE: &[BorrowedFormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
 
-pub(super) fn version(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn version(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "version";
-    let greeting = way.http.as_ref()?.value.as_ref().ok()?;
-    if !greeting.is_bitbucket {
+    let probe = http_path.http.as_ref()?.value.as_ref().ok()?;
+    if !probe.is_bitbucket {
         return None;
     }
-    if way.is_cloud {
+    if http_path.is_cloud {
         return Some(StageResult::pass(ID, "Bitbucket Cloud has no versions"));
     }
-    let text = greeting.version.as_ref()?;
+    let text = probe.version.as_ref()?;
     let stage = match text.parse::<Version>() {
         Err(_) => StageResult::unknown(ID, "the server's version cannot be read"),
         Ok(version) if version < OLDEST => StageResult::fail(
@@ -41,11 +41,11 @@ pub(super) fn version(way: &HttpPath) -> Option<StageResult> {
         )
         .with_remedy("ask the administrator for an update"),
         Ok(version) => {
-            let today = crate::model::day::Date::from(way.now.date());
+            let today = crate::model::day::Date::from(http_path.now.date());
             match version.end_of_support(today) {
-                Some(day) => StageResult::warn(
+                Some(date) => StageResult::warn(
                     ID,
-                    format!("Atlassian's support for this version ended on {day}"),
+                    format!("Atlassian's support for this version ended on {date}"),
                 )
                 .with_remedy("ask the administrator for an update"),
                 None => StageResult::pass(ID, format!("the server is {OLDEST} or newer")),
@@ -56,9 +56,9 @@ pub(super) fn version(way: &HttpPath) -> Option<StageResult> {
 }
 
 /// The server's links begin with what its administrator entered as its base URL, not with what it was asked by.
-pub(super) fn base_url(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn base_url(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "base-url";
-    let links = way.links.as_ref()?;
+    let links = http_path.links.as_ref()?;
     let urls: Vec<Url> = links
         .value
         .iter()
@@ -66,9 +66,9 @@ pub(super) fn base_url(way: &HttpPath) -> Option<StageResult> {
         .collect();
     let is_wrong = |url: &&Url| {
         if matches!(url.scheme(), "http" | "https") {
-            !way.base.contains(url)
+            !http_path.base.contains(url)
         } else {
-            is_loopback(url) && !way.base.is_loopback()
+            is_loopback(url) && !http_path.base.is_loopback()
         }
     };
     let stage = if let Some(elsewhere) = urls.iter().find(is_wrong) {
@@ -85,7 +85,7 @@ pub(super) fn base_url(way: &HttpPath) -> Option<StageResult> {
             };
             let field = format!(
                 "Administration > Server settings > Base URL to {}",
-                way.base
+                http_path.base
             );
             (message, field)
         };
@@ -118,15 +118,15 @@ fn is_loopback(url: &Url) -> bool {
     is_unspecified || BaseUrl::parse(web.as_str()).is_ok_and(|base| base.is_loopback())
 }
 
-pub(super) fn clock(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn clock(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "clock";
-    let greeting = way.http.as_ref()?.value.as_ref().ok()?;
-    let Some(there) = greeting.date.as_deref().and_then(read) else {
-        return greeting
+    let probe = http_path.http.as_ref()?.value.as_ref().ok()?;
+    let Some(there) = probe.date.as_deref().and_then(read) else {
+        return probe
             .is_bitbucket
             .then(|| StageResult::unknown(ID, "the server does not tell its time"));
     };
-    let off = (way.now - there).whole_seconds();
+    let off = (http_path.now - there).whole_seconds();
     let size = off.unsigned_abs();
     if size <= MAX_CLOCK_SKEW_SECS {
         return Some(StageResult::pass(
@@ -150,7 +150,7 @@ pub(super) fn clock(way: &HttpPath) -> Option<StageResult> {
         stage
             .with_evidence(format!(
                 "here {}, there {there}",
-                way.now.replace_nanosecond(0).unwrap_or(way.now)
+                http_path.now.replace_nanosecond(0).unwrap_or(http_path.now)
             ))
             .with_remedy("set the clock that is wrong, by NTP"),
     )
@@ -161,9 +161,9 @@ fn read(date: &str) -> Option<OffsetDateTime> {
     Some(read.assume_utc())
 }
 
-pub(super) fn credential(way: &HttpPath) -> Option<StageResult> {
+pub(super) fn credential(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "credential";
-    let asked = way.credential.as_ref()?;
+    let asked = http_path.credential.as_ref()?;
     let stage = match &asked.value {
         None => StageResult::unknown(ID, "none is used: no connection is for this address")
             .with_remedy("bbconnect connection add makes one"),

@@ -122,13 +122,13 @@ fn judged(id: &'static str, facts: &LoginFacts) -> StageResult {
                 None => StageResult::pass(id, served),
             }
         }
-        Err(trouble) if trouble.message.contains("Too many authentication failures") => {
+        Err(summary) if summary.message.contains("Too many authentication failures") => {
             let message = "the server hung up: too many keys were offered before the right one";
             StageResult::fail(id, ExitStatus::Unauthorized, message)
-                .with_evidence(trouble.message.clone())
+                .with_evidence(summary.message.clone())
                 .with_remedy(too_many)
         }
-        Err(trouble) if trouble.exit == ExitStatus::Unauthorized => {
+        Err(summary) if summary.exit == ExitStatus::Unauthorized => {
             let message = match &facts.key {
                 Some(_) => format!("{whose} was offered, and the server refused it"),
                 None => "the server accepts none of the keys that your ssh offers".to_owned(),
@@ -140,7 +140,7 @@ fn judged(id: &'static str, facts: &LoginFacts) -> StageResult {
                 None => "bbconnect connect CLONE_URL makes a key and registers it",
             };
             let stage = StageResult::fail(id, ExitStatus::Unauthorized, message)
-                .with_evidence(trouble.message.clone());
+                .with_evidence(summary.message.clone());
             match agent {
                 Some(count) => {
                     stage.with_remedy(format!("the agent offers {count} keys: {too_many}"))
@@ -149,11 +149,11 @@ fn judged(id: &'static str, facts: &LoginFacts) -> StageResult {
             }
         }
         // A passphrase that nobody can be asked for here says nothing about the key.
-        Err(trouble) if trouble.exit == ExitStatus::Usage => {
-            let stage = StageResult::unknown(id, trouble.message.clone());
-            stage.with_remedy(trouble.hint.clone().unwrap_or_default())
+        Err(summary) if summary.exit == ExitStatus::Usage => {
+            let stage = StageResult::unknown(id, summary.message.clone());
+            stage.with_remedy(summary.hint.clone().unwrap_or_default())
         }
-        Err(trouble) => StageResult::from_error(id, trouble),
+        Err(summary) => StageResult::from_error(id, summary),
     }
 }
 

@@ -7,10 +7,10 @@ use crate::net::{CertificateSummary, DetectedProtocol, TlsError};
 
 const ID: &str = "tls";
 
-pub(super) fn judge(way: &HttpPath) -> Option<StageResult> {
-    if way.base.url().scheme() == "http" {
-        if way.speaks_tls {
-            let mut secure = way.base.url().clone();
+pub(super) fn judge(http_path: &HttpPath) -> Option<StageResult> {
+    if http_path.base.url().scheme() == "http" {
+        if http_path.speaks_tls {
+            let mut secure = http_path.base.url().clone();
             let _both_are_http = secure.set_scheme("https");
             return Some(
                 StageResult::fail(
@@ -21,11 +21,11 @@ pub(super) fn judge(way: &HttpPath) -> Option<StageResult> {
                 .with_remedy(format!("write {}", secure.as_str().trim_end_matches('/'))),
             );
         }
-        way.http.as_ref()?;
+        http_path.http.as_ref()?;
         let stage = StageResult::pass(ID, "not used: the URL is plain http");
         return Some(stage);
     }
-    let shaken = way.tls.as_ref()?;
+    let shaken = http_path.tls.as_ref()?;
     Some(
         match &shaken.value {
             Ok(seen) => {
@@ -35,7 +35,7 @@ pub(super) fn judge(way: &HttpPath) -> Option<StageResult> {
                 );
                 stage.with_evidence(names(&seen.names))
             }
-            Err(error) => failed(way, error),
+            Err(error) => failed(http_path, error),
         }
         .with_elapsed(shaken),
     )
@@ -51,27 +51,27 @@ fn names(names: &CertificateSummary) -> String {
     }
 }
 
-fn failed(way: &HttpPath, error: &TlsError) -> StageResult {
+fn failed(http_path: &HttpPath, error: &TlsError) -> StageResult {
     let fail = |message: String| StageResult::fail(ID, ExitStatus::Unreachable, message);
-    let host = way.base.url().host_str().unwrap_or_default();
+    let host = http_path.base.url().host_str().unwrap_or_default();
     match error {
         TlsError::UnknownIssuer {
             names: of,
             is_for_another,
-        } => unknown_issuer(way, of, *is_for_another),
+        } => unknown_issuer(http_path, of, *is_for_another),
         TlsError::CaAsEndEntity(of) => fail(
             "the server shows the certificate of an authority as its own, which is not accepted from anybody".to_owned(),
         )
         .with_evidence(names(of))
         .with_remedy("ask the administrator for a certificate that an authority has signed for this host (without CA:TRUE)"),
         TlsError::Expired(of) => {
-            let since = of.ends_on.map_or(String::new(), |day| format!(" on {day}"));
+            let since = of.ends_on.map_or(String::new(), |date| format!(" on {date}"));
             fail(format!("the server's certificate expired{since}"))
                 .with_evidence(names(of))
                 .with_remedy("ask the administrator to renew it; if the date is wrong, set this machine's clock")
         }
         TlsError::NotYetValid(of) => {
-            let from = of.begins_on.map_or(" yet".to_owned(), |day| format!(" before {day}"));
+            let from = of.begins_on.map_or(" yet".to_owned(), |date| format!(" before {date}"));
             fail(format!("the server's certificate is not valid{from}"))
                 .with_evidence(names(of))
                 .with_remedy("set this machine's clock, or ask the administrator for another certificate")
@@ -94,7 +94,7 @@ fn failed(way: &HttpPath, error: &TlsError) -> StageResult {
                 .with_evidence(names(of))
                 .with_remedy("ask the administrator for another certificate")
         }
-        TlsError::NotTls(speaks) => not_tls(way, *speaks),
+        TlsError::NotTls(speaks) => not_tls(http_path, *speaks),
         TlsError::Silent => fail("the port is open, but nobody answers TLS there".to_owned()).with_remedy(
             "check the port; something in between may hold the connection; --timeout SECONDS waits longer",
         ),
@@ -106,7 +106,11 @@ fn failed(way: &HttpPath, error: &TlsError) -> StageResult {
     }
 }
 
-fn unknown_issuer(way: &HttpPath, of: &CertificateSummary, is_for_another: bool) -> StageResult {
+fn unknown_issuer(
+    http_path: &HttpPath,
+    of: &CertificateSummary,
+    is_for_another: bool,
+) -> StageResult {
     let issuer = of
         .issuer
         .as_deref()
@@ -120,10 +124,10 @@ fn unknown_issuer(way: &HttpPath, of: &CertificateSummary, is_for_another: bool)
     if is_for_another {
         seen.push_str("; it is for another host as well");
     }
-    if way.proxy.is_some() {
+    if http_path.proxy.is_some() {
         seen.push_str("; it came through the proxy, which may have made it");
     }
-    let next = match &way.ca_cert {
+    let next = match &http_path.ca_cert {
         Some(path) => format!(
             "{} does not have that authority's certificate: get it from the administrator",
             path.display()
@@ -131,7 +135,7 @@ fn unknown_issuer(way: &HttpPath, of: &CertificateSummary, is_for_another: bool)
         None => format!(
             "if this is your organisation's authority, get its certificate from the administrator and name it with \
              --ca-cert FILE (bbconnect connection edit NAME --ca-cert FILE, or connection add {} --ca-cert FILE)",
-            way.base
+            http_path.base
         ),
     };
     StageResult::fail(ID, ExitStatus::Unreachable, message)
@@ -139,14 +143,14 @@ fn unknown_issuer(way: &HttpPath, of: &CertificateSummary, is_for_another: bool)
         .with_remedy(next)
 }
 
-fn not_tls(way: &HttpPath, speaks: DetectedProtocol) -> StageResult {
+fn not_tls(http_path: &HttpPath, speaks: DetectedProtocol) -> StageResult {
     let what = match speaks {
         DetectedProtocol::Http => "this port speaks plain HTTP, and the URL says https://",
         DetectedProtocol::Ssh => "this port speaks SSH, and the URL says https://",
         DetectedProtocol::Nothing => "the connection is closed as soon as TLS begins",
         DetectedProtocol::Tls | DetectedProtocol::Other => "this port does not speak TLS",
     };
-    let mut plain = way.base.url().clone();
+    let mut plain = http_path.base.url().clone();
     let next = if speaks == DetectedProtocol::Http && plain.set_scheme("http").is_ok() {
         format!(
             "check the port; where the server has no TLS, write {}",

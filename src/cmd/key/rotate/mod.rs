@@ -58,12 +58,12 @@ pub struct Args {
 ///
 /// # Errors
 /// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
-pub fn run(args: &Args, context: &App) -> Result<RotateOutput, Error> {
-    let all = context.ssh_connections()?;
+pub fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
+    let all = app.ssh_connections()?;
     if !args.all {
-        let keyed = context.select_ssh_connection(args.repo.as_ref())?;
-        let group = connections_sharing_key(&all, &keyed);
-        let turn = KeyRotation::prepare(context, group, args.key_type)?;
+        let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
+        let group = connections_sharing_key(&all, &ssh_connection);
+        let turn = KeyRotation::prepare(app, group, args.key_type)?;
         if !is_due(args, &turn) || args.dry_run {
             let action = if is_due(args, &turn) {
                 Action::WouldRotate
@@ -78,25 +78,28 @@ pub fn run(args: &Args, context: &App) -> Result<RotateOutput, Error> {
                 turn.first().key.display()
             );
             let doing = format!("replacing the key {}", turn.first().key.display());
-            context.confirm(args.yes, &doing, &question)?;
+            app.confirm(args.yes, &doing, &question)?;
         }
-        let passphrase = passphrase(args, context, &turn)?;
+        let passphrase = passphrase(args, app, &turn)?;
         return Ok(RotateOutput::new(vec![
-            turn.execute(context, passphrase.as_ref())?,
+            turn.execute(app, passphrase.as_ref())?,
         ]));
     }
-    rotate_all(args, context, &all)
+    rotate_all(args, app, &all)
 }
 
 /// Connections with the same key take their turn together.
-fn connections_sharing_key(all: &[SshConnection], keyed: &SshConnection) -> Vec<SshConnection> {
+fn connections_sharing_key(
+    all: &[SshConnection],
+    ssh_connection: &SshConnection,
+) -> Vec<SshConnection> {
     let mut group: Vec<SshConnection> = all
         .iter()
-        .filter(|other| other.key == keyed.key)
+        .filter(|other| other.key == ssh_connection.key)
         .cloned()
         .collect();
     if group.is_empty() {
-        group.push(keyed.clone());
+        group.push(ssh_connection.clone());
     }
     group
 }
@@ -110,34 +113,34 @@ fn is_due(args: &Args, turn: &KeyRotation) -> bool {
 }
 
 /// A key with a passphrase is followed by one with a passphrase.
-fn passphrase(args: &Args, context: &App, turn: &KeyRotation) -> Result<Option<Secret>, Error> {
+fn passphrase(args: &Args, app: &App, turn: &KeyRotation) -> Result<Option<Secret>, Error> {
     if !turn.generates_key() || !(args.passphrase_stdin || turn.is_locked()) {
         return Ok(None);
     }
-    if !args.passphrase_stdin && !context.is_interactive() {
+    if !args.passphrase_stdin && !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a passphrase for the new key",
             hint: "pipe it in: … --passphrase-stdin < FILE",
         });
     }
-    context.read_new_passphrase("--passphrase-stdin").map(Some)
+    app.read_new_passphrase("--passphrase-stdin").map(Some)
 }
 
 /// All connections: the plan first, then one after the other.
-fn rotate_all(args: &Args, context: &App, all: &[SshConnection]) -> Result<RotateOutput, Error> {
+fn rotate_all(args: &Args, app: &App, all: &[SshConnection]) -> Result<RotateOutput, Error> {
     let mut turns = Vec::new();
     let mut failed = Vec::new();
     let mut seen: Vec<&SshConnection> = Vec::new();
-    for keyed in all {
-        if seen.iter().any(|other| other.key == keyed.key) {
+    for ssh_connection in all {
+        if seen.iter().any(|other| other.key == ssh_connection.key) {
             continue;
         }
-        seen.push(keyed);
-        let group = connections_sharing_key(all, keyed);
-        match KeyRotation::prepare(context, group, args.key_type) {
+        seen.push(ssh_connection);
+        let group = connections_sharing_key(all, ssh_connection);
+        match KeyRotation::prepare(app, group, args.key_type) {
             Ok(turn) => turns.push(turn),
-            Err(Error::SshOnlyConnection(_)) => failed.push(Rotation::skipped(keyed)),
-            Err(error) => failed.push(Rotation::failed(keyed, &error)),
+            Err(Error::SshOnlyConnection(_)) => failed.push(Rotation::skipped(ssh_connection)),
+            Err(error) => failed.push(Rotation::failed(ssh_connection, &error)),
         }
     }
     let (due, others): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| is_due(args, turn));
@@ -151,16 +154,15 @@ fn rotate_all(args: &Args, context: &App, all: &[SshConnection]) -> Result<Rotat
         return Ok(RotateOutput::new(rotations));
     }
     for turn in &due {
-        context
-            .output
+        app.output
             .print_step(&format!("to be replaced: {}", turn.described()));
     }
     let doing = format!("replacing {} keys", due.len());
-    context.confirm(args.yes, &doing, &format!("Replace {} keys?", due.len()))?;
+    app.confirm(args.yes, &doing, &format!("Replace {} keys?", due.len()))?;
     for turn in due {
         let first = turn.first().clone();
-        let taken = passphrase(args, context, &turn)
-            .and_then(|passphrase| turn.execute(context, passphrase.as_ref()));
+        let taken = passphrase(args, app, &turn)
+            .and_then(|passphrase| turn.execute(app, passphrase.as_ref()));
         rotations.push(taken.unwrap_or_else(|error| Rotation::failed(&first, &error)));
     }
     rotations.extend(failed);

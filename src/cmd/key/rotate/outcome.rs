@@ -50,20 +50,20 @@ impl RotateOutput {
 }
 
 impl Rotation {
-    pub(super) fn failed(keyed: &SshConnection, error: &Error) -> Self {
+    pub(super) fn failed(ssh_connection: &SshConnection, error: &Error) -> Self {
         Self {
             action: Action::Failed,
             message: Some(error.to_string()),
             exit: error.exit_status(),
-            ..Self::skipped(keyed)
+            ..Self::skipped(ssh_connection)
         }
     }
 
-    pub(super) fn skipped(keyed: &SshConnection) -> Self {
+    pub(super) fn skipped(ssh_connection: &SshConnection) -> Self {
         Self {
-            connections: vec![keyed.name.to_string()],
+            connections: vec![ssh_connection.name.to_string()],
             action: Action::Skipped,
-            key_path: keyed.key.to_string_lossy().into_owned(),
+            key_path: ssh_connection.key.to_string_lossy().into_owned(),
             before: None,
             after: None,
             age_days: None,
@@ -76,16 +76,16 @@ impl Rotation {
 impl CommandOutput for RotateOutput {
     const SCHEMA: &'static str = "bbconnect/key-rotate@1";
 
-    fn write_stdout(&self, page: &mut TextWriter) {
+    fn write_stdout(&self, out: &mut TextWriter) {
         if self.rotations.is_empty() {
-            page.line("no connection has an SSH key");
+            out.line("no connection has an SSH key");
         }
         for rotation in &self.rotations {
             let names = rotation.connections.join(", ");
             let age = rotation.age_days.map(|days| format!(", {days} days old"));
             let path = format!("{}{}", rotation.key_path, age.unwrap_or_default());
             let after = rotation.after.map(|after| after.to_string());
-            page.line(&match rotation.action {
+            out.line(&match rotation.action {
                 Action::Rotated => {
                     format!(
                         "{names}: replaced {path}; it is now {}",

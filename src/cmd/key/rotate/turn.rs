@@ -38,7 +38,7 @@ pub(super) struct KeyRotation {
 impl KeyRotation {
     /// Looks at the files and at the servers. Nothing is changed.
     pub(super) fn prepare(
-        context: &App,
+        app: &App,
         group: Vec<SshConnection>,
         key_type: Option<KeyType>,
     ) -> Result<Self, Error> {
@@ -49,15 +49,15 @@ impl KeyRotation {
                 "",
             ));
         };
-        let succession = KeySwap::of(&first.key);
-        let stage = succession.stage();
+        let swap = KeySwap::of(&first.key);
+        let stage = swap.stage();
         let old = PrivateKeyFile::read(&match stage {
-            Stage::Swapped => succession.old(),
+            Stage::Swapped => swap.old(),
             Stage::Idle | Stage::NextReady => first.key.clone(),
         })?;
         let next = PrivateKeyFile::read(&match stage {
-            Stage::Swapped if !succession.next().exists() => first.key.clone(),
-            Stage::Idle | Stage::NextReady | Stage::Swapped => succession.next(),
+            Stage::Swapped if !swap.next().exists() => first.key.clone(),
+            Stage::Idle | Stage::NextReady | Stage::Swapped => swap.next(),
         });
         let next = next.ok().map(|next| next.public);
         let is_other = |asked: KeyType| {
@@ -66,12 +66,13 @@ impl KeyRotation {
         };
         let locations: Vec<KeyLocation> = group
             .into_iter()
-            .map(|keyed| {
-                KeyLocation::find(context, keyed, Some(&old.public), next.as_ref())?.require_found()
+            .map(|ssh_connection| {
+                KeyLocation::find(app, ssh_connection, Some(&old.public), next.as_ref())?
+                    .require_found()
             })
             .collect::<Result<_, Error>>()?;
         let is_other = key_type.is_some_and(is_other);
-        let is_registered = locations.iter().any(|place| place.new_key_registered);
+        let is_registered = locations.iter().any(|location| location.new_key_registered);
         let same = [KeyType::Ecdsa256, KeyType::Rsa4096, KeyType::Ed25519]
             .into_iter()
             .find(|same| same.name() == old.public.kind());
@@ -79,7 +80,7 @@ impl KeyRotation {
             replaces_next: is_other && !is_registered,
             keeps_next: is_other && is_registered,
             key_type: key_type.or(same).unwrap_or(KeyType::Ecdsa256),
-            succession,
+            succession: swap,
             locations,
             old,
             stage,
@@ -116,7 +117,7 @@ impl KeyRotation {
         let told = self
             .locations
             .iter()
-            .filter_map(|place| place.old.as_ref()?.created_on);
+            .filter_map(|location| location.old.as_ref()?.created_on);
         let made = || {
             let changed = fs::metadata(&self.old.path).and_then(|file| file.modified());
             changed.ok().map(Timestamp::from)
@@ -140,7 +141,7 @@ impl KeyRotation {
         let names = self
             .locations
             .iter()
-            .map(|place| place.keyed.name.to_string());
+            .map(|location| location.keyed.name.to_string());
         let message = if self.keeps_next {
             Some(OTHER_KIND)
         } else {
@@ -160,23 +161,19 @@ impl KeyRotation {
     }
 
     /// Does what is left to do.
-    pub(super) fn execute(
-        self,
-        context: &App,
-        passphrase: Option<&Secret>,
-    ) -> Result<Rotation, Error> {
+    pub(super) fn execute(self, app: &App, passphrase: Option<&Secret>) -> Result<Rotation, Error> {
         let key = self.first().key.clone();
-        let tell = |what: String| context.output.print_step(&format!("ok    {what}"));
+        let tell = |what: String| app.output.print_step(&format!("ok    {what}"));
         if self.stage != Stage::Swapped {
-            let next = self.next(context, passphrase)?;
+            let next = self.next(app, passphrase)?;
             tell(format!("made {}", next.public.fingerprint()));
             if self.keeps_next {
                 let note = format!("note  {OTHER_KIND}: {}", next.public.kind());
-                context.output.print_step(&note);
+                app.output.print_step(&note);
             }
             let mut registered = Vec::new();
-            self.register_and_verify(context, &next, &mut registered)
-                .inspect_err(|error| self.roll_back(context, error, &registered))?;
+            self.register_and_verify(app, &next, &mut registered)
+                .inspect_err(|error| self.roll_back(app, error, &registered))?;
             tell("registered, and let in by the server".to_owned());
         }
         let is_in_place = |key: &PublicKey| *key != self.old.public;
@@ -189,19 +186,19 @@ impl KeyRotation {
         let new = PrivateKeyFile::read(&key)?;
         tell(format!("{} is the new key", key.display()));
         // Also after an interruption nothing is taken away before the new one was seen to work.
-        self.register_and_verify(context, &new, &mut Vec::new())?;
+        self.register_and_verify(app, &new, &mut Vec::new())?;
         thread::sleep(IN_FLIGHT_GRACE);
         self.succession.sync()?;
-        for place in &self.locations {
-            place.remove_old(context).inspect_err(|_| {
+        for location in &self.locations {
+            location.remove_old(app).inspect_err(|_| {
                 let key = key.display();
-                context.output.print_step(&format!(
+                app.output.print_step(&format!(
                     "note  {key} is the new key already; run it again to take the old one away"
                 ));
             })?;
         }
         self.succession.finish()?;
-        let was_there = self.locations.iter().any(|place| place.old.is_some());
+        let was_there = self.locations.iter().any(|location| location.old.is_some());
         tell(if was_there {
             "the old key is taken away".to_owned()
         } else {
@@ -214,12 +211,12 @@ impl KeyRotation {
     }
 
     /// The key that follows: made now, or by a run that was cut off.
-    fn next(&self, context: &App, passphrase: Option<&Secret>) -> Result<PrivateKeyFile, Error> {
+    fn next(&self, app: &App, passphrase: Option<&Secret>) -> Result<PrivateKeyFile, Error> {
         let path = self.succession.next();
         if path.exists() && !self.replaces_next {
             return Ok(PrivateKeyFile::read(&path)?);
         }
-        let _progress = context
+        let _progress = app
             .output
             .progress(&format!("making an {} key", self.key_type));
         let pair = KeyPair::generate(self.key_type, self.old.public.comment())?;
@@ -231,7 +228,7 @@ impl KeyRotation {
     }
 
     /// A key that a server refuses is of no use. What could not be taken away keeps its file.
-    fn roll_back(&self, context: &App, error: &Error, registered: &[(&KeyLocation, String)]) {
+    fn roll_back(&self, app: &App, error: &Error, registered: &[(&KeyLocation, String)]) {
         let is_refused = matches!(
             error,
             Error::Rejected {
@@ -239,11 +236,16 @@ impl KeyRotation {
                 ..
             }
         );
-        if !is_refused || self.locations.iter().any(|place| place.new_key_registered) {
+        if !is_refused
+            || self
+                .locations
+                .iter()
+                .any(|location| location.new_key_registered)
+        {
             return;
         }
         let mut all = registered.iter();
-        if all.all(|(place, id)| place.remove(context, id).is_ok()) {
+        if all.all(|(place, id)| place.remove(app, id).is_ok()) {
             // On the way out of an error, which is what is reported.
             drop(self.succession.discard_next());
         }
@@ -252,21 +254,21 @@ impl KeyRotation {
     /// Registers a key with all places, of which those are added to `registered` that did not have it.
     fn register_and_verify<'a>(
         &'a self,
-        context: &App,
+        app: &App,
         key: &PrivateKeyFile,
         registered: &mut Vec<(&'a KeyLocation, String)>,
     ) -> Result<(), Error> {
-        for place in &self.locations {
-            let new = place.register(context, &key.public)?;
-            let address = &place.keyed.address;
-            context.ensure_trusted(&address.host, HostKeyEvidence::default())?;
+        for location in &self.locations {
+            let new = location.register(app, &key.public)?;
+            let remote = &location.keyed.address;
+            app.ensure_trusted(&remote.host, HostKeyEvidence::default())?;
             let patience = if new.is_some() {
                 RetryPolicy::Long
             } else {
                 RetryPolicy::Short
             };
-            registered.extend(new.map(|id| (place, id)));
-            context.check_access_with_retry(key, address, patience)?;
+            registered.extend(new.map(|id| (location, id)));
+            app.check_access_with_retry(key, remote, patience)?;
         }
         Ok(())
     }
