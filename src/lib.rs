@@ -2,46 +2,43 @@
 //!
 //! This library is what the program is made of; the program is [`run`]. The rooms, from the ground up:
 //!
-//! * [`model`]: the words of the trade, such as clone URLs. No I/O.
-//! * [`ssh`]: key pairs and key files. [`interrupt`]: Ctrl-C between writes, never within one.
-//! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`store`]: connections and secrets. [`git`]: git's configuration.
-//! * [`kept_file`]: files of others, changed with their old version kept. [`process`]: other programs. [`parallel`]: work side by side.
-//! * [`net`]: the stages of reaching a host.
-//! * [`exit`], [`error`]: how a run can end.
-//! * [`output`]: the only writer to standard output and standard error.
-//! * [`context`]: the environment, read once.
-//! * [`cmd`]: one file per command. [`cli`]: the command line that leads to them.
+//! * [`types`]: the words of the trade, such as clone URLs. No I/O.
+//! * [`ssh`]: key pairs and key files. [`sys::signals`]: Ctrl-C between writes, never within one.
+//! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`secrets`]: connections and secrets. [`git`]: git's configuration.
+//! * [`sys::backup_file`]: files of others, changed with their old version kept. [`sys::subprocess`]: other programs. [`sys::worker_pool`]: work side by side.
+//! * [`probe`]: the stages of reaching a host.
+//! * [`exit_status`], [`error`]: how a run can end.
+//! * [`ui`]: the only writer to standard output and standard error.
+//! * [`app`]: the environment, read once.
+//! * [`commands`]: one file per command. [`cli`]: the command line that leads to them.
 //!
 //! `docs/architecture.md` has the map, and follows one command from its arguments to its output.
 
+pub mod app;
 pub mod bitbucket;
 pub mod cli;
-pub mod cmd;
-pub mod context;
+pub mod commands;
+pub mod config;
 pub mod error;
-pub mod exit;
+pub mod exit_status;
 pub mod git;
-pub mod interrupt;
-pub mod kept_file;
-pub mod model;
-pub mod net;
 pub mod oauth;
-pub mod output;
-pub mod parallel;
-pub mod process;
+pub mod probe;
+pub mod secrets;
 pub mod ssh;
-pub mod store;
-mod whole_file;
+pub mod sys;
+pub mod types;
+pub mod ui;
 
 use std::ffi::OsString;
 
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
+use crate::app::{App, Environment, GlobalOptions};
 use crate::cli::{Cli, Command, Help, PreParsedFlags, Version, usage_error};
-use crate::context::{App, Environment, GlobalOptions};
 use crate::error::Error;
-use crate::exit::ExitStatus;
+use crate::exit_status::ExitStatus;
 
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.
@@ -100,49 +97,49 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 fn dispatch(command: &Command, app: &App) -> Result<ExitStatus, Error> {
     let ui = &app.output;
     match command {
-        Command::Keygen(args) => ui.print_result(&cmd::keygen::run(args, app)?),
-        Command::Check(args) => ui.print_result(&cmd::check::run(args, app)?),
-        Command::Doctor(args) => ui.print_result(&cmd::doctor::run(args, app)?),
-        Command::Connect(args) => ui.print_result(&cmd::connect::run(args, app)?),
+        Command::Keygen(args) => ui.print_result(&commands::keygen::run(args, app)?),
+        Command::Check(args) => ui.print_result(&commands::check::run(args, app)?),
+        Command::Doctor(args) => ui.print_result(&commands::doctor::run(args, app)?),
+        Command::Connect(args) => ui.print_result(&commands::connect::run(args, app)?),
         Command::Key(command) => key(command, app),
         Command::KnownHosts(command) => known_hosts(command, app),
         Command::Connection(command) => connection(command, app),
         Command::Token(command) => token(command, app),
-        Command::Migrate(args) => ui.print_result(&cmd::migrate::run(args, app)?),
+        Command::Migrate(args) => ui.print_result(&commands::migrate::run(args, app)?),
         Command::Git(command) => git(command, app),
-        Command::Workspace(cmd::workspace::Command::List) => {
-            ui.print_result(&cmd::workspace::list(app)?)
+        Command::Workspace(commands::workspace::Command::List) => {
+            ui.print_result(&commands::workspace::list(app)?)
         }
-        Command::Project(cmd::project::Command::List(args)) => {
-            ui.print_result(&cmd::project::list(args, app)?)
+        Command::Project(commands::project::Command::List(args)) => {
+            ui.print_result(&commands::project::list(args, app)?)
         }
-        Command::Project(cmd::project::Command::Create(args)) => {
-            ui.print_result(&cmd::project::create(args, app)?)
+        Command::Project(commands::project::Command::Create(args)) => {
+            ui.print_result(&commands::project::create(args, app)?)
         }
         Command::Repo(command) => repo(command, app),
         Command::Webhook(command) => webhook(command, app),
-        Command::Pr(cmd::pr::Command::List(args)) => {
-            ui.print_result(&cmd::pr::list::run(args, app)?)
+        Command::Pr(commands::pr::Command::List(args)) => {
+            ui.print_result(&commands::pr::list::run(args, app)?)
         }
-        Command::Pr(cmd::pr::Command::Create(args)) => {
-            ui.print_result(&cmd::pr::create::run(args, app)?)
+        Command::Pr(commands::pr::Command::Create(args)) => {
+            ui.print_result(&commands::pr::create::run(args, app)?)
         }
-        Command::Publish(args) => ui.print_result(&cmd::publish::run(args, app)?),
+        Command::Publish(args) => ui.print_result(&commands::publish::run(args, app)?),
         Command::Api(args) => {
-            let mut answered = cmd::api::run(args, app)?;
+            let mut answered = commands::api::run(args, app)?;
             let failure = answered.failure();
             ui.print_raw_response(&answered, answered.raw(), failure)
         }
-        Command::Url(args) => ui.print_result(&cmd::url::run(args)),
+        Command::Url(args) => ui.print_result(&commands::url::run(args)),
         Command::Completions(args) => {
-            ui.print_result(&cmd::completions::run(args, &cli::command()))
+            ui.print_result(&commands::completions::run(args, &cli::command()))
         }
-        Command::Man(args) => ui.print_result(&cmd::man::run(args, &cli::command())?),
+        Command::Man(args) => ui.print_result(&commands::man::run(args, &cli::command())?),
     }
 }
 
-fn git(command: &cmd::git::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::git::{self, Command};
+fn git(command: &commands::git::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::git::{self, Command};
     let ui = &app.output;
     match command {
         Command::Setup(args) => ui.print_result(&git::setup::run(args, app)?),
@@ -151,8 +148,8 @@ fn git(command: &cmd::git::Command, app: &App) -> Result<ExitStatus, Error> {
     }
 }
 
-fn token(command: &cmd::token::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::token::{self, Command};
+fn token(command: &commands::token::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::token::{self, Command};
     let ui = &app.output;
     match command {
         Command::Scopes(args) => ui.print_result(&token::scopes::run(args, app)?),
@@ -164,8 +161,8 @@ fn token(command: &cmd::token::Command, app: &App) -> Result<ExitStatus, Error> 
     }
 }
 
-fn connection(command: &cmd::connection::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::connection::{self, Command};
+fn connection(command: &commands::connection::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::connection::{self, Command};
     let ui = &app.output;
     match command {
         Command::Add(args) => ui.print_result(&connection::add::run(args, app)?),
@@ -174,13 +171,13 @@ fn connection(command: &cmd::connection::Command, app: &App) -> Result<ExitStatu
         Command::Edit(args) => ui.print_result(&connection::edit::run(args, app)?),
         Command::Rename(args) => ui.print_result(&connection::rename::run(args, app)?),
         Command::Remove(args) => ui.print_result(&connection::remove::run(args, app)?),
-        Command::Use(args) => ui.print_result(&connection::r#use::run(args, app)?),
+        Command::Use(args) => ui.print_result(&connection::set_default::run(args, app)?),
         Command::Which => ui.print_result(&connection::which::run(app)?),
     }
 }
 
-fn key(command: &cmd::key::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::key::{self, Command};
+fn key(command: &commands::key::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::key::{self, Command};
     let ui = &app.output;
     match command {
         Command::Add(args) => ui.print_result(&key::add::run(args, app)?),
@@ -191,8 +188,8 @@ fn key(command: &cmd::key::Command, app: &App) -> Result<ExitStatus, Error> {
     }
 }
 
-fn known_hosts(command: &cmd::known_hosts::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::known_hosts::{self, Command};
+fn known_hosts(command: &commands::known_hosts::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::known_hosts::{self, Command};
     let ui = &app.output;
     match command {
         Command::Show => ui.print_result(&known_hosts::show::run(app)?),
@@ -201,8 +198,8 @@ fn known_hosts(command: &cmd::known_hosts::Command, app: &App) -> Result<ExitSta
     }
 }
 
-fn repo(command: &cmd::repo::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::repo::{self, Command};
+fn repo(command: &commands::repo::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::repo::{self, Command};
     let ui = &app.output;
     match command {
         Command::List(args) => ui.print_result(&repo::list::run(args, app)?),
@@ -212,8 +209,8 @@ fn repo(command: &cmd::repo::Command, app: &App) -> Result<ExitStatus, Error> {
     }
 }
 
-fn webhook(command: &cmd::webhook::Command, app: &App) -> Result<ExitStatus, Error> {
-    use cmd::webhook::{self, Command};
+fn webhook(command: &commands::webhook::Command, app: &App) -> Result<ExitStatus, Error> {
+    use commands::webhook::{self, Command};
     let ui = &app.output;
     match command {
         Command::List(args) => ui.print_result(&webhook::list::run(args, app)?),

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use bbconnect::context::Environment;
+use bbconnect::app::Environment;
 
 fn main() -> ExitCode {
-    bbconnect::interrupt::install_handlers();
+    bbconnect::sys::signals::install_handlers();
     bbconnect::run(std::env::args_os(), &Environment::from_process()).into()
 }

@@ -396,7 +396,7 @@ fn git_knows_schemes() -> bool {
     let said = succeed(program("git").arg("--version"));
     let version = said.trim().trim_start_matches("git version ");
     version
-        .parse::<bbconnect::model::version::Version>()
+        .parse::<bbconnect::types::version::Version>()
         .unwrap()
         >= "2.46".parse().unwrap()
 }

@@ -1,8 +1,8 @@
 //! What commands ask about commits.
 
 use super::{ApiError, Bitbucket};
-use crate::model::change::{Commit, Signature};
-use crate::model::repository::RepoId;
+use crate::types::commit::{Commit, Signature};
+use crate::types::repository::RepoId;
 
 /// How many commits are looked at where there is no other branch that ends the list.
 pub(super) const MAX_COMMITS_WITHOUT_BASE: usize = 1000;

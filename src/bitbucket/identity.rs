@@ -1,7 +1,7 @@
 //! Who a credential is, as far as the server tells.
 
-use crate::model::connection::{AuthMethod, Connection, TokenLevel};
-use crate::model::day::Date;
+use crate::types::connection::{AuthMethod, Connection, TokenLevel};
+use crate::types::date::Date;
 
 /// What is known of a credential beforehand.
 #[derive(Debug, Clone, Default)]

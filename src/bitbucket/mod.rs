@@ -3,38 +3,38 @@
 //! A question that a command asks is one `async fn` of [`Bitbucket`] with an arm for each product. `cloud` and
 //! `datacenter` hold files of the same names, each with private wire structs, the call, and the conversion.
 
+mod client;
 mod cloud;
 mod commits;
 mod datacenter;
-mod greeting;
-mod http;
 mod identity;
 mod oauth;
 mod pull_requests;
 mod raw;
 mod repositories;
+mod server_probe;
 mod webhooks;
 
+#[cfg(fuzzing)]
+pub use client::explain_made_up;
+pub use client::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
 pub use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub use datacenter::DataCenter;
-pub use greeting::ServerProbe;
-#[cfg(fuzzing)]
-pub use http::explain_made_up;
-pub use http::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
 pub use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
 pub use oauth::{OAuthClient, OAuthGrant};
 pub use pull_requests::{CreateOutcome, EnsureOutcome};
 pub use raw::{RawRequest, RawResponse};
 pub use repositories::RepositoryDetails;
+pub use server_probe::ServerProbe;
 pub use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
-use crate::model::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::model::namespace::{NewProject, Project, Workspace};
-use crate::model::purpose::Permission;
-use crate::model::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
-use crate::model::repository::RepoId;
-use crate::model::scope::Scope;
-use crate::model::ssh_settings::SshSettings;
+use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::namespace::{NewProject, Project, Workspace};
+use crate::types::purpose::Permission;
+use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
+use crate::types::repository::RepoId;
+use crate::types::scope::Scope;
+use crate::types::ssh_settings::SshSettings;
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]

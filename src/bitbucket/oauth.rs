@@ -10,11 +10,11 @@ use time::OffsetDateTime;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::http::{ApiError, Authorization, Http, HttpSettings, Request, Trace, WithAuth};
-use crate::model::connection::BaseUrl;
-use crate::model::deployment::Deployment;
-use crate::model::oauth::Tokens;
-use crate::model::secret::Secret;
+use super::client::{ApiError, Authorization, Http, HttpSettings, Request, Trace, WithAuth};
+use crate::types::connection::BaseUrl;
+use crate::types::deployment::Deployment;
+use crate::types::oauth::Tokens;
+use crate::types::secret::Secret;
 
 /// Who asks for tokens: an OAuth consumer of Cloud, an incoming link of a Data Center.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! What commands ask about branches and pull requests.
 
 use super::{ApiError, Bitbucket};
-use crate::model::change::Branch;
-use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
-use crate::model::repository::{RepoId, Repository};
+use crate::types::commit::Branch;
+use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
+use crate::types::repository::{RepoId, Repository};
 
 /// What became of a proposal.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::http::{Http, Request, WithAuth};
+use super::client::{Http, Request, WithAuth};
 use super::{ApiError, Bitbucket};
-use crate::model::connection::Origin;
+use crate::types::connection::Origin;
 
 /// A request.
 #[derive(Debug, Clone)]

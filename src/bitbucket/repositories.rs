@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::{ApiError, Bitbucket};
-use crate::model::purpose::Permission;
-use crate::model::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
+use crate::types::purpose::Permission;
+use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 
 /// A new repository may be answered with 404 for a moment; these are the pauses between looks at it.
 const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];

@@ -6,9 +6,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{ApiError, Bitbucket};
-use crate::model::repository::RepoId;
-use crate::model::secret::Secret;
-use crate::model::webhook::{Webhook, WebhookUrl};
+use crate::types::repository::RepoId;
+use crate::types::secret::Secret;
+use crate::types::webhook::{Webhook, WebhookUrl};
 
 /// A webhook as the server has it, with everything that must be sent back when it is changed.
 pub struct StoredWebhook {

@@ -1,19 +1,19 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
-mod about;
-mod reference;
-mod usage;
+mod errors;
+mod markdown_docs;
+mod version_and_help;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-pub(crate) use self::about::{Help, Version};
-pub use self::reference::markdown;
-pub(crate) use self::usage::{PreParsedFlags, usage_error};
+pub(crate) use self::errors::{PreParsedFlags, usage_error};
+pub use self::markdown_docs::markdown;
+pub(crate) use self::version_and_help::{Help, Version};
 
-use crate::cmd;
-use crate::context::GlobalOptions;
-use crate::output::ColorChoice;
+use crate::app::GlobalOptions;
+use crate::commands;
+use crate::ui::ColorChoice;
 
 /// Examples come first, where a reader looks.
 const HELP_TEMPLATE: &str =
@@ -136,55 +136,55 @@ impl From<&GlobalArgs> for GlobalOptions {
 #[command(defer = true)]
 pub enum Command {
     /// Make SSH key pairs for a connection
-    Keygen(cmd::keygen::Args),
+    Keygen(commands::keygen::Args),
     /// Make a key for a repository, register it, test it over SSH and save the connection
-    Connect(Box<cmd::connect::Args>),
+    Connect(Box<commands::connect::Args>),
     /// Judge credentials: valid, enough, not too much, not about to expire
-    Check(cmd::check::Args),
+    Check(commands::check::Args),
     /// Find where the path to a Bitbucket breaks
-    Doctor(cmd::doctor::Args),
+    Doctor(commands::doctor::Args),
     /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
-    Migrate(cmd::migrate::Args),
+    Migrate(commands::migrate::Args),
     /// Commit the changed files of a folder to a branch, and open or reuse a pull request
-    Publish(Box<cmd::publish::Args>),
+    Publish(Box<commands::publish::Args>),
     /// Send one raw, signed request
-    Api(cmd::api::Args),
+    Api(commands::api::Args),
     /// Add, verify, list, change and choose connections
     #[command(subcommand)]
-    Connection(Box<cmd::connection::Command>),
+    Connection(Box<commands::connection::Command>),
     /// What to tick for a token, and where; the HTTP access tokens of a Data Center
     #[command(subcommand)]
-    Token(Box<cmd::token::Command>),
+    Token(Box<commands::token::Command>),
     /// Register, list, test, replace and remove SSH keys
     #[command(subcommand)]
-    Key(Box<cmd::key::Command>),
+    Key(Box<commands::key::Command>),
     /// Show, add and verify the SSH servers that are trusted
     #[command(subcommand)]
-    KnownHosts(cmd::known_hosts::Command),
+    KnownHosts(commands::known_hosts::Command),
     /// List the workspaces of Bitbucket Cloud
     #[command(subcommand)]
-    Workspace(cmd::workspace::Command),
+    Workspace(commands::workspace::Command),
     /// List and make projects
     #[command(subcommand)]
-    Project(cmd::project::Command),
+    Project(commands::project::Command),
     /// List, look at, make and choose repositories
     #[command(subcommand)]
-    Repo(cmd::repo::Command),
+    Repo(commands::repo::Command),
     /// Make, repair, list, remove and test webhooks
     #[command(subcommand)]
-    Webhook(cmd::webhook::Command),
+    Webhook(commands::webhook::Command),
     /// List and open pull requests
     #[command(subcommand)]
-    Pr(cmd::pr::Command),
+    Pr(commands::pr::Command),
     /// Let git use the connections
     #[command(subcommand)]
-    Git(cmd::git::Command),
+    Git(commands::git::Command),
     /// Take a clone URL apart and print its other forms
-    Url(cmd::url::Args),
+    Url(commands::url::Args),
     /// Print the script that completes bbconnect's commands in a shell
-    Completions(cmd::completions::Args),
+    Completions(commands::completions::Args),
     /// Write manual pages into a folder
-    Man(cmd::man::Args),
+    Man(commands::man::Args),
 }
 
 /// The whole command line, with the flags of every command, to be looked at.

@@ -1,7 +1,7 @@
 //! Unites the errors of all rooms, and answers for each of them: which exit status, which hint.
 
-mod answers;
-mod trouble;
+mod exit_and_hint;
+mod summary;
 
 use std::error::Error as StdError;
 use std::io;
@@ -10,14 +10,15 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::bitbucket::ApiError;
+use crate::config::ConnectionsError;
 use crate::git::{FolderError, GitError, PushError};
-use crate::model::connection::{AuthMethod, TokenPrefix, auth_failure_help};
-use crate::model::repository::NoNamespace;
 use crate::oauth::OAuthError;
+use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
-use crate::store::{ConnectionsError, StoreError};
+use crate::types::connection::{AuthMethod, TokenPrefix, auth_failure_help};
+use crate::types::repository::NoNamespace;
 
-pub use trouble::ErrorSummary;
+pub use summary::ErrorSummary;
 
 /// Why a command could not do its work.
 ///

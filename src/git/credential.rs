@@ -8,7 +8,7 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::model::secret::Secret;
+use crate::types::secret::Secret;
 
 /// What git asks for.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
 use super::GitError;
-use super::program::{entries, exact_regex, git, run_modifying, run_optional};
-use crate::process::CommandSpec;
+use super::command::{entries, exact_regex, git, run_modifying, run_optional};
+use crate::sys::subprocess::CommandSpec;
 
 /// Which of git's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,35 +1,35 @@
 //! Git on this machine, through the `git` program: configuration, remotes, its protocol for credentials, what a folder
 //! holds, and pushing it.
 
-mod complaint;
-mod config;
-mod config_mends;
-mod config_text;
+mod checkout;
+mod collect_files;
+mod command;
+mod config_file;
+mod config_fixes;
 mod credential;
 mod credential_helpers;
-mod folder;
+mod effective_http_config;
+mod fast_import;
 mod netrc;
-mod program;
 mod push;
-mod remote;
+mod push_error;
+mod push_target;
 mod remotes;
-mod repositories;
+mod repository_scan;
 mod ssh_command;
-mod stream;
-mod view;
 
-pub use complaint::PushError;
-pub use config::{Checkout, GitError};
-pub use config_mends::{git_config_fixes, includes};
-pub use config_text::ConfigSyntax;
+pub use checkout::{Checkout, GitError};
+pub use collect_files::{FolderError, collect_files};
+pub use config_file::ConfigSyntax;
+pub use config_fixes::{git_config_fixes, includes};
 pub use credential::{CredentialRequest, CredentialResponse, ParseError};
 pub use credential_helpers::{ConfigScope, HelperConfig};
-pub use folder::{FolderError, collect_files};
+pub use effective_http_config::{GitHttpConfig, view};
 pub use netrc::netrc_fixes;
 pub use push::{NewCommit, TempRepository, TreeListing};
-pub use remote::PushTarget;
-pub use repositories::RepositoryScan;
+pub use push_error::PushError;
+pub use push_target::PushTarget;
+pub use repository_scan::RepositoryScan;
 pub use ssh_command::{
     CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,
 };
-pub use view::{GitHttpConfig, view};

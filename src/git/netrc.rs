@@ -1,9 +1,9 @@
 //! `~/.netrc`, which curl and so git read: passwords for Bitbucket Cloud in it are found, and left to a person, because
 //! other programs read the file as well.
 
-use super::config_mends::NEXT_FOR_GIT;
-use crate::model::mend::{Fix, FixKind};
-use crate::model::token_shape::is_token;
+use super::config_fixes::NEXT_FOR_GIT;
+use crate::types::fix::{Fix, FixKind};
+use crate::types::token_prefix::is_token;
 
 const HOSTS: [&str; 2] = ["bitbucket.org", "api.bitbucket.org"];
 

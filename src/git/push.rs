@@ -7,14 +7,14 @@ use std::ffi::OsStr;
 
 use tempfile::TempDir;
 
-use super::complaint::{PushError, classify_push_failure, timeout_as_unreachable};
-use super::program::git_isolated;
-use super::remote::PushTarget;
-use super::stream::stream;
-use crate::interrupt::{self, DeferGuard};
-use crate::model::change::{FileMode, LocalFile, Signature, TreeEntry};
-use crate::model::mark::ChangedPaths;
-use crate::process::{ProcessOutput, Stderr};
+use super::command::git_isolated;
+use super::fast_import::stream;
+use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
+use super::push_target::PushTarget;
+use crate::sys::signals::{self, DeferGuard};
+use crate::sys::subprocess::{ProcessOutput, Stderr};
+use crate::types::commit::{FileMode, LocalFile, Signature, TreeEntry};
+use crate::types::publish_trailer::ChangedPaths;
 
 /// Where our commits stand until they are pushed.
 const WORK_REF: &str = "refs/bbconnect/new";
@@ -60,7 +60,7 @@ impl TempRepository {
     /// # Errors
     /// [`PushError`].
     pub fn open(remote: PushTarget) -> Result<Self, PushError> {
-        let put_off = interrupt::defer();
+        let put_off = signals::defer();
         let bench = Self {
             folder: tempfile::tempdir()?,
             remote,

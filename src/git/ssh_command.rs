@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::GitError;
-use super::program::{entries, git_in, git_without_repo_env, run_modifying, run_optional};
+use super::command::{entries, git_in, git_without_repo_env, run_modifying, run_optional};
 use super::remotes;
-use crate::process::Stderr;
+use crate::sys::subprocess::Stderr;
 
 /// Large repositories take their time.
 const CLONE_LIMIT: Duration = Duration::from_hours(6);

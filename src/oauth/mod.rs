@@ -3,9 +3,9 @@
 //! Authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636), the answer taken on loopback alone (RFC 8252, section
 //! 7.3), on a fixed port: Bitbucket compares the whole callback address.
 
-mod answer;
-mod listener;
-mod page;
+mod callback;
+mod callback_page;
+mod callback_server;
 
 use std::io;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use rand::Rng as _;
 use thiserror::Error;
 use url::Url;
 
-use crate::model::deployment::Deployment;
-use crate::model::secret::Secret;
+use crate::types::deployment::Deployment;
+use crate::types::secret::Secret;
 
-use self::listener::{Listener, PendingBrowser};
+use self::callback_server::{Listener, PendingBrowser};
 
 /// Why nobody signed in.
 #[derive(Debug, Error)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::fingerprint::Fingerprint;
-use crate::model::ssh_address::SshHost;
-use crate::process::ProcessError;
+use crate::sys::subprocess::ProcessError;
+use crate::types::fingerprint::Fingerprint;
+use crate::types::ssh_address::SshHost;
 
 /// Why an SSH server did not answer as it should.
 #[derive(Debug, Error)]

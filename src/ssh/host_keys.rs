@@ -1,8 +1,8 @@
 //! Host keys that are known without asking: those of Bitbucket Cloud; and those that must not be taken any more.
 
-use crate::model::fingerprint::Fingerprint;
-use crate::model::public_key::PublicKey;
-use crate::model::ssh_address::SshHost;
+use crate::types::fingerprint::Fingerprint;
+use crate::types::public_key::PublicKey;
+use crate::types::ssh_address::SshHost;
 
 /// The servers of Bitbucket Cloud, and their ports. `bitbucket.org` answers over SSH until 2026-11-12.
 const CLOUD: [(&str, u16); 3] = [

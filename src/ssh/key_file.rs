@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
-use crate::interrupt;
-use crate::whole_file::{parent_dir, unwrap_os_error};
+use crate::sys::atomic_file::{parent_dir, unwrap_os_error};
+use crate::sys::signals;
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
@@ -157,7 +157,7 @@ impl KeyFiles {
     /// [`KeyFileError`]; files that were there before are then as they were, unless `replace` is set and only a part
     /// of the new ones could be put in their places.
     pub fn write_all(pairs: &[(&Self, &str, &str)], replace: bool) -> Result<(), KeyFileError> {
-        let _whole = interrupt::critical_section();
+        let _whole = signals::critical_section();
         let mut prepared = Vec::new();
         for (files, private, public) in pairs {
             if replace {

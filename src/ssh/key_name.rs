@@ -1,6 +1,6 @@
 //! What a key for a repository is called: its file, and its comment.
 
-use crate::model::clone_url::CloneUrl;
+use crate::types::clone_url::CloneUrl;
 
 /// `bbconnect_<namespace>_<slug>`, safe as the name of a file on any system; without a URL `bbconnect`.
 #[must_use]

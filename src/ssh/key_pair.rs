@@ -9,9 +9,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::rsa::{self, RsaError};
-use crate::model::key_type::KeyType;
-use crate::model::printable::needs_escape;
-use crate::model::secret::Secret;
+use crate::types::escape::needs_escape;
+use crate::types::key_type::KeyType;
+use crate::types::secret::Secret;
 
 /// Why a key pair was not made.
 #[derive(Debug, Error)]

@@ -5,12 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::public_key::PublicKey;
-use crate::model::ssh_address::SshHost;
-use crate::whole_file;
+use crate::sys::atomic_file;
+use crate::types::public_key::PublicKey;
+use crate::types::ssh_address::SshHost;
 
 use super::SshError;
-use super::pattern::matches_any;
+use super::host_pattern::matches_any;
 
 /// What the comment of a line of ours begins with; behind it stands how the key came to be known.
 const COMMENT_PREFIX: &str = "bbconnect:";
@@ -121,7 +121,7 @@ impl KnownHosts {
         source: Source,
     ) -> Result<bool, SshError> {
         let failed = |source| self.failed(source);
-        let _lock = whole_file::lock(&self.path).map_err(failed)?;
+        let _lock = atomic_file::lock(&self.path).map_err(failed)?;
         let mut text = self.read()?;
         let known = self.keys_for(host)?;
         let new: Vec<_> = keys
@@ -143,7 +143,7 @@ impl KnownHosts {
             format!("{name} {key} {COMMENT_PREFIX}{source}\n")
         });
         text.extend(lines);
-        whole_file::write(&self.path, &text).map_err(failed)?;
+        atomic_file::write(&self.path, &text).map_err(failed)?;
         Ok(true)
     }
 

@@ -10,15 +10,15 @@
 
 use std::path::Path;
 
+use bbconnect::config::Connections;
 use bbconnect::git::{
     CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
 };
-use bbconnect::model::clone_url::{CloneUrl, CloneUrlError};
-use bbconnect::model::deployment::Deployment;
-use bbconnect::model::mend::{Fix, apply_fixes};
-use bbconnect::model::secret::Secret;
 use bbconnect::ssh::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
-use bbconnect::store::Connections;
+use bbconnect::types::clone_url::{CloneUrl, CloneUrlError};
+use bbconnect::types::deployment::Deployment;
+use bbconnect::types::fix::{Fix, apply_fixes};
+use bbconnect::types::secret::Secret;
 
 /// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
 pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {

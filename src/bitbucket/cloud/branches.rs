@@ -5,9 +5,9 @@ use serde::Deserialize;
 use super::Cloud;
 use super::repositories::bbql_string;
 use super::repositories::repo_path;
-use crate::bitbucket::http::ApiError;
-use crate::model::change::Branch;
-use crate::model::repository::RepoId;
+use crate::bitbucket::client::ApiError;
+use crate::types::commit::Branch;
+use crate::types::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct BranchBase {

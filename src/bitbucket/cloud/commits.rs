@@ -6,12 +6,12 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::Cloud;
-use super::form::MultipartForm;
+use super::multipart::MultipartForm;
 use super::repositories::repo_path;
+use crate::bitbucket::client::{ApiError, Request, Response, WithAuth};
 use crate::bitbucket::commits::MAX_COMMITS_WITHOUT_BASE;
-use crate::bitbucket::http::{ApiError, Request, Response, WithAuth};
-use crate::model::change::{Commit, FileMode, LocalFile};
-use crate::model::repository::RepoId;
+use crate::types::commit::{Commit, FileMode, LocalFile};
+use crate::types::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct CommitBase {

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::Cloud;
 use super::repositories::RepositoryJson;
-use crate::bitbucket::http::ApiError;
-use crate::model::repository::{NewRepository, RepoId, Repository};
+use crate::bitbucket::client::ApiError;
+use crate::types::repository::{NewRepository, RepoId, Repository};
 
 /// What a repository is made of. The document demands the type of every object.
 #[derive(Debug, Serialize)]

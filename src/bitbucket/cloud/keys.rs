@@ -4,12 +4,12 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::instant::{Timestamp, deserialize_lenient};
-use crate::model::public_key::PublicKey;
-use crate::model::registered_key::{
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::public_key::PublicKey;
+use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
+use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// The largest page of most lists.
 const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");

@@ -1,23 +1,23 @@
 //! Bitbucket Cloud's dialect (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
-mod account;
 mod branches;
 mod commits;
 mod creation;
-mod form;
+mod identity;
 mod keys;
-mod namespaces;
+mod multipart;
+mod permissions;
 mod pull_requests;
 mod repositories;
 mod reviewers;
-mod rights;
-mod server;
+mod server_probe;
 mod source;
 mod webhooks;
+mod workspaces_and_projects;
 
 pub use commits::{CommitOutcome, CommitRequest};
 
-use super::http::Http;
+use super::client::Http;
 
 /// Bitbucket Cloud, asked as somebody.
 #[derive(Debug)]

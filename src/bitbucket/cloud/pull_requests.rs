@@ -8,9 +8,9 @@ use super::Cloud;
 use super::repositories::{bbql_string, repo_path};
 use super::reviewers::{User, rejected_reviewers};
 use crate::bitbucket::CreateOutcome;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
-use crate::model::repository::RepoId;
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
+use crate::types::repository::RepoId;
 
 /// The largest page of pull requests; a larger one is refused.
 const MAX_PAGE_LEN: usize = 50;

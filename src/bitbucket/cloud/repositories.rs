@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::clone_url::CloneUrl;
-use crate::model::instant::{Timestamp, deserialize_lenient};
-use crate::model::repository::{RepoId, Repository, RepositoryFilter};
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::clone_url::CloneUrl;
+use crate::types::repository::{RepoId, Repository, RepositoryFilter};
+use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// The largest page.
 const MAX_PAGE_LEN: usize = 100;

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Cloud;
-use crate::bitbucket::http::{ApiError, Response, WithAuth};
-use crate::model::pull_request::{Reviewer, SkippedReviewer};
-use crate::model::repository::{RepoId, Repository};
+use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::types::pull_request::{Reviewer, SkippedReviewer};
+use crate::types::repository::{RepoId, Repository};
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct User {

@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use super::Cloud;
 use super::repositories::repo_path;
-use crate::bitbucket::http::{ApiError, Request, WithAuth};
-use crate::model::change::{FileMode, TreeEntry};
-use crate::model::repository::RepoId;
+use crate::bitbucket::client::{ApiError, Request, WithAuth};
+use crate::types::commit::{FileMode, TreeEntry};
+use crate::types::repository::RepoId;
 
 /// How many folders deep one listing goes. Where that is too much for the server, it is asked folder by folder.
 const DEPTH: &str = "32";

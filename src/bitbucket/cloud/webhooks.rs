@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::Cloud;
 use super::repositories::repo_path;
-use crate::bitbucket::http::ApiError;
+use crate::bitbucket::client::ApiError;
 use crate::bitbucket::webhooks::{
     StoredWebhook, WebhookChange, WebhookSpec, events, text, url, writable_fields,
 };
-use crate::model::deployment::Deployment;
-use crate::model::repository::RepoId;
-use crate::model::webhook::{Webhook, to_generic_events};
+use crate::types::deployment::Deployment;
+use crate::types::repository::RepoId;
+use crate::types::webhook::{Webhook, to_generic_events};
 
 /// What the server alone sets.
 const READ_ONLY: [&str; 8] = [

@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use super::repositories::of;
-use crate::bitbucket::http::ApiError;
-use crate::model::change::Branch;
-use crate::model::repository::RepoId;
+use crate::bitbucket::client::ApiError;
+use crate::types::commit::Branch;
+use crate::types::repository::RepoId;
 
 /// What the full name of a branch begins with.
 pub(super) const HEADS: &str = "refs/heads/";

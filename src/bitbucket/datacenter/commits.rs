@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use super::repositories::of;
+use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::bitbucket::commits::MAX_COMMITS_WITHOUT_BASE;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::change::{Commit, Signature};
-use crate::model::repository::RepoId;
+use crate::types::commit::{Commit, Signature};
+use crate::types::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 struct CommitBase {
@@ -72,8 +72,8 @@ impl DataCenter {
             .get(&users, &[("limit", "1")], WithAuth::Yes)
             .await
             .ok()?;
-        let account = super::account::user_name(&response)?;
-        let slug = super::token::user_slug(&account);
+        let account = super::identity::user_name(&response)?;
+        let slug = super::access_tokens::user_slug(&account);
         let response = self
             .http
             .get(&[&users[..], &[slug.as_str()]].concat(), &[], WithAuth::Yes)

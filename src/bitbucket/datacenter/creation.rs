@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::DataCenter;
 use super::repositories::RepositoryJson;
-use crate::bitbucket::http::ApiError;
-use crate::model::repository::{NewRepository, Repository};
+use crate::bitbucket::client::ApiError;
+use crate::types::repository::{NewRepository, Repository};
 
 /// What a repository is made of.
 #[derive(Debug, Serialize)]

@@ -4,12 +4,12 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, Response};
-use crate::model::instant::{Timestamp, deserialize_lenient};
-use crate::model::public_key::PublicKey;
-use crate::model::registered_key::{
+use crate::bitbucket::client::{ApiError, Response};
+use crate::types::public_key::PublicKey;
+use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
+use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// A key. Dates are milliseconds, also where the documentation says otherwise.
 #[derive(Debug, Deserialize)]

@@ -1,21 +1,21 @@
 //! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
-mod account;
+mod access_tokens;
 mod branches;
 mod commits;
 mod creation;
+mod identity;
 mod keys;
-mod namespaces;
+mod permissions;
 mod pull_requests;
 mod repositories;
 mod reviewers;
-mod rights;
-mod server;
+mod server_probe;
 mod ssh_settings;
-mod token;
 mod webhooks;
+mod workspaces_and_projects;
 
-use super::http::Http;
+use super::client::Http;
 
 /// A Data Center, asked as somebody.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use super::branches::HEADS;
 use super::repositories::of;
 use super::reviewers::{User, rejected_reviewers};
 use crate::bitbucket::CreateOutcome;
-use crate::bitbucket::http::ApiError;
-use crate::model::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
-use crate::model::repository::RepoId;
+use crate::bitbucket::client::ApiError;
+use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
+use crate::types::repository::RepoId;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,9 +4,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::clone_url::CloneUrl;
-use crate::model::repository::{RepoId, Repository, RepositoryFilter};
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::clone_url::CloneUrl;
+use crate::types::repository::{RepoId, Repository, RepositoryFilter};
 
 /// The largest page that a server gives; it lowers what is too much.
 const MAX_PAGE_LEN: usize = 1000;

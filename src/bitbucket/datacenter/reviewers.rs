@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::DataCenter;
 use super::branches::HEADS;
 use super::repositories::of;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::pull_request::{Reviewer, SkippedReviewer};
-use crate::model::repository::Repository;
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::pull_request::{Reviewer, SkippedReviewer};
+use crate::types::repository::Repository;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +42,7 @@ impl DataCenter {
     ) -> Result<Vec<Reviewer>, ApiError> {
         let repo = repository.path();
         let response = self.http.get(&of(&repo, &[]), &[], WithAuth::Yes).await?;
-        let own = super::account::user_name(&response);
+        let own = super::identity::user_name(&response);
         let id = response
             .json::<Numbered>()?
             .id

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::http::{ApiError, WithAuth};
-use crate::model::ssh_settings::SshSettings;
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::ssh_settings::SshSettings;
 
 /// The settings. The documentation writes `baseUrl`, servers `baseurl`.
 #[derive(Debug, Deserialize)]

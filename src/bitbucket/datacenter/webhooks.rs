@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::DataCenter;
 use super::repositories::of;
-use crate::bitbucket::http::{ApiError, Response};
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::webhooks::{
     StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url, writable_fields,
 };
-use crate::model::deployment::Deployment;
-use crate::model::repository::RepoId;
-use crate::model::webhook::{Webhook, to_generic_events};
+use crate::types::deployment::Deployment;
+use crate::types::repository::RepoId;
+use crate::types::webhook::{Webhook, to_generic_events};
 
 /// What the server alone sets.
 const READ_ONLY: [&str; 6] = [

@@ -1,0 +1,197 @@
+//! Where a key is registered: with its repository, the project of that, or the account.
+
+use super::key_registration::{ChangeAction, OnAccessMismatch};
+use super::{App, SelectedConnection, SshConnection};
+use crate::bitbucket::{ApiError, Bitbucket};
+use crate::error::{Error, RejectionKind};
+use crate::types::deployment::Deployment;
+use crate::types::public_key::PublicKey;
+use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
+use crate::types::repository::RepoId;
+
+/// Where the key of a connection is registered, and who may change that.
+#[derive(Debug)]
+pub struct KeyLocation {
+    /// The connection.
+    pub keyed: SshConnection,
+    chosen: SelectedConnection,
+    bitbucket: Bitbucket,
+    owner: KeyOwner,
+    /// The old key, while it is registered.
+    pub old: Option<RegisteredKey>,
+    /// Whether the key that follows it is registered.
+    pub new_key_registered: bool,
+    /// A place that may not be looked at.
+    unseen: Option<InaccessibleOwner>,
+}
+
+/// A place that may not be looked at, and what the server says of it.
+#[derive(Debug)]
+struct InaccessibleOwner {
+    owner: KeyOwner,
+    error: ApiError,
+}
+
+impl KeyLocation {
+    /// Looks for a key, or for the one that follows it.
+    ///
+    /// # Errors
+    /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
+    /// can change no keys; [`Error::Api`].
+    pub fn find(
+        app: &App,
+        ssh_connection: SshConnection,
+        old: Option<&PublicKey>,
+        new: Option<&PublicKey>,
+    ) -> Result<Self, Error> {
+        let selected = app
+            .key_admin_connection_for(&ssh_connection)?
+            .ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
+        let bitbucket = app.authenticated_client(&selected)?;
+        let repo = RepoId {
+            namespace: ssh_connection.url.namespace().unwrap_or_default(),
+            slug: ssh_connection.url.slug().to_owned(),
+        }
+        .normalized(selected.connection.deployment);
+        let mut owner = KeyOwner::Repository(repo.clone());
+        let (mut registered, mut new_key_registered, mut unseen) = (None, false, None);
+        for candidate in candidate_owners(app, &selected, &bitbucket, &repo) {
+            let is_first = matches!(candidate, KeyOwner::Repository(_));
+            let keys = match app.block_on(bitbucket.keys(&candidate))? {
+                Ok(keys) => keys,
+                // What this credential may not see, it did not register either.
+                Err(error @ ApiError::Forbidden { .. }) if !is_first => {
+                    unseen = unseen.or(Some(InaccessibleOwner {
+                        owner: candidate,
+                        error,
+                    }));
+                    continue;
+                }
+                Err(ApiError::NotFound(_) | ApiError::Unauthorized(_)) if !is_first => continue,
+                Err(error) => return Err(selected.describe_key_error(error, &candidate)),
+            };
+            let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
+                public.is_some_and(|public| key.has_public_key(public))
+            };
+            let found = keys.iter().find(|key| is(key, old)).cloned();
+            new_key_registered = keys.iter().any(|key| is(key, new));
+            if found.is_some() || new_key_registered {
+                (owner, registered) = (candidate, found);
+                break;
+            }
+        }
+        selected.require_key_admin(&owner)?;
+        Ok(Self {
+            keyed: ssh_connection,
+            chosen: selected,
+            bitbucket,
+            owner,
+            old: registered,
+            new_key_registered,
+            unseen,
+        })
+    }
+
+    /// Refuses a key that is registered nowhere that can be seen: another in its place would be in the wrong one.
+    ///
+    /// # Errors
+    /// [`Error::Api`] where a place may not be looked at, else [`Error::Rejected`].
+    pub fn require_found(self) -> Result<Self, Error> {
+        if self.old.is_some() || self.new_key_registered {
+            return Ok(self);
+        }
+        if let Some(InaccessibleOwner { owner, error }) = self.unseen {
+            return Err(self.chosen.describe_key_error(error, &owner));
+        }
+        let url = self.keyed.connection.clone_url.as_deref();
+        Err(Error::rejected(
+            RejectionKind::NotFound,
+            format!(
+                "the key {} is registered nowhere that can be seen",
+                self.keyed.key.display()
+            ),
+            &format!(
+                "bbconnect connect {} --name {} registers it",
+                shell_words::quote(url.unwrap_or_default()),
+                self.keyed.name
+            ),
+        ))
+    }
+
+    /// Registers the key that follows, with what the old one has; answers with its id where it was not there before.
+    ///
+    /// # Errors
+    /// As [`App::register_key`].
+    pub fn register(&self, app: &App, public: &PublicKey) -> Result<Option<String>, Error> {
+        let label = self.old.as_ref().and_then(|old| old.label.clone());
+        let access = self.old.as_ref().map(|old| old.access);
+        let key = NewKey {
+            public: public.clone(),
+            title: label.unwrap_or_else(|| format!("bbconnect {}", self.owner)),
+            access: access.unwrap_or(if self.owner == KeyOwner::Account {
+                Access::Write
+            } else {
+                Access::Read
+            }),
+        };
+        let (registered, action) = app.register_key(
+            &self.chosen,
+            &self.bitbucket,
+            &self.owner,
+            &key,
+            OnAccessMismatch::Upgrade,
+        )?;
+        Ok((action == ChangeAction::Created).then_some(registered.id))
+    }
+
+    /// Takes the old key away. One that is gone already is no failure.
+    ///
+    /// # Errors
+    /// [`Error::Api`].
+    pub fn remove_old(&self, app: &App) -> Result<(), Error> {
+        let Some(old) = &self.old else { return Ok(()) };
+        self.remove(app, &old.id)
+    }
+
+    /// Takes away what was registered by its id.
+    ///
+    /// # Errors
+    /// As [`KeyLocation::remove_old`].
+    pub fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
+        match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
+            Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
+            Err(error) => Err(self.chosen.describe_key_error(error, &self.owner)),
+        }
+    }
+}
+
+/// The places in the order of their reach.
+fn candidate_owners(
+    app: &App,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+) -> Vec<KeyOwner> {
+    let project = if selected.connection.deployment == Deployment::Cloud {
+        let repository = app.block_on(bitbucket.repository(repo));
+        let key = repository.ok().and_then(Result::ok);
+        key.and_then(|repository| repository.project)
+            .map(|key| KeyOwner::Project {
+                workspace: Some(repo.namespace.clone()),
+                key,
+            })
+    } else {
+        Some(KeyOwner::Project {
+            workspace: None,
+            key: repo.namespace.clone(),
+        })
+    };
+    [
+        Some(KeyOwner::Repository(repo.clone())),
+        project,
+        Some(KeyOwner::Account),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,87 @@
+//! Where git pushes for a connection, and how it signs there.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::resolve::git::{git_base_urls, git_username};
+use super::{App, SelectedConnection};
+use crate::error::Error;
+use crate::git::PushTarget;
+use crate::types::connection::{AuthMethod, Connection, Origin};
+use crate::types::deployment::Deployment;
+use crate::types::repository::Repository;
+use crate::types::secret::Secret;
+
+/// Git moves more than a question does.
+const LIMIT: Duration = Duration::from_mins(10);
+
+impl App {
+    /// The address of a repository for git over HTTP, and the credential for it.
+    ///
+    /// # Errors
+    /// As [`App::secret_of`].
+    pub fn git_remote(
+        &self,
+        selected: &SelectedConnection,
+        repository: &Repository,
+    ) -> Result<PushTarget, Error> {
+        let connection = &selected.connection;
+        let secret = if connection.auth.is_oauth() {
+            self.access_token(&selected.name, connection)?.0
+        } else {
+            self.secret_of(selected)?
+        };
+        let is_server = connection.deployment != Deployment::Cloud;
+        let is_token = matches!(
+            connection.auth,
+            AuthMethod::HttpAccessToken | AuthMethod::OAuth | AuthMethod::ClientCredentials
+        );
+        let authorization = if is_server && is_token {
+            format!("Bearer {}", secret.expose())
+        } else {
+            let user = git_username(connection);
+            let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
+            format!("Basic {}", STANDARD.encode(pair.as_bytes()))
+        };
+        Ok(PushTarget {
+            url: git_url(connection, repository),
+            authorization: Secret::new(authorization),
+            ca_cert: connection.ca_cert.clone(),
+            client_cert: connection.client_identity(),
+            proxy: connection.proxy.clone(),
+            limit: self.flags.timeout.unwrap_or(LIMIT),
+        })
+    }
+}
+
+/// The clone link, where it is on the connection's own server; else the usual place there.
+fn git_url(connection: &Connection, repository: &Repository) -> String {
+    let bases = git_base_urls(connection);
+    let link = repository
+        .https
+        .as_deref()
+        .and_then(|link| Url::parse(link).ok());
+    let is_own = |link: &Url| {
+        bases
+            .iter()
+            .any(|base| Origin::of(base) == Origin::of(link))
+    };
+    if let Some(link) = link.filter(is_own) {
+        return link.into();
+    }
+    let Repository {
+        namespace, slug, ..
+    } = repository;
+    let base = bases.first().unwrap_or(connection.base_url.url()).as_str();
+    let base = base.trim_end_matches('/');
+    match connection.deployment {
+        Deployment::Cloud => format!("{base}/{namespace}/{slug}.git"),
+        Deployment::DataCenter | Deployment::Unknown => {
+            format!("{base}/scm/{}/{slug}.git", namespace.to_lowercase())
+        }
+    }
+}

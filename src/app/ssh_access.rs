@@ -1,0 +1,173 @@
+//! Asking a repository over SSH with one key and no other, or with none.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::App;
+use crate::error::Error;
+use crate::ssh::{self, AccessCheck, ClientOptions, PrivateKeyFile, Service, SshError};
+use crate::types::ssh_address::SshRemote;
+
+/// How long a server may take to let a key in: it takes a while until all of it knows one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryPolicy {
+    /// No time at all: whether it is registered is the question.
+    None,
+    /// A few seconds: it was registered already.
+    Short,
+    /// Ten seconds: it was registered just now.
+    Long,
+}
+
+/// Between attempts.
+const BACKOFF: [Duration; 5] = [
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+];
+
+impl RetryPolicy {
+    fn pauses(self) -> &'static [Duration] {
+        match self {
+            Self::None => &[],
+            Self::Short => BACKOFF.first_chunk::<3>().map_or(&[], |short| short),
+            Self::Long => &BACKOFF,
+        }
+    }
+}
+
+impl App {
+    /// A login with a key, and with our host keys.
+    #[must_use]
+    pub fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
+        ClientOptions {
+            key: Some(key.path.clone()),
+            has_passphrase: key.is_locked,
+            ..self.anonymous_ssh_options()
+        }
+    }
+
+    /// A login with no key: only to hear who the server is.
+    fn anonymous_ssh_options(&self) -> ClientOptions {
+        let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
+        ClientOptions {
+            key: None,
+            has_passphrase: false,
+            // OpenSSH's word for no file: then no host is known.
+            known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
+        }
+    }
+
+    /// Whether a key can be used here: it has no passphrase, the agent knows it, or somebody can be asked.
+    #[must_use]
+    pub fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
+        !key.is_locked || self.may_ask || ssh::agent_has(&key.public)
+    }
+
+    /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
+    #[must_use]
+    pub fn ssh_command(&self, key: &Path) -> Option<String> {
+        let stored = PrivateKeyFile::read(key);
+        let options = ClientOptions {
+            key: Some(key.to_owned()),
+            has_passphrase: stored.is_ok_and(|stored| stored.is_locked),
+            ..self.anonymous_ssh_options()
+        };
+        options.command_line().ok()
+    }
+
+    /// Asks a repository with a key over SSH.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub fn check_access(
+        &self,
+        key: &PrivateKeyFile,
+        remote: &SshRemote,
+        service: Service,
+    ) -> Result<AccessCheck, Error> {
+        self.check_access_with(&self.ssh_options(key), remote, service)
+    }
+
+    /// Asks a repository over SSH with a key that may not be registered yet, or with none: whether the server is reached
+    /// and the right one shows before it refuses.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::PassphraseRequired`], [`SshError::InsecureKeyPermissions`]) also
+    /// before the server knows it.
+    pub fn probe_server(
+        &self,
+        remote: &SshRemote,
+        key: Option<&PrivateKeyFile>,
+    ) -> Result<AccessCheck, Error> {
+        if let Some(key) = key
+            && key.has_insecure_permissions()
+        {
+            return Err(SshError::InsecureKeyPermissions(key.path.clone()).into());
+        }
+        let options = key.map_or_else(|| self.anonymous_ssh_options(), |key| self.ssh_options(key));
+        match (self.check_access_with(&options, remote, Service::Read), key) {
+            (Err(Error::Ssh(SshError::AuthenticationFailed { .. })), Some(key))
+                if !self.is_key_usable(key) =>
+            {
+                Err(SshError::PassphraseRequired(key.path.clone()).into())
+            }
+            (asked, _) => asked,
+        }
+    }
+
+    fn check_access_with(
+        &self,
+        options: &ClientOptions,
+        remote: &SshRemote,
+        service: Service,
+    ) -> Result<AccessCheck, Error> {
+        let manner = self.ssh_timeout_and_prompt(options.has_passphrase);
+        let _progress = (!manner.may_ask).then(|| {
+            let message = format!("asking {} over SSH", remote.host);
+            self.output.progress(&message)
+        });
+        let started = Instant::now();
+        let asked = ssh::check_access(options, remote, service, manner);
+        let told = match &asked {
+            Ok(_) => "served".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let elapsed = started.elapsed().as_millis();
+        self.output.debug(&format!(
+            "ssh {} {} -> {told} in {elapsed} ms",
+            remote.host,
+            remote.command(service.command())
+        ));
+        Ok(asked?)
+    }
+
+    /// Asks a repository with a key that the server may not know everywhere yet.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub fn check_access_with_retry(
+        &self,
+        key: &PrivateKeyFile,
+        remote: &SshRemote,
+        patience: RetryPolicy,
+    ) -> Result<AccessCheck, Error> {
+        let mut pauses = patience.pauses().iter();
+        loop {
+            let asked = self.check_access(key, remote, Service::Read);
+            let is_early = matches!(
+                asked,
+                Err(Error::Ssh(
+                    SshError::AuthenticationFailed { .. } | SshError::RepositoryAccessDenied { .. }
+                ))
+            );
+            match pauses.next() {
+                Some(pause) if is_early => thread::sleep(*pause),
+                Some(_) | None => return asked,
+            }
+        }
+    }
+}

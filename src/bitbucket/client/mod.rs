@@ -1,0 +1,191 @@
+//! The HTTP core: the only place that builds addresses, signs, sends, retries and bounds what comes back.
+
+mod anonymous_access;
+mod authorization;
+mod builder;
+mod error;
+mod error_body;
+mod page_collector;
+mod pagination;
+mod proxy;
+mod raw_pagination;
+mod request;
+mod response;
+mod retry;
+mod send;
+#[cfg(any(test, fuzzing))]
+mod test_support;
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::Method;
+use serde::Serialize;
+use url::Url;
+
+pub use authorization::Authorization;
+pub use error::{ApiError, ConnectFailure};
+pub(super) use response::Response;
+#[cfg(fuzzing)]
+pub use test_support::explain_made_up;
+
+pub(super) use request::{Request, WithAuth};
+
+use crate::types::connection::BaseUrl;
+
+/// What is encoded in a part of a path (URL standard, "path percent-encode set"), and what the url crate would drop:
+/// tabs and line breaks.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'/')
+    .add(b'\\')
+    .add(b'%');
+
+/// How servers are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// A request may take this long, redirects and retries included. A list takes a request for each page.
+    pub timeout: Duration,
+    /// Certificates in PEM to trust beside the system's.
+    pub ca_cert: Option<PathBuf>,
+    /// A client certificate and its key, both in PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// A proxy instead of the environment's.
+    pub proxy: Option<String>,
+    /// Plain HTTP is accepted although the host is not loopback.
+    pub allow_http: bool,
+}
+
+/// Where a line about a request goes; it holds no secret.
+pub type Trace = Box<dyn Fn(&str)>;
+
+/// A server's API, and who asks.
+pub struct Http {
+    base: BaseUrl,
+    authorization: Authorization,
+    settings: HttpSettings,
+    trace: Trace,
+    /// Had with the first request: loading certificates takes milliseconds.
+    client: OnceCell<reqwest::Client>,
+    /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
+    anonymous_check: Cell<Option<&'static [&'static str]>>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// A server that is asked as somebody.
+    #[must_use]
+    pub fn new(
+        base: BaseUrl,
+        authorization: Authorization,
+        settings: HttpSettings,
+        trace: Trace,
+    ) -> Self {
+        Self {
+            base,
+            authorization,
+            settings,
+            trace,
+            client: OnceCell::new(),
+            anonymous_check: Cell::new(None),
+        }
+    }
+
+    /// Where the API is.
+    pub(super) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// How requests are signed.
+    pub(super) fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+
+    /// Reads from the API. Any status is an answer; see [`Response::success`].
+    pub(super) async fn get(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        signed: WithAuth,
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        self.send(&Request::new(Method::GET, url, signed)).await
+    }
+
+    /// Writes to the API: `POST`, `PUT` or `DELETE`, with a body of JSON. Any status is an answer.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        let request = Request::new(method, url, WithAuth::Yes).with_json(body)?;
+        self.send(&request).await
+    }
+
+    /// Changes the API by an address alone, without a body. Any status is an answer.
+    pub(super) async fn put(&self, url: Url) -> Result<Response, ApiError> {
+        self.send(&Request::new(Method::PUT, url, WithAuth::Yes))
+            .await
+    }
+
+    /// Removes from the API. Any status is an answer.
+    pub(super) async fn delete(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, query)?;
+        self.send(&Request::new(Method::DELETE, url, WithAuth::Yes))
+            .await
+    }
+
+    /// An address below the base, each segment encoded, so that nothing is forgotten and a context path survives.
+    pub(in crate::bitbucket) fn build_url(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Url, ApiError> {
+        let mut url = self.base.url().clone();
+        // The url crate drops `.` and `..`, and an empty segment would name another resource.
+        if segments
+            .iter()
+            .any(|segment| matches!(*segment, "" | "." | ".."))
+        {
+            return Err(ApiError::InvalidPathSegment(segments.join("/")));
+        }
+        let below = segments
+            .iter()
+            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string());
+        let path = format!(
+            "{}/{}",
+            url.path().trim_end_matches('/'),
+            below.collect::<Vec<_>>().join("/")
+        );
+        url.set_path(&path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+}

@@ -1,0 +1,103 @@
+//! What is asked of a server.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Serialize;
+use url::Url;
+
+use super::error::ApiError;
+use super::response::MAX_BODY_BYTES;
+
+/// Bytes in a second that a line takes at least.
+const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
+
+/// Whether a request shows who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bitbucket) enum WithAuth {
+    Yes,
+    No,
+}
+
+/// A request, as often as it must be sent.
+#[derive(Debug, Clone)]
+pub(in crate::bitbucket) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) signed: WithAuth,
+    pub(super) body: Option<Body>,
+    /// Done twice it does no more than done once.
+    pub(super) idempotent: bool,
+    /// The most that is taken of the answer, in bytes.
+    pub(super) most: usize,
+}
+
+/// What a request carries. It may hold secrets, so it is not shown.
+#[derive(Clone)]
+pub(super) struct Body {
+    pub(super) media_type: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes of {}", self.bytes.len(), self.media_type)
+    }
+}
+
+impl Request {
+    /// A question without a body. The address is one that [`super::Http`] has built or checked.
+    pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: WithAuth) -> Self {
+        Self {
+            idempotent: method.is_idempotent(),
+            method,
+            url,
+            signed,
+            body: None,
+            most: MAX_BODY_BYTES,
+        }
+    }
+
+    /// For a method that says otherwise: it must not be sent again.
+    pub(in crate::bitbucket) fn not_idempotent(self) -> Self {
+        Self {
+            idempotent: false,
+            ..self
+        }
+    }
+
+    /// Takes an answer of at most so many bytes.
+    pub(in crate::bitbucket) fn max_response_bytes(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// With a body of JSON.
+    pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let bytes =
+            serde_json::to_vec(body).map_err(|error| ApiError::ClientConfig(error.to_string()))?;
+        Ok(self.with_body("application/json", bytes))
+    }
+
+    /// With a body of any kind.
+    pub(in crate::bitbucket) fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
+        let body = Body {
+            media_type: media_type.to_owned(),
+            bytes,
+        };
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    /// What its body may take on a slow line, beside the time for an answer.
+    pub(super) fn upload_allowance(&self) -> Duration {
+        let bytes = self.body.as_ref().map_or(0, |body| body.bytes.len());
+        Duration::from_secs(bytes as u64 / MIN_BYTES_PER_SECOND)
+    }
+
+    /// Whether it changes nothing on the server (RFC 9110, section 9.2.1).
+    pub(super) fn is_safe_method(&self) -> bool {
+        self.method.is_safe()
+    }
+}

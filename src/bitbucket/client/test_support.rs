@@ -1,0 +1,104 @@
+//! Answers that no server gave, to hold what must be true of every one: in a test, and in the target `error_body` of
+//! `fuzz/`.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::error_body::MAX_MESSAGE_CHARS;
+use super::response::Response;
+
+const KINDS: [&str; 5] = [
+    "application/json",
+    "application/json;charset=UTF-8",
+    "text/html",
+    "text/plain",
+    "",
+];
+
+/// Whatever the body, an error keeps its status, says something, and says it briefly.
+#[cfg_attr(
+    not(fuzzing),
+    allow(unreachable_pub, reason = "the fuzzer is another crate")
+)]
+pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
+    let status = StatusCode::from_u16(400 + u16::from(status) % 200).expect("it is a status");
+    let kind = KINDS[usize::from(kind) % KINDS.len()];
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let url = "https://git.example.com/rest/api/latest/repos".to_owned();
+    let response = Response::from_parts(status, headers, body, url);
+    let error = response.error();
+    let said = error.to_string();
+    assert!(!said.trim().is_empty());
+    assert!(
+        said.chars().count() < MAX_MESSAGE_CHARS + 200,
+        "{}",
+        said.len()
+    );
+    assert!(response.success().is_err());
+    assert!(response.json::<serde_json::Value>().is_err());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// JSON in the shapes of both products' errors, and in none.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        const PIECES: [&str; 22] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"error\"",
+            "\"errors\"",
+            "\"message\"",
+            "\"detail\"",
+            "\"required\"",
+            "\"granted\"",
+            "\"key\"",
+            "\"exceptionName\"",
+            "\"x\"",
+            "null",
+            "1e999",
+            "\"com.atlassian.AuthorisationException\"",
+            "\"\\u0000\\ud800\"",
+            "[[[[[[[[",
+            "{\"a\":",
+            "\u{1b}[31m",
+        ];
+        let piece = prop_oneof![
+            9 => prop::sample::select(&PIECES[..]).prop_map(|text| text.as_bytes().to_vec()),
+            1 => any::<Vec<u8>>(),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_body_of_an_error_is_explained(status in any::<u8>(), kind in any::<u8>(), body in body()) {
+            explain_made_up(status, kind, &body);
+        }
+    }
+
+    #[test]
+    fn a_long_story_is_cut_short() {
+        let story = "é".repeat(3 * MAX_MESSAGE_CHARS);
+        for body in [
+            format!("{{\"error\":{{\"message\":\"{story}\"}}}}"),
+            format!("{{\"errors\":[{{\"message\":\"{story}\"}}]}}"),
+            format!("{{\"message\":\"{story}\"}}"),
+        ] {
+            for status in [0, 1, 3, 4, 9, 10, 29, 100] {
+                explain_made_up(status, 0, body.as_bytes());
+            }
+        }
+    }
+}

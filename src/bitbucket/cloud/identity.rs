@@ -1,0 +1,182 @@
+//! Who a credential is, on Cloud.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::Cloud;
+use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
+use crate::types::connection::{AuthMethod, TokenLevel};
+
+/// The current user. `username` is absent from the documentation, and sometimes there.
+#[derive(Debug, Deserialize)]
+struct User {
+    nickname: Option<String>,
+    username: Option<String>,
+    display_name: Option<String>,
+    account_id: Option<String>,
+    uuid: Option<String>,
+}
+
+impl Cloud {
+    /// Asks for the current user, or for what an access token belongs to: access tokens have no user.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
+    pub(in crate::bitbucket) async fn identify(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Identity, ApiError> {
+        if credential.auth == Some(AuthMethod::AccessToken) {
+            return self.identify_access_token(credential).await;
+        }
+        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        match response.status() {
+            StatusCode::GONE if credential.auth == Some(AuthMethod::AppPassword) => {
+                Err(ApiError::Unauthorized(response.error().to_string()))
+            }
+            // The credential is good: the server knows it, and says what it may not do.
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
+            _ => {
+                let user: User = response.json()?;
+                let id = user.uuid.or_else(|| user.account_id.clone());
+                let names = [
+                    user.nickname,
+                    user.username,
+                    user.display_name,
+                    user.account_id,
+                ];
+                let account = names.into_iter().flatten().next();
+                if account.is_none() {
+                    // Every page of some proxies is an empty success.
+                    return Err(ApiError::Decode {
+                        path: "nickname".to_owned(),
+                        reason: "it names no user".to_owned(),
+                    });
+                }
+                Ok(Identity {
+                    account,
+                    id,
+                    level: Some(TokenLevel::User),
+                    ..valid(&response)
+                })
+            }
+        }
+    }
+
+    /// An access token is known by what it belongs to.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
+    async fn identify_access_token(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Identity, ApiError> {
+        let Some(workspace) = credential.workspace.as_deref() else {
+            self.check_refusal(StatusCode::NOT_FOUND).await?;
+            return Ok(Identity::default());
+        };
+        let (segments, level) = match (
+            credential.repository.as_deref(),
+            credential.project.as_deref(),
+        ) {
+            (Some(repository), _) => (
+                vec!["repositories", workspace, repository],
+                TokenLevel::Repo,
+            ),
+            (None, Some(project)) => (
+                vec!["workspaces", workspace, "projects", project],
+                TokenLevel::Project,
+            ),
+            (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
+        };
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let identity = || {
+            let identity = valid(&response);
+            Identity {
+                level: identity.level.or(Some(level)),
+                ..identity
+            }
+        };
+        match response.status() {
+            StatusCode::OK if !response.is_json() => Err(response.not_json()),
+            // What is private is shown to nobody without a good token; nor are scopes named.
+            StatusCode::OK if is_login_proof(&response) => Ok(identity()),
+            StatusCode::OK => {
+                self.check_refusal(response.status()).await?;
+                Ok(identity())
+            }
+            StatusCode::NOT_FOUND => {
+                self.check_refusal(response.status()).await?;
+                Ok(Identity {
+                    not_visible: Some(response.error().to_string()),
+                    ..identity()
+                })
+            }
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(identity()),
+            _ => Err(response.error()),
+        }
+    }
+
+    /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401. Beside something
+    /// that was shown, a 401 decides nothing: anybody may have been shown it.
+    async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
+        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        match response.status() {
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(()),
+            StatusCode::OK if response.json::<User>().is_ok() => Ok(()),
+            StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
+                "what it belongs to is public, so anybody may see it".to_owned(),
+            )),
+            _ => Err(response.error()),
+        }
+    }
+}
+
+/// A repository, project or workspace.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    is_private: Option<bool>,
+}
+
+/// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
+pub(super) fn is_cloud_error(response: &Response) -> bool {
+    response.is_bitbuckets() || response.header("x-oauth-scopes").is_some()
+}
+
+fn is_login_proof(response: &Response) -> bool {
+    let names_the_token = response
+        .header("x-oauth-scopes")
+        .or(response.header("x-credential-type"))
+        .is_some();
+    names_the_token
+        || response
+            .json::<Resource>()
+            .is_ok_and(|resource| resource.is_private == Some(true))
+}
+
+/// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
+fn valid(response: &Response) -> Identity {
+    let listed = response.header("x-oauth-scopes").map(parse_scope_list);
+    let granted = Some(response.error_body().granted());
+    // An empty list is a header that says nothing.
+    let scopes = listed
+        .filter(|all| !all.is_empty())
+        .or(granted.filter(|all| !all.is_empty()));
+    let level = match response.header("x-credential-type") {
+        Some("repo_access_token") => Some(TokenLevel::Repo),
+        Some("project_access_token") => Some(TokenLevel::Project),
+        Some("workspace_access_token") => Some(TokenLevel::Workspace),
+        Some(_) | None => None,
+    };
+    Identity {
+        scopes: scopes.map_or(Scopes::Unknown, Scopes::Granted),
+        level,
+        level_from_server: level.is_some(),
+        ..Identity::default()
+    }
+}
+
+/// The scopes of a header: separated by commas, blanks, or both.
+pub(super) fn parse_scope_list(list: &str) -> Vec<String> {
+    let names = list.split([',', ' ']).filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}

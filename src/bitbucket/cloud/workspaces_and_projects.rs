@@ -1,0 +1,129 @@
+//! Workspaces and projects, on Cloud.
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::Cloud;
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::types::namespace::{NewProject, Project, Workspace};
+
+/// The largest page of most lists.
+const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");
+
+#[derive(Debug, Deserialize)]
+struct Access {
+    administrator: Option<bool>,
+    workspace: Option<WorkspaceBase>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WorkspaceBase {
+    slug: String,
+    name: Option<String>,
+    uuid: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ProjectBase {
+    key: String,
+    name: Option<String>,
+    is_private: Option<bool>,
+}
+
+/// What a project is made of. The document demands the type of every object.
+#[derive(Debug, Serialize)]
+struct Creation<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    key: &'a str,
+    name: &'a str,
+    is_private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+}
+
+impl Cloud {
+    /// The workspaces of the account. The list over all workspaces is gone since 2026-04-14 (CHANGE-2770).
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-user-workspaces-get>
+    pub(in crate::bitbucket) async fn workspaces(&self) -> Result<Vec<Workspace>, ApiError> {
+        let all: Vec<Access> = self
+            .http
+            .pages(&["user", "workspaces"], &[PAGE_LENGTH])
+            .await?;
+        let workspace = |access: Access| {
+            let WorkspaceBase { slug, name, uuid } = access.workspace?;
+            Some(Workspace {
+                slug,
+                name,
+                uuid,
+                administrator: access.administrator,
+            })
+        };
+        Ok(all.into_iter().filter_map(workspace).collect())
+    }
+
+    /// The projects of a workspace.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-projects-get>
+    pub(in crate::bitbucket) async fn projects(
+        &self,
+        workspace: &str,
+    ) -> Result<Vec<Project>, ApiError> {
+        let all: Vec<ProjectBase> = self
+            .http
+            .pages(&["workspaces", workspace, "projects"], &[PAGE_LENGTH])
+            .await?;
+        Ok(all.into_iter().map(ProjectBase::project).collect())
+    }
+
+    /// A project of a workspace.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-project-key-get>
+    pub(in crate::bitbucket) async fn project(
+        &self,
+        workspace: &str,
+        key: &str,
+    ) -> Result<Project, ApiError> {
+        let segments = ["workspaces", workspace, "projects", key];
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        Ok(response.json::<ProjectBase>()?.project())
+    }
+
+    /// Makes a project; `None` where there is one of its key.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-post>
+    pub(in crate::bitbucket) async fn create_project(
+        &self,
+        workspace: &str,
+        new: &NewProject,
+    ) -> Result<Option<Project>, ApiError> {
+        let creation = Creation {
+            kind: "project",
+            key: &new.key,
+            name: &new.name,
+            is_private: !new.public,
+            description: new.description.as_deref(),
+        };
+        let segments = ["workspaces", workspace, "projects"];
+        let response = self
+            .http
+            .write(Method::POST, &segments, &[], &creation)
+            .await?;
+        let is_refused = matches!(response.status().as_u16(), 400 | 409);
+        if is_refused && self.project(workspace, &new.key).await.is_ok() {
+            return Ok(None);
+        }
+        Ok(Some(response.json::<ProjectBase>()?.project()))
+    }
+}
+
+impl ProjectBase {
+    fn project(self) -> Project {
+        Project {
+            key: self.key,
+            name: self.name,
+            private: self.is_private,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! HTTP access tokens: what one says of itself; listing, making and revoking them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+
+use super::DataCenter;
+use crate::bitbucket::client::{ApiError, Authorization, Request, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
+use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::connection::{AuthMethod, TokenLevel};
+use crate::types::date::Date;
+use crate::types::repository::RepoId;
+use crate::types::secret::Secret;
+
+/// A token as the server lists it. Real answers have more than the documentation names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct AccessTokenJson {
+    id: Value,
+    name: Option<String>,
+    permissions: Option<Vec<String>>,
+    created_date: Value,
+    expiry_days: Option<i64>,
+    last_authenticated: Value,
+    /// Only in the answer to its making.
+    token: Option<String>,
+}
+
+impl DataCenter {
+    /// Adds to an identity what the token's own record tells: permissions and expiry. A server that does not show it
+    /// leaves the identity as it is.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
+    pub(super) async fn with_token_record(
+        &self,
+        credential: &CredentialContext,
+        identity: Identity,
+    ) -> Identity {
+        let is_token = credential.auth == Some(AuthMethod::HttpAccessToken);
+        let owner = owner(credential, &identity).filter(|_| is_token);
+        let (Some(id), Some(owner)) = (self.current_token_id(), owner) else {
+            return identity;
+        };
+        let segments = segments(&owner);
+        let segments: Vec<&str> = segments
+            .iter()
+            .map(String::as_str)
+            .chain([id.as_str()])
+            .collect();
+        let Ok(response) = self.http.get(&segments, &[], WithAuth::Yes).await else {
+            return identity;
+        };
+        let Ok(token) = response.json::<AccessTokenJson>() else {
+            return identity;
+        };
+        Identity {
+            scopes: token
+                .permissions
+                .clone()
+                .map_or(Scopes::Unknown, Scopes::Granted),
+            expires_on: token.expires_on(),
+            ..identity
+        }
+    }
+
+    /// The id of the token that requests are signed with.
+    pub(in crate::bitbucket) fn current_token_id(&self) -> Option<String> {
+        match self.http.authorization() {
+            Authorization::Bearer(secret) => token_id(secret.expose()),
+            Authorization::None | Authorization::Basic { .. } => None,
+        }
+    }
+
+    /// The tokens of a user, project or repository.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-get>
+    pub(in crate::bitbucket) async fn tokens(
+        &self,
+        owner: &TokenOwner,
+    ) -> Result<Vec<AccessToken>, ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let all: Vec<AccessTokenJson> = self.http.pages(&segments, &[("limit", "100")]).await?;
+        Ok(all.into_iter().map(AccessTokenJson::described).collect())
+    }
+
+    /// Makes a token. What the server tells beside the secret is read leniently: the secret is told this once.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-put>
+    pub(in crate::bitbucket) async fn create_token(
+        &self,
+        owner: &TokenOwner,
+        name: &str,
+        permissions: &[&str],
+        expiry_days: Option<i64>,
+    ) -> Result<NewToken, ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let mut body = json!({"name": name, "permissions": permissions});
+        if let Some(days) = expiry_days {
+            body["expiryDays"] = json!(days);
+        }
+        // It makes something although it is a PUT: sent twice it would make two.
+        let url = self.http.build_url(&segments, &[])?;
+        let request = Request::new(Method::PUT, url, WithAuth::Yes)
+            .with_json(&body)?
+            .not_idempotent();
+        let told: Value = self.http.send(&request).await?.json()?;
+        let Some(secret) = told.get("token").and_then(Value::as_str) else {
+            return Err(ApiError::Decode {
+                path: "token".to_owned(),
+                reason: format!(
+                    "the new token is not in the answer; one named {name} may now be there"
+                ),
+            });
+        };
+        let secret = Secret::new(secret.to_owned());
+        let token = serde_json::from_value(told).unwrap_or_else(|_| AccessTokenJson {
+            id: token_id(secret.expose()).unwrap_or_default().into(),
+            name: Some(name.to_owned()),
+            ..AccessTokenJson::default()
+        });
+        Ok(NewToken {
+            token: token.described(),
+            secret,
+        })
+    }
+
+    /// Revokes a token.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-delete>
+    pub(in crate::bitbucket) async fn revoke_token(
+        &self,
+        owner: &TokenOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let segments = segments(owner);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).chain([id]).collect();
+        self.http.delete(&segments, &[]).await?.success()
+    }
+}
+
+/// Whose the token is that somebody shows.
+fn owner(credential: &CredentialContext, identity: &Identity) -> Option<TokenOwner> {
+    let project = credential.project.clone();
+    match identity.level? {
+        TokenLevel::User | TokenLevel::Workspace => identity.account.clone().map(TokenOwner::User),
+        TokenLevel::Project => project.map(TokenOwner::Project),
+        TokenLevel::Repo => Some(TokenOwner::Repository(RepoId {
+            namespace: project?,
+            slug: credential.repository.clone()?,
+        })),
+    }
+}
+
+fn segments(owner: &TokenOwner) -> Vec<String> {
+    let slug;
+    let below: Vec<&str> = match owner {
+        TokenOwner::User(name) => {
+            slug = user_slug(name);
+            vec!["users", &slug]
+        }
+        TokenOwner::Project(key) => vec!["projects", key],
+        TokenOwner::Repository(path) => vec!["projects", &path.namespace, "repos", &path.slug],
+    };
+    let own = ["rest", "access-tokens", "latest"];
+    own.into_iter().chain(below).map(str::to_owned).collect()
+}
+
+impl AccessTokenJson {
+    fn expires_on(&self) -> Option<Date> {
+        let life = Duration::DAY.checked_mul(self.expiry_days?.try_into().ok()?)?;
+        let expires = instant(&self.created_date)?.checked_add(life)?;
+        Some(Date::from(expires.date()))
+    }
+
+    fn described(self) -> AccessToken {
+        let day =
+            |instant: Option<OffsetDateTime>| instant.map(|instant| Date::from(instant.date()));
+        AccessToken {
+            expires_on: self.expires_on(),
+            created_on: day(instant(&self.created_date)),
+            last_used_on: day(instant(&self.last_authenticated)),
+            id: match &self.id {
+                Value::String(id) => Some(id.clone()),
+                Value::Number(id) => Some(id.to_string()),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            },
+            name: self.name,
+            permissions: self.permissions,
+        }
+    }
+}
+
+/// An instant: milliseconds since 1970 in REST, although the documentation says a date; newer servers may keep to it.
+fn instant(value: &Value) -> Option<OffsetDateTime> {
+    match value {
+        Value::Number(milliseconds) => {
+            OffsetDateTime::from_unix_timestamp(milliseconds.as_i64()?.div_euclid(1000)).ok()
+        }
+        Value::String(text) => {
+            let date: Date = text.get(..10)?.parse().ok()?;
+            Some(date.midnight())
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The id of a token stands in the token itself: base64 of `<digits>:<random>`, since some version behind `BBDC-`.
+fn token_id(token: &str) -> Option<String> {
+    let encoded = token.strip_prefix("BBDC-").unwrap_or(token);
+    let decoded = zeroize::Zeroizing::new(STANDARD.decode(encoded).ok()?);
+    let id = decoded.split(|&byte| byte == b':').next()?;
+    let is_id = id.len() < decoded.len() && !id.is_empty() && id.iter().all(u8::is_ascii_digit);
+    is_id.then(|| String::from_utf8_lossy(id).into_owned())
+}
+
+/// The slug of a user name: what a URL gives a meaning to becomes `_`.
+pub(super) fn user_slug(name: &str) -> String {
+    const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
+    name.chars()
+        .map(|c| if REPLACED.contains(c) { '_' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_is_read_off_the_token() {
+        let token = STANDARD.encode("080920112506:abcdefghij0123456789");
+        assert_eq!(token_id(&token).as_deref(), Some("080920112506"));
+        assert_eq!(
+            token_id(&format!("BBDC-{token}")).as_deref(),
+            Some("080920112506")
+        );
+        for other in [
+            "",
+            "hunter2",
+            "BBDC-",
+            &STANDARD.encode("abc:def"),
+            &STANDARD.encode("0123456"),
+        ] {
+            assert_eq!(token_id(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn expiry_is_counted_from_creation() {
+        let expires_on = |created: Value, days: Option<i64>| {
+            let token = AccessTokenJson {
+                created_date: created,
+                expiry_days: days,
+                ..AccessTokenJson::default()
+            };
+            token.expires_on().map(|date| date.to_string())
+        };
+        assert_eq!(
+            expires_on(json!(1_767_225_600_000_i64), Some(90)).as_deref(),
+            Some("2026-04-01")
+        );
+        assert_eq!(
+            expires_on(json!("2026-01-01T10:00:00.000+0000"), Some(90)).as_deref(),
+            Some("2026-04-01")
+        );
+        assert_eq!(expires_on(json!(1_767_225_600_000_i64), None), None);
+        assert_eq!(expires_on(json!(null), Some(90)), None);
+        assert_eq!(expires_on(json!(i64::MAX), Some(i64::MAX)), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Who a credential is, on Data Center.
+
+use percent_encoding::percent_decode_str;
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::DataCenter;
+use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, Identity};
+use crate::types::connection::{AuthMethod, TokenLevel};
+
+/// Every answer to somebody who is logged in has it: the user name, percent-encoded.
+const USER_NAME: &str = "x-ausername";
+
+/// A page of users; only that it is one matters.
+#[derive(Debug, Deserialize)]
+struct Users {
+    values: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+impl DataCenter {
+    /// Asks for the list of users, which only somebody logged in may see: a bad token is otherwise served as anonymous.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
+    pub(in crate::bitbucket) async fn identify(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Identity, ApiError> {
+        self.http.disable_anonymous_check();
+        let segments = ["rest", "api", "latest", "users"];
+        let response = self
+            .http
+            .get(&segments, &[("limit", "1")], WithAuth::Yes)
+            .await?;
+        let name = user_name(&response);
+        let is_page = || response.json::<Users>().map(|page| page.values.is_some());
+        match response.status() {
+            StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
+                self.authenticated_identity(credential, name).await
+            }
+            StatusCode::OK if !is_page()? => Err(ApiError::Decode {
+                path: "values".to_owned(),
+                reason: "it is no list of users".to_owned(),
+            }),
+            // Nobody is named: then the list counts only where it is refused to everybody else.
+            StatusCode::OK => {
+                self.require_denied_anonymously(&segments).await?;
+                self.authenticated_identity(credential, None).await
+            }
+            StatusCode::UNAUTHORIZED if may_be_resource_token(credential) => {
+                self.identify_by_resource(credential, &response).await
+            }
+            StatusCode::UNAUTHORIZED => Err(refused(&response)),
+            _ => Err(response.error()),
+        }
+    }
+
+    async fn authenticated_identity(
+        &self,
+        credential: &CredentialContext,
+        account: Option<String>,
+    ) -> Result<Identity, ApiError> {
+        let identity = Identity {
+            account,
+            level: credential.level.or(Some(TokenLevel::User)),
+            ..Identity::default()
+        };
+        Ok(self.with_token_record(credential, identity).await)
+    }
+
+    /// A token of a project or repository has no user; it is known by what it can see and nobody else.
+    async fn identify_by_resource(
+        &self,
+        credential: &CredentialContext,
+        refusal: &Response,
+    ) -> Result<Identity, ApiError> {
+        let Some(project) = credential.project.as_deref() else {
+            return Err(refused(refusal));
+        };
+        let mut segments = vec!["rest", "api", "latest", "projects", project];
+        segments.extend(
+            credential
+                .repository
+                .as_deref()
+                .into_iter()
+                .flat_map(|slug| ["repos", slug]),
+        );
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let account = user_name(&response);
+        if account.is_none() {
+            if response.status() == StatusCode::UNAUTHORIZED {
+                return Err(refused(&response));
+            }
+            response.success()?;
+            self.require_denied_anonymously(&segments).await?;
+        }
+        let named = TokenLevel::of(
+            credential.repository.as_deref(),
+            credential.project.as_deref(),
+        );
+        let identity = Identity {
+            account,
+            level: credential.level.or(Some(named)),
+            ..Identity::default()
+        };
+        Ok(self.with_token_record(credential, identity).await)
+    }
+
+    /// Whether what was shown is shown to nobody without a login.
+    async fn require_denied_anonymously(&self, segments: &[&str]) -> Result<(), ApiError> {
+        let anonymous = self.http.get(segments, &[], WithAuth::No).await?;
+        if anonymous.status() == StatusCode::OK {
+            let reason = "the server shows the same to everybody, and names nobody";
+            return Err(ApiError::Indeterminate(reason.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// A token of a project or repository; a password is always somebody's, and trying it again could lock the account.
+fn may_be_resource_token(credential: &CredentialContext) -> bool {
+    credential.level != Some(TokenLevel::User) && credential.auth != Some(AuthMethod::Password)
+}
+
+/// Whoever is not named is not logged in, also where the server speaks of a missing permission.
+fn refused(response: &Response) -> ApiError {
+    let error = response.error();
+    if let ApiError::Forbidden { message, .. } = error {
+        ApiError::Unauthorized(message)
+    } else {
+        error
+    }
+}
+
+pub(super) fn user_name(response: &Response) -> Option<String> {
+    let name = response.header(USER_NAME).filter(|name| !name.is_empty())?;
+    Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
+}

@@ -1,0 +1,193 @@
+//! What a credential may do and see, on Data Center. Reads only.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::DataCenter;
+use super::repositories::{RepositoryJson, of};
+use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::identity::{CredentialContext, ScopeProbe, VisibleRepositories};
+use crate::types::connection::AuthMethod;
+use crate::types::purpose::Permission;
+use crate::types::repository::RepoId;
+use crate::types::scope::Scope;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repositories {
+    values: Vec<RepositoryJson>,
+    is_last_page: Option<bool>,
+}
+
+/// A repository or project; only whether it is everybody's matters.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    public: Option<bool>,
+}
+
+const REPOSITORIES: [&str; 4] = ["rest", "api", "latest", "repos"];
+
+impl DataCenter {
+    /// The permission on a repository: its webhooks are shown to administrators alone, and a list can be narrowed to
+    /// what the account may write to.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
+    pub(in crate::bitbucket) async fn permission(
+        &self,
+        repo: &RepoId,
+        name: Option<&str>,
+    ) -> Result<Option<Permission>, ApiError> {
+        let administers = self.administers(repo);
+        let writes = self.listed_for_writing(repo, name);
+        let (administers, writes) = futures_util::future::join(administers, writes).await;
+        Ok(match (administers?, writes?) {
+            (Some(true), _) => Some(Permission::Admin),
+            (_, Some(true)) => Some(Permission::Write),
+            (Some(false), Some(false)) => Some(Permission::Read),
+            (None, _) | (_, None) => None,
+        })
+    }
+
+    /// Looks whether the credential has a permission, for the repository or project that is named.
+    pub(in crate::bitbucket) async fn probe_scope(
+        &self,
+        scope: Scope,
+        credential: &CredentialContext,
+    ) -> Result<ScopeProbe, ApiError> {
+        let Some(project) = credential.project.as_deref() else {
+            return Ok(ScopeProbe::Inconclusive);
+        };
+        let repo = credential.repository.as_deref().map(|slug| RepoId {
+            namespace: project.to_owned(),
+            slug: slug.to_owned(),
+        });
+        let own_project = ["rest", "api", "latest", "projects", project];
+        Ok(match (scope.name(), &repo) {
+            ("REPO_READ", Some(path)) => self.reads(&of(path, &[])).await?,
+            ("REPO_READ" | "PROJECT_READ", None) | ("PROJECT_READ", Some(_)) => {
+                self.reads(&own_project).await?
+            }
+            ("REPO_ADMIN", Some(path)) => answer_of(self.administers(path).await?),
+            ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => {
+                ScopeProbe::Yes
+            }
+            ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path, None).await? {
+                Some(false) => ScopeProbe::No,
+                // What the account may write to says nothing about a token that may do less.
+                Some(true) if credential.auth == Some(AuthMethod::Password) => ScopeProbe::Yes,
+                Some(true) | None => ScopeProbe::Inconclusive,
+            },
+            ("PROJECT_ADMIN", _) => {
+                let segments = [own_project.as_slice(), &["permissions", "users"]].concat();
+                let response = self
+                    .http
+                    .get(&segments, &[("limit", "1")], WithAuth::Yes)
+                    .await?;
+                answer_of(permitted(&response))
+            }
+            _ => ScopeProbe::Inconclusive,
+        })
+    }
+
+    /// What the credential sees, and the addresses that the server gives for it.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
+    pub(in crate::bitbucket) async fn visible_repositories(
+        &self,
+    ) -> Result<VisibleRepositories, ApiError> {
+        let response = self
+            .http
+            .get(&REPOSITORIES, &[("limit", "100")], WithAuth::Yes)
+            .await?;
+        let page: Repositories = response.json()?;
+        let links = page.values.iter().flat_map(|repository| {
+            let clone = repository.links.clone.iter();
+            let over_http = clone.filter(|link| link.name.as_deref() != Some("ssh"));
+            let all = repository.links.own.iter().chain(over_http);
+            all.filter_map(|link| link.href.clone())
+        });
+        let mut projects: Vec<&str> = page
+            .values
+            .iter()
+            .filter_map(|repository| repository.project.as_ref()?.key.as_deref())
+            .collect();
+        projects.sort_unstable();
+        projects.dedup();
+        Ok(VisibleRepositories {
+            projects: Some(projects.len()),
+            repositories: page.values.len(),
+            more: page.is_last_page == Some(false),
+            links: links.collect(),
+        })
+    }
+
+    /// Whether something is shown that is not everybody's.
+    async fn reads(&self, segments: &[&str]) -> Result<ScopeProbe, ApiError> {
+        let response = self.http.get(segments, &[], WithAuth::Yes).await?;
+        Ok(match permitted(&response) {
+            Some(true) if response.json::<Resource>()?.public != Some(false) => {
+                ScopeProbe::Inconclusive
+            }
+            permitted => answer_of(permitted),
+        })
+    }
+
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
+    async fn administers(&self, repo: &RepoId) -> Result<Option<bool>, ApiError> {
+        let response = self
+            .http
+            .get(&of(repo, &["webhooks"]), &[], WithAuth::Yes)
+            .await?;
+        Ok(permitted(&response))
+    }
+
+    async fn listed_for_writing(
+        &self,
+        repo: &RepoId,
+        name: Option<&str>,
+    ) -> Result<Option<bool>, ApiError> {
+        let mut query = vec![
+            ("permission", "REPO_WRITE"),
+            ("projectkey", repo.namespace.as_str()),
+            ("limit", "1000"),
+        ];
+        // The filter is by name, which may be another than the slug.
+        query.extend(name.map(|name| ("name", name)));
+        let response = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let page: Repositories = response.json()?;
+        let is_it = |repository: &RepositoryJson| {
+            let key = repository
+                .project
+                .as_ref()
+                .and_then(|project| project.key.as_deref());
+            let slug = repository.slug.as_deref();
+            slug.is_some_and(|slug| slug.eq_ignore_ascii_case(&repo.slug))
+                && key.is_some_and(|key| key.eq_ignore_ascii_case(&repo.namespace))
+        };
+        let found = page.values.iter().any(is_it);
+        // Not being listed is a no only where all were seen.
+        Ok((found || page.is_last_page != Some(false)).then_some(found))
+    }
+}
+
+/// Whether an answer is one to somebody who may; `None` where it says something else.
+fn permitted(response: &Response) -> Option<bool> {
+    match response.status() {
+        StatusCode::OK if response.is_json() => Some(true),
+        // In a token's name nobody may be named.
+        StatusCode::UNAUTHORIZED if response.is_authenticated() => Some(false),
+        StatusCode::FORBIDDEN if response.is_bitbuckets() => Some(false),
+        _ => None,
+    }
+}
+
+fn answer_of(permitted: Option<bool>) -> ScopeProbe {
+    match permitted {
+        Some(true) => ScopeProbe::Yes,
+        Some(false) => ScopeProbe::No,
+        None => ScopeProbe::Inconclusive,
+    }
+}

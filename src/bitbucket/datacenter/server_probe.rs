@@ -1,0 +1,110 @@
+//! Which server this is, and whether it is one.
+
+use serde::Deserialize;
+
+use super::DataCenter;
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::server_probe::ServerProbe;
+use crate::types::connection::{BaseUrl, DetectedServer};
+
+const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
+
+/// Where servers are put, beside the root.
+const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
+
+#[derive(Debug, Deserialize)]
+struct Properties {
+    version: Option<String>,
+}
+
+impl DataCenter {
+    /// The server's version. Anybody may ask, so nothing is signed and nothing is known about the credential.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
+    pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
+        let response = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
+        let properties: Properties = response.json()?;
+        Ok(properties.version)
+    }
+
+    /// Whether the server is of this version or a later one; one that hides its version counts as such.
+    pub(in crate::bitbucket) async fn is_at_least(
+        &self,
+        major: u32,
+        minor: u32,
+    ) -> Result<bool, ApiError> {
+        let version = self.version().await?;
+        let mut numbers = version
+            .as_deref()
+            .unwrap_or_default()
+            .split('.')
+            .map_while(|number| number.parse::<u32>().ok());
+        Ok(match (numbers.next(), numbers.next()) {
+            (Some(first), second) => (first, second.unwrap_or(0)) >= (major, minor),
+            (None, _) => true,
+        })
+    }
+
+    /// The state of the server, and its version: other products of the same house have the same states. Anybody may
+    /// ask, and a server that is starting answers.
+    ///
+    /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
+    pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
+        let url = self.http.build_url(&["status"], &[])?;
+        let mut probe = ServerProbe::of(&self.http.get_once_unauthenticated(url).await?);
+        let is_ready = probe
+            .state
+            .as_deref()
+            .is_none_or(|state| state == "RUNNING");
+        if is_ready {
+            let url = self.http.build_url(&PROPERTIES, &[])?;
+            let told = match self.http.get_once_unauthenticated(url).await {
+                // Nothing came that would tell what it is.
+                Err(error) if error.obstacle().is_some() => return Err(error),
+                told => told.and_then(|response| response.json::<Properties>()),
+            };
+            probe.version = told.ok().and_then(|properties| properties.version);
+        }
+        probe.is_bitbucket = probe.version.is_some() || !is_ready;
+        Ok(probe)
+    }
+
+    /// Looks where this server sends its visitors, and at the usual context paths.
+    pub(in crate::bitbucket) async fn find_context_path(&self) -> Option<BaseUrl> {
+        let base = self.http.base().url();
+        let mut paths: Vec<String> = Vec::new();
+        let mut root = base.clone();
+        root.set_path("/");
+        if let Ok(response) = self.http.get_once_unauthenticated(root.clone()).await
+            && let Some(location) = ServerProbe::of(&response).location
+            && let Ok(to) = root.join(&location)
+            && to.origin() == root.origin()
+            && let Ok(detected) = to.as_str().parse::<DetectedServer>()
+        {
+            paths.push(detected.base_url.url().path().trim_matches('/').to_owned());
+        }
+        paths.extend(COMMON_CONTEXT_PATHS.map(str::to_owned));
+        paths.retain(|path| path != base.path().trim_matches('/'));
+        paths.dedup();
+        for path in paths {
+            let mut candidate = base.clone();
+            candidate.set_path(&path);
+            let mut properties = candidate.clone();
+            properties
+                .path_segments_mut()
+                .ok()?
+                .pop_if_empty()
+                .extend(PROPERTIES);
+            let told = self
+                .http
+                .get_once_unauthenticated(properties)
+                .await
+                .ok()?
+                .json::<Properties>();
+            if told.is_ok_and(|properties| properties.version.is_some()) {
+                return BaseUrl::parse(candidate.as_str()).ok();
+            }
+        }
+        None
+    }
+}

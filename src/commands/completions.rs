@@ -1,0 +1,50 @@
+//! `bbconnect completions`: the script that completes commands in a shell.
+
+use clap_complete::Shell;
+use serde::Serialize;
+
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect completions bash > ~/.local/share/bash-completion/completions/bbconnect
+  bbconnect completions zsh > ~/.zfunc/_bbconnect        (with ~/.zfunc in fpath)
+  bbconnect completions fish > ~/.config/fish/completions/bbconnect.fish
+  bbconnect completions elvish >> ~/.config/elvish/rc.elv
+  bbconnect completions powershell >> $PROFILE
+";
+
+/// Print the script that completes bbconnect's commands in a shell
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The shell to write for
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// A completion script.
+#[derive(Debug, Serialize)]
+pub struct CompletionsOutput {
+    shell: String,
+    script: String,
+}
+
+/// Writes the script for `command`.
+#[must_use]
+pub fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
+    CompletionsOutput {
+        shell: args.shell.to_string(),
+        script: String::from_utf8_lossy(&script).into_owned(),
+    }
+}
+
+impl CommandOutput for CompletionsOutput {
+    const SCHEMA: &'static str = "bbconnect/completions@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.script);
+    }
+}

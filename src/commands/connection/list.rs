@@ -1,0 +1,61 @@
+//! `bbconnect connection list`: all connections.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::ui::{CommandOutput, ConnectionView, TextWriter};
+
+/// All connections.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    connections: Vec<ConnectionView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
+}
+
+/// Lists the connections, in the order of their names.
+///
+/// # Errors
+/// Where the file of connections cannot be read.
+pub fn run(app: &App) -> Result<ListOutput, Error> {
+    let connections = app.connection_file().load()?;
+    let default = connections.default_name();
+    let mut listed = ListOutput {
+        connections: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for name in connections.names() {
+        match connections.get(&name) {
+            Ok((name, connection)) => {
+                listed
+                    .connections
+                    .push(ConnectionView::of(&name, &connection, default));
+            }
+            // One of a newer version must not hide the others.
+            Err(error) => listed.unreadable.push(error.to_string()),
+        }
+    }
+    listed
+        .connections
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(listed)
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/connection-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"].map(str::to_owned);
+        if !self.connections.is_empty() {
+            out.table(&head, self.connections.iter().map(ConnectionView::row));
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        self.unreadable.iter().for_each(|reason| out.note(reason));
+        if self.connections.is_empty() {
+            out.line("there are no connections yet; bbconnect connection add makes one");
+        }
+    }
+}

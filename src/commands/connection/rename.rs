@@ -1,0 +1,94 @@
+//! `bbconnect connection rename`: another name, for the secret too.
+
+use serde::Serialize;
+
+use super::credential;
+use crate::app::App;
+use crate::error::Error;
+use crate::git::Checkout;
+use crate::types::connection::{ConnectionName, StoreKind};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection rename work acme
+";
+
+/// Give a connection another name
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection
+    #[arg(value_name = "OLD")]
+    pub from: String,
+    /// Its new name
+    #[arg(value_name = "NEW")]
+    pub to: ConnectionName,
+}
+
+/// A connection that was renamed.
+#[derive(Debug, Serialize)]
+pub struct RenameOutput {
+    action: &'static str,
+    from: String,
+    name: ConnectionName,
+}
+
+/// Renames a connection, also in the checkout one stands in. The secret is kept under the new name before it is forgotten under the old one.
+///
+/// # Errors
+/// Where there is no such connection, or there is one of the new name.
+pub fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
+    let (from, connection) = app.connection_file().load()?.get(&args.from)?;
+    let done = |action| {
+        Ok(RenameOutput {
+            action,
+            from: args.from.clone(),
+            name: args.to.clone(),
+        })
+    };
+    if from == args.to {
+        return done("unchanged");
+    }
+    // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
+    let _lock = credential::lock(app, &from, &connection)?;
+    app.connection_file().update(|connections| {
+        connections.check_free(&args.to)?;
+        if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
+            && let Some(secret) = app.stored_secret(&from, &connection)?
+        {
+            app.store_secret(&args.to, store, &secret)?;
+        }
+        Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
+    })?;
+    app.delete_secret(&from, &connection)?;
+    if Checkout::discover().is_some() {
+        let to = args.to.to_string();
+        Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
+            app.output.eprint_line(&format!(
+                "the connection is called {to} now; only this checkout still names {}. \
+                 Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
+                args.from
+            ));
+        })?;
+    }
+    done("renamed")
+}
+
+impl CommandOutput for RenameOutput {
+    const SCHEMA: &'static str = "bbconnect/connection-rename@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        if self.action == "renamed" {
+            out.line(&format!("{} is now {}", self.from, self.name));
+        } else {
+            out.line(&format!("{} keeps its name", self.name));
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.action == "renamed" {
+            out.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
+        }
+    }
+}

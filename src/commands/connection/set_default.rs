@@ -1,0 +1,85 @@
+//! `bbconnect connection use`: the default connection, or that of a repository or a folder of it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::git::{Checkout, GitError};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection use work                          the default
+  bbconnect connection use acme --here                   for the repository one stands in
+  bbconnect connection use api --service services/api    for a folder of it
+";
+
+/// Choose the connection for everything, a repository, or a folder of it
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// For the repository one stands in, in its git configuration
+    #[arg(long, conflicts_with = "service")]
+    pub here: bool,
+    /// For this folder of the repository one stands in
+    #[arg(long, value_name = "DIR")]
+    pub service: Option<PathBuf>,
+}
+
+/// A connection that was chosen.
+#[derive(Debug, Serialize)]
+pub struct UseOutput {
+    action: &'static str,
+    name: String,
+    scope: &'static str,
+    folder: Option<String>,
+}
+
+/// Chooses a connection.
+///
+/// # Errors
+/// Where there is no such connection, or no repository.
+pub fn run(args: &Args, app: &App) -> Result<UseOutput, Error> {
+    let connections = app.connection_file().load()?;
+    let (name, _) = connections.get(&args.name)?;
+    let folder = args
+        .service
+        .as_ref()
+        .map(|folder| folder.to_string_lossy().into_owned());
+    let used = |changed, scope| UseOutput {
+        action: if changed { "updated" } else { "unchanged" },
+        name: args.name.clone(),
+        scope,
+        folder: folder.clone(),
+    };
+    if args.here || args.service.is_some() {
+        let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
+        let changed = checkout.set_connection(args.service.as_deref(), &args.name)?;
+        return Ok(used(
+            changed,
+            if args.here { "repository" } else { "folder" },
+        ));
+    }
+    let changed = connections.default_name() != Some(&args.name);
+    app.connection_file()
+        .update(|connections| connections.set_default(&name))?;
+    Ok(used(changed, "default"))
+}
+
+impl CommandOutput for UseOutput {
+    const SCHEMA: &'static str = "bbconnect/connection-use@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let place = match (self.scope, &self.folder) {
+            ("repository", _) => "this repository".to_owned(),
+            (_, Some(folder)) => format!("the folder {folder}"),
+            (_, None) => "everything that names no other".to_owned(),
+        };
+        out.line(&format!("{} is used for {place}", self.name));
+    }
+}

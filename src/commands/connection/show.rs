@@ -1,0 +1,65 @@
+//! `bbconnect connection show`: one connection, without its secret.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::ui::{CommandOutput, ConnectionView, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection show work
+  bbconnect connection show --json work
+";
+
+/// Show a connection
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection; without a name, the one that applies here
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize)]
+pub struct ShowOutput {
+    connection: ConnectionView,
+    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
+    ssh_command: Option<String>,
+}
+
+/// Shows a connection.
+///
+/// # Errors
+/// Where there is no such connection.
+pub fn run(args: &Args, app: &App) -> Result<ShowOutput, Error> {
+    let connections = app.connection_file().load()?;
+    let (name, connection) = if let Some(name) = &args.name {
+        connections.get(name)?
+    } else {
+        let selected = app.select()?;
+        (selected.name, selected.connection)
+    };
+    let ssh_command = app.git_ssh_command(&connection);
+    Ok(ShowOutput {
+        ssh_command,
+        connection: ConnectionView::of(&name, &connection, connections.default_name()),
+    })
+}
+
+impl CommandOutput for ShowOutput {
+    const SCHEMA: &'static str = "bbconnect/connection-show@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        self.connection.fields(out);
+        if let Some(command) = &self.ssh_command {
+            out.blank_line();
+            out.line("Git with this key and no other:");
+            out.line(&format!(
+                "  GIT_SSH_COMMAND={}",
+                shell_words::quote(command)
+            ));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `bbconnect connection which`: the connection that applies here, and why.
+
+use serde::Serialize;
+
+use crate::app::{App, SelectionReason};
+use crate::error::Error;
+use crate::ui::{CommandOutput, ConnectionView, TextWriter};
+
+/// The connection that applies.
+#[derive(Debug, Serialize)]
+pub struct WhichOutput {
+    connection: ConnectionView,
+    because: SelectionReason,
+}
+
+/// Finds the connection that applies.
+///
+/// # Errors
+/// Where none applies, or the one that is named is not there.
+pub fn run(app: &App) -> Result<WhichOutput, Error> {
+    let selected = app.select()?;
+    let connections = app.connection_file().load()?;
+    let connection = ConnectionView::of(
+        &selected.name,
+        &selected.connection,
+        connections.default_name(),
+    );
+    Ok(WhichOutput {
+        connection,
+        because: selected.reason,
+    })
+}
+
+impl CommandOutput for WhichOutput {
+    const SCHEMA: &'static str = "bbconnect/connection-which@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&self.connection.name.to_string());
+        out.line(&String::from(self.because.clone()));
+    }
+}

@@ -1,0 +1,216 @@
+//! What is looked at: a connection, a server or a repository, and what is known of it beforehand.
+
+use crate::app::{App, SelectedConnection, SshConnection};
+use crate::error::Error;
+use crate::types::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
+use crate::types::connection::{
+    AuthMethod, BaseUrl, BaseUrlError, Connection, ConnectionName, DetectedServer,
+};
+use crate::types::deployment::Deployment;
+use crate::types::ssh_address::{SshHost, SshRemote};
+
+/// What is looked at.
+#[derive(Debug)]
+pub(super) struct DoctorTarget {
+    /// The connection that it was found by.
+    pub(super) name: Option<ConnectionName>,
+    /// Whose credential is shown; `None` for nobody's.
+    pub(super) selected: Option<SelectedConnection>,
+    /// How the server is reached over HTTP; `None` where that is not known.
+    pub(super) connection: Option<Connection>,
+    /// The address over HTTP was guessed from one over SSH.
+    pub(super) is_guess: bool,
+    /// The connection whose SSH key is used.
+    pub(super) ssh_connection: Option<SshConnection>,
+    /// The repository over SSH.
+    pub(super) remote: Option<SshRemote>,
+    /// SSH is what is wanted, rather than something that may be there as well.
+    pub(super) wants_ssh: bool,
+    /// What should be said about the URL.
+    pub(super) notes: Vec<UrlWarning>,
+}
+
+impl DoctorTarget {
+    /// Finds what is meant; or why the argument cannot be read.
+    pub(super) fn find(
+        argument: Option<&str>,
+        app: &App,
+    ) -> Result<Result<Self, BaseUrlError>, Error> {
+        let Some(text) = argument.map(str::trim) else {
+            return Self::of_connection(app.select()?, app).map(Ok);
+        };
+        let names = app.connection_file().load()?.names();
+        let is_word = !text.contains(['.', ':', '/', '@']) && text != "localhost";
+        if is_word || names.iter().any(|name| name == text) {
+            return Self::of_connection(app.select_by_name(text)?, app).map(Ok);
+        }
+        let detected: DetectedServer = match text.parse() {
+            Ok(detected) => detected,
+            Err(error) => return Ok(Err(error)),
+        };
+        let url = text.parse::<CloneUrl>().ok();
+        let of_repository = url.filter(|_| detected.over_ssh || detected.repository.is_some());
+        if let Some(url) = of_repository {
+            return Self::of_url(text, &url, &detected, app).map(Ok);
+        }
+        let selected = app
+            .select_for_base_url(&detected.base_url)?
+            .map(|mut selected| {
+                selected.connection.base_url = detected.base_url.clone();
+                selected
+            });
+        let connection = match &selected {
+            Some(selected) => selected.connection.clone(),
+            None => anonymous_connection(detected.deployment, detected.base_url),
+        };
+        Ok(Ok(Self {
+            name: selected.as_ref().map(|selected| selected.name.clone()),
+            selected,
+            connection: Some(connection),
+            is_guess: false,
+            ssh_connection: None,
+            remote: None,
+            wants_ssh: false,
+            notes: Vec::new(),
+        }))
+    }
+
+    fn of_connection(selected: SelectedConnection, app: &App) -> Result<Self, Error> {
+        let name = selected.name.clone();
+        let text = selected.connection.clone_url.clone();
+        let url = text
+            .as_deref()
+            .and_then(|text| text.parse::<CloneUrl>().ok());
+        let ssh_connection = SshConnection::of(name.clone(), selected.connection.clone());
+        let remote = ssh_connection
+            .as_ref()
+            .map(|ssh_connection| ssh_connection.address.clone());
+        let warnings = url.iter().flat_map(CloneUrl::notes).cloned().collect();
+        let mut target = Self {
+            name: Some(name),
+            connection: Some(selected.connection.clone()),
+            is_guess: false,
+            wants_ssh: remote.is_some(),
+            ssh_connection,
+            remote,
+            notes: relevant_warnings(warnings),
+            selected: None,
+        };
+        if selected.connection.auth != AuthMethod::Ssh {
+            target.selected = Some(selected);
+            return Ok(target);
+        }
+        target.wants_ssh = true;
+        let rest = match &url {
+            Some(url) => app.api_connection_for_url(url)?,
+            None => None,
+        };
+        let detected = text.and_then(|text| text.parse::<DetectedServer>().ok());
+        target.over_http(rest, detected.as_ref());
+        Ok(target)
+    }
+
+    fn of_url(
+        text: &str,
+        url: &CloneUrl,
+        detected: &DetectedServer,
+        app: &App,
+    ) -> Result<Self, Error> {
+        let all = app.ssh_connections()?;
+        let ssh_connection = all
+            .into_iter()
+            .find(|ssh_connection| ssh_connection.url.is_same_repository(url));
+        let over_ssh = url.transport() == Transport::Ssh;
+        let remote = if over_ssh {
+            url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok())
+        } else {
+            None
+        };
+        // The old host of Cloud is looked at as it stands: that is what git asks.
+        let as_written = text.parse::<SshRemote>().ok().filter(|_| over_ssh);
+        let remote = as_written.or(remote);
+        let mut target = Self {
+            name: ssh_connection
+                .as_ref()
+                .map(|ssh_connection| ssh_connection.name.clone()),
+            selected: None,
+            connection: None,
+            is_guess: false,
+            remote: remote.or_else(|| {
+                ssh_connection
+                    .as_ref()
+                    .map(|ssh_connection| ssh_connection.address.clone())
+            }),
+            ssh_connection,
+            wants_ssh: over_ssh,
+            notes: relevant_warnings(url.notes().to_vec()),
+        };
+        let rest = app.api_connection_for_url(url)?;
+        target.over_http(rest, Some(detected));
+        Ok(target)
+    }
+
+    /// The way over HTTP: that of the connection with REST, else the one that the URL suggests.
+    fn over_http(&mut self, rest: Option<SelectedConnection>, detected: Option<&DetectedServer>) {
+        if let Some(rest) = rest {
+            self.connection = Some(rest.connection.clone());
+            self.name = self.name.take().or_else(|| Some(rest.name.clone()));
+            self.selected = Some(rest);
+            return;
+        }
+        let detected = detected.filter(|detected| detected.base_url.url().scheme() != "ssh");
+        self.connection = detected
+            .map(|detected| anonymous_connection(detected.deployment, detected.base_url.clone()));
+        self.is_guess = detected
+            .is_some_and(|detected| detected.over_ssh && detected.deployment != Deployment::Cloud);
+    }
+
+    /// The base URL over HTTP.
+    pub(super) fn base(&self) -> Option<&BaseUrl> {
+        self.connection
+            .as_ref()
+            .map(|connection| &connection.base_url)
+    }
+
+    /// Whether it is Bitbucket Cloud at its own address, and not one that only speaks like it.
+    pub(super) fn is_real_cloud(&self) -> bool {
+        let base = self.base().map(BaseUrl::url);
+        base.and_then(url::Url::host_str) == Some("api.bitbucket.org")
+    }
+
+    /// Where SSH is, as far as it is known without asking.
+    pub(super) fn ssh_host(&self) -> Option<SshHost> {
+        if let Some(remote) = &self.remote {
+            return Some(remote.host.clone());
+        }
+        let cloud = self
+            .is_real_cloud()
+            .then(|| SshHost::new("ssh.bitbucket.org", 22));
+        cloud.and_then(Result::ok)
+    }
+
+    /// What it is called, for people.
+    pub(super) fn title(&self) -> String {
+        let base = self.base().map(ToString::to_string);
+        let host = || self.remote.as_ref().map(|remote| remote.host.to_string());
+        let place = base.filter(|_| !self.is_guess).or_else(host);
+        let name = self.name.as_ref().map(ToString::to_string);
+        let parts = [name, place].into_iter().flatten();
+        parts.collect::<Vec<_>>().join("  ")
+    }
+}
+
+fn anonymous_connection(deployment: Deployment, base_url: BaseUrl) -> Connection {
+    Connection::new(deployment, base_url, AuthMethod::Ssh)
+}
+
+/// A web page or `git clone` in front is as good a way to name a repository as any.
+fn relevant_warnings(mut warnings: Vec<UrlWarning>) -> Vec<UrlWarning> {
+    warnings.retain(|warning| {
+        !matches!(
+            warning.id,
+            UrlWarningKind::GitClonePrefix | UrlWarningKind::WebUrl
+        )
+    });
+    warnings
+}

@@ -1,0 +1,77 @@
+//! `bbconnect git credential`: git's credential helper. It answers for the servers of connections alone, and is silent
+//! otherwise.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::git::{CredentialRequest, CredentialResponse};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect git setup                                             git then runs this by itself
+  printf 'protocol=https\\nhost=bitbucket.org\\n' | bbconnect git credential get
+";
+
+/// Answer git: its credential helper protocol on standard input and output
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// get, store or erase; others are for other helpers
+    #[arg(value_name = "OPERATION")]
+    pub operation: String,
+}
+
+/// What git is answered.
+#[derive(Debug, Serialize)]
+pub struct CredentialOutput {
+    has_answer: bool,
+    #[serde(skip)]
+    answer: CredentialResponse,
+    #[serde(skip)]
+    remark: Option<String>,
+}
+
+/// Answers git.
+///
+/// # Errors
+/// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
+pub fn run(args: &Args, app: &App) -> Result<CredentialOutput, Error> {
+    let request =
+        CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
+            Error::Usage {
+                message: error.to_string(),
+                hint: Some("bbconnect git setup lets git run this".to_owned()),
+            }
+        })?;
+    let (answer, remark) = match args.operation.as_str() {
+        "get" => (app.credential_for_git(&request)?, None),
+        "store" => (
+            CredentialResponse::Nothing,
+            app.git_approve(&request).map(|()| None)?,
+        ),
+        "erase" => (CredentialResponse::Nothing, app.git_reject(&request)?),
+        // As git-credential asks of helpers.
+        _ => (CredentialResponse::Nothing, None),
+    };
+    Ok(CredentialOutput {
+        has_answer: !matches!(answer, CredentialResponse::Nothing),
+        answer,
+        remark,
+    })
+}
+
+impl CommandOutput for CredentialOutput {
+    const SCHEMA: &'static str = "bbconnect/git-credential@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.answer.write());
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(remark) = &self.remark {
+            out.note(remark);
+        }
+    }
+}

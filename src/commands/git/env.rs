@@ -1,0 +1,175 @@
+//! `bbconnect git env`: what a shell must export so that git uses a connection, with nothing written to disk.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::app::{App, SelectedConnection};
+use crate::error::Error;
+use crate::types::connection::AuthMethod;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect git env work
+  eval \"$(bbconnect git env)\" && git clone https://bitbucket.org/acme/site.git
+  eval \"$(bbconnect git env work)\"
+  eval \"$(bbconnect git env --unset)\"
+";
+
+/// Print the variables that let git use a connection in one shell
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The connection; without a name, the one that applies here
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Print what takes the variables back
+    #[arg(long)]
+    pub unset: bool,
+}
+
+/// The variables.
+#[derive(Debug, Serialize)]
+pub struct EnvOutput {
+    connection: Option<String>,
+    variables: BTreeMap<String, String>,
+    /// Variables that are to go.
+    unset: Vec<String>,
+}
+
+/// Entries of git's configuration, as `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…` have them.
+type Entries = Vec<(String, String)>;
+
+/// Works out the variables. Nothing is written, and no secret is among them.
+///
+/// # Errors
+/// Where no connection applies; taking back needs none.
+pub fn run(args: &Args, app: &App) -> Result<EnvOutput, Error> {
+    let name = args.name.as_deref();
+    let named = name.map(|name| app.select_by_name(name)).transpose()?;
+    if args.unset {
+        let candidates = match named {
+            Some(named) => vec![named],
+            None => all(app)?,
+        };
+        return unset_commands(args.name.clone(), &candidates, app);
+    }
+    let selected = match named {
+        Some(named) => named,
+        None => app.select()?,
+    };
+    let config = entries(&selected, app)?;
+    let before = app.git_config();
+    let is_there = config.iter().all(|entry| before.contains(entry));
+    let mut variables = BTreeMap::new();
+    if !is_there {
+        let all: Entries = before.iter().cloned().chain(config).collect();
+        variables = indexed_variables(&all, before.len());
+    }
+    if let Some(command) = app.git_ssh_command(&selected.connection) {
+        variables.insert("GIT_SSH_COMMAND".to_owned(), command);
+    }
+    Ok(EnvOutput {
+        connection: Some(selected.name.to_string()),
+        variables,
+        unset: Vec::new(),
+    })
+}
+
+/// Every connection that these variables may have been made for.
+fn all(app: &App) -> Result<Vec<SelectedConnection>, Error> {
+    let names = app.connection_file().load()?.names();
+    let stored = names.iter().map(|name| app.select_by_name(name));
+    Ok(stored
+        .chain([app.select()])
+        .filter_map(Result::ok)
+        .collect())
+}
+
+/// What takes the variables of these connections back, and leaves what others put there.
+fn unset_commands(
+    name: Option<String>,
+    candidates: &[SelectedConnection],
+    app: &App,
+) -> Result<EnvOutput, Error> {
+    let mut ours = Entries::new();
+    for selected in candidates {
+        ours.extend(entries(selected, app)?);
+    }
+    let before = app.git_config();
+    let others: Entries = before
+        .iter()
+        .filter(|entry| !ours.contains(entry))
+        .cloned()
+        .collect();
+    let mut variables = BTreeMap::new();
+    let mut unset: Vec<String> = (others.len()..before.len()).flat_map(pair).collect();
+    if !others.is_empty() {
+        variables = indexed_variables(&others, 0);
+    } else if !before.is_empty() {
+        unset.push("GIT_CONFIG_COUNT".to_owned());
+    }
+    let now = app.inherited_git_ssh_command();
+    let mut commands = candidates
+        .iter()
+        .filter_map(|selected| app.git_ssh_command(&selected.connection));
+    if now.is_some() && commands.any(|command| now == Some(&command)) {
+        unset.push("GIT_SSH_COMMAND".to_owned());
+    }
+    Ok(EnvOutput {
+        connection: name,
+        variables,
+        unset,
+    })
+}
+
+/// What git is to be told of a connection over HTTP.
+fn entries(selected: &SelectedConnection, app: &App) -> Result<Entries, Error> {
+    let mut entries = Entries::new();
+    if selected.connection.auth == AuthMethod::Ssh {
+        return Ok(entries);
+    }
+    // The environment's connection is found by the environment, which git hands on.
+    let name = selected.is_stored().then(|| selected.name.to_string());
+    let helper = app.credential_helper_command(name.as_deref())?;
+    for origin in App::git_origins_of(&selected.connection) {
+        let key = |what: &str| format!("credential.{origin}.{what}");
+        entries.push((key("helper"), String::new()));
+        entries.push((key("helper"), helper.clone()));
+        entries.push((key("useHttpPath"), "true".to_owned()));
+    }
+    Ok(entries)
+}
+
+/// The variables of entries from this one on, and how many there are in all.
+fn indexed_variables(entries: &[(String, String)], from: usize) -> BTreeMap<String, String> {
+    let all = entries.iter().enumerate().skip(from);
+    let mut variables: BTreeMap<_, _> = all
+        .flat_map(|(number, (key, value))| {
+            pair(number).into_iter().zip([key.clone(), value.clone()])
+        })
+        .collect();
+    variables.insert("GIT_CONFIG_COUNT".to_owned(), entries.len().to_string());
+    variables
+}
+
+fn pair(number: usize) -> [String; 2] {
+    [
+        format!("GIT_CONFIG_KEY_{number}"),
+        format!("GIT_CONFIG_VALUE_{number}"),
+    ]
+}
+
+impl CommandOutput for EnvOutput {
+    const SCHEMA: &'static str = "bbconnect/git-env@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        for (name, value) in &self.variables {
+            out.raw(&format!("export {name}={}\n", shell_words::quote(value)));
+        }
+        for name in &self.unset {
+            out.raw(&format!("unset {name}\n"));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `bbconnect key add`: registers a public key.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::target::KeyOwnerArgs;
+use crate::app::{App, ChangeAction, OnAccessMismatch};
+use crate::error::Error;
+use crate::ssh;
+use crate::types::deployment::Deployment;
+use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key add --key ~/.ssh/build.pub --repo acme/site
+  bbconnect key add --key ~/.ssh/build --repo WEB/site --write --title 'build server'
+  bbconnect key add --key ~/.ssh/id_ed25519.pub --user
+";
+
+/// Register a public key
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The key: its public file, or the private one beside it. The private key itself is never sent
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub key: PathBuf,
+    /// What it is called in lists [default: its comment]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Let it push as well: Data Center only, Cloud's deploy keys are read-only
+    #[arg(long)]
+    pub write: bool,
+    /// Whose keys.
+    #[command(flatten)]
+    pub target: KeyOwnerArgs,
+    /// Show what would be registered, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A key that was registered.
+#[derive(Debug, Serialize)]
+pub struct AddOutput {
+    action: ChangeAction,
+    owner: String,
+    key: RegisteredKey,
+    note: Option<String>,
+}
+
+/// Registers a key, unless it is registered.
+///
+/// # Errors
+/// Where the file has no public key, the credential may not register it, or it is registered differently.
+pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+    let public = ssh::public_key_of(&args.key)?;
+    let (selected, bitbucket, owner) = args.target.find(app)?;
+    let deployment = selected.connection.deployment;
+    let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
+    if args.write && is_deploy_key {
+        return Err(Error::Usage {
+            message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
+            hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+        });
+    }
+    selected.require_key_admin(&owner)?;
+    let title = args.title.clone().or_else(|| {
+        let comment = public.comment();
+        (!comment.is_empty()).then(|| comment.to_owned())
+    });
+    let key = NewKey {
+        title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
+        access: if args.write || owner == KeyOwner::Account {
+            Access::Write
+        } else {
+            Access::Read
+        },
+        public,
+    };
+    let owner_name = owner.to_string();
+    if args.dry_run {
+        let (key, action) =
+            app.plan_key_registration(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+        return Ok(AddOutput {
+            note: key.title_note(args.title.as_deref()),
+            action,
+            owner: owner_name,
+            key,
+        });
+    }
+    let (key, action) =
+        app.register_key(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+    Ok(AddOutput {
+        note: key.title_note(args.title.as_deref()),
+        action,
+        owner: owner_name,
+        key,
+    })
+}
+
+impl CommandOutput for AddOutput {
+    const SCHEMA: &'static str = "bbconnect/key-add@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let RegisteredKey {
+            id,
+            registered_as,
+            access,
+            ..
+        } = &self.key;
+        let owner = &self.owner;
+        out.line(&match self.action {
+            ChangeAction::Unchanged => {
+                format!("unchanged: {registered_as} {id} of {owner}, {access}")
+            }
+            ChangeAction::WouldCreate => {
+                format!("would register as {registered_as} of {owner}, {access}")
+            }
+            ChangeAction::Created
+            | ChangeAction::Updated
+            | ChangeAction::Removed
+            | ChangeAction::WouldUpdate
+            | ChangeAction::WouldRemove => {
+                format!("registered as {registered_as} {id} of {owner}, {access}")
+            }
+        });
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(note) = &self.note {
+            out.note(note);
+        }
+        if let Some(warning) = &self.key.warning {
+            out.note(&format!(
+                "the server has something against the key: {warning}"
+            ));
+        }
+    }
+}

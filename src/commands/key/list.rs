@@ -1,0 +1,92 @@
+//! `bbconnect key list`: the keys that are registered, their age and their use.
+
+use serde::Serialize;
+
+use super::target::KeyOwnerArgs;
+use crate::app::App;
+use crate::error::Error;
+use crate::types::registered_key::RegisteredKey;
+use crate::types::timestamp::Timestamp;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key list --repo acme/site
+  bbconnect key list --project WEB --json
+  bbconnect key list --user
+";
+
+/// List the keys that are registered
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Whose keys.
+    #[command(flatten)]
+    pub target: KeyOwnerArgs,
+}
+
+/// The keys.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    keys: Vec<RegisteredKey>,
+    #[serde(skip)]
+    owner: String,
+}
+
+/// Lists the keys in the server's order.
+///
+/// # Errors
+/// Where no connection applies, or the server does not show them.
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, owner) = args.target.resolve_or_single(app)?;
+    let asked = app.block_on(bitbucket.keys(&owner))?;
+    Ok(ListOutput {
+        keys: asked.map_err(|error| selected.describe_key_error(error, &owner))?,
+        owner: owner.to_string(),
+    })
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/key-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let day = |timestamp: Option<Timestamp>, unknown: &str| {
+            timestamp.map_or_else(
+                || unknown.to_owned(),
+                |timestamp| timestamp.day().to_string(),
+            )
+        };
+        let rows = self.keys.iter().map(|key| {
+            let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+            [
+                key.id.clone(),
+                key.label.clone().unwrap_or_default(),
+                key.access.to_string(),
+                key.algorithm.clone().unwrap_or_default(),
+                day(key.created_on, ""),
+                day(key.last_used_on, ""),
+                key.expires_on
+                    .map(|date| date.to_string())
+                    .unwrap_or_default(),
+                fingerprint.unwrap_or_default(),
+            ]
+        });
+        let head = [
+            "ID",
+            "LABEL",
+            "ACCESS",
+            "ALGORITHM",
+            "CREATED",
+            "LAST USED",
+            "EXPIRES",
+            "FINGERPRINT",
+        ];
+        out.table(&head.map(str::to_owned), rows);
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.keys.is_empty() {
+            out.line(&format!("{} has no keys", self.owner));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `bbconnect key remove`: takes a registered key away. Files stay where they are.
+
+use serde::Serialize;
+
+use super::target::KeyOwnerArgs;
+use crate::app::{App, ChangeAction};
+use crate::error::{Error, RejectionKind};
+use crate::types::registered_key::RegisteredKey;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key remove 4711 --repo acme/site
+  bbconnect key remove SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM --repo acme/site --yes
+";
+
+/// Take a registered key away
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The key: its id as `key list` shows it, or its fingerprint
+    #[arg(value_name = "ID", allow_hyphen_values = false)]
+    pub id: String,
+    /// Whose keys.
+    #[command(flatten)]
+    pub target: KeyOwnerArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be taken away, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A key that was taken away.
+#[derive(Debug, Serialize)]
+pub struct RemoveOutput {
+    action: ChangeAction,
+    owner: String,
+    key: RegisteredKey,
+}
+
+/// Takes a key away, once that is confirmed.
+///
+/// # Errors
+/// Where there is no such key, nobody confirms, or the credential may not.
+pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+    let (selected, bitbucket, owner) = args.target.find(app)?;
+    selected.require_key_admin(&owner)?;
+    let asked = app.block_on(bitbucket.keys(&owner))?;
+    let keys = asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+    let is_meant = |key: &RegisteredKey| {
+        let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+        key.id == args.id || shown.as_deref() == Some(args.id.as_str())
+    };
+    let Some(key) = keys.into_iter().find(is_meant) else {
+        return Err(Error::rejected(
+            RejectionKind::NotFound,
+            format!("{owner} has no key {}", args.id),
+            &format!(
+                "bbconnect key list {} shows the keys that there are",
+                owner.flag()
+            ),
+        ));
+    };
+    let named = match &key.label {
+        Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
+        None => format!("{} {}", key.registered_as, key.id),
+    };
+    if !args.dry_run {
+        let doing = format!("taking {named} away from {owner}");
+        app.confirm(
+            args.yes,
+            &doing,
+            &format!("Take {named} away from {owner}?"),
+        )?;
+        let asked = app.block_on(bitbucket.remove_key(&owner, &key.id))?;
+        asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+    }
+    Ok(RemoveOutput {
+        action: if args.dry_run {
+            ChangeAction::WouldRemove
+        } else {
+            ChangeAction::Removed
+        },
+        owner: owner.to_string(),
+        key,
+    })
+}
+
+impl CommandOutput for RemoveOutput {
+    const SCHEMA: &'static str = "bbconnect/key-remove@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let done = if self.action == ChangeAction::WouldRemove {
+            "would remove"
+        } else {
+            "removed"
+        };
+        let RegisteredKey {
+            id, registered_as, ..
+        } = &self.key;
+        out.line(&format!("{done} {registered_as} {id} of {}", self.owner));
+    }
+}

@@ -1,0 +1,143 @@
+//! `bbconnect key test`: asks a repository over SSH with one key and no other. Nothing is changed.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::ssh::{PrivateKeyFile, Service, SshError};
+use crate::types::clone_url::CloneUrl;
+use crate::types::fingerprint::Fingerprint;
+use crate::types::registered_key::Access;
+use crate::types::repository::RepoRef;
+use crate::types::ssh_address::SshRemote;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect key test
+  bbconnect key test --repo acme/site
+  bbconnect key test --key ~/.ssh/id_ed25519 --repo ssh://git@git.example.com:7999/web/site.git
+";
+
+/// Ask a repository with one key and no other
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The private key [default: that of the connection]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+    /// The repository: a connection's, or any clone URL [default: that of the connection]
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Take the server for the right one if its host key has this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub accept_host_key: Option<Fingerprint>,
+}
+
+/// A key that works.
+#[derive(Debug, Serialize)]
+pub struct TestOutput {
+    verified: bool,
+    access: Access,
+    key: TestedKey,
+    ssh: Server,
+    repository: Repository,
+}
+
+#[derive(Debug, Serialize)]
+struct TestedKey {
+    fingerprint: Fingerprint,
+    private_key_path: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Server {
+    host: String,
+    port: u16,
+    host_key: Option<Fingerprint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Repository {
+    namespace: Option<String>,
+    slug: String,
+    empty: bool,
+    default_branch: Option<String>,
+}
+
+/// Asks a repository with a key.
+///
+/// # Errors
+/// Told apart by what is wrong: [`SshError`].
+pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+    let (path, url, remote) = subject(args, app)?;
+    let key = PrivateKeyFile::read(&path)?;
+    let evidence = app.host_key_evidence_for(&url, args.accept_host_key);
+    app.ensure_trusted(&remote.host, evidence)?;
+    let served = app.check_access(&key, &remote, Service::Read)?;
+    let access = match app.check_access(&key, &remote, Service::Write) {
+        Ok(_) => Access::Write,
+        Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
+        Err(error) => return Err(error),
+    };
+    Ok(TestOutput {
+        verified: true,
+        access,
+        key: TestedKey {
+            fingerprint: key.public.fingerprint(),
+            private_key_path: path.to_string_lossy().into_owned(),
+        },
+        ssh: Server {
+            host: remote.host.name,
+            port: remote.host.port,
+            host_key: served.host_key,
+        },
+        repository: Repository {
+            namespace: url.namespace(),
+            slug: url.slug().to_owned(),
+            empty: served.refs.empty,
+            default_branch: served.refs.default_branch,
+        },
+    })
+}
+
+/// The key, and the repository that it is tried on.
+fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Error> {
+    let told = args.repo.as_ref().and_then(|repo| repo.url.clone());
+    if let (Some(key), Some(url)) = (&args.key, told) {
+        let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
+        let remote = remote.ok_or_else(|| Error::Usage {
+            message: "where this repository is over SSH is not known".to_owned(),
+            hint: Some("name it by its clone URL over SSH".to_owned()),
+        })?;
+        return Ok((key.clone(), url, remote));
+    }
+    let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
+    let key = args.key.clone().unwrap_or(ssh_connection.key);
+    Ok((key, ssh_connection.url, ssh_connection.address))
+}
+
+impl CommandOutput for TestOutput {
+    const SCHEMA: &'static str = "bbconnect/key-test@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let Repository {
+            namespace,
+            slug,
+            empty,
+            ..
+        } = &self.repository;
+        let namespace = namespace.as_ref().map(|name| format!("{name}/"));
+        let may = match self.access {
+            Access::Read => "clone and fetch",
+            Access::Write => "clone, fetch and push",
+        };
+        let empty = if *empty { ", which is empty" } else { "" };
+        out.line(&format!(
+            "the key may {may} {}{slug}{empty}",
+            namespace.unwrap_or_default()
+        ));
+    }
+}

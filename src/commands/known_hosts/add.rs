@@ -1,0 +1,63 @@
+//! `bbconnect known-hosts add`: trusts a server, once somebody or something vouches for its key.
+
+use serde::Serialize;
+
+use super::host::{HostArg, HostKeyRow, table};
+use crate::app::App;
+use crate::error::Error;
+use crate::types::fingerprint::Fingerprint;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect known-hosts add ssh://git@git.example.com:7999/web/site.git
+  bbconnect known-hosts add git.example.com:7999 --accept-host-key \"$FINGERPRINT\"
+";
+
+/// Trust a server, once its key is known to be right
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The server: HOST, HOST:PORT, or any URL of a repository on it
+    #[arg(value_name = "HOST")]
+    pub host: HostArg,
+    /// Take the server for the right one if its key has this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub accept_host_key: Option<Fingerprint>,
+}
+
+/// A server that is trusted now.
+#[derive(Debug, Serialize)]
+pub struct AddOutput {
+    action: &'static str,
+    hosts: Vec<HostKeyRow>,
+}
+
+/// Adds the keys of a server to our file.
+///
+/// # Errors
+/// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
+pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+    let (host, evidence) = args.host.find(app, args.accept_host_key)?;
+    let trusted = app.ensure_trusted(&host, evidence)?;
+    Ok(AddOutput {
+        action: if trusted.changed {
+            "created"
+        } else {
+            "unchanged"
+        },
+        hosts: HostKeyRow::all(&trusted.keys),
+    })
+}
+
+impl CommandOutput for AddOutput {
+    const SCHEMA: &'static str = "bbconnect/known-hosts-add@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        table(&self.hosts, out);
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(self.action);
+    }
+}

@@ -1,0 +1,165 @@
+//! A server as it is named on the command line, and its keys as they are shown.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::app::{App, HostKeyEvidence};
+use crate::error::Error;
+use crate::ssh::{HostKey, Source};
+use crate::types::clone_url::{CloneUrl, Transport};
+use crate::types::fingerprint::Fingerprint;
+use crate::types::ssh_address::{ParseSshHostError, SshHost, SshRemote};
+use crate::ui::TextWriter;
+
+/// A server: `HOST`, `HOST:PORT`, or a URL that leads to it.
+#[derive(Debug, Clone)]
+pub enum HostArg {
+    /// By its name.
+    Host(SshHost),
+    /// By a repository on it.
+    Url(Box<CloneUrl>),
+}
+
+impl FromStr for HostArg {
+    type Err = ParseSshHostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if let Ok(host) = text.parse() {
+            return Ok(Self::Host(host));
+        }
+        if let Ok(url) = text.parse::<CloneUrl>() {
+            return Ok(Self::Url(Box::new(url)));
+        }
+        // The address of a server, without a repository.
+        let url = url::Url::parse(text).map_err(|_| ParseSshHostError)?;
+        let host = url.host_str().ok_or(ParseSshHostError)?;
+        match (url.scheme(), host) {
+            ("ssh", _) => SshHost::new(host, url.port().unwrap_or(22)).map(Self::Host),
+            ("https" | "http", "bitbucket.org" | "www.bitbucket.org" | "api.bitbucket.org") => {
+                SshHost::new("ssh.bitbucket.org", 22).map(Self::Host)
+            }
+            ("https" | "http", _) => {
+                let repository = format!("{}/scm/any/any.git", text.trim_end_matches('/'));
+                let url = repository.parse().map_err(|_| ParseSshHostError)?;
+                Ok(Self::Url(Box::new(url)))
+            }
+            _ => Err(ParseSshHostError),
+        }
+    }
+}
+
+impl HostArg {
+    /// The server, and what may vouch for it.
+    pub(super) fn find(
+        &self,
+        app: &App,
+        accepted: Option<Fingerprint>,
+    ) -> Result<(SshHost, HostKeyEvidence), Error> {
+        let unknown = || Error::Usage {
+            message: "where this server answers over SSH is not known".to_owned(),
+            hint: Some("write HOST:PORT".to_owned()),
+        };
+        match self {
+            Self::Host(host) => {
+                // Any repository on it would do.
+                let url = format!("ssh://git@{}:7999/any/any.git", in_url(host));
+                let evidence = match url.parse() {
+                    Ok(url) => app.host_key_evidence_for(&url, accepted),
+                    Err(_) => HostKeyEvidence {
+                        accepted,
+                        settings: None,
+                    },
+                };
+                Ok((host.clone(), evidence))
+            }
+            Self::Url(url) => {
+                if url.transport() != Transport::Ssh
+                    && let Some(rest) = app.api_connection_for_url(url)?
+                {
+                    let bitbucket = app.authenticated_client(&rest)?;
+                    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
+                    let base = settings.base_url.as_deref();
+                    let told = base.and_then(|base| url::Url::parse(base).ok());
+                    if let Some(told) = told
+                        && let Some(name) = told.host_str()
+                        && let Ok(host) = SshHost::new(name, told.port().unwrap_or(22))
+                    {
+                        let evidence = HostKeyEvidence {
+                            accepted,
+                            settings: settings.fingerprint,
+                        };
+                        return Ok((host, evidence));
+                    }
+                }
+                let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
+                let host = remote.ok_or_else(unknown)?.host;
+                Ok((host, app.host_key_evidence_for(url, accepted)))
+            }
+        }
+    }
+}
+
+fn in_url(host: &SshHost) -> String {
+    if host.name.contains(':') {
+        format!("[{}]", host.name)
+    } else {
+        host.name.clone()
+    }
+}
+
+/// The key of a server, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct HostKeyRow {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) algorithm: String,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) source: &'static str,
+}
+
+impl HostKeyRow {
+    pub(super) fn of(key: &HostKey) -> Self {
+        // What is no host, such as a pattern, is shown as it stands.
+        let host = key.known_as.parse::<SshHost>().ok();
+        Self {
+            host: host
+                .as_ref()
+                .map_or_else(|| key.known_as.clone(), |host| host.name.clone()),
+            port: host.map_or(22, |host| host.port),
+            algorithm: key.key.algorithm().to_owned(),
+            fingerprint: key.key.fingerprint(),
+            source: key.source.name(),
+        }
+    }
+
+    pub(super) fn all(keys: &[HostKey]) -> Vec<Self> {
+        keys.iter().map(Self::of).collect()
+    }
+
+    /// What is built in, as if it stood in the file.
+    pub(super) fn built_in(host: &SshHost) -> Vec<HostKey> {
+        let keys = crate::ssh::built_in_keys(host).unwrap_or_default();
+        let key = |key| HostKey {
+            known_as: host.known_hosts_name(),
+            key,
+            source: Source::BuiltIn,
+        };
+        keys.into_iter().map(key).collect()
+    }
+}
+
+pub(super) fn table(hosts: &[HostKeyRow], out: &mut TextWriter) {
+    let rows = hosts.iter().map(|shown| {
+        [
+            shown.host.clone(),
+            shown.port.to_string(),
+            shown.algorithm.clone(),
+            shown.fingerprint.to_string(),
+            shown.source.to_owned(),
+        ]
+    });
+    let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT", "SOURCE"];
+    out.table(&head.map(str::to_owned), rows);
+}

@@ -1,0 +1,55 @@
+//! `bbconnect known-hosts show`: the servers that are trusted. Nobody is asked.
+
+use serde::Serialize;
+
+use super::host::{HostKeyRow, table};
+use crate::app::App;
+use crate::error::Error;
+use crate::ssh;
+use crate::ui::{CommandOutput, TextWriter};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  bbconnect known-hosts show
+  bbconnect known-hosts show --json
+";
+
+/// The servers that are trusted.
+#[derive(Debug, Serialize)]
+pub struct ShowOutput {
+    hosts: Vec<HostKeyRow>,
+    /// The file that has those that are not built in.
+    file: String,
+}
+
+/// Shows the keys that are built in, and those in our file.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn run(app: &App) -> Result<ShowOutput, Error> {
+    let file = app.known_hosts()?;
+    let mut keys: Vec<_> = ssh::built_in_hosts()
+        .iter()
+        .flat_map(HostKeyRow::built_in)
+        .collect();
+    for key in file.all()? {
+        let is_there = keys
+            .iter()
+            .any(|known| known.known_as == key.known_as && known.key == key.key);
+        if !is_there {
+            keys.push(key);
+        }
+    }
+    Ok(ShowOutput {
+        hosts: HostKeyRow::all(&keys),
+        file: file.path().to_string_lossy().into_owned(),
+    })
+}
+
+impl CommandOutput for ShowOutput {
+    const SCHEMA: &'static str = "bbconnect/known-hosts-show@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        table(&self.hosts, out);
+    }
+}

@@ -1,0 +1,101 @@
+//! `bbconnect migrate`: mends what Bitbucket Cloud has retired, in repositories and in the user's own files. Gather what
+//! is there, show it, mend it.
+
+mod output;
+mod plan;
+mod scanner;
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+pub use self::output::MigrateOutput;
+
+use self::output::{Action, ExitPolicy, Item};
+use self::plan::Plan;
+use crate::app::App;
+use crate::error::Error;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect migrate ~/src              shows what is to be mended, and asks
+  bbconnect migrate ~/src --dry-run    only shows it
+  bbconnect migrate ~/src --yes        mends it without asking
+  bbconnect migrate --check            for CI: status 1 when there is something to mend
+";
+
+/// What is looked at, for the help page.
+const LOOKED_AT: &str = "\
+Looked at: every git repository below PATH (worktrees, submodules and bare ones too; links are not followed), and your own \
+~/.gitconfig, ~/.config/git/config, ~/.ssh/config, ~/.ssh/known_hosts, ~/.netrc and connections, in every run.
+
+Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYYYMMDDTHHMMSSZ, \
+.gitmodules in .git, where git add does not see it. What a program cannot mend, \
+such as a password in ~/.netrc, is shown with what to do about it.";
+
+/// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES, after_help = LOOKED_AT)]
+pub struct Args {
+    /// Folders to look for repositories in; without one, the current folder
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Show what is to be mended, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Change nothing, and end with status 1 when there is something to mend
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Looks for what Bitbucket Cloud has retired, and mends it once that is confirmed.
+///
+/// # Errors
+/// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
+/// part of the outcome, so that it hides no other.
+pub fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
+    let mut plan = scanner::plan(&args.paths, app);
+    let only_looks = args.dry_run || args.check;
+    let way = if args.check {
+        ExitPolicy::FailIfFound
+    } else {
+        ExitPolicy::Plain
+    };
+    if only_looks || !plan.has_automatic_fixes() {
+        return Ok(plan.outcome(way, Action::WouldUpdate));
+    }
+    if !args.yes {
+        if !app.is_interactive() {
+            return Err(Error::InputRequired {
+                what: "a confirmation of what is to be mended",
+                hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
+            });
+        }
+        show(&plan, app);
+        app.confirm(false, "mending", &plan.question())?;
+    }
+    let progress = app.output.progress("mending");
+    plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
+    drop(progress);
+    Ok(plan.outcome(way, Action::Updated))
+}
+
+/// What is going to be changed, for whoever is asked about it.
+fn show(plan: &Plan, app: &App) {
+    let items = plan.items(Action::WouldUpdate);
+    items
+        .iter()
+        .flat_map(Item::lines)
+        .for_each(|line| app.output.eprint_line(&line));
+}
+
+/// A moment in the name of a file.
+fn backup_timestamp(now: OffsetDateTime) -> String {
+    let (year, month, day) = now.date().to_calendar_date();
+    let (hour, minute, second) = now.time().as_hms();
+    let month = u8::from(month);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}

@@ -1,0 +1,310 @@
+//! `bbconnect pr create`: opens a pull request, or finds the one that is open for the same branches.
+
+use std::path::PathBuf;
+
+use futures_util::future;
+use serde::Serialize;
+
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
+use crate::error::{Error, RejectionKind};
+use crate::types::operation::Operation;
+use crate::types::pull_request::{
+    NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, unchanged_note,
+};
+use crate::types::repository::{RepoId, RepoRef, Repository};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr create --repo acme/site --source feature/login --title 'Login page'
+  bbconnect pr create --source build --title 'Build 7' --body-file notes.md --draft
+  bbconnect pr create --repo WEB/site --source build --title 'Build 7' --reviewer jdoe
+";
+
+/// Open a pull request; one that is open for the same branches is used again
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// The branch that it brings
+    #[arg(long, value_name = "BRANCH")]
+    pub source: String,
+    /// The branch that it is for; without it, the repository's default branch
+    #[arg(long, value_name = "BRANCH")]
+    pub target: Option<String>,
+    /// Its title
+    #[arg(long, value_name = "TITLE", value_parser = title)]
+    pub title: String,
+    /// A file with its description; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub body_file: Option<PathBuf>,
+    /// Ask this person to look at it: uuid, account id or name (Cloud), user name (Data Center)
+    #[arg(long = "reviewer", value_name = "REVIEWER")]
+    pub reviewers: Vec<String>,
+    /// Ask those who are asked by default, as the website does
+    #[arg(long)]
+    pub default_reviewers: bool,
+    /// Open it as a draft (Cloud; Data Center since 8.18)
+    #[arg(long)]
+    pub draft: bool,
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A pull request that is open.
+#[derive(Debug, Serialize)]
+pub struct CreateOutput {
+    action: &'static str,
+    pull_request: PullRequest,
+    /// Reviewers who could not be asked.
+    left_out: Vec<SkippedReviewer>,
+    /// What of one that was open before is otherwise than asked for, and was left.
+    differs: Vec<&'static str>,
+}
+
+/// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
+///
+/// # Errors
+/// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+    let body = args
+        .body_file
+        .as_deref()
+        .map(|path| app.read_text(path))
+        .transpose()?;
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let progress = app.output.progress("opening the pull request");
+    let created = app.block_on(create(args, body, &selected, &bitbucket, &repo));
+    drop(progress);
+    created?
+}
+
+async fn create(
+    args: &Args,
+    body: Option<String>,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+) -> Result<CreateOutput, Error> {
+    let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
+    let repository = bitbucket.repository(repo).await.map_err(refused)?;
+    let target = match &args.target {
+        Some(target) => target.clone(),
+        None => default_branch(bitbucket, &repository, &refused).await?,
+    };
+    let (source, target) = (short_branch_name(&args.source), short_branch_name(&target));
+    if source == target {
+        return Err(Error::Usage {
+            message: format!("{source} is both source and target"),
+            hint: Some("name another branch with --source or --target".to_owned()),
+        });
+    }
+    let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
+    let open = bitbucket.open_pull_request(repo, source, target).await;
+    if let Some(request) = open.map_err(refused)? {
+        return Ok(reused(request, args, body.as_deref()));
+    }
+    if !differ {
+        return Err(no_difference(source, target));
+    }
+    if args.draft && !bitbucket.supports_drafts().await.map_err(refused)? {
+        let message = "this server knows no drafts: they came with Data Center 8.18";
+        return Err(Error::rejected(
+            RejectionKind::Unsupported,
+            message,
+            "leave out --draft",
+        ));
+    }
+    let mut proposal = NewPullRequest {
+        title: args.title.clone(),
+        body: body.clone(),
+        source: source.to_owned(),
+        target: target.to_owned(),
+        draft: args.draft,
+        reviewers: Vec::new(),
+    };
+    let mut left_out = reviewers(args, bitbucket, &repository, &mut proposal, &refused).await?;
+    if args.dry_run {
+        return Ok(planned(proposal, left_out));
+    }
+    let ensured = bitbucket.ensure_pull_request(repo, proposal).await;
+    match ensured.map_err(refused)? {
+        EnsureOutcome::Reused(request) => Ok(reused(*request, args, body.as_deref())),
+        EnsureOutcome::NoDifference => Err(no_difference(source, target)),
+        EnsureOutcome::Opened(request, more) => {
+            left_out.extend(more);
+            Ok(CreateOutput {
+                action: "created",
+                pull_request: *request,
+                left_out,
+                differs: Vec::new(),
+            })
+        }
+    }
+}
+
+fn title(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("a pull request needs a title".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A branch may be given by its full name.
+fn short_branch_name(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").unwrap_or(name)
+}
+
+async fn default_branch(
+    bitbucket: &Bitbucket,
+    repository: &Repository,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<String, Error> {
+    let branch = bitbucket.default_branch(repository).await;
+    branch.map_err(refused)?.ok_or_else(|| {
+        let Repository {
+            namespace, slug, ..
+        } = repository;
+        Error::rejected(
+            RejectionKind::NotFound,
+            format!("{namespace}/{slug} has no default branch"),
+            "name the target with --target BRANCH",
+        )
+    })
+}
+
+/// Whether two branches, which must be there, point to different commits.
+async fn branches_differ(
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+    source: &str,
+    target: &str,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<bool, Error> {
+    let asked = future::try_join(
+        bitbucket.branch(repo, source),
+        bitbucket.branch(repo, target),
+    );
+    let (at_source, at_target) = asked.await.map_err(refused)?;
+    let missing = |name: &str| {
+        let message = format!("{repo} has no branch {name}, or this credential does not see it");
+        Error::rejected(
+            RejectionKind::NotFound,
+            message,
+            "push it first, or name another",
+        )
+    };
+    let at_source = at_source.ok_or_else(|| missing(source))?;
+    let at_target = at_target.ok_or_else(|| missing(target))?;
+    Ok(at_source.hash != at_target.hash)
+}
+
+fn no_difference(source: &str, target: &str) -> Error {
+    let message = format!("{source} has nothing that {target} lacks");
+    Error::rejected(RejectionKind::Other, message, "push a commit to it first")
+}
+
+/// Adds whom to ask to the proposal, and answers who cannot be asked.
+async fn reviewers(
+    args: &Args,
+    bitbucket: &Bitbucket,
+    repository: &Repository,
+    pull_request: &mut NewPullRequest,
+    refused: &impl Fn(ApiError) -> Error,
+) -> Result<Vec<SkippedReviewer>, Error> {
+    let repo = repository.path();
+    let mut left_out = Vec::new();
+    let mut all = Vec::new();
+    for name in &args.reviewers {
+        let found = bitbucket.reviewer(&repo, name).await.map_err(refused)?;
+        match found {
+            Some(reviewer) => all.push(reviewer),
+            None => left_out.push(SkippedReviewer {
+                reviewer: name.clone(),
+                reason: "nobody in the workspace has this name".to_owned(),
+            }),
+        }
+    }
+    if args.default_reviewers {
+        let defaults =
+            bitbucket.default_reviewers(repository, &pull_request.source, &pull_request.target);
+        all.extend(defaults.await.map_err(refused)?);
+    }
+    for reviewer in all {
+        let is_known = pull_request
+            .reviewers
+            .iter()
+            .any(|known| known.id == reviewer.id);
+        if !is_known {
+            pull_request.reviewers.push(reviewer);
+        }
+    }
+    Ok(left_out)
+}
+
+fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput {
+    let asked = RequestedFields {
+        title: Some(&args.title),
+        body,
+        draft: args.draft,
+        reviewers: &args.reviewers,
+    };
+    CreateOutput {
+        action: "unchanged",
+        differs: request.differing_fields(&asked),
+        pull_request: request,
+        left_out: Vec::new(),
+    }
+}
+
+fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> CreateOutput {
+    CreateOutput {
+        action: "would-create",
+        pull_request: PullRequest {
+            title: proposal.title,
+            state: "OPEN".to_owned(),
+            source: proposal.source,
+            target: proposal.target,
+            draft: Some(proposal.draft),
+            reviewers: proposal
+                .reviewers
+                .into_iter()
+                .map(|reviewer| reviewer.name)
+                .collect(),
+            ..PullRequest::default()
+        },
+        left_out,
+        differs: Vec::new(),
+    }
+}
+
+impl CommandOutput for CreateOutput {
+    const SCHEMA: &'static str = "bbconnect/pr-create@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let request = &self.pull_request;
+        let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
+        out.line(&format!(
+            "{}{id} {} -> {}: {}",
+            self.action, request.source, request.target, request.title
+        ));
+        if let Some(url) = &request.url {
+            out.line(url);
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        for SkippedReviewer { reviewer, reason } in &self.left_out {
+            out.note(&format!("{reviewer} is not asked to review it: {reason}"));
+        }
+        if let Some(note) = unchanged_note(&self.differs) {
+            out.note(&note);
+        }
+    }
+}

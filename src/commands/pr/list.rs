@@ -1,0 +1,95 @@
+//! `bbconnect pr list`: the pull requests for a repository.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::operation::Operation;
+use crate::types::pull_request::{PullRequest, State};
+use crate::types::repository::RepoRef;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr list --repo acme/site
+  bbconnect pr list --repo WEB/site --state all --limit 20 --json
+";
+
+/// List the pull requests for a repository
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Which pull requests
+    #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
+    pub state: State,
+    /// At most so many [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+}
+
+/// The pull requests.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    pull_requests: Vec<PullRequest>,
+    #[serde(skip)]
+    repository: String,
+    #[serde(skip)]
+    state: State,
+}
+
+/// Lists pull requests, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
+    let progress = app.output.progress("listing pull requests");
+    let asked = app.block_on(bitbucket.pull_requests(&repo, args.state, most))?;
+    drop(progress);
+    let pull_requests = asked
+        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
+    Ok(ListOutput {
+        pull_requests,
+        repository: repo.to_string(),
+        state: args.state,
+    })
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/pr-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.pull_requests.iter().map(|request| {
+            let state = if request.draft == Some(true) {
+                "draft".to_owned()
+            } else {
+                request.state.to_lowercase()
+            };
+            [
+                request.id.map(|id| id.to_string()).unwrap_or_default(),
+                state,
+                format!("{} -> {}", request.source, request.target),
+                request.title.clone(),
+            ]
+        });
+        out.table(
+            &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
+            rows,
+        );
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.pull_requests.is_empty() {
+            out.line(&format!(
+                "{} has no {}",
+                self.repository,
+                self.state.plural_label()
+            ));
+        }
+    }
+}

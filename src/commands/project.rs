@@ -1,0 +1,176 @@
+//! `bbconnect project`: the projects of a workspace or of a server.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::ApiError;
+use crate::error::{Error, RejectionKind};
+use crate::types::namespace::{NewProject, Project};
+use crate::types::operation::Operation;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect project list
+  bbconnect project list --workspace acme --json
+  bbconnect project create WEB --name 'The website'
+";
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  bbconnect project create WEB --name 'The website'
+  bbconnect project create WEB --name 'The website' --workspace acme --dry-run
+";
+
+/// What is done with projects.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES, defer = true)]
+pub enum Command {
+    /// List the projects of a workspace (Cloud) or of the server (Data Center)
+    List(ListArgs),
+    /// Make a project
+    Create(CreateArgs),
+}
+
+/// List the projects of a workspace (Cloud) or of the server (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct ListArgs {
+    /// The workspace; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+}
+
+/// The projects.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    projects: Vec<Project>,
+}
+
+/// Lists the projects that the connection that applies can see, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, the workspace is not known, or the server cannot be asked.
+pub fn list(args: &ListArgs, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let workspace = workspace(args.workspace.as_deref(), &selected)?;
+    let asked = app.block_on(bitbucket.projects(&workspace))?;
+    Ok(ListOutput {
+        projects: asked.map_err(|error| selected.describe_api_error(error))?,
+    })
+}
+
+/// The workspace that is meant; Data Center has none.
+fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<String, Error> {
+    let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
+    Ok(selected.workspace(named, hint)?.unwrap_or_default())
+}
+
+/// Make a project
+#[derive(Debug, clap::Args)]
+#[command(before_help = CREATE_EXAMPLES)]
+pub struct CreateArgs {
+    /// The key: letters, digits and underscores, a letter first
+    #[arg(value_name = "KEY", value_parser = key)]
+    pub key: String,
+    /// The name
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// The workspace; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+    /// Let everybody see it
+    #[arg(long)]
+    pub public: bool,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Show what would be made, but make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// <https://confluence.atlassian.com/bitbucketserver/creating-projects-776639848.html>
+fn key(text: &str) -> Result<String, String> {
+    let is_key = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_key.then(|| text.to_ascii_uppercase()).ok_or_else(|| {
+        "a key has letters, digits and underscores, and begins with a letter".to_owned()
+    })
+}
+
+/// A project that was made.
+#[derive(Debug, Serialize)]
+pub struct CreateOutput {
+    action: &'static str,
+    project: Project,
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
+pub fn create(args: &CreateArgs, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let workspace = workspace(args.workspace.as_deref(), &selected)?;
+    let new = NewProject {
+        key: args.key.clone(),
+        name: args.name.clone(),
+        public: args.public,
+        description: args.description.clone(),
+    };
+    let exists = || {
+        let message = format!("there is a project {} already", new.key);
+        Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
+    };
+    let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
+    if args.dry_run {
+        return match app.block_on(bitbucket.project(&workspace, &new.key))? {
+            Ok(_) => Err(exists()),
+            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+                action: "would-create",
+                project: Project {
+                    key: new.key,
+                    name: Some(new.name),
+                    private: Some(!new.public),
+                },
+            }),
+            Err(error) => Err(refused(error)),
+        };
+    }
+    let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
+    let project = asked.map_err(refused)?.ok_or_else(exists)?;
+    Ok(CreateOutput {
+        action: "created",
+        project,
+    })
+}
+
+impl CommandOutput for CreateOutput {
+    const SCHEMA: &'static str = "bbconnect/project-create@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&format!("{} {}", self.action, self.project.key));
+    }
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/project-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.projects.iter().map(|project| {
+            let private = if project.private == Some(true) {
+                "private"
+            } else {
+                ""
+            };
+            [
+                project.key.clone(),
+                project.name.clone().unwrap_or_default(),
+                private.to_owned(),
+            ]
+        });
+        out.table(&["KEY", "NAME", ""].map(str::to_owned), rows);
+    }
+}

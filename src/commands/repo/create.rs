@@ -1,0 +1,153 @@
+//! `bbconnect repo create`: makes a repository. One that exists is a conflict.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::bitbucket::ApiError;
+use crate::error::{Error, RejectionKind};
+use crate::types::deployment::Deployment;
+use crate::types::operation::Operation;
+use crate::types::repository::{NewRepository, RepoId, RepoRef, Repository};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo create acme/site
+  bbconnect repo create acme/site --project WEB --description 'the website' --default-branch main
+  bbconnect repo create WEB/site -c server --dry-run
+";
+
+/// Make a repository
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: WORKSPACE/SLUG (Cloud), KEY/SLUG or ~USER/SLUG (Data Center)
+    #[arg(value_name = "NS/SLUG")]
+    pub repository: RepoRef,
+    /// Let everybody see it
+    #[arg(long)]
+    pub public: bool,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// The project that it belongs to; without it, the connection's, else the workspace's oldest (Cloud)
+    #[arg(long, value_name = "KEY")]
+    pub project: Option<String>,
+    /// The branch that a clone will check out
+    #[arg(long, value_name = "BRANCH")]
+    pub default_branch: Option<String>,
+    /// Show what would be made, but make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A repository that was made.
+#[derive(Debug, Serialize)]
+pub struct CreateOutput {
+    action: &'static str,
+    repository: Repository,
+    /// Whether it was asked to be public, and is not.
+    #[serde(skip)]
+    is_still_private: bool,
+}
+
+/// Makes a repository, and waits until it can be seen.
+///
+/// # Errors
+/// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
+    let is_cloud = selected.connection.deployment == Deployment::Cloud;
+    let project = project(args, &repo, is_cloud)?;
+    let new = NewRepository {
+        project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
+        path: repo,
+        public: args.public,
+        description: args.description.clone(),
+        default_branch: args.default_branch.clone(),
+    };
+    let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
+    if args.dry_run {
+        return match app.block_on(bitbucket.repository(&new.path))? {
+            Ok(_) => Err(exists(&new.path)),
+            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+                action: "would-create",
+                repository: planned(new),
+                is_still_private: false,
+            }),
+            Err(error) => Err(refused(error)),
+        };
+    }
+    let progress = app.output.progress("making the repository");
+    let created = app.block_on(bitbucket.create_repository(&new))?;
+    drop(progress);
+    let Some(repository) = created.map_err(refused)? else {
+        return Err(exists(&new.path));
+    };
+    Ok(CreateOutput {
+        action: "created",
+        is_still_private: args.public && repository.private == Some(true),
+        repository,
+    })
+}
+
+/// On Data Center the project is the namespace.
+fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>, Error> {
+    match &args.project {
+        Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
+            message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
+            hint: Some(format!("write {key}/{}", repo.slug)),
+        }),
+        project => Ok(project.clone()),
+    }
+}
+
+fn exists(repo: &RepoId) -> Error {
+    Error::rejected(
+        RejectionKind::Conflict,
+        format!("there is a repository {repo} already"),
+        &format!("bbconnect repo view {repo}"),
+    )
+}
+
+fn planned(new: NewRepository) -> Repository {
+    Repository {
+        namespace: new.path.namespace,
+        name: Some(new.path.slug.clone()),
+        slug: new.path.slug.to_lowercase(),
+        private: Some(!new.public),
+        default_branch: new.default_branch,
+        ssh: None,
+        https: None,
+        web: None,
+        updated_on: None,
+        project: new.project,
+    }
+}
+
+impl CommandOutput for CreateOutput {
+    const SCHEMA: &'static str = "bbconnect/repo-create@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let Repository {
+            namespace,
+            slug,
+            ssh,
+            https,
+            web,
+            ..
+        } = &self.repository;
+        out.line(&format!("{} {namespace}/{slug}", self.action));
+        for (label, value) in [("ssh", ssh), ("https", https), ("web", web)] {
+            if let Some(value) = value {
+                out.key_value(label, 7, value);
+            }
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.is_still_private {
+            out.note("the server made it private; make it public in its settings");
+        }
+    }
+}

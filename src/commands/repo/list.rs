@@ -1,0 +1,144 @@
+//! `bbconnect repo list`: repositories of a workspace, a project, or all.
+
+use serde::Serialize;
+
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::ApiError;
+use crate::error::Error;
+use crate::types::deployment::Deployment;
+use crate::types::operation::Operation;
+use crate::types::repository::{Repository, RepositoryFilter};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo list
+  bbconnect repo list --workspace acme --query site
+  bbconnect repo list --project WEB --limit 20
+  bbconnect repo list --all --json | jq -r '.repositories[].ssh'
+";
+
+/// List repositories of a workspace, a project, or all
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Those of this workspace; without it, of the connection's (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    pub workspace: Option<String>,
+    /// Those of this project
+    #[arg(long, value_name = "KEY")]
+    pub project: Option<String>,
+    /// Those of all workspaces of the account (Cloud), or of the whole server (Data Center)
+    #[arg(long, conflicts_with_all = ["workspace", "project"])]
+    pub all: bool,
+    /// At most so many [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Those whose name holds this text; on Cloud also an expression such as 'size > 100000'
+    #[arg(long, value_name = "QUERY")]
+    pub query: Option<String>,
+}
+
+/// The repositories.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    repositories: Vec<Repository>,
+}
+
+/// Lists repositories that the connection that applies can see, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let filter = search(args, &selected)?;
+    let progress = app.output.progress("listing repositories");
+    let asked = app.block_on(bitbucket.repositories(&filter))?;
+    drop(progress);
+    let repositories = asked.map_err(|error| {
+        if !args.all || !matches!(error, ApiError::Forbidden { .. }) {
+            return selected.describe_api_error_for(error, Operation::ReadRepositories);
+        }
+        // An access token has no account, and so no workspaces of its own.
+        let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
+                      read:workspace:bitbucket or account";
+        Error::Api {
+            error,
+            causes: Some(causes.to_owned()),
+        }
+    })?;
+    Ok(ListOutput { repositories })
+}
+
+fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter, Error> {
+    let connection = &selected.connection;
+    let most = args.limit.map(|limit| limit as usize);
+    let text = args
+        .query
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned);
+    let filter = RepositoryFilter {
+        text,
+        most,
+        ..RepositoryFilter::default()
+    };
+    match connection.deployment {
+        _ if args.all => Ok(filter),
+        Deployment::Cloud => {
+            let hint = "add --workspace WORKSPACE, or --all for all that you are in";
+            Ok(RepositoryFilter {
+                workspace: selected.workspace(args.workspace.as_deref(), hint)?,
+                project: args.project.clone(),
+                ..filter
+            })
+        }
+        Deployment::DataCenter | Deployment::Unknown => {
+            if args.workspace.is_some() {
+                return Err(Error::Usage {
+                    message: format!(
+                        "{} is a Data Center, which has projects and no workspaces",
+                        connection.base_url
+                    ),
+                    hint: Some("write --project KEY".to_owned()),
+                });
+            }
+            let project = args.project.clone().or_else(|| connection.project.clone());
+            Ok(RepositoryFilter { project, ..filter })
+        }
+    }
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/repo-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.repositories.iter().map(|repository| {
+            let private = if repository.private == Some(true) {
+                "private"
+            } else {
+                ""
+            };
+            [
+                format!("{}/{}", repository.namespace, repository.slug),
+                private.to_owned(),
+                repository.default_branch.clone().unwrap_or_default(),
+                repository
+                    .updated_on
+                    .map(|timestamp| timestamp.day().to_string())
+                    .unwrap_or_default(),
+            ]
+        });
+        out.table(
+            &["REPOSITORY", "", "BRANCH", "UPDATED"].map(str::to_owned),
+            rows,
+        );
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.repositories.is_empty() {
+            out.line("there are no repositories there that this credential sees");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `bbconnect repo select`: chooses the repository that commands are about when none is named.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::app::{App, SelectedConnection, SelectionReason};
+use crate::bitbucket::Bitbucket;
+use crate::error::Error;
+use crate::git::{Checkout, GitError};
+use crate::types::deployment::Deployment;
+use crate::types::operation::Operation;
+use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo select                               pick one, with a search
+  bbconnect repo select acme/site                     for the connection
+  bbconnect repo select acme/site --here              for the checkout one stands in
+  bbconnect repo select acme/api --service services/api
+";
+
+/// Choose the repository that commands are about when none is named
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository; without it, on a terminal, one is picked from a list
+    #[arg(value_name = "REF")]
+    pub repository: Option<RepoRef>,
+    /// For the checkout one stands in, in its git configuration, and with the connection it was found with
+    #[arg(long, conflicts_with = "service")]
+    pub here: bool,
+    /// For this folder of the checkout one stands in, as --here
+    #[arg(long, value_name = "DIR")]
+    pub service: Option<PathBuf>,
+}
+
+/// A repository that was chosen.
+#[derive(Debug, Serialize)]
+pub struct SelectOutput {
+    action: &'static str,
+    connection: String,
+    scope: &'static str,
+    folder: Option<String>,
+    repository: Repository,
+}
+
+/// Chooses a repository, and remembers it.
+///
+/// # Errors
+/// Where it is not there, nobody can be asked, or there is no checkout.
+pub fn run(args: &Args, app: &App) -> Result<SelectOutput, Error> {
+    // What git has to say is said before a server is asked.
+    let checkout = (args.here || args.service.is_some())
+        .then(|| Checkout::discover().ok_or(GitError::NotARepository))
+        .transpose()?;
+    let (selected, repository) = match &args.repository {
+        Some(named) => {
+            let (selected, bitbucket, repo) = app.client_for_repo(named)?;
+            let asked = app.block_on(bitbucket.repository(&repo))?;
+            let refused =
+                |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
+            let repository = asked.map_err(refused)?;
+            (selected, repository)
+        }
+        None => prompt_for_repository(app)?,
+    };
+    let repo = repository.path();
+    let changed = match &checkout {
+        Some(checkout) => {
+            let service = args.service.as_deref();
+            let connection = (selected.reason != SelectionReason::Environment)
+                .then(|| checkout.set_connection(service, &selected.name.to_string()))
+                .transpose()?;
+            checkout.set_repository(service, &repo.to_string())? || connection == Some(true)
+        }
+        None => save_default_repository(app, &selected, &repo)?,
+    };
+    Ok(SelectOutput {
+        action: if changed { "updated" } else { "unchanged" },
+        connection: selected.name.to_string(),
+        scope: match (&checkout, &args.service) {
+            (None, _) => "connection",
+            (Some(_), None) => "repository",
+            (Some(_), Some(_)) => "folder",
+        },
+        folder: args
+            .service
+            .as_ref()
+            .map(|folder| folder.to_string_lossy().into_owned()),
+        repository,
+    })
+}
+
+/// One of those that the connection can see, picked by a person.
+fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), Error> {
+    if !app.is_interactive() {
+        return Err(Error::InputRequired {
+            what: "a repository",
+            hint: "name it: bbconnect repo select NAMESPACE/SLUG",
+        });
+    }
+    let (selected, bitbucket) = app.client()?;
+    let filter = match &bitbucket {
+        Bitbucket::Cloud(_) => RepositoryFilter {
+            workspace: selected.connection.workspace.clone(),
+            ..RepositoryFilter::default()
+        },
+        Bitbucket::DataCenter(_) => RepositoryFilter {
+            project: selected.connection.project.clone(),
+            ..RepositoryFilter::default()
+        },
+    };
+    let progress = app.output.progress("listing repositories");
+    let asked = app.block_on(bitbucket.repositories(&filter))?;
+    drop(progress);
+    let mut all = asked
+        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    let names: Vec<String> = all
+        .iter()
+        .map(|repository| format!("{}/{}", repository.namespace, repository.slug))
+        .collect();
+    if names.is_empty() {
+        return Err(Error::rejected(
+            crate::error::RejectionKind::NotFound,
+            format!("the connection {} sees no repository", selected.name),
+            "bbconnect repo list --all",
+        ));
+    }
+    let at = app
+        .output
+        .prompt_fuzzy_select("Repository", &names)
+        .map_err(Error::Stdin)?;
+    Ok((selected, all.swap_remove(at)))
+}
+
+/// Makes it the repository of the connection.
+fn save_default_repository(
+    app: &App,
+    selected: &SelectedConnection,
+    repo: &RepoId,
+) -> Result<bool, Error> {
+    if selected.reason == SelectionReason::Environment {
+        return Err(Error::Usage {
+            message: "the connection is the environment's, of which nothing is saved".to_owned(),
+            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}")),
+        });
+    }
+    let mut connection = selected.connection.clone();
+    let namespace = match connection.deployment {
+        Deployment::Cloud => &mut connection.workspace,
+        Deployment::DataCenter | Deployment::Unknown => &mut connection.project,
+    };
+    *namespace = Some(repo.namespace.clone());
+    connection.repository = Some(repo.slug.clone());
+    if connection == selected.connection {
+        return Ok(false);
+    }
+    app.connection_file()
+        .update(|connections| connections.replace(&selected.name, &connection))?;
+    Ok(true)
+}
+
+impl CommandOutput for SelectOutput {
+    const SCHEMA: &'static str = "bbconnect/repo-select@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let Repository {
+            namespace, slug, ..
+        } = &self.repository;
+        let place = match (self.scope, &self.folder) {
+            ("connection", _) => format!("the connection {}", self.connection),
+            (_, Some(folder)) => format!(
+                "the folder {folder}, with the connection {}",
+                self.connection
+            ),
+            (_, None) => format!("this checkout, with the connection {}", self.connection),
+        };
+        out.line(&format!("{namespace}/{slug} is the repository of {place}"));
+    }
+}

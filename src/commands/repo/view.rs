@@ -1,0 +1,112 @@
+//! `bbconnect repo view`: a repository, whether it is empty, and what the account may do with it.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::bitbucket::RepositoryDetails;
+use crate::error::Error;
+use crate::types::operation::Operation;
+use crate::types::purpose::Permission;
+use crate::types::repository::{RepoRef, Repository};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect repo view acme/site
+  bbconnect repo view https://bitbucket.org/acme/site/src/main/
+  bbconnect repo view -c server WEB/site --json
+";
+
+/// Show a repository: its URLs, whether it is empty, what you may do with it
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, or any URL of it
+    #[arg(value_name = "REF")]
+    pub repository: RepoRef,
+}
+
+/// A repository that was looked at. The same facts stand at the top and in `repository`, as other commands have it.
+#[derive(Debug, Serialize)]
+pub struct ViewOutput {
+    #[serde(flatten)]
+    facts: Facts,
+    repository: Facts,
+}
+
+/// What is known of it.
+#[derive(Debug, Clone, Serialize)]
+struct Facts {
+    #[serde(flatten)]
+    repository: Repository,
+    empty: Option<bool>,
+    project: Option<String>,
+    permission: Option<Permission>,
+}
+
+/// Looks at a repository.
+///
+/// # Errors
+/// Where no connection applies, it is not there, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<ViewOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
+    let view = app.block_on(bitbucket.view(&repo))?;
+    let RepositoryDetails {
+        repository,
+        empty,
+        permission,
+    } =
+        view.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    let facts = Facts {
+        empty,
+        project: repository.project.clone(),
+        permission,
+        repository,
+    };
+    Ok(ViewOutput {
+        repository: facts.clone(),
+        facts,
+    })
+}
+
+impl CommandOutput for ViewOutput {
+    const SCHEMA: &'static str = "bbconnect/repo-view@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let Facts {
+            repository,
+            empty,
+            project,
+            permission,
+        } = &self.facts;
+        out.heading(&format!("{}/{}", repository.namespace, repository.slug));
+        let yes_or_no = |fact: Option<bool>| {
+            fact.map(|fact| if fact { "yes" } else { "no" })
+                .map(str::to_owned)
+        };
+        let permission = permission.map(|permission| match permission {
+            Permission::Read => "read",
+            Permission::Write => "write",
+            Permission::Admin => "admin",
+        });
+        for (label, value) in [
+            ("name", repository.name.clone()),
+            ("project", project.clone()),
+            ("private", yes_or_no(repository.private)),
+            ("empty", yes_or_no(*empty)),
+            ("branch", repository.default_branch.clone()),
+            ("you may", permission.map(str::to_owned)),
+            ("ssh", repository.ssh.clone()),
+            ("https", repository.https.clone()),
+            ("web", repository.web.clone()),
+            (
+                "updated",
+                repository.updated_on.map(|timestamp| timestamp.to_string()),
+            ),
+        ] {
+            if let Some(value) = value {
+                out.key_value(label, 10, &value);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! `bbconnect token create`: a new HTTP access token, printed or kept as a new connection. Its secret is told once, so
+//! a token that cannot be kept is revoked again.
+
+use super::created::CreateOutput;
+use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
+use crate::app::App;
+use crate::bitbucket::ApiError;
+use crate::error::Error;
+use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
+use crate::types::day_count::DayCount;
+use crate::types::purpose::Purpose;
+use crate::types::scope::{Scope, ScopeSystem};
+use crate::types::secret::Secret;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token create ci --for webhook --repo WEB/site --expires-in 90d --save-as site
+  bbconnect token create ci --permission REPO_READ --username jane --token-stdin < password
+  TOKEN=$(bbconnect token create ci --for read --project WEB)
+";
+
+/// Make an HTTP access token (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
+pub struct Args {
+    /// The token's name on the server
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it is for
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "PURPOSE",
+        value_delimiter = ','
+    )]
+    pub purposes: Vec<Purpose>,
+    /// What it may do, as Data Center calls it
+    #[arg(
+        help = "What it may do, as Data Center calls it: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_…",
+        long = "permission",
+        value_name = "PERMISSION",
+        value_delimiter = ','
+    )]
+    pub permissions: Vec<Scope>,
+    /// How long it lives: 90d, 12w, or 90 for days; without it as long as the server allows
+    #[arg(long, value_name = "AGE")]
+    pub expires_in: Option<DayCount>,
+    /// Keep it as a new connection instead of printing it
+    #[arg(long, value_name = "CONNECTION")]
+    pub save_as: Option<ConnectionName>,
+    /// Where to keep it
+    #[arg(long, value_enum, value_name = "STORE", requires = "save_as")]
+    pub store: Option<StoreKind>,
+    /// Show what would be made, and make nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whose, and as whom.
+    #[command(flatten)]
+    pub place: TokenOwnerArgs,
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
+/// or the server refuses. A token that was made and could not be kept is revoked again.
+pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
+    if bitbucket.is_cloud() {
+        return Err(not_on_cloud());
+    }
+    let permissions = permissions(args, named.as_ref())?;
+    let store = store(args, app)?;
+    if let Some(name) = &args.save_as {
+        app.connection_file().load()?.check_free(name)?;
+    }
+    let days = args.expires_in.map(DayCount::count);
+    let made = app.block_on(async {
+        let owner = owner(named, &bitbucket).await?;
+        let known = match bitbucket.tokens(&owner).await {
+            Ok(known) => known.unwrap_or_default(),
+            // What may not be listed may still be made.
+            Err(error) if error.is_access_error() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        if known
+            .iter()
+            .any(|token| token.name.as_deref() == Some(&args.name))
+        {
+            return Ok((owner, None));
+        }
+        if args.dry_run {
+            return Ok((owner, Some(None)));
+        }
+        let made = bitbucket
+            .create_token(&owner, &args.name, &permissions, days)
+            .await?;
+        Ok((owner, Some(made)))
+    })?;
+    let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
+    let Some(made) = made else {
+        return Err(Error::AlreadyExists {
+            what: format!("{owner} has a token named {} already", args.name),
+            hint: format!(
+                "choose another name, or revoke it: bbconnect token revoke {} {}",
+                shell_words::quote(&args.name),
+                owner.as_flag()
+            ),
+        });
+    };
+    let Some(NewToken { token, secret }) = made else {
+        return Ok(CreateOutput::planned(
+            &owner,
+            &args.name,
+            &permissions,
+            args.save_as.clone(),
+        ));
+    };
+    let Some(name) = &args.save_as else {
+        return Ok(CreateOutput::made(&owner, token, Some(secret), None));
+    };
+    let connection = connection(&selected.connection, &owner, &token, store);
+    if let Err(error) = keep(name, &connection, &secret, app) {
+        revoke_unsaved(&bitbucket, &owner, &token, app);
+        return Err(error);
+    }
+    Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
+}
+
+/// Where the token will be kept: found out before it is made.
+fn store(args: &Args, app: &App) -> Result<StoreKind, Error> {
+    match args.store {
+        None => app.default_store(),
+        Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
+        Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
+            message: "a new token cannot be kept in a command".to_owned(),
+            hint: Some(
+                "add --store keyring or --store file, or leave out --save-as to print it"
+                    .to_owned(),
+            ),
+        }),
+    }
+}
+
+/// The permissions that are asked for, as Data Center calls them, without what another brings.
+fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static str>, Error> {
+    let of_purposes = args
+        .purposes
+        .iter()
+        .flat_map(|purpose| purpose.needs(ScopeSystem::DataCenter).required);
+    let named = args
+        .permissions
+        .iter()
+        .flat_map(|scope| scope.equivalents_in(ScopeSystem::DataCenter));
+    let all: Vec<Scope> = of_purposes.chain(named).collect();
+    let is_brought = |scope: &Scope| {
+        all.iter()
+            .any(|other| other.implied().any(|implied| implied == *scope))
+    };
+    let mut least: Vec<&str> = all
+        .iter()
+        .filter(|scope| !is_brought(scope))
+        .map(|scope| scope.name())
+        .collect();
+    least.sort_unstable();
+    least.dedup();
+    let is_of_repository = matches!(owner, Some(TokenOwner::Repository(_)));
+    let too_wide = least
+        .iter()
+        .find(|name| is_of_repository && name.starts_with("PROJECT"));
+    match too_wide {
+        Some(name) => Err(Error::Usage {
+            message: format!("a repository's token cannot have {name}"),
+            hint: Some("make it for the project: --project KEY".to_owned()),
+        }),
+        None if least.is_empty() => Err(Error::Usage {
+            message: "nothing is named that the token may do".to_owned(),
+            hint: Some("add --permission REPO_READ".to_owned()),
+        }),
+        None => Ok(least),
+    }
+}
+
+/// The connection that the token is kept as: on the same server, for what it belongs to.
+fn connection(
+    base: &Connection,
+    owner: &TokenOwner,
+    token: &AccessToken,
+    store: StoreKind,
+) -> Connection {
+    let (level, account, project, repository) = match owner {
+        TokenOwner::User(name) => (TokenLevel::User, Some(name.clone()), None, None),
+        TokenOwner::Project(key) => (TokenLevel::Project, None, Some(key.clone()), None),
+        TokenOwner::Repository(path) => (
+            TokenLevel::Repo,
+            None,
+            Some(path.namespace.clone()),
+            Some(path.slug.clone()),
+        ),
+    };
+    Connection {
+        level: Some(level),
+        username: None,
+        email: None,
+        account,
+        project,
+        repository,
+        key_path: None,
+        expires_on: token.expires_on,
+        store: Some(store),
+        secret_origin: Some(base.base_url.origin()),
+        token_command: None,
+        auth: AuthMethod::HttpAccessToken,
+        ..base.clone()
+    }
+}
+
+fn keep(
+    name: &ConnectionName,
+    connection: &Connection,
+    secret: &Secret,
+    app: &App,
+) -> Result<(), Error> {
+    app.connection_file().update(|connections| {
+        connections.check_free(name)?;
+        if let Some(store) = connection.store {
+            app.store_secret(name, store, secret)?;
+        }
+        Ok(connections.add(name, connection)?)
+    })
+}

@@ -1,0 +1,87 @@
+//! `bbconnect token list`: the HTTP access tokens of a user, project or repository.
+
+use serde::Serialize;
+
+use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner};
+use crate::app::App;
+use crate::error::Error;
+use crate::types::access_token::AccessToken;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token list
+  bbconnect token list --repo WEB/site --json
+";
+
+/// List HTTP access tokens (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// Whose, and as whom.
+    #[command(flatten)]
+    pub place: TokenOwnerArgs,
+}
+
+/// The tokens.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    owner: String,
+    tokens: Vec<AccessToken>,
+}
+
+/// Lists tokens.
+///
+/// # Errors
+/// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
+    let listed = app.block_on(async {
+        if bitbucket.is_cloud() {
+            return Ok(None);
+        }
+        let owner = owner(named, &bitbucket).await?;
+        let tokens = bitbucket.tokens(&owner).await?;
+        Ok(tokens.map(|tokens| (owner, tokens)))
+    })?;
+    match listed.map_err(|error| selected.describe_api_error(error))? {
+        Some((owner, tokens)) => Ok(ListOutput {
+            owner: owner.to_string(),
+            tokens,
+        }),
+        None => Err(not_on_cloud()),
+    }
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/token-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let day = |date: Option<crate::types::date::Date>| {
+            date.map(|date| date.to_string()).unwrap_or_default()
+        };
+        let rows = self.tokens.iter().map(|token| {
+            [
+                token.id.clone().unwrap_or_default(),
+                token.name.clone().unwrap_or_default(),
+                token
+                    .permissions
+                    .as_ref()
+                    .map(|all| all.join(" "))
+                    .unwrap_or_default(),
+                day(token.expires_on),
+                day(token.last_used_on),
+            ]
+        });
+        out.table(
+            &["ID", "NAME", "PERMISSIONS", "EXPIRES ON", "LAST USED ON"].map(str::to_owned),
+            rows,
+        );
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.tokens.is_empty() {
+            out.line(&format!("{} has no tokens", self.owner));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Whose tokens are meant, and as whom the server is asked: a token may list tokens, but not make any.
+
+use std::path::PathBuf;
+
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
+use crate::error::Error;
+use crate::types::access_token::{AccessToken, TokenOwner};
+use crate::types::connection::{AuthMethod, Connection, TokenLevel};
+use crate::types::repository::RepoRef;
+
+/// Whose tokens, and as whom.
+#[derive(Debug, clap::Args)]
+pub struct TokenOwnerArgs {
+    /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
+    #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
+    pub repo: Option<RepoRef>,
+    /// Tokens of a project
+    #[arg(long, value_name = "KEY", conflicts_with = "user")]
+    pub project: Option<String>,
+    /// Your own tokens
+    #[arg(long)]
+    pub user: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// A login for this command alone.
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// Log in with this user name and a password, for this command alone: a token cannot make tokens
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Read the password, or another token, from the first line of standard input; on a terminal, ask for it
+    #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
+    pub token_stdin: bool,
+    /// Read it from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
+    pub token_file: Option<PathBuf>,
+    /// Have a command print it
+    #[arg(long, value_name = "CMD")]
+    pub token_command: Option<String>,
+}
+
+impl Login {
+    /// The Bitbucket of a connection, asked as the flags say, else as the connection itself.
+    pub(super) fn signed_in(
+        &self,
+        selected: &SelectedConnection,
+        app: &App,
+    ) -> Result<Bitbucket, Error> {
+        let secret = match (&self.token_file, &self.token_command) {
+            (Some(path), _) => Some(app.token_from_file(path)?),
+            (None, Some(command)) => Some(app.token_from_command(command)?),
+            (None, None) if self.token_stdin => Some(app.read_token_from_stdin("--token-stdin")?),
+            (None, None) => None,
+        };
+        match (secret, &self.username) {
+            (None, None) => app.authenticated_client(selected),
+            (None, Some(_)) => Err(Error::Usage {
+                message: "--username needs the password".to_owned(),
+                hint: Some(
+                    "add --token-stdin, --token-file FILE or --token-command 'CMD'".to_owned(),
+                ),
+            }),
+            (Some(secret), username) => {
+                let mut other = selected.connection.clone();
+                if username.is_some() {
+                    other.auth = AuthMethod::Password;
+                    other.username.clone_from(username);
+                }
+                Ok(app.client_with_secret(&other, other.auth.normalize_secret(secret)))
+            }
+        }
+    }
+}
+
+impl TokenOwnerArgs {
+    /// The connection, its Bitbucket, and whose tokens are meant.
+    pub(super) fn resolve(
+        &self,
+        app: &App,
+    ) -> Result<(SelectedConnection, Bitbucket, Option<TokenOwner>), Error> {
+        let (selected, owner) = match (&self.repo, &self.project) {
+            (Some(repo), _) => {
+                let (selected, path) = app.select_for_repo(repo)?;
+                (selected, Some(TokenOwner::Repository(path)))
+            }
+            (None, Some(key)) => (app.select()?, Some(TokenOwner::Project(key.clone()))),
+            (None, None) => {
+                let selected = app.select()?;
+                let owner = owner_of(&selected.connection).filter(|_| !self.user);
+                (selected, owner)
+            }
+        };
+        let bitbucket = self.login.signed_in(&selected, app)?;
+        Ok((selected, bitbucket, owner))
+    }
+}
+
+/// Whose the connection's own token is; `None` for a user's, whose name the server tells.
+pub(super) fn owner_of(connection: &Connection) -> Option<TokenOwner> {
+    let key = connection.project.clone();
+    match connection.level {
+        Some(TokenLevel::Repo) => {
+            App::connection_repository(connection).map(TokenOwner::Repository)
+        }
+        Some(TokenLevel::Project) => key.map(TokenOwner::Project),
+        Some(TokenLevel::User | TokenLevel::Workspace) | None => None,
+    }
+}
+
+/// Whose tokens: as it was named, else those of whoever is logged in.
+pub(super) async fn owner(
+    named: Option<TokenOwner>,
+    bitbucket: &Bitbucket,
+) -> Result<TokenOwner, ApiError> {
+    if let Some(owner) = named {
+        return Ok(owner);
+    }
+    let account = bitbucket
+        .identify(&CredentialContext::default())
+        .await?
+        .account;
+    account.map(TokenOwner::User).ok_or_else(|| {
+        let reason = "the server does not say whose the credential is; name a --project or --repo";
+        ApiError::Indeterminate(reason.to_owned())
+    })
+}
+
+/// Cloud has no API for tokens.
+pub(super) fn not_on_cloud() -> Error {
+    Error::Usage {
+        message: "Bitbucket Cloud has no API for tokens; a browser makes, lists and revokes them"
+            .to_owned(),
+        hint: Some("bbconnect token page --open".to_owned()),
+    }
+}
+
+/// What the server said, with what may be behind a refusal to make or revoke tokens.
+pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
+    let is_token = selected.connection.auth == AuthMethod::HttpAccessToken;
+    match (&error, is_token) {
+        (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
+            error,
+            causes: Some(
+                "a token may not make or revoke tokens, whatever its permissions; log in with --username NAME --token-stdin"
+                    .to_owned(),
+            ),
+        },
+        _ => selected.describe_api_error(error),
+    }
+}
+
+/// Revokes a token that could not be kept, so that none is left that nobody has; says so where even that fails.
+pub(super) fn revoke_unsaved(
+    bitbucket: &Bitbucket,
+    owner: &TokenOwner,
+    token: &AccessToken,
+    app: &App,
+) {
+    let id = token.id.as_deref().unwrap_or_default();
+    let revoked = app.block_on(bitbucket.revoke_token(owner, id));
+    if !matches!(revoked, Ok(Ok(_))) {
+        app.output.eprint_line(&format!(
+            "the token {id} of {owner} was made, could not be kept, and is still there"
+        ));
+    }
+}

@@ -1,0 +1,124 @@
+//! `bbconnect token page`: the page where a token is made.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::sys::subprocess;
+use crate::types::connection::{AuthMethod, BaseUrl, Connection, TokenLevel};
+use crate::types::deployment::Deployment;
+use crate::types::repository::RepoRef;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token page                                     for the connection that applies
+  bbconnect token page --auth access-token --repo acme/site
+  bbconnect token page --open -c work
+";
+
+/// Print the page where a token is made
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The kind of credential; without it that of the connection that applies
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub auth: Option<AuthMethod>,
+    /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
+    /// any URL of it
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Open it in a browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct PageOutput {
+    auth: AuthMethod,
+    url: String,
+    opened: bool,
+    #[serde(skip)]
+    not_opened: bool,
+}
+
+/// Finds the page. Nothing is asked of a server.
+///
+/// # Errors
+/// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
+pub fn run(args: &Args, app: &App) -> Result<PageOutput, Error> {
+    let mut connection = match (app.select(), args.auth) {
+        (Ok(chosen), auth)
+            if auth.is_none_or(|auth| {
+                auth.require_supported_by(chosen.connection.deployment)
+                    .is_ok()
+            }) =>
+        {
+            chosen.connection
+        }
+        (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud(auth)?,
+        (Err(error), _) => return Err(error),
+        (Ok(_), _) => {
+            return Err(Error::Usage {
+                message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
+                hint: Some("name a connection to a Data Center with --connection".to_owned()),
+            });
+        }
+    };
+    connection.auth = args.auth.unwrap_or(connection.auth);
+    if let Some(repo) = &args.repo {
+        let path = repo.resolve(&connection)?;
+        match connection.deployment {
+            Deployment::Cloud => connection.workspace = Some(path.namespace),
+            Deployment::DataCenter | Deployment::Unknown => {
+                connection.project = Some(path.namespace);
+            }
+        }
+        connection.repository = Some(path.slug);
+        connection.level = Some(TokenLevel::Repo);
+    }
+    let auth = connection.auth;
+    let url = connection.token_page().ok_or_else(|| Error::Usage {
+        message: "a connection for SSH alone has no token".to_owned(),
+        hint: Some(super::kinds_with_a_token()),
+    })?;
+    let opened = args.open.then(|| subprocess::open_in_browser(&url));
+    Ok(PageOutput {
+        auth,
+        opened: opened == Some(true),
+        not_opened: opened == Some(false),
+        url,
+    })
+}
+
+fn cloud(auth: AuthMethod) -> Result<Connection, Error> {
+    let base = BaseUrl::parse("https://api.bitbucket.org/2.0").map_err(|error| Error::Usage {
+        message: error.to_string(),
+        hint: None,
+    })?;
+    Ok(Connection::new(Deployment::Cloud, base, auth))
+}
+
+impl CommandOutput for PageOutput {
+    const SCHEMA: &'static str = "bbconnect/token-page@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&self.url);
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.url.contains("/WORKSPACE/") {
+            out.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
+        }
+        if self.auth == AuthMethod::AppPassword {
+            out.note("app passwords ended on 2026-07-28; an API token takes their place");
+        }
+        if matches!(self.auth, AuthMethod::ApiToken | AuthMethod::AppPassword) {
+            out.note("choose \"Create API token with scopes\", and the app Bitbucket");
+        }
+        if self.not_opened {
+            out.note("no browser could be opened here; open the address yourself");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `bbconnect token revoke`: ends an HTTP access token.
+
+use serde::Serialize;
+
+use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused};
+use crate::app::App;
+use crate::bitbucket::ApiError;
+use crate::error::{Error, RejectionKind};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token revoke 252973515069
+  bbconnect token revoke ci --repo WEB/site --yes
+";
+
+/// Revoke an HTTP access token (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The token's id, or its name
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be revoked, and revoke nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whose, and as whom.
+    #[command(flatten)]
+    pub place: TokenOwnerArgs,
+}
+
+/// A token that was revoked.
+#[derive(Debug, Serialize)]
+pub struct RevokeOutput {
+    action: &'static str,
+    owner: String,
+    id: String,
+    name: Option<String>,
+}
+
+/// Revokes a token, once that is confirmed.
+///
+/// # Errors
+/// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
+/// the server refuses.
+pub fn run(args: &Args, app: &App) -> Result<RevokeOutput, Error> {
+    let (selected, bitbucket, named) = args.place.resolve(app)?;
+    if bitbucket.is_cloud() {
+        return Err(not_on_cloud());
+    }
+    let found = app.block_on(async {
+        let owner = owner(named, &bitbucket).await?;
+        let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
+        Ok((owner, tokens))
+    })?;
+    let (owner, tokens) = found.map_err(|error: ApiError| selected.describe_api_error(error))?;
+    let of_id = tokens
+        .iter()
+        .filter(|token| token.id.as_deref() == Some(&args.id));
+    let of_name = tokens
+        .iter()
+        .filter(|token| token.name.as_deref() == Some(&args.id));
+    let found: Vec<_> = of_id.chain(of_name).collect();
+    let token = match found.as_slice() {
+        [token] => *token,
+        [] => {
+            let message = format!("{owner} has no token with the id or name {}", args.id);
+            let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
+            return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+        }
+        several => {
+            let ids: Vec<&str> = several
+                .iter()
+                .filter_map(|token| token.id.as_deref())
+                .collect();
+            return Err(Error::AlreadyExists {
+                what: format!("several tokens of {owner} are named {}", args.id),
+                hint: format!("name one by its id: {}", ids.join(", ")),
+            });
+        }
+    };
+    let id = token.id.as_deref().unwrap_or_default();
+    let outcome = |action| RevokeOutput {
+        action,
+        owner: owner.to_string(),
+        id: id.to_owned(),
+        name: token.name.clone(),
+    };
+    if args.dry_run {
+        return Ok(outcome("would-remove"));
+    }
+    let name = token.name.as_deref().unwrap_or_default();
+    let is_own = bitbucket.current_token_id().as_deref() == Some(id);
+    let own = if is_own {
+        " It is the one that this connection uses."
+    } else {
+        ""
+    };
+    app.confirm(
+        args.yes,
+        &format!("revoking the token {name} ({id}) of {owner}"),
+        &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
+    )?;
+    let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
+    revoked.map_err(|error| refused(&selected, error))?;
+    Ok(outcome("removed"))
+}
+
+impl CommandOutput for RevokeOutput {
+    const SCHEMA: &'static str = "bbconnect/token-revoke@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let name = self.name.as_deref().unwrap_or_default();
+        out.line(&format!(
+            "{}: the token {name} ({}) of {}",
+            self.action, self.id, self.owner
+        ));
+    }
+}

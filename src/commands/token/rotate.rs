@@ -1,0 +1,220 @@
+//! `bbconnect token rotate`: a new token in the place of the connection's own, and the old one revoked. The old one
+//! works until the new one is kept and was accepted.
+
+use serde::Serialize;
+
+use super::owner_args::{Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved};
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
+use crate::types::day_count::DayCount;
+use crate::types::deployment::Deployment;
+use crate::types::secret::Secret;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token rotate -c site --username jane --token-stdin < password
+  bbconnect token rotate -c site --expires-in 90d --dry-run
+";
+
+/// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
+    #[arg(long, value_name = "AGE")]
+    pub expires_in: Option<DayCount>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// A connection with a new token.
+#[derive(Debug, Serialize)]
+pub struct RotateOutput {
+    action: &'static str,
+    connection: ConnectionName,
+    token: AccessToken,
+    revoked: Option<String>,
+    /// The old token, where it could not be revoked, and why.
+    not_revoked: Option<String>,
+}
+
+/// Replaces the connection's token.
+///
+/// # Errors
+/// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
+/// the connection then has its old token.
+pub fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
+    let selected = app.select()?;
+    let (old, id) = own_token(&selected, app)?;
+    let bitbucket = args.login.signed_in(&selected, app)?;
+    let named = owner_of(&selected.connection);
+    let made = app.block_on(create_equivalent(&id, named, args, &bitbucket))?;
+    let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
+    let Some(NewToken { token, secret }) = made else {
+        return Ok(RotateOutput {
+            action: "would-update",
+            connection: selected.name,
+            token: before,
+            revoked: None,
+            not_revoked: None,
+        });
+    };
+    // Kept before anything else can fail, and the old one again where the server does not accept it.
+    if let Err(error) = store_and_verify(&selected, &token, &secret, app) {
+        // What went wrong first is what is told.
+        let _old_again = switch(&selected.name, &selected.connection, &old, app);
+        revoke_unsaved(&bitbucket, &owner, &token, app);
+        return Err(error);
+    }
+    let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
+    let revoked = revoked.map(|_| id.clone());
+    Ok(RotateOutput {
+        action: "updated",
+        not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
+        revoked: revoked.ok(),
+        connection: selected.name,
+        token,
+    })
+}
+
+/// The connection's token and its id, where another can be put in its place.
+fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String), Error> {
+    let connection = &selected.connection;
+    let usage = |message: String, hint: &str| Error::Usage {
+        message,
+        hint: Some(hint.to_owned()),
+    };
+    if connection.auth != AuthMethod::HttpAccessToken {
+        if connection.deployment == Deployment::Cloud {
+            return Err(not_on_cloud());
+        }
+        let message = format!("the connection {} has no HTTP access token", selected.name);
+        return Err(usage(message, "bbconnect token create makes one"));
+    }
+    if !matches!(connection.store, Some(StoreKind::Keyring | StoreKind::File)) {
+        let store = connection.store.map_or("nowhere", StoreKind::name);
+        let message = format!(
+            "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
+            selected.name
+        );
+        let hint = "bbconnect token create prints a new token; keep it there yourself";
+        return Err(usage(message, hint));
+    }
+    let secret = app.secret_of(selected)?;
+    let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
+    let id = asked.current_token_id().ok_or_else(|| {
+        let message =
+            "the id of the token cannot be read off it, so there is nothing to make one like";
+        usage(message.to_owned(), "bbconnect token create makes one")
+    })?;
+    Ok((secret, id))
+}
+
+/// Makes a token with the name, permissions and life of another; with `--dry-run` it only looks at that.
+async fn create_equivalent(
+    id: &str,
+    named: Option<TokenOwner>,
+    args: &Args,
+    bitbucket: &Bitbucket,
+) -> Result<(TokenOwner, AccessToken, Option<NewToken>), ApiError> {
+    let owner = owner(named, bitbucket).await?;
+    let known = bitbucket.tokens(&owner).await?.unwrap_or_default();
+    let before = known
+        .into_iter()
+        .find(|token| token.id.as_deref() == Some(id));
+    let before = before.ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "the connection's token {id} is not among those of {owner}"
+        ))
+    })?;
+    if args.dry_run {
+        return Ok((owner, before, None));
+    }
+    let permissions: Vec<&str> = before
+        .permissions
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let life = before.created_on.zip(before.expires_on);
+    let lived = life.map(|(from, to)| DayCount::between(from, to));
+    let days = args.expires_in.map(DayCount::count).or(lived);
+    let name = before.name.as_deref().unwrap_or("bbconnect");
+    let made = bitbucket
+        .create_token(&owner, name, &permissions, days)
+        .await?;
+    Ok((owner, before, made))
+}
+
+/// Keeps a new token, and tries it.
+fn store_and_verify(
+    selected: &SelectedConnection,
+    token: &AccessToken,
+    secret: &Secret,
+    app: &App,
+) -> Result<(), Error> {
+    let after = Connection {
+        expires_on: token.expires_on,
+        refused_on: None,
+        ..selected.connection.clone()
+    };
+    switch(&selected.name, &after, secret, app)?;
+    let new = app.client_with_secret(&after, Secret::new(secret.expose().to_owned()));
+    let identity = app.block_on(new.identify(&CredentialContext::from(&after)))?;
+    identity
+        .map(|_| ())
+        .map_err(|error| selected.describe_api_error(error))
+}
+
+fn switch(
+    name: &ConnectionName,
+    connection: &Connection,
+    secret: &Secret,
+    app: &App,
+) -> Result<(), Error> {
+    app.connection_file().update(|connections| {
+        connections.replace(name, connection)?;
+        match connection.store {
+            Some(store) => app.store_secret(name, store, secret),
+            None => Ok(()),
+        }
+    })
+}
+
+impl CommandOutput for RotateOutput {
+    const SCHEMA: &'static str = "bbconnect/token-rotate@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let name = self.token.name.as_deref().unwrap_or_default();
+        out.line(&format!(
+            "{}: {} has a new token named {name}",
+            self.action, self.connection
+        ));
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(id) = &self.revoked {
+            out.line(&format!("the old token {id} was revoked"));
+        }
+        if let Some(left) = &self.not_revoked {
+            out.note(&format!("the old token could not be revoked, {left}"));
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        if self.not_revoked.is_some() {
+            ExitStatus::Failure
+        } else {
+            ExitStatus::Success
+        }
+    }
+}

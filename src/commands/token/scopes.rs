@@ -1,0 +1,130 @@
+//! `bbconnect token scopes`: what to tick for a purpose, in the words of the kind of token.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::connection::AuthMethod;
+use crate::types::deployment::Deployment;
+use crate::types::purpose::Purpose;
+use crate::types::scope::{Scope, ScopeSystem};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect token scopes --for webhook
+  bbconnect token scopes --for appcircle --auth api-token
+  bbconnect token scopes --for write,pull-request --auth http-access-token --json
+";
+
+/// Print the scopes to tick for a purpose
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// What the token is for
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "PURPOSE",
+        value_delimiter = ',',
+        required = true
+    )]
+    pub purposes: Vec<Purpose>,
+    /// The kind of credential; without it that of the connection that applies, else an API token
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub auth: Option<AuthMethod>,
+}
+
+/// What to tick.
+#[derive(Debug, Serialize)]
+pub struct ScopesOutput {
+    auth: AuthMethod,
+    purposes: Vec<Purpose>,
+    scopes: Vec<Scope>,
+    /// What today's Bitbucket needs beyond a preset's document.
+    beyond: Vec<Scope>,
+    notes: Vec<&'static str>,
+}
+
+/// Looks up the scopes of purposes. Nothing is asked of a server.
+///
+/// # Errors
+/// [`Error::Usage`] for SSH, which has no scopes.
+pub fn run(args: &Args, app: &App) -> Result<ScopesOutput, Error> {
+    let chosen = app.select().ok().map(|selected| selected.connection);
+    let of_connection = chosen.as_ref().map(|connection| connection.auth);
+    let auth = args.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
+    let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
+    let Some(system) = ScopeSystem::of(auth, deployment) else {
+        return Err(Error::Usage {
+            message: "SSH has no scopes".to_owned(),
+            hint: Some(super::kinds_with_a_token()),
+        });
+    };
+    let all = args.purposes.iter().map(|purpose| purpose.needs(system));
+    let (mut scopes, mut beyond) = (Vec::new(), Vec::new());
+    for needs in all {
+        scopes.extend(needs.required);
+        beyond.extend(needs.beyond);
+    }
+    let scopes = minimal_scopes(&scopes);
+    let beyond = minimal_scopes(&beyond)
+        .into_iter()
+        .filter(|scope| !scopes.contains(scope))
+        .collect();
+    let registers_keys = args
+        .purposes
+        .iter()
+        .any(|purpose| purpose.requires_key_admin());
+    let notes = [
+        (auth == AuthMethod::AccessToken && registers_keys).then_some(
+            "Bitbucket Cloud lets no access token register keys; that takes an API token",
+        ),
+        (auth == AuthMethod::AppPassword)
+            .then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
+        (auth == AuthMethod::ApiToken)
+            .then_some("no scope of an API token brings another with it: tick each"),
+    ];
+    Ok(ScopesOutput {
+        auth,
+        purposes: args.purposes.clone(),
+        scopes,
+        beyond,
+        notes: notes.into_iter().flatten().collect(),
+    })
+}
+
+/// Each once, without what another brings with it.
+fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
+    let mut least: Vec<Scope> = Vec::new();
+    for scope in scopes {
+        let is_brought = scopes
+            .iter()
+            .any(|other| other.implied().any(|implied| implied == *scope));
+        if !is_brought && !least.contains(scope) {
+            least.push(*scope);
+        }
+    }
+    least
+}
+
+impl CommandOutput for ScopesOutput {
+    const SCHEMA: &'static str = "bbconnect/token-scopes@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        for scope in self.scopes.iter().chain(&self.beyond) {
+            out.line(scope.name());
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if !self.beyond.is_empty() {
+            let names: Vec<&str> = self.beyond.iter().map(|scope| scope.name()).collect();
+            out.note(&format!(
+                "not in the preset's document, but needed by today's Bitbucket: {}",
+                names.join(", ")
+            ));
+        }
+        self.notes.iter().for_each(|note| out.note(note));
+    }
+}

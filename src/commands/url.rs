@@ -1,0 +1,105 @@
+//! `bbconnect url`: a clone URL, taken apart.
+
+use serde::Serialize;
+
+use crate::types::clone_url::{CloneUrl, Host, UrlForm, UrlWarning};
+use crate::types::deployment::Deployment;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect url git@bitbucket.org:acme/site.git
+  bbconnect url 'git clone --depth 1 https://jane@bitbucket.org/acme/site.git site'
+  bbconnect url https://git.example.com/bitbucket/projects/WEB/repos/site/browse
+  bbconnect url --json ssh://git@git.example.com:7999/web/site.git
+";
+
+/// Take a clone URL apart and print its other forms
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// A clone URL as pasted: SSH, HTTPS, a web or API link, or a whole `git clone …` line in quotes
+    #[arg(value_name = "CLONE_URL")]
+    pub clone_url: CloneUrl,
+}
+
+/// A clone URL, taken apart.
+#[derive(Debug, Serialize)]
+pub struct UrlOutput<'a> {
+    deployment: Deployment,
+    scheme: &'static str,
+    user: Option<&'a str>,
+    host: &'a Host,
+    port: Option<u16>,
+    namespace: Option<String>,
+    slug: &'a str,
+    ssh: Option<String>,
+    https: Option<String>,
+    web: Option<String>,
+    assumed: &'static [UrlForm],
+    notes: &'a [UrlWarning],
+}
+
+/// Takes a clone URL apart. Nothing is looked up.
+#[must_use]
+pub fn run(args: &Args) -> UrlOutput<'_> {
+    let url = &args.clone_url;
+    UrlOutput {
+        deployment: url.deployment(),
+        scheme: url.transport().scheme(),
+        user: url.user(),
+        host: url.host(),
+        port: url.port(),
+        namespace: url.namespace(),
+        slug: url.slug(),
+        ssh: url.ssh(),
+        https: url.https(),
+        web: url.web(),
+        assumed: url.guessed_forms(),
+        notes: url.notes(),
+    }
+}
+
+impl CommandOutput for UrlOutput<'_> {
+    const SCHEMA: &'static str = "bbconnect/url@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let namespace = match self.deployment {
+            Deployment::Cloud => "workspace",
+            Deployment::DataCenter => "project",
+            Deployment::Unknown => "namespace",
+        };
+        let port = self.port.map(|port| port.to_string());
+        let host = self.host.to_string();
+        let deployment = self.deployment.to_string();
+        let fields = [
+            ("deployment", Some(deployment.as_str()), None),
+            ("scheme", Some(self.scheme), None),
+            ("user", self.user, None),
+            ("host", Some(&host), None),
+            ("port", port.as_deref(), None),
+            (namespace, self.namespace.as_deref(), None),
+            ("repository", Some(self.slug), None),
+            ("ssh", self.ssh.as_deref(), Some(UrlForm::Ssh)),
+            ("https", self.https.as_deref(), Some(UrlForm::Https)),
+            ("web", self.web.as_deref(), Some(UrlForm::Web)),
+        ];
+        for (label, value, form) in fields {
+            let assumed = form.is_some_and(|form| self.assumed.contains(&form));
+            match value {
+                Some(value) if assumed => out.key_value(label, 12, &format!("{value}  (assumed)")),
+                Some(value) => out.key_value(label, 12, value),
+                None => {}
+            }
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        for warning in self.notes {
+            out.note(&warning.message);
+        }
+        if !self.assumed.is_empty() {
+            out.note("assumed: the usual place on the same host; the URL itself does not tell it");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! `bbconnect webhook ensure`: makes a webhook, or repairs it, in one repository or in all of a project.
+
+use rand::RngExt as _;
+use serde::Serialize;
+
+use super::ensure_all::BatchOutput;
+use super::scope_advice::narrower;
+use crate::app::{App, SelectedConnection};
+use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::types::deployment::Deployment;
+use crate::types::operation::Operation;
+use crate::types::repository::{RepoId, RepoRef};
+use crate::types::secret::Secret;
+use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
+  bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
+
+Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment,
+repo-forked, and the product's own names, which have a colon, such as repo:push.
+";
+
+/// Make a webhook, or repair it; what fits already is left alone
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF", conflicts_with = "all")]
+    pub repo: Option<RepoRef>,
+    /// All repositories of a project
+    #[arg(long, requires = "project")]
+    pub all: bool,
+    /// The project whose repositories are meant
+    #[arg(long, value_name = "KEY", requires = "all")]
+    pub project: Option<String>,
+    /// The workspace of the project; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE", requires = "all")]
+    pub workspace: Option<String>,
+    /// What to call
+    #[arg(long, value_name = "URL")]
+    pub url: WebhookUrl,
+    /// What for; can be given more than once
+    #[arg(
+        long = "event",
+        value_name = "EVENT",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub events: Vec<Event>,
+    /// Read the secret that signs the calls from the first line of standard input. Cloud does not tell whether it is the
+    /// one that is set, so there it is set anew each time
+    #[arg(long, conflicts_with = "generate_secret")]
+    pub secret_stdin: bool,
+    /// Where no secret is set, make one up and print it, once
+    #[arg(long, conflicts_with_all = ["all", "dry_run"])]
+    pub generate_secret: bool,
+    /// Leave it switched off
+    #[arg(long)]
+    pub inactive: bool,
+    /// Accept any certificate of the receiver, also a self-signed one; without this and --verify-receiver, what was set
+    /// stays
+    #[arg(long, conflicts_with = "verify_receiver")]
+    pub insecure_receiver: bool,
+    /// Check the receiver's certificate again, after --insecure-receiver
+    #[arg(long)]
+    pub verify_receiver: bool,
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What was done, in one repository or in many.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum EnsureOutput {
+    /// In one.
+    One(Box<SingleOutput>),
+    /// In many.
+    Many(BatchOutput),
+}
+
+/// What was done in one repository.
+#[derive(Debug, Serialize)]
+pub struct SingleOutput {
+    #[serde(flatten)]
+    done: EnsureResult,
+    hint: Option<String>,
+    /// The secret that was made up, to be given to the receiver. It is not shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A webhook that is as it should be.
+#[derive(Debug, Serialize)]
+pub(super) struct EnsureResult {
+    pub(super) action: &'static str,
+    pub(super) webhook: Webhook,
+    /// Events that this server is too old to know.
+    unknown_events: Vec<String>,
+    /// How many webhooks more call the same address.
+    #[serde(skip)]
+    doubles: usize,
+}
+
+/// Ensures the webhook.
+///
+/// # Errors
+/// Where no connection applies, a right is missing, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
+    if args.all {
+        let (selected, bitbucket) = app.client()?;
+        let spec = desired_webhook(args, app, &selected)?;
+        let many = super::ensure_all::run(args, app, &selected, &bitbucket, &spec)?;
+        return Ok(EnsureOutput::Many(many));
+    }
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let mut spec = desired_webhook(args, app, &selected)?;
+    let progress = app.output.progress("looking at the webhooks");
+    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+    let mut made_up = None;
+    if args.generate_secret {
+        let hooks = app.block_on(bitbucket.webhooks(&repo))?.map_err(refused)?;
+        let is_set = hooks.iter().any(|webhook| {
+            spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
+        });
+        if !is_set {
+            let number: [u128; 2] = rand::rng().random();
+            let secret = number.map(|part| format!("{part:032x}")).concat();
+            spec.secret = Some(Secret::new(secret.clone()));
+            made_up = Some(secret);
+        }
+    }
+    let asked = app.block_on(ensure(&bitbucket, &repo, &spec, args.dry_run))?;
+    drop(progress);
+    let done = asked.map_err(refused)?;
+    Ok(EnsureOutput::One(Box::new(SingleOutput {
+        secret: made_up,
+        hint: narrower(done.action, selected.connection.auth),
+        done,
+    })))
+}
+
+fn desired_webhook(
+    args: &Args,
+    app: &App,
+    selected: &SelectedConnection,
+) -> Result<WebhookSpec, Error> {
+    let secret = args
+        .secret_stdin
+        .then(|| app.read_token_from_stdin("--secret-stdin"))
+        .transpose()?;
+    let is_too_long = secret
+        .as_ref()
+        .is_some_and(|secret| secret.expose().len() > 128);
+    if is_too_long && selected.connection.deployment == Deployment::Cloud {
+        return Err(Error::Usage {
+            message: "Bitbucket Cloud takes secrets of at most 128 characters".to_owned(),
+            hint: None,
+        });
+    }
+    Ok(WebhookSpec {
+        receiver: args.url.clone(),
+        events: to_product_events(&args.events, selected.connection.deployment),
+        active: !args.inactive,
+        secret,
+        verifies_receiver: (args.insecure_receiver || args.verify_receiver)
+            .then_some(args.verify_receiver),
+    })
+}
+
+/// Looks first: neither product minds two webhooks that call the same address.
+pub(super) async fn ensure(
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+    spec: &WebhookSpec,
+    dry_run: bool,
+) -> Result<EnsureResult, ApiError> {
+    let hooks = bitbucket.webhooks(repo).await?;
+    let mut same: Vec<_> = hooks
+        .into_iter()
+        .filter(|hook| spec.receiver.is(&hook.webhook.url))
+        .collect();
+    let doubles = same.len().saturating_sub(1);
+    let best = same
+        .iter()
+        .position(|hook| hook.matches_spec(spec))
+        .unwrap_or(0);
+    let before = (!same.is_empty()).then(|| same.swap_remove(best));
+    let done = |action, webhook, unknown_events| EnsureResult {
+        action,
+        webhook,
+        unknown_events,
+        doubles,
+    };
+    match before {
+        Some(hook) if hook.matches_spec(spec) => Ok(done("unchanged", hook.webhook, Vec::new())),
+        Some(hook) if dry_run => Ok(done("would-update", hook.webhook, Vec::new())),
+        None if dry_run => Ok(done("would-create", planned(bitbucket, spec), Vec::new())),
+        Some(hook) => {
+            let WebhookChange {
+                hook,
+                unknown,
+                changed,
+            } = bitbucket.change_webhook(repo, hook, spec).await?;
+            let action = if changed { "updated" } else { "unchanged" };
+            Ok(done(action, hook.webhook, unknown))
+        }
+        None => {
+            let written = bitbucket.create_webhook(repo, spec).await?;
+            Ok(done("created", written.hook.webhook, written.unknown))
+        }
+    }
+}
+
+fn planned(bitbucket: &Bitbucket, spec: &WebhookSpec) -> Webhook {
+    let deployment = match bitbucket {
+        Bitbucket::Cloud(_) => Deployment::Cloud,
+        Bitbucket::DataCenter(_) => Deployment::DataCenter,
+    };
+    Webhook {
+        id: None,
+        url: spec.receiver.as_str().to_owned(),
+        events: to_generic_events(&spec.events, deployment),
+        active: spec.active,
+        secret_set: Some(spec.secret.is_some()),
+        verifies_receiver: Some(spec.verifies_receiver.unwrap_or(true)),
+    }
+}
+
+impl CommandOutput for EnsureOutput {
+    const SCHEMA: &'static str = "bbconnect/webhook-ensure@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        match self {
+            Self::One(one) => {
+                let webhook = &one.done.webhook;
+                out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
+                out.key_value("events", 8, &webhook.events.join(", "));
+                if let Some(id) = &webhook.id {
+                    out.key_value("id", 8, id);
+                }
+                if let Some(secret) = &one.secret {
+                    out.key_value("secret", 8, secret);
+                }
+            }
+            Self::Many(many) => many.write_stdout(out),
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        match self {
+            Self::One(one) => {
+                for event in &one.done.unknown_events {
+                    out.note(&format!("this server is too old to know {event}"));
+                }
+                if one.done.doubles > 0 {
+                    out.note(&format!(
+                        "{} more webhooks call the same address; they are left alone",
+                        one.done.doubles
+                    ));
+                }
+                if let Some(hint) = &one.hint {
+                    out.note(hint);
+                }
+            }
+            Self::Many(many) => many.write_stderr(out),
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::One(_) => ExitStatus::Success,
+            Self::Many(many) => many.exit_status(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `bbconnect webhook list`: the webhooks of a repository.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::operation::Operation;
+use crate::types::repository::RepoRef;
+use crate::types::webhook::Webhook;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook list --repo acme/site
+  bbconnect webhook list --json
+";
+
+/// List the webhooks of a repository
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+}
+
+/// The webhooks.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    webhooks: Vec<Webhook>,
+    #[serde(skip)]
+    repository: String,
+}
+
+/// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
+///
+/// # Errors
+/// Where no connection applies, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
+    let hooks =
+        asked.map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
+    Ok(ListOutput {
+        webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
+        repository: repo.to_string(),
+    })
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/webhook-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.webhooks.iter().map(|webhook| {
+            let mut state = vec![if webhook.active { "active" } else { "inactive" }];
+            state.extend((webhook.secret_set == Some(true)).then_some("signed"));
+            state.extend((webhook.verifies_receiver == Some(false)).then_some("insecure"));
+            [
+                webhook.id.clone().unwrap_or_default(),
+                webhook.shown_url(),
+                webhook.events.join(", "),
+                state.join(", "),
+            ]
+        });
+        out.table(&["ID", "URL", "EVENTS", ""].map(str::to_owned), rows);
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.webhooks.is_empty() {
+            out.line(&format!("{} has no webhooks", self.repository));
+        }
+    }
+}

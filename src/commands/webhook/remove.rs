@@ -1,0 +1,94 @@
+//! `bbconnect webhook remove`: removes a webhook, once that is confirmed.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::operation::Operation;
+use crate::types::repository::RepoRef;
+use crate::types::webhook::Webhook;
+use crate::ui::{CommandOutput, TextWriter};
+
+use super::WebhookSelector;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook
+  bbconnect webhook remove --repo WEB/site --id 12 --yes
+";
+
+/// Remove a webhook
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Which webhook
+    #[command(flatten)]
+    pub which: WebhookSelector,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be removed, but remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What was removed: all webhooks that call the address.
+#[derive(Debug, Serialize)]
+pub struct RemoveOutput {
+    action: &'static str,
+    webhooks: Vec<Webhook>,
+}
+
+/// Removes a webhook.
+///
+/// # Errors
+/// Where it is not there, nobody confirms, or the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
+    let meant = args.which.of(asked.map_err(refused)?, &repo)?;
+    if args.dry_run {
+        let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
+        return Ok(RemoveOutput {
+            action: "would-remove",
+            webhooks,
+        });
+    }
+    for webhook in &meant {
+        let question = format!(
+            "Remove the webhook {} of {repo}?",
+            webhook.webhook.shown_url()
+        );
+        let doing = format!(
+            "removing the webhook {} of {repo}",
+            webhook.webhook.shown_url()
+        );
+        app.confirm(args.yes, &doing, &question)?;
+    }
+    let mut webhooks = Vec::new();
+    for webhook in meant {
+        let id = webhook.webhook.id.clone().unwrap_or_default();
+        let removed = app.block_on(bitbucket.remove_webhook(&repo, &id))?;
+        removed.map_err(refused)?;
+        webhooks.push(webhook.webhook);
+    }
+    Ok(RemoveOutput {
+        action: "removed",
+        webhooks,
+    })
+}
+
+impl CommandOutput for RemoveOutput {
+    const SCHEMA: &'static str = "bbconnect/webhook-remove@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        for webhook in &self.webhooks {
+            out.line(&format!("{} {}", self.action, webhook.shown_url()));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `bbconnect webhook test`: has the server call a webhook's receiver. Bitbucket Cloud has no call for that.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::bitbucket::TestDelivery;
+use crate::error::{Error, RejectionKind};
+use crate::exit_status::ExitStatus;
+use crate::types::operation::Operation;
+use crate::types::repository::RepoRef;
+use crate::types::webhook::Webhook;
+use crate::ui::{CommandOutput, TextWriter};
+
+use super::WebhookSelector;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook test --repo WEB/site --url https://ci.example.com/hook
+  bbconnect webhook test --repo WEB/site --id 12 --json
+";
+
+/// Have the server call a webhook's receiver (Data Center)
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub struct Args {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    pub repo: Option<RepoRef>,
+    /// Which webhook
+    #[command(flatten)]
+    pub which: WebhookSelector,
+}
+
+/// A webhook whose receiver was called.
+#[derive(Debug, Serialize)]
+pub struct TestOutput {
+    ok: bool,
+    webhook: Webhook,
+    /// The receiver's status.
+    status: Option<u16>,
+    reason: Option<String>,
+}
+
+/// Has the server call the receiver.
+///
+/// # Errors
+/// Where there is no such webhook, on Cloud, or where the server cannot be asked.
+pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
+    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+    let asked = app.block_on(bitbucket.webhooks(&repo))?;
+    let mut meant = args.which.of(asked.map_err(refused)?, &repo)?;
+    let hook = meant.swap_remove(0);
+    let progress = app
+        .output
+        .progress("waiting for the receiver's answer to the server");
+    let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
+    drop(progress);
+    let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
+        let message = format!(
+            "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
+            if hook.webhook.active {
+                "active"
+            } else {
+                "switched off"
+            }
+        );
+        let hint = format!(
+            "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{repo}/admin/webhooks"
+        );
+        return Err(Error::rejected(RejectionKind::Other, message, &hint));
+    };
+    let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
+    Ok(TestOutput {
+        ok: status.is_some_and(|status| (200..300).contains(&status)),
+        webhook: hook.webhook,
+        status,
+        reason: reason.map(|reason| reason.replace(&url, &shown)),
+    })
+}
+
+impl CommandOutput for TestOutput {
+    const SCHEMA: &'static str = "bbconnect/webhook-test@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let answered = match self.status {
+            Some(status) => format!("answered {status}"),
+            None => "was not reached".to_owned(),
+        };
+        out.line(&format!("{} {answered}", self.webhook.shown_url()));
+        if let Some(reason) = &self.reason {
+            out.line(reason);
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        if self.ok {
+            ExitStatus::Success
+        } else {
+            ExitStatus::Failure
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `bbconnect workspace`: the workspaces of Bitbucket Cloud.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::namespace::Workspace;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect workspace list
+  bbconnect workspace list --json -c work
+";
+
+/// What is done with workspaces.
+#[derive(Debug, Subcommand)]
+#[command(before_help = EXAMPLES, defer = true)]
+pub enum Command {
+    /// List the workspaces that the connection's account is in
+    #[command(before_help = EXAMPLES)]
+    List,
+}
+
+/// The workspaces.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    workspaces: Vec<Workspace>,
+}
+
+/// Lists the workspaces of the connection that applies, in the server's order.
+///
+/// # Errors
+/// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
+pub fn list(app: &App) -> Result<ListOutput, Error> {
+    let (selected, bitbucket) = app.client()?;
+    let asked = app.block_on(bitbucket.workspaces())?;
+    let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is a Data Center, which has projects and no workspaces",
+                selected.connection.base_url
+            ),
+            hint: Some("bbconnect project list".to_owned()),
+        });
+    };
+    Ok(ListOutput { workspaces })
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/workspace-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.workspaces.iter().map(|workspace| {
+            let administrator = if workspace.administrator == Some(true) {
+                "administrator"
+            } else {
+                ""
+            };
+            [
+                workspace.slug.clone(),
+                workspace.name.clone().unwrap_or_default(),
+                administrator.to_owned(),
+            ]
+        });
+        out.table(&["WORKSPACE", "NAME", "YOU ARE"].map(str::to_owned), rows);
+    }
+}

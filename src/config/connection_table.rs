@@ -1,0 +1,257 @@
+//! The content of the file of connections: TOML that people may edit. What is not known here, and every comment, stays as it is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use toml_edit::{DocumentMut, Item, Table};
+
+use super::connections_file::{ConnectionsError, NameSource, first_line, toml_error_message};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName};
+
+/// The content of the file of connections.
+#[derive(Debug)]
+pub struct Connections {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.document.fmt(f)
+    }
+}
+
+impl Connections {
+    /// The connections of a text, which is that of a file.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Syntax`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConnectionsError> {
+        let refused = |reason| ConnectionsError::Syntax {
+            path: path.to_owned(),
+            reason,
+        };
+        let document: DocumentMut = text
+            .parse()
+            .map_err(|error| refused(toml_error_message(&error)))?;
+        if document
+            .get("connections")
+            .is_some_and(|all| !all.is_table_like())
+        {
+            return Err(refused("`connections` is no table".to_owned()));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            document,
+        })
+    }
+
+    /// The names, in their order in the file.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let table = self
+            .document
+            .get("connections")
+            .and_then(Item::as_table_like);
+        table
+            .map(|table| table.iter().map(|(name, _)| name.to_owned()).collect())
+            .unwrap_or_default()
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Connection`].
+    pub fn get(&self, name: &str) -> Result<(ConnectionName, Connection), ConnectionsError> {
+        let unreadable = |reason: String| ConnectionsError::Connection {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            reason,
+        };
+        let item = self
+            .document
+            .get("connections")
+            .and_then(|table| table.get(name))
+            .ok_or_else(|| self.not_found(name))?;
+        let known = name
+            .parse::<ConnectionName>()
+            .map_err(|error| unreadable(error.to_string()))?;
+        let value = item
+            .clone()
+            .into_value()
+            .map_err(|_| unreadable("it is not a table".to_owned()))?;
+        let connection = Connection::deserialize(value.into_deserializer())
+            .map_err(|error| unreadable(first_line(&error.to_string())))?;
+        Ok((known, connection))
+    }
+
+    /// The name of the default connection.
+    #[must_use]
+    pub fn default_name(&self) -> Option<&str> {
+        self.document.get("default").and_then(Item::as_str)
+    }
+
+    /// Makes a connection the default one.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn set_default(&mut self, name: &ConnectionName) -> Result<(), ConnectionsError> {
+        self.get(&name.to_string())?;
+        if self.default_name() != Some(name.to_string().as_str()) {
+            self.document["default"] = toml_edit::value(name.to_string());
+        }
+        Ok(())
+    }
+
+    /// Checks that a name is not taken.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Exists`].
+    pub fn check_free(&self, name: &ConnectionName) -> Result<(), ConnectionsError> {
+        if self.names().contains(&name.to_string()) {
+            return Err(ConnectionsError::Exists(name.clone()));
+        }
+        Ok(())
+    }
+
+    /// Adds a connection. The first one becomes the default, unless it is for SSH alone: most commands could do nothing
+    /// with that.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::Exists`].
+    pub fn add(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        self.check_free(name)?;
+        let is_for_ssh = |name: &String| {
+            let known = self.get(name);
+            known.is_ok_and(|(_, connection)| connection.auth == AuthMethod::Ssh)
+        };
+        let is_first = connection.auth != AuthMethod::Ssh && self.names().iter().all(is_for_ssh);
+        self.insert_or_update(name, connection)?;
+        if is_first {
+            self.set_default(name)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Changes a connection. Keys that are not known, and comments, stay.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn replace(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        self.get(&name.to_string())?;
+        self.insert_or_update(name, connection)
+    }
+
+    /// Removes a connection; where it was the default one, there is none afterwards.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`].
+    pub fn remove(&mut self, name: &str) -> Result<(), ConnectionsError> {
+        let table = self
+            .document
+            .get_mut("connections")
+            .and_then(Item::as_table_like_mut);
+        if table.and_then(|table| table.remove(name)).is_none() {
+            return Err(self.not_found(name));
+        }
+        if self.default_name() == Some(name) {
+            self.document.remove("default");
+        }
+        Ok(())
+    }
+
+    /// Gives a connection another name.
+    ///
+    /// # Errors
+    /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Exists`].
+    pub fn rename(&mut self, from: &str, to: &ConnectionName) -> Result<(), ConnectionsError> {
+        self.check_free(to)?;
+        let missing = self.not_found(from);
+        let table = self
+            .document
+            .get_mut("connections")
+            .and_then(Item::as_table_like_mut);
+        let Some(table) = table.filter(|table| table.contains_key(from)) else {
+            return Err(missing);
+        };
+        if let Some(item) = table.remove(from) {
+            table.insert(&to.to_string(), item);
+        }
+        if self.default_name() == Some(from) {
+            self.document["default"] = toml_edit::value(to.to_string());
+        }
+        Ok(())
+    }
+
+    fn not_found(&self, name: &str) -> ConnectionsError {
+        if name.trim().is_empty() {
+            return ConnectionsError::EmptyName;
+        }
+        ConnectionsError::NotFound {
+            name: name.to_owned(),
+            by: NameSource::User,
+            known: self.names(),
+        }
+    }
+
+    fn insert_or_update(
+        &mut self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), ConnectionsError> {
+        let unwritable = |reason: String| ConnectionsError::Connection {
+            path: self.path.clone(),
+            name: name.to_string(),
+            reason,
+        };
+        let written = toml_edit::ser::to_document(connection)
+            .map_err(|error| unwritable(error.to_string()))?;
+        let connections = self.document.entry("connections").or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        let connections = connections
+            .as_table_like_mut()
+            .ok_or_else(|| unwritable("`connections` is not a table".to_owned()))?;
+        let entry = connections
+            .entry(&name.to_string())
+            .or_insert_with(toml_edit::table);
+        let table = entry
+            .as_table_like_mut()
+            .ok_or_else(|| unwritable("it is not a table".to_owned()))?;
+        for key in Connection::KEYS {
+            match (written.get(key), table.get_mut(key)) {
+                (None, None) => {}
+                (None, Some(_)) => drop(table.remove(key)),
+                (Some(new), None) => drop(table.insert(key, new.clone())),
+                (Some(new), Some(old)) => replace_value(old, new),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a value in another's place, with the comments and blanks around it.
+fn replace_value(old: &mut Item, new: &Item) {
+    if let (Some(old), Some(new)) = (old.as_value_mut(), new.as_value()) {
+        let decor = old.decor().clone();
+        if old.to_string().trim() != new.to_string().trim() {
+            *old = new.clone();
+            *old.decor_mut() = decor;
+        }
+    } else {
+        *old = new.clone();
+    }
+}

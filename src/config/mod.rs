@@ -1,0 +1,7 @@
+//! TODO: say what this is.
+
+mod connection_table;
+mod connections_file;
+
+pub use connection_table::Connections;
+pub use connections_file::{ConnectionsError, ConnectionsFile, NameSource};

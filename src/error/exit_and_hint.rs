@@ -1,0 +1,311 @@
+//! The exit status and the hint of every error, without a default: a new one must be thought about.
+
+use super::{Error, RejectionKind};
+use crate::bitbucket::{ApiError, ConnectFailure};
+use crate::config::ConnectionsError;
+use crate::exit_status::ExitStatus;
+use crate::git::{FolderError, GitError, PushError};
+use crate::oauth::OAuthError;
+use crate::ssh::{KeyError, KeyFileError, SshError};
+use crate::types::repository::NoNamespace;
+
+impl Error {
+    /// The exit status that stands for this error.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage { .. }
+            | Self::InputRequired { .. }
+            | Self::Key(KeyError::Comment)
+            | Self::KeyFile(KeyFileError::Name { .. })
+            | Self::SshOnlyConnection(_)
+            | Self::NoNamespace(_)
+            | Self::ConfirmationRequired { .. }
+            | Self::Connections(ConnectionsError::EmptyName)
+            | Self::Folder(FolderError::NotAFolder(_))
+            | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
+            Self::Cancelled
+            | Self::Folder(
+                FolderError::TooLarge { .. }
+                | FolderError::TooMuch
+                | FolderError::Link(_)
+                | FolderError::Kind(_)
+                | FolderError::Name(_),
+            ) => ExitStatus::Failure,
+            Self::Push(error) => match error {
+                PushError::Unauthorized(_) => ExitStatus::Unauthorized,
+                PushError::NotPermitted(_) => ExitStatus::Forbidden,
+                PushError::NonFastForward(_) | PushError::RefNameConflict(_) => {
+                    ExitStatus::Conflict
+                }
+                PushError::NotFound(_) => ExitStatus::NotFound,
+                PushError::Unreachable(_) => ExitStatus::Unreachable,
+                PushError::Server(_) => ExitStatus::BadResponse,
+                PushError::Process(_) | PushError::TempDir(_) | PushError::Failed(_) => {
+                    ExitStatus::LocalError
+                }
+            },
+            Self::Rejected { no, .. } => match no {
+                RejectionKind::NotFound => ExitStatus::NotFound,
+                RejectionKind::Conflict => ExitStatus::Conflict,
+                RejectionKind::Forbidden => ExitStatus::Forbidden,
+                RejectionKind::Unsupported => ExitStatus::BadResponse,
+                RejectionKind::Other => ExitStatus::Failure,
+            },
+            Self::AlreadyExists { .. }
+            | Self::KeyFile(KeyFileError::Exists(_))
+            | Self::Connections(ConnectionsError::Exists(_)) => ExitStatus::Conflict,
+            Self::Connections(ConnectionsError::NotFound { .. })
+            | Self::NoConnection(_)
+            | Self::NoMatchingConnection(_)
+            | Self::Git(GitError::NotARepository) => ExitStatus::NotFound,
+            Self::MissingSecret(_)
+            | Self::EmptyToken(_)
+            | Self::MissingTokenVariable(_)
+            | Self::SecretOriginMismatch { .. }
+            | Self::SessionExpired { .. }
+            | Self::OAuth(OAuthError::Denied(_)) => ExitStatus::Unauthorized,
+            Self::OAuth(OAuthError::TimedOut { .. }) => ExitStatus::Unreachable,
+            Self::Api { error, .. } => api_exit_status(error),
+            Self::Ssh(error) => exit_of_ssh(error),
+            Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
+            | Self::KeyFile(
+                KeyFileError::Folder { .. }
+                | KeyFileError::NotAFile(_)
+                | KeyFileError::Write { .. },
+            )
+            | Self::Connections(
+                ConnectionsError::File { .. }
+                | ConnectionsError::NoConfigDir
+                | ConnectionsError::Syntax { .. }
+                | ConnectionsError::Connection { .. },
+            )
+            | Self::Store(_)
+            | Self::Folder(FolderError::Read { .. } | FolderError::Walk(_))
+            | Self::Git(GitError::Process(_) | GitError::CommandFailed(_) | GitError::Clone(_))
+            | Self::HomeDirUnknown
+            | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
+            | Self::CurrentExeUnknown
+            | Self::Runtime(_)
+            | Self::Stdin(_)
+            | Self::Stdout(_)
+            | Self::Read { .. }
+            | Self::Write { .. } => ExitStatus::LocalError,
+        }
+    }
+
+    /// What to do about it; a command to paste where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } | Self::Rejected { hint, .. } => hint.clone(),
+            Self::AlreadyExists { hint, .. } => Some(hint.clone()),
+            Self::ConfirmationRequired { .. } => Some("add --yes".to_owned()),
+            Self::InputRequired { hint, .. } => Some((*hint).to_owned()),
+            Self::Key(error) => error.hint().map(str::to_owned),
+            Self::KeyFile(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
+            Self::Connections(error) => error.hint(),
+            Self::NoConnection(known) if known.is_empty() => {
+                Some("bbconnect connection add makes one".to_owned())
+            }
+            Self::NoConnection(known) => Some(format!(
+                "name one with --connection; there are {}",
+                known.join(", ")
+            )),
+            Self::NoNamespace(NoNamespace(slug)) => Some(format!("write NAMESPACE/{slug}")),
+            Self::NoMatchingConnection(_) => Some(
+                "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
+            ),
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::EmptyToken(_) | Self::MissingTokenVariable(_) => Some(
+                "check that the secret of the pipeline is there, and visible to this branch"
+                    .to_owned(),
+            ),
+            Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => Some(format!(
+                "bbconnect connection edit {name} --token-stdin gives it one"
+            )),
+            Self::Api {
+                causes: Some(causes),
+                ..
+            } => Some(causes.clone()),
+            Self::Api {
+                error,
+                causes: None,
+            } => api_hint(error),
+            Self::Git(GitError::NotARepository) => {
+                Some("change into a folder of a git checkout".to_owned())
+            }
+            Self::SessionExpired { name, .. } => Some(format!(
+                "bbconnect connection edit {name} --reauthorize signs in again"
+            )),
+            Self::OAuth(OAuthError::Port { .. }) => Some(
+                "name another with --port, and register it as http://127.0.0.1:PORT/callback"
+                    .to_owned(),
+            ),
+            Self::OAuth(OAuthError::TimedOut {
+                takes_paste: true, ..
+            }) => Some("--timeout SECONDS waits longer".to_owned()),
+            Self::OAuth(OAuthError::TimedOut { .. }) => Some(
+                "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
+                    .to_owned(),
+            ),
+            Self::SshOnlyConnection(_) => Some("name one with a token: --connection NAME".to_owned()),
+            Self::HomeDirUnknown => Some("export HOME, the folder that is yours".to_owned()),
+            Self::Push(PushError::NotPermitted(_)) => Some(
+                "ask for the right to write to the repository, or name another branch with --branch"
+                    .to_owned(),
+            ),
+            Self::Push(PushError::RefNameConflict(_)) => Some("name another branch with --branch".to_owned()),
+            Self::Push(PushError::NonFastForward(_)) => Some("run it again".to_owned()),
+            Self::Folder(FolderError::Link(_)) => {
+                Some("make it relative and within the folder, or leave it out with .gitignore".to_owned())
+            }
+            Self::Folder(FolderError::TooLarge { .. } | FolderError::TooMuch) => {
+                Some("leave large files out with .gitignore; Git LFS is for them".to_owned())
+            }
+            Self::Cancelled
+            | Self::Push(_)
+            | Self::Folder(_)
+            | Self::Git(_)
+            | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
+            | Self::CurrentExeUnknown
+            | Self::Runtime(_)
+            | Self::Stdin(_) => None,
+            Self::Read { .. } => Some("check the path, and that you may read it".to_owned()),
+            Self::Write { .. } => Some("choose a folder that you may write to".to_owned()),
+            Self::Stdout(_) => {
+                Some("the command was carried out; only its result could not be printed".to_owned())
+            }
+        }
+    }
+}
+
+fn exit_of_ssh(error: &SshError) -> ExitStatus {
+    match error {
+        SshError::HostKeyChanged { .. }
+        | SshError::HostKeyUnknown { .. }
+        | SshError::HostKeyRetired { .. }
+        | SshError::FingerprintMismatch { .. } => ExitStatus::HostKeyMismatch,
+        SshError::AuthenticationFailed { .. } => ExitStatus::Unauthorized,
+        SshError::RepositoryAccessDenied { .. } => ExitStatus::Forbidden,
+        SshError::PassphraseRequired(_) => ExitStatus::Usage,
+        SshError::Unreachable { .. } => ExitStatus::Unreachable,
+        SshError::ProtocolError { .. } => ExitStatus::BadResponse,
+        SshError::Process(_)
+        | SshError::KnownHosts { .. }
+        | SshError::UnsupportedPath { .. }
+        | SshError::KeyFile { .. }
+        | SshError::InsecureKeyPermissions(_) => ExitStatus::LocalError,
+    }
+}
+
+fn api_exit_status(error: &ApiError) -> ExitStatus {
+    match error {
+        ApiError::Unreachable { .. } => ExitStatus::Unreachable,
+        ApiError::Unauthorized(_) | ApiError::CaptchaRequired | ApiError::BasicAuthDisabled => {
+            ExitStatus::Unauthorized
+        }
+        ApiError::Forbidden { .. } => ExitStatus::Forbidden,
+        ApiError::NotFound(_) => ExitStatus::NotFound,
+        ApiError::ClientError {
+            status: 409 | 412, ..
+        } => ExitStatus::Conflict,
+        // It was understood, and the answer is no.
+        ApiError::Indeterminate(_)
+        | ApiError::ClientError {
+            status: 400 | 422, ..
+        } => ExitStatus::Failure,
+        ApiError::NotAnApiEndpoint(_)
+        | ApiError::Redirected { .. }
+        | ApiError::Gone(_)
+        | ApiError::RateLimited(_)
+        | ApiError::ClientError { .. }
+        | ApiError::ServerError { .. }
+        | ApiError::UnexpectedContentType { .. }
+        | ApiError::Decode { .. }
+        | ApiError::EndlessPagination
+        | ApiError::ResponseTooLarge { .. } => ExitStatus::BadResponse,
+        ApiError::InsecureTransport(_)
+        | ApiError::ForeignOrigin(_)
+        | ApiError::InvalidPathSegment(_)
+        | ApiError::InvalidHeaderValue => ExitStatus::Usage,
+        ApiError::ClientConfig(_) => ExitStatus::LocalError,
+    }
+}
+
+fn api_hint(error: &ApiError) -> Option<String> {
+    let hint = match error {
+        ApiError::Unreachable {
+            origin,
+            proxy: Some(_),
+            obstacle:
+                ConnectFailure::Dns
+                | ConnectFailure::Refused
+                | ConnectFailure::Timeout
+                | ConnectFailure::Other,
+            ..
+        } => {
+            return Some(format!(
+                "bbconnect doctor {origin} shows what the proxy does; connection edit NAME --proxy, HTTPS_PROXY, \
+                 HTTP_PROXY or NO_PROXY change it"
+            ));
+        }
+        ApiError::Unreachable {
+            obstacle: ConnectFailure::Dns,
+            ..
+        } => "check the spelling of the host, and whether a VPN is needed",
+        ApiError::Unreachable {
+            obstacle: ConnectFailure::Refused,
+            ..
+        } => "check the port, and whether the server is running",
+        ApiError::Unreachable {
+            obstacle: ConnectFailure::Timeout,
+            ..
+        } => "a firewall may be in the way; --timeout SECONDS waits longer",
+        ApiError::Unreachable {
+            obstacle: ConnectFailure::Tls,
+            ..
+        } => {
+            "a private certificate authority is named with --ca-cert FILE; for plain http write http://"
+        }
+        ApiError::InsecureTransport(_) => "write https://, or accept it with --allow-http",
+        ApiError::Redirected { .. } | ApiError::UnexpectedContentType { .. } => {
+            "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
+        }
+        ApiError::ForeignOrigin(_) => {
+            "leave out scheme and host, or name the connection for that server"
+        }
+        ApiError::NotAnApiEndpoint(_) => {
+            "check the host and the context path, as in https://host/bitbucket"
+        }
+        ApiError::CaptchaRequired => "log in once in a browser, then run this again",
+        ApiError::BasicAuthDisabled => {
+            "make an HTTP access token, and use --auth http-access-token"
+        }
+        ApiError::InvalidHeaderValue => "paste the token again, without blanks and line breaks",
+        ApiError::Indeterminate(_) => {
+            "name what the token belongs to, or skip the check with --no-verify"
+        }
+        ApiError::RateLimited(_) => "try again later",
+        ApiError::Forbidden { required, .. } if !required.is_empty() => {
+            return Some(format!("it lacks {}", required.join(", ")));
+        }
+        ApiError::Unreachable {
+            obstacle: ConnectFailure::Other,
+            ..
+        }
+        | ApiError::ClientConfig(_)
+        | ApiError::InvalidPathSegment(_)
+        | ApiError::Unauthorized(_)
+        | ApiError::Forbidden { .. }
+        | ApiError::NotFound(_)
+        | ApiError::Gone(_)
+        | ApiError::ClientError { .. }
+        | ApiError::ServerError { .. }
+        | ApiError::Decode { .. }
+        | ApiError::EndlessPagination
+        | ApiError::ResponseTooLarge { .. } => return None,
+    };
+    Some(hint.to_owned())
+}

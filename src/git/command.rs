@@ -1,0 +1,132 @@
+//! How git is started: whatever has started us, as a hook or an alias does, must not lead it into another repository.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::GitError;
+use crate::sys::subprocess::{CommandSpec, ProcessOutput, Stderr};
+
+/// A question to git, or a change of its configuration.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The most that is read of a listing, in bytes.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
+
+/// The variables that say which repository is meant (`git rev-parse --local-env-vars`), without those for settings, which
+/// git hands on to the git of a submodule as well; and the one that forbids changes while a push is looked at.
+const LOCAL_ENV_VARS: [&str; 14] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Git for the checkout that one stands in, as git itself finds it: `GIT_DIR` counts.
+pub(super) fn git() -> CommandSpec {
+    CommandSpec::new("git")
+}
+
+/// Git for what its arguments name: `GIT_DIR` is another repository's.
+pub(super) fn git_without_repo_env() -> CommandSpec {
+    CommandSpec::new("git").env_remove_matching(|name| LOCAL_ENV_VARS.contains(&name))
+}
+
+/// Git for a folder, or for the checkout that one stands in.
+pub(super) fn git_in(folder: Option<&Path>) -> CommandSpec {
+    match folder {
+        Some(folder) => git_without_repo_env().args(["-C"]).args([folder]),
+        None => git(),
+    }
+}
+
+/// Git for a repository that lasts as long as a task: nothing that the user's git is told by its environment counts,
+/// neither another repository nor settings, certificates or files for a trace, which would get the credential.
+pub(super) fn git_isolated() -> CommandSpec {
+    // Where git has its own parts is no setting.
+    let is_gits = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
+    CommandSpec::new("git").env_remove_matching(is_gits)
+}
+
+/// What git prints; `None` where it ends with an error.
+pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
+    let output = run_checked(git.stderr(Stderr::Null))?;
+    let printed = || String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success().then(printed))
+}
+
+/// `key\nvalue\0` for each entry (git-config(1), `--null`).
+pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
+    let entries = listing.split('\0').filter_map(|entry| {
+        let (key, value) = entry.split_once('\n')?;
+        Some((key.to_owned(), value.to_owned()))
+    });
+    entries.collect()
+}
+
+/// Has git change its configuration.
+pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
+    let output = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(refused(&output))
+    }
+}
+
+/// What git finds in its configuration; nothing is an answer as well, and unlike in [`run_optional`] a failure is none.
+pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
+    let output = run_checked(git.stderr(Stderr::Capture))?;
+    // git-config(1): 1 stands for a key that is not there.
+    match output.status.code() {
+        Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        _ => Err(refused(&output)),
+    }
+}
+
+/// All that git answers: of half a listing nobody could say what is missing.
+fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
+    let output = git
+        .new_process_group()
+        .max_output(MAX_OUTPUT_BYTES)
+        .run(LIMIT)?;
+    Ok(output.ensure_not_truncated("git")?)
+}
+
+/// Git's own words.
+fn refused(output: &ProcessOutput) -> GitError {
+    let words = String::from_utf8_lossy(&output.stderr);
+    let lines = words.lines().map(|line| {
+        let line = line.trim();
+        let starts = ["error: ", "fatal: "];
+        let reason = starts.iter().find_map(|start| line.strip_prefix(start));
+        reason.unwrap_or(line)
+    });
+    let words = lines.collect::<Vec<_>>().join("; ");
+    GitError::CommandFailed(if words.is_empty() {
+        "it does not say why".to_owned()
+    } else {
+        words
+    })
+}
+
+/// A regular expression for one value (POSIX extended, as git-config takes it).
+pub(super) fn exact_regex(value: &str) -> String {
+    let mut pattern = String::from("^");
+    for character in value.chars() {
+        if "\\.[]{}()*+?^$|".contains(character) {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('$');
+    pattern
+}

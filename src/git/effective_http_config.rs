@@ -1,0 +1,45 @@
+//! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
+
+use super::GitError;
+use super::command::{entries, git, run_optional};
+
+/// Git's view of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GitHttpConfig {
+    /// The version: `2.47.3`.
+    pub version: String,
+    /// `http.proxy`
+    pub proxy: Option<String>,
+    /// `http.sslCAInfo`
+    pub ca_info: Option<String>,
+    /// `http.sslVerify`
+    pub ssl_verify: Option<String>,
+}
+
+/// Asks git how it would reach a URL over HTTP.
+///
+/// # Errors
+/// [`GitError::Process`] where there is no git.
+pub fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
+    let version = run_optional(git().args(["--version"]))?.unwrap_or_default();
+    let version = version.split(' ').nth(2).unwrap_or_default().trim();
+    let settings = match url {
+        Some(url) => {
+            let matching = ["config", "--null", "--get-urlmatch", "http", url];
+            run_optional(git().args(matching))?
+        }
+        None => None,
+    };
+    let settings = entries(&settings.unwrap_or_default());
+    let get = |key: &str| {
+        let mut settings = settings.iter();
+        let found = settings.find(|(name, _)| name.eq_ignore_ascii_case(key));
+        found.map(|(_, value)| value.clone())
+    };
+    Ok(GitHttpConfig {
+        version: version.to_owned(),
+        proxy: get("http.proxy").filter(|proxy| !proxy.is_empty()),
+        ca_info: get("http.sslcainfo"),
+        ssl_verify: get("http.sslverify"),
+    })
+}

@@ -1,0 +1,176 @@
+//! The names in a certificate: whom it is for, who signed it, and from when to when. Only what is needed for telling them is read (RFC 5280,
+//! section 4.1); whether it is to be trusted is judged elsewhere.
+
+use crate::types::date::Date;
+
+/// Whom a certificate is for, and who signed it, as people call them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// Whom it is for.
+    pub subject: Option<String>,
+    /// Who signed it.
+    pub issuer: Option<String>,
+    /// Whether both are the same, so that it vouches for itself.
+    pub is_self_signed: bool,
+    /// Its first day, in UTC.
+    pub begins_on: Option<Date>,
+    /// Its last day, in UTC.
+    pub ends_on: Option<Date>,
+}
+
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const UTC_TIME: u8 = 0x17;
+const EXPLICIT_VERSION: u8 = 0xa0;
+
+/// Common name, organisation, organisational unit (RFC 4519), in the order in which they are preferred.
+const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
+
+impl CertificateSummary {
+    /// The names in a certificate in DER; none where it cannot be read.
+    #[must_use]
+    pub fn of(certificate: &[u8]) -> Self {
+        read(certificate).unwrap_or_default()
+    }
+}
+
+fn read(certificate: &[u8]) -> Option<CertificateSummary> {
+    let (_, whole, _) = read_tlv(certificate)?;
+    let (_, mut fields, _) = read_tlv(whole)?;
+    let (tag, _, rest) = read_tlv(fields)?;
+    if tag == EXPLICIT_VERSION {
+        fields = rest;
+    }
+    let (_, _serial, fields) = read_tlv(fields)?;
+    let (_, _algorithm, fields) = read_tlv(fields)?;
+    let (_, issuer, fields) = read_tlv(fields)?;
+    let (_, validity, fields) = read_tlv(fields)?;
+    let (begin, begins, rest) = read_tlv(validity)?;
+    let (end, ends, _) = read_tlv(rest)?;
+    let (_, subject, _) = read_tlv(fields)?;
+    Some(CertificateSummary {
+        subject: name(subject),
+        issuer: name(issuer),
+        is_self_signed: issuer == subject,
+        begins_on: day(begin, begins),
+        ends_on: day(end, ends),
+    })
+}
+
+/// The first element: its tag, what is in it, and what stands behind it (X.690, section 8.1).
+fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, first], rest) = bytes.split_first_chunk()?;
+    let (length, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        if digits.len() > 4 {
+            return None;
+        }
+        let length = digits
+            .iter()
+            .fold(0_usize, |length, digit| length << 8 | usize::from(*digit));
+        (length, rest)
+    };
+    let (content, behind) = rest.split_at_checked(length)?;
+    Some((tag, content, behind))
+}
+
+/// The day of a time: `YYMMDD…` for the years from 1950 to 2049, else `YYYYMMDD…`.
+fn day(tag: u8, time: &[u8]) -> Option<Date> {
+    let text = std::str::from_utf8(time).ok()?;
+    let (year, rest) = if tag == UTC_TIME {
+        let year: u32 = text.get(..2)?.parse().ok()?;
+        (
+            if year < 50 { 2000 + year } else { 1900 + year },
+            text.get(2..)?,
+        )
+    } else {
+        (text.get(..4)?.parse().ok()?, text.get(4..)?)
+    };
+    let (month, day) = (rest.get(..2)?, rest.get(2..4)?);
+    format!("{year:04}-{month}-{day}").parse().ok()
+}
+
+fn name(mut relative: &[u8]) -> Option<String> {
+    let mut found: [Option<String>; 3] = Default::default();
+    while let Some((SET, set, behind)) = read_tlv(relative) {
+        relative = behind;
+        let Some((SEQUENCE, pair, _)) = read_tlv(set) else {
+            continue;
+        };
+        let Some((OBJECT_IDENTIFIER, kind, value)) = read_tlv(pair) else {
+            continue;
+        };
+        let place = ATTRIBUTES.iter().position(|attribute| attribute == kind);
+        if let Some(place) = place
+            && let Some((_, text, _)) = read_tlv(value)
+        {
+            let text = String::from_utf8_lossy(text);
+            found[place] = Some(text.chars().take(120).collect());
+        }
+    }
+    found.into_iter().flatten().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+
+    /// `openssl req -x509 -newkey ed25519 -nodes -subj "/O=Acme/CN=Acme Root" -days 1`, and a leaf it signed.
+    const SELF_SIGNED: &str = "MIIBWzCCAQ2gAwIBAgIUNgGymHVP5EZGgNaXv2jp3OMY5y4wBQYDK2VwMCMxDTALBgNVBAoMBEFjbWUxEjAQBgNVBAMMCUFjbWUg\
+         Um9vdDAeFw0yNjExMjExOTEzMjZaFw0yNjExMjIxOTEzMjZaMCMxDTALBgNVBAoMBEFjbWUxEjAQBgNVBAMMCUFjbWUgUm9vdDAq\
+         MAUGAytlcAMhAPi3Q6zkWDGKEOhJ1DPXiuimMzGHLi6hQ2ibVnNFXlUeo1MwUTAdBgNVHQ4EFgQU+cq4uOiw803ZpenWfkv+QV7d\
+         iEkwHwYDVR0jBBgwFoAU+cq4uOiw803ZpenWfkv+QV7diEkwDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXADQQBnlq+8ijstWqH5QMy2\
+         EMXx2fkH8F26byz3XkkaK910NNmM5QOq4k4DuTYWp7ybn0NF2xXkmEOYTuOBn1K0CmEO";
+    const LEAF: &str = "MIH3MIGqAhR7DHomHpiGTqzWBkSRv1pcFriwxjAFBgMrZXAwIzENMAsGA1UECgwEQWNtZTESMBAGA1UEAwwJQWNtZSBSb290MB4X\
+         DTI2MTEyMTE5MTMyNloXDTI2MTEyMjE5MTMyNlowGjEYMBYGA1UEAwwPZ2l0LmV4YW1wbGUuY29tMCowBQYDK2VwAyEAHEfYtR6R\
+         aTSNRT3++9WbTNKowSvgNxIsByw+DTH1eVcwBQYDK2VwA0EAEwUC5JWCyaUw/zdcobj4rIpcQtqszy2K8vRXaSQXG/uycdoG34h4\
+         QBCwRwxg69dLUxJcCBX833/q+khd/y5WCw==";
+
+    fn der(text: &str) -> Vec<u8> {
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .unwrap()
+    }
+
+    #[test]
+    fn whom_it_is_for_and_who_signed_it() {
+        let root = CertificateSummary::of(&der(SELF_SIGNED));
+        assert_eq!(root.issuer.as_deref(), Some("Acme Root"));
+        assert!(root.is_self_signed);
+        let leaf = CertificateSummary::of(&der(LEAF));
+        assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
+        assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
+        assert!(!leaf.is_self_signed);
+        let days = [leaf.begins_on, leaf.ends_on].map(|date| date.map(|date| date.to_string()));
+        assert_eq!(
+            days,
+            [Some("2026-11-21"), Some("2026-11-22")].map(|day| day.map(str::to_owned))
+        );
+        assert_eq!(
+            day(0x18, b"20510203040506Z")
+                .map(|date| date.to_string())
+                .as_deref(),
+            Some("2051-02-03")
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_has_no_names() {
+        let leaf = der(LEAF);
+        for end in 0..leaf.len() {
+            assert_eq!(
+                CertificateSummary::of(&leaf[..end]),
+                CertificateSummary::default(),
+                "{end}"
+            );
+        }
+        assert_eq!(
+            CertificateSummary::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            CertificateSummary::default()
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Sealing short texts with a passphrase: Argon2id (RFC 9106) and XChaCha20-Poly1305.
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::store::StoreError;
+use crate::types::secret::Secret;
+
+const ALGORITHM: &str = "argon2id";
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// A file may not demand more than this, or reading it would be an attack: 1 GiB, ten passes.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 10;
+
+/// How a key comes from a passphrase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KdfParams {
+    algorithm: String,
+    memory_kib: u32,
+    passes: u32,
+    salt: String,
+}
+
+/// A sealed text.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ciphertext {
+    nonce: String,
+    text: String,
+}
+
+/// What seals and unseals.
+#[derive(Clone)]
+pub(super) struct Cipher(XChaCha20Poly1305);
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl KdfParams {
+    /// A derivation with a salt of its own.
+    pub(super) fn generate() -> Result<Self, StoreError> {
+        let salt = STANDARD.encode(random::<16>()?);
+        Ok(Self {
+            algorithm: ALGORITHM.to_owned(),
+            memory_kib: MEMORY_KIB,
+            passes: PASSES,
+            salt,
+        })
+    }
+
+    /// The seal that a passphrase gives, or why there is none.
+    pub(super) fn encrypt(&self, passphrase: &Secret) -> Result<Cipher, String> {
+        if self.algorithm != ALGORITHM
+            || self.memory_kib > MAX_MEMORY_KIB
+            || self.passes > MAX_PASSES
+        {
+            return Err("its key derivation is not one of ours".to_owned());
+        }
+        let salt = STANDARD
+            .decode(&self.salt)
+            .map_err(|error| error.to_string())?;
+        let params = Params::new(self.memory_kib, self.passes, 1, Some(32))
+            .map_err(|error| error.to_string())?;
+        let mut key = Zeroizing::new([0; 32]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(passphrase.expose().as_bytes(), &salt, key.as_mut())
+            .map_err(|error| error.to_string())?;
+        XChaCha20Poly1305::new_from_slice(key.as_ref())
+            .map(Cipher)
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Cipher {
+    /// Seals a text under a fresh nonce, bound to what it is for.
+    pub(super) fn seal(&self, bound_to: &str, text: &str) -> Result<Ciphertext, StoreError> {
+        let nonce = random::<24>()?;
+        let payload = Payload {
+            msg: text.as_bytes(),
+            aad: bound_to.as_bytes(),
+        };
+        // Fails for texts of more than 256 GiB.
+        let sealed = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| StoreError::Random)?;
+        Ok(Ciphertext {
+            nonce: STANDARD.encode(nonce),
+            text: STANDARD.encode(sealed),
+        })
+    }
+
+    /// The text; `None` where it was changed, is bound to something else, or was sealed with another passphrase.
+    pub(super) fn decrypt(&self, bound_to: &str, sealed: &Ciphertext) -> Option<Secret> {
+        let nonce: [u8; 24] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
+        let text = STANDARD.decode(&sealed.text).ok()?;
+        let payload = Payload {
+            msg: &text,
+            aad: bound_to.as_bytes(),
+        };
+        let bytes = self.0.decrypt(&XNonce::from(nonce), payload).ok()?;
+        String::from_utf8(bytes).ok().map(Secret::new)
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| StoreError::Random)?;
+    Ok(bytes)
+}

@@ -1,0 +1,211 @@
+//! What is to be mended in `~/.ssh/known_hosts` (sshd(8)): keys of Bitbucket Cloud that are
+//! retired go, and whoever knew the old host knows the new one.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use aws_lc_rs::{hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::ssh::host_keys::{built_in_keys, retirement_reason};
+use crate::ssh::host_pattern::matches_any;
+use crate::types::fingerprint::Fingerprint;
+use crate::types::fix::{Fix, FixKind, TextEdit};
+use crate::types::public_key::PublicKey;
+use crate::types::retired_host::{NEW_SSH_HOST, OLD_SSH_HOST};
+use crate::types::ssh_address::SshHost;
+
+/// How the servers of Bitbucket Cloud are called in the file.
+const CLOUD: [&str; 3] = [OLD_SSH_HOST, NEW_SSH_HOST, "[altssh.bitbucket.org]:443"];
+
+/// No server of Bitbucket Cloud has such a key any more.
+const DSA_ALGORITHM: &str = "ssh-dss";
+
+/// What is to be mended in a file of known hosts.
+#[must_use]
+pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
+    let lines = lines(text);
+    let retired: Vec<_> = lines.iter().map(Line::retired).collect();
+    let knows = |host: &str| {
+        let mut all = lines.iter().zip(&retired);
+        all.any(|(line, retired)| retired.is_none() && line.is_for(host))
+    };
+    let is_old_known = lines.iter().find(|line| line.is_for(OLD_SSH_HOST));
+    let is_missing = is_old_known.filter(|_| !knows(NEW_SSH_HOST));
+    let mut fixes: Vec<Fix> = retired.into_iter().flatten().collect();
+    let is_last_line_kept = !fixes
+        .iter()
+        .flat_map(|fix| &fix.edits)
+        .any(|edit| edit.at.end == text.len());
+    let needs_line_end = is_last_line_kept && !text.is_empty() && !text.ends_with('\n');
+    fixes.extend(is_missing.map(|like| add_new_host_keys(text, like, needs_line_end)));
+    fixes
+}
+
+/// A line with the key of a server.
+struct Line<'a> {
+    number: usize,
+    at: Range<usize>,
+    names: &'a str,
+    names_at: Range<usize>,
+    algorithm: &'a str,
+    key: Option<Fingerprint>,
+}
+
+impl Line<'_> {
+    fn is_for(&self, host: &str) -> bool {
+        match self.names.strip_prefix("|1|") {
+            Some(hashed) => is_hash_of(hashed, host),
+            None => matches_any(self.names.split(','), host),
+        }
+    }
+
+    /// Whether the key is no longer one of Bitbucket Cloud's, and how the line is mended.
+    fn retired(&self) -> Option<Fix> {
+        let is_rsa = self
+            .key
+            .is_some_and(|key| retirement_reason(None, key).is_some());
+        let is_weak = self.algorithm == DSA_ALGORITHM && CLOUD.iter().any(|host| self.is_for(host));
+        if !is_rsa && !is_weak {
+            return None;
+        }
+        let is_ours = |name: &&str| {
+            let bare = name.trim_start_matches('!');
+            let address = bare.trim_start_matches('[').split(']').next();
+            CLOUD.iter().any(|host| host.eq_ignore_ascii_case(bare))
+                || address.is_some_and(|address| address.parse::<IpAddr>().is_ok())
+        };
+        // A DSA key may be that of somebody else as well, who stands on the same line.
+        let others: Vec<&str> = self
+            .names
+            .split(',')
+            .filter(|name| !is_ours(name))
+            .collect();
+        let is_shared = !is_rsa && !self.names.starts_with('|') && !others.is_empty();
+        let edit = if is_shared {
+            TextEdit {
+                at: self.names_at.clone(),
+                with: others.join(","),
+            }
+        } else {
+            TextEdit {
+                at: self.at.clone(),
+                with: String::new(),
+            }
+        };
+        let key = self.key.map(|key| format!(" {key}")).unwrap_or_default();
+        let what = format!("{}{key}", self.algorithm);
+        Some(Fix {
+            kind: FixKind::KnownHost,
+            location: format!("line {}", self.number),
+            before: Some(format!("{} {what}, retired", shown(self.names))),
+            after: is_shared.then(|| format!("{} {what}", others.join(","))),
+            edits: vec![edit],
+            manual_step: None,
+        })
+    }
+}
+
+fn shown(names: &str) -> &str {
+    if names.starts_with('|') {
+        "(hashed)"
+    } else {
+        names
+    }
+}
+
+/// The keys of the new host, below what is there, named as the old one is: hashed or plain.
+fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut added = String::new();
+    if needs_line_end {
+        added.push_str(end);
+    }
+    let is_hashed = like.names.starts_with('|');
+    let keys = current_keys();
+    for key in &keys {
+        let name = is_hashed.then(|| hashed(NEW_SSH_HOST)).flatten();
+        let name = name.unwrap_or_else(|| NEW_SSH_HOST.to_owned());
+        added.extend([&name, " ", &key.to_openssh_without_comment(), end]);
+    }
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{} {}", key.algorithm(), key.fingerprint()))
+        .collect();
+    Fix {
+        kind: FixKind::KnownHost,
+        location: NEW_SSH_HOST.to_owned(),
+        before: None,
+        after: Some(format!("{NEW_SSH_HOST} {}", keys.join(", "))),
+        edits: vec![TextEdit {
+            at: text.len()..text.len(),
+            with: added,
+        }],
+        manual_step: None,
+    }
+}
+
+/// The keys of the new host.
+fn current_keys() -> Vec<PublicKey> {
+    let host = SshHost::new(NEW_SSH_HOST, 22).ok();
+    host.and_then(|host| built_in_keys(&host))
+        .unwrap_or_default()
+}
+
+fn fingerprint(key: &str) -> Option<Fingerprint> {
+    let blob = STANDARD.decode(key).ok()?;
+    Some(Fingerprint::from_key_blob(&blob))
+}
+
+/// Whether `SALT|HASH` is the HMAC-SHA1 of a host, which is how OpenSSH hides names.
+fn is_hash_of(hashed: &str, host: &str) -> bool {
+    let decoded = |text: &str| STANDARD.decode(text).ok();
+    let parts = hashed.split_once('|');
+    let parts = parts.and_then(|(salt, hash)| Some((decoded(salt)?, decoded(hash)?)));
+    parts.is_some_and(|(salt, hash)| {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+        hmac::verify(&key, host.as_bytes(), &hash).is_ok()
+    })
+}
+
+/// A host's name as OpenSSH hides it; `None` where the system gives no random bytes.
+fn hashed(host: &str) -> Option<String> {
+    let mut salt = [0; 20];
+    rand::fill(&mut salt).ok()?;
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+    let hash = hmac::sign(&key, host.as_bytes());
+    let (salt, hash) = (STANDARD.encode(salt), STANDARD.encode(hash.as_ref()));
+    Some(format!("|1|{salt}|{hash}"))
+}
+
+/// The lines that say whose key it is. What is marked (`@revoked`, `@cert-authority`) says something else, and stays.
+fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let at = start..start + line.len();
+        start = at.end;
+        let names_start = at.start + (line.len() - line.trim_start().len());
+        let mut words = line.split_ascii_whitespace();
+        let (Some(names), Some(algorithm), Some(key)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        if names.starts_with(['#', '@']) {
+            continue;
+        }
+        lines.push(Line {
+            number: index + 1,
+            at,
+            names,
+            names_at: names_start..names_start + names.len(),
+            algorithm,
+            key: fingerprint(key),
+        });
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! What is to be mended in `~/.ssh/config` (`ssh_config`(5)): what is set for `bitbucket.org` must be set for the new host
+//! as well, and names that lead to the old host must lead to the new one.
+
+use std::ops::Range;
+
+use crate::ssh::host_pattern::{matches, matches_any};
+use crate::types::fix::{Fix, FixKind, TextEdit};
+use crate::types::retired_host::{NEW_SSH_HOST, OLD_SSH_HOST};
+
+/// Whether somebody thought of the new host in a client's configuration.
+#[must_use]
+pub fn mentions_new_host(text: &str) -> bool {
+    lines(text).iter().any(Line::is_for_the_new_host)
+}
+
+/// What is to be mended in a file of a client's configuration, where all of it covers the new host, or does not.
+#[must_use]
+pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    for line in &lines(text) {
+        match line.keyword.as_str() {
+            "hostname" => fixes.extend(line.moved_host_name()),
+            "host" if !is_covered => fixes.extend(line.extended_host()),
+            "match" if !is_covered => fixes.extend(line.extended_match()),
+            _ => {}
+        }
+    }
+    fixes
+}
+
+/// A setting: its keyword in lower case, and its words with their places.
+pub(in crate::ssh) struct Line<'a> {
+    pub(in crate::ssh) keyword: String,
+    pub(in crate::ssh) words: Vec<(&'a str, Range<usize>)>,
+}
+
+impl<'a> Line<'a> {
+    fn patterns(&self) -> impl Iterator<Item = &'a str> + Clone {
+        self.words.iter().map(|(word, _)| *word)
+    }
+
+    /// The lists of patterns behind `host` and `originalhost`.
+    fn lists(&self) -> impl Iterator<Item = &(&'a str, Range<usize>)> {
+        self.words.windows(2).filter_map(|pair| match pair {
+            [(word, _), list]
+                if word.eq_ignore_ascii_case("host")
+                    || word.eq_ignore_ascii_case("originalhost") =>
+            {
+                Some(list)
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether somebody thought of the new host here: a pattern for everything, or for the old host as well (`*.org`),
+    /// does not count.
+    fn is_for_the_new_host(&self) -> bool {
+        let names_it = |pattern: &str| {
+            matches(pattern, NEW_SSH_HOST)
+                && !matches(pattern, OLD_SSH_HOST)
+                && !matches(pattern, "ssh.elsewhere.invalid")
+        };
+        match self.keyword.as_str() {
+            "host" => self.patterns().any(names_it) && matches_any(self.patterns(), NEW_SSH_HOST),
+            "match" => self.lists().any(|(list, _)| list.split(',').any(names_it)),
+            _ => false,
+        }
+    }
+
+    fn moved_host_name(&self) -> Option<Fix> {
+        let (name, at) = self.words.first()?;
+        let is_old = name
+            .strip_suffix('.')
+            .unwrap_or(name)
+            .eq_ignore_ascii_case(OLD_SSH_HOST);
+        let edit = TextEdit {
+            at: at.clone(),
+            with: NEW_SSH_HOST.to_owned(),
+        };
+        is_old.then(|| mend("HostName", name, NEW_SSH_HOST, edit))
+    }
+
+    fn extended_host(&self) -> Option<Fix> {
+        if !matches_only_old_host(self.patterns()) {
+            return None;
+        }
+        let end = self.words.last()?.1.end;
+        let before: Vec<&str> = self.patterns().collect();
+        let before = before.join(" ");
+        let edit = TextEdit {
+            at: end..end,
+            with: format!(" {NEW_SSH_HOST}"),
+        };
+        Some(mend(
+            "Host",
+            &before,
+            &format!("{before} {NEW_SSH_HOST}"),
+            edit,
+        ))
+    }
+
+    fn extended_match(&self) -> Option<Fix> {
+        let (list, at) = self
+            .lists()
+            .find(|(list, _)| matches_only_old_host(list.split(',')))?;
+        let after = format!("{list},{NEW_SSH_HOST}");
+        let edit = TextEdit {
+            at: at.clone(),
+            with: after.clone(),
+        };
+        Some(mend("Match", list, &after, edit))
+    }
+}
+
+/// Whether patterns are for the old host and not for the new one, which nobody has excluded.
+fn matches_only_old_host<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> bool {
+    let with_it = patterns.clone().chain([NEW_SSH_HOST]);
+    matches_any(patterns.clone(), OLD_SSH_HOST)
+        && !matches_any(patterns, NEW_SSH_HOST)
+        && matches_any(with_it, NEW_SSH_HOST)
+}
+
+fn mend(place: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
+    Fix {
+        kind: FixKind::SshConfig,
+        location: place.to_owned(),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
+        edits: vec![edit],
+        manual_step: None,
+    }
+}
+
+pub(in crate::ssh) fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let mut words = words(line, start);
+        if !words.is_empty() {
+            let (keyword, _) = words.remove(0);
+            lines.push(Line {
+                keyword: keyword.to_ascii_lowercase(),
+                words,
+            });
+        }
+        start += line.len();
+    }
+    lines
+}
+
+/// The words of a line without their quotes, and where they stand; `=` may stand behind the first.
+fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    loop {
+        let rest = line.get(at..).unwrap_or_default();
+        let is_between =
+            |c: char| c.is_ascii_whitespace() || (c == '=' && words.len() == 1 && !rest.is_empty());
+        let Some(skipped) = rest.find(|c: char| !is_between(c)) else {
+            return words;
+        };
+        let rest = rest.get(skipped..).unwrap_or_default();
+        at += skipped;
+        if rest.starts_with('#') {
+            return words;
+        }
+        if let Some(quoted) = rest.strip_prefix('"') {
+            // A quote that is not closed is an error to `ssh`, and what it means a guess.
+            let Some(length) = quoted.find('"') else {
+                return Vec::new();
+            };
+            let word = quoted.get(..length).unwrap_or_default();
+            // The quotes belong to the place, so that nothing is added within them.
+            let end = at + length + 2;
+            words.push((word, start + at..start + end));
+            at = end;
+        } else {
+            let is_first = words.is_empty();
+            let ends = |c: char| c.is_ascii_whitespace() || (c == '=' && is_first);
+            let length = rest.find(ends).unwrap_or(rest.len());
+            let word = rest.get(..length).unwrap_or_default();
+            words.push((word, start + at..start + at + length));
+            at += length;
+        }
+        if at >= line.len() {
+            return words;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::fix::apply_fixes;
+
+    fn mends_of(text: &str) -> Vec<Fix> {
+        ssh_config_fixes(text, mentions_new_host(text))
+    }
+
+    #[test]
+    fn the_new_host_is_covered_and_aliases_lead_to_it() {
+        for (before, after) in [
+            (
+                "# mine\nHost bitbucket.org # work\n  HostName bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
+                "# mine\nHost bitbucket.org ssh.bitbucket.org # work\n  HostName ssh.bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
+            ),
+            (
+                "host = \"bitbucket.org\"\r\n\tUser git\r\n",
+                "host = \"bitbucket.org\" ssh.bitbucket.org\r\n\tUser git\r\n",
+            ),
+            (
+                "Host bb-work bb-home\nHostName=bitbucket.org",
+                "Host bb-work bb-home\nHostName=ssh.bitbucket.org",
+            ),
+            (
+                "Host github.com bitbucket.org\n  IdentityFile a\n",
+                "Host github.com bitbucket.org ssh.bitbucket.org\n  IdentityFile a\n",
+            ),
+            (
+                "Host *.org\n  User git\nHost bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
+                "Host *.org\n  User git\nHost bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
+            ),
+            (
+                "Match host github.com,bitbucket.org user git\n  IdentityFile a\n",
+                "Match host github.com,bitbucket.org,ssh.bitbucket.org user git\n  IdentityFile a\n",
+            ),
+            (
+                "Host bitbucket.org\n  IdentityFile a\nHost bitbucket.org\n  Port 22\n",
+                "Host bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost bitbucket.org ssh.bitbucket.org\n  Port 22\n",
+            ),
+        ] {
+            let fixes = mends_of(before);
+            assert_eq!(apply_fixes(before, &fixes), after);
+            assert_eq!(mends_of(after), [], "{after}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_stays() {
+        for text in [
+            "",
+            "Host *\n  IdentityFile a\n",
+            "Host *.bitbucket.org bitbucket.org\n  IdentityFile a\n",
+            "Host bitbucket.org\n  IdentityFile a\nHost ssh.bitbucket.org\n  IdentityFile b\n",
+            "Host bitbucket.org !ssh.bitbucket.org\n  IdentityFile a\n",
+            "Host altssh.bitbucket.org\n  HostName altssh.bitbucket.org\n  Port 443\n",
+            "Host bitbucket.example.com\n  HostName git.example.com\n",
+            "# Host bitbucket.org\n",
+            "Host x\n  ProxyCommand nc \"bitbucket.org 22\n",
+            "Match all\n  HostKeyAlias bitbucket.org\n",
+            "Host\nHostName\n=\n\"\n\"\"\n",
+        ] {
+            assert_eq!(mends_of(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The ways to authenticate, and which of them a Bitbucket has.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::types::deployment::Deployment;
+use crate::types::secret::Secret;
+
+/// How a connection authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthMethod {
+    /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
+    ApiToken,
+    /// Cloud: an access token of a repository, project or workspace, sent as Bearer
+    AccessToken,
+    /// Cloud and Data Center since 7.20: signed in with a browser, sent as Bearer, refreshed
+    #[value(name = "oauth")]
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// Cloud: an OAuth consumer by itself, sent as Bearer, refreshed
+    ClientCredentials,
+    /// Cloud: an app password; none works since 2026-07-28
+    AppPassword,
+    /// Data Center: an HTTP access token of a user, project or repository, sent as Bearer
+    HttpAccessToken,
+    /// Data Center: user name and password, sent as Basic
+    Password,
+    /// Any Git host: SSH alone, no REST
+    Ssh,
+}
+
+/// What a token belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenLevel {
+    /// A person
+    User,
+    /// A workspace
+    Workspace,
+    /// A project
+    Project,
+    /// A repository
+    Repo,
+}
+
+/// A way to authenticate that the Bitbucket does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{auth} is not a way to authenticate with {deployment}")]
+pub struct AuthError {
+    /// What was asked for.
+    pub auth: AuthMethod,
+    /// The Bitbucket.
+    pub deployment: Deployment,
+}
+
+impl TokenLevel {
+    /// What an access token belongs to, by what was named for it: the narrowest counts.
+    #[must_use]
+    pub fn of(repository: Option<&str>, project: Option<&str>) -> Self {
+        match (repository, project) {
+            (Some(_), _) => Self::Repo,
+            (None, Some(_)) => Self::Project,
+            (None, None) => Self::Workspace,
+        }
+    }
+}
+
+impl AuthMethod {
+    /// A secret as somebody gave it: of a token without what is pasted around it, of a password every character.
+    #[must_use]
+    pub fn normalize_secret(self, secret: Secret) -> Secret {
+        match self {
+            Self::Password | Self::AppPassword | Self::Ssh => secret,
+            Self::ApiToken
+            | Self::AccessToken
+            | Self::OAuth
+            | Self::ClientCredentials
+            | Self::HttpAccessToken => Secret::from_pasted(secret.expose()),
+        }
+    }
+
+    /// The name on the command line and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApiToken => "api-token",
+            Self::AccessToken => "access-token",
+            Self::OAuth => "oauth",
+            Self::ClientCredentials => "client-credentials",
+            Self::AppPassword => "app-password",
+            Self::HttpAccessToken => "http-access-token",
+            Self::Password => "password",
+            Self::Ssh => "ssh",
+        }
+    }
+
+    /// Checks that a Bitbucket has this way to authenticate.
+    ///
+    /// # Errors
+    /// [`AuthError`] where it has not.
+    pub fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
+        let fits = match self {
+            Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
+                deployment == Deployment::Cloud
+            }
+            Self::HttpAccessToken | Self::Password => deployment == Deployment::DataCenter,
+            Self::OAuth => deployment != Deployment::Unknown,
+            Self::Ssh => true,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(AuthError {
+                auth: self,
+                deployment,
+            })
+        }
+    }
+
+    /// Whether its secret are tokens that are refreshed.
+    #[must_use]
+    pub fn is_oauth(self) -> bool {
+        matches!(self, Self::OAuth | Self::ClientCredentials)
+    }
+
+    /// What its secret is called.
+    #[must_use]
+    pub fn secret_label(self) -> &'static str {
+        match self {
+            Self::ApiToken => "API token",
+            Self::AccessToken => "access token",
+            Self::OAuth | Self::ClientCredentials => "client secret",
+            Self::AppPassword => "app password",
+            Self::HttpAccessToken => "HTTP access token",
+            Self::Password => "password",
+            Self::Ssh => "no secret",
+        }
+    }
+}
+
+impl fmt::Display for AuthMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

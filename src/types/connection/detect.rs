@@ -1,0 +1,296 @@
+//! The base URL in whatever a person pastes: a page, an API address, a clone URL.
+
+use std::str::FromStr;
+
+use super::base_url::{BaseUrl, BaseUrlError, read};
+use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind, is_cloud_host};
+use crate::types::deployment::Deployment;
+
+/// Bitbucket Cloud's API.
+const CLOUD_API: &str = "https://api.bitbucket.org/2.0";
+
+/// First parts of Data Center pages and services: what stands before them is the context path.
+const KNOWN_PATH_PREFIXES: [&str; 18] = [
+    "about",
+    "account",
+    "admin",
+    "dashboard",
+    "getting-started",
+    "j_atl_security_check",
+    "login",
+    "logout",
+    "mvc",
+    "plugins",
+    "profile",
+    "projects",
+    "repos",
+    "rest",
+    "scm",
+    "setup",
+    "status",
+    "users",
+];
+
+/// What was found in a pasted URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectedServer {
+    /// The base.
+    pub base_url: BaseUrl,
+    /// Whose it is: Cloud where the URL says so, else Data Center.
+    pub deployment: Deployment,
+    /// The workspace or project that was part of it.
+    pub namespace: Option<String>,
+    /// The repository that was part of it.
+    pub repository: Option<String>,
+    /// It was a clone URL over SSH.
+    pub over_ssh: bool,
+}
+
+impl FromStr for DetectedServer {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let with_scheme = is_host_and_port(text).then(|| format!("https://{text}"));
+        let text = with_scheme.as_deref().unwrap_or(text);
+        let clone_url = text.parse::<CloneUrl>();
+        let holds_secret = |url: &CloneUrl| {
+            url.notes()
+                .iter()
+                .any(|warning| warning.id == UrlWarningKind::EmbeddedSecret)
+        };
+        if clone_url.as_ref().is_ok_and(holds_secret) {
+            return Err(BaseUrlError::Secret);
+        }
+        if let Ok(clone_url) = clone_url
+            && let Some(detected) = Self::from_clone_url(&clone_url)
+        {
+            return Ok(detected);
+        }
+        let url = read(text)?;
+        let segments: Vec<&str> = url
+            .path_segments()
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect();
+        let host = url.host_str().unwrap_or_default();
+        if is_cloud_host(host.strip_suffix('.').unwrap_or(host)) {
+            return Ok(Self::cloud(BaseUrl::parse(CLOUD_API)?));
+        }
+        let (context, deployment) =
+            if let Some(at) = segments.iter().position(|part| *part == "2.0") {
+                (&segments[..=at], Deployment::Cloud)
+            } else {
+                let end = segments
+                    .iter()
+                    .position(|part| KNOWN_PATH_PREFIXES.contains(part))
+                    .unwrap_or(segments.len());
+                (&segments[..end], Deployment::DataCenter)
+            };
+        let is_repository = |last: &&str| last.strip_suffix(".git").is_some();
+        if context.last().is_some_and(is_repository) {
+            return Err(BaseUrlError::Repository);
+        }
+        let mut base = url.clone();
+        base.set_path(&context.join("/"));
+        let namespace = match segments.iter().position(|part| *part == "projects") {
+            Some(at) => segments.get(at + 1).map(|key| (*key).to_owned()),
+            None => None,
+        };
+        Ok(Self {
+            base_url: BaseUrl(base),
+            deployment,
+            namespace,
+            repository: None,
+            over_ssh: false,
+        })
+    }
+}
+
+/// Whether it begins like `host:7990`, which is no path in git's scp-like form where a server is meant.
+fn is_host_and_port(text: &str) -> bool {
+    let authority = text.split('/').next().unwrap_or_default();
+    let Some((host, port)) = authority.rsplit_once(':') else {
+        return false;
+    };
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    let is_name = !host.is_empty() && host.chars().all(is_host);
+    let is_address = host.starts_with('[') && host.ends_with(']');
+    (is_name || is_address) && port.parse::<u16>().is_ok()
+}
+
+impl DetectedServer {
+    /// The base over HTTP: a server that only its address over SSH is known of is asked at the same host.
+    #[must_use]
+    pub fn http_base_url(&self) -> BaseUrl {
+        let url = self.base_url.url();
+        let host = url.host_str().filter(|_| url.scheme() == "ssh");
+        let over_http = host.and_then(|host| BaseUrl::parse(&format!("https://{host}")).ok());
+        over_http.unwrap_or_else(|| self.base_url.clone())
+    }
+
+    fn cloud(base_url: BaseUrl) -> Self {
+        Self {
+            base_url,
+            deployment: Deployment::Cloud,
+            namespace: None,
+            repository: None,
+            over_ssh: false,
+        }
+    }
+
+    /// The base that a clone URL, a web link or an API link belongs to.
+    fn from_clone_url(clone_url: &CloneUrl) -> Option<Self> {
+        let over_ssh = clone_url.transport() == Transport::Ssh;
+        let base_url = match clone_url.deployment() {
+            Deployment::Cloud => BaseUrl::parse(CLOUD_API).ok()?,
+            Deployment::DataCenter => BaseUrl(clone_url.data_center_base()?),
+            Deployment::Unknown if over_ssh => BaseUrl(clone_url.ssh_server()?),
+            Deployment::Unknown => return None,
+        };
+        Some(Self {
+            base_url,
+            deployment: clone_url.deployment(),
+            namespace: clone_url.namespace(),
+            repository: Some(clone_url.slug().to_owned()),
+            over_ssh,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_found_in_what_is_pasted() {
+        use Deployment::{Cloud, DataCenter};
+        for (pasted, base, deployment) in [
+            ("https://bitbucket.org", CLOUD_API, Cloud),
+            ("bitbucket.org", CLOUD_API, Cloud),
+            ("https://bitbucket.org/acme/", CLOUD_API, Cloud),
+            ("https://bitbucket.org./acme", CLOUD_API, Cloud),
+            ("https://ssh.bitbucket.org", CLOUD_API, Cloud),
+            ("https://api.bitbucket.org/2.0", CLOUD_API, Cloud),
+            ("https://api.bitbucket.org/2.0/user", CLOUD_API, Cloud),
+            ("git@bitbucket.org:acme/site.git", CLOUD_API, Cloud),
+            (
+                "https://bitbucket.org/acme/site/src/main/",
+                CLOUD_API,
+                Cloud,
+            ),
+            (
+                "http://127.0.0.1:8080/2.0",
+                "http://127.0.0.1:8080/2.0",
+                Cloud,
+            ),
+            (
+                "http://127.0.0.1:8080/2.0/",
+                "http://127.0.0.1:8080/2.0",
+                Cloud,
+            ),
+            (
+                "https://git.example.com",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            ("git.example.com", "https://git.example.com", DataCenter),
+            (
+                "https://GIT.example.com:443/",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/bitbucket",
+                "https://git.example.com/bitbucket",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/bitbucket/login?next=x",
+                "https://git.example.com/bitbucket",
+                DataCenter,
+            ),
+            (
+                "git.example.com/login?next=https://x",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/stash/about",
+                "https://git.example.com/stash",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/projects/WEB",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/ctx/rest/api/1.0",
+                "https://git.example.com/ctx",
+                DataCenter,
+            ),
+            (
+                "https://git.example.com/ctx/scm/web/site.git",
+                "https://git.example.com/ctx",
+                DataCenter,
+            ),
+            (
+                "ssh://git@git.example.com:7999/web/site.git",
+                "https://git.example.com",
+                DataCenter,
+            ),
+            (
+                "http://localhost:7990/bitbucket/dashboard",
+                "http://localhost:7990/bitbucket",
+                DataCenter,
+            ),
+            (
+                "https://jane@git.example.com/",
+                "https://git.example.com",
+                DataCenter,
+            ),
+        ] {
+            let detected: DetectedServer = pasted.parse().unwrap();
+            assert_eq!(
+                (detected.base_url.to_string().as_str(), detected.deployment),
+                (base, deployment),
+                "{pasted}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_behind_a_host_is_its_port() {
+        for (pasted, base) in [
+            ("git.example.com:8443", "https://git.example.com:8443"),
+            ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
+            ("[::1]:7990", "https://[::1]:7990"),
+        ] {
+            let detected: DetectedServer = pasted.parse().unwrap();
+            assert_eq!(detected.http_base_url().to_string(), base, "{pasted}");
+        }
+        let over_ssh: DetectedServer = "git@git.example.com:web/site.git".parse().unwrap();
+        assert_eq!(
+            over_ssh.http_base_url().to_string(),
+            "https://git.example.com"
+        );
+    }
+
+    #[test]
+    fn what_is_no_base_is_refused() {
+        for pasted in [
+            "",
+            "ftp://git.example.com",
+            "https://",
+            "https://jane:pw@git.example.com",
+            "https://ATATT3x@git.example.com",
+            "https://jane:pw@bitbucket.org/acme/site.git",
+            "https://git.example.com/web/site.git",
+            "https://a\u{202e}b",
+        ] {
+            assert!(pasted.parse::<DetectedServer>().is_err(), "{pasted}");
+        }
+    }
+}

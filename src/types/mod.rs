@@ -1,0 +1,34 @@
+//! The words of the trade. No I/O, no async, and nothing of ours from above.
+
+pub mod access_token;
+pub mod clone_url;
+pub mod commit;
+pub mod connection;
+pub mod date;
+pub mod day_count;
+pub mod deployment;
+pub mod escape;
+pub mod finding;
+pub mod fingerprint;
+pub mod fix;
+pub mod key_type;
+pub mod namespace;
+pub mod oauth;
+pub mod operation;
+pub mod public_key;
+pub mod publish_trailer;
+pub mod pull_request;
+pub mod purpose;
+pub mod registered_key;
+pub mod repository;
+pub mod retired_host;
+pub mod scope;
+pub mod secret;
+pub mod ssh_address;
+pub mod ssh_settings;
+pub mod timestamp;
+pub mod token_page;
+pub mod token_prefix;
+pub mod tree_diff;
+pub mod version;
+pub mod webhook;

@@ -1,0 +1,254 @@
+//! Public keys on one line, as OpenSSH writes them: algorithm, base64, comment. Keys are the same when the first two are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use thiserror::Error;
+
+use super::escape::needs_escape;
+use super::fingerprint::Fingerprint;
+
+/// The longest line that is read: a key of 16,384 bits has less than 3,000 characters.
+const MAX_CHARS: usize = 16 * 1024;
+
+/// A public key.
+#[derive(Debug, Clone)]
+pub struct PublicKey {
+    algorithm: String,
+    blob: Vec<u8>,
+    comment: String,
+}
+
+/// A text that is no public key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ParsePublicKeyError {
+    /// It is a private key, which is shown to nobody.
+    #[error("it is a private key")]
+    Private,
+    /// It is something else.
+    #[error("it is not a public key on one line, as in `ssh-ed25519 AAAA… comment`")]
+    Malformed,
+}
+
+impl PublicKey {
+    /// A key given in SSH's binary form (RFC 4253, section 6.6).
+    ///
+    /// # Errors
+    /// [`ParsePublicKeyError::Malformed`] where it does not begin with the name of its algorithm.
+    pub fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
+        let name = fields(&blob).next().ok_or(ParsePublicKeyError::Malformed)?;
+        let algorithm = std::str::from_utf8(name).map_err(|_| ParsePublicKeyError::Malformed)?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-@._".contains(&byte);
+        if algorithm.is_empty() || !algorithm.bytes().all(is_name) {
+            return Err(ParsePublicKeyError::Malformed);
+        }
+        Ok(Self {
+            algorithm: algorithm.to_owned(),
+            comment: comment.to_owned(),
+            blob,
+        })
+    }
+
+    /// As SSH names it: `ecdsa-sha2-nistp256`.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The comment, which identifies nothing.
+    #[must_use]
+    pub fn comment(&self) -> &str {
+        &self.comment
+    }
+
+    /// The same key with another comment.
+    #[must_use]
+    pub fn with_comment(&self, comment: &str) -> Self {
+        Self {
+            comment: comment.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// SSH's binary form.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// `SHA256:…`
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::from_key_blob(&self.blob)
+    }
+
+    /// Algorithm and base64, without a comment.
+    #[must_use]
+    pub fn to_openssh_without_comment(&self) -> String {
+        format!("{} {}", self.algorithm, STANDARD.encode(&self.blob))
+    }
+
+    /// The size that `ssh-keygen -l` shows, in bits; `None` for kinds that are not known here.
+    #[must_use]
+    pub fn bits(&self) -> Option<u32> {
+        match self.algorithm.as_str() {
+            "ssh-ed25519"
+            | "sk-ssh-ed25519@openssh.com"
+            | "ecdsa-sha2-nistp256"
+            | "sk-ecdsa-sha2-nistp256@openssh.com" => Some(256),
+            "ecdsa-sha2-nistp384" => Some(384),
+            "ecdsa-sha2-nistp521" => Some(521),
+            "ssh-rsa" => {
+                let modulus = fields(&self.blob).nth(2)?;
+                let zeros = modulus.iter().take_while(|&&byte| byte == 0).count();
+                let digits = modulus.get(zeros..)?;
+                let bits = u32::try_from(digits.len()).ok()?.checked_mul(8)?;
+                bits.checked_sub(digits.first()?.leading_zeros())
+            }
+            _ => None,
+        }
+    }
+
+    /// The kind of key in a word: `ecdsa-256`, `rsa-4096`, `ed25519`, as `keygen --type` names it.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match (self.family(), self.bits()) {
+            (Some("ed25519"), _) => "ed25519".to_owned(),
+            (Some(family), Some(bits)) => format!("{family}-{bits}"),
+            _ => self.algorithm.clone(),
+        }
+    }
+
+    /// What `ssh-keygen -l` calls the kind of key: `ECDSA`, `RSA`, `ED25519`.
+    #[must_use]
+    pub fn openssh_name(&self) -> String {
+        self.family()
+            .map_or_else(|| self.algorithm.clone(), str::to_uppercase)
+    }
+
+    fn family(&self) -> Option<&'static str> {
+        match self.algorithm.as_str() {
+            "ssh-ed25519" => Some("ed25519"),
+            "ssh-rsa" => Some("rsa"),
+            "ssh-dss" => Some("dsa"),
+            name if name.starts_with("ecdsa-sha2-") => Some("ecdsa"),
+            _ => None,
+        }
+    }
+}
+
+/// The strings that a key is made of, each behind its length.
+fn fields(blob: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = blob;
+    std::iter::from_fn(move || {
+        let (length, behind) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (field, behind) = behind.split_at_checked(length)?;
+        rest = behind;
+        Some(field)
+    })
+}
+
+impl FromStr for PublicKey {
+    type Err = ParsePublicKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.contains("PRIVATE KEY") {
+            return Err(ParsePublicKeyError::Private);
+        }
+        if text.len() > MAX_CHARS || text.lines().count() != 1 {
+            return Err(ParsePublicKeyError::Malformed);
+        }
+        let mut parts = text.splitn(3, [' ', '\t']);
+        let algorithm = parts.next().unwrap_or_default();
+        let encoded = parts.next().unwrap_or_default().trim();
+        let comment = parts.next().unwrap_or_default().trim();
+        let blob = STANDARD
+            .decode(encoded)
+            .map_err(|_| ParsePublicKeyError::Malformed)?;
+        let key = Self::from_blob(blob, comment)?;
+        if key.algorithm != algorithm || key.comment.chars().any(needs_escape) {
+            return Err(ParsePublicKeyError::Malformed);
+        }
+        Ok(key)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.blob == other.blob
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_openssh_without_comment())?;
+        if self.comment.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.comment)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
+
+    #[test]
+    fn keys_are_the_same_whatever_their_comments() {
+        let plain: PublicKey = ED25519.parse().unwrap();
+        let commented: PublicKey = format!("{ED25519}  jane@home 2\n").parse().unwrap();
+        assert_eq!(plain, commented);
+        assert_eq!(commented.comment(), "jane@home 2");
+        assert_eq!(commented.to_string(), format!("{ED25519} jane@home 2"));
+        assert_eq!(plain.to_string(), ED25519);
+        assert_eq!(plain.kind(), "ed25519");
+        assert_eq!(
+            plain.fingerprint().to_string(),
+            "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM"
+        );
+    }
+
+    #[test]
+    fn the_size_of_an_rsa_key_is_read_off_it() {
+        let mut blob = b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\x00\x01\0\0\x02\x01\0".to_vec();
+        blob.extend([0x80; 512]);
+        let key = PublicKey::from_blob(blob, "").unwrap();
+        assert_eq!((key.bits(), key.kind().as_str()), (Some(4096), "rsa-4096"));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_refused() {
+        let pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----";
+        assert_eq!(
+            pem.parse::<PublicKey>().unwrap_err(),
+            ParsePublicKeyError::Private
+        );
+        let renamed = ED25519.replace("ssh-ed25519", "ssh-rsa");
+        let hidden = format!("{ED25519} a\u{202e}b");
+        for text in [
+            "",
+            "ssh-ed25519",
+            "ssh-ed25519 AAAA",
+            "ssh-ed25519 !!!!",
+            &renamed,
+            &hidden,
+            &format!("{ED25519}\n{ED25519}"),
+        ] {
+            assert_eq!(
+                text.parse::<PublicKey>().unwrap_err(),
+                ParsePublicKeyError::Malformed,
+                "{text}"
+            );
+        }
+    }
+}

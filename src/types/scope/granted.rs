@@ -1,0 +1,219 @@
+//! What a credential was granted, and whether that is enough.
+
+use super::{NotAScope, Scope, ScopeSystem, known};
+
+/// The scopes that a server says a credential has.
+#[derive(Debug, Clone, Default)]
+pub struct GrantedScopes {
+    scopes: Vec<Scope>,
+    unknown: Vec<String>,
+}
+
+/// A user's token has `PROJECT_READ` at least, and without `read:user:bitbucket` nobody can tell whose a token is.
+const ALWAYS_ALLOWED: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
+
+impl GrantedScopes {
+    /// Reads a server's list.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut granted = Self::default();
+        for name in names {
+            match name.parse() {
+                Ok(scope) => granted.scopes.push(scope),
+                Err(NotAScope { .. }) => granted.unknown.push(name.to_owned()),
+            }
+        }
+        granted
+    }
+
+    /// Names that are not known here: they cover nothing that is.
+    #[must_use]
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.
+    #[must_use]
+    pub fn contains(&self, wanted: Scope) -> bool {
+        if self.uses(wanted.vocabulary()) {
+            return self.implies(wanted);
+        }
+        [
+            ScopeSystem::Classic,
+            ScopeSystem::ApiToken,
+            ScopeSystem::DataCenter,
+        ]
+        .into_iter()
+        .filter(|system| self.uses(*system))
+        .map(|system| wanted.equivalents_in(system))
+        .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.implies(scope)))
+    }
+
+    /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
+    /// wanted.
+    #[must_use]
+    pub fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
+        let in_own_words = |system| {
+            let translated = wanted
+                .iter()
+                .flat_map(move |scope| scope.equivalents_in(system));
+            translated.collect::<Vec<Scope>>()
+        };
+        let is_kept = |scope: &Scope| {
+            let needed = in_own_words(scope.vocabulary());
+            let is_implied = |needed: &Scope| needed.implied().any(|implied| implied == *scope);
+            needed.contains(scope)
+                || needed.iter().any(is_implied)
+                || ALWAYS_ALLOWED.contains(&scope.name())
+        };
+        let (kept, dropped): (Vec<Scope>, Vec<Scope>) =
+            self.scopes.iter().copied().partition(is_kept);
+        // What is wanted is still there when all of the excess is gone, or is to be ticked in its place, once.
+        let mut there: Vec<Scope> = kept.into_iter().flat_map(with_implied).collect();
+        let mut excess = Vec::new();
+        for scope in dropped {
+            let mut instead = in_own_words(scope.vocabulary());
+            instead.retain(|wanted| {
+                with_implied(scope).any(|brought| brought == *wanted) && !there.contains(wanted)
+            });
+            there.extend(instead.iter().copied().flat_map(with_implied));
+            excess.push(Excess { scope, instead });
+        }
+        excess
+    }
+
+    /// Whether any of it is in these words.
+    #[must_use]
+    pub fn uses(&self, system: ScopeSystem) -> bool {
+        self.scopes.iter().any(|scope| scope.vocabulary() == system)
+    }
+
+    fn implies(&self, wanted: Scope) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| with_implied(*scope).any(|own| own == wanted))
+    }
+}
+
+/// A scope that is more than what is wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// The scope.
+    pub scope: Scope,
+    /// What would be enough in its place.
+    pub instead: Vec<Scope>,
+}
+
+/// A scope and what comes with it, all the way down.
+fn with_implied(scope: Scope) -> impl Iterator<Item = Scope> {
+    let mut all = vec![scope];
+    let mut next = 0;
+    while let Some(scope) = all.get(next).copied() {
+        all.extend(
+            scope
+                .implied()
+                .filter(|implied| !all.contains(implied))
+                .collect::<Vec<_>>(),
+        );
+        next += 1;
+    }
+    all.into_iter()
+}
+
+/// Scopes by their exact names, for tables of our own.
+pub(in crate::types) fn all_known(names: &[&str]) -> Vec<Scope> {
+    names.iter().filter_map(|name| known(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(names: &[&str]) -> Vec<Scope> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_granted_covers_what_it_brings() {
+        for (granted, wanted, enough) in [
+            (&["repository:write"][..], "repository", true),
+            (&["repository:admin"], "repository", false),
+            (&["pullrequest:write"], "repository", true),
+            (&["project"], "repository", true),
+            (&["webhook"], "repository", false),
+            (
+                &["write:repository:bitbucket"],
+                "read:repository:bitbucket",
+                false,
+            ),
+            (
+                &["admin:repository:bitbucket"],
+                "write:repository:bitbucket",
+                false,
+            ),
+            (&["REPO_ADMIN"], "REPO_READ", true),
+            (&["PROJECT_ADMIN"], "REPO_ADMIN", true),
+            (&["PROJECT_READ"], "REPO_WRITE", false),
+            // In other words than those of the credential.
+            (&["repository:write"], "write:repository:bitbucket", true),
+            (&["repository"], "write:repository:bitbucket", false),
+            (&["read:repository:bitbucket"], "repository:write", false),
+            (&[], "repository", false),
+            (&["something:new"], "repository", false),
+        ] {
+            let granted_scopes = GrantedScopes::of(granted.iter().copied());
+            assert_eq!(
+                granted_scopes.contains(wanted.parse().unwrap()),
+                enough,
+                "{granted:?} {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_named() {
+        for (granted, wanted, expected) in [
+            (
+                &["repository:write", "account"][..],
+                &["repository"][..],
+                &["repository:write", "account"][..],
+            ),
+            (
+                &["repository", "repository:write"],
+                &["repository:write"],
+                &[],
+            ),
+            (
+                &["REPO_ADMIN", "PROJECT_READ"],
+                &["REPO_READ"],
+                &["REPO_ADMIN"],
+            ),
+            (
+                &["read:repository:bitbucket", "write:repository:bitbucket"],
+                &["read:repository"],
+                &["write:repository:bitbucket"],
+            ),
+            (&["REPO_READ"], &["REPO_READ"], &[]),
+        ] {
+            let beyond = GrantedScopes::of(granted.iter().copied()).excess_over(&scopes(wanted));
+            let names: Vec<_> = beyond.iter().map(|excess| excess.scope.name()).collect();
+            assert_eq!(names, expected, "{granted:?} {wanted:?}");
+        }
+        let beyond = GrantedScopes::of(["REPO_ADMIN"]).excess_over(&scopes(&["REPO_READ"]));
+        assert_eq!(beyond[0].instead, scopes(&["REPO_READ"]));
+    }
+
+    #[test]
+    fn what_only_comes_with_too_much_is_named_in_its_place_once() {
+        let granted = ["repository:write", "pullrequest", "webhook"];
+        for (wanted, expected) in [
+            (&["repository"][..], &[&["repository"][..], &[], &[]][..]),
+            (&["webhook", "repository"], &[&["repository"], &[]]),
+            (&["pullrequest"], &[&[], &[]]),
+        ] {
+            let beyond = GrantedScopes::of(granted).excess_over(&scopes(wanted));
+            let instead: Vec<_> = beyond.into_iter().map(|excess| excess.instead).collect();
+            let expected: Vec<_> = expected.iter().map(|names| scopes(names)).collect();
+            assert_eq!(instead, expected, "{wanted:?}");
+        }
+    }
+}

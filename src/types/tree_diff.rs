@@ -1,0 +1,167 @@
+//! What differs between the files of a folder and those of a branch: a pure comparison.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::commit::{FileMode, LocalFile, TreeDiff, TreeEntry};
+use super::publish_trailer::blob_hash;
+
+/// A comparison, before contents of the same size were looked at.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What differs for certain.
+    pub difference: TreeDiff,
+    /// Paths whose contents must be looked at.
+    pub unknown: Vec<String>,
+    /// Paths of the branch that stay, although a file there has the name of a folder here, or the other way round.
+    pub in_the_way: Vec<String>,
+}
+
+/// Compares. What only the branch has is removed where `removes` says so. What is no file there, such as a submodule,
+/// stays.
+#[must_use]
+pub fn diff_trees(
+    files: &[LocalFile],
+    entries: &[TreeEntry],
+    removes: impl Fn(&str) -> bool,
+) -> Comparison {
+    let ours: BTreeMap<&str, &LocalFile> = files
+        .iter()
+        .map(|file| (file.path.as_str(), file))
+        .collect();
+    let theirs: BTreeMap<&str, &TreeEntry> = entries
+        .iter()
+        .map(|entry| (entry.path.as_str(), entry))
+        .collect();
+    let folders: BTreeSet<&str> = files.iter().flat_map(|file| above(&file.path)).collect();
+    let mut comparison = Comparison::default();
+    let TreeDiff {
+        added,
+        changed,
+        removed,
+    } = &mut comparison.difference;
+    for (path, file) in &ours {
+        match theirs.get(path) {
+            None => added.push((*path).to_owned()),
+            Some(entry) if !is_same_mode(file.mode, entry.mode) => changed.push((*path).to_owned()),
+            Some(TreeEntry {
+                hash: Some(hash), ..
+            }) => {
+                if *hash != blob_hash(&file.content) {
+                    changed.push((*path).to_owned());
+                }
+            }
+            Some(TreeEntry {
+                size: Some(size), ..
+            }) if *size != file.content.len() as u64 => {
+                changed.push((*path).to_owned());
+            }
+            Some(_) => comparison.unknown.push((*path).to_owned()),
+        }
+    }
+    for (path, entry) in &theirs {
+        if ours.contains_key(path) {
+            continue;
+        }
+        if entry.mode.is_some() && removes(path) {
+            removed.push((*path).to_owned());
+        } else if folders.contains(path) || above(path).any(|folder| ours.contains_key(folder)) {
+            comparison.in_the_way.push((*path).to_owned());
+        }
+    }
+    comparison
+}
+
+/// The folders that a path is in.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
+}
+
+/// Windows has no executable bit, so there the branch's counts.
+fn is_same_mode(ours: FileMode, theirs: Option<FileMode>) -> bool {
+    theirs == Some(ours)
+        || (cfg!(not(unix)) && ours == FileMode::Regular && theirs == Some(FileMode::Executable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, mode: FileMode, content: &str) -> LocalFile {
+        LocalFile {
+            path: path.to_owned(),
+            mode,
+            content: content.as_bytes().to_vec(),
+        }
+    }
+
+    fn entry(path: &str, mode: Option<FileMode>, size: u64) -> TreeEntry {
+        TreeEntry {
+            path: path.to_owned(),
+            mode,
+            size: Some(size),
+            hash: None,
+        }
+    }
+
+    #[test]
+    fn a_folder_and_a_branch_are_compared() {
+        let files = [
+            file("new", FileMode::Regular, "1"),
+            file("longer", FileMode::Regular, "123"),
+            file("same-size", FileMode::Regular, "123"),
+            file("was-folder", FileMode::Regular, ""),
+            file("was-file/inside", FileMode::Regular, ""),
+        ];
+        let entries = [
+            entry("longer", Some(FileMode::Regular), 2),
+            entry("same-size", Some(FileMode::Regular), 3),
+            entry("was-folder/inside", Some(FileMode::Regular), 0),
+            entry("was-file", Some(FileMode::Regular), 0),
+            entry("other", Some(FileMode::Regular), 0),
+            entry("kept", Some(FileMode::Regular), 0),
+            entry("module", None, 0),
+        ];
+        let Comparison {
+            difference,
+            unknown,
+            in_the_way,
+        } = diff_trees(&files, &entries, |path| path != "kept");
+        assert_eq!(difference.added, ["new", "was-file/inside", "was-folder"]);
+        assert_eq!(difference.changed, ["longer"]);
+        assert_eq!(
+            difference.removed,
+            ["other", "was-file", "was-folder/inside"]
+        );
+        assert_eq!(unknown, ["same-size"]);
+        assert!(in_the_way.is_empty());
+        let kept = diff_trees(&files, &entries, |_| false);
+        assert!(kept.difference.removed.is_empty());
+        assert_eq!(kept.in_the_way, ["was-file", "was-folder/inside"]);
+    }
+
+    #[test]
+    fn what_has_a_hash_need_not_be_looked_at() {
+        let files = [
+            file("a", FileMode::Regular, "1"),
+            file("b", FileMode::Regular, "2"),
+        ];
+        let entries = ["a", "b"].map(|path| TreeEntry {
+            hash: Some(blob_hash(b"1")),
+            ..entry(path, Some(FileMode::Regular), 1)
+        });
+        let compared = diff_trees(&files, &entries, |_| false);
+        assert_eq!(compared.difference.changed, ["b"]);
+        assert!(compared.unknown.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_executable_bit_is_a_change() {
+        let files = [file("run", FileMode::Executable, "1")];
+        let entries = [entry("run", Some(FileMode::Regular), 1)];
+        assert_eq!(
+            diff_trees(&files, &entries, |_| false).difference.changed,
+            ["run"]
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! A connection as it is shown: never with its secret.
+
+use serde::Serialize;
+
+use super::TextWriter;
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
+use crate::types::date::Date;
+use crate::types::deployment::Deployment;
+
+/// A connection as it is shown.
+#[derive(Debug, Serialize)]
+pub struct ConnectionView {
+    /// Its name.
+    pub name: ConnectionName,
+    deployment: Deployment,
+    base_url: String,
+    auth: AuthMethod,
+    level: Option<TokenLevel>,
+    account: Option<String>,
+    workspace: Option<String>,
+    project: Option<String>,
+    repository: Option<String>,
+    /// The private SSH key.
+    pub key_path: Option<String>,
+    clone_url: Option<String>,
+    expires_on: Option<Date>,
+    default: bool,
+    secret: SecretLocation,
+}
+
+/// Where the secret is.
+#[derive(Debug, Serialize)]
+struct SecretLocation {
+    store: Option<&'static str>,
+}
+
+impl ConnectionView {
+    /// A connection, given the name of the default one.
+    #[must_use]
+    pub fn of(name: &ConnectionName, connection: &Connection, default: Option<&str>) -> Self {
+        let connection = connection.clone();
+        Self {
+            name: name.clone(),
+            deployment: connection.deployment,
+            base_url: connection.base_url.to_string(),
+            auth: connection.auth,
+            level: connection.level,
+            account: connection
+                .account
+                .or(connection.email)
+                .or(connection.username),
+            workspace: connection.workspace,
+            project: connection.project,
+            repository: connection.repository,
+            key_path: connection
+                .key_path
+                .map(|path| path.to_string_lossy().into_owned()),
+            clone_url: connection.clone_url,
+            expires_on: connection.expires_on,
+            default: default == Some(name.to_string().as_str()),
+            secret: SecretLocation {
+                store: connection.store.map(StoreKind::name),
+            },
+        }
+    }
+
+    /// Every field that has a value, one on a line.
+    pub fn fields(&self, out: &mut TextWriter) {
+        let expires_on = self.expires_on.map(|date| date.to_string());
+        let deployment = self.deployment.to_string();
+        let level = self
+            .level
+            .and_then(|level| serde_json::to_value(level).ok());
+        let fields = [
+            ("deployment", Some(deployment.as_str())),
+            ("base URL", Some(self.base_url.as_str())),
+            ("auth", Some(self.auth.name())),
+            ("level", level.as_ref().and_then(|level| level.as_str())),
+            ("account", self.account.as_deref()),
+            ("workspace", self.workspace.as_deref()),
+            ("project", self.project.as_deref()),
+            ("repository", self.repository.as_deref()),
+            ("clone URL", self.clone_url.as_deref()),
+            ("SSH key", self.key_path.as_deref()),
+            ("expires on", expires_on.as_deref()),
+            ("secret in", self.secret.store),
+        ];
+        out.heading(&format!(
+            "{}{}",
+            self.name,
+            if self.default { "  (default)" } else { "" }
+        ));
+        for (label, value) in fields {
+            if let Some(value) = value {
+                out.key_value(label, 12, value);
+            }
+        }
+    }
+
+    /// The connection on one line of a list.
+    #[must_use]
+    pub fn row(&self) -> [String; 5] {
+        let mark = if self.default { "*" } else { "" };
+        let place = [
+            self.workspace.as_deref(),
+            self.project.as_deref(),
+            self.repository.as_deref(),
+        ];
+        [
+            format!("{}{mark}", self.name),
+            self.auth.name().to_owned(),
+            self.base_url.clone(),
+            place.into_iter().flatten().collect::<Vec<_>>().join("/"),
+            self.secret.store.unwrap_or("none").to_owned(),
+        ]
+    }
+}

@@ -1,0 +1,167 @@
+//! JSON documents: one object a run, its schema first, on failure as well.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use zeroize::Zeroizing;
+
+use super::Buffer;
+use crate::error::Error;
+use crate::types::escape::{needs_escape, strip_os_error_code};
+
+/// A result with its schema in front.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    schema: &'static str,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
+#[derive(Serialize)]
+struct ErrorDocument {
+    schema: &'static str,
+    error: ErrorBody,
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    kind: &'static str,
+    message: String,
+    hint: Option<String>,
+    exit: u8,
+}
+
+/// The document of a result: over many lines for a terminal, on one line for a program.
+pub(super) fn document<T: Serialize>(
+    schema: &'static str,
+    result: &T,
+    pretty: bool,
+) -> Result<Buffer, Error> {
+    write(&Envelope { schema, result }, pretty)
+}
+
+/// The document of a failure.
+pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result<Buffer, Error> {
+    let exit = error.exit_status();
+    let body = ErrorBody {
+        kind: exit.error_kind(),
+        message: strip_os_error_code(&error.to_string()),
+        hint,
+        exit: exit.code(),
+    };
+    write(
+        &ErrorDocument {
+            schema: "bbconnect/error@1",
+            error: body,
+        },
+        pretty,
+    )
+}
+
+fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
+    // Room for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    let written = if pretty {
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *bytes,
+            EscapingFormatter(PrettyFormatter::new()),
+        ))
+    } else {
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *bytes,
+            EscapingFormatter(CompactFormatter),
+        ))
+    };
+    written.map_err(|error| Error::Stdout(error.into()))?;
+    bytes.push(b'\n');
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| Error::Stdout(io::Error::other(error)))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Writes deceptive characters as `\u` escapes, so that a document can be looked at in a terminal.
+struct EscapingFormatter<F>(F);
+
+/// Hands a method of the formatter on to the one inside.
+macro_rules! forward_formatter_methods {
+    ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
+        fn $method<W: io::Write + ?Sized>(&mut self, writer: &mut W $(, $name: $type)*) -> io::Result<()> {
+            self.0.$method(writer $(, $name)*)
+        }
+    )*};
+}
+
+impl<F: Formatter> Formatter for EscapingFormatter<F> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = rest
+            .char_indices()
+            .find(|&(_, character)| needs_escape(character))
+        {
+            self.0.write_string_fragment(writer, &rest[..at])?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        self.0.write_string_fragment(writer, rest)
+    }
+
+    forward_formatter_methods! {
+        begin_array();
+        end_array();
+        begin_array_value(first: bool);
+        end_array_value();
+        begin_object();
+        end_object();
+        begin_object_key(first: bool);
+        begin_object_value();
+        end_object_value();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_comes_first_and_hidden_characters_are_escaped() {
+        #[derive(Serialize)]
+        struct Found {
+            name: &'static str,
+        }
+        let document = document(
+            "bbconnect/test@1",
+            &Found {
+                name: "a\u{202e}b\u{1b}\u{e0001}é",
+            },
+            false,
+        );
+        let expected =
+            "{\"schema\":\"bbconnect/test@1\",\"name\":\"a\\u202eb\\u001b\\udb40\\udc01é\"}\n";
+        assert_eq!(document.ok().as_deref().map(String::as_str), Some(expected));
+    }
+
+    #[test]
+    fn an_error_tells_kind_message_hint_and_exit() {
+        let usage = Error::Usage {
+            message: "no".to_owned(),
+            hint: None,
+        };
+        let expected = "{\"schema\":\"bbconnect/error@1\",\"error\":{\"kind\":\"usage\",\"message\":\"no\",\
+                        \"hint\":null,\"exit\":2}}\n";
+        assert_eq!(
+            error(&usage, None, false)
+                .ok()
+                .as_deref()
+                .map(String::as_str),
+            Some(expected)
+        );
+    }
+}

@@ -1,0 +1,279 @@
+//! The only writer to standard output and standard error.
+//!
+//! A command returns an outcome; here it becomes text or one JSON document. Text that came from outside is escaped
+//! on its way ([`TextWriter`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
+
+mod connection_view;
+mod findings;
+mod hint;
+mod json;
+mod page;
+mod progress;
+mod prompt;
+
+use std::io::{self, Write};
+
+use anstream::AutoStream;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+pub use self::connection_view::ConnectionView;
+pub use self::page::TextWriter;
+pub use self::progress::Progress;
+
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::types::connection::ConnectionName;
+use crate::types::escape::strip_os_error_code;
+
+/// What a command has found or done.
+pub trait CommandOutput: Serialize {
+    /// The name and version of the JSON document: `bbconnect/<command>@<version>`.
+    const SCHEMA: &'static str;
+
+    /// The result as text, for standard output.
+    fn write_stdout(&self, out: &mut TextWriter);
+
+    /// What else a person should know, for standard error; silenced by `--quiet`, part of the document in JSON.
+    fn write_stderr(&self, _page: &mut TextWriter) {}
+
+    /// The exit status that the outcome stands for.
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Success
+    }
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On terminals, unless `NO_COLOR` is set or `TERM` is `dumb`
+    #[default]
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl From<ColorChoice> for anstream::ColorChoice {
+    fn from(when: ColorChoice) -> Self {
+        match when {
+            ColorChoice::Auto => Self::Auto,
+            ColorChoice::Always => Self::Always,
+            ColorChoice::Never => Self::Never,
+        }
+    }
+}
+
+/// What an [`Ui`] is made of.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the command line and facts about the terminal"
+)]
+pub struct OutputOptions {
+    /// Text or JSON.
+    pub format: Format,
+    /// Nothing but results and errors.
+    pub quiet: bool,
+    /// More on standard error.
+    pub verbose: bool,
+    /// When colours are used.
+    pub color: ColorChoice,
+    /// Standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Standard error is a terminal.
+    pub stderr_is_terminal: bool,
+}
+
+/// The way out of the program.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    options: OutputOptions,
+    connection: Option<ConnectionName>,
+}
+
+impl Ui {
+    /// An output with these options.
+    #[must_use]
+    pub fn new(options: OutputOptions) -> Self {
+        Self {
+            options,
+            connection: None,
+        }
+    }
+
+    /// With the connection that the user named: the commands in hints are then for it.
+    #[must_use]
+    pub fn with_connection_hint(mut self, name: Option<&str>) -> Self {
+        self.connection = name.and_then(|name| name.parse().ok());
+        self
+    }
+
+    /// Writes an outcome, and answers with its exit status.
+    ///
+    /// # Errors
+    /// [`Error::Stdout`] when standard output cannot be written, for another reason than a closed pipe.
+    pub fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
+        match self.options.format {
+            Format::Json => self.to_stdout(&json::document(
+                R::SCHEMA,
+                outcome,
+                self.options.stdout_is_terminal,
+            )?)?,
+            Format::Text => {
+                let mut out = TextWriter::default();
+                outcome.write_stdout(&mut out);
+                self.to_stdout(&out.finish())?;
+                let mut remarks = TextWriter::default();
+                outcome.write_stderr(&mut remarks);
+                self.eprint_unless_quiet(&remarks.finish());
+            }
+        }
+        Ok(outcome.exit_status())
+    }
+
+    /// Passes on what a server sent: byte for byte where a program reads it, escaped and JSON spread over lines on a
+    /// terminal. As a document, it is the outcome; a failure is then the only document.
+    ///
+    /// # Errors
+    /// As [`Ui::print_result`], and the failure itself.
+    pub fn print_raw_response<R: CommandOutput>(
+        &self,
+        outcome: &R,
+        raw: &[u8],
+        failure: Option<Error>,
+    ) -> Result<ExitStatus, Error> {
+        if self.options.format == Format::Json {
+            return failure.map_or_else(|| self.print_result(outcome), Err);
+        }
+        if self.options.stdout_is_terminal {
+            let mut out = TextWriter::default();
+            let decoded: Option<serde_json::Value> = serde_json::from_slice(raw).ok();
+            let pretty = decoded.and_then(|value| serde_json::to_string_pretty(&value).ok());
+            out.lines(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
+            self.to_stdout(&out.finish())?;
+        } else {
+            let mut stdout = io::stdout().lock();
+            match stdout.write_all(raw).and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(Error::Stdout(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        failure.map_or(Ok(outcome.exit_status()), Err)
+    }
+
+    /// Writes text as it is, such as a help page. For words of our own only.
+    ///
+    /// # Errors
+    /// As [`Ui::print_result`].
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        self.to_stdout(text)
+    }
+
+    /// Writes text as it is to standard error: the help page for somebody who gave no command.
+    pub fn eprint_raw(&self, text: &str) {
+        self.to_stderr(text);
+    }
+
+    /// Writes why a command failed, and answers with the exit status.
+    #[must_use]
+    pub fn print_error(&self, error: &Error) -> ExitStatus {
+        let hint = error.hint().map(|hint| match &self.connection {
+            Some(name) => hint::with_connection(&hint, &name.to_string()),
+            None => hint,
+        });
+        if self.options.format == Format::Json {
+            // Where even this cannot be written, the exit status is all that is left to say.
+            drop(
+                json::error(error, hint, self.options.stdout_is_terminal)
+                    .and_then(|document| self.to_stdout(&document)),
+            );
+        } else {
+            let mut out = TextWriter::default();
+            out.error(&strip_os_error_code(&error.to_string()), hint.as_deref());
+            if self.options.verbose {
+                error.source_chain().iter().for_each(|cause| {
+                    out.line(&format!("  caused by: {}", strip_os_error_code(cause)));
+                });
+            }
+            self.to_stderr(&out.finish());
+        }
+        error.exit_status()
+    }
+
+    /// A line about what the program does, with `--verbose`.
+    pub fn debug(&self, line: &str) {
+        if self.options.verbose {
+            let mut out = TextWriter::default();
+            out.line(line);
+            self.to_stderr(&out.finish());
+        }
+    }
+
+    /// Shows on a terminal that something takes its time, once it has taken half a second.
+    #[must_use]
+    pub fn progress(&self, message: &str) -> Progress {
+        let visible = self.options.stderr_is_terminal
+            && !self.options.quiet
+            && self.options.format == Format::Text;
+        Progress::start(message, visible)
+    }
+
+    /// A line for somebody who is being asked, on standard error.
+    pub fn eprint_line(&self, line: &str) {
+        let mut out = TextWriter::default();
+        out.line(line);
+        self.to_stderr(&out.finish());
+    }
+
+    /// A line about a step that is done, for people.
+    pub fn print_step(&self, line: &str) {
+        if self.options.format == Format::Text && !self.options.quiet {
+            let mut out = TextWriter::default();
+            out.line(line);
+            self.to_stderr(&out.finish());
+        }
+    }
+
+    fn eprint_unless_quiet(&self, text: &str) {
+        if !self.options.quiet {
+            self.to_stderr(text);
+        }
+    }
+
+    fn to_stdout(&self, text: &str) -> Result<(), Error> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.options.color.into());
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What cannot be written here cannot be said anywhere else.
+    fn to_stderr(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.options.color.into());
+        drop(
+            stderr
+                .write_all(text.as_bytes())
+                .and_then(|()| stderr.flush()),
+        );
+    }
+}
+
+/// Text that may hold a secret is overwritten when it has been written.
+type Buffer = Zeroizing<String>;

@@ -1,0 +1,120 @@
+//! Questions to a person at the terminal, on standard error, with what others wrote escaped. Ctrl-C ends the program with
+//! the terminal put right.
+
+use std::io;
+
+use dialoguer::console::Term;
+
+use super::Ui;
+use crate::sys::signals;
+use crate::types::escape::{escape, needs_escape};
+use crate::types::secret::Secret;
+
+/// Choices of a search that are shown at once.
+const SHOWN_AT_ONCE: usize = 12;
+
+impl Ui {
+    /// Asks for a new secret, hidden, twice.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+        let question = dialoguer::Password::new()
+            .with_prompt(escape(prompt))
+            .with_confirmation("Once more", "The two are different; again from the start")
+            .allow_empty_password(true);
+        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
+    }
+
+    /// Asks for a secret, hidden.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
+        let question = dialoguer::Password::new()
+            .with_prompt(escape(prompt))
+            .allow_empty_password(true);
+        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
+    }
+
+    /// Asks for a line of text, with what Enter means.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
+        let question = dialoguer::Input::<String>::new()
+            .with_prompt(escape(prompt))
+            .allow_empty(true);
+        // What cannot be shown as it is, is not what Enter means.
+        let question = if usual.is_empty() || usual.chars().any(needs_escape) {
+            question
+        } else {
+            question.default(usual.to_owned())
+        };
+        run_prompt(|| question.interact_text_on(&Term::stderr()))
+    }
+
+    /// Asks for one of several, and answers with its place in the list.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_select(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
+        let question = dialoguer::Select::new()
+            .with_prompt(escape(prompt))
+            .items(&shown)
+            .default(0);
+        run_prompt(|| question.interact_on(&Term::stderr()))
+    }
+
+    /// Asks for one of many, with a search, and answers with its place in the list.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_fuzzy_select(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
+        let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
+        let question = dialoguer::FuzzySelect::new()
+            .with_prompt(escape(prompt))
+            .items(&shown)
+            .max_length(SHOWN_AT_ONCE)
+            .default(0);
+        run_prompt(|| question.interact_on(&Term::stderr()))
+    }
+
+    /// Asks for yes or no; no is what Enter means.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
+        let question = dialoguer::Confirm::new()
+            .with_prompt(escape(question))
+            .default(false);
+        run_prompt(|| question.interact_on(&Term::stderr()))
+    }
+}
+
+fn run_prompt<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
+    let restore = save_terminal_state();
+    signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+}
+
+/// Remembers how the terminal is set, and answers with how to set it that way again.
+#[cfg(unix)]
+fn save_terminal_state() -> impl Fn() + Send + Sync {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let before = tcgetattr(io::stdin()).ok();
+    move || {
+        if let Some(before) = &before {
+            // On the way out; there is nothing more to be done.
+            let _restored = tcsetattr(io::stdin(), OptionalActions::Now, before);
+            drop(Term::stderr().show_cursor());
+            drop(Term::stderr().write_line(""));
+        }
+    }
+}
+
+/// A Windows console belongs to the program's questions only while they are asked.
+#[cfg(not(unix))]
+fn save_terminal_state() -> impl Fn() + Send + Sync {
+    || drop(Term::stderr().show_cursor())
+}
