@@ -1,4 +1,4 @@
-//! TODO: say what this is.
+//! `connections.toml`: the saved connections, without their secrets.
 
 mod connection_table;
 mod connections_file;

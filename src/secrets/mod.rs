@@ -1,4 +1,4 @@
-//! What is kept on this machine: the connections in a file, their secrets where they belong.
+//! Where secrets are stored: the system keyring, an encrypted file, or a command that prints them.
 
 mod chunked_entry;
 mod command;

@@ -1,4 +1,4 @@
-//! TODO: say what this is.
+//! The operating system: signals, child processes, atomic file replacement, bounded parallelism.
 
 pub(crate) mod atomic_file;
 pub mod backup_file;

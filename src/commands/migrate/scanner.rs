@@ -107,8 +107,8 @@ impl Scanner {
         }
         let is_covered = files.iter().any(|file| ssh::mentions_new_host(file.text()));
         for file in files {
-            let fixes = ssh::ssh_config_fixes(file.text(), is_covered);
-            self.keep(file, fixes, Lock::None);
+            let edits = ssh::ssh_config_fixes(file.text(), is_covered);
+            self.keep(file, edits, Lock::None);
         }
     }
 

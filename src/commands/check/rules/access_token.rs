@@ -74,7 +74,7 @@ mod tests {
         }
         let next = next_of(
             &access_token(Belongs::Repo, &["repository"]),
-            &self::question(&[Purpose::Webhook]),
+            &question(&[Purpose::Webhook]),
         );
         assert!(next.contains("tick webhook"), "{next}");
     }

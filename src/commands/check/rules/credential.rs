@@ -153,8 +153,8 @@ pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckRe
     if matches!(connection.auth, AuthMethod::Ssh) || data.secret.is_err() {
         return None;
     }
-    let told = data.valid().and_then(|identity| identity.expires_on);
-    let Some(date) = told.or(connection.expires_on) else {
+    let reported = data.valid().and_then(|identity| identity.expires_on);
+    let Some(expires_on) = reported.or(connection.expires_on) else {
         // A password has no day, and OAuth tokens are refreshed.
         if connection.auth == AuthMethod::Password || connection.auth.is_oauth() {
             return None;
@@ -172,20 +172,20 @@ pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckRe
         let next = can_be_kept.then(|| data.edit("--expires YYYY-MM-DD"));
         return Some(Finding { next, ..finding }.into());
     };
-    let source = if told.is_some() {
-        "told by the server"
+    let source = if reported.is_some() {
+        "reported by the server"
     } else {
         "kept with the connection"
     };
-    let evidence = format!("{date}, {source}");
-    let left = DayCount::between(options.today, date);
+    let evidence = format!("{expires_on}, {source}");
+    let left = DayCount::between(options.today, expires_on);
     let renew = format!(
         "make a new one, then {}",
         data.edit("--token-stdin --expires YYYY-MM-DD")
     );
     let is_accepted = data.valid().is_some();
     let is_unknown = data.server_error().is_some();
-    Some(if left < 0 && told.is_none() && is_accepted {
+    Some(if left < 0 && reported.is_none() && is_accepted {
         let message = "its day has passed, but the server still accepts it: the day is wrong";
         let next = data.edit("--expires YYYY-MM-DD");
         Finding::new(ID, Severity::Warn, message)
