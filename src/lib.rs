@@ -49,7 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
             let app = App::new(&flags, environment);
-            let ui = app.output.clone();
+            let ui = app.ui.clone();
             dispatch(&cli.command, &app).unwrap_or_else(|error| {
                 ui.with_connection_hint(flags.connection.as_deref())
                     .print_error(&error)
@@ -62,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 color: wishes.color,
                 ..GlobalOptions::default()
             };
-            let ui = App::new(&flags, environment).output;
+            let ui = App::new(&flags, environment).ui;
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -95,7 +95,7 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 }
 
 fn dispatch(command: &Command, app: &App) -> Result<ExitStatus, Error> {
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Keygen(args) => ui.print_result(&commands::keygen::run(args, app)?),
         Command::Check(args) => ui.print_result(&commands::check::run(args, app)?),
@@ -140,7 +140,7 @@ fn dispatch(command: &Command, app: &App) -> Result<ExitStatus, Error> {
 
 fn git(command: &commands::git::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::git::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Setup(args) => ui.print_result(&git::setup::run(args, app)?),
         Command::Credential(args) => ui.print_result(&git::credential::run(args, app)?),
@@ -150,7 +150,7 @@ fn git(command: &commands::git::Command, app: &App) -> Result<ExitStatus, Error>
 
 fn token(command: &commands::token::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::token::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Scopes(args) => ui.print_result(&token::scopes::run(args, app)?),
         Command::Page(args) => ui.print_result(&token::page::run(args, app)?),
@@ -163,7 +163,7 @@ fn token(command: &commands::token::Command, app: &App) -> Result<ExitStatus, Er
 
 fn connection(command: &commands::connection::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::connection::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Add(args) => ui.print_result(&connection::add::run(args, app)?),
         Command::List => ui.print_result(&connection::list::run(app)?),
@@ -178,7 +178,7 @@ fn connection(command: &commands::connection::Command, app: &App) -> Result<Exit
 
 fn key(command: &commands::key::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::key::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Add(args) => ui.print_result(&key::add::run(args, app)?),
         Command::List(args) => ui.print_result(&key::list::run(args, app)?),
@@ -190,7 +190,7 @@ fn key(command: &commands::key::Command, app: &App) -> Result<ExitStatus, Error>
 
 fn known_hosts(command: &commands::known_hosts::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::known_hosts::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::Show => ui.print_result(&known_hosts::show::run(app)?),
         Command::Add(args) => ui.print_result(&known_hosts::add::run(args, app)?),
@@ -200,7 +200,7 @@ fn known_hosts(command: &commands::known_hosts::Command, app: &App) -> Result<Ex
 
 fn repo(command: &commands::repo::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::repo::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::List(args) => ui.print_result(&repo::list::run(args, app)?),
         Command::View(args) => ui.print_result(&repo::view::run(args, app)?),
@@ -211,7 +211,7 @@ fn repo(command: &commands::repo::Command, app: &App) -> Result<ExitStatus, Erro
 
 fn webhook(command: &commands::webhook::Command, app: &App) -> Result<ExitStatus, Error> {
     use commands::webhook::{self, Command};
-    let ui = &app.output;
+    let ui = &app.ui;
     match command {
         Command::List(args) => ui.print_result(&webhook::list::run(args, app)?),
         Command::Ensure(args) => ui.print_result(&webhook::ensure::run(args, app)?),

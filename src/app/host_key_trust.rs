@@ -96,7 +96,7 @@ impl App {
             let accepted = require_matching(host, &shown, accepted)?;
             let is_shown = |named: &_| shown.iter().any(|key| key.fingerprint() == *named);
             if let Some(other) = evidence.settings.filter(|named| !is_shown(named)) {
-                self.output.print_step(&format!(
+                self.ui.print_step(&format!(
                     "note  the server's SSH settings name another key, {other}: ask its administrator"
                 ));
             }
@@ -134,7 +134,7 @@ impl App {
         match self.block_on(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,
             Ok(Err(error)) => {
-                self.output
+                self.ui
                     .debug(&format!("the SSH settings are not told: {error}"));
                 None
             }
@@ -147,7 +147,7 @@ impl App {
     /// # Errors
     /// [`Error::Ssh`].
     pub fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
-        let _progress = self.output.progress(&format!("asking {host} for its keys"));
+        let _progress = self.ui.progress(&format!("asking {host} for its keys"));
         let shown = ssh::scan(host, self.ssh_limit())?;
         reject_retired(host, shown.iter())?;
         Ok(shown)
@@ -166,13 +166,13 @@ impl App {
             }
             .into());
         }
-        self.output
+        self.ui
             .eprint_line(&format!("The host key of {host} is not known. It shows:"));
         for key in shown {
-            self.output
+            self.ui
                 .eprint_line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
         }
-        self.output
+        self.ui
             .eprint_line("Compare it with what the server's administrator says.");
         self.confirm(false, "trusting a host key", "Is this the server?")?;
         self.pin(host, shown, Source::Accepted)

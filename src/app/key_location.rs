@@ -13,8 +13,8 @@ use crate::types::repository::RepoId;
 #[derive(Debug)]
 pub struct KeyLocation {
     /// The connection.
-    pub keyed: SshConnection,
-    chosen: SelectedConnection,
+    pub ssh_connection: SshConnection,
+    selected: SelectedConnection,
     bitbucket: Bitbucket,
     owner: KeyOwner,
     /// The old key, while it is registered.
@@ -82,8 +82,8 @@ impl KeyLocation {
         }
         selected.require_key_admin(&owner)?;
         Ok(Self {
-            keyed: ssh_connection,
-            chosen: selected,
+            ssh_connection,
+            selected,
             bitbucket,
             owner,
             old: registered,
@@ -101,19 +101,19 @@ impl KeyLocation {
             return Ok(self);
         }
         if let Some(InaccessibleOwner { owner, error }) = self.unseen {
-            return Err(self.chosen.describe_key_error(error, &owner));
+            return Err(self.selected.describe_key_error(error, &owner));
         }
-        let url = self.keyed.connection.clone_url.as_deref();
+        let url = self.ssh_connection.connection.clone_url.as_deref();
         Err(Error::rejected(
             RejectionKind::NotFound,
             format!(
                 "the key {} is registered nowhere that can be seen",
-                self.keyed.key.display()
+                self.ssh_connection.key.display()
             ),
             &format!(
                 "bbconnect connect {} --name {} registers it",
                 shell_words::quote(url.unwrap_or_default()),
-                self.keyed.name
+                self.ssh_connection.name
             ),
         ))
     }
@@ -135,7 +135,7 @@ impl KeyLocation {
             }),
         };
         let (registered, action) = app.register_key(
-            &self.chosen,
+            &self.selected,
             &self.bitbucket,
             &self.owner,
             &key,
@@ -160,7 +160,7 @@ impl KeyLocation {
     pub fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
         match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
-            Err(error) => Err(self.chosen.describe_key_error(error, &self.owner)),
+            Err(error) => Err(self.selected.describe_key_error(error, &self.owner)),
         }
     }
 }

@@ -96,7 +96,7 @@ impl App {
         key: &NewKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, ChangeAction), Error> {
-        let _progress = self.output.progress("registering the public key");
+        let _progress = self.ui.progress("registering the public key");
         let asked = self.block_on(bitbucket.register_key(owner, key))?;
         let registered = asked.map_err(|error| {
             if let ApiError::ClientError {

@@ -68,7 +68,7 @@ pub struct GlobalOptions {
 #[derive(Debug)]
 pub struct App {
     /// Where results and everything else are written.
-    pub output: Ui,
+    pub ui: Ui,
     flags: GlobalOptions,
     environment: Environment,
     may_ask: bool,
@@ -93,7 +93,7 @@ impl App {
         });
         let forbidden = flags.no_input || flags.json || environment.ci || environment.no_input;
         Self {
-            output: ui,
+            ui,
             flags: flags.clone(),
             environment: environment.clone(),
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
@@ -225,7 +225,7 @@ impl App {
             proxy: connection.proxy.clone(),
             allow_http: connection.allow_http,
         };
-        let ui = self.output.clone();
+        let ui = self.ui.clone();
         (settings, Box::new(move |line: &str| ui.debug(line)))
     }
 

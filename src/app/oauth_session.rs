@@ -59,13 +59,13 @@ impl App {
                 client_id,
                 &connection.scopes,
             )?;
-            self.output
+            self.ui
                 .eprint_line("Sign in at this address, in a browser:");
-            self.output.eprint_line(&format!("  {address}"));
+            self.ui.eprint_line(&format!("  {address}"));
             if no_browser {
-                self.output.eprint_line("Then paste the address that the browser is sent to, where it cannot show that page:");
+                self.ui.eprint_line("Then paste the address that the browser is sent to, where it cannot show that page:");
             } else if !subprocess::open_in_browser(address.as_str()) {
-                self.output
+                self.ui
                     .eprint_line("No browser could be opened here; open the address yourself.");
             }
             let patience = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
@@ -143,7 +143,7 @@ impl App {
             Ok(tokens) => {
                 let renewed = before.renewed(&tokens);
                 if let Err(error) = self.store_refreshed(name, connection, &renewed) {
-                    self.output.eprint_line(&format!(
+                    self.ui.eprint_line(&format!(
                         "the new tokens of {name} could not be kept: {error}"
                     ));
                 } else if is_refused {

@@ -187,11 +187,10 @@ impl App {
     /// Asks for the passphrase of the file of secrets; for that of a new one twice, because a slip would lock it.
     fn ask_passphrase(&self, is_there: bool) -> Result<Secret, Error> {
         let asked = if is_there {
-            self.output
-                .prompt_secret("Passphrase of the file of secrets")
+            self.ui.prompt_secret("Passphrase of the file of secrets")
         } else {
             let prompt = "Passphrase for a new file of secrets";
-            self.output.prompt_new_secret(prompt)
+            self.ui.prompt_new_secret(prompt)
         };
         let passphrase = asked.map_err(Error::Stdin)?;
         if passphrase.expose().is_empty() {

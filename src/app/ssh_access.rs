@@ -128,7 +128,7 @@ impl App {
         let manner = self.ssh_timeout_and_prompt(options.has_passphrase);
         let _progress = (!manner.may_ask).then(|| {
             let message = format!("asking {} over SSH", remote.host);
-            self.output.progress(&message)
+            self.ui.progress(&message)
         });
         let started = Instant::now();
         let asked = ssh::check_access(options, remote, service, manner);
@@ -137,7 +137,7 @@ impl App {
             Err(error) => error.to_string(),
         };
         let elapsed = started.elapsed().as_millis();
-        self.output.debug(&format!(
+        self.ui.debug(&format!(
             "ssh {} {} -> {told} in {elapsed} ms",
             remote.host,
             remote.command(service.command())

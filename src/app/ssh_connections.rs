@@ -22,7 +22,7 @@ pub struct SshConnection {
     /// The repository that it is for.
     pub url: CloneUrl,
     /// Where that is over SSH.
-    pub address: SshRemote,
+    pub remote: SshRemote,
 }
 
 impl SshConnection {
@@ -37,7 +37,7 @@ impl SshConnection {
             name,
             connection,
             url,
-            address: remote,
+            remote,
         })
     }
 }

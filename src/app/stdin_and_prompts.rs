@@ -20,7 +20,7 @@ impl App {
     /// [`Error::Usage`] when it is empty, longer than 64 KiB, or not text.
     pub fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
-            self.output
+            self.ui
                 .prompt_new_secret("Passphrase for the private key")
                 .map_err(Error::Stdin)?
         } else if self.environment.stdin_is_terminal {
@@ -52,7 +52,7 @@ impl App {
             });
         }
         let secret = if self.environment.stdin_is_terminal {
-            self.output.prompt_secret("Token").map_err(Error::Stdin)?
+            self.ui.prompt_secret("Token").map_err(Error::Stdin)?
         } else {
             first_line_of_stdin(flag)?
         };
@@ -158,7 +158,7 @@ impl App {
                 doing: doing.to_owned(),
             });
         }
-        if self.output.prompt_confirm(question).map_err(Error::Stdin)? {
+        if self.ui.prompt_confirm(question).map_err(Error::Stdin)? {
             Ok(())
         } else {
             Err(Error::Cancelled)

@@ -45,7 +45,7 @@ pub struct WebhookSpec {
 #[derive(Debug)]
 pub struct WebhookChange {
     /// As the server has it now.
-    pub hook: StoredWebhook,
+    pub webhook: StoredWebhook,
     /// Events that this server is too old to know.
     pub unknown: Vec<String>,
     /// Whether anything was changed.

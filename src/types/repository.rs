@@ -74,7 +74,7 @@ pub struct RepositoryFilter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRepository {
     /// Where; the slug is also the name.
-    pub path: RepoId,
+    pub repo: RepoId,
     /// Whether everybody may see it.
     pub public: bool,
     /// What it is for.

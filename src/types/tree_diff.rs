@@ -9,7 +9,7 @@ use super::publish_trailer::blob_hash;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// What differs for certain.
-    pub difference: TreeDiff,
+    pub diff: TreeDiff,
     /// Paths whose contents must be looked at.
     pub unknown: Vec<String>,
     /// Paths of the branch that stay, although a file there has the name of a folder here, or the other way round.
@@ -38,7 +38,7 @@ pub fn diff_trees(
         added,
         changed,
         removed,
-    } = &mut comparison.difference;
+    } = &mut comparison.diff;
     for (path, file) in &ours {
         match theirs.get(path) {
             None => added.push((*path).to_owned()),
@@ -122,7 +122,7 @@ mod tests {
             entry("module", None, 0),
         ];
         let Comparison {
-            difference,
+            diff: difference,
             unknown,
             in_the_way,
         } = diff_trees(&files, &entries, |path| path != "kept");
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(unknown, ["same-size"]);
         assert!(in_the_way.is_empty());
         let kept = diff_trees(&files, &entries, |_| false);
-        assert!(kept.difference.removed.is_empty());
+        assert!(kept.diff.removed.is_empty());
         assert_eq!(kept.in_the_way, ["was-file", "was-folder/inside"]);
     }
 
@@ -150,7 +150,7 @@ mod tests {
             ..entry(path, Some(FileMode::Regular), 1)
         });
         let compared = diff_trees(&files, &entries, |_| false);
-        assert_eq!(compared.difference.changed, ["b"]);
+        assert_eq!(compared.diff.changed, ["b"]);
         assert!(compared.unknown.is_empty());
     }
 
@@ -160,7 +160,7 @@ mod tests {
         let files = [file("run", FileMode::Executable, "1")];
         let entries = [entry("run", Some(FileMode::Regular), 1)];
         assert_eq!(
-            diff_trees(&files, &entries, |_| false).difference.changed,
+            diff_trees(&files, &entries, |_| false).diff.changed,
             ["run"]
         );
     }

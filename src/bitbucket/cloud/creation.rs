@@ -46,11 +46,11 @@ impl Cloud {
         &self,
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
-        let slug = new.path.slug.to_lowercase();
+        let slug = new.repo.slug.to_lowercase();
         let creation = Creation {
             kind: "repository",
             scm: "git",
-            name: &new.path.slug,
+            name: &new.repo.slug,
             is_private: !new.public,
             description: new.description.as_deref(),
             project: new.project.as_deref().map(|key| Keyed {
@@ -62,14 +62,14 @@ impl Cloud {
                 name,
             }),
         };
-        let segments = ["repositories", &new.path.namespace, &slug];
+        let segments = ["repositories", &new.repo.namespace, &slug];
         let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
             .await?;
         if response.status().as_u16() == 400 {
             let repo = RepoId {
-                namespace: new.path.namespace.clone(),
+                namespace: new.repo.namespace.clone(),
                 slug,
             };
             if self.repository(&repo).await.is_ok() {
@@ -77,6 +77,6 @@ impl Cloud {
             }
         }
         let base: RepositoryJson = response.json()?;
-        Ok(Some(base.repository(&new.path)))
+        Ok(Some(base.repository(&new.repo)))
     }
 }

@@ -82,7 +82,7 @@ impl Cloud {
             }
         };
         Ok(WebhookChange {
-            hook: hook(response.json()?)?,
+            webhook: hook(response.json()?)?,
             unknown: Vec::new(),
             changed: true,
         })

@@ -31,7 +31,7 @@ impl DataCenter {
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
         let creation = Creation {
-            name: &new.path.slug,
+            name: &new.repo.slug,
             scm_id: "git",
             description: new.description.as_deref(),
             default_branch: new.default_branch.as_deref(),
@@ -42,7 +42,7 @@ impl DataCenter {
             "api",
             "latest",
             "projects",
-            &new.path.namespace,
+            &new.repo.namespace,
             "repos",
         ];
         let response = self
@@ -53,6 +53,6 @@ impl DataCenter {
             return Ok(None);
         }
         let base: RepositoryJson = response.json()?;
-        Ok(Some(base.repository(&new.path)))
+        Ok(Some(base.repository(&new.repo)))
     }
 }

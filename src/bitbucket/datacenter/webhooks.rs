@@ -75,7 +75,7 @@ impl DataCenter {
             && response.value().to_string().contains(PR_FROM_REF_UPDATED);
         if !is_too_old {
             return Ok(WebhookChange {
-                hook: hook(response.json()?)?,
+                webhook: hook(response.json()?)?,
                 unknown: Vec::new(),
                 changed: true,
             });
@@ -91,7 +91,7 @@ impl DataCenter {
         match before {
             Some(webhook) if spec.secret.is_none() && webhook.matches_spec(&without) => {
                 Ok(WebhookChange {
-                    hook: webhook,
+                    webhook,
                     unknown,
                     changed: false,
                 })
@@ -101,7 +101,7 @@ impl DataCenter {
                     .send_webhook(repo, before.as_ref(), spec, &without.events)
                     .await?;
                 Ok(WebhookChange {
-                    hook: hook(response.json()?)?,
+                    webhook: hook(response.json()?)?,
                     unknown,
                     changed: true,
                 })

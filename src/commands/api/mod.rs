@@ -132,7 +132,7 @@ pub fn run(args: &Args, app: &App) -> Result<ApiOutput, Error> {
             ..ApiOutput::of(plan)
         });
     }
-    let progress = app.output.progress("waiting for the server");
+    let progress = app.ui.progress("waiting for the server");
     if args.paginate {
         let all = app.block_on(bitbucket.all_pages(&request))?;
         if let Some(values) = all.map_err(explained)? {

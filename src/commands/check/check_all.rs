@@ -127,7 +127,7 @@ pub(super) fn check(
     strict: bool,
     app: &App,
 ) -> Vec<ConnectionReport> {
-    let progress = app.output.progress(&match all {
+    let progress = app.ui.progress(&match all {
         [CheckTarget::Known(chosen, _)] => format!("asking {}", chosen.connection.base_url),
         all => format!("checking {} connections", all.len()),
     });
@@ -220,7 +220,7 @@ struct HostReachability {
     /// Somebody got through.
     reachable: bool,
     timeouts: usize,
-    trouble: Option<ErrorSummary>,
+    summary: Option<ErrorSummary>,
 }
 
 impl ReachabilityCache {
@@ -229,7 +229,7 @@ impl ReachabilityCache {
     fn cached_failure(&self, way: &str) -> Option<ErrorSummary> {
         let ways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let way = ways.get(way).filter(|way| !way.reachable)?;
-        let summary = way.trouble.as_ref()?;
+        let summary = way.summary.as_ref()?;
         let is_slow = summary.connect_failure == Some(ConnectFailure::Timeout);
         (!is_slow || way.timeouts > 1).then(|| summary.clone())
     }
@@ -244,7 +244,7 @@ impl ReachabilityCache {
         {
             Some((trouble, obstacle)) => {
                 way.timeouts += usize::from(obstacle == ConnectFailure::Timeout);
-                way.trouble = Some(trouble.clone());
+                way.summary = Some(trouble.clone());
             }
             None => way.reachable |= was_asked,
         }

@@ -137,7 +137,7 @@ async fn of_repository(
     };
     let permission = permission.ok().flatten().filter(|_| found.is_ok());
     Some(RepositoryFacts {
-        path: repo,
+        repo,
         found: found.map_err(told),
         empty: empty.ok(),
         permission,

@@ -64,7 +64,7 @@ pub(super) struct CheckData {
 /// What was found out about the repository.
 #[derive(Debug)]
 pub(super) struct RepositoryFacts {
-    pub(super) path: RepoId,
+    pub(super) repo: RepoId,
     pub(super) found: Result<Repository, ErrorSummary>,
     pub(super) empty: Option<bool>,
     pub(super) permission: Option<Permission>,

@@ -30,10 +30,10 @@ pub(super) fn key(
     if stored.is_locked {
         return Some(answered(None, None));
     }
-    if let Err(error) = app.check_access(&stored, &ssh_connection.address, Service::Read) {
+    if let Err(error) = app.check_access(&stored, &ssh_connection.remote, Service::Read) {
         return Some(answered(Some(Err(ErrorSummary::from(&error))), None));
     }
-    let push = || app.check_access(&stored, &ssh_connection.address, Service::Write);
+    let push = || app.check_access(&stored, &ssh_connection.remote, Service::Write);
     let writes = options
         .wants_to_push()
         .then(push)

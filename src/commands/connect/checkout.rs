@@ -51,7 +51,7 @@ pub(super) fn configure_checkout(
     proof: &VerifiedAccess,
     steps: &mut StepLog<'_>,
 ) -> Result<String, Error> {
-    let address = &proof.address;
+    let address = &proof.remote;
     let command = app.ssh_options(key).command_line()?;
     if let Some(folder) = &args.clone {
         if is_checkout_of(folder, &plan.url)? {

@@ -16,7 +16,7 @@ use crate::types::ssh_settings::SshSettings;
 
 /// What was found.
 pub(super) struct ServerState {
-    pub(super) way: RegistrationMethod,
+    pub(super) method: RegistrationMethod,
     pub(super) repository: Option<Repository>,
     pub(super) empty: Option<bool>,
     pub(super) settings: SshSettings,
@@ -53,7 +53,7 @@ pub(super) fn inspect(
     steps: &mut StepLog<'_>,
 ) -> Result<ServerState, Error> {
     let manual = |reason: String| ServerState {
-        way: RegistrationMethod::Manual { reason },
+        method: RegistrationMethod::Manual { reason },
         repository: None,
         empty: None,
         settings: SshSettings::default(),
@@ -138,7 +138,7 @@ pub(super) fn inspect(
         Access::Read
     };
     Ok(ServerState {
-        way: RegistrationMethod::Api {
+        method: RegistrationMethod::Api {
             chosen: Box::new(selected),
             bitbucket: Box::new(bitbucket),
             owner,
@@ -158,7 +158,7 @@ fn fetch_repository(
     repo: &RepoId,
     steps: &mut StepLog<'_>,
 ) -> Result<(Option<Repository>, Option<bool>), Error> {
-    let _progress = app.output.progress("looking at the repository");
+    let _progress = app.ui.progress("looking at the repository");
     let asked = app.block_on(async {
         let repository = bitbucket.repository(repo).await?;
         let empty = bitbucket.is_empty(repo).await;

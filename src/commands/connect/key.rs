@@ -50,7 +50,7 @@ pub(super) fn existing_or_generate(
     let files = KeyFiles::new(&plan.key_path)?;
     files.require_absent(false)?;
     let key_type = plan.key_type();
-    let _progress = app.output.progress(&format!("making an {key_type} key"));
+    let _progress = app.ui.progress(&format!("making an {key_type} key"));
     let pair = KeyPair::generate(key_type, &ssh::comment(Some(&plan.url)))?;
     KeyFiles::write_all(
         &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],

@@ -21,7 +21,7 @@ pub(super) fn run(
     mut steps: StepLog<'_>,
 ) -> Result<ConnectOutput, Error> {
     let (key, is_new) = key::existing_or_generate(known, plan, app, &mut steps)?;
-    if let RegistrationMethod::Manual { reason } = &plan.way {
+    if let RegistrationMethod::Manual { reason } = &plan.method {
         steps.warn("registration", format!("by hand, because {reason}"));
     }
     let proof = if app.is_interactive() {
@@ -32,7 +32,7 @@ pub(super) fn run(
     } else {
         attempt(args, app, plan, &key, &mut steps)?
     };
-    let remote = proof.as_ref().map_or(&plan.address, |proof| &proof.address);
+    let remote = proof.as_ref().map_or(&plan.remote, |proof| &proof.remote);
     let saved = plan.save(app, &key, remote, &mut steps)?;
     let ssh_command = match &proof {
         Some(proof) => checkout::configure_checkout(args, app, plan, &key, proof, &mut steps)?,
@@ -89,7 +89,7 @@ fn prompt_until_registered(
     if !is_new && let Some(proof) = attempt(args, app, plan, key, steps)? {
         return Ok(Some(proof));
     }
-    let ui = &app.output;
+    let ui = &app.ui;
     ui.eprint_line("");
     ui.eprint_line(&key.public.to_string());
     ui.eprint_line("");

@@ -91,13 +91,13 @@ pub enum Register {
 /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
 /// the next time.
 pub fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
-    let mut steps = StepLog::new(&app.output);
+    let mut steps = StepLog::new(&app.ui);
     let plan = Plan::build(args, app, &mut steps)?;
     if args.dry_run {
         return dry_run(args, app, &plan, steps);
     }
     let known = key::existing(&plan)?;
-    if let RegistrationMethod::Manual { .. } = plan.way {
+    if let RegistrationMethod::Manual { .. } = plan.method {
         return manual::run(args, app, &plan, known, steps);
     }
     let evidence = HostKeyEvidence {
@@ -116,7 +116,7 @@ pub fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
         }
     };
     let proof = verify::verify_access(app, &plan, &key, door, registration.patience(), &mut steps)?;
-    let saved = plan.save(app, &key, &proof.address, &mut steps)?;
+    let saved = plan.save(app, &key, &proof.remote, &mut steps)?;
     if let Some(note) = plan.previous_key_note() {
         steps.warn("key", note);
     }
@@ -130,7 +130,7 @@ pub fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
         ssh_command: Some(ssh_command),
         register_at: None,
         steps: steps.finish(),
-        clone_url: plan.clone_url(&proof.address),
+        clone_url: plan.clone_url(&proof.remote),
     })
 }
 
@@ -146,7 +146,7 @@ fn register(
         bitbucket,
         owner,
         access,
-    } = &plan.way
+    } = &plan.method
     else {
         return Ok(Registration::manual(plan.access()));
     };
@@ -210,7 +210,7 @@ fn dry_run(
     mut steps: StepLog<'_>,
 ) -> Result<ConnectOutput, Error> {
     let key = key::existing(plan)?;
-    let (registration, said) = match (&plan.way, &key) {
+    let (registration, said) = match (&plan.method, &key) {
         (RegistrationMethod::Manual { .. }, _) => {
             (Registration::manual(plan.access()), "be registered by hand")
         }
@@ -265,6 +265,6 @@ fn dry_run(
         ssh_command: None,
         register_at: plan.url.key_pages().into_iter().next().map(|page| page.url),
         steps: steps.finish(),
-        clone_url: plan.clone_url(&plan.address),
+        clone_url: plan.clone_url(&plan.remote),
     })
 }

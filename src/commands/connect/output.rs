@@ -108,8 +108,8 @@ impl Ssh {
         Self {
             verified: true,
             host_key: proof.served.host_key,
-            host: Some(proof.address.host.name.clone()),
-            port: Some(proof.address.host.port),
+            host: Some(proof.remote.host.name.clone()),
+            port: Some(proof.remote.host.port),
         }
     }
 }

@@ -39,10 +39,10 @@ pub(super) enum RegistrationMethod {
 pub(super) struct Plan {
     pub(super) url: CloneUrl,
     pub(super) deployment: Deployment,
-    pub(super) address: SshRemote,
+    pub(super) remote: SshRemote,
     /// The same as a clone URL.
     ssh_url: String,
-    pub(super) way: RegistrationMethod,
+    pub(super) method: RegistrationMethod,
     pub(super) settings: SshSettings,
     pub(super) name: ConnectionName,
     /// Somebody chose the name.
@@ -84,7 +84,7 @@ impl Plan {
         let found = inspect::inspect(args, app, &url, selected, steps)?;
         if args.project
             && deployment == Deployment::Cloud
-            && matches!(found.way, RegistrationMethod::Manual { .. })
+            && matches!(found.method, RegistrationMethod::Manual { .. })
         {
             return Err(Error::Usage {
                 message: "which project the repository belongs to is not told without a connection"
@@ -99,9 +99,9 @@ impl Plan {
         let remote = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
         steps.pass("url", format!("{} is at {ssh_url}", url.display_name()));
         Ok(Self {
-            address: remote,
+            remote,
             ssh_url,
-            way: found.way,
+            method: found.method,
             settings: found.settings,
             wanted_type: args.key_type,
             on_server: found.repository,
@@ -125,7 +125,7 @@ impl Plan {
 
     /// What the key is to be able to do.
     pub(super) fn access(&self) -> Access {
-        match (&self.way, self.write) {
+        match (&self.method, self.write) {
             (RegistrationMethod::Api { access, .. }, _) => *access,
             (RegistrationMethod::Manual { .. }, true) => Access::Write,
             (RegistrationMethod::Manual { .. }, false) => Access::Read,
@@ -168,12 +168,12 @@ impl Plan {
 
     /// The repository through another server.
     pub(super) fn with_host(&self, host: SshHost) -> SshRemote {
-        self.address.with_host(host)
+        self.remote.with_host(host)
     }
 
     /// The clone URL for an address.
     pub(super) fn clone_url(&self, remote: &SshRemote) -> String {
-        if *remote == self.address {
+        if *remote == self.remote {
             self.ssh_url.clone()
         } else {
             remote.to_url()

@@ -12,7 +12,7 @@ use crate::types::ssh_address::{SshHost, SshRemote};
 #[derive(Debug)]
 pub(super) struct ReachableServer {
     /// The repository there; on Cloud that may be another host than the usual one.
-    pub(super) address: SshRemote,
+    pub(super) remote: SshRemote,
     /// What it answers to the key that is there already; without one, and before it is registered, that is a refusal.
     pub(super) answer: Result<AccessCheck, SshError>,
 }
@@ -25,9 +25,9 @@ pub(super) fn find_reachable(
     evidence: HostKeyEvidence,
     steps: &mut StepLog<'_>,
 ) -> Result<ReachableServer, Error> {
-    let usual = &plan.address.host;
+    let usual = &plan.remote.host;
     trust(app, usual, evidence, steps)?;
-    let mut tried = probe(app, &plan.address, key);
+    let mut tried = probe(app, &plan.remote, key);
     let mut closed = usual.clone();
     for host in ssh::alternate_hosts(usual) {
         let Err(Error::Ssh(SshError::Unreachable {
@@ -84,7 +84,7 @@ fn probe(
         Err(error) => return Err(error),
     };
     Ok(ReachableServer {
-        address: remote.clone(),
+        remote: remote.clone(),
         answer,
     })
 }

@@ -163,7 +163,7 @@ impl Plan {
             message: error,
             hint: None,
         };
-        let detected: DetectedServer = self.clone_url(&self.address).parse().map_err(
+        let detected: DetectedServer = self.clone_url(&self.remote).parse().map_err(
             |error: crate::types::connection::BaseUrlError| unreadable(error.to_string()),
         )?;
         Ok(Connection::new(
@@ -218,7 +218,7 @@ impl Plan {
 
     /// The connection as it would be written down.
     pub(super) fn preview(&self, app: &App) -> Result<ConnectionView, Error> {
-        let connection = self.connection(None, &self.address)?;
+        let connection = self.connection(None, &self.remote)?;
         let connections = app.connection_file().load()?;
         Ok(ConnectionView::of(
             &self.name,

@@ -22,14 +22,14 @@ enum Level {
 /// The steps so far.
 #[derive(Debug)]
 pub(super) struct StepLog<'a> {
-    output: &'a Ui,
+    ui: &'a Ui,
     done: Vec<Step>,
 }
 
 impl<'a> StepLog<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
         let done = Vec::new();
-        Self { output: ui, done }
+        Self { ui, done }
     }
 
     pub(super) fn pass(&mut self, id: &'static str, message: String) {
@@ -45,8 +45,7 @@ impl<'a> StepLog<'a> {
             Level::Pass => "ok  ",
             Level::Warn => "note",
         };
-        self.output
-            .print_step(&format!("{mark}  {id:<12}  {message}"));
+        self.ui.print_step(&format!("{mark}  {id:<12}  {message}"));
         self.done.push(Step { id, level, message });
     }
 

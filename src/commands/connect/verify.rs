@@ -14,7 +14,7 @@ use crate::types::ssh_address::SshRemote;
 pub(super) struct VerifiedAccess {
     pub(super) served: AccessCheck,
     /// Where.
-    pub(super) address: SshRemote,
+    pub(super) remote: SshRemote,
 }
 
 /// Asks for the repository where it was not served before, patiently where the key is new.
@@ -26,7 +26,7 @@ pub(super) fn verify_access(
     patience: RetryPolicy,
     steps: &mut StepLog<'_>,
 ) -> Result<VerifiedAccess, Error> {
-    let remote = door.address;
+    let remote = door.remote;
     let served = match door.answer {
         Ok(served) => served,
         Err(_) => app.check_access_with_retry(key, &remote, patience)?,
@@ -36,10 +36,7 @@ pub(super) fn verify_access(
     if plan.access() == Access::Write {
         verify_push(app, key, &remote, steps)?;
     }
-    Ok(VerifiedAccess {
-        served,
-        address: remote,
-    })
+    Ok(VerifiedAccess { served, remote })
 }
 
 fn verify_push(

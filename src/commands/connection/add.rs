@@ -29,7 +29,7 @@ pub struct Args {
     pub name: Option<ConnectionName>,
     /// What it is made of.
     #[command(flatten)]
-    pub settings: ConnectionArgs,
+    pub args: ConnectionArgs,
 }
 
 /// A connection that was added.
@@ -48,7 +48,7 @@ pub struct AddOutput {
 /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
 /// saved then.
 pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
-    let settings = &args.settings;
+    let settings = &args.args;
     let (name, mut connection) = build::connection(args, app)?;
     if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
         return reconcile_existing(args, app, &name, &connection, &existing.1);
@@ -144,7 +144,7 @@ fn save(
     connection: &mut Connection,
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
-    let settings = &args.settings;
+    let settings = &args.args;
     if secret.is_some() {
         connection.store = Some(credential::store(settings, connection.auth, None, app)?);
         connection.secret_origin = Some(connection.base_url.origin());
@@ -180,7 +180,7 @@ fn reconcile_existing(
     wanted: &Connection,
     existing: &Connection,
 ) -> Result<AddOutput, Error> {
-    let settings = &args.settings;
+    let settings = &args.args;
     let mut again = existing.clone();
     settings.apply(&mut again)?;
     let same = again == *existing

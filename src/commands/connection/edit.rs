@@ -30,7 +30,7 @@ pub struct Args {
     pub reauthorize: bool,
     /// What is to change.
     #[command(flatten)]
-    pub settings: ConnectionArgs,
+    pub args: ConnectionArgs,
 }
 
 /// A connection that was changed.
@@ -48,7 +48,7 @@ pub struct EditOutput {
 /// # Errors
 /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
 pub fn run(args: &Args, app: &App) -> Result<EditOutput, Error> {
-    let settings = &args.settings;
+    let settings = &args.args;
     let (name, before) = app.connection_file().load()?.get(&args.name)?;
     let mut after = with_new_target(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;

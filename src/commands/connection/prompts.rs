@@ -16,27 +16,24 @@ fn ask<T: FromStr<Err: std::fmt::Display>>(
     initial: &str,
 ) -> Result<T, Error> {
     loop {
-        let answer = app
-            .output
-            .prompt_text(prompt, initial)
-            .map_err(Error::Stdin)?;
+        let answer = app.ui.prompt_text(prompt, initial).map_err(Error::Stdin)?;
         match answer.trim().parse() {
             Ok(value) => return Ok(value),
-            Err(reason) => app.output.eprint_line(&format!("  {reason}")),
+            Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
         }
     }
 }
 
 /// The name of the connection.
 pub(super) fn name(app: &App, suggestion: &str) -> Result<ConnectionName, Error> {
-    app.output
+    app.ui
         .eprint_line("A name for this connection, for yourself; Bitbucket does not see it.");
     ask(app, "Name", suggestion)
 }
 
 /// Where the Bitbucket is.
 pub(super) fn url(app: &App) -> Result<DetectedServer, Error> {
-    app.output.eprint_line(
+    app.ui.eprint_line(
         "Bitbucket Cloud is https://bitbucket.org; for a server, any of its addresses will do.",
     );
     ask(app, "URL", "https://bitbucket.org")
@@ -63,7 +60,7 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
     };
     let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
     let chosen = app
-        .output
+        .ui
         .prompt_select("Kind of credential", &labels)
         .map_err(Error::Stdin)?;
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
@@ -71,13 +68,13 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
 
 /// A line of text that may not be empty.
 pub(super) fn text(app: &App, prompt: &str, help: &str) -> Result<String, Error> {
-    app.output.eprint_line(help);
+    app.ui.eprint_line(help);
     // "the user name" within a sentence, "User name" where it stands alone.
     let label = prompt.strip_prefix("the ").unwrap_or(prompt);
     let (first, rest) = label.split_at_checked(1).unwrap_or_default();
     let label = format!("{}{rest}", first.to_uppercase());
     loop {
-        let answer = app.output.prompt_text(&label, "").map_err(Error::Stdin)?;
+        let answer = app.ui.prompt_text(&label, "").map_err(Error::Stdin)?;
         if !answer.trim().is_empty() {
             return Ok(answer.trim().to_owned());
         }
@@ -104,26 +101,26 @@ pub(super) fn secret(app: &App, auth: AuthMethod) -> Result<Secret, Error> {
             "It is not shown while you type."
         }
     };
-    app.output.eprint_line(page);
-    let secret = app.output.prompt_secret(auth.secret_label());
+    app.ui.eprint_line(page);
+    let secret = app.ui.prompt_secret(auth.secret_label());
     Ok(auth.normalize_secret(secret.map_err(Error::Stdin)?))
 }
 
 /// The last day of a token, which no API tells; `None` where it is not known.
 pub(super) fn expiry(app: &App) -> Result<Option<Date>, Error> {
     app
-        .output
+        .ui
         .eprint_line("The day it expires, as it was shown when it was made; `bbconnect check` warns before it. Empty if unknown.");
     loop {
         let answer = app
-            .output
+            .ui
             .prompt_text("Expires on (YYYY-MM-DD)", "")
             .map_err(Error::Stdin)?;
         match answer.trim() {
             "" => return Ok(None),
             text => match text.parse() {
                 Ok(date) => return Ok(Some(date)),
-                Err(reason) => app.output.eprint_line(&format!("  {reason}")),
+                Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
             },
         }
     }

@@ -137,7 +137,7 @@ fn is_wanted(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<b
         "Also take its key {} away, from the server and here?",
         ssh_connection.key.display()
     );
-    app.output.prompt_confirm(&question).map_err(Error::Stdin)
+    app.ui.prompt_confirm(&question).map_err(Error::Stdin)
 }
 
 /// Whether a key was made here, by its name: one that was brought along is somebody's own.

@@ -65,7 +65,7 @@ pub fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
     if Checkout::discover().is_some() {
         let to = args.to.to_string();
         Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
-            app.output.eprint_line(&format!(
+            app.ui.eprint_line(&format!(
                 "the connection is called {to} now; only this checkout still names {}. \
                  Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
                 args.from

@@ -14,9 +14,7 @@ pub(super) fn verify(
 ) -> Result<Identity, Error> {
     let credential = CredentialContext::from(&*connection);
     let bitbucket = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
-    let progress = app
-        .output
-        .progress(&format!("asking {}", connection.base_url));
+    let progress = app.ui.progress(&format!("asking {}", connection.base_url));
     let answer = app.block_on(async {
         // Asked without the credential: it is shown to nothing that is not a Bitbucket.
         bitbucket.version().await?;

@@ -39,8 +39,8 @@ impl<T> Timed<T> {
 #[derive(Debug)]
 pub(super) struct DoctorData {
     pub(super) name: Option<ConnectionName>,
-    pub(super) notes: Vec<UrlWarning>,
-    pub(super) way: Option<HttpPath>,
+    pub(super) warnings: Vec<UrlWarning>,
+    pub(super) http_path: Option<HttpPath>,
     pub(super) ssh: Option<Ssh>,
     /// SSH is what is wanted.
     pub(super) wants_ssh: bool,
@@ -52,7 +52,7 @@ pub(super) struct DoctorData {
 impl DoctorData {
     /// Who the server said that the credential is.
     pub(super) fn account(&self) -> Option<&str> {
-        let asked = self.way.as_ref()?.credential.as_ref()?;
+        let asked = self.http_path.as_ref()?.credential.as_ref()?;
         asked.value.as_ref()?.as_ref().ok()?.account.as_deref()
     }
 

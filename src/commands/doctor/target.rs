@@ -27,7 +27,7 @@ pub(super) struct DoctorTarget {
     /// SSH is what is wanted, rather than something that may be there as well.
     pub(super) wants_ssh: bool,
     /// What should be said about the URL.
-    pub(super) notes: Vec<UrlWarning>,
+    pub(super) warnings: Vec<UrlWarning>,
 }
 
 impl DoctorTarget {
@@ -71,7 +71,7 @@ impl DoctorTarget {
             ssh_connection: None,
             remote: None,
             wants_ssh: false,
-            notes: Vec::new(),
+            warnings: Vec::new(),
         }))
     }
 
@@ -84,7 +84,7 @@ impl DoctorTarget {
         let ssh_connection = SshConnection::of(name.clone(), selected.connection.clone());
         let remote = ssh_connection
             .as_ref()
-            .map(|ssh_connection| ssh_connection.address.clone());
+            .map(|ssh_connection| ssh_connection.remote.clone());
         let warnings = url.iter().flat_map(CloneUrl::notes).cloned().collect();
         let mut target = Self {
             name: Some(name),
@@ -93,7 +93,7 @@ impl DoctorTarget {
             wants_ssh: remote.is_some(),
             ssh_connection,
             remote,
-            notes: relevant_warnings(warnings),
+            warnings: relevant_warnings(warnings),
             selected: None,
         };
         if selected.connection.auth != AuthMethod::Ssh {
@@ -139,11 +139,11 @@ impl DoctorTarget {
             remote: remote.or_else(|| {
                 ssh_connection
                     .as_ref()
-                    .map(|ssh_connection| ssh_connection.address.clone())
+                    .map(|ssh_connection| ssh_connection.remote.clone())
             }),
             ssh_connection,
             wants_ssh: over_ssh,
-            notes: relevant_warnings(url.notes().to_vec()),
+            warnings: relevant_warnings(url.notes().to_vec()),
         };
         let rest = app.api_connection_for_url(url)?;
         target.over_http(rest, Some(detected));

@@ -116,7 +116,7 @@ fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Err
     }
     let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
     let key = args.key.clone().unwrap_or(ssh_connection.key);
-    Ok((key, ssh_connection.url, ssh_connection.address))
+    Ok((key, ssh_connection.url, ssh_connection.remote))
 }
 
 impl CommandOutput for TestOutput {

@@ -148,11 +148,11 @@ fn make(
     passphrase: Option<&Secret>,
     app: &App,
 ) -> Result<Made, Error> {
-    let _progress = app.output.progress(&format!("making an {key_type} key"));
+    let _progress = app.ui.progress(&format!("making an {key_type} key"));
     let started = Instant::now();
     let pair = KeyPair::generate(key_type, comment)?;
     let elapsed = started.elapsed().as_millis();
-    app.output
+    app.ui
         .debug(&format!("made an {key_type} key in {elapsed} ms"));
     Ok(Made {
         private: pair.private_pem(passphrase)?,

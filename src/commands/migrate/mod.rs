@@ -77,7 +77,7 @@ pub fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
         show(&plan, app);
         app.confirm(false, "mending", &plan.question())?;
     }
-    let progress = app.output.progress("mending");
+    let progress = app.ui.progress("mending");
     plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
     drop(progress);
     Ok(plan.outcome(way, Action::Updated))
@@ -89,7 +89,7 @@ fn show(plan: &Plan, app: &App) {
     items
         .iter()
         .flat_map(Item::lines)
-        .for_each(|line| app.output.eprint_line(&line));
+        .for_each(|line| app.ui.eprint_line(&line));
 }
 
 /// A moment in the name of a file.

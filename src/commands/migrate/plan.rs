@@ -14,7 +14,7 @@ use crate::ui::Progress;
 #[derive(Debug)]
 pub(super) struct FilePlan {
     pub(super) file: EditableFile,
-    pub(super) mends: Vec<Fix>,
+    pub(super) fixes: Vec<Fix>,
     pub(super) lock: Lock,
     /// It could not be written.
     pub(super) failed: bool,
@@ -23,10 +23,10 @@ pub(super) struct FilePlan {
 impl FilePlan {
     /// Changes the file, where there is something to change, and answers where its old version is.
     fn apply(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
-        if self.mends.iter().all(|fix| fix.edits.is_empty()) {
+        if self.fixes.iter().all(|fix| fix.edits.is_empty()) {
             return Ok(None);
         }
-        let text = apply_fixes(self.file.text(), &self.mends);
+        let text = apply_fixes(self.file.text(), &self.fixes);
         self.file.replace(&text, stamp, self.lock).map(Some)
     }
 }
@@ -46,15 +46,15 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether something can be mended without a person.
     pub(super) fn has_automatic_fixes(&self) -> bool {
-        let mut mends = self.files.iter().flat_map(|plan| &plan.mends);
+        let mut mends = self.files.iter().flat_map(|plan| &plan.fixes);
         mends.any(|fix| !fix.edits.is_empty())
     }
 
     /// What a person is asked.
     pub(super) fn question(&self) -> String {
-        let mends = self.files.iter().flat_map(|plan| &plan.mends);
+        let mends = self.files.iter().flat_map(|plan| &plan.fixes);
         let places = mends.filter(|fix| !fix.edits.is_empty()).count();
-        let is_changed = |plan: &&FilePlan| plan.mends.iter().any(|fix| !fix.edits.is_empty());
+        let is_changed = |plan: &&FilePlan| plan.fixes.iter().any(|fix| !fix.edits.is_empty());
         let files = self.files.iter().filter(is_changed).count();
         format!(
             "Mend {} in {}, keeping the old versions?",
@@ -97,7 +97,7 @@ impl Plan {
         let in_files = self.files.iter().flat_map(|plan| {
             let path = shown(plan.file.path());
             let action = if plan.failed { Action::Failed } else { action };
-            plan.mends
+            plan.fixes
                 .iter()
                 .map(move |fix| item(format!("{path}: {}", fix.location), fix, action))
         });

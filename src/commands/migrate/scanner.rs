@@ -33,7 +33,7 @@ pub(super) fn plan(folders: &[PathBuf], app: &App) -> Plan {
         seen: HashSet::new(),
         home: app.home().map(Path::to_owned),
     };
-    let progress = app.output.progress("looking for repositories");
+    let progress = app.ui.progress("looking for repositories");
     for folder in folders {
         let before = gathering.plan.repositories;
         let mut told = 0;
@@ -204,7 +204,7 @@ impl Scanner {
         if !fixes.is_empty() {
             self.plan.files.push(FilePlan {
                 file,
-                mends: fixes,
+                fixes,
                 lock,
                 failed: false,
             });

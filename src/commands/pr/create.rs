@@ -78,7 +78,7 @@ pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
         .map(|path| app.read_text(path))
         .transpose()?;
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let progress = app.output.progress("opening the pull request");
+    let progress = app.ui.progress("opening the pull request");
     let created = app.block_on(create(args, body, &selected, &bitbucket, &repo));
     drop(progress);
     created?

@@ -48,7 +48,7 @@ pub struct ListOutput {
 pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
-    let progress = app.output.progress("listing pull requests");
+    let progress = app.ui.progress("listing pull requests");
     let asked = app.block_on(bitbucket.pull_requests(&repo, args.state, most))?;
     drop(progress);
     let pull_requests = asked

@@ -32,12 +32,12 @@ pub(super) fn publish(
     let bench = TempRepository::open(app.git_remote(selected, &plan.repository)?)?;
     let entries = look(plan, &bench)?;
     // Git tells the hashes of what is in its files, so nothing is unknown.
-    let diff = plan.compare(&entries)?.difference;
+    let diff = plan.compare(&entries)?.diff;
     let tip = plan.tip.as_ref().map(|tip| tip.hash.as_str());
     if diff.is_empty() || plan.dry_run {
         return Ok(CommitResult {
             commit: tip.filter(|_| diff.is_empty()).map(str::to_owned),
-            difference: diff,
+            diff,
         });
     }
     let new = NewCommit {
@@ -53,7 +53,7 @@ pub(super) fn publish(
         pushed => {
             pushed?;
             Ok(CommitResult {
-                difference: diff,
+                diff,
                 commit: Some(commit),
             })
         }

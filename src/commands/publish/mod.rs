@@ -123,7 +123,7 @@ pub fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
         return Err(Error::Usage { message, hint });
     }
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let progress = app.output.progress("comparing the folder with the branch");
+    let progress = app.ui.progress("comparing the folder with the branch");
     let message = message(args);
     let plan = app.block_on(plan::gather(args, files, &selected, &bitbucket, repo))??;
     let done = match (&bitbucket, args.via) {
@@ -146,7 +146,7 @@ pub fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
     let asked = asked.map_err(|error| {
         if let Some(commit) = done.commit.as_deref().filter(|_| !args.dry_run) {
             let branch = &plan.branch;
-            app.output.eprint_line(&format!(
+            app.ui.eprint_line(&format!(
                 "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
             ));
         }
@@ -191,11 +191,11 @@ async fn ensure_pull_request(
         return Ok(None);
     };
     let brings =
-        !done.difference.is_empty() || plan.tip.as_ref().is_some_and(|tip| tip.hash != base.hash);
+        !done.diff.is_empty() || plan.tip.as_ref().is_some_and(|tip| tip.hash != base.hash);
     if args.no_pr || !brings {
         return Ok(None);
     }
-    let open = bitbucket.open_pull_request(&plan.path, &plan.branch, &base.name);
+    let open = bitbucket.open_pull_request(&plan.repo, &plan.branch, &base.name);
     let reused = |request: &PullRequest| {
         let asked = pull_request::RequestedFields {
             title: args.title.as_deref(),
@@ -230,7 +230,7 @@ async fn ensure_pull_request(
     };
     Ok(
         match bitbucket
-            .ensure_pull_request(&plan.path, pull_request)
+            .ensure_pull_request(&plan.repo, pull_request)
             .await?
         {
             EnsureOutcome::Reused(request) => Some(reused(&request)),

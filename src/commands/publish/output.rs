@@ -10,7 +10,7 @@ use crate::ui::{CommandOutput, TextWriter};
 /// What became of the files.
 #[derive(Debug)]
 pub(super) struct CommitResult {
-    pub(super) difference: TreeDiff,
+    pub(super) diff: TreeDiff,
     /// The commit that holds what the folder holds.
     pub(super) commit: Option<String>,
 }
@@ -73,7 +73,7 @@ impl PublishOutput {
     ) -> Self {
         let is_new = plan.tip.is_none();
         let asked = pull_request.as_ref().map(|asked| asked.action);
-        let action = match (done.difference.is_empty(), plan.dry_run) {
+        let action = match (done.diff.is_empty(), plan.dry_run) {
             (false, false) if is_new => "created",
             (false, false) => "updated",
             (false, true) if is_new => "would-create",
@@ -84,11 +84,11 @@ impl PublishOutput {
         };
         Self {
             action,
-            repository: plan.path.to_string(),
+            repository: plan.repo.to_string(),
             branch: plan.branch.clone(),
             base: plan.base.as_ref().map(|base| base.name.clone()),
             commit: done.commit,
-            diff: done.difference,
+            diff: done.diff,
             pull_request,
         }
     }

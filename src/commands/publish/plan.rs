@@ -19,7 +19,7 @@ use crate::types::tree_diff::{Comparison, diff_trees};
 /// What is to be published where.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) path: RepoId,
+    pub(super) repo: RepoId,
     pub(super) repository: Repository,
     /// The branch that is committed to.
     pub(super) branch: String,
@@ -173,7 +173,7 @@ pub(super) async fn gather(
         Some(_) | None => MarkedCommits::default(),
     };
     Ok(Plan {
-        path: repo,
+        repo,
         repository,
         branch,
         tip,

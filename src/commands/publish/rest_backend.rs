@@ -50,7 +50,7 @@ pub(super) async fn publish(
     if diff.is_empty() || plan.dry_run {
         return Ok(CommitResult {
             commit: commit.filter(|_| diff.is_empty()),
-            difference: diff,
+            diff,
         });
     }
     let message = plan.message_with_trailer(message, &diff);
@@ -61,7 +61,7 @@ pub(super) async fn publish(
         files: sent,
         removed: &diff.removed,
     };
-    let committed = cloud.commit(&plan.path, &change).await;
+    let committed = cloud.commit(&plan.repo, &change).await;
     match committed.map_err(refused)? {
         CommitOutcome::BranchMoved => Err(moved(&plan.branch)),
         CommitOutcome::Protected(said) => Err(Error::rejected(
@@ -73,13 +73,13 @@ pub(super) async fn publish(
             "name another branch with --branch, or have the branch restriction changed",
         )),
         CommitOutcome::Created(Some(hash)) => Ok(CommitResult {
-            difference: diff,
+            diff,
             commit: Some(hash),
         }),
         CommitOutcome::Created(None) => {
-            let tip = bitbucket.branch(&plan.path, &plan.branch).await;
+            let tip = bitbucket.branch(&plan.repo, &plan.branch).await;
             Ok(CommitResult {
-                difference: diff,
+                diff,
                 commit: tip.map_err(refused)?.map(|tip| tip.hash),
             })
         }
@@ -99,11 +99,11 @@ async fn difference(
     refused: &impl Fn(ApiError) -> Error,
 ) -> Result<TreeDiff, Error> {
     let Some(parent) = plan.parent() else {
-        return Ok(plan.compare(&[])?.difference);
+        return Ok(plan.compare(&[])?.diff);
     };
-    let entries = cloud.tree(&plan.path, parent, &plan.into).await;
+    let entries = cloud.tree(&plan.repo, parent, &plan.into).await;
     let Comparison {
-        mut difference,
+        diff: mut difference,
         unknown,
         in_the_way: _,
     } = plan.compare(&entries.map_err(refused)?)?;
@@ -115,7 +115,7 @@ async fn difference(
         .map(|file| async move {
             // Of what is as long as the file, no more is needed than that; an answer may be a little more.
             let most = file.content.len() + 1024 * 1024;
-            let content = cloud.content(&plan.path, parent, &file.path, most).await;
+            let content = cloud.content(&plan.repo, parent, &file.path, most).await;
             Ok::<_, Error>((file, content.map_err(refused)? == file.content))
         })
         .buffered(CONCURRENT_FILES);
@@ -142,7 +142,7 @@ async fn written_by(
         let own = plan.files.iter().find(|file| file.path == path);
         own.filter(|_| is_tip && !diff.writes(path))
     };
-    let changed = match cloud.diffstat(&plan.path, &commit.hash).await {
+    let changed = match cloud.diffstat(&plan.repo, &commit.hash).await {
         Err(ApiError::NotFound(_) | ApiError::Gone(_) | ApiError::ClientError { .. }) => {
             return Ok(None);
         }
@@ -158,7 +158,7 @@ async fn written_by(
             } else if let Some(file) = in_the_folder(&path) {
                 Some(blob_hash(&file.content))
             } else {
-                let content = cloud.content(&plan.path, &commit.hash, &path, MAX_FILE_BYTES);
+                let content = cloud.content(&plan.repo, &commit.hash, &path, MAX_FILE_BYTES);
                 Some(blob_hash(&content.await?))
             };
             Ok::<_, ApiError>((path, hash))

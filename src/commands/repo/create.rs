@@ -61,15 +61,15 @@ pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
     let project = project(args, &repo, is_cloud)?;
     let new = NewRepository {
         project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
-        path: repo,
+        repo,
         public: args.public,
         description: args.description.clone(),
         default_branch: args.default_branch.clone(),
     };
     let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
     if args.dry_run {
-        return match app.block_on(bitbucket.repository(&new.path))? {
-            Ok(_) => Err(exists(&new.path)),
+        return match app.block_on(bitbucket.repository(&new.repo))? {
+            Ok(_) => Err(exists(&new.repo)),
             Err(ApiError::NotFound(_)) => Ok(CreateOutput {
                 action: "would-create",
                 repository: planned(new),
@@ -78,11 +78,11 @@ pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
             Err(error) => Err(refused(error)),
         };
     }
-    let progress = app.output.progress("making the repository");
+    let progress = app.ui.progress("making the repository");
     let created = app.block_on(bitbucket.create_repository(&new))?;
     drop(progress);
     let Some(repository) = created.map_err(refused)? else {
-        return Err(exists(&new.path));
+        return Err(exists(&new.repo));
     };
     Ok(CreateOutput {
         action: "created",
@@ -112,9 +112,9 @@ fn exists(repo: &RepoId) -> Error {
 
 fn planned(new: NewRepository) -> Repository {
     Repository {
-        namespace: new.path.namespace,
-        name: Some(new.path.slug.clone()),
-        slug: new.path.slug.to_lowercase(),
+        namespace: new.repo.namespace,
+        name: Some(new.repo.slug.clone()),
+        slug: new.repo.slug.to_lowercase(),
         private: Some(!new.public),
         default_branch: new.default_branch,
         ssh: None,

@@ -52,7 +52,7 @@ pub struct ListOutput {
 pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket) = app.client()?;
     let filter = search(args, &selected)?;
-    let progress = app.output.progress("listing repositories");
+    let progress = app.ui.progress("listing repositories");
     let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
     let repositories = asked.map_err(|error| {

@@ -112,7 +112,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
             ..RepositoryFilter::default()
         },
     };
-    let progress = app.output.progress("listing repositories");
+    let progress = app.ui.progress("listing repositories");
     let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
     let mut all = asked
@@ -129,7 +129,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         ));
     }
     let at = app
-        .output
+        .ui
         .prompt_fuzzy_select("Repository", &names)
         .map_err(Error::Stdin)?;
     Ok((selected, all.swap_remove(at)))

@@ -163,7 +163,7 @@ pub(super) fn revoke_unsaved(
     let id = token.id.as_deref().unwrap_or_default();
     let revoked = app.block_on(bitbucket.revoke_token(owner, id));
     if !matches!(revoked, Ok(Ok(_))) {
-        app.output.eprint_line(&format!(
+        app.ui.eprint_line(&format!(
             "the token {id} of {owner} was made, could not be kept, and is still there"
         ));
     }

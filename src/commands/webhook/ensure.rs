@@ -126,7 +126,7 @@ pub fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
     }
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let mut spec = desired_webhook(args, app, &selected)?;
-    let progress = app.output.progress("looking at the webhooks");
+    let progress = app.ui.progress("looking at the webhooks");
     let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
     let mut made_up = None;
     if args.generate_secret {
@@ -209,7 +209,7 @@ pub(super) async fn ensure(
         None if dry_run => Ok(done("would-create", planned(bitbucket, spec), Vec::new())),
         Some(hook) => {
             let WebhookChange {
-                hook,
+                webhook: hook,
                 unknown,
                 changed,
             } = bitbucket.change_webhook(repo, hook, spec).await?;
@@ -218,7 +218,7 @@ pub(super) async fn ensure(
         }
         None => {
             let written = bitbucket.create_webhook(repo, spec).await?;
-            Ok(done("created", written.hook.webhook, written.unknown))
+            Ok(done("created", written.webhook.webhook, written.unknown))
         }
     }
 }

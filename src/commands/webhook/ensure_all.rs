@@ -79,7 +79,7 @@ pub(super) fn run(
         ..RepositoryFilter::default()
     };
     let progress = app
-        .output
+        .ui
         .progress("looking at the webhooks of every repository");
     let rows = app.block_on(async {
         let repositories = bitbucket.repositories(&filter).await?;

@@ -53,7 +53,7 @@ pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
     let mut meant = args.which.of(asked.map_err(refused)?, &repo)?;
     let hook = meant.swap_remove(0);
     let progress = app
-        .output
+        .ui
         .progress("waiting for the receiver's answer to the server");
     let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
     drop(progress);

@@ -62,7 +62,7 @@ impl Transport {
 pub struct CloneUrl {
     address: Address,
     place: RepositoryLocation,
-    notes: Vec<UrlWarning>,
+    warnings: Vec<UrlWarning>,
 }
 
 impl CloneUrl {
@@ -129,7 +129,7 @@ impl CloneUrl {
     /// What a reader of the URL should know.
     #[must_use]
     pub fn notes(&self) -> &[UrlWarning] {
-        &self.notes
+        &self.warnings
     }
 }
 
@@ -152,7 +152,7 @@ impl FromStr for CloneUrl {
         Ok(Self {
             address,
             place,
-            notes: warnings,
+            warnings,
         })
     }
 }

@@ -67,7 +67,7 @@ impl Scope {
     /// Whose word it is.
     #[must_use]
     pub fn vocabulary(self) -> ScopeSystem {
-        self.0.vocabulary
+        self.0.system
     }
 
     /// What one must be allowed on a repository to use it there.
@@ -186,16 +186,12 @@ mod tests {
             );
             for name in entry.implies {
                 let implied = known(name).unwrap();
-                assert_eq!(implied.vocabulary(), entry.vocabulary, "{name}");
+                assert_eq!(implied.vocabulary(), entry.system, "{name}");
             }
             for name in entry.elsewhere {
-                assert_ne!(
-                    known(name).unwrap().vocabulary(),
-                    entry.vocabulary,
-                    "{name}"
-                );
+                assert_ne!(known(name).unwrap().vocabulary(), entry.system, "{name}");
             }
-            let brings = entry.vocabulary == ScopeSystem::ApiToken && !entry.implies.is_empty();
+            let brings = entry.system == ScopeSystem::ApiToken && !entry.implies.is_empty();
             assert!(!brings, "{} implies something", entry.name);
         }
     }

@@ -8,7 +8,7 @@ use super::ScopeSystem::{self, ApiToken, Classic, DataCenter};
 /// A scope, and its neighbours.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) vocabulary: ScopeSystem,
+    pub(super) system: ScopeSystem,
     pub(super) name: &'static str,
     /// Scopes of the same vocabulary that come with it.
     pub(super) implies: &'static [&'static str],
@@ -23,7 +23,7 @@ const fn entry(
     elsewhere: &'static [&'static str],
 ) -> Entry {
     Entry {
-        vocabulary: system,
+        system,
         name,
         implies,
         elsewhere,

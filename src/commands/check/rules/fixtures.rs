@@ -39,7 +39,7 @@ pub(super) fn repository(found: Result<(), ErrorSummary>) -> RepositoryFacts {
         project: None,
     });
     RepositoryFacts {
-        path: repo,
+        repo,
         found,
         empty: Some(true),
         permission: Some(Permission::Admin),

@@ -12,7 +12,7 @@ pub(super) fn breadth(data: &CheckData) -> Option<CheckResult> {
     let is_for = data
         .repository
         .as_ref()
-        .map(|repository| repository.path.to_string());
+        .map(|repository| repository.repo.to_string());
     let Some(is_for) = is_for else {
         let message = "it is for no single repository, so its reach is not judged";
         let seen = seen(data)?;

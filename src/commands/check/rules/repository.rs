@@ -9,7 +9,7 @@ use crate::types::purpose::{Permission, Purpose};
 pub(super) fn visible(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "repository.visible";
     let of_repository = data.repository.as_ref()?;
-    let repo = &of_repository.path;
+    let repo = &of_repository.repo;
     if let Err(summary) = &of_repository.found {
         let is_answer = matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
         let said = if is_answer {
@@ -59,7 +59,7 @@ pub(super) fn empty(data: &CheckData, options: &CheckOptions) -> Option<CheckRes
     const ID: &str = "repository.empty";
     let of_repository = data.repository.as_ref()?;
     of_repository.found.as_ref().ok()?;
-    let repo = &of_repository.path;
+    let repo = &of_repository.repo;
     let wants_empty = options.purposes.contains(&Purpose::Appsmith);
     Some(match of_repository.empty {
         None => {

@@ -23,7 +23,7 @@ pub(super) fn look(
     app: &App,
 ) -> (HttpPath, Option<SshSettings>) {
     let base = &connection.base_url;
-    let _progress = app.output.progress(&format!("looking at {base}"));
+    let _progress = app.ui.progress(&format!("looking at {base}"));
     let mut http_path = HttpPath {
         base: base.clone(),
         is_cloud: connection.deployment == Deployment::Cloud,

@@ -35,8 +35,8 @@ pub(super) fn gather(target: &DoctorTarget, app: &App) -> DoctorData {
     });
     DoctorData {
         name: target.name.clone(),
-        notes: target.notes.clone(),
-        way: http_path,
+        warnings: target.warnings.clone(),
+        http_path,
         ssh,
         wants_ssh: target.wants_ssh,
         ssh_path: target.remote.as_ref().map(|remote| remote.path.clone()),

@@ -21,7 +21,7 @@ pub(super) fn look(
     app: &App,
 ) -> Option<Ssh> {
     let host = target.ssh_host().or_else(|| told(settings?))?;
-    let _progress = app.output.progress(&format!("looking at {host}"));
+    let _progress = app.ui.progress(&format!("looking at {host}"));
     let limit = app.timeout();
     let tcp = Timed::measure(|| greeting(&host, limit));
     let is_ssh = matches!(&tcp.value, Ok((_, BannerResult::Ssh(_))));

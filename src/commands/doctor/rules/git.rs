@@ -21,7 +21,10 @@ pub(super) fn judge(facts: &DoctorData) -> StageResult {
         Err(summary) => StageResult::from_error(ID, summary)
             .with_remedy("install git, and see that it is on the PATH"),
         Ok(view) => {
-            let http_path = facts.way.as_ref().filter(|http_path| !http_path.is_guess);
+            let http_path = facts
+                .http_path
+                .as_ref()
+                .filter(|http_path| !http_path.is_guess);
             http_path
                 .and_then(|http_path| differs(view, http_path))
                 .unwrap_or_else(|| agrees(view))

@@ -103,7 +103,7 @@ fn milliseconds(duration: Duration) -> u64 {
 /// Judges everything that was looked at.
 pub(super) fn judge(facts: &DoctorData) -> Vec<StageResult> {
     let mut stages = vec![reach::url(facts)];
-    if let Some(http_path) = &facts.way {
+    if let Some(http_path) = &facts.http_path {
         let all = [
             reach::dns(http_path),
             reach::tcp(http_path),

@@ -12,7 +12,7 @@ use crate::types::clone_url::UrlWarningKind;
 
 pub(super) fn url(facts: &DoctorData) -> StageResult {
     const ID: &str = "url";
-    let what = match (&facts.way, &facts.ssh) {
+    let what = match (&facts.http_path, &facts.ssh) {
         (Some(way), _) if way.is_guess => {
             format!("an SSH server, and perhaps a Data Center at {}", way.base)
         }
@@ -21,7 +21,7 @@ pub(super) fn url(facts: &DoctorData) -> StageResult {
         (None, Some(ssh)) => format!("an SSH server at {}", ssh.host),
         (None, None) => "nothing that could be looked at".to_owned(),
     };
-    let warning = facts.notes.first();
+    let warning = facts.warnings.first();
     if let Some(warning) = warning {
         let next = if warning.id == UrlWarningKind::SshHostMoved {
             "bbconnect migrate changes the remotes that still use it"
@@ -32,7 +32,7 @@ pub(super) fn url(facts: &DoctorData) -> StageResult {
             .with_evidence(what)
             .with_remedy(next);
     }
-    match &facts.way {
+    match &facts.http_path {
         Some(http_path) if http_path.base.is_insecure() => StageResult::warn(
             ID,
             "the URL is plain http, so everybody on the way can read along",

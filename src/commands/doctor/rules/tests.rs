@@ -40,8 +40,8 @@ fn facts(url: &str, ssh: Ssh) -> DoctorData {
     let url: CloneUrl = url.parse().unwrap();
     DoctorData {
         name: None,
-        notes: url.notes().to_vec(),
-        way: None,
+        warnings: url.notes().to_vec(),
+        http_path: None,
         ssh: Some(ssh),
         wants_ssh: true,
         ssh_path: Some("acme/site.git".to_owned()),

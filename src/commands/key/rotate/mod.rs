@@ -154,7 +154,7 @@ fn rotate_all(args: &Args, app: &App, all: &[SshConnection]) -> Result<RotateOut
         return Ok(RotateOutput::new(rotations));
     }
     for turn in &due {
-        app.output
+        app.ui
             .print_step(&format!("to be replaced: {}", turn.described()));
     }
     let doing = format!("replacing {} keys", due.len());

@@ -23,7 +23,7 @@ const OTHER_KIND: &str = "an earlier run made and registered a key of another ki
 /// A key that is to be replaced, by all connections that have it.
 #[derive(Debug)]
 pub(super) struct KeyRotation {
-    succession: KeySwap,
+    swap: KeySwap,
     locations: Vec<KeyLocation>,
     /// The key that is to go.
     old: PrivateKeyFile,
@@ -80,7 +80,7 @@ impl KeyRotation {
             replaces_next: is_other && !is_registered,
             keeps_next: is_other && is_registered,
             key_type: key_type.or(same).unwrap_or(KeyType::Ecdsa256),
-            succession: swap,
+            swap,
             locations,
             old,
             stage,
@@ -89,7 +89,7 @@ impl KeyRotation {
 
     pub(super) fn first(&self) -> &SshConnection {
         // A turn is made of at least one.
-        &self.locations[0].keyed
+        &self.locations[0].ssh_connection
     }
 
     /// Whether an earlier run was cut off.
@@ -141,7 +141,7 @@ impl KeyRotation {
         let names = self
             .locations
             .iter()
-            .map(|location| location.keyed.name.to_string());
+            .map(|location| location.ssh_connection.name.to_string());
         let message = if self.keeps_next {
             Some(OTHER_KIND)
         } else {
@@ -163,13 +163,13 @@ impl KeyRotation {
     /// Does what is left to do.
     pub(super) fn execute(self, app: &App, passphrase: Option<&Secret>) -> Result<Rotation, Error> {
         let key = self.first().key.clone();
-        let tell = |what: String| app.output.print_step(&format!("ok    {what}"));
+        let tell = |what: String| app.ui.print_step(&format!("ok    {what}"));
         if self.stage != Stage::Swapped {
             let next = self.next(app, passphrase)?;
             tell(format!("made {}", next.public.fingerprint()));
             if self.keeps_next {
                 let note = format!("note  {OTHER_KIND}: {}", next.public.kind());
-                app.output.print_step(&note);
+                app.ui.print_step(&note);
             }
             let mut registered = Vec::new();
             self.register_and_verify(app, &next, &mut registered)
@@ -181,23 +181,23 @@ impl KeyRotation {
         if self.stage != Stage::Swapped
             || !current.is_ok_and(|current| is_in_place(&current.public))
         {
-            self.succession.swap()?;
+            self.swap.swap()?;
         }
         let new = PrivateKeyFile::read(&key)?;
         tell(format!("{} is the new key", key.display()));
         // Also after an interruption nothing is taken away before the new one was seen to work.
         self.register_and_verify(app, &new, &mut Vec::new())?;
         thread::sleep(IN_FLIGHT_GRACE);
-        self.succession.sync()?;
+        self.swap.sync()?;
         for location in &self.locations {
             location.remove_old(app).inspect_err(|_| {
                 let key = key.display();
-                app.output.print_step(&format!(
+                app.ui.print_step(&format!(
                     "note  {key} is the new key already; run it again to take the old one away"
                 ));
             })?;
         }
-        self.succession.finish()?;
+        self.swap.finish()?;
         let was_there = self.locations.iter().any(|location| location.old.is_some());
         tell(if was_there {
             "the old key is taken away".to_owned()
@@ -212,13 +212,11 @@ impl KeyRotation {
 
     /// The key that follows: made now, or by a run that was cut off.
     fn next(&self, app: &App, passphrase: Option<&Secret>) -> Result<PrivateKeyFile, Error> {
-        let path = self.succession.next();
+        let path = self.swap.next();
         if path.exists() && !self.replaces_next {
             return Ok(PrivateKeyFile::read(&path)?);
         }
-        let _progress = app
-            .output
-            .progress(&format!("making an {} key", self.key_type));
+        let _progress = app.ui.progress(&format!("making an {} key", self.key_type));
         let pair = KeyPair::generate(self.key_type, self.old.public.comment())?;
         let files = KeyFiles::new(&path)?;
         let private = pair.private_pem(passphrase)?;
@@ -247,7 +245,7 @@ impl KeyRotation {
         let mut all = registered.iter();
         if all.all(|(place, id)| place.remove(app, id).is_ok()) {
             // On the way out of an error, which is what is reported.
-            drop(self.succession.discard_next());
+            drop(self.swap.discard_next());
         }
     }
 
@@ -260,7 +258,7 @@ impl KeyRotation {
     ) -> Result<(), Error> {
         for location in &self.locations {
             let new = location.register(app, &key.public)?;
-            let remote = &location.keyed.address;
+            let remote = &location.ssh_connection.remote;
             app.ensure_trusted(&remote.host, HostKeyEvidence::default())?;
             let patience = if new.is_some() {
                 RetryPolicy::Long
