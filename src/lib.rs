@@ -1,44 +1,54 @@
 //! bbconnect: a Bitbucket connection manager for the command line.
 //!
-//! This library is what the program is made of; the program is [`run`]. The rooms, from the ground up:
-//!
-//! * [`types`]: the words of the trade, such as clone URLs. No I/O.
-//! * [`ssh`]: key pairs and key files. [`sys::signals`]: Ctrl-C between writes, never within one.
-//! * [`oauth`]: signing in with a browser. [`bitbucket`]: both REST APIs. [`secrets`]: connections and secrets. [`git`]: git's configuration.
-//! * [`sys::backup_file`]: files of others, changed with their old version kept. [`sys::subprocess`]: other programs. [`sys::worker_pool`]: work side by side.
-//! * [`probe`]: the stages of reaching a host.
-//! * [`exit_status`], [`error`]: how a run can end.
-//! * [`ui`]: the only writer to standard output and standard error.
-//! * [`app`]: the environment, read once.
-//! * [`commands`]: one file per command. [`cli`]: the command line that leads to them.
-//!
-//! `docs/architecture.md` has the map, and follows one command from its arguments to its output.
+//! The program is [`run`]; `docs/architecture.md` describes the layers and follows one command from its arguments to
+//! its output.
 
-pub mod app;
-pub mod bitbucket;
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod error;
-pub mod exit_status;
-pub mod git;
-pub mod oauth;
-pub mod probe;
-pub mod secrets;
-pub mod ssh;
-pub mod sys;
-pub mod types;
-pub mod ui;
+mod app;
+mod bitbucket;
+mod cli;
+mod commands;
+mod config;
+mod error;
+mod exit_status;
+mod git;
+mod oauth;
+mod probe;
+mod secrets;
+mod ssh;
+mod sys;
+mod types;
+mod ui;
+
+pub use crate::app::Environment;
+pub use crate::exit_status::ExitStatus;
+pub use crate::sys::signals::install_handlers;
+
+/// What the integration tests, the benchmarks and the fuzz targets use beside [`run`]. Not an interface for others.
+#[doc(hidden)]
+pub mod internals {
+    #[cfg(fuzzing)]
+    pub use crate::bitbucket::explain_made_up;
+    pub use crate::cli::{command, markdown};
+    pub use crate::config::Connections;
+    pub use crate::git::{
+        CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
+    };
+    pub use crate::ssh::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
+    pub use crate::types::clone_url::{CloneUrl, CloneUrlError};
+    pub use crate::types::deployment::Deployment;
+    pub use crate::types::fix::{Fix, apply_fixes};
+    pub use crate::types::secret::Secret;
+    pub use crate::types::version::Version;
+}
 
 use std::ffi::OsString;
 
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use crate::app::{App, Environment, GlobalOptions};
+use crate::app::{App, GlobalOptions};
 use crate::cli::{Cli, Command, Help, PreParsedFlags, Version, usage_error};
 use crate::error::Error;
-use crate::exit_status::ExitStatus;
 
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use bbconnect::app::Environment;
+use bbconnect::Environment;
 
 fn main() -> ExitCode {
-    bbconnect::sys::signals::install_handlers();
+    bbconnect::install_handlers();
     bbconnect::run(std::env::args_os(), &Environment::from_process()).into()
 }

@@ -10,8 +10,8 @@ mod cases;
 #[path = "support/doors.rs"]
 mod doors;
 
-use bbconnect::types::clone_url::{CloneUrl, CloneUrlError};
-use bbconnect::types::deployment::Deployment;
+use bbconnect::internals::Deployment;
+use bbconnect::internals::{CloneUrl, CloneUrlError};
 use proptest::prelude::*;
 
 /// The rows of a table: what stands left and right of the arrow, escapes resolved on the left.

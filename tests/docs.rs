@@ -22,7 +22,7 @@ fn read(name: &str) -> String {
 
 #[test]
 fn the_reference_is_what_the_program_says() {
-    let reference = bbconnect::cli::markdown();
+    let reference = bbconnect::internals::markdown();
     if variable("BBCONNECT_BLESS").is_some() {
         fs::write(document("docs/cli.md"), &reference).expect("the reference can be written");
     }

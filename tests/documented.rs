@@ -85,7 +85,7 @@ fn own_words(command: &clap::Command, all: &mut Vec<String>) {
 #[test]
 fn no_line_of_a_help_text_is_wrapped() {
     let mut all = Vec::new();
-    own_words(&bbconnect::cli::command(), &mut all);
+    own_words(&bbconnect::internals::command(), &mut all);
     assert!(all.len() > 40, "{}", all.len());
     for line in all.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 100, "{line}");
@@ -94,7 +94,7 @@ fn no_line_of_a_help_text_is_wrapped() {
 
 /// Examples of the help texts, of every level.
 fn examples() -> Vec<String> {
-    let reference = bbconnect::cli::markdown();
+    let reference = bbconnect::internals::markdown();
     let lines = reference.lines();
     // What is longer is wrapped, and no command any more.
     let examples = lines.filter(|line| line.starts_with("  bbconnect "));
@@ -110,7 +110,7 @@ fn every_command_that_is_shown_is_one() {
     }
     for line in lines_of_all {
         for words in commands(&line) {
-            let parsed = bbconnect::cli::command().try_get_matches_from(&words);
+            let parsed = bbconnect::internals::command().try_get_matches_from(&words);
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         }
     }
@@ -119,7 +119,7 @@ fn every_command_that_is_shown_is_one() {
         let code = row.split('`').skip(1).step_by(2);
         for named in code.filter(|code| code.starts_with("bbconnect ") && !code.contains('…')) {
             let words = named.split(' ');
-            let parsed = bbconnect::cli::command().try_get_matches_from(words);
+            let parsed = bbconnect::internals::command().try_get_matches_from(words);
             let kind = parsed.err().map(|error| error.kind());
             let is_known = matches!(
                 kind,

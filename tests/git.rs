@@ -395,10 +395,7 @@ fn clone_and_push(sandbox: &Sandbox, url: &str, folder: &str, prepare: impl Fn(&
 fn git_knows_schemes() -> bool {
     let said = succeed(program("git").arg("--version"));
     let version = said.trim().trim_start_matches("git version ");
-    version
-        .parse::<bbconnect::types::version::Version>()
-        .unwrap()
-        >= "2.46".parse().unwrap()
+    version.parse::<bbconnect::internals::Version>().unwrap() >= "2.46".parse().unwrap()
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn help_comes_with_examples_first_on_every_level() {
         [above.to_vec()].into_iter().chain(below).collect()
     }
     let sandbox = Sandbox::new();
-    for arguments in levels(&bbconnect::cli::command(), &[]) {
+    for arguments in levels(&bbconnect::internals::command(), &[]) {
         for flag in ["--help", "-h"] {
             let ran = sandbox
                 .run(arguments.iter().map(String::as_str).chain([flag]))

@@ -5,5 +5,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|answer: (u8, u8, &[u8])| {
     let (status, kind, body) = answer;
-    bbconnect::bitbucket::explain_made_up(status, kind, body);
+    bbconnect::internals::explain_made_up(status, kind, body);
 });

@@ -10,7 +10,7 @@ use crate::types::operation::Operation;
 impl SelectedConnection {
     /// What the server said, with what may be behind a refusal.
     #[must_use]
-    pub fn describe_api_error(&self, error: ApiError) -> Error {
+    pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
         let environment = self.environment.as_ref();
         let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::shape);
         Error::from_api(error, self.connection.auth, shape)
@@ -18,7 +18,7 @@ impl SelectedConnection {
 
     /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.
     #[must_use]
-    pub fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
+    pub(crate) fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
             return self.describe_api_error(error);
         };

@@ -12,7 +12,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::client_for_repo`]; [`Error::Usage`] where none is named and none was selected.
-    pub fn client_for_default_repo(
+    pub(crate) fn client_for_default_repo(
         &self,
         named: Option<&RepoRef>,
     ) -> Result<(SelectedConnection, Bitbucket, RepoId), Error> {
@@ -40,7 +40,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select_for_repo`].
-    pub fn default_repo(&self) -> Result<(SelectedConnection, Option<RepoId>), Error> {
+    pub(crate) fn default_repo(&self) -> Result<(SelectedConnection, Option<RepoId>), Error> {
         let here = Checkout::discover().filter(|_| self.explicit_name().is_none());
         let selected = here.as_ref().and_then(Checkout::repository);
         if let Some(selected) = selected.and_then(|text| text.parse().ok()) {

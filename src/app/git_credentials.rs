@@ -13,7 +13,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select_for_git`] and [`App::secret_of`].
-    pub fn credential_for_git(
+    pub(crate) fn credential_for_git(
         &self,
         request: &CredentialRequest,
     ) -> Result<CredentialResponse, Error> {
@@ -48,7 +48,7 @@ impl App {
     ///
     /// # Errors
     /// Where the connections cannot be read or changed.
-    pub fn git_approve(&self, request: &CredentialRequest) -> Result<(), Error> {
+    pub(crate) fn git_approve(&self, request: &CredentialRequest) -> Result<(), Error> {
         // Looked at first: git says this after every success, and reading a secret takes its time.
         let is_marked = |selected: &SelectedConnection| selected.connection.refused_on.is_some();
         match self.select_for_git(request)?.filter(is_marked) {
@@ -65,7 +65,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::git_approve`].
-    pub fn git_reject(&self, request: &CredentialRequest) -> Result<Option<String>, Error> {
+    pub(crate) fn git_reject(&self, request: &CredentialRequest) -> Result<Option<String>, Error> {
         let Some(selected) = self.connection_for_request(request)? else {
             return Ok(None);
         };
@@ -117,7 +117,10 @@ impl App {
     ///
     /// # Errors
     /// [`Error::CurrentExeUnknown`] where the system does not tell where this program is.
-    pub fn credential_helper_command(&self, connection: Option<&str>) -> Result<String, Error> {
+    pub(crate) fn credential_helper_command(
+        &self,
+        connection: Option<&str>,
+    ) -> Result<String, Error> {
         let program = self.environment.program.clone();
         let program = program.ok_or(Error::CurrentExeUnknown)?;
         let program = program.to_string_lossy();
@@ -133,7 +136,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NoMatchingConnection`] where no connection is for that host, [`Error::NoConnection`] where there is none.
-    pub fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
+    pub(crate) fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::Usage {
                 message: "the name of the host is empty".to_owned(),
@@ -178,7 +181,7 @@ impl App {
 
     /// The servers that git reaches over HTTP with a connection.
     #[must_use]
-    pub fn git_origins_of(connection: &Connection) -> Vec<String> {
+    pub(crate) fn git_origins_of(connection: &Connection) -> Vec<String> {
         if connection.auth == AuthMethod::Ssh {
             return Vec::new();
         }
@@ -193,7 +196,7 @@ impl App {
     /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none, or
     /// its path cannot be written for `ssh`.
     #[must_use]
-    pub fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
+    pub(crate) fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
         let path = connection.key_path.as_ref()?;
         // The server of what was connected is in our file of host keys.
         if connection.clone_url.is_some() {
@@ -204,13 +207,13 @@ impl App {
 
     /// The entries of git's configuration that the environment holds already.
     #[must_use]
-    pub fn git_config(&self) -> &[(String, String)] {
+    pub(crate) fn git_config(&self) -> &[(String, String)] {
         &self.environment.git_config
     }
 
     /// The command for git's way over SSH that the environment holds already.
     #[must_use]
-    pub fn inherited_git_ssh_command(&self) -> Option<&str> {
+    pub(crate) fn inherited_git_ssh_command(&self) -> Option<&str> {
         self.environment.variables.get("GIT_SSH_COMMAND")
     }
 }

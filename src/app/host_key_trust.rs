@@ -15,7 +15,7 @@ use crate::types::ssh_settings::SshSettings;
 
 /// What may vouch for a server beside what is known of it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct HostKeyEvidence {
+pub(crate) struct HostKeyEvidence {
     /// The fingerprint that its own settings name, read over HTTPS.
     pub settings: Option<Fingerprint>,
     /// The fingerprint that the user accepts.
@@ -24,7 +24,7 @@ pub struct HostKeyEvidence {
 
 /// The keys of a server that are trusted.
 #[derive(Debug, Clone)]
-pub struct TrustedHostKeys {
+pub(crate) struct TrustedHostKeys {
     /// The keys.
     pub keys: Vec<HostKey>,
     /// Whether our file of host keys was changed for it.
@@ -36,20 +36,20 @@ impl App {
     ///
     /// # Errors
     /// [`Error::HomeDirUnknown`] where there is no folder for it.
-    pub fn known_hosts(&self) -> Result<KnownHosts, Error> {
+    pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
         let folder = self.config_dir()?;
         Ok(KnownHosts::in_folder(&folder))
     }
 
     /// How long an SSH server may take.
     #[must_use]
-    pub fn ssh_limit(&self) -> Duration {
+    pub(crate) fn ssh_limit(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
     /// How SSH servers are asked with a key. For a passphrase somebody at the terminal is given time.
     #[must_use]
-    pub fn ssh_timeout_and_prompt(&self, is_locked: bool) -> CheckOptions {
+    pub(crate) fn ssh_timeout_and_prompt(&self, is_locked: bool) -> CheckOptions {
         let may_ask = is_locked && self.may_ask;
         CheckOptions {
             limit: if may_ask {
@@ -67,7 +67,7 @@ impl App {
     /// # Errors
     /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
     /// [`Error::Cancelled`].
-    pub fn ensure_trusted(
+    pub(crate) fn ensure_trusted(
         &self,
         host: &SshHost,
         evidence: HostKeyEvidence,
@@ -112,7 +112,7 @@ impl App {
     /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
     /// with REST fits. A server that does not tell is no error.
     #[must_use]
-    pub fn host_key_evidence_for(
+    pub(crate) fn host_key_evidence_for(
         &self,
         url: &CloneUrl,
         accepted: Option<Fingerprint>,
@@ -130,7 +130,7 @@ impl App {
 
     /// The SSH settings of a server, where it tells them.
     #[must_use]
-    pub fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
+    pub(crate) fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
         match self.block_on(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,
             Ok(Err(error)) => {
@@ -146,7 +146,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
+    pub(crate) fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
         let _progress = self.ui.progress(&format!("asking {host} for its keys"));
         let shown = ssh::scan(host, self.ssh_limit())?;
         reject_retired(host, shown.iter())?;

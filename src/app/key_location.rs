@@ -11,7 +11,7 @@ use crate::types::repository::RepoId;
 
 /// Where the key of a connection is registered, and who may change that.
 #[derive(Debug)]
-pub struct KeyLocation {
+pub(crate) struct KeyLocation {
     /// The connection.
     pub ssh_connection: SshConnection,
     selected: SelectedConnection,
@@ -38,7 +38,7 @@ impl KeyLocation {
     /// # Errors
     /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
     /// can change no keys; [`Error::Api`].
-    pub fn find(
+    pub(crate) fn find(
         app: &App,
         ssh_connection: SshConnection,
         old: Option<&PublicKey>,
@@ -96,7 +96,7 @@ impl KeyLocation {
     ///
     /// # Errors
     /// [`Error::Api`] where a place may not be looked at, else [`Error::Rejected`].
-    pub fn require_found(self) -> Result<Self, Error> {
+    pub(crate) fn require_found(self) -> Result<Self, Error> {
         if self.old.is_some() || self.new_key_registered {
             return Ok(self);
         }
@@ -122,7 +122,7 @@ impl KeyLocation {
     ///
     /// # Errors
     /// As [`App::register_key`].
-    pub fn register(&self, app: &App, public: &PublicKey) -> Result<Option<String>, Error> {
+    pub(crate) fn register(&self, app: &App, public: &PublicKey) -> Result<Option<String>, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
         let key = NewKey {
@@ -148,7 +148,7 @@ impl KeyLocation {
     ///
     /// # Errors
     /// [`Error::Api`].
-    pub fn remove_old(&self, app: &App) -> Result<(), Error> {
+    pub(crate) fn remove_old(&self, app: &App) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
         self.remove(app, &old.id)
     }
@@ -157,7 +157,7 @@ impl KeyLocation {
     ///
     /// # Errors
     /// As [`KeyLocation::remove_old`].
-    pub fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
+    pub(crate) fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
         match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
             Err(error) => Err(self.selected.describe_key_error(error, &self.owner)),

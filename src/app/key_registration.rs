@@ -11,7 +11,7 @@ use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, Re
 /// What was done about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ChangeAction {
+pub(crate) enum ChangeAction {
     /// It was registered.
     Created,
     /// It was given another access.
@@ -30,7 +30,7 @@ pub enum ChangeAction {
 
 /// What to do with a key that is there with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnAccessMismatch {
+pub(crate) enum OnAccessMismatch {
     /// It is a conflict.
     Fail,
     /// It is given what it lacks; more than was asked for stays.
@@ -43,7 +43,7 @@ impl SelectedConnection {
     ///
     /// # Errors
     /// [`Error::Rejected`].
-    pub fn require_key_admin(&self, owner: &KeyOwner) -> Result<(), Error> {
+    pub(crate) fn require_key_admin(&self, owner: &KeyOwner) -> Result<(), Error> {
         if self.connection.auth != AuthMethod::AccessToken {
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl SelectedConnection {
 
     /// What the server said about keys; where a right is missing, with what to tick.
     #[must_use]
-    pub fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
+    pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
             return self.describe_api_error(error);
         };
@@ -88,7 +88,7 @@ impl App {
     /// # Errors
     /// [`Error::Rejected`] where the key is there with another access, or somewhere else where it may not be at the same
     /// time, or the server takes no such key; [`Error::Api`].
-    pub fn register_key(
+    pub(crate) fn register_key(
         &self,
         selected: &SelectedConnection,
         bitbucket: &Bitbucket,
@@ -129,7 +129,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::register_key`], but for what only the server can refuse.
-    pub fn plan_key_registration(
+    pub(crate) fn plan_key_registration(
         &self,
         selected: &SelectedConnection,
         bitbucket: &Bitbucket,

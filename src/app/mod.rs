@@ -21,12 +21,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use host_key_trust::{HostKeyEvidence, TrustedHostKeys};
-pub use key_location::KeyLocation;
-pub use key_registration::{ChangeAction, OnAccessMismatch};
-pub use resolve::{SelectedConnection, SelectionReason};
-pub use ssh_access::RetryPolicy;
-pub use ssh_connections::SshConnection;
+pub(crate) use host_key_trust::HostKeyEvidence;
+pub(crate) use key_location::KeyLocation;
+pub(crate) use key_registration::{ChangeAction, OnAccessMismatch};
+pub(crate) use resolve::{SelectedConnection, SelectionReason};
+pub(crate) use ssh_access::RetryPolicy;
+pub(crate) use ssh_connections::SshConnection;
 
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::config::ConnectionsFile;
@@ -47,7 +47,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct GlobalOptions {
+pub(crate) struct GlobalOptions {
     /// `--connection`
     pub connection: Option<String>,
     /// `--json`
@@ -66,7 +66,7 @@ pub struct GlobalOptions {
 
 /// What a command may know of the world around it.
 #[derive(Debug)]
-pub struct App {
+pub(crate) struct App {
     /// Where results and everything else are written.
     pub ui: Ui,
     flags: GlobalOptions,
@@ -78,7 +78,7 @@ pub struct App {
 impl App {
     /// Makes a command's context of the global flags and the environment.
     #[must_use]
-    pub fn new(flags: &GlobalOptions, environment: &Environment) -> Self {
+    pub(crate) fn new(flags: &GlobalOptions, environment: &Environment) -> Self {
         let ui = Ui::new(OutputOptions {
             format: if flags.json {
                 Format::Json
@@ -103,25 +103,25 @@ impl App {
 
     /// Whether somebody sits at the terminal who may be asked.
     #[must_use]
-    pub fn is_interactive(&self) -> bool {
+    pub(crate) fn is_interactive(&self) -> bool {
         self.may_ask
     }
 
     /// Today, in UTC.
     #[must_use]
-    pub fn today(&self) -> Date {
+    pub(crate) fn today(&self) -> Date {
         Date::from(time::OffsetDateTime::now_utc().date())
     }
 
     /// The connection that `--connection` names.
     #[must_use]
-    pub fn named_connection(&self) -> Option<&str> {
+    pub(crate) fn named_connection(&self) -> Option<&str> {
         self.flags.connection.as_deref()
     }
 
     /// Whether results and errors alone are wanted.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.flags.quiet
     }
 
@@ -129,7 +129,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::HomeDirUnknown`] where the system does not tell the home folder.
-    pub fn ssh_dir(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn ssh_dir(&self) -> Result<PathBuf, Error> {
         self.environment
             .home
             .as_ref()
@@ -139,14 +139,14 @@ impl App {
 
     /// The user's home folder, where the system tells it.
     #[must_use]
-    pub fn home(&self) -> Option<&Path> {
+    pub(crate) fn home(&self) -> Option<&Path> {
         self.environment.home.as_deref()
     }
 
     /// The user's own configuration of git, whether it is there or not: `~/.gitconfig`, and `git/config` in
     /// `$XDG_CONFIG_HOME` or `~/.config`.
     #[must_use]
-    pub fn git_config_files(&self) -> Vec<PathBuf> {
+    pub(crate) fn git_config_files(&self) -> Vec<PathBuf> {
         let home = self.home();
         let below_home = || home.map(|home| home.join(".config"));
         let folder = self.environment.config_home.clone().or_else(below_home);
@@ -167,19 +167,19 @@ impl App {
 
     /// The file of connections.
     #[must_use]
-    pub fn connection_file(&self) -> ConnectionsFile {
+    pub(crate) fn connection_file(&self) -> ConnectionsFile {
         ConnectionsFile::in_folder(self.config_dir().ok().as_deref())
     }
 
     /// How long a stage of reaching a server may take.
     #[must_use]
-    pub fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
     /// The Bitbucket of a connection, asked as nobody.
     #[must_use]
-    pub fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
+    pub(crate) fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
         let nobody = Connection {
             auth: AuthMethod::Ssh,
             ..connection.clone()
@@ -189,7 +189,7 @@ impl App {
 
     /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
     #[must_use]
-    pub fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
+    pub(crate) fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
         let user = |name: &Option<String>| name.clone().unwrap_or_default();
         let authorization = match connection.auth {
             AuthMethod::Ssh => Authorization::None,
@@ -233,7 +233,7 @@ impl App {
     ///
     /// # Errors
     /// Where no connection applies, it has no REST, or its secret cannot be had or may not be sent there.
-    pub fn client(&self) -> Result<(SelectedConnection, Bitbucket), Error> {
+    pub(crate) fn client(&self) -> Result<(SelectedConnection, Bitbucket), Error> {
         let selected = self.select()?;
         let bitbucket = self.authenticated_client(&selected)?;
         Ok((selected, bitbucket))
@@ -243,7 +243,10 @@ impl App {
     ///
     /// # Errors
     /// As [`App::client`].
-    pub fn authenticated_client(&self, selected: &SelectedConnection) -> Result<Bitbucket, Error> {
+    pub(crate) fn authenticated_client(
+        &self,
+        selected: &SelectedConnection,
+    ) -> Result<Bitbucket, Error> {
         if selected.connection.auth == AuthMethod::Ssh {
             return Err(Error::SshOnlyConnection(selected.name.to_string()));
         }
@@ -255,7 +258,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select_for_repo`] and [`App::client`].
-    pub fn client_for_repo(
+    pub(crate) fn client_for_repo(
         &self,
         named: &RepoRef,
     ) -> Result<(SelectedConnection, Bitbucket, RepoId), Error> {
@@ -268,7 +271,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Runtime`] where the system gives no event queue.
-    pub fn block_on<T>(&self, question: impl Future<Output = T>) -> Result<T, Error> {
+    pub(crate) fn block_on<T>(&self, question: impl Future<Output = T>) -> Result<T, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -25,7 +25,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::OAuth`] where nobody signs in, [`Error::Api`] where the server refuses.
-    pub fn login(
+    pub(crate) fn login(
         &self,
         connection: &Connection,
         client_secret: &Secret,

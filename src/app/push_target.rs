@@ -24,7 +24,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::secret_of`].
-    pub fn git_remote(
+    pub(crate) fn git_remote(
         &self,
         selected: &SelectedConnection,
         repository: &Repository,

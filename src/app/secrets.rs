@@ -23,7 +23,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Usage`] when the variable names no store.
-    pub fn default_store(&self) -> Result<StoreKind, Error> {
+    pub(crate) fn default_store(&self) -> Result<StoreKind, Error> {
         match self.environment.variables.get("BBCONNECT_STORE") {
             None | Some("keyring") => Ok(StoreKind::Keyring),
             Some("file") => Ok(StoreKind::File),
@@ -38,7 +38,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Store`]; what was kept before is then still there.
-    pub fn store_secret(
+    pub(crate) fn store_secret(
         &self,
         name: &ConnectionName,
         store: StoreKind,
@@ -55,7 +55,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn delete_secret(
+    pub(crate) fn delete_secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
@@ -74,7 +74,11 @@ impl App {
     /// # Errors
     /// [`Error::SecretOriginMismatch`] for one that was given for another origin, [`Error::MissingSecret`] where there is none,
     /// [`Error::Store`] where it cannot be read.
-    pub fn secret(&self, name: &ConnectionName, connection: &Connection) -> Result<Secret, Error> {
+    pub(crate) fn secret(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<Secret, Error> {
         Self::check_origin(name, connection)?;
         if connection.auth.is_oauth() {
             return self.access_token(name, connection).map(|(token, _)| token);
@@ -104,7 +108,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Store`] where it cannot be read.
-    pub fn stored_secret(
+    pub(crate) fn stored_secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
@@ -129,7 +133,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::secret`].
-    pub fn secret_of(&self, selected: &SelectedConnection) -> Result<Secret, Error> {
+    pub(crate) fn secret_of(&self, selected: &SelectedConnection) -> Result<Secret, Error> {
         match &selected.environment {
             Some(environment) => Ok(selected
                 .connection

@@ -11,7 +11,7 @@ use crate::types::ssh_address::SshRemote;
 
 /// How long a server may take to let a key in: it takes a while until all of it knows one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryPolicy {
+pub(crate) enum RetryPolicy {
     /// No time at all: whether it is registered is the question.
     None,
     /// A few seconds: it was registered already.
@@ -42,7 +42,7 @@ impl RetryPolicy {
 impl App {
     /// A login with a key, and with our host keys.
     #[must_use]
-    pub fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
+    pub(crate) fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
         ClientOptions {
             key: Some(key.path.clone()),
             has_passphrase: key.is_locked,
@@ -63,13 +63,13 @@ impl App {
 
     /// Whether a key can be used here: it has no passphrase, the agent knows it, or somebody can be asked.
     #[must_use]
-    pub fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
+    pub(crate) fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
         !key.is_locked || self.may_ask || ssh::agent_has(&key.public)
     }
 
     /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
     #[must_use]
-    pub fn ssh_command(&self, key: &Path) -> Option<String> {
+    pub(crate) fn ssh_command(&self, key: &Path) -> Option<String> {
         let stored = PrivateKeyFile::read(key);
         let options = ClientOptions {
             key: Some(key.to_owned()),
@@ -83,7 +83,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn check_access(
+    pub(crate) fn check_access(
         &self,
         key: &PrivateKeyFile,
         remote: &SshRemote,
@@ -98,7 +98,7 @@ impl App {
     /// # Errors
     /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::PassphraseRequired`], [`SshError::InsecureKeyPermissions`]) also
     /// before the server knows it.
-    pub fn probe_server(
+    pub(crate) fn probe_server(
         &self,
         remote: &SshRemote,
         key: Option<&PrivateKeyFile>,
@@ -149,7 +149,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub fn check_access_with_retry(
+    pub(crate) fn check_access_with_retry(
         &self,
         key: &PrivateKeyFile,
         remote: &SshRemote,

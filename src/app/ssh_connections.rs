@@ -12,7 +12,7 @@ use crate::types::ssh_address::SshRemote;
 
 /// A connection that has an SSH key.
 #[derive(Debug, Clone)]
-pub struct SshConnection {
+pub(crate) struct SshConnection {
     /// Its name.
     pub name: ConnectionName,
     /// The connection.
@@ -28,7 +28,7 @@ pub struct SshConnection {
 impl SshConnection {
     /// A connection, if it has a key and remembers what that is for.
     #[must_use]
-    pub fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
+    pub(crate) fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
         let remote: SshRemote = text.parse().ok()?;
@@ -47,7 +47,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn ssh_connections(&self) -> Result<Vec<SshConnection>, Error> {
+    pub(crate) fn ssh_connections(&self) -> Result<Vec<SshConnection>, Error> {
         let connections = self.connection_file().load()?;
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
@@ -61,7 +61,10 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Rejected`] where none has a key for it; as [`App::select`].
-    pub fn select_ssh_connection(&self, repo: Option<&RepoRef>) -> Result<SshConnection, Error> {
+    pub(crate) fn select_ssh_connection(
+        &self,
+        repo: Option<&RepoRef>,
+    ) -> Result<SshConnection, Error> {
         let missing = |message: String| {
             Error::rejected(
                 RejectionKind::NotFound,
@@ -114,7 +117,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn single_ssh_connection(&self) -> Result<Option<SshConnection>, Error> {
+    pub(crate) fn single_ssh_connection(&self) -> Result<Option<SshConnection>, Error> {
         let only = <[SshConnection; 1]>::try_from(self.ssh_connections()?);
         Ok(only.ok().map(|[keyed]| keyed))
     }

@@ -18,7 +18,7 @@ impl App {
     /// # Errors
     /// [`Error::InputRequired`] on a terminal that must not be asked at, [`Error::Stdin`] when it cannot be read, and
     /// [`Error::Usage`] when it is empty, longer than 64 KiB, or not text.
-    pub fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
+    pub(crate) fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
             self.ui
                 .prompt_new_secret("Passphrase for the private key")
@@ -44,7 +44,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::read_new_passphrase`].
-    pub fn read_token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
+    pub(crate) fn read_token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
         if self.environment.stdin_is_terminal && !self.may_ask {
             return Err(Error::InputRequired {
                 what: "a token",
@@ -69,7 +69,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Read`], and [`Error::Usage`] for an empty line.
-    pub fn token_from_file(&self, path: &Path) -> Result<Secret, Error> {
+    pub(crate) fn token_from_file(&self, path: &Path) -> Result<Secret, Error> {
         secret_in_file(path)
     }
 
@@ -77,7 +77,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::secret`].
-    pub fn secret_in_environment(&self, auth: AuthMethod) -> Result<Option<Secret>, Error> {
+    pub(crate) fn secret_in_environment(&self, auth: AuthMethod) -> Result<Option<Secret>, Error> {
         let environment = EnvConnection::of(&self.environment)?;
         let secret = environment.map(|environment| environment.secret());
         Ok(secret
@@ -89,7 +89,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Stdin`].
-    pub fn read_stdin_until_blank_line(&self) -> Result<Zeroizing<String>, Error> {
+    pub(crate) fn read_stdin_until_blank_line(&self) -> Result<Zeroizing<String>, Error> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
         let mut stdin = io::stdin().lock().take(MAX_SECRET_BYTES);
         let mut line = Zeroizing::new(Vec::with_capacity(4 * 1024));
@@ -107,7 +107,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Read`] and [`Error::Stdin`].
-    pub fn read_text(&self, path: &Path) -> Result<String, Error> {
+    pub(crate) fn read_text(&self, path: &Path) -> Result<String, Error> {
         let bytes = self.read_bytes(path)?;
         String::from_utf8(bytes).map_err(|_| Error::Usage {
             message: format!("{} is not text", path.display()),
@@ -119,7 +119,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::read_text`].
-    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             io::stdin()
@@ -138,7 +138,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn token_from_command(&self, command: &str) -> Result<Secret, Error> {
+    pub(crate) fn token_from_command(&self, command: &str) -> Result<Secret, Error> {
         Ok(CommandStore::new(command)
             .get("")?
             .ok_or(StoreError::CommandOutput("nothing"))?)
@@ -149,7 +149,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::ConfirmationRequired`] where nobody can be asked, [`Error::Cancelled`] for a no.
-    pub fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
+    pub(crate) fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
         if yes {
             return Ok(());
         }

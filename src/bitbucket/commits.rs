@@ -13,7 +13,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn commits_not_on(
+    pub(crate) async fn commits_not_on(
         &self,
         repo: &RepoId,
         branch: &str,
@@ -26,7 +26,7 @@ impl Bitbucket {
     }
 
     /// Whose name commits carry that are pushed, where the server tells.
-    pub async fn committer(&self) -> Option<Signature> {
+    pub(crate) async fn committer(&self) -> Option<Signature> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.committer().await,

@@ -5,7 +5,7 @@ use crate::types::date::Date;
 
 /// What is known of a credential beforehand.
 #[derive(Debug, Clone, Default)]
-pub struct CredentialContext {
+pub(crate) struct CredentialContext {
     /// How it authenticates.
     pub auth: Option<AuthMethod>,
     /// What it belongs to.
@@ -32,7 +32,7 @@ impl From<&Connection> for CredentialContext {
 
 /// Who a valid credential is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The account, where the credential may say so.
     pub account: Option<String>,
     /// The account's id in addresses (Cloud).
@@ -51,7 +51,7 @@ pub struct Identity {
 
 /// The scopes or permissions of a credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Scopes {
+pub(crate) enum Scopes {
     /// The server named them.
     Granted(Vec<String>),
     /// The server did not say.
@@ -61,7 +61,7 @@ pub enum Scopes {
 
 /// What a read that changes nothing tells about a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScopeProbe {
+pub(crate) enum ScopeProbe {
     /// The credential has it.
     Yes,
     /// It has not, or may not use it here.
@@ -74,7 +74,7 @@ pub enum ScopeProbe {
 
 /// How far a credential sees, as far as one page of a list tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct VisibleRepositories {
+pub(crate) struct VisibleRepositories {
     /// The repositories that it sees.
     pub repositories: usize,
     /// There are more of them.

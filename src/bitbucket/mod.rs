@@ -17,16 +17,16 @@ mod webhooks;
 
 #[cfg(fuzzing)]
 pub use client::explain_made_up;
-pub use client::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
-pub use cloud::{Cloud, CommitOutcome, CommitRequest};
-pub use datacenter::DataCenter;
-pub use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
-pub use oauth::{OAuthClient, OAuthGrant};
-pub use pull_requests::{CreateOutcome, EnsureOutcome};
-pub use raw::{RawRequest, RawResponse};
-pub use repositories::RepositoryDetails;
-pub use server_probe::ServerProbe;
-pub use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
+pub(crate) use client::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
+pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
+pub(crate) use datacenter::DataCenter;
+pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
+pub(crate) use oauth::{OAuthClient, OAuthGrant};
+pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
+pub(crate) use raw::{RawRequest, RawResponse};
+pub(crate) use repositories::RepositoryDetails;
+pub(crate) use server_probe::ServerProbe;
+pub(crate) use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::namespace::{NewProject, Project, Workspace};
@@ -38,7 +38,7 @@ use crate::types::ssh_settings::SshSettings;
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
-pub enum Bitbucket {
+pub(crate) enum Bitbucket {
     /// Bitbucket Cloud.
     Cloud(Cloud),
     /// Bitbucket Data Center.
@@ -48,7 +48,7 @@ pub enum Bitbucket {
 impl Bitbucket {
     /// Whether it is Bitbucket Cloud.
     #[must_use]
-    pub fn is_cloud(&self) -> bool {
+    pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
     }
 
@@ -56,7 +56,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`]: where this is answered, a Bitbucket is there.
-    pub async fn version(&self) -> Result<Option<String>, ApiError> {
+    pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.version().await,
@@ -70,7 +70,10 @@ impl Bitbucket {
     /// # Errors
     /// [`ApiError::Unauthorized`] and its kin for a credential that is not accepted, [`ApiError::Indeterminate`] where the
     /// server's answers do not tell; the others for a server that cannot be asked.
-    pub async fn identify(&self, credential: &CredentialContext) -> Result<Identity, ApiError> {
+    pub(crate) async fn identify(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Identity, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.identify(credential).await,
             Self::DataCenter(datacenter) => datacenter.identify(credential).await,
@@ -81,7 +84,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn workspaces(&self) -> Result<Option<Vec<Workspace>>, ApiError> {
+    pub(crate) async fn workspaces(&self) -> Result<Option<Vec<Workspace>>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.workspaces().await.map(Some),
             Self::DataCenter(_) => Ok(None),
@@ -92,7 +95,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
+    pub(crate) async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.projects(workspace).await,
             Self::DataCenter(datacenter) => datacenter.projects().await,
@@ -103,7 +106,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there or not visible; the others.
-    pub async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
+    pub(crate) async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.project(workspace, key).await,
             Self::DataCenter(datacenter) => datacenter.project(key).await,
@@ -114,7 +117,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_project(
+    pub(crate) async fn create_project(
         &self,
         workspace: &str,
         new: &NewProject,
@@ -129,7 +132,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn permission(
+    pub(crate) async fn permission(
         &self,
         repo: &RepoId,
         name: Option<&str>,
@@ -144,7 +147,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`] for a server that cannot be asked; a refusal is an answer.
-    pub async fn probe_scope(
+    pub(crate) async fn probe_scope(
         &self,
         scope: Scope,
         credential: &CredentialContext,
@@ -159,7 +162,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn scopes_from_403(
+    pub(crate) async fn scopes_from_403(
         &self,
         identity: &Identity,
     ) -> Result<Option<Vec<String>>, ApiError> {
@@ -173,7 +176,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn visible_repositories(
+    pub(crate) async fn visible_repositories(
         &self,
         workspace: Option<&str>,
     ) -> Result<Option<VisibleRepositories>, ApiError> {
@@ -187,7 +190,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn ssh_settings(&self) -> Result<Option<SshSettings>, ApiError> {
+    pub(crate) async fn ssh_settings(&self) -> Result<Option<SshSettings>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.ssh_settings().await.map(Some),
@@ -198,7 +201,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn tokens(&self, owner: &TokenOwner) -> Result<Option<Vec<AccessToken>>, ApiError> {
+    pub(crate) async fn tokens(
+        &self,
+        owner: &TokenOwner,
+    ) -> Result<Option<Vec<AccessToken>>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.tokens(owner).await.map(Some),
@@ -209,7 +215,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_token(
+    pub(crate) async fn create_token(
         &self,
         owner: &TokenOwner,
         name: &str,
@@ -229,7 +235,11 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there.
-    pub async fn revoke_token(&self, owner: &TokenOwner, id: &str) -> Result<Option<()>, ApiError> {
+    pub(crate) async fn revoke_token(
+        &self,
+        owner: &TokenOwner,
+        id: &str,
+    ) -> Result<Option<()>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.revoke_token(owner, id).await.map(Some),
@@ -238,7 +248,7 @@ impl Bitbucket {
 
     /// The id of the token that requests are signed with, where it stands in the token.
     #[must_use]
-    pub fn current_token_id(&self) -> Option<String> {
+    pub(crate) fn current_token_id(&self) -> Option<String> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.current_token_id(),
@@ -249,7 +259,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
+    pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.keys(owner).await,
             Self::DataCenter(datacenter) => datacenter.keys(owner).await,
@@ -260,7 +270,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn register_key(
+    pub(crate) async fn register_key(
         &self,
         owner: &KeyOwner,
         key: &NewKey,
@@ -275,7 +285,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn set_key_access(
+    pub(crate) async fn set_key_access(
         &self,
         owner: &KeyOwner,
         id: &str,
@@ -291,7 +301,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where there is none of that id (Cloud; Data Center answers that it is gone); the others.
-    pub async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
             Self::DataCenter(datacenter) => datacenter.remove_key(owner, id).await,

@@ -18,7 +18,7 @@ use crate::types::secret::Secret;
 
 /// Who asks for tokens: an OAuth consumer of Cloud, an incoming link of a Data Center.
 #[derive(Debug)]
-pub struct OAuthClient {
+pub(crate) struct OAuthClient {
     http: Http,
     segments: &'static [&'static str],
     /// Data Center takes the client in the form, Cloud as Basic.
@@ -27,7 +27,7 @@ pub struct OAuthClient {
 
 /// What is exchanged for tokens.
 #[derive(Debug)]
-pub enum OAuthGrant<'a> {
+pub(crate) enum OAuthGrant<'a> {
     /// The code that a browser brought back.
     Code {
         /// The code.
@@ -69,7 +69,7 @@ struct TokenErrorResponse {
 impl OAuthClient {
     /// A client of the website of a product.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         website: BaseUrl,
         deployment: Deployment,
         client: (String, Secret),
@@ -98,7 +98,7 @@ impl OAuthClient {
     ///
     /// # Errors
     /// [`ApiError::Unauthorized`] for a client, code or refresh token that is not accepted; the others.
-    pub async fn tokens(&self, grant: &OAuthGrant<'_>) -> Result<Tokens, ApiError> {
+    pub(crate) async fn tokens(&self, grant: &OAuthGrant<'_>) -> Result<Tokens, ApiError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         match grant {
             OAuthGrant::Code {

@@ -7,7 +7,7 @@ use crate::types::repository::{RepoId, Repository};
 
 /// What became of a proposal.
 #[derive(Debug)]
-pub enum CreateOutcome {
+pub(crate) enum CreateOutcome {
     /// A pull request was opened.
     Opened(Box<PullRequest>),
     /// These cannot be asked to look at it; nothing was opened.
@@ -20,7 +20,7 @@ pub enum CreateOutcome {
 
 /// A pull request that is there, one way or the other.
 #[derive(Debug)]
-pub enum EnsureOutcome {
+pub(crate) enum EnsureOutcome {
     /// It was open already, and stays as it is.
     Reused(Box<PullRequest>),
     /// It was opened, without those who could not be asked to look at it.
@@ -34,7 +34,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn ensure_pull_request(
+    pub(crate) async fn ensure_pull_request(
         &self,
         repo: &RepoId,
         mut pull_request: NewPullRequest,
@@ -79,7 +79,11 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn branch(&self, repo: &RepoId, name: &str) -> Result<Option<Branch>, ApiError> {
+    pub(crate) async fn branch(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Branch>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.branch(repo, name).await,
             Self::DataCenter(datacenter) => datacenter.branch(repo, name).await,
@@ -90,7 +94,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn pull_requests(
+    pub(crate) async fn pull_requests(
         &self,
         repo: &RepoId,
         state: State,
@@ -106,7 +110,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn open_pull_request(
+    pub(crate) async fn open_pull_request(
         &self,
         repo: &RepoId,
         source: &str,
@@ -132,7 +136,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_pull_request(
+    pub(crate) async fn create_pull_request(
         &self,
         repo: &RepoId,
         pull_request: &NewPullRequest,
@@ -149,7 +153,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn default_reviewers(
+    pub(crate) async fn default_reviewers(
         &self,
         repository: &Repository,
         source: &str,
@@ -169,7 +173,11 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn reviewer(&self, repo: &RepoId, name: &str) -> Result<Option<Reviewer>, ApiError> {
+    pub(crate) async fn reviewer(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Reviewer>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.reviewer(repo, name).await,
             // The server says whom it does not know.
@@ -184,7 +192,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn supports_drafts(&self) -> Result<bool, ApiError> {
+    pub(crate) async fn supports_drafts(&self) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(_) => Ok(true),
             Self::DataCenter(datacenter) => datacenter.is_at_least(8, 18).await,

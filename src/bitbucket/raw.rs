@@ -10,7 +10,7 @@ use crate::types::connection::Origin;
 
 /// A request.
 #[derive(Debug, Clone)]
-pub struct RawRequest {
+pub(crate) struct RawRequest {
     /// Its method.
     pub method: Method,
     /// Where: below the base, or an address on the same origin.
@@ -23,7 +23,7 @@ pub struct RawRequest {
 
 /// What came back.
 #[derive(Debug)]
-pub struct RawResponse {
+pub(crate) struct RawResponse {
     /// The status.
     pub status: u16,
     /// The body as it came.
@@ -39,7 +39,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::Redirected`] for another origin, [`ApiError::InvalidPathSegment`] for what is no address.
-    pub fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
+    pub(crate) fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
         let (http, prefix) = match self {
             Self::Cloud(cloud) => (cloud.http(), ""),
             Self::DataCenter(_) if request.path.trim_start_matches('/').starts_with("rest/") => {
@@ -67,7 +67,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`] where nothing came back that is the server's.
-    pub async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
+    pub(crate) async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
         let url = self.resolve_url(request)?;
         let mut question = Request::new(request.method.clone(), url, WithAuth::Yes);
         if let Some((kind, bytes)) = &request.body {
@@ -86,7 +86,10 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn all_pages(&self, request: &RawRequest) -> Result<Option<Vec<Value>>, ApiError> {
+    pub(crate) async fn all_pages(
+        &self,
+        request: &RawRequest,
+    ) -> Result<Option<Vec<Value>>, ApiError> {
         let url = self.resolve_url(request)?;
         self.http().raw_pages(url).await
     }

@@ -13,7 +13,7 @@ const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];
 
 /// A repository, and what takes more questions.
 #[derive(Debug)]
-pub struct RepositoryDetails {
+pub(crate) struct RepositoryDetails {
     /// The repository.
     pub repository: Repository,
     /// Whether it has no branch yet; `None` where the credential may not see that.
@@ -27,7 +27,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] where it is not there or not visible; the others.
-    pub async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
+    pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.repository(repo).await,
             Self::DataCenter(datacenter) => datacenter.repository(repo).await,
@@ -38,7 +38,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
+    pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.is_empty(repo).await,
             Self::DataCenter(datacenter) => datacenter.is_empty(repo).await,
@@ -49,7 +49,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn repositories(
+    pub(crate) async fn repositories(
         &self,
         filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
@@ -63,7 +63,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// As [`Bitbucket::repository`].
-    pub async fn view(&self, repo: &RepoId) -> Result<RepositoryDetails, ApiError> {
+    pub(crate) async fn view(&self, repo: &RepoId) -> Result<RepositoryDetails, ApiError> {
         let mut repository = self.repository(repo).await?;
         let repo = repository.path();
         let (empty, (permission, branch)) = future::join(
@@ -93,7 +93,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn default_branch(
+    pub(crate) async fn default_branch(
         &self,
         repository: &Repository,
     ) -> Result<Option<String>, ApiError> {
@@ -111,7 +111,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_repository(
+    pub(crate) async fn create_repository(
         &self,
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {

@@ -8,7 +8,7 @@ use crate::types::connection::BaseUrl;
 
 /// The first answer of a server, whatever it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerProbe {
+pub(crate) struct ServerProbe {
     /// The status.
     pub status: u16,
     /// What the body claims to be.
@@ -69,7 +69,7 @@ impl ServerProbe {
 
     /// Whether the body claims to be a page.
     #[must_use]
-    pub fn is_page(&self) -> bool {
+    pub(crate) fn is_page(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
         kind.contains("html")
     }
@@ -80,7 +80,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`] and its kin.
-    pub async fn probe(&self) -> Result<ServerProbe, ApiError> {
+    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.probe().await,
             Self::DataCenter(datacenter) => datacenter.probe().await,
@@ -88,7 +88,7 @@ impl Bitbucket {
     }
 
     /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
-    pub async fn find_context_path(&self) -> Option<BaseUrl> {
+    pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.find_context_path().await,

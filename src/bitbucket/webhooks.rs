@@ -11,7 +11,7 @@ use crate::types::secret::Secret;
 use crate::types::webhook::{Webhook, WebhookUrl};
 
 /// A webhook as the server has it, with everything that must be sent back when it is changed.
-pub struct StoredWebhook {
+pub(crate) struct StoredWebhook {
     /// What there is to see of it.
     pub webhook: Webhook,
     /// Its events in the product's own words.
@@ -28,7 +28,7 @@ impl fmt::Debug for StoredWebhook {
 
 /// What a webhook should be.
 #[derive(Debug)]
-pub struct WebhookSpec {
+pub(crate) struct WebhookSpec {
     /// What it calls.
     pub receiver: WebhookUrl,
     /// What for, in the product's own words.
@@ -43,7 +43,7 @@ pub struct WebhookSpec {
 
 /// A webhook after it was made or changed.
 #[derive(Debug)]
-pub struct WebhookChange {
+pub(crate) struct WebhookChange {
     /// As the server has it now.
     pub webhook: StoredWebhook,
     /// Events that this server is too old to know.
@@ -54,7 +54,7 @@ pub struct WebhookChange {
 
 /// What came of calling the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TestDelivery {
+pub(crate) struct TestDelivery {
     /// The receiver's status.
     pub status: Option<u16>,
     /// What went wrong, or what the receiver said of it.
@@ -64,7 +64,7 @@ pub struct TestDelivery {
 impl StoredWebhook {
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
     #[must_use]
-    pub fn matches_spec(&self, spec: &WebhookSpec) -> bool {
+    pub(crate) fn matches_spec(&self, spec: &WebhookSpec) -> bool {
         let same_secret = spec.secret.as_ref().is_none_or(|secret| {
             let known = self
                 .raw
@@ -92,7 +92,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
+    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.webhooks(repo).await,
             Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
@@ -103,7 +103,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn create_webhook(
+    pub(crate) async fn create_webhook(
         &self,
         repo: &RepoId,
         spec: &WebhookSpec,
@@ -118,7 +118,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn change_webhook(
+    pub(crate) async fn change_webhook(
         &self,
         repo: &RepoId,
         webhook: StoredWebhook,
@@ -136,7 +136,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
             Self::DataCenter(datacenter) => datacenter.remove_webhook(repo, id).await,
@@ -147,7 +147,7 @@ impl Bitbucket {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn test_webhook(
+    pub(crate) async fn test_webhook(
         &self,
         repo: &RepoId,
         webhook: &StoredWebhook,

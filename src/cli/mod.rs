@@ -28,7 +28,7 @@ const STYLES: Styles = Styles::styled()
 /// Connects anything to Bitbucket, Cloud and Data Center.
 #[derive(Debug, Parser)]
 #[command(name = "bbconnect", version, before_help = EXAMPLES, after_long_help = ENVIRONMENT_HELP, styles = STYLES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -75,7 +75,7 @@ Files:
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct GlobalArgs {
+pub(crate) struct GlobalArgs {
     /// Use this connection instead of the one that fits best
     #[arg(short, long, global = true, value_name = "NAME")]
     pub connection: Option<String>,
@@ -134,7 +134,7 @@ impl From<&GlobalArgs> for GlobalOptions {
 /// The commands.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make SSH key pairs for a connection
     Keygen(commands::keygen::Args),
     /// Make a key for a repository, register it, test it over SSH and save the connection

@@ -17,7 +17,7 @@ Examples:
 /// Print the script that completes bbconnect's commands in a shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The shell to write for
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
@@ -25,14 +25,14 @@ pub struct Args {
 
 /// A completion script.
 #[derive(Debug, Serialize)]
-pub struct CompletionsOutput {
+pub(crate) struct CompletionsOutput {
     shell: String,
     script: String,
 }
 
 /// Writes the script for `command`.
 #[must_use]
-pub fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
+pub(crate) fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
     CompletionsOutput {

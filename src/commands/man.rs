@@ -20,7 +20,7 @@ Examples:
 /// Write manual pages into a folder
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The folder to write into; it is made when it is missing, and pages in it are brought up to date
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub folder: PathBuf,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// The pages that were written.
 #[derive(Debug, Serialize)]
-pub struct ManOutput {
+pub(crate) struct ManOutput {
     action: &'static str,
     pages: Vec<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub struct ManOutput {
 ///
 /// # Errors
 /// [`Error::Write`] when the folder or a page cannot be written.
-pub fn run(args: &Args, command: &clap::Command) -> Result<ManOutput, Error> {
+pub(crate) fn run(args: &Args, command: &clap::Command) -> Result<ManOutput, Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::Write { path, source }

@@ -26,7 +26,7 @@ Examples:
 /// What is done with projects.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the projects of a workspace (Cloud) or of the server (Data Center)
     List(ListArgs),
     /// Make a project
@@ -36,7 +36,7 @@ pub enum Command {
 /// List the projects of a workspace (Cloud) or of the server (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// The workspace; without it, that of the connection (Cloud)
     #[arg(long, value_name = "WORKSPACE")]
     pub workspace: Option<String>,
@@ -44,7 +44,7 @@ pub struct ListArgs {
 
 /// The projects.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     projects: Vec<Project>,
 }
 
@@ -52,7 +52,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, the workspace is not known, or the server cannot be asked.
-pub fn list(args: &ListArgs, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn list(args: &ListArgs, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket) = app.client()?;
     let workspace = workspace(args.workspace.as_deref(), &selected)?;
     let asked = app.block_on(bitbucket.projects(&workspace))?;
@@ -70,7 +70,7 @@ fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<Strin
 /// Make a project
 #[derive(Debug, clap::Args)]
 #[command(before_help = CREATE_EXAMPLES)]
-pub struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// The key: letters, digits and underscores, a letter first
     #[arg(value_name = "KEY", value_parser = key)]
     pub key: String,
@@ -102,7 +102,7 @@ fn key(text: &str) -> Result<String, String> {
 
 /// A project that was made.
 #[derive(Debug, Serialize)]
-pub struct CreateOutput {
+pub(crate) struct CreateOutput {
     action: &'static str,
     project: Project,
 }
@@ -111,7 +111,7 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
-pub fn create(args: &CreateArgs, app: &App) -> Result<CreateOutput, Error> {
+pub(crate) fn create(args: &CreateArgs, app: &App) -> Result<CreateOutput, Error> {
     let (selected, bitbucket) = app.client()?;
     let workspace = workspace(args.workspace.as_deref(), &selected)?;
     let new = NewProject {

@@ -17,7 +17,7 @@ Examples:
 /// Take a clone URL apart and print its other forms
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// A clone URL as pasted: SSH, HTTPS, a web or API link, or a whole `git clone …` line in quotes
     #[arg(value_name = "CLONE_URL")]
     pub clone_url: CloneUrl,
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// A clone URL, taken apart.
 #[derive(Debug, Serialize)]
-pub struct UrlOutput<'a> {
+pub(crate) struct UrlOutput<'a> {
     deployment: Deployment,
     scheme: &'static str,
     user: Option<&'a str>,
@@ -42,7 +42,7 @@ pub struct UrlOutput<'a> {
 
 /// Takes a clone URL apart. Nothing is looked up.
 #[must_use]
-pub fn run(args: &Args) -> UrlOutput<'_> {
+pub(crate) fn run(args: &Args) -> UrlOutput<'_> {
     let url = &args.clone_url;
     UrlOutput {
         deployment: url.deployment(),

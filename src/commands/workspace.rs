@@ -17,7 +17,7 @@ Examples:
 /// What is done with workspaces.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the workspaces that the connection's account is in
     #[command(before_help = EXAMPLES)]
     List,
@@ -25,7 +25,7 @@ pub enum Command {
 
 /// The workspaces.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     workspaces: Vec<Workspace>,
 }
 
@@ -33,7 +33,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
-pub fn list(app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn list(app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket) = app.client()?;
     let asked = app.block_on(bitbucket.workspaces())?;
     let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {

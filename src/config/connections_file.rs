@@ -105,46 +105,46 @@ impl ConnectionsError {
 
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Exists(name) => Some(format!(
+            Self::Exists(name) => format!(
                 "bbconnect connection edit {name} changes it; choose another name for a second one"
-            )),
+            ),
             Self::NotFound { known, .. } if known.is_empty() => {
-                Some("bbconnect connection add makes one".to_owned())
+                "bbconnect connection add makes one".to_owned()
             }
             Self::NotFound {
                 by: NameSource::Default,
                 known,
                 ..
-            } => Some(format!(
+            } => format!(
                 "bbconnect connection use NAME chooses another; there are {}",
                 known.join(", ")
-            )),
+            ),
             Self::NotFound {
                 by: NameSource::GitConfig,
                 known,
                 ..
-            } => Some(format!(
+            } => format!(
                 "bbconnect connection use NAME --here names another; there are {}",
                 known.join(", ")
-            )),
-            Self::NotFound { known, .. } => Some(format!("there are {}", known.join(", "))),
-            Self::Connection { path, name, .. } => Some(format!(
+            ),
+            Self::NotFound { known, .. } => format!("there are {}", known.join(", ")),
+            Self::Connection { path, name, .. } => format!(
                 "mend {} by hand, or take it out: bbconnect connection remove {}",
                 path.display(),
                 shell_words::quote(name)
-            )),
-            Self::Syntax { path, .. } => Some(format!("mend {} by hand", path.display())),
+            ),
+            Self::Syntax { path, .. } => format!("mend {} by hand", path.display()),
             Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
-                Some(format!("mend {} by hand", path.display()))
+                format!("mend {} by hand", path.display())
             }
-            Self::File { path, .. } => Some(format!(
+            Self::File { path, .. } => format!(
                 "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
                 path.display()
-            )),
-            Self::NoConfigDir => Some("export HOME, or BBCONNECT_CONFIG_DIR".to_owned()),
-            Self::EmptyName => Some("bbconnect connection list shows the names".to_owned()),
+            ),
+            Self::NoConfigDir => "export HOME, or BBCONNECT_CONFIG_DIR".to_owned(),
+            Self::EmptyName => "bbconnect connection list shows the names".to_owned(),
         }
     }
 }
@@ -168,7 +168,7 @@ pub(crate) fn first_line(text: &str) -> String {
 
 /// The file.
 #[derive(Debug, Clone)]
-pub struct ConnectionsFile {
+pub(crate) struct ConnectionsFile {
     /// `None` where there is no folder for it.
     path: Option<PathBuf>,
 }
@@ -176,7 +176,7 @@ pub struct ConnectionsFile {
 impl ConnectionsFile {
     /// The file in a configuration folder; without one there are no connections, and none can be kept.
     #[must_use]
-    pub fn in_folder(folder: Option<&Path>) -> Self {
+    pub(crate) fn in_folder(folder: Option<&Path>) -> Self {
         Self {
             path: folder.map(|folder| folder.join("connections.toml")),
         }
@@ -190,7 +190,7 @@ impl ConnectionsFile {
     ///
     /// # Errors
     /// [`ConnectionsError::File`] and [`ConnectionsError::Syntax`].
-    pub fn load(&self) -> Result<Connections, ConnectionsError> {
+    pub(crate) fn load(&self) -> Result<Connections, ConnectionsError> {
         let Some(path) = &self.path else {
             return Connections::parse(Path::new(""), "");
         };
@@ -206,7 +206,7 @@ impl ConnectionsFile {
     ///
     /// # Errors
     /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::NoConfigDir`].
-    pub fn update<T, E: From<ConnectionsError>>(
+    pub(crate) fn update<T, E: From<ConnectionsError>>(
         &self,
         change: impl FnOnce(&mut Connections) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -230,7 +230,7 @@ impl ConnectionsFile {
     ///
     /// # Errors
     /// [`ConnectionsError::File`], [`ConnectionsError::NoConfigDir`].
-    pub fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
+    pub(crate) fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
         let path = self.path()?.with_file_name(format!("tokens-{name}"));
         atomic_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
     }

@@ -4,4 +4,4 @@ mod connection_table;
 mod connections_file;
 
 pub use connection_table::Connections;
-pub use connections_file::{ConnectionsError, ConnectionsFile, NameSource};
+pub(crate) use connections_file::{ConnectionsError, ConnectionsFile, NameSource};

@@ -12,7 +12,7 @@ use crate::types::repository::NoNamespace;
 impl Error {
     /// The exit status that stands for this error.
     #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+    pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. }
             | Self::InputRequired { .. }
@@ -96,16 +96,16 @@ impl Error {
 
     /// What to do about it; a command to paste where there is one.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } | Self::Rejected { hint, .. } => hint.clone(),
             Self::AlreadyExists { hint, .. } => Some(hint.clone()),
             Self::ConfirmationRequired { .. } => Some("add --yes".to_owned()),
             Self::InputRequired { hint, .. } => Some((*hint).to_owned()),
             Self::Key(error) => error.hint().map(str::to_owned),
-            Self::KeyFile(error) => error.hint(),
+            Self::KeyFile(error) => Some(error.hint()),
             Self::Ssh(error) => error.hint(),
-            Self::Connections(error) => error.hint(),
+            Self::Connections(error) => Some(error.hint()),
             Self::NoConnection(known) if known.is_empty() => {
                 Some("bbconnect connection add makes one".to_owned())
             }

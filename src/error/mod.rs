@@ -18,13 +18,13 @@ use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::types::connection::{AuthMethod, TokenPrefix, auth_failure_help};
 use crate::types::repository::NoNamespace;
 
-pub use summary::ErrorSummary;
+pub(crate) use summary::ErrorSummary;
 
 /// Why a command could not do its work.
 ///
 /// "The answer is no" is not an error but an outcome with an exit status.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The command line cannot be understood.
     #[error("{message}")]
     Usage {
@@ -185,7 +185,7 @@ pub enum Error {
 
 /// The kinds of a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RejectionKind {
+pub(crate) enum RejectionKind {
     /// What it is about is not there.
     NotFound,
     /// It exists differently, or somebody changed it meanwhile.
@@ -201,7 +201,7 @@ pub enum RejectionKind {
 impl Error {
     /// A no, with what to do about it.
     #[must_use]
-    pub fn rejected(no: RejectionKind, message: impl Into<String>, hint: &str) -> Self {
+    pub(crate) fn rejected(no: RejectionKind, message: impl Into<String>, hint: &str) -> Self {
         Self::Rejected {
             no,
             message: message.into(),
@@ -211,7 +211,7 @@ impl Error {
 
     /// What a server said to a credential of this kind, with what may be behind it when it was refused.
     #[must_use]
-    pub fn from_api(error: ApiError, auth: AuthMethod, shape: TokenPrefix) -> Self {
+    pub(crate) fn from_api(error: ApiError, auth: AuthMethod, shape: TokenPrefix) -> Self {
         let causes =
             matches!(error, ApiError::Unauthorized(_)).then(|| auth_failure_help(auth, shape));
         Self::Api { error, causes }
@@ -219,7 +219,7 @@ impl Error {
 
     /// The causes behind the message, nearest first, without those that the message already ends with.
     #[must_use]
-    pub fn source_chain(&self) -> Vec<String> {
+    pub(crate) fn source_chain(&self) -> Vec<String> {
         let mut said = self.to_string();
         let mut causes = Vec::new();
         let mut next = self.source();

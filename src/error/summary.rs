@@ -6,7 +6,7 @@ use crate::exit_status::ExitStatus;
 
 /// Why something is not known.
 #[derive(Debug, Clone)]
-pub struct ErrorSummary {
+pub(crate) struct ErrorSummary {
     /// The status that a command would end with that needs it.
     pub exit: ExitStatus,
     /// What went wrong.

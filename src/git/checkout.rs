@@ -10,7 +10,7 @@ use crate::sys::subprocess::ProcessError;
 
 /// Why git's configuration could not be changed.
 #[derive(Debug, Error)]
-pub enum GitError {
+pub(crate) enum GitError {
     /// Git could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -30,7 +30,7 @@ pub enum GitError {
 
 /// A git checkout, as far as connections are concerned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Checkout {
+pub(crate) struct Checkout {
     /// The folder one stands in, below the root: `services/api/`, or nothing at the root.
     prefix: String,
     /// The configuration, in git's order: later ones win.
@@ -41,7 +41,7 @@ pub struct Checkout {
 impl Checkout {
     /// The checkout that the current folder is in; `None` outside of one, and where there is no git.
     #[must_use]
-    pub fn discover() -> Option<Self> {
+    pub(crate) fn discover() -> Option<Self> {
         let prefix = run_optional(git().args(["rev-parse", "--show-prefix"])).ok()??;
         let pattern = format!(r"^(bbconnect\..*|{})$", remotes::KEYS);
         let listing = ["config", "--null", "--get-regexp", &pattern];
@@ -61,13 +61,13 @@ impl Checkout {
     /// The connection that the configuration names, and for which folder: that of the service one stands in, else that
     /// of the whole repository.
     #[must_use]
-    pub fn connection(&self) -> Option<(&str, Option<&str>)> {
+    pub(crate) fn connection(&self) -> Option<(&str, Option<&str>)> {
         self.nearest("connection")
     }
 
     /// The repository that the configuration names, as [`Checkout::connection`] does.
     #[must_use]
-    pub fn repository(&self) -> Option<&str> {
+    pub(crate) fn repository(&self) -> Option<&str> {
         self.nearest("repository").map(|(repository, _)| repository)
     }
 
@@ -87,7 +87,7 @@ impl Checkout {
 
     /// The remotes with their URLs, `origin` first, and for each where git goes before what is written.
     #[must_use]
-    pub fn remotes(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn remotes(&self) -> Vec<(&str, &str)> {
         let remotes = self.remotes.iter();
         remotes
             .map(|(name, url)| (name.as_str(), url.as_str()))
@@ -99,7 +99,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn set_connection(
+    pub(crate) fn set_connection(
         &self,
         service: Option<&Path>,
         connection: &str,
@@ -111,7 +111,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn set_repository(
+    pub(crate) fn set_repository(
         &self,
         service: Option<&Path>,
         repository: &str,
@@ -136,7 +136,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
+    pub(crate) fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
         let pattern = r"^bbconnect\.(.*\.)?connection$";
         let listing = ["config", "--local", "--null", "--get-regexp", pattern];
         let mut named = entries(&config_get(git().args(listing))?);

@@ -17,7 +17,7 @@ const MAX_TOTAL_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Why a folder cannot be published.
 #[derive(Debug, Error)]
-pub enum FolderError {
+pub(crate) enum FolderError {
     /// It, or something in it, cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -60,7 +60,7 @@ pub enum FolderError {
 ///
 /// # Errors
 /// [`FolderError`].
-pub fn collect_files(folder: &Path, into: &str) -> Result<Vec<LocalFile>, FolderError> {
+pub(crate) fn collect_files(folder: &Path, into: &str) -> Result<Vec<LocalFile>, FolderError> {
     let facts = fs::metadata(folder).map_err(|source| FolderError::Read {
         path: folder.to_owned(),
         source,

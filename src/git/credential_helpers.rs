@@ -6,7 +6,7 @@ use crate::sys::subprocess::CommandSpec;
 
 /// Which of git's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigScope {
+pub(crate) enum ConfigScope {
     /// The user's.
     Global,
     /// That of the repository one stands in.
@@ -39,7 +39,7 @@ impl ConfigScope {
 
 /// The credential helpers of a server, in one of git's files.
 #[derive(Debug)]
-pub struct HelperConfig {
+pub(crate) struct HelperConfig {
     scope: ConfigScope,
     key: String,
     use_http_path: String,
@@ -55,7 +55,7 @@ impl HelperConfig {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
+    pub(crate) fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
         let listed = run_optional(scope.config().args(["--null", "--get-all", &key]))?;
@@ -75,7 +75,7 @@ impl HelperConfig {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn servers(
+    pub(crate) fn servers(
         scope: ConfigScope,
         is_ours: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>, GitError> {
@@ -97,7 +97,7 @@ impl HelperConfig {
 
     /// Whether another helper is asked for this server as well, which would keep what it is told.
     #[must_use]
-    pub fn has_others(&self, is_ours: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn has_others(&self, is_ours: impl Fn(&str) -> bool) -> bool {
         self.all
             .iter()
             .any(|known| !known.is_empty() && !is_ours(known))
@@ -108,7 +108,11 @@ impl HelperConfig {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn add(&self, helper: &str, is_ours: impl Fn(&str) -> bool) -> Result<bool, GitError> {
+    pub(crate) fn add(
+        &self,
+        helper: &str,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Result<bool, GitError> {
         if self.all.iter().any(|known| known == helper) {
             return Ok(false);
         }
@@ -136,7 +140,7 @@ impl HelperConfig {
     ///
     /// # Errors
     /// [`GitError`].
-    pub fn remove(&self, is_ours: impl Fn(&str) -> bool) -> Result<bool, GitError> {
+    pub(crate) fn remove(&self, is_ours: impl Fn(&str) -> bool) -> Result<bool, GitError> {
         let ours = self.all.iter().filter(|known| is_ours(known));
         let mut changed = false;
         for helper in ours {

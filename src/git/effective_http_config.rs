@@ -5,7 +5,7 @@ use super::command::{entries, git, run_optional};
 
 /// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GitHttpConfig {
+pub(crate) struct GitHttpConfig {
     /// The version: `2.47.3`.
     pub version: String,
     /// `http.proxy`
@@ -20,7 +20,7 @@ pub struct GitHttpConfig {
 ///
 /// # Errors
 /// [`GitError::Process`] where there is no git.
-pub fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
+pub(crate) fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
     let version = run_optional(git().args(["--version"]))?.unwrap_or_default();
     let version = version.split(' ').nth(2).unwrap_or_default().trim();
     let settings = match url {

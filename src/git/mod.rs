@@ -18,18 +18,17 @@ mod remotes;
 mod repository_scan;
 mod ssh_command;
 
-pub use checkout::{Checkout, GitError};
-pub use collect_files::{FolderError, collect_files};
-pub use config_file::ConfigSyntax;
+pub(crate) use checkout::{Checkout, GitError};
+pub(crate) use collect_files::{FolderError, collect_files};
 pub use config_fixes::{git_config_fixes, includes};
-pub use credential::{CredentialRequest, CredentialResponse, ParseError};
-pub use credential_helpers::{ConfigScope, HelperConfig};
-pub use effective_http_config::{GitHttpConfig, view};
+pub use credential::{CredentialRequest, CredentialResponse};
+pub(crate) use credential_helpers::{ConfigScope, HelperConfig};
+pub(crate) use effective_http_config::{GitHttpConfig, view};
 pub use netrc::netrc_fixes;
-pub use push::{NewCommit, TempRepository, TreeListing};
-pub use push_error::PushError;
-pub use push_target::PushTarget;
-pub use repository_scan::RepositoryScan;
-pub use ssh_command::{
+pub(crate) use push::{NewCommit, TempRepository};
+pub(crate) use push_error::PushError;
+pub(crate) use push_target::PushTarget;
+pub(crate) use repository_scan::RepositoryScan;
+pub(crate) use ssh_command::{
     CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,
 };

@@ -23,7 +23,7 @@ const MAX_OUTPUT_BYTES: usize = 256 * 1024 * 1024;
 
 /// A commit to be made.
 #[derive(Debug)]
-pub struct NewCommit<'a> {
+pub(crate) struct NewCommit<'a> {
     /// The commit that it follows; `None` for the first of a repository.
     pub parent: Option<&'a str>,
     /// Its message.
@@ -38,7 +38,7 @@ pub struct NewCommit<'a> {
 
 /// The files of a commit.
 #[derive(Debug, Default)]
-pub struct TreeListing {
+pub(crate) struct TreeListing {
     /// Those with a name that is text.
     pub entries: Vec<TreeEntry>,
     /// The names of the others, escaped.
@@ -47,7 +47,7 @@ pub struct TreeListing {
 
 /// A bare repository that is gone afterwards.
 #[derive(Debug)]
-pub struct TempRepository {
+pub(crate) struct TempRepository {
     folder: TempDir,
     remote: PushTarget,
     /// The last field, so that the folder is gone before an interruption takes effect.
@@ -59,7 +59,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn open(remote: PushTarget) -> Result<Self, PushError> {
+    pub(crate) fn open(remote: PushTarget) -> Result<Self, PushError> {
         let put_off = signals::defer();
         let bench = Self {
             folder: tempfile::tempdir()?,
@@ -75,7 +75,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn fetch(&self, branch: &str, depth: usize) -> Result<String, PushError> {
+    pub(crate) fn fetch(&self, branch: &str, depth: usize) -> Result<String, PushError> {
         let branch = format!("refs/heads/{branch}");
         let depth = format!("--depth={depth}");
         let fetch = [
@@ -95,7 +95,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn files(&self, commit: &str) -> Result<TreeListing, PushError> {
+    pub(crate) fn files(&self, commit: &str) -> Result<TreeListing, PushError> {
         let printed = self.git(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         let mut listing = TreeListing::default();
         for line in printed.stdout.split(|byte| *byte == 0) {
@@ -129,7 +129,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
+    pub(crate) fn commit(&self, new: &NewCommit<'_>) -> Result<String, PushError> {
         let import = ["fast-import", "--quiet", "--date-format=now", "--force"];
         self.git_with(&import, stream(WORK_REF, new))?;
         self.rev_parse(WORK_REF)
@@ -144,7 +144,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn changed_paths(&self, commit: &str) -> Result<ChangedPaths, PushError> {
+    pub(crate) fn changed_paths(&self, commit: &str) -> Result<ChangedPaths, PushError> {
         let diff = [
             "diff-tree",
             "-r",
@@ -172,7 +172,7 @@ impl TempRepository {
     ///
     /// # Errors
     /// [`PushError`].
-    pub fn push(
+    pub(crate) fn push(
         &self,
         commit: &str,
         branch: &str,

@@ -6,7 +6,7 @@ use crate::sys::subprocess::{ProcessError, ProcessOutput};
 
 /// Why a change was not pushed.
 #[derive(Debug, Error)]
-pub enum PushError {
+pub(crate) enum PushError {
     /// Git could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),

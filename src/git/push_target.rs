@@ -8,7 +8,7 @@ use crate::types::secret::Secret;
 
 /// Where to push, and as whom.
 #[derive(Debug)]
-pub struct PushTarget {
+pub(crate) struct PushTarget {
     /// The repository's address over HTTP, without a user.
     pub url: String,
     /// The value of the `Authorization` header.

@@ -23,7 +23,7 @@ const GIT_DIR_ENTRIES: [&str; 11] = [
 
 /// What configures repositories below a folder.
 #[derive(Debug, Default)]
-pub struct RepositoryScan {
+pub(crate) struct RepositoryScan {
     /// How many there are; a worktree counts with its repository.
     pub count: usize,
     /// Their configuration files.
@@ -39,7 +39,7 @@ pub struct RepositoryScan {
 impl RepositoryScan {
     /// Looks for repositories below a folder. `seen` is told their number as it grows.
     #[must_use]
-    pub fn scan(folder: &Path, seen: &mut dyn FnMut(usize)) -> Self {
+    pub(crate) fn scan(folder: &Path, seen: &mut dyn FnMut(usize)) -> Self {
         let mut walk = Walk {
             root: folder.to_owned(),
             visited: HashSet::new(),

@@ -15,7 +15,7 @@ const CLONE_LIMIT: Duration = Duration::from_hours(6);
 ///
 /// # Errors
 /// [`GitError::Process`].
-pub fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
+pub(crate) fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
     let get = ["config", "--local", "--get", "core.sshCommand"];
     let text = run_optional(git_in(folder).args(get))?;
     let text = text.map(|text| text.trim_end().to_owned());
@@ -26,7 +26,7 @@ pub fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
 ///
 /// # Errors
 /// [`GitError`].
-pub fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitError> {
+pub(crate) fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitError> {
     let key = "core.sshCommand";
     let set = ["config", "--local", "--replace-all", key, command];
     run_modifying(git_in(folder).args(set))
@@ -36,7 +36,7 @@ pub fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitEr
 ///
 /// # Errors
 /// [`GitError::Process`].
-pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitError> {
+pub(crate) fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitError> {
     if !folder.join(".git").exists() {
         return Ok(None);
     }
@@ -50,7 +50,7 @@ pub fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitErr
 ///
 /// # Errors
 /// [`GitError`].
-pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
+pub(crate) fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
     let task = git_without_repo_env()
         .args(["clone", "-c", &format!("core.sshCommand={command}")])
         .args(quiet.then_some("--quiet"))
@@ -70,7 +70,7 @@ pub fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(),
 
 /// How far a clone got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloneState {
+pub(crate) enum CloneState {
     /// There is something that one can work with.
     Complete,
     /// There is nothing of anybody's in it yet: it can be finished.
@@ -83,7 +83,7 @@ pub enum CloneState {
 ///
 /// # Errors
 /// [`GitError::Process`].
-pub fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
+pub(crate) fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
     let inner = folder.join(".git");
     if !inner.is_dir() {
         return Ok(CloneState::Complete);
@@ -113,7 +113,7 @@ pub fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
 ///
 /// # Errors
 /// [`GitError`].
-pub fn resume_clone(
+pub(crate) fn resume_clone(
     folder: &Path,
     remote: &str,
     branch: &str,

@@ -24,7 +24,7 @@ use self::callback_server::{Listener, PendingBrowser};
 
 /// Why nobody signed in.
 #[derive(Debug, Error)]
-pub enum OAuthError {
+pub(crate) enum OAuthError {
     /// The port for the answer cannot be had.
     #[error("port {port} of this machine cannot be listened on: {source}")]
     Port {
@@ -51,7 +51,7 @@ pub enum OAuthError {
 
 /// A sign-in that has begun: the port is open.
 #[derive(Debug)]
-pub struct AuthorizationFlow {
+pub(crate) struct AuthorizationFlow {
     listener: Listener,
     state: String,
     verifier: Secret,
@@ -60,7 +60,7 @@ pub struct AuthorizationFlow {
 
 /// What came back.
 #[derive(Debug)]
-pub struct AuthorizationCode {
+pub(crate) struct AuthorizationCode {
     /// The code.
     pub code: Secret,
     /// Where it came back to.
@@ -72,7 +72,7 @@ pub struct AuthorizationCode {
 
 impl AuthorizationCode {
     /// Tells the browser that brought it what became of it.
-    pub fn tell(self, signed_in: bool) {
+    pub(crate) fn tell(self, signed_in: bool) {
         self.browser.respond(signed_in);
     }
 }
@@ -82,7 +82,7 @@ impl AuthorizationFlow {
     ///
     /// # Errors
     /// [`OAuthError::Port`].
-    pub fn start(port: u16) -> Result<Self, OAuthError> {
+    pub(crate) fn start(port: u16) -> Result<Self, OAuthError> {
         Ok(Self {
             listener: Listener::open(port).map_err(|source| OAuthError::Port { port, source })?,
             state: random(),
@@ -95,7 +95,7 @@ impl AuthorizationFlow {
     ///
     /// # Errors
     /// [`OAuthError::Website`].
-    pub fn authorization_url(
+    pub(crate) fn authorization_url(
         &self,
         website: &Url,
         deployment: Deployment,
@@ -133,7 +133,7 @@ impl AuthorizationFlow {
     ///
     /// # Errors
     /// [`OAuthError`].
-    pub fn wait(
+    pub(crate) fn wait(
         self,
         patience: Duration,
         takes_paste: bool,

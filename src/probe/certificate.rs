@@ -5,7 +5,7 @@ use crate::types::date::Date;
 
 /// Whom a certificate is for, and who signed it, as people call them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CertificateSummary {
+pub(crate) struct CertificateSummary {
     /// Whom it is for.
     pub subject: Option<String>,
     /// Who signed it.
@@ -30,7 +30,7 @@ const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
 impl CertificateSummary {
     /// The names in a certificate in DER; none where it cannot be read.
     #[must_use]
-    pub fn of(certificate: &[u8]) -> Self {
+    pub(crate) fn of(certificate: &[u8]) -> Self {
         read(certificate).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DnsError {
+pub(crate) enum DnsError {
     /// Nobody knows it, or nobody could be asked: the system does not tell which.
     #[error("{0}")]
     Unknown(String),
@@ -22,7 +22,7 @@ pub enum DnsError {
 ///
 /// # Errors
 /// [`DnsError`].
-pub fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DnsError> {
+pub(crate) fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DnsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let (tell, told) = mpsc::channel();
     // The system cannot be interrupted while it looks; the thread is left behind.

@@ -9,16 +9,18 @@ mod ssh_banner;
 mod tcp;
 mod tls;
 
-pub use certificate::CertificateSummary;
-pub use dns::{DnsError, resolve};
-pub use proxy::{Proxy, ProxyError, ProxyKind, connect_via};
-pub use ssh_banner::{BannerResult, SshBanner, read_banner};
-pub use tcp::{TcpConnection, TcpError, TcpFailure, connect};
-pub use tls::{HandshakeInfo, TlsError, TlsSettings, handshake};
+pub(crate) use certificate::CertificateSummary;
+pub(crate) use dns::{DnsError, resolve};
+pub(crate) use proxy::{Proxy, ProxyError, ProxyKind, connect_via};
+#[cfg(test)]
+pub(crate) use ssh_banner::SshBanner;
+pub(crate) use ssh_banner::{BannerResult, read_banner};
+pub(crate) use tcp::{TcpConnection, TcpError, TcpFailure, connect};
+pub(crate) use tls::{HandshakeInfo, TlsError, TlsSettings, handshake};
 
 /// What the first bytes of an answer look like, where another protocol was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DetectedProtocol {
+pub(crate) enum DetectedProtocol {
     /// HTTP in the clear.
     Http,
     /// TLS.
@@ -34,7 +36,7 @@ pub enum DetectedProtocol {
 impl DetectedProtocol {
     /// What bytes look like.
     #[must_use]
-    pub fn of(first: &[u8]) -> Self {
+    pub(crate) fn of(first: &[u8]) -> Self {
         match first {
             [] => Self::Nothing,
             [0x14..=0x17, 3, ..] => Self::Tls,

@@ -14,7 +14,7 @@ use super::{DetectedProtocol, DnsError, TcpConnection, TcpError, connect, resolv
 
 /// A proxy, as requests find it: named for the connection, or by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 #[derive(Clone)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// Its host.
     pub host: String,
     /// Its port.
@@ -28,7 +28,7 @@ pub struct Proxy {
 
 /// How a proxy is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyKind {
+pub(crate) enum ProxyKind {
     /// HTTP in the clear.
     Http,
     /// HTTP over TLS.
@@ -39,7 +39,7 @@ pub enum ProxyKind {
 
 /// Why a proxy is no way through.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ProxyError {
+pub(crate) enum ProxyError {
     /// Its name does not resolve.
     #[error("its name does not resolve: {0}")]
     Name(DnsError),
@@ -75,7 +75,7 @@ impl fmt::Display for Proxy {
 impl Proxy {
     /// The proxy for a URL, as requests find it.
     #[must_use]
-    pub fn of(url: &Url, named: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(url: &Url, named: Option<&str>) -> Option<Self> {
         let matcher = match named {
             Some(named) => Matcher::builder().all(named).build(),
             None => Matcher::from_system(),
@@ -103,7 +103,7 @@ impl Proxy {
 
     /// Whether it comes with a user name and a password.
     #[must_use]
-    pub fn has_login(&self) -> bool {
+    pub(crate) fn has_login(&self) -> bool {
         self.login.is_some()
     }
 }
@@ -112,7 +112,7 @@ impl Proxy {
 ///
 /// # Errors
 /// [`ProxyError`].
-pub fn connect_via(
+pub(crate) fn connect_via(
     proxy: &Proxy,
     url: &Url,
     limit: Duration,

@@ -8,14 +8,14 @@ use super::DetectedProtocol;
 
 /// What a server begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshBanner {
+pub(crate) struct SshBanner {
     /// Its software: `OpenSSH_9.2p1`, `AtlassianSSHD-1.0`.
     pub software: String,
 }
 
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BannerResult {
+pub(crate) enum BannerResult {
     /// An SSH server.
     Ssh(SshBanner),
     /// Somebody else.
@@ -29,7 +29,7 @@ const MAX_BANNER_BYTES: usize = 4096;
 
 /// Listens for the greeting.
 #[must_use]
-pub fn read_banner(mut stream: &TcpStream, limit: Duration) -> BannerResult {
+pub(crate) fn read_banner(mut stream: &TcpStream, limit: Duration) -> BannerResult {
     let deadline = Instant::now() + limit;
     let mut heard = Vec::new();
     loop {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why an address was not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TcpFailure {
+pub(crate) enum TcpFailure {
     /// It says that nobody listens.
     Refused,
     /// It says nothing: a firewall drops what is sent, or the host is down.
@@ -23,14 +23,14 @@ pub enum TcpFailure {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", .tried.iter().map(|(address, fault)| format!("{address}: {}", fault.description()))
     .collect::<Vec<_>>().join(", "))]
-pub struct TcpError {
+pub(crate) struct TcpError {
     /// The addresses that were tried, in order.
     pub tried: Vec<(SocketAddr, TcpFailure)>,
 }
 
 /// A connection.
 #[derive(Debug)]
-pub struct TcpConnection {
+pub(crate) struct TcpConnection {
     /// The connection.
     pub stream: TcpStream,
     /// To which address.
@@ -42,7 +42,7 @@ pub struct TcpConnection {
 impl TcpFailure {
     /// In words.
     #[must_use]
-    pub fn description(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
             Self::TimedOut => "no answer",
@@ -72,7 +72,7 @@ impl TcpFailure {
 impl TcpError {
     /// The fault that says most: an answer before silence.
     #[must_use]
-    pub fn fault(&self) -> TcpFailure {
+    pub(crate) fn fault(&self) -> TcpFailure {
         let has = |fault| self.tried.iter().any(|(_, tried)| *tried == fault);
         let order = [
             TcpFailure::Refused,
@@ -90,7 +90,10 @@ impl TcpError {
 ///
 /// # Errors
 /// [`TcpError`].
-pub fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpConnection, TcpError> {
+pub(crate) fn connect(
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<TcpConnection, TcpError> {
     let deadline = Instant::now() + limit;
     let mut failed = Vec::new();
     for (at, address) in addresses.iter().enumerate() {

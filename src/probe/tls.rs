@@ -21,7 +21,7 @@ use super::{CertificateSummary, DetectedProtocol};
 
 /// How a server is trusted, and what is shown to it.
 #[derive(Debug, Clone, Default)]
-pub struct TlsSettings {
+pub(crate) struct TlsSettings {
     /// Certificates in PEM to trust beside the system's.
     pub ca_cert: Option<PathBuf>,
     /// A client certificate and its key, both in PEM.
@@ -30,7 +30,7 @@ pub struct TlsSettings {
 
 /// A server that proved who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HandshakeInfo {
+pub(crate) struct HandshakeInfo {
     /// The version of the protocol.
     pub protocol: String,
     /// The names in its certificate.
@@ -39,7 +39,7 @@ pub struct HandshakeInfo {
 
 /// Why a server is not trusted, or TLS fails otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TlsError {
+pub(crate) enum TlsError {
     /// Nobody who is trusted has signed its certificate.
     #[error("unknown issuer")]
     UnknownIssuer {
@@ -91,7 +91,7 @@ pub enum TlsError {
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn handshake(
+pub(crate) fn handshake(
     stream: &TcpStream,
     host: &str,
     settings: &TlsSettings,

@@ -17,14 +17,14 @@ const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
 /// A command whose first line of output is the secret.
 #[derive(Debug)]
-pub struct CommandStore<'a> {
+pub(crate) struct CommandStore<'a> {
     command: &'a str,
 }
 
 impl<'a> CommandStore<'a> {
     /// The command.
     #[must_use]
-    pub fn new(command: &'a str) -> Self {
+    pub(crate) fn new(command: &'a str) -> Self {
         Self { command }
     }
 }

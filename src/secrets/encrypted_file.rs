@@ -31,7 +31,7 @@ struct Content {
 
 /// The file, and the passphrase that opens it.
 #[derive(Debug)]
-pub struct EncryptedFile {
+pub(crate) struct EncryptedFile {
     path: PathBuf,
     passphrase: Secret,
     /// The seal that the passphrase gave, and for which derivation: that takes long on purpose.
@@ -41,7 +41,7 @@ pub struct EncryptedFile {
 impl EncryptedFile {
     /// The file in a configuration folder.
     #[must_use]
-    pub fn in_dir(folder: &Path, passphrase: Secret) -> Self {
+    pub(crate) fn in_dir(folder: &Path, passphrase: Secret) -> Self {
         Self {
             path: folder.join(NAME),
             passphrase,
@@ -51,7 +51,7 @@ impl EncryptedFile {
 
     /// Whether there is one in a configuration folder.
     #[must_use]
-    pub fn exists_in(folder: &Path) -> bool {
+    pub(crate) fn exists_in(folder: &Path) -> bool {
         folder.join(NAME).exists()
     }
 

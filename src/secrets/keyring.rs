@@ -17,14 +17,14 @@ const SERVICE: &str = "bbconnect";
 
 /// The keyring of the operating system.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyringStore {
+pub(crate) struct KeyringStore {
     deadline: Duration,
 }
 
 impl KeyringStore {
     /// The keyring, which may keep the program waiting this long: a person may be asked to unlock it.
     #[must_use]
-    pub fn new(deadline: Duration) -> Self {
+    pub(crate) fn new(deadline: Duration) -> Self {
         Self { deadline }
     }
 

@@ -7,7 +7,7 @@ mod encrypted_file;
 mod keyring;
 mod store;
 
-pub use command::CommandStore;
-pub use encrypted_file::EncryptedFile;
-pub use keyring::KeyringStore;
-pub use store::{SecretStore, StoreError};
+pub(crate) use command::CommandStore;
+pub(crate) use encrypted_file::EncryptedFile;
+pub(crate) use keyring::KeyringStore;
+pub(crate) use store::{SecretStore, StoreError};

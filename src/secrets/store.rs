@@ -12,7 +12,7 @@ use crate::types::secret::Secret;
 /// A place for secrets, each under the name of its connection.
 ///
 /// Absent is `None`; a place that is locked or missing is an error that says so.
-pub trait SecretStore {
+pub(crate) trait SecretStore {
     /// The secret of a name.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ pub trait SecretStore {
 
 /// Why a secret could not be read or kept.
 #[derive(Debug, Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// There is no keyring here: no Secret Service, no session bus.
     #[error("this machine has no keyring that can be used: {0}")]
     NoKeyring(String),
@@ -95,7 +95,7 @@ pub enum StoreError {
 impl StoreError {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoKeyring(_)
             | Self::Locked(_)

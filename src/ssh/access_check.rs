@@ -10,7 +10,7 @@ use crate::types::ssh_address::{SshHost, SshRemote};
 
 /// What a repository is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub(crate) enum Service {
     /// What `git fetch` begins with.
     Read,
     /// What `git push` begins with. Nothing is pushed.
@@ -20,7 +20,7 @@ pub enum Service {
 impl Service {
     /// The program that the server is asked to run.
     #[must_use]
-    pub fn command(self) -> &'static str {
+    pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Read => "git-upload-pack",
             Self::Write => "git-receive-pack",
@@ -30,7 +30,7 @@ impl Service {
 
 /// The branches of a repository, as a server shows them to whoever may read or write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refs {
+pub(crate) struct Refs {
     /// Whether there are none.
     pub empty: bool,
     /// The branch that a clone checks out, where there is one.
@@ -39,7 +39,7 @@ pub struct Refs {
 
 /// What a server answered to somebody whom it lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessCheck {
+pub(crate) struct AccessCheck {
     /// The branches.
     pub refs: Refs,
     /// The host key that the server proved to have.
@@ -48,7 +48,7 @@ pub struct AccessCheck {
 
 /// How somebody is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// How long the answer may take.
     pub limit: Duration,
     /// Whether `ssh` may ask for a passphrase at the terminal.
@@ -62,7 +62,7 @@ const FLUSH_PKT: &[u8] = b"0000";
 ///
 /// # Errors
 /// [`SshError`], told apart by what the user can do next.
-pub fn check_access(
+pub(crate) fn check_access(
     options: &ClientOptions,
     remote: &SshRemote,
     service: Service,

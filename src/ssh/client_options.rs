@@ -8,7 +8,7 @@ use super::private_key_file::sibling_path;
 
 /// With what somebody logs in: a key, and the host keys that are taken for true.
 #[derive(Debug, Clone)]
-pub struct ClientOptions {
+pub(crate) struct ClientOptions {
     /// The private key; none for what a server says before it wants one.
     pub key: Option<PathBuf>,
     /// Whether it has a passphrase.
@@ -31,7 +31,7 @@ const OUR_OPTIONS: [&str; 7] = [
 /// The key that is to follow another one, while `key rotate` is at work: `KEY.bbconnect-next`. The name is
 /// nobody else's.
 #[must_use]
-pub fn next_key_path(key: &Path) -> PathBuf {
+pub(crate) fn next_key_path(key: &Path) -> PathBuf {
     sibling_path(key, ".bbconnect-next")
 }
 
@@ -42,7 +42,7 @@ impl ClientOptions {
     ///
     /// # Errors
     /// [`SshError::UnsupportedPath`] for a path that cannot be written for `ssh`.
-    pub fn options(&self) -> Result<Vec<String>, SshError> {
+    pub(crate) fn options(&self) -> Result<Vec<String>, SshError> {
         self.options_with(self.key.as_deref().as_slice())
     }
 
@@ -53,7 +53,7 @@ impl ClientOptions {
     ///
     /// # Errors
     /// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
-    pub fn command_line(&self) -> Result<String, SshError> {
+    pub(crate) fn command_line(&self) -> Result<String, SshError> {
         let mut words = vec!["ssh".to_owned()];
         let next = self.key.as_deref().map(next_key_path);
         let keys = [self.key.as_deref(), next.as_deref()];
@@ -103,7 +103,7 @@ impl ClientOptions {
 ///
 /// # Errors
 /// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
-pub fn command_with_key(key: &Path) -> Result<String, SshError> {
+pub(crate) fn command_with_key(key: &Path) -> Result<String, SshError> {
     let key = format!("IdentityFile={}", quote_option_value(key)?);
     let words = ["ssh", "-o", &key, "-o", "IdentitiesOnly=yes"];
     Ok(line(&words.map(str::to_owned)))
@@ -126,7 +126,7 @@ fn quoted(word: &str) -> Cow<'_, str> {
 
 /// Whether a command is one of [`ClientOptions::command_line`]: it has its options, in their order, and no others.
 #[must_use]
-pub fn is_managed_ssh_command(command: &str) -> bool {
+pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
     let Ok(words) = shell_words::split(command) else {
         return false;
     };

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// [`SshError::Process`] where `ssh` cannot be run.
-pub fn resolve(
+pub(crate) fn resolve(
     alias: &SshHost,
     user: Option<&str>,
 ) -> Result<Option<(Option<String>, SshHost)>, SshError> {

@@ -11,7 +11,7 @@ use crate::types::ssh_address::SshHost;
 
 /// Why an SSH server did not answer as it should.
 #[derive(Debug, Error)]
-pub enum SshError {
+pub(crate) enum SshError {
     /// The server shows another key than the one that is known.
     #[error(
         "the host key of {host} is not the expected one: it shows {}",
@@ -143,7 +143,7 @@ fn shown(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
 impl SshError {
     /// What to do about it; a command to paste where there is one.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::HostKeyChanged { built_in: true, .. } => {
                 "somebody may stand in between; compare with https://bitbucket.org/site/ssh, and use another network"

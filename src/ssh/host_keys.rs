@@ -30,7 +30,7 @@ const RETIRED: &str = "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A";
 
 /// The servers whose keys are built in.
 #[must_use]
-pub fn built_in_hosts() -> Vec<SshHost> {
+pub(crate) fn built_in_hosts() -> Vec<SshHost> {
     let hosts = CLOUD.into_iter();
     hosts
         .filter_map(|(name, port)| SshHost::new(name, port).ok())
@@ -40,7 +40,7 @@ pub fn built_in_hosts() -> Vec<SshHost> {
 /// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through. None for a
 /// server that is not Bitbucket Cloud's.
 #[must_use]
-pub fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
+pub(crate) fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
     let mut doors = built_in_hosts();
     if !doors.contains(host) {
         return Vec::new();
@@ -51,7 +51,7 @@ pub fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
 
 /// The keys that are built in for a server; `None` where it is not Bitbucket Cloud's.
 #[must_use]
-pub fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
+pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
     let is_cloud = CLOUD.contains(&(host.name.as_str(), host.port));
     is_cloud.then(|| {
         let keys = CLOUD_KEYS.into_iter();
@@ -61,7 +61,7 @@ pub fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
 
 /// Why a key must not be taken for a server's, whoever says that it is.
 #[must_use]
-pub fn retirement_reason(
+pub(crate) fn retirement_reason(
     algorithm: Option<&str>,
     fingerprint: Fingerprint,
 ) -> Option<&'static str> {

@@ -8,7 +8,7 @@ use super::{KeyError, KeyFiles, KeyPair, PrivateKeyFile, public_path};
 
 /// A key pair, described for people and programs.
 #[derive(Debug, Serialize)]
-pub struct KeyDescription {
+pub(crate) struct KeyDescription {
     /// The kind of key: `ecdsa-256`, `rsa-4096`, `ed25519`, or whatever else a key that was there is.
     #[serde(rename = "type")]
     pub kind: String,
@@ -41,7 +41,7 @@ impl KeyDescription {
     ///
     /// # Errors
     /// Never for a key that was made here.
-    pub fn of(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
+    pub(crate) fn of(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
         Ok(Self {
             kind: pair.key_type().name().to_owned(),
             title: pair.key_type().to_string(),
@@ -58,7 +58,7 @@ impl KeyDescription {
 
     /// Describes a key pair that was there.
     #[must_use]
-    pub fn of_stored(key: &PrivateKeyFile) -> Self {
+    pub(crate) fn of_stored(key: &PrivateKeyFile) -> Self {
         let public = &key.public;
         let bits = public.bits().unwrap_or_default();
         let head = format!("[{} {bits}]", public.openssh_name());

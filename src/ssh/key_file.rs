@@ -12,7 +12,7 @@ use crate::sys::signals;
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
 #[derive(Debug, Error)]
-pub enum KeyFileError {
+pub(crate) enum KeyFileError {
     /// A file of that name is there.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
@@ -48,24 +48,23 @@ pub enum KeyFileError {
 impl KeyFileError {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Exists(_) => Some(
-                "--out PATH writes to another place, --force replaces the key there".to_owned(),
-            ),
-            Self::Name { .. } => Some(
-                "name the private key's file; the public key goes beside it, with .pub".to_owned(),
-            ),
+            Self::Exists(_) => "--out PATH writes to another place, --force replaces the key there",
+            Self::Name { .. } => {
+                "name the private key's file; the public key goes beside it, with .pub"
+            }
             Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
-                Some("choose a folder that you may write to".to_owned())
+                "choose a folder that you may write to"
             }
         }
+        .to_owned()
     }
 }
 
 /// Where a key pair is kept: the private key, and beside it the public key with `.pub`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFiles {
+pub(crate) struct KeyFiles {
     private: PathBuf,
     public: PathBuf,
 }
@@ -88,7 +87,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// [`KeyFileError::Name`] for an empty path, one that ends in a slash or in `.pub`.
-    pub fn new(private: &Path) -> Result<Self, KeyFileError> {
+    pub(crate) fn new(private: &Path) -> Result<Self, KeyFileError> {
         let text = private.as_os_str().to_string_lossy();
         let last = text
             .rsplit(std::path::is_separator)
@@ -115,13 +114,13 @@ impl KeyFiles {
 
     /// The private key's file.
     #[must_use]
-    pub fn private(&self) -> &Path {
+    pub(crate) fn private(&self) -> &Path {
         &self.private
     }
 
     /// The public key's file.
     #[must_use]
-    pub fn public(&self) -> &Path {
+    pub(crate) fn public(&self) -> &Path {
         &self.public
     }
 
@@ -129,7 +128,7 @@ impl KeyFiles {
     ///
     /// # Errors
     /// [`KeyFileError::Exists`] unless `replace` is set, and [`KeyFileError::NotAFile`] for a folder or a link.
-    pub fn require_absent(&self, replace: bool) -> Result<(), KeyFileError> {
+    pub(crate) fn require_absent(&self, replace: bool) -> Result<(), KeyFileError> {
         for path in [&self.private, &self.public] {
             match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -156,7 +155,10 @@ impl KeyFiles {
     /// # Errors
     /// [`KeyFileError`]; files that were there before are then as they were, unless `replace` is set and only a part
     /// of the new ones could be put in their places.
-    pub fn write_all(pairs: &[(&Self, &str, &str)], replace: bool) -> Result<(), KeyFileError> {
+    pub(crate) fn write_all(
+        pairs: &[(&Self, &str, &str)],
+        replace: bool,
+    ) -> Result<(), KeyFileError> {
         let _whole = signals::critical_section();
         let mut prepared = Vec::new();
         for (files, private, public) in pairs {

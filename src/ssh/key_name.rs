@@ -4,7 +4,7 @@ use crate::types::clone_url::CloneUrl;
 
 /// `bbconnect_<namespace>_<slug>`, safe as the name of a file on any system; without a URL `bbconnect`.
 #[must_use]
-pub fn file_stem(clone_url: Option<&CloneUrl>) -> String {
+pub(crate) fn file_stem(clone_url: Option<&CloneUrl>) -> String {
     let Some(url) = clone_url else {
         return "bbconnect".to_owned();
     };
@@ -26,7 +26,7 @@ pub fn file_stem(clone_url: Option<&CloneUrl>) -> String {
 
 /// `bbconnect:<namespace>/<slug>`; without a URL `bbconnect`.
 #[must_use]
-pub fn comment(clone_url: Option<&CloneUrl>) -> String {
+pub(crate) fn comment(clone_url: Option<&CloneUrl>) -> String {
     match clone_url {
         None => "bbconnect".to_owned(),
         Some(url) => match url.namespace() {

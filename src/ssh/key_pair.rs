@@ -15,7 +15,7 @@ use crate::types::secret::Secret;
 
 /// Why a key pair was not made.
 #[derive(Debug, Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// A comment is one line of visible text.
     #[error("the comment contains a line break or another character that cannot be seen")]
     Comment,
@@ -33,7 +33,7 @@ pub enum KeyError {
 impl KeyError {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Comment => {
                 Some("give a comment of one line: --comment 'deploy key of the build server'")
@@ -44,7 +44,7 @@ impl KeyError {
 }
 
 /// An SSH key pair in memory, overwritten when it is dropped.
-pub struct KeyPair {
+pub(crate) struct KeyPair {
     key_type: KeyType,
     key: PrivateKey,
 }
@@ -57,7 +57,7 @@ impl KeyPair {
     /// # Errors
     /// [`KeyError::Comment`] for a comment that is not one visible line; the others only where the system gives no
     /// random bytes.
-    pub fn generate(key_type: KeyType, comment: &str) -> Result<Self, KeyError> {
+    pub(crate) fn generate(key_type: KeyType, comment: &str) -> Result<Self, KeyError> {
         check_comment(comment)?;
         let data = match key_type {
             KeyType::Ecdsa256 => KeypairData::from(EcdsaKeypair::random(
@@ -75,31 +75,31 @@ impl KeyPair {
 
     /// Its kind.
     #[must_use]
-    pub fn key_type(&self) -> KeyType {
+    pub(crate) fn key_type(&self) -> KeyType {
         self.key_type
     }
 
     /// The algorithm as SSH names it: `ecdsa-sha2-nistp256`, `ssh-rsa`, `ssh-ed25519` (RFC 4253, 5656, 8709).
     #[must_use]
-    pub fn algorithm(&self) -> String {
+    pub(crate) fn algorithm(&self) -> String {
         self.key.algorithm().to_string()
     }
 
     /// The comment.
     #[must_use]
-    pub fn comment(&self) -> &str {
+    pub(crate) fn comment(&self) -> &str {
         self.key.comment().as_str_lossy()
     }
 
     /// `SHA256:` and the unpadded base64 of the public key's hash, as `ssh-keygen -l` prints it.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         self.key.fingerprint(HashAlg::Sha256).to_string()
     }
 
     /// The picture of the fingerprint that `ssh-keygen -lv` draws.
     #[must_use]
-    pub fn randomart(&self) -> String {
+    pub(crate) fn randomart(&self) -> String {
         let head = format!(
             "[{} {}]",
             self.key_type.openssh_name(),
@@ -112,7 +112,7 @@ impl KeyPair {
     ///
     /// # Errors
     /// Never for a key that was made here.
-    pub fn public_line(&self) -> Result<String, KeyError> {
+    pub(crate) fn public_line(&self) -> Result<String, KeyError> {
         Ok(self.key.public_key().to_openssh()?)
     }
 
@@ -121,7 +121,10 @@ impl KeyPair {
     ///
     /// # Errors
     /// [`KeyError::Random`] where the system gives no random bytes for the salt.
-    pub fn private_pem(&self, passphrase: Option<&Secret>) -> Result<Zeroizing<String>, KeyError> {
+    pub(crate) fn private_pem(
+        &self,
+        passphrase: Option<&Secret>,
+    ) -> Result<Zeroizing<String>, KeyError> {
         Ok(match passphrase {
             None => self.key.to_openssh(LineEnding::LF)?,
             Some(passphrase) => self

@@ -25,13 +25,13 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// The files of a key and of those before and after it.
 #[derive(Debug, Clone)]
-pub struct KeySwap {
+pub(crate) struct KeySwap {
     key: PathBuf,
 }
 
 /// How far it has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// There is one key.
     Idle,
     /// The next one is made.
@@ -43,7 +43,7 @@ pub enum Stage {
 impl KeySwap {
     /// The files beside a key.
     #[must_use]
-    pub fn of(key: &Path) -> Self {
+    pub(crate) fn of(key: &Path) -> Self {
         Self {
             key: key.to_owned(),
         }
@@ -51,19 +51,19 @@ impl KeySwap {
 
     /// The key that is to follow.
     #[must_use]
-    pub fn next(&self) -> PathBuf {
+    pub(crate) fn next(&self) -> PathBuf {
         next_key_path(&self.key)
     }
 
     /// The key that was before.
     #[must_use]
-    pub fn old(&self) -> PathBuf {
+    pub(crate) fn old(&self) -> PathBuf {
         sibling_path(&self.key, ".bbconnect-old")
     }
 
     /// How far it has got.
     #[must_use]
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         if self.old().exists() {
             Stage::Swapped
         } else if self.next().exists() {
@@ -83,7 +83,7 @@ impl KeySwap {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn swap(&self) -> Result<(), SshError> {
+    pub(crate) fn swap(&self) -> Result<(), SshError> {
         let old = self.old();
         if !old.exists() {
             let _whole = signals::critical_section();
@@ -142,7 +142,7 @@ impl KeySwap {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn sync(&self) -> Result<(), SshError> {
+    pub(crate) fn sync(&self) -> Result<(), SshError> {
         let files = [self.key.clone(), public_path(&self.key)];
         for path in files.iter().filter(|path| path.exists()) {
             // Windows asks for the right to write.
@@ -161,7 +161,7 @@ impl KeySwap {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn discard_next(&self) -> Result<(), SshError> {
+    pub(crate) fn discard_next(&self) -> Result<(), SshError> {
         let _whole = signals::critical_section();
         let next = self.next();
         self.remove(&public_path(&next))?;
@@ -173,7 +173,7 @@ impl KeySwap {
     ///
     /// # Errors
     /// [`SshError::KeyFile`].
-    pub fn finish(&self) -> Result<(), SshError> {
+    pub(crate) fn finish(&self) -> Result<(), SshError> {
         let _whole = signals::critical_section();
         for private in [self.next(), self.old()] {
             for path in [temp_path(&private), public_path(&private), private] {

@@ -16,7 +16,7 @@ const ORDER: [&str; 3] = ["ssh-ed25519", "ecdsa-", "ssh-rsa"];
 ///
 /// # Errors
 /// [`SshError::Unreachable`] and its kin where it shows none.
-pub fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
+pub(crate) fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
     let seconds = limit.as_secs().clamp(1, 60);
     let command = CommandSpec::new("ssh-keyscan")
         .args(["-T", &seconds.to_string()])

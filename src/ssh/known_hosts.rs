@@ -17,7 +17,7 @@ const COMMENT_PREFIX: &str = "bbconnect:";
 
 /// How the key of a server came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// It is published by Atlassian, and built in.
     BuiltIn,
     /// The server's own settings name its fingerprint, read over HTTPS.
@@ -33,7 +33,7 @@ pub enum Source {
 impl Source {
     /// The name in JSON and in the file.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BuiltIn => "built-in",
             Self::Server => "server",
@@ -53,7 +53,7 @@ impl Source {
 
 /// The key of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostKey {
+pub(crate) struct HostKey {
     /// The server, as the file names it.
     pub known_as: String,
     /// Its key.
@@ -64,14 +64,14 @@ pub struct HostKey {
 
 /// The file.
 #[derive(Debug, Clone)]
-pub struct KnownHosts {
+pub(crate) struct KnownHosts {
     path: PathBuf,
 }
 
 impl KnownHosts {
     /// The file in a configuration folder.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         Self {
             path: folder.join("known_hosts"),
         }
@@ -79,7 +79,7 @@ impl KnownHosts {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -87,7 +87,7 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
-    pub fn all(&self) -> Result<Vec<HostKey>, SshError> {
+    pub(crate) fn all(&self) -> Result<Vec<HostKey>, SshError> {
         let text = self.read()?;
         let lines = parsed(&text);
         let is_meant = |name: &&str| !name.starts_with('!');
@@ -103,7 +103,7 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
-    pub fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
+    pub(crate) fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
         let (text, name) = (self.read()?, host.known_hosts_name());
         let lines = parsed(&text).into_iter();
         let meant = lines.filter(|line| matches_any(line.names.split(','), &name));
@@ -114,7 +114,7 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
-    pub fn add(
+    pub(crate) fn add(
         &self,
         host: &SshHost,
         keys: &[PublicKey],

@@ -19,21 +19,22 @@ mod private_key_file;
 mod rsa;
 mod user_client;
 
-pub use access_check::{AccessCheck, CheckOptions, Refs, Service, check_access};
-pub use client_options::{ClientOptions, command_with_key, is_managed_ssh_command, next_key_path};
-pub use config_resolve::resolve;
-pub use error::SshError;
-pub use host_keys::{alternate_hosts, built_in_hosts, built_in_keys, retirement_reason};
-pub use key_description::KeyDescription;
-pub use key_file::{KeyFileError, KeyFiles};
-pub use key_name::{comment, file_stem};
-pub use key_pair::{KeyError, KeyPair};
-pub use key_swap::{KeySwap, Stage};
-pub use keyscan::scan;
-pub use known_hosts::{HostKey, KnownHosts, Source};
+pub(crate) use access_check::{AccessCheck, CheckOptions, Refs, Service, check_access};
+pub(crate) use client_options::{
+    ClientOptions, command_with_key, is_managed_ssh_command, next_key_path,
+};
+pub(crate) use config_resolve::resolve;
+pub(crate) use error::SshError;
+pub(crate) use host_keys::{alternate_hosts, built_in_hosts, built_in_keys, retirement_reason};
+pub(crate) use key_description::KeyDescription;
+pub(crate) use key_file::{KeyFileError, KeyFiles};
+pub(crate) use key_name::{comment, file_stem};
+pub(crate) use key_pair::{KeyError, KeyPair};
+pub(crate) use key_swap::{KeySwap, Stage};
+pub(crate) use keyscan::scan;
+pub(crate) use known_hosts::{HostKey, KnownHosts, Source};
 pub use migrate::known_hosts::known_hosts_fixes;
 pub use migrate::ssh_config::{mentions_new_host, ssh_config_fixes};
-pub use migrate::ssh_config_includes::client_includes;
-pub use private_key_file::{PrivateKeyFile, public_key_of, public_path};
-pub use rsa::RsaError;
-pub use user_client::{agent_has, agent_keys, check_access_as_user, user_known_hosts};
+pub(crate) use migrate::ssh_config_includes::client_includes;
+pub(crate) use private_key_file::{PrivateKeyFile, public_key_of, public_path};
+pub(crate) use user_client::{agent_has, agent_keys, check_access_as_user, user_known_hosts};

@@ -14,7 +14,7 @@ const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
 /// A private key on the disk.
 #[derive(Debug, Clone)]
-pub struct PrivateKeyFile {
+pub(crate) struct PrivateKeyFile {
     /// Its file.
     pub path: PathBuf,
     /// Its public half.
@@ -28,7 +28,7 @@ impl PrivateKeyFile {
     ///
     /// # Errors
     /// [`SshError::KeyFile`] for a file that cannot be read or is no private key.
-    pub fn read(path: &Path) -> Result<Self, SshError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, SshError> {
         let text = text_of(path)?;
         let refused = |reason: &str| SshError::KeyFile {
             path: path.to_owned(),
@@ -73,7 +73,7 @@ impl PrivateKeyFile {
     /// Whether `ssh` refuses the file because others than its owner may read it. As there, only one's own files are
     /// looked at (`sshkey_perm_ok` of OpenSSH).
     #[must_use]
-    pub fn has_insecure_permissions(&self) -> bool {
+    pub(crate) fn has_insecure_permissions(&self) -> bool {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
@@ -89,7 +89,7 @@ impl PrivateKeyFile {
 ///
 /// # Errors
 /// [`SshError::KeyFile`].
-pub fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
+pub(crate) fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
     match read_public(path) {
         Err(NotPublic::Private) => PrivateKeyFile::read(path).map(|key| key.public),
         Err(NotPublic::Other(error)) => Err(error),
@@ -115,7 +115,7 @@ fn read_public(path: &Path) -> Result<PublicKey, NotPublic> {
 
 /// `KEY.pub`
 #[must_use]
-pub fn public_path(private: &Path) -> PathBuf {
+pub(crate) fn public_path(private: &Path) -> PathBuf {
     sibling_path(private, ".pub")
 }
 

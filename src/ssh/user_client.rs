@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`SshError::Process`].
-pub fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
+pub(crate) fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
     if !file.is_file() {
         return Ok(Vec::new());
     }
@@ -39,13 +39,13 @@ pub fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, S
 
 /// How many keys the agent offers; `None` where there is no agent.
 #[must_use]
-pub fn agent_keys() -> Option<usize> {
+pub(crate) fn agent_keys() -> Option<usize> {
     agent().map(|lines| lines.len())
 }
 
 /// Whether the agent has a key, so that nobody need be asked for its passphrase.
 #[must_use]
-pub fn agent_has(key: &PublicKey) -> bool {
+pub(crate) fn agent_has(key: &PublicKey) -> bool {
     let lines = agent().unwrap_or_default();
     let mut keys = lines
         .iter()
@@ -75,7 +75,7 @@ fn agent() -> Option<Vec<String>> {
 ///
 /// # Errors
 /// [`SshError`].
-pub fn check_access_as_user(
+pub(crate) fn check_access_as_user(
     remote: &SshRemote,
     known_hosts: &Path,
     manner: CheckOptions,

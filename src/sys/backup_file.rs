@@ -15,7 +15,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Who else changes a file, and how they are kept out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
+pub(crate) enum Lock {
     /// Git, which takes `NAME.lock` while it writes.
     Git,
     /// Nobody who could be kept out.
@@ -24,7 +24,7 @@ pub enum Lock {
 
 /// A file as it was read.
 #[derive(Debug)]
-pub struct EditableFile {
+pub(crate) struct EditableFile {
     path: PathBuf,
     /// What the name of its old version begins with.
     kept_as: PathBuf,
@@ -38,7 +38,7 @@ impl EditableFile {
     ///
     /// # Errors
     /// What the system says; also for what is not an ordinary file.
-    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         let bytes = match read_regular_file(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -60,7 +60,7 @@ impl EditableFile {
 
     /// Keeps the old version elsewhere: as `PATH.bbconnect-STAMP`.
     #[must_use]
-    pub fn with_backup_path(self, path: PathBuf) -> Self {
+    pub(crate) fn with_backup_path(self, path: PathBuf) -> Self {
         Self {
             kept_as: path,
             ..self
@@ -69,13 +69,13 @@ impl EditableFile {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its text.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -84,7 +84,7 @@ impl EditableFile {
     ///
     /// # Errors
     /// What the system says; also where the file is read-only, locked, or no longer what was read.
-    pub fn replace(&self, text: &str, stamp: &str, lock: Lock) -> io::Result<PathBuf> {
+    pub(crate) fn replace(&self, text: &str, stamp: &str, lock: Lock) -> io::Result<PathBuf> {
         let target = fs::canonicalize(&self.path)?;
         let metadata = fs::metadata(&target)?;
         if metadata.permissions().readonly() {

@@ -1,7 +1,7 @@
 //! The operating system: signals, child processes, atomic file replacement, bounded parallelism.
 
 pub(crate) mod atomic_file;
-pub mod backup_file;
-pub mod signals;
-pub mod subprocess;
-pub mod worker_pool;
+pub(crate) mod backup_file;
+pub(crate) mod signals;
+pub(crate) mod subprocess;
+pub(crate) mod worker_pool;

@@ -96,7 +96,7 @@ fn status_of(signal: i32) -> i32 {
 
 /// Puts an interruption off until the guard is dropped, for whoever looks whether the program [`is_pending`] to end.
 #[must_use = "the interruption is put off while the guard lives"]
-pub fn defer() -> DeferGuard {
+pub(crate) fn defer() -> DeferGuard {
     let mut count = DEFER_COUNT.lock().unwrap_or_else(PoisonError::into_inner);
     *count += 1;
     STATE.may_exit.store(false, Ordering::SeqCst);
@@ -105,7 +105,7 @@ pub fn defer() -> DeferGuard {
 
 /// An interruption that comes while this lives takes effect when the last one is dropped.
 #[derive(Debug)]
-pub struct DeferGuard(());
+pub(crate) struct DeferGuard(());
 
 impl Drop for DeferGuard {
     fn drop(&mut self) {
@@ -120,13 +120,13 @@ impl Drop for DeferGuard {
 
 /// Whether a signal has come that is put off.
 #[must_use]
-pub fn is_pending() -> bool {
+pub(crate) fn is_pending() -> bool {
     STATE.pending_signal.load(Ordering::SeqCst) != 0
 }
 
 /// Puts an interruption off until the guard is dropped. Keep it short: no waiting, no network.
 #[must_use = "the interruption is put off while the guard lives"]
-pub fn critical_section() -> CriticalSection {
+pub(crate) fn critical_section() -> CriticalSection {
     let alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     CriticalSection {
         _put_off: defer(),
@@ -136,14 +136,14 @@ pub fn critical_section() -> CriticalSection {
 
 /// As [`DeferGuard`], and one at a time.
 #[derive(Debug)]
-pub struct CriticalSection {
+pub(crate) struct CriticalSection {
     _put_off: DeferGuard,
     _alone: MutexGuard<'static, ()>,
 }
 
 /// Asks somebody something at the terminal. When a signal comes meanwhile, `restore` puts the terminal right (its echo
 /// may be off) before the program ends.
-pub fn with_prompt<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T) -> T {
+pub(crate) fn with_prompt<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T) -> T {
     let _put_off = defer();
     let answered = AtomicBool::new(false);
     let answer = thread::scope(|scope| {

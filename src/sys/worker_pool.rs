@@ -6,14 +6,14 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 /// At most this many at once.
-pub const MAX_WORKERS: usize = 32;
+pub(crate) const MAX_WORKERS: usize = 32;
 /// At most this many at once for one key.
-pub const MAX_PER_KEY: usize = 8;
+pub(crate) const MAX_PER_KEY: usize = 8;
 
 /// Does the work for every item, and answers in the order of the items.
 ///
 /// Items with the same key, such as a server's address, take at most [`MAX_PER_KEY`] of the [`MAX_WORKERS`] places.
-pub fn map_bounded<T, K, R>(
+pub(crate) fn map_bounded<T, K, R>(
     items: &[T],
     key: impl Fn(&T) -> K,
     work: impl Fn(&T) -> R + Sync,

@@ -10,7 +10,7 @@ use super::secret::Secret;
 
 /// What HTTP access tokens belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenOwner {
+pub(crate) enum TokenOwner {
     /// A user, by the name.
     User(String),
     /// A project, by its key.
@@ -21,7 +21,7 @@ pub enum TokenOwner {
 
 /// An HTTP access token, as the server tells of it. Its secret is told once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccessToken {
+pub(crate) struct AccessToken {
     /// The id, which also stands in the token itself; `None` for one that is not made yet.
     pub id: Option<String>,
     /// The name.
@@ -38,7 +38,7 @@ pub struct AccessToken {
 
 /// A token that was just made.
 #[derive(Debug)]
-pub struct NewToken {
+pub(crate) struct NewToken {
     /// What the server tells of it.
     pub token: AccessToken,
     /// The secret.
@@ -48,7 +48,7 @@ pub struct NewToken {
 impl TokenOwner {
     /// The flag that names it, as `bbconnect token` takes it.
     #[must_use]
-    pub fn as_flag(&self) -> String {
+    pub(crate) fn as_flag(&self) -> String {
         match self {
             Self::User(_) => "--user".to_owned(),
             Self::Project(key) => format!("--project {key}"),

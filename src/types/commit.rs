@@ -6,7 +6,7 @@ use super::publish_trailer::PublishTrailer;
 
 /// A branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branch {
+pub(crate) struct Branch {
     /// Its name, without `refs/heads/`.
     pub name: String,
     /// The commit that it points to: the full hash.
@@ -15,7 +15,7 @@ pub struct Branch {
 
 /// A commit, as far as it matters who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// Its full hash.
     pub hash: String,
     /// The full hash of the first commit that it follows.
@@ -28,7 +28,7 @@ pub struct Commit {
 
 /// Who makes a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
+pub(crate) struct Signature {
     /// The name.
     pub name: String,
     /// The e-mail address.
@@ -38,20 +38,20 @@ pub struct Signature {
 impl Commit {
     /// What says that `publish` made it.
     #[must_use]
-    pub fn mark(&self) -> Option<PublishTrailer> {
+    pub(crate) fn mark(&self) -> Option<PublishTrailer> {
         PublishTrailer::of(&self.message)
     }
 
     /// The first line of the message.
     #[must_use]
-    pub fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         self.message.lines().next().unwrap_or_default()
     }
 }
 
 /// What a file is, beside its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileMode {
+pub(crate) enum FileMode {
     /// A file.
     Regular,
     /// A file that can be run.
@@ -62,7 +62,7 @@ pub enum FileMode {
 
 /// A file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalFile {
+pub(crate) struct LocalFile {
     /// Its path from the root of the repository, with `/`.
     pub path: String,
     /// What it is.
@@ -73,7 +73,7 @@ pub struct LocalFile {
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TreeEntry {
+pub(crate) struct TreeEntry {
     /// Its path from the root of the repository.
     pub path: String,
     /// What it is; `None` for what is neither file nor link, such as a submodule.
@@ -86,7 +86,7 @@ pub struct TreeEntry {
 
 /// The paths that differ, each list in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct TreeDiff {
+pub(crate) struct TreeDiff {
     /// Only in the folder.
     pub added: Vec<String>,
     /// Different in the folder.
@@ -98,13 +98,13 @@ pub struct TreeDiff {
 impl TreeDiff {
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 
     /// Whether a path is new or different.
     #[must_use]
-    pub fn writes(&self, path: &str) -> bool {
+    pub(crate) fn writes(&self, path: &str) -> bool {
         let lists = [&self.added, &self.changed];
         lists
             .iter()

@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Date {
 
 /// The last day of a credential, as a person names it: nothing takes away what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExpiryArg(pub Option<Date>);
+pub(crate) struct ExpiryArg(pub Option<Date>);
 
 impl FromStr for ExpiryArg {
     type Err = NotADay;

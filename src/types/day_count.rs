@@ -9,23 +9,23 @@ use super::date::Date;
 
 /// A number of days, up to a hundred years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DayCount(u32);
+pub(crate) struct DayCount(u32);
 
 /// A text that is no number of days.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a number of days, such as 14d or 2w")]
-pub struct NotDays;
+pub(crate) struct NotDays;
 
 impl DayCount {
     /// From one day to another; negative where that is past.
     #[must_use]
-    pub fn between(from: Date, to: Date) -> i64 {
+    pub(crate) fn between(from: Date, to: Date) -> i64 {
         from.days_until(to)
     }
 
     /// How many.
     #[must_use]
-    pub fn count(self) -> i64 {
+    pub(crate) fn count(self) -> i64 {
         i64::from(self.0)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
 /// other invisible characters (fillers, variation selectors), line and paragraph separators, and tag characters.
 #[must_use]
-pub fn needs_escape(character: char) -> bool {
+pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -19,7 +19,7 @@ pub fn needs_escape(character: char) -> bool {
 
 /// The text with every deceptive character written as an escape: `\n`, `\t`, `\u{1b}`.
 #[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
@@ -37,7 +37,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// A message without the numbers that Rust puts behind the system's own words: ` (os error 13)`.
 #[must_use]
-pub fn strip_os_error_code(message: &str) -> String {
+pub(crate) fn strip_os_error_code(message: &str) -> String {
     let mut parts = message.split(" (os error ");
     let mut words = parts.next().unwrap_or_default().to_owned();
     for part in parts {

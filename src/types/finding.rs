@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// As it should be.
     Pass,
     /// It works, but somebody should know.
@@ -19,7 +19,7 @@ pub enum Severity {
 impl Severity {
     /// The name in JSON and text.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Warn => "warn",
@@ -31,7 +31,7 @@ impl Severity {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was looked at.
     pub id: &'static str,
     /// How it stands.
@@ -47,7 +47,7 @@ pub struct Finding {
 impl Finding {
     /// A finding without evidence.
     #[must_use]
-    pub fn new(id: &'static str, level: Severity, message: impl Into<String>) -> Self {
+    pub(crate) fn new(id: &'static str, level: Severity, message: impl Into<String>) -> Self {
         Self {
             id,
             level,
@@ -59,7 +59,7 @@ impl Finding {
 
     /// With what was seen.
     #[must_use]
-    pub fn with_evidence(self, evidence: impl Into<String>) -> Self {
+    pub(crate) fn with_evidence(self, evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
             ..self
@@ -68,7 +68,7 @@ impl Finding {
 
     /// With what to do.
     #[must_use]
-    pub fn with_remedy(self, next: impl Into<String>) -> Self {
+    pub(crate) fn with_remedy(self, next: impl Into<String>) -> Self {
         Self {
             next: Some(next.into()),
             ..self

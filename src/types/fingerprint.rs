@@ -11,17 +11,17 @@ use thiserror::Error;
 
 /// The SHA-256 of a public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 /// A text that is no fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a fingerprint, which begins with SHA256: and has 43 more characters")]
-pub struct NotAFingerprint;
+pub(crate) struct NotAFingerprint;
 
 impl Fingerprint {
     /// The fingerprint of a public key, given in SSH's binary form (RFC 4253, section 6.6).
     #[must_use]
-    pub fn from_key_blob(blob: &[u8]) -> Self {
+    pub(crate) fn from_key_blob(blob: &[u8]) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, blob).as_ref());
         Self(hash)

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 /// Bitbucket Cloud takes all three; Data Center takes RSA everywhere and ECDSA from 7.10 on
 /// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum KeyType {
+pub(crate) enum KeyType {
     /// ECDSA on the curve P-256.
     #[value(name = "ecdsa-256", alias = "ecdsa")]
     Ecdsa256,
@@ -24,7 +24,7 @@ pub enum KeyType {
 impl KeyType {
     /// The name on the command line, in file names and in JSON.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ecdsa256 => "ecdsa-256",
             Self::Rsa4096 => "rsa-4096",
@@ -34,7 +34,7 @@ impl KeyType {
 
     /// The size that `ssh-keygen -l` shows, in bits.
     #[must_use]
-    pub fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         match self {
             Self::Ecdsa256 | Self::Ed25519 => 256,
             Self::Rsa4096 => 4096,
@@ -43,7 +43,7 @@ impl KeyType {
 
     /// The name that OpenSSH gives this kind, as it stands in the head of its randomart.
     #[must_use]
-    pub fn openssh_name(self) -> &'static str {
+    pub(crate) fn openssh_name(self) -> &'static str {
         match self {
             Self::Ecdsa256 => "ECDSA",
             Self::Rsa4096 => "RSA",

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// A workspace of Bitbucket Cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// Its name in URLs.
     pub slug: String,
     /// Its name, where the server tells it.
@@ -17,7 +17,7 @@ pub struct Workspace {
 
 /// A project of either product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Project {
+pub(crate) struct Project {
     /// Its key.
     pub key: String,
     /// Its name.
@@ -28,7 +28,7 @@ pub struct Project {
 
 /// A project to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewProject {
+pub(crate) struct NewProject {
     /// Its key.
     pub key: String,
     /// Its name.

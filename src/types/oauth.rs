@@ -10,7 +10,7 @@ use super::secret::Secret;
 const REFRESH_MARGIN_SECS: i64 = 60;
 
 /// Tokens, as a server grants them.
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// What requests are signed with.
     pub access: Secret,
     /// What gets the next ones; it is good once.
@@ -23,7 +23,7 @@ pub struct Tokens {
 
 /// All that an OAuth connection keeps, as one secret.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-pub struct OAuthSecret {
+pub(crate) struct OAuthSecret {
     /// Where the tokens come from; the client secret is sent nowhere else.
     #[zeroize(skip)]
     pub origin: Origin,
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Tokens {
 impl OAuthSecret {
     /// What is kept of a grant.
     #[must_use]
-    pub fn new(origin: Origin, client_secret: &Secret, tokens: &Tokens) -> Self {
+    pub(crate) fn new(origin: Origin, client_secret: &Secret, tokens: &Tokens) -> Self {
         Self {
             origin,
             client_secret: client_secret.expose().to_owned(),
@@ -67,7 +67,7 @@ impl OAuthSecret {
 
     /// A client's secret before it has got tokens: there is none that is fresh.
     #[must_use]
-    pub fn of_client(origin: Origin, client_secret: &Secret) -> Self {
+    pub(crate) fn of_client(origin: Origin, client_secret: &Secret) -> Self {
         Self {
             origin,
             client_secret: client_secret.expose().to_owned(),
@@ -79,7 +79,7 @@ impl OAuthSecret {
 
     /// The same with newer tokens. A server that gives no new refresh token leaves the old one in force.
     #[must_use]
-    pub fn renewed(&self, tokens: &Tokens) -> Self {
+    pub(crate) fn renewed(&self, tokens: &Tokens) -> Self {
         let mut renewed = Self::new(self.origin.clone(), &self.client_secret(), tokens);
         if renewed.refresh_token.is_none() {
             renewed.refresh_token.clone_from(&self.refresh_token);
@@ -89,20 +89,20 @@ impl OAuthSecret {
 
     /// Reads what was kept; `None` for something else.
     #[must_use]
-    pub fn from_secret(kept: &Secret) -> Option<Self> {
+    pub(crate) fn from_secret(kept: &Secret) -> Option<Self> {
         serde_json::from_str(kept.expose()).ok()
     }
 
     /// What is to be kept.
     #[must_use]
-    pub fn to_secret(&self) -> Secret {
+    pub(crate) fn to_secret(&self) -> Secret {
         // A struct of texts and numbers can always be written.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
     /// The access token, where it is good for a while.
     #[must_use]
-    pub fn valid_access_token(&self, now: i64) -> Option<Secret> {
+    pub(crate) fn valid_access_token(&self, now: i64) -> Option<Secret> {
         let is_fresh = self
             .expires_at
             .is_none_or(|end| end - REFRESH_MARGIN_SECS > now);
@@ -111,19 +111,19 @@ impl OAuthSecret {
 
     /// The secret of the client.
     #[must_use]
-    pub fn client_secret(&self) -> Secret {
+    pub(crate) fn client_secret(&self) -> Secret {
         Secret::new(self.client_secret.clone())
     }
 
     /// What gets the next tokens.
     #[must_use]
-    pub fn refresh_token(&self) -> Option<Secret> {
+    pub(crate) fn refresh_token(&self) -> Option<Secret> {
         self.refresh_token.clone().map(Secret::new)
     }
 
     /// When the access token ends, in seconds since 1970.
     #[must_use]
-    pub fn expires_at(&self) -> Option<i64> {
+    pub(crate) fn expires_at(&self) -> Option<i64> {
         self.expires_at
     }
 }

@@ -5,7 +5,7 @@ use super::deployment::Deployment;
 
 /// Something that a credential may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// See repositories.
     ReadRepositories,
     /// Make a repository.
@@ -29,7 +29,7 @@ pub enum Operation {
 impl Operation {
     /// What to ask for: scopes of API tokens, scopes of Cloud's other credentials, or Data Center's permissions.
     #[must_use]
-    pub fn required_scopes_text(self, deployment: Deployment, auth: AuthMethod) -> String {
+    pub(crate) fn required_scopes_text(self, deployment: Deployment, auth: AuthMethod) -> String {
         let (api_token, classic, datacenter) = self.names();
         match (deployment, auth) {
             (Deployment::Cloud, AuthMethod::ApiToken) => {

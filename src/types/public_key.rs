@@ -15,7 +15,7 @@ const MAX_CHARS: usize = 16 * 1024;
 
 /// A public key.
 #[derive(Debug, Clone)]
-pub struct PublicKey {
+pub(crate) struct PublicKey {
     algorithm: String,
     blob: Vec<u8>,
     comment: String,
@@ -23,7 +23,7 @@ pub struct PublicKey {
 
 /// A text that is no public key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ParsePublicKeyError {
+pub(crate) enum ParsePublicKeyError {
     /// It is a private key, which is shown to nobody.
     #[error("it is a private key")]
     Private,
@@ -37,7 +37,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`ParsePublicKeyError::Malformed`] where it does not begin with the name of its algorithm.
-    pub fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
+    pub(crate) fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
         let name = fields(&blob).next().ok_or(ParsePublicKeyError::Malformed)?;
         let algorithm = std::str::from_utf8(name).map_err(|_| ParsePublicKeyError::Malformed)?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-@._".contains(&byte);
@@ -53,19 +53,19 @@ impl PublicKey {
 
     /// As SSH names it: `ecdsa-sha2-nistp256`.
     #[must_use]
-    pub fn algorithm(&self) -> &str {
+    pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
     /// The comment, which identifies nothing.
     #[must_use]
-    pub fn comment(&self) -> &str {
+    pub(crate) fn comment(&self) -> &str {
         &self.comment
     }
 
     /// The same key with another comment.
     #[must_use]
-    pub fn with_comment(&self, comment: &str) -> Self {
+    pub(crate) fn with_comment(&self, comment: &str) -> Self {
         Self {
             comment: comment.to_owned(),
             ..self.clone()
@@ -74,25 +74,25 @@ impl PublicKey {
 
     /// SSH's binary form.
     #[must_use]
-    pub fn blob(&self) -> &[u8] {
+    pub(crate) fn blob(&self) -> &[u8] {
         &self.blob
     }
 
     /// `SHA256:…`
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::from_key_blob(&self.blob)
     }
 
     /// Algorithm and base64, without a comment.
     #[must_use]
-    pub fn to_openssh_without_comment(&self) -> String {
+    pub(crate) fn to_openssh_without_comment(&self) -> String {
         format!("{} {}", self.algorithm, STANDARD.encode(&self.blob))
     }
 
     /// The size that `ssh-keygen -l` shows, in bits; `None` for kinds that are not known here.
     #[must_use]
-    pub fn bits(&self) -> Option<u32> {
+    pub(crate) fn bits(&self) -> Option<u32> {
         match self.algorithm.as_str() {
             "ssh-ed25519"
             | "sk-ssh-ed25519@openssh.com"
@@ -113,7 +113,7 @@ impl PublicKey {
 
     /// The kind of key in a word: `ecdsa-256`, `rsa-4096`, `ed25519`, as `keygen --type` names it.
     #[must_use]
-    pub fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         match (self.family(), self.bits()) {
             (Some("ed25519"), _) => "ed25519".to_owned(),
             (Some(family), Some(bits)) => format!("{family}-{bits}"),
@@ -123,7 +123,7 @@ impl PublicKey {
 
     /// What `ssh-keygen -l` calls the kind of key: `ECDSA`, `RSA`, `ED25519`.
     #[must_use]
-    pub fn openssh_name(&self) -> String {
+    pub(crate) fn openssh_name(&self) -> String {
         self.family()
             .map_or_else(|| self.algorithm.clone(), str::to_uppercase)
     }

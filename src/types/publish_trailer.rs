@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 /// What a commit writes: for each path the hash that git has for its content; `None` where it is removed.
-pub type ChangedPaths = BTreeMap<String, Option<String>>;
+pub(crate) type ChangedPaths = BTreeMap<String, Option<String>>;
 
 const BY: &str = "Published-by";
 const PROGRAM: &str = "bbconnect";
@@ -16,7 +16,7 @@ const CHANGE: &str = "Published-change";
 
 /// The mark of one commit: which commit it followed, and what it changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishTrailer {
+pub(crate) struct PublishTrailer {
     onto: Option<String>,
     change: String,
 }
@@ -24,7 +24,7 @@ pub struct PublishTrailer {
 impl PublishTrailer {
     /// The mark of a commit that is to be made.
     #[must_use]
-    pub fn new(onto: Option<&str>, written: &ChangedPaths) -> Self {
+    pub(crate) fn new(onto: Option<&str>, written: &ChangedPaths) -> Self {
         Self {
             onto: onto.map(str::to_owned),
             change: change(written),
@@ -34,7 +34,7 @@ impl PublishTrailer {
     /// The mark at the end of a message. Only the last paragraph counts, and only where it is made of trailers
     /// (git-interpret-trailers): further up it is quoted.
     #[must_use]
-    pub fn of(message: &str) -> Option<Self> {
+    pub(crate) fn of(message: &str) -> Option<Self> {
         let lines = message.trim_end().lines().rev();
         let last = lines.take_while(|line| !line.trim().is_empty());
         let trailers: Option<Vec<_>> = last.map(|line| line.split_once(": ")).collect();
@@ -52,13 +52,13 @@ impl PublishTrailer {
 
     /// Whether the commit still follows the one that it was made to follow.
     #[must_use]
-    pub fn has_parent(&self, parent: Option<&str>) -> bool {
+    pub(crate) fn has_parent(&self, parent: Option<&str>) -> bool {
         self.onto.as_deref() == parent
     }
 
     /// Whether the commit still changes what it was made to change.
     #[must_use]
-    pub fn matches_changes(&self, written: &ChangedPaths) -> bool {
+    pub(crate) fn matches_changes(&self, written: &ChangedPaths) -> bool {
         self.change == change(written)
     }
 }
@@ -75,7 +75,7 @@ impl fmt::Display for PublishTrailer {
 
 /// The hash that git has for a file's content.
 #[must_use]
-pub fn blob_hash(content: &[u8]) -> String {
+pub(crate) fn blob_hash(content: &[u8]) -> String {
     let mut blob = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     blob.update(format!("blob {}\0", content.len()).as_bytes());
     blob.update(content);

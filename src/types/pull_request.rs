@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// A pull request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct PullRequest {
+pub(crate) struct PullRequest {
     /// Its number in the repository; `None` before there is one.
     pub id: Option<u64>,
     /// Its title.
@@ -36,7 +36,7 @@ pub struct PullRequest {
 
 /// What was asked for in as many words.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RequestedFields<'a> {
+pub(crate) struct RequestedFields<'a> {
     /// The title.
     pub title: Option<&'a str>,
     /// The description.
@@ -50,7 +50,7 @@ pub struct RequestedFields<'a> {
 impl PullRequest {
     /// What is otherwise than was asked for: `title`, `description`, `draft`, `reviewers`.
     #[must_use]
-    pub fn differing_fields(&self, asked: &RequestedFields<'_>) -> Vec<&'static str> {
+    pub(crate) fn differing_fields(&self, asked: &RequestedFields<'_>) -> Vec<&'static str> {
         let body = self.body.as_deref().unwrap_or_default();
         let is_asked = |name: &String| {
             let own = &self.reviewer_names;
@@ -75,7 +75,7 @@ impl PullRequest {
 
 /// What is said of a pull request that was open before and differs.
 #[must_use]
-pub fn unchanged_note(differs: &[&str]) -> Option<String> {
+pub(crate) fn unchanged_note(differs: &[&str]) -> Option<String> {
     let parts = differs.join(", ");
     (!differs.is_empty())
         .then(|| format!("the pull request was open already, and what differs is left: {parts}"))
@@ -88,7 +88,7 @@ fn is_same_text(one: &str, other: &str) -> bool {
 
 /// Which pull requests are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum State {
+pub(crate) enum State {
     /// Those that are open
     Open,
     /// Those that were merged
@@ -102,7 +102,7 @@ pub enum State {
 impl State {
     /// What those of this state are called.
     #[must_use]
-    pub fn plural_label(self) -> &'static str {
+    pub(crate) fn plural_label(self) -> &'static str {
         match self {
             Self::Open => "open pull requests",
             Self::Merged => "merged pull requests",
@@ -114,7 +114,7 @@ impl State {
 
 /// A pull request to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewPullRequest {
+pub(crate) struct NewPullRequest {
     /// Its title.
     pub title: String,
     /// Its description.
@@ -131,7 +131,7 @@ pub struct NewPullRequest {
 
 /// Somebody who may be asked to look at a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reviewer {
+pub(crate) struct Reviewer {
     /// How the product knows them: uuid (Cloud), user name (Data Center).
     pub id: String,
     /// Their name for people.
@@ -140,7 +140,7 @@ pub struct Reviewer {
 
 /// Somebody who could not be asked, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SkippedReviewer {
+pub(crate) struct SkippedReviewer {
     /// Their name.
     pub reviewer: String,
     /// The server's words.

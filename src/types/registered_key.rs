@@ -13,7 +13,7 @@ use super::timestamp::Timestamp;
 
 /// Whose keys they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyOwner {
+pub(crate) enum KeyOwner {
     /// A repository.
     Repository(RepoId),
     /// A project: its key, and the workspace it is in (Cloud).
@@ -30,7 +30,7 @@ pub enum KeyOwner {
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Access {
+pub(crate) enum Access {
     /// Clone and fetch.
     Read,
     /// Clone, fetch and push.
@@ -40,7 +40,11 @@ pub enum Access {
 /// As what a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum KeyKind {
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the names that both products use"
+)]
+pub(crate) enum KeyKind {
     /// Cloud: of a repository or project, read-only.
     DeployKey,
     /// Data Center: of a repository or project.
@@ -51,7 +55,7 @@ pub enum KeyKind {
 
 /// A key to be registered.
 #[derive(Debug, Clone)]
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// The key.
     pub public: PublicKey,
     /// What it is called in lists.
@@ -62,7 +66,7 @@ pub struct NewKey {
 
 /// A key that is registered. What the server does not tell is `None`.
 #[derive(Debug, Clone, Serialize)]
-pub struct RegisteredKey {
+pub(crate) struct RegisteredKey {
     /// The server's id of it; nothing for one that is yet to be registered.
     #[serde(serialize_with = "or_null")]
     pub id: String,
@@ -92,7 +96,7 @@ pub struct RegisteredKey {
 impl RegisteredKey {
     /// What to say where a key that was there is to be called something else.
     #[must_use]
-    pub fn title_note(&self, wanted: Option<&str>) -> Option<String> {
+    pub(crate) fn title_note(&self, wanted: Option<&str>) -> Option<String> {
         let (label, wanted) = (self.label.as_deref()?, wanted?);
         (label != wanted).then(|| {
             format!("the key was registered before as {label:?}, and is not renamed to {wanted:?}")
@@ -101,7 +105,7 @@ impl RegisteredKey {
 
     /// Whether it is this key, whatever the comments.
     #[must_use]
-    pub fn has_public_key(&self, key: &PublicKey) -> bool {
+    pub(crate) fn has_public_key(&self, key: &PublicKey) -> bool {
         self.public_key.as_ref() == Some(key)
     }
 }
@@ -118,7 +122,7 @@ fn as_line<S: Serializer>(key: &Option<PublicKey>, serializer: S) -> Result<S::O
 impl KeyOwner {
     /// The flag that names it, as `bbconnect key` takes it.
     #[must_use]
-    pub fn flag(&self) -> String {
+    pub(crate) fn flag(&self) -> String {
         match self {
             Self::Repository(path) => format!("--repo {path}"),
             Self::Project {
@@ -135,7 +139,7 @@ impl KeyOwner {
 
     /// As what its keys are registered.
     #[must_use]
-    pub fn registers_as(&self, deployment: Deployment) -> KeyKind {
+    pub(crate) fn registers_as(&self, deployment: Deployment) -> KeyKind {
         match (self, deployment) {
             (Self::Account, _) => KeyKind::UserKey,
             (_, Deployment::Cloud) => KeyKind::DeployKey,
@@ -148,7 +152,7 @@ impl KeyOwner {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/>
     #[must_use]
-    pub fn required_scope(&self, deployment: Deployment) -> &'static str {
+    pub(crate) fn required_scope(&self, deployment: Deployment) -> &'static str {
         match (self, deployment) {
             (Self::Repository(_), Deployment::Cloud) => {
                 "an API token with read:repository:bitbucket, admin:repository:bitbucket, write:ssh-key:bitbucket and \
@@ -207,7 +211,7 @@ impl fmt::Display for KeyKind {
 
 /// What became of a key that was to be registered.
 #[derive(Debug, Clone)]
-pub enum RegisterOutcome {
+pub(crate) enum RegisterOutcome {
     /// It was registered.
     Created(RegisteredKey),
     /// It was there already, perhaps for something else.

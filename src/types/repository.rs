@@ -13,7 +13,7 @@ use super::timestamp::Timestamp;
 
 /// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepoRef {
+pub(crate) struct RepoRef {
     /// The workspace, project key or `~user`, where it is named.
     pub namespace: Option<String>,
     /// The repository's name in URLs.
@@ -24,7 +24,7 @@ pub struct RepoRef {
 
 /// A repository on a server: workspace, project key or `~user`, and slug.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RepoId {
+pub(crate) struct RepoId {
     /// The workspace (Cloud), or project key or `~user` (Data Center).
     pub namespace: String,
     /// The repository's name in URLs.
@@ -33,7 +33,7 @@ pub struct RepoId {
 
 /// What a server says of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Repository {
+pub(crate) struct Repository {
     /// The workspace (Cloud), or project key or `~user` (Data Center).
     pub namespace: String,
     /// The name in URLs.
@@ -59,7 +59,7 @@ pub struct Repository {
 
 /// Which repositories are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RepositoryFilter {
+pub(crate) struct RepositoryFilter {
     /// Those of this workspace; without it, of all of the account (Cloud).
     pub workspace: Option<String>,
     /// Those of this project; without it, of all (on Cloud, of the workspace).
@@ -72,7 +72,7 @@ pub struct RepositoryFilter {
 
 /// A repository to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRepository {
+pub(crate) struct NewRepository {
     /// Where; the slug is also the name.
     pub repo: RepoId,
     /// Whether everybody may see it.
@@ -87,7 +87,7 @@ pub struct NewRepository {
 
 /// A text that names no repository.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum RepoRefError {
+pub(crate) enum RepoRefError {
     /// It is neither a name nor a URL.
     #[error("a repository is named NAMESPACE/SLUG, or by any URL of it")]
     Shape,
@@ -104,7 +104,7 @@ pub enum RepoRefError {
 /// A slug whose workspace or project is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` does not tell the workspace or project")]
-pub struct NoNamespace(pub String);
+pub(crate) struct NoNamespace(pub String);
 
 impl FromStr for RepoRef {
     type Err = RepoRefError;
@@ -149,7 +149,7 @@ impl RepoRef {
     ///
     /// # Errors
     /// [`NoNamespace`] where neither tells the workspace or project.
-    pub fn resolve(&self, connection: &Connection) -> Result<RepoId, NoNamespace> {
+    pub(crate) fn resolve(&self, connection: &Connection) -> Result<RepoId, NoNamespace> {
         let default = connection.namespace().map(str::to_owned);
         match self.namespace.clone().or(default) {
             Some(namespace) => Ok(RepoId {
@@ -172,7 +172,7 @@ impl RepoRef {
 impl Repository {
     /// Where it is, in the server's own spelling.
     #[must_use]
-    pub fn path(&self) -> RepoId {
+    pub(crate) fn path(&self) -> RepoId {
         RepoId {
             namespace: self.namespace.clone(),
             slug: self.slug.clone(),
@@ -183,7 +183,7 @@ impl Repository {
 impl RepoId {
     /// As its server writes it: a project key of Data Center in capitals, also where a clone URL has it in small letters.
     #[must_use]
-    pub fn normalized(self, deployment: Deployment) -> Self {
+    pub(crate) fn normalized(self, deployment: Deployment) -> Self {
         if deployment == Deployment::Cloud || self.namespace.starts_with('~') {
             return self;
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use url::Url;
 
 /// The port that SSH has unless told otherwise.
-pub const SSH_PORT: u16 = 22;
+pub(crate) const SSH_PORT: u16 = 22;
 
 /// What is not written as it is in the path of a URL.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,7 +22,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
 
 /// An SSH server: its name or address, and its port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SshHost {
+pub(crate) struct SshHost {
     /// The name or address, without brackets.
     pub name: String,
     /// The port.
@@ -31,7 +31,7 @@ pub struct SshHost {
 
 /// A repository over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SshRemote {
+pub(crate) struct SshRemote {
     /// Who logs in; `None` where the URL does not say.
     pub user: Option<String>,
     /// Where.
@@ -43,14 +43,14 @@ pub struct SshRemote {
 /// A text that is no address over SSH.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is neither HOST, HOST:PORT nor a URL")]
-pub struct ParseSshHostError;
+pub(crate) struct ParseSshHostError;
 
 impl SshHost {
     /// A host that is no option to `ssh`, and has no characters that could mean something to it.
     ///
     /// # Errors
     /// [`ParseSshHostError`].
-    pub fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
+    pub(crate) fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
         let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
         if name.is_empty() || name.starts_with('-') || !name.bytes().all(is_plain) || port == 0 {
@@ -61,7 +61,7 @@ impl SshHost {
 
     /// As `known_hosts` names it: `host`, or `[host]:port` for another port than 22 (sshd(8)).
     #[must_use]
-    pub fn known_hosts_name(&self) -> String {
+    pub(crate) fn known_hosts_name(&self) -> String {
         if self.port == SSH_PORT {
             self.name.clone()
         } else {
@@ -163,7 +163,7 @@ impl SshRemote {
 
     /// The same repository on another server.
     #[must_use]
-    pub fn with_host(&self, host: SshHost) -> Self {
+    pub(crate) fn with_host(&self, host: SshHost) -> Self {
         Self {
             host,
             ..self.clone()
@@ -172,7 +172,7 @@ impl SshRemote {
 
     /// As a clone URL: short where the path is relative to the login, else `ssh://`.
     #[must_use]
-    pub fn to_url(&self) -> String {
+    pub(crate) fn to_url(&self) -> String {
         let at = self.user.as_ref().map(|user| format!("{user}@"));
         let at = at.unwrap_or_default();
         let host = if self.host.name.contains(':') {
@@ -195,7 +195,7 @@ impl SshRemote {
 
     /// The command that git has the server run, its path quoted for a shell as git quotes it (quote.c).
     #[must_use]
-    pub fn command(&self, service: &str) -> String {
+    pub(crate) fn command(&self, service: &str) -> String {
         let quoted = self.path.replace('\'', "'\\''").replace('!', "'\\!'");
         format!("{service} '{quoted}'")
     }

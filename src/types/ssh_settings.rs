@@ -4,7 +4,7 @@ use super::fingerprint::Fingerprint;
 
 /// The SSH settings of a Data Center. What the server does not tell is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SshSettings {
+pub(crate) struct SshSettings {
     /// Whether SSH is served.
     pub enabled: Option<bool>,
     /// Whether projects and repositories may have access keys.

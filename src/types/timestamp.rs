@@ -12,23 +12,23 @@ use super::date::Date;
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(OffsetDateTime);
+pub(crate) struct Timestamp(OffsetDateTime);
 
 /// A text that is no point in time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is not a point in time, written as in RFC 3339")]
-pub struct ParseTimestampError;
+pub(crate) struct ParseTimestampError;
 
 impl Timestamp {
     /// Now, by the clock of this machine.
     #[must_use]
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self(OffsetDateTime::now_utc())
     }
 
     /// Given in milliseconds since 1970; `None` for years that no calendar has.
     #[must_use]
-    pub fn from_millis(millis: i64) -> Option<Self> {
+    pub(crate) fn from_millis(millis: i64) -> Option<Self> {
         OffsetDateTime::from_unix_timestamp(millis.div_euclid(1000))
             .ok()
             .map(Self)
@@ -36,20 +36,20 @@ impl Timestamp {
 
     /// The day that it is on, in UTC.
     #[must_use]
-    pub fn day(self) -> Date {
+    pub(crate) fn day(self) -> Date {
         Date::from(self.0.date())
     }
 
     /// So many days later.
     #[must_use]
-    pub fn plus_days(self, days: i64) -> Option<Self> {
+    pub(crate) fn plus_days(self, days: i64) -> Option<Self> {
         let span = Duration::DAY.checked_mul(i32::try_from(days).ok()?)?;
         self.0.checked_add(span).map(Self)
     }
 
     /// How many whole days have passed since then; none for what is yet to come.
     #[must_use]
-    pub fn days_until(self, later: Self) -> i64 {
+    pub(crate) fn days_until(self, later: Self) -> i64 {
         (later.0 - self.0).whole_days().max(0)
     }
 }
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 ///
 /// # Errors
 /// Never for JSON.
-pub fn deserialize_lenient<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize_lenient<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
 
 /// Where API tokens of Atlassian accounts are made.
-pub const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
+pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
 
 const CLOUD_WEB: &str = "https://bitbucket.org";
 

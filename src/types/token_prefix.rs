@@ -5,7 +5,7 @@ const USERS: [&str; 2] = ["x-token-auth", "x-bitbucket-api-token-auth"];
 
 /// What the beginning of a token tells about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenPrefix {
+pub(crate) enum TokenPrefix {
     /// `ATATT…`: an Atlassian API token.
     ApiToken,
     /// `ATCTT…`: an access token of a repository, project or workspace.
@@ -20,7 +20,7 @@ pub enum TokenPrefix {
 
 impl TokenPrefix {
     /// What each kind begins with.
-    pub const PREFIXES: [(&str, Self); 4] = [
+    pub(crate) const PREFIXES: [(&str, Self); 4] = [
         ("ATATT", Self::ApiToken),
         ("ATCTT", Self::AccessToken),
         ("ATBB", Self::AppPassword),
@@ -29,7 +29,7 @@ impl TokenPrefix {
 
     /// The shape of a token. Only its beginning is looked at.
     #[must_use]
-    pub fn of(token: &str) -> Self {
+    pub(crate) fn of(token: &str) -> Self {
         Self::PREFIXES
             .into_iter()
             .find_map(|(beginning, shape)| token.starts_with(beginning).then_some(shape))
@@ -39,7 +39,7 @@ impl TokenPrefix {
 
 /// Whether a password, sent as this user to Bitbucket Cloud, is a token; then it is no app password.
 #[must_use]
-pub fn is_token(user: &str, password: &str) -> bool {
+pub(crate) fn is_token(user: &str, password: &str) -> bool {
     let is = |text| {
         let shape = TokenPrefix::of(text);
         matches!(shape, TokenPrefix::ApiToken | TokenPrefix::AccessToken)

@@ -7,7 +7,7 @@ use super::publish_trailer::blob_hash;
 
 /// A comparison, before contents of the same size were looked at.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// What differs for certain.
     pub diff: TreeDiff,
     /// Paths whose contents must be looked at.
@@ -19,7 +19,7 @@ pub struct Comparison {
 /// Compares. What only the branch has is removed where `removes` says so. What is no file there, such as a submodule,
 /// stays.
 #[must_use]
-pub fn diff_trees(
+pub(crate) fn diff_trees(
     files: &[LocalFile],
     entries: &[TreeEntry],
     removes: impl Fn(&str) -> bool,

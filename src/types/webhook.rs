@@ -43,7 +43,7 @@ const VOCABULARY: [Names; 8] = [
 
 /// An event that a webhook is called for: a word of ours, or a product's own name, which has a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event(String);
+pub(crate) struct Event(String);
 
 /// A text that names no event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -51,7 +51,7 @@ pub struct Event(String);
     "an event is one of {}, or a name of the product's own, such as repo:push",
     VOCABULARY.map(|(name, ..)| name).join(", ")
 )]
-pub struct UnknownEvent;
+pub(crate) struct UnknownEvent;
 
 impl FromStr for Event {
     type Err = UnknownEvent;
@@ -85,7 +85,7 @@ fn of_product(names: &Names, deployment: Deployment) -> &'static [&'static str] 
 
 /// The product's names of events, each once.
 #[must_use]
-pub fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String> {
+pub(crate) fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for Event(event) in events {
         let names = match VOCABULARY.iter().find(|(name, ..)| name == event) {
@@ -106,7 +106,7 @@ pub fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String
 
 /// A product's events in our words, where there is one for all that it stands for; the others as they are.
 #[must_use]
-pub fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<String> {
+pub(crate) fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for native in natives {
         let ours = VOCABULARY.iter().find(|names| {
@@ -126,7 +126,7 @@ pub fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<Stri
 
 /// The address that a webhook calls.
 #[derive(Debug, Clone)]
-pub struct WebhookUrl {
+pub(crate) struct WebhookUrl {
     text: String,
     url: Url,
 }
@@ -134,7 +134,7 @@ pub struct WebhookUrl {
 /// A text that is no address to call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a webhook calls an http or https URL")]
-pub struct ParseWebhookUrlError;
+pub(crate) struct ParseWebhookUrlError;
 
 impl FromStr for WebhookUrl {
     type Err = ParseWebhookUrlError;
@@ -153,13 +153,13 @@ impl FromStr for WebhookUrl {
 impl WebhookUrl {
     /// Whether a URL means the same.
     #[must_use]
-    pub fn is(&self, other: &str) -> bool {
+    pub(crate) fn is(&self, other: &str) -> bool {
         self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
     }
 
     /// As it was written: to be sent, never to be shown.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 }
@@ -173,7 +173,7 @@ impl fmt::Display for WebhookUrl {
 
 /// An address with `***` in place of a password in it.
 #[must_use]
-pub fn without_password(address: &str) -> String {
+pub(crate) fn without_password(address: &str) -> String {
     let behind_scheme = address.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = address.split_at(behind_scheme);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -186,7 +186,7 @@ pub fn without_password(address: &str) -> String {
 
 /// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Webhook {
+pub(crate) struct Webhook {
     /// How the server knows it: a uuid in braces (Cloud), a number (Data Center).
     pub id: Option<String>,
     /// What it calls. Shown without a password in it: see [`Webhook::shown_url`].
@@ -205,7 +205,7 @@ pub struct Webhook {
 impl Webhook {
     /// What it calls, without a password in it.
     #[must_use]
-    pub fn shown_url(&self) -> String {
+    pub(crate) fn shown_url(&self) -> String {
         without_password(&self.url)
     }
 }

@@ -9,7 +9,7 @@ use crate::types::deployment::Deployment;
 
 /// A connection as it is shown.
 #[derive(Debug, Serialize)]
-pub struct ConnectionView {
+pub(crate) struct ConnectionView {
     /// Its name.
     pub name: ConnectionName,
     deployment: Deployment,
@@ -37,7 +37,11 @@ struct SecretLocation {
 impl ConnectionView {
     /// A connection, given the name of the default one.
     #[must_use]
-    pub fn of(name: &ConnectionName, connection: &Connection, default: Option<&str>) -> Self {
+    pub(crate) fn of(
+        name: &ConnectionName,
+        connection: &Connection,
+        default: Option<&str>,
+    ) -> Self {
         let connection = connection.clone();
         Self {
             name: name.clone(),
@@ -65,7 +69,7 @@ impl ConnectionView {
     }
 
     /// Every field that has a value, one on a line.
-    pub fn fields(&self, out: &mut TextWriter) {
+    pub(crate) fn fields(&self, out: &mut TextWriter) {
         let expires_on = self.expires_on.map(|date| date.to_string());
         let deployment = self.deployment.to_string();
         let level = self
@@ -99,7 +103,7 @@ impl ConnectionView {
 
     /// The connection on one line of a list.
     #[must_use]
-    pub fn row(&self) -> [String; 5] {
+    pub(crate) fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
         let place = [
             self.workspace.as_deref(),

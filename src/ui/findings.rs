@@ -15,7 +15,7 @@ const INDENT: usize = 32;
 
 impl TextWriter {
     /// A finding: one line, and below it what was seen and what to do, where that matters.
-    pub fn write_finding(&mut self, finding: &Finding) {
+    pub(crate) fn write_finding(&mut self, finding: &Finding) {
         let style = match finding.level {
             Severity::Pass => PASS,
             Severity::Warn => WARN,

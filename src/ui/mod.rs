@@ -17,9 +17,9 @@ use anstream::AutoStream;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-pub use self::connection_view::ConnectionView;
-pub use self::page::TextWriter;
-pub use self::progress::Progress;
+pub(crate) use self::connection_view::ConnectionView;
+pub(crate) use self::page::TextWriter;
+pub(crate) use self::progress::Progress;
 
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -27,7 +27,7 @@ use crate::types::connection::ConnectionName;
 use crate::types::escape::strip_os_error_code;
 
 /// What a command has found or done.
-pub trait CommandOutput: Serialize {
+pub(crate) trait CommandOutput: Serialize {
     /// The name and version of the JSON document: `bbconnect/<command>@<version>`.
     const SCHEMA: &'static str;
 
@@ -45,7 +45,7 @@ pub trait CommandOutput: Serialize {
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs.
@@ -80,7 +80,7 @@ impl From<ColorChoice> for anstream::ColorChoice {
     clippy::struct_excessive_bools,
     reason = "flags of the command line and facts about the terminal"
 )]
-pub struct OutputOptions {
+pub(crate) struct OutputOptions {
     /// Text or JSON.
     pub format: Format,
     /// Nothing but results and errors.
@@ -97,7 +97,7 @@ pub struct OutputOptions {
 
 /// The way out of the program.
 #[derive(Debug, Clone)]
-pub struct Ui {
+pub(crate) struct Ui {
     options: OutputOptions,
     connection: Option<ConnectionName>,
 }
@@ -105,7 +105,7 @@ pub struct Ui {
 impl Ui {
     /// An output with these options.
     #[must_use]
-    pub fn new(options: OutputOptions) -> Self {
+    pub(crate) fn new(options: OutputOptions) -> Self {
         Self {
             options,
             connection: None,
@@ -114,7 +114,7 @@ impl Ui {
 
     /// With the connection that the user named: the commands in hints are then for it.
     #[must_use]
-    pub fn with_connection_hint(mut self, name: Option<&str>) -> Self {
+    pub(crate) fn with_connection_hint(mut self, name: Option<&str>) -> Self {
         self.connection = name.and_then(|name| name.parse().ok());
         self
     }
@@ -123,7 +123,7 @@ impl Ui {
     ///
     /// # Errors
     /// [`Error::Stdout`] when standard output cannot be written, for another reason than a closed pipe.
-    pub fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
+    pub(crate) fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
         match self.options.format {
             Format::Json => self.to_stdout(&json::document(
                 R::SCHEMA,
@@ -147,7 +147,7 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::print_result`], and the failure itself.
-    pub fn print_raw_response<R: CommandOutput>(
+    pub(crate) fn print_raw_response<R: CommandOutput>(
         &self,
         outcome: &R,
         raw: &[u8],
@@ -178,18 +178,18 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::print_result`].
-    pub fn print(&self, text: &str) -> Result<(), Error> {
+    pub(crate) fn print(&self, text: &str) -> Result<(), Error> {
         self.to_stdout(text)
     }
 
     /// Writes text as it is to standard error: the help page for somebody who gave no command.
-    pub fn eprint_raw(&self, text: &str) {
+    pub(crate) fn eprint_raw(&self, text: &str) {
         self.to_stderr(text);
     }
 
     /// Writes why a command failed, and answers with the exit status.
     #[must_use]
-    pub fn print_error(&self, error: &Error) -> ExitStatus {
+    pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
         let hint = error.hint().map(|hint| match &self.connection {
             Some(name) => hint::with_connection(&hint, &name.to_string()),
             None => hint,
@@ -214,7 +214,7 @@ impl Ui {
     }
 
     /// A line about what the program does, with `--verbose`.
-    pub fn debug(&self, line: &str) {
+    pub(crate) fn debug(&self, line: &str) {
         if self.options.verbose {
             let mut out = TextWriter::default();
             out.line(line);
@@ -224,7 +224,7 @@ impl Ui {
 
     /// Shows on a terminal that something takes its time, once it has taken half a second.
     #[must_use]
-    pub fn progress(&self, message: &str) -> Progress {
+    pub(crate) fn progress(&self, message: &str) -> Progress {
         let visible = self.options.stderr_is_terminal
             && !self.options.quiet
             && self.options.format == Format::Text;
@@ -232,14 +232,14 @@ impl Ui {
     }
 
     /// A line for somebody who is being asked, on standard error.
-    pub fn eprint_line(&self, line: &str) {
+    pub(crate) fn eprint_line(&self, line: &str) {
         let mut out = TextWriter::default();
         out.line(line);
         self.to_stderr(&out.finish());
     }
 
     /// A line about a step that is done, for people.
-    pub fn print_step(&self, line: &str) {
+    pub(crate) fn print_step(&self, line: &str) {
         if self.options.format == Format::Text && !self.options.quiet {
             let mut out = TextWriter::default();
             out.line(line);

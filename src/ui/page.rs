@@ -14,7 +14,7 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// Text that is being written, a line at a time.
 #[derive(Debug)]
-pub struct TextWriter {
+pub(crate) struct TextWriter {
     // Room for a private key, so that none is left behind by a growing buffer.
     text: Buffer,
 }
@@ -29,31 +29,31 @@ impl Default for TextWriter {
 
 impl TextWriter {
     /// A line.
-    pub fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.push_str(&escape(text));
         self.push_str("\n");
     }
 
     /// An empty line.
-    pub fn blank_line(&mut self) {
+    pub(crate) fn blank_line(&mut self) {
         self.push_str("\n");
     }
 
     /// A line that stands out.
-    pub fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         self.styled(STRONG, text);
         self.push_str("\n");
     }
 
     /// A label and its value; values stand below each other at `width`.
-    pub fn key_value(&mut self, label: &str, width: usize, value: &str) {
+    pub(crate) fn key_value(&mut self, label: &str, width: usize, value: &str) {
         self.styled(LABEL, label);
         self.push_str(&" ".repeat(width.saturating_sub(label.chars().count()).max(1)));
         self.line(value);
     }
 
     /// A table: a head, and rows below it.
-    pub fn table<const N: usize>(
+    pub(crate) fn table<const N: usize>(
         &mut self,
         head: &[String; N],
         rows: impl IntoIterator<Item = [String; N]>,
@@ -82,22 +82,22 @@ impl TextWriter {
     }
 
     /// Several lines, each as it is but for the escaping.
-    pub fn lines(&mut self, text: &str) {
+    pub(crate) fn lines(&mut self, text: &str) {
         text.lines().for_each(|line| self.line(line));
     }
 
     /// Text of our own for another program, such as a script: not escaped.
-    pub fn raw(&mut self, text: &str) {
+    pub(crate) fn raw(&mut self, text: &str) {
         self.push_str(text);
     }
 
     /// A remark, marked as such.
-    pub fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         self.prefixed(NOTE, "note", text);
     }
 
     /// An error, and what to do about it.
-    pub fn error(&mut self, message: &str, hint: Option<&str>) {
+    pub(crate) fn error(&mut self, message: &str, hint: Option<&str>) {
         self.prefixed(ERROR, "error", message);
         if let Some(hint) = hint {
             self.prefixed(HINT, "hint", hint);

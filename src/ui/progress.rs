@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Work in progress. Dropping it takes the line away again.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     message: Arc<Mutex<String>>,
     shown: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Says something else from now on.
-    pub fn set_message(&self, message: &str) {
+    pub(crate) fn set_message(&self, message: &str) {
         *locked(&self.message) = escape(message).into_owned();
     }
 }

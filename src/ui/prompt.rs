@@ -18,7 +18,7 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub(crate) fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
             .with_confirmation("Once more", "The two are different; again from the start")
@@ -30,7 +30,7 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub(crate) fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
             .allow_empty_password(true);
@@ -41,7 +41,7 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
+    pub(crate) fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
         let question = dialoguer::Input::<String>::new()
             .with_prompt(escape(prompt))
             .allow_empty(true);
@@ -58,7 +58,7 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_select(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+    pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::Select::new()
             .with_prompt(escape(prompt))
@@ -71,7 +71,11 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_fuzzy_select(&self, prompt: &str, choices: &[String]) -> io::Result<usize> {
+    pub(crate) fn prompt_fuzzy_select(
+        &self,
+        prompt: &str,
+        choices: &[String],
+    ) -> io::Result<usize> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::FuzzySelect::new()
             .with_prompt(escape(prompt))
@@ -85,7 +89,7 @@ impl Ui {
     ///
     /// # Errors
     /// When the terminal cannot be read.
-    pub fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
+    pub(crate) fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
         let question = dialoguer::Confirm::new()
             .with_prompt(escape(question))
             .default(false);

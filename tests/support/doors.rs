@@ -10,15 +10,15 @@
 
 use std::path::Path;
 
-use bbconnect::config::Connections;
-use bbconnect::git::{
+use bbconnect::internals::Connections;
+use bbconnect::internals::Deployment;
+use bbconnect::internals::Secret;
+use bbconnect::internals::{CloneUrl, CloneUrlError};
+use bbconnect::internals::{
     CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
 };
-use bbconnect::ssh::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
-use bbconnect::types::clone_url::{CloneUrl, CloneUrlError};
-use bbconnect::types::deployment::Deployment;
-use bbconnect::types::fix::{Fix, apply_fixes};
-use bbconnect::types::secret::Secret;
+use bbconnect::internals::{Fix, apply_fixes};
+use bbconnect::internals::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
 
 /// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
 pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {

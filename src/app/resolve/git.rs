@@ -18,7 +18,7 @@ impl App {
     ///
     /// # Errors
     /// Where the connections cannot be read, or the one that is named is not there.
-    pub fn select_for_git(
+    pub(crate) fn select_for_git(
         &self,
         request: &CredentialRequest,
     ) -> Result<Option<SelectedConnection>, Error> {

@@ -18,7 +18,7 @@ use score::{best_match, best_match_for_remotes};
 
 /// The connection that applies, and why.
 #[derive(Debug)]
-pub struct SelectedConnection {
+pub(crate) struct SelectedConnection {
     /// Its name; that of the environment's connection is `environment`.
     pub name: ConnectionName,
     /// The connection.
@@ -34,7 +34,11 @@ impl SelectedConnection {
     ///
     /// # Errors
     /// [`Error::Usage`] with the hint, on Cloud, where neither names one.
-    pub fn workspace(&self, named: Option<&str>, hint: &str) -> Result<Option<String>, Error> {
+    pub(crate) fn workspace(
+        &self,
+        named: Option<&str>,
+        hint: &str,
+    ) -> Result<Option<String>, Error> {
         let connection = &self.connection;
         let workspace = named.or(connection.workspace.as_deref());
         if connection.deployment == Deployment::Cloud && workspace.is_none() {
@@ -89,7 +93,7 @@ impl From<SelectionReason> for String {
 impl SelectedConnection {
     /// Whether somebody named it, rather than that it fits or is the default one.
     #[must_use]
-    pub fn is_explicit(&self) -> bool {
+    pub(crate) fn is_explicit(&self) -> bool {
         match self.reason {
             SelectionReason::Flag | SelectionReason::EnvVar | SelectionReason::GitConfig(_) => true,
             SelectionReason::Environment
@@ -101,7 +105,7 @@ impl SelectedConnection {
 
     /// Whether it is in the file of connections, and not the environment's.
     #[must_use]
-    pub fn is_stored(&self) -> bool {
+    pub(crate) fn is_stored(&self) -> bool {
         self.environment.is_none()
     }
 }
@@ -112,7 +116,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Connections`] where the one that is named is not there, [`Error::NoConnection`] where none applies.
-    pub fn select(&self) -> Result<SelectedConnection, Error> {
+    pub(crate) fn select(&self) -> Result<SelectedConnection, Error> {
         let connections = self.connection_file().load()?;
         let named = |name: &str, reason| {
             let found = connections.get(name).map_err(|error| match reason {
@@ -186,7 +190,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Connections`].
-    pub fn select_by_name(&self, name: &str) -> Result<SelectedConnection, Error> {
+    pub(crate) fn select_by_name(&self, name: &str) -> Result<SelectedConnection, Error> {
         let (name, connection) = self.connection_file().load()?.get(name)?;
         Ok(SelectedConnection {
             name,
@@ -204,7 +208,10 @@ impl App {
     /// # Errors
     /// As [`App::select`]; [`Error::NoMatchingConnection`] where none fits the URL, [`Error::NoNamespace`] where the
     /// workspace or project is not told.
-    pub fn select_for_repo(&self, named: &RepoRef) -> Result<(SelectedConnection, RepoId), Error> {
+    pub(crate) fn select_for_repo(
+        &self,
+        named: &RepoRef,
+    ) -> Result<(SelectedConnection, RepoId), Error> {
         let selected = match &named.url {
             Some(url) if self.explicit_name().is_none() => match self.select_for_url(url) {
                 Err(Error::NoMatchingConnection(title)) => {
@@ -221,7 +228,7 @@ impl App {
 
     /// The repository that a connection is for, where it is for one.
     #[must_use]
-    pub fn connection_repository(connection: &Connection) -> Option<RepoId> {
+    pub(crate) fn connection_repository(connection: &Connection) -> Option<RepoId> {
         let slug = connection.repository.clone()?;
         let namespace = connection.namespace()?.to_owned();
         Some(RepoId { namespace, slug })

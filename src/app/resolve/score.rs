@@ -15,7 +15,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select`].
-    pub fn api_connection_for_url(
+    pub(crate) fn api_connection_for_url(
         &self,
         url: &CloneUrl,
     ) -> Result<Option<SelectedConnection>, Error> {
@@ -43,7 +43,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select`].
-    pub fn key_admin_connection(
+    pub(crate) fn key_admin_connection(
         &self,
         url: &CloneUrl,
     ) -> Result<Option<SelectedConnection>, Error> {
@@ -65,7 +65,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select`].
-    pub fn key_admin_connection_for(
+    pub(crate) fn key_admin_connection_for(
         &self,
         ssh_connection: &SshConnection,
     ) -> Result<Option<SelectedConnection>, Error> {
@@ -141,7 +141,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::SshOnlyConnection`] where there is none.
-    pub fn api_connection_behind(
+    pub(crate) fn api_connection_behind(
         &self,
         selected: SelectedConnection,
     ) -> Result<SelectedConnection, Error> {
@@ -162,7 +162,10 @@ impl App {
     ///
     /// # Errors
     /// As [`App::select`].
-    pub fn select_for_base_url(&self, base: &BaseUrl) -> Result<Option<SelectedConnection>, Error> {
+    pub(crate) fn select_for_base_url(
+        &self,
+        base: &BaseUrl,
+    ) -> Result<Option<SelectedConnection>, Error> {
         if self.explicit_name().is_some() {
             return self.select().map(Some);
         }

@@ -8,7 +8,7 @@ use crate::types::secret::Secret;
 
 /// Who a request is signed as.
 #[derive(Debug)]
-pub enum Authorization {
+pub(crate) enum Authorization {
     /// Nobody.
     None,
     /// User and password (RFC 7617).

@@ -9,7 +9,7 @@ use crate::types::escape::strip_os_error_code;
 
 /// Why an API gave no usable answer.
 #[derive(Debug, Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The server was not reached; nothing is known about the credential.
     #[error("{origin} cannot be reached{}: {reason}", through(proxy.as_deref()))]
     Unreachable {
@@ -129,7 +129,7 @@ pub enum ApiError {
 impl ApiError {
     /// What is in the way, where the server was not reached.
     #[must_use]
-    pub fn obstacle(&self) -> Option<ConnectFailure> {
+    pub(crate) fn obstacle(&self) -> Option<ConnectFailure> {
         if let Self::Unreachable { obstacle, .. } = self {
             Some(*obstacle)
         } else {
@@ -139,7 +139,7 @@ impl ApiError {
 
     /// Whether the server answered that this is not there, or not for this credential; it did not fail.
     #[must_use]
-    pub fn is_access_error(&self) -> bool {
+    pub(crate) fn is_access_error(&self) -> bool {
         matches!(
             self,
             Self::Unauthorized(_)
@@ -163,7 +163,7 @@ fn through(proxy: Option<&str>) -> String {
 
 /// What is in the way of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectFailure {
+pub(crate) enum ConnectFailure {
     /// Its name does not resolve.
     Dns,
     /// Nothing listens there.

@@ -26,8 +26,8 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
-pub use authorization::Authorization;
-pub use error::{ApiError, ConnectFailure};
+pub(crate) use authorization::Authorization;
+pub(crate) use error::{ApiError, ConnectFailure};
 pub(super) use response::Response;
 #[cfg(fuzzing)]
 pub use test_support::explain_made_up;
@@ -54,7 +54,7 @@ const SEGMENT: &AsciiSet = &CONTROLS
 
 /// How servers are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     /// A request may take this long, redirects and retries included. A list takes a request for each page.
     pub timeout: Duration,
     /// Certificates in PEM to trust beside the system's.
@@ -68,10 +68,10 @@ pub struct HttpSettings {
 }
 
 /// Where a line about a request goes; it holds no secret.
-pub type Trace = Box<dyn Fn(&str)>;
+pub(crate) type Trace = Box<dyn Fn(&str)>;
 
 /// A server's API, and who asks.
-pub struct Http {
+pub(crate) struct Http {
     base: BaseUrl,
     authorization: Authorization,
     settings: HttpSettings,
@@ -93,7 +93,7 @@ impl fmt::Debug for Http {
 impl Http {
     /// A server that is asked as somebody.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         base: BaseUrl,
         authorization: Authorization,
         settings: HttpSettings,

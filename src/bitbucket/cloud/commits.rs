@@ -46,7 +46,7 @@ struct Author {
 
 /// A commit to be made.
 #[derive(Debug)]
-pub struct CommitRequest<'a> {
+pub(crate) struct CommitRequest<'a> {
     /// The branch that it goes to; it is made where it is not there.
     pub branch: &'a str,
     /// What the branch points to, or is to start from; `None` in an empty repository.
@@ -61,7 +61,7 @@ pub struct CommitRequest<'a> {
 
 /// What became of a commit.
 #[derive(Debug)]
-pub enum CommitOutcome {
+pub(crate) enum CommitOutcome {
     /// It was made; the server may not say which it is.
     Created(Option<String>),
     /// Somebody was faster: the branch points elsewhere.
@@ -77,7 +77,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn commit(
+    pub(crate) async fn commit(
         &self,
         repo: &RepoId,
         change: &CommitRequest<'_>,
@@ -154,7 +154,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn diffstat(
+    pub(crate) async fn diffstat(
         &self,
         repo: &RepoId,
         commit: &str,

@@ -15,20 +15,20 @@ mod source;
 mod webhooks;
 mod workspaces_and_projects;
 
-pub use commits::{CommitOutcome, CommitRequest};
+pub(crate) use commits::{CommitOutcome, CommitRequest};
 
 use super::client::Http;
 
 /// Bitbucket Cloud, asked as somebody.
 #[derive(Debug)]
-pub struct Cloud {
+pub(crate) struct Cloud {
     http: Http,
 }
 
 impl Cloud {
     /// Bitbucket Cloud over an HTTP core whose base ends in `/2.0`.
     #[must_use]
-    pub fn new(http: Http) -> Self {
+    pub(crate) fn new(http: Http) -> Self {
         Self { http }
     }
 

@@ -34,7 +34,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn tree(
+    pub(crate) async fn tree(
         &self,
         repo: &RepoId,
         commit: &str,
@@ -85,7 +85,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn content(
+    pub(crate) async fn content(
         &self,
         repo: &RepoId,
         commit: &str,

@@ -19,14 +19,14 @@ use super::client::Http;
 
 /// A Data Center, asked as somebody.
 #[derive(Debug)]
-pub struct DataCenter {
+pub(crate) struct DataCenter {
     http: Http,
 }
 
 impl DataCenter {
     /// A Data Center over an HTTP core whose base is the server's, context path included.
     #[must_use]
-    pub fn new(http: Http) -> Self {
+    pub(crate) fn new(http: Http) -> Self {
         let http = http.with_anonymous_check(&["rest", "api", "latest", "users"]);
         Self { http }
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// A field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
+pub(crate) struct Field {
     key: String,
     value: String,
 }

@@ -34,7 +34,7 @@ those of the connection.
 /// Send one raw, signed request
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// GET, POST, PUT, PATCH, DELETE or HEAD
     #[arg(value_name = "METHOD", value_parser = method)]
     pub method: Method,
@@ -72,7 +72,7 @@ fn method(text: &str) -> Result<Method, String> {
 
 /// What the server answered.
 #[derive(Debug, Serialize)]
-pub struct ApiOutput {
+pub(crate) struct ApiOutput {
     status: Option<u16>,
     body: Value,
     #[serde(skip)]
@@ -84,12 +84,12 @@ pub struct ApiOutput {
 impl ApiOutput {
     /// The body as it came, to be passed on.
     #[must_use]
-    pub fn raw(&self) -> &[u8] {
+    pub(crate) fn raw(&self) -> &[u8] {
         &self.raw
     }
 
     /// Takes out why it failed, if it did.
-    pub fn failure(&mut self) -> Option<Error> {
+    pub(crate) fn failure(&mut self) -> Option<Error> {
         self.failure.take()
     }
 
@@ -110,7 +110,7 @@ impl ApiOutput {
 /// # Errors
 /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
 /// carries its failure.
-pub fn run(args: &Args, app: &App) -> Result<ApiOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ApiOutput, Error> {
     // The repository is the one that every other command would take.
     let (chosen, selected) = if args.path.contains("{repo}") {
         app.default_repo()?

@@ -20,7 +20,7 @@ use crate::types::repository::{RepoId, RepoRef};
 
 /// A part of many: the second of five is `2/5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
+pub(crate) struct Shard {
     index: usize,
     count: usize,
 }

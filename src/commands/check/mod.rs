@@ -11,8 +11,8 @@ mod rules;
 
 use std::time::Instant;
 
-pub use self::check_all::Shard;
-pub use self::output::{CheckReport, Format};
+pub(crate) use self::check_all::Shard;
+pub(crate) use self::output::{CheckReport, Format};
 
 use self::facts::CheckOptions;
 use crate::app::App;
@@ -38,7 +38,7 @@ With --quiet nothing is printed: the exit status alone tells.
 /// Judge credentials: valid, enough, not too much, not about to expire
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connections; without a name, the one that applies here
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
@@ -80,7 +80,7 @@ pub struct Args {
 impl Args {
     /// Whether the result, and an error, are one JSON document.
     #[must_use]
-    pub fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         self.format == Some(Format::Json)
     }
 }
@@ -89,7 +89,7 @@ impl Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, or none applies.
-pub fn run(args: &Args, app: &App) -> Result<CheckReport, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<CheckReport, Error> {
     let started = Instant::now();
     let options = CheckOptions {
         today: app.today(),

@@ -16,7 +16,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 /// How the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people
     Text,
     /// One JSON document, as with --json
@@ -30,7 +30,7 @@ pub enum Format {
 
 /// Connections that were checked.
 #[derive(Debug, Serialize)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     pub(super) ok: bool,
     pub(super) exit: u8,
     pub(super) elapsed_ms: u64,

@@ -15,7 +15,7 @@ mod verify;
 
 use std::path::PathBuf;
 
-pub use self::output::ConnectOutput;
+pub(crate) use self::output::ConnectOutput;
 use self::output::{Registration, Ssh};
 use self::plan::{Plan, RegistrationMethod};
 use self::step::StepLog;
@@ -37,7 +37,7 @@ Examples:
 /// Make a key for a repository, register it, test it over SSH and save the connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository, as pasted
     #[arg(value_name = "CLONE_URL")]
     pub clone_url: CloneUrl,
@@ -75,7 +75,7 @@ pub struct Args {
 
 /// As what a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Register {
+pub(crate) enum Register {
     /// As a key of the repository, or of its project (an access key, on Data Center)
     #[value(name = "deploy-key", alias = "access-key")]
     DeployKey,
@@ -90,7 +90,7 @@ pub enum Register {
 /// # Errors
 /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
 /// the next time.
-pub fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
     let mut steps = StepLog::new(&app.ui);
     let plan = Plan::build(args, app, &mut steps)?;
     if args.dry_run {

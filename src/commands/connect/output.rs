@@ -12,7 +12,7 @@ use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 /// A repository that is connected, or will be once its key is registered.
 #[derive(Debug, Serialize)]
-pub struct ConnectOutput {
+pub(crate) struct ConnectOutput {
     pub(super) connection: ConnectionView,
     pub(super) repository: Repository,
     pub(super) key: Option<KeyDescription>,

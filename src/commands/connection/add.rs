@@ -23,18 +23,18 @@ Examples:
 /// Add a connection, once its credential is verified
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// A name for the connection
     #[arg(value_name = "NAME")]
     pub name: Option<ConnectionName>,
     /// What it is made of.
     #[command(flatten)]
-    pub args: ConnectionArgs,
+    pub connection: ConnectionArgs,
 }
 
 /// A connection that was added.
 #[derive(Debug, Serialize)]
-pub struct AddOutput {
+pub(crate) struct AddOutput {
     action: &'static str,
     verified: bool,
     connection: ConnectionView,
@@ -47,8 +47,8 @@ pub struct AddOutput {
 /// # Errors
 /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
 /// saved then.
-pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
-    let settings = &args.args;
+pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+    let settings = &args.connection;
     let (name, mut connection) = build::connection(args, app)?;
     if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
         return reconcile_existing(args, app, &name, &connection, &existing.1);
@@ -144,7 +144,7 @@ fn save(
     connection: &mut Connection,
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
-    let settings = &args.args;
+    let settings = &args.connection;
     if secret.is_some() {
         connection.store = Some(credential::store(settings, connection.auth, None, app)?);
         connection.secret_origin = Some(connection.base_url.origin());
@@ -180,7 +180,7 @@ fn reconcile_existing(
     wanted: &Connection,
     existing: &Connection,
 ) -> Result<AddOutput, Error> {
-    let settings = &args.args;
+    let settings = &args.connection;
     let mut again = existing.clone();
     settings.apply(&mut again)?;
     let same = again == *existing

@@ -16,7 +16,7 @@ use crate::types::secret::Secret;
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct ConnectionArgs {
+pub(crate) struct ConnectionArgs {
     /// The Bitbucket: bitbucket.org, a server, or any address of it as pasted
     #[arg(long, value_name = "URL")]
     pub url: Option<DetectedServer>,

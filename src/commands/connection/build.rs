@@ -12,7 +12,7 @@ use crate::types::deployment::Deployment;
 
 /// The connection that the flags and answers describe.
 pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Connection), Error> {
-    let settings = &args.args;
+    let settings = &args.connection;
     let missing =
         |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
     let asks = app.is_interactive();

@@ -21,7 +21,7 @@ Examples:
 /// Change a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -30,12 +30,12 @@ pub struct Args {
     pub reauthorize: bool,
     /// What is to change.
     #[command(flatten)]
-    pub args: ConnectionArgs,
+    pub connection: ConnectionArgs,
 }
 
 /// A connection that was changed.
 #[derive(Debug, Serialize)]
-pub struct EditOutput {
+pub(crate) struct EditOutput {
     action: &'static str,
     verified: bool,
     connection: ConnectionView,
@@ -47,8 +47,8 @@ pub struct EditOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
-pub fn run(args: &Args, app: &App) -> Result<EditOutput, Error> {
-    let settings = &args.args;
+pub(crate) fn run(args: &Args, app: &App) -> Result<EditOutput, Error> {
+    let settings = &args.connection;
     let (name, before) = app.connection_file().load()?.get(&args.name)?;
     let mut after = with_new_target(settings, &before)?;
     let moved = after.auth != before.auth || after.base_url != before.base_url;

@@ -8,7 +8,7 @@ use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 /// All connections.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     connections: Vec<ConnectionView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<String>,
@@ -18,7 +18,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where the file of connections cannot be read.
-pub fn run(app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(app: &App) -> Result<ListOutput, Error> {
     let connections = app.connection_file().load()?;
     let default = connections.default_name();
     let mut listed = ListOutput {

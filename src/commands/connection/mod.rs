@@ -1,19 +1,19 @@
 //! `bbconnect connection`: named ways to reach a Bitbucket, one file for each thing that is done with them.
 
-pub mod add;
+pub(crate) mod add;
 mod args;
 mod build;
 mod credential;
-pub mod edit;
-pub mod list;
+pub(crate) mod edit;
+pub(crate) mod list;
 mod prompts;
-pub mod remove;
-pub mod rename;
-pub mod set_default;
-pub mod show;
+pub(crate) mod remove;
+pub(crate) mod rename;
+pub(crate) mod set_default;
+pub(crate) mod show;
 mod value_parsers;
 mod verify;
-pub mod which;
+pub(crate) mod which;
 
 use clap::Subcommand;
 
@@ -40,7 +40,7 @@ Examples:
 /// What is done with connections.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Add a connection, once its credential is verified
     Add(add::Args),
     /// List the connections

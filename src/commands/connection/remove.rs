@@ -22,7 +22,7 @@ Examples:
 /// Remove a connection and its secret
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -36,7 +36,7 @@ pub struct Args {
 
 /// A connection that was removed.
 #[derive(Debug, Serialize)]
-pub struct RemoveOutput {
+pub(crate) struct RemoveOutput {
     action: &'static str,
     name: String,
     /// Why its secret is still there, if it is.
@@ -58,7 +58,7 @@ struct RemovedKey {
 /// # Errors
 /// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
 /// connection is still there then.
-pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
     let connections = app.connection_file().load()?;
     if !connections.names().contains(&args.name) {
         connections.get(&args.name)?;

@@ -17,7 +17,7 @@ Examples:
 /// Give a connection another name
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "OLD")]
     pub from: String,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// A connection that was renamed.
 #[derive(Debug, Serialize)]
-pub struct RenameOutput {
+pub(crate) struct RenameOutput {
     action: &'static str,
     from: String,
     name: ConnectionName,
@@ -38,7 +38,7 @@ pub struct RenameOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or there is one of the new name.
-pub fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
     let (from, connection) = app.connection_file().load()?.get(&args.from)?;
     let done = |action| {
         Ok(RenameOutput {

@@ -19,7 +19,7 @@ Examples:
 /// Choose the connection for everything, a repository, or a folder of it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -33,7 +33,7 @@ pub struct Args {
 
 /// A connection that was chosen.
 #[derive(Debug, Serialize)]
-pub struct UseOutput {
+pub(crate) struct UseOutput {
     action: &'static str,
     name: String,
     scope: &'static str,
@@ -44,7 +44,7 @@ pub struct UseOutput {
 ///
 /// # Errors
 /// Where there is no such connection, or no repository.
-pub fn run(args: &Args, app: &App) -> Result<UseOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<UseOutput, Error> {
     let connections = app.connection_file().load()?;
     let (name, _) = connections.get(&args.name)?;
     let folder = args

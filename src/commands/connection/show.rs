@@ -15,7 +15,7 @@ Examples:
 /// Show a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection; without a name, the one that applies here
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -23,7 +23,7 @@ pub struct Args {
 
 /// One connection.
 #[derive(Debug, Serialize)]
-pub struct ShowOutput {
+pub(crate) struct ShowOutput {
     connection: ConnectionView,
     /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
     ssh_command: Option<String>,
@@ -33,7 +33,7 @@ pub struct ShowOutput {
 ///
 /// # Errors
 /// Where there is no such connection.
-pub fn run(args: &Args, app: &App) -> Result<ShowOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ShowOutput, Error> {
     let connections = app.connection_file().load()?;
     let (name, connection) = if let Some(name) = &args.name {
         connections.get(name)?

@@ -8,7 +8,7 @@ use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 /// The connection that applies.
 #[derive(Debug, Serialize)]
-pub struct WhichOutput {
+pub(crate) struct WhichOutput {
     connection: ConnectionView,
     because: SelectionReason,
 }
@@ -17,7 +17,7 @@ pub struct WhichOutput {
 ///
 /// # Errors
 /// Where none applies, or the one that is named is not there.
-pub fn run(app: &App) -> Result<WhichOutput, Error> {
+pub(crate) fn run(app: &App) -> Result<WhichOutput, Error> {
     let selected = app.select()?;
     let connections = app.connection_file().load()?;
     let connection = ConnectionView::of(

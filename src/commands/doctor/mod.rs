@@ -12,7 +12,7 @@ mod target;
 
 use std::path::PathBuf;
 
-pub use self::output::DoctorReport;
+pub(crate) use self::output::DoctorReport;
 
 use self::target::DoctorTarget;
 use crate::app::App;
@@ -31,7 +31,7 @@ Examples:
 /// Find where the path to a Bitbucket breaks
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// A connection, the URL of a server, or a clone URL [default: the connection that applies here]
     #[arg(value_name = "NAME|URL|CLONE_URL")]
     pub target: Option<String>,
@@ -50,7 +50,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Where a connection that is named is not there, none applies, or the report cannot be written.
-pub fn run(args: &Args, app: &App) -> Result<DoctorReport, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<DoctorReport, Error> {
     if let Some(path) = &args.report {
         report::check_place(path, args.force)?;
     }

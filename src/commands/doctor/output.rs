@@ -14,7 +14,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 /// A way that was looked at.
 #[derive(Debug, Serialize)]
-pub struct DoctorReport {
+pub(crate) struct DoctorReport {
     ok: bool,
     exit: u8,
     /// The first stage that fails.

@@ -17,7 +17,7 @@ Examples:
 /// Answer git: its credential helper protocol on standard input and output
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// get, store or erase; others are for other helpers
     #[arg(value_name = "OPERATION")]
     pub operation: String,
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// What git is answered.
 #[derive(Debug, Serialize)]
-pub struct CredentialOutput {
+pub(crate) struct CredentialOutput {
     has_answer: bool,
     #[serde(skip)]
     answer: CredentialResponse,
@@ -37,7 +37,7 @@ pub struct CredentialOutput {
 ///
 /// # Errors
 /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
-pub fn run(args: &Args, app: &App) -> Result<CredentialOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<CredentialOutput, Error> {
     let request =
         CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
             Error::Usage {

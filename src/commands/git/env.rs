@@ -20,7 +20,7 @@ Examples:
 /// Print the variables that let git use a connection in one shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connection; without a name, the one that applies here
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// The variables.
 #[derive(Debug, Serialize)]
-pub struct EnvOutput {
+pub(crate) struct EnvOutput {
     connection: Option<String>,
     variables: BTreeMap<String, String>,
     /// Variables that are to go.
@@ -45,7 +45,7 @@ type Entries = Vec<(String, String)>;
 ///
 /// # Errors
 /// Where no connection applies; taking back needs none.
-pub fn run(args: &Args, app: &App) -> Result<EnvOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<EnvOutput, Error> {
     let name = args.name.as_deref();
     let named = name.map(|name| app.select_by_name(name)).transpose()?;
     if args.unset {

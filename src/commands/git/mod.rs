@@ -1,8 +1,8 @@
 //! `bbconnect git`: git uses the connections. Its credential protocol, its configuration, and a shell's environment.
 
-pub mod credential;
-pub mod env;
-pub mod setup;
+pub(crate) mod credential;
+pub(crate) mod env;
+pub(crate) mod setup;
 
 use clap::Subcommand;
 
@@ -16,7 +16,7 @@ Examples:
 /// What git is told and asked.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Let git ask bbconnect for credentials
     Setup(setup::Args),
     /// Answer git: its credential helper protocol on standard input and output

@@ -18,7 +18,7 @@ Examples:
 /// Let git ask bbconnect for credentials
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// This server alone
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// What git was told.
 #[derive(Debug, Serialize)]
-pub struct SetupOutput {
+pub(crate) struct SetupOutput {
     action: &'static str,
     helpers: Vec<Helper>,
 }
@@ -53,7 +53,7 @@ struct Helper {
 /// # Errors
 /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
 /// cannot be changed.
-pub fn run(args: &Args, app: &App) -> Result<SetupOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<SetupOutput, Error> {
     let scope = if args.local {
         ConfigScope::Local
     } else {

@@ -22,7 +22,7 @@ Examples:
 /// Register a public key
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The key: its public file, or the private one beside it. The private key itself is never sent
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: PathBuf,
@@ -42,7 +42,7 @@ pub struct Args {
 
 /// A key that was registered.
 #[derive(Debug, Serialize)]
-pub struct AddOutput {
+pub(crate) struct AddOutput {
     action: ChangeAction,
     owner: String,
     key: RegisteredKey,
@@ -53,7 +53,7 @@ pub struct AddOutput {
 ///
 /// # Errors
 /// Where the file has no public key, the credential may not register it, or it is registered differently.
-pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
     let public = ssh::public_key_of(&args.key)?;
     let (selected, bitbucket, owner) = args.target.find(app)?;
     let deployment = selected.connection.deployment;

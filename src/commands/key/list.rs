@@ -19,7 +19,7 @@ Examples:
 /// List the keys that are registered
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Whose keys.
     #[command(flatten)]
     pub target: KeyOwnerArgs,
@@ -27,7 +27,7 @@ pub struct Args {
 
 /// The keys.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     keys: Vec<RegisteredKey>,
     #[serde(skip)]
     owner: String,
@@ -37,7 +37,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server does not show them.
-pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket, owner) = args.target.resolve_or_single(app)?;
     let asked = app.block_on(bitbucket.keys(&owner))?;
     Ok(ListOutput {

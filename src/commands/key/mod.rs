@@ -1,11 +1,11 @@
 //! `bbconnect key`: SSH keys that a Bitbucket knows, of repositories, projects and accounts.
 
-pub mod add;
-pub mod list;
-pub mod remove;
-pub mod rotate;
+pub(crate) mod add;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod rotate;
 mod target;
-pub mod test;
+pub(crate) mod test;
 
 use clap::Subcommand;
 
@@ -21,7 +21,7 @@ Examples:
 /// What is done with keys.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Register a public key
     Add(add::Args),
     /// List the keys that are registered

@@ -17,7 +17,7 @@ Examples:
 /// Take a registered key away
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The key: its id as `key list` shows it, or its fingerprint
     #[arg(value_name = "ID", allow_hyphen_values = false)]
     pub id: String,
@@ -34,7 +34,7 @@ pub struct Args {
 
 /// A key that was taken away.
 #[derive(Debug, Serialize)]
-pub struct RemoveOutput {
+pub(crate) struct RemoveOutput {
     action: ChangeAction,
     owner: String,
     key: RegisteredKey,
@@ -44,7 +44,7 @@ pub struct RemoveOutput {
 ///
 /// # Errors
 /// Where there is no such key, nobody confirms, or the credential may not.
-pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
     let (selected, bitbucket, owner) = args.target.find(app)?;
     selected.require_key_admin(&owner)?;
     let asked = app.block_on(bitbucket.keys(&owner))?;

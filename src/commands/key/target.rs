@@ -9,7 +9,7 @@ use crate::types::repository::{RepoId, RepoRef};
 
 /// Whose keys.
 #[derive(Debug, clap::Args)]
-pub struct KeyOwnerArgs {
+pub(crate) struct KeyOwnerArgs {
     /// The keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default:
     /// that of the connection]
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]

@@ -24,7 +24,7 @@ Examples:
 /// Ask a repository with one key and no other
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The private key [default: that of the connection]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A key that works.
 #[derive(Debug, Serialize)]
-pub struct TestOutput {
+pub(crate) struct TestOutput {
     verified: bool,
     access: Access,
     key: TestedKey,
@@ -71,7 +71,7 @@ struct Repository {
 ///
 /// # Errors
 /// Told apart by what is wrong: [`SshError`].
-pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
     let (path, url, remote) = subject(args, app)?;
     let key = PrivateKeyFile::read(&path)?;
     let evidence = app.host_key_evidence_for(&url, args.accept_host_key);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-pub use self::output::KeygenOutput;
+pub(crate) use self::output::KeygenOutput;
 
 use crate::app::App;
 use crate::error::Error;
@@ -28,7 +28,7 @@ Examples:
 /// Make SSH key pairs for a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository that the key is for, as pasted; it gives the file its name and tells where to register the key
     #[arg(value_name = "CLONE_URL")]
     pub clone_url: Option<CloneUrl>,
@@ -61,7 +61,7 @@ pub struct Args {
 
 /// Which keys to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum KeyTypeArg {
+pub(crate) enum KeyTypeArg {
     /// ECDSA on the curve P-256
     #[default]
     #[value(name = "ecdsa-256", alias = "ecdsa")]
@@ -92,7 +92,7 @@ impl KeyTypeArg {
 /// # Errors
 /// When a file is in the way ([`crate::exit_status::ExitStatus::Conflict`]), a name or the comment cannot be used, or this machine
 /// refuses a file or random bytes. No file is left behind then.
-pub fn run(args: &Args, app: &App) -> Result<KeygenOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<KeygenOutput, Error> {
     let files = if args.stdout {
         Vec::new()
     } else {

@@ -11,7 +11,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 /// The key pairs that were made.
 #[derive(Debug, Serialize)]
-pub struct KeygenOutput {
+pub(crate) struct KeygenOutput {
     keys: Vec<GeneratedKey>,
     register_at: Option<String>,
     pages: Vec<KeyPage>,

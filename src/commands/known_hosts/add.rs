@@ -17,7 +17,7 @@ Examples:
 /// Trust a server, once its key is known to be right
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The server: HOST, HOST:PORT, or any URL of a repository on it
     #[arg(value_name = "HOST")]
     pub host: HostArg,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// A server that is trusted now.
 #[derive(Debug, Serialize)]
-pub struct AddOutput {
+pub(crate) struct AddOutput {
     action: &'static str,
     hosts: Vec<HostKeyRow>,
 }
@@ -37,7 +37,7 @@ pub struct AddOutput {
 ///
 /// # Errors
 /// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
-pub fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
     let (host, evidence) = args.host.find(app, args.accept_host_key)?;
     let trusted = app.ensure_trusted(&host, evidence)?;
     Ok(AddOutput {

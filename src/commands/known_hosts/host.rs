@@ -14,7 +14,7 @@ use crate::ui::TextWriter;
 
 /// A server: `HOST`, `HOST:PORT`, or a URL that leads to it.
 #[derive(Debug, Clone)]
-pub enum HostArg {
+pub(crate) enum HostArg {
     /// By its name.
     Host(SshHost),
     /// By a repository on it.

@@ -1,9 +1,9 @@
 //! `bbconnect known-hosts`: the SSH servers that are trusted, and by which keys.
 
-pub mod add;
+pub(crate) mod add;
 mod host;
-pub mod show;
-pub mod verify;
+pub(crate) mod show;
+pub(crate) mod verify;
 
 use clap::Subcommand;
 
@@ -17,7 +17,7 @@ Examples:
 /// What is done about host keys.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show the servers that are trusted
     #[command(before_help = show::EXAMPLES)]
     Show,

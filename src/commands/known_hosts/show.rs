@@ -16,7 +16,7 @@ Examples:
 
 /// The servers that are trusted.
 #[derive(Debug, Serialize)]
-pub struct ShowOutput {
+pub(crate) struct ShowOutput {
     hosts: Vec<HostKeyRow>,
     /// The file that has those that are not built in.
     file: String,
@@ -26,7 +26,7 @@ pub struct ShowOutput {
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn run(app: &App) -> Result<ShowOutput, Error> {
+pub(crate) fn run(app: &App) -> Result<ShowOutput, Error> {
     let file = app.known_hosts()?;
     let mut keys: Vec<_> = ssh::built_in_hosts()
         .iter()

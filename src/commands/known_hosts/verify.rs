@@ -20,7 +20,7 @@ Examples:
 /// Compare what a server shows with what is trusted
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The server: HOST, HOST:PORT, or any URL of a repository on it
     #[arg(value_name = "HOST")]
     pub host: HostArg,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// What a server shows.
 #[derive(Debug, Serialize)]
-pub struct VerifyOutput {
+pub(crate) struct VerifyOutput {
     ok: bool,
     hosts: Vec<KeyComparison>,
     #[serde(skip)]
@@ -48,7 +48,7 @@ struct KeyComparison {
 ///
 /// # Errors
 /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
-pub fn run(args: &Args, app: &App) -> Result<VerifyOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<VerifyOutput, Error> {
     let (host, evidence) = args.host.find(app, None)?;
     let file = app.known_hosts()?;
     let mut expected = HostKeyRow::built_in(&host);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-pub use self::output::MigrateOutput;
+pub(crate) use self::output::MigrateOutput;
 
 use self::output::{Action, ExitPolicy, Item};
 use self::plan::Plan;
@@ -36,7 +36,7 @@ such as a password in ~/.netrc, is shown with what to do about it.";
 /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES, after_help = LOOKED_AT)]
-pub struct Args {
+pub(crate) struct Args {
     /// Folders to look for repositories in; without one, the current folder
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -56,7 +56,7 @@ pub struct Args {
 /// # Errors
 /// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
 /// part of the outcome, so that it hides no other.
-pub fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
     let mut plan = scanner::plan(&args.paths, app);
     let only_looks = args.dry_run || args.check;
     let way = if args.check {

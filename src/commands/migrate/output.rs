@@ -80,7 +80,7 @@ pub(super) struct Failure {
 
 /// What was found or mended.
 #[derive(Debug, Serialize)]
-pub struct MigrateOutput {
+pub(crate) struct MigrateOutput {
     pub(super) items: Vec<Item>,
     pub(super) repositories: usize,
     /// Repositories and files that checkouts in the folders use, but that are elsewhere and so were left alone.

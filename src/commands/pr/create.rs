@@ -25,7 +25,7 @@ Examples:
 /// Open a pull request; one that is open for the same branches is used again
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF")]
@@ -58,7 +58,7 @@ pub struct Args {
 
 /// A pull request that is open.
 #[derive(Debug, Serialize)]
-pub struct CreateOutput {
+pub(crate) struct CreateOutput {
     action: &'static str,
     pull_request: PullRequest,
     /// Reviewers who could not be asked.
@@ -71,7 +71,7 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
     let body = args
         .body_file
         .as_deref()

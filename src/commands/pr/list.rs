@@ -18,7 +18,7 @@ Examples:
 /// List the pull requests for a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF")]
@@ -33,7 +33,7 @@ pub struct Args {
 
 /// The pull requests.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     pull_requests: Vec<PullRequest>,
     #[serde(skip)]
     repository: String,
@@ -45,7 +45,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
     let progress = app.ui.progress("listing pull requests");

@@ -1,7 +1,7 @@
 //! `bbconnect pr`: pull requests.
 
-pub mod create;
-pub mod list;
+pub(crate) mod create;
+pub(crate) mod list;
 
 use clap::Subcommand;
 
@@ -14,7 +14,7 @@ Examples:
 /// What is done with pull requests.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the pull requests for a repository
     List(list::Args),
     /// Open a pull request; one that is open for the same branches is used again

@@ -9,7 +9,7 @@ mod rest_backend;
 
 use std::path::PathBuf;
 
-pub use self::output::PublishOutput;
+pub(crate) use self::output::PublishOutput;
 
 use self::names::{BranchName, RepoDir};
 use self::output::{CommitResult, PullRequestResult};
@@ -41,7 +41,7 @@ is faster, and spares the rate limit.
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// The folder
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
@@ -95,7 +95,7 @@ pub struct Args {
 
 /// How a commit gets to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Via {
+pub(crate) enum Via {
     /// The REST API (Cloud)
     Rest,
     /// A push of git's, with the connection's credential
@@ -107,7 +107,7 @@ pub enum Via {
 /// # Errors
 /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
 /// server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
     let body = args
         .body_file
         .as_deref()

@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 /// A folder of a repository: nothing for the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RepoDir(String);
+pub(crate) struct RepoDir(String);
 
 impl RepoDir {
     /// Its path, without a slash at either end.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -33,12 +33,12 @@ impl FromStr for RepoDir {
 
 /// The name of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BranchName(String);
+pub(crate) struct BranchName(String);
 
 impl BranchName {
     /// The name, without `refs/heads/`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -54,7 +54,7 @@ impl PullRequestResult {
 
 /// A folder that was published.
 #[derive(Debug, Serialize)]
-pub struct PublishOutput {
+pub(crate) struct PublishOutput {
     action: &'static str,
     repository: String,
     branch: String,

@@ -20,7 +20,7 @@ Examples:
 /// Make a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: WORKSPACE/SLUG (Cloud), KEY/SLUG or ~USER/SLUG (Data Center)
     #[arg(value_name = "NS/SLUG")]
     pub repository: RepoRef,
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// A repository that was made.
 #[derive(Debug, Serialize)]
-pub struct CreateOutput {
+pub(crate) struct CreateOutput {
     action: &'static str,
     repository: Repository,
     /// Whether it was asked to be public, and is not.
@@ -55,7 +55,7 @@ pub struct CreateOutput {
 ///
 /// # Errors
 /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
     let is_cloud = selected.connection.deployment == Deployment::Cloud;
     let project = project(args, &repo, is_cloud)?;

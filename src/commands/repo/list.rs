@@ -21,7 +21,7 @@ Examples:
 /// List repositories of a workspace, a project, or all
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Those of this workspace; without it, of the connection's (Cloud)
     #[arg(long, value_name = "WORKSPACE")]
     pub workspace: Option<String>,
@@ -41,7 +41,7 @@ pub struct Args {
 
 /// The repositories.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     repositories: Vec<Repository>,
 }
 
@@ -49,7 +49,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket) = app.client()?;
     let filter = search(args, &selected)?;
     let progress = app.ui.progress("listing repositories");

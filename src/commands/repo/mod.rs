@@ -1,9 +1,9 @@
 //! `bbconnect repo`: repositories of both products.
 
-pub mod create;
-pub mod list;
-pub mod select;
-pub mod view;
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod select;
+pub(crate) mod view;
 
 use clap::Subcommand;
 
@@ -18,7 +18,7 @@ Examples:
 /// What is done with repositories.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// List repositories of a workspace, a project, or all
     List(list::Args),
     /// Show a repository: its URLs, whether it is empty, what you may do with it

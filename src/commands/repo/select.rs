@@ -24,7 +24,7 @@ Examples:
 /// Choose the repository that commands are about when none is named
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository; without it, on a terminal, one is picked from a list
     #[arg(value_name = "REF")]
     pub repository: Option<RepoRef>,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A repository that was chosen.
 #[derive(Debug, Serialize)]
-pub struct SelectOutput {
+pub(crate) struct SelectOutput {
     action: &'static str,
     connection: String,
     scope: &'static str,
@@ -50,7 +50,7 @@ pub struct SelectOutput {
 ///
 /// # Errors
 /// Where it is not there, nobody can be asked, or there is no checkout.
-pub fn run(args: &Args, app: &App) -> Result<SelectOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<SelectOutput, Error> {
     // What git has to say is said before a server is asked.
     let checkout = (args.here || args.service.is_some())
         .then(|| Checkout::discover().ok_or(GitError::NotARepository))

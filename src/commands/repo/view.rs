@@ -20,7 +20,7 @@ Examples:
 /// Show a repository: its URLs, whether it is empty, what you may do with it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, or any URL of it
     #[arg(value_name = "REF")]
     pub repository: RepoRef,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// A repository that was looked at. The same facts stand at the top and in `repository`, as other commands have it.
 #[derive(Debug, Serialize)]
-pub struct ViewOutput {
+pub(crate) struct ViewOutput {
     #[serde(flatten)]
     facts: Facts,
     repository: Facts,
@@ -48,7 +48,7 @@ struct Facts {
 ///
 /// # Errors
 /// Where no connection applies, it is not there, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<ViewOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ViewOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
     let view = app.block_on(bitbucket.view(&repo))?;
     let RepositoryDetails {

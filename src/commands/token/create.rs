@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
-pub struct Args {
+pub(crate) struct Args {
     /// The token's name on the server
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -66,7 +66,7 @@ pub struct Args {
 /// # Errors
 /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
 /// or the server refuses. A token that was made and could not be kept is revoked again.
-pub fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
     let (selected, bitbucket, named) = args.place.resolve(app)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());

@@ -9,7 +9,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 /// A token that was made.
 #[derive(Debug, Serialize)]
-pub struct CreateOutput {
+pub(crate) struct CreateOutput {
     action: &'static str,
     owner: String,
     token: AccessToken,

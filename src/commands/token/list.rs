@@ -17,7 +17,7 @@ Examples:
 /// List HTTP access tokens (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Whose, and as whom.
     #[command(flatten)]
     pub place: TokenOwnerArgs,
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// The tokens.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     owner: String,
     tokens: Vec<AccessToken>,
 }
@@ -34,7 +34,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
-pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket, named) = args.place.resolve(app)?;
     let listed = app.block_on(async {
         if bitbucket.is_cloud() {

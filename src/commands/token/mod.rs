@@ -1,13 +1,13 @@
 //! `bbconnect token`: what to tick and where, for both products; the HTTP access tokens of a Data Center.
 
-pub mod create;
+pub(crate) mod create;
 mod created;
-pub mod list;
+pub(crate) mod list;
 mod owner_args;
-pub mod page;
-pub mod revoke;
-pub mod rotate;
-pub mod scopes;
+pub(crate) mod page;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod scopes;
 
 use clap::{Subcommand, ValueEnum as _};
 
@@ -24,7 +24,7 @@ Examples:
 /// What is done with tokens.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print the scopes to tick for a purpose
     Scopes(scopes::Args),
     /// Print the page where a token is made

@@ -11,7 +11,7 @@ use crate::types::repository::RepoRef;
 
 /// Whose tokens, and as whom.
 #[derive(Debug, clap::Args)]
-pub struct TokenOwnerArgs {
+pub(crate) struct TokenOwnerArgs {
     /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
@@ -28,7 +28,7 @@ pub struct TokenOwnerArgs {
 
 /// A login for this command alone.
 #[derive(Debug, clap::Args)]
-pub struct Login {
+pub(crate) struct Login {
     /// Log in with this user name and a password, for this command alone: a token cannot make tokens
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,

@@ -20,7 +20,7 @@ Examples:
 /// Print the page where a token is made
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The kind of credential; without it that of the connection that applies
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<AuthMethod>,
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// The page.
 #[derive(Debug, Serialize)]
-pub struct PageOutput {
+pub(crate) struct PageOutput {
     auth: AuthMethod,
     url: String,
     opened: bool,
@@ -47,7 +47,7 @@ pub struct PageOutput {
 ///
 /// # Errors
 /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
-pub fn run(args: &Args, app: &App) -> Result<PageOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<PageOutput, Error> {
     let mut connection = match (app.select(), args.auth) {
         (Ok(chosen), auth)
             if auth.is_none_or(|auth| {

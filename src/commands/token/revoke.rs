@@ -17,7 +17,7 @@ Examples:
 /// Revoke an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The token's id, or its name
     #[arg(value_name = "ID")]
     pub id: String,
@@ -34,7 +34,7 @@ pub struct Args {
 
 /// A token that was revoked.
 #[derive(Debug, Serialize)]
-pub struct RevokeOutput {
+pub(crate) struct RevokeOutput {
     action: &'static str,
     owner: String,
     id: String,
@@ -46,7 +46,7 @@ pub struct RevokeOutput {
 /// # Errors
 /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
 /// the server refuses.
-pub fn run(args: &Args, app: &App) -> Result<RevokeOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RevokeOutput, Error> {
     let (selected, bitbucket, named) = args.place.resolve(app)?;
     if bitbucket.is_cloud() {
         return Err(not_on_cloud());

@@ -24,7 +24,7 @@ Examples:
 /// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
     #[arg(long, value_name = "AGE")]
     pub expires_in: Option<DayCount>,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// A connection with a new token.
 #[derive(Debug, Serialize)]
-pub struct RotateOutput {
+pub(crate) struct RotateOutput {
     action: &'static str,
     connection: ConnectionName,
     token: AccessToken,
@@ -52,7 +52,7 @@ pub struct RotateOutput {
 /// # Errors
 /// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
 /// the connection then has its old token.
-pub fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
     let selected = app.select()?;
     let (old, id) = own_token(&selected, app)?;
     let bitbucket = args.login.signed_in(&selected, app)?;

@@ -20,7 +20,7 @@ Examples:
 /// Print the scopes to tick for a purpose
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// What the token is for
     #[arg(
         long = "for",
@@ -37,7 +37,7 @@ pub struct Args {
 
 /// What to tick.
 #[derive(Debug, Serialize)]
-pub struct ScopesOutput {
+pub(crate) struct ScopesOutput {
     auth: AuthMethod,
     purposes: Vec<Purpose>,
     scopes: Vec<Scope>,
@@ -50,7 +50,7 @@ pub struct ScopesOutput {
 ///
 /// # Errors
 /// [`Error::Usage`] for SSH, which has no scopes.
-pub fn run(args: &Args, app: &App) -> Result<ScopesOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ScopesOutput, Error> {
     let chosen = app.select().ok().map(|selected| selected.connection);
     let of_connection = chosen.as_ref().map(|connection| connection.auth);
     let auth = args.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);

@@ -33,7 +33,7 @@ repo-forked, and the product's own names, which have a colon, such as repo:push.
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF", conflicts_with = "all")]
@@ -83,7 +83,7 @@ pub struct Args {
 /// What was done, in one repository or in many.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum EnsureOutput {
+pub(crate) enum EnsureOutput {
     /// In one.
     One(Box<SingleOutput>),
     /// In many.
@@ -92,7 +92,7 @@ pub enum EnsureOutput {
 
 /// What was done in one repository.
 #[derive(Debug, Serialize)]
-pub struct SingleOutput {
+pub(crate) struct SingleOutput {
     #[serde(flatten)]
     done: EnsureResult,
     hint: Option<String>,
@@ -117,7 +117,7 @@ pub(super) struct EnsureResult {
 ///
 /// # Errors
 /// Where no connection applies, a right is missing, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
     if args.all {
         let (selected, bitbucket) = app.client()?;
         let spec = desired_webhook(args, app, &selected)?;

@@ -18,7 +18,7 @@ const CONCURRENT_REPOSITORIES: usize = 8;
 
 /// What was done in many repositories.
 #[derive(Debug, Serialize)]
-pub struct BatchOutput {
+pub(crate) struct BatchOutput {
     repositories: Vec<Row>,
     summary: Summary,
     hint: Option<String>,

@@ -18,7 +18,7 @@ Examples:
 /// List the webhooks of a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF")]
@@ -27,7 +27,7 @@ pub struct Args {
 
 /// The webhooks.
 #[derive(Debug, Serialize)]
-pub struct ListOutput {
+pub(crate) struct ListOutput {
     webhooks: Vec<Webhook>,
     #[serde(skip)]
     repository: String,
@@ -37,7 +37,7 @@ pub struct ListOutput {
 ///
 /// # Errors
 /// Where no connection applies, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let asked = app.block_on(bitbucket.webhooks(&repo))?;
     let hooks =

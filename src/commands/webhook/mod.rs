@@ -1,11 +1,11 @@
 //! `bbconnect webhook`: what Bitbucket calls when something happens in a repository.
 
-pub mod ensure;
+pub(crate) mod ensure;
 mod ensure_all;
-pub mod list;
-pub mod remove;
+pub(crate) mod list;
+pub(crate) mod remove;
 mod scope_advice;
-pub mod test;
+pub(crate) mod test;
 
 use clap::Subcommand;
 
@@ -25,7 +25,7 @@ Examples:
 /// What is done with webhooks.
 #[derive(Debug, Subcommand)]
 #[command(before_help = EXAMPLES, defer = true)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the webhooks of a repository
     List(list::Args),
     /// Make a webhook, or repair it; what fits already is left alone
@@ -39,7 +39,7 @@ pub enum Command {
 /// Which webhook is meant.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub struct WebhookSelector {
+pub(crate) struct WebhookSelector {
     /// The webhook that calls this address
     #[arg(long, value_name = "URL")]
     pub url: Option<WebhookUrl>,

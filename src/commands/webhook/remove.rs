@@ -20,7 +20,7 @@ Examples:
 /// Remove a webhook
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF")]
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// What was removed: all webhooks that call the address.
 #[derive(Debug, Serialize)]
-pub struct RemoveOutput {
+pub(crate) struct RemoveOutput {
     action: &'static str,
     webhooks: Vec<Webhook>,
 }
@@ -47,7 +47,7 @@ pub struct RemoveOutput {
 ///
 /// # Errors
 /// Where it is not there, nobody confirms, or the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let asked = app.block_on(bitbucket.webhooks(&repo))?;
     let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);

@@ -22,7 +22,7 @@ Examples:
 /// Have the server call a webhook's receiver (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
     #[arg(long, value_name = "REF")]
@@ -34,7 +34,7 @@ pub struct Args {
 
 /// A webhook whose receiver was called.
 #[derive(Debug, Serialize)]
-pub struct TestOutput {
+pub(crate) struct TestOutput {
     ok: bool,
     webhook: Webhook,
     /// The receiver's status.
@@ -46,7 +46,7 @@ pub struct TestOutput {
 ///
 /// # Errors
 /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
-pub fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
     let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
     let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
     let asked = app.block_on(bitbucket.webhooks(&repo))?;

@@ -10,7 +10,7 @@ use crate::ssh::host_pattern::matches_exactly;
 /// The files that a configuration of the user's includes, in the order in which `ssh` reads them. Those that are named with
 /// variables or tokens of `ssh` are left out.
 #[must_use]
-pub fn client_includes(text: &str, ssh_folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn client_includes(text: &str, ssh_folder: &Path) -> Vec<PathBuf> {
     let lines = lines(text);
     let included = lines.iter().filter(|line| line.keyword == "include");
     let patterns = included.flat_map(|line| line.words.iter().map(|(word, _)| *word));

@@ -26,7 +26,7 @@ const EXPONENT: u32 = 65_537;
 
 /// Why no RSA key was made.
 #[derive(Debug, Error)]
-pub enum RsaError {
+pub(crate) enum RsaError {
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     Random(String),

@@ -2,6 +2,6 @@
 
 /// Has it show a page, without waiting for it, and answers whether it could be started.
 #[must_use]
-pub fn open_in_browser(address: &str) -> bool {
+pub(crate) fn open_in_browser(address: &str) -> bool {
     open::that_detached(address).is_ok()
 }

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use self::browser::open_in_browser;
+pub(crate) use self::browser::open_in_browser;
 use self::capture::{MAX_OUTPUT_BYTES, OutputReader};
 use self::child::{ChildProcess, Outcome};
 use crate::sys::signals;
 
 /// Why a program gave no answer.
 #[derive(Debug, Error)]
-pub enum ProcessError {
+pub(crate) enum ProcessError {
     /// It could not be started.
     #[error("{program} cannot be started: {source}")]
     Start {
@@ -64,7 +64,7 @@ pub enum ProcessError {
 
 /// How a program ended.
 #[derive(Debug)]
-pub struct ProcessOutput {
+pub(crate) struct ProcessOutput {
     /// Its exit status.
     pub status: ExitStatus,
     /// What it printed to standard output.
@@ -80,7 +80,7 @@ impl ProcessOutput {
     ///
     /// # Errors
     /// [`ProcessError::OutputTooLarge`].
-    pub fn ensure_not_truncated(self, program: &str) -> Result<Self, ProcessError> {
+    pub(crate) fn ensure_not_truncated(self, program: &str) -> Result<Self, ProcessError> {
         if self.truncated {
             let program = program.to_owned();
             return Err(ProcessError::OutputTooLarge { program });
@@ -91,7 +91,7 @@ impl ProcessOutput {
 
 /// What becomes of a program's standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stderr {
+pub(crate) enum Stderr {
     /// The user sees them.
     Inherit,
     /// Nobody does.
@@ -102,7 +102,7 @@ pub enum Stderr {
 
 /// A program to be run: never through a shell.
 #[derive(Debug)]
-pub struct CommandSpec {
+pub(crate) struct CommandSpec {
     program: String,
     arguments: Vec<OsString>,
     #[cfg(windows)]
@@ -118,7 +118,7 @@ pub struct CommandSpec {
 impl CommandSpec {
     /// A program without arguments and input, whose complaints the user sees.
     #[must_use]
-    pub fn new(program: &str) -> Self {
+    pub(crate) fn new(program: &str) -> Self {
         Self {
             program: program.to_owned(),
             arguments: Vec::new(),
@@ -135,14 +135,14 @@ impl CommandSpec {
 
     /// With so many bytes of its output kept instead of a mebibyte.
     #[must_use]
-    pub fn max_output(mut self, most: usize) -> Self {
+    pub(crate) fn max_output(mut self, most: usize) -> Self {
         self.most = most;
         self
     }
 
     /// With these arguments behind those it has.
     #[must_use]
-    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         let arguments = arguments.into_iter();
         self.arguments
             .extend(arguments.map(|argument| argument.as_ref().to_owned()));
@@ -163,7 +163,7 @@ impl CommandSpec {
         clippy::disallowed_methods,
         reason = "only names are looked at, to keep them from a program"
     )]
-    pub fn env_remove_matching(mut self, is_one: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn env_remove_matching(mut self, is_one: impl Fn(&str) -> bool) -> Self {
         let names = env::vars_os().map(|(name, _)| name);
         self.without
             .extend(names.filter(|name| is_one(&name.to_string_lossy())));
@@ -172,7 +172,7 @@ impl CommandSpec {
 
     /// With a variable in its environment, also where [`CommandSpec::env_remove_matching`] takes away the inherited one.
     #[must_use]
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.environment.push((name, value));
         self
@@ -180,14 +180,14 @@ impl CommandSpec {
 
     /// With this on its standard input, which ends behind it.
     #[must_use]
-    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
     }
 
     /// With its standard error treated like this.
     #[must_use]
-    pub fn stderr(mut self, complaints: Stderr) -> Self {
+    pub(crate) fn stderr(mut self, complaints: Stderr) -> Self {
         self.complaints = complaints;
         self
     }
@@ -195,7 +195,7 @@ impl CommandSpec {
     /// In a group of its own, which is ended with it: whatever it has started ends as well. Not for what asks somebody at
     /// the terminal, which is for one group only.
     #[must_use]
-    pub fn new_process_group(mut self) -> Self {
+    pub(crate) fn new_process_group(mut self) -> Self {
         self.is_apart = true;
         self
     }
@@ -204,7 +204,7 @@ impl CommandSpec {
     ///
     /// # Errors
     /// [`ProcessError`] when it cannot be started or does not end in time. Any exit status is an answer.
-    pub fn run(self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
+    pub(crate) fn run(self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
         let program = self.program;
         let _put_off = signals::defer();
         if signals::is_pending() {
@@ -259,22 +259,6 @@ impl CommandSpec {
             Err(source) => Err(ProcessError::Wait { program, source }),
         }
     }
-}
-
-/// Runs a program without input, and waits for it.
-///
-/// # Errors
-/// As [`CommandSpec::run`].
-pub fn run<S: AsRef<OsStr>>(
-    program: &str,
-    arguments: impl IntoIterator<Item = S>,
-    complaints: Stderr,
-    limit: Duration,
-) -> Result<ProcessOutput, ProcessError> {
-    CommandSpec::new(program)
-        .args(arguments)
-        .stderr(complaints)
-        .run(limit)
 }
 
 #[expect(

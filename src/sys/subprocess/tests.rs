@@ -4,6 +4,18 @@ use std::time::Instant;
 
 use super::*;
 
+fn run<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: impl IntoIterator<Item = S>,
+    stderr: Stderr,
+    limit: Duration,
+) -> Result<ProcessOutput, ProcessError> {
+    CommandSpec::new(program)
+        .args(arguments)
+        .stderr(stderr)
+        .run(limit)
+}
+
 #[test]
 fn output_and_status_are_caught() {
     let output = run(

@@ -19,7 +19,7 @@ const CLOUD: [&str; 5] = [
 
 /// Whether a host belongs to Bitbucket Cloud.
 #[must_use]
-pub fn is_cloud_host(name: &str) -> bool {
+pub(crate) fn is_cloud_host(name: &str) -> bool {
     CLOUD.contains(&name)
 }
 

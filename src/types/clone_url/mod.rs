@@ -24,11 +24,11 @@ mod warnings;
 use std::str::FromStr;
 
 pub use self::error::CloneUrlError;
-pub use self::host::Host;
-pub use self::hosting_sites::is_cloud_host;
-pub use self::key_pages::{KeyAccess, KeyPage};
-pub use self::render::UrlForm;
-pub use self::warnings::{UrlWarning, UrlWarningKind};
+pub(crate) use self::host::Host;
+pub(crate) use self::hosting_sites::is_cloud_host;
+pub(crate) use self::key_pages::{KeyAccess, KeyPage};
+pub(crate) use self::render::UrlForm;
+pub(crate) use self::warnings::{UrlWarning, UrlWarningKind};
 
 use self::address::Address;
 use self::classify::RepositoryLocation;

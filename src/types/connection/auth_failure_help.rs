@@ -5,7 +5,7 @@ use super::auth::AuthMethod;
 
 /// What a person can check when a credential is refused, the likeliest first.
 #[must_use]
-pub fn auth_failure_help(auth: AuthMethod, shape: TokenPrefix) -> String {
+pub(crate) fn auth_failure_help(auth: AuthMethod, shape: TokenPrefix) -> String {
     let mismatch = match (shape, auth) {
         (TokenPrefix::AppPassword, _) => {
             return "this is an app password: Bitbucket Cloud ended them on 2026-07-28. Make an API token with scopes at \

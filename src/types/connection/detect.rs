@@ -33,7 +33,7 @@ const KNOWN_PATH_PREFIXES: [&str; 18] = [
 
 /// What was found in a pasted URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DetectedServer {
+pub(crate) struct DetectedServer {
     /// The base.
     pub base_url: BaseUrl,
     /// Whose it is: Cloud where the URL says so, else Data Center.
@@ -123,7 +123,7 @@ fn is_host_and_port(text: &str) -> bool {
 impl DetectedServer {
     /// The base over HTTP: a server that only its address over SSH is known of is asked at the same host.
     #[must_use]
-    pub fn http_base_url(&self) -> BaseUrl {
+    pub(crate) fn http_base_url(&self) -> BaseUrl {
         let url = self.base_url.url();
         let host = url.host_str().filter(|_| url.scheme() == "ssh");
         let over_http = host.and_then(|host| BaseUrl::parse(&format!("https://{host}")).ok());

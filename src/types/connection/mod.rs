@@ -6,13 +6,13 @@ mod base_url;
 mod detect;
 mod name;
 
-pub use auth::{AuthError, AuthMethod, TokenLevel};
-pub use auth_failure_help::auth_failure_help;
-pub use base_url::{BaseUrl, BaseUrlError, Origin};
-pub use detect::DetectedServer;
-pub use name::{ConnectionName, ConnectionNameError};
+pub(crate) use auth::{AuthMethod, TokenLevel};
+pub(crate) use auth_failure_help::auth_failure_help;
+pub(crate) use base_url::{BaseUrl, BaseUrlError, Origin};
+pub(crate) use detect::DetectedServer;
+pub(crate) use name::ConnectionName;
 
-pub use super::token_prefix::TokenPrefix;
+pub(crate) use super::token_prefix::TokenPrefix;
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use super::scope::{Scope, ScopeSystem, all_known};
 /// What a credential is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Clone, fetch, read repositories
     Read,
     /// Push
@@ -37,7 +37,7 @@ pub enum Purpose {
 
 /// The scopes of a purpose in one vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RequiredScopes {
+pub(crate) struct RequiredScopes {
     /// Without them it does not work; for a preset, what its document lists.
     pub required: Vec<Scope>,
     /// What today's Bitbucket needs beyond the preset's document.
@@ -47,7 +47,7 @@ pub struct RequiredScopes {
 /// What one may do with a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Permission {
+pub(crate) enum Permission {
     /// Clone and fetch.
     Read,
     /// And push.
@@ -59,7 +59,7 @@ pub enum Permission {
 impl Purpose {
     /// The name on the command line.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
@@ -77,7 +77,7 @@ impl Purpose {
 
     /// The scopes that it takes, in the words of a kind of credential.
     #[must_use]
-    pub fn needs(self, system: ScopeSystem) -> RequiredScopes {
+    pub(crate) fn needs(self, system: ScopeSystem) -> RequiredScopes {
         let row = self.row();
         let [required, beyond] = match system {
             ScopeSystem::Classic => row.classic,
@@ -92,7 +92,7 @@ impl Purpose {
 
     /// What the account must be allowed on the repository itself, whatever the scopes of its token.
     #[must_use]
-    pub fn permission(self) -> Permission {
+    pub(crate) fn permission(self) -> Permission {
         match self {
             Self::Read | Self::PullRequest | Self::CreateRepository => Permission::Read,
             Self::Write | Self::Brainboard | Self::Amplication => Permission::Write,
@@ -104,7 +104,7 @@ impl Purpose {
 
     /// Whether it registers keys, which Cloud's access tokens may not do whatever their scopes.
     #[must_use]
-    pub fn requires_key_admin(self) -> bool {
+    pub(crate) fn requires_key_admin(self) -> bool {
         matches!(self, Self::DeployKey | Self::All | Self::Appsmith)
     }
 

@@ -7,9 +7,9 @@ use std::ops::Range;
 use crate::types::token_prefix::{TokenPrefix, is_token};
 
 /// Where Bitbucket Cloud answered over SSH until 2026-11-12.
-pub const OLD_SSH_HOST: &str = "bitbucket.org";
+pub(crate) const OLD_SSH_HOST: &str = "bitbucket.org";
 /// Where it answers since.
-pub const NEW_SSH_HOST: &str = "ssh.bitbucket.org";
+pub(crate) const NEW_SSH_HOST: &str = "ssh.bitbucket.org";
 
 /// Where passwords were sent to.
 const WEB_HOSTS: [&str; 3] = ["bitbucket.org", "www.bitbucket.org", "api.bitbucket.org"];
@@ -19,7 +19,7 @@ const MASK: &str = "***";
 
 /// The same URL, or beginning of one, with the host that answers over SSH now. `None` where that is no change.
 #[must_use]
-pub fn with_new_host(url: &str) -> Option<String> {
+pub(crate) fn with_new_host(url: &str) -> Option<String> {
     let parts = UrlSpans::of(url)?;
     let is_old = parts.over_ssh && is_host(parts.host(url), OLD_SSH_HOST);
     is_old.then(|| replaced(url, parts.host, NEW_SSH_HOST))
@@ -27,7 +27,7 @@ pub fn with_new_host(url: &str) -> Option<String> {
 
 /// As [`with_new_host`], for the beginning of a URL, which may end before the colon: `git@bitbucket.org`.
 #[must_use]
-pub fn prefix_with_new_host(beginning: &str) -> Option<String> {
+pub(crate) fn prefix_with_new_host(beginning: &str) -> Option<String> {
     with_new_host(beginning).or_else(|| {
         let (user, host) = beginning.rsplit_once('@')?;
         let is_old = is_host(host, OLD_SSH_HOST) && !user.contains([':', '/']);
@@ -37,7 +37,7 @@ pub fn prefix_with_new_host(beginning: &str) -> Option<String> {
 
 /// Whether two URLs, or beginnings of them, are the same place behind the same host over SSH.
 #[must_use]
-pub fn is_same_place(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_place(one: &str, other: &str) -> bool {
     let place = |url: &str| {
         let parts = UrlSpans::of(url).filter(|parts| parts.over_ssh)?;
         let host = parts.host(url).to_ascii_lowercase();
@@ -48,7 +48,7 @@ pub fn is_same_place(one: &str, other: &str) -> bool {
 
 /// The same URL without its password, where that is one that Bitbucket Cloud takes no more. Tokens are left alone.
 #[must_use]
-pub fn without_app_password(url: &str) -> Option<String> {
+pub(crate) fn without_app_password(url: &str) -> Option<String> {
     let parts = UrlSpans::of(url).filter(|parts| !parts.over_ssh)?;
     if !WEB_HOSTS.iter().any(|host| is_host(parts.host(url), host)) {
         return None;
@@ -67,7 +67,7 @@ pub fn without_app_password(url: &str) -> Option<String> {
 
 /// The text as it may be shown: a password, or a user that is a token, is masked.
 #[must_use]
-pub fn redact_url(url: &str) -> String {
+pub(crate) fn redact_url(url: &str) -> String {
     let Some(start) = url.find("://").map(|at| at + 3) else {
         return url.to_owned();
     };

@@ -4,7 +4,7 @@ use super::{NotAScope, Scope, ScopeSystem, known};
 
 /// The scopes that a server says a credential has.
 #[derive(Debug, Clone, Default)]
-pub struct GrantedScopes {
+pub(crate) struct GrantedScopes {
     scopes: Vec<Scope>,
     unknown: Vec<String>,
 }
@@ -14,7 +14,7 @@ const ALWAYS_ALLOWED: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
 
 impl GrantedScopes {
     /// Reads a server's list.
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut granted = Self::default();
         for name in names {
             match name.parse() {
@@ -27,13 +27,13 @@ impl GrantedScopes {
 
     /// Names that are not known here: they cover nothing that is.
     #[must_use]
-    pub fn unknown(&self) -> &[String] {
+    pub(crate) fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
     /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.
     #[must_use]
-    pub fn contains(&self, wanted: Scope) -> bool {
+    pub(crate) fn contains(&self, wanted: Scope) -> bool {
         if self.uses(wanted.vocabulary()) {
             return self.implies(wanted);
         }
@@ -51,7 +51,7 @@ impl GrantedScopes {
     /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
     /// wanted.
     #[must_use]
-    pub fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
+    pub(crate) fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
         let in_own_words = |system| {
             let translated = wanted
                 .iter()
@@ -83,7 +83,7 @@ impl GrantedScopes {
 
     /// Whether any of it is in these words.
     #[must_use]
-    pub fn uses(&self, system: ScopeSystem) -> bool {
+    pub(crate) fn uses(&self, system: ScopeSystem) -> bool {
         self.scopes.iter().any(|scope| scope.vocabulary() == system)
     }
 
@@ -96,7 +96,7 @@ impl GrantedScopes {
 
 /// A scope that is more than what is wanted.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Excess {
+pub(crate) struct Excess {
     /// The scope.
     pub scope: Scope,
     /// What would be enough in its place.

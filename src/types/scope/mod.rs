@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub(crate) use granted::GrantedScopes;
 pub(super) use granted::all_known;
-pub use granted::{Excess, GrantedScopes};
 
 use self::table::Entry;
 use super::connection::AuthMethod;
@@ -19,7 +19,7 @@ use super::purpose::Permission;
 
 /// The words in which a kind of credential is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ScopeSystem {
+pub(crate) enum ScopeSystem {
     /// OAuth, access tokens and app passwords of Cloud: `repository:write`.
     Classic,
     /// API tokens of Cloud: `write:repository:bitbucket`.
@@ -30,12 +30,12 @@ pub enum ScopeSystem {
 
 /// A scope or permission that Bitbucket has.
 #[derive(Clone, Copy)]
-pub struct Scope(&'static Entry);
+pub(crate) struct Scope(&'static Entry);
 
 /// A text that is no scope.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is no scope or permission of Bitbucket{}", likely.map(|name| format!("; is it `{name}`?")).unwrap_or_default())]
-pub struct NotAScope {
+pub(crate) struct NotAScope {
     /// What may have been meant.
     likely: Option<&'static str>,
 }
@@ -43,7 +43,7 @@ pub struct NotAScope {
 impl ScopeSystem {
     /// The words for a kind of credential; `None` for one that has no scopes.
     #[must_use]
-    pub fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
+    pub(crate) fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
         match auth {
             AuthMethod::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
             AuthMethod::ApiToken => Some(Self::ApiToken),
@@ -60,19 +60,19 @@ impl ScopeSystem {
 impl Scope {
     /// Its name, as it is ticked and listed.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.0.name
     }
 
     /// Whose word it is.
     #[must_use]
-    pub fn vocabulary(self) -> ScopeSystem {
+    pub(crate) fn vocabulary(self) -> ScopeSystem {
         self.0.system
     }
 
     /// What one must be allowed on a repository to use it there.
     #[must_use]
-    pub fn permission(self) -> Permission {
+    pub(crate) fn permission(self) -> Permission {
         if self.name().contains("pullrequest") {
             return Permission::Read;
         }
@@ -86,13 +86,13 @@ impl Scope {
     }
 
     /// What comes with it.
-    pub fn implied(self) -> impl Iterator<Item = Self> {
+    pub(crate) fn implied(self) -> impl Iterator<Item = Self> {
         self.0.implies.iter().filter_map(|name| known(name))
     }
 
     /// What does the same in another vocabulary; nothing where there is no such thing.
     #[must_use]
-    pub fn equivalents_in(self, system: ScopeSystem) -> Vec<Self> {
+    pub(crate) fn equivalents_in(self, system: ScopeSystem) -> Vec<Self> {
         if system == self.vocabulary() {
             return vec![self];
         }

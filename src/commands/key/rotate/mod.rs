@@ -12,7 +12,7 @@ use crate::types::repository::RepoRef;
 use crate::types::secret::Secret;
 use crate::types::timestamp::Timestamp;
 
-pub use self::output::RotateOutput;
+pub(crate) use self::output::RotateOutput;
 use self::output::{Action, Rotation};
 use self::rotation::KeyRotation;
 
@@ -30,7 +30,7 @@ Examples:
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// The repository whose key is replaced [default: that of the connection]
     #[arg(long, value_name = "REF", conflicts_with = "all")]
     pub repo: Option<RepoRef>,
@@ -58,7 +58,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
-pub fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
+pub(crate) fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
     let all = app.ssh_connections()?;
     if !args.all {
         let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;

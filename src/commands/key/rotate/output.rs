@@ -10,7 +10,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 /// What became of the keys.
 #[derive(Debug, Serialize)]
-pub struct RotateOutput {
+pub(crate) struct RotateOutput {
     rotations: Vec<Rotation>,
 }
 
