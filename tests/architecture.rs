@@ -69,7 +69,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ),
     (
         "cli",
-        &["types", "exit_status", "error", "ui", "app", "commands"],
+        &["types", "exit_status", "sys", "error", "ui", "app", "commands"],
     ),
     (
         "lib",

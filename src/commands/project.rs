@@ -1,10 +1,10 @@
 //! `bbconnect project`: the projects of a workspace or of a server.
 
-use clap::Subcommand;
 use serde::Serialize;
 
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::ApiError;
+use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
 use crate::types::namespace::{NewProject, Project};
 use crate::types::operation::Operation;
@@ -23,14 +23,14 @@ Examples:
   bbconnect project create WEB --name 'The website' --workspace acme --dry-run
 ";
 
-/// What is done with projects.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// List the projects of a workspace (Cloud) or of the server (Data Center)
-    List(ListArgs),
-    /// Make a project
-    Create(CreateArgs),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List the projects of a workspace (Cloud) or of the server (Data Center)
+        List(ListArgs),
+        /// Make a project
+        Create(CreateArgs),
+    }
 }
 
 /// List the projects of a workspace (Cloud) or of the server (Data Center)
@@ -48,17 +48,21 @@ pub(crate) struct ListOutput {
     projects: Vec<Project>,
 }
 
-/// Lists the projects that the connection that applies can see, in the server's order.
-///
-/// # Errors
-/// Where no connection applies, the workspace is not known, or the server cannot be asked.
-pub(crate) fn list(args: &ListArgs, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket) = app.client()?;
-    let workspace = workspace(args.workspace.as_deref(), &selected)?;
-    let asked = app.block_on(bitbucket.projects(&workspace))?;
-    Ok(ListOutput {
-        projects: asked.map_err(|error| selected.describe_api_error(error))?,
-    })
+impl Subcommand for ListArgs {
+    type Output = ListOutput;
+
+    /// Lists the projects that the connection that applies can see, in the server's order.
+    ///
+    /// # Errors
+    /// Where no connection applies, the workspace is not known, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket) = app.client()?;
+        let workspace = workspace(self.workspace.as_deref(), &selected)?;
+        let asked = app.block_on(bitbucket.projects(&workspace))?;
+        Ok(ListOutput {
+            projects: asked.map_err(|error| selected.describe_api_error(error))?,
+        })
+    }
 }
 
 /// The workspace that is meant; Data Center has none.
@@ -107,44 +111,48 @@ pub(crate) struct CreateOutput {
     project: Project,
 }
 
-/// Makes a project.
-///
-/// # Errors
-/// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
-pub(crate) fn create(args: &CreateArgs, app: &App) -> Result<CreateOutput, Error> {
-    let (selected, bitbucket) = app.client()?;
-    let workspace = workspace(args.workspace.as_deref(), &selected)?;
-    let new = NewProject {
-        key: args.key.clone(),
-        name: args.name.clone(),
-        public: args.public,
-        description: args.description.clone(),
-    };
-    let exists = || {
-        let message = format!("there is a project {} already", new.key);
-        Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
-    };
-    let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
-    if args.dry_run {
-        return match app.block_on(bitbucket.project(&workspace, &new.key))? {
-            Ok(_) => Err(exists()),
-            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                action: "would-create",
-                project: Project {
-                    key: new.key,
-                    name: Some(new.name),
-                    private: Some(!new.public),
-                },
-            }),
-            Err(error) => Err(refused(error)),
+impl Subcommand for CreateArgs {
+    type Output = CreateOutput;
+
+    /// Makes a project.
+    ///
+    /// # Errors
+    /// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<CreateOutput, Error> {
+        let (selected, bitbucket) = app.client()?;
+        let workspace = workspace(self.workspace.as_deref(), &selected)?;
+        let new = NewProject {
+            key: self.key.clone(),
+            name: self.name.clone(),
+            public: self.public,
+            description: self.description.clone(),
         };
+        let exists = || {
+            let message = format!("there is a project {} already", new.key);
+            Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
+        };
+        let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
+        if self.dry_run {
+            return match app.block_on(bitbucket.project(&workspace, &new.key))? {
+                Ok(_) => Err(exists()),
+                Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+                    action: "would-create",
+                    project: Project {
+                        key: new.key,
+                        name: Some(new.name),
+                        private: Some(!new.public),
+                    },
+                }),
+                Err(error) => Err(refused(error)),
+            };
+        }
+        let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
+        let project = asked.map_err(refused)?.ok_or_else(exists)?;
+        Ok(CreateOutput {
+            action: "created",
+            project,
+        })
     }
-    let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
-    let project = asked.map_err(refused)?.ok_or_else(exists)?;
-    Ok(CreateOutput {
-        action: "created",
-        project,
-    })
 }
 
 impl CommandOutput for CreateOutput {

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::app::App;
+use crate::commands::Subcommand;
+use crate::error::Error;
 use crate::types::clone_url::{CloneUrl, Host, UrlForm, UrlWarning};
 use crate::types::deployment::Deployment;
 use crate::ui::{CommandOutput, TextWriter};
@@ -23,44 +26,47 @@ pub(crate) struct Args {
     pub clone_url: CloneUrl,
 }
 
-/// A clone URL, taken apart.
+/// The parts of a clone URL and its other forms.
 #[derive(Debug, Serialize)]
-pub(crate) struct UrlOutput<'a> {
+pub(crate) struct UrlOutput {
     deployment: Deployment,
     scheme: &'static str,
-    user: Option<&'a str>,
-    host: &'a Host,
+    user: Option<String>,
+    host: Host,
     port: Option<u16>,
     namespace: Option<String>,
-    slug: &'a str,
+    slug: String,
     ssh: Option<String>,
     https: Option<String>,
     web: Option<String>,
     assumed: &'static [UrlForm],
-    notes: &'a [UrlWarning],
+    notes: Vec<UrlWarning>,
 }
 
-/// Takes a clone URL apart. Nothing is looked up.
-#[must_use]
-pub(crate) fn run(args: &Args) -> UrlOutput<'_> {
-    let url = &args.clone_url;
-    UrlOutput {
-        deployment: url.deployment(),
-        scheme: url.transport().scheme(),
-        user: url.user(),
-        host: url.host(),
-        port: url.port(),
-        namespace: url.namespace(),
-        slug: url.slug(),
-        ssh: url.ssh(),
-        https: url.https(),
-        web: url.web(),
-        assumed: url.guessed_forms(),
-        notes: url.notes(),
+impl Subcommand for Args {
+    type Output = UrlOutput;
+
+    /// Parses the URL. Nothing is looked up.
+    fn run(&self, _app: &App) -> Result<UrlOutput, Error> {
+        let url = &self.clone_url;
+        Ok(UrlOutput {
+            deployment: url.deployment(),
+            scheme: url.transport().scheme(),
+            user: url.user().map(str::to_owned),
+            host: url.host().clone(),
+            port: url.port(),
+            namespace: url.namespace(),
+            slug: url.slug().to_owned(),
+            ssh: url.ssh(),
+            https: url.https(),
+            web: url.web(),
+            assumed: url.guessed_forms(),
+            notes: url.notes().to_vec(),
+        })
     }
 }
 
-impl CommandOutput for UrlOutput<'_> {
+impl CommandOutput for UrlOutput {
     const SCHEMA: &'static str = "bbconnect/url@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
@@ -75,11 +81,11 @@ impl CommandOutput for UrlOutput<'_> {
         let fields = [
             ("deployment", Some(deployment.as_str()), None),
             ("scheme", Some(self.scheme), None),
-            ("user", self.user, None),
+            ("user", self.user.as_deref(), None),
             ("host", Some(&host), None),
             ("port", port.as_deref(), None),
             (namespace, self.namespace.as_deref(), None),
-            ("repository", Some(self.slug), None),
+            ("repository", Some(self.slug.as_str()), None),
             ("ssh", self.ssh.as_deref(), Some(UrlForm::Ssh)),
             ("https", self.https.as_deref(), Some(UrlForm::Https)),
             ("web", self.web.as_deref(), Some(UrlForm::Web)),
@@ -95,7 +101,7 @@ impl CommandOutput for UrlOutput<'_> {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        for warning in self.notes {
+        for warning in &self.notes {
             out.note(&warning.message);
         }
         if !self.assumed.is_empty() {

@@ -1,9 +1,9 @@
 //! `bbconnect workspace`: the workspaces of Bitbucket Cloud.
 
-use clap::Subcommand;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::{Subcommand, command_group};
 use crate::error::Error;
 use crate::types::namespace::Workspace;
 use crate::ui::{CommandOutput, TextWriter};
@@ -14,14 +14,18 @@ Examples:
   bbconnect workspace list --json -c work
 ";
 
-/// What is done with workspaces.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// List the workspaces that the connection's account is in
-    #[command(before_help = EXAMPLES)]
-    List,
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List the workspaces that the connection's account is in
+        List(ListArgs),
+    }
 }
+
+/// List the workspaces that the connection's account is in
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct ListArgs {}
 
 /// The workspaces.
 #[derive(Debug, Serialize)]
@@ -29,23 +33,27 @@ pub(crate) struct ListOutput {
     workspaces: Vec<Workspace>,
 }
 
-/// Lists the workspaces of the connection that applies, in the server's order.
-///
-/// # Errors
-/// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
-pub(crate) fn list(app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket) = app.client()?;
-    let asked = app.block_on(bitbucket.workspaces())?;
-    let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
-        return Err(Error::Usage {
-            message: format!(
-                "{} is a Data Center, which has projects and no workspaces",
-                selected.connection.base_url
-            ),
-            hint: Some("bbconnect project list".to_owned()),
-        });
-    };
-    Ok(ListOutput { workspaces })
+impl Subcommand for ListArgs {
+    type Output = ListOutput;
+
+    /// Lists the workspaces of the connection that applies, in the server's order.
+    ///
+    /// # Errors
+    /// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket) = app.client()?;
+        let asked = app.block_on(bitbucket.workspaces())?;
+        let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
+            return Err(Error::Usage {
+                message: format!(
+                    "{} is a Data Center, which has projects and no workspaces",
+                    selected.connection.base_url
+                ),
+                hint: Some("bbconnect project list".to_owned()),
+            });
+        };
+        Ok(ListOutput { workspaces })
+    }
 }
 
 impl CommandOutput for ListOutput {

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use self::fields::Field;
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{RawRequest, RawResponse};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
-use crate::ui::{CommandOutput, TextWriter};
+use crate::ui::{CommandOutput, TextWriter, Ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,17 +83,6 @@ pub(crate) struct ApiOutput {
 }
 
 impl ApiOutput {
-    /// The body as it came, to be passed on.
-    #[must_use]
-    pub(crate) fn raw(&self) -> &[u8] {
-        &self.raw
-    }
-
-    /// Takes out why it failed, if it did.
-    pub(crate) fn failure(&mut self) -> Option<Error> {
-        self.failure.take()
-    }
-
     fn of(body: Value) -> Self {
         let mut raw = body.to_string().into_bytes();
         raw.push(b'\n');
@@ -105,57 +95,66 @@ impl ApiOutput {
     }
 }
 
-/// Sends the request.
-///
-/// # Errors
-/// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
-/// carries its failure.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ApiOutput, Error> {
-    // The repository is the one that every other command would take.
-    let (chosen, selected) = if args.path.contains("{repo}") {
-        app.default_repo()?
-    } else {
-        (app.select()?, None)
-    };
-    let bitbucket = app.authenticated_client(&chosen)?;
-    let request = request(args, &chosen, selected.as_ref(), app)?;
-    let explained = |error| chosen.describe_api_error(error);
-    if args.dry_run {
-        let url = bitbucket.resolve_url(&request).map_err(explained)?;
-        let body = request
-            .body
-            .as_ref()
-            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
-        let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
-        return Ok(ApiOutput {
-            status: None,
-            ..ApiOutput::of(plan)
-        });
-    }
-    let progress = app.ui.progress("waiting for the server");
-    if args.paginate {
-        let all = app.block_on(bitbucket.all_pages(&request))?;
-        if let Some(values) = all.map_err(explained)? {
-            return Ok(ApiOutput::of(json!({"values": values})));
+impl Subcommand for Args {
+    type Output = ApiOutput;
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
+    /// carries its failure.
+    fn run(&self, app: &App) -> Result<ApiOutput, Error> {
+        // The repository is the one that every other command would take.
+        let (chosen, selected) = if self.path.contains("{repo}") {
+            app.default_repo()?
+        } else {
+            (app.select()?, None)
+        };
+        let bitbucket = app.authenticated_client(&chosen)?;
+        let request = request(self, &chosen, selected.as_ref(), app)?;
+        let explained = |error| chosen.describe_api_error(error);
+        if self.dry_run {
+            let url = bitbucket.resolve_url(&request).map_err(explained)?;
+            let body = request
+                .body
+                .as_ref()
+                .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+            let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
+            return Ok(ApiOutput {
+                status: None,
+                ..ApiOutput::of(plan)
+            });
         }
+        let progress = app.ui.progress("waiting for the server");
+        if self.paginate {
+            let all = app.block_on(bitbucket.all_pages(&request))?;
+            if let Some(values) = all.map_err(explained)? {
+                return Ok(ApiOutput::of(json!({"values": values})));
+            }
+        }
+        let reply = app.block_on(bitbucket.send(&request))?;
+        drop(progress);
+        let RawResponse {
+            status,
+            body,
+            is_json,
+            failure,
+        } = reply.map_err(explained)?;
+        let decoded = is_json
+            .then(|| serde_json::from_slice(&body).ok())
+            .flatten();
+        Ok(ApiOutput {
+            status: Some(status),
+            body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
+            raw: body,
+            failure: failure.map(explained),
+        })
     }
-    let reply = app.block_on(bitbucket.send(&request))?;
-    drop(progress);
-    let RawResponse {
-        status,
-        body,
-        is_json,
-        failure,
-    } = reply.map_err(explained)?;
-    let decoded = is_json
-        .then(|| serde_json::from_slice(&body).ok())
-        .flatten();
-    Ok(ApiOutput {
-        status: Some(status),
-        body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
-        raw: body,
-        failure: failure.map(explained),
-    })
+
+    fn write(mut output: ApiOutput, ui: &Ui) -> Result<ExitStatus, Error> {
+        let failure = output.failure.take();
+        ui.print_raw_response(&output, &output.raw, failure)
+    }
 }
 
 fn request(

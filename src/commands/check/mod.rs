@@ -16,6 +16,7 @@ pub(crate) use self::output::{CheckReport, Format};
 
 use self::facts::CheckOptions;
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::day_count::DayCount;
@@ -85,30 +86,34 @@ impl Args {
     }
 }
 
-/// Checks connections. Whatever is wrong with a credential or a server is a finding.
-///
-/// # Errors
-/// Where a connection that is named is not there, or none applies.
-pub(crate) fn run(args: &Args, app: &App) -> Result<CheckReport, Error> {
-    let started = Instant::now();
-    let options = CheckOptions {
-        today: app.today(),
-        purposes: args.purposes.clone(),
-        required: args.require.clone(),
-        expires_within: args.expires_within,
-        min_version: args.min_version,
-    };
-    let chosen = check_all::targets(args, app)?;
-    let connections = check_all::check(&chosen, &options, args.strict, app);
-    let status = ExitStatus::most_significant(connections.iter().map(|row| row.exit));
-    Ok(CheckReport {
-        ok: status == ExitStatus::Success,
-        exit: status.code(),
-        elapsed_ms: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
-        connections,
-        status,
-        format: args.format.unwrap_or(Format::Text),
-        quiet: app.is_quiet(),
-        strict: args.strict,
-    })
+impl Subcommand for Args {
+    type Output = CheckReport;
+
+    /// Checks connections. Whatever is wrong with a credential or a server is a finding.
+    ///
+    /// # Errors
+    /// Where a connection that is named is not there, or none applies.
+    fn run(&self, app: &App) -> Result<CheckReport, Error> {
+        let started = Instant::now();
+        let options = CheckOptions {
+            today: app.today(),
+            purposes: self.purposes.clone(),
+            required: self.require.clone(),
+            expires_within: self.expires_within,
+            min_version: self.min_version,
+        };
+        let chosen = check_all::targets(self, app)?;
+        let connections = check_all::check(&chosen, &options, self.strict, app);
+        let status = ExitStatus::most_significant(connections.iter().map(|row| row.exit));
+        Ok(CheckReport {
+            ok: status == ExitStatus::Success,
+            exit: status.code(),
+            elapsed_ms: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+            connections,
+            status,
+            format: self.format.unwrap_or(Format::Text),
+            quiet: app.is_quiet(),
+            strict: self.strict,
+        })
+    }
 }

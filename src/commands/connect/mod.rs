@@ -20,6 +20,7 @@ use self::output::{Registration, Ssh};
 use self::plan::{Plan, RegistrationMethod};
 use self::step::StepLog;
 use crate::app::{App, ChangeAction, HostKeyEvidence, OnAccessMismatch};
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::ssh::{KeyDescription, PrivateKeyFile};
 use crate::types::clone_url::CloneUrl;
@@ -85,53 +86,58 @@ pub(crate) enum Register {
     Manual,
 }
 
-/// Connects a repository over SSH.
-///
-/// # Errors
-/// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
-/// the next time.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ConnectOutput, Error> {
-    let mut steps = StepLog::new(&app.ui);
-    let plan = Plan::build(args, app, &mut steps)?;
-    if args.dry_run {
-        return dry_run(args, app, &plan, steps);
-    }
-    let known = key::existing(&plan)?;
-    if let RegistrationMethod::Manual { .. } = plan.method {
-        return manual::run(args, app, &plan, known, steps);
-    }
-    let evidence = HostKeyEvidence {
-        settings: plan.settings.fingerprint,
-        accepted: args.accept_host_key,
-    };
-    let door = probe::find_reachable(app, &plan, known.as_ref(), evidence, &mut steps)?;
-    let (key, is_new) = key::existing_or_generate(known, &plan, app, &mut steps)?;
-    let registration = match register(args, app, &plan, &key, &mut steps) {
-        Ok(registration) => registration,
-        Err(error) => {
-            if is_new && matches!(error, Error::Rejected { .. }) {
-                key::delete_new_key(&key);
-            }
-            return Err(error);
+impl Subcommand for Args {
+    type Output = ConnectOutput;
+
+    /// Connects a repository over SSH.
+    ///
+    /// # Errors
+    /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
+    /// the next time.
+    fn run(&self, app: &App) -> Result<ConnectOutput, Error> {
+        let mut steps = StepLog::new(&app.ui);
+        let plan = Plan::build(self, app, &mut steps)?;
+        if self.dry_run {
+            return dry_run(self, app, &plan, steps);
         }
-    };
-    let proof = verify::verify_access(app, &plan, &key, door, registration.patience(), &mut steps)?;
-    let saved = plan.save(app, &key, &proof.remote, &mut steps)?;
-    if let Some(note) = plan.previous_key_note() {
-        steps.warn("key", note);
+        let known = key::existing(&plan)?;
+        if let RegistrationMethod::Manual { .. } = plan.method {
+            return manual::run(self, app, &plan, known, steps);
+        }
+        let evidence = HostKeyEvidence {
+            settings: plan.settings.fingerprint,
+            accepted: self.accept_host_key,
+        };
+        let door = probe::find_reachable(app, &plan, known.as_ref(), evidence, &mut steps)?;
+        let (key, is_new) = key::existing_or_generate(known, &plan, app, &mut steps)?;
+        let registration = match register(self, app, &plan, &key, &mut steps) {
+            Ok(registration) => registration,
+            Err(error) => {
+                if is_new && matches!(error, Error::Rejected { .. }) {
+                    key::delete_new_key(&key);
+                }
+                return Err(error);
+            }
+        };
+        let proof =
+            verify::verify_access(app, &plan, &key, door, registration.patience(), &mut steps)?;
+        let saved = plan.save(app, &key, &proof.remote, &mut steps)?;
+        if let Some(note) = plan.previous_key_note() {
+            steps.warn("key", note);
+        }
+        let ssh_command = checkout::configure_checkout(self, app, &plan, &key, &proof, &mut steps)?;
+        Ok(ConnectOutput {
+            repository: plan.repository(Some(&proof.served.refs)),
+            ssh: Ssh::verified(&proof),
+            key: Some(KeyDescription::of_stored(&key)),
+            connection: saved,
+            registration,
+            ssh_command: Some(ssh_command),
+            register_at: None,
+            steps: steps.finish(),
+            clone_url: plan.clone_url(&proof.remote),
+        })
     }
-    let ssh_command = checkout::configure_checkout(args, app, &plan, &key, &proof, &mut steps)?;
-    Ok(ConnectOutput {
-        repository: plan.repository(Some(&proof.served.refs)),
-        ssh: Ssh::verified(&proof),
-        key: Some(KeyDescription::of_stored(&key)),
-        connection: saved,
-        registration,
-        ssh_command: Some(ssh_command),
-        register_at: None,
-        steps: steps.finish(),
-        clone_url: plan.clone_url(&proof.remote),
-    })
 }
 
 fn register(

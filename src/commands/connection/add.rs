@@ -6,6 +6,7 @@ use super::args::{ConnectionArgs, usage};
 use super::{build, credential, prompts, verify};
 use crate::app::App;
 use crate::bitbucket::ApiError;
+use crate::commands::Subcommand;
 use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenPrefix};
@@ -42,70 +43,74 @@ pub(crate) struct AddOutput {
     remarks: Vec<String>,
 }
 
-/// Adds a connection.
-///
-/// # Errors
-/// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
-/// saved then.
-pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
-    let settings = &args.connection;
-    let (name, mut connection) = build::connection(args, app)?;
-    if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
-        return reconcile_existing(args, app, &name, &connection, &existing.1);
-    }
-    if connection.base_url.is_insecure() && !connection.allow_http {
-        let error = ApiError::InsecureTransport(connection.base_url.to_string());
-        return Err(Error::from_api(
-            error,
-            connection.auth,
-            TokenPrefix::Unknown,
-        ));
-    }
-    let secret = secret(settings, &connection, app)?;
-    let is_untold = matches!(
-        connection.auth,
-        AuthMethod::ApiToken | AuthMethod::AccessToken
-    );
-    if is_untold && connection.expires_on.is_none() && app.is_interactive() {
-        connection.expires_on = prompts::expiry(app)?;
-    }
-    let mut remarks = Vec::new();
-    if connection.auth == AuthMethod::AppPassword {
-        remarks.push(
-            "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes"
-                .to_owned(),
-        );
-    }
-    let credential = match secret {
-        Some(given) => Some(credential::resolve(settings, &connection, given, app)?),
-        None => None,
-    };
-    let verified = match &credential {
-        Some(credential) if !settings.no_verify => {
-            verify::verify(app, &mut connection, &credential.sent)?;
-            true
+impl Subcommand for Args {
+    type Output = AddOutput;
+
+    /// Adds a connection.
+    ///
+    /// # Errors
+    /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
+    /// saved then.
+    fn run(&self, app: &App) -> Result<AddOutput, Error> {
+        let settings = &self.connection;
+        let (name, mut connection) = build::connection(self, app)?;
+        if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
+            return reconcile_existing(self, app, &name, &connection, &existing.1);
         }
-        Some(_) | None => false,
-    };
-    if settings.dry_run {
-        let connection = ConnectionView::of(&name, &connection, None);
-        return Ok(AddOutput {
-            action: "would-create",
+        if connection.base_url.is_insecure() && !connection.allow_http {
+            let error = ApiError::InsecureTransport(connection.base_url.to_string());
+            return Err(Error::from_api(
+                error,
+                connection.auth,
+                TokenPrefix::Unknown,
+            ));
+        }
+        let secret = secret(settings, &connection, app)?;
+        let is_untold = matches!(
+            connection.auth,
+            AuthMethod::ApiToken | AuthMethod::AccessToken
+        );
+        if is_untold && connection.expires_on.is_none() && app.is_interactive() {
+            connection.expires_on = prompts::expiry(app)?;
+        }
+        let mut remarks = Vec::new();
+        if connection.auth == AuthMethod::AppPassword {
+            remarks.push(
+                "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes"
+                    .to_owned(),
+            );
+        }
+        let credential = match secret {
+            Some(given) => Some(credential::resolve(settings, &connection, given, app)?),
+            None => None,
+        };
+        let verified = match &credential {
+            Some(credential) if !settings.no_verify => {
+                verify::verify(app, &mut connection, &credential.sent)?;
+                true
+            }
+            Some(_) | None => false,
+        };
+        if settings.dry_run {
+            let connection = ConnectionView::of(&name, &connection, None);
+            return Ok(AddOutput {
+                action: "would-create",
+                verified,
+                connection,
+                remarks,
+            });
+        }
+        let kept = credential.map(|credential| credential.stored);
+        save(self, app, &name, &mut connection, kept.as_ref())?;
+        let connections = app.connection_file().load()?;
+        let connection = ConnectionView::of(&name, &connection, connections.default_name());
+        Ok(AddOutput {
+            action: "created",
             verified,
             connection,
             remarks,
-        });
+        })
     }
-    let kept = credential.map(|credential| credential.stored);
-    save(args, app, &name, &mut connection, kept.as_ref())?;
-    let connections = app.connection_file().load()?;
-    let connection = ConnectionView::of(&name, &connection, connections.default_name());
-    Ok(AddOutput {
-        action: "created",
-        verified,
-        connection,
-        remarks,
-    })
 }
 
 fn secret(

@@ -6,6 +6,7 @@ use super::args::{ConnectionArgs, usage};
 use super::credential::{self, Credential};
 use super::{build, verify};
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin};
 use crate::types::deployment::Deployment;
@@ -43,99 +44,103 @@ pub(crate) struct EditOutput {
     needs_secret: bool,
 }
 
-/// Changes a connection. Its secret stays with the origin it was given for.
-///
-/// # Errors
-/// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
-pub(crate) fn run(args: &Args, app: &App) -> Result<EditOutput, Error> {
-    let settings = &args.connection;
-    let (name, before) = app.connection_file().load()?.get(&args.name)?;
-    let mut after = with_new_target(settings, &before)?;
-    let moved = after.auth != before.auth || after.base_url != before.base_url;
-    let mut given = settings.secret(after.auth, app)?;
-    if let Some(secret) = &given
-        && !moved
-        && is_same_secret(settings, app, &name, &before, secret)?
-    {
-        given = None;
+impl Subcommand for Args {
+    type Output = EditOutput;
+
+    /// Changes a connection. Its secret stays with the origin it was given for.
+    ///
+    /// # Errors
+    /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
+    fn run(&self, app: &App) -> Result<EditOutput, Error> {
+        let settings = &self.connection;
+        let (name, before) = app.connection_file().load()?.get(&self.name)?;
+        let mut after = with_new_target(settings, &before)?;
+        let moved = after.auth != before.auth || after.base_url != before.base_url;
+        let mut given = settings.secret(after.auth, app)?;
+        if let Some(secret) = &given
+            && !moved
+            && is_same_secret(settings, app, &name, &before, secret)?
+        {
+            given = None;
+        }
+        if given.is_some() || after.auth != before.auth {
+            // What the server said was of another credential.
+            after.account = None;
+            after.level = None;
+            after.expires_on = None;
+        } else if after.base_url.origin() != before.base_url.origin() {
+            // The kept secret is the same; whose it is elsewhere is not known.
+            after.account = None;
+        }
+        settings.apply(&mut after)?;
+        if after.auth == AuthMethod::Ssh && settings.gives_a_secret() {
+            return Err(usage(
+                "a connection for SSH alone has no secret",
+                "leave out the --token flag",
+            ));
+        }
+        build::prompt_missing_fields(&mut after, app)?;
+        if self.reauthorize && !after.auth.is_oauth() {
+            return Err(usage(
+                "only a connection with OAuth signs in again",
+                "give another secret with --token-stdin",
+            ));
+        }
+        let is_other_client = before.auth.is_oauth()
+            && after.auth.is_oauth()
+            && (after.auth != before.auth || after.client_id != before.client_id);
+        if is_other_client && given.is_none() && !self.reauthorize {
+            return Err(usage(
+                "the tokens of another OAuth client are of no use to this one",
+                "add --reauthorize",
+            ));
+        }
+        if self.reauthorize && given.is_none() {
+            given = Some(credential::for_signing_in_again(
+                app, &name, &before, &after,
+            )?);
+        }
+        let credential = match given {
+            Some(given) => Some(credential::resolve(settings, &after, given, app)?),
+            None => None,
+        };
+        let (given, sent) = match credential {
+            Some(Credential { stored: kept, sent }) => (Some(kept), Some(sent)),
+            None => (None, None),
+        };
+        let verified = verified(settings, app, &name, &before, &mut after, sent.as_ref())?;
+        if given.is_some() {
+            after.store = Some(credential::store(settings, after.auth, before.store, app)?);
+            after.secret_origin = Some(after.base_url.origin());
+            after.secret_website = after.website().map(|url| Origin::of(&url));
+            after.token_command = credential::command(settings, after.auth);
+            after.refused_on = None;
+        }
+        let becomes_default =
+            settings.default && app.connection_file().load()?.default_name() != Some(&self.name);
+        let changed = after != before || given.is_some() || becomes_default;
+        // A refresh that is under way is waited for, and then replaced.
+        let _lock = credential::lock(app, &name, &before)?;
+        if !settings.dry_run {
+            save(settings, app, &name, &before, &after, given.as_ref())?;
+        }
+        let action = match (changed, settings.dry_run) {
+            (false, _) => "unchanged",
+            (true, true) => "would-update",
+            (true, false) => "updated",
+        };
+        let needs_secret = after
+            .secret_origin
+            .as_ref()
+            .is_some_and(|origin| *origin != after.base_url.origin());
+        let connections = app.connection_file().load()?;
+        Ok(EditOutput {
+            action,
+            verified,
+            connection: ConnectionView::of(&name, &after, connections.default_name()),
+            needs_secret,
+        })
     }
-    if given.is_some() || after.auth != before.auth {
-        // What the server said was of another credential.
-        after.account = None;
-        after.level = None;
-        after.expires_on = None;
-    } else if after.base_url.origin() != before.base_url.origin() {
-        // The kept secret is the same; whose it is elsewhere is not known.
-        after.account = None;
-    }
-    settings.apply(&mut after)?;
-    if after.auth == AuthMethod::Ssh && settings.gives_a_secret() {
-        return Err(usage(
-            "a connection for SSH alone has no secret",
-            "leave out the --token flag",
-        ));
-    }
-    build::prompt_missing_fields(&mut after, app)?;
-    if args.reauthorize && !after.auth.is_oauth() {
-        return Err(usage(
-            "only a connection with OAuth signs in again",
-            "give another secret with --token-stdin",
-        ));
-    }
-    let is_other_client = before.auth.is_oauth()
-        && after.auth.is_oauth()
-        && (after.auth != before.auth || after.client_id != before.client_id);
-    if is_other_client && given.is_none() && !args.reauthorize {
-        return Err(usage(
-            "the tokens of another OAuth client are of no use to this one",
-            "add --reauthorize",
-        ));
-    }
-    if args.reauthorize && given.is_none() {
-        given = Some(credential::for_signing_in_again(
-            app, &name, &before, &after,
-        )?);
-    }
-    let credential = match given {
-        Some(given) => Some(credential::resolve(settings, &after, given, app)?),
-        None => None,
-    };
-    let (given, sent) = match credential {
-        Some(Credential { stored: kept, sent }) => (Some(kept), Some(sent)),
-        None => (None, None),
-    };
-    let verified = verified(settings, app, &name, &before, &mut after, sent.as_ref())?;
-    if given.is_some() {
-        after.store = Some(credential::store(settings, after.auth, before.store, app)?);
-        after.secret_origin = Some(after.base_url.origin());
-        after.secret_website = after.website().map(|url| Origin::of(&url));
-        after.token_command = credential::command(settings, after.auth);
-        after.refused_on = None;
-    }
-    let becomes_default =
-        settings.default && app.connection_file().load()?.default_name() != Some(&args.name);
-    let changed = after != before || given.is_some() || becomes_default;
-    // A refresh that is under way is waited for, and then replaced.
-    let _lock = credential::lock(app, &name, &before)?;
-    if !settings.dry_run {
-        save(settings, app, &name, &before, &after, given.as_ref())?;
-    }
-    let action = match (changed, settings.dry_run) {
-        (false, _) => "unchanged",
-        (true, true) => "would-update",
-        (true, false) => "updated",
-    };
-    let needs_secret = after
-        .secret_origin
-        .as_ref()
-        .is_some_and(|origin| *origin != after.base_url.origin());
-    let connections = app.connection_file().load()?;
-    Ok(EditOutput {
-        action,
-        verified,
-        connection: ConnectionView::of(&name, &after, connections.default_name()),
-        needs_secret,
-    })
 }
 
 /// Where the connection is to be, and how it is to authenticate.

@@ -3,8 +3,20 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection list
+  bbconnect connection list --json
+";
+
+/// List the connections
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {}
 
 /// All connections.
 #[derive(Debug, Serialize)]
@@ -14,32 +26,36 @@ pub(crate) struct ListOutput {
     unreadable: Vec<String>,
 }
 
-/// Lists the connections, in the order of their names.
-///
-/// # Errors
-/// Where the file of connections cannot be read.
-pub(crate) fn run(app: &App) -> Result<ListOutput, Error> {
-    let connections = app.connection_file().load()?;
-    let default = connections.default_name();
-    let mut listed = ListOutput {
-        connections: Vec::new(),
-        unreadable: Vec::new(),
-    };
-    for name in connections.names() {
-        match connections.get(&name) {
-            Ok((name, connection)) => {
-                listed
-                    .connections
-                    .push(ConnectionView::of(&name, &connection, default));
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists the connections, in the order of their names.
+    ///
+    /// # Errors
+    /// Where the file of connections cannot be read.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let connections = app.connection_file().load()?;
+        let default = connections.default_name();
+        let mut listed = ListOutput {
+            connections: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for name in connections.names() {
+            match connections.get(&name) {
+                Ok((name, connection)) => {
+                    listed
+                        .connections
+                        .push(ConnectionView::of(&name, &connection, default));
+                }
+                // One of a newer version must not hide the others.
+                Err(error) => listed.unreadable.push(error.to_string()),
             }
-            // One of a newer version must not hide the others.
-            Err(error) => listed.unreadable.push(error.to_string()),
         }
+        listed
+            .connections
+            .sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(listed)
     }
-    listed
-        .connections
-        .sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(listed)
 }
 
 impl CommandOutput for ListOutput {

@@ -15,7 +15,7 @@ mod value_parsers;
 mod verify;
 pub(crate) mod which;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,38 +25,24 @@ Examples:
   bbconnect connection use work --here
 ";
 
-const LIST_EXAMPLES: &str = "\
-Examples:
-  bbconnect connection list
-  bbconnect connection list --json
-";
-
-const WHICH_EXAMPLES: &str = "\
-Examples:
-  bbconnect connection which
-  cd site && bbconnect connection which --json
-";
-
-/// What is done with connections.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// Add a connection, once its credential is verified
-    Add(add::Args),
-    /// List the connections
-    #[command(before_help = LIST_EXAMPLES)]
-    List,
-    /// Show a connection
-    Show(show::Args),
-    /// Change a connection
-    Edit(edit::Args),
-    /// Give a connection another name
-    Rename(rename::Args),
-    /// Remove a connection and its secret
-    Remove(remove::Args),
-    /// Choose the connection for everything, a repository, or a folder of it
-    Use(set_default::Args),
-    /// Show which connection applies here, and why
-    #[command(before_help = WHICH_EXAMPLES)]
-    Which,
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// Add a connection, once its credential is verified
+        Add(add::Args),
+        /// List the connections
+        List(list::Args),
+        /// Show a connection
+        Show(show::Args),
+        /// Change a connection
+        Edit(edit::Args),
+        /// Give a connection another name
+        Rename(rename::Args),
+        /// Remove a connection and its secret
+        Remove(remove::Args),
+        /// Choose the connection for everything, a repository, or a folder of it
+        Use(set_default::Args),
+        /// Show which connection applies here, and why
+        Which(which::Args),
+    }
 }

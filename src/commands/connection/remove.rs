@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::credential;
 use crate::app::{App, KeyLocation, SshConnection};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{self, PrivateKeyFile};
 use crate::ui::{CommandOutput, TextWriter};
@@ -53,47 +54,51 @@ struct RemovedKey {
     file_deleted: bool,
 }
 
-/// Removes a connection, once that is confirmed.
-///
-/// # Errors
-/// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
-/// connection is still there then.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
-    let connections = app.connection_file().load()?;
-    if !connections.names().contains(&args.name) {
-        connections.get(&args.name)?;
+impl Subcommand for Args {
+    type Output = RemoveOutput;
+
+    /// Removes a connection, once that is confirmed.
+    ///
+    /// # Errors
+    /// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
+    /// connection is still there then.
+    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+        let connections = app.connection_file().load()?;
+        if !connections.names().contains(&self.name) {
+            connections.get(&self.name)?;
+        }
+        app.confirm(
+            self.yes,
+            &format!("removing the connection {}", self.name),
+            &format!("Remove the connection {} and its secret?", self.name),
+        )?;
+        // One that cannot be read, say of a newer version, can still be removed.
+        let readable = connections.get(&self.name).ok();
+        let ssh_connection = readable
+            .clone()
+            .and_then(|(name, connection)| SshConnection::of(name, connection));
+        let key = match ssh_connection {
+            Some(ssh_connection) => Some(remove_key(self, app, &ssh_connection)?),
+            None => None,
+        };
+        // A refresh that is under way would keep its tokens once more.
+        let _lock = match &readable {
+            Some((name, connection)) => credential::lock(app, name, connection)?,
+            None => None,
+        };
+        app.connection_file()
+            .update(|connections| connections.remove(&self.name))?;
+        let forgotten = readable.map(|(name, connection)| app.delete_secret(&name, &connection));
+        let secret_left = forgotten
+            .and_then(Result::err)
+            .map(|error| error.to_string());
+        Ok(RemoveOutput {
+            action: "removed",
+            name: self.name.clone(),
+            secret_left,
+            key,
+        })
     }
-    app.confirm(
-        args.yes,
-        &format!("removing the connection {}", args.name),
-        &format!("Remove the connection {} and its secret?", args.name),
-    )?;
-    // One that cannot be read, say of a newer version, can still be removed.
-    let readable = connections.get(&args.name).ok();
-    let ssh_connection = readable
-        .clone()
-        .and_then(|(name, connection)| SshConnection::of(name, connection));
-    let key = match ssh_connection {
-        Some(ssh_connection) => Some(remove_key(args, app, &ssh_connection)?),
-        None => None,
-    };
-    // A refresh that is under way would keep its tokens once more.
-    let _lock = match &readable {
-        Some((name, connection)) => credential::lock(app, name, connection)?,
-        None => None,
-    };
-    app.connection_file()
-        .update(|connections| connections.remove(&args.name))?;
-    let forgotten = readable.map(|(name, connection)| app.delete_secret(&name, &connection));
-    let secret_left = forgotten
-        .and_then(Result::err)
-        .map(|error| error.to_string());
-    Ok(RemoveOutput {
-        action: "removed",
-        name: args.name.clone(),
-        secret_left,
-        key,
-    })
 }
 
 /// Takes the key away where that is wanted, and no other connection has it.

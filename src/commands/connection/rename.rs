@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::credential;
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::types::connection::{ConnectionName, StoreKind};
@@ -34,45 +35,49 @@ pub(crate) struct RenameOutput {
     name: ConnectionName,
 }
 
-/// Renames a connection, also in the checkout one stands in. The secret is kept under the new name before it is forgotten under the old one.
-///
-/// # Errors
-/// Where there is no such connection, or there is one of the new name.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RenameOutput, Error> {
-    let (from, connection) = app.connection_file().load()?.get(&args.from)?;
-    let done = |action| {
-        Ok(RenameOutput {
-            action,
-            from: args.from.clone(),
-            name: args.to.clone(),
-        })
-    };
-    if from == args.to {
-        return done("unchanged");
-    }
-    // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
-    let _lock = credential::lock(app, &from, &connection)?;
-    app.connection_file().update(|connections| {
-        connections.check_free(&args.to)?;
-        if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
-            && let Some(secret) = app.stored_secret(&from, &connection)?
-        {
-            app.store_secret(&args.to, store, &secret)?;
+impl Subcommand for Args {
+    type Output = RenameOutput;
+
+    /// Renames a connection, also in the checkout one stands in. The secret is kept under the new name before it is forgotten under the old one.
+    ///
+    /// # Errors
+    /// Where there is no such connection, or there is one of the new name.
+    fn run(&self, app: &App) -> Result<RenameOutput, Error> {
+        let (from, connection) = app.connection_file().load()?.get(&self.from)?;
+        let done = |action| {
+            Ok(RenameOutput {
+                action,
+                from: self.from.clone(),
+                name: self.to.clone(),
+            })
+        };
+        if from == self.to {
+            return done("unchanged");
         }
-        Ok::<(), Error>(connections.rename(&args.from, &args.to)?)
-    })?;
-    app.delete_secret(&from, &connection)?;
-    if Checkout::discover().is_some() {
-        let to = args.to.to_string();
-        Checkout::rename_connection(&args.from, &to).inspect_err(|_| {
-            app.ui.eprint_line(&format!(
-                "the connection is called {to} now; only this checkout still names {}. \
-                 Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
-                args.from
-            ));
+        // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
+        let _lock = credential::lock(app, &from, &connection)?;
+        app.connection_file().update(|connections| {
+            connections.check_free(&self.to)?;
+            if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
+                && let Some(secret) = app.stored_secret(&from, &connection)?
+            {
+                app.store_secret(&self.to, store, &secret)?;
+            }
+            Ok::<(), Error>(connections.rename(&self.from, &self.to)?)
         })?;
+        app.delete_secret(&from, &connection)?;
+        if Checkout::discover().is_some() {
+            let to = self.to.to_string();
+            Checkout::rename_connection(&self.from, &to).inspect_err(|_| {
+                app.ui.eprint_line(&format!(
+                    "the connection is called {to} now; only this checkout still names {}. \
+                     Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
+                    self.from
+                ));
+            })?;
+        }
+        done("renamed")
     }
-    done("renamed")
 }
 
 impl CommandOutput for RenameOutput {

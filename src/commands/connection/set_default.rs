@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
 use crate::ui::{CommandOutput, TextWriter};
@@ -40,35 +41,39 @@ pub(crate) struct UseOutput {
     folder: Option<String>,
 }
 
-/// Chooses a connection.
-///
-/// # Errors
-/// Where there is no such connection, or no repository.
-pub(crate) fn run(args: &Args, app: &App) -> Result<UseOutput, Error> {
-    let connections = app.connection_file().load()?;
-    let (name, _) = connections.get(&args.name)?;
-    let folder = args
-        .service
-        .as_ref()
-        .map(|folder| folder.to_string_lossy().into_owned());
-    let used = |changed, scope| UseOutput {
-        action: if changed { "updated" } else { "unchanged" },
-        name: args.name.clone(),
-        scope,
-        folder: folder.clone(),
-    };
-    if args.here || args.service.is_some() {
-        let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
-        let changed = checkout.set_connection(args.service.as_deref(), &args.name)?;
-        return Ok(used(
-            changed,
-            if args.here { "repository" } else { "folder" },
-        ));
+impl Subcommand for Args {
+    type Output = UseOutput;
+
+    /// Chooses a connection.
+    ///
+    /// # Errors
+    /// Where there is no such connection, or no repository.
+    fn run(&self, app: &App) -> Result<UseOutput, Error> {
+        let connections = app.connection_file().load()?;
+        let (name, _) = connections.get(&self.name)?;
+        let folder = self
+            .service
+            .as_ref()
+            .map(|folder| folder.to_string_lossy().into_owned());
+        let used = |changed, scope| UseOutput {
+            action: if changed { "updated" } else { "unchanged" },
+            name: self.name.clone(),
+            scope,
+            folder: folder.clone(),
+        };
+        if self.here || self.service.is_some() {
+            let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
+            let changed = checkout.set_connection(self.service.as_deref(), &self.name)?;
+            return Ok(used(
+                changed,
+                if self.here { "repository" } else { "folder" },
+            ));
+        }
+        let changed = connections.default_name() != Some(&self.name);
+        app.connection_file()
+            .update(|connections| connections.set_default(&name))?;
+        Ok(used(changed, "default"))
     }
-    let changed = connections.default_name() != Some(&args.name);
-    app.connection_file()
-        .update(|connections| connections.set_default(&name))?;
-    Ok(used(changed, "default"))
 }
 
 impl CommandOutput for UseOutput {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
@@ -29,23 +30,27 @@ pub(crate) struct ShowOutput {
     ssh_command: Option<String>,
 }
 
-/// Shows a connection.
-///
-/// # Errors
-/// Where there is no such connection.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ShowOutput, Error> {
-    let connections = app.connection_file().load()?;
-    let (name, connection) = if let Some(name) = &args.name {
-        connections.get(name)?
-    } else {
-        let selected = app.select()?;
-        (selected.name, selected.connection)
-    };
-    let ssh_command = app.git_ssh_command(&connection);
-    Ok(ShowOutput {
-        ssh_command,
-        connection: ConnectionView::of(&name, &connection, connections.default_name()),
-    })
+impl Subcommand for Args {
+    type Output = ShowOutput;
+
+    /// Shows a connection.
+    ///
+    /// # Errors
+    /// Where there is no such connection.
+    fn run(&self, app: &App) -> Result<ShowOutput, Error> {
+        let connections = app.connection_file().load()?;
+        let (name, connection) = if let Some(name) = &self.name {
+            connections.get(name)?
+        } else {
+            let selected = app.select()?;
+            (selected.name, selected.connection)
+        };
+        let ssh_command = app.git_ssh_command(&connection);
+        Ok(ShowOutput {
+            ssh_command,
+            connection: ConnectionView::of(&name, &connection, connections.default_name()),
+        })
+    }
 }
 
 impl CommandOutput for ShowOutput {

@@ -3,8 +3,20 @@
 use serde::Serialize;
 
 use crate::app::{App, SelectionReason};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connection which
+  cd site && bbconnect connection which --json
+";
+
+/// Show which connection applies here, and why
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {}
 
 /// The connection that applies.
 #[derive(Debug, Serialize)]
@@ -13,22 +25,26 @@ pub(crate) struct WhichOutput {
     because: SelectionReason,
 }
 
-/// Finds the connection that applies.
-///
-/// # Errors
-/// Where none applies, or the one that is named is not there.
-pub(crate) fn run(app: &App) -> Result<WhichOutput, Error> {
-    let selected = app.select()?;
-    let connections = app.connection_file().load()?;
-    let connection = ConnectionView::of(
-        &selected.name,
-        &selected.connection,
-        connections.default_name(),
-    );
-    Ok(WhichOutput {
-        connection,
-        because: selected.reason,
-    })
+impl Subcommand for Args {
+    type Output = WhichOutput;
+
+    /// Finds the connection that applies.
+    ///
+    /// # Errors
+    /// Where none applies, or the one that is named is not there.
+    fn run(&self, app: &App) -> Result<WhichOutput, Error> {
+        let selected = app.select()?;
+        let connections = app.connection_file().load()?;
+        let connection = ConnectionView::of(
+            &selected.name,
+            &selected.connection,
+            connections.default_name(),
+        );
+        Ok(WhichOutput {
+            connection,
+            because: selected.reason,
+        })
+    }
 }
 
 impl CommandOutput for WhichOutput {

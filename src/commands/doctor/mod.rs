@@ -16,6 +16,7 @@ pub(crate) use self::output::DoctorReport;
 
 use self::target::DoctorTarget;
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
@@ -46,28 +47,32 @@ pub(crate) struct Args {
     pub force: bool,
 }
 
-/// Looks at the path to a Bitbucket. Whatever is wrong on it is a stage that fails.
-///
-/// # Errors
-/// Where a connection that is named is not there, none applies, or the report cannot be written.
-pub(crate) fn run(args: &Args, app: &App) -> Result<DoctorReport, Error> {
-    if let Some(path) = &args.report {
-        report::check_place(path, args.force)?;
+impl Subcommand for Args {
+    type Output = DoctorReport;
+
+    /// Looks at the path to a Bitbucket. Whatever is wrong on it is a stage that fails.
+    ///
+    /// # Errors
+    /// Where a connection that is named is not there, none applies, or the report cannot be written.
+    fn run(&self, app: &App) -> Result<DoctorReport, Error> {
+        if let Some(path) = &self.report {
+            report::check_place(path, self.force)?;
+        }
+        let target = match DoctorTarget::find(self.target.as_deref(), app)? {
+            Ok(target) => target,
+            Err(unreadable) => return Ok(DoctorReport::unreadable(&unreadable)),
+        };
+        if self.allow_list {
+            let allowed = firewall_rules::of(&target, app);
+            return Ok(DoctorReport::allow_list(&target, allowed));
+        }
+        let facts = collect::gather(&target, app);
+        let mut diagnosed = DoctorReport::of(&target, rules::judge(&facts));
+        if let Some(path) = &self.report {
+            let allowed = firewall_rules::offline(&target, facts.ssh_host());
+            report::write(path, &target, &diagnosed, &allowed, facts.account(), app)?;
+            diagnosed.written_to(path);
+        }
+        Ok(diagnosed)
     }
-    let target = match DoctorTarget::find(args.target.as_deref(), app)? {
-        Ok(target) => target,
-        Err(unreadable) => return Ok(DoctorReport::unreadable(&unreadable)),
-    };
-    if args.allow_list {
-        let allowed = firewall_rules::of(&target, app);
-        return Ok(DoctorReport::allow_list(&target, allowed));
-    }
-    let facts = collect::gather(&target, app);
-    let mut diagnosed = DoctorReport::of(&target, rules::judge(&facts));
-    if let Some(path) = &args.report {
-        let allowed = firewall_rules::offline(&target, facts.ssh_host());
-        report::write(path, &target, &diagnosed, &allowed, facts.account(), app)?;
-        diagnosed.written_to(path);
-    }
-    Ok(diagnosed)
 }

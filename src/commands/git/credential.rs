@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{CredentialRequest, CredentialResponse};
 use crate::ui::{CommandOutput, TextWriter};
@@ -33,33 +34,37 @@ pub(crate) struct CredentialOutput {
     remark: Option<String>,
 }
 
-/// Answers git.
-///
-/// # Errors
-/// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
-pub(crate) fn run(args: &Args, app: &App) -> Result<CredentialOutput, Error> {
-    let request =
-        CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
-            Error::Usage {
-                message: error.to_string(),
-                hint: Some("bbconnect git setup lets git run this".to_owned()),
-            }
-        })?;
-    let (answer, remark) = match args.operation.as_str() {
-        "get" => (app.credential_for_git(&request)?, None),
-        "store" => (
-            CredentialResponse::Nothing,
-            app.git_approve(&request).map(|()| None)?,
-        ),
-        "erase" => (CredentialResponse::Nothing, app.git_reject(&request)?),
-        // As git-credential asks of helpers.
-        _ => (CredentialResponse::Nothing, None),
-    };
-    Ok(CredentialOutput {
-        has_answer: !matches!(answer, CredentialResponse::Nothing),
-        answer,
-        remark,
-    })
+impl Subcommand for Args {
+    type Output = CredentialOutput;
+
+    /// Answers git.
+    ///
+    /// # Errors
+    /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
+    fn run(&self, app: &App) -> Result<CredentialOutput, Error> {
+        let request =
+            CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
+                Error::Usage {
+                    message: error.to_string(),
+                    hint: Some("bbconnect git setup lets git run this".to_owned()),
+                }
+            })?;
+        let (answer, remark) = match self.operation.as_str() {
+            "get" => (app.credential_for_git(&request)?, None),
+            "store" => (
+                CredentialResponse::Nothing,
+                app.git_approve(&request).map(|()| None)?,
+            ),
+            "erase" => (CredentialResponse::Nothing, app.git_reject(&request)?),
+            // As git-credential asks of helpers.
+            _ => (CredentialResponse::Nothing, None),
+        };
+        Ok(CredentialOutput {
+            has_answer: !matches!(answer, CredentialResponse::Nothing),
+            answer,
+            remark,
+        })
+    }
 }
 
 impl CommandOutput for CredentialOutput {

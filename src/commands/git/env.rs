@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::app::{App, SelectedConnection};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::connection::AuthMethod;
 use crate::ui::{CommandOutput, TextWriter};
@@ -41,40 +42,44 @@ pub(crate) struct EnvOutput {
 /// Entries of git's configuration, as `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…` have them.
 type Entries = Vec<(String, String)>;
 
-/// Works out the variables. Nothing is written, and no secret is among them.
-///
-/// # Errors
-/// Where no connection applies; taking back needs none.
-pub(crate) fn run(args: &Args, app: &App) -> Result<EnvOutput, Error> {
-    let name = args.name.as_deref();
-    let named = name.map(|name| app.select_by_name(name)).transpose()?;
-    if args.unset {
-        let candidates = match named {
-            Some(named) => vec![named],
-            None => all(app)?,
+impl Subcommand for Args {
+    type Output = EnvOutput;
+
+    /// Works out the variables. Nothing is written, and no secret is among them.
+    ///
+    /// # Errors
+    /// Where no connection applies; taking back needs none.
+    fn run(&self, app: &App) -> Result<EnvOutput, Error> {
+        let name = self.name.as_deref();
+        let named = name.map(|name| app.select_by_name(name)).transpose()?;
+        if self.unset {
+            let candidates = match named {
+                Some(named) => vec![named],
+                None => all(app)?,
+            };
+            return unset_commands(self.name.clone(), &candidates, app);
+        }
+        let selected = match named {
+            Some(named) => named,
+            None => app.select()?,
         };
-        return unset_commands(args.name.clone(), &candidates, app);
+        let config = entries(&selected, app)?;
+        let before = app.git_config();
+        let is_there = config.iter().all(|entry| before.contains(entry));
+        let mut variables = BTreeMap::new();
+        if !is_there {
+            let all: Entries = before.iter().cloned().chain(config).collect();
+            variables = indexed_variables(&all, before.len());
+        }
+        if let Some(command) = app.git_ssh_command(&selected.connection) {
+            variables.insert("GIT_SSH_COMMAND".to_owned(), command);
+        }
+        Ok(EnvOutput {
+            connection: Some(selected.name.to_string()),
+            variables,
+            unset: Vec::new(),
+        })
     }
-    let selected = match named {
-        Some(named) => named,
-        None => app.select()?,
-    };
-    let config = entries(&selected, app)?;
-    let before = app.git_config();
-    let is_there = config.iter().all(|entry| before.contains(entry));
-    let mut variables = BTreeMap::new();
-    if !is_there {
-        let all: Entries = before.iter().cloned().chain(config).collect();
-        variables = indexed_variables(&all, before.len());
-    }
-    if let Some(command) = app.git_ssh_command(&selected.connection) {
-        variables.insert("GIT_SSH_COMMAND".to_owned(), command);
-    }
-    Ok(EnvOutput {
-        connection: Some(selected.name.to_string()),
-        variables,
-        unset: Vec::new(),
-    })
 }
 
 /// Every connection that these variables may have been made for.

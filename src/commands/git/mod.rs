@@ -4,7 +4,7 @@ pub(crate) mod credential;
 pub(crate) mod env;
 pub(crate) mod setup;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,14 +13,14 @@ Examples:
   eval \"$(bbconnect git env)\"                for one shell, with nothing written
 ";
 
-/// What git is told and asked.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// Let git ask bbconnect for credentials
-    Setup(setup::Args),
-    /// Answer git: its credential helper protocol on standard input and output
-    Credential(credential::Args),
-    /// Print the variables that let git use a connection in one shell
-    Env(env::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// Let git ask bbconnect for credentials
+        Setup(setup::Args),
+        /// Answer git: its credential helper protocol on standard input and output
+        Credential(credential::Args),
+        /// Print the variables that let git use a connection in one shell
+        Env(env::Args),
+    }
 }

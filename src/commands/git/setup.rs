@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{ConfigScope, HelperConfig};
 use crate::ui::{CommandOutput, TextWriter};
@@ -48,50 +49,54 @@ struct Helper {
     others: bool,
 }
 
-/// Writes, or takes back, `credential.<url>.helper` for every server.
-///
-/// # Errors
-/// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
-/// cannot be changed.
-pub(crate) fn run(args: &Args, app: &App) -> Result<SetupOutput, Error> {
-    let scope = if args.local {
-        ConfigScope::Local
-    } else {
-        ConfigScope::Global
-    };
-    let helper = app.credential_helper_command(app.named_connection())?;
-    let origins = if args.undo && args.host.is_none() {
-        HelperConfig::servers(scope, is_ours)?
-    } else {
-        app.git_origins(args.host.as_deref())?
-    };
-    let helpers = origins
-        .into_iter()
-        .map(|url| {
-            let known = HelperConfig::of(scope, &url)?;
-            let changed = if args.undo {
-                known.remove(is_ours)?
-            } else {
-                known.add(&helper, is_ours)?
-            };
-            let action = match (changed, args.undo) {
-                (false, _) => "unchanged",
-                (true, false) => "created",
-                (true, true) => "removed",
-            };
-            let others = !args.undo && known.has_others(is_ours);
-            Ok(Helper {
-                url,
-                action,
-                others,
+impl Subcommand for Args {
+    type Output = SetupOutput;
+
+    /// Writes, or takes back, `credential.<url>.helper` for every server.
+    ///
+    /// # Errors
+    /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
+    /// cannot be changed.
+    fn run(&self, app: &App) -> Result<SetupOutput, Error> {
+        let scope = if self.local {
+            ConfigScope::Local
+        } else {
+            ConfigScope::Global
+        };
+        let helper = app.credential_helper_command(app.named_connection())?;
+        let origins = if self.undo && self.host.is_none() {
+            HelperConfig::servers(scope, is_ours)?
+        } else {
+            app.git_origins(self.host.as_deref())?
+        };
+        let helpers = origins
+            .into_iter()
+            .map(|url| {
+                let known = HelperConfig::of(scope, &url)?;
+                let changed = if self.undo {
+                    known.remove(is_ours)?
+                } else {
+                    known.add(&helper, is_ours)?
+                };
+                let action = match (changed, self.undo) {
+                    (false, _) => "unchanged",
+                    (true, false) => "created",
+                    (true, true) => "removed",
+                };
+                let others = !self.undo && known.has_others(is_ours);
+                Ok(Helper {
+                    url,
+                    action,
+                    others,
+                })
             })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let changed = helpers.iter().find(|helper| helper.action != "unchanged");
+        Ok(SetupOutput {
+            action: changed.map_or("unchanged", |helper| helper.action),
+            helpers,
         })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let changed = helpers.iter().find(|helper| helper.action != "unchanged");
-    Ok(SetupOutput {
-        action: changed.map_or("unchanged", |helper| helper.action),
-        helpers,
-    })
+    }
 }
 
 /// An entry that runs this program, wherever it was when it was written.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::target::KeyOwnerArgs;
 use crate::app::{App, ChangeAction, OnAccessMismatch};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh;
 use crate::types::deployment::Deployment;
@@ -49,54 +50,63 @@ pub(crate) struct AddOutput {
     note: Option<String>,
 }
 
-/// Registers a key, unless it is registered.
-///
-/// # Errors
-/// Where the file has no public key, the credential may not register it, or it is registered differently.
-pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
-    let public = ssh::public_key_of(&args.key)?;
-    let (selected, bitbucket, owner) = args.target.find(app)?;
-    let deployment = selected.connection.deployment;
-    let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
-    if args.write && is_deploy_key {
-        return Err(Error::Usage {
-            message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-            hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+impl Subcommand for Args {
+    type Output = AddOutput;
+
+    /// Registers a key, unless it is registered.
+    ///
+    /// # Errors
+    /// Where the file has no public key, the credential may not register it, or it is registered differently.
+    fn run(&self, app: &App) -> Result<AddOutput, Error> {
+        let public = ssh::public_key_of(&self.key)?;
+        let (selected, bitbucket, owner) = self.target.find(app)?;
+        let deployment = selected.connection.deployment;
+        let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
+        if self.write && is_deploy_key {
+            return Err(Error::Usage {
+                message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
+                hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+            });
+        }
+        selected.require_key_admin(&owner)?;
+        let title = self.title.clone().or_else(|| {
+            let comment = public.comment();
+            (!comment.is_empty()).then(|| comment.to_owned())
         });
-    }
-    selected.require_key_admin(&owner)?;
-    let title = args.title.clone().or_else(|| {
-        let comment = public.comment();
-        (!comment.is_empty()).then(|| comment.to_owned())
-    });
-    let key = NewKey {
-        title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
-        access: if args.write || owner == KeyOwner::Account {
-            Access::Write
-        } else {
-            Access::Read
-        },
-        public,
-    };
-    let owner_name = owner.to_string();
-    if args.dry_run {
+        let key = NewKey {
+            title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
+            access: if self.write || owner == KeyOwner::Account {
+                Access::Write
+            } else {
+                Access::Read
+            },
+            public,
+        };
+        let owner_name = owner.to_string();
+        if self.dry_run {
+            let (key, action) = app.plan_key_registration(
+                &selected,
+                &bitbucket,
+                &owner,
+                &key,
+                OnAccessMismatch::Fail,
+            )?;
+            return Ok(AddOutput {
+                note: key.title_note(self.title.as_deref()),
+                action,
+                owner: owner_name,
+                key,
+            });
+        }
         let (key, action) =
-            app.plan_key_registration(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
-        return Ok(AddOutput {
-            note: key.title_note(args.title.as_deref()),
+            app.register_key(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+        Ok(AddOutput {
+            note: key.title_note(self.title.as_deref()),
             action,
             owner: owner_name,
             key,
-        });
+        })
     }
-    let (key, action) =
-        app.register_key(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
-    Ok(AddOutput {
-        note: key.title_note(args.title.as_deref()),
-        action,
-        owner: owner_name,
-        key,
-    })
 }
 
 impl CommandOutput for AddOutput {

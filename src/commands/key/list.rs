@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::target::KeyOwnerArgs;
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::registered_key::RegisteredKey;
 use crate::types::timestamp::Timestamp;
@@ -33,17 +34,21 @@ pub(crate) struct ListOutput {
     owner: String,
 }
 
-/// Lists the keys in the server's order.
-///
-/// # Errors
-/// Where no connection applies, or the server does not show them.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket, owner) = args.target.resolve_or_single(app)?;
-    let asked = app.block_on(bitbucket.keys(&owner))?;
-    Ok(ListOutput {
-        keys: asked.map_err(|error| selected.describe_key_error(error, &owner))?,
-        owner: owner.to_string(),
-    })
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists the keys in the server's order.
+    ///
+    /// # Errors
+    /// Where no connection applies, or the server does not show them.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, owner) = self.target.resolve_or_single(app)?;
+        let asked = app.block_on(bitbucket.keys(&owner))?;
+        Ok(ListOutput {
+            keys: asked.map_err(|error| selected.describe_key_error(error, &owner))?,
+            owner: owner.to_string(),
+        })
+    }
 }
 
 impl CommandOutput for ListOutput {

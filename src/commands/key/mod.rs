@@ -7,7 +7,7 @@ pub(crate) mod rotate;
 mod target;
 pub(crate) mod test;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,18 +18,18 @@ Examples:
   bbconnect key rotate --repo acme/site
 ";
 
-/// What is done with keys.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// Register a public key
-    Add(add::Args),
-    /// List the keys that are registered
-    List(list::Args),
-    /// Take a registered key away
-    Remove(remove::Args),
-    /// Put a new key in the place of an old one, without a gap
-    Rotate(rotate::Args),
-    /// Ask a repository with one key and no other
-    Test(test::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// Register a public key
+        Add(add::Args),
+        /// List the keys that are registered
+        List(list::Args),
+        /// Take a registered key away
+        Remove(remove::Args),
+        /// Put a new key in the place of an old one, without a gap
+        Rotate(rotate::Args),
+        /// Ask a repository with one key and no other
+        Test(test::Args),
+    }
 }

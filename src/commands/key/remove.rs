@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::target::KeyOwnerArgs;
 use crate::app::{App, ChangeAction};
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::types::registered_key::RegisteredKey;
 use crate::ui::{CommandOutput, TextWriter};
@@ -40,52 +41,56 @@ pub(crate) struct RemoveOutput {
     key: RegisteredKey,
 }
 
-/// Takes a key away, once that is confirmed.
-///
-/// # Errors
-/// Where there is no such key, nobody confirms, or the credential may not.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
-    let (selected, bitbucket, owner) = args.target.find(app)?;
-    selected.require_key_admin(&owner)?;
-    let asked = app.block_on(bitbucket.keys(&owner))?;
-    let keys = asked.map_err(|error| selected.describe_key_error(error, &owner))?;
-    let is_meant = |key: &RegisteredKey| {
-        let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
-        key.id == args.id || shown.as_deref() == Some(args.id.as_str())
-    };
-    let Some(key) = keys.into_iter().find(is_meant) else {
-        return Err(Error::rejected(
-            RejectionKind::NotFound,
-            format!("{owner} has no key {}", args.id),
-            &format!(
-                "bbconnect key list {} shows the keys that there are",
-                owner.flag()
-            ),
-        ));
-    };
-    let named = match &key.label {
-        Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
-        None => format!("{} {}", key.registered_as, key.id),
-    };
-    if !args.dry_run {
-        let doing = format!("taking {named} away from {owner}");
-        app.confirm(
-            args.yes,
-            &doing,
-            &format!("Take {named} away from {owner}?"),
-        )?;
-        let asked = app.block_on(bitbucket.remove_key(&owner, &key.id))?;
-        asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+impl Subcommand for Args {
+    type Output = RemoveOutput;
+
+    /// Takes a key away, once that is confirmed.
+    ///
+    /// # Errors
+    /// Where there is no such key, nobody confirms, or the credential may not.
+    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+        let (selected, bitbucket, owner) = self.target.find(app)?;
+        selected.require_key_admin(&owner)?;
+        let asked = app.block_on(bitbucket.keys(&owner))?;
+        let keys = asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+        let is_meant = |key: &RegisteredKey| {
+            let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+            key.id == self.id || shown.as_deref() == Some(self.id.as_str())
+        };
+        let Some(key) = keys.into_iter().find(is_meant) else {
+            return Err(Error::rejected(
+                RejectionKind::NotFound,
+                format!("{owner} has no key {}", self.id),
+                &format!(
+                    "bbconnect key list {} shows the keys that there are",
+                    owner.flag()
+                ),
+            ));
+        };
+        let named = match &key.label {
+            Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
+            None => format!("{} {}", key.registered_as, key.id),
+        };
+        if !self.dry_run {
+            let doing = format!("taking {named} away from {owner}");
+            app.confirm(
+                self.yes,
+                &doing,
+                &format!("Take {named} away from {owner}?"),
+            )?;
+            let asked = app.block_on(bitbucket.remove_key(&owner, &key.id))?;
+            asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+        }
+        Ok(RemoveOutput {
+            action: if self.dry_run {
+                ChangeAction::WouldRemove
+            } else {
+                ChangeAction::Removed
+            },
+            owner: owner.to_string(),
+            key,
+        })
     }
-    Ok(RemoveOutput {
-        action: if args.dry_run {
-            ChangeAction::WouldRemove
-        } else {
-            ChangeAction::Removed
-        },
-        owner: owner.to_string(),
-        key,
-    })
 }
 
 impl CommandOutput for RemoveOutput {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::clone_url::CloneUrl;
@@ -67,40 +68,44 @@ struct Repository {
     default_branch: Option<String>,
 }
 
-/// Asks a repository with a key.
-///
-/// # Errors
-/// Told apart by what is wrong: [`SshError`].
-pub(crate) fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
-    let (path, url, remote) = subject(args, app)?;
-    let key = PrivateKeyFile::read(&path)?;
-    let evidence = app.host_key_evidence_for(&url, args.accept_host_key);
-    app.ensure_trusted(&remote.host, evidence)?;
-    let served = app.check_access(&key, &remote, Service::Read)?;
-    let access = match app.check_access(&key, &remote, Service::Write) {
-        Ok(_) => Access::Write,
-        Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
-        Err(error) => return Err(error),
-    };
-    Ok(TestOutput {
-        verified: true,
-        access,
-        key: TestedKey {
-            fingerprint: key.public.fingerprint(),
-            private_key_path: path.to_string_lossy().into_owned(),
-        },
-        ssh: Server {
-            host: remote.host.name,
-            port: remote.host.port,
-            host_key: served.host_key,
-        },
-        repository: Repository {
-            namespace: url.namespace(),
-            slug: url.slug().to_owned(),
-            empty: served.refs.empty,
-            default_branch: served.refs.default_branch,
-        },
-    })
+impl Subcommand for Args {
+    type Output = TestOutput;
+
+    /// Asks a repository with a key.
+    ///
+    /// # Errors
+    /// Told apart by what is wrong: [`SshError`].
+    fn run(&self, app: &App) -> Result<TestOutput, Error> {
+        let (path, url, remote) = subject(self, app)?;
+        let key = PrivateKeyFile::read(&path)?;
+        let evidence = app.host_key_evidence_for(&url, self.accept_host_key);
+        app.ensure_trusted(&remote.host, evidence)?;
+        let served = app.check_access(&key, &remote, Service::Read)?;
+        let access = match app.check_access(&key, &remote, Service::Write) {
+            Ok(_) => Access::Write,
+            Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
+            Err(error) => return Err(error),
+        };
+        Ok(TestOutput {
+            verified: true,
+            access,
+            key: TestedKey {
+                fingerprint: key.public.fingerprint(),
+                private_key_path: path.to_string_lossy().into_owned(),
+            },
+            ssh: Server {
+                host: remote.host.name,
+                port: remote.host.port,
+                host_key: served.host_key,
+            },
+            repository: Repository {
+                namespace: url.namespace(),
+                slug: url.slug().to_owned(),
+                empty: served.refs.empty,
+                default_branch: served.refs.default_branch,
+            },
+        })
+    }
 }
 
 /// The key, and the repository that it is tried on.

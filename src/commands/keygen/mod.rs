@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::output::KeygenOutput;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::CloneUrl;
@@ -87,52 +88,56 @@ impl KeyTypeArg {
     }
 }
 
-/// Makes the key pairs and writes them.
-///
-/// # Errors
-/// When a file is in the way ([`crate::exit_status::ExitStatus::Conflict`]), a name or the comment cannot be used, or this machine
-/// refuses a file or random bytes. No file is left behind then.
-pub(crate) fn run(args: &Args, app: &App) -> Result<KeygenOutput, Error> {
-    let files = if args.stdout {
-        Vec::new()
-    } else {
-        output_paths(args, app)?
-    };
-    files
-        .iter()
-        .try_for_each(|files| files.require_absent(args.force))?;
-    let passphrase = if args.passphrase_stdin {
-        Some(app.read_new_passphrase("--passphrase-stdin")?)
-    } else {
-        None
-    };
-    let comment = args
-        .comment
-        .clone()
-        .unwrap_or_else(|| ssh::comment(args.clone_url.as_ref()));
+impl Subcommand for Args {
+    type Output = KeygenOutput;
 
-    let mut made = Vec::new();
-    for &key_type in args.choice.types() {
-        made.push(make(key_type, &comment, passphrase.as_ref(), app)?);
+    /// Makes the key pairs and writes them.
+    ///
+    /// # Errors
+    /// When a file is in the way ([`crate::exit_status::ExitStatus::Conflict`]), a name or the comment cannot be used, or this machine
+    /// refuses a file or random bytes. No file is left behind then.
+    fn run(&self, app: &App) -> Result<KeygenOutput, Error> {
+        let files = if self.stdout {
+            Vec::new()
+        } else {
+            output_paths(self, app)?
+        };
+        files
+            .iter()
+            .try_for_each(|files| files.require_absent(self.force))?;
+        let passphrase = if self.passphrase_stdin {
+            Some(app.read_new_passphrase("--passphrase-stdin")?)
+        } else {
+            None
+        };
+        let comment = self
+            .comment
+            .clone()
+            .unwrap_or_else(|| ssh::comment(self.clone_url.as_ref()));
+
+        let mut made = Vec::new();
+        for &key_type in self.choice.types() {
+            made.push(make(key_type, &comment, passphrase.as_ref(), app)?);
+        }
+        let pairs = files
+            .iter()
+            .zip(&made)
+            .map(|(files, made)| (files, &made.private[..], &made.public[..]));
+        KeyFiles::write_all(&pairs.collect::<Vec<_>>(), self.force)?;
+
+        let mut files = files.iter();
+        let keys = made.into_iter().map(|made| {
+            let files = files.next();
+            let private = files
+                .is_none()
+                .then(|| Secret::new(made.private.to_string()));
+            Ok((KeyDescription::of(&made.pair, files)?, private))
+        });
+        Ok(KeygenOutput::new(
+            keys.collect::<Result<_, Error>>()?,
+            self.clone_url.as_ref(),
+        ))
     }
-    let pairs = files
-        .iter()
-        .zip(&made)
-        .map(|(files, made)| (files, &made.private[..], &made.public[..]));
-    KeyFiles::write_all(&pairs.collect::<Vec<_>>(), args.force)?;
-
-    let mut files = files.iter();
-    let keys = made.into_iter().map(|made| {
-        let files = files.next();
-        let private = files
-            .is_none()
-            .then(|| Secret::new(made.private.to_string()));
-        Ok((KeyDescription::of(&made.pair, files)?, private))
-    });
-    Ok(KeygenOutput::new(
-        keys.collect::<Result<_, Error>>()?,
-        args.clone_url.as_ref(),
-    ))
 }
 
 /// A key pair in the formats that are written.

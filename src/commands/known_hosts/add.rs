@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::host::{HostArg, HostKeyRow, table};
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::fingerprint::Fingerprint;
 use crate::ui::{CommandOutput, TextWriter};
@@ -33,21 +34,25 @@ pub(crate) struct AddOutput {
     hosts: Vec<HostKeyRow>,
 }
 
-/// Adds the keys of a server to our file.
-///
-/// # Errors
-/// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
-pub(crate) fn run(args: &Args, app: &App) -> Result<AddOutput, Error> {
-    let (host, evidence) = args.host.find(app, args.accept_host_key)?;
-    let trusted = app.ensure_trusted(&host, evidence)?;
-    Ok(AddOutput {
-        action: if trusted.changed {
-            "created"
-        } else {
-            "unchanged"
-        },
-        hosts: HostKeyRow::all(&trusted.keys),
-    })
+impl Subcommand for Args {
+    type Output = AddOutput;
+
+    /// Adds the keys of a server to our file.
+    ///
+    /// # Errors
+    /// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
+    fn run(&self, app: &App) -> Result<AddOutput, Error> {
+        let (host, evidence) = self.host.find(app, self.accept_host_key)?;
+        let trusted = app.ensure_trusted(&host, evidence)?;
+        Ok(AddOutput {
+            action: if trusted.changed {
+                "created"
+            } else {
+                "unchanged"
+            },
+            hosts: HostKeyRow::all(&trusted.keys),
+        })
+    }
 }
 
 impl CommandOutput for AddOutput {

@@ -5,7 +5,7 @@ mod host;
 pub(crate) mod show;
 pub(crate) mod verify;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,15 +14,14 @@ Examples:
   bbconnect known-hosts verify git@bitbucket.org:acme/site.git
 ";
 
-/// What is done about host keys.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// Show the servers that are trusted
-    #[command(before_help = show::EXAMPLES)]
-    Show,
-    /// Trust a server, once its key is known to be right
-    Add(add::Args),
-    /// Compare what a server shows with what is trusted
-    Verify(verify::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// Show the servers that are trusted
+        Show(show::Args),
+        /// Trust a server, once its key is known to be right
+        Add(add::Args),
+        /// Compare what a server shows with what is trusted
+        Verify(verify::Args),
+    }
 }

@@ -4,15 +4,21 @@ use serde::Serialize;
 
 use super::host::{HostKeyRow, table};
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh;
 use crate::ui::{CommandOutput, TextWriter};
 
-pub(super) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   bbconnect known-hosts show
   bbconnect known-hosts show --json
 ";
+
+/// Show the servers that are trusted
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {}
 
 /// The servers that are trusted.
 #[derive(Debug, Serialize)]
@@ -22,28 +28,32 @@ pub(crate) struct ShowOutput {
     file: String,
 }
 
-/// Shows the keys that are built in, and those in our file.
-///
-/// # Errors
-/// Where the file cannot be read.
-pub(crate) fn run(app: &App) -> Result<ShowOutput, Error> {
-    let file = app.known_hosts()?;
-    let mut keys: Vec<_> = ssh::built_in_hosts()
-        .iter()
-        .flat_map(HostKeyRow::built_in)
-        .collect();
-    for key in file.all()? {
-        let is_there = keys
+impl Subcommand for Args {
+    type Output = ShowOutput;
+
+    /// Shows the keys that are built in, and those in our file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    fn run(&self, app: &App) -> Result<ShowOutput, Error> {
+        let file = app.known_hosts()?;
+        let mut keys: Vec<_> = ssh::built_in_hosts()
             .iter()
-            .any(|known| known.known_as == key.known_as && known.key == key.key);
-        if !is_there {
-            keys.push(key);
+            .flat_map(HostKeyRow::built_in)
+            .collect();
+        for key in file.all()? {
+            let is_there = keys
+                .iter()
+                .any(|known| known.known_as == key.known_as && known.key == key.key);
+            if !is_there {
+                keys.push(key);
+            }
         }
+        Ok(ShowOutput {
+            hosts: HostKeyRow::all(&keys),
+            file: file.path().to_string_lossy().into_owned(),
+        })
     }
-    Ok(ShowOutput {
-        hosts: HostKeyRow::all(&keys),
-        file: file.path().to_string_lossy().into_owned(),
-    })
 }
 
 impl CommandOutput for ShowOutput {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::host::{HostArg, HostKeyRow};
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::ssh::{HostKey, Source, SshError};
@@ -44,47 +45,51 @@ struct KeyComparison {
     matches: bool,
 }
 
-/// Asks a server for its keys, and compares them.
-///
-/// # Errors
-/// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
-pub(crate) fn run(args: &Args, app: &App) -> Result<VerifyOutput, Error> {
-    let (host, evidence) = args.host.find(app, None)?;
-    let file = app.known_hosts()?;
-    let mut expected = HostKeyRow::built_in(&host);
-    if expected.is_empty() {
-        expected = file.keys_for(&host)?;
-    }
-    let shown = app.scan_host_keys(&host)?;
-    if expected.is_empty() {
-        let named = |key: &&PublicKey| Some(key.fingerprint()) == evidence.settings;
-        expected.extend(shown.iter().find(named).map(|key| HostKey {
-            known_as: host.known_hosts_name(),
-            key: key.clone(),
-            source: Source::Server,
-        }));
-    }
-    if expected.is_empty() {
-        let offered = shown.iter();
-        let offered = offered.map(|key| (key.fingerprint(), key.algorithm().to_owned()));
-        return Err(SshError::HostKeyUnknown {
-            offered: offered.collect(),
-            host,
+impl Subcommand for Args {
+    type Output = VerifyOutput;
+
+    /// Asks a server for its keys, and compares them.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
+    fn run(&self, app: &App) -> Result<VerifyOutput, Error> {
+        let (host, evidence) = self.host.find(app, None)?;
+        let file = app.known_hosts()?;
+        let mut expected = HostKeyRow::built_in(&host);
+        if expected.is_empty() {
+            expected = file.keys_for(&host)?;
         }
-        .into());
+        let shown = app.scan_host_keys(&host)?;
+        if expected.is_empty() {
+            let named = |key: &&PublicKey| Some(key.fingerprint()) == evidence.settings;
+            expected.extend(shown.iter().find(named).map(|key| HostKey {
+                known_as: host.known_hosts_name(),
+                key: key.clone(),
+                source: Source::Server,
+            }));
+        }
+        if expected.is_empty() {
+            let offered = shown.iter();
+            let offered = offered.map(|key| (key.fingerprint(), key.algorithm().to_owned()));
+            return Err(SshError::HostKeyUnknown {
+                offered: offered.collect(),
+                host,
+            }
+            .into());
+        }
+        let (ok, hosts) = compared(&host, &expected, &shown);
+        let command = format!(
+            "ssh-keygen -R {} -f {}",
+            shell_words::quote(&host.known_hosts_name()),
+            shell_words::quote(&file.path().to_string_lossy())
+        );
+        let is_pinned = expected.iter().all(|key| key.source != Source::BuiltIn);
+        Ok(VerifyOutput {
+            ok,
+            hosts,
+            command: (!ok && is_pinned).then_some(command),
+        })
     }
-    let (ok, hosts) = compared(&host, &expected, &shown);
-    let command = format!(
-        "ssh-keygen -R {} -f {}",
-        shell_words::quote(&host.known_hosts_name()),
-        shell_words::quote(&file.path().to_string_lossy())
-    );
-    let is_pinned = expected.iter().all(|key| key.source != Source::BuiltIn);
-    Ok(VerifyOutput {
-        ok,
-        hosts,
-        command: (!ok && is_pinned).then_some(command),
-    })
 }
 
 /// A server is the expected one if it shows an expected key, and no other of the same kind.

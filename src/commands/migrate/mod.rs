@@ -14,6 +14,7 @@ pub(crate) use self::output::MigrateOutput;
 use self::output::{Action, ExitPolicy, Item};
 use self::plan::Plan;
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
@@ -51,36 +52,40 @@ pub(crate) struct Args {
     pub check: bool,
 }
 
-/// Looks for what Bitbucket Cloud has retired, and mends it once that is confirmed.
-///
-/// # Errors
-/// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
-/// part of the outcome, so that it hides no other.
-pub(crate) fn run(args: &Args, app: &App) -> Result<MigrateOutput, Error> {
-    let mut plan = scanner::plan(&args.paths, app);
-    let only_looks = args.dry_run || args.check;
-    let way = if args.check {
-        ExitPolicy::FailIfFound
-    } else {
-        ExitPolicy::Plain
-    };
-    if only_looks || !plan.has_automatic_fixes() {
-        return Ok(plan.outcome(way, Action::WouldUpdate));
-    }
-    if !args.yes {
-        if !app.is_interactive() {
-            return Err(Error::InputRequired {
-                what: "a confirmation of what is to be mended",
-                hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
-            });
+impl Subcommand for Args {
+    type Output = MigrateOutput;
+
+    /// Looks for what Bitbucket Cloud has retired, and mends it once that is confirmed.
+    ///
+    /// # Errors
+    /// [`Error::InputRequired`] where nobody can confirm, [`Error::Cancelled`] for a no. A file that cannot be read or written is
+    /// part of the outcome, so that it hides no other.
+    fn run(&self, app: &App) -> Result<MigrateOutput, Error> {
+        let mut plan = scanner::plan(&self.paths, app);
+        let only_looks = self.dry_run || self.check;
+        let way = if self.check {
+            ExitPolicy::FailIfFound
+        } else {
+            ExitPolicy::Plain
+        };
+        if only_looks || !plan.has_automatic_fixes() {
+            return Ok(plan.outcome(way, Action::WouldUpdate));
         }
-        show(&plan, app);
-        app.confirm(false, "mending", &plan.question())?;
+        if !self.yes {
+            if !app.is_interactive() {
+                return Err(Error::InputRequired {
+                    what: "a confirmation of what is to be mended",
+                    hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
+                });
+            }
+            show(&plan, app);
+            app.confirm(false, "mending", &plan.question())?;
+        }
+        let progress = app.ui.progress("mending");
+        plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
+        drop(progress);
+        Ok(plan.outcome(way, Action::Updated))
     }
-    let progress = app.ui.progress("mending");
-    plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
-    drop(progress);
-    Ok(plan.outcome(way, Action::Updated))
 }
 
 /// What is going to be changed, for whoever is asked about it.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::types::operation::Operation;
 use crate::types::pull_request::{
@@ -67,21 +68,25 @@ pub(crate) struct CreateOutput {
     differs: Vec<&'static str>,
 }
 
-/// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
-///
-/// # Errors
-/// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
-    let body = args
-        .body_file
-        .as_deref()
-        .map(|path| app.read_text(path))
-        .transpose()?;
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let progress = app.ui.progress("opening the pull request");
-    let created = app.block_on(create(args, body, &selected, &bitbucket, &repo));
-    drop(progress);
-    created?
+impl Subcommand for Args {
+    type Output = CreateOutput;
+
+    /// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
+    ///
+    /// # Errors
+    /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<CreateOutput, Error> {
+        let body = self
+            .body_file
+            .as_deref()
+            .map(|path| app.read_text(path))
+            .transpose()?;
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let progress = app.ui.progress("opening the pull request");
+        let created = app.block_on(create(self, body, &selected, &bitbucket, &repo));
+        drop(progress);
+        created?
+    }
 }
 
 async fn create(

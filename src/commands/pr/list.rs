@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{PullRequest, State};
@@ -41,23 +42,27 @@ pub(crate) struct ListOutput {
     state: State,
 }
 
-/// Lists pull requests, in the server's order.
-///
-/// # Errors
-/// Where no connection applies, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let most = args.limit.map_or(usize::MAX, |limit| limit as usize);
-    let progress = app.ui.progress("listing pull requests");
-    let asked = app.block_on(bitbucket.pull_requests(&repo, args.state, most))?;
-    drop(progress);
-    let pull_requests = asked
-        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
-    Ok(ListOutput {
-        pull_requests,
-        repository: repo.to_string(),
-        state: args.state,
-    })
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists pull requests, in the server's order.
+    ///
+    /// # Errors
+    /// Where no connection applies, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let most = self.limit.map_or(usize::MAX, |limit| limit as usize);
+        let progress = app.ui.progress("listing pull requests");
+        let asked = app.block_on(bitbucket.pull_requests(&repo, self.state, most))?;
+        drop(progress);
+        let pull_requests = asked
+            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
+        Ok(ListOutput {
+            pull_requests,
+            repository: repo.to_string(),
+            state: self.state,
+        })
+    }
 }
 
 impl CommandOutput for ListOutput {

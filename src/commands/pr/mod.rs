@@ -3,7 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod list;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,12 +11,12 @@ Examples:
   bbconnect pr create --source feature/login --title 'Login page' --default-reviewers
 ";
 
-/// What is done with pull requests.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// List the pull requests for a repository
-    List(list::Args),
-    /// Open a pull request; one that is open for the same branches is used again
-    Create(create::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List the pull requests for a repository
+        List(list::Args),
+        /// Open a pull request; one that is open for the same branches is used again
+        Create(create::Args),
+    }
 }

@@ -16,6 +16,7 @@ use self::output::{CommitResult, PullRequestResult};
 use self::plan::Plan;
 use crate::app::App;
 use crate::bitbucket::{Bitbucket, EnsureOutcome};
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::git::collect_files;
 use crate::types::operation::Operation;
@@ -102,61 +103,65 @@ pub(crate) enum Via {
     Git,
 }
 
-/// Publishes a folder.
-///
-/// # Errors
-/// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
-/// server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<PublishOutput, Error> {
-    let body = args
-        .body_file
-        .as_deref()
-        .map(|path| app.read_text(path))
-        .transpose()?;
-    let files = collect_files(&args.folder, args.into.as_str())?;
-    if files.is_empty() && args.delete_removed {
-        let message = format!(
-            "{} is empty, so --delete-removed would remove everything",
-            args.folder.display()
-        );
-        let hint = Some("look whether what fills the folder has failed".to_owned());
-        return Err(Error::Usage { message, hint });
+impl Subcommand for Args {
+    type Output = PublishOutput;
+
+    /// Publishes a folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
+    /// server cannot be asked.
+    fn run(&self, app: &App) -> Result<PublishOutput, Error> {
+        let body = self
+            .body_file
+            .as_deref()
+            .map(|path| app.read_text(path))
+            .transpose()?;
+        let files = collect_files(&self.folder, self.into.as_str())?;
+        if files.is_empty() && self.delete_removed {
+            let message = format!(
+                "{} is empty, so --delete-removed would remove everything",
+                self.folder.display()
+            );
+            let hint = Some("look whether what fills the folder has failed".to_owned());
+            return Err(Error::Usage { message, hint });
+        }
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let progress = app.ui.progress("comparing the folder with the branch");
+        let message = message(self);
+        let plan = app.block_on(plan::gather(self, files, &selected, &bitbucket, repo))??;
+        let done = match (&bitbucket, self.via) {
+            (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => app.block_on(
+                rest_backend::publish(&plan, &message, &selected, cloud, &bitbucket),
+            )??,
+            (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
+                git_backend::publish(&plan, &message, app, &selected, &bitbucket)?
+            }
+            (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
+                return Err(Error::Usage {
+                    message: "Data Center's REST API commits one file at a time".to_owned(),
+                    hint: Some("leave out --via: git pushes them together".to_owned()),
+                });
+            }
+        };
+        let asked = app.block_on(ensure_pull_request(
+            self, &plan, &done, body, &message, &bitbucket,
+        ))?;
+        let asked = asked.map_err(|error| {
+            if let Some(commit) = done.commit.as_deref().filter(|_| !self.dry_run) {
+                let branch = &plan.branch;
+                app.ui.eprint_line(&format!(
+                    "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
+                ));
+            }
+            match error {
+                PullRequestError::No(error) => *error,
+                PullRequestError::Api(error) => selected.describe_api_error_for(error, Operation::WritePullRequests),
+            }
+        })?;
+        drop(progress);
+        Ok(PublishOutput::of(&plan, done, asked))
     }
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let progress = app.ui.progress("comparing the folder with the branch");
-    let message = message(args);
-    let plan = app.block_on(plan::gather(args, files, &selected, &bitbucket, repo))??;
-    let done = match (&bitbucket, args.via) {
-        (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => app.block_on(
-            rest_backend::publish(&plan, &message, &selected, cloud, &bitbucket),
-        )??,
-        (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
-            git_backend::publish(&plan, &message, app, &selected, &bitbucket)?
-        }
-        (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
-            return Err(Error::Usage {
-                message: "Data Center's REST API commits one file at a time".to_owned(),
-                hint: Some("leave out --via: git pushes them together".to_owned()),
-            });
-        }
-    };
-    let asked = app.block_on(ensure_pull_request(
-        args, &plan, &done, body, &message, &bitbucket,
-    ))?;
-    let asked = asked.map_err(|error| {
-        if let Some(commit) = done.commit.as_deref().filter(|_| !args.dry_run) {
-            let branch = &plan.branch;
-            app.ui.eprint_line(&format!(
-                "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
-            ));
-        }
-        match error {
-            PullRequestError::No(error) => *error,
-            PullRequestError::Api(error) => selected.describe_api_error_for(error, Operation::WritePullRequests),
-        }
-    })?;
-    drop(progress);
-    Ok(PublishOutput::of(&plan, done, asked))
 }
 
 fn message(args: &Args) -> String {

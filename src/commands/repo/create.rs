@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::ApiError;
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
@@ -51,44 +52,48 @@ pub(crate) struct CreateOutput {
     is_still_private: bool,
 }
 
-/// Makes a repository, and waits until it can be seen.
-///
-/// # Errors
-/// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
-    let is_cloud = selected.connection.deployment == Deployment::Cloud;
-    let project = project(args, &repo, is_cloud)?;
-    let new = NewRepository {
-        project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
-        repo,
-        public: args.public,
-        description: args.description.clone(),
-        default_branch: args.default_branch.clone(),
-    };
-    let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
-    if args.dry_run {
-        return match app.block_on(bitbucket.repository(&new.repo))? {
-            Ok(_) => Err(exists(&new.repo)),
-            Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                action: "would-create",
-                repository: planned(new),
-                is_still_private: false,
-            }),
-            Err(error) => Err(refused(error)),
+impl Subcommand for Args {
+    type Output = CreateOutput;
+
+    /// Makes a repository, and waits until it can be seen.
+    ///
+    /// # Errors
+    /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<CreateOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_repo(&self.repository)?;
+        let is_cloud = selected.connection.deployment == Deployment::Cloud;
+        let project = project(self, &repo, is_cloud)?;
+        let new = NewRepository {
+            project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
+            repo,
+            public: self.public,
+            description: self.description.clone(),
+            default_branch: self.default_branch.clone(),
         };
+        let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
+        if self.dry_run {
+            return match app.block_on(bitbucket.repository(&new.repo))? {
+                Ok(_) => Err(exists(&new.repo)),
+                Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+                    action: "would-create",
+                    repository: planned(new),
+                    is_still_private: false,
+                }),
+                Err(error) => Err(refused(error)),
+            };
+        }
+        let progress = app.ui.progress("making the repository");
+        let created = app.block_on(bitbucket.create_repository(&new))?;
+        drop(progress);
+        let Some(repository) = created.map_err(refused)? else {
+            return Err(exists(&new.repo));
+        };
+        Ok(CreateOutput {
+            action: "created",
+            is_still_private: self.public && repository.private == Some(true),
+            repository,
+        })
     }
-    let progress = app.ui.progress("making the repository");
-    let created = app.block_on(bitbucket.create_repository(&new))?;
-    drop(progress);
-    let Some(repository) = created.map_err(refused)? else {
-        return Err(exists(&new.repo));
-    };
-    Ok(CreateOutput {
-        action: "created",
-        is_still_private: args.public && repository.private == Some(true),
-        repository,
-    })
 }
 
 /// On Data Center the project is the namespace.

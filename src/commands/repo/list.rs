@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::ApiError;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
@@ -45,29 +46,33 @@ pub(crate) struct ListOutput {
     repositories: Vec<Repository>,
 }
 
-/// Lists repositories that the connection that applies can see, in the server's order.
-///
-/// # Errors
-/// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket) = app.client()?;
-    let filter = search(args, &selected)?;
-    let progress = app.ui.progress("listing repositories");
-    let asked = app.block_on(bitbucket.repositories(&filter))?;
-    drop(progress);
-    let repositories = asked.map_err(|error| {
-        if !args.all || !matches!(error, ApiError::Forbidden { .. }) {
-            return selected.describe_api_error_for(error, Operation::ReadRepositories);
-        }
-        // An access token has no account, and so no workspaces of its own.
-        let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
-                      read:workspace:bitbucket or account";
-        Error::Api {
-            error,
-            causes: Some(causes.to_owned()),
-        }
-    })?;
-    Ok(ListOutput { repositories })
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists repositories that the connection that applies can see, in the server's order.
+    ///
+    /// # Errors
+    /// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket) = app.client()?;
+        let filter = search(self, &selected)?;
+        let progress = app.ui.progress("listing repositories");
+        let asked = app.block_on(bitbucket.repositories(&filter))?;
+        drop(progress);
+        let repositories = asked.map_err(|error| {
+            if !self.all || !matches!(error, ApiError::Forbidden { .. }) {
+                return selected.describe_api_error_for(error, Operation::ReadRepositories);
+            }
+            // An access token has no account, and so no workspaces of its own.
+            let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
+                          read:workspace:bitbucket or account";
+            Error::Api {
+                error,
+                causes: Some(causes.to_owned()),
+            }
+        })?;
+        Ok(ListOutput { repositories })
+    }
 }
 
 fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter, Error> {

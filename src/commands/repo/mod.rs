@@ -5,7 +5,7 @@ pub(crate) mod list;
 pub(crate) mod select;
 pub(crate) mod view;
 
-use clap::Subcommand;
+use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,16 +15,16 @@ Examples:
   bbconnect repo select --here
 ";
 
-/// What is done with repositories.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// List repositories of a workspace, a project, or all
-    List(list::Args),
-    /// Show a repository: its URLs, whether it is empty, what you may do with it
-    View(view::Args),
-    /// Make a repository
-    Create(create::Args),
-    /// Choose the repository that commands are about when none is named
-    Select(select::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List repositories of a workspace, a project, or all
+        List(list::Args),
+        /// Show a repository: its URLs, whether it is empty, what you may do with it
+        View(view::Args),
+        /// Make a repository
+        Create(create::Args),
+        /// Choose the repository that commands are about when none is named
+        Select(select::Args),
+    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::app::{App, SelectedConnection, SelectionReason};
 use crate::bitbucket::Bitbucket;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
 use crate::types::deployment::Deployment;
@@ -46,51 +47,55 @@ pub(crate) struct SelectOutput {
     repository: Repository,
 }
 
-/// Chooses a repository, and remembers it.
-///
-/// # Errors
-/// Where it is not there, nobody can be asked, or there is no checkout.
-pub(crate) fn run(args: &Args, app: &App) -> Result<SelectOutput, Error> {
-    // What git has to say is said before a server is asked.
-    let checkout = (args.here || args.service.is_some())
-        .then(|| Checkout::discover().ok_or(GitError::NotARepository))
-        .transpose()?;
-    let (selected, repository) = match &args.repository {
-        Some(named) => {
-            let (selected, bitbucket, repo) = app.client_for_repo(named)?;
-            let asked = app.block_on(bitbucket.repository(&repo))?;
-            let refused =
-                |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
-            let repository = asked.map_err(refused)?;
-            (selected, repository)
-        }
-        None => prompt_for_repository(app)?,
-    };
-    let repo = repository.path();
-    let changed = match &checkout {
-        Some(checkout) => {
-            let service = args.service.as_deref();
-            let connection = (selected.reason != SelectionReason::Environment)
-                .then(|| checkout.set_connection(service, &selected.name.to_string()))
-                .transpose()?;
-            checkout.set_repository(service, &repo.to_string())? || connection == Some(true)
-        }
-        None => save_default_repository(app, &selected, &repo)?,
-    };
-    Ok(SelectOutput {
-        action: if changed { "updated" } else { "unchanged" },
-        connection: selected.name.to_string(),
-        scope: match (&checkout, &args.service) {
-            (None, _) => "connection",
-            (Some(_), None) => "repository",
-            (Some(_), Some(_)) => "folder",
-        },
-        folder: args
-            .service
-            .as_ref()
-            .map(|folder| folder.to_string_lossy().into_owned()),
-        repository,
-    })
+impl Subcommand for Args {
+    type Output = SelectOutput;
+
+    /// Chooses a repository, and remembers it.
+    ///
+    /// # Errors
+    /// Where it is not there, nobody can be asked, or there is no checkout.
+    fn run(&self, app: &App) -> Result<SelectOutput, Error> {
+        // What git has to say is said before a server is asked.
+        let checkout = (self.here || self.service.is_some())
+            .then(|| Checkout::discover().ok_or(GitError::NotARepository))
+            .transpose()?;
+        let (selected, repository) = match &self.repository {
+            Some(named) => {
+                let (selected, bitbucket, repo) = app.client_for_repo(named)?;
+                let asked = app.block_on(bitbucket.repository(&repo))?;
+                let refused =
+                    |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
+                let repository = asked.map_err(refused)?;
+                (selected, repository)
+            }
+            None => prompt_for_repository(app)?,
+        };
+        let repo = repository.path();
+        let changed = match &checkout {
+            Some(checkout) => {
+                let service = self.service.as_deref();
+                let connection = (selected.reason != SelectionReason::Environment)
+                    .then(|| checkout.set_connection(service, &selected.name.to_string()))
+                    .transpose()?;
+                checkout.set_repository(service, &repo.to_string())? || connection == Some(true)
+            }
+            None => save_default_repository(app, &selected, &repo)?,
+        };
+        Ok(SelectOutput {
+            action: if changed { "updated" } else { "unchanged" },
+            connection: selected.name.to_string(),
+            scope: match (&checkout, &self.service) {
+                (None, _) => "connection",
+                (Some(_), None) => "repository",
+                (Some(_), Some(_)) => "folder",
+            },
+            folder: self
+                .service
+                .as_ref()
+                .map(|folder| folder.to_string_lossy().into_owned()),
+            repository,
+        })
+    }
 }
 
 /// One of those that the connection can see, picked by a person.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::RepositoryDetails;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::operation::Operation;
 use crate::types::purpose::Permission;
@@ -44,29 +45,33 @@ struct Facts {
     permission: Option<Permission>,
 }
 
-/// Looks at a repository.
-///
-/// # Errors
-/// Where no connection applies, it is not there, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ViewOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_repo(&args.repository)?;
-    let view = app.block_on(bitbucket.view(&repo))?;
-    let RepositoryDetails {
-        repository,
-        empty,
-        permission,
-    } =
-        view.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
-    let facts = Facts {
-        empty,
-        project: repository.project.clone(),
-        permission,
-        repository,
-    };
-    Ok(ViewOutput {
-        repository: facts.clone(),
-        facts,
-    })
+impl Subcommand for Args {
+    type Output = ViewOutput;
+
+    /// Looks at a repository.
+    ///
+    /// # Errors
+    /// Where no connection applies, it is not there, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ViewOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_repo(&self.repository)?;
+        let view = app.block_on(bitbucket.view(&repo))?;
+        let RepositoryDetails {
+            repository,
+            empty,
+            permission,
+        } = view
+            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+        let facts = Facts {
+            empty,
+            project: repository.project.clone(),
+            permission,
+            repository,
+        };
+        Ok(ViewOutput {
+            repository: facts.clone(),
+            facts,
+        })
+    }
 }
 
 impl CommandOutput for ViewOutput {

@@ -5,6 +5,7 @@ use super::created::CreateOutput;
 use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
 use crate::app::App;
 use crate::bitbucket::ApiError;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
@@ -61,72 +62,76 @@ pub(crate) struct Args {
     pub place: TokenOwnerArgs,
 }
 
-/// Makes a token.
-///
-/// # Errors
-/// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
-/// or the server refuses. A token that was made and could not be kept is revoked again.
-pub(crate) fn run(args: &Args, app: &App) -> Result<CreateOutput, Error> {
-    let (selected, bitbucket, named) = args.place.resolve(app)?;
-    if bitbucket.is_cloud() {
-        return Err(not_on_cloud());
-    }
-    let permissions = permissions(args, named.as_ref())?;
-    let store = store(args, app)?;
-    if let Some(name) = &args.save_as {
-        app.connection_file().load()?.check_free(name)?;
-    }
-    let days = args.expires_in.map(DayCount::count);
-    let made = app.block_on(async {
-        let owner = owner(named, &bitbucket).await?;
-        let known = match bitbucket.tokens(&owner).await {
-            Ok(known) => known.unwrap_or_default(),
-            // What may not be listed may still be made.
-            Err(error) if error.is_access_error() => Vec::new(),
-            Err(error) => return Err(error),
+impl Subcommand for Args {
+    type Output = CreateOutput;
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
+    /// or the server refuses. A token that was made and could not be kept is revoked again.
+    fn run(&self, app: &App) -> Result<CreateOutput, Error> {
+        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        if bitbucket.is_cloud() {
+            return Err(not_on_cloud());
+        }
+        let permissions = permissions(self, named.as_ref())?;
+        let store = store(self, app)?;
+        if let Some(name) = &self.save_as {
+            app.connection_file().load()?.check_free(name)?;
+        }
+        let days = self.expires_in.map(DayCount::count);
+        let made = app.block_on(async {
+            let owner = owner(named, &bitbucket).await?;
+            let known = match bitbucket.tokens(&owner).await {
+                Ok(known) => known.unwrap_or_default(),
+                // What may not be listed may still be made.
+                Err(error) if error.is_access_error() => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            if known
+                .iter()
+                .any(|token| token.name.as_deref() == Some(&self.name))
+            {
+                return Ok((owner, None));
+            }
+            if self.dry_run {
+                return Ok((owner, Some(None)));
+            }
+            let made = bitbucket
+                .create_token(&owner, &self.name, &permissions, days)
+                .await?;
+            Ok((owner, Some(made)))
+        })?;
+        let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
+        let Some(made) = made else {
+            return Err(Error::AlreadyExists {
+                what: format!("{owner} has a token named {} already", self.name),
+                hint: format!(
+                    "choose another name, or revoke it: bbconnect token revoke {} {}",
+                    shell_words::quote(&self.name),
+                    owner.as_flag()
+                ),
+            });
         };
-        if known
-            .iter()
-            .any(|token| token.name.as_deref() == Some(&args.name))
-        {
-            return Ok((owner, None));
+        let Some(NewToken { token, secret }) = made else {
+            return Ok(CreateOutput::planned(
+                &owner,
+                &self.name,
+                &permissions,
+                self.save_as.clone(),
+            ));
+        };
+        let Some(name) = &self.save_as else {
+            return Ok(CreateOutput::made(&owner, token, Some(secret), None));
+        };
+        let connection = connection(&selected.connection, &owner, &token, store);
+        if let Err(error) = keep(name, &connection, &secret, app) {
+            revoke_unsaved(&bitbucket, &owner, &token, app);
+            return Err(error);
         }
-        if args.dry_run {
-            return Ok((owner, Some(None)));
-        }
-        let made = bitbucket
-            .create_token(&owner, &args.name, &permissions, days)
-            .await?;
-        Ok((owner, Some(made)))
-    })?;
-    let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
-    let Some(made) = made else {
-        return Err(Error::AlreadyExists {
-            what: format!("{owner} has a token named {} already", args.name),
-            hint: format!(
-                "choose another name, or revoke it: bbconnect token revoke {} {}",
-                shell_words::quote(&args.name),
-                owner.as_flag()
-            ),
-        });
-    };
-    let Some(NewToken { token, secret }) = made else {
-        return Ok(CreateOutput::planned(
-            &owner,
-            &args.name,
-            &permissions,
-            args.save_as.clone(),
-        ));
-    };
-    let Some(name) = &args.save_as else {
-        return Ok(CreateOutput::made(&owner, token, Some(secret), None));
-    };
-    let connection = connection(&selected.connection, &owner, &token, store);
-    if let Err(error) = keep(name, &connection, &secret, app) {
-        revoke_unsaved(&bitbucket, &owner, &token, app);
-        return Err(error);
+        Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
     }
-    Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
 }
 
 /// Where the token will be kept: found out before it is made.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner};
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::access_token::AccessToken;
 use crate::ui::{CommandOutput, TextWriter};
@@ -30,26 +31,30 @@ pub(crate) struct ListOutput {
     tokens: Vec<AccessToken>,
 }
 
-/// Lists tokens.
-///
-/// # Errors
-/// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket, named) = args.place.resolve(app)?;
-    let listed = app.block_on(async {
-        if bitbucket.is_cloud() {
-            return Ok(None);
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists tokens.
+    ///
+    /// # Errors
+    /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let listed = app.block_on(async {
+            if bitbucket.is_cloud() {
+                return Ok(None);
+            }
+            let owner = owner(named, &bitbucket).await?;
+            let tokens = bitbucket.tokens(&owner).await?;
+            Ok(tokens.map(|tokens| (owner, tokens)))
+        })?;
+        match listed.map_err(|error| selected.describe_api_error(error))? {
+            Some((owner, tokens)) => Ok(ListOutput {
+                owner: owner.to_string(),
+                tokens,
+            }),
+            None => Err(not_on_cloud()),
         }
-        let owner = owner(named, &bitbucket).await?;
-        let tokens = bitbucket.tokens(&owner).await?;
-        Ok(tokens.map(|tokens| (owner, tokens)))
-    })?;
-    match listed.map_err(|error| selected.describe_api_error(error))? {
-        Some((owner, tokens)) => Ok(ListOutput {
-            owner: owner.to_string(),
-            tokens,
-        }),
-        None => Err(not_on_cloud()),
     }
 }
 

@@ -9,8 +9,9 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod scopes;
 
-use clap::{Subcommand, ValueEnum as _};
+use clap::ValueEnum as _;
 
+use crate::commands::command_group;
 use crate::types::connection::AuthMethod;
 
 const EXAMPLES: &str = "\
@@ -21,22 +22,22 @@ Examples:
   bbconnect token rotate -c site --username jane --token-stdin < password
 ";
 
-/// What is done with tokens.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// Print the scopes to tick for a purpose
-    Scopes(scopes::Args),
-    /// Print the page where a token is made
-    Page(page::Args),
-    /// List HTTP access tokens (Data Center)
-    List(list::Args),
-    /// Make an HTTP access token (Data Center)
-    Create(create::Args),
-    /// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
-    Rotate(rotate::Args),
-    /// Revoke an HTTP access token (Data Center)
-    Revoke(revoke::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// Print the scopes to tick for a purpose
+        Scopes(scopes::Args),
+        /// Print the page where a token is made
+        Page(page::Args),
+        /// List HTTP access tokens (Data Center)
+        List(list::Args),
+        /// Make an HTTP access token (Data Center)
+        Create(create::Args),
+        /// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
+        Rotate(rotate::Args),
+        /// Revoke an HTTP access token (Data Center)
+        Revoke(revoke::Args),
+    }
 }
 
 /// What to do where the kind is SSH, which has neither token nor scopes.

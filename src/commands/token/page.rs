@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::sys::subprocess;
 use crate::types::connection::{AuthMethod, BaseUrl, Connection, TokenLevel};
@@ -43,53 +44,57 @@ pub(crate) struct PageOutput {
     not_opened: bool,
 }
 
-/// Finds the page. Nothing is asked of a server.
-///
-/// # Errors
-/// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
-pub(crate) fn run(args: &Args, app: &App) -> Result<PageOutput, Error> {
-    let mut connection = match (app.select(), args.auth) {
-        (Ok(chosen), auth)
-            if auth.is_none_or(|auth| {
-                auth.require_supported_by(chosen.connection.deployment)
-                    .is_ok()
-            }) =>
-        {
-            chosen.connection
-        }
-        (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud(auth)?,
-        (Err(error), _) => return Err(error),
-        (Ok(_), _) => {
-            return Err(Error::Usage {
-                message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
-                hint: Some("name a connection to a Data Center with --connection".to_owned()),
-            });
-        }
-    };
-    connection.auth = args.auth.unwrap_or(connection.auth);
-    if let Some(repo) = &args.repo {
-        let path = repo.resolve(&connection)?;
-        match connection.deployment {
-            Deployment::Cloud => connection.workspace = Some(path.namespace),
-            Deployment::DataCenter | Deployment::Unknown => {
-                connection.project = Some(path.namespace);
+impl Subcommand for Args {
+    type Output = PageOutput;
+
+    /// Finds the page. Nothing is asked of a server.
+    ///
+    /// # Errors
+    /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
+    fn run(&self, app: &App) -> Result<PageOutput, Error> {
+        let mut connection = match (app.select(), self.auth) {
+            (Ok(chosen), auth)
+                if auth.is_none_or(|auth| {
+                    auth.require_supported_by(chosen.connection.deployment)
+                        .is_ok()
+                }) =>
+            {
+                chosen.connection
             }
+            (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud(auth)?,
+            (Err(error), _) => return Err(error),
+            (Ok(_), _) => {
+                return Err(Error::Usage {
+                    message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
+                    hint: Some("name a connection to a Data Center with --connection".to_owned()),
+                });
+            }
+        };
+        connection.auth = self.auth.unwrap_or(connection.auth);
+        if let Some(repo) = &self.repo {
+            let path = repo.resolve(&connection)?;
+            match connection.deployment {
+                Deployment::Cloud => connection.workspace = Some(path.namespace),
+                Deployment::DataCenter | Deployment::Unknown => {
+                    connection.project = Some(path.namespace);
+                }
+            }
+            connection.repository = Some(path.slug);
+            connection.level = Some(TokenLevel::Repo);
         }
-        connection.repository = Some(path.slug);
-        connection.level = Some(TokenLevel::Repo);
+        let auth = connection.auth;
+        let url = connection.token_page().ok_or_else(|| Error::Usage {
+            message: "a connection for SSH alone has no token".to_owned(),
+            hint: Some(super::kinds_with_a_token()),
+        })?;
+        let opened = self.open.then(|| subprocess::open_in_browser(&url));
+        Ok(PageOutput {
+            auth,
+            opened: opened == Some(true),
+            not_opened: opened == Some(false),
+            url,
+        })
     }
-    let auth = connection.auth;
-    let url = connection.token_page().ok_or_else(|| Error::Usage {
-        message: "a connection for SSH alone has no token".to_owned(),
-        hint: Some(super::kinds_with_a_token()),
-    })?;
-    let opened = args.open.then(|| subprocess::open_in_browser(&url));
-    Ok(PageOutput {
-        auth,
-        opened: opened == Some(true),
-        not_opened: opened == Some(false),
-        url,
-    })
 }
 
 fn cloud(auth: AuthMethod) -> Result<Connection, Error> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused};
 use crate::app::App;
 use crate::bitbucket::ApiError;
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -41,72 +42,77 @@ pub(crate) struct RevokeOutput {
     name: Option<String>,
 }
 
-/// Revokes a token, once that is confirmed.
-///
-/// # Errors
-/// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
-/// the server refuses.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RevokeOutput, Error> {
-    let (selected, bitbucket, named) = args.place.resolve(app)?;
-    if bitbucket.is_cloud() {
-        return Err(not_on_cloud());
-    }
-    let found = app.block_on(async {
-        let owner = owner(named, &bitbucket).await?;
-        let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
-        Ok((owner, tokens))
-    })?;
-    let (owner, tokens) = found.map_err(|error: ApiError| selected.describe_api_error(error))?;
-    let of_id = tokens
-        .iter()
-        .filter(|token| token.id.as_deref() == Some(&args.id));
-    let of_name = tokens
-        .iter()
-        .filter(|token| token.name.as_deref() == Some(&args.id));
-    let found: Vec<_> = of_id.chain(of_name).collect();
-    let token = match found.as_slice() {
-        [token] => *token,
-        [] => {
-            let message = format!("{owner} has no token with the id or name {}", args.id);
-            let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
-            return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+impl Subcommand for Args {
+    type Output = RevokeOutput;
+
+    /// Revokes a token, once that is confirmed.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
+    /// the server refuses.
+    fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
+        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        if bitbucket.is_cloud() {
+            return Err(not_on_cloud());
         }
-        several => {
-            let ids: Vec<&str> = several
-                .iter()
-                .filter_map(|token| token.id.as_deref())
-                .collect();
-            return Err(Error::AlreadyExists {
-                what: format!("several tokens of {owner} are named {}", args.id),
-                hint: format!("name one by its id: {}", ids.join(", ")),
-            });
+        let found = app.block_on(async {
+            let owner = owner(named, &bitbucket).await?;
+            let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
+            Ok((owner, tokens))
+        })?;
+        let (owner, tokens) =
+            found.map_err(|error: ApiError| selected.describe_api_error(error))?;
+        let of_id = tokens
+            .iter()
+            .filter(|token| token.id.as_deref() == Some(&self.id));
+        let of_name = tokens
+            .iter()
+            .filter(|token| token.name.as_deref() == Some(&self.id));
+        let found: Vec<_> = of_id.chain(of_name).collect();
+        let token = match found.as_slice() {
+            [token] => *token,
+            [] => {
+                let message = format!("{owner} has no token with the id or name {}", self.id);
+                let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
+                return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+            }
+            several => {
+                let ids: Vec<&str> = several
+                    .iter()
+                    .filter_map(|token| token.id.as_deref())
+                    .collect();
+                return Err(Error::AlreadyExists {
+                    what: format!("several tokens of {owner} are named {}", self.id),
+                    hint: format!("name one by its id: {}", ids.join(", ")),
+                });
+            }
+        };
+        let id = token.id.as_deref().unwrap_or_default();
+        let outcome = |action| RevokeOutput {
+            action,
+            owner: owner.to_string(),
+            id: id.to_owned(),
+            name: token.name.clone(),
+        };
+        if self.dry_run {
+            return Ok(outcome("would-remove"));
         }
-    };
-    let id = token.id.as_deref().unwrap_or_default();
-    let outcome = |action| RevokeOutput {
-        action,
-        owner: owner.to_string(),
-        id: id.to_owned(),
-        name: token.name.clone(),
-    };
-    if args.dry_run {
-        return Ok(outcome("would-remove"));
+        let name = token.name.as_deref().unwrap_or_default();
+        let is_own = bitbucket.current_token_id().as_deref() == Some(id);
+        let own = if is_own {
+            " It is the one that this connection uses."
+        } else {
+            ""
+        };
+        app.confirm(
+            self.yes,
+            &format!("revoking the token {name} ({id}) of {owner}"),
+            &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
+        )?;
+        let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
+        revoked.map_err(|error| refused(&selected, error))?;
+        Ok(outcome("removed"))
     }
-    let name = token.name.as_deref().unwrap_or_default();
-    let is_own = bitbucket.current_token_id().as_deref() == Some(id);
-    let own = if is_own {
-        " It is the one that this connection uses."
-    } else {
-        ""
-    };
-    app.confirm(
-        args.yes,
-        &format!("revoking the token {name} ({id}) of {owner}"),
-        &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
-    )?;
-    let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
-    revoked.map_err(|error| refused(&selected, error))?;
-    Ok(outcome("removed"))
 }
 
 impl CommandOutput for RevokeOutput {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::owner_args::{Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved};
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
@@ -47,43 +48,47 @@ pub(crate) struct RotateOutput {
     not_revoked: Option<String>,
 }
 
-/// Replaces the connection's token.
-///
-/// # Errors
-/// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
-/// the connection then has its old token.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
-    let selected = app.select()?;
-    let (old, id) = own_token(&selected, app)?;
-    let bitbucket = args.login.signed_in(&selected, app)?;
-    let named = owner_of(&selected.connection);
-    let made = app.block_on(create_equivalent(&id, named, args, &bitbucket))?;
-    let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
-    let Some(NewToken { token, secret }) = made else {
-        return Ok(RotateOutput {
-            action: "would-update",
+impl Subcommand for Args {
+    type Output = RotateOutput;
+
+    /// Replaces the connection's token.
+    ///
+    /// # Errors
+    /// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
+    /// the connection then has its old token.
+    fn run(&self, app: &App) -> Result<RotateOutput, Error> {
+        let selected = app.select()?;
+        let (old, id) = own_token(&selected, app)?;
+        let bitbucket = self.login.signed_in(&selected, app)?;
+        let named = owner_of(&selected.connection);
+        let made = app.block_on(create_equivalent(&id, named, self, &bitbucket))?;
+        let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
+        let Some(NewToken { token, secret }) = made else {
+            return Ok(RotateOutput {
+                action: "would-update",
+                connection: selected.name,
+                token: before,
+                revoked: None,
+                not_revoked: None,
+            });
+        };
+        // Kept before anything else can fail, and the old one again where the server does not accept it.
+        if let Err(error) = store_and_verify(&selected, &token, &secret, app) {
+            // What went wrong first is what is told.
+            let _old_again = switch(&selected.name, &selected.connection, &old, app);
+            revoke_unsaved(&bitbucket, &owner, &token, app);
+            return Err(error);
+        }
+        let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
+        let revoked = revoked.map(|_| id.clone());
+        Ok(RotateOutput {
+            action: "updated",
+            not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
+            revoked: revoked.ok(),
             connection: selected.name,
-            token: before,
-            revoked: None,
-            not_revoked: None,
-        });
-    };
-    // Kept before anything else can fail, and the old one again where the server does not accept it.
-    if let Err(error) = store_and_verify(&selected, &token, &secret, app) {
-        // What went wrong first is what is told.
-        let _old_again = switch(&selected.name, &selected.connection, &old, app);
-        revoke_unsaved(&bitbucket, &owner, &token, app);
-        return Err(error);
+            token,
+        })
     }
-    let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
-    let revoked = revoked.map(|_| id.clone());
-    Ok(RotateOutput {
-        action: "updated",
-        not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
-        revoked: revoked.ok(),
-        connection: selected.name,
-        token,
-    })
 }
 
 /// The connection's token and its id, where another can be put in its place.

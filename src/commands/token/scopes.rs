@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
@@ -46,52 +47,56 @@ pub(crate) struct ScopesOutput {
     notes: Vec<&'static str>,
 }
 
-/// Looks up the scopes of purposes. Nothing is asked of a server.
-///
-/// # Errors
-/// [`Error::Usage`] for SSH, which has no scopes.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ScopesOutput, Error> {
-    let chosen = app.select().ok().map(|selected| selected.connection);
-    let of_connection = chosen.as_ref().map(|connection| connection.auth);
-    let auth = args.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
-    let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
-    let Some(system) = ScopeSystem::of(auth, deployment) else {
-        return Err(Error::Usage {
-            message: "SSH has no scopes".to_owned(),
-            hint: Some(super::kinds_with_a_token()),
-        });
-    };
-    let all = args.purposes.iter().map(|purpose| purpose.needs(system));
-    let (mut scopes, mut beyond) = (Vec::new(), Vec::new());
-    for needs in all {
-        scopes.extend(needs.required);
-        beyond.extend(needs.beyond);
+impl Subcommand for Args {
+    type Output = ScopesOutput;
+
+    /// Looks up the scopes of purposes. Nothing is asked of a server.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for SSH, which has no scopes.
+    fn run(&self, app: &App) -> Result<ScopesOutput, Error> {
+        let chosen = app.select().ok().map(|selected| selected.connection);
+        let of_connection = chosen.as_ref().map(|connection| connection.auth);
+        let auth = self.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
+        let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
+        let Some(system) = ScopeSystem::of(auth, deployment) else {
+            return Err(Error::Usage {
+                message: "SSH has no scopes".to_owned(),
+                hint: Some(super::kinds_with_a_token()),
+            });
+        };
+        let all = self.purposes.iter().map(|purpose| purpose.needs(system));
+        let (mut scopes, mut beyond) = (Vec::new(), Vec::new());
+        for needs in all {
+            scopes.extend(needs.required);
+            beyond.extend(needs.beyond);
+        }
+        let scopes = minimal_scopes(&scopes);
+        let beyond = minimal_scopes(&beyond)
+            .into_iter()
+            .filter(|scope| !scopes.contains(scope))
+            .collect();
+        let registers_keys = self
+            .purposes
+            .iter()
+            .any(|purpose| purpose.requires_key_admin());
+        let notes = [
+            (auth == AuthMethod::AccessToken && registers_keys).then_some(
+                "Bitbucket Cloud lets no access token register keys; that takes an API token",
+            ),
+            (auth == AuthMethod::AppPassword)
+                .then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
+            (auth == AuthMethod::ApiToken)
+                .then_some("no scope of an API token brings another with it: tick each"),
+        ];
+        Ok(ScopesOutput {
+            auth,
+            purposes: self.purposes.clone(),
+            scopes,
+            beyond,
+            notes: notes.into_iter().flatten().collect(),
+        })
     }
-    let scopes = minimal_scopes(&scopes);
-    let beyond = minimal_scopes(&beyond)
-        .into_iter()
-        .filter(|scope| !scopes.contains(scope))
-        .collect();
-    let registers_keys = args
-        .purposes
-        .iter()
-        .any(|purpose| purpose.requires_key_admin());
-    let notes = [
-        (auth == AuthMethod::AccessToken && registers_keys).then_some(
-            "Bitbucket Cloud lets no access token register keys; that takes an API token",
-        ),
-        (auth == AuthMethod::AppPassword)
-            .then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
-        (auth == AuthMethod::ApiToken)
-            .then_some("no scope of an API token brings another with it: tick each"),
-    ];
-    Ok(ScopesOutput {
-        auth,
-        purposes: args.purposes.clone(),
-        scopes,
-        beyond,
-        notes: notes.into_iter().flatten().collect(),
-    })
 }
 
 /// Each once, without what another brings with it.

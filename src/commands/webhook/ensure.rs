@@ -7,6 +7,7 @@ use super::ensure_all::BatchOutput;
 use super::scope_advice::narrower;
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::deployment::Deployment;
@@ -113,42 +114,46 @@ pub(super) struct EnsureResult {
     doubles: usize,
 }
 
-/// Ensures the webhook.
-///
-/// # Errors
-/// Where no connection applies, a right is missing, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<EnsureOutput, Error> {
-    if args.all {
-        let (selected, bitbucket) = app.client()?;
-        let spec = desired_webhook(args, app, &selected)?;
-        let many = super::ensure_all::run(args, app, &selected, &bitbucket, &spec)?;
-        return Ok(EnsureOutput::Many(many));
-    }
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let mut spec = desired_webhook(args, app, &selected)?;
-    let progress = app.ui.progress("looking at the webhooks");
-    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-    let mut made_up = None;
-    if args.generate_secret {
-        let hooks = app.block_on(bitbucket.webhooks(&repo))?.map_err(refused)?;
-        let is_set = hooks.iter().any(|webhook| {
-            spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
-        });
-        if !is_set {
-            let number: [u128; 2] = rand::rng().random();
-            let secret = number.map(|part| format!("{part:032x}")).concat();
-            spec.secret = Some(Secret::new(secret.clone()));
-            made_up = Some(secret);
+impl Subcommand for Args {
+    type Output = EnsureOutput;
+
+    /// Ensures the webhook.
+    ///
+    /// # Errors
+    /// Where no connection applies, a right is missing, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
+        if self.all {
+            let (selected, bitbucket) = app.client()?;
+            let spec = desired_webhook(self, app, &selected)?;
+            let many = super::ensure_all::run(self, app, &selected, &bitbucket, &spec)?;
+            return Ok(EnsureOutput::Many(many));
         }
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let mut spec = desired_webhook(self, app, &selected)?;
+        let progress = app.ui.progress("looking at the webhooks");
+        let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+        let mut made_up = None;
+        if self.generate_secret {
+            let hooks = app.block_on(bitbucket.webhooks(&repo))?.map_err(refused)?;
+            let is_set = hooks.iter().any(|webhook| {
+                spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
+            });
+            if !is_set {
+                let number: [u128; 2] = rand::rng().random();
+                let secret = number.map(|part| format!("{part:032x}")).concat();
+                spec.secret = Some(Secret::new(secret.clone()));
+                made_up = Some(secret);
+            }
+        }
+        let asked = app.block_on(ensure(&bitbucket, &repo, &spec, self.dry_run))?;
+        drop(progress);
+        let done = asked.map_err(refused)?;
+        Ok(EnsureOutput::One(Box::new(SingleOutput {
+            secret: made_up,
+            hint: narrower(done.action, selected.connection.auth),
+            done,
+        })))
     }
-    let asked = app.block_on(ensure(&bitbucket, &repo, &spec, args.dry_run))?;
-    drop(progress);
-    let done = asked.map_err(refused)?;
-    Ok(EnsureOutput::One(Box::new(SingleOutput {
-        secret: made_up,
-        hint: narrower(done.action, selected.connection.auth),
-        done,
-    })))
 }
 
 fn desired_webhook(

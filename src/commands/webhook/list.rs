@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
@@ -33,19 +34,23 @@ pub(crate) struct ListOutput {
     repository: String,
 }
 
-/// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
-///
-/// # Errors
-/// Where no connection applies, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<ListOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let asked = app.block_on(bitbucket.webhooks(&repo))?;
-    let hooks =
-        asked.map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
-    Ok(ListOutput {
-        webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
-        repository: repo.to_string(),
-    })
+impl Subcommand for Args {
+    type Output = ListOutput;
+
+    /// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
+    ///
+    /// # Errors
+    /// Where no connection applies, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let asked = app.block_on(bitbucket.webhooks(&repo))?;
+        let hooks = asked
+            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
+        Ok(ListOutput {
+            webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
+            repository: repo.to_string(),
+        })
+    }
 }
 
 impl CommandOutput for ListOutput {

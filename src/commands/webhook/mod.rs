@@ -7,9 +7,8 @@ pub(crate) mod remove;
 mod scope_advice;
 pub(crate) mod test;
 
-use clap::Subcommand;
-
 use crate::bitbucket::StoredWebhook;
+use crate::commands::command_group;
 use crate::error::{Error, RejectionKind};
 use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookUrl;
@@ -22,18 +21,18 @@ Examples:
   bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook --yes
 ";
 
-/// What is done with webhooks.
-#[derive(Debug, Subcommand)]
-#[command(before_help = EXAMPLES, defer = true)]
-pub(crate) enum Command {
-    /// List the webhooks of a repository
-    List(list::Args),
-    /// Make a webhook, or repair it; what fits already is left alone
-    Ensure(Box<ensure::Args>),
-    /// Remove a webhook
-    Remove(remove::Args),
-    /// Have the server call a webhook's receiver (Data Center)
-    Test(test::Args),
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List the webhooks of a repository
+        List(list::Args),
+        /// Make a webhook, or repair it; what fits already is left alone
+        Ensure(Box<ensure::Args>),
+        /// Remove a webhook
+        Remove(remove::Args),
+        /// Have the server call a webhook's receiver (Data Center)
+        Test(test::Args),
+    }
 }
 
 /// Which webhook is meant.

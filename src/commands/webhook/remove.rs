@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
@@ -43,44 +44,48 @@ pub(crate) struct RemoveOutput {
     webhooks: Vec<Webhook>,
 }
 
-/// Removes a webhook.
-///
-/// # Errors
-/// Where it is not there, nobody confirms, or the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RemoveOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let asked = app.block_on(bitbucket.webhooks(&repo))?;
-    let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
-    let meant = args.which.of(asked.map_err(refused)?, &repo)?;
-    if args.dry_run {
-        let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
-        return Ok(RemoveOutput {
-            action: "would-remove",
+impl Subcommand for Args {
+    type Output = RemoveOutput;
+
+    /// Removes a webhook.
+    ///
+    /// # Errors
+    /// Where it is not there, nobody confirms, or the server cannot be asked.
+    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let asked = app.block_on(bitbucket.webhooks(&repo))?;
+        let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
+        let meant = self.which.of(asked.map_err(refused)?, &repo)?;
+        if self.dry_run {
+            let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
+            return Ok(RemoveOutput {
+                action: "would-remove",
+                webhooks,
+            });
+        }
+        for webhook in &meant {
+            let question = format!(
+                "Remove the webhook {} of {repo}?",
+                webhook.webhook.shown_url()
+            );
+            let doing = format!(
+                "removing the webhook {} of {repo}",
+                webhook.webhook.shown_url()
+            );
+            app.confirm(self.yes, &doing, &question)?;
+        }
+        let mut webhooks = Vec::new();
+        for webhook in meant {
+            let id = webhook.webhook.id.clone().unwrap_or_default();
+            let removed = app.block_on(bitbucket.remove_webhook(&repo, &id))?;
+            removed.map_err(refused)?;
+            webhooks.push(webhook.webhook);
+        }
+        Ok(RemoveOutput {
+            action: "removed",
             webhooks,
-        });
+        })
     }
-    for webhook in &meant {
-        let question = format!(
-            "Remove the webhook {} of {repo}?",
-            webhook.webhook.shown_url()
-        );
-        let doing = format!(
-            "removing the webhook {} of {repo}",
-            webhook.webhook.shown_url()
-        );
-        app.confirm(args.yes, &doing, &question)?;
-    }
-    let mut webhooks = Vec::new();
-    for webhook in meant {
-        let id = webhook.webhook.id.clone().unwrap_or_default();
-        let removed = app.block_on(bitbucket.remove_webhook(&repo, &id))?;
-        removed.map_err(refused)?;
-        webhooks.push(webhook.webhook);
-    }
-    Ok(RemoveOutput {
-        action: "removed",
-        webhooks,
-    })
 }
 
 impl CommandOutput for RemoveOutput {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::TestDelivery;
+use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::types::operation::Operation;
@@ -42,42 +43,46 @@ pub(crate) struct TestOutput {
     reason: Option<String>,
 }
 
-/// Has the server call the receiver.
-///
-/// # Errors
-/// Where there is no such webhook, on Cloud, or where the server cannot be asked.
-pub(crate) fn run(args: &Args, app: &App) -> Result<TestOutput, Error> {
-    let (selected, bitbucket, repo) = app.client_for_default_repo(args.repo.as_ref())?;
-    let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-    let asked = app.block_on(bitbucket.webhooks(&repo))?;
-    let mut meant = args.which.of(asked.map_err(refused)?, &repo)?;
-    let hook = meant.swap_remove(0);
-    let progress = app
-        .ui
-        .progress("waiting for the receiver's answer to the server");
-    let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
-    drop(progress);
-    let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
-        let message = format!(
-            "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
-            if hook.webhook.active {
-                "active"
-            } else {
-                "switched off"
-            }
-        );
-        let hint = format!(
-            "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{repo}/admin/webhooks"
-        );
-        return Err(Error::rejected(RejectionKind::Other, message, &hint));
-    };
-    let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
-    Ok(TestOutput {
-        ok: status.is_some_and(|status| (200..300).contains(&status)),
-        webhook: hook.webhook,
-        status,
-        reason: reason.map(|reason| reason.replace(&url, &shown)),
-    })
+impl Subcommand for Args {
+    type Output = TestOutput;
+
+    /// Has the server call the receiver.
+    ///
+    /// # Errors
+    /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
+    fn run(&self, app: &App) -> Result<TestOutput, Error> {
+        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+        let asked = app.block_on(bitbucket.webhooks(&repo))?;
+        let mut meant = self.which.of(asked.map_err(refused)?, &repo)?;
+        let hook = meant.swap_remove(0);
+        let progress = app
+            .ui
+            .progress("waiting for the receiver's answer to the server");
+        let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
+        drop(progress);
+        let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
+            let message = format!(
+                "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
+                if hook.webhook.active {
+                    "active"
+                } else {
+                    "switched off"
+                }
+            );
+            let hint = format!(
+                "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{repo}/admin/webhooks"
+            );
+            return Err(Error::rejected(RejectionKind::Other, message, &hint));
+        };
+        let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
+        Ok(TestOutput {
+            ok: status.is_some_and(|status| (200..300).contains(&status)),
+            webhook: hook.webhook,
+            status,
+            reason: reason.map(|reason| reason.replace(&url, &shown)),
+        })
+    }
 }
 
 impl CommandOutput for TestOutput {

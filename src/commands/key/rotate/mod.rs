@@ -5,6 +5,7 @@ mod output;
 mod rotation;
 
 use crate::app::{App, SshConnection};
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::day_count::DayCount;
 use crate::types::key_type::KeyType;
@@ -54,38 +55,42 @@ pub(crate) struct Args {
     pub dry_run: bool,
 }
 
-/// Replaces a key, or those of all connections.
-///
-/// # Errors
-/// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
-pub(crate) fn run(args: &Args, app: &App) -> Result<RotateOutput, Error> {
-    let all = app.ssh_connections()?;
-    if !args.all {
-        let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
-        let group = connections_sharing_key(&all, &ssh_connection);
-        let turn = KeyRotation::prepare(app, group, args.key_type)?;
-        if !is_due(args, &turn) || args.dry_run {
-            let action = if is_due(args, &turn) {
-                Action::WouldRotate
-            } else {
-                Action::Unchanged
-            };
-            return Ok(RotateOutput::new(vec![turn.rotation(action)]));
+impl Subcommand for Args {
+    type Output = RotateOutput;
+
+    /// Replaces a key, or those of all connections.
+    ///
+    /// # Errors
+    /// Where no connection has a key, nobody confirms, or a step fails; with `--all` a failure is part of the outcome.
+    fn run(&self, app: &App) -> Result<RotateOutput, Error> {
+        let all = app.ssh_connections()?;
+        if !self.all {
+            let ssh_connection = app.select_ssh_connection(self.repo.as_ref())?;
+            let group = connections_sharing_key(&all, &ssh_connection);
+            let turn = KeyRotation::prepare(app, group, self.key_type)?;
+            if !is_due(self, &turn) || self.dry_run {
+                let action = if is_due(self, &turn) {
+                    Action::WouldRotate
+                } else {
+                    Action::Unchanged
+                };
+                return Ok(RotateOutput::new(vec![turn.rotation(action)]));
+            }
+            if turn.replaces_foreign_key() {
+                let question = format!(
+                    "bbconnect did not make the key {}. Replace it?",
+                    turn.first().key.display()
+                );
+                let doing = format!("replacing the key {}", turn.first().key.display());
+                app.confirm(self.yes, &doing, &question)?;
+            }
+            let passphrase = passphrase(self, app, &turn)?;
+            return Ok(RotateOutput::new(vec![
+                turn.execute(app, passphrase.as_ref())?,
+            ]));
         }
-        if turn.replaces_foreign_key() {
-            let question = format!(
-                "bbconnect did not make the key {}. Replace it?",
-                turn.first().key.display()
-            );
-            let doing = format!("replacing the key {}", turn.first().key.display());
-            app.confirm(args.yes, &doing, &question)?;
-        }
-        let passphrase = passphrase(args, app, &turn)?;
-        return Ok(RotateOutput::new(vec![
-            turn.execute(app, passphrase.as_ref())?,
-        ]));
+        rotate_all(self, app, &all)
     }
-    rotate_all(args, app, &all)
 }
 
 /// Connections with the same key take their turn together.

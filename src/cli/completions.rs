@@ -3,6 +3,9 @@
 use clap_complete::Shell;
 use serde::Serialize;
 
+use crate::app::App;
+use crate::commands::Subcommand;
+use crate::error::Error;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -30,14 +33,16 @@ pub(crate) struct CompletionsOutput {
     script: String,
 }
 
-/// Writes the script for `command`.
-#[must_use]
-pub(crate) fn run(args: &Args, command: &clap::Command) -> CompletionsOutput {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command.clone(), "bbconnect", &mut script);
-    CompletionsOutput {
-        shell: args.shell.to_string(),
-        script: String::from_utf8_lossy(&script).into_owned(),
+impl Subcommand for Args {
+    type Output = CompletionsOutput;
+
+    fn run(&self, _app: &App) -> Result<CompletionsOutput, Error> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::command(), "bbconnect", &mut script);
+        Ok(CompletionsOutput {
+            shell: self.shell.to_string(),
+            script: String::from_utf8_lossy(&script).into_owned(),
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
 
+use crate::app::App;
+use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::sys::atomic_file;
 use crate::ui::{CommandOutput, TextWriter};
@@ -33,29 +35,33 @@ pub(crate) struct ManOutput {
     pages: Vec<PathBuf>,
 }
 
-/// Writes the manual pages of `command` and all commands below it.
-///
-/// # Errors
-/// [`Error::Write`] when the folder or a page cannot be written.
-pub(crate) fn run(args: &Args, command: &clap::Command) -> Result<ManOutput, Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write { path, source }
-    };
-    fs::create_dir_all(&args.folder).map_err(failed(&args.folder))?;
-    let mut written = ManOutput {
-        action: "unchanged",
-        pages: Vec::new(),
-    };
-    for (name, text) in pages(command).map_err(failed(&args.folder))? {
-        let path = args.folder.join(name);
-        if fs::read(&path).ok().as_ref() != Some(&text) {
-            atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
-            written.action = "written";
+impl Subcommand for Args {
+    type Output = ManOutput;
+
+    /// Writes the manual pages of all commands.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the directory or a page cannot be written.
+    fn run(&self, _app: &App) -> Result<ManOutput, Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Write { path, source }
+        };
+        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
+        let mut written = ManOutput {
+            action: "unchanged",
+            pages: Vec::new(),
+        };
+        for (name, text) in pages(&super::command()).map_err(failed(&self.folder))? {
+            let path = self.folder.join(name);
+            if fs::read(&path).ok().as_ref() != Some(&text) {
+                atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
+                written.action = "written";
+            }
+            written.pages.push(path);
         }
-        written.pages.push(path);
+        Ok(written)
     }
-    Ok(written)
 }
 
 /// A command's page, then those of the commands below it: name of the file, and text.
