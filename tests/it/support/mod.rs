@@ -1,0 +1,191 @@
+//! What the tests of the program share: a sandbox to run it in, and real programs to compare it with.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
+pub(crate) mod bitbucket;
+pub(crate) mod cases;
+pub(crate) mod doors;
+#[cfg(unix)]
+pub(crate) mod git_server;
+pub(crate) mod sshd;
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A home folder of its own, and nothing of the environment but the way to programs.
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+/// How a run of the program ended.
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.home().join(below)
+    }
+
+    /// The program, not yet started: no input, output caught.
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command.args(arguments).current_dir(self.home()).env_clear();
+        command
+            .env("HOME", self.home())
+            .env("USERPROFILE", self.home())
+            .env("LC_ALL", "C.UTF-8");
+        for name in ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = variable(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The same with secrets in an encrypted file.
+    pub(crate) fn command_with_file(&self, arguments: &[&str]) -> Command {
+        let passphrase = self.path("passphrase");
+        // Once: others may be reading it.
+        if !passphrase.exists() {
+            std::fs::write(&passphrase, "a passphrase\n").expect("it can be written");
+        }
+        let mut command = self.command(arguments);
+        command.env("BBCONNECT_STORE", "file");
+        command.env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
+        command
+    }
+
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        Ran::from(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
+    }
+
+    pub(crate) fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: &str,
+    ) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let written = child
+            .stdin
+            .take()
+            .expect("its input is piped")
+            .write_all(input.as_bytes());
+        // A program that does not read its input closes it.
+        written
+            .or_else(|error| {
+                if error.kind() == std::io::ErrorKind::BrokenPipe {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })
+            .expect("its input can be written");
+        Ran::from(child.wait_with_output().expect("it ends"))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// The one JSON document on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr))
+    }
+
+    /// Fails the test unless the program ended with this status.
+    #[track_caller]
+    pub(crate) fn ended(self, status: i32) -> Self {
+        assert_eq!(
+            self.status, status,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+/// A program that is not ours. Tests start programs here and nowhere else.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program itself and the ones it is compared with"
+)]
+pub(crate) fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox decides what the program sees of the environment"
+)]
+pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// Whether a real program is there to compare with. Without it a test says so and ends; in CI it must be there.
+pub(crate) fn is_installed(name: &str, argument: &str) -> bool {
+    let found = program(name)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .output()
+        .is_ok();
+    assert!(
+        found || variable("CI").is_none(),
+        "{name} is missing; CI installs it"
+    );
+    if !found {
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
+/// Runs a real program, which must succeed, and answers with what it printed.
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("its output is UTF-8")
+}
