@@ -12,8 +12,10 @@ mod stage;
 mod world;
 
 use std::collections::VecDeque;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support;
 use commands::Row;
@@ -33,42 +35,98 @@ const SLOW: Duration = Duration::from_secs(3);
 fn whatever_breaks_ends_in_a_documented_way() {
     let bomb = Arc::new(stage::bomb());
     let rows: VecDeque<_> = commands::all().into_iter().enumerate().collect();
+    let progress = Progress::new(rows.len());
     let rows = Mutex::new(rows);
-    let (failures, count) = (Mutex::new(Vec::new()), Mutex::new(0));
+    let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let next = rows.lock().unwrap().pop_front();
                     let Some((number, row)) = next else { return };
-                    let (runs, mut wrong) = under_every_fault(number, row, &bomb);
-                    *count.lock().unwrap() += runs;
+                    let mut wrong = under_every_fault(number, row, &bomb, &progress);
                     failures.lock().unwrap().append(&mut wrong);
+                    progress.rows.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     });
     let failures = failures.into_inner().unwrap();
-    let count = count.into_inner().unwrap();
+    progress.print();
     assert!(
         failures.is_empty(),
-        "{} of {count} runs:\n{}",
+        "{} runs failed:\n{}",
         failures.len(),
         failures.join("\n")
     );
 }
 
-/// Runs a command under every fault; answers with how often it ran, and what was wrong.
-fn under_every_fault(number: usize, row: Row, bomb: &Arc<Vec<u8>>) -> (usize, Vec<String>) {
+/// How far the matrix is, printed every ten seconds.
+struct Progress {
+    started: Instant,
+    all_rows: usize,
+    rows: AtomicUsize,
+    runs: AtomicUsize,
+    /// In seconds since the start.
+    printed: AtomicU64,
+}
+
+impl Progress {
+    fn new(all_rows: usize) -> Self {
+        Self {
+            started: Instant::now(),
+            all_rows,
+            rows: AtomicUsize::new(0),
+            runs: AtomicUsize::new(0),
+            printed: AtomicU64::new(0),
+        }
+    }
+
+    fn count_run(&self) {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let now = self.started.elapsed().as_secs();
+        let printed = self.printed.load(Ordering::Relaxed);
+        let is_due = now >= printed + 10;
+        let swap = |to| {
+            let order = Ordering::Relaxed;
+            self.printed.compare_exchange(printed, to, order, order)
+        };
+        if is_due && swap(now).is_ok() {
+            self.print();
+        }
+    }
+
+    /// To the real standard error: the test harness captures only what macros print.
+    fn print(&self) {
+        let (runs, rows) = (
+            self.runs.load(Ordering::Relaxed),
+            self.rows.load(Ordering::Relaxed),
+        );
+        let line = format!(
+            "fault matrix: {runs} runs, {rows} of {} commands finished, {} s\n",
+            self.all_rows,
+            self.started.elapsed().as_secs()
+        );
+        drop(std::io::stderr().write_all(line.as_bytes()));
+    }
+}
+
+/// Runs a command under every fault, and returns what was wrong.
+fn under_every_fault(
+    number: usize,
+    row: Row,
+    bomb: &Arc<Vec<u8>>,
+    progress: &Progress,
+) -> Vec<String> {
     let Some(stage) = Stage::set(row, bomb) else {
-        return (0, Vec::new());
+        return Vec::new();
     };
     let good = stage.run(None, 20);
     let is_usable = good.ran.status == 0 && !good.asked.is_empty();
     if !is_usable {
-        return (1, vec![told(&stage, "without a fault", &good, &[])]);
+        return vec![told(&stage, "without a fault", &good, &[])];
     }
-    let (mut runs, mut failures) = (1, Vec::new());
+    let mut failures = Vec::new();
     for at in 0..good.asked.len() {
         for (turn, fault) in faults(&stage.row, number, at, good.took > SLOW) {
             let stays = !fault.passes() || (number + at + turn).is_multiple_of(2);
@@ -76,7 +134,7 @@ fn under_every_fault(number: usize, row: Row, bomb: &Arc<Vec<u8>>) -> (usize, Ve
             let is_waited_for = fault.is_slow() || (stays && fault.passes());
             let timeout = if is_waited_for { 1 } else { 10 };
             let run = stage.run(Some(trap), timeout);
-            runs += 1;
+            progress.count_run();
             // Questions that are asked side by side may come in another order, and fewer of them.
             if run.met.is_empty() {
                 continue;
@@ -87,7 +145,7 @@ fn under_every_fault(number: usize, row: Row, bomb: &Arc<Vec<u8>>) -> (usize, Ve
             }
         }
     }
-    (runs, failures)
+    failures
 }
 
 /// The faults that a request meets, numbered: the first one of a command every fault (where there is little time, each
