@@ -4,14 +4,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{CONTEXT, Credential, Fault, Kind, Server, World};
 use crate::support::sshd::Sshd;
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed};
+use crate::support::tls::{TlsServer, certificates};
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, unused_port};
 use serde_json::Value;
 
 const TOKEN: &str = "BBDC-doctor-marker";
@@ -142,8 +141,7 @@ fn listener(answer: &'static str) -> String {
 }
 
 fn closed() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", unused_port())
 }
 
 #[test]
@@ -472,91 +470,20 @@ fn credentials_that_are_refused() {
     );
 }
 
-/// A TLS server that runs until it is dropped.
-struct Tls(std::process::Child, String);
-
-impl Tls {
-    fn start(sandbox: &Sandbox, name: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut command = program("openssl");
-        command
-            .args(["s_server", "-www", "-quiet", "-accept", &port.to_string()])
-            .args([
-                "-key",
-                &format!("{name}.key"),
-                "-cert",
-                &format!("{name}.pem"),
-            ])
-            .current_dir(sandbox.home())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-            && Instant::now() < deadline
-        {
-            thread::sleep(Duration::from_millis(20));
-        }
-        Self(child, format!("127.0.0.1:{port}"))
-    }
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-/// An authority, and certificates of it: a good one, an expired one, one for another name.
-fn certificates() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let openssl = |arguments: &str| {
-        let mut command = program("openssl");
-        command
-            .args(arguments.split(' '))
-            .current_dir(sandbox.home());
-        succeed(command.stderr(Stdio::null()))
-    };
-    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(&format!(
-        "req -x509 {new} -keyout ca.key -out ca.pem -days 2 -subj /CN=acme-authority"
-    ));
-    for (name, alternative, days) in [
-        ("good", "IP:127.0.0.1", "1"),
-        ("expired", "IP:127.0.0.1", "-1"),
-        ("other", "DNS:other.example.com", "1"),
-    ] {
-        fs::write(
-            sandbox.path("names"),
-            format!("subjectAltName={alternative}\n"),
-        )
-        .unwrap();
-        openssl(&format!(
-            "req {new} -keyout {name}.key -out {name}.csr -subj /CN={name}"
-        ));
-        openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} -extfile names -out {name}.pem"
-        ));
-    }
-    sandbox
-}
-
 #[test]
 fn certificates_that_are_not_to_be_trusted() {
     if !is_installed("openssl", "version") {
         return;
     }
-    let sandbox = certificates();
+    let sandbox = certificates(&[
+        ("good", "IP:127.0.0.1", 1),
+        ("expired", "IP:127.0.0.1", -1),
+        ("other", "DNS:other.example.com", 1),
+    ]);
     let authority = sandbox.path("ca.pem");
     let trusting = [("SSL_CERT_FILE", authority.to_str().unwrap())];
-    let good = Tls::start(&sandbox, "good");
-    let url = format!("https://{}", good.1);
+    let good = TlsServer::start(sandbox.home(), "good", &[]);
+    let url = good.url();
     let document = breaks(doctor(&[&url]), "tls", 7, "acme-authority");
     assert!(
         stage(&document, "tls")["next"]
@@ -590,33 +517,27 @@ fn certificates_that_are_not_to_be_trusted() {
     );
     // Plain http on a port that speaks TLS.
     breaks(
-        doctor(&[&format!("http://{}", good.1)]),
+        doctor(&[&format!("http://{}", good.address)]),
         "tls",
         7,
         &format!("write {url}"),
     );
-    let expired = Tls::start(&sandbox, "expired");
+    let expired = TlsServer::start(sandbox.home(), "expired", &[]);
     breaks(
-        doctor_with(&trusting, &[&format!("https://{}", expired.1)]),
+        doctor_with(&trusting, &[&expired.url()]),
         "tls",
         7,
         "expired on 20",
     );
-    let other = Tls::start(&sandbox, "other");
-    let other = format!("https://{}", other.1);
+    let other = TlsServer::start(sandbox.home(), "other", &[]);
     breaks(
-        doctor_with(&trusting, &[&other]),
+        doctor_with(&trusting, &[&other.url()]),
         "tls",
         7,
         "other.example.com",
     );
-    let itself = Tls::start(&sandbox, "ca");
-    breaks(
-        doctor(&[&format!("https://{}", itself.1)]),
-        "tls",
-        7,
-        "signed by itself",
-    );
+    let itself = TlsServer::start(sandbox.home(), "ca", &[]);
+    breaks(doctor(&[&itself.url()]), "tls", 7, "signed by itself");
 }
 
 #[test]
@@ -759,9 +680,7 @@ fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
     let (config, hosts) = (path("config"), path(".ssh/known_hosts"));
     let script = format!("#!/bin/sh\nexec /usr/bin/ssh -F {config} \"$@\"\n");
     fs::create_dir(over.sandbox.path("bin")).unwrap();
-    let wrapper = over.sandbox.path("bin/ssh");
-    fs::write(&wrapper, script).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    support::write_script(&over.sandbox.path("bin/ssh"), &script);
     let found = support::variable("PATH").unwrap();
     let path_variable = format!("{}:{}", path("bin"), found.display());
     let doctor = |text: &str| {

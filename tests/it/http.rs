@@ -2,11 +2,12 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed};
+use crate::support::tls::{TlsServer, certificates};
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, unused_port};
 
 const TOKEN: &str = "token-marker";
 
@@ -308,10 +309,7 @@ fn a_redirect_elsewhere_is_told_and_not_followed() {
 #[test]
 fn what_cannot_be_reached_says_why() {
     let server = server();
-    let refused = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let refused = format!("http://127.0.0.1:{}", unused_port());
     let plain = format!("https://{}", server.address);
     for (url, said) in [
         (refused.as_str(), "refused"),
@@ -404,78 +402,10 @@ fn ctrl_c_ends_a_question_at_once() {
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
-/// Keys and certificates of an authority, a server on 127.0.0.1 and a client, made by openssl.
-fn certificates() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let openssl = |arguments: &str| {
-        let mut command = program("openssl");
-        succeed(
-            command
-                .args(arguments.split(' '))
-                .current_dir(sandbox.home())
-                .stderr(Stdio::null()),
-        )
-    };
-    fs::write(sandbox.path("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    openssl(
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 1 -subj /CN=authority",
-    );
-    for name in ["server", "client"] {
-        openssl(&format!(
-            "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
-        ));
-        let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names";
-        openssl(&format!("x509 -req -in {name}.csr {sign} -out {name}.pem"));
-    }
-    sandbox
-}
-
-/// A TLS server that runs until it is dropped. It speaks HTTP, but is no Bitbucket.
-struct TlsServer(std::process::Child, String);
-
-impl TlsServer {
-    fn start(sandbox: &Sandbox, more: &[&str]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut command = program("openssl");
-        command.args([
-            "s_server",
-            "-www",
-            "-quiet",
-            "-key",
-            "server.key",
-            "-cert",
-            "server.pem",
-            "-accept",
-        ]);
-        command
-            .arg(port.to_string())
-            .args(more)
-            .current_dir(sandbox.home())
-            .stdin(Stdio::null());
-        let child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-            && Instant::now() < deadline
-        {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self(child, format!("https://127.0.0.1:{port}"))
-    }
-}
-
-impl Drop for TlsServer {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
+/// Certificates of an authority, of a server on 127.0.0.1 and of a client.
+fn authority() -> Sandbox {
+    let name = "IP:127.0.0.1";
+    certificates(&[("server", name, 1), ("client", name, 1)])
 }
 
 #[test]
@@ -483,16 +413,16 @@ fn a_private_authority_is_trusted_when_it_is_named() {
     if !is_installed("openssl", "version") {
         return;
     }
-    let sandbox = certificates();
-    let server = TlsServer::start(&sandbox, &[]);
+    let sandbox = authority();
+    let server = TlsServer::start(sandbox.home(), "server", &[]);
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
-    let unknown = run(&server.1, &[]).ended(7);
+    let unknown = run(&server.url(), &[]).ended(7);
     assert!(unknown.stdout.contains("--ca-cert"), "{}", unknown.stdout);
     // TLS was passed, and no Bitbucket answers.
-    run(&server.1, &["--ca-cert", &path("ca.pem")]).ended(8);
+    run(&server.url(), &["--ca-cert", &path("ca.pem")]).ended(8);
     fs::write(sandbox.path("none.pem"), "nothing\n").unwrap();
-    run(&server.1, &["--ca-cert", &path("none.pem")]).ended(9);
-    run(&server.1, &["--ca-cert", "/no/such/file"]).ended(9);
+    run(&server.url(), &["--ca-cert", &path("none.pem")]).ended(9);
+    run(&server.url(), &["--ca-cert", "/no/such/file"]).ended(9);
 }
 
 #[test]
@@ -500,14 +430,15 @@ fn a_client_certificate_is_shown_when_it_is_named() {
     if !is_installed("openssl", "version") {
         return;
     }
-    let sandbox = certificates();
+    let sandbox = authority();
     let server = TlsServer::start(
-        &sandbox,
+        sandbox.home(),
+        "server",
         &["-Verify", "1", "-verify_return_error", "-CAfile", "ca.pem"],
     );
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
     let (authority, certificate, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
-    run(&server.1, &["--ca-cert", &authority, "--timeout", "5"]).ended(7);
+    run(&server.url(), &["--ca-cert", &authority, "--timeout", "5"]).ended(7);
     let named = [
         "--ca-cert",
         &authority,
@@ -516,14 +447,14 @@ fn a_client_certificate_is_shown_when_it_is_named() {
         "--client-key",
         &key,
     ];
-    run(&server.1, &named).ended(8);
+    run(&server.url(), &named).ended(8);
     run(
-        &server.1,
+        &server.url(),
         &["--ca-cert", &authority, "--client-cert", &certificate],
     )
     .ended(2);
     run(
-        &server.1,
+        &server.url(),
         &[
             "--ca-cert",
             &authority,

@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     reason = "tests"
 )]
+#![cfg_attr(not(unix), allow(dead_code, reason = "many tests are for Unix alone"))]
 
 mod api;
 mod architecture;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::bitbucket::oauth::Grants;
 use crate::support::bitbucket::{Server, World};
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, unused_port};
 
 fn server(lifetime: i64) -> Server {
     Server::start(World {
@@ -34,14 +34,6 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
     Ran::from(command(sandbox, arguments).output().unwrap())
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// What a browser sees at an address: the whole answer.
@@ -142,7 +134,7 @@ fn a_person_signs_in_with_a_browser_on_both_products() {
         (server.cloud(), server.website()),
         (server.datacenter(), server.datacenter()),
     ] {
-        let (sandbox, port) = (sandbox(), free_port().to_string());
+        let (sandbox, port) = (sandbox(), unused_port().to_string());
         let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
         let back = location(&get(&sign_in.address));
         // Somebody else's answer is turned away and waited past.
@@ -184,7 +176,7 @@ fn a_person_signs_in_with_a_browser_on_both_products() {
 
 #[test]
 fn the_address_can_be_pasted_where_no_browser_is() {
-    let (server, sandbox, port) = (server(7200), sandbox(), free_port().to_string());
+    let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
     let (url, website) = (server.cloud(), server.website());
     let mut sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let back = location(&get(&sign_in.address));
@@ -199,7 +191,7 @@ fn the_address_can_be_pasted_where_no_browser_is() {
 
 #[test]
 fn cookies_of_other_programs_are_in_nobodys_way() {
-    let (server, sandbox, port) = (server(7200), sandbox(), free_port().to_string());
+    let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
     let (url, website) = (server.cloud(), server.website());
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let back = location(&get(&sign_in.address));
@@ -213,7 +205,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
     let (server, sandbox) = (server(7200), sandbox());
     let (url, website) = (server.cloud(), server.website());
     server.change(|world| world.oauth.denies = true);
-    let port = free_port().to_string();
+    let port = unused_port().to_string();
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let page = get(&location(&get(&sign_in.address)));
     assert!(page.contains("Access was not granted"), "{page}");
@@ -223,7 +215,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
         world.oauth.denies = false;
         world.oauth.clients = vec![("consumer", "another secret")];
     });
-    let port = free_port().to_string();
+    let port = unused_port().to_string();
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     get(&location(&get(&sign_in.address)));
     let refused = sign_in.end().ended(3);
@@ -266,7 +258,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
 
 /// A connection that is signed in.
 fn signed_in(server: &Server, sandbox: &Sandbox) {
-    let (url, website, port) = (server.cloud(), server.website(), free_port().to_string());
+    let (url, website, port) = (server.cloud(), server.website(), unused_port().to_string());
     let sign_in = SignIn::begin(sandbox, &add(&url, &website, &port));
     get(&location(&get(&sign_in.address)));
     sign_in.end().ended(0);
@@ -302,7 +294,7 @@ fn a_refresh_token_that_is_dead_says_how_to_sign_in_again() {
         .as_str()
         .unwrap();
     assert!(next.contains("--reauthorize"), "{out}");
-    let port = free_port().to_string();
+    let port = unused_port().to_string();
     let sign_in = SignIn::begin(
         &sandbox,
         &[
@@ -343,7 +335,7 @@ fn the_client_secret_goes_to_its_own_website_alone() {
 fn a_client_secret_is_given_again_for_another_website() {
     let (server, other, sandbox) = (server(30), server(30), sandbox());
     signed_in(&server, &sandbox);
-    let port = free_port().to_string();
+    let port = unused_port().to_string();
     let arguments = [
         "connection",
         "edit",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::bitbucket::stock::{Stock, Tree};
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox, is_installed, program, succeed};
+use crate::support::{Ran, Sandbox, is_installed, program, succeed, write_script};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "ATATT-publish-marker";
@@ -666,8 +666,10 @@ fn a_protected_branch_is_a_missing_right() {
         } else {
             let hook = place.root.join("web/site.git/hooks/pre-receive");
             fs::create_dir_all(hook.parent().unwrap()).unwrap();
-            fs::write(&hook, "#!/bin/sh\necho 'Branch refs/heads/bbconnect can only be modified through pull requests.' >&2\nexit 1\n").unwrap();
-            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+            write_script(
+                &hook,
+                "#!/bin/sh\necho 'Branch refs/heads/bbconnect can only be modified through pull requests.' >&2\nexit 1\n",
+            );
         }
         let refused = place.run(&[]).ended(4).json();
         let message = refused["error"]["message"].as_str().unwrap();
@@ -1013,8 +1015,7 @@ fn the_credential_is_in_no_argument_and_no_file() {
         notes.display(),
         real.trim()
     );
-    fs::write(bin.join("git"), script).unwrap();
-    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&bin.join("git"), &script);
     let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
     command
         .env("BBCONNECT_TOKEN", TOKEN)
@@ -1113,8 +1114,7 @@ fn nothing_goes_on_after_the_end() {
         left.display(),
         real.trim()
     );
-    fs::write(bin.join("git"), script).unwrap();
-    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&bin.join("git"), &script);
     for (signal, status) in [
         (Some("TERM"), 143),
         (Some("HUP"), 129),

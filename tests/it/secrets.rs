@@ -3,13 +3,12 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::support::bitbucket::stock::Stock;
 use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed};
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, write_script};
 
 /// What must not be seen. Each is in a place of its own, so that a leak tells where it came from.
 const CLOUD_TOKEN: &str = "ATATT-cloud-marker-8f21";
@@ -118,9 +117,7 @@ impl Stage {
             "#!/bin/sh\nprintf '%s ' \"$0\" \"$@\" >> '{}'\nPATH='{path}' exec {name} \"$@\"\n",
             self.beside("started").display()
         );
-        let file = self.beside("bin").join(name);
-        fs::write(&file, text).unwrap();
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&self.beside("bin").join(name), &text);
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Ran {
@@ -267,9 +264,7 @@ fn no_command_shows_a_secret() {
             // What a password manager would answer.
             let shim = format!("#!/bin/sh\ncat '{}'\n", stage.beside(name).display());
             fs::write(stage.beside(name), secret).unwrap();
-            let printenv = stage.beside("bin").join("printenv");
-            fs::write(&printenv, shim).unwrap();
-            fs::set_permissions(printenv, fs::Permissions::from_mode(0o755)).unwrap();
+            write_script(&stage.beside("bin").join("printenv"), &shim);
             let words = [&["connection", "add", name, "--url", url][..], auth, by].concat();
             stage.tell(&words, secret)
         };

@@ -1305,8 +1305,7 @@ fn an_alias_stands_for_its_port_and_its_user_as_well() {
         path("config")
     );
     fs::create_dir(sandbox.path("bin")).unwrap();
-    fs::write(sandbox.path("bin/ssh"), script).unwrap();
-    fs::set_permissions(sandbox.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    support::write_script(&sandbox.path("bin/ssh"), &script);
     let found = support::variable("PATH").unwrap();
     let path_variable = format!("{}:{}", path("bin"), found.display());
     for (config, url, said) in [

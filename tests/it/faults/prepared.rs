@@ -1,13 +1,13 @@
 //! What has to be there before a command: connections of every kind, keys.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use super::commands::added;
 use super::stage::Stage;
-use crate::support::Ran;
 use crate::support::bitbucket::keys::Key;
+use crate::support::{Ran, unused_port};
 
 /// Runs the program; what is prepared must work.
 fn run(stage: &Stage, arguments: &str) {
@@ -78,11 +78,7 @@ pub(crate) fn as_client(stage: &Stage) {
 
 /// Signed in with a browser; the token has come to its end.
 pub(crate) fn signed_in(stage: &Stage) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = unused_port();
     let arguments = format!(
         "connection add work --url {{url}} --web-url {{web}} --auth oauth --client-id consumer \
          --token-file client-secret --no-browser --port {port}"

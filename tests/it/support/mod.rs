@@ -1,17 +1,21 @@
 //! What the tests of the program share: a sandbox to run it in, and real programs to compare it with.
-#![allow(dead_code, reason = "every test binary uses a part of it")]
 
 pub(crate) mod bitbucket;
 pub(crate) mod cases;
 pub(crate) mod doors;
 #[cfg(unix)]
 pub(crate) mod git_server;
+#[cfg(unix)]
 pub(crate) mod sshd;
+#[cfg(unix)]
+pub(crate) mod tls;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -144,13 +148,62 @@ impl Ran {
     }
 }
 
-/// A program that is not ours. Tests start programs here and nowhere else.
+/// Any program. Tests start programs here and nowhere else.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests start the program itself and the ones it is compared with"
 )]
 pub(crate) fn program(name: &str) -> Command {
+    #[cfg(unix)]
+    reset_signals();
     Command::new(name)
+}
+
+/// Lets child processes begin with the default actions of the signals that tests send, also where this process was
+/// started with them ignored, as a shell without job control does for `cargo test &`. Ignored signals are inherited by
+/// child processes, handlers are not (execve(2)); the handlers installed here do what the default action does.
+#[cfg(unix)]
+fn reset_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, always)
+                .expect("a handler can be installed");
+        }
+    });
+}
+
+/// Writes an executable script. Another process does it: a program that a parallel test starts inherits files that this
+/// process has open for writing until its own `exec`, and the script could not be started meanwhile (`ETXTBSY`).
+#[cfg(unix)]
+pub(crate) fn write_script(path: &Path, text: &str) {
+    let mut child = program("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut stdin = child.stdin.take().expect("its input is piped");
+    stdin
+        .write_all(text.as_bytes())
+        .expect("its input can be written");
+    drop(stdin);
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// A port of 127.0.0.1 on which nothing listens. It is below the ranges from which systems choose ports by themselves
+/// (from 32768 on), so that no parallel test gets it in the meantime.
+pub(crate) fn unused_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(next % 10_000).expect("it is small");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 #[expect(

@@ -1,11 +1,11 @@
 //! A real `sshd` on loopback with real git repositories, whose authorized keys follow those of the test Bitbucket.
 
-use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{program, succeed, variable};
+use super::{program, succeed, unused_port, variable, write_script};
 
 /// Where `sshd` is: it insists on being started by an absolute path.
 const PLACES: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
@@ -47,19 +47,17 @@ impl Sshd {
             // Where it separates privileges.
             drop(std::fs::create_dir("/run/sshd"));
         }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port is free")
-            .port();
+        let port = unused_port();
         let mut sshd = Self {
             folder: tempfile::tempdir().expect("a folder"),
             port,
             user,
             child: None,
         };
-        open_to_all(sshd.folder.path());
-        std::fs::write(sshd.path("serve"), SERVE).expect("it can be written");
-        set_mode(&sshd.path("serve"), 0o755);
+        // A server that runs as root serves other users from it.
+        std::fs::set_permissions(sshd.folder.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("it is ours");
+        write_script(&sshd.path("serve"), SERVE);
         std::fs::write(sshd.path("authorized_keys"), "").expect("it can be written");
         sshd.new_host_key();
         sshd.run(place);
@@ -183,20 +181,3 @@ pub(crate) fn git() -> std::process::Command {
     }
     git
 }
-
-#[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
-}
-
-#[cfg(unix)]
-fn open_to_all(path: &Path) {
-    set_mode(path, 0o755);
-}
-
-#[cfg(not(unix))]
-fn set_mode(_path: &Path, _mode: u32) {}
-
-#[cfg(not(unix))]
-fn open_to_all(_path: &Path) {}
