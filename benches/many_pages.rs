@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "it reports to a person")]
 #![allow(clippy::expect_used, reason = "what fails here ends the run")]
 
-#[path = "../tests/support/bitbucket/mod.rs"]
+#[path = "../tests/it/support/bitbucket/mod.rs"]
 mod bitbucket;
 
 use std::process::{Command, Stdio};

@@ -8,7 +8,7 @@
     reason = "a benchmark starts programs and prints what it measured"
 )]
 
-#[path = "../tests/support/bitbucket/mod.rs"]
+#[path = "../tests/it/support/bitbucket/mod.rs"]
 mod bitbucket;
 
 use std::fs;

@@ -4,7 +4,7 @@
 //! nothing.
 #![allow(clippy::print_stdout, reason = "it talks to a person")]
 
-#[path = "../tests/support/bitbucket/mod.rs"]
+#[path = "../tests/it/support/bitbucket/mod.rs"]
 mod bitbucket;
 
 use bitbucket::stock::Stock;

@@ -58,7 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         Ok(cli) => {
             let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
-            let app = App::new(&flags, environment);
+            let app = App::new(&flags, environment, cli::command);
             let ui = app.ui.clone();
             cli.command.dispatch(&app).unwrap_or_else(|error| {
                 ui.with_connection_hint(flags.connection.as_deref())
@@ -72,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 color: wishes.color,
                 ..GlobalOptions::default()
             };
-            let ui = App::new(&flags, environment).ui;
+            let ui = App::new(&flags, environment, cli::command).ui;
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {

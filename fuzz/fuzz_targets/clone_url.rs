@@ -1,7 +1,7 @@
 //! Clone URLs, as pasted.
 #![no_main]
 
-#[path = "../../tests/support/doors.rs"]
+#[path = "../../tests/it/support/doors.rs"]
 mod doors;
 
 use libfuzzer_sys::fuzz_target;

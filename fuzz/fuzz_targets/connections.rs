@@ -1,7 +1,7 @@
 //! The file of connections, which people edit.
 #![no_main]
 
-#[path = "../../tests/support/doors.rs"]
+#[path = "../../tests/it/support/doors.rs"]
 mod doors;
 
 use libfuzzer_sys::fuzz_target;

@@ -1,7 +1,7 @@
 //! Files that `migrate` mends.
 #![no_main]
 
-#[path = "../../tests/support/doors.rs"]
+#[path = "../../tests/it/support/doors.rs"]
 mod doors;
 
 use libfuzzer_sys::fuzz_target;

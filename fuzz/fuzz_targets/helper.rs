@@ -1,7 +1,7 @@
 //! What git sends to its credential helpers, and what it is answered.
 #![no_main]
 
-#[path = "../../tests/support/doors.rs"]
+#[path = "../../tests/it/support/doors.rs"]
 mod doors;
 
 use libfuzzer_sys::fuzz_target;

@@ -69,6 +69,8 @@ pub(crate) struct GlobalOptions {
 pub(crate) struct App {
     /// Where results and everything else are written.
     pub ui: Ui,
+    /// The definition of the whole command line, for completion scripts and manual pages.
+    pub command_line: fn() -> clap::Command,
     flags: GlobalOptions,
     environment: Environment,
     may_ask: bool,
@@ -78,7 +80,11 @@ pub(crate) struct App {
 impl App {
     /// Makes a command's context of the global flags and the environment.
     #[must_use]
-    pub(crate) fn new(flags: &GlobalOptions, environment: &Environment) -> Self {
+    pub(crate) fn new(
+        flags: &GlobalOptions,
+        environment: &Environment,
+        command_line: fn() -> clap::Command,
+    ) -> Self {
         let ui = Ui::new(OutputOptions {
             format: if flags.json {
                 Format::Json
@@ -94,6 +100,7 @@ impl App {
         let forbidden = flags.no_input || flags.json || environment.ci || environment.no_input;
         Self {
             ui,
+            command_line,
             flags: flags.clone(),
             environment: environment.clone(),
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,

@@ -1,8 +1,6 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
-mod completions;
 mod errors;
-mod man;
 mod markdown_docs;
 mod version_and_help;
 
@@ -183,9 +181,9 @@ command_group! {
         /// Take a clone URL apart and print its other forms
         Url(commands::url::Args),
         /// Print the script that completes bbconnect's commands in a shell
-        Completions(completions::Args),
+        Completions(commands::completions::Args),
         /// Write manual pages into a folder
-        Man(man::Args),
+        Man(commands::man::Args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod doctor;
@@ -9,6 +10,7 @@ pub(crate) mod git;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod known_hosts;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod pr;
 pub(crate) mod project;

@@ -1,0 +1,141 @@
+//! `bbconnect man`: manual pages, one for each command.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap_mangen::roff::{Roff, roman};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::commands::Subcommand;
+use crate::error::Error;
+use crate::sys::atomic_file;
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect man ~/.local/share/man/man1
+  man bbconnect-keygen
+";
+
+/// Write manual pages into a folder
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The folder to write into; it is made when it is missing, and pages in it are brought up to date
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+/// The pages that were written.
+#[derive(Debug, Serialize)]
+pub(crate) struct ManOutput {
+    action: &'static str,
+    pages: Vec<PathBuf>,
+}
+
+impl Subcommand for Args {
+    type Output = ManOutput;
+
+    /// Writes the manual pages of all commands.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the directory or a page cannot be written.
+    fn run(&self, app: &App) -> Result<ManOutput, Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Write { path, source }
+        };
+        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
+        let mut written = ManOutput {
+            action: "unchanged",
+            pages: Vec::new(),
+        };
+        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.folder))? {
+            let path = self.folder.join(name);
+            if fs::read(&path).ok().as_ref() != Some(&text) {
+                atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
+                written.action = "written";
+            }
+            written.pages.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// A command's page, then those of the commands below it: name of the file, and text.
+fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut commands = vec![command];
+    let mut pages = Vec::new();
+    while let Some(command) = commands.pop() {
+        let below = command.get_subcommands();
+        commands.extend(below.filter(|command| command.get_name() != "help"));
+        pages.push(page(command)?);
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
+    let version = env!("CARGO_PKG_VERSION");
+    let command_of_page = command.clone().version(version).disable_version_flag(true);
+    let man = clap_mangen::Man::new(command_of_page).source(format!("bbconnect {version}"));
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    if let Some(examples) = command.get_before_help() {
+        let mut roff = Roff::new();
+        roff.control("SH", ["EXAMPLES"]).control("nf", []);
+        roff.text([roman(
+            examples
+                .to_string()
+                .trim_start_matches("Examples:\n")
+                .trim_end(),
+        )]);
+        roff.control("fi", []).to_writer(&mut text)?;
+    }
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    for section in sections(command) {
+        section.to_writer(&mut text)?;
+    }
+    Ok((man.get_filename(), text))
+}
+
+/// What stands behind the flags: paragraphs that begin with their title and a colon.
+fn sections(command: &clap::Command) -> Vec<Roff> {
+    let behind = command.get_after_long_help().map(ToString::to_string);
+    let behind = behind.unwrap_or_default();
+    let paragraphs = behind.split("\n\n").filter_map(|it| it.split_once(":\n"));
+    paragraphs
+        .map(|(title, lines)| {
+            let mut roff = Roff::new();
+            let title = title.to_uppercase();
+            roff.control("SH", [title.as_str()]).control("nf", []);
+            roff.text([roman(lines.trim_end())]);
+            roff.control("fi", []);
+            roff
+        })
+        .collect()
+}
+
+impl CommandOutput for ManOutput {
+    const SCHEMA: &'static str = "bbconnect/man@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        for path in &self.pages {
+            out.line(&path.display().to_string());
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.action == "unchanged" {
+            out.line("all pages were up to date");
+        }
+    }
+}

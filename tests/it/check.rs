@@ -1,0 +1,984 @@
+//! `check` against both products: what is found, what it means for the exit status, how many requests it takes, and that
+//! it never writes.
+
+use std::time::Duration;
+
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
+use crate::support::{self, Ran, Sandbox};
+use serde_json::{Value, json};
+
+const API: &str = "ATATT-check-marker";
+const REPO_TOKEN: &str = "ATCTT-check-marker";
+const APP_PASSWORD: &str = "ATBB-check-marker";
+const PASSWORD: &str = "hunter-check-marker";
+
+/// base64 of `123456789012:abcdefghijklmnopqrst`: the id of the token can be read off it.
+const USER_TOKEN: &str = "BBDC-MTIzNDU2Nzg5MDEyOmFiY2RlZmdoaWprbG1ub3BxcnN0";
+
+fn world(scopes: &[&'static str]) -> World {
+    let credential = |kind, secret: &str| Credential {
+        kind,
+        secret: secret.to_owned(),
+        scopes: scopes.to_vec(),
+    };
+    World {
+        credentials: vec![
+            credential(
+                Kind::ApiToken {
+                    email: "jane@acme.example",
+                },
+                API,
+            ),
+            credential(Kind::AppPassword { user: "jane" }, APP_PASSWORD),
+            credential(
+                Kind::AccessToken {
+                    workspace: "acme",
+                    repository: Some("site"),
+                },
+                REPO_TOKEN,
+            ),
+            credential(Kind::UserToken { user: "jane" }, USER_TOKEN),
+            credential(Kind::Password { user: "jane" }, PASSWORD),
+        ],
+        repositories: vec![
+            ("acme/site", false),
+            ("acme/docs", false),
+            ("WEB/site", false),
+            ("WEB/api", false),
+        ],
+        not_empty: vec!["acme/docs"],
+        projects: vec!["WEB".to_owned()],
+        knows_its_repositories: true,
+        page_length: 100,
+        token_life: Some((1_790_000_000_000, 365)),
+        ..World::default()
+    }
+}
+
+/// Runs `check` as a pipeline does, with everything in the environment.
+fn check(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command([&["check"], arguments].concat());
+    command
+        .env("CI", "true")
+        .env("BBCONNECT_URL", url)
+        .envs(variables.iter().copied());
+    Ran::from(command.output().unwrap())
+}
+
+const API_TOKEN: [(&str, &str); 3] = [
+    ("BBCONNECT_TOKEN", API),
+    ("BBCONNECT_EMAIL", "jane@acme.example"),
+    ("BBCONNECT_WORKSPACE", "acme"),
+];
+
+const ACCESS_TOKEN: [(&str, &str); 2] = [
+    ("BBCONNECT_TOKEN", REPO_TOKEN),
+    ("BBCONNECT_REPO", "acme/site"),
+];
+
+/// The level and message of a finding of the first connection.
+fn finding(document: &Value, id: &str) -> Option<(String, String)> {
+    let findings = document["connections"][0]["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["id"] == id)?;
+    let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+    Some((text("level"), text("message")))
+}
+
+fn level(document: &Value, id: &str) -> Option<String> {
+    finding(document, id).map(|(level, _)| level)
+}
+
+#[track_caller]
+fn assert_levels(document: &Value, expected: &[(&str, &str)]) {
+    for (id, wanted) in expected {
+        assert_eq!(
+            level(document, id).as_deref(),
+            Some(*wanted),
+            "{id}: {document:#}"
+        );
+    }
+}
+
+#[test]
+fn a_good_api_token_passes_with_one_request_and_a_person_can_read_it() {
+    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
+    let ran = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"]).ended(0);
+    let document = ran.json();
+    assert_eq!(document["schema"], "bbconnect/check@1");
+    assert_eq!(
+        (document["ok"].as_bool(), document["exit"].as_i64()),
+        (Some(true), Some(0))
+    );
+    let row = &document["connections"][0];
+    assert_eq!(row["account"], "jane");
+    assert_eq!(row["source"], "environment");
+    assert_eq!(row["scopes"][1], "read:repository:bitbucket");
+    assert!(row["version"].is_null());
+    assert_levels(
+        &document,
+        &[
+            ("server.reachable", "pass"),
+            ("credential.present", "pass"),
+            ("credential.valid", "pass"),
+            ("credential.kind", "pass"),
+            ("credential.scopes", "pass"),
+            ("credential.expiry", "unknown"),
+        ],
+    );
+    assert_eq!(server.seen().len(), 1);
+    let text = check(&server.cloud(), &API_TOKEN, &[]).ended(0);
+    assert!(text.stdout.contains("credential.valid"), "{}", text.stdout);
+    assert!(
+        check(&server.cloud(), &API_TOKEN, &["-q"])
+            .ended(0)
+            .stdout
+            .is_empty()
+    );
+}
+
+#[test]
+fn missing_scopes_are_named_in_the_words_of_the_credential() {
+    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
+    for (arguments, missing) in [
+        (&["--for", "write"][..], "write:repository:bitbucket"),
+        (
+            &["--require", "repository:write"],
+            "write:repository:bitbucket",
+        ),
+        (&["--require", "REPO_ADMIN"], "admin:repository:bitbucket"),
+        (
+            &["--require", "read:pullrequest"],
+            "read:pullrequest:bitbucket",
+        ),
+        (&["--for", "appcircle"], "read:account"),
+    ] {
+        let document = check(
+            &server.cloud(),
+            &API_TOKEN,
+            &[&["--json"], arguments].concat(),
+        )
+        .ended(4)
+        .json();
+        let (level, message) = finding(&document, "credential.scopes").unwrap();
+        assert_eq!(level, "fail");
+        assert!(message.contains(missing), "{message}");
+    }
+    check(&server.cloud(), &API_TOKEN, &["--require", "repository"]).ended(0);
+    let refused = check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--require", "repository:read"],
+    )
+    .ended(2);
+    assert!(
+        refused.stderr.contains("read:repository:bitbucket"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_token_that_may_not_say_who_it_is_tells_its_scopes_by_the_refusal() {
+    let server = Server::start(world(&[
+        "read:repository:bitbucket",
+        "write:repository:bitbucket",
+    ]));
+    let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "write"])
+        .ended(0)
+        .json();
+    assert!(document["connections"][0]["account"].is_null());
+    assert_levels(
+        &document,
+        &[("credential.valid", "pass"), ("credential.scopes", "pass")],
+    );
+}
+
+#[test]
+fn scopes_that_no_answer_names_are_worked_out_by_reading_or_left_open() {
+    let quiet = |scopes: &[&'static str]| World {
+        keeps_scopes_to_itself: true,
+        ..world(scopes)
+    };
+    let server = Server::start(quiet(&[
+        "read:user:bitbucket",
+        "read:repository:bitbucket",
+        "read:webhook:bitbucket",
+    ]));
+    let at = ["--json", "--repo", "acme/site"];
+    let run = |arguments: &[&str]| check(&server.cloud(), &API_TOKEN, &[&at, arguments].concat());
+    run(&["--for", "read"]).ended(0);
+    run(&["--require", "read:webhook"]).ended(0);
+    let missing = run(&["--require", "read:pullrequest"]).ended(4).json();
+    assert_levels(&missing, &[("credential.scopes", "fail")]);
+    // What is required says nothing of what else the credential is for.
+    assert!(finding(&missing, "credential.excess").is_none());
+    // No read needs the scope to write.
+    let open = run(&["--for", "write"]).ended(1).json();
+    assert_levels(
+        &open,
+        &[
+            ("credential.scopes", "unknown"),
+            ("credential.valid", "pass"),
+        ],
+    );
+    run(&[]).ended(0);
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+}
+
+#[test]
+fn more_than_is_needed_is_a_warning() {
+    let server = Server::start(world(&[
+        "read:user:bitbucket",
+        "read:repository:bitbucket",
+        "admin:repository:bitbucket",
+    ]));
+    let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"])
+        .ended(0)
+        .json();
+    let (level, message) = finding(&document, "credential.excess").unwrap();
+    assert_eq!(level, "warn");
+    assert!(message.contains("admin:repository:bitbucket"), "{message}");
+    check(&server.cloud(), &API_TOKEN, &["--for", "read", "--strict"]).ended(11);
+}
+
+#[test]
+fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
+    let server = Server::start(world(&[]));
+    let wrong = [
+        ("BBCONNECT_TOKEN", "ATATT-wrong"),
+        ("BBCONNECT_EMAIL", "jane@acme.example"),
+    ];
+    let document = check(&server.cloud(), &wrong, &["--json"]).ended(3).json();
+    assert_levels(
+        &document,
+        &[("server.reachable", "pass"), ("credential.valid", "fail")],
+    );
+    let document = check(
+        &server.datacenter(),
+        &[("BBCONNECT_TOKEN", "wrong")],
+        &["--json"],
+    )
+    .ended(3)
+    .json();
+    assert_levels(
+        &document,
+        &[("server.version", "pass"), ("credential.valid", "fail")],
+    );
+    let dead = "http://127.0.0.1:1/2.0";
+    let document = check(dead, &API_TOKEN, &["--json", "--for", "read"])
+        .ended(7)
+        .json();
+    assert_levels(
+        &document,
+        &[
+            ("server.reachable", "fail"),
+            ("credential.valid", "unknown"),
+        ],
+    );
+    server.change(|world| {
+        world
+            .faults
+            .push_back(page(503, "text/html", "<html>maintenance"));
+    });
+    server.change(|world| {
+        for _ in 0..9 {
+            world
+                .faults
+                .push_back(page(500, "text/html", "<html>broken"));
+        }
+    });
+    check(&server.cloud(), &API_TOKEN, &["--json"]).ended(8);
+    server.change(|world| world.faults = vec![page(200, "text/html", "<html>log in")].into());
+    check(
+        &server.datacenter(),
+        &[("BBCONNECT_TOKEN", USER_TOKEN)],
+        &["--json"],
+    )
+    .ended(8);
+}
+
+fn page(status: u16, kind: &str, body: &str) -> Fault {
+    Fault {
+        status,
+        headers: vec![
+            ("content-type", kind.to_owned()),
+            ("retry-after", "0".to_owned()),
+        ],
+        body: body.as_bytes().to_vec(),
+        delay: Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_server_with_anonymous_access_does_not_make_a_bad_token_good() {
+    let server = Server::start(World {
+        repositories: vec![("WEB/site", true)],
+        ..world(&["REPO_READ"])
+    });
+    let bad = [
+        ("BBCONNECT_TOKEN", "bad-token"),
+        ("BBCONNECT_REPO", "WEB/site"),
+    ];
+    let document = check(&server.datacenter(), &bad, &["--json"]).json();
+    assert_ne!(
+        level(&document, "credential.valid").as_deref(),
+        Some("pass")
+    );
+}
+
+#[test]
+fn a_data_center_token_tells_its_permissions_and_its_last_day() {
+    let server = Server::start(world(&["REPO_ADMIN", "PROJECT_READ"]));
+    let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
+    let document = check(
+        &server.datacenter(),
+        &token,
+        &["--json", "--for", "webhook", "--repo", "WEB/site"],
+    )
+    .ended(0)
+    .json();
+    assert_eq!(document["connections"][0]["expires_on"], "2027-09-21");
+    assert_eq!(document["connections"][0]["version"], "9.4.1");
+    assert_levels(
+        &document,
+        &[
+            ("server.version", "pass"),
+            ("server.base-url", "pass"),
+            ("credential.scopes", "pass"),
+            ("credential.excess", "pass"),
+            ("credential.expiry", "pass"),
+            ("credential.reach", "warn"),
+            ("repository.visible", "pass"),
+            ("repository.empty", "pass"),
+        ],
+    );
+    check(
+        &server.datacenter(),
+        &token,
+        &["--for", "create-repository"],
+    )
+    .ended(4);
+    check(
+        &server.datacenter(),
+        &token,
+        &["--for", "webhook", "--repo", "WEB/site", "--strict"],
+    )
+    .ended(11);
+    check(&server.datacenter(), &token, &["--repo", "WEB/nothing"]).ended(5);
+}
+
+#[test]
+fn the_account_must_be_allowed_what_its_token_may() {
+    let server = Server::start(World {
+        permissions: vec![("WEB/site", "REPO_READ"), ("acme/site", "READ")],
+        ..world(&[
+            "REPO_ADMIN",
+            "read:user:bitbucket",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+        ])
+    });
+    let document = check(
+        &server.datacenter(),
+        &[("BBCONNECT_TOKEN", USER_TOKEN)],
+        &["--json", "--for", "webhook", "--repo", "WEB/site"],
+    )
+    .ended(4)
+    .json();
+    assert_levels(
+        &document,
+        &[
+            ("credential.scopes", "pass"),
+            ("repository.visible", "fail"),
+        ],
+    );
+    let document = check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--json", "--for", "write", "--repo", "acme/site"],
+    )
+    .ended(4)
+    .json();
+    assert_levels(
+        &document,
+        &[
+            ("credential.scopes", "pass"),
+            ("repository.visible", "fail"),
+        ],
+    );
+}
+
+#[test]
+fn permissions_without_a_record_are_worked_out_for_a_repository() {
+    let server = Server::start(World {
+        keeps_scopes_to_itself: true,
+        ..world(&["REPO_ADMIN"])
+    });
+    let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
+    let run = |purpose: &str, repo: &[&str]| {
+        check(
+            &server.datacenter(),
+            &token,
+            &[&["--json", "--for", purpose], repo].concat(),
+        )
+    };
+    run("webhook", &["--repo", "WEB/site"]).ended(0);
+    run("write", &["--repo", "WEB/site"]).ended(0);
+    let open = run("webhook", &[]).ended(1).json();
+    assert_levels(&open, &[("credential.scopes", "unknown")]);
+    let password = [
+        ("BBCONNECT_TOKEN", PASSWORD),
+        ("BBCONNECT_USERNAME", "jane"),
+    ];
+    let document = check(
+        &server.datacenter(),
+        &password,
+        &["--json", "--for", "write", "--repo", "WEB/site"],
+    )
+    .ended(0)
+    .json();
+    assert_eq!(level(&document, "credential.expiry"), None);
+}
+
+#[test]
+fn old_servers_and_wrong_base_urls_are_found() {
+    let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
+    let server = Server::start(World {
+        version: Some("7.6.1"),
+        believes_to_be: Some("http://localhost:7990".to_owned()),
+        ..world(&["REPO_READ"])
+    });
+    let document = check(&server.datacenter(), &token, &["--json"])
+        .ended(8)
+        .json();
+    assert_levels(
+        &document,
+        &[("server.version", "fail"), ("server.base-url", "warn")],
+    );
+    let document = check(
+        &server.datacenter(),
+        &token,
+        &["--json", "--min-version", "7.0"],
+    )
+    .ended(0)
+    .json();
+    assert_levels(&document, &[("server.version", "warn")]);
+    check(
+        &server.datacenter(),
+        &token,
+        &["--min-version", "7.0", "--strict"],
+    )
+    .ended(11);
+    server.change(|world| (world.version, world.basic_is_blocked) = (Some("10.2.0"), true));
+    let password = [
+        ("BBCONNECT_TOKEN", PASSWORD),
+        ("BBCONNECT_USERNAME", "jane"),
+    ];
+    let blocked = check(&server.datacenter(), &password, &["--json"])
+        .ended(3)
+        .json();
+    assert!(
+        finding(&blocked, "credential.valid")
+            .unwrap()
+            .1
+            .contains("Basic")
+    );
+}
+
+#[test]
+fn a_repository_token_is_good_for_its_repository_and_registers_no_keys() {
+    let server = Server::start(world(&["repository:write", "webhook"]));
+    let document = check(
+        &server.cloud(),
+        &ACCESS_TOKEN,
+        &["--json", "--for", "webhook,write"],
+    )
+    .ended(0)
+    .json();
+    assert_levels(
+        &document,
+        &[("credential.reach", "pass"), ("repository.visible", "pass")],
+    );
+    let document = check(
+        &server.cloud(),
+        &ACCESS_TOKEN,
+        &["--json", "--for", "deploy-key"],
+    )
+    .ended(4)
+    .json();
+    assert_levels(&document, &[("credential.kind", "fail")]);
+}
+
+#[test]
+fn an_app_password_that_still_lives_is_a_warning() {
+    let server = Server::start(world(&["account", "repository"]));
+    let alive = [
+        ("BBCONNECT_TOKEN", APP_PASSWORD),
+        ("BBCONNECT_USERNAME", "jane"),
+    ];
+    let document = check(&server.cloud(), &alive, &["--json"]).ended(0).json();
+    assert_levels(
+        &document,
+        &[("credential.kind", "warn"), ("credential.valid", "pass")],
+    );
+    let dead = [
+        ("BBCONNECT_TOKEN", "ATBBdead"),
+        ("BBCONNECT_USERNAME", "jane"),
+    ];
+    let document = check(&server.cloud(), &dead, &["--json"]).ended(3).json();
+    assert_levels(
+        &document,
+        &[("credential.valid", "fail"), ("credential.kind", "warn")],
+    );
+}
+
+#[test]
+fn appsmith_wants_an_empty_repository() {
+    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
+    let run = |repo: &str| {
+        check(
+            &server.cloud(),
+            &API_TOKEN,
+            &["--json", "--for", "appsmith", "--repo", repo],
+        )
+        .ended(0)
+        .json()
+    };
+    assert_levels(&run("acme/site"), &[("repository.empty", "pass")]);
+    assert_levels(&run("acme/docs"), &[("repository.empty", "warn")]);
+}
+
+/// A configuration with this many connections, of which the last points to nothing.
+fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
+    let folder = sandbox.path(".config/bbconnect");
+    std::fs::create_dir_all(&folder).unwrap();
+    let token = sandbox.path("token");
+    std::fs::write(&token, API).unwrap();
+    let origin = server.cloud().replace("/2.0", "");
+    let connection = |number: usize| {
+        let (base, origin) = if number + 1 == count {
+            ("http://127.0.0.1:1/2.0".to_owned(), "http://127.0.0.1:1")
+        } else {
+            (server.cloud(), origin.as_str())
+        };
+        format!(
+            "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
+             email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"cat {}\"\n\
+             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n",
+            token.display()
+        )
+    };
+    let text = (0..count).map(connection).collect::<Vec<_>>().concat();
+    std::fs::write(folder.join("connections.toml"), text).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn many_are_checked_side_by_side_and_none_hides_another() {
+    let server = Server::start(World {
+        delay: Duration::from_millis(50),
+        ..world(&["read:user:bitbucket"])
+    });
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 41);
+    let document = sandbox.run(["check", "--all", "--json"]).ended(7).json();
+    let names: Vec<&str> = document["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 41);
+    assert!(names.is_sorted());
+    assert_eq!(server.seen().len(), 40);
+    let passed = |row: &&Value| {
+        row["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["level"] == "pass")
+    };
+    assert_eq!(
+        document["connections"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(passed)
+            .count(),
+        40
+    );
+    // Side by side, and no more at once than one server is asked.
+    server.change(|world| {
+        assert!(
+            (4..=8).contains(&world.most_at_once),
+            "{}",
+            world.most_at_once
+        );
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn parts_of_a_fleet_are_disjoint_and_complete() {
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 8);
+    let mut all = Vec::new();
+    for part in ["1/3", "2/3", "3/3"] {
+        let document = sandbox
+            .run(["check", "--all", "--json", "--shard", part])
+            .json();
+        let names = document["connections"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["name"].as_str().unwrap().to_owned());
+        all.extend(names);
+    }
+    all.sort();
+    assert_eq!(
+        all,
+        (0..8)
+            .map(|number| format!("c{number:03}"))
+            .collect::<Vec<_>>()
+    );
+    sandbox.run(["check", "--all", "--shard", "4/3"]).ended(2);
+    sandbox.run(["check", "nobody"]).ended(5);
+}
+
+#[test]
+fn other_formats_are_what_other_programs_read() {
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let junit = check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--format", "junit", "--for", "read"],
+    )
+    .ended(4)
+    .stdout;
+    assert!(junit.starts_with("<?xml"), "{junit}");
+    assert!(
+        junit.contains("<failure message=\"missing: read:repository:bitbucket\" type=\"fail\">"),
+        "{junit}"
+    );
+    assert_eq!(
+        junit.matches("<testcase").count(),
+        junit.matches("</testcase>").count() + junit.matches("/>\n").count()
+            - junit.matches("<skipped").count()
+    );
+    let markdown = check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--format", "markdown", "--for", "read"],
+    )
+    .ended(4)
+    .stdout;
+    assert!(markdown.contains("**forbidden** (exit 4)"), "{markdown}");
+    let json = check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--format", "json", "--for", "read"],
+    )
+    .ended(4);
+    assert_eq!(json.json()["exit"], 4);
+    let error = check(&server.cloud(), &[], &["--format", "json"]).ended(3);
+    assert_eq!(error.json()["schema"], "bbconnect/error@1");
+}
+
+#[test]
+fn no_secret_is_in_any_output() {
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    for format in ["text", "json", "junit", "markdown"] {
+        for (url, variables) in [
+            (server.cloud(), &API_TOKEN[..]),
+            (server.datacenter(), &[("BBCONNECT_TOKEN", USER_TOKEN)]),
+        ] {
+            let ran = check(&url, variables, &["--format", format, "-v", "--for", "all"]);
+            for secret in [API, USER_TOKEN] {
+                assert!(
+                    !ran.stdout.contains(secret) && !ran.stderr.contains(secret),
+                    "{format}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_is_not_named_is_not_logged_in() {
+    let server = Server::start(world(&["REPO_READ"]));
+    let json = |status: u16, body: &str| page(status, "application/json", body);
+    let refusal = "{\"errors\":[{\"message\":\"You are not permitted to access this resource\",\
+                   \"exceptionName\":\"com.atlassian.bitbucket.AuthorisationException\"}]}";
+    // Asked side by side, so each answer has its own question.
+    let users_are = |answer: Fault| ("GET", "/users", answer);
+    let bad = [("BBCONNECT_TOKEN", "bad-token")];
+    server.change(|world| world.traps = vec![users_are(json(401, refusal))]);
+    let document = check(&server.datacenter(), &bad, &["--json"])
+        .ended(3)
+        .json();
+    assert_levels(&document, &[("credential.valid", "fail")]);
+    // A server that shows everybody everything.
+    let users = "{\"values\":[],\"isLastPage\":true}";
+    server.change(|world| world.traps = vec![users_are(json(200, users)); 2]);
+    let document = check(&server.datacenter(), &bad, &["--json", "--for", "read"])
+        .ended(1)
+        .json();
+    assert_levels(
+        &document,
+        &[
+            ("credential.valid", "unknown"),
+            ("credential.scopes", "unknown"),
+        ],
+    );
+}
+
+#[test]
+fn a_password_is_tried_once() {
+    let server = Server::start(world(&[]));
+    let wrong = [
+        ("BBCONNECT_TOKEN", "wrong"),
+        ("BBCONNECT_USERNAME", "jane"),
+        ("BBCONNECT_REPO", "WEB/site"),
+    ];
+    check(&server.datacenter(), &wrong, &[]).ended(3);
+    let signed = |server: &Server| {
+        server
+            .seen()
+            .iter()
+            .filter(|seen| seen.authorization.is_some())
+            .count()
+    };
+    assert_eq!(signed(&server), 1);
+    server.change(|world| world.wants_captcha = true);
+    check(&server.datacenter(), &wrong, &[]).ended(3);
+    assert_eq!(signed(&server), 2);
+}
+
+#[test]
+fn a_secret_that_a_pipeline_lacks_is_said_to_be_missing() {
+    let server = Server::start(world(&[]));
+    let empty = check(&server.cloud(), &[("BBCONNECT_TOKEN", "")], &[]).ended(3);
+    assert!(empty.stderr.contains("BBCONNECT_TOKEN"), "{}", empty.stderr);
+    let blank = check(
+        &server.cloud(),
+        &[("BBCONNECT_TOKEN", " "), ("BBCONNECT_EMAIL", "x")],
+        &["--json"],
+    )
+    .ended(3)
+    .json();
+    assert_levels(&blank, &[("credential.present", "fail")]);
+    assert!(server.seen().is_empty());
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let pasted = format!("Bearer {API}");
+    check(
+        &server.cloud(),
+        &[
+            ("BBCONNECT_TOKEN", &pasted),
+            ("BBCONNECT_EMAIL", "jane@acme.example"),
+        ],
+        &[],
+    )
+    .ended(0);
+}
+
+#[test]
+fn what_was_required_is_not_passed_over() {
+    let server = Server::start(World {
+        permissions: vec![("WEB/site", "REPO_WRITE")],
+        ..world(&["REPO_ADMIN", "repository", "account"])
+    });
+    let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
+    check(
+        &server.datacenter(),
+        &token,
+        &["--require", "REPO_ADMIN", "--repo", "WEB/site"],
+    )
+    .ended(4);
+    // Data Center has no word for it.
+    check(&server.datacenter(), &token, &["--require", "read:user"]).ended(1);
+    // An API token whose scopes are named in the other words.
+    check(
+        &server.cloud(),
+        &API_TOKEN,
+        &["--require", "read:repository"],
+    )
+    .ended(0);
+    check(&server.cloud(), &API_TOKEN, &["--for", "write"]).ended(4);
+}
+
+#[cfg(unix)]
+#[test]
+fn one_slow_answer_hides_no_other() {
+    let server = Server::start(world(&["read:user:bitbucket"]));
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 31);
+    let slow = Fault {
+        delay: Duration::from_secs(5),
+        ..page(200, "application/json", "{}")
+    };
+    server.change(|world| world.faults.push_back(slow));
+    let document = sandbox
+        .run(["check", "--all", "--json", "--timeout", "1"])
+        .ended(7)
+        .json();
+    let rows = document["connections"].as_array().unwrap();
+    let unreached = rows
+        .iter()
+        .filter(|row| row["findings"][0]["level"] == "fail")
+        .count();
+    // The slow one, and the one that points to nothing.
+    assert_eq!(unreached, 2, "{document}");
+}
+
+/// The blocks of a document: their language, and their text.
+#[cfg(unix)]
+fn blocks(document: &str) -> Vec<(&str, &str)> {
+    let blocks = document.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.split_once('\n')).collect()
+}
+
+/// The commands of a pipeline's description that run the program.
+#[cfg(unix)]
+fn steps(block: &str) -> Vec<String> {
+    let lines = block
+        .lines()
+        .filter(|line| line.contains("bbconnect "))
+        .map(str::trim);
+    lines
+        .map(|line| {
+            let line = line.trim_start_matches("- ").trim_start_matches("run: ");
+            let line = line
+                .strip_prefix("sh '")
+                .map_or(line, |rest| rest.trim_end_matches('\''));
+            line.to_owned()
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_recipes_for_ci_work() {
+    let server = Server::start(world(&[
+        "read:user:bitbucket",
+        "read:repository:bitbucket",
+        "write:repository:bitbucket",
+    ]));
+    let recipes = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md"),
+    )
+    .unwrap();
+    let sandbox = Sandbox::new();
+    fleet(&sandbox, &server, 6);
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_bbconnect"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
+    let run = |script: &str, token: &str| {
+        let mut shell = support::program("sh");
+        shell
+            .args(["-euc", script])
+            .current_dir(sandbox.home())
+            .env_clear();
+        shell
+            .env("PATH", &path)
+            .env("HOME", sandbox.home())
+            .env("CI", "true");
+        shell
+            .env("BBCONNECT_URL", server.cloud())
+            .env("BBCONNECT_TOKEN", token)
+            .env("BBCONNECT_EMAIL", "jane@acme.example");
+        shell
+            .env("BITBUCKET_WORKSPACE", "acme")
+            .env("BITBUCKET_REPO_SLUG", "site");
+        shell
+            .env("CI_NODE_INDEX", "1")
+            .env("CI_NODE_TOTAL", "6")
+            .env("GITHUB_STEP_SUMMARY", sandbox.path("summary.md"));
+        shell.output().unwrap()
+    };
+    std::fs::create_dir(sandbox.path("test-results")).unwrap();
+    let mut ran = 0;
+    for (language, block) in blocks(&recipes) {
+        let scripts = if language == "sh" {
+            vec![block.to_owned()]
+        } else {
+            steps(block)
+        };
+        for script in scripts {
+            let good = run(&script, API);
+            assert!(
+                good.status.success(),
+                "{script}: {}",
+                String::from_utf8_lossy(&good.stderr)
+            );
+            let looks_at_one = !script.contains("--all") && !script.contains("|| true");
+            if looks_at_one {
+                assert!(!run(&script, "ATATT-bad").status.success(), "{script}");
+            }
+            ran += 1;
+        }
+    }
+    assert!(ran >= 8, "{ran} recipes");
+    assert!(
+        std::fs::read_to_string(sandbox.path("bbconnect.xml"))
+            .unwrap()
+            .starts_with("<?xml")
+    );
+    assert!(
+        std::fs::read_to_string(sandbox.path("report.txt"))
+            .unwrap()
+            .contains("connections")
+    );
+}
+
+#[test]
+fn one_entry_that_cannot_be_read_hides_no_other() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path(".config/bbconnect");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
+                base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
+    std::fs::write(folder.join("connections.toml"), text).unwrap();
+    let ran = sandbox.run(["check", "--all", "--json"]).ended(9);
+    let rows = ran.json()["connections"].clone();
+    assert_eq!(
+        (&rows[0]["name"], &rows[1]["name"]),
+        (&json!("odd"), &json!("ssh"))
+    );
+    assert_eq!(rows[0]["deployment"], Value::Null);
+    let finding = &rows[0]["findings"][0];
+    assert_eq!(
+        (&finding["id"], &finding["level"]),
+        (&json!("credential.present"), &json!("fail"))
+    );
+    assert!(finding["message"].as_str().unwrap().contains("odd"));
+    assert_eq!(rows[1]["findings"][0]["level"], "pass");
+    for format in ["text", "junit", "markdown"] {
+        let ran = sandbox.run(["check", "--all", "--format", format]).ended(9);
+        assert!(ran.stdout.contains("odd"), "{}", ran.stdout);
+        let quiet = sandbox
+            .run(["check", "--all", "-q", "--format", format])
+            .ended(9);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    }
+    // What the hint says mends it.
+    sandbox
+        .run(["connection", "remove", "odd", "--yes"])
+        .ended(0);
+    sandbox.run(["check", "--all"]).ended(0);
+}
+
+#[test]
+fn a_pipeline_that_lacks_its_secret_is_told_so() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(["check", "--json"]);
+    command.env("BBCONNECT_URL", "https://git.example.com");
+    let error = Ran::from(command.output().unwrap()).ended(3).json()["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("BBCONNECT_URL is set, but none of BBCONNECT_TOKEN"),
+        "{message}"
+    );
+}

@@ -1,0 +1,214 @@
+//! What a checkout says of connections, in the configuration that real git reads and writes.
+#![cfg(unix)]
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::{Ran, Sandbox, is_installed, program, succeed};
+
+/// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
+/// a folder `sub`; `None` where there is no git.
+fn sandbox() -> Option<Sandbox> {
+    if !is_installed("git", "--version") {
+        return None;
+    }
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path(".config/bbconnect");
+    fs::create_dir_all(&folder).unwrap();
+    let text = "default = \"first\"\n\
+                [connections.first]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\n\
+                auth = \"http-access-token\"\nstore = \"command\"\ntoken_command = \"echo x\"\n\
+                [connections.cloud]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n\
+                auth = \"access-token\"\nworkspace = \"acme\"\nstore = \"command\"\ntoken_command = \"echo x\"\n";
+    fs::write(folder.join("connections.toml"), text).unwrap();
+    for name in ["one", "two"] {
+        fs::create_dir_all(sandbox.path(name).join("sub")).unwrap();
+        git(&sandbox, name, &["init", "--quiet"]);
+    }
+    Some(sandbox)
+}
+
+fn git(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> String {
+    let mut git = program("git");
+    git.args(arguments)
+        .current_dir(sandbox.path(folder))
+        .env("HOME", sandbox.home())
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    succeed(&mut git)
+}
+
+fn command(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Command {
+    let mut command = sandbox.command(arguments);
+    command
+        .arg("--json")
+        .current_dir(sandbox.path(folder))
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    command
+}
+
+fn run(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Ran {
+    Ran::from(command(sandbox, folder, arguments).output().unwrap())
+}
+
+fn configuration(sandbox: &Sandbox, repository: &str) -> String {
+    fs::read_to_string(sandbox.path(repository).join(".git/config")).unwrap()
+}
+
+#[test]
+fn a_folder_that_is_named_is_looked_at_where_it_is() {
+    let Some(sandbox) = sandbox() else { return };
+    let use_it = ["connection", "use", "cloud", "--service", "sub"];
+    // As in a hook, which need not stand where the checkout begins.
+    let mut hook = command(&sandbox, "one", &use_it);
+    hook.env("GIT_DIR", sandbox.path("one/.git"))
+        .env("GIT_PREFIX", "");
+    Ran::from(hook.output().unwrap()).ended(0);
+    let text = configuration(&sandbox, "one");
+    assert!(text.contains("[bbconnect \"sub\"]"), "{text}");
+}
+
+#[test]
+fn a_folder_of_another_repository_is_none_of_this_one() {
+    let Some(sandbox) = sandbox() else { return };
+    git(&sandbox, "one", &["init", "--quiet", "below"]);
+    fs::create_dir_all(sandbox.path("one/below/deep")).unwrap();
+    let before = configuration(&sandbox, "one");
+    for folder in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
+        let use_it = ["connection", "use", "cloud", "--service", folder];
+        let refused = run(&sandbox, "one", &use_it).ended(2);
+        let message = format!("{folder} is not a folder of this checkout");
+        assert_eq!(refused.json()["error"]["message"], message);
+    }
+    assert_eq!(configuration(&sandbox, "one"), before);
+    // From a folder of it, and by its full path.
+    let full = sandbox.path("one/sub");
+    let use_it = [
+        "connection",
+        "use",
+        "cloud",
+        "--service",
+        full.to_str().unwrap(),
+    ];
+    run(&sandbox, "one/sub", &use_it).ended(0);
+    assert!(configuration(&sandbox, "one").contains("[bbconnect \"sub\"]"));
+}
+
+#[test]
+fn a_connection_is_renamed_in_this_repository_alone() {
+    let Some(sandbox) = sandbox() else { return };
+    let set = |scope, key, value| git(&sandbox, "one", &["config", scope, "--add", key, value]);
+    set("--global", "bbconnect.connection", "cloud");
+    set("--local", "bbconnect.sub.connection", "first");
+    set("--local", "bbconnect.sub.connection", "cloud");
+    set("--local", "bbconnect.other.repository", "cloud");
+    let lock = sandbox.path("one/.git/config.lock");
+    fs::write(&lock, "").unwrap();
+    let refused = run(
+        &sandbox,
+        "one",
+        &["connection", "rename", "cloud", "nimbus"],
+    )
+    .ended(9);
+    assert!(refused.stdout.contains("File exists"), "{}", refused.stdout);
+    let told = "connection use nimbus --here";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    fs::remove_file(lock).unwrap();
+    run(
+        &sandbox,
+        "two",
+        &["connection", "rename", "nimbus", "cloud"],
+    )
+    .ended(0);
+    run(
+        &sandbox,
+        "one",
+        &["connection", "rename", "cloud", "nimbus"],
+    )
+    .ended(0);
+    let listed = git(
+        &sandbox,
+        "one",
+        &["config", "--local", "--get-regexp", "^bbconnect"],
+    );
+    let expected = "bbconnect.sub.connection first\nbbconnect.sub.connection nimbus\n\
+                    bbconnect.other.repository cloud\n";
+    assert_eq!(listed, expected);
+    let global = git(
+        &sandbox,
+        "one",
+        &["config", "--global", "bbconnect.connection"],
+    );
+    assert_eq!(global, "cloud\n");
+    // Where nothing is named, nothing fails.
+    run(
+        &sandbox,
+        "two",
+        &["connection", "rename", "nimbus", "cloud"],
+    )
+    .ended(0);
+}
+
+#[test]
+fn what_git_refuses_is_told_in_its_words() {
+    let Some(sandbox) = sandbox() else { return };
+    fs::write(sandbox.path("one/.git/config.lock"), "").unwrap();
+    let refused = run(&sandbox, "one", &["connection", "use", "cloud", "--here"]).ended(9);
+    let message = refused.json()["error"]["message"].to_string();
+    let words = "git config failed: could not lock config file .git/config: File exists";
+    assert!(message.contains(words), "{message}");
+    fs::write(sandbox.path(".gitconfig.lock"), "").unwrap();
+    let refused = run(&sandbox, "one", &["git", "setup"]).ended(9);
+    let message = refused.json()["error"]["message"].to_string();
+    assert!(message.contains(".gitconfig: File exists"), "{message}");
+}
+
+#[test]
+fn a_remote_is_where_git_goes_for_it() {
+    let Some(sandbox) = sandbox() else { return };
+    let which = |folder| {
+        let told = run(&sandbox, folder, &["connection", "which"])
+            .ended(0)
+            .json();
+        told["connection"]["name"].as_str().unwrap().to_owned()
+    };
+    git(
+        &sandbox,
+        "one",
+        &["remote", "add", "origin", "bb:acme/site.git"],
+    );
+    git(
+        &sandbox,
+        "one",
+        &["remote", "add", "fork", "bb:jane/site.git"],
+    );
+    assert_eq!(which("one"), "first");
+    for (scope, base, beginning) in [
+        ("--global", "git@git.example.com:", "bb"),
+        ("--global", "git@ssh.bitbucket.org:", "bb:"),
+        ("--local", "git@ssh.bitbucket.org:jane-", "bb:jane/"),
+        ("--local", "Ssh://Elsewhere/", "bb:acme/"),
+        ("--global", "git@ssh.bitbucket.org:acme/", "bb:acme/"),
+    ] {
+        let key = format!("url.{base}.insteadOf");
+        git(
+            &sandbox,
+            "one",
+            &["config", scope, "--add", &key, beginning],
+        );
+    }
+    assert_eq!(which("one/sub"), "cloud");
+    let says = git(&sandbox, "one", &["ls-remote", "--get-url", "origin"]);
+    assert_eq!(says, "git@ssh.bitbucket.org:acme/site.git\n");
+    // One that leads to a name of the SSH configuration is known by what is written.
+    git(
+        &sandbox,
+        "two",
+        &["remote", "add", "origin", "git@bitbucket.org:acme/x"],
+    );
+    git(
+        &sandbox,
+        "two",
+        &["config", "url.git@work:.insteadOf", "git@bitbucket.org:"],
+    );
+    assert_eq!(which("two"), "cloud");
+}

@@ -1,0 +1,1316 @@
+//! `bbconnect connection`: every kind of credential against both products, where secrets are, which connection applies.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::bitbucket::{Credential, Kind, Server, World};
+use crate::support::{Ran, Sandbox, program, succeed};
+
+const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
+const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
+// base64 of `080920112506:abcdefghij0123456789`
+const USER_TOKEN: &str = "BBDC-MDgwOTIwMTEyNTA2OmFiY2RlZmdoaWowMTIzNDU2Nzg5";
+const PROJECT_TOKEN: &str = "project-token-marker";
+const PASSWORD: &str = "password-marker";
+
+fn world() -> World {
+    let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
+        kind,
+        secret: secret.to_owned(),
+        scopes: scopes.to_vec(),
+    };
+    World {
+        credentials: vec![
+            credential(
+                Kind::ApiToken {
+                    email: "jane@acme.example",
+                },
+                API_TOKEN,
+                &["read:user:bitbucket", "read:repository:bitbucket"],
+            ),
+            credential(
+                Kind::ApiToken {
+                    email: "narrow@acme.example",
+                },
+                API_TOKEN,
+                &["read:repository:bitbucket"],
+            ),
+            credential(
+                Kind::AccessToken {
+                    workspace: "acme",
+                    repository: Some("site"),
+                },
+                ACCESS_TOKEN,
+                &["repository"],
+            ),
+            credential(Kind::UserToken { user: "jane" }, USER_TOKEN, &["REPO_READ"]),
+            credential(
+                Kind::ProjectToken { project: "WEB" },
+                PROJECT_TOKEN,
+                &["PROJECT_READ"],
+            ),
+            credential(Kind::Password { user: "jane" }, PASSWORD, &[]),
+        ],
+        repositories: vec![
+            ("acme/site", false),
+            ("acme/public", true),
+            ("WEB/site", false),
+            ("OPEN/site", true),
+        ],
+        ..World::default()
+    }
+}
+
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    sandbox.command_with_file(arguments)
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    Ran::from(command(sandbox, arguments).output().unwrap())
+}
+
+/// Adds a connection whose secret comes from a file.
+fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> Ran {
+    fs::write(sandbox.path("token"), format!("{secret}\n")).unwrap();
+    let all = [
+        &["connection", "add", name, "--token-file", "token", "--json"],
+        arguments,
+    ]
+    .concat();
+    let ran = run(sandbox, &all);
+    fs::remove_file(sandbox.path("token")).unwrap();
+    ran
+}
+
+fn api_token(url: &str) -> [&str; 6] {
+    [
+        "--url",
+        url,
+        "--auth",
+        "api-token",
+        "--email",
+        "jane@acme.example",
+    ]
+}
+
+#[test]
+fn every_kind_is_verified_and_saved() {
+    let server = Server::start(world());
+    let (cloud, datacenter) = (server.cloud(), server.datacenter());
+    let sandbox = Sandbox::new();
+    let access = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
+    let user = ["--url", &datacenter, "--auth", "http-access-token"];
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
+    let project = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "project",
+        "--project",
+        "WEB",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
+    for (name, secret, arguments, account, level) in [
+        (
+            "api",
+            API_TOKEN,
+            &api_token(&cloud)[..],
+            Some("jane"),
+            "user",
+        ),
+        ("access", ACCESS_TOKEN, &access, None, "repo"),
+        ("public", ACCESS_TOKEN, &public, None, "repo"),
+        ("user", USER_TOKEN, &user, Some("jane"), "user"),
+        (
+            "project",
+            PROJECT_TOKEN,
+            &project,
+            Some("access-token-user/WEB"),
+            "project",
+        ),
+        ("password", PASSWORD, &password, Some("jane"), "user"),
+    ] {
+        let added = add(&sandbox, name, secret, arguments).ended(0).json();
+        assert_eq!(added["schema"], "bbconnect/connection-add@1");
+        assert_eq!(
+            (added["action"].as_str(), added["verified"].as_bool()),
+            (Some("created"), Some(true)),
+            "{added}"
+        );
+        let connection = &added["connection"];
+        assert_eq!(connection["account"].as_str(), account, "{added}");
+        assert_eq!(connection["level"].as_str(), Some(level), "{added}");
+        assert_eq!(connection["secret"]["store"], "file");
+        // The same once more changes nothing; the same name for something else is a conflict.
+        assert_eq!(
+            add(&sandbox, name, secret, arguments).ended(0).json()["action"],
+            "unchanged"
+        );
+        add(&sandbox, name, "another", arguments).ended(6);
+    }
+    let shown = run(&sandbox, &["connection", "show", "user", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        shown["connection"]["expires_on"], "2026-12-20",
+        "the token's own record tells it"
+    );
+    let listed = run(&sandbox, &["connection", "list", "--json"])
+        .ended(0)
+        .json();
+    let names: Vec<_> = listed["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|view| view["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["access", "api", "password", "project", "public", "user"]
+    );
+
+    // No secret is in any file, nor in what any command prints.
+    let files = fs::read_dir(sandbox.path(".config/bbconnect"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut texts: Vec<String> = files
+        .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+        .collect();
+    for arguments in [
+        &["connection", "list"][..],
+        &["connection", "show", "api", "-v"],
+        &["connection", "which", "-v"],
+    ] {
+        let ran = run(&sandbox, arguments).ended(0);
+        texts.extend([ran.stdout, ran.stderr]);
+    }
+    for secret in [API_TOKEN, ACCESS_TOKEN, USER_TOKEN, PROJECT_TOKEN, PASSWORD] {
+        assert!(
+            texts.iter().all(|text| !text.contains(secret)),
+            "{secret} is somewhere"
+        );
+    }
+}
+
+#[test]
+fn a_credential_that_may_not_name_its_user_is_still_valid() {
+    let server = Server::start(world());
+    let arguments = [
+        "--url",
+        &server.cloud(),
+        "--auth",
+        "api-token",
+        "--email",
+        "narrow@acme.example",
+    ];
+    let added = add(&Sandbox::new(), "narrow", API_TOKEN, &arguments)
+        .ended(0)
+        .json();
+    assert_eq!(added["connection"]["account"], "narrow@acme.example");
+}
+
+#[test]
+fn a_refusal_names_the_likely_causes_and_saves_nothing() {
+    let server = Server::start(world());
+    let (cloud, datacenter) = (server.cloud(), server.datacenter());
+    let sandbox = Sandbox::new();
+    let mut wrong_user = api_token(&cloud);
+    wrong_user[5] = "jane";
+    let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
+    let other = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
+    let app = [
+        "--url",
+        &cloud,
+        "--auth",
+        "app-password",
+        "--username",
+        "jane",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
+    let wrong = format!("http://{}/elsewhere", server.address);
+    let no_context = ["--url", &wrong, "--auth", "http-access-token"];
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
+    for (secret, arguments, status, said) in [
+        (
+            API_TOKEN,
+            &wrong_user[..],
+            3,
+            "the address of the Atlassian account",
+        ),
+        ("ATATT-unknown", &api_token(&cloud), 3, "made with scopes"),
+        ("ATBBunknown", &api_token(&cloud), 3, "app password"),
+        ("ATBBunknown", &app, 3, "2026-07-28"),
+        (
+            ACCESS_TOKEN,
+            &api_token(&cloud),
+            3,
+            "use --auth access-token",
+        ),
+        (API_TOKEN, &other, 3, "use --auth api-token"),
+        ("unknown", &bearer, 3, "made on this server"),
+        ("unknown", &password, 3, "single sign-on"),
+        (USER_TOKEN, &no_context, 8, "context path"),
+        // A repository that everybody may see proves nothing.
+        ("ATCTTunknown", &public, 3, "has not expired"),
+    ] {
+        let refused = add(&sandbox, "x", secret, arguments).ended(status);
+        let error = refused.json();
+        assert!(
+            error["error"]["hint"]
+                .as_str()
+                .unwrap_or_default()
+                .contains(said),
+            "{error}"
+        );
+        assert!(!refused.stdout.contains("unknown"), "{error}");
+    }
+    server.change(|world| world.basic_is_blocked = true);
+    let blocked = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    assert!(
+        blocked["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--auth http-access-token"),
+        "{blocked}"
+    );
+    server.change(|world| (world.basic_is_blocked, world.wants_captcha) = (false, true));
+    let captcha = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    assert!(
+        captcha["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("captcha"),
+        "{captcha}"
+    );
+    // A token of a project that everybody may see: neither yes nor no.
+    let open = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "repo",
+        "--repo",
+        "OPEN/site",
+    ];
+    let undecided = add(&sandbox, "x", "unknown", &open).ended(1).json();
+    assert!(
+        undecided["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("do not tell"),
+        "{undecided}"
+    );
+    assert!(!sandbox.path(".config/bbconnect").exists());
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_flag() {
+    let sandbox = Sandbox::new();
+    for (arguments, said) in [
+        (&["connection", "add", "x"][..], "--url"),
+        (
+            &["connection", "add", "x", "--url", "https://bitbucket.org"],
+            "--auth",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://bitbucket.org",
+                "--auth",
+                "api-token",
+            ],
+            "--email",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://bitbucket.org",
+                "--auth",
+                "access-token",
+            ],
+            "--workspace",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "password",
+            ],
+            "--username",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "http-access-token",
+            ],
+            "--token-stdin",
+        ),
+        (
+            &[
+                "connection",
+                "add",
+                "x",
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "api-token",
+            ],
+            "--help",
+        ),
+        (
+            &["connection", "add", "x", "--token", "hunter2"],
+            "--token-stdin",
+        ),
+        (
+            &["connection", "add", "-x", "--url", "https://bitbucket.org"],
+            "--help",
+        ),
+        (&["connection", "remove", "x"], "connection add"),
+    ] {
+        let ran = run(&sandbox, arguments);
+        assert!(
+            ran.status == 2 || ran.status == 5,
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains(said) && !ran.stderr.contains("hunter2"),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    // Plain http to another machine.
+    fs::write(sandbox.path("token"), "secret\n").unwrap();
+    let plain = [
+        "connection",
+        "add",
+        "x",
+        "--url",
+        "http://git.example.com",
+        "--auth",
+        "http-access-token",
+        "--token-file",
+        "token",
+    ];
+    let refused = run(&sandbox, &plain).ended(2);
+    assert!(
+        refused.stderr.contains("--allow-http"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_secret_goes_nowhere_but_to_its_origin() {
+    let server = Server::start(world());
+    let other = Server::start(world());
+    let sandbox = Sandbox::new();
+    add(
+        &sandbox,
+        "work",
+        USER_TOKEN,
+        &["--url", &server.datacenter(), "--auth", "http-access-token"],
+    )
+    .ended(0);
+    let edited = run(
+        &sandbox,
+        &["connection", "edit", "work", "--url", &other.datacenter()],
+    )
+    .ended(0);
+    assert!(edited.stderr.contains("--token-stdin"), "{}", edited.stderr);
+    // What needs the secret is refused; giving it again binds it anew.
+    let refused = run(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--auth",
+            "password",
+            "--username",
+            "jane",
+        ],
+    );
+    assert_eq!(refused.status, 0, "{}", refused.stderr);
+    assert!(
+        other.seen().iter().all(|seen| seen.authorization.is_none()),
+        "{:?}",
+        other.seen()
+    );
+    fs::write(sandbox.path("token"), USER_TOKEN).unwrap();
+    let given = [
+        "connection",
+        "edit",
+        "work",
+        "--auth",
+        "http-access-token",
+        "--token-file",
+        "token",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &given).ended(0).json()["verified"], true);
+
+    // A base URL that was changed by hand in the file.
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replace(
+            &format!("base_url = \"{}\"", other.datacenter()),
+            &format!("base_url = \"{}\"", server.datacenter()),
+        ),
+    )
+    .unwrap();
+    let before = server.seen().len();
+    run(&sandbox, &["connection", "rename", "work", "moved"]).ended(0);
+    assert_eq!(server.seen().len(), before);
+}
+
+#[test]
+fn connections_are_changed_renamed_and_removed_with_their_secrets() {
+    let server = Server::start(world());
+    let sandbox = Sandbox::new();
+    add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).ended(0);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    // What people write into the file stays.
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replace("workspace", "# mine\nworkspace");
+    fs::write(
+        &file,
+        format!("# a remark\n{text}colour = \"red\"\n\n[other]\nx = 1\n"),
+    )
+    .unwrap();
+    let edit = [
+        "connection",
+        "edit",
+        "work",
+        "--workspace",
+        "acme",
+        "--expires",
+        "2027-03-31",
+        "--json",
+    ];
+    let edited = run(&sandbox, &edit).ended(0).json();
+    assert_eq!(
+        (
+            edited["action"].as_str(),
+            edited["connection"]["workspace"].as_str()
+        ),
+        (Some("updated"), Some("acme"))
+    );
+    assert_eq!(run(&sandbox, &edit).ended(0).json()["action"], "unchanged");
+    let forget = ["connection", "edit", "work", "--expires", "", "--json"];
+    let forgotten = run(&sandbox, &forget).ended(0).json();
+    assert!(
+        forgotten["connection"]["expires_on"].is_null(),
+        "{forgotten}"
+    );
+    run(&sandbox, &["connection", "rename", "work", "acme"]).ended(0);
+    let text = fs::read_to_string(&file).unwrap();
+    for kept in [
+        "# a remark",
+        "colour = \"red\"",
+        "[other]",
+        "default = \"acme\"",
+        "[connections.acme]",
+    ] {
+        assert!(text.contains(kept), "{kept} is gone:\n{text}");
+    }
+    // The secret went along.
+    let verified = [
+        "connection",
+        "edit",
+        "acme",
+        "--email",
+        "narrow@acme.example",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &verified).ended(0).json()["verified"], true);
+    run(&sandbox, &["connection", "rename", "acme", "acme"]).ended(0);
+    add(
+        &sandbox,
+        "second",
+        API_TOKEN,
+        &[&api_token(&server.cloud())[..], &["--no-verify"]].concat(),
+    )
+    .ended(0);
+    run(&sandbox, &["connection", "rename", "acme", "second"]).ended(6);
+    run(&sandbox, &["connection", "remove", "second", "--yes"]).ended(0);
+    run(&sandbox, &["connection", "rename", "nobody", "x"]).ended(5);
+    run(&sandbox, &["connection", "remove", "acme"]).ended(2);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(0);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(5);
+    let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
+    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+}
+
+#[test]
+fn dry_run_and_no_verify_do_what_they_say() {
+    let server = Server::start(world());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
+    let dry = [&api_token(&cloud)[..], &["--dry-run"]].concat();
+    let would = add(&sandbox, "work", API_TOKEN, &dry).ended(0).json();
+    assert_eq!(
+        (would["action"].as_str(), would["verified"].as_bool()),
+        (Some("would-create"), Some(true))
+    );
+    assert!(!sandbox.path(".config/bbconnect").exists());
+    let before = server.seen().len();
+    let unverified = [&api_token(&cloud)[..], &["--no-verify"]].concat();
+    let saved = add(&sandbox, "work", "wrong", &unverified).ended(0).json();
+    assert_eq!(
+        (saved["action"].as_str(), saved["verified"].as_bool()),
+        (Some("created"), Some(false))
+    );
+    assert_eq!(server.seen().len(), before);
+}
+
+#[test]
+fn the_connection_that_applies_is_found_in_the_documented_order() {
+    let sandbox = Sandbox::new();
+    let add_unverified = |name: &str, arguments: &[&str]| {
+        add(
+            &sandbox,
+            name,
+            "secret",
+            &[arguments, &["--no-verify"]].concat(),
+        )
+        .ended(0);
+    };
+    add_unverified(
+        "first",
+        &[
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+        ],
+    );
+    add_unverified(
+        "acme",
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--auth",
+            "access-token",
+            "--workspace",
+            "acme",
+        ],
+    );
+    add_unverified(
+        "site",
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--auth",
+            "access-token",
+            "--repo",
+            "acme/site",
+        ],
+    );
+    let which = |folder: &str, variables: &[(&str, &str)], flags: &[&str]| {
+        let mut command = command(
+            &sandbox,
+            &[&["connection", "which", "--json"], flags].concat(),
+        );
+        command
+            .current_dir(sandbox.path(folder))
+            .envs(variables.iter().copied());
+        let ran = Ran::from(command.output().unwrap());
+        if ran.status == 0 {
+            ran.json()["connection"]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        } else {
+            ran.status.to_string()
+        }
+    };
+    fs::create_dir_all(sandbox.path("work/services/api/src")).unwrap();
+    let git = |arguments: &[&str]| {
+        let mut git = program("git");
+        git.args(arguments)
+            .current_dir(sandbox.path("work"))
+            .env("HOME", sandbox.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        succeed(&mut git)
+    };
+    assert_eq!(which(".", &[], &[]), "first");
+    git(&["init", "-q"]);
+    assert_eq!(which("work", &[], &[]), "first");
+    git(&[
+        "remote",
+        "add",
+        "origin",
+        "git@bitbucket.org:acme/other.git",
+    ]);
+    assert_eq!(which("work", &[], &[]), "acme");
+    git(&[
+        "remote",
+        "set-url",
+        "origin",
+        "git@ssh.bitbucket.org:acme/site.git",
+    ]);
+    assert_eq!(which("work", &[], &[]), "site");
+    let environment = [("BBCONNECT_TOKEN", "secret")];
+    assert_eq!(which("work", &environment, &[]), "environment");
+    let mut here = command(&sandbox, &["connection", "use", "first", "--here"]);
+    Ran::from(here.current_dir(sandbox.path("work")).output().unwrap()).ended(0);
+    assert_eq!(which("work", &environment, &[]), "first");
+    let mut service = command(
+        &sandbox,
+        &[
+            "connection",
+            "use",
+            "acme",
+            "--service",
+            "services/api",
+            "--json",
+        ],
+    );
+    let used = Ran::from(service.current_dir(sandbox.path("work")).output().unwrap())
+        .ended(0)
+        .json();
+    assert_eq!(
+        (used["action"].as_str(), used["scope"].as_str()),
+        (Some("updated"), Some("folder"))
+    );
+    assert_eq!(which("work/services", &[], &[]), "first");
+    assert_eq!(which("work/services/api/src", &[], &[]), "acme");
+    assert_eq!(
+        which(
+            "work/services/api",
+            &[("BBCONNECT_CONNECTION", "site")],
+            &[]
+        ),
+        "site"
+    );
+    assert_eq!(
+        which("work", &[("BBCONNECT_CONNECTION", "site")], &["-c", "acme"]),
+        "acme"
+    );
+    assert_eq!(which("work", &[], &["-c", "nobody"]), "5");
+    let mut outside = command(&sandbox, &["connection", "use", "acme", "--here"]);
+    Ran::from(outside.output().unwrap()).ended(5);
+    run(&sandbox, &["connection", "use", "acme"]).ended(0);
+    assert_eq!(which(".", &[], &[]), "acme");
+}
+
+#[test]
+fn the_environment_describes_a_connection() {
+    let sandbox = Sandbox::new();
+    let which = |variables: &[(&str, &str)]| {
+        let mut command = command(&sandbox, &["connection", "which", "--json"]);
+        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let token = ("BBCONNECT_TOKEN", "secret");
+    for (variables, auth, workspace, repository) in [
+        (&[token][..], "access-token", None, None),
+        (
+            &[token, ("BBCONNECT_EMAIL", "a@b.c")],
+            "api-token",
+            None,
+            None,
+        ),
+        (
+            &[
+                token,
+                ("BITBUCKET_WORKSPACE", "acme"),
+                ("BITBUCKET_REPO_SLUG", "site"),
+            ],
+            "access-token",
+            Some("acme"),
+            Some("site"),
+        ),
+        (
+            &[
+                token,
+                ("BBCONNECT_REPO", "acme/site"),
+                ("BITBUCKET_WORKSPACE", "other"),
+            ],
+            "access-token",
+            Some("acme"),
+            Some("site"),
+        ),
+        (
+            &[token, ("BBCONNECT_URL", "https://git.example.com")],
+            "http-access-token",
+            None,
+            None,
+        ),
+        (
+            &[
+                token,
+                ("BBCONNECT_URL", "https://git.example.com"),
+                ("BBCONNECT_USERNAME", "j"),
+            ],
+            "password",
+            None,
+            None,
+        ),
+    ] {
+        let connection = which(variables).ended(0).json()["connection"].clone();
+        assert_eq!(connection["auth"], auth, "{variables:?}");
+        assert_eq!(connection["workspace"].as_str(), workspace, "{variables:?}");
+        assert_eq!(
+            connection["repository"].as_str(),
+            repository,
+            "{variables:?}"
+        );
+        assert_eq!(connection["secret"]["store"], "environment");
+    }
+    // A pipeline's repository is what runs, and not said to be what the token belongs to.
+    for (repository, level) in [
+        ("BITBUCKET_REPO_SLUG", None),
+        ("BBCONNECT_REPO", Some("repo")),
+    ] {
+        let variables = [token, ("BITBUCKET_WORKSPACE", "acme"), (repository, "site")];
+        let connection = which(&variables).ended(0).json()["connection"].clone();
+        assert_eq!(connection["level"].as_str(), level, "{repository}");
+    }
+    // For people as well, both are the result: which, and why.
+    let mut command = command(&sandbox, &["connection", "which"]);
+    let told = Ran::from(command.env("BBCONNECT_TOKEN", "secret").output().unwrap()).ended(0);
+    let because = "BBCONNECT_TOKEN, or one of its kin, is set";
+    assert_eq!(told.stdout, format!("environment\n{because}\n"));
+    which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).ended(2);
+    which(&[token, ("BBCONNECT_URL", "ftp://x")]).ended(2);
+    which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).ended(2);
+    which(&[]).ended(5);
+    fs::create_dir(sandbox.path("credentials")).unwrap();
+    fs::write(sandbox.path("credentials/bbconnect-token"), "secret\n").unwrap();
+    let folder = sandbox.path("credentials");
+    which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).ended(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn fifty_at_once_lose_nothing() {
+    let sandbox = Sandbox::new();
+    let children: Vec<_> = (0..50)
+        .map(|number| {
+            let name = format!("c{number}");
+            let arguments = [
+                "connection",
+                "add",
+                &name,
+                "--url",
+                "https://git.example.com",
+                "--auth",
+                "http-access-token",
+            ];
+            let mut command = command(&sandbox, &arguments);
+            command
+                .args(["--no-verify", "--token-command", "echo secret"])
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in children {
+        Ran::from(child.wait_with_output().unwrap()).ended(0);
+    }
+    let listed = run(&sandbox, &["connection", "list", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_at_any_moment_the_file_is_whole() {
+    let sandbox = Sandbox::new();
+    for round in 0..30 {
+        let name = format!("c{round}");
+        let arguments = [
+            "connection",
+            "add",
+            &name,
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+        ];
+        let mut command = command(&sandbox, &arguments);
+        let mut child = command
+            .args(["--no-verify", "--token-command", "echo secret"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(round));
+        // SIGKILL; it may have ended already.
+        drop(child.kill());
+        child.wait().unwrap();
+        run(&sandbox, &["connection", "list"]).ended(0);
+    }
+}
+
+#[test]
+fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
+    let server = Server::start(world());
+    let sandbox = Sandbox::new();
+    let url = server.datacenter();
+    for round in 0..3 {
+        let name = format!("same{round}");
+        let children: Vec<_> = (0..6)
+            .map(|number| {
+                fs::write(
+                    sandbox.path(&format!("token{number}")),
+                    format!("secret-of-w{number}"),
+                )
+                .unwrap();
+                let arguments = [
+                    "connection",
+                    "add",
+                    &name,
+                    "--url",
+                    &url,
+                    "--auth",
+                    "http-access-token",
+                    "--no-verify",
+                ];
+                let mut command = command(&sandbox, &arguments);
+                command.args([
+                    "--project",
+                    &format!("w{number}"),
+                    "--token-file",
+                    &format!("token{number}"),
+                ]);
+                command.spawn().unwrap()
+            })
+            .collect();
+        let ended: Vec<_> = children
+            .into_iter()
+            .map(|child| child.wait_with_output().unwrap().status.code())
+            .collect();
+        assert_eq!(
+            ended.iter().filter(|status| **status == Some(0)).count(),
+            1,
+            "{ended:?}"
+        );
+        assert!(
+            ended.iter().all(|status| matches!(status, Some(0 | 6))),
+            "{ended:?}"
+        );
+        let before = server.seen().len();
+        let shown = run(&sandbox, &["connection", "show", &name, "--json"])
+            .ended(0)
+            .json();
+        let project = shown["connection"]["project"].as_str().unwrap().to_owned();
+        run(&sandbox, &["project", "list", "-c", &name]);
+        let sent = server.seen()[before..]
+            .iter()
+            .find_map(|seen| seen.authorization.clone());
+        assert_eq!(sent, Some(format!("Bearer secret-of-{project}")));
+    }
+}
+
+#[test]
+fn a_repeated_add_that_says_something_else_is_a_conflict() {
+    let server = Server::start(world());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
+    add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).ended(0);
+    for other in [
+        ["--expires", "2027-01-01"],
+        ["--proxy", "http://proxy.example"],
+        ["--workspace", "other"],
+    ] {
+        add(
+            &sandbox,
+            "work",
+            API_TOKEN,
+            &[&api_token(&cloud)[..], &other].concat(),
+        )
+        .ended(6);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
+    let server = Server::start(world());
+    let sandbox = Sandbox::new();
+    add(
+        &sandbox,
+        "work",
+        USER_TOKEN,
+        &["--url", &server.datacenter(), "--auth", "http-access-token"],
+    )
+    .ended(0);
+    fs::write(sandbox.path("token"), PROJECT_TOKEN).unwrap();
+    let mut edit = command(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--no-verify",
+            "--token-file",
+            "token",
+            "--json",
+        ],
+    );
+    // The default would be the keyring.
+    let edited = Ran::from(edit.env_remove("BBCONNECT_STORE").output().unwrap())
+        .ended(0)
+        .json();
+    assert_eq!(edited["connection"]["secret"]["store"], "file");
+    assert!(
+        edited["connection"]["account"].is_null() && edited["connection"]["expires_on"].is_null(),
+        "{edited}"
+    );
+    // The same once more is no change.
+    let again = [
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-file",
+        "token",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &again).ended(0).json()["action"], "unchanged");
+    let command = [
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-command",
+        "echo x",
+        "--json",
+    ];
+    assert_eq!(run(&sandbox, &command).ended(0).json()["action"], "updated");
+    assert_eq!(
+        run(&sandbox, &command).ended(0).json()["action"],
+        "unchanged"
+    );
+    let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
+    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let arguments = [
+        "--url",
+        "https://git.example.com",
+        "--auth",
+        "http-access-token",
+        "--no-verify",
+    ];
+    add(&sandbox, "good", "secret", &arguments).ended(0);
+    let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
+                   store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";
+    let newer = "[connections.newer]\nauth='telepathy'\n";
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n{newer}\n{keyring}")).unwrap();
+    let listed = run(&sandbox, &["connection", "list"]).ended(0);
+    assert!(
+        listed.stdout.contains("good") && listed.stderr.contains("newer"),
+        "{}{}",
+        listed.stdout,
+        listed.stderr
+    );
+    run(&sandbox, &["connection", "which"]).ended(0);
+    run(&sandbox, &["connection", "remove", "newer", "--yes"]).ended(0);
+    let removed = run(
+        &sandbox,
+        &["connection", "remove", "kept", "--yes", "--json"],
+    )
+    .ended(0)
+    .json();
+    assert!(
+        removed["secret_left"].as_str().unwrap().contains("keyring"),
+        "{removed}"
+    );
+    assert!(!fs::read_to_string(&file).unwrap().contains("kept"));
+}
+
+#[test]
+fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    fs::write(&file, "connections = 3\n").unwrap();
+    let listed = run(&sandbox, &["connection", "list"]).ended(9);
+    assert!(
+        listed.stderr.contains("`connections` is no table"),
+        "{}",
+        listed.stderr
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "connections = 3\n");
+}
+
+#[test]
+fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
+    let sandbox = Sandbox::new();
+    let ssh = |url: &str, more: &[&str]| {
+        run(
+            &sandbox,
+            &[
+                &[
+                    "connection",
+                    "add",
+                    "git",
+                    "--auth",
+                    "ssh",
+                    "--json",
+                    "--url",
+                    url,
+                ],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    ssh("https://github.com/acme/site.git", &[]).ended(2);
+    ssh(
+        "git@github.com:acme/site.git",
+        &["--token-command", "echo x"],
+    )
+    .ended(2);
+    let added = ssh("git@github.com:acme/site.git", &[]).ended(0).json();
+    let connection = &added["connection"];
+    assert_eq!(connection["deployment"], "unknown");
+    assert_eq!(connection["base_url"], "ssh://git@github.com");
+    assert_eq!(connection["repository"], "site");
+    assert!(connection["secret"]["store"].is_null());
+    assert_eq!(
+        ssh("git@github.com:acme/site.git", &[]).ended(0).json()["action"],
+        "unchanged"
+    );
+    run(&sandbox, &["project", "list", "-c", "git"]).ended(2);
+}
+
+#[test]
+fn a_password_in_an_address_is_refused() {
+    let sandbox = Sandbox::new();
+    for address in ["--proxy", "--web-url"] {
+        let with_password = "http://jane:hunter2@proxy.example:3128";
+        let arguments = [
+            "--url",
+            "https://git.example.com",
+            "--auth",
+            "http-access-token",
+            address,
+            with_password,
+        ];
+        let refused = add(&sandbox, "x", "secret", &arguments).ended(2);
+        assert!(!refused.stdout.contains("hunter2"), "{}", refused.stdout);
+    }
+}
+
+/// A checkout of somebody else's may hold such a file, with commands in it.
+#[test]
+fn nothing_is_read_from_the_folder_one_stands_in() {
+    let sandbox = Sandbox::new();
+    let add = |secret: &'static str| {
+        let rest = ["--auth", "http-access-token", "--no-verify"];
+        let start = ["connection", "add", "planted", "--token-command", secret];
+        [&start[..], &["--url", "https://git.example.com"], &rest].concat()
+    };
+    run(&sandbox, &add("touch planted; echo secret")).ended(0);
+    fs::remove_file(sandbox.path("planted")).unwrap();
+    let relative = |home: &str, config: &str, arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        command.env("HOME", home).env("XDG_CONFIG_HOME", config);
+        Ran::from(command.output().unwrap())
+    };
+    for (home, config) in [(".", ""), (".", ".config"), ("nowhere", ".config")] {
+        let listed = relative(home, config, &["connection", "list", "--json"]).ended(0);
+        assert_eq!(listed.json()["connections"], serde_json::json!([]));
+        relative(home, config, &["project", "list"]).ended(5);
+        let kept = relative(home, config, &add("echo secret")).ended(9);
+        assert!(kept.stderr.contains("export HOME"), "{}", kept.stderr);
+    }
+    assert!(!sandbox.path("planted").exists());
+    // A pipeline needs no home.
+    let mut which = command(&sandbox, &["connection", "which"]);
+    which
+        .env("HOME", "nowhere")
+        .env("BBCONNECT_TOKEN", "secret");
+    Ran::from(which.output().unwrap()).ended(0);
+}
+
+#[test]
+fn a_repository_is_in_one_place_and_a_server_has_its_address() {
+    let sandbox = Sandbox::new();
+    let kind = ["--auth", "http-access-token", "--no-verify", "--dry-run"];
+    let add = |arguments: &[&str]| {
+        let start = ["connection", "add", "a", "--token-command", "echo secret"];
+        run(
+            &sandbox,
+            &[&start[..], &kind, arguments, &["--json"]].concat(),
+        )
+    };
+    for url in ["git@git.example.com:web/site.git", "git.example.com"] {
+        let added = add(&["--url", url]).ended(0).json();
+        let connection = &added["connection"];
+        assert_eq!(connection["deployment"], "datacenter", "{url}");
+        assert_eq!(connection["base_url"], "https://git.example.com", "{url}");
+    }
+    let page = "https://git.example.com/projects/WEB/repos/site";
+    add(&["--url", page, "--project", "web"]).ended(0);
+    for arguments in [
+        &["--url", page, "--project", "OTHER"][..],
+        &[
+            "--url",
+            "https://git.example.com",
+            "--repo",
+            "WEB/site",
+            "--project",
+            "OTHER",
+        ],
+        &[
+            "--url",
+            "https://bitbucket.org",
+            "--deployment",
+            "datacenter",
+        ],
+    ] {
+        add(arguments).ended(2);
+    }
+    let environment = |variables: &[(&str, &str)]| {
+        let mut command = command(&sandbox, &["connection", "which", "--json"]);
+        command.env("BBCONNECT_TOKEN", "secret");
+        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let in_acme = ("BBCONNECT_REPO", "acme/site");
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).ended(0);
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "other")]).ended(2);
+    let nowhere = environment(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).ended(2);
+    assert!(
+        nowhere.stdout.contains("BBCONNECT_URL"),
+        "{}",
+        nowhere.stdout
+    );
+}
+
+#[test]
+fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
+    let mut world = world();
+    let odd = " Bearer of \"news\" ";
+    world.credentials.push(Credential {
+        kind: Kind::Password { user: "odd" },
+        secret: odd.to_owned(),
+        scopes: Vec::new(),
+    });
+    let server = Server::start(world);
+    let sandbox = Sandbox::new();
+    let quoted = format!("\"{USER_TOKEN}\"");
+    for (token, username, status) in [
+        (odd, Some("odd"), 0),
+        (odd.trim(), Some("odd"), 3),
+        (&quoted, None, 0),
+        (&format!(" Bearer {USER_TOKEN}"), None, 0),
+    ] {
+        fs::write(sandbox.path("secret"), format!("{token}\n")).unwrap();
+        for (name, value) in [
+            ("BBCONNECT_TOKEN", token),
+            ("BBCONNECT_TOKEN_FILE", "secret"),
+        ] {
+            let mut check = command(&sandbox, &["check", "--timeout", "5"]);
+            check
+                .env("BBCONNECT_URL", server.datacenter())
+                .env(name, value);
+            check.envs(username.map(|username| ("BBCONNECT_USERNAME", username)));
+            Ran::from(check.output().unwrap()).ended(status);
+        }
+    }
+}
+
+#[test]
+fn the_environments_secret_is_taken_for_a_new_connection_and_must_be_one() {
+    let server = Server::start(world());
+    let sandbox = Sandbox::new();
+    let url = server.cloud();
+    let add = [&["connection", "add", "work"][..], &api_token(&url)].concat();
+    let mut added = command(&sandbox, &add);
+    Ran::from(added.env("BBCONNECT_TOKEN", API_TOKEN).output().unwrap()).ended(0);
+    run(&sandbox, &["check", "work"]).ended(0);
+    fs::write(sandbox.path("empty"), "\n").unwrap();
+    for (name, value) in [("BBCONNECT_TOKEN", " "), ("BBCONNECT_TOKEN_FILE", "empty")] {
+        let mut list = command(&sandbox, &["workspace", "list"]);
+        let listed = Ran::from(list.env(name, value).output().unwrap()).ended(3);
+        assert!(listed.stderr.contains(name), "{}", listed.stderr);
+    }
+    // What it begins like tells what is missing.
+    let mut list = command(&sandbox, &["repo", "list", "--workspace", "acme"]);
+    list.env("BBCONNECT_URL", &url)
+        .env("BBCONNECT_TOKEN", "ATATT3x-nobodys");
+    let listed = Ran::from(list.output().unwrap()).ended(3);
+    assert!(
+        listed.stderr.contains("BBCONNECT_EMAIL"),
+        "{}",
+        listed.stderr
+    );
+    // What describes no connection need not be text.
+    #[cfg(unix)]
+    {
+        let odd = std::os::unix::ffi::OsStringExt::from_vec(b"ssh -i \xff".to_vec());
+        let odd: std::ffi::OsString = odd;
+        let mut which = command(&sandbox, &["connection", "which"]);
+        Ran::from(which.env("GIT_SSH_COMMAND", odd).output().unwrap()).ended(0);
+    }
+}

@@ -1,0 +1,832 @@
+//! `doctor` against broken setups on loopback: each breaks at one stage, and is told from the others.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::bitbucket::{CONTEXT, Credential, Fault, Kind, Server, World};
+use crate::support::sshd::Sshd;
+use crate::support::tls::{TlsServer, certificates};
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, unused_port};
+use serde_json::Value;
+
+const TOKEN: &str = "BBDC-doctor-marker";
+const PASSWORD: &str = "hunter-doctor-marker";
+
+fn world() -> World {
+    let credential = |kind, secret: &str| Credential {
+        kind,
+        secret: secret.to_owned(),
+        scopes: vec!["REPO_READ"],
+    };
+    World {
+        credentials: vec![
+            credential(Kind::UserToken { user: "jane" }, TOKEN),
+            credential(Kind::Password { user: "jane" }, PASSWORD),
+            credential(
+                Kind::ApiToken {
+                    email: "jane@acme.example",
+                },
+                TOKEN,
+            ),
+        ],
+        repositories: vec![("WEB/site", false)],
+        projects: vec!["WEB".to_owned()],
+        page_length: 25,
+        ..World::default()
+    }
+}
+
+fn fault(status: u16, headers: &[(&'static str, &str)], body: &str) -> Fault {
+    let headers = headers.iter();
+    Fault {
+        status,
+        headers: headers
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect(),
+        body: body.as_bytes().to_vec(),
+        delay: Duration::ZERO,
+    }
+}
+
+const HTML: (&str, &str) = ("content-type", "text/html");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// Runs `doctor` with variables, in a home of its own.
+fn doctor_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let sandbox = Sandbox::new();
+    let limit: &[&str] = if arguments.contains(&"--timeout") {
+        &[]
+    } else {
+        &["--timeout", "3"]
+    };
+    let mut command = sandbox.command([&["doctor", "--json"], limit, arguments].concat());
+    command.envs(variables.iter().copied());
+    Ran::from(command.output().unwrap())
+}
+
+fn doctor(arguments: &[&str]) -> Ran {
+    doctor_with(&[], arguments)
+}
+
+/// Runs `doctor` for the connection of the environment.
+fn signed(url: &str, variables: &[(&str, &str)]) -> Ran {
+    doctor_with(&[&[("BBCONNECT_URL", url)], variables].concat(), &[])
+}
+
+fn stage(document: &Value, id: &str) -> Value {
+    let stages = document["stages"].as_array().unwrap();
+    let found = stages.iter().find(|stage| stage["id"] == id);
+    found.cloned().unwrap_or(Value::Null)
+}
+
+/// Fails the test unless it breaks at this stage, with this status, and says these words.
+#[track_caller]
+fn breaks(ran: Ran, at: &str, exit: i32, said: &str) -> Value {
+    let ran = ran.ended(exit);
+    let document = ran.json();
+    assert_eq!(document["schema"], "bbconnect/doctor@1");
+    let stages = document["stages"].as_array().unwrap();
+    let first = stages
+        .iter()
+        .find(|stage| stage["level"] == "fail")
+        .unwrap();
+    assert_eq!(first["id"], at, "{document:#}");
+    assert_eq!(document["failed"], at);
+    let text = format!(
+        "{} {} {}",
+        first["message"], first["evidence"], first["next"]
+    );
+    assert!(text.contains(said), "{text}");
+    assert!(first["next"].is_string(), "{first}");
+    assert!(first["elapsed_ms"].is_u64(), "{first}");
+    document
+}
+
+/// Fails the test unless nothing breaks, and this stage has this level and says these words.
+#[track_caller]
+fn holds(ran: Ran, id: &str, level: &str, said: &str) -> Value {
+    let document = ran.ended(0).json();
+    let stage = stage(&document, id);
+    assert_eq!(stage["level"], level, "{document:#}");
+    let text = format!(
+        "{} {} {}",
+        stage["message"], stage["evidence"], stage["next"]
+    );
+    assert!(text.contains(said), "{text}");
+    document
+}
+
+/// Somebody who listens, and says this to everybody who has said something; nothing for the silent.
+fn listener(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut heard = [0; 4096];
+                let count = stream.read(&mut heard).unwrap_or(0);
+                if count == 0 || answer.is_empty() {
+                    thread::sleep(Duration::from_secs(20));
+                }
+                drop(stream.write_all(answer.as_bytes()));
+            });
+        }
+    });
+    address
+}
+
+fn closed() -> String {
+    format!("127.0.0.1:{}", unused_port())
+}
+
+#[test]
+fn names_and_ports_that_lead_nowhere() {
+    breaks(
+        doctor(&["https://nowhere.invalid"]),
+        "dns",
+        7,
+        "does not resolve",
+    );
+    let document = breaks(
+        doctor(&[&format!("https://{}", closed())]),
+        "tcp",
+        7,
+        "refused",
+    );
+    assert!(stage(&document, "tls").is_null());
+    assert_eq!(stage(&document, "git")["level"], "pass");
+    let silent = listener("");
+    for (scheme, at) in [("https", "tls"), ("http", "http")] {
+        let started = Instant::now();
+        let ran = doctor(&["--timeout", "1", &format!("{scheme}://{silent}")]);
+        breaks(ran, at, 7, "--timeout");
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+    doctor(&["no-such-connection"]).ended(5);
+    let ran = breaks(
+        doctor(&["https://jane:marker@h.example"]),
+        "url",
+        2,
+        "password",
+    );
+    assert!(!ran.to_string().contains("marker"));
+}
+
+#[test]
+fn plain_http_where_tls_was_expected() {
+    let server = Server::start(world());
+    let ran = doctor(&[&format!("https://{}/{CONTEXT}", server.address)]);
+    breaks(ran, "tls", 7, "plain HTTP");
+    let ran = doctor(&[&format!("https://{}", listener("220 mail ready\r\n"))]);
+    breaks(ran, "tls", 7, "does not speak TLS");
+}
+
+#[test]
+fn a_server_without_fault_passes_every_stage() {
+    let server = Server::start(world());
+    let url = server.datacenter();
+    let document = holds(doctor(&[&url]), "credential", "unknown", "none is used");
+    assert!(
+        server
+            .seen()
+            .iter()
+            .all(|seen| seen.authorization.is_none())
+    );
+    for id in [
+        "url", "dns", "tcp", "proxy", "tls", "http", "product", "version", "clock", "git",
+    ] {
+        let level = stage(&document, id)["level"].clone();
+        let expected = if id == "clock" { "unknown" } else { "pass" };
+        assert!(level == "pass" || level == expected, "{id}: {document:#}");
+    }
+    let document = holds(
+        signed(&url, &[("BBCONNECT_TOKEN", TOKEN)]),
+        "credential",
+        "pass",
+        "jane",
+    );
+    assert_eq!(
+        stage(&document, "base-url")["level"],
+        "pass",
+        "{document:#}"
+    );
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+    let cloud = [
+        ("BBCONNECT_TOKEN", TOKEN),
+        ("BBCONNECT_EMAIL", "jane@acme.example"),
+    ];
+    holds(
+        signed(&server.cloud(), &cloud),
+        "credential",
+        "pass",
+        "accepts",
+    );
+    holds(doctor(&[&server.cloud()]), "product", "pass", "Cloud");
+}
+
+#[test]
+fn proxies_that_are_no_way_through() {
+    let wants_login = listener("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    let refuses = listener("HTTP/1.1 403 Forbidden\r\n\r\n");
+    let page = listener("220 mail ready\r\n\r\n");
+    let target = "https://git.invalid";
+    for (proxy, said) in [
+        (format!("http://{wants_login}"), "asks for a login (407)"),
+        (
+            format!("http://jane:marker@{wants_login}"),
+            "does not accept the login",
+        ),
+        (format!("http://{}", closed()), "refused"),
+        ("http://proxy.invalid:3128".to_owned(), "does not resolve"),
+        (format!("http://{refuses}"), "403 Forbidden"),
+        (format!("http://{page}"), "does not answer as a proxy"),
+        (format!("http://{}", listener("")), "in time"),
+    ] {
+        let ran = doctor_with(&[("HTTPS_PROXY", &proxy)], &[target, "--timeout", "2"]);
+        let document = breaks(ran, "proxy", 7, said);
+        assert!(!document.to_string().contains("marker"));
+        assert_eq!(stage(&document, "dns")["level"], "unknown");
+    }
+    let proxy = format!("http://{wants_login}");
+    let ran = doctor_with(&[("HTTP_PROXY", &proxy)], &["http://git.invalid"]);
+    breaks(ran, "proxy", 7, "407");
+    let left_out = [("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", "git.invalid")];
+    breaks(
+        doctor_with(&left_out, &[target]),
+        "dns",
+        7,
+        "does not resolve",
+    );
+    let sandbox = stored(&format!(
+        "deployment = \"datacenter\"\nbase_url = \"{target}\"\nauth = \"http-access-token\"\nproxy = \"{proxy}\"\n"
+    ));
+    breaks(
+        sandbox.run(["doctor", "x", "--json"]),
+        "proxy",
+        7,
+        "named by the connection",
+    );
+}
+
+/// A home with one connection, `x`.
+fn stored(connection: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path(".config/bbconnect");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("connections.toml"),
+        format!("[connections.x]\n{connection}"),
+    )
+    .unwrap();
+    sandbox
+}
+
+#[test]
+fn answers_that_are_not_a_bitbuckets() {
+    let server = Server::start(world());
+    let url = server.datacenter();
+    let elsewhere = ("location", "https://sso.example.com/saml?ticket=marker");
+    let own_login = ("location", "/login?next=x");
+    for (fault, at, said) in [
+        (
+            fault(302, &[elsewhere], ""),
+            "http",
+            "https://sso.example.com/saml",
+        ),
+        (fault(302, &[own_login], ""), "http", "login page"),
+        (
+            fault(200, &[HTML], "<form><input type=\"password\"></form>"),
+            "http",
+            "login page",
+        ),
+        (
+            fault(502, &[HTML], "<html>Bad Gateway</html>"),
+            "http",
+            "reaches no server",
+        ),
+        (
+            fault(503, &[HTML], "<html>soon</html>"),
+            "http",
+            "not available",
+        ),
+        (fault(500, &[], ""), "http", "fails (500)"),
+        (
+            fault(403, &[HTML], "<html>blocked</html>"),
+            "http",
+            "refuses",
+        ),
+        (
+            fault(503, &[JSON], r#"{"state":"STARTING"}"#),
+            "product",
+            "is starting",
+        ),
+        (
+            fault(200, &[JSON], r#"{"state":"MAINTENANCE"}"#),
+            "product",
+            "in maintenance",
+        ),
+        (
+            fault(200, &[JSON], r#"{"state":"FIRST_RUN"}"#),
+            "product",
+            "not set up",
+        ),
+    ] {
+        // What stands in front of a server answers everything.
+        server.change(|world| {
+            world.seen.clear();
+            world.faults = vec![fault; 12].into();
+        });
+        let document = breaks(signed(&url, &[("BBCONNECT_TOKEN", TOKEN)]), at, 8, said);
+        assert!(!document.to_string().contains("marker"), "{document}");
+        assert!(stage(&document, "credential").is_null());
+        assert!(
+            server
+                .seen()
+                .iter()
+                .all(|seen| seen.authorization.is_none())
+        );
+    }
+}
+
+#[test]
+fn addresses_where_no_bitbucket_is() {
+    let server = Server::start(world());
+    let root = server.website();
+    let ran = doctor(&[&root]);
+    breaks(
+        ran,
+        "product",
+        8,
+        &format!("there is one at {}", server.datacenter()),
+    );
+    let page = listener(
+        "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnone",
+    );
+    breaks(
+        doctor(&[&format!("http://{page}")]),
+        "product",
+        8,
+        "not a Bitbucket",
+    );
+    let jira = listener(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 19\r\nConnection: close\r\n\r\n{\"state\":\"RUNNING\"}",
+    );
+    breaks(
+        doctor(&[&format!("http://{jira}")]),
+        "product",
+        8,
+        "not that of Jira",
+    );
+    let empty = listener(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+    );
+    breaks(
+        doctor(&[&format!("http://{empty}/2.0")]),
+        "product",
+        8,
+        "not Bitbucket Cloud's API",
+    );
+    breaks(
+        doctor(&[&format!("http://{}", listener("hello\r\n"))]),
+        "http",
+        7,
+        "does not answer HTTP",
+    );
+}
+
+#[test]
+fn servers_that_are_old_or_set_up_wrongly() {
+    let server = Server::start(World {
+        version: Some("7.6.1"),
+        ..world()
+    });
+    let ran = signed(&server.datacenter(), &[("BBCONNECT_TOKEN", TOKEN)]);
+    breaks(ran, "version", 8, "7.6.1");
+    let server = Server::start(World {
+        believes_to_be: Some("http://localhost:7990".to_owned()),
+        ..world()
+    });
+    let ran = signed(&server.datacenter(), &[("BBCONNECT_TOKEN", TOKEN)]);
+    holds(ran, "base-url", "warn", "`localhost`");
+    server.change(|world| {
+        let late = ("date", "Sat, 21 Nov 2020 10:00:00 GMT");
+        world
+            .faults
+            .push_back(fault(200, &[JSON, late], r#"{"state":"RUNNING"}"#));
+    });
+    holds(doctor(&[&server.datacenter()]), "clock", "warn", "ahead of");
+}
+
+#[test]
+fn credentials_that_are_refused() {
+    let server = Server::start(world());
+    let url = server.datacenter();
+    let document = breaks(
+        signed(&url, &[("BBCONNECT_TOKEN", "wrong-marker")]),
+        "credential",
+        3,
+        "revoked",
+    );
+    assert!(!document.to_string().contains("wrong-marker"));
+    let password = [
+        ("BBCONNECT_TOKEN", PASSWORD),
+        ("BBCONNECT_USERNAME", "jane"),
+    ];
+    server.change(|world| world.wants_captcha = true);
+    breaks(signed(&url, &password), "credential", 3, "captcha");
+    server.change(|world| world.basic_is_blocked = true);
+    breaks(
+        signed(&url, &password),
+        "credential",
+        3,
+        "Basic authentication is blocked",
+    );
+    let cloud = [
+        ("BBCONNECT_TOKEN", "wrong"),
+        ("BBCONNECT_EMAIL", "jane@acme.example"),
+    ];
+    breaks(signed(&server.cloud(), &cloud), "credential", 3, "--email");
+    let sandbox = stored(&format!(
+        "deployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
+         token_command = \"echo {TOKEN}\"\nsecret_origin = \"https://elsewhere.example\"\n"
+    ));
+    server.change(|world| world.seen.clear());
+    breaks(
+        sandbox.run(["doctor", "x", "--json"]),
+        "credential",
+        3,
+        "is not sent",
+    );
+    assert!(
+        server
+            .seen()
+            .iter()
+            .all(|seen| seen.authorization.is_none())
+    );
+}
+
+#[test]
+fn certificates_that_are_not_to_be_trusted() {
+    if !is_installed("openssl", "version") {
+        return;
+    }
+    let sandbox = certificates(&[
+        ("good", "IP:127.0.0.1", 1),
+        ("expired", "IP:127.0.0.1", -1),
+        ("other", "DNS:other.example.com", 1),
+    ]);
+    let authority = sandbox.path("ca.pem");
+    let trusting = [("SSL_CERT_FILE", authority.to_str().unwrap())];
+    let good = TlsServer::start(sandbox.home(), "good", &[]);
+    let url = good.url();
+    let document = breaks(doctor(&[&url]), "tls", 7, "acme-authority");
+    assert!(
+        stage(&document, "tls")["next"]
+            .as_str()
+            .unwrap()
+            .contains("--ca-cert FILE")
+    );
+    assert!(stage(&document, "http").is_null());
+    let document = breaks(
+        doctor_with(&trusting, &[&url]),
+        "product",
+        8,
+        "not a Bitbucket",
+    );
+    assert_eq!(stage(&document, "tls")["level"], "pass");
+    let with_ca = stored(&format!(
+        "deployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\nca_cert = \"{}\"\n",
+        authority.display()
+    ));
+    let document = breaks(
+        with_ca.run(["doctor", "x", "--json"]),
+        "product",
+        8,
+        "not a Bitbucket",
+    );
+    assert!(
+        stage(&document, "git")["next"]
+            .as_str()
+            .unwrap()
+            .contains("sslCAInfo")
+    );
+    // Plain http on a port that speaks TLS.
+    breaks(
+        doctor(&[&format!("http://{}", good.address)]),
+        "tls",
+        7,
+        &format!("write {url}"),
+    );
+    let expired = TlsServer::start(sandbox.home(), "expired", &[]);
+    breaks(
+        doctor_with(&trusting, &[&expired.url()]),
+        "tls",
+        7,
+        "expired on 20",
+    );
+    let other = TlsServer::start(sandbox.home(), "other", &[]);
+    breaks(
+        doctor_with(&trusting, &[&other.url()]),
+        "tls",
+        7,
+        "other.example.com",
+    );
+    let itself = TlsServer::start(sandbox.home(), "ca", &[]);
+    breaks(doctor(&[&itself.url()]), "tls", 7, "signed by itself");
+}
+
+#[test]
+fn git_that_is_missing_or_goes_another_way() {
+    let server = Server::start(world());
+    let url = server.datacenter();
+    breaks(
+        doctor_with(&[("PATH", "/nowhere")], &[&url]),
+        "git",
+        9,
+        "install git",
+    );
+    let through = |key: &'static str, value: &'static str| {
+        [
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", key),
+            ("GIT_CONFIG_VALUE_0", value),
+        ]
+    };
+    let proxy = through("http.proxy", "http://jane:marker@proxy.example.com:3128");
+    let document = holds(
+        doctor_with(&proxy, &[&url]),
+        "git",
+        "warn",
+        "proxy.example.com:3128",
+    );
+    assert!(!document.to_string().contains("marker"));
+}
+
+/// An SSH server with a repository, and a home whose connection has a key for it.
+struct OverSsh {
+    sshd: Sshd,
+    sandbox: Sandbox,
+    url: String,
+}
+
+impl OverSsh {
+    fn set() -> Option<Self> {
+        let sshd = Sshd::start()?;
+        sshd.repository("web/site", false);
+        let url = sshd.url("web/site");
+        let base = format!("ssh://127.0.0.1:{}", sshd.port);
+        let sandbox = stored("");
+        let key = sandbox.path("key");
+        succeed(
+            program("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(&key),
+        );
+        let folder = sandbox.path(".config/bbconnect");
+        let text = format!(
+            "[connections.x]\ndeployment = \"unknown\"\nbase_url = \"{base}\"\nauth = \"ssh\"\nkey_path = \"{}\"\n\
+             clone_url = \"{url}\"\n",
+            key.display()
+        );
+        fs::write(folder.join("connections.toml"), text).unwrap();
+        let found = Self { sshd, sandbox, url };
+        found.let_in(true);
+        found.know(&found.host_key(), ".config/bbconnect/known_hosts");
+        Some(found)
+    }
+
+    fn let_in(&self, lets: bool) {
+        let public = fs::read_to_string(self.sandbox.path("key.pub")).unwrap();
+        let serve = self.sshd.path("serve");
+        let line = format!("command=\"{} web/site read\" {public}", serve.display());
+        let line = if lets { line } else { String::new() };
+        fs::write(self.sshd.path("authorized_keys"), line).unwrap();
+    }
+
+    fn host_key(&self) -> String {
+        let line = fs::read_to_string(self.sshd.path("host_key.pub")).unwrap();
+        line.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Writes a file of known hosts with this key.
+    fn know(&self, key: &str, file: &str) {
+        let path = self.sandbox.path(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("[127.0.0.1]:{} {key}\n", self.sshd.port)).unwrap();
+    }
+
+    fn doctor(&self, argument: &str) -> Ran {
+        self.sandbox
+            .run(["doctor", argument, "--json", "--timeout", "5"])
+    }
+}
+
+#[test]
+fn keys_of_servers_and_of_users() {
+    let Some(mut over) = OverSsh::set() else {
+        return;
+    };
+    let document = holds(
+        over.doctor("x"),
+        "ssh.auth",
+        "pass",
+        "serves the repository",
+    );
+    assert_eq!(stage(&document, "ssh.host-key")["level"], "pass");
+    let url = over.url.clone();
+    holds(
+        over.doctor(&url),
+        "ssh.auth",
+        "pass",
+        "serves the repository",
+    );
+    let before = fs::read(over.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+    over.let_in(false);
+    breaks(over.doctor("x"), "ssh.auth", 3, "refused it");
+    over.let_in(true);
+    // The user's own file has another key than ours: git without our options fails.
+    let old = over.host_key();
+    let public = fs::read_to_string(over.sandbox.path("key.pub")).unwrap();
+    over.know(public.trim(), ".ssh/known_hosts");
+    holds(over.doctor("x"), "ssh.host-key", "warn", "ssh-keygen -R");
+    over.sshd.new_host_key();
+    over.sshd.restart();
+    breaks(over.doctor("x"), "ssh.host-key", 10, "not the expected one");
+    let after = fs::read(over.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+    assert_eq!(before, after, "doctor only reads");
+    // Without a connection the user's own file counts.
+    fs::remove_dir_all(over.sandbox.path(".config")).unwrap();
+    over.know(&old, ".ssh/known_hosts");
+    breaks(over.doctor(&url), "ssh.host-key", 10, "~/.ssh/known_hosts");
+    over.sshd.stop();
+    breaks(over.doctor(&url), "ssh.tcp", 7, "refused");
+}
+
+#[test]
+fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
+    let Some(over) = OverSsh::set() else {
+        return;
+    };
+    let (port, user) = (over.sshd.port, &over.sshd.user);
+    fs::remove_dir_all(over.sandbox.path(".config")).unwrap();
+    over.know(&over.host_key(), ".ssh/known_hosts");
+    // `ssh` looks for its configuration where the system says that home is.
+    let path = |name: &str| over.sandbox.path(name).display().to_string();
+    let (config, hosts) = (path("config"), path(".ssh/known_hosts"));
+    let script = format!("#!/bin/sh\nexec /usr/bin/ssh -F {config} \"$@\"\n");
+    fs::create_dir(over.sandbox.path("bin")).unwrap();
+    support::write_script(&over.sandbox.path("bin/ssh"), &script);
+    let found = support::variable("PATH").unwrap();
+    let path_variable = format!("{}:{}", path("bin"), found.display());
+    let doctor = |text: &str| {
+        fs::write(&config, text).unwrap();
+        let arguments = ["doctor", &over.url, "--json", "--timeout", "5"];
+        let mut command = over.sandbox.command(arguments);
+        Ran::from(command.env("PATH", &path_variable).output().unwrap())
+    };
+    let key = path("key");
+    // A connection that is shared and stays.
+    let shared = format!(
+        "Host *\nIdentityFile {key}\nIdentitiesOnly yes\nControlMaster auto\nControlPersist 30\nControlPath {}/%p\n",
+        path(".ssh")
+    );
+    for _ in 0..2 {
+        holds(doctor(&shared), "ssh.auth", "pass", "serves the repository");
+    }
+    assert!(!over.sandbox.path(&format!(".ssh/{port}")).exists());
+    // One that leads through another server, which knows the key; the server itself does not.
+    let through = |key_there: &str| {
+        format!(
+            "Host gate\nHostName 127.0.0.1\nPort {port}\nUser {user}\nIdentityFile {key}\nUserKnownHostsFile {hosts}\n\
+             Host 127.0.0.1\nProxyJump gate\nIdentityFile {key_there}\nHost *\nIdentitiesOnly yes\n"
+        )
+    };
+    holds(
+        doctor(&through(&key)),
+        "ssh.auth",
+        "pass",
+        "serves the repository",
+    );
+    let other = path("other");
+    let mut make = program("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f", &other]);
+    succeed(&mut make);
+    breaks(
+        doctor(&through(&other)),
+        "ssh.auth",
+        3,
+        "accepts none of the keys",
+    );
+}
+
+#[test]
+fn ports_that_do_not_speak_ssh() {
+    let page = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = page.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in page.incoming() {
+            drop(
+                stream
+                    .unwrap()
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            );
+        }
+    });
+    let url = format!("ssh://git@{address}/web/site.git");
+    breaks(doctor(&[&url]), "ssh.tcp", 7, "speaks HTTP");
+    let silent = format!("ssh://git@{}/web/site.git", listener(""));
+    breaks(
+        doctor(&["--timeout", "1", &silent]),
+        "ssh.tcp",
+        7,
+        "no SSH server says anything",
+    );
+}
+
+#[test]
+fn what_a_firewall_must_let_through() {
+    let list = |arguments: &[&str]| {
+        let document = doctor(&[&["--allow-list"], arguments].concat())
+            .ended(0)
+            .json();
+        assert_eq!(document["stages"], Value::Array(Vec::new()));
+        let all = document["allow_list"].as_array().unwrap().clone();
+        let row = |allowed: &Value| {
+            assert!(allowed["why"].is_string());
+            let text = |key: &str| allowed[key].as_str().unwrap().to_owned();
+            format!("{}:{} {}", text("host"), allowed["port"], text("protocol"))
+        };
+        all.iter().map(row).collect::<Vec<_>>()
+    };
+    let cloud = list(&["https://bitbucket.org"]);
+    for row in [
+        "bitbucket.org:443 https",
+        "api.bitbucket.org:443 https",
+        "ssh.bitbucket.org:22 ssh",
+        "altssh.bitbucket.org:443 ssh",
+        "id.atlassian.com:443 https",
+        "ip-ranges.atlassian.com:443 https",
+    ] {
+        assert!(cloud.contains(&row.to_owned()), "{row}: {cloud:?}");
+    }
+    let server = list(&["https://git.example.com:8443/bitbucket"]);
+    assert_eq!(
+        server[..2],
+        ["git.example.com:8443 https", "git.example.com:7999 ssh"]
+    );
+    let over_ssh = list(&["ssh://git@git.example.com:2222/web/site.git"]);
+    assert!(
+        over_ssh.contains(&"git.example.com:2222 ssh".to_owned()),
+        "{over_ssh:?}"
+    );
+}
+
+#[test]
+fn a_report_names_nobody_and_replaces_nothing() {
+    let server = Server::start(world());
+    let sandbox = stored(&format!(
+        "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
+         token_command = \"echo {TOKEN}\"\nsecret_origin = \"{}\"\nusername = \"bob\"\nemail = \"bob@acme.example\"\n",
+        server.datacenter(),
+        server.website()
+    ));
+    let report = sandbox.path("report.md");
+    let run = |more: &[&str]| {
+        let arguments = [&["doctor", "x", "--report", report.to_str().unwrap()], more].concat();
+        sandbox.run(arguments)
+    };
+    let ran = run(&[]).ended(0);
+    assert!(ran.stderr.contains("the report is in"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("jane"), "{}", ran.stdout);
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(
+        text.starts_with("# Report of `bbconnect doctor`\n\nThis report was redacted"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&server.datacenter()) && text.contains("| credential | pass |"),
+        "{text}"
+    );
+    let home = sandbox.home().to_str().unwrap();
+    for hidden in ["jane", "bob", TOKEN, home] {
+        assert!(!text.contains(hidden), "{hidden}: {text}");
+    }
+    fs::write(&report, "mine").unwrap();
+    run(&[]).ended(6);
+    assert_eq!(fs::read_to_string(&report).unwrap(), "mine");
+    run(&["--force"]).ended(0);
+    assert!(
+        fs::read_to_string(&report)
+            .unwrap()
+            .contains("## Hosts and ports")
+    );
+    let nowhere = sandbox.path("no/such/folder/report.md");
+    sandbox
+        .run(["doctor", "x", "--report", nowhere.to_str().unwrap()])
+        .ended(9);
+}

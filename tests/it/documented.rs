@@ -1,0 +1,337 @@
+//! Every command that a document shows: the program knows it, and what can be run here is run, against the test Bitbucket
+//! where it needs an account.
+
+use std::fs;
+use std::path::Path;
+
+use clap::error::ErrorKind;
+
+const FINGERPRINT: &str = "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM";
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(path).expect(name).replace("\r\n", "\n")
+}
+
+/// The lines of a document's blocks of these kinds, such as `sh`, that run the program; a prompt is left out.
+fn lines(document: &str, kinds: &[&str]) -> Vec<String> {
+    let blocks = document.split("```").skip(1).step_by(2);
+    let lines = blocks
+        .filter_map(|block| block.split_once('\n'))
+        .filter(|(kind, _)| kinds.contains(kind))
+        .flat_map(|(_, text)| text.lines());
+    lines
+        .map(|line| line.trim().trim_start_matches("$ ").to_owned())
+        .filter(|line| line.contains("bbconnect ") && !line.starts_with(['#', '{']))
+        .collect()
+}
+
+/// The commands of a line of shell, a list of words each.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let starts = line.match_indices("bbconnect ").map(|(start, _)| start);
+    let is_command = |start: &usize| {
+        let before = line.get(..*start).unwrap_or_default().trim_end();
+        before.is_empty() || before.ends_with(['(', '\'', '-', ';', ':', '&', '|', ')'])
+    };
+    starts
+        .filter(is_command)
+        .map(|start| {
+            let end = end_of_command(&line[start..]);
+            let command = &line[start..start + end];
+            // What a shell would put in.
+            let command = command
+                .replace("$FINGERPRINT", FINGERPRINT)
+                .replace("$CI_NODE_INDEX/$CI_NODE_TOTAL", "1/2");
+            let words = shell_words::split(&command);
+            words.unwrap_or_else(|error| panic!("{command}: {error}"))
+        })
+        .collect()
+}
+
+/// Where a command of a shell ends: before what is done with its output, and before a comment.
+fn end_of_command(text: &str) -> usize {
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '"' | '\'') if before == ' ' || before == '=' => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            // A quote in the middle of a word is that of the shell in which the command stands.
+            (None, '<' | '>' | '|' | '&' | ';' | ')' | '\'') => return at,
+            (None, '#') if before == ' ' => return at,
+            // Two blanks before an explanation.
+            (None, ' ') if text[at..].starts_with("   ") => return at,
+            _ => {}
+        }
+        before = c;
+    }
+    text.len()
+}
+
+/// What stands before the usage and behind the flags, on every level.
+fn own_words(command: &clap::Command, all: &mut Vec<String>) {
+    all.extend(command.get_before_help().map(ToString::to_string));
+    all.extend(command.get_after_long_help().map(ToString::to_string));
+    // `help` has a copy of every command.
+    let below = command.get_subcommands();
+    for below in below.filter(|command| command.get_name() != "help") {
+        own_words(below, all);
+    }
+}
+
+#[test]
+fn no_line_of_a_help_text_is_wrapped() {
+    let mut all = Vec::new();
+    own_words(&bbconnect::internals::command(), &mut all);
+    assert!(all.len() > 40, "{}", all.len());
+    for line in all.iter().flat_map(|text| text.lines()) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+/// Examples of the help texts, of every level.
+fn examples() -> Vec<String> {
+    let reference = bbconnect::internals::markdown();
+    let lines = reference.lines();
+    // What is longer is wrapped, and no command any more.
+    let examples = lines.filter(|line| line.starts_with("  bbconnect "));
+    examples.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_command_that_is_shown_is_one() {
+    let mut lines_of_all = examples();
+    assert!(lines_of_all.len() > 100, "{}", lines_of_all.len());
+    for name in ["README.md", "docs/ci.md", "docs/architecture.md"] {
+        lines_of_all.extend(lines(&read(name), &["sh", "console", "yaml", "groovy"]));
+    }
+    for line in lines_of_all {
+        for words in commands(&line) {
+            let parsed = bbconnect::internals::command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+    // A table names commands and flags, and leaves out what they are about.
+    for row in read("docs/coverage.md").lines() {
+        let code = row.split('`').skip(1).step_by(2);
+        for named in code.filter(|code| code.starts_with("bbconnect ") && !code.contains('…')) {
+            let words = named.split(' ');
+            let parsed = bbconnect::internals::command().try_get_matches_from(words);
+            let kind = parsed.err().map(|error| error.kind());
+            let is_known = matches!(
+                kind,
+                None | Some(
+                    ErrorKind::MissingRequiredArgument
+                        | ErrorKind::MissingSubcommand
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                )
+            );
+            assert!(is_known, "{named}: {kind:?}");
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::process::Output;
+
+    use super::*;
+    use crate::support::bitbucket::stock::Stock;
+    use crate::support::bitbucket::{Credential, Kind, Server, World};
+    use crate::support::{Sandbox, program};
+
+    const TOKEN: &str = "ATATT-documented";
+    const OF_SERVER: &str = "BBDC-documented";
+
+    /// A line of shell, run with the program on the path.
+    fn run(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Output {
+        let binary = Path::new(env!("CARGO_BIN_EXE_bbconnect"));
+        let binary = binary.parent().expect("it is in a folder").display();
+        let own = sandbox.path("bin");
+        let path = format!("{}:{binary}:/usr/local/bin:/usr/bin:/bin", own.display());
+        let mut shell = program("sh");
+        shell
+            .args(["-euc", line])
+            .current_dir(sandbox.home())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", sandbox.home())
+            .envs(variables.iter().copied())
+            .stdin(std::process::Stdio::null());
+        shell.output().expect("sh starts")
+    }
+
+    fn is_fine(line: &str, output: &Output, status: i32) {
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{line}: {complaints}");
+        let said = !output.stdout.is_empty() || !output.stderr.is_empty();
+        assert!(
+            said || line.contains('>') || line.contains("--quiet"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn what_needs_no_account_works_in_an_empty_home() {
+        let sandbox = Sandbox::new();
+        let lines = lines(&read("README.md"), &["sh"]);
+        assert!(lines.len() >= 10, "{lines:?}");
+        for line in lines {
+            is_fine(&line, &run(&sandbox, &line, &[]), 0);
+        }
+    }
+
+    fn server() -> Server {
+        let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
+            kind,
+            secret: secret.to_owned(),
+            scopes: scopes.to_vec(),
+        };
+        let mut stock = Stock::with(&["acme/site+", "WEB/site+"]);
+        stock.push(
+            "acme/site",
+            "feature/login",
+            "Login",
+            ("login.html", b"<p>"),
+        );
+        let scopes = [
+            "read:user:bitbucket",
+            "read:repository:bitbucket",
+            "read:webhook:bitbucket",
+        ];
+        Server::start(World {
+            credentials: vec![
+                credential(
+                    Kind::ApiToken {
+                        email: "jane@acme.com",
+                    },
+                    TOKEN,
+                    &scopes,
+                ),
+                credential(Kind::UserToken { user: "jane" }, OF_SERVER, &["REPO_WRITE"]),
+            ],
+            stock,
+            ..World::default()
+        })
+    }
+
+    /// What a test cannot do as it stands there, and the test that does it.
+    const ELSEWHERE: [(&str, &str); 6] = [
+        (
+            "bbconnect connection add",
+            "asks a person: a_connection_is_asked_for_in_the_order_of_the_form",
+        ),
+        (
+            "bbconnect connect git@",
+            "needs a server on port 22: a_repository_is_connected_in_one_step_and_git_uses_its_key",
+        ),
+        (
+            "bbconnect key rotate",
+            "as connect: a_key_is_replaced_while_git_goes_on_working",
+        ),
+        (
+            "bbconnect connection add work --url https://bitbucket.org --auth oauth",
+            "needs a browser: tests/it/oauth.rs",
+        ),
+        (
+            "eval \"$(bbconnect git env)\"",
+            "clones from bitbucket.org: tests/it/git.rs",
+        ),
+        (
+            "bbconnect doctor git@",
+            "needs a server on port 22: tests/it/doctor.rs",
+        ),
+    ];
+
+    #[test]
+    fn the_readme_is_a_session_that_works() {
+        let server = server();
+        let sandbox = Sandbox::new();
+        for (name, text) in [("token", TOKEN), ("secret", "s3cret-of-the-webhook")] {
+            fs::write(sandbox.path(name), text).expect("it can be written");
+        }
+        for folder in ["bin", "src", "generated"] {
+            fs::create_dir(sandbox.path(folder)).expect("it can be made");
+        }
+        fs::write(sandbox.path("generated/page.html"), "<p>").expect("it can be written");
+        let pass = format!("#!/bin/sh\necho {OF_SERVER}\n");
+        fs::write(sandbox.path("bin/pass"), pass).expect("it can be written");
+        run(&sandbox, "chmod +x bin/pass && git init -q", &[]);
+        let passphrase = sandbox.path("passphrase");
+        fs::write(&passphrase, "for the file of secrets\n").expect("it can be written");
+        let variables = [
+            ("BBCONNECT_STORE", "file"),
+            (
+                "BBCONNECT_STORE_PASSPHRASE_FILE",
+                passphrase.to_str().expect("it is text"),
+            ),
+        ];
+        let mut ran = 0;
+        for line in lines(&read("README.md"), &["console"]) {
+            let is_elsewhere = |(start, _): &(&str, &str)| {
+                line == *start
+                    || line.trim_end().starts_with(start) && *start != "bbconnect connection add"
+            };
+            let line = line
+                .split("   ")
+                .next()
+                .expect("there is a first")
+                .to_owned();
+            if ELSEWHERE
+                .iter()
+                .any(|known| is_elsewhere(known) || line == known.0)
+            {
+                continue;
+            }
+            let here = line
+                .replace("https://bitbucket.org", &server.cloud())
+                .replace("https://git.example.com/bitbucket", &server.datacenter())
+                .replace("https://git.example.com", &server.datacenter());
+            let status = match line.as_str() {
+                "bbconnect check work --for webhook --repo acme/site" => 4,
+                _ => 0,
+            };
+            is_fine(&line, &run(&sandbox, &here, &variables), status);
+            ran += 1;
+        }
+        assert!(ran >= 12, "{ran}");
+    }
+
+    #[test]
+    fn the_recipes_for_ci_work() {
+        let server = server();
+        let cloud = server.cloud();
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("test-results")).expect("it can be made");
+        let variables = [
+            ("CI", "true"),
+            ("BBCONNECT_URL", cloud.as_str()),
+            ("BBCONNECT_EMAIL", "jane@acme.com"),
+            ("BBCONNECT_TOKEN", TOKEN),
+            ("BBCONNECT_REPO", "acme/site"),
+            ("CI_NODE_INDEX", "1"),
+            ("CI_NODE_TOTAL", "2"),
+            ("GITHUB_STEP_SUMMARY", "summary.md"),
+        ];
+        let add = "bbconnect connection add work --url \"$BBCONNECT_URL\" --email jane@acme.com --auth api-token \
+                   --token-command 'printenv BBCONNECT_TOKEN' --expires 2099-01-01";
+        is_fine(add, &run(&sandbox, add, &variables), 0);
+        server.change(|world| {
+            for credential in &mut world.credentials {
+                credential.scopes.push("write:repository:bitbucket");
+            }
+        });
+        let lines = lines(&read("docs/ci.md"), &["sh", "yaml", "groovy"]);
+        assert!(lines.len() >= 8, "{lines:?}");
+        for line in lines
+            .iter()
+            .filter(|line| !line.ends_with("$? in") && !line.starts_with("4)"))
+        {
+            let line = line.trim_start_matches("- ").trim_start_matches("run: ");
+            let line = line
+                .strip_prefix("sh '")
+                .map_or(line, |line| line.trim_end_matches('\''));
+            is_fine(line, &run(&sandbox, line, &variables), 0);
+        }
+    }
+}

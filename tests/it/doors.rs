@@ -1,0 +1,165 @@
+//! Whatever comes in at a door: git's questions, files that people edit, files of other programs. Made-up texts of the
+//! words that matter there; clone URLs have tables of their own.
+
+use proptest::prelude::*;
+
+use crate::support::{cases, doors};
+
+/// Texts of such words, with something else now and then.
+fn text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let word = prop::sample::select(words).prop_map(str::to_owned);
+    let piece = prop_oneof![12 => word, 1 => any::<char>().prop_map(String::from)];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+const ASKED: &[&str] = &[
+    "protocol=",
+    "https",
+    "http",
+    "ssh",
+    "\n",
+    "\n",
+    "\n",
+    "\r",
+    "host=",
+    "bitbucket.org",
+    "git.example.com",
+    ":443",
+    ":",
+    "@",
+    "/",
+    "//",
+    "..",
+    "?",
+    "#",
+    "%2f",
+    "path=",
+    "acme/site.git",
+    "username=",
+    "jane",
+    "password=",
+    "url=",
+    "https://",
+    "capability[]=",
+    "authtype",
+    "wwwauth[]=",
+    "Basic realm=",
+    "\0",
+    "[",
+    "]",
+    "::1",
+    "=",
+];
+
+const TOML: &[&str] = &[
+    "[connections.work]\n",
+    "[connections.\"a b\"]\n",
+    "[connections]\n",
+    "[[connections]]\n",
+    "work = ",
+    "{",
+    "}",
+    "default = ",
+    "\"work\"\n",
+    "deployment = ",
+    "\"cloud\"\n",
+    "\"datacenter\"\n",
+    "base_url = ",
+    "\"https://api.bitbucket.org/2.0\"\n",
+    "\"https://git.example.com\"\n",
+    "auth = ",
+    "\"api-token\"\n",
+    "\"http-access-token\"\n",
+    "\"ssh\"\n",
+    "email = ",
+    "\"jane@acme.example\"\n",
+    "expires_on = ",
+    "\"2027-02-30\"\n",
+    "2027-01-01\n",
+    "1\n",
+    "true\n",
+    "# words\n",
+    "unknown = ",
+    "\n",
+    "\"",
+    ".",
+    "workspace = ",
+    "\"acme\"\n",
+    "ca_cert = ",
+    "\"\\u0000\"\n",
+];
+
+const CONFIG: &[&str] = &[
+    "[remote \"origin\"]\n",
+    "[submodule \"x\"]\n",
+    "[url \"git@bitbucket.org:\"]\n",
+    "[include]\n",
+    "\turl = ",
+    "\tpushurl = ",
+    "\tinsteadOf = ",
+    "\tpath = ",
+    "git@bitbucket.org:acme/site.git",
+    "ssh://git@bitbucket.org/acme/site",
+    "ssh://git@altssh.bitbucket.org:443/acme/site.git",
+    "https://jane:pw@bitbucket.org/acme/site.git",
+    "\n",
+    "\n",
+    "\"",
+    "\\\n",
+    "\\",
+    "#",
+    ";",
+    " ",
+    "\r\n",
+    "=",
+    "[",
+    "]",
+    "x",
+    "~/.gitconfig",
+    "Host bitbucket.org\n",
+    "Host ",
+    "Match host bitbucket.org\n",
+    "  HostName bitbucket.org\n",
+    "  Port 443\n",
+    "  IdentityFile ~/.ssh/id\n",
+    "HostKeyAlias ",
+    "machine bitbucket.org ",
+    "login jane ",
+    "password pw",
+    "default ",
+    "macdef x\n",
+    "bitbucket.org ",
+    "bitbucket.org,104.192.141.1 ",
+    "ssh-rsa ",
+    "ssh-ed25519 ",
+    "@revoked ",
+    "AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO",
+    "*.bitbucket.org ",
+    "!",
+];
+
+proptest! {
+    #![proptest_config(cases::cases(2048))]
+
+    #[test]
+    fn what_git_asks_names_a_server_and_nothing_else(text in text(ASKED)) {
+        doors::helper(&text);
+    }
+
+    #[test]
+    fn a_file_of_connections_is_read_or_refused(text in text(TOML)) {
+        doors::connections(&text);
+    }
+
+    #[test]
+    fn what_is_mended_stays_mended(text in text(CONFIG)) {
+        doors::files_of_others(&text);
+    }
+
+    #[test]
+    fn any_text_at_all_is_taken(text in any::<String>()) {
+        doors::helper(&text);
+        doors::connections(&text);
+        doors::files_of_others(&text);
+    }
+}

@@ -1,0 +1,585 @@
+//! Real git with the helper: every kind of credential over HTTP, from a real `git http-backend` that demands it.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::git_server::GitServer;
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed};
+
+/// A connection in the file, whose secret a command prints.
+fn connection(sandbox: &Sandbox, name: &str, text: &str, origin: &str) {
+    let folder = sandbox.path(".config/bbconnect");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("connections.toml");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let added = format!(
+        "{before}[connections.{name}]\n{text}\nstore = \"command\"\ntoken_command = \"echo {name}-secret\"\n\
+         secret_origin = \"{origin}\"\n\n"
+    );
+    fs::write(path, added).unwrap();
+}
+
+/// Git in the sandbox, its messages in English, never asking.
+fn git(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    let mut command = program("git");
+    command
+        .args(arguments)
+        .current_dir(sandbox.home())
+        .env_clear();
+    command
+        .env("HOME", sandbox.home())
+        .env("PATH", support::variable("PATH").unwrap())
+        .env("GIT_TERMINAL_PROMPT", "0");
+    command.env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn helper(sandbox: &Sandbox, operation: &str, input: &str) -> Ran {
+    sandbox.run_with_input(["git", "credential", operation], input)
+}
+
+#[test]
+fn the_helper_answers_for_its_own_servers_and_is_silent_otherwise() {
+    let sandbox = Sandbox::new();
+    let cloud = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n";
+    connection(
+        &sandbox,
+        "api",
+        &format!(
+            "{cloud}auth = \"api-token\"\nemail = \"jane@acme.example\"\nworkspace = \"acme\""
+        ),
+        "https://api.bitbucket.org",
+    );
+    connection(
+        &sandbox,
+        "site",
+        &format!(
+            "{cloud}auth = \"access-token\"\nlevel = \"repo\"\nworkspace = \"acme\"\nrepository = \"site\""
+        ),
+        "https://api.bitbucket.org",
+    );
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com:8443/ctx\"\n";
+    connection(
+        &sandbox,
+        "token",
+        &format!("{server}auth = \"http-access-token\"\nlevel = \"user\"\naccount = \"jane\""),
+        "https://git.example.com:8443",
+    );
+    for (input, expected) in [
+        (
+            "protocol=https\nhost=bitbucket.org\n\n",
+            "username=x-bitbucket-api-token-auth\npassword=api-secret\n",
+        ),
+        (
+            "protocol=https\nhost=bitbucket.org\npath=acme/site.git\n\n",
+            "username=x-token-auth\npassword=site-secret\n",
+        ),
+        (
+            "protocol=https\nhost=bitbucket.org\npath=acme/other.git\n\n",
+            "username=x-bitbucket-api-token-auth\npassword=api-secret\n",
+        ),
+        (
+            "protocol=https\nhost=bitbucket.org\nusername=x-token-auth\n\n",
+            "username=x-token-auth\npassword=site-secret\n",
+        ),
+        (
+            "protocol=https\nhost=git.example.com:8443\npath=ctx/scm/web/site.git\n\n",
+            "username=jane\npassword=token-secret\n",
+        ),
+        (
+            "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example.com:8443\n\n",
+            "capability[]=authtype\nauthtype=Bearer\ncredential=token-secret\n",
+        ),
+        ("protocol=http\nhost=bitbucket.org\n\n", ""),
+        ("protocol=https\nhost=bitbucket.org:444\n\n", ""),
+        ("protocol=https\nhost=git.example.com\n\n", ""),
+        (
+            "protocol=https\nhost=git.example.com:8443\npath=other/scm/web/site.git\n\n",
+            "",
+        ),
+        ("protocol=https\nhost=github.com\n\n", ""),
+        ("protocol=ssh\nhost=bitbucket.org\n\n", ""),
+    ] {
+        let ran = helper(&sandbox, "get", input).ended(0);
+        assert_eq!(
+            (ran.stdout.as_str(), ran.stderr.as_str()),
+            (expected, ""),
+            "{input}"
+        );
+    }
+    let unknown = helper(&sandbox, "capability", "\n").ended(0);
+    assert_eq!(unknown.stdout, "");
+    helper(&sandbox, "get", "nonsense\n").ended(2);
+}
+
+#[test]
+fn one_connection_is_set_up_by_its_name() {
+    let sandbox = Sandbox::new();
+    let server = |host: &str| {
+        format!(
+            "deployment = \"datacenter\"\nbase_url = \"https://{host}\"\nauth = \"http-access-token\"\nlevel = \"user\""
+        )
+    };
+    for name in ["one", "two"] {
+        let host = format!("{name}.example.com");
+        connection(&sandbox, name, &server(&host), &format!("https://{host}"));
+    }
+    sandbox.run(["git", "setup", "-c", "nope"]).ended(5);
+    let told = sandbox
+        .run(["git", "setup", "-c", "two", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(told["helpers"].as_array().unwrap().len(), 1);
+    assert_eq!(told["helpers"][0]["url"], "https://two.example.com");
+    let asked = "protocol=https\nhost=two.example.com\n\n";
+    let mut fill = git(&sandbox, &["credential", "fill"]);
+    fill.stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = fill.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), asked.as_bytes()).unwrap();
+    let answered = Ran::from(child.wait_with_output().unwrap()).ended(0);
+    assert!(
+        answered.stdout.contains("password=two-secret"),
+        "{}",
+        answered.stdout
+    );
+    // What a pipeline describes is not written anywhere, so it cannot be set up.
+    let pipeline = Sandbox::new();
+    let mut command = pipeline.command(["git", "setup", "--json"]);
+    let ran = Ran::from(command.env("BBCONNECT_TOKEN", "x").output().unwrap()).ended(2);
+    let hint = ran.json()["error"]["hint"].clone();
+    assert_eq!(hint, "eval \"$(bbconnect git env)\"");
+}
+
+#[test]
+fn erasing_marks_and_forgets_nothing() {
+    let sandbox = Sandbox::new();
+    let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
+    connection(&sandbox, "api", text, "https://api.bitbucket.org");
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let asked = |password: &str| {
+        format!("protocol=https\nhost=bitbucket.org\nusername=x\npassword={password}\n\n")
+    };
+    let other = helper(&sandbox, "erase", &asked("of-another-helper")).ended(0);
+    assert_eq!(other.stderr, "");
+    assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
+    let erased = helper(&sandbox, "erase", &asked("api-secret")).ended(0);
+    assert!(
+        erased.stderr.contains("bbconnect check api"),
+        "{}",
+        erased.stderr
+    );
+    assert!(fs::read_to_string(&file).unwrap().contains("refused_on"));
+    assert!(
+        helper(&sandbox, "get", "protocol=https\nhost=bitbucket.org\n")
+            .ended(0)
+            .stdout
+            .contains("api-secret")
+    );
+    helper(&sandbox, "store", &asked("api-secret")).ended(0);
+    assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
+}
+
+#[test]
+fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
+    connection(&sandbox, "api", text, "https://api.bitbucket.org");
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com/ctx\"\nauth = \"http-access-token\"";
+    connection(&sandbox, "server", server, "https://git.example.com");
+    succeed(&mut git(
+        &sandbox,
+        &["config", "--global", "credential.helper", "cache"],
+    ));
+    succeed(&mut git(
+        &sandbox,
+        &[
+            "config",
+            "--global",
+            "credential.https://git.example.com.helper",
+            "store --file /dev/null",
+        ],
+    ));
+    let before = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+    let first = sandbox.run(["git", "setup", "--json"]).ended(0).json();
+    assert_eq!(first["action"], "created");
+    assert_eq!(first["helpers"][0]["url"], "https://bitbucket.org");
+    assert_eq!(
+        sandbox.run(["git", "setup", "--json"]).ended(0).json()["action"],
+        "unchanged"
+    );
+    let listed = |key: &str| {
+        succeed(&mut git(
+            &sandbox,
+            &["config", "--global", "--get-all", key],
+        ))
+    };
+    assert_eq!(listed("credential.helper"), "cache\n");
+    let of_server = listed("credential.https://git.example.com.helper");
+    let lines: Vec<&str> = of_server.lines().collect();
+    assert!(
+        lines[0].starts_with("store") && lines[1].ends_with(" git credential") && lines.len() == 2,
+        "{lines:?}"
+    );
+    assert!(listed("credential.https://bitbucket.org.helper").starts_with("\n!"));
+    let filled = git_fill(&sandbox, "protocol=https\nhost=bitbucket.org\n\n");
+    assert!(filled.contains("password=api-secret"), "{filled}");
+    sandbox
+        .run(["git", "setup", "--host", "nowhere.example"])
+        .ended(5);
+    assert_eq!(
+        sandbox
+            .run(["git", "setup", "--undo", "--json"])
+            .ended(0)
+            .json()["action"],
+        "removed"
+    );
+    let without_empty_sections = |text: &str| {
+        let lines: Vec<&str> = text.lines().collect();
+        let is_empty = |at: usize| {
+            lines[at].starts_with('[') && lines.get(at + 1).is_none_or(|next| next.starts_with('['))
+        };
+        (0..lines.len())
+            .filter(|at| !is_empty(*at))
+            .map(|at| lines[at].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let after = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+    assert_eq!(
+        without_empty_sections(&after),
+        without_empty_sections(&before)
+    );
+    assert_eq!(
+        sandbox
+            .run(["git", "setup", "--undo", "--json"])
+            .ended(0)
+            .json()["action"],
+        "unchanged"
+    );
+    let told = sandbox.run(["git", "setup", "--undo"]).ended(0);
+    assert!(told.stderr.contains("nothing to undo"), "{}", told.stderr);
+}
+
+#[test]
+fn the_user_s_own_empty_helper_is_there_after_it_was_taken_back() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"http-access-token\"";
+    let key = "credential.https://git.example.com.helper";
+    // What is set before, what is added while ours is there, and what is left of both.
+    for (before, added, left) in [
+        (&[""][..], &[][..], "\n"),
+        (&["", "cache"], &[], "\ncache\n"),
+        (&[], &[], ""),
+        (&[], &["cache"], "\ncache\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        connection(&sandbox, "server", server, "https://git.example.com");
+        let add = |value: &&str| {
+            succeed(&mut git(
+                &sandbox,
+                &["config", "--global", "--add", key, value],
+            ));
+        };
+        before.iter().for_each(add);
+        sandbox.run(["git", "setup"]).ended(0);
+        sandbox.run(["git", "setup"]).ended(0);
+        added.iter().for_each(add);
+        sandbox.run(["git", "setup", "--undo"]).ended(0);
+        let mut list = git(&sandbox, &["config", "--global", "--get-all", key]);
+        let listed = String::from_utf8(list.output().unwrap().stdout).unwrap();
+        assert_eq!(listed, left, "{before:?} {added:?}");
+        let text = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+        assert!(
+            !text.contains("set") && !text.contains("useHttpPath"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_credential_goes_nowhere_it_was_not_given_for() {
+    let sandbox = Sandbox::new();
+    let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
+    connection(
+        &sandbox,
+        "api",
+        &format!("{text}\nweb_url = \"http://evil.example\""),
+        "https://api.bitbucket.org",
+    );
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"password\"\nusername = \"jane\"";
+    connection(&sandbox, "person", server, "https://git.example.com");
+    for input in [
+        // A website that was named after the secret was given.
+        "protocol=http\nhost=evil.example\n\n",
+        "protocol=https\nhost=evil.example\n\n",
+        // Another port, whatever the path says.
+        "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/acme/site.git\n\n",
+        // Somebody else's.
+        "protocol=https\nhost=git.example.com\nusername=carol\n\n",
+        "protocol=https\nhost=bit\tbucket.org\n\n",
+    ] {
+        assert_eq!(
+            helper(&sandbox, "get", input).ended(0).stdout,
+            "",
+            "{input}"
+        );
+    }
+    let jane = helper(
+        &sandbox,
+        "get",
+        "protocol=https\nhost=git.example.com\nusername=jane\n\n",
+    )
+    .ended(0);
+    assert_eq!(jane.stdout, "username=jane\npassword=person-secret\n");
+    let add = [
+        "connection",
+        "add",
+        "x",
+        "--url",
+        "https://git.example.com",
+        "--auth",
+        "password",
+        "--username",
+        "u\npassword=evil",
+    ];
+    sandbox.run(add).ended(2);
+}
+
+fn git_fill(sandbox: &Sandbox, input: &str) -> String {
+    use std::io::Write as _;
+    let mut child = git(sandbox, &["credential", "fill"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// Clones, commits and pushes with plain git.
+fn clone_and_push(sandbox: &Sandbox, url: &str, folder: &str, prepare: impl Fn(&mut Command)) {
+    let run = |arguments: &[&str]| {
+        let mut command = git(sandbox, arguments);
+        prepare(&mut command);
+        succeed(&mut command)
+    };
+    run(&["clone", url, folder]);
+    let at = [
+        "-C",
+        folder,
+        "-c",
+        "user.name=Jane",
+        "-c",
+        "user.email=jane@acme.example",
+    ];
+    run(&[&at[..], &["commit", "--allow-empty", "-m", "one"]].concat());
+    run(&["-C", folder, "push", "origin", "HEAD:main"]);
+}
+
+/// Since 2.46 git takes other schemes than Basic from a helper.
+fn git_knows_schemes() -> bool {
+    let said = succeed(program("git").arg("--version"));
+    let version = said.trim().trim_start_matches("git version ");
+    version.parse::<bbconnect::internals::Version>().unwrap() >= "2.46".parse().unwrap()
+}
+
+#[test]
+fn git_clones_and_pushes_with_every_kind_of_credential() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    for (name, auth, more, demanded) in [
+        (
+            "api",
+            "api-token",
+            "email = \"jane@acme.example\"",
+            &["Basic x-bitbucket-api-token-auth:api-secret"][..],
+        ),
+        (
+            "access",
+            "access-token",
+            "level = \"workspace\"\nworkspace = \"acme\"",
+            &["Basic x-token-auth:access-secret"][..],
+        ),
+        (
+            "token",
+            "http-access-token",
+            "level = \"project\"\nproject = \"WEB\"",
+            &["Bearer token-secret", "Basic x-token-auth:token-secret"],
+        ),
+        (
+            "person",
+            "http-access-token",
+            "level = \"user\"\naccount = \"jane\"",
+            &["Bearer person-secret", "Basic jane:person-secret"],
+        ),
+        (
+            "password",
+            "password",
+            "username = \"jane\"",
+            &["Basic jane:password-secret"],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let is_cloud = matches!(name, "api" | "access");
+        let path = if is_cloud {
+            "acme/site.git"
+        } else {
+            "ctx/scm/web/site.git"
+        };
+        let server = GitServer::start(path, demanded);
+        let (deployment, base) = if is_cloud {
+            ("cloud", "2.0")
+        } else {
+            ("datacenter", "ctx")
+        };
+        let text = format!(
+            "deployment = \"{deployment}\"\nbase_url = \"{}/{base}\"\nauth = \"{auth}\"\n{more}",
+            server.origin()
+        );
+        connection(&sandbox, name, &text, &server.origin());
+        sandbox.run(["git", "setup"]).ended(0);
+        clone_and_push(
+            &sandbox,
+            &format!("{}/{path}", server.origin()),
+            "site",
+            |_| {},
+        );
+        assert!(server.has_branch("main"), "{name}");
+        let is_bearer = server
+            .shown()
+            .iter()
+            .all(|shown| shown.starts_with("Bearer "));
+        assert_eq!(
+            is_bearer,
+            auth == "http-access-token" && git_knows_schemes(),
+            "{:?}",
+            server.shown()
+        );
+        // A git without the capability is answered with user name and password, which a Bearer server does not take.
+        let basic = helper(
+            &sandbox,
+            "get",
+            &format!("protocol=http\nhost={}\n\n", server.host()),
+        )
+        .ended(0);
+        assert!(basic.stdout.starts_with("username="), "{}", basic.stdout);
+    }
+}
+
+#[test]
+fn a_shell_uses_a_connection_with_nothing_written() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let server = GitServer::start("acme/site.git", &["Basic x-token-auth:env-secret"]);
+    let folder = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
+    let script = format!(
+        "eval \"$(bbconnect git env)\" && git clone {}/acme/site.git site && git -C site -c user.name=J -c user.email=j@x.example \
+         commit --allow-empty -m one && git -C site push origin HEAD:main && eval \"$(bbconnect git env --unset)\" && test -z \"${{GIT_CONFIG_COUNT:-}}\"",
+        server.origin()
+    );
+    let mut shell = program("sh");
+    shell
+        .args(["-euc", &script])
+        .current_dir(sandbox.home())
+        .env_clear();
+    shell
+        .env(
+            "PATH",
+            format!(
+                "{}:{}",
+                folder.display(),
+                support::variable("PATH").unwrap().display()
+            ),
+        )
+        .env("HOME", sandbox.home());
+    shell
+        .env("BBCONNECT_URL", format!("{}/2.0", server.origin()))
+        .env("BBCONNECT_TOKEN", "env-secret");
+    shell.env("BBCONNECT_WORKSPACE", "acme").env("CI", "true");
+    let output = shell.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(server.has_branch("main"));
+    let left: Vec<_> = fs::read_dir(sandbox.home())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["site"]);
+    let text = sandbox
+        .command(["git", "env"])
+        .env("BBCONNECT_TOKEN", "env-secret")
+        .env("GIT_CONFIG_COUNT", "2")
+        .env("GIT_CONFIG_KEY_0", "user.name")
+        .env("GIT_CONFIG_VALUE_0", "Jane")
+        .env("GIT_CONFIG_KEY_1", "a.b")
+        .env("GIT_CONFIG_VALUE_1", "c")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("export GIT_CONFIG_COUNT=5\n")
+            && text.contains("GIT_CONFIG_KEY_2=")
+            && !text.contains("env-secret"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_shell_forgets_whichever_connection_it_was_told_of() {
+    let sandbox = Sandbox::new();
+    let server = "deployment = \"datacenter\"\nauth = \"http-access-token\"\n";
+    for name in ["one", "two"] {
+        let url = format!("https://{name}.example.com");
+        connection(
+            &sandbox,
+            name,
+            &format!("{server}base_url = \"{url}\""),
+            &url,
+        );
+    }
+    let told = sandbox.run(["git", "env", "two", "--json"]).ended(0).json();
+    let variables = told["variables"].as_object().unwrap();
+    assert_eq!(variables["GIT_CONFIG_COUNT"], "3");
+    let unset = |more: &[&str], own: &[(&str, &str)]| {
+        let mut command = sandbox.command([&["git", "env", "--unset", "--json"], more].concat());
+        command.envs(
+            variables
+                .iter()
+                .map(|(name, value)| (name, value.as_str().unwrap())),
+        );
+        Ran::from(command.envs(own.iter().copied()).output().unwrap())
+            .ended(0)
+            .json()
+    };
+    for more in [&[][..], &["two"]] {
+        let gone = unset(more, &[]);
+        assert_eq!(gone["unset"].as_array().unwrap().len(), 7, "{gone}");
+    }
+    // What somebody else put there stays.
+    let own = [
+        ("GIT_CONFIG_COUNT", "4"),
+        ("GIT_CONFIG_KEY_3", "user.name"),
+        ("GIT_CONFIG_VALUE_3", "J"),
+    ];
+    let left = unset(&[], &own);
+    assert_eq!(left["variables"]["GIT_CONFIG_KEY_0"], "user.name", "{left}");
+    assert_eq!(left["variables"]["GIT_CONFIG_COUNT"], "1", "{left}");
+}

@@ -1,0 +1,44 @@
+//! The integration tests: one program, one module for each area.
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+#![cfg_attr(not(unix), allow(dead_code, reason = "many tests are for Unix alone"))]
+
+mod api;
+mod architecture;
+mod check;
+mod checkouts;
+mod cli;
+mod clone_urls;
+mod connections;
+mod dependencies;
+mod docs;
+mod doctor;
+mod documented;
+mod doors;
+mod faults;
+mod full_disk;
+mod git;
+mod http;
+mod keygen;
+mod keyring;
+mod keys;
+mod lists;
+mod migrate;
+mod oauth;
+mod process;
+mod publish;
+mod pull_requests;
+mod repositories;
+mod secrets;
+mod ssh;
+mod support;
+mod tokens;
+mod webhooks;
+mod words;

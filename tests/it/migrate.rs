@@ -1,0 +1,714 @@
+//! Real repositories, old and mended: what git and ssh say before and after, and what stays as it was.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{self, Sandbox, is_installed, program, succeed};
+use serde_json::Value;
+
+const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
+                       wKZYKiEO1O6VqNEBxKvJJelCq0dTXWT5pbO2gDXC6h6QDXCaHo6pOHGPUy+YBaGQRGuSusMEASYiWunYN0vCAI8QaXnWMXNMdFP3\
+                       jHAJH0eDsoiGnLPBlBp4TNm6rYI74nMzgz3B9IikW4WVK+dc8KZJZWYjAuORU3jc1c/NPskD2ASinf8v3xnfXeukU0sJ5N6m5E8V\
+                       LjObPEO+mN2t/FZTMZLiFqPWc/ALSqnMnnhwrNi2rbfg/rd/IpL8Le3pSBne8+seeFVBoGqzHM9yXw==";
+
+fn git(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> String {
+    let mut command: Command = program("git");
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+        .env("HOME", sandbox.home())
+        .env("PATH", support::variable("PATH").unwrap())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("LC_ALL", "C.UTF-8");
+    for name in ["AUTHOR", "COMMITTER"] {
+        command
+            .env(format!("GIT_{name}_NAME"), "Jane")
+            .env(format!("GIT_{name}_EMAIL"), "jane@acme.example");
+    }
+    succeed(&mut command)
+}
+
+/// A repository with one commit and a remote.
+fn repository(sandbox: &Sandbox, below: &str, remote: &str) -> PathBuf {
+    let folder = sandbox.path(below);
+    fs::create_dir_all(&folder).unwrap();
+    git(sandbox, &folder, &["init", "-q", "-b", "main"]);
+    git(
+        sandbox,
+        &folder,
+        &["commit", "-q", "--allow-empty", "-m", "one"],
+    );
+    git(sandbox, &folder, &["remote", "add", "origin", remote]);
+    folder
+}
+
+fn url(sandbox: &Sandbox, folder: &Path) -> String {
+    git(sandbox, folder, &["remote", "get-url", "origin"])
+        .trim()
+        .to_owned()
+}
+
+/// Every file below a folder with its text; links with where they lead.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if kind.is_dir() {
+            files.extend(everything(&path));
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&path).unwrap();
+            files.insert(path, target.into_os_string().into_encoded_bytes());
+        } else {
+            let text = fs::read(&path).unwrap();
+            files.insert(path, text);
+        }
+    }
+    files
+}
+
+fn items(document: &Value) -> Vec<(String, String)> {
+    let text = |item: &Value, key: &str| item[key].as_str().unwrap().to_owned();
+    let items = document["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| (text(item, "kind"), text(item, "action")))
+        .collect()
+}
+
+fn count(document: &Value, kind: &str) -> usize {
+    items(document).iter().filter(|(of, _)| of == kind).count()
+}
+
+#[test]
+fn a_bare_repository_may_have_its_worktrees_in_itself() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let from = repository(&sandbox, "from", "git@bitbucket.org:acme/site.git");
+    let modules = "[submodule \"lib\"]\n\tpath = lib\n\turl = git@bitbucket.org:acme/lib.git\n";
+    fs::write(from.join(".gitmodules"), modules).unwrap();
+    git(&sandbox, &from, &["add", ".gitmodules"]);
+    git(&sandbox, &from, &["commit", "-q", "-m", "two"]);
+    let clone = ["clone", "-q", "--bare", "from", "proj"];
+    git(&sandbox, sandbox.home(), &clone);
+    let bare = sandbox.path("proj");
+    git(&sandbox, &bare, &["worktree", "add", "-q", "work/main"]);
+    repository(&sandbox, "proj/other", "git@bitbucket.org:acme/other.git");
+    let looked = ["migrate", "--check", "--json", "proj"];
+    let found = sandbox.run(looked).ended(1).json();
+    assert_eq!(found["repositories"], 2);
+    assert_eq!(count(&found, "submodule"), 1);
+    assert_eq!(count(&found, "ssh-remote"), 1);
+}
+
+/// Repositories of every kind, at the old host.
+struct Tree {
+    plain: PathBuf,
+    bare: PathBuf,
+    with_module: PathBuf,
+    library: PathBuf,
+}
+
+impl Tree {
+    fn grow(sandbox: &Sandbox) -> Self {
+        let old = "git@bitbucket.org:acme/site.git";
+        let plain = repository(sandbox, "src/plain", old);
+        git(
+            sandbox,
+            &plain,
+            &[
+                "remote",
+                "set-url",
+                "--push",
+                "origin",
+                "ssh://git@bitbucket.org:22/acme/site.git",
+            ],
+        );
+        git(
+            sandbox,
+            &plain,
+            &["remote", "add", "hub", "git@github.com:acme/site.git"],
+        );
+        git(
+            sandbox,
+            &plain,
+            &["worktree", "add", "-q", "../worktree", "-b", "other"],
+        );
+        let bare = sandbox.path("src/deep/er/bare.git");
+        fs::create_dir_all(&bare).unwrap();
+        git(sandbox, &bare, &["init", "-q", "--bare"]);
+        git(sandbox, &bare, &["remote", "add", "origin", old]);
+        let library = repository(sandbox, "library", "git@bitbucket.org:acme/library.git");
+        let with_module = repository(
+            sandbox,
+            "src/with module",
+            "https://bitbucket.org/acme/app.git",
+        );
+        git(
+            sandbox,
+            &with_module,
+            &[
+                "-c",
+                "protocol.file.allow=always",
+                "submodule",
+                "--quiet",
+                "add",
+                "--name",
+                "libs/one",
+                library.to_str().unwrap(),
+                "libs/one",
+            ],
+        );
+        for (file, key) in [
+            (".gitmodules", "submodule.libs/one.url"),
+            (".git/config", "submodule.libs/one.url"),
+            (".git/modules/libs/one/config", "remote.origin.url"),
+        ] {
+            git(
+                sandbox,
+                &with_module,
+                &[
+                    "config",
+                    "-f",
+                    file,
+                    key,
+                    "git@bitbucket.org:acme/library.git",
+                ],
+            );
+        }
+        Self {
+            plain,
+            bare,
+            with_module,
+            library,
+        }
+    }
+
+    fn check_mended(&self, sandbox: &Sandbox) {
+        let Self {
+            plain,
+            bare,
+            with_module,
+            library,
+        } = self;
+        let new = "git@ssh.bitbucket.org:acme/site.git";
+        for folder in [plain, bare, &sandbox.path("src/worktree")] {
+            assert_eq!(url(sandbox, folder), new);
+        }
+        let remotes = git(sandbox, plain, &["remote", "-v"]);
+        assert!(
+            remotes.contains("ssh://git@ssh.bitbucket.org:22/acme/site.git (push)"),
+            "{remotes}"
+        );
+        assert!(
+            remotes.contains("git@github.com:acme/site.git (fetch)"),
+            "{remotes}"
+        );
+        assert_eq!(
+            url(sandbox, with_module),
+            "https://bitbucket.org/acme/app.git"
+        );
+        assert_eq!(
+            url(sandbox, &with_module.join("libs/one")),
+            "git@ssh.bitbucket.org:acme/library.git"
+        );
+        let modules = git(
+            sandbox,
+            with_module,
+            &["config", "-f", ".gitmodules", "submodule.libs/one.url"],
+        );
+        assert_eq!(modules.trim(), "git@ssh.bitbucket.org:acme/library.git");
+        assert_eq!(
+            url(sandbox, library),
+            "git@bitbucket.org:acme/library.git",
+            "it is not below the folder"
+        );
+    }
+}
+
+/// The old version of each changed file is kept, and nothing else has changed.
+fn check_kept(
+    before: &BTreeMap<PathBuf, Vec<u8>>,
+    after: &BTreeMap<PathBuf, Vec<u8>>,
+    done: &Value,
+) {
+    let kept: Vec<&str> = done["kept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap())
+        .collect();
+    assert_eq!(after.len(), before.len() + kept.len());
+    for (path, text) in before {
+        // Where git would take it for a file of the work tree, it is among git's own.
+        let beside = if path.ends_with(".gitmodules") {
+            path.with_file_name(".git").join("gitmodules")
+        } else {
+            path.clone()
+        };
+        let old = kept
+            .iter()
+            .find(|kept| kept.starts_with(&format!("{}.bbconnect-", beside.display())));
+        match old {
+            Some(kept) => assert_eq!(&after[Path::new(kept)], text),
+            None => assert_eq!(&after[path], text, "{}", path.display()),
+        }
+    }
+}
+
+#[test]
+fn repositories_of_every_kind_are_mended_once() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let tree = Tree::grow(&sandbox);
+    let before = everything(&sandbox.path("src"));
+    let dry = sandbox
+        .run(["migrate", "src", "--dry-run", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(everything(&sandbox.path("src")), before);
+    assert_eq!(
+        (count(&dry, "ssh-remote"), count(&dry, "submodule")),
+        (4, 2),
+        "{dry:#}"
+    );
+    assert!(
+        items(&dry)
+            .iter()
+            .all(|(_, action)| action == "would-update")
+    );
+    assert_eq!(dry["repositories"], 4);
+    sandbox.run(["migrate", "src", "--check"]).ended(1);
+    let refused = sandbox.run(["migrate", "src"]).ended(2);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert_eq!(everything(&sandbox.path("src")), before);
+
+    let done = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .ended(0)
+        .json();
+    assert!(
+        items(&done).iter().all(|(_, action)| action == "updated"),
+        "{done:#}"
+    );
+    assert_eq!(items(&done).len(), 6);
+    tree.check_mended(&sandbox);
+    let after = everything(&sandbox.path("src"));
+    check_kept(&before, &after, &done);
+    let again = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(again["items"], serde_json::json!([]));
+    sandbox.run(["migrate", "src", "--check"]).ended(0);
+    assert_eq!(everything(&sandbox.path("src")), after);
+}
+
+#[test]
+fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
+    if !is_installed("git", "--version")
+        || !is_installed("ssh-keygen", "-?")
+        || !is_installed("ssh", "-V")
+    {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let ssh = sandbox.path(".ssh");
+    fs::create_dir_all(&ssh).unwrap();
+    let known = ssh.join("known_hosts");
+    let github = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    fs::write(&known, format!("{github}\nbitbucket.org {OLD_RSA}\n")).unwrap();
+    let keygen = |arguments: &[&str]| {
+        let mut command = program("ssh-keygen");
+        command.args(arguments).arg("-f").arg(&known);
+        command.output().unwrap()
+    };
+    assert!(keygen(&["-H"]).status.success());
+    fs::remove_file(ssh.join("known_hosts.old")).unwrap();
+    fs::write(ssh.join("config"), "# mine\nHost bitbucket.org\n  User git\n  IdentityFile ~/.ssh/bb\n\nHost bb\n  HostName bitbucket.org\nInclude config.d/*.conf\n").unwrap();
+    let included = ssh.join("config.d/work.conf");
+    fs::create_dir(ssh.join("config.d")).unwrap();
+    fs::write(
+        &included,
+        "Include ~/.ssh/config\nHost work\n  HostName bitbucket.org\n",
+    )
+    .unwrap();
+    // A link, as people have whose settings are in a repository.
+    fs::create_dir_all(sandbox.path("dotfiles")).unwrap();
+    let real = sandbox.path("dotfiles/gitconfig");
+    fs::write(&real, "[url \"https://bitbucket.org/\"]\r\n\tinsteadOf = git@bitbucket.org: ; old\r\n[include]\r\n\tpath = work.inc\r\n").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::write(
+        sandbox.path("work.inc"),
+        "[url \"git@bitbucket.org:acme/\"]\n\tinsteadOf = work:\n",
+    )
+    .unwrap();
+    symlink("dotfiles/gitconfig", sandbox.path(".gitconfig")).unwrap();
+    let checkout = repository(&sandbox, "src/site", "work:site.git");
+
+    let done = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .ended(0)
+        .json();
+    let found = (
+        count(&done, "known-host"),
+        count(&done, "ssh-config"),
+        count(&done, "url-rewrite"),
+    );
+    assert_eq!(found, (2, 3, 2), "{done:#}");
+    assert_eq!(
+        fs::read_to_string(&included).unwrap(),
+        "Include ~/.ssh/config\nHost work\n  HostName ssh.bitbucket.org\n"
+    );
+    assert_eq!(
+        fs::read_link(sandbox.path(".gitconfig")).unwrap(),
+        Path::new("dotfiles/gitconfig")
+    );
+    assert_eq!(
+        fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+    assert_eq!(
+        fs::read_to_string(&real).unwrap(),
+        "[url \"https://bitbucket.org/\"]\r\n\tinsteadOf = git@bitbucket.org: ; old\r\n\tinsteadOf = git@ssh.bitbucket.org:\r\n[include]\r\n\tpath = work.inc\r\n"
+    );
+    // Old and new URLs are led where they were led before.
+    assert_eq!(
+        url(&sandbox, &checkout),
+        "git@ssh.bitbucket.org:acme/site.git"
+    );
+    for pasted in ["git@bitbucket.org:a/b", "git@ssh.bitbucket.org:a/b"] {
+        let led = git(&sandbox, &checkout, &["ls-remote", "--get-url", pasted]);
+        assert_eq!(led.trim(), "https://bitbucket.org/a/b");
+    }
+    assert!(!keygen(&["-F", "bitbucket.org"]).status.success());
+    assert!(keygen(&["-F", "github.com"]).status.success());
+    let lines = String::from_utf8(keygen(&["-l", "-F", "ssh.bitbucket.org"]).stdout).unwrap();
+    for fingerprint in [
+        "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM",
+        "SHA256:FC73VB6C4OQLSCrjEayhMp9UMxS97caD/Yyi2bhW/J0",
+        "SHA256:46OSHA1Rmj8E8ERTC6xkNcmGOw9oFxYr0WF6zWW8l1E",
+    ] {
+        assert!(lines.contains(fingerprint), "{lines}");
+    }
+    assert!(
+        !fs::read_to_string(&known)
+            .unwrap()
+            .contains("bitbucket.org"),
+        "names stay hashed"
+    );
+    for name in ["ssh.bitbucket.org", "bb"] {
+        let mut command = program("ssh");
+        command.arg("-F").arg(ssh.join("config")).args(["-G", name]);
+        let settings = succeed(&mut command);
+        assert!(
+            settings.contains("hostname ssh.bitbucket.org\n"),
+            "{settings}"
+        );
+        assert_eq!(settings.contains(".ssh/bb\n"), name != "bb", "{settings}");
+    }
+    sandbox.run(["migrate", "src", "--check"]).ended(0);
+}
+
+#[test]
+fn app_passwords_are_taken_out_or_left_to_a_person_and_never_shown() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let marker = "ATBBmarkermarkermarker";
+    let site = repository(
+        &sandbox,
+        "src/site",
+        &format!("https://jane:{marker}@bitbucket.org/acme/site.git"),
+    );
+    let token = "https://x-token-auth:ATCTTtoken@bitbucket.org/acme/site.git";
+    let ci = repository(&sandbox, "src/ci", token);
+    let server = "https://jane:secret@git.example.com/scm/web/site.git";
+    let other = repository(&sandbox, "src/other", server);
+    let netrc = format!("machine bitbucket.org login jane password {marker}\n");
+    fs::write(sandbox.path(".netrc"), &netrc).unwrap();
+    fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
+    let connections = "[connections.work]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"app-password\"\nusername = \"jane\"\n";
+    fs::write(
+        sandbox.path(".config/bbconnect/connections.toml"),
+        connections,
+    )
+    .unwrap();
+
+    let shown = sandbox.run(["migrate", "src", "--dry-run"]).ended(0);
+    assert!(
+        shown
+            .stdout
+            .contains("https://jane:***@bitbucket.org/acme/site.git"),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown
+            .stderr
+            .contains("bbconnect connection edit work --auth api-token"),
+        "{}",
+        shown.stderr
+    );
+    assert!(
+        shown.stderr.contains("bbconnect token scopes"),
+        "{}",
+        shown.stderr
+    );
+    let ran = sandbox.run(["migrate", "src", "--yes", "--json"]).ended(0);
+    for text in [&shown.stdout, &shown.stderr, &ran.stdout, &ran.stderr] {
+        assert!(!text.contains("marker"), "{text}");
+    }
+    let mut found = items(&ran.json());
+    found.sort();
+    let item = |action: &str| ("app-password".to_owned(), action.to_owned());
+    assert_eq!(found, [item("manual"), item("manual"), item("updated")]);
+    assert_eq!(
+        url(&sandbox, &site),
+        "https://jane@bitbucket.org/acme/site.git"
+    );
+    assert_eq!(url(&sandbox, &ci), token);
+    assert_eq!(url(&sandbox, &other), server);
+    assert_eq!(fs::read_to_string(sandbox.path(".netrc")).unwrap(), netrc);
+    // What only a person can do needs no confirmation, and is something to mend.
+    assert_eq!(
+        items(&sandbox.run(["migrate", "src", "--json"]).ended(0).json()).len(),
+        2
+    );
+    sandbox.run(["migrate", "src", "--check"]).ended(1);
+}
+
+#[test]
+fn nothing_outside_of_the_folder_is_changed() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let old = "git@bitbucket.org:acme/site.git";
+    let outside = repository(&sandbox, "outside/site", old);
+    repository(&sandbox, "src/site", old);
+    git(
+        &sandbox,
+        &outside,
+        &["worktree", "add", "-q", "../../src/worktree", "-b", "other"],
+    );
+    symlink(&outside, sandbox.path("src/link")).unwrap();
+    symlink("..", sandbox.path("src/loop")).unwrap();
+    fs::create_dir_all(sandbox.path("src/linked")).unwrap();
+    symlink(outside.join(".git"), sandbox.path("src/linked/.git")).unwrap();
+    fs::write(
+        sandbox.path("outside/shared.inc"),
+        "[remote \"x\"]\n\turl = git@bitbucket.org:a/b\n",
+    )
+    .unwrap();
+    fs::write(
+        sandbox.path("src/inside.inc"),
+        "[remote \"y\"]\n\turl = git@bitbucket.org:a/b\n",
+    )
+    .unwrap();
+    git(
+        &sandbox,
+        &sandbox.path("src/site"),
+        &[
+            "config",
+            "--add",
+            "include.path",
+            "../../../outside/shared.inc",
+        ],
+    );
+    git(
+        &sandbox,
+        &sandbox.path("src/site"),
+        &["config", "--add", "include.path", "../../inside.inc"],
+    );
+    let before = everything(&sandbox.path("outside"));
+    let done = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(everything(&sandbox.path("outside")), before);
+    assert_eq!(count(&done, "ssh-remote"), 2, "{done:#}");
+    let told = done["outside"].as_array().unwrap();
+    assert_eq!(
+        told,
+        &[Value::from(
+            fs::canonicalize(outside.join(".git"))
+                .unwrap()
+                .to_str()
+                .unwrap()
+        )]
+    );
+    let included = fs::read_to_string(sandbox.path("src/inside.inc")).unwrap();
+    assert!(included.contains("git@ssh.bitbucket.org:a/b"), "{included}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_without_the_systems_number() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.run(["migrate", "nowhere", "--dry-run"]).ended(9);
+    assert!(told.stdout.contains("nowhere: cannot be read"));
+    assert!(!told.stdout.contains("os error"), "{}", told.stdout);
+}
+
+#[test]
+fn a_file_that_cannot_be_changed_hides_no_other() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let old = "git@bitbucket.org:acme/site.git";
+    let names = [
+        "a read-only",
+        "b locked",
+        "c broken",
+        "d no text",
+        "e \u{1b}[31mred\nline",
+        "f pipe",
+    ];
+    let folders: Vec<PathBuf> = names
+        .iter()
+        .map(|name| repository(&sandbox, &format!("src/{name}"), old))
+        .collect();
+    let config = |number: usize| folders[number].join(".git/config");
+    fs::set_permissions(config(0), fs::Permissions::from_mode(0o444)).unwrap();
+    fs::write(folders[1].join(".git/config.lock"), "").unwrap();
+    fs::write(
+        config(2),
+        "[remote \"origin\"]\n\turl = git@bitbucket.org:a/b\nnonsense here\n",
+    )
+    .unwrap();
+    fs::write(
+        config(3),
+        b"# \xe9\xff\n[remote \"origin\"]\n\turl = git@bitbucket.org:a/b\n",
+    )
+    .unwrap();
+    fs::remove_file(config(5)).unwrap();
+    succeed(program("mkfifo").arg(config(5)));
+    let ran = sandbox.run(["migrate", "src", "--yes", "--json"]).ended(9);
+    let document = ran.json();
+    let mut actions: Vec<_> = items(&document)
+        .into_iter()
+        .map(|(_, action)| action)
+        .collect();
+    actions.sort();
+    assert_eq!(
+        actions,
+        ["failed", "failed", "updated", "updated"],
+        "{document:#}"
+    );
+    let errors = document["errors"].as_array().unwrap();
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|error| error["message"].to_string())
+        .collect();
+    assert_eq!(errors.len(), 3, "{document:#}");
+    for reason in ["line 3", "read-only", "config.lock exists"] {
+        assert!(
+            errors.iter().any(|error| error.contains(reason)),
+            "{errors:?}"
+        );
+    }
+    assert_eq!(
+        fs::read(config(3)).unwrap(),
+        b"# \xe9\xff\n[remote \"origin\"]\n\turl = git@ssh.bitbucket.org:a/b\n"
+    );
+    assert_eq!(
+        url(&sandbox, &folders[4]),
+        "git@ssh.bitbucket.org:acme/site.git"
+    );
+    assert!(
+        !sandbox
+            .run(["migrate", "src", "--dry-run"])
+            .stdout
+            .contains('\u{1b}')
+    );
+    let missing = sandbox
+        .run(["migrate", "nowhere", "--json"])
+        .ended(9)
+        .json();
+    assert_eq!(missing["errors"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn killed_at_any_moment_every_file_is_old_or_new() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let first = repository(&sandbox, "src/0", "git@bitbucket.org:acme/site.git");
+    let old = fs::read_to_string(first.join(".git/config")).unwrap();
+    let new = old.replace("@bitbucket.org", "@ssh.bitbucket.org");
+    let configs: Vec<PathBuf> = (1..200)
+        .map(|number| {
+            let folder = sandbox.path(&format!("src/{number}/.git"));
+            for below in ["objects", "refs/heads"] {
+                fs::create_dir_all(folder.join(below)).unwrap();
+            }
+            fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+            fs::write(folder.join("config"), &old).unwrap();
+            folder.join("config")
+        })
+        .collect();
+    for wait in [5, 10, 15, 20, 30, 40, 60, 80] {
+        let mut child = sandbox
+            .command(["migrate", "src", "--yes"])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let texts: Vec<String> = configs
+            .iter()
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
+        assert!(texts.iter().all(|text| *text == old || *text == new));
+        for path in &configs {
+            // The one lock that may be left is git's to complain about, as after git itself was killed.
+            drop(fs::remove_file(path.with_file_name("config.lock")));
+        }
+    }
+    sandbox.run(["migrate", "src", "--yes"]).ended(0);
+    assert!(
+        configs
+            .iter()
+            .all(|path| fs::read_to_string(path).unwrap() == new)
+    );
+    sandbox.run(["migrate", "src", "--check"]).ended(0);
+}
+
+#[test]
+fn on_a_terminal_the_plan_is_shown_and_one_question_asked() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let site = repository(&sandbox, "src/site", "git@bitbucket.org:acme/site.git");
+    for (answer, status, mended) in [("n", 1, "bitbucket.org"), ("y", 0, "ssh.bitbucket.org")] {
+        let mut command = program("sh");
+        command
+            .args(["-c", "\"$0\" migrate src; echo status=$?"])
+            .arg(env!("CARGO_BIN_EXE_bbconnect"))
+            .current_dir(sandbox.home())
+            .env_clear()
+            .env("HOME", sandbox.home())
+            .env("TERM", "xterm");
+        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        terminal
+            .exp_string("git@bitbucket.org:acme/site.git -> git@ssh.bitbucket.org:acme/site.git")
+            .unwrap();
+        terminal.exp_string("Mend 1 place in 1 file").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        terminal.send(answer).unwrap();
+        terminal.flush().unwrap();
+        terminal.exp_string(&format!("status={status}")).unwrap();
+        assert_eq!(url(&sandbox, &site), format!("git@{mended}:acme/site.git"));
+    }
+}

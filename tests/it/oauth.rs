@@ -1,0 +1,467 @@
+//! OAuth: signing in as a browser does it, refusals and replays, and tokens that are refreshed once by many.
+#![cfg(unix)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::bitbucket::oauth::Grants;
+use crate::support::bitbucket::{Server, World};
+use crate::support::{Ran, Sandbox, unused_port};
+
+fn server(lifetime: i64) -> Server {
+    Server::start(World {
+        oauth: Grants {
+            clients: vec![("consumer", "client-secret-marker")],
+            lifetime,
+            padding: 3000,
+            ..Grants::default()
+        },
+        ..World::default()
+    })
+}
+
+/// A sandbox whose secrets are in an encrypted file.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("client-secret"), "client-secret-marker").unwrap();
+    sandbox
+}
+
+fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
+    sandbox.command_with_file(arguments)
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    Ran::from(command(sandbox, arguments).output().unwrap())
+}
+
+/// What a browser sees at an address: the whole answer.
+fn get(address: &str) -> String {
+    get_with(address, b"")
+}
+
+/// What a browser sees that sends these headers as well.
+fn get_with(address: &str, headers: &[u8]) -> String {
+    let url: url::Url = address.parse().unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n"
+    )
+    .unwrap();
+    stream.write_all(&[headers, b"\r\n"].concat()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Where an answer sends the browser.
+fn location(answer: &str) -> String {
+    let line = answer
+        .lines()
+        .find(|line| line.to_lowercase().starts_with("location: "))
+        .expect(answer);
+    line["location: ".len()..].trim().to_owned()
+}
+
+/// A sign-in that has begun, and the address that the terminal shows.
+struct SignIn {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    address: String,
+}
+
+impl SignIn {
+    fn begin(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let mut command = command(sandbox, &[arguments, &["--no-browser"]].concat());
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut address = String::new();
+        while !address.trim().starts_with("http") {
+            address.clear();
+            assert_ne!(
+                stderr.read_line(&mut address).unwrap(),
+                0,
+                "the program ended"
+            );
+        }
+        Self {
+            child,
+            stderr,
+            address: address.trim().to_owned(),
+        }
+    }
+
+    fn end(mut self) -> Ran {
+        let output = self.child.wait_with_output().unwrap();
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        Ran {
+            status: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: said,
+        }
+    }
+}
+
+fn add<'a>(url: &'a str, website: &'a str, port: &'a str) -> Vec<&'a str> {
+    vec![
+        "connection",
+        "add",
+        "work",
+        "--url",
+        url,
+        "--web-url",
+        website,
+        "--auth",
+        "oauth",
+        "--client-id",
+        "consumer",
+        "--token-file",
+        "client-secret",
+        "--port",
+        port,
+    ]
+}
+
+#[test]
+fn a_person_signs_in_with_a_browser_on_both_products() {
+    let server = server(7200);
+    for (url, website) in [
+        (server.cloud(), server.website()),
+        (server.datacenter(), server.datacenter()),
+    ] {
+        let (sandbox, port) = (sandbox(), unused_port().to_string());
+        let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+        let back = location(&get(&sign_in.address));
+        // Somebody else's answer is turned away and waited past.
+        let wrong = get(&back.replace("state=", "state=x"));
+        assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+        assert!(get(&format!("http://127.0.0.1:{port}/favicon.ico")).starts_with("HTTP/1.1 400"));
+        let page = get(&back);
+        assert!(
+            page.starts_with("HTTP/1.1 200") && page.contains("You are signed in"),
+            "{page}"
+        );
+        assert!(
+            page.contains("<html lang=\"en\">") && page.contains("default-src 'none'"),
+            "{page}"
+        );
+        let added = sign_in.end().ended(0);
+        assert!(
+            added.stderr.contains("verified and saved"),
+            "{}",
+            added.stderr
+        );
+        let shown = run(&sandbox, &["connection", "show", "work", "--json"])
+            .ended(0)
+            .json();
+        assert_eq!(shown["connection"]["account"], "jane");
+        assert_eq!(shown["connection"]["auth"], "oauth");
+        let check = run(&sandbox, &["check", "work", "--json"]).ended(0).json();
+        assert_eq!(check["connections"][0]["account"], "jane");
+        for file in ["connections.toml", "secrets.json"] {
+            let kept =
+                std::fs::read_to_string(sandbox.path(".config/bbconnect").join(file)).unwrap();
+            assert!(
+                !kept.contains("client-secret-marker") && !kept.contains("oauth-"),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_address_can_be_pasted_where_no_browser_is() {
+    let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
+    let (url, website) = (server.cloud(), server.website());
+    let mut sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+    let back = location(&get(&sign_in.address));
+    let mut stdin = sign_in.child.stdin.take().unwrap();
+    writeln!(
+        stdin,
+        "http://127.0.0.1:{port}/callback?code=x&state=wrong\n{back}"
+    )
+    .unwrap();
+    sign_in.end().ended(0);
+}
+
+#[test]
+fn cookies_of_other_programs_are_in_nobodys_way() {
+    let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
+    let (url, website) = (server.cloud(), server.website());
+    let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+    let back = location(&get(&sign_in.address));
+    let cookies = [b"Cookie: a=\xff; b=", &vec![b'x'; 40_000][..], b"\r\n"].concat();
+    assert!(get_with(&back, &cookies).contains("200 OK"));
+    sign_in.end().ended(0);
+}
+
+#[test]
+fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
+    let (server, sandbox) = (server(7200), sandbox());
+    let (url, website) = (server.cloud(), server.website());
+    server.change(|world| world.oauth.denies = true);
+    let port = unused_port().to_string();
+    let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+    let page = get(&location(&get(&sign_in.address)));
+    assert!(page.contains("Access was not granted"), "{page}");
+    let denied = sign_in.end().ended(3);
+    assert!(denied.stderr.contains("access_denied"), "{}", denied.stderr);
+    server.change(|world| {
+        world.oauth.denies = false;
+        world.oauth.clients = vec![("consumer", "another secret")];
+    });
+    let port = unused_port().to_string();
+    let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
+    get(&location(&get(&sign_in.address)));
+    let refused = sign_in.end().ended(3);
+    assert!(
+        refused.stderr.contains("invalid_client"),
+        "{}",
+        refused.stderr
+    );
+    let nobody = run(
+        &sandbox,
+        &[&add(&url, &website, &port)[..], &["--no-input"]].concat(),
+    )
+    .ended(2);
+    assert!(nobody.stderr.contains("--no-browser"), "{}", nobody.stderr);
+    let silent = run(
+        &sandbox,
+        &[
+            &add(&url, &website, &port)[..],
+            &["--timeout", "1", "--no-browser"],
+        ]
+        .concat(),
+    )
+    .ended(7);
+    assert!(
+        silent.stderr.contains("nobody signed in") && !silent.stderr.contains("--no-browser"),
+        "{}",
+        silent.stderr
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let busy = run(&sandbox, &add(&url, &website, &port)).ended(9);
+    assert!(busy.stderr.contains(&port), "{}", busy.stderr);
+    assert_eq!(
+        run(&sandbox, &["connection", "list", "--json"])
+            .ended(0)
+            .json()["connections"],
+        serde_json::json!([])
+    );
+}
+
+/// A connection that is signed in.
+fn signed_in(server: &Server, sandbox: &Sandbox) {
+    let (url, website, port) = (server.cloud(), server.website(), unused_port().to_string());
+    let sign_in = SignIn::begin(sandbox, &add(&url, &website, &port));
+    get(&location(&get(&sign_in.address)));
+    sign_in.end().ended(0);
+}
+
+#[test]
+fn twenty_processes_refresh_once_and_nobody_is_signed_out() {
+    let (server, sandbox) = (server(30), sandbox());
+    signed_in(&server, &sandbox);
+    // From now on tokens live longer than the margin.
+    server.change(|world| world.oauth.lifetime = 7200);
+    let children: Vec<Child> = (0..20)
+        .map(|_| command(&sandbox, &["check", "work"]).spawn().unwrap())
+        .collect();
+    for child in children {
+        Ran::from(child.wait_with_output().unwrap()).ended(0);
+    }
+    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+}
+
+#[test]
+fn a_refresh_token_that_is_dead_says_how_to_sign_in_again() {
+    let (server, sandbox) = (server(30), sandbox());
+    signed_in(&server, &sandbox);
+    let grants = || Grants {
+        clients: vec![("consumer", "client-secret-marker")],
+        lifetime: 7200,
+        ..Grants::default()
+    };
+    server.change(|world| world.oauth = grants());
+    let out = run(&sandbox, &["check", "work", "--json"]).ended(3).json();
+    let next = out["connections"][0]["findings"][0]["next"]
+        .as_str()
+        .unwrap();
+    assert!(next.contains("--reauthorize"), "{out}");
+    let port = unused_port().to_string();
+    let sign_in = SignIn::begin(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--reauthorize",
+            "--port",
+            &port,
+        ],
+    );
+    get(&location(&get(&sign_in.address)));
+    sign_in.end().ended(0);
+    run(&sandbox, &["check", "work"]).ended(0);
+}
+
+#[test]
+fn the_client_secret_goes_to_its_own_website_alone() {
+    let (server, other, sandbox) = (server(30), server(30), sandbox());
+    signed_in(&server, &sandbox);
+    run(
+        &sandbox,
+        &[
+            "connection",
+            "edit",
+            "work",
+            "--web-url",
+            &other.website(),
+            "--no-verify",
+        ],
+    )
+    .ended(0);
+    run(&sandbox, &["check", "work"]).ended(3);
+    assert!(other.seen().is_empty());
+}
+
+#[test]
+fn a_client_secret_is_given_again_for_another_website() {
+    let (server, other, sandbox) = (server(30), server(30), sandbox());
+    signed_in(&server, &sandbox);
+    let port = unused_port().to_string();
+    let arguments = [
+        "connection",
+        "edit",
+        "work",
+        "--web-url",
+        &other.website(),
+        "--reauthorize",
+        "--no-browser",
+        "--port",
+        &port,
+    ];
+    run(&sandbox, &arguments).ended(3);
+    assert!(other.seen().is_empty());
+}
+
+#[test]
+fn a_token_that_git_was_refused_with_is_refreshed() {
+    let (server, sandbox) = (server(7200), sandbox());
+    signed_in(&server, &sandbox);
+    let host = server.website().replace("http://", "");
+    let asked = |operation: &str, more: &str| {
+        let mut child = command(&sandbox, &["git", "credential", operation])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        write!(
+            child.stdin.take().unwrap(),
+            "protocol=http\nhost={host}\n{more}\n"
+        )
+        .unwrap();
+        Ran::from(child.wait_with_output().unwrap())
+    };
+    let helper = |operation: &str, more: &str| asked(operation, more).ended(0).stdout;
+    let erase = |answer: &str| {
+        let password = answer.lines().find(|line| line.starts_with("password="));
+        let password = password.unwrap();
+        helper("erase", &format!("username=x-token-auth\n{password}\n"));
+    };
+    let first = helper("get", "");
+    assert_eq!(first, helper("get", ""));
+    erase(&first);
+    let second = helper("get", "");
+    assert_ne!(first, second);
+    assert_eq!(second, helper("get", ""));
+    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+    // Where there is no other, it is not given a second time.
+    erase(&second);
+    server.change(|world| world.oauth.refresh_tokens.clear());
+    let third = asked("get", "");
+    assert_eq!(third.stdout, "");
+    assert!(third.stderr.contains("--reauthorize"), "{}", third.stderr);
+}
+
+#[test]
+fn tokens_are_moved_with_their_connection() {
+    let (server, sandbox) = (server(30), sandbox());
+    signed_in(&server, &sandbox);
+    server.change(|world| world.delay = std::time::Duration::from_millis(700));
+    let refreshing = command(&sandbox, &["check", "work"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    run(&sandbox, &["connection", "rename", "work", "other"]).ended(0);
+    drop(refreshing.wait_with_output().unwrap());
+    server.change(|world| world.delay = std::time::Duration::ZERO);
+    run(&sandbox, &["check", "other"]).ended(0);
+}
+
+#[test]
+fn a_consumer_that_is_not_verified_gets_tokens_when_they_are_needed() {
+    let (server, sandbox) = (server(7200), sandbox());
+    let (url, website) = (server.cloud(), server.website());
+    let place = [
+        "connection",
+        "add",
+        "bot",
+        "--url",
+        &url,
+        "--web-url",
+        &website,
+    ];
+    let client = ["--auth", "client-credentials", "--client-id", "consumer"];
+    let secret = ["--token-file", "client-secret", "--no-verify"];
+    run(&sandbox, &[&place[..], &client, &secret].concat()).ended(0);
+    assert!(server.seen().is_empty());
+    run(&sandbox, &["check", "bot"]).ended(0);
+    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+}
+
+#[test]
+fn a_consumer_by_itself_gets_tokens_and_git_gets_them_fresh() {
+    let (server, sandbox) = (server(30), sandbox());
+    let added = run(
+        &sandbox,
+        &[
+            "connection",
+            "add",
+            "bot",
+            "--url",
+            &server.cloud(),
+            "--web-url",
+            &server.website(),
+            "--auth",
+            "client-credentials",
+            "--client-id",
+            "consumer",
+            "--token-file",
+            "client-secret",
+        ],
+    );
+    added.ended(0);
+    let mut helper = command(&sandbox, &["git", "credential", "get"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let host = server.website().replace("http://", "");
+    write!(
+        helper.stdin.take().unwrap(),
+        "protocol=http\nhost={host}\n\n"
+    )
+    .unwrap();
+    let answer = Ran::from(helper.wait_with_output().unwrap())
+        .ended(0)
+        .stdout;
+    assert!(
+        answer.starts_with("username=x-token-auth\npassword=oauth-access-"),
+        "{answer}"
+    );
+    assert!(answer.contains("\npassword_expiry_utc="), "{answer}");
+    server.change(|world| assert_eq!(world.oauth.refreshed, 2));
+}

@@ -1,0 +1,577 @@
+//! The program among others: pipes, full disks, signals, terminals, shells.
+
+use std::fs;
+
+use crate::support::Sandbox;
+#[cfg(unix)]
+use crate::support::{is_installed, program, succeed};
+
+#[test]
+fn help_comes_with_examples_first_on_every_level() {
+    /// The names that lead to every command.
+    fn levels(command: &clap::Command, above: &[String]) -> Vec<Vec<String>> {
+        // `help` has a copy of every command.
+        let below = command
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help");
+        let below = below.flat_map(|command| {
+            let name = [above, &[command.get_name().to_owned()]].concat();
+            levels(command, &name)
+        });
+        [above.to_vec()].into_iter().chain(below).collect()
+    }
+    let sandbox = Sandbox::new();
+    for arguments in levels(&bbconnect::internals::command(), &[]) {
+        for flag in ["--help", "-h"] {
+            let ran = sandbox
+                .run(arguments.iter().map(String::as_str).chain([flag]))
+                .ended(0);
+            let examples = ran
+                .stdout
+                .find("\nExamples:\n  bbconnect ")
+                .unwrap_or_else(|| panic!("{arguments:?} has no examples"));
+            assert!(examples < ran.stdout.find("\nUsage: ").expect("there is a usage line"));
+            assert_eq!(ran.stderr, "");
+        }
+    }
+}
+
+#[test]
+fn no_command_prints_the_help_as_a_usage_error() {
+    let ran = Sandbox::new().run([""; 0]).ended(2);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("Usage: bbconnect"), "{}", ran.stderr);
+}
+
+#[test]
+fn man_pages_are_written_once_for_each_command() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.run(["man", "pages/man1", "--json"]).ended(0).json();
+    assert_eq!(first["schema"], "bbconnect/man@1");
+    assert_eq!(first["action"], "written");
+    let mut names: Vec<_> = fs::read_dir(sandbox.path("pages/man1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    for name in [
+        "bbconnect.1",
+        "bbconnect-keygen.1",
+        "bbconnect-connection.1",
+        "bbconnect-connection-add.1",
+    ] {
+        assert!(
+            names.iter().any(|found| found == name),
+            "{name} is missing: {names:?}"
+        );
+    }
+    assert!(
+        !names
+            .iter()
+            .any(|found| found.to_string_lossy().contains("help"))
+    );
+    let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect.1")).unwrap();
+    for part in [
+        ".SH ENVIRONMENT",
+        "BBCONNECT_TOKEN",
+        ".SH FILES",
+        "connections.toml",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect-keygen.1")).unwrap();
+    for part in [
+        ".TH bbconnect-keygen 1",
+        ".SH SYNOPSIS",
+        ".SH EXAMPLES",
+        "\\fBbbconnect keygen\\fR",
+        "  bbconnect keygen \\-\\-type both",
+        "\\-\\-passphrase\\-stdin",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert_eq!(
+        sandbox.run(["man", "pages/man1", "--json"]).ended(0).json()["action"],
+        "unchanged"
+    );
+    fs::write(sandbox.path("file"), "").unwrap();
+    sandbox.run(["man", "file"]).ended(9);
+}
+
+#[test]
+fn completion_scripts_are_printed_for_every_shell() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = sandbox.run(["completions", shell]).ended(0);
+        assert!(
+            ran.stdout.contains("keygen") && ran.stdout.contains("passphrase-stdin"),
+            "{shell}"
+        );
+    }
+    let document = sandbox
+        .run(["completions", "fish", "--json"])
+        .ended(0)
+        .json();
+    assert!(
+        document["script"]
+            .as_str()
+            .unwrap()
+            .contains("complete -c bbconnect")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    if !is_installed("bash", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::write(
+        sandbox.path("script"),
+        sandbox.run(["completions", "bash"]).ended(0).stdout,
+    )
+    .unwrap();
+    for (line, expected) in [
+        ("bbconnect keyg", "keygen"),
+        ("bbconnect keygen --pass", "--passphrase-stdin"),
+        ("bbconnect keygen --type rsa", "rsa-4096"),
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let ask = format!(
+            "source ./script; COMP_WORDS=({line}); COMP_CWORD={}; _bbconnect bbconnect '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
+            words.len() - 1,
+            words[words.len() - 1],
+            words[words.len() - 2],
+        );
+        let completed = succeed(
+            program("bash")
+                .args(["-c", &ask])
+                .current_dir(sandbox.home()),
+        );
+        assert_eq!(completed.trim(), expected, "{line}");
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::Read as _;
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_ends_quietly() {
+        let sandbox = Sandbox::new();
+        for arguments in [
+            ["--help", ""],
+            ["completions", "bash"],
+            ["url", "git@bitbucket.org:a/b"],
+            ["url", "--json"],
+        ] {
+            let arguments = arguments
+                .into_iter()
+                .filter(|argument| !argument.is_empty());
+            let mut child = sandbox.command(arguments).spawn().unwrap();
+            drop(child.stdout.take());
+            let mut stderr = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut stderr)
+                .unwrap();
+            let status = child.wait().unwrap().code();
+            assert!(matches!(status, Some(0 | 2)), "{status:?}");
+            assert!(
+                !stderr.contains("panicked") && !stderr.contains("roken pipe"),
+                "{stderr}"
+            );
+        }
+    }
+
+    #[test]
+    fn output_that_cannot_be_written_is_an_error() {
+        let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+            return;
+        };
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(["url", "git@ssh.bitbucket.org:acme/site"]);
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(9));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with("error: cannot write to standard output: "),
+            "{stderr}"
+        );
+    }
+
+    #[test]
+    fn an_interruption_leaves_nothing_behind() {
+        // At a random moment of making an RSA key, many times over.
+        for round in 0..12 {
+            let sandbox = Sandbox::new();
+            let child = sandbox
+                .command(["keygen", "--type", "rsa-4096", "--out", "keys/key"])
+                .spawn()
+                .unwrap();
+            let id = child.id().to_string();
+            std::thread::sleep(Duration::from_millis(15 * round + 10));
+            let _ended_already = program("kill")
+                .args(["-INT", &id])
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            let status = child.wait_with_output().unwrap().status.code();
+            let mut names: Vec<_> = fs::read_dir(sandbox.path("keys"))
+                .map(|entries| {
+                    entries
+                        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                        .collect()
+                })
+                .unwrap_or_default();
+            names.sort();
+            let whole = names == ["key", "key.pub"];
+            assert!(names.is_empty() || whole, "{names:?}");
+            // On a busy machine it may come before the program has begun, and is the system's then.
+            let ended = match status {
+                Some(0) => whole,
+                None => names.is_empty(),
+                other => other == Some(130),
+            };
+            assert!(ended, "{status:?} {names:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_signal_that_was_ignored_stays_ignored() {
+        use std::io::Write as _;
+        for (ignored, sent, status) in [
+            ("HUP INT", "HUP", 0),
+            ("HUP INT", "INT", 0),
+            ("HUP INT", "TERM", 143),
+            ("QUIT", "HUP", 129),
+        ] {
+            let sandbox = Sandbox::new();
+            let script = format!(
+                "trap '' {ignored}; exec {} keygen --out key --passphrase-stdin",
+                env!("CARGO_BIN_EXE_bbconnect")
+            );
+            let mut command = program("sh");
+            command.args(["-c", &script]).current_dir(sandbox.home());
+            command.env("HOME", sandbox.home()).stdin(Stdio::piped());
+            let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            let state = format!("/proc/{}/status", child.id());
+            let is_ready = || {
+                std::thread::sleep(Duration::from_millis(10));
+                let state = fs::read_to_string(&state).unwrap();
+                let caught = state.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+                // SIGTERM is 15, and the last that is installed but one.
+                u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() & 0x4000 != 0
+            };
+            assert!((0..1000).any(|_| is_ready()));
+            std::thread::sleep(Duration::from_millis(50));
+            succeed(program("kill").args([&format!("-{sent}"), &child.id().to_string()]));
+            std::thread::sleep(Duration::from_millis(100));
+            // Whoever was ended does not read.
+            drop(stdin.write_all(b"hunter2\n"));
+            drop(stdin);
+            assert_eq!(child.wait().unwrap().code(), Some(status), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_tells_the_secret_is_ended_too() {
+        let sandbox = Sandbox::new();
+        let (begun, left) = (sandbox.path("begun"), sandbox.path("left"));
+        let (touch_begun, touch_left) = (begun.display(), left.display());
+        let tell = format!("touch {touch_begun}; sleep 1; touch {touch_left}; echo x");
+        let mut command = sandbox.command(["api", "GET", "/user"]);
+        command.env("BBCONNECT_TOKEN_COMMAND", tell);
+        let child = command.spawn().unwrap();
+        let is_begun = || {
+            std::thread::sleep(Duration::from_millis(10));
+            begun.exists()
+        };
+        assert!((0..1000).any(|_| is_begun()));
+        succeed(program("kill").args(["-TERM", &child.id().to_string()]));
+        let status = child.wait_with_output().unwrap().status.code();
+        assert_eq!(status, Some(143));
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn ctrl_c_at_a_hidden_prompt_gives_the_terminal_its_echo_back() {
+        let sandbox = Sandbox::new();
+        let script = format!(
+            "{} keygen --out key --passphrase-stdin; echo status=$?; stty -a | grep -o -- '-*echo ' | head -n 1; echo end",
+            env!("CARGO_BIN_EXE_bbconnect")
+        );
+        let mut command = program("sh");
+        // The shell itself must outlive the signal.
+        command.args(["-c", &format!("stty echo; trap : INT; {script}")]);
+        command
+            .env_clear()
+            .env("HOME", sandbox.home())
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm");
+        command.current_dir(sandbox.home());
+        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        terminal
+            .exp_string("Passphrase for the private key")
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        terminal.send_control('c').unwrap();
+        terminal.exp_string("status=130").unwrap();
+        let rest = terminal.exp_string("end").unwrap();
+        assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+        assert!(!sandbox.path("key").exists());
+    }
+
+    #[test]
+    fn a_passphrase_ends_with_its_line() {
+        use std::io::Write as _;
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(["keygen", "--out", "key", "--passphrase-stdin"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"hunter2\n").unwrap();
+        stdin.flush().unwrap();
+        // Its input stays open.
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(stdin);
+    }
+
+    #[test]
+    fn a_name_that_is_not_text_is_no_obstacle() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let sandbox = Sandbox::new();
+        let name = std::ffi::OsStr::from_bytes(b"bad\xffname");
+        let mut command = sandbox.command(["keygen", "--json", "--out"]);
+        let output = command.arg(name).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(sandbox.home().join(name).exists());
+    }
+
+    /// A terminal of our own, with the program in it.
+    fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> rexpect::session::PtySession {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command
+            .args(arguments)
+            .current_dir(sandbox.home())
+            .env_clear()
+            .env("HOME", sandbox.home());
+        command.env("TERM", "xterm");
+        rexpect::session::spawn_command(command, Some(10_000)).unwrap()
+    }
+
+    #[test]
+    fn a_passphrase_is_asked_for_twice_and_never_shown() {
+        let sandbox = Sandbox::new();
+        let mut terminal =
+            on_a_terminal(&sandbox, &["keygen", "--out", "key", "--passphrase-stdin"]);
+        for (prompt, answer) in [
+            ("Passphrase for the private key", "hunter2"),
+            ("Once more", "hunter3"),
+            ("again from the start", ""),
+            ("Passphrase for the private key", "hunter2"),
+            ("Once more", "hunter2"),
+        ] {
+            terminal.exp_string(prompt).unwrap();
+            if !answer.is_empty() {
+                std::thread::sleep(Duration::from_millis(100));
+                terminal.send_line(answer).unwrap();
+            }
+        }
+        let rest = terminal.exp_eof().unwrap();
+        assert!(
+            rest.contains("SHA256:") && !rest.contains("hunter2"),
+            "{rest}"
+        );
+        let text = fs::read_to_string(sandbox.path("key")).unwrap();
+        assert!(text.len() > 500, "{text}");
+        if is_installed("ssh-keygen", "-?") {
+            succeed(
+                program("ssh-keygen")
+                    .args(["-y", "-P", "hunter2", "-f", "key"])
+                    .current_dir(sandbox.home()),
+            );
+        }
+    }
+
+    #[test]
+    fn the_passphrase_of_the_file_of_secrets_is_asked_for_once() {
+        let prompt = "Passphrase of the file of secrets";
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("passphrase"), "open sesame").unwrap();
+        fs::write(sandbox.path("token"), "ATBB-file-marker").unwrap();
+        for name in ["one", "two", "three"] {
+            let url = ["--url", "http://127.0.0.1:9", "--allow-http"];
+            let mut add = sandbox.command(["connection", "add", name, "--store", "file"]);
+            add.args(url).args(["--auth", "http-access-token"]);
+            add.args(["--no-verify", "--token-file", "token"]);
+            add.env(
+                "BBCONNECT_STORE_PASSPHRASE_FILE",
+                sandbox.path("passphrase"),
+            );
+            succeed(&mut add);
+        }
+        // What is left to be said when these answers were given.
+        let rest = |arguments: &[&str], answers: &[&str]| {
+            let mut terminal = on_a_terminal(&sandbox, arguments);
+            for answer in answers {
+                terminal.exp_string(prompt).unwrap();
+                std::thread::sleep(Duration::from_millis(150));
+                terminal.send_line(answer).unwrap();
+                // The prompt is written once more, when it is answered.
+                terminal.exp_string("[hidden]").unwrap();
+            }
+            let rest = terminal.exp_eof().unwrap();
+            assert!(!rest.contains(prompt), "{rest}");
+            rest
+        };
+        let renamed = rest(&["connection", "rename", "one", "first"], &["open sesame"]);
+        assert!(renamed.contains("one is now first"), "{renamed}");
+        let refused = rest(&["connection", "rename", "two", "second"], &["open"]);
+        assert!(refused.contains("does not open"), "{refused}");
+        // A wrong one is of no use to the next connection.
+        let checked = rest(&["check", "--all"], &["open", "open sesame"]);
+        assert_eq!(checked.matches("does not open").count(), 1, "{checked}");
+    }
+
+    #[test]
+    fn the_passphrase_of_a_new_file_is_asked_for_twice() {
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("token"), "BBDC-file-marker").unwrap();
+        let start = [
+            "connection",
+            "add",
+            "one",
+            "--url",
+            "https://git.example.com",
+        ];
+        let kind = [
+            "--auth",
+            "http-access-token",
+            "--no-verify",
+            "--store",
+            "file",
+        ];
+        let arguments = [&start[..], &kind, &["--token-file", "token"]].concat();
+        let mut terminal = on_a_terminal(&sandbox, &arguments);
+        for (prompt, answer) in [
+            ("Passphrase for a new file of secrets", "open sesame"),
+            ("Once more", "open sesam"),
+            ("again from the start", ""),
+            ("Passphrase for a new file of secrets", "open sesame"),
+            ("Once more", "open sesame"),
+        ] {
+            terminal.exp_string(prompt).unwrap();
+            if !answer.is_empty() {
+                std::thread::sleep(Duration::from_millis(150));
+                terminal.send_line(answer).unwrap();
+            }
+        }
+        terminal.exp_eof().unwrap();
+        assert!(sandbox.path(".config/bbconnect/secrets.json").exists());
+    }
+
+    #[test]
+    fn the_cursor_is_there_again_after_an_interruption() {
+        let sandbox = Sandbox::new();
+        let start = ["connection", "add", "one", "--url", "https://bitbucket.org"];
+        let mut terminal = on_a_terminal(&sandbox, &start);
+        terminal.exp_string("Kind of credential").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        terminal.send_control('c').unwrap();
+        let rest = terminal.exp_eof().unwrap();
+        let hidden = rest.rfind("\u{1b}[?25l");
+        assert!(rest.rfind("\u{1b}[?25h") > hidden, "{rest:?}");
+    }
+
+    #[test]
+    fn a_connection_is_asked_for_in_the_order_of_the_form() {
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("passphrase"), "x").unwrap();
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command
+            .args(["connection", "add", "--no-verify", "--store", "file"])
+            .env_clear()
+            .env("TERM", "xterm");
+        command.env("HOME", sandbox.home()).env(
+            "BBCONNECT_STORE_PASSPHRASE_FILE",
+            sandbox.path("passphrase"),
+        );
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(sandbox.home());
+        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        for (prompt, answer) in [
+            ("Name", "work"),
+            // The suggestion, https://bitbucket.org, is accepted.
+            ("URL", ""),
+            ("Kind of credential", ""),
+            ("E-mail address", "jane@acme.example"),
+            ("API token", "form-marker"),
+            ("Expires on", "next year"),
+            ("it is not a day", "2027-06-30"),
+        ] {
+            terminal.exp_string(prompt).unwrap();
+            std::thread::sleep(Duration::from_millis(150));
+            terminal.send_line(answer).unwrap();
+        }
+        let rest = terminal.exp_eof().unwrap();
+        assert!(
+            rest.contains("api.bitbucket.org/2.0") && !rest.contains("form-marker"),
+            "{rest}"
+        );
+        let shown = sandbox
+            .run(["connection", "show", "work", "--json"])
+            .ended(0)
+            .json();
+        assert_eq!(shown["connection"]["auth"], "api-token");
+        assert_eq!(shown["connection"]["account"], "jane@acme.example");
+        assert_eq!(shown["connection"]["expires_on"], "2027-06-30");
+    }
+
+    #[test]
+    fn nobody_is_asked_where_asking_is_forbidden() {
+        let sandbox = Sandbox::new();
+        for flag in ["--no-input", "--json"] {
+            let started = Instant::now();
+            let mut terminal = on_a_terminal(
+                &sandbox,
+                &["keygen", "--out", "key", "--passphrase-stdin", flag],
+            );
+            let shown = terminal.exp_eof().unwrap();
+            assert!(shown.contains("--passphrase-stdin < FILE"), "{shown}");
+            assert!(started.elapsed() < Duration::from_secs(5));
+            assert!(!sandbox.path("key").exists());
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_colours_unless_it_says_no() {
+        let sandbox = Sandbox::new();
+        let shown = |arguments: &[&str]| on_a_terminal(&sandbox, arguments).exp_eof().unwrap();
+        assert!(shown(&["url", "git@ssh.bitbucket.org:a/b"]).contains("\u{1b}[2m"));
+        assert!(
+            !shown(&["url", "--color", "never", "git@ssh.bitbucket.org:a/b"]).contains('\u{1b}')
+        );
+        assert!(!shown(&["--color=never", "--help"]).contains('\u{1b}'));
+        // JSON is spread over lines for a reader, and is one line for a program.
+        assert!(
+            shown(&["url", "--json", "git@ssh.bitbucket.org:a/b"])
+                .contains("\n  \"deployment\": \"cloud\"")
+        );
+    }
+}

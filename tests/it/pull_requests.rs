@@ -1,0 +1,353 @@
+//! `pr`: opened once, with the right people asked, and clear words where that cannot be.
+
+use std::time::Duration;
+
+use crate::support::bitbucket::stock::Stock;
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
+use crate::support::{Ran, Sandbox};
+use serde_json::{Value, json};
+
+const TOKEN: &str = "ATATT-request-marker";
+
+fn server() -> Server {
+    let credential = |kind| Credential {
+        kind,
+        secret: TOKEN.to_owned(),
+        scopes: vec!["read:user:bitbucket"],
+    };
+    let kinds = [
+        Kind::ApiToken {
+            email: "jane@acme.example",
+        },
+        Kind::UserToken { user: "jane" },
+    ];
+    let mut stock = Stock::with(&["acme/site+", "WEB/site+"]);
+    for name in ["acme/site", "WEB/site"] {
+        stock.push(name, "feature/login", "Login", ("login.html", b"<p>"));
+        let (namespace, slug) = name.split_once('/').unwrap();
+        let repo = stock.repo(namespace, slug).unwrap();
+        repo.reviewers = vec![("ann", true), ("bob", false)];
+        let main = repo.branches["main"].clone();
+        repo.branches.insert("same".to_owned(), main);
+    }
+    Server::start(World {
+        credentials: kinds.map(credential).to_vec(),
+        stock,
+        ..World::default()
+    })
+}
+
+fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> Ran {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("notes.md"), "What is new\n").unwrap();
+    let mut command = sandbox.command(arguments);
+    command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .args(["--repo", if is_cloud { "acme/site" } else { "WEB/site" }]);
+    if is_cloud {
+        command
+            .env("BBCONNECT_URL", server.cloud())
+            .env("BBCONNECT_EMAIL", "jane@acme.example");
+    } else {
+        command.env("BBCONNECT_URL", server.datacenter());
+    }
+    Ran::from(command.output().unwrap())
+}
+
+fn requests(server: &Server, is_cloud: bool) -> Vec<Value> {
+    let mut requests = Vec::new();
+    let namespace = if is_cloud { "acme" } else { "WEB" };
+    server.change(|world| {
+        requests.clone_from(&world.stock.repo(namespace, "site").unwrap().requests);
+    });
+    requests
+}
+
+const CREATE: [&str; 7] = [
+    "pr",
+    "create",
+    "--json",
+    "--source",
+    "feature/login",
+    "--title",
+    "Login page",
+];
+
+#[test]
+fn a_pull_request_has_a_title() {
+    let server = server();
+    for title in ["", "  "] {
+        let arguments = [&CREATE[..6], &[title]].concat();
+        run(&server, true, &arguments).ended(2);
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn an_answer_that_is_no_page_and_a_server_that_fails_are_said_in_words() {
+    let server = server();
+    for (status, body, said) in [
+        (200, "[]", "it is not a page of a list"),
+        (503, "", "the server failed (503): Service Unavailable"),
+    ] {
+        let fault = || Fault {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.as_bytes().to_vec(),
+            delay: Duration::ZERO,
+        };
+        server.change(|world| {
+            for _ in 0..20 {
+                world.traps.push(("GET", "/pullrequests", fault()));
+            }
+        });
+        let list = ["pr", "list", "--json", "--timeout", "2"];
+        let failed = run(&server, true, &list).ended(8).json();
+        let message = failed["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(said), "{message}");
+        server.change(|world| world.traps.clear());
+    }
+}
+
+#[test]
+fn what_is_left_as_it_is_is_said() {
+    let server = server();
+    run(&server, true, &CREATE).ended(0);
+    let text: Vec<_> = CREATE
+        .into_iter()
+        .filter(|word| *word != "--json")
+        .collect();
+    let more = ["--body-file", "notes.md", "--draft"];
+    let said = run(&server, true, &[&text[..], &more].concat()).ended(0);
+    assert!(
+        said.stderr.contains("is left: description, draft"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_pull_request_is_opened_once() {
+    let server = server();
+    for is_cloud in [true, false] {
+        let planned = run(&server, is_cloud, &[&CREATE[..], &["--dry-run"]].concat())
+            .ended(0)
+            .json();
+        assert_eq!(planned["action"], "would-create");
+        assert_eq!(requests(&server, is_cloud), [Value::Null; 0]);
+        let created = run(
+            &server,
+            is_cloud,
+            &[&CREATE[..], &["--body-file", "notes.md", "--draft"]].concat(),
+        )
+        .ended(0)
+        .json();
+        assert_eq!(
+            (created["schema"].as_str(), created["action"].as_str()),
+            (Some("bbconnect/pr-create@1"), Some("created"))
+        );
+        let request = &created["pull_request"];
+        assert_eq!(
+            (request["source"].as_str(), request["target"].as_str()),
+            (Some("feature/login"), Some("main"))
+        );
+        assert_eq!(
+            (request["title"].as_str(), request["state"].as_str()),
+            (Some("Login page"), Some("OPEN"))
+        );
+        assert!(
+            request["id"].is_u64() && request["url"].as_str().unwrap().contains("pull-requests/")
+        );
+        assert_eq!(request["draft"], true);
+        assert_eq!(
+            requests(&server, is_cloud)[0]["description"],
+            "What is new\n"
+        );
+        let again = run(&server, is_cloud, &CREATE).ended(0).json();
+        assert_eq!(
+            (again["action"].as_str(), &again["pull_request"]["id"]),
+            (Some("unchanged"), &request["id"])
+        );
+        assert_eq!(again["differs"], json!([]));
+        let other = ["--title", "Another", "--reviewer", "ann", "--draft"];
+        let other = run(&server, is_cloud, &[&CREATE[..5], &other].concat()).ended(0);
+        assert_eq!(other.json()["action"], "unchanged");
+        assert_eq!(other.json()["differs"], json!(["title", "reviewers"]));
+        assert_eq!(requests(&server, is_cloud).len(), 1);
+        let listed = run(&server, is_cloud, &["pr", "list", "--json"])
+            .ended(0)
+            .json();
+        assert_eq!(listed["pull_requests"][0]["id"], request["id"]);
+        let merged = run(
+            &server,
+            is_cloud,
+            &["pr", "list", "--state", "merged", "--json"],
+        )
+        .ended(0)
+        .json();
+        assert_eq!(merged["pull_requests"], json!([]));
+    }
+}
+
+#[test]
+fn those_who_can_be_asked_are_asked() {
+    let server = server();
+    for is_cloud in [true, false] {
+        let created = run(
+            &server,
+            is_cloud,
+            &[&CREATE[..], &["--default-reviewers", "--reviewer", "jo"]].concat(),
+        )
+        .ended(0)
+        .json();
+        assert_eq!(created["left_out"][0]["reviewer"], "bob");
+        let sent = requests(&server, is_cloud)[0]["reviewers"].clone();
+        let expected = if is_cloud {
+            json!([{"type": "user", "uuid": "{jo}"}, {"type": "user", "uuid": "{ann}"}])
+        } else {
+            json!([{"user": {"name": "jo"}}, {"user": {"name": "ann"}}])
+        };
+        // The author is nobody's reviewer.
+        assert_eq!(sent, expected);
+    }
+    let unknown = run(
+        &server,
+        true,
+        &[
+            "pr",
+            "create",
+            "--source",
+            "same",
+            "--target",
+            "feature/login",
+            "--title",
+            "x",
+            "--reviewer",
+            "nobody",
+            "--dry-run",
+        ],
+    )
+    .ended(0);
+    assert!(
+        unknown.stderr.contains("nobody is not asked"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_opened_is_explained() {
+    let server = server();
+    for is_cloud in [true, false] {
+        let create = |source: &str, more: &[&str]| {
+            run(
+                &server,
+                is_cloud,
+                &[&["pr", "create", "--source", source, "--title", "x"], more].concat(),
+            )
+        };
+        let missing = create("feature/nowhere", &[]).ended(5);
+        assert!(
+            missing.stderr.contains("no branch feature/nowhere"),
+            "{}",
+            missing.stderr
+        );
+        create("feature/login", &["--target", "nowhere"]).ended(5);
+        let same = create("same", &[]).ended(1);
+        assert!(
+            same.stderr.contains("nothing that main lacks"),
+            "{}",
+            same.stderr
+        );
+        create("main", &[]).ended(2);
+        // A branch that is behind has another commit, and nothing to bring.
+        server.change(|world| {
+            world.stock.push(
+                if is_cloud { "acme/site" } else { "WEB/site" },
+                "main",
+                "More",
+                ("more", b""),
+            );
+        });
+        let behind = create("same", &[]).ended(1);
+        assert!(
+            behind.stderr.contains("nothing that main lacks"),
+            "{}",
+            behind.stderr
+        );
+        assert_eq!(requests(&server, is_cloud), [Value::Null; 0]);
+    }
+}
+
+#[test]
+fn an_old_server_opens_no_draft() {
+    let server = server();
+    server.change(|world| world.stock.version = Some("8.17.2"));
+    let refused = run(&server, false, &[&CREATE[..], &["--draft"]].concat())
+        .ended(8)
+        .json();
+    assert!(
+        refused["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("8.18"),
+        "{refused}"
+    );
+    assert_eq!(requests(&server, false), [Value::Null; 0]);
+    server.change(|world| world.stock.version = Some("8.18.0-rc1"));
+    run(&server, false, &[&CREATE[..], &["--draft"]].concat()).ended(0);
+}
+
+#[test]
+fn long_lists_of_pull_requests_are_complete() {
+    let server = server();
+    let request = |id: usize| {
+        json!({"id": id, "title": format!("t{id}"), "state": "OPEN", "source": {"branch": {"name": "a"}}, "destination": {"branch": {"name": "b"}},
+            "fromRef": {"id": "refs/heads/a"}, "toRef": {"id": "refs/heads/b"}})
+    };
+    server.change(|world| {
+        for namespace in ["acme", "WEB"] {
+            world.stock.repo(namespace, "site").unwrap().requests =
+                (1..=230).map(request).collect();
+        }
+    });
+    for is_cloud in [true, false] {
+        let listed = run(&server, is_cloud, &["pr", "list", "--json"])
+            .ended(0)
+            .json();
+        let ids: Vec<_> = listed["pull_requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|request| request["id"].as_u64().unwrap())
+            .collect();
+        assert!(ids == (1..=230).collect::<Vec<_>>(), "{} of 230", ids.len());
+    }
+}
+
+#[test]
+fn a_fault_in_the_middle_opens_no_second_one() {
+    for is_cloud in [true, false] {
+        let server = server();
+        let fault = |status| Fault {
+            status,
+            headers: vec![("retry-after", "0".to_owned())],
+            body: Vec::new(),
+            delay: Duration::ZERO,
+        };
+        let path = if is_cloud {
+            "/pullrequests"
+        } else {
+            "/pull-requests"
+        };
+        server.change(|world| world.traps.push(("POST", path, fault(502))));
+        run(&server, is_cloud, &CREATE).ended(8);
+        server.change(|world| world.traps.push(("POST", path, fault(0))));
+        run(&server, is_cloud, &CREATE).ended(7);
+        assert_eq!(
+            run(&server, is_cloud, &CREATE).ended(0).json()["action"],
+            "unchanged"
+        );
+        assert_eq!(requests(&server, is_cloud).len(), 1);
+    }
+}

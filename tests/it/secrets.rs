@@ -1,0 +1,362 @@
+//! No secret is shown: not on standard output or standard error, not with `--verbose`, not to a program that is started,
+//! not in a file. Every command that has one in its hands, on both products, with every store that works here.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::support::bitbucket::stock::Stock;
+use crate::support::bitbucket::{Credential, Kind, Server, World};
+use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, write_script};
+
+/// What must not be seen. Each is in a place of its own, so that a leak tells where it came from.
+const CLOUD_TOKEN: &str = "ATATT-cloud-marker-8f21";
+const SERVER_TOKEN: &str = "BBDC-server-marker-8f22";
+const WRONG_PASSWORD: &str = "wrong-password-marker-8f23";
+const WEBHOOK_SECRET: &str = "webhook-marker-8f24";
+const STORE_PASSPHRASE: &str = "store-marker-8f25";
+const KEY_PASSPHRASE: &str = "key-marker-8f26";
+const IN_URL: &str = "pasted-marker-8f27";
+const MARKERS: [&str; 7] = [
+    CLOUD_TOKEN,
+    SERVER_TOKEN,
+    WRONG_PASSWORD,
+    WEBHOOK_SECRET,
+    STORE_PASSPHRASE,
+    KEY_PASSPHRASE,
+    IN_URL,
+];
+
+/// The programs that are started, behind a wrapper that notes with what words.
+const STARTED: [&str; 6] = [
+    "git",
+    "ssh",
+    "ssh-add",
+    "ssh-keygen",
+    "ssh-keyscan",
+    "xdg-open",
+];
+
+fn path() -> String {
+    let path = support::variable("PATH").unwrap();
+    path.into_string().unwrap()
+}
+
+struct Stage {
+    cloud: Server,
+    datacenter: Server,
+    sandbox: Sandbox,
+    /// Beside the home folder: what the user keeps elsewhere, and the notes of the wrappers.
+    beside: tempfile::TempDir,
+    store: &'static str,
+}
+
+impl Stage {
+    fn set(store: &'static str) -> Self {
+        let credential = |kind, secret: &str, scopes: Vec<&'static str>| Credential {
+            kind,
+            secret: secret.to_owned(),
+            scopes,
+        };
+        let all = vec![
+            "read:user:bitbucket",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "admin:repository:bitbucket",
+            "read:webhook:bitbucket",
+            "write:webhook:bitbucket",
+        ];
+        let cloud = credential(
+            Kind::ApiToken {
+                email: "jane@acme.example",
+            },
+            CLOUD_TOKEN,
+            all,
+        );
+        let user = Kind::UserToken { user: "jane" };
+        let datacenter = credential(user, SERVER_TOKEN, vec!["REPO_ADMIN"]);
+        let beside = tempfile::tempdir().unwrap();
+        let serve = |name: &str, credential, git| {
+            let mut stock = Stock::with(&[&format!("{name}+")]);
+            stock.push(name, "other", "Other", ("other.html", b"<p>"));
+            stock.git = git;
+            Server::start(World {
+                credentials: vec![credential],
+                stock,
+                page_length: 25,
+                ..World::default()
+            })
+        };
+        let git = repository(beside.path());
+        let stage = Self {
+            cloud: serve("acme/site", cloud, None),
+            datacenter: serve("WEB/site", datacenter, Some(git)),
+            sandbox: Sandbox::new(),
+            beside,
+            store,
+        };
+        fs::write(stage.beside("passphrase"), STORE_PASSPHRASE).unwrap();
+        fs::create_dir(stage.beside("bin")).unwrap();
+        for name in STARTED {
+            stage.wrap(name);
+        }
+        fs::create_dir(stage.sandbox.path("site")).unwrap();
+        fs::write(stage.sandbox.path("site/page.html"), "<p>").unwrap();
+        stage
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.beside.path().join(name)
+    }
+
+    /// Notes the words that a program is started with: what `ps` shows to everybody.
+    fn wrap(&self, name: &str) {
+        let path = path();
+        let text = format!(
+            "#!/bin/sh\nprintf '%s ' \"$0\" \"$@\" >> '{}'\nPATH='{path}' exec {name} \"$@\"\n",
+            self.beside("started").display()
+        );
+        write_script(&self.beside("bin").join(name), &text);
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Ran {
+        let path = format!("{}:{}", self.beside("bin").display(), path());
+        let mut command = self.sandbox.command(arguments);
+        command
+            .env("PATH", path)
+            .env("BBCONNECT_STORE", self.store)
+            .env("BBCONNECT_STORE_PASSPHRASE_FILE", self.beside("passphrase"))
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that does not read its input closes it.
+        drop(std::io::Write::write_all(
+            &mut child.stdin.take().unwrap(),
+            input.as_bytes(),
+        ));
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Runs a command plainly, telling all it does, and as JSON; nothing secret may come out.
+    fn tell(&self, arguments: &[&str], input: &str) -> Vec<i32> {
+        [&[][..], &["--verbose"], &["--json", "--verbose"]]
+            .into_iter()
+            .map(|more| {
+                let ran = self.run(&[arguments, more].concat(), input);
+                let shown = format!("{}{}", ran.stdout, ran.stderr);
+                for marker in MARKERS {
+                    assert!(!shown.contains(marker), "{arguments:?} {more:?}: {shown}");
+                }
+                ran.status
+            })
+            .collect()
+    }
+
+    /// Nothing that was started, and no file of the home folder, has a secret.
+    fn keeps_quiet(&self) {
+        let started = fs::read_to_string(self.beside("started")).unwrap_or_default();
+        for marker in MARKERS {
+            assert!(!started.contains(marker), "{started}");
+            for file in files(self.sandbox.home()) {
+                let bytes = fs::read(&file).unwrap();
+                let is_there = bytes
+                    .windows(marker.len())
+                    .any(|at| at == marker.as_bytes());
+                assert!(!is_there, "{marker} is in {}", file.display());
+            }
+        }
+    }
+}
+
+/// What a Data Center serves over git: `web/site`, with a commit.
+fn repository(folder: &Path) -> PathBuf {
+    let root = folder.join("git");
+    let bare = root.join("web/site.git");
+    let git = |arguments: &[&str]| {
+        let mut git = program("git");
+        git.arg("-C").arg(&bare).args(arguments);
+        succeed(&mut git).trim().to_owned()
+    };
+    fs::create_dir_all(&bare).unwrap();
+    git(&["init", "--quiet", "--bare", "--initial-branch=main"]);
+    git(&["config", "http.receivepack", "true"]);
+    let tree = git(&["mktree", "--missing"]);
+    let who = ["-c", "user.name=Jane", "-c", "user.email=jane@acme.example"];
+    let first = git(&[&who[..], &["commit-tree", &tree, "-m", "First"]].concat());
+    let more = ["commit-tree", &tree, "-p", &first, "-m", "More"];
+    let second = git(&[&who[..], &more].concat());
+    git(&["update-ref", "refs/heads/main", &first]);
+    git(&["update-ref", "refs/heads/other", &second]);
+    root
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .flat_map(|entry| {
+            if entry.file_type().unwrap().is_dir() {
+                files(&entry.path())
+            } else {
+                vec![entry.path()]
+            }
+        })
+        .collect()
+}
+
+/// What works with a connection of either product, and with one of them alone.
+const WORK: [&str; 25] = [
+    "connection show NAME",
+    "connection list",
+    "connection which -c NAME",
+    "check NAME --for write --repo REPO",
+    "check NAME --format junit",
+    "doctor NAME",
+    "project list -c NAME --workspace acme",
+    "repo list -c NAME --all",
+    "repo view REPO -c NAME",
+    "repo create NAMESPACE/new --project WEB -c NAME",
+    "webhook ensure --repo REPO --url https://ci.example.com/hook --event push --secret-stdin -c NAME",
+    "webhook list --repo REPO -c NAME",
+    "pr create --repo REPO --source other --target main --title T -c NAME",
+    "pr list --repo REPO -c NAME",
+    "key list --repo REPO -c NAME",
+    "publish site --repo REPO --branch built --dry-run -c NAME",
+    "publish site --repo REPO --branch built -c NAME",
+    "token scopes --for write -c NAME",
+    "git env NAME",
+    "git setup -c NAME",
+    "connect https://ws:PASTED@bitbucket.org/acme/site.git --register manual --dry-run",
+    "url https://jane:PASTED@bitbucket.org/acme/site.git",
+    "known-hosts show",
+    "known-hosts show --json",
+    "migrate . --dry-run",
+];
+const WORK_ON_CLOUD: [&str; 2] = ["workspace list -c NAME", "api GET user -c NAME"];
+const WORK_ON_A_SERVER: [&str; 2] = [
+    "token list -c NAME",
+    "api GET /rest/api/latest/application-properties -c NAME",
+];
+/// What is refused, and says no more than it must.
+const REFUSED: [&str; 5] = [
+    "connection add x --token=PASTED",
+    "connection add x --url https://jane:PASTED@bitbucket.org/acme/site.git --auth password --token-stdin",
+    "api GET https://jane:PASTED@elsewhere.example/2.0/user -c NAME",
+    "webhook ensure --repo REPO --url https://ci.example.com/hook --secret=PASTED -c NAME",
+    "known-hosts add https://jane:PASTED@127.0.0.1:1/web/site.git --timeout 1",
+];
+
+#[test]
+fn no_command_shows_a_secret() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    for store in ["file", "command"] {
+        let stage = Stage::set(store);
+        let (cloud, server) = (stage.cloud.cloud(), stage.datacenter.datacenter());
+        let add = |name: &str, url: &str, auth: &[&str], secret: &str| {
+            let command = format!("printenv {name}");
+            let by: &[&str] = if store == "file" {
+                &["--token-stdin"]
+            } else {
+                &["--token-command", &command]
+            };
+            // What a password manager would answer.
+            let shim = format!("#!/bin/sh\ncat '{}'\n", stage.beside(name).display());
+            fs::write(stage.beside(name), secret).unwrap();
+            write_script(&stage.beside("bin").join("printenv"), &shim);
+            let words = [&["connection", "add", name, "--url", url][..], auth, by].concat();
+            stage.tell(&words, secret)
+        };
+        let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
+        let wrong = ["--auth", "password", "--username", "jane"];
+        assert_eq!(add("wrong", &server, &wrong, WRONG_PASSWORD)[0], 3);
+        assert_eq!(add("cloud", &cloud, &jane, CLOUD_TOKEN)[0], 0);
+        let each = |name: &str, repo: &str, own: &[&str]| {
+            let done = WORK.iter().chain(own).map(|line| (line, true));
+            for (line, is_done) in done.chain(REFUSED.iter().map(|line| (line, false))) {
+                let words = line.split(' ').map(|word| {
+                    word.replace("NAMESPACE", repo.split('/').next().unwrap())
+                        .replace("NAME", name)
+                        .replace("REPO", repo)
+                        .replace("PASTED", IN_URL)
+                });
+                let words: Vec<String> = words.collect();
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let ended = stage.tell(&words, &format!("{WEBHOOK_SECRET}\n"));
+                let why = || stage.run(&words, "").stderr;
+                assert_eq!(
+                    ended.contains(&0),
+                    is_done,
+                    "{words:?}: {ended:?} {}",
+                    why()
+                );
+                stage.keeps_quiet();
+            }
+        };
+        each("cloud", "acme/site", &WORK_ON_CLOUD);
+        assert_eq!(
+            add(
+                "server",
+                &server,
+                &["--auth", "http-access-token"],
+                SERVER_TOKEN
+            )[0],
+            0
+        );
+        each("server", "WEB/site", &WORK_ON_A_SERVER);
+        let started = fs::read_to_string(stage.beside("started")).unwrap();
+        assert!(started.contains("push"), "{started}");
+    }
+}
+
+#[test]
+fn what_git_is_answered_is_shown_to_git_alone() {
+    let stage = Stage::set("file");
+    let server = stage.datacenter.datacenter();
+    let add = [
+        "connection",
+        "add",
+        "server",
+        "--url",
+        &server,
+        "--auth",
+        "http-access-token",
+    ];
+    let ran = stage.run(&[&add[..], &["--token-stdin"]].concat(), SERVER_TOKEN);
+    ran.ended(0);
+    let host = server.split('/').nth(2).unwrap();
+    let question = format!("protocol=http\nhost={host}\n\n");
+    let ran = stage.run(&["git", "credential", "get", "--verbose"], &question);
+    assert!(ran.stdout.contains(SERVER_TOKEN));
+    assert!(!ran.stderr.contains(SERVER_TOKEN), "{}", ran.stderr);
+    let erased = format!("protocol=http\nhost={host}\npassword={SERVER_TOKEN}\n\n");
+    for operation in ["store", "erase"] {
+        stage.tell(&["git", "credential", operation], &erased);
+    }
+    stage.keeps_quiet();
+}
+
+#[test]
+fn a_passphrase_is_in_no_file_and_no_message() {
+    let stage = Stage::set("file");
+    let path = stage.sandbox.path("key");
+    let keygen = [
+        "keygen",
+        "--type",
+        "ed25519",
+        "--passphrase-stdin",
+        "--force",
+        "--out",
+    ];
+    let words = [&keygen[..], &[path.to_str().unwrap()]].concat();
+    assert_eq!(
+        stage.tell(&words, &format!("{KEY_PASSPHRASE}\n")),
+        [0, 0, 0]
+    );
+    stage.keeps_quiet();
+    if is_installed("ssh-keygen", "-?") {
+        let mut read = program("ssh-keygen");
+        succeed(read.args(["-y", "-P", KEY_PASSPHRASE, "-f"]).arg(&path));
+    }
+}

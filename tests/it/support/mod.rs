@@ -1,0 +1,244 @@
+//! What the tests of the program share: a sandbox to run it in, and real programs to compare it with.
+
+pub(crate) mod bitbucket;
+pub(crate) mod cases;
+pub(crate) mod doors;
+#[cfg(unix)]
+pub(crate) mod git_server;
+#[cfg(unix)]
+pub(crate) mod sshd;
+#[cfg(unix)]
+pub(crate) mod tls;
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+/// A home folder of its own, and nothing of the environment but the way to programs.
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+/// How a run of the program ended.
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.home().join(below)
+    }
+
+    /// The program, not yet started: no input, output caught.
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command.args(arguments).current_dir(self.home()).env_clear();
+        command
+            .env("HOME", self.home())
+            .env("USERPROFILE", self.home())
+            .env("LC_ALL", "C.UTF-8");
+        for name in ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = variable(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The same with secrets in an encrypted file.
+    pub(crate) fn command_with_file(&self, arguments: &[&str]) -> Command {
+        let passphrase = self.path("passphrase");
+        // Once: others may be reading it.
+        if !passphrase.exists() {
+            std::fs::write(&passphrase, "a passphrase\n").expect("it can be written");
+        }
+        let mut command = self.command(arguments);
+        command.env("BBCONNECT_STORE", "file");
+        command.env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
+        command
+    }
+
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        Ran::from(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
+    }
+
+    pub(crate) fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: &str,
+    ) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let written = child
+            .stdin
+            .take()
+            .expect("its input is piped")
+            .write_all(input.as_bytes());
+        // A program that does not read its input closes it.
+        written
+            .or_else(|error| {
+                if error.kind() == std::io::ErrorKind::BrokenPipe {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })
+            .expect("its input can be written");
+        Ran::from(child.wait_with_output().expect("it ends"))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// The one JSON document on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr))
+    }
+
+    /// Fails the test unless the program ended with this status.
+    #[track_caller]
+    pub(crate) fn ended(self, status: i32) -> Self {
+        assert_eq!(
+            self.status, status,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+/// Any program. Tests start programs here and nowhere else.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program itself and the ones it is compared with"
+)]
+pub(crate) fn program(name: &str) -> Command {
+    #[cfg(unix)]
+    reset_signals();
+    Command::new(name)
+}
+
+/// Lets child processes begin with the default actions of the signals that tests send, also where this process was
+/// started with them ignored, as a shell without job control does for `cargo test &`. Ignored signals are inherited by
+/// child processes, handlers are not (execve(2)); the handlers installed here do what the default action does.
+#[cfg(unix)]
+fn reset_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, always)
+                .expect("a handler can be installed");
+        }
+    });
+}
+
+/// Writes an executable script. Another process does it: a program that a parallel test starts inherits files that this
+/// process has open for writing until its own `exec`, and the script could not be started meanwhile (`ETXTBSY`).
+#[cfg(unix)]
+pub(crate) fn write_script(path: &Path, text: &str) {
+    let mut child = program("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut stdin = child.stdin.take().expect("its input is piped");
+    stdin
+        .write_all(text.as_bytes())
+        .expect("its input can be written");
+    drop(stdin);
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// A port of 127.0.0.1 on which nothing listens. It is below the ranges from which systems choose ports by themselves
+/// (from 32768 on), so that no parallel test gets it in the meantime.
+pub(crate) fn unused_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(next % 10_000).expect("it is small");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox decides what the program sees of the environment"
+)]
+pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// Whether a real program is there to compare with. Without it a test says so and ends; in CI it must be there.
+pub(crate) fn is_installed(name: &str, argument: &str) -> bool {
+    let found = program(name)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .output()
+        .is_ok();
+    assert!(
+        found || variable("CI").is_none(),
+        "{name} is missing; CI installs it"
+    );
+    if !found {
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
+/// Runs a real program, which must succeed, and answers with what it printed.
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("its output is UTF-8")
+}

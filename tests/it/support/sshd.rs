@@ -1,0 +1,183 @@
+//! A real `sshd` on loopback with real git repositories, whose authorized keys follow those of the test Bitbucket.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{program, succeed, unused_port, variable, write_script};
+
+/// Where `sshd` is: it insists on being started by an absolute path.
+const PLACES: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
+
+/// Serves one repository, or any, for reading or also for writing: `SERVE REPOSITORY|any read|write`.
+const SERVE: &str = r#"#!/bin/sh
+cd "$(dirname "$0")/srv" || exit 1
+service=${SSH_ORIGINAL_COMMAND%% *}
+path=$(printf %s "$SSH_ORIGINAL_COMMAND" | sed "s/^[^']*'\/*//; s/'\$//" | tr A-Z a-z)
+own=$(printf %s "$1.git" | tr A-Z a-z)
+if [ "$1" != any ] && [ "$path" != "$own" ]; then
+  echo "repository access denied. deployment key is not associated with the requested repository." >&2
+  exit 1
+fi
+case "$service $2" in
+  "git-upload-pack "*|"git-receive-pack write") exec git "${service#git-}" "$path" ;;
+  *) echo "Unauthorized" >&2; exit 1 ;;
+esac
+"#;
+
+/// A server that runs until it is dropped.
+pub(crate) struct Sshd {
+    folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    child: Option<Child>,
+}
+
+impl Sshd {
+    /// The server, or nothing where there is no `sshd` on a user's machine; in CI it must be there.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(place) = PLACES.into_iter().find(|place| Path::new(place).exists()) else {
+            assert!(variable("CI").is_none(), "sshd is missing; CI installs it");
+            eprintln!("skipped: sshd is not installed");
+            return None;
+        };
+        let user = succeed(program("id").arg("-un")).trim().to_owned();
+        if user == "root" {
+            // Where it separates privileges.
+            drop(std::fs::create_dir("/run/sshd"));
+        }
+        let port = unused_port();
+        let mut sshd = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            port,
+            user,
+            child: None,
+        };
+        // A server that runs as root serves other users from it.
+        std::fs::set_permissions(sshd.folder.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("it is ours");
+        write_script(&sshd.path("serve"), SERVE);
+        std::fs::write(sshd.path("authorized_keys"), "").expect("it can be written");
+        sshd.new_host_key();
+        sshd.run(place);
+        Some(sshd)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Gives the server another host key, from its next start on.
+    pub(crate) fn new_host_key(&self) {
+        drop(std::fs::remove_file(self.path("host_key")));
+        drop(std::fs::remove_file(self.path("host_key.pub")));
+        let mut make = program("ssh-keygen");
+        make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+        succeed(make.arg(self.path("host_key")));
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        let place = PLACES.into_iter().find(|place| Path::new(place).exists());
+        self.run(place.expect("it was there"));
+    }
+
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+        }
+    }
+
+    fn run(&mut self, place: &str) {
+        let config = format!(
+            "ListenAddress 127.0.0.1:{}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nPermitRootLogin \
+             prohibit-password\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication \
+             no\nLogLevel VERBOSE\nMaxStartups 100\n",
+            self.port,
+            self.path("host_key").display(),
+            self.path("authorized_keys").display()
+        );
+        std::fs::write(self.path("sshd_config"), config).expect("it can be written");
+        let log = std::fs::File::create(self.path("log")).expect("it can be made");
+        let child = program(place)
+            .args(["-D", "-e", "-f"])
+            .arg(self.path("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("sshd starts");
+        self.child = Some(child);
+        let started = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "{}",
+                std::fs::read_to_string(self.path("log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Makes a repository, empty or with one commit on `main`.
+    pub(crate) fn repository(&self, name: &str, empty: bool) {
+        let place = self.path("srv").join(format!("{name}.git"));
+        std::fs::create_dir_all(&place).expect("it can be made");
+        succeed(
+            git()
+                .args(["init", "-q", "--bare", "-b", "main"])
+                .arg(&place),
+        );
+        if empty {
+            return;
+        }
+        let work = tempfile::tempdir().expect("a folder");
+        let run = |arguments: &[&str]| succeed(git().current_dir(work.path()).args(arguments));
+        run(&["init", "-q", "-b", "main"]);
+        run(&["commit", "-q", "--allow-empty", "-m", "one"]);
+        run(&["push", "-q", place.to_str().expect("text"), "main"]);
+    }
+
+    /// A clone URL as Data Center writes it.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("ssh://{}@127.0.0.1:{}/{name}.git", self.user, self.port)
+    }
+
+    /// `SHA256:…` of the host key.
+    pub(crate) fn fingerprint(&self) -> String {
+        let shown = succeed(
+            program("ssh-keygen")
+                .arg("-lf")
+                .arg(self.path("host_key.pub")),
+        );
+        shown.split(' ').nth(1).expect("it is there").to_owned()
+    }
+
+    /// What the server wrote about those who came.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).expect("it can be read")
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Git, on its own: none of the user's configuration.
+pub(crate) fn git() -> std::process::Command {
+    let mut git = program("git");
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env_remove("GIT_SSH_COMMAND")
+        .env_remove("GIT_DIR");
+    for role in ["AUTHOR", "COMMITTER"] {
+        git.env(format!("GIT_{role}_NAME"), "test")
+            .env(format!("GIT_{role}_EMAIL"), "test@example.com");
+    }
+    git
+}

@@ -1,0 +1,553 @@
+//! `webhook`: made, repaired or left alone on both products; nothing that was set is lost, no secret is shown.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::support::bitbucket::stock::Stock;
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
+use crate::support::{Ran, Sandbox};
+use serde_json::{Value, json};
+
+const TOKEN: &str = "ATATT-webhook-marker";
+const SECRET: &str = "webhook-secret-marker";
+const URL: &str = "https://ci.example.com/hook";
+
+fn server(names: &[&str]) -> Server {
+    let credential = |kind| Credential {
+        kind,
+        secret: TOKEN.to_owned(),
+        scopes: vec!["read:webhook:bitbucket"],
+    };
+    let kinds = [
+        Kind::ApiToken {
+            email: "jane@acme.example",
+        },
+        Kind::UserToken { user: "jane" },
+    ];
+    Server::start(World {
+        credentials: kinds.map(credential).to_vec(),
+        stock: Stock::with(names),
+        ..World::default()
+    })
+}
+
+/// Which product, and the repository there.
+#[derive(Clone, Copy)]
+struct Place(bool);
+
+const CLOUD: Place = Place(true);
+const SERVER: Place = Place(false);
+
+impl Place {
+    fn repo(self) -> &'static str {
+        if self.0 { "acme/site" } else { "WEB/site" }
+    }
+
+    fn run(self, server: &Server, arguments: &[&str], input: &str) -> Ran {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(arguments);
+        command.env("BBCONNECT_TOKEN", TOKEN);
+        if self.0 {
+            command
+                .env("BBCONNECT_URL", server.cloud())
+                .env("BBCONNECT_EMAIL", "jane@acme.example")
+                .env("BBCONNECT_WORKSPACE", "acme");
+        } else {
+            command.env("BBCONNECT_URL", server.datacenter());
+        }
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        // A program that does not read its input closes it.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        for secret in [TOKEN, SECRET] {
+            assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret));
+        }
+        ran
+    }
+
+    fn ensure(self, server: &Server, more: &[&str], input: &str) -> Ran {
+        let ensure = [
+            "webhook",
+            "ensure",
+            "--repo",
+            self.repo(),
+            "--url",
+            URL,
+            "--json",
+        ];
+        self.run(server, &[&ensure[..], more].concat(), input)
+    }
+
+    fn hooks(self, server: &Server) -> Vec<Value> {
+        let mut hooks = Vec::new();
+        let (namespace, slug) = self.repo().split_once('/').unwrap();
+        server.change(|world| hooks.clone_from(&world.stock.repo(namespace, slug).unwrap().hooks));
+        hooks
+    }
+}
+
+fn writes(server: &Server) -> usize {
+    let seen = server.seen();
+    seen.iter().filter(|seen| seen.method != "GET").count()
+}
+
+#[test]
+fn a_webhook_is_made_repaired_or_left_alone() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for place in [CLOUD, SERVER] {
+        let wanted = ["--event", "push", "--event", "pr-created,pr-updated"];
+        let planned = place.ensure(&server, &[&wanted[..], &["--dry-run"]].concat(), "");
+        assert_eq!(planned.ended(0).json()["action"], "would-create");
+        assert_eq!(place.hooks(&server), [Value::Null; 0]);
+        let created = place.ensure(&server, &wanted, "").ended(0).json();
+        assert_eq!(created["schema"], "bbconnect/webhook-ensure@1");
+        assert_eq!(created["action"], "created");
+        let webhook = &created["webhook"];
+        assert_eq!(
+            webhook["events"],
+            json!(["push", "pr-created", "pr-updated"])
+        );
+        assert_eq!(
+            (webhook["active"].as_bool(), webhook["secret_set"].as_bool()),
+            (Some(true), Some(false))
+        );
+        assert!(webhook["id"].is_string() && webhook["url"] == URL);
+        let hint = created["hint"].as_str().unwrap();
+        let (enough, other) = if place.0 {
+            ("read:repository:bitbucket", "REPO_READ")
+        } else {
+            ("REPO_READ", "bitbucket")
+        };
+        assert!(hint.contains(enough) && !hint.contains(other), "{hint}");
+        let again = place.ensure(&server, &wanted, "").ended(0).json();
+        assert_eq!(again["hint"], Value::Null);
+        assert_eq!(
+            (again["action"].as_str(), &again["webhook"]["id"]),
+            (Some("unchanged"), &webhook["id"])
+        );
+        let events = if place.0 {
+            json!(["repo:push", "pullrequest:created", "pullrequest:updated"])
+        } else {
+            json!([
+                "repo:refs_changed",
+                "pr:opened",
+                "pr:modified",
+                "pr:from_ref_updated"
+            ])
+        };
+        assert_eq!(place.hooks(&server)[0]["events"], events);
+        let repaired = place
+            .ensure(&server, &["--event", "push", "--inactive"], "")
+            .ended(0)
+            .json();
+        assert_eq!(
+            (
+                repaired["action"].as_str(),
+                repaired["webhook"]["active"].as_bool()
+            ),
+            (Some("updated"), Some(false))
+        );
+        assert_eq!(place.hooks(&server).len(), 1);
+        place.ensure(&server, &["--event", "pushed"], "").ended(2);
+    }
+}
+
+#[test]
+fn what_was_set_stays() {
+    let server = server(&["acme/site", "WEB/site"]);
+    server.change(|world| {
+        let hook = json!({"uuid": "{h}", "type": "webhook_subscription", "description": "theirs", "url": URL, "active": true,
+            "events": ["repo:push"], "secret": SECRET, "skip_cert_verification": true});
+        world.stock.repo("acme", "site").unwrap().hooks.push(hook);
+        let hook = json!({"id": 5, "name": "theirs", "url": URL, "active": true, "events": ["repo:refs_changed"],
+            "configuration": {"secret": SECRET, "createdBy": "theirs"}, "sslVerificationRequired": true,
+            "credentials": {"username": "u", "password": "p"}});
+        world.stock.repo("WEB", "site").unwrap().hooks.push(hook);
+    });
+    for place in [CLOUD, SERVER] {
+        let before = place.hooks(&server)[0].clone();
+        let updated = place
+            .ensure(&server, &["--event", "pr-merged"], "")
+            .ended(0)
+            .json();
+        assert_eq!(updated["action"], "updated");
+        assert_eq!(updated["webhook"]["secret_set"], true);
+        let after = place.hooks(&server)[0].clone();
+        for key in [
+            "secret",
+            "configuration",
+            "credentials",
+            "sslVerificationRequired",
+            "skip_cert_verification",
+            "description",
+            "name",
+        ] {
+            assert_eq!(before.get(key), after.get(key), "{key}");
+        }
+        assert_ne!(before["events"], after["events"]);
+        let listed = place
+            .run(
+                &server,
+                &["webhook", "list", "--repo", place.repo(), "--json"],
+                "",
+            )
+            .ended(0);
+        assert_eq!(listed.json()["webhooks"][0]["secret_set"], true);
+    }
+}
+
+#[test]
+fn a_new_secret_is_an_update() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for place in [CLOUD, SERVER] {
+        let with_secret = ["--event", "push", "--secret-stdin"];
+        place.ensure(&server, &["--event", "push"], "").ended(0);
+        let updated = place
+            .ensure(&server, &with_secret, &format!("{SECRET}\n"))
+            .ended(0)
+            .json();
+        assert_eq!(
+            (
+                updated["action"].as_str(),
+                updated["webhook"]["secret_set"].as_bool()
+            ),
+            (Some("updated"), Some(true))
+        );
+        let hook = &place.hooks(&server)[0];
+        assert!(hook["secret"] == SECRET || hook["configuration"]["secret"] == SECRET);
+        // Where the server tells it, the same secret is no change.
+        let again = place
+            .ensure(&server, &with_secret, &format!("{SECRET}\n"))
+            .ended(0)
+            .json();
+        assert_eq!(
+            again["action"],
+            if place.0 { "updated" } else { "unchanged" }
+        );
+        place.ensure(&server, &with_secret, "\n").ended(2);
+        let insecure = place
+            .ensure(&server, &["--event", "push", "--insecure-receiver"], "")
+            .ended(0)
+            .json();
+        assert_eq!(
+            (
+                insecure["action"].as_str(),
+                insecure["webhook"]["verifies_receiver"].as_bool()
+            ),
+            (Some("updated"), Some(false))
+        );
+        // Without a word on it, it stays; it is switched on again by name.
+        let verifies = |flag: &[&str]| {
+            let done = place.ensure(&server, &[&["--event", "push"], flag].concat(), "");
+            let done = done.ended(0).json();
+            let action = done["action"].as_str().unwrap().to_owned();
+            (action, done["webhook"]["verifies_receiver"].as_bool())
+        };
+        assert_eq!(verifies(&[]), ("unchanged".to_owned(), Some(false)));
+        let again = ["--verify-receiver"];
+        assert_eq!(verifies(&again), ("updated".to_owned(), Some(true)));
+        assert_eq!(verifies(&again), ("unchanged".to_owned(), Some(true)));
+    }
+    let long = "x".repeat(129);
+    CLOUD
+        .ensure(&server, &["--event", "push", "--secret-stdin"], &long)
+        .ended(2);
+}
+
+#[test]
+fn a_secret_is_made_up_once() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for place in [CLOUD, SERVER] {
+        let wanted = ["--event", "push", "--generate-secret"];
+        let created = place.ensure(&server, &wanted, "").ended(0).json();
+        let secret = created["secret"].as_str().unwrap().to_owned();
+        assert_eq!(
+            (created["action"].as_str(), secret.len()),
+            (Some("created"), 64)
+        );
+        let hook = &place.hooks(&server)[0];
+        assert!(
+            hook["secret"] == secret.as_str() || hook["configuration"]["secret"] == secret.as_str()
+        );
+        let again = place.ensure(&server, &wanted, "").ended(0).json();
+        assert_eq!(
+            (again["action"].as_str(), again.get("secret")),
+            (Some("unchanged"), None)
+        );
+    }
+}
+
+#[test]
+fn an_old_server_gets_what_it_knows() {
+    let server = server(&["WEB/site"]);
+    server.change(|world| world.stock.unknown_event = Some("pr:from_ref_updated"));
+    let wanted = ["--event", "push", "--event", "pr-updated"];
+    let created = SERVER.ensure(&server, &wanted, "").ended(0).json();
+    assert_eq!(created["action"], "created");
+    assert_eq!(created["unknown_events"], json!(["pr:from_ref_updated"]));
+    assert_eq!(created["webhook"]["events"], json!(["push", "pr:modified"]));
+    assert_eq!(
+        SERVER.ensure(&server, &wanted, "").ended(0).json()["action"],
+        "unchanged"
+    );
+    assert_eq!(SERVER.hooks(&server).len(), 1);
+    SERVER
+        .ensure(&server, &["--event", "pr:from_ref_updated"], "")
+        .ended(1);
+}
+
+#[test]
+fn a_missing_right_is_named() {
+    let server = server(&["acme/site", "WEB/site"]);
+    server.change(|world| world.stock.closed = vec!["acme/site", "WEB/site"]);
+    for (place, right) in [(CLOUD, "write:webhook:bitbucket"), (SERVER, "REPO_ADMIN")] {
+        let refused = place
+            .ensure(&server, &["--event", "push"], "")
+            .ended(4)
+            .json();
+        assert_eq!(refused["error"]["kind"], "forbidden");
+        let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains(right), "{hint}");
+    }
+}
+
+#[test]
+fn a_webhook_is_removed_once_and_only_when_that_is_meant() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for place in [CLOUD, SERVER] {
+        let id = place
+            .ensure(&server, &["--event", "push"], "")
+            .ended(0)
+            .json()["webhook"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let by_url = [
+            "webhook",
+            "remove",
+            "--repo",
+            place.repo(),
+            "--url",
+            URL,
+            "--json",
+        ];
+        place.run(&server, &by_url, "").ended(2);
+        let planned = place
+            .run(&server, &[&by_url[..], &["--dry-run"]].concat(), "")
+            .ended(0)
+            .json();
+        assert_eq!(planned["action"], "would-remove");
+        assert_eq!(place.hooks(&server).len(), 1);
+        let by_id = [
+            "webhook",
+            "remove",
+            "--repo",
+            place.repo(),
+            "--id",
+            &id,
+            "--yes",
+            "--json",
+        ];
+        let removed = place.run(&server, &by_id, "").ended(0).json();
+        assert_eq!(
+            (
+                removed["action"].as_str(),
+                removed["webhooks"][0]["url"].as_str()
+            ),
+            (Some("removed"), Some(URL))
+        );
+        assert_eq!(place.hooks(&server), [Value::Null; 0]);
+        place.run(&server, &by_id, "").ended(5);
+        place
+            .run(&server, &["webhook", "remove", "--repo", place.repo()], "")
+            .ended(2);
+    }
+}
+
+#[test]
+fn a_receiver_is_called_where_the_server_can() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for place in [CLOUD, SERVER] {
+        place.ensure(&server, &["--event", "push"], "").ended(0);
+    }
+    let test = |place: Place, url: &str| {
+        place.run(
+            &server,
+            &[
+                "webhook",
+                "test",
+                "--repo",
+                place.repo(),
+                "--url",
+                url,
+                "--json",
+            ],
+            "",
+        )
+    };
+    let called = test(SERVER, URL).ended(0).json();
+    assert_eq!(
+        (called["ok"].as_bool(), called["status"].as_u64()),
+        (Some(true), Some(200))
+    );
+    let path = server.seen().last().unwrap().path.clone();
+    assert!(
+        path.contains("/webhooks/test?url=https") && path.contains("webhookId="),
+        "{path}"
+    );
+    test(SERVER, "https://other.example.com").ended(5);
+    let honest = test(CLOUD, URL).ended(1).json();
+    assert!(
+        honest["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no call"),
+        "{honest}"
+    );
+    let broken = "https://broken.example.com/";
+    SERVER
+        .run(
+            &server,
+            &[
+                "webhook", "ensure", "--repo", "WEB/site", "--url", broken, "--event", "push",
+            ],
+            "",
+        )
+        .ended(0);
+    let called = test(SERVER, broken).ended(1).json();
+    assert_eq!(
+        (called["ok"].as_bool(), called["status"].as_u64()),
+        (Some(false), Some(500))
+    );
+}
+
+#[test]
+fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
+    let names: Vec<_> = (0..30)
+        .map(|number| format!("WEB/repo-{number:02}"))
+        .collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let server = server(&names);
+    server.change(|world| world.stock.closed = vec!["WEB/repo-07", "WEB/repo-20"]);
+    let all = [
+        "webhook",
+        "ensure",
+        "--all",
+        "--project",
+        "WEB",
+        "--url",
+        URL,
+        "--event",
+        "push",
+    ];
+    let json = [&all[..], &["--json"]].concat();
+    let ran = SERVER.run(&server, &json, "").ended(4).json();
+    assert_eq!(
+        ran["summary"],
+        json!({"created": 28, "updated": 0, "unchanged": 0, "failed": 2})
+    );
+    let rows = ran["repositories"].as_array().unwrap();
+    let order: Vec<_> = rows
+        .iter()
+        .map(|row| row["repository"].as_str().unwrap())
+        .collect();
+    assert_eq!(order, names);
+    assert!(
+        rows[7]["error"].as_str().unwrap().contains("REPO_ADMIN"),
+        "{}",
+        rows[7]
+    );
+    server.change(|world| world.stock.closed.clear());
+    let table = SERVER.run(&server, &all, "").ended(0);
+    assert!(
+        table
+            .stdout
+            .contains("2 created, 0 updated, 28 unchanged, 0 failed"),
+        "{}",
+        table.stdout
+    );
+    assert_eq!(writes(&server), 30);
+    SERVER
+        .run(
+            &server,
+            &[
+                "webhook", "ensure", "--all", "--url", URL, "--event", "push",
+            ],
+            "",
+        )
+        .ended(2);
+    SERVER
+        .run(
+            &server,
+            &[
+                "webhook",
+                "ensure",
+                "--all",
+                "--project",
+                "NONE",
+                "--url",
+                URL,
+                "--event",
+                "push",
+            ],
+            "",
+        )
+        .ended(5);
+}
+
+#[test]
+fn a_fault_in_the_middle_makes_no_second_webhook() {
+    for (status, exit, retry) in [(429, 0, "0"), (503, 8, "0"), (0, 7, "")] {
+        let server = server(&["acme/site"]);
+        let fault = Fault {
+            status,
+            headers: vec![("retry-after", retry.to_owned())],
+            body: Vec::new(),
+            delay: Duration::ZERO,
+        };
+        server.change(|world| world.traps.push(("POST", "/hooks", fault)));
+        CLOUD.ensure(&server, &["--event", "push"], "").ended(exit);
+        CLOUD.ensure(&server, &["--event", "push"], "").ended(0);
+        assert_eq!(CLOUD.hooks(&server).len(), 1, "{status}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_a_word_changes_no_data() {
+    let server = server(&["WEB/site"]);
+    server.change(|world| {
+        world.credentials.push(Credential {
+            kind: Kind::Password { user: "jane" },
+            secret: "hook".to_owned(),
+            scopes: vec![],
+        });
+    });
+    let ensure = || {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command([
+            "webhook", "ensure", "--repo", "WEB/site", "--url", URL, "--event", "push", "--json",
+        ]);
+        command
+            .env("BBCONNECT_TOKEN", "hook")
+            .env("BBCONNECT_USERNAME", "jane")
+            .env("BBCONNECT_URL", server.datacenter());
+        Ran::from(command.output().unwrap()).ended(0).json()
+    };
+    assert_eq!(ensure()["action"], "created");
+    assert_eq!(ensure()["action"], "unchanged");
+}
+
+#[test]
+fn a_list_without_values_is_no_empty_list() {
+    let server = server(&["acme/site"]);
+    let page = Fault {
+        status: 200,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: b"{\"foo\":1}".to_vec(),
+        delay: Duration::ZERO,
+    };
+    server.change(|world| world.faults.push_back(page));
+    CLOUD.ensure(&server, &["--event", "push"], "").ended(8);
+    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+}
