@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::environment::{Environment, Variables};
 use crate::error::Error;
 use crate::secrets::{CommandStore, SecretStore as _};
+use crate::types::cloud_hosts;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, DetectedServer, StoreKind, TokenLevel, TokenPrefix,
 };
@@ -87,7 +88,7 @@ impl EnvConnection {
     /// The connection that the variables describe.
     pub(super) fn connection(&self) -> Result<(ConnectionName, Connection), Error> {
         let get = |name| self.variables.get(name).map(str::to_owned);
-        let url = get("BBCONNECT_URL").unwrap_or_else(|| "https://bitbucket.org".to_owned());
+        let url = get("BBCONNECT_URL").unwrap_or_else(|| cloud_hosts::WEB_URL.to_owned());
         let detected: DetectedServer = url.parse().map_err(
             |error: crate::types::connection::BaseUrlError| Error::Usage {
                 message: format!("BBCONNECT_URL: {error}"),

@@ -5,6 +5,7 @@ use super::{App, SelectedConnection};
 use crate::error::Error;
 use crate::git::{CredentialRequest, CredentialResponse};
 use crate::ssh;
+use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
 
@@ -226,8 +227,8 @@ fn normalize_host(text: &str) -> String {
         .map_or(text.as_str(), |(_, rest)| rest);
     let host = text.split('/').next().unwrap_or(text);
     let host = host.strip_suffix(":443").unwrap_or(host);
-    if host == "api.bitbucket.org" {
-        "bitbucket.org".to_owned()
+    if host == cloud_hosts::API {
+        cloud_hosts::WEB.to_owned()
     } else {
         host.to_owned()
     }

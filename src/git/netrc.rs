@@ -2,10 +2,9 @@
 //! other programs read the file as well.
 
 use super::config_fixes::NEXT_FOR_GIT;
+use crate::types::cloud_hosts;
 use crate::types::fix::{Fix, FixKind};
 use crate::types::token_prefix::is_token;
-
-const HOSTS: [&str; 2] = ["bitbucket.org", "api.bitbucket.org"];
 
 /// Passwords that Bitbucket Cloud takes no more. Tokens are left alone.
 #[must_use]
@@ -13,10 +12,9 @@ pub fn netrc_fixes(text: &str) -> Vec<Fix> {
     machines(text)
         .into_iter()
         .filter(|machine| {
-            let is_cloud = HOSTS
-                .iter()
-                .any(|host| machine.name.eq_ignore_ascii_case(host));
-            is_cloud && !machine.password.is_empty() && !is_token(machine.login, machine.password)
+            cloud_hosts::is_http(machine.name)
+                && !machine.password.is_empty()
+                && !is_token(machine.login, machine.password)
         })
         .map(|machine| Fix {
             kind: FixKind::AppPassword,

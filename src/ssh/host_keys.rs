@@ -1,17 +1,11 @@
 //! Host keys that are known without asking: those of Bitbucket Cloud; and those that must not be taken any more.
 
+use crate::types::cloud_hosts::{RETIRED_SSH, SSH_SERVERS};
 use crate::types::fingerprint::Fingerprint;
 use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 
-/// The servers of Bitbucket Cloud, and their ports. `bitbucket.org` answers over SSH until 2026-11-12.
-const CLOUD: [(&str, u16); 3] = [
-    ("ssh.bitbucket.org", 22),
-    ("altssh.bitbucket.org", 443),
-    ("bitbucket.org", 22),
-];
-
-/// Their keys, in force since 2023-06-20, as published at <https://bitbucket.org/site/ssh> and
+/// The keys of Bitbucket Cloud's SSH servers, in force since 2023-06-20, as published at <https://bitbucket.org/site/ssh> and
 /// <https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>; read on 2026-11-21.
 const CLOUD_KEYS: [&str; 3] = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO",
@@ -31,7 +25,7 @@ const RETIRED: &str = "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A";
 /// The servers whose keys are built in.
 #[must_use]
 pub(crate) fn built_in_hosts() -> Vec<SshHost> {
-    let hosts = CLOUD.into_iter();
+    let hosts = SSH_SERVERS.into_iter();
     hosts
         .filter_map(|(name, port)| SshHost::new(name, port).ok())
         .collect()
@@ -45,14 +39,14 @@ pub(crate) fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
     if !doors.contains(host) {
         return Vec::new();
     }
-    doors.retain(|door| door != host && door.name != "bitbucket.org");
+    doors.retain(|door| door != host && door.name != RETIRED_SSH);
     doors
 }
 
 /// The keys that are built in for a server; `None` where it is not Bitbucket Cloud's.
 #[must_use]
 pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
-    let is_cloud = CLOUD.contains(&(host.name.as_str(), host.port));
+    let is_cloud = SSH_SERVERS.contains(&(host.name.as_str(), host.port));
     is_cloud.then(|| {
         let keys = CLOUD_KEYS.into_iter();
         keys.filter_map(|line| line.parse().ok()).collect()
@@ -98,7 +92,7 @@ mod tests {
                 .all(|key| retirement_reason(Some(key.algorithm()), key.fingerprint()).is_none())
         );
         assert!(retirement_reason(Some("ssh-rsa"), RETIRED.parse().unwrap()).is_some());
-        assert_eq!(built_in_hosts().len(), CLOUD.len());
+        assert_eq!(built_in_hosts().len(), SSH_SERVERS.len());
         assert_eq!(
             built_in_keys(&SshHost::new("ssh.bitbucket.org", 2222).unwrap()),
             None

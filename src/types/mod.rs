@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod clone_url;
+pub(crate) mod cloud_hosts;
 pub(crate) mod commit;
 pub(crate) mod connection;
 pub(crate) mod date;

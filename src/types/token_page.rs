@@ -2,13 +2,12 @@
 
 use url::Url;
 
+use super::cloud_hosts;
 use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
 
 /// Where API tokens of Atlassian accounts are made.
 pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
-
-const CLOUD_WEB: &str = "https://bitbucket.org";
 
 impl Connection {
     /// The page where a credential like this connection's is made; `None` for SSH, which has none.
@@ -35,7 +34,7 @@ impl Connection {
     pub fn website(&self) -> Option<Url> {
         match (&self.web_url, self.deployment) {
             (Some(web_url), _) => Url::parse(web_url).ok(),
-            (None, Deployment::Cloud) => Url::parse(CLOUD_WEB).ok(),
+            (None, Deployment::Cloud) => Url::parse(cloud_hosts::WEB_URL).ok(),
             (None, Deployment::DataCenter | Deployment::Unknown) => {
                 Some(self.base_url.url().clone())
             }

@@ -7,11 +7,9 @@ use crate::app::{App, SelectedConnection, SelectionReason};
 use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::git::CredentialRequest;
+use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, BaseUrl, Connection, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
-
-const CLOUD_API: &str = "api.bitbucket.org";
-const CLOUD_WEB: &str = "https://bitbucket.org";
 
 impl App {
     /// The connection whose credential git asks for; `None` where none is for that server.
@@ -71,8 +69,8 @@ pub(in crate::app) fn git_base_urls(connection: &Connection) -> Vec<Url> {
         website.filter(|url| connection.secret_website.as_ref() == Some(&Origin::of(url)));
     let base = connection.base_url.url();
     let is_cloud = connection.deployment == Deployment::Cloud;
-    let own = if is_cloud && base.host_str() == Some(CLOUD_API) {
-        Url::parse(CLOUD_WEB).ok()
+    let own = if is_cloud && base.host_str() == Some(cloud_hosts::API) {
+        Url::parse(cloud_hosts::WEB_URL).ok()
     } else if is_cloud {
         // A Cloud elsewhere has its website beside its API.
         base.join("/").ok()

@@ -11,6 +11,7 @@ use crate::error::{Error, RejectionKind};
 use crate::git::{self, Checkout, CloneState};
 use crate::ssh::{self, PrivateKeyFile, Refs};
 use crate::types::clone_url::{CloneUrl, Transport};
+use crate::types::cloud_hosts;
 
 /// Refuses a folder that cannot be cloned into, before anything is made.
 pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
@@ -122,7 +123,7 @@ fn remote_problem(remote: &CloneUrl) -> Option<&'static str> {
     if remote.transport() != Transport::Ssh {
         return Some("does not use SSH");
     }
-    let is_old = remote.host().to_string() == "bitbucket.org";
+    let is_old = cloud_hosts::is_retired_ssh(&remote.host().to_string());
     is_old.then_some("is at bitbucket.org, which answers over SSH no longer than 2026-11-12")
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::target::DoctorTarget;
 use crate::app::App;
+use crate::types::cloud_hosts;
 use crate::types::connection::{BaseUrl, Connection};
 use crate::types::deployment::Deployment;
 use crate::types::ssh_address::SshHost;
@@ -112,15 +113,15 @@ pub(super) fn offline(target: &DoctorTarget, told: Option<&SshHost>) -> Vec<Fire
 fn cloud() -> Vec<FirewallRule> {
     vec![
         FirewallRule::out(
-            "bitbucket.org",
+            cloud_hosts::WEB,
             443,
             "https",
             "the website, git over HTTPS, signing in with OAuth",
         ),
-        FirewallRule::out("api.bitbucket.org", 443, "https", "the REST API"),
-        FirewallRule::out("ssh.bitbucket.org", 22, "ssh", "git over SSH"),
+        FirewallRule::out(cloud_hosts::API, 443, "https", "the REST API"),
+        FirewallRule::out(cloud_hosts::SSH, 22, "ssh", "git over SSH"),
         FirewallRule::out(
-            "altssh.bitbucket.org",
+            cloud_hosts::SSH_ON_443,
             443,
             "ssh",
             "git over SSH where port 22 is closed",

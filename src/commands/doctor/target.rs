@@ -3,6 +3,7 @@
 use crate::app::{App, SelectedConnection, SshConnection};
 use crate::error::Error;
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
+use crate::types::cloud_hosts;
 use crate::types::connection::{
     AuthMethod, BaseUrl, BaseUrlError, Connection, ConnectionName, DetectedServer,
 };
@@ -175,7 +176,7 @@ impl DoctorTarget {
     /// Whether it is Bitbucket Cloud at its own address, and not one that only speaks like it.
     pub(super) fn is_real_cloud(&self) -> bool {
         let base = self.base().map(BaseUrl::url);
-        base.and_then(url::Url::host_str) == Some("api.bitbucket.org")
+        base.and_then(url::Url::host_str) == Some(cloud_hosts::API)
     }
 
     /// Where SSH is, as far as it is known without asking.
@@ -185,7 +186,7 @@ impl DoctorTarget {
         }
         let cloud = self
             .is_real_cloud()
-            .then(|| SshHost::new("ssh.bitbucket.org", 22));
+            .then(|| SshHost::new(cloud_hosts::SSH, 22));
         cloud.and_then(Result::ok)
     }
 

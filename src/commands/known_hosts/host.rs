@@ -8,6 +8,7 @@ use crate::app::{App, HostKeyEvidence};
 use crate::error::Error;
 use crate::ssh::{HostKey, Source};
 use crate::types::clone_url::{CloneUrl, Transport};
+use crate::types::cloud_hosts;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::ssh_address::{ParseSshHostError, SshHost, SshRemote};
 use crate::ui::TextWriter;
@@ -37,8 +38,8 @@ impl FromStr for HostArg {
         let host = url.host_str().ok_or(ParseSshHostError)?;
         match (url.scheme(), host) {
             ("ssh", _) => SshHost::new(host, url.port().unwrap_or(22)).map(Self::Host),
-            ("https" | "http", "bitbucket.org" | "www.bitbucket.org" | "api.bitbucket.org") => {
-                SshHost::new("ssh.bitbucket.org", 22).map(Self::Host)
+            ("https" | "http", host) if cloud_hosts::is_http(host) => {
+                SshHost::new(cloud_hosts::SSH, 22).map(Self::Host)
             }
             ("https" | "http", _) => {
                 let repository = format!("{}/scm/any/any.git", text.trim_end_matches('/'));

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::sys::subprocess;
+use crate::types::cloud_hosts::API_BASE_URL;
 use crate::types::connection::{AuthMethod, BaseUrl, Connection, TokenLevel};
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoRef;
@@ -98,7 +99,7 @@ impl Subcommand for Args {
 }
 
 fn cloud(auth: AuthMethod) -> Result<Connection, Error> {
-    let base = BaseUrl::parse("https://api.bitbucket.org/2.0").map_err(|error| Error::Usage {
+    let base = BaseUrl::parse(API_BASE_URL).map_err(|error| Error::Usage {
         message: error.to_string(),
         hint: None,
     })?;

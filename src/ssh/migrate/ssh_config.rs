@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::ssh::host_pattern::{matches, matches_any};
+use crate::types::cloud_hosts::{RETIRED_SSH as OLD_SSH_HOST, SSH as NEW_SSH_HOST};
 use crate::types::fix::{Fix, FixKind, TextEdit};
-use crate::types::retired_host::{NEW_SSH_HOST, OLD_SSH_HOST};
 
 /// Whether somebody thought of the new host in a client's configuration.
 #[must_use]

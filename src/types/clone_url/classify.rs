@@ -3,11 +3,12 @@
 use super::Transport;
 use super::address::Address;
 use super::error::CloneUrlError;
-use super::hosting_sites::{self, CLOUD_API, Depth};
+use super::hosting_sites::{self, Depth};
 use super::slug::{
     in_short_form, is_path_char, is_personal, is_project_key, is_slug_char, name, on_data_center,
     without_dot_git,
 };
+use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 
 /// The port on which Data Center serves SSH unless told otherwise.
@@ -32,11 +33,7 @@ pub(super) struct RepositoryLocation {
 
 /// Finds the repository that a path on an address names.
 pub(super) fn find(address: &Address, parts: &[&str]) -> Result<RepositoryLocation, CloneUrlError> {
-    if address
-        .host
-        .name()
-        .is_some_and(hosting_sites::is_cloud_host)
-    {
+    if address.host.name().is_some_and(cloud_hosts::is_cloud) {
         return cloud(address, parts);
     }
     if let Some(site) = hosting_sites::other(&address.host) {
@@ -71,7 +68,7 @@ fn cloud(address: &Address, parts: &[&str]) -> Result<RepositoryLocation, CloneU
     ];
     let not = |what| Err(not_a_repository(address, what));
     let over_http = over_http(address);
-    let is_api = address.host.name() == Some(CLOUD_API);
+    let is_api = address.host.name() == Some(cloud_hosts::API);
     let (parts, api) = match parts {
         [_version, "repositories", rest @ ..] if is_api && over_http => (rest, true),
         ["api" | "!api", _version, "repositories", rest @ ..] if over_http => (rest, true),

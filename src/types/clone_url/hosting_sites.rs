@@ -1,27 +1,6 @@
-//! Hosts that are known by name: Bitbucket Cloud's own, and other sites that are never a Bitbucket.
+//! Hosting sites that never run Bitbucket.
 
 use super::host::Host;
-
-/// Where Bitbucket Cloud's web pages and HTTPS clones are.
-pub(super) const CLOUD_WEB: &str = "bitbucket.org";
-/// Where Bitbucket Cloud answers over SSH since 2026-11-12.
-pub(super) const CLOUD_SSH: &str = "ssh.bitbucket.org";
-/// Where Bitbucket Cloud's REST API is.
-pub(super) const CLOUD_API: &str = "api.bitbucket.org";
-
-const CLOUD: [&str; 5] = [
-    CLOUD_WEB,
-    "www.bitbucket.org",
-    CLOUD_SSH,
-    "altssh.bitbucket.org",
-    CLOUD_API,
-];
-
-/// Whether a host belongs to Bitbucket Cloud.
-#[must_use]
-pub(crate) fn is_cloud_host(name: &str) -> bool {
-    CLOUD.contains(&name)
-}
 
 /// Another hosting site.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use serde::Serialize;
 use url::Url;
 
 use super::CloneUrl;
-use super::hosting_sites::{self, CLOUD_WEB};
+use super::hosting_sites;
 use super::render::address;
+use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 
 /// What a key may do once it is registered on a page.
@@ -115,7 +116,7 @@ impl CloneUrl {
             |namespace| format!("{namespace}/{}", self.slug()),
         );
         match self.deployment() {
-            Deployment::Cloud => format!("{path} on {CLOUD_WEB}"),
+            Deployment::Cloud => format!("{path} on {}", cloud_hosts::WEB),
             Deployment::DataCenter | Deployment::Unknown => format!("{path} on {}", self.host()),
         }
     }

@@ -25,7 +25,6 @@ use std::str::FromStr;
 
 pub use self::error::CloneUrlError;
 pub(crate) use self::host::Host;
-pub(crate) use self::hosting_sites::is_cloud_host;
 pub(crate) use self::key_pages::{KeyAccess, KeyPage};
 pub(crate) use self::render::UrlForm;
 pub(crate) use self::warnings::{UrlWarning, UrlWarningKind};

@@ -5,9 +5,10 @@ use std::fmt;
 use url::Url;
 
 use super::classify::DATA_CENTER_SSH_PORT;
-use super::hosting_sites::{self, CLOUD_SSH, CLOUD_WEB};
+use super::hosting_sites;
 use super::slug::is_personal;
 use super::{CloneUrl, Transport};
+use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 
 /// A form of a clone URL that can be derived by the rules of its product without being part of the URL.
@@ -31,7 +32,8 @@ impl CloneUrl {
         let (slug, over_ssh) = (&self.place.slug, self.address.transport == Transport::Ssh);
         match self.place.deployment {
             Deployment::Cloud => Some(format!(
-                "git@{CLOUD_SSH}:{}/{slug}.git",
+                "git@{}:{}/{slug}.git",
+                cloud_hosts::SSH,
                 self.place.namespace.join("/")
             )),
             Deployment::DataCenter if self.is_alias() => Some(self.ssh_as_given()),
@@ -276,7 +278,7 @@ pub(super) fn is_alias(address: &super::address::Address) -> bool {
 }
 
 fn cloud() -> Option<Url> {
-    Url::parse(&format!("https://{CLOUD_WEB}")).ok()
+    Url::parse(cloud_hosts::WEB_URL).ok()
 }
 
 /// A URL below a base, each part encoded.

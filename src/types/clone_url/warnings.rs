@@ -6,8 +6,8 @@ use super::Transport;
 use super::address::Address;
 use super::classify::RepositoryLocation;
 use super::extract::ExtractedUrl;
-use super::hosting_sites::{CLOUD_SSH, CLOUD_WEB};
 use super::render::is_alias;
+use crate::types::cloud_hosts::{RETIRED_SSH, SSH};
 use crate::types::deployment::Deployment;
 
 /// A remark on a clone URL.
@@ -60,9 +60,9 @@ pub(super) fn all(
                 .to_owned(),
         ),
         (
-            over_ssh && place.deployment == Deployment::Cloud && host.name() == Some(CLOUD_WEB),
+            over_ssh && place.deployment == Deployment::Cloud && host.name() == Some(RETIRED_SSH),
             UrlWarningKind::SshHostMoved,
-            format!("since 2026-11-12 Bitbucket Cloud answers over SSH at {CLOUD_SSH}, no longer at {CLOUD_WEB}"),
+            format!("since 2026-11-12 Bitbucket Cloud answers over SSH at {SSH}, no longer at {RETIRED_SSH}"),
         ),
         (
             place.page,

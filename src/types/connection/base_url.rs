@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::{Host, Url};
 
-use crate::types::clone_url::is_cloud_host;
+use crate::types::cloud_hosts;
 use crate::types::escape::needs_escape;
 use crate::types::token_prefix::TokenPrefix;
 
@@ -124,7 +124,7 @@ impl BaseUrl {
     /// Whether it is Bitbucket Cloud itself.
     #[must_use]
     pub fn is_cloud(&self) -> bool {
-        self.0.host_str().is_some_and(is_cloud_host)
+        self.0.host_str().is_some_and(cloud_hosts::is_cloud)
     }
 
     /// Whether it is `http` to somewhere else than this machine.

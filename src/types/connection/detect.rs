@@ -3,11 +3,9 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, read};
-use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind, is_cloud_host};
+use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind};
+use crate::types::cloud_hosts::{self, API_BASE_URL};
 use crate::types::deployment::Deployment;
-
-/// Bitbucket Cloud's API.
-const CLOUD_API: &str = "https://api.bitbucket.org/2.0";
 
 /// First parts of Data Center pages and services: what stands before them is the context path.
 const KNOWN_PATH_PREFIXES: [&str; 18] = [
@@ -75,8 +73,8 @@ impl FromStr for DetectedServer {
             .filter(|part| !part.is_empty())
             .collect();
         let host = url.host_str().unwrap_or_default();
-        if is_cloud_host(host.strip_suffix('.').unwrap_or(host)) {
-            return Ok(Self::cloud(BaseUrl::parse(CLOUD_API)?));
+        if cloud_hosts::is_cloud(host) {
+            return Ok(Self::cloud(BaseUrl::parse(API_BASE_URL)?));
         }
         let (context, deployment) =
             if let Some(at) = segments.iter().position(|part| *part == "2.0") {
@@ -144,7 +142,7 @@ impl DetectedServer {
     fn from_clone_url(clone_url: &CloneUrl) -> Option<Self> {
         let over_ssh = clone_url.transport() == Transport::Ssh;
         let base_url = match clone_url.deployment() {
-            Deployment::Cloud => BaseUrl::parse(CLOUD_API).ok()?,
+            Deployment::Cloud => BaseUrl::parse(API_BASE_URL).ok()?,
             Deployment::DataCenter => BaseUrl(clone_url.data_center_base()?),
             Deployment::Unknown if over_ssh => BaseUrl(clone_url.ssh_server()?),
             Deployment::Unknown => return None,
@@ -167,17 +165,17 @@ mod tests {
     fn the_base_is_found_in_what_is_pasted() {
         use Deployment::{Cloud, DataCenter};
         for (pasted, base, deployment) in [
-            ("https://bitbucket.org", CLOUD_API, Cloud),
-            ("bitbucket.org", CLOUD_API, Cloud),
-            ("https://bitbucket.org/acme/", CLOUD_API, Cloud),
-            ("https://bitbucket.org./acme", CLOUD_API, Cloud),
-            ("https://ssh.bitbucket.org", CLOUD_API, Cloud),
-            ("https://api.bitbucket.org/2.0", CLOUD_API, Cloud),
-            ("https://api.bitbucket.org/2.0/user", CLOUD_API, Cloud),
-            ("git@bitbucket.org:acme/site.git", CLOUD_API, Cloud),
+            ("https://bitbucket.org", API_BASE_URL, Cloud),
+            ("bitbucket.org", API_BASE_URL, Cloud),
+            ("https://bitbucket.org/acme/", API_BASE_URL, Cloud),
+            ("https://bitbucket.org./acme", API_BASE_URL, Cloud),
+            ("https://ssh.bitbucket.org", API_BASE_URL, Cloud),
+            ("https://api.bitbucket.org/2.0", API_BASE_URL, Cloud),
+            ("https://api.bitbucket.org/2.0/user", API_BASE_URL, Cloud),
+            ("git@bitbucket.org:acme/site.git", API_BASE_URL, Cloud),
             (
                 "https://bitbucket.org/acme/site/src/main/",
-                CLOUD_API,
+                API_BASE_URL,
                 Cloud,
             ),
             (

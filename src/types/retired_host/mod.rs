@@ -4,15 +4,8 @@
 
 use std::ops::Range;
 
+use crate::types::cloud_hosts::{self, SSH};
 use crate::types::token_prefix::{TokenPrefix, is_token};
-
-/// Where Bitbucket Cloud answered over SSH until 2026-11-12.
-pub(crate) const OLD_SSH_HOST: &str = "bitbucket.org";
-/// Where it answers since.
-pub(crate) const NEW_SSH_HOST: &str = "ssh.bitbucket.org";
-
-/// Where passwords were sent to.
-const WEB_HOSTS: [&str; 3] = ["bitbucket.org", "www.bitbucket.org", "api.bitbucket.org"];
 
 /// What is shown instead of a secret.
 const MASK: &str = "***";
@@ -21,8 +14,8 @@ const MASK: &str = "***";
 #[must_use]
 pub(crate) fn with_new_host(url: &str) -> Option<String> {
     let parts = UrlSpans::of(url)?;
-    let is_old = parts.over_ssh && is_host(parts.host(url), OLD_SSH_HOST);
-    is_old.then(|| replaced(url, parts.host, NEW_SSH_HOST))
+    let is_old = parts.over_ssh && cloud_hosts::is_retired_ssh(parts.host(url));
+    is_old.then(|| replaced(url, parts.host, SSH))
 }
 
 /// As [`with_new_host`], for the beginning of a URL, which may end before the colon: `git@bitbucket.org`.
@@ -30,8 +23,8 @@ pub(crate) fn with_new_host(url: &str) -> Option<String> {
 pub(crate) fn prefix_with_new_host(beginning: &str) -> Option<String> {
     with_new_host(beginning).or_else(|| {
         let (user, host) = beginning.rsplit_once('@')?;
-        let is_old = is_host(host, OLD_SSH_HOST) && !user.contains([':', '/']);
-        is_old.then(|| format!("{user}@{NEW_SSH_HOST}"))
+        let is_old = cloud_hosts::is_retired_ssh(host) && !user.contains([':', '/']);
+        is_old.then(|| format!("{user}@{SSH}"))
     })
 }
 
@@ -50,7 +43,7 @@ pub(crate) fn is_same_place(one: &str, other: &str) -> bool {
 #[must_use]
 pub(crate) fn without_app_password(url: &str) -> Option<String> {
     let parts = UrlSpans::of(url).filter(|parts| !parts.over_ssh)?;
-    if !WEB_HOSTS.iter().any(|host| is_host(parts.host(url), host)) {
+    if !cloud_hosts::is_http(parts.host(url)) {
         return None;
     }
     let user = parts.user.clone()?;
@@ -93,12 +86,6 @@ pub(crate) fn redact_url(url: &str) -> String {
 
 fn is_secret_user(user: &str) -> bool {
     TokenPrefix::of(user) != TokenPrefix::Unknown || (user.len() >= 40 && !user.contains("%40"))
-}
-
-fn is_host(text: &str, host: &str) -> bool {
-    text.strip_suffix('.')
-        .unwrap_or(text)
-        .eq_ignore_ascii_case(host)
 }
 
 fn replaced(text: &str, at: Range<usize>, with: &str) -> String {

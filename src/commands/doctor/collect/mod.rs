@@ -7,6 +7,7 @@ use super::{facts, rules, target};
 use crate::app::App;
 use crate::error::{Error, ErrorSummary};
 use crate::git;
+use crate::types::cloud_hosts;
 use facts::{DoctorData, Timed};
 use target::DoctorTarget;
 
@@ -24,7 +25,7 @@ pub(super) fn gather(target: &DoctorTarget, app: &App) -> DoctorData {
         let mut url = http_path.base.url().clone();
         if target.is_real_cloud() {
             // Git goes to the website.
-            let _has_host = url.set_host(Some("bitbucket.org"));
+            let _has_host = url.set_host(Some(cloud_hosts::WEB));
             url.set_path("/");
         }
         url.to_string()

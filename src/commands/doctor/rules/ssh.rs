@@ -7,11 +7,9 @@ use super::reach::{failed_name, failed_tcp};
 use crate::error::ErrorSummary;
 use crate::exit_status::ExitStatus;
 use crate::probe::{BannerResult, DetectedProtocol};
+use crate::types::cloud_hosts;
 use crate::types::finding::Severity;
 use crate::types::ssh_address::SshHost;
-
-/// The host that served SSH until 2026-11-12.
-const OLD_HOST: &str = "bitbucket.org";
 
 /// Servers take six attempts before they hang up (`MaxAuthTries`, `sshd_config(5)`).
 const MAX_KEYS: usize = 5;
@@ -64,7 +62,7 @@ pub(super) fn tcp(facts: &DoctorData, ssh: &Ssh) -> StageResult {
                 "use the other host: git remote set-url origin {}",
                 elsewhere(facts, door)
             ));
-        } else if host.name == OLD_HOST {
+        } else if cloud_hosts::is_retired_ssh(&host.name) {
             stage.finding.next = Some(
                 "Bitbucket serves SSH at ssh.bitbucket.org since 2026-11-12: bbconnect migrate changes the remotes"
                     .to_owned(),

@@ -10,14 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::ssh::host_keys::{built_in_keys, retirement_reason};
 use crate::ssh::host_pattern::matches_any;
+use crate::types::cloud_hosts::{RETIRED_SSH as OLD_SSH_HOST, SSH as NEW_SSH_HOST, SSH_SERVERS};
 use crate::types::fingerprint::Fingerprint;
 use crate::types::fix::{Fix, FixKind, TextEdit};
 use crate::types::public_key::PublicKey;
-use crate::types::retired_host::{NEW_SSH_HOST, OLD_SSH_HOST};
 use crate::types::ssh_address::SshHost;
-
-/// How the servers of Bitbucket Cloud are called in the file.
-const CLOUD: [&str; 3] = [OLD_SSH_HOST, NEW_SSH_HOST, "[altssh.bitbucket.org]:443"];
 
 /// No server of Bitbucket Cloud has such a key any more.
 const DSA_ALGORITHM: &str = "ssh-dss";
@@ -43,6 +40,12 @@ pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
     fixes
 }
 
+/// The names of Bitbucket Cloud's SSH servers in the file.
+fn cloud_names() -> impl Iterator<Item = String> {
+    let servers = SSH_SERVERS.into_iter();
+    servers.filter_map(|(name, port)| Some(SshHost::new(name, port).ok()?.known_hosts_name()))
+}
+
 /// A line with the key of a server.
 struct Line<'a> {
     number: usize,
@@ -66,14 +69,15 @@ impl Line<'_> {
         let is_rsa = self
             .key
             .is_some_and(|key| retirement_reason(None, key).is_some());
-        let is_weak = self.algorithm == DSA_ALGORITHM && CLOUD.iter().any(|host| self.is_for(host));
+        let is_weak =
+            self.algorithm == DSA_ALGORITHM && cloud_names().any(|host| self.is_for(&host));
         if !is_rsa && !is_weak {
             return None;
         }
         let is_ours = |name: &&str| {
             let bare = name.trim_start_matches('!');
             let address = bare.trim_start_matches('[').split(']').next();
-            CLOUD.iter().any(|host| host.eq_ignore_ascii_case(bare))
+            cloud_names().any(|host| host.eq_ignore_ascii_case(bare))
                 || address.is_some_and(|address| address.parse::<IpAddr>().is_ok())
         };
         // A DSA key may be that of somebody else as well, who stands on the same line.
