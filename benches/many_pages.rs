@@ -10,8 +10,8 @@ mod bitbucket;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bitbucket::stock::Stock;
-use bitbucket::{Credential, Kind, Server, World};
+use bitbucket::repo_store::RepoStore;
+use bitbucket::{Credential, Kind, Server, ServerState};
 
 const REPOSITORIES: usize = 3000;
 const DELAY: Duration = Duration::from_millis(50);
@@ -37,11 +37,11 @@ fn median(samples: &mut [Duration]) -> Duration {
 }
 
 fn main() {
-    let mut stock = Stock::default();
+    let mut store = RepoStore::default();
     for number in 0..REPOSITORIES {
-        stock.add(&format!("acme/repository-{number:04}"));
+        store.add(&format!("acme/repository-{number:04}"));
     }
-    let server = Server::start(World {
+    let server = Server::start(ServerState {
         credentials: vec![Credential {
             kind: Kind::ApiToken {
                 email: "jane@acme.example",
@@ -49,9 +49,9 @@ fn main() {
             secret: "ATATT-bench".to_owned(),
             scopes: vec!["read:repository:bitbucket"],
         }],
-        stock,
+        store,
         delay: DELAY,
-        ..World::default()
+        ..ServerState::default()
     });
     let ours = || {
         let mut command = started(env!("CARGO_BIN_EXE_bbconnect"));

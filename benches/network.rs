@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bitbucket::{Credential, Kind, Server, World};
+use bitbucket::{Credential, Kind, Server, ServerState};
 
 const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
 const CONNECTIONS: usize = 200;
@@ -77,10 +77,10 @@ fn fleet(folder: &Path) {
         secret: "ATATT-bench".to_owned(),
         scopes: vec!["read:user:bitbucket"],
     };
-    let server = Server::start(World {
+    let server = Server::start(ServerState {
         credentials: vec![credential],
         delay: DELAY,
-        ..World::default()
+        ..ServerState::default()
     });
     let base = server.cloud();
     let origin = base.trim_end_matches("/2.0").to_owned();

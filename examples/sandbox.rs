@@ -7,8 +7,8 @@
 #[path = "../tests/it/support/bitbucket/mod.rs"]
 mod bitbucket;
 
-use bitbucket::stock::Stock;
-use bitbucket::{Credential, Kind, Server, World};
+use bitbucket::repo_store::RepoStore;
+use bitbucket::{Credential, Kind, Server, ServerState};
 
 /// What it says to `--help`, and to anything else: it takes no arguments.
 const HELP: &str = "\
@@ -36,7 +36,7 @@ fn main() {
         workspace: "acme",
         repository: Some("site"),
     };
-    let server = Server::start(World {
+    let server = Server::start(ServerState {
         credentials: vec![
             credential(
                 api_token,
@@ -54,9 +54,9 @@ fn main() {
         ],
         repositories: vec![("acme/site", false), ("WEB/site", false)],
         projects: ["WEB", "APP", "OPS"].map(str::to_owned).to_vec(),
-        stock: Stock::with(&["acme/site+", "acme/shop", "WEB/site+", "WEB/shop"]),
+        store: RepoStore::with(&["acme/site+", "acme/shop", "WEB/site+", "WEB/shop"]),
         page_length: 25,
-        ..World::default()
+        ..ServerState::default()
     });
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     println!(

@@ -1,11 +1,11 @@
 //! Clone URLs, as pasted.
 #![no_main]
 
-#[path = "../../tests/it/support/doors.rs"]
-mod doors;
+#[path = "../../tests/it/support/invariants.rs"]
+mod invariants;
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _either = doors::clone_url(text);
+    let _either = invariants::clone_url(text);
 });

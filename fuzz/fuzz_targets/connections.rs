@@ -1,11 +1,11 @@
 //! The file of connections, which people edit.
 #![no_main]
 
-#[path = "../../tests/it/support/doors.rs"]
-mod doors;
+#[path = "../../tests/it/support/invariants.rs"]
+mod invariants;
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    doors::connections(text);
+    invariants::connections_file(text);
 });

@@ -1,11 +1,11 @@
 //! Files that `migrate` mends.
 #![no_main]
 
-#[path = "../../tests/it/support/doors.rs"]
-mod doors;
+#[path = "../../tests/it/support/invariants.rs"]
+mod invariants;
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    doors::files_of_others(text);
+    invariants::third_party_files(text);
 });

@@ -1,11 +1,11 @@
 //! What git sends to its credential helpers, and what it is answered.
 #![no_main]
 
-#[path = "../../tests/it/support/doors.rs"]
-mod doors;
+#[path = "../../tests/it/support/invariants.rs"]
+mod invariants;
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    doors::helper(text);
+    invariants::credential_protocol(text);
 });

@@ -11,7 +11,7 @@ use std::path::Path;
 const LAYERS: [&[&str]; 12] = [
     &["types", "exit_status"],
     &["sys"],
-    // Adapters: each touches one part of the world.
+    // Adapters: each touches one part of the state.
     &[
         "bitbucket",
         "config",

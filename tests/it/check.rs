@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{self, Ran, Sandbox};
 use serde_json::{Value, json};
+
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{self, RunOutput, Sandbox};
 
 const API: &str = "ATATT-check-marker";
 const REPO_TOKEN: &str = "ATCTT-check-marker";
@@ -15,13 +16,13 @@ const PASSWORD: &str = "hunter-check-marker";
 /// base64 of `123456789012:abcdefghijklmnopqrst`: the id of the token can be read off it.
 const USER_TOKEN: &str = "BBDC-MTIzNDU2Nzg5MDEyOmFiY2RlZmdoaWprbG1ub3BxcnN0";
 
-fn world(scopes: &[&'static str]) -> World {
+fn state(scopes: &[&'static str]) -> ServerState {
     let credential = |kind, secret: &str| Credential {
         kind,
         secret: secret.to_owned(),
         scopes: scopes.to_vec(),
     };
-    World {
+    ServerState {
         credentials: vec![
             credential(
                 Kind::ApiToken {
@@ -46,24 +47,24 @@ fn world(scopes: &[&'static str]) -> World {
             ("WEB/site", false),
             ("WEB/api", false),
         ],
-        not_empty: vec!["acme/docs"],
+        non_empty: vec!["acme/docs"],
         projects: vec!["WEB".to_owned()],
-        knows_its_repositories: true,
+        reports_missing_repositories: true,
         page_length: 100,
-        token_life: Some((1_790_000_000_000, 365)),
-        ..World::default()
+        token_lifetime: Some((1_790_000_000_000, 365)),
+        ..ServerState::default()
     }
 }
 
 /// Runs `check` as a pipeline does, with everything in the environment.
-fn check(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+fn check(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> RunOutput {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command([&["check"], arguments].concat());
     command
         .env("CI", "true")
         .env("BBCONNECT_URL", url)
         .envs(variables.iter().copied());
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
 const API_TOKEN: [(&str, &str); 3] = [
@@ -101,9 +102,9 @@ fn assert_levels(document: &Value, expected: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_good_api_token_passes_with_one_request_and_a_person_can_read_it() {
-    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
-    let ran = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"]).ended(0);
+fn a_valid_api_token_passes_with_one_request() {
+    let server = Server::start(state(&["read:user:bitbucket", "read:repository:bitbucket"]));
+    let ran = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"]).exits_with(0);
     let document = ran.json();
     assert_eq!(document["schema"], "bbconnect/check@1");
     assert_eq!(
@@ -126,20 +127,20 @@ fn a_good_api_token_passes_with_one_request_and_a_person_can_read_it() {
             ("credential.expiry", "unknown"),
         ],
     );
-    assert_eq!(server.seen().len(), 1);
-    let text = check(&server.cloud(), &API_TOKEN, &[]).ended(0);
+    assert_eq!(server.requests().len(), 1);
+    let text = check(&server.cloud(), &API_TOKEN, &[]).exits_with(0);
     assert!(text.stdout.contains("credential.valid"), "{}", text.stdout);
     assert!(
         check(&server.cloud(), &API_TOKEN, &["-q"])
-            .ended(0)
+            .exits_with(0)
             .stdout
             .is_empty()
     );
 }
 
 #[test]
-fn missing_scopes_are_named_in_the_words_of_the_credential() {
-    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
+fn missing_scopes_use_the_names_of_the_credential_type() {
+    let server = Server::start(state(&["read:user:bitbucket", "read:repository:bitbucket"]));
     for (arguments, missing) in [
         (&["--for", "write"][..], "write:repository:bitbucket"),
         (
@@ -158,19 +159,19 @@ fn missing_scopes_are_named_in_the_words_of_the_credential() {
             &API_TOKEN,
             &[&["--json"], arguments].concat(),
         )
-        .ended(4)
+        .exits_with(4)
         .json();
         let (level, message) = finding(&document, "credential.scopes").unwrap();
         assert_eq!(level, "fail");
         assert!(message.contains(missing), "{message}");
     }
-    check(&server.cloud(), &API_TOKEN, &["--require", "repository"]).ended(0);
+    check(&server.cloud(), &API_TOKEN, &["--require", "repository"]).exits_with(0);
     let refused = check(
         &server.cloud(),
         &API_TOKEN,
         &["--require", "repository:read"],
     )
-    .ended(2);
+    .exits_with(2);
     assert!(
         refused.stderr.contains("read:repository:bitbucket"),
         "{}",
@@ -179,13 +180,13 @@ fn missing_scopes_are_named_in_the_words_of_the_credential() {
 }
 
 #[test]
-fn a_token_that_may_not_say_who_it_is_tells_its_scopes_by_the_refusal() {
-    let server = Server::start(world(&[
+fn scopes_are_read_from_a_403_response() {
+    let server = Server::start(state(&[
         "read:repository:bitbucket",
         "write:repository:bitbucket",
     ]));
     let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "write"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert!(document["connections"][0]["account"].is_null());
     assert_levels(
@@ -195,10 +196,10 @@ fn a_token_that_may_not_say_who_it_is_tells_its_scopes_by_the_refusal() {
 }
 
 #[test]
-fn scopes_that_no_answer_names_are_worked_out_by_reading_or_left_open() {
-    let quiet = |scopes: &[&'static str]| World {
-        keeps_scopes_to_itself: true,
-        ..world(scopes)
+fn undisclosed_scopes_are_probed_or_unknown() {
+    let quiet = |scopes: &[&'static str]| ServerState {
+        hides_scopes: true,
+        ..state(scopes)
     };
     let server = Server::start(quiet(&[
         "read:user:bitbucket",
@@ -207,14 +208,14 @@ fn scopes_that_no_answer_names_are_worked_out_by_reading_or_left_open() {
     ]));
     let at = ["--json", "--repo", "acme/site"];
     let run = |arguments: &[&str]| check(&server.cloud(), &API_TOKEN, &[&at, arguments].concat());
-    run(&["--for", "read"]).ended(0);
-    run(&["--require", "read:webhook"]).ended(0);
-    let missing = run(&["--require", "read:pullrequest"]).ended(4).json();
+    run(&["--for", "read"]).exits_with(0);
+    run(&["--require", "read:webhook"]).exits_with(0);
+    let missing = run(&["--require", "read:pullrequest"]).exits_with(4).json();
     assert_levels(&missing, &[("credential.scopes", "fail")]);
     // What is required says nothing of what else the credential is for.
     assert!(finding(&missing, "credential.excess").is_none());
     // No read needs the scope to write.
-    let open = run(&["--for", "write"]).ended(1).json();
+    let open = run(&["--for", "write"]).exits_with(1).json();
     assert_levels(
         &open,
         &[
@@ -222,34 +223,36 @@ fn scopes_that_no_answer_names_are_worked_out_by_reading_or_left_open() {
             ("credential.valid", "pass"),
         ],
     );
-    run(&[]).ended(0);
-    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+    run(&[]).exits_with(0);
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
 }
 
 #[test]
-fn more_than_is_needed_is_a_warning() {
-    let server = Server::start(world(&[
+fn unnecessary_scopes_are_a_warning() {
+    let server = Server::start(state(&[
         "read:user:bitbucket",
         "read:repository:bitbucket",
         "admin:repository:bitbucket",
     ]));
     let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let (level, message) = finding(&document, "credential.excess").unwrap();
     assert_eq!(level, "warn");
     assert!(message.contains("admin:repository:bitbucket"), "{message}");
-    check(&server.cloud(), &API_TOKEN, &["--for", "read", "--strict"]).ended(11);
+    check(&server.cloud(), &API_TOKEN, &["--for", "read", "--strict"]).exits_with(11);
 }
 
 #[test]
-fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
-    let server = Server::start(world(&[]));
+fn rejected_credentials_and_unreachable_servers_differ() {
+    let server = Server::start(state(&[]));
     let wrong = [
         ("BBCONNECT_TOKEN", "ATATT-wrong"),
         ("BBCONNECT_EMAIL", "jane@acme.example"),
     ];
-    let document = check(&server.cloud(), &wrong, &["--json"]).ended(3).json();
+    let document = check(&server.cloud(), &wrong, &["--json"])
+        .exits_with(3)
+        .json();
     assert_levels(
         &document,
         &[("server.reachable", "pass"), ("credential.valid", "fail")],
@@ -259,7 +262,7 @@ fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
         &[("BBCONNECT_TOKEN", "wrong")],
         &["--json"],
     )
-    .ended(3)
+    .exits_with(3)
     .json();
     assert_levels(
         &document,
@@ -267,7 +270,7 @@ fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
     );
     let dead = "http://127.0.0.1:1/2.0";
     let document = check(dead, &API_TOKEN, &["--json", "--for", "read"])
-        .ended(7)
+        .exits_with(7)
         .json();
     assert_levels(
         &document,
@@ -276,26 +279,26 @@ fn bad_credentials_are_told_from_servers_that_cannot_be_asked() {
             ("credential.valid", "unknown"),
         ],
     );
-    server.change(|world| {
-        world
+    server.update(|state| {
+        state
             .faults
             .push_back(page(503, "text/html", "<html>maintenance"));
     });
-    server.change(|world| {
+    server.update(|state| {
         for _ in 0..9 {
-            world
+            state
                 .faults
                 .push_back(page(500, "text/html", "<html>broken"));
         }
     });
-    check(&server.cloud(), &API_TOKEN, &["--json"]).ended(8);
-    server.change(|world| world.faults = vec![page(200, "text/html", "<html>log in")].into());
+    check(&server.cloud(), &API_TOKEN, &["--json"]).exits_with(8);
+    server.update(|state| state.faults = vec![page(200, "text/html", "<html>log in")].into());
     check(
         &server.datacenter(),
         &[("BBCONNECT_TOKEN", USER_TOKEN)],
         &["--json"],
     )
-    .ended(8);
+    .exits_with(8);
 }
 
 fn page(status: u16, kind: &str, body: &str) -> Fault {
@@ -311,10 +314,10 @@ fn page(status: u16, kind: &str, body: &str) -> Fault {
 }
 
 #[test]
-fn a_server_with_anonymous_access_does_not_make_a_bad_token_good() {
-    let server = Server::start(World {
+fn anonymous_access_does_not_hide_an_invalid_token() {
+    let server = Server::start(ServerState {
         repositories: vec![("WEB/site", true)],
-        ..world(&["REPO_READ"])
+        ..state(&["REPO_READ"])
     });
     let bad = [
         ("BBCONNECT_TOKEN", "bad-token"),
@@ -328,15 +331,15 @@ fn a_server_with_anonymous_access_does_not_make_a_bad_token_good() {
 }
 
 #[test]
-fn a_data_center_token_tells_its_permissions_and_its_last_day() {
-    let server = Server::start(world(&["REPO_ADMIN", "PROJECT_READ"]));
+fn data_center_tokens_report_permissions_and_expiry() {
+    let server = Server::start(state(&["REPO_ADMIN", "PROJECT_READ"]));
     let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
     let document = check(
         &server.datacenter(),
         &token,
         &["--json", "--for", "webhook", "--repo", "WEB/site"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert_eq!(document["connections"][0]["expires_on"], "2027-09-21");
     assert_eq!(document["connections"][0]["version"], "9.4.1");
@@ -358,21 +361,21 @@ fn a_data_center_token_tells_its_permissions_and_its_last_day() {
         &token,
         &["--for", "create-repository"],
     )
-    .ended(4);
+    .exits_with(4);
     check(
         &server.datacenter(),
         &token,
         &["--for", "webhook", "--repo", "WEB/site", "--strict"],
     )
-    .ended(11);
-    check(&server.datacenter(), &token, &["--repo", "WEB/nothing"]).ended(5);
+    .exits_with(11);
+    check(&server.datacenter(), &token, &["--repo", "WEB/nothing"]).exits_with(5);
 }
 
 #[test]
-fn the_account_must_be_allowed_what_its_token_may() {
-    let server = Server::start(World {
+fn account_permissions_limit_the_token() {
+    let server = Server::start(ServerState {
         permissions: vec![("WEB/site", "REPO_READ"), ("acme/site", "READ")],
-        ..world(&[
+        ..state(&[
             "REPO_ADMIN",
             "read:user:bitbucket",
             "read:repository:bitbucket",
@@ -384,7 +387,7 @@ fn the_account_must_be_allowed_what_its_token_may() {
         &[("BBCONNECT_TOKEN", USER_TOKEN)],
         &["--json", "--for", "webhook", "--repo", "WEB/site"],
     )
-    .ended(4)
+    .exits_with(4)
     .json();
     assert_levels(
         &document,
@@ -398,7 +401,7 @@ fn the_account_must_be_allowed_what_its_token_may() {
         &API_TOKEN,
         &["--json", "--for", "write", "--repo", "acme/site"],
     )
-    .ended(4)
+    .exits_with(4)
     .json();
     assert_levels(
         &document,
@@ -410,10 +413,10 @@ fn the_account_must_be_allowed_what_its_token_may() {
 }
 
 #[test]
-fn permissions_without_a_record_are_worked_out_for_a_repository() {
-    let server = Server::start(World {
-        keeps_scopes_to_itself: true,
-        ..world(&["REPO_ADMIN"])
+fn undisclosed_permissions_are_probed_for_a_repository() {
+    let server = Server::start(ServerState {
+        hides_scopes: true,
+        ..state(&["REPO_ADMIN"])
     });
     let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
     let run = |purpose: &str, repo: &[&str]| {
@@ -423,9 +426,9 @@ fn permissions_without_a_record_are_worked_out_for_a_repository() {
             &[&["--json", "--for", purpose], repo].concat(),
         )
     };
-    run("webhook", &["--repo", "WEB/site"]).ended(0);
-    run("write", &["--repo", "WEB/site"]).ended(0);
-    let open = run("webhook", &[]).ended(1).json();
+    run("webhook", &["--repo", "WEB/site"]).exits_with(0);
+    run("write", &["--repo", "WEB/site"]).exits_with(0);
+    let open = run("webhook", &[]).exits_with(1).json();
     assert_levels(&open, &[("credential.scopes", "unknown")]);
     let password = [
         ("BBCONNECT_TOKEN", PASSWORD),
@@ -436,21 +439,21 @@ fn permissions_without_a_record_are_worked_out_for_a_repository() {
         &password,
         &["--json", "--for", "write", "--repo", "WEB/site"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert_eq!(level(&document, "credential.expiry"), None);
 }
 
 #[test]
-fn old_servers_and_wrong_base_urls_are_found() {
+fn unsupported_versions_and_wrong_base_urls_are_findings() {
     let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
-    let server = Server::start(World {
+    let server = Server::start(ServerState {
         version: Some("7.6.1"),
-        believes_to_be: Some("http://localhost:7990".to_owned()),
-        ..world(&["REPO_READ"])
+        configured_base_url: Some("http://localhost:7990".to_owned()),
+        ..state(&["REPO_READ"])
     });
     let document = check(&server.datacenter(), &token, &["--json"])
-        .ended(8)
+        .exits_with(8)
         .json();
     assert_levels(
         &document,
@@ -461,7 +464,7 @@ fn old_servers_and_wrong_base_urls_are_found() {
         &token,
         &["--json", "--min-version", "7.0"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert_levels(&document, &[("server.version", "warn")]);
     check(
@@ -469,14 +472,14 @@ fn old_servers_and_wrong_base_urls_are_found() {
         &token,
         &["--min-version", "7.0", "--strict"],
     )
-    .ended(11);
-    server.change(|world| (world.version, world.basic_is_blocked) = (Some("10.2.0"), true));
+    .exits_with(11);
+    server.update(|state| (state.version, state.basic_auth_disabled) = (Some("10.2.0"), true));
     let password = [
         ("BBCONNECT_TOKEN", PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
     let blocked = check(&server.datacenter(), &password, &["--json"])
-        .ended(3)
+        .exits_with(3)
         .json();
     assert!(
         finding(&blocked, "credential.valid")
@@ -487,14 +490,14 @@ fn old_servers_and_wrong_base_urls_are_found() {
 }
 
 #[test]
-fn a_repository_token_is_good_for_its_repository_and_registers_no_keys() {
-    let server = Server::start(world(&["repository:write", "webhook"]));
+fn a_repository_access_token_cannot_register_keys() {
+    let server = Server::start(state(&["repository:write", "webhook"]));
     let document = check(
         &server.cloud(),
         &ACCESS_TOKEN,
         &["--json", "--for", "webhook,write"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert_levels(
         &document,
@@ -505,19 +508,21 @@ fn a_repository_token_is_good_for_its_repository_and_registers_no_keys() {
         &ACCESS_TOKEN,
         &["--json", "--for", "deploy-key"],
     )
-    .ended(4)
+    .exits_with(4)
     .json();
     assert_levels(&document, &[("credential.kind", "fail")]);
 }
 
 #[test]
-fn an_app_password_that_still_lives_is_a_warning() {
-    let server = Server::start(world(&["account", "repository"]));
+fn a_working_app_password_is_a_warning() {
+    let server = Server::start(state(&["account", "repository"]));
     let alive = [
         ("BBCONNECT_TOKEN", APP_PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let document = check(&server.cloud(), &alive, &["--json"]).ended(0).json();
+    let document = check(&server.cloud(), &alive, &["--json"])
+        .exits_with(0)
+        .json();
     assert_levels(
         &document,
         &[("credential.kind", "warn"), ("credential.valid", "pass")],
@@ -526,7 +531,9 @@ fn an_app_password_that_still_lives_is_a_warning() {
         ("BBCONNECT_TOKEN", "ATBBdead"),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let document = check(&server.cloud(), &dead, &["--json"]).ended(3).json();
+    let document = check(&server.cloud(), &dead, &["--json"])
+        .exits_with(3)
+        .json();
     assert_levels(
         &document,
         &[("credential.valid", "fail"), ("credential.kind", "warn")],
@@ -534,15 +541,15 @@ fn an_app_password_that_still_lives_is_a_warning() {
 }
 
 #[test]
-fn appsmith_wants_an_empty_repository() {
-    let server = Server::start(world(&["read:user:bitbucket", "read:repository:bitbucket"]));
+fn appsmith_requires_an_empty_repository() {
+    let server = Server::start(state(&["read:user:bitbucket", "read:repository:bitbucket"]));
     let run = |repo: &str| {
         check(
             &server.cloud(),
             &API_TOKEN,
             &["--json", "--for", "appsmith", "--repo", repo],
         )
-        .ended(0)
+        .exits_with(0)
         .json()
     };
     assert_levels(&run("acme/site"), &[("repository.empty", "pass")]);
@@ -575,14 +582,17 @@ fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
 
 #[cfg(unix)]
 #[test]
-fn many_are_checked_side_by_side_and_none_hides_another() {
-    let server = Server::start(World {
+fn many_connections_are_checked_in_parallel() {
+    let server = Server::start(ServerState {
         delay: Duration::from_millis(50),
-        ..world(&["read:user:bitbucket"])
+        ..state(&["read:user:bitbucket"])
     });
     let sandbox = Sandbox::new();
     fleet(&sandbox, &server, 41);
-    let document = sandbox.run(["check", "--all", "--json"]).ended(7).json();
+    let document = sandbox
+        .run(["check", "--all", "--json"])
+        .exits_with(7)
+        .json();
     let names: Vec<&str> = document["connections"]
         .as_array()
         .unwrap()
@@ -591,7 +601,7 @@ fn many_are_checked_side_by_side_and_none_hides_another() {
         .collect();
     assert_eq!(names.len(), 41);
     assert!(names.is_sorted());
-    assert_eq!(server.seen().len(), 40);
+    assert_eq!(server.requests().len(), 40);
     let passed = |row: &&Value| {
         row["findings"]
             .as_array()
@@ -609,19 +619,19 @@ fn many_are_checked_side_by_side_and_none_hides_another() {
         40
     );
     // Side by side, and no more at once than one server is asked.
-    server.change(|world| {
+    server.update(|state| {
         assert!(
-            (4..=8).contains(&world.most_at_once),
+            (4..=8).contains(&state.max_in_flight),
             "{}",
-            world.most_at_once
+            state.max_in_flight
         );
     });
 }
 
 #[cfg(unix)]
 #[test]
-fn parts_of_a_fleet_are_disjoint_and_complete() {
-    let server = Server::start(world(&["read:user:bitbucket"]));
+fn shards_are_disjoint_and_complete() {
+    let server = Server::start(state(&["read:user:bitbucket"]));
     let sandbox = Sandbox::new();
     fleet(&sandbox, &server, 8);
     let mut all = Vec::new();
@@ -643,19 +653,21 @@ fn parts_of_a_fleet_are_disjoint_and_complete() {
             .map(|number| format!("c{number:03}"))
             .collect::<Vec<_>>()
     );
-    sandbox.run(["check", "--all", "--shard", "4/3"]).ended(2);
-    sandbox.run(["check", "nobody"]).ended(5);
+    sandbox
+        .run(["check", "--all", "--shard", "4/3"])
+        .exits_with(2);
+    sandbox.run(["check", "nobody"]).exits_with(5);
 }
 
 #[test]
-fn other_formats_are_what_other_programs_read() {
-    let server = Server::start(world(&["read:user:bitbucket"]));
+fn junit_and_markdown_reports_are_valid() {
+    let server = Server::start(state(&["read:user:bitbucket"]));
     let junit = check(
         &server.cloud(),
         &API_TOKEN,
         &["--format", "junit", "--for", "read"],
     )
-    .ended(4)
+    .exits_with(4)
     .stdout;
     assert!(junit.starts_with("<?xml"), "{junit}");
     assert!(
@@ -672,7 +684,7 @@ fn other_formats_are_what_other_programs_read() {
         &API_TOKEN,
         &["--format", "markdown", "--for", "read"],
     )
-    .ended(4)
+    .exits_with(4)
     .stdout;
     assert!(markdown.contains("**forbidden** (exit 4)"), "{markdown}");
     let json = check(
@@ -680,15 +692,15 @@ fn other_formats_are_what_other_programs_read() {
         &API_TOKEN,
         &["--format", "json", "--for", "read"],
     )
-    .ended(4);
+    .exits_with(4);
     assert_eq!(json.json()["exit"], 4);
-    let error = check(&server.cloud(), &[], &["--format", "json"]).ended(3);
+    let error = check(&server.cloud(), &[], &["--format", "json"]).exits_with(3);
     assert_eq!(error.json()["schema"], "bbconnect/error@1");
 }
 
 #[test]
-fn no_secret_is_in_any_output() {
-    let server = Server::start(world(&["read:user:bitbucket"]));
+fn no_output_contains_a_secret() {
+    let server = Server::start(state(&["read:user:bitbucket"]));
     for format in ["text", "json", "junit", "markdown"] {
         for (url, variables) in [
             (server.cloud(), &API_TOKEN[..]),
@@ -706,24 +718,24 @@ fn no_secret_is_in_any_output() {
 }
 
 #[test]
-fn whoever_is_not_named_is_not_logged_in() {
-    let server = Server::start(world(&["REPO_READ"]));
+fn only_named_connections_are_checked() {
+    let server = Server::start(state(&["REPO_READ"]));
     let json = |status: u16, body: &str| page(status, "application/json", body);
     let refusal = "{\"errors\":[{\"message\":\"You are not permitted to access this resource\",\
                    \"exceptionName\":\"com.atlassian.bitbucket.AuthorisationException\"}]}";
     // Asked side by side, so each answer has its own question.
     let users_are = |answer: Fault| ("GET", "/users", answer);
     let bad = [("BBCONNECT_TOKEN", "bad-token")];
-    server.change(|world| world.traps = vec![users_are(json(401, refusal))]);
+    server.update(|state| state.targeted_faults = vec![users_are(json(401, refusal))]);
     let document = check(&server.datacenter(), &bad, &["--json"])
-        .ended(3)
+        .exits_with(3)
         .json();
     assert_levels(&document, &[("credential.valid", "fail")]);
     // A server that shows everybody everything.
     let users = "{\"values\":[],\"isLastPage\":true}";
-    server.change(|world| world.traps = vec![users_are(json(200, users)); 2]);
+    server.update(|state| state.targeted_faults = vec![users_are(json(200, users)); 2]);
     let document = check(&server.datacenter(), &bad, &["--json", "--for", "read"])
-        .ended(1)
+        .exits_with(1)
         .json();
     assert_levels(
         &document,
@@ -735,42 +747,42 @@ fn whoever_is_not_named_is_not_logged_in() {
 }
 
 #[test]
-fn a_password_is_tried_once() {
-    let server = Server::start(world(&[]));
+fn a_password_is_sent_once() {
+    let server = Server::start(state(&[]));
     let wrong = [
         ("BBCONNECT_TOKEN", "wrong"),
         ("BBCONNECT_USERNAME", "jane"),
         ("BBCONNECT_REPO", "WEB/site"),
     ];
-    check(&server.datacenter(), &wrong, &[]).ended(3);
+    check(&server.datacenter(), &wrong, &[]).exits_with(3);
     let signed = |server: &Server| {
         server
-            .seen()
+            .requests()
             .iter()
             .filter(|seen| seen.authorization.is_some())
             .count()
     };
     assert_eq!(signed(&server), 1);
-    server.change(|world| world.wants_captcha = true);
-    check(&server.datacenter(), &wrong, &[]).ended(3);
+    server.update(|state| state.requires_captcha = true);
+    check(&server.datacenter(), &wrong, &[]).exits_with(3);
     assert_eq!(signed(&server), 2);
 }
 
 #[test]
-fn a_secret_that_a_pipeline_lacks_is_said_to_be_missing() {
-    let server = Server::start(world(&[]));
-    let empty = check(&server.cloud(), &[("BBCONNECT_TOKEN", "")], &[]).ended(3);
+fn an_empty_secret_variable_is_reported_as_missing() {
+    let server = Server::start(state(&[]));
+    let empty = check(&server.cloud(), &[("BBCONNECT_TOKEN", "")], &[]).exits_with(3);
     assert!(empty.stderr.contains("BBCONNECT_TOKEN"), "{}", empty.stderr);
     let blank = check(
         &server.cloud(),
         &[("BBCONNECT_TOKEN", " "), ("BBCONNECT_EMAIL", "x")],
         &["--json"],
     )
-    .ended(3)
+    .exits_with(3)
     .json();
     assert_levels(&blank, &[("credential.present", "fail")]);
-    assert!(server.seen().is_empty());
-    let server = Server::start(world(&["read:user:bitbucket"]));
+    assert!(server.requests().is_empty());
+    let server = Server::start(state(&["read:user:bitbucket"]));
     let pasted = format!("Bearer {API}");
     check(
         &server.cloud(),
@@ -780,14 +792,14 @@ fn a_secret_that_a_pipeline_lacks_is_said_to_be_missing() {
         ],
         &[],
     )
-    .ended(0);
+    .exits_with(0);
 }
 
 #[test]
-fn what_was_required_is_not_passed_over() {
-    let server = Server::start(World {
+fn required_scopes_are_not_skipped() {
+    let server = Server::start(ServerState {
         permissions: vec![("WEB/site", "REPO_WRITE")],
-        ..world(&["REPO_ADMIN", "repository", "account"])
+        ..state(&["REPO_ADMIN", "repository", "account"])
     });
     let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
     check(
@@ -795,33 +807,33 @@ fn what_was_required_is_not_passed_over() {
         &token,
         &["--require", "REPO_ADMIN", "--repo", "WEB/site"],
     )
-    .ended(4);
+    .exits_with(4);
     // Data Center has no word for it.
-    check(&server.datacenter(), &token, &["--require", "read:user"]).ended(1);
+    check(&server.datacenter(), &token, &["--require", "read:user"]).exits_with(1);
     // An API token whose scopes are named in the other words.
     check(
         &server.cloud(),
         &API_TOKEN,
         &["--require", "read:repository"],
     )
-    .ended(0);
-    check(&server.cloud(), &API_TOKEN, &["--for", "write"]).ended(4);
+    .exits_with(0);
+    check(&server.cloud(), &API_TOKEN, &["--for", "write"]).exits_with(4);
 }
 
 #[cfg(unix)]
 #[test]
-fn one_slow_answer_hides_no_other() {
-    let server = Server::start(world(&["read:user:bitbucket"]));
+fn one_slow_server_does_not_affect_other_connections() {
+    let server = Server::start(state(&["read:user:bitbucket"]));
     let sandbox = Sandbox::new();
     fleet(&sandbox, &server, 31);
     let slow = Fault {
         delay: Duration::from_secs(5),
         ..page(200, "application/json", "{}")
     };
-    server.change(|world| world.faults.push_back(slow));
+    server.update(|state| state.faults.push_back(slow));
     let document = sandbox
         .run(["check", "--all", "--json", "--timeout", "1"])
-        .ended(7)
+        .exits_with(7)
         .json();
     let rows = document["connections"].as_array().unwrap();
     let unreached = rows
@@ -859,8 +871,8 @@ fn steps(block: &str) -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn the_recipes_for_ci_work() {
-    let server = Server::start(world(&[
+fn documented_ci_recipes_work() {
+    let server = Server::start(state(&[
         "read:user:bitbucket",
         "read:repository:bitbucket",
         "write:repository:bitbucket",
@@ -934,14 +946,14 @@ fn the_recipes_for_ci_work() {
 }
 
 #[test]
-fn one_entry_that_cannot_be_read_hides_no_other() {
+fn one_invalid_entry_does_not_affect_other_connections() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path(".config/bbconnect");
     std::fs::create_dir_all(&folder).unwrap();
     let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
                 base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
     std::fs::write(folder.join("connections.toml"), text).unwrap();
-    let ran = sandbox.run(["check", "--all", "--json"]).ended(9);
+    let ran = sandbox.run(["check", "--all", "--json"]).exits_with(9);
     let rows = ran.json()["connections"].clone();
     assert_eq!(
         (&rows[0]["name"], &rows[1]["name"]),
@@ -956,26 +968,31 @@ fn one_entry_that_cannot_be_read_hides_no_other() {
     assert!(finding["message"].as_str().unwrap().contains("odd"));
     assert_eq!(rows[1]["findings"][0]["level"], "pass");
     for format in ["text", "junit", "markdown"] {
-        let ran = sandbox.run(["check", "--all", "--format", format]).ended(9);
+        let ran = sandbox
+            .run(["check", "--all", "--format", format])
+            .exits_with(9);
         assert!(ran.stdout.contains("odd"), "{}", ran.stdout);
         let quiet = sandbox
             .run(["check", "--all", "-q", "--format", format])
-            .ended(9);
+            .exits_with(9);
         assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
     }
     // What the hint says mends it.
     sandbox
         .run(["connection", "remove", "odd", "--yes"])
-        .ended(0);
-    sandbox.run(["check", "--all"]).ended(0);
+        .exits_with(0);
+    sandbox.run(["check", "--all"]).exits_with(0);
 }
 
 #[test]
-fn a_pipeline_that_lacks_its_secret_is_told_so() {
+fn a_missing_secret_in_ci_is_reported() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(["check", "--json"]);
     command.env("BBCONNECT_URL", "https://git.example.com");
-    let error = Ran::from(command.output().unwrap()).ended(3).json()["error"].clone();
+    let error = RunOutput::from(command.output().unwrap())
+        .exits_with(3)
+        .json()["error"]
+        .clone();
     let message = error["message"].as_str().unwrap();
     assert!(
         message.starts_with("BBCONNECT_URL is set, but none of BBCONNECT_TOKEN"),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Ran, Sandbox, is_installed, program, succeed};
+use crate::support::{RunOutput, Sandbox, check_output, is_installed, program};
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
 /// a folder `sub`; `None` where there is no git.
@@ -34,7 +34,7 @@ fn git(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> String {
         .current_dir(sandbox.path(folder))
         .env("HOME", sandbox.home())
         .env("GIT_CONFIG_NOSYSTEM", "1");
-    succeed(&mut git)
+    check_output(&mut git)
 }
 
 fn command(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Command {
@@ -46,8 +46,8 @@ fn command(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Ran {
-    Ran::from(command(sandbox, folder, arguments).output().unwrap())
+fn run(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> RunOutput {
+    RunOutput::from(command(sandbox, folder, arguments).output().unwrap())
 }
 
 fn configuration(sandbox: &Sandbox, repository: &str) -> String {
@@ -55,27 +55,27 @@ fn configuration(sandbox: &Sandbox, repository: &str) -> String {
 }
 
 #[test]
-fn a_folder_that_is_named_is_looked_at_where_it_is() {
+fn a_directory_argument_is_resolved_in_place() {
     let Some(sandbox) = sandbox() else { return };
     let use_it = ["connection", "use", "cloud", "--service", "sub"];
     // As in a hook, which need not stand where the checkout begins.
     let mut hook = command(&sandbox, "one", &use_it);
     hook.env("GIT_DIR", sandbox.path("one/.git"))
         .env("GIT_PREFIX", "");
-    Ran::from(hook.output().unwrap()).ended(0);
+    RunOutput::from(hook.output().unwrap()).exits_with(0);
     let text = configuration(&sandbox, "one");
     assert!(text.contains("[bbconnect \"sub\"]"), "{text}");
 }
 
 #[test]
-fn a_folder_of_another_repository_is_none_of_this_one() {
+fn a_directory_of_another_repository_is_refused() {
     let Some(sandbox) = sandbox() else { return };
     git(&sandbox, "one", &["init", "--quiet", "below"]);
     fs::create_dir_all(sandbox.path("one/below/deep")).unwrap();
     let before = configuration(&sandbox, "one");
     for folder in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
         let use_it = ["connection", "use", "cloud", "--service", folder];
-        let refused = run(&sandbox, "one", &use_it).ended(2);
+        let refused = run(&sandbox, "one", &use_it).exits_with(2);
         let message = format!("{folder} is not a folder of this checkout");
         assert_eq!(refused.json()["error"]["message"], message);
     }
@@ -89,12 +89,12 @@ fn a_folder_of_another_repository_is_none_of_this_one() {
         "--service",
         full.to_str().unwrap(),
     ];
-    run(&sandbox, "one/sub", &use_it).ended(0);
+    run(&sandbox, "one/sub", &use_it).exits_with(0);
     assert!(configuration(&sandbox, "one").contains("[bbconnect \"sub\"]"));
 }
 
 #[test]
-fn a_connection_is_renamed_in_this_repository_alone() {
+fn renaming_a_connection_updates_this_repository_only() {
     let Some(sandbox) = sandbox() else { return };
     let set = |scope, key, value| git(&sandbox, "one", &["config", scope, "--add", key, value]);
     set("--global", "bbconnect.connection", "cloud");
@@ -108,7 +108,7 @@ fn a_connection_is_renamed_in_this_repository_alone() {
         "one",
         &["connection", "rename", "cloud", "nimbus"],
     )
-    .ended(9);
+    .exits_with(9);
     assert!(refused.stdout.contains("File exists"), "{}", refused.stdout);
     let told = "connection use nimbus --here";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
@@ -118,13 +118,13 @@ fn a_connection_is_renamed_in_this_repository_alone() {
         "two",
         &["connection", "rename", "nimbus", "cloud"],
     )
-    .ended(0);
+    .exits_with(0);
     run(
         &sandbox,
         "one",
         &["connection", "rename", "cloud", "nimbus"],
     )
-    .ended(0);
+    .exits_with(0);
     let listed = git(
         &sandbox,
         "one",
@@ -145,29 +145,29 @@ fn a_connection_is_renamed_in_this_repository_alone() {
         "two",
         &["connection", "rename", "nimbus", "cloud"],
     )
-    .ended(0);
+    .exits_with(0);
 }
 
 #[test]
-fn what_git_refuses_is_told_in_its_words() {
+fn git_errors_are_reported_verbatim() {
     let Some(sandbox) = sandbox() else { return };
     fs::write(sandbox.path("one/.git/config.lock"), "").unwrap();
-    let refused = run(&sandbox, "one", &["connection", "use", "cloud", "--here"]).ended(9);
+    let refused = run(&sandbox, "one", &["connection", "use", "cloud", "--here"]).exits_with(9);
     let message = refused.json()["error"]["message"].to_string();
     let words = "git config failed: could not lock config file .git/config: File exists";
     assert!(message.contains(words), "{message}");
     fs::write(sandbox.path(".gitconfig.lock"), "").unwrap();
-    let refused = run(&sandbox, "one", &["git", "setup"]).ended(9);
+    let refused = run(&sandbox, "one", &["git", "setup"]).exits_with(9);
     let message = refused.json()["error"]["message"].to_string();
     assert!(message.contains(".gitconfig: File exists"), "{message}");
 }
 
 #[test]
-fn a_remote_is_where_git_goes_for_it() {
+fn remotes_are_resolved_as_git_does() {
     let Some(sandbox) = sandbox() else { return };
     let which = |folder| {
         let told = run(&sandbox, folder, &["connection", "which"])
-            .ended(0)
+            .exits_with(0)
             .json();
         told["connection"]["name"].as_str().unwrap().to_owned()
     };

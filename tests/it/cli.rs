@@ -7,9 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Ran, Sandbox, variable};
 use serde::{Deserialize, Serialize};
 use snapbox::{Assert, IntoData as _, Redactions};
+
+use crate::support::{RunOutput, Sandbox, env_var};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +42,7 @@ fn cases_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_case_holds() {
+fn all_cases_match() {
     let cases = cases_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cli"));
     assert!(!cases.is_empty());
     let mut failures = Vec::new();
@@ -70,7 +71,7 @@ fn check(case: &Case, path: &Path) -> Result<(), String> {
         .expect("the placeholder is one");
     let ran = sandbox.run_with_input(&case.args, &case.stdin);
     let compared = compare(case, &ran, redactions.clone());
-    if compared.is_err() && variable("BBCONNECT_BLESS").is_some() {
+    if compared.is_err() && env_var("BBCONNECT_BLESS").is_some() {
         let found = Case {
             about: case.about.clone(),
             args: case.args.clone(),
@@ -89,7 +90,7 @@ fn check(case: &Case, path: &Path) -> Result<(), String> {
     compared
 }
 
-fn compare(case: &Case, ran: &Ran, redactions: Redactions) -> Result<(), String> {
+fn compare(case: &Case, ran: &RunOutput, redactions: Redactions) -> Result<(), String> {
     let assert = Assert::new().redact_with(redactions);
     let same = |what: &str, found: &str, expected: &str| {
         assert

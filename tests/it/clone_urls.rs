@@ -4,7 +4,7 @@ use bbconnect::internals::Deployment;
 use bbconnect::internals::{CloneUrl, CloneUrlError};
 use proptest::prelude::*;
 
-use crate::support::{cases, doors};
+use crate::support::{invariants, property};
 
 /// The rows of a table: what stands left and right of the arrow, escapes resolved on the left.
 fn rows(table: &'static str) -> impl Iterator<Item = (String, &'static str)> {
@@ -47,7 +47,7 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 #[test]
-fn what_is_accepted_means_what_the_table_says() {
+fn accepted_urls_parse_as_listed() {
     let mut wrong = Vec::new();
     for (input, expected) in rows(include_str!("../data/clone_urls/accepted.txt")) {
         let found = match parse(&input) {
@@ -81,7 +81,7 @@ fn what_is_accepted_means_what_the_table_says() {
 }
 
 #[test]
-fn what_is_refused_is_refused_for_the_reason_in_the_table() {
+fn rejected_urls_have_the_listed_reason() {
     let mut wrong = Vec::new();
     for (input, reason) in rows(include_str!("../data/clone_urls/refused.txt")) {
         match parse(&input) {
@@ -98,7 +98,7 @@ fn what_is_refused_is_refused_for_the_reason_in_the_table() {
 }
 
 #[test]
-fn every_form_is_the_one_in_the_table() {
+fn url_forms_match_the_table() {
     for (input, expected) in rows(include_str!("../data/clone_urls/forms.txt")) {
         let url = parse(&input).expect(&input);
         let forms = [url.ssh(), url.https(), url.web()].map(|form| form.unwrap_or("-".to_owned()));
@@ -107,7 +107,7 @@ fn every_form_is_the_one_in_the_table() {
 }
 
 #[test]
-fn no_refusal_repeats_a_password() {
+fn errors_never_contain_the_password() {
     for input in [
         "https://jane:hunter2@bitbucket.org",
         "https://jane:hunter2@bitbucket.org:x/acme/site",
@@ -133,7 +133,7 @@ fn no_refusal_repeats_a_password() {
 }
 
 #[test]
-fn pages_for_keys_are_those_of_the_product() {
+fn key_pages_belong_to_the_product() {
     let pages = |url: &str| {
         parse(url)
             .expect(url)
@@ -166,9 +166,9 @@ fn pages_for_keys_are_those_of_the_product() {
 }
 
 #[test]
-fn every_accepted_url_is_stable() {
+fn accepted_urls_round_trip() {
     for (input, _) in rows(include_str!("../data/clone_urls/accepted.txt")) {
-        doors::clone_url(&input).expect(&input);
+        invariants::clone_url(&input).expect(&input);
     }
 }
 
@@ -238,22 +238,22 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(cases::cases(4096))]
+    #![proptest_config(property::config(4096))]
 
     #[test]
-    fn any_text_is_taken_apart_or_refused(text in any::<String>()) {
-        let _either = doors::clone_url(&text);
+    fn any_text_is_parsed_or_rejected(text in any::<String>()) {
+        let _either = invariants::clone_url(&text);
     }
 
     #[test]
-    fn any_arrangement_of_pieces_is_taken_apart_or_refused(pieces in prop::collection::vec(piece(), 0..14)) {
-        if let Err(error) = doors::clone_url(&pieces.concat()) {
+    fn any_sequence_of_url_parts_is_parsed_or_rejected(pieces in prop::collection::vec(piece(), 0..14)) {
+        if let Err(error) = invariants::clone_url(&pieces.concat()) {
             prop_assert!(!error.to_string().is_empty());
         }
     }
 
     #[test]
-    fn both_products_urls_are_recognised(
+    fn urls_of_both_products_are_recognised(
         namespace in "n[0-9][a-z0-9_]{0,12}", slug in "[a-z0-9][a-z0-9._-]{0,20}[a-z0-9]", port in 1_u16..
     ) {
         prop_assume!(!slug.ends_with(".git"));

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{Ran, Sandbox, program, succeed};
+use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox, check_output, program};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
@@ -13,13 +13,13 @@ const USER_TOKEN: &str = "BBDC-MDgwOTIwMTEyNTA2OmFiY2RlZmdoaWowMTIzNDU2Nzg5";
 const PROJECT_TOKEN: &str = "project-token-marker";
 const PASSWORD: &str = "password-marker";
 
-fn world() -> World {
+fn state() -> ServerState {
     let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
         kind,
         secret: secret.to_owned(),
         scopes: scopes.to_vec(),
     };
-    World {
+    ServerState {
         credentials: vec![
             credential(
                 Kind::ApiToken {
@@ -57,7 +57,7 @@ fn world() -> World {
             ("WEB/site", false),
             ("OPEN/site", true),
         ],
-        ..World::default()
+        ..ServerState::default()
     }
 }
 
@@ -65,12 +65,12 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     sandbox.command_with_file(arguments)
 }
 
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
-    Ran::from(command(sandbox, arguments).output().unwrap())
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
+    RunOutput::from(command(sandbox, arguments).output().unwrap())
 }
 
 /// Adds a connection whose secret comes from a file.
-fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> Ran {
+fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> RunOutput {
     fs::write(sandbox.path("token"), format!("{secret}\n")).unwrap();
     let all = [
         &["connection", "add", name, "--token-file", "token", "--json"],
@@ -94,8 +94,8 @@ fn api_token(url: &str) -> [&str; 6] {
 }
 
 #[test]
-fn every_kind_is_verified_and_saved() {
-    let server = Server::start(world());
+fn every_credential_type_is_verified_and_saved() {
+    let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let sandbox = Sandbox::new();
     let access = [
@@ -153,7 +153,7 @@ fn every_kind_is_verified_and_saved() {
         ),
         ("password", PASSWORD, &password, Some("jane"), "user"),
     ] {
-        let added = add(&sandbox, name, secret, arguments).ended(0).json();
+        let added = add(&sandbox, name, secret, arguments).exits_with(0).json();
         assert_eq!(added["schema"], "bbconnect/connection-add@1");
         assert_eq!(
             (added["action"].as_str(), added["verified"].as_bool()),
@@ -166,20 +166,20 @@ fn every_kind_is_verified_and_saved() {
         assert_eq!(connection["secret"]["store"], "file");
         // The same once more changes nothing; the same name for something else is a conflict.
         assert_eq!(
-            add(&sandbox, name, secret, arguments).ended(0).json()["action"],
+            add(&sandbox, name, secret, arguments).exits_with(0).json()["action"],
             "unchanged"
         );
-        add(&sandbox, name, "another", arguments).ended(6);
+        add(&sandbox, name, "another", arguments).exits_with(6);
     }
     let shown = run(&sandbox, &["connection", "show", "user", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(
         shown["connection"]["expires_on"], "2026-12-20",
         "the token's own record tells it"
     );
     let listed = run(&sandbox, &["connection", "list", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let names: Vec<_> = listed["connections"]
         .as_array()
@@ -204,7 +204,7 @@ fn every_kind_is_verified_and_saved() {
         &["connection", "show", "api", "-v"],
         &["connection", "which", "-v"],
     ] {
-        let ran = run(&sandbox, arguments).ended(0);
+        let ran = run(&sandbox, arguments).exits_with(0);
         texts.extend([ran.stdout, ran.stderr]);
     }
     for secret in [API_TOKEN, ACCESS_TOKEN, USER_TOKEN, PROJECT_TOKEN, PASSWORD] {
@@ -216,8 +216,8 @@ fn every_kind_is_verified_and_saved() {
 }
 
 #[test]
-fn a_credential_that_may_not_name_its_user_is_still_valid() {
-    let server = Server::start(world());
+fn a_token_without_user_scope_is_valid() {
+    let server = Server::start(state());
     let arguments = [
         "--url",
         &server.cloud(),
@@ -227,14 +227,14 @@ fn a_credential_that_may_not_name_its_user_is_still_valid() {
         "narrow@acme.example",
     ];
     let added = add(&Sandbox::new(), "narrow", API_TOKEN, &arguments)
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(added["connection"]["account"], "narrow@acme.example");
 }
 
 #[test]
-fn a_refusal_names_the_likely_causes_and_saves_nothing() {
-    let server = Server::start(world());
+fn a_refused_credential_is_not_saved() {
+    let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let sandbox = Sandbox::new();
     let mut wrong_user = api_token(&cloud);
@@ -297,7 +297,7 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
         // A repository that everybody may see proves nothing.
         ("ATCTTunknown", &public, 3, "has not expired"),
     ] {
-        let refused = add(&sandbox, "x", secret, arguments).ended(status);
+        let refused = add(&sandbox, "x", secret, arguments).exits_with(status);
         let error = refused.json();
         assert!(
             error["error"]["hint"]
@@ -308,8 +308,8 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
         );
         assert!(!refused.stdout.contains("unknown"), "{error}");
     }
-    server.change(|world| world.basic_is_blocked = true);
-    let blocked = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    server.update(|state| state.basic_auth_disabled = true);
+    let blocked = add(&sandbox, "x", PASSWORD, &password).exits_with(3).json();
     assert!(
         blocked["error"]["hint"]
             .as_str()
@@ -317,8 +317,8 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
             .contains("--auth http-access-token"),
         "{blocked}"
     );
-    server.change(|world| (world.basic_is_blocked, world.wants_captcha) = (false, true));
-    let captcha = add(&sandbox, "x", PASSWORD, &password).ended(3).json();
+    server.update(|state| (state.basic_auth_disabled, state.requires_captcha) = (false, true));
+    let captcha = add(&sandbox, "x", PASSWORD, &password).exits_with(3).json();
     assert!(
         captcha["error"]["message"]
             .as_str()
@@ -337,7 +337,7 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
         "--repo",
         "OPEN/site",
     ];
-    let undecided = add(&sandbox, "x", "unknown", &open).ended(1).json();
+    let undecided = add(&sandbox, "x", "unknown", &open).exits_with(1).json();
     assert!(
         undecided["error"]["message"]
             .as_str()
@@ -349,7 +349,7 @@ fn a_refusal_names_the_likely_causes_and_saves_nothing() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_flag() {
+fn missing_values_name_their_flag() {
     let sandbox = Sandbox::new();
     for (arguments, said) in [
         (&["connection", "add", "x"][..], "--url"),
@@ -452,7 +452,7 @@ fn what_is_missing_is_named_with_its_flag() {
         "--token-file",
         "token",
     ];
-    let refused = run(&sandbox, &plain).ended(2);
+    let refused = run(&sandbox, &plain).exits_with(2);
     assert!(
         refused.stderr.contains("--allow-http"),
         "{}",
@@ -461,9 +461,9 @@ fn what_is_missing_is_named_with_its_flag() {
 }
 
 #[test]
-fn a_secret_goes_nowhere_but_to_its_origin() {
-    let server = Server::start(world());
-    let other = Server::start(world());
+fn a_secret_is_sent_only_to_its_origin() {
+    let server = Server::start(state());
+    let other = Server::start(state());
     let sandbox = Sandbox::new();
     add(
         &sandbox,
@@ -471,12 +471,12 @@ fn a_secret_goes_nowhere_but_to_its_origin() {
         USER_TOKEN,
         &["--url", &server.datacenter(), "--auth", "http-access-token"],
     )
-    .ended(0);
+    .exits_with(0);
     let edited = run(
         &sandbox,
         &["connection", "edit", "work", "--url", &other.datacenter()],
     )
-    .ended(0);
+    .exits_with(0);
     assert!(edited.stderr.contains("--token-stdin"), "{}", edited.stderr);
     // What needs the secret is refused; giving it again binds it anew.
     let refused = run(
@@ -493,9 +493,12 @@ fn a_secret_goes_nowhere_but_to_its_origin() {
     );
     assert_eq!(refused.status, 0, "{}", refused.stderr);
     assert!(
-        other.seen().iter().all(|seen| seen.authorization.is_none()),
+        other
+            .requests()
+            .iter()
+            .all(|seen| seen.authorization.is_none()),
         "{:?}",
-        other.seen()
+        other.requests()
     );
     fs::write(sandbox.path("token"), USER_TOKEN).unwrap();
     let given = [
@@ -508,7 +511,7 @@ fn a_secret_goes_nowhere_but_to_its_origin() {
         "token",
         "--json",
     ];
-    assert_eq!(run(&sandbox, &given).ended(0).json()["verified"], true);
+    assert_eq!(run(&sandbox, &given).exits_with(0).json()["verified"], true);
 
     // A base URL that was changed by hand in the file.
     let file = sandbox.path(".config/bbconnect/connections.toml");
@@ -521,16 +524,16 @@ fn a_secret_goes_nowhere_but_to_its_origin() {
         ),
     )
     .unwrap();
-    let before = server.seen().len();
-    run(&sandbox, &["connection", "rename", "work", "moved"]).ended(0);
-    assert_eq!(server.seen().len(), before);
+    let before = server.requests().len();
+    run(&sandbox, &["connection", "rename", "work", "moved"]).exits_with(0);
+    assert_eq!(server.requests().len(), before);
 }
 
 #[test]
-fn connections_are_changed_renamed_and_removed_with_their_secrets() {
-    let server = Server::start(world());
+fn edit_rename_and_remove_include_the_secret() {
+    let server = Server::start(state());
     let sandbox = Sandbox::new();
-    add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).ended(0);
+    add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).exits_with(0);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     // What people write into the file stays.
     let text = fs::read_to_string(&file)
@@ -551,7 +554,7 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
         "2027-03-31",
         "--json",
     ];
-    let edited = run(&sandbox, &edit).ended(0).json();
+    let edited = run(&sandbox, &edit).exits_with(0).json();
     assert_eq!(
         (
             edited["action"].as_str(),
@@ -559,14 +562,17 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
         ),
         (Some("updated"), Some("acme"))
     );
-    assert_eq!(run(&sandbox, &edit).ended(0).json()["action"], "unchanged");
+    assert_eq!(
+        run(&sandbox, &edit).exits_with(0).json()["action"],
+        "unchanged"
+    );
     let forget = ["connection", "edit", "work", "--expires", "", "--json"];
-    let forgotten = run(&sandbox, &forget).ended(0).json();
+    let forgotten = run(&sandbox, &forget).exits_with(0).json();
     assert!(
         forgotten["connection"]["expires_on"].is_null(),
         "{forgotten}"
     );
-    run(&sandbox, &["connection", "rename", "work", "acme"]).ended(0);
+    run(&sandbox, &["connection", "rename", "work", "acme"]).exits_with(0);
     let text = fs::read_to_string(&file).unwrap();
     for kept in [
         "# a remark",
@@ -586,48 +592,53 @@ fn connections_are_changed_renamed_and_removed_with_their_secrets() {
         "narrow@acme.example",
         "--json",
     ];
-    assert_eq!(run(&sandbox, &verified).ended(0).json()["verified"], true);
-    run(&sandbox, &["connection", "rename", "acme", "acme"]).ended(0);
+    assert_eq!(
+        run(&sandbox, &verified).exits_with(0).json()["verified"],
+        true
+    );
+    run(&sandbox, &["connection", "rename", "acme", "acme"]).exits_with(0);
     add(
         &sandbox,
         "second",
         API_TOKEN,
         &[&api_token(&server.cloud())[..], &["--no-verify"]].concat(),
     )
-    .ended(0);
-    run(&sandbox, &["connection", "rename", "acme", "second"]).ended(6);
-    run(&sandbox, &["connection", "remove", "second", "--yes"]).ended(0);
-    run(&sandbox, &["connection", "rename", "nobody", "x"]).ended(5);
-    run(&sandbox, &["connection", "remove", "acme"]).ended(2);
-    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(0);
-    run(&sandbox, &["connection", "remove", "acme", "--yes"]).ended(5);
+    .exits_with(0);
+    run(&sandbox, &["connection", "rename", "acme", "second"]).exits_with(6);
+    run(&sandbox, &["connection", "remove", "second", "--yes"]).exits_with(0);
+    run(&sandbox, &["connection", "rename", "nobody", "x"]).exits_with(5);
+    run(&sandbox, &["connection", "remove", "acme"]).exits_with(2);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).exits_with(0);
+    run(&sandbox, &["connection", "remove", "acme", "--yes"]).exits_with(5);
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
     assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
 }
 
 #[test]
-fn dry_run_and_no_verify_do_what_they_say() {
-    let server = Server::start(world());
+fn dry_run_saves_nothing_and_no_verify_sends_nothing() {
+    let server = Server::start(state());
     let (cloud, sandbox) = (server.cloud(), Sandbox::new());
     let dry = [&api_token(&cloud)[..], &["--dry-run"]].concat();
-    let would = add(&sandbox, "work", API_TOKEN, &dry).ended(0).json();
+    let would = add(&sandbox, "work", API_TOKEN, &dry).exits_with(0).json();
     assert_eq!(
         (would["action"].as_str(), would["verified"].as_bool()),
         (Some("would-create"), Some(true))
     );
     assert!(!sandbox.path(".config/bbconnect").exists());
-    let before = server.seen().len();
+    let before = server.requests().len();
     let unverified = [&api_token(&cloud)[..], &["--no-verify"]].concat();
-    let saved = add(&sandbox, "work", "wrong", &unverified).ended(0).json();
+    let saved = add(&sandbox, "work", "wrong", &unverified)
+        .exits_with(0)
+        .json();
     assert_eq!(
         (saved["action"].as_str(), saved["verified"].as_bool()),
         (Some("created"), Some(false))
     );
-    assert_eq!(server.seen().len(), before);
+    assert_eq!(server.requests().len(), before);
 }
 
 #[test]
-fn the_connection_that_applies_is_found_in_the_documented_order() {
+fn connection_precedence_is_as_documented() {
     let sandbox = Sandbox::new();
     let add_unverified = |name: &str, arguments: &[&str]| {
         add(
@@ -636,7 +647,7 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
             "secret",
             &[arguments, &["--no-verify"]].concat(),
         )
-        .ended(0);
+        .exits_with(0);
     };
     add_unverified(
         "first",
@@ -677,7 +688,7 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
         command
             .current_dir(sandbox.path(folder))
             .envs(variables.iter().copied());
-        let ran = Ran::from(command.output().unwrap());
+        let ran = RunOutput::from(command.output().unwrap());
         if ran.status == 0 {
             ran.json()["connection"]["name"]
                 .as_str()
@@ -694,7 +705,7 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
             .current_dir(sandbox.path("work"))
             .env("HOME", sandbox.home())
             .env("GIT_CONFIG_NOSYSTEM", "1");
-        succeed(&mut git)
+        check_output(&mut git)
     };
     assert_eq!(which(".", &[], &[]), "first");
     git(&["init", "-q"]);
@@ -716,7 +727,7 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
     let environment = [("BBCONNECT_TOKEN", "secret")];
     assert_eq!(which("work", &environment, &[]), "environment");
     let mut here = command(&sandbox, &["connection", "use", "first", "--here"]);
-    Ran::from(here.current_dir(sandbox.path("work")).output().unwrap()).ended(0);
+    RunOutput::from(here.current_dir(sandbox.path("work")).output().unwrap()).exits_with(0);
     assert_eq!(which("work", &environment, &[]), "first");
     let mut service = command(
         &sandbox,
@@ -729,8 +740,8 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
             "--json",
         ],
     );
-    let used = Ran::from(service.current_dir(sandbox.path("work")).output().unwrap())
-        .ended(0)
+    let used = RunOutput::from(service.current_dir(sandbox.path("work")).output().unwrap())
+        .exits_with(0)
         .json();
     assert_eq!(
         (used["action"].as_str(), used["scope"].as_str()),
@@ -752,17 +763,17 @@ fn the_connection_that_applies_is_found_in_the_documented_order() {
     );
     assert_eq!(which("work", &[], &["-c", "nobody"]), "5");
     let mut outside = command(&sandbox, &["connection", "use", "acme", "--here"]);
-    Ran::from(outside.output().unwrap()).ended(5);
-    run(&sandbox, &["connection", "use", "acme"]).ended(0);
+    RunOutput::from(outside.output().unwrap()).exits_with(5);
+    run(&sandbox, &["connection", "use", "acme"]).exits_with(0);
     assert_eq!(which(".", &[], &[]), "acme");
 }
 
 #[test]
-fn the_environment_describes_a_connection() {
+fn environment_variables_define_a_connection() {
     let sandbox = Sandbox::new();
     let which = |variables: &[(&str, &str)]| {
         let mut command = command(&sandbox, &["connection", "which", "--json"]);
-        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+        RunOutput::from(command.envs(variables.iter().copied()).output().unwrap())
     };
     let token = ("BBCONNECT_TOKEN", "secret");
     for (variables, auth, workspace, repository) in [
@@ -810,7 +821,7 @@ fn the_environment_describes_a_connection() {
             None,
         ),
     ] {
-        let connection = which(variables).ended(0).json()["connection"].clone();
+        let connection = which(variables).exits_with(0).json()["connection"].clone();
         assert_eq!(connection["auth"], auth, "{variables:?}");
         assert_eq!(connection["workspace"].as_str(), workspace, "{variables:?}");
         assert_eq!(
@@ -826,27 +837,28 @@ fn the_environment_describes_a_connection() {
         ("BBCONNECT_REPO", Some("repo")),
     ] {
         let variables = [token, ("BITBUCKET_WORKSPACE", "acme"), (repository, "site")];
-        let connection = which(&variables).ended(0).json()["connection"].clone();
+        let connection = which(&variables).exits_with(0).json()["connection"].clone();
         assert_eq!(connection["level"].as_str(), level, "{repository}");
     }
     // For people as well, both are the result: which, and why.
     let mut command = command(&sandbox, &["connection", "which"]);
-    let told = Ran::from(command.env("BBCONNECT_TOKEN", "secret").output().unwrap()).ended(0);
+    let told =
+        RunOutput::from(command.env("BBCONNECT_TOKEN", "secret").output().unwrap()).exits_with(0);
     let because = "BBCONNECT_TOKEN, or one of its kin, is set";
     assert_eq!(told.stdout, format!("environment\n{because}\n"));
-    which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).ended(2);
-    which(&[token, ("BBCONNECT_URL", "ftp://x")]).ended(2);
-    which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).ended(2);
-    which(&[]).ended(5);
+    which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).exits_with(2);
+    which(&[token, ("BBCONNECT_URL", "ftp://x")]).exits_with(2);
+    which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).exits_with(2);
+    which(&[]).exits_with(5);
     fs::create_dir(sandbox.path("credentials")).unwrap();
     fs::write(sandbox.path("credentials/bbconnect-token"), "secret\n").unwrap();
     let folder = sandbox.path("credentials");
-    which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).ended(0);
+    which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).exits_with(0);
 }
 
 #[cfg(unix)]
 #[test]
-fn fifty_at_once_lose_nothing() {
+fn fifty_concurrent_writers_lose_no_connection() {
     let sandbox = Sandbox::new();
     let children: Vec<_> = (0..50)
         .map(|number| {
@@ -868,17 +880,17 @@ fn fifty_at_once_lose_nothing() {
         })
         .collect();
     for child in children {
-        Ran::from(child.wait_with_output().unwrap()).ended(0);
+        RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     }
     let listed = run(&sandbox, &["connection", "list", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
 }
 
 #[cfg(unix)]
 #[test]
-fn killed_at_any_moment_the_file_is_whole() {
+fn a_killed_writer_leaves_a_complete_file() {
     let sandbox = Sandbox::new();
     for round in 0..30 {
         let name = format!("c{round}");
@@ -900,13 +912,13 @@ fn killed_at_any_moment_the_file_is_whole() {
         // SIGKILL; it may have ended already.
         drop(child.kill());
         child.wait().unwrap();
-        run(&sandbox, &["connection", "list"]).ended(0);
+        run(&sandbox, &["connection", "list"]).exits_with(0);
     }
 }
 
 #[test]
-fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
-    let server = Server::start(world());
+fn concurrent_adds_of_one_name_do_not_mix_secrets() {
+    let server = Server::start(state());
     let sandbox = Sandbox::new();
     let url = server.datacenter();
     for round in 0..3 {
@@ -951,13 +963,13 @@ fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
             ended.iter().all(|status| matches!(status, Some(0 | 6))),
             "{ended:?}"
         );
-        let before = server.seen().len();
+        let before = server.requests().len();
         let shown = run(&sandbox, &["connection", "show", &name, "--json"])
-            .ended(0)
+            .exits_with(0)
             .json();
         let project = shown["connection"]["project"].as_str().unwrap().to_owned();
         run(&sandbox, &["project", "list", "-c", &name]);
-        let sent = server.seen()[before..]
+        let sent = server.requests()[before..]
             .iter()
             .find_map(|seen| seen.authorization.clone());
         assert_eq!(sent, Some(format!("Bearer secret-of-{project}")));
@@ -965,10 +977,10 @@ fn of_many_that_want_one_name_the_winner_has_its_own_secret() {
 }
 
 #[test]
-fn a_repeated_add_that_says_something_else_is_a_conflict() {
-    let server = Server::start(world());
+fn adding_different_settings_under_a_name_is_exit_6() {
+    let server = Server::start(state());
     let (cloud, sandbox) = (server.cloud(), Sandbox::new());
-    add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).ended(0);
+    add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).exits_with(0);
     for other in [
         ["--expires", "2027-01-01"],
         ["--proxy", "http://proxy.example"],
@@ -980,14 +992,14 @@ fn a_repeated_add_that_says_something_else_is_a_conflict() {
             API_TOKEN,
             &[&api_token(&cloud)[..], &other].concat(),
         )
-        .ended(6);
+        .exits_with(6);
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
-    let server = Server::start(world());
+fn a_new_secret_replaces_the_old_one_in_its_store() {
+    let server = Server::start(state());
     let sandbox = Sandbox::new();
     add(
         &sandbox,
@@ -995,7 +1007,7 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
         USER_TOKEN,
         &["--url", &server.datacenter(), "--auth", "http-access-token"],
     )
-    .ended(0);
+    .exits_with(0);
     fs::write(sandbox.path("token"), PROJECT_TOKEN).unwrap();
     let mut edit = command(
         &sandbox,
@@ -1010,8 +1022,8 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
         ],
     );
     // The default would be the keyring.
-    let edited = Ran::from(edit.env_remove("BBCONNECT_STORE").output().unwrap())
-        .ended(0)
+    let edited = RunOutput::from(edit.env_remove("BBCONNECT_STORE").output().unwrap())
+        .exits_with(0)
         .json();
     assert_eq!(edited["connection"]["secret"]["store"], "file");
     assert!(
@@ -1028,7 +1040,10 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
         "token",
         "--json",
     ];
-    assert_eq!(run(&sandbox, &again).ended(0).json()["action"], "unchanged");
+    assert_eq!(
+        run(&sandbox, &again).exits_with(0).json()["action"],
+        "unchanged"
+    );
     let command = [
         "connection",
         "edit",
@@ -1038,9 +1053,12 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
         "echo x",
         "--json",
     ];
-    assert_eq!(run(&sandbox, &command).ended(0).json()["action"], "updated");
     assert_eq!(
-        run(&sandbox, &command).ended(0).json()["action"],
+        run(&sandbox, &command).exits_with(0).json()["action"],
+        "updated"
+    );
+    assert_eq!(
+        run(&sandbox, &command).exits_with(0).json()["action"],
         "unchanged"
     );
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
@@ -1049,7 +1067,7 @@ fn a_new_secret_goes_where_the_old_one_was_and_no_old_one_stays() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
+fn unreadable_connections_can_be_removed() {
     let sandbox = Sandbox::new();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let arguments = [
@@ -1059,26 +1077,26 @@ fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
         "http-access-token",
         "--no-verify",
     ];
-    add(&sandbox, "good", "secret", &arguments).ended(0);
+    add(&sandbox, "good", "secret", &arguments).exits_with(0);
     let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
                    store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";
     let newer = "[connections.newer]\nauth='telepathy'\n";
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\n{newer}\n{keyring}")).unwrap();
-    let listed = run(&sandbox, &["connection", "list"]).ended(0);
+    let listed = run(&sandbox, &["connection", "list"]).exits_with(0);
     assert!(
         listed.stdout.contains("good") && listed.stderr.contains("newer"),
         "{}{}",
         listed.stdout,
         listed.stderr
     );
-    run(&sandbox, &["connection", "which"]).ended(0);
-    run(&sandbox, &["connection", "remove", "newer", "--yes"]).ended(0);
+    run(&sandbox, &["connection", "which"]).exits_with(0);
+    run(&sandbox, &["connection", "remove", "newer", "--yes"]).exits_with(0);
     let removed = run(
         &sandbox,
         &["connection", "remove", "kept", "--yes", "--json"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert!(
         removed["secret_left"].as_str().unwrap().contains("keyring"),
@@ -1088,12 +1106,12 @@ fn what_cannot_be_read_or_forgotten_can_still_be_removed() {
 }
 
 #[test]
-fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
+fn an_unreadable_file_is_not_treated_as_empty() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     fs::write(&file, "connections = 3\n").unwrap();
-    let listed = run(&sandbox, &["connection", "list"]).ended(9);
+    let listed = run(&sandbox, &["connection", "list"]).exits_with(9);
     assert!(
         listed.stderr.contains("`connections` is no table"),
         "{}",
@@ -1103,7 +1121,7 @@ fn a_file_of_something_else_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
+fn an_ssh_connection_needs_a_clone_url_and_no_secret() {
     let sandbox = Sandbox::new();
     let ssh = |url: &str, more: &[&str]| {
         run(
@@ -1124,27 +1142,31 @@ fn a_connection_for_ssh_alone_needs_a_clone_url_and_no_secret() {
             .concat(),
         )
     };
-    ssh("https://github.com/acme/site.git", &[]).ended(2);
+    ssh("https://github.com/acme/site.git", &[]).exits_with(2);
     ssh(
         "git@github.com:acme/site.git",
         &["--token-command", "echo x"],
     )
-    .ended(2);
-    let added = ssh("git@github.com:acme/site.git", &[]).ended(0).json();
+    .exits_with(2);
+    let added = ssh("git@github.com:acme/site.git", &[])
+        .exits_with(0)
+        .json();
     let connection = &added["connection"];
     assert_eq!(connection["deployment"], "unknown");
     assert_eq!(connection["base_url"], "ssh://git@github.com");
     assert_eq!(connection["repository"], "site");
     assert!(connection["secret"]["store"].is_null());
     assert_eq!(
-        ssh("git@github.com:acme/site.git", &[]).ended(0).json()["action"],
+        ssh("git@github.com:acme/site.git", &[])
+            .exits_with(0)
+            .json()["action"],
         "unchanged"
     );
-    run(&sandbox, &["project", "list", "-c", "git"]).ended(2);
+    run(&sandbox, &["project", "list", "-c", "git"]).exits_with(2);
 }
 
 #[test]
-fn a_password_in_an_address_is_refused() {
+fn a_password_in_a_url_is_refused() {
     let sandbox = Sandbox::new();
     for address in ["--proxy", "--web-url"] {
         let with_password = "http://jane:hunter2@proxy.example:3128";
@@ -1156,32 +1178,32 @@ fn a_password_in_an_address_is_refused() {
             address,
             with_password,
         ];
-        let refused = add(&sandbox, "x", "secret", &arguments).ended(2);
+        let refused = add(&sandbox, "x", "secret", &arguments).exits_with(2);
         assert!(!refused.stdout.contains("hunter2"), "{}", refused.stdout);
     }
 }
 
 /// A checkout of somebody else's may hold such a file, with commands in it.
 #[test]
-fn nothing_is_read_from_the_folder_one_stands_in() {
+fn no_configuration_is_read_from_the_current_directory() {
     let sandbox = Sandbox::new();
     let add = |secret: &'static str| {
         let rest = ["--auth", "http-access-token", "--no-verify"];
         let start = ["connection", "add", "planted", "--token-command", secret];
         [&start[..], &["--url", "https://git.example.com"], &rest].concat()
     };
-    run(&sandbox, &add("touch planted; echo secret")).ended(0);
+    run(&sandbox, &add("touch planted; echo secret")).exits_with(0);
     fs::remove_file(sandbox.path("planted")).unwrap();
     let relative = |home: &str, config: &str, arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.env("HOME", home).env("XDG_CONFIG_HOME", config);
-        Ran::from(command.output().unwrap())
+        RunOutput::from(command.output().unwrap())
     };
     for (home, config) in [(".", ""), (".", ".config"), ("nowhere", ".config")] {
-        let listed = relative(home, config, &["connection", "list", "--json"]).ended(0);
+        let listed = relative(home, config, &["connection", "list", "--json"]).exits_with(0);
         assert_eq!(listed.json()["connections"], serde_json::json!([]));
-        relative(home, config, &["project", "list"]).ended(5);
-        let kept = relative(home, config, &add("echo secret")).ended(9);
+        relative(home, config, &["project", "list"]).exits_with(5);
+        let kept = relative(home, config, &add("echo secret")).exits_with(9);
         assert!(kept.stderr.contains("export HOME"), "{}", kept.stderr);
     }
     assert!(!sandbox.path("planted").exists());
@@ -1190,11 +1212,11 @@ fn nothing_is_read_from_the_folder_one_stands_in() {
     which
         .env("HOME", "nowhere")
         .env("BBCONNECT_TOKEN", "secret");
-    Ran::from(which.output().unwrap()).ended(0);
+    RunOutput::from(which.output().unwrap()).exits_with(0);
 }
 
 #[test]
-fn a_repository_is_in_one_place_and_a_server_has_its_address() {
+fn base_url_and_repository_are_normalised() {
     let sandbox = Sandbox::new();
     let kind = ["--auth", "http-access-token", "--no-verify", "--dry-run"];
     let add = |arguments: &[&str]| {
@@ -1205,13 +1227,13 @@ fn a_repository_is_in_one_place_and_a_server_has_its_address() {
         )
     };
     for url in ["git@git.example.com:web/site.git", "git.example.com"] {
-        let added = add(&["--url", url]).ended(0).json();
+        let added = add(&["--url", url]).exits_with(0).json();
         let connection = &added["connection"];
         assert_eq!(connection["deployment"], "datacenter", "{url}");
         assert_eq!(connection["base_url"], "https://git.example.com", "{url}");
     }
     let page = "https://git.example.com/projects/WEB/repos/site";
-    add(&["--url", page, "--project", "web"]).ended(0);
+    add(&["--url", page, "--project", "web"]).exits_with(0);
     for arguments in [
         &["--url", page, "--project", "OTHER"][..],
         &[
@@ -1229,17 +1251,17 @@ fn a_repository_is_in_one_place_and_a_server_has_its_address() {
             "datacenter",
         ],
     ] {
-        add(arguments).ended(2);
+        add(arguments).exits_with(2);
     }
     let environment = |variables: &[(&str, &str)]| {
         let mut command = command(&sandbox, &["connection", "which", "--json"]);
         command.env("BBCONNECT_TOKEN", "secret");
-        Ran::from(command.envs(variables.iter().copied()).output().unwrap())
+        RunOutput::from(command.envs(variables.iter().copied()).output().unwrap())
     };
     let in_acme = ("BBCONNECT_REPO", "acme/site");
-    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).ended(0);
-    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "other")]).ended(2);
-    let nowhere = environment(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).ended(2);
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).exits_with(0);
+    environment(&[in_acme, ("BBCONNECT_WORKSPACE", "other")]).exits_with(2);
+    let nowhere = environment(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).exits_with(2);
     assert!(
         nowhere.stdout.contains("BBCONNECT_URL"),
         "{}",
@@ -1248,15 +1270,15 @@ fn a_repository_is_in_one_place_and_a_server_has_its_address() {
 }
 
 #[test]
-fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
-    let mut world = world();
+fn pasted_tokens_are_trimmed_and_passwords_are_not() {
+    let mut state = state();
     let odd = " Bearer of \"news\" ";
-    world.credentials.push(Credential {
+    state.credentials.push(Credential {
         kind: Kind::Password { user: "odd" },
         secret: odd.to_owned(),
         scopes: Vec::new(),
     });
-    let server = Server::start(world);
+    let server = Server::start(state);
     let sandbox = Sandbox::new();
     let quoted = format!("\"{USER_TOKEN}\"");
     for (token, username, status) in [
@@ -1275,31 +1297,31 @@ fn a_token_is_cleaned_of_what_is_pasted_with_it_and_a_password_is_not() {
                 .env("BBCONNECT_URL", server.datacenter())
                 .env(name, value);
             check.envs(username.map(|username| ("BBCONNECT_USERNAME", username)));
-            Ran::from(check.output().unwrap()).ended(status);
+            RunOutput::from(check.output().unwrap()).exits_with(status);
         }
     }
 }
 
 #[test]
-fn the_environments_secret_is_taken_for_a_new_connection_and_must_be_one() {
-    let server = Server::start(world());
+fn a_new_connection_takes_the_secret_from_the_environment() {
+    let server = Server::start(state());
     let sandbox = Sandbox::new();
     let url = server.cloud();
     let add = [&["connection", "add", "work"][..], &api_token(&url)].concat();
     let mut added = command(&sandbox, &add);
-    Ran::from(added.env("BBCONNECT_TOKEN", API_TOKEN).output().unwrap()).ended(0);
-    run(&sandbox, &["check", "work"]).ended(0);
+    RunOutput::from(added.env("BBCONNECT_TOKEN", API_TOKEN).output().unwrap()).exits_with(0);
+    run(&sandbox, &["check", "work"]).exits_with(0);
     fs::write(sandbox.path("empty"), "\n").unwrap();
     for (name, value) in [("BBCONNECT_TOKEN", " "), ("BBCONNECT_TOKEN_FILE", "empty")] {
         let mut list = command(&sandbox, &["workspace", "list"]);
-        let listed = Ran::from(list.env(name, value).output().unwrap()).ended(3);
+        let listed = RunOutput::from(list.env(name, value).output().unwrap()).exits_with(3);
         assert!(listed.stderr.contains(name), "{}", listed.stderr);
     }
     // What it begins like tells what is missing.
     let mut list = command(&sandbox, &["repo", "list", "--workspace", "acme"]);
     list.env("BBCONNECT_URL", &url)
         .env("BBCONNECT_TOKEN", "ATATT3x-nobodys");
-    let listed = Ran::from(list.output().unwrap()).ended(3);
+    let listed = RunOutput::from(list.output().unwrap()).exits_with(3);
     assert!(
         listed.stderr.contains("BBCONNECT_EMAIL"),
         "{}",
@@ -1311,6 +1333,6 @@ fn the_environments_secret_is_taken_for_a_new_connection_and_must_be_one() {
         let odd = std::os::unix::ffi::OsStringExt::from_vec(b"ssh -i \xff".to_vec());
         let odd: std::ffi::OsString = odd;
         let mut which = command(&sandbox, &["connection", "which"]);
-        Ran::from(which.env("GIT_SSH_COMMAND", odd).output().unwrap()).ended(0);
+        RunOutput::from(which.env("GIT_SSH_COMMAND", odd).output().unwrap()).exits_with(0);
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support;
 use serde_json::Value;
+
+use crate::support;
 
 fn deny() -> toml::Table {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deny.toml");
@@ -15,13 +16,13 @@ fn deny() -> toml::Table {
 
 /// Every package that is built here; those of other systems may never have been fetched.
 fn packages() -> Vec<Value> {
-    let told = support::succeed(support::program("rustc").arg("-vV"));
+    let told = support::check_output(support::program("rustc").arg("-vV"));
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
     let mut cargo = support::program(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
     cargo.args(["--filter-platform", host.expect("rustc names its host")]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    let metadata: Value = serde_json::from_str(&support::succeed(&mut cargo)).expect("JSON");
+    let metadata: Value = serde_json::from_str(&support::check_output(&mut cargo)).expect("JSON");
     let packages = metadata["packages"].as_array().expect("a list").clone();
     assert!(packages.len() > 100, "{}", packages.len());
     packages
@@ -78,7 +79,7 @@ fn one(rest: &mut &[&str], by: &impl Fn(&str) -> bool) -> bool {
 }
 
 #[test]
-fn every_licence_is_one_that_is_allowed() {
+fn all_licences_are_allowed() {
     let deny = deny();
     let allowed: BTreeSet<&str> = deny["licenses"]["allow"]
         .as_array()
@@ -98,7 +99,7 @@ fn every_licence_is_one_that_is_allowed() {
 }
 
 #[test]
-fn nothing_is_banned_and_all_comes_from_the_registry() {
+fn no_banned_crates_and_no_other_sources() {
     let deny = deny();
     let banned: BTreeSet<&str> = deny["bans"]["deny"]
         .as_array()
@@ -126,7 +127,7 @@ fn nothing_is_banned_and_all_comes_from_the_registry() {
 }
 
 #[test]
-fn licences_are_read_as_they_are_meant() {
+fn licence_expressions_are_parsed() {
     let mit = |expression: &str| is_met(expression, &|licence| licence == "MIT");
     for yes in [
         "MIT",

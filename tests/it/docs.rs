@@ -1,10 +1,10 @@
 //! Documents that must not go stale: the reference is what the program prints, and links lead somewhere. What they show
-//! is run by `tests/it/documented.rs`.
+//! is run by `tests/it/documented_commands.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::variable;
+use crate::support::env_var;
 
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -18,16 +18,16 @@ fn read(name: &str) -> String {
 }
 
 #[test]
-fn the_reference_is_what_the_program_says() {
+fn the_command_reference_is_current() {
     let reference = bbconnect::internals::markdown();
-    if variable("BBCONNECT_BLESS").is_some() {
+    if env_var("BBCONNECT_BLESS").is_some() {
         fs::write(document("docs/cli.md"), &reference).expect("the reference can be written");
     }
     snapbox::assert_data_eq!(read("docs/cli.md"), snapbox::IntoData::raw(reference));
 }
 
 #[test]
-fn every_link_within_the_documents_leads_somewhere() {
+fn all_relative_links_resolve() {
     let mut names = vec![
         "README.md".to_owned(),
         "CONTRIBUTING.md".to_owned(),

@@ -7,22 +7,23 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::bitbucket::{CONTEXT, Credential, Fault, Kind, Server, World};
+use serde_json::Value;
+
+use crate::support::bitbucket::{CONTEXT_PATH, Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::Sshd;
 use crate::support::tls::{TlsServer, certificates};
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, unused_port};
-use serde_json::Value;
+use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, unused_port};
 
 const TOKEN: &str = "BBDC-doctor-marker";
 const PASSWORD: &str = "hunter-doctor-marker";
 
-fn world() -> World {
+fn state() -> ServerState {
     let credential = |kind, secret: &str| Credential {
         kind,
         secret: secret.to_owned(),
         scopes: vec!["REPO_READ"],
     };
-    World {
+    ServerState {
         credentials: vec![
             credential(Kind::UserToken { user: "jane" }, TOKEN),
             credential(Kind::Password { user: "jane" }, PASSWORD),
@@ -36,7 +37,7 @@ fn world() -> World {
         repositories: vec![("WEB/site", false)],
         projects: vec!["WEB".to_owned()],
         page_length: 25,
-        ..World::default()
+        ..ServerState::default()
     }
 }
 
@@ -56,7 +57,7 @@ const HTML: (&str, &str) = ("content-type", "text/html");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Runs `doctor` with variables, in a home of its own.
-fn doctor_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+fn doctor_with(variables: &[(&str, &str)], arguments: &[&str]) -> RunOutput {
     let sandbox = Sandbox::new();
     let limit: &[&str] = if arguments.contains(&"--timeout") {
         &[]
@@ -65,15 +66,15 @@ fn doctor_with(variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
     };
     let mut command = sandbox.command([&["doctor", "--json"], limit, arguments].concat());
     command.envs(variables.iter().copied());
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
-fn doctor(arguments: &[&str]) -> Ran {
+fn doctor(arguments: &[&str]) -> RunOutput {
     doctor_with(&[], arguments)
 }
 
 /// Runs `doctor` for the connection of the environment.
-fn signed(url: &str, variables: &[(&str, &str)]) -> Ran {
+fn signed(url: &str, variables: &[(&str, &str)]) -> RunOutput {
     doctor_with(&[&[("BBCONNECT_URL", url)], variables].concat(), &[])
 }
 
@@ -85,8 +86,8 @@ fn stage(document: &Value, id: &str) -> Value {
 
 /// Fails the test unless it breaks at this stage, with this status, and says these words.
 #[track_caller]
-fn breaks(ran: Ran, at: &str, exit: i32, said: &str) -> Value {
-    let ran = ran.ended(exit);
+fn breaks(ran: RunOutput, at: &str, exit: i32, said: &str) -> Value {
+    let ran = ran.exits_with(exit);
     let document = ran.json();
     assert_eq!(document["schema"], "bbconnect/doctor@1");
     let stages = document["stages"].as_array().unwrap();
@@ -108,8 +109,8 @@ fn breaks(ran: Ran, at: &str, exit: i32, said: &str) -> Value {
 
 /// Fails the test unless nothing breaks, and this stage has this level and says these words.
 #[track_caller]
-fn holds(ran: Ran, id: &str, level: &str, said: &str) -> Value {
-    let document = ran.ended(0).json();
+fn holds(ran: RunOutput, id: &str, level: &str, said: &str) -> Value {
+    let document = ran.exits_with(0).json();
     let stage = stage(&document, id);
     assert_eq!(stage["level"], level, "{document:#}");
     let text = format!(
@@ -145,7 +146,7 @@ fn closed() -> String {
 }
 
 #[test]
-fn names_and_ports_that_lead_nowhere() {
+fn unresolvable_names_and_closed_ports() {
     breaks(
         doctor(&["https://nowhere.invalid"]),
         "dns",
@@ -167,7 +168,7 @@ fn names_and_ports_that_lead_nowhere() {
         breaks(ran, at, 7, "--timeout");
         assert!(started.elapsed() < Duration::from_secs(10));
     }
-    doctor(&["no-such-connection"]).ended(5);
+    doctor(&["no-such-connection"]).exits_with(5);
     let ran = breaks(
         doctor(&["https://jane:marker@h.example"]),
         "url",
@@ -178,22 +179,22 @@ fn names_and_ports_that_lead_nowhere() {
 }
 
 #[test]
-fn plain_http_where_tls_was_expected() {
-    let server = Server::start(world());
-    let ran = doctor(&[&format!("https://{}/{CONTEXT}", server.address)]);
+fn plain_http_on_an_https_url() {
+    let server = Server::start(state());
+    let ran = doctor(&[&format!("https://{}/{CONTEXT_PATH}", server.address)]);
     breaks(ran, "tls", 7, "plain HTTP");
     let ran = doctor(&[&format!("https://{}", listener("220 mail ready\r\n"))]);
     breaks(ran, "tls", 7, "does not speak TLS");
 }
 
 #[test]
-fn a_server_without_fault_passes_every_stage() {
-    let server = Server::start(world());
+fn a_healthy_server_passes_every_stage() {
+    let server = Server::start(state());
     let url = server.datacenter();
     let document = holds(doctor(&[&url]), "credential", "unknown", "none is used");
     assert!(
         server
-            .seen()
+            .requests()
             .iter()
             .all(|seen| seen.authorization.is_none())
     );
@@ -215,7 +216,7 @@ fn a_server_without_fault_passes_every_stage() {
         "pass",
         "{document:#}"
     );
-    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
     let cloud = [
         ("BBCONNECT_TOKEN", TOKEN),
         ("BBCONNECT_EMAIL", "jane@acme.example"),
@@ -230,7 +231,7 @@ fn a_server_without_fault_passes_every_stage() {
 }
 
 #[test]
-fn proxies_that_are_no_way_through() {
+fn broken_proxies() {
     let wants_login = listener("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
     let refuses = listener("HTTP/1.1 403 Forbidden\r\n\r\n");
     let page = listener("220 mail ready\r\n\r\n");
@@ -287,8 +288,8 @@ fn stored(connection: &str) -> Sandbox {
 }
 
 #[test]
-fn answers_that_are_not_a_bitbuckets() {
-    let server = Server::start(world());
+fn responses_that_are_not_from_bitbucket() {
+    let server = Server::start(state());
     let url = server.datacenter();
     let elsewhere = ("location", "https://sso.example.com/saml?ticket=marker");
     let own_login = ("location", "/login?next=x");
@@ -337,16 +338,16 @@ fn answers_that_are_not_a_bitbuckets() {
         ),
     ] {
         // What stands in front of a server answers everything.
-        server.change(|world| {
-            world.seen.clear();
-            world.faults = vec![fault; 12].into();
+        server.update(|state| {
+            state.requests.clear();
+            state.faults = vec![fault; 12].into();
         });
         let document = breaks(signed(&url, &[("BBCONNECT_TOKEN", TOKEN)]), at, 8, said);
         assert!(!document.to_string().contains("marker"), "{document}");
         assert!(stage(&document, "credential").is_null());
         assert!(
             server
-                .seen()
+                .requests()
                 .iter()
                 .all(|seen| seen.authorization.is_none())
         );
@@ -354,8 +355,8 @@ fn answers_that_are_not_a_bitbuckets() {
 }
 
 #[test]
-fn addresses_where_no_bitbucket_is() {
-    let server = Server::start(world());
+fn urls_without_bitbucket() {
+    let server = Server::start(state());
     let root = server.website();
     let ran = doctor(&[&root]);
     breaks(
@@ -400,22 +401,22 @@ fn addresses_where_no_bitbucket_is() {
 }
 
 #[test]
-fn servers_that_are_old_or_set_up_wrongly() {
-    let server = Server::start(World {
+fn unsupported_and_misconfigured_servers() {
+    let server = Server::start(ServerState {
         version: Some("7.6.1"),
-        ..world()
+        ..state()
     });
     let ran = signed(&server.datacenter(), &[("BBCONNECT_TOKEN", TOKEN)]);
     breaks(ran, "version", 8, "7.6.1");
-    let server = Server::start(World {
-        believes_to_be: Some("http://localhost:7990".to_owned()),
-        ..world()
+    let server = Server::start(ServerState {
+        configured_base_url: Some("http://localhost:7990".to_owned()),
+        ..state()
     });
     let ran = signed(&server.datacenter(), &[("BBCONNECT_TOKEN", TOKEN)]);
     holds(ran, "base-url", "warn", "`localhost`");
-    server.change(|world| {
+    server.update(|state| {
         let late = ("date", "Sat, 21 Nov 2020 10:00:00 GMT");
-        world
+        state
             .faults
             .push_back(fault(200, &[JSON, late], r#"{"state":"RUNNING"}"#));
     });
@@ -423,8 +424,8 @@ fn servers_that_are_old_or_set_up_wrongly() {
 }
 
 #[test]
-fn credentials_that_are_refused() {
-    let server = Server::start(world());
+fn refused_credentials() {
+    let server = Server::start(state());
     let url = server.datacenter();
     let document = breaks(
         signed(&url, &[("BBCONNECT_TOKEN", "wrong-marker")]),
@@ -437,9 +438,9 @@ fn credentials_that_are_refused() {
         ("BBCONNECT_TOKEN", PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    server.change(|world| world.wants_captcha = true);
+    server.update(|state| state.requires_captcha = true);
     breaks(signed(&url, &password), "credential", 3, "captcha");
-    server.change(|world| world.basic_is_blocked = true);
+    server.update(|state| state.basic_auth_disabled = true);
     breaks(
         signed(&url, &password),
         "credential",
@@ -455,7 +456,7 @@ fn credentials_that_are_refused() {
         "deployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
          token_command = \"echo {TOKEN}\"\nsecret_origin = \"https://elsewhere.example\"\n"
     ));
-    server.change(|world| world.seen.clear());
+    server.update(|state| state.requests.clear());
     breaks(
         sandbox.run(["doctor", "x", "--json"]),
         "credential",
@@ -464,14 +465,14 @@ fn credentials_that_are_refused() {
     );
     assert!(
         server
-            .seen()
+            .requests()
             .iter()
             .all(|seen| seen.authorization.is_none())
     );
 }
 
 #[test]
-fn certificates_that_are_not_to_be_trusted() {
+fn untrusted_certificates() {
     if !is_installed("openssl", "version") {
         return;
     }
@@ -541,8 +542,8 @@ fn certificates_that_are_not_to_be_trusted() {
 }
 
 #[test]
-fn git_that_is_missing_or_goes_another_way() {
-    let server = Server::start(world());
+fn missing_git_and_different_git_settings() {
+    let server = Server::start(state());
     let url = server.datacenter();
     breaks(
         doctor_with(&[("PATH", "/nowhere")], &[&url]),
@@ -582,7 +583,7 @@ impl OverSsh {
         let base = format!("ssh://127.0.0.1:{}", sshd.port);
         let sandbox = stored("");
         let key = sandbox.path("key");
-        succeed(
+        check_output(
             program("ssh-keygen")
                 .args(["-q", "-t", "ed25519", "-N", "", "-f"])
                 .arg(&key),
@@ -620,14 +621,14 @@ impl OverSsh {
         fs::write(path, format!("[127.0.0.1]:{} {key}\n", self.sshd.port)).unwrap();
     }
 
-    fn doctor(&self, argument: &str) -> Ran {
+    fn doctor(&self, argument: &str) -> RunOutput {
         self.sandbox
             .run(["doctor", argument, "--json", "--timeout", "5"])
     }
 }
 
 #[test]
-fn keys_of_servers_and_of_users() {
+fn host_keys_and_user_keys() {
     let Some(mut over) = OverSsh::set() else {
         return;
     };
@@ -668,7 +669,7 @@ fn keys_of_servers_and_of_users() {
 }
 
 #[test]
-fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
+fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
     let Some(over) = OverSsh::set() else {
         return;
     };
@@ -681,13 +682,13 @@ fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
     let script = format!("#!/bin/sh\nexec /usr/bin/ssh -F {config} \"$@\"\n");
     fs::create_dir(over.sandbox.path("bin")).unwrap();
     support::write_script(&over.sandbox.path("bin/ssh"), &script);
-    let found = support::variable("PATH").unwrap();
+    let found = support::env_var("PATH").unwrap();
     let path_variable = format!("{}:{}", path("bin"), found.display());
     let doctor = |text: &str| {
         fs::write(&config, text).unwrap();
         let arguments = ["doctor", &over.url, "--json", "--timeout", "5"];
         let mut command = over.sandbox.command(arguments);
-        Ran::from(command.env("PATH", &path_variable).output().unwrap())
+        RunOutput::from(command.env("PATH", &path_variable).output().unwrap())
     };
     let key = path("key");
     // A connection that is shared and stays.
@@ -715,7 +716,7 @@ fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
     let other = path("other");
     let mut make = program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f", &other]);
-    succeed(&mut make);
+    check_output(&mut make);
     breaks(
         doctor(&through(&other)),
         "ssh.auth",
@@ -725,7 +726,7 @@ fn a_users_configuration_of_ssh_counts_and_what_it_leads_through_does_not() {
 }
 
 #[test]
-fn ports_that_do_not_speak_ssh() {
+fn ports_without_an_ssh_server() {
     let page = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = page.local_addr().unwrap();
     thread::spawn(move || {
@@ -749,10 +750,10 @@ fn ports_that_do_not_speak_ssh() {
 }
 
 #[test]
-fn what_a_firewall_must_let_through() {
+fn required_firewall_rules_are_listed() {
     let list = |arguments: &[&str]| {
         let document = doctor(&[&["--allow-list"], arguments].concat())
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(document["stages"], Value::Array(Vec::new()));
         let all = document["allow_list"].as_array().unwrap().clone();
@@ -787,8 +788,8 @@ fn what_a_firewall_must_let_through() {
 }
 
 #[test]
-fn a_report_names_nobody_and_replaces_nothing() {
-    let server = Server::start(world());
+fn a_report_is_anonymous_and_never_overwrites() {
+    let server = Server::start(state());
     let sandbox = stored(&format!(
         "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
          token_command = \"echo {TOKEN}\"\nsecret_origin = \"{}\"\nusername = \"bob\"\nemail = \"bob@acme.example\"\n",
@@ -800,7 +801,7 @@ fn a_report_names_nobody_and_replaces_nothing() {
         let arguments = [&["doctor", "x", "--report", report.to_str().unwrap()], more].concat();
         sandbox.run(arguments)
     };
-    let ran = run(&[]).ended(0);
+    let ran = run(&[]).exits_with(0);
     assert!(ran.stderr.contains("the report is in"), "{}", ran.stderr);
     assert!(ran.stdout.contains("jane"), "{}", ran.stdout);
     let text = fs::read_to_string(&report).unwrap();
@@ -817,9 +818,9 @@ fn a_report_names_nobody_and_replaces_nothing() {
         assert!(!text.contains(hidden), "{hidden}: {text}");
     }
     fs::write(&report, "mine").unwrap();
-    run(&[]).ended(6);
+    run(&[]).exits_with(6);
     assert_eq!(fs::read_to_string(&report).unwrap(), "mine");
-    run(&["--force"]).ended(0);
+    run(&["--force"]).exits_with(0);
     assert!(
         fs::read_to_string(&report)
             .unwrap()
@@ -828,5 +829,5 @@ fn a_report_names_nobody_and_replaces_nothing() {
     let nowhere = sandbox.path("no/such/folder/report.md");
     sandbox
         .run(["doctor", "x", "--report", nowhere.to_str().unwrap()])
-        .ended(9);
+        .exits_with(9);
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::bitbucket::stock::Stock;
-use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{Ran, Sandbox, is_installed, program, succeed};
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox, check_output, is_installed, program};
 
 const TOKEN: &str = "ATATT-disk-marker";
 
 /// Runs a command that can write no byte to a file.
-fn on_a_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+fn on_a_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
     let own = sandbox.command([""; 0]);
     let mut shell = program("sh");
     shell
@@ -26,7 +26,7 @@ fn on_a_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
     for (name, value) in own.get_envs() {
         shell.envs(value.map(|value| (name, value)));
     }
-    Ran::from(shell.output().unwrap())
+    RunOutput::from(shell.output().unwrap())
 }
 
 /// Every file below a folder, with what is in it.
@@ -44,11 +44,11 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn a_full_disk_loses_nothing() {
+fn a_full_disk_is_exit_9_and_loses_nothing() {
     if !is_installed("git", "--version") {
         return;
     }
-    let server = Server::start(World {
+    let server = Server::start(ServerState {
         credentials: vec![Credential {
             kind: Kind::ApiToken {
                 email: "jane@acme.example",
@@ -56,8 +56,8 @@ fn a_full_disk_loses_nothing() {
             secret: TOKEN.to_owned(),
             scopes: vec!["read:user:bitbucket", "read:repository:bitbucket"],
         }],
-        stock: Stock::with(&["acme/site+"]),
-        ..World::default()
+        store: RepoStore::with(&["acme/site+"]),
+        ..ServerState::default()
     });
     let url = server.cloud();
     let sandbox = Sandbox::new();
@@ -72,12 +72,12 @@ fn a_full_disk_loses_nothing() {
             .collect::<Vec<_>>()
     };
     for name in ["work", "third"] {
-        sandbox.run(add(name)).ended(0);
+        sandbox.run(add(name)).exits_with(0);
     }
     for name in ["here", "old"] {
         fs::create_dir(sandbox.path(name)).unwrap();
         let mut git = program("git");
-        succeed(git.args(["init", "--quiet"]).arg(sandbox.path(name)));
+        check_output(git.args(["init", "--quiet"]).arg(sandbox.path(name)));
     }
     let remote = "[remote \"origin\"]\n\turl = git@bitbucket.org:acme/site.git\n";
     let config = sandbox.path("old/.git/config");
@@ -87,7 +87,7 @@ fn a_full_disk_loses_nothing() {
     let mut make = program("ssh-keygen");
     let has_key = is_installed("ssh-keygen", "-?");
     if has_key {
-        succeed(make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
+        check_output(make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
     }
     let add = add("other");
     let add: Vec<&str> = add.iter().map(String::as_str).collect();
@@ -140,7 +140,7 @@ fn a_full_disk_loses_nothing() {
     for (arguments, _) in commands.iter().rev() {
         let rest = arguments.contains(&"remove") || arguments.contains(&"rename");
         if !rest {
-            sandbox.run(*arguments).ended(0);
+            sandbox.run(*arguments).exits_with(0);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::git_server::GitServer;
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed};
+use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program};
 
 /// A connection in the file, whose secret a command prints.
 fn connection(sandbox: &Sandbox, name: &str, text: &str, origin: &str) {
@@ -30,18 +30,18 @@ fn git(sandbox: &Sandbox, arguments: &[&str]) -> Command {
         .env_clear();
     command
         .env("HOME", sandbox.home())
-        .env("PATH", support::variable("PATH").unwrap())
+        .env("PATH", support::env_var("PATH").unwrap())
         .env("GIT_TERMINAL_PROMPT", "0");
     command.env("LC_ALL", "C.UTF-8");
     command
 }
 
-fn helper(sandbox: &Sandbox, operation: &str, input: &str) -> Ran {
+fn helper(sandbox: &Sandbox, operation: &str, input: &str) -> RunOutput {
     sandbox.run_with_input(["git", "credential", operation], input)
 }
 
 #[test]
-fn the_helper_answers_for_its_own_servers_and_is_silent_otherwise() {
+fn the_helper_serves_only_its_own_servers() {
     let sandbox = Sandbox::new();
     let cloud = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n";
     connection(
@@ -102,20 +102,20 @@ fn the_helper_answers_for_its_own_servers_and_is_silent_otherwise() {
         ("protocol=https\nhost=github.com\n\n", ""),
         ("protocol=ssh\nhost=bitbucket.org\n\n", ""),
     ] {
-        let ran = helper(&sandbox, "get", input).ended(0);
+        let ran = helper(&sandbox, "get", input).exits_with(0);
         assert_eq!(
             (ran.stdout.as_str(), ran.stderr.as_str()),
             (expected, ""),
             "{input}"
         );
     }
-    let unknown = helper(&sandbox, "capability", "\n").ended(0);
+    let unknown = helper(&sandbox, "capability", "\n").exits_with(0);
     assert_eq!(unknown.stdout, "");
-    helper(&sandbox, "get", "nonsense\n").ended(2);
+    helper(&sandbox, "get", "nonsense\n").exits_with(2);
 }
 
 #[test]
-fn one_connection_is_set_up_by_its_name() {
+fn setup_configures_a_named_connection() {
     let sandbox = Sandbox::new();
     let server = |host: &str| {
         format!(
@@ -126,10 +126,10 @@ fn one_connection_is_set_up_by_its_name() {
         let host = format!("{name}.example.com");
         connection(&sandbox, name, &server(&host), &format!("https://{host}"));
     }
-    sandbox.run(["git", "setup", "-c", "nope"]).ended(5);
+    sandbox.run(["git", "setup", "-c", "nope"]).exits_with(5);
     let told = sandbox
         .run(["git", "setup", "-c", "two", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(told["helpers"].as_array().unwrap().len(), 1);
     assert_eq!(told["helpers"][0]["url"], "https://two.example.com");
@@ -139,7 +139,7 @@ fn one_connection_is_set_up_by_its_name() {
         .stdout(std::process::Stdio::piped());
     let mut child = fill.spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), asked.as_bytes()).unwrap();
-    let answered = Ran::from(child.wait_with_output().unwrap()).ended(0);
+    let answered = RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     assert!(
         answered.stdout.contains("password=two-secret"),
         "{}",
@@ -148,13 +148,13 @@ fn one_connection_is_set_up_by_its_name() {
     // What a pipeline describes is not written anywhere, so it cannot be set up.
     let pipeline = Sandbox::new();
     let mut command = pipeline.command(["git", "setup", "--json"]);
-    let ran = Ran::from(command.env("BBCONNECT_TOKEN", "x").output().unwrap()).ended(2);
+    let ran = RunOutput::from(command.env("BBCONNECT_TOKEN", "x").output().unwrap()).exits_with(2);
     let hint = ran.json()["error"]["hint"].clone();
     assert_eq!(hint, "eval \"$(bbconnect git env)\"");
 }
 
 #[test]
-fn erasing_marks_and_forgets_nothing() {
+fn erase_keeps_the_stored_secret() {
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
     connection(&sandbox, "api", text, "https://api.bitbucket.org");
@@ -162,10 +162,10 @@ fn erasing_marks_and_forgets_nothing() {
     let asked = |password: &str| {
         format!("protocol=https\nhost=bitbucket.org\nusername=x\npassword={password}\n\n")
     };
-    let other = helper(&sandbox, "erase", &asked("of-another-helper")).ended(0);
+    let other = helper(&sandbox, "erase", &asked("of-another-helper")).exits_with(0);
     assert_eq!(other.stderr, "");
     assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
-    let erased = helper(&sandbox, "erase", &asked("api-secret")).ended(0);
+    let erased = helper(&sandbox, "erase", &asked("api-secret")).exits_with(0);
     assert!(
         erased.stderr.contains("bbconnect check api"),
         "{}",
@@ -174,16 +174,16 @@ fn erasing_marks_and_forgets_nothing() {
     assert!(fs::read_to_string(&file).unwrap().contains("refused_on"));
     assert!(
         helper(&sandbox, "get", "protocol=https\nhost=bitbucket.org\n")
-            .ended(0)
+            .exits_with(0)
             .stdout
             .contains("api-secret")
     );
-    helper(&sandbox, "store", &asked("api-secret")).ended(0);
+    helper(&sandbox, "store", &asked("api-secret")).exits_with(0);
     assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
 }
 
 #[test]
-fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
+fn setup_keeps_existing_configuration_and_undo_restores_it() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -192,11 +192,11 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
     connection(&sandbox, "api", text, "https://api.bitbucket.org");
     let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com/ctx\"\nauth = \"http-access-token\"";
     connection(&sandbox, "server", server, "https://git.example.com");
-    succeed(&mut git(
+    check_output(&mut git(
         &sandbox,
         &["config", "--global", "credential.helper", "cache"],
     ));
-    succeed(&mut git(
+    check_output(&mut git(
         &sandbox,
         &[
             "config",
@@ -206,15 +206,15 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
         ],
     ));
     let before = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
-    let first = sandbox.run(["git", "setup", "--json"]).ended(0).json();
+    let first = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
     assert_eq!(first["action"], "created");
     assert_eq!(first["helpers"][0]["url"], "https://bitbucket.org");
     assert_eq!(
-        sandbox.run(["git", "setup", "--json"]).ended(0).json()["action"],
+        sandbox.run(["git", "setup", "--json"]).exits_with(0).json()["action"],
         "unchanged"
     );
     let listed = |key: &str| {
-        succeed(&mut git(
+        check_output(&mut git(
             &sandbox,
             &["config", "--global", "--get-all", key],
         ))
@@ -231,11 +231,11 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
     assert!(filled.contains("password=api-secret"), "{filled}");
     sandbox
         .run(["git", "setup", "--host", "nowhere.example"])
-        .ended(5);
+        .exits_with(5);
     assert_eq!(
         sandbox
             .run(["git", "setup", "--undo", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json()["action"],
         "removed"
     );
@@ -257,16 +257,16 @@ fn setting_up_keeps_what_is_there_and_can_be_taken_back() {
     assert_eq!(
         sandbox
             .run(["git", "setup", "--undo", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json()["action"],
         "unchanged"
     );
-    let told = sandbox.run(["git", "setup", "--undo"]).ended(0);
+    let told = sandbox.run(["git", "setup", "--undo"]).exits_with(0);
     assert!(told.stderr.contains("nothing to undo"), "{}", told.stderr);
 }
 
 #[test]
-fn the_user_s_own_empty_helper_is_there_after_it_was_taken_back() {
+fn undo_keeps_the_users_empty_helper_entry() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -282,16 +282,16 @@ fn the_user_s_own_empty_helper_is_there_after_it_was_taken_back() {
         let sandbox = Sandbox::new();
         connection(&sandbox, "server", server, "https://git.example.com");
         let add = |value: &&str| {
-            succeed(&mut git(
+            check_output(&mut git(
                 &sandbox,
                 &["config", "--global", "--add", key, value],
             ));
         };
         before.iter().for_each(add);
-        sandbox.run(["git", "setup"]).ended(0);
-        sandbox.run(["git", "setup"]).ended(0);
+        sandbox.run(["git", "setup"]).exits_with(0);
+        sandbox.run(["git", "setup"]).exits_with(0);
         added.iter().for_each(add);
-        sandbox.run(["git", "setup", "--undo"]).ended(0);
+        sandbox.run(["git", "setup", "--undo"]).exits_with(0);
         let mut list = git(&sandbox, &["config", "--global", "--get-all", key]);
         let listed = String::from_utf8(list.output().unwrap().stdout).unwrap();
         assert_eq!(listed, left, "{before:?} {added:?}");
@@ -304,7 +304,7 @@ fn the_user_s_own_empty_helper_is_there_after_it_was_taken_back() {
 }
 
 #[test]
-fn a_credential_goes_nowhere_it_was_not_given_for() {
+fn a_credential_is_sent_only_to_its_server() {
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
     connection(
@@ -326,7 +326,7 @@ fn a_credential_goes_nowhere_it_was_not_given_for() {
         "protocol=https\nhost=bit\tbucket.org\n\n",
     ] {
         assert_eq!(
-            helper(&sandbox, "get", input).ended(0).stdout,
+            helper(&sandbox, "get", input).exits_with(0).stdout,
             "",
             "{input}"
         );
@@ -336,7 +336,7 @@ fn a_credential_goes_nowhere_it_was_not_given_for() {
         "get",
         "protocol=https\nhost=git.example.com\nusername=jane\n\n",
     )
-    .ended(0);
+    .exits_with(0);
     assert_eq!(jane.stdout, "username=jane\npassword=person-secret\n");
     let add = [
         "connection",
@@ -349,7 +349,7 @@ fn a_credential_goes_nowhere_it_was_not_given_for() {
         "--username",
         "u\npassword=evil",
     ];
-    sandbox.run(add).ended(2);
+    sandbox.run(add).exits_with(2);
 }
 
 fn git_fill(sandbox: &Sandbox, input: &str) -> String {
@@ -373,7 +373,7 @@ fn clone_and_push(sandbox: &Sandbox, url: &str, folder: &str, prepare: impl Fn(&
     let run = |arguments: &[&str]| {
         let mut command = git(sandbox, arguments);
         prepare(&mut command);
-        succeed(&mut command)
+        check_output(&mut command)
     };
     run(&["clone", url, folder]);
     let at = [
@@ -390,7 +390,7 @@ fn clone_and_push(sandbox: &Sandbox, url: &str, folder: &str, prepare: impl Fn(&
 
 /// Since 2.46 git takes other schemes than Basic from a helper.
 fn git_knows_schemes() -> bool {
-    let said = succeed(program("git").arg("--version"));
+    let said = check_output(program("git").arg("--version"));
     let version = said.trim().trim_start_matches("git version ");
     version.parse::<bbconnect::internals::Version>().unwrap() >= "2.46".parse().unwrap()
 }
@@ -450,7 +450,7 @@ fn git_clones_and_pushes_with_every_kind_of_credential() {
             server.origin()
         );
         connection(&sandbox, name, &text, &server.origin());
-        sandbox.run(["git", "setup"]).ended(0);
+        sandbox.run(["git", "setup"]).exits_with(0);
         clone_and_push(
             &sandbox,
             &format!("{}/{path}", server.origin()),
@@ -474,13 +474,13 @@ fn git_clones_and_pushes_with_every_kind_of_credential() {
             "get",
             &format!("protocol=http\nhost={}\n\n", server.host()),
         )
-        .ended(0);
+        .exits_with(0);
         assert!(basic.stdout.starts_with("username="), "{}", basic.stdout);
     }
 }
 
 #[test]
-fn a_shell_uses_a_connection_with_nothing_written() {
+fn git_env_configures_a_shell_without_writing_files() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -503,7 +503,7 @@ fn a_shell_uses_a_connection_with_nothing_written() {
             format!(
                 "{}:{}",
                 folder.display(),
-                support::variable("PATH").unwrap().display()
+                support::env_var("PATH").unwrap().display()
             ),
         )
         .env("HOME", sandbox.home());
@@ -543,7 +543,7 @@ fn a_shell_uses_a_connection_with_nothing_written() {
 }
 
 #[test]
-fn a_shell_forgets_whichever_connection_it_was_told_of() {
+fn git_env_unset_works_for_any_connection() {
     let sandbox = Sandbox::new();
     let server = "deployment = \"datacenter\"\nauth = \"http-access-token\"\n";
     for name in ["one", "two"] {
@@ -555,7 +555,10 @@ fn a_shell_forgets_whichever_connection_it_was_told_of() {
             &url,
         );
     }
-    let told = sandbox.run(["git", "env", "two", "--json"]).ended(0).json();
+    let told = sandbox
+        .run(["git", "env", "two", "--json"])
+        .exits_with(0)
+        .json();
     let variables = told["variables"].as_object().unwrap();
     assert_eq!(variables["GIT_CONFIG_COUNT"], "3");
     let unset = |more: &[&str], own: &[(&str, &str)]| {
@@ -565,8 +568,8 @@ fn a_shell_forgets_whichever_connection_it_was_told_of() {
                 .iter()
                 .map(|(name, value)| (name, value.as_str().unwrap())),
         );
-        Ran::from(command.envs(own.iter().copied()).output().unwrap())
-            .ended(0)
+        RunOutput::from(command.envs(own.iter().copied()).output().unwrap())
+            .exits_with(0)
             .json()
     };
     for more in [&[][..], &["two"]] {

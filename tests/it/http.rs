@@ -5,9 +5,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::tls::{TlsServer, certificates};
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, unused_port};
+use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, unused_port};
 
 const TOKEN: &str = "token-marker";
 
@@ -18,9 +18,9 @@ fn server() -> Server {
         secret: TOKEN.to_owned(),
         scopes: vec!["REPO_READ"],
     };
-    Server::start(World {
+    Server::start(ServerState {
         credentials: vec![credential],
-        ..World::default()
+        ..ServerState::default()
     })
 }
 
@@ -67,12 +67,12 @@ fn verify(url: &str, flags: &[&str]) -> Command {
     command
 }
 
-fn run(url: &str, flags: &[&str]) -> Ran {
-    Ran::from(verify(url, flags).output().unwrap())
+fn run(url: &str, flags: &[&str]) -> RunOutput {
+    RunOutput::from(verify(url, flags).output().unwrap())
 }
 
 #[test]
-fn what_passes_is_tried_again_and_what_does_not_is_not() {
+fn transient_errors_are_retried_and_others_are_not() {
     let server = server();
     for faults in [
         vec![fault(
@@ -89,9 +89,9 @@ fn what_passes_is_tried_again_and_what_does_not_is_not() {
         let waits = faults
             .iter()
             .any(|fault| !fault.headers.is_empty() && fault.status == 429);
-        server.change(|world| world.faults.extend(faults));
+        server.update(|state| state.faults.extend(faults));
         let started = Instant::now();
-        run(&server.datacenter(), &[]).ended(0);
+        run(&server.datacenter(), &[]).exits_with(0);
         assert!(
             !waits || started.elapsed() >= Duration::from_secs(1),
             "{:?}",
@@ -99,35 +99,35 @@ fn what_passes_is_tried_again_and_what_does_not_is_not() {
         );
     }
     for (status, exit) in [(503, 8), (429, 8)] {
-        server.change(|world| world.faults.extend(vec![fault(status, &[], b""); 4]));
-        run(&server.datacenter(), &[]).ended(exit);
-        server.change(|world| world.faults.clear());
+        server.update(|state| state.faults.extend(vec![fault(status, &[], b""); 4]));
+        run(&server.datacenter(), &[]).exits_with(exit);
+        server.update(|state| state.faults.clear());
     }
     // Once and no more: a second wrong login could lock the account.
-    let before = server.seen().len();
-    server.change(|world| world.credentials.clear());
-    run(&server.datacenter(), &[]).ended(3);
-    assert_eq!(server.seen().len() - before, 2);
-    server.change(|world| {
-        world
+    let before = server.requests().len();
+    server.update(|state| state.credentials.clear());
+    run(&server.datacenter(), &[]).exits_with(3);
+    assert_eq!(server.requests().len() - before, 2);
+    server.update(|state| {
+        state
             .faults
             .push_back(fault(429, &[("retry-after", "18446744073709551615")], b""));
     });
-    run(&server.datacenter(), &[]).ended(8);
+    run(&server.datacenter(), &[]).exits_with(8);
     // A pause that is longer than the time limit is not begun.
-    server.change(|world| {
-        world
+    server.update(|state| {
+        state
             .faults
             .extend(vec![fault(429, &[("retry-after", "3600")], b"")]);
     });
     let started = Instant::now();
-    let told = run(&server.datacenter(), &["--timeout", "5"]).ended(8);
+    let told = run(&server.datacenter(), &["--timeout", "5"]).exits_with(8);
     assert!(started.elapsed() < Duration::from_secs(3));
     assert!(told.stdout.contains("in 3600 seconds"), "{}", told.stdout);
 }
 
 #[test]
-fn answers_that_are_none_end_in_an_error_that_names_them() {
+fn invalid_responses_are_named_in_the_error() {
     let server = server();
     for (fault, exit, said) in [
         (
@@ -199,8 +199,8 @@ fn answers_that_are_none_end_in_an_error_that_names_them() {
             "a\u{1b}[31mb",
         ),
     ] {
-        server.change(|world| world.faults.push_back(fault));
-        let ran = run(&server.datacenter(), &[]).ended(exit);
+        server.update(|state| state.faults.push_back(fault));
+        let ran = run(&server.datacenter(), &[]).exits_with(exit);
         assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
         let message = ran.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(said), "{message} does not say {said}");
@@ -208,13 +208,13 @@ fn answers_that_are_none_end_in_an_error_that_names_them() {
 }
 
 #[test]
-fn a_server_that_says_yes_to_everything_is_no_bitbucket() {
+fn a_server_that_accepts_everything_is_not_bitbucket() {
     let server = server();
-    server.change(|world| world.faults.extend(vec![json(200, "{}"); 2]));
-    let ran = run(&server.datacenter(), &[]).ended(8);
+    server.update(|state| state.faults.extend(vec![json(200, "{}"); 2]));
+    let ran = run(&server.datacenter(), &[]).exits_with(8);
     assert!(ran.stdout.contains("no list of users"), "{}", ran.stdout);
     let cloud = |faults: Vec<Fault>| {
-        server.change(|world| world.faults.extend(faults));
+        server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();
         let url = server.cloud();
         let arguments = [
@@ -229,7 +229,7 @@ fn a_server_that_says_yes_to_everything_is_no_bitbucket() {
             "a@b.c",
             "--dry-run",
         ];
-        Ran::from(
+        RunOutput::from(
             sandbox
                 .command(arguments)
                 .args(["--token-command", "echo x"])
@@ -237,12 +237,12 @@ fn a_server_that_says_yes_to_everything_is_no_bitbucket() {
                 .unwrap(),
         )
     };
-    cloud(vec![json(200, "{}")]).ended(8);
-    cloud(vec![json(403, "{\"message\":\"blocked by a gateway\"}")]).ended(8);
+    cloud(vec![json(200, "{}")]).exits_with(8);
+    cloud(vec![json(403, "{\"message\":\"blocked by a gateway\"}")]).exits_with(8);
 }
 
 #[test]
-fn a_compressed_bomb_is_not_unpacked() {
+fn a_gzip_bomb_is_not_decompressed() {
     let server = server();
     let bomb = program("sh")
         .args(["-c", "head -c 300000000 /dev/zero | gzip -c"])
@@ -253,16 +253,16 @@ fn a_compressed_bomb_is_not_unpacked() {
         ("content-type", "application/json"),
         ("content-encoding", "gzip"),
     ];
-    server.change(|world| world.faults.push_back(fault(200, &headers, &bomb)));
-    let ran = run(&server.datacenter(), &[]).ended(8);
+    server.update(|state| state.faults.push_back(fault(200, &headers, &bomb)));
+    let ran = run(&server.datacenter(), &[]).exits_with(8);
     assert!(ran.stdout.contains("larger than"), "{}", ran.stdout);
 }
 
 #[test]
-fn a_redirect_elsewhere_is_told_and_not_followed() {
+fn redirects_to_other_origins_are_not_followed() {
     let (server, other) = (server(), server());
     let elsewhere = format!("{}/rest/api/latest/users?limit=1", other.datacenter());
-    let login = format!("/{}/login", support::bitbucket::CONTEXT);
+    let login = format!("/{}/login", support::bitbucket::CONTEXT_PATH);
     for location in [
         elsewhere.as_str(),
         "http://attacker.example/",
@@ -271,15 +271,15 @@ fn a_redirect_elsewhere_is_told_and_not_followed() {
     ] {
         // The first request is unsigned, the second signed; both must not lead away.
         for skip in [0, 1] {
-            server.change(|world| {
-                world
+            server.update(|state| {
+                state
                     .faults
                     .extend(vec![json(200, "{\"version\":\"9.4.1\"}"); skip]);
-                world
+                state
                     .faults
                     .push_back(fault(302, &[("location", location)], b""));
             });
-            let ran = run(&server.datacenter(), &[]).ended(8);
+            let ran = run(&server.datacenter(), &[]).exits_with(8);
             assert!(
                 ran.stdout.contains("redirects to"),
                 "{location}: {}",
@@ -287,27 +287,27 @@ fn a_redirect_elsewhere_is_told_and_not_followed() {
             );
         }
     }
-    assert!(other.seen().is_empty(), "{:?}", other.seen());
+    assert!(other.requests().is_empty(), "{:?}", other.requests());
     let same = format!(
         "/{}/rest/api/latest/application-properties",
-        support::bitbucket::CONTEXT
+        support::bitbucket::CONTEXT_PATH
     );
-    server.change(|world| {
-        world
+    server.update(|state| {
+        state
             .faults
             .push_back(fault(301, &[("location", &same)], b""));
     });
-    run(&server.datacenter(), &[]).ended(0);
-    server.change(|world| {
-        world
+    run(&server.datacenter(), &[]).exits_with(0);
+    server.update(|state| {
+        state
             .faults
             .extend(vec![fault(301, &[("location", &same)], b""); 20]);
     });
-    run(&server.datacenter(), &[]).ended(8);
+    run(&server.datacenter(), &[]).exits_with(8);
 }
 
 #[test]
-fn what_cannot_be_reached_says_why() {
+fn connection_failures_name_their_reason() {
     let server = server();
     let refused = format!("http://127.0.0.1:{}", unused_port());
     let plain = format!("https://{}", server.address);
@@ -319,7 +319,7 @@ fn what_cannot_be_reached_says_why() {
         ),
         (&plain, "cannot be reached"),
     ] {
-        let ran = run(url, &["--timeout", "5"]).ended(7);
+        let ran = run(url, &["--timeout", "5"]).exits_with(7);
         let error = ran.json()["error"].clone();
         assert!(
             error["message"]
@@ -335,9 +335,9 @@ fn what_cannot_be_reached_says_why() {
         delay: Duration::from_secs(20),
         ..json(200, "{}")
     };
-    server.change(|world| world.faults.push_back(slow));
+    server.update(|state| state.faults.push_back(slow));
     let started = Instant::now();
-    let ran = run(&server.datacenter(), &["--timeout", "1"]).ended(7);
+    let ran = run(&server.datacenter(), &["--timeout", "1"]).exits_with(7);
     assert!(
         started.elapsed() < Duration::from_secs(4),
         "{:?}",
@@ -347,35 +347,35 @@ fn what_cannot_be_reached_says_why() {
 }
 
 #[test]
-fn the_proxy_that_is_named_is_used_and_no_proxy_is_kept() {
+fn proxy_settings_and_no_proxy_are_honoured() {
     let proxy = server();
     let address = format!("http://{}", proxy.address);
-    let url = format!("http://git.invalid/{}", support::bitbucket::CONTEXT);
-    run(&url, &["--allow-http", "--proxy", &address]).ended(0);
+    let url = format!("http://git.invalid/{}", support::bitbucket::CONTEXT_PATH);
+    run(&url, &["--allow-http", "--proxy", &address]).exits_with(0);
     let from_environment = |variables: &[(&str, &str)]| {
-        Ran::from(
+        RunOutput::from(
             verify(&url, &["--allow-http", "--timeout", "5"])
                 .envs(variables.iter().copied())
                 .output()
                 .unwrap(),
         )
     };
-    from_environment(&[("HTTP_PROXY", &address)]).ended(0);
-    from_environment(&[("HTTP_PROXY", &address), ("NO_PROXY", "git.invalid")]).ended(7);
+    from_environment(&[("HTTP_PROXY", &address)]).exits_with(0);
+    from_environment(&[("HTTP_PROXY", &address), ("NO_PROXY", "git.invalid")]).exits_with(7);
     // `*` is every host, addresses as well.
     let nowhere = ("HTTP_PROXY", "http://127.0.0.1:1");
     for (no_proxy, status) in [("*", 0), ("127.0.0.1", 0), ("git.invalid", 7)] {
         let server = server();
         let mut direct = verify(&server.datacenter(), &["--timeout", "5"]);
         let direct = direct.envs([nowhere, ("NO_PROXY", no_proxy)]);
-        Ran::from(direct.output().unwrap()).ended(status);
+        RunOutput::from(direct.output().unwrap()).exits_with(status);
     }
 }
 
 #[test]
-fn the_trace_shows_requests_and_no_secret() {
+fn verbose_output_shows_requests_without_secrets() {
     let server = server();
-    let ran = run(&server.datacenter(), &["-v"]).ended(0);
+    let ran = run(&server.datacenter(), &["-v"]).exits_with(0);
     assert!(
         ran.stderr
             .contains("rest/api/latest/users?limit=1 -> 200 in "),
@@ -386,17 +386,17 @@ fn the_trace_shows_requests_and_no_secret() {
 }
 
 #[test]
-fn ctrl_c_ends_a_question_at_once() {
+fn sigint_aborts_a_pending_request() {
     let server = server();
-    server.change(|world| {
-        world.faults.push_back(Fault {
+    server.update(|state| {
+        state.faults.push_back(Fault {
             delay: Duration::from_secs(20),
             ..json(200, "{}")
         });
     });
     let child = verify(&server.datacenter(), &[]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    succeed(program("kill").args(["-INT", &child.id().to_string()]));
+    check_output(program("kill").args(["-INT", &child.id().to_string()]));
     let started = Instant::now();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
     assert!(started.elapsed() < Duration::from_secs(2));
@@ -409,24 +409,24 @@ fn authority() -> Sandbox {
 }
 
 #[test]
-fn a_private_authority_is_trusted_when_it_is_named() {
+fn ca_cert_trusts_a_private_authority() {
     if !is_installed("openssl", "version") {
         return;
     }
     let sandbox = authority();
     let server = TlsServer::start(sandbox.home(), "server", &[]);
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
-    let unknown = run(&server.url(), &[]).ended(7);
+    let unknown = run(&server.url(), &[]).exits_with(7);
     assert!(unknown.stdout.contains("--ca-cert"), "{}", unknown.stdout);
     // TLS was passed, and no Bitbucket answers.
-    run(&server.url(), &["--ca-cert", &path("ca.pem")]).ended(8);
+    run(&server.url(), &["--ca-cert", &path("ca.pem")]).exits_with(8);
     fs::write(sandbox.path("none.pem"), "nothing\n").unwrap();
-    run(&server.url(), &["--ca-cert", &path("none.pem")]).ended(9);
-    run(&server.url(), &["--ca-cert", "/no/such/file"]).ended(9);
+    run(&server.url(), &["--ca-cert", &path("none.pem")]).exits_with(9);
+    run(&server.url(), &["--ca-cert", "/no/such/file"]).exits_with(9);
 }
 
 #[test]
-fn a_client_certificate_is_shown_when_it_is_named() {
+fn client_cert_is_sent_to_the_server() {
     if !is_installed("openssl", "version") {
         return;
     }
@@ -438,7 +438,7 @@ fn a_client_certificate_is_shown_when_it_is_named() {
     );
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
     let (authority, certificate, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
-    run(&server.url(), &["--ca-cert", &authority, "--timeout", "5"]).ended(7);
+    run(&server.url(), &["--ca-cert", &authority, "--timeout", "5"]).exits_with(7);
     let named = [
         "--ca-cert",
         &authority,
@@ -447,12 +447,12 @@ fn a_client_certificate_is_shown_when_it_is_named() {
         "--client-key",
         &key,
     ];
-    run(&server.url(), &named).ended(8);
+    run(&server.url(), &named).exits_with(8);
     run(
         &server.url(),
         &["--ca-cert", &authority, "--client-cert", &certificate],
     )
-    .ended(2);
+    .exits_with(2);
     run(
         &server.url(),
         &[
@@ -464,5 +464,5 @@ fn a_client_certificate_is_shown_when_it_is_named() {
             &authority,
         ],
     )
-    .ended(9);
+    .exits_with(9);
 }

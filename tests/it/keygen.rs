@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Sandbox, is_installed, program, succeed};
 use serde_json::Value;
+
+use crate::support::{Sandbox, check_output, is_installed, program};
 
 const SITE: &str = "git@bitbucket.org:acme/site.git";
 
@@ -36,9 +37,9 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_key_for_a_url_is_named_after_it_and_its_page_is_shown() {
+fn a_key_for_a_url_is_named_after_the_repository() {
     let sandbox = Sandbox::new();
-    let document = sandbox.run(["keygen", SITE, "--json"]).ended(0).json();
+    let document = sandbox.run(["keygen", SITE, "--json"]).exits_with(0).json();
     assert_eq!(document["schema"], "bbconnect/keygen@1");
     assert_eq!(
         document["register_at"],
@@ -70,7 +71,7 @@ fn a_key_for_a_url_is_named_after_it_and_its_page_is_shown() {
 }
 
 #[test]
-fn the_names_of_other_urls() {
+fn key_names_for_other_urls() {
     let sandbox = Sandbox::new();
     for (url, name) in [
         (
@@ -88,14 +89,14 @@ fn the_names_of_other_urls() {
     ] {
         let document = sandbox
             .run(["keygen", "--type", "ed25519", "--json", url])
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(
             key_of(&document)["private_key_path"],
             sandbox.path(".ssh").join(name).to_str().unwrap()
         );
     }
-    let document = sandbox.run(["keygen", "--json"]).ended(0).json();
+    let document = sandbox.run(["keygen", "--json"]).exits_with(0).json();
     assert_eq!(
         key_of(&document)["private_key_path"],
         sandbox
@@ -108,11 +109,11 @@ fn the_names_of_other_urls() {
 }
 
 #[test]
-fn both_makes_an_ecdsa_and_an_rsa_key() {
+fn type_both_creates_ecdsa_and_rsa_keys() {
     let sandbox = Sandbox::new();
     let document = sandbox
         .run(["keygen", "--type", "both", "--out", "deploy", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let types: Vec<_> = document["keys"]
         .as_array()
@@ -133,13 +134,13 @@ fn both_makes_an_ecdsa_and_an_rsa_key() {
 }
 
 #[test]
-fn what_exists_is_never_replaced_without_force() {
+fn existing_files_are_not_overwritten_without_force() {
     let sandbox = Sandbox::new();
-    sandbox.run(["keygen", "--out", "key"]).ended(0);
+    sandbox.run(["keygen", "--out", "key"]).exits_with(0);
     let before = fs::read(sandbox.path("key")).unwrap();
     let refused = sandbox
         .run(["keygen", "--out", "key", "--json"])
-        .ended(6)
+        .exits_with(6)
         .json();
     assert_eq!(refused["error"]["kind"], "conflict");
     assert!(
@@ -151,23 +152,23 @@ fn what_exists_is_never_replaced_without_force() {
     assert_eq!(fs::read(sandbox.path("key")).unwrap(), before);
     // A public key alone is in the way as well, and so is one half of a pair of pairs.
     fs::remove_file(sandbox.path("key")).unwrap();
-    sandbox.run(["keygen", "--out", "key"]).ended(6);
+    sandbox.run(["keygen", "--out", "key"]).exits_with(6);
     fs::write(sandbox.path("pair_rsa-4096"), "mine").unwrap();
     sandbox
         .run(["keygen", "--type", "both", "--out", "pair"])
-        .ended(6);
+        .exits_with(6);
     assert_eq!(names_in(sandbox.home()), ["key.pub", "pair_rsa-4096"]);
 
     let replaced = sandbox
         .run(["keygen", "--out", "key", "--force", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let public = fs::read_to_string(sandbox.path("key.pub")).unwrap();
     assert_eq!(public.trim_end(), key_of(&replaced)["public_key"]);
 }
 
 #[test]
-fn what_cannot_be_a_key_file_is_refused_before_anything_is_made() {
+fn invalid_output_paths_are_refused_before_generation() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("folder")).unwrap();
     for (out, status) in [
@@ -179,33 +180,43 @@ fn what_cannot_be_a_key_file_is_refused_before_anything_is_made() {
     ] {
         let refused = sandbox
             .run(["keygen", "--out", out, "--force", "--json"])
-            .ended(status)
+            .exits_with(status)
             .json();
         assert!(refused["error"]["hint"].is_string(), "{out}: {refused}");
     }
     for out in ["folder/", "..", "key.pub"] {
         sandbox
             .run(["keygen", "--type", "both", "--out", out])
-            .ended(2);
+            .exits_with(2);
     }
-    sandbox.run(["keygen", "--comment", "two\nlines"]).ended(2);
-    sandbox.run(["keygen", "--comment", "\u{202e}"]).ended(2);
-    sandbox.run(["keygen", "--stdout", "--out", "key"]).ended(2);
+    sandbox
+        .run(["keygen", "--comment", "two\nlines"])
+        .exits_with(2);
+    sandbox
+        .run(["keygen", "--comment", "\u{202e}"])
+        .exits_with(2);
+    sandbox
+        .run(["keygen", "--stdout", "--out", "key"])
+        .exits_with(2);
     assert_eq!(names_in(sandbox.home()), ["folder"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_not_followed_and_a_folder_that_is_there_keeps_its_mode() {
+fn symlinks_are_not_followed_and_directory_modes_are_kept() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let sandbox = Sandbox::new();
     symlink(sandbox.path("elsewhere"), sandbox.path("key")).unwrap();
-    sandbox.run(["keygen", "--out", "key"]).ended(9);
-    sandbox.run(["keygen", "--out", "key", "--force"]).ended(9);
+    sandbox.run(["keygen", "--out", "key"]).exits_with(9);
+    sandbox
+        .run(["keygen", "--out", "key", "--force"])
+        .exits_with(9);
     assert_eq!(names_in(sandbox.home()), ["key"]);
     fs::create_dir(sandbox.path("shared")).unwrap();
     fs::set_permissions(sandbox.path("shared"), fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.run(["keygen", "--out", "shared/new/key"]).ended(0);
+    sandbox
+        .run(["keygen", "--out", "shared/new/key"])
+        .exits_with(0);
     assert_eq!(
         [
             mode(&sandbox.path("shared")),
@@ -216,11 +227,11 @@ fn a_link_is_not_followed_and_a_folder_that_is_there_keeps_its_mode() {
 }
 
 #[test]
-fn stdout_prints_the_private_key_and_writes_nothing() {
+fn stdout_prints_the_private_key_without_writing_files() {
     let sandbox = Sandbox::new();
     let ran = sandbox
         .run(["keygen", SITE, "--stdout", "--type", "ed25519"])
-        .ended(0);
+        .exits_with(0);
     assert!(
         ran.stdout
             .starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"),
@@ -239,7 +250,7 @@ fn stdout_prints_the_private_key_and_writes_nothing() {
     );
     let document = sandbox
         .run(["keygen", "--stdout", "--type", "both", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     for key in document["keys"].as_array().unwrap() {
         assert!(
@@ -254,13 +265,13 @@ fn stdout_prints_the_private_key_and_writes_nothing() {
 }
 
 #[test]
-fn a_passphrase_comes_from_standard_input_only() {
+fn the_passphrase_is_read_from_stdin_only() {
     let sandbox = Sandbox::new();
     for arguments in [
         ["keygen", "--passphrase", "hunter2"],
         ["keygen", "--passphrase=hunter2", "--out=k"],
     ] {
-        let refused = sandbox.run(arguments).ended(2);
+        let refused = sandbox.run(arguments).exits_with(2);
         assert!(
             refused.stderr.contains("--passphrase-stdin"),
             "{}",
@@ -271,14 +282,14 @@ fn a_passphrase_comes_from_standard_input_only() {
     for input in ["", "\n", "\r\n", "\n hunter2"] {
         let refused = sandbox
             .run_with_input(["keygen", "--out", "k", "--passphrase-stdin"], input)
-            .ended(2);
+            .exits_with(2);
         assert!(refused.stderr.contains("is empty"), "{}", refused.stderr);
     }
     assert_eq!(names_in(sandbox.home()), [] as [&str; 0]);
 }
 
 #[test]
-fn ssh_keygen_and_openssl_read_every_kind_of_key() {
+fn ssh_keygen_and_openssl_read_every_key_type() {
     if !is_installed("ssh-keygen", "-?") || !is_installed("openssl", "version") {
         return;
     }
@@ -300,12 +311,12 @@ fn ssh_keygen_and_openssl_read_every_kind_of_key() {
                 "--json",
             ];
             let document = if passphrase.is_empty() {
-                sandbox.run(&arguments).ended(0)
+                sandbox.run(&arguments).exits_with(0)
             } else {
                 arguments.push("--passphrase-stdin");
                 sandbox
                     .run_with_input(&arguments, &format!("{passphrase}\r\nsecond line\n"))
-                    .ended(0)
+                    .exits_with(0)
             };
             check_with_openssh(&sandbox, &document.json(), passphrase);
             check_with_openssl(&sandbox, passphrase, openssl_says);
@@ -314,7 +325,7 @@ fn ssh_keygen_and_openssl_read_every_kind_of_key() {
 }
 
 fn ssh_keygen(sandbox: &Sandbox, arguments: &[&str]) -> String {
-    succeed(
+    check_output(
         program("ssh-keygen")
             .args(arguments)
             .current_dir(sandbox.home()),
@@ -344,7 +355,7 @@ fn check_with_openssh(sandbox: &Sandbox, document: &Value, passphrase: &str) {
                 "--out",
                 "other",
             ])
-            .ended(0)
+            .exits_with(0)
             .stdout;
         let listed = ssh_keygen(sandbox, &["-lv", "-f", "other.pub"]);
         let (_, other_picture) = listed.split_once('\n').unwrap();
@@ -373,7 +384,7 @@ fn check_with_openssl(sandbox: &Sandbox, passphrase: &str, expected: &str) {
             "-q", "-p", "-m", "PEM", "-P", passphrase, "-N", "", "-f", "key",
         ],
     );
-    let checked = succeed(
+    let checked = check_output(
         program("openssl")
             .args(["pkey", "-in", "key", "-check", "-noout", "-text"])
             .current_dir(sandbox.home()),

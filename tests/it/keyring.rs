@@ -4,7 +4,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, is_installed, program, variable};
+use crate::support::{Sandbox, env_var, is_installed, program};
 
 const SECRET: &str = "keyring-marker";
 
@@ -26,7 +26,7 @@ fn in_session(sandbox: &Sandbox, start: &str, script: &str) -> Output {
         .env("XDG_RUNTIME_DIR", runtime)
         .env("BB", env!("CARGO_BIN_EXE_bbconnect"));
     command
-        .env("PATH", variable("PATH").unwrap())
+        .env("PATH", env_var("PATH").unwrap())
         .env("SECRET", SECRET);
     command
         .stdin(Stdio::null())
@@ -52,7 +52,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn a_real_keyring_keeps_renames_and_forgets() {
+fn gnome_keyring_stores_renames_and_deletes_secrets() {
     if !programs_are_there() {
         return;
     }
@@ -115,7 +115,7 @@ fn add(sandbox: &Sandbox) -> Command {
 }
 
 #[test]
-fn without_a_keyring_the_ways_out_are_named_at_once() {
+fn without_a_keyring_the_alternatives_are_listed() {
     let nowhere = ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus");
     for variables in [vec![], vec![nowhere]] {
         let sandbox = Sandbox::new();
@@ -135,7 +135,7 @@ fn without_a_keyring_the_ways_out_are_named_at_once() {
 }
 
 #[test]
-fn a_keyring_that_asks_in_a_window_gets_the_time_for_it() {
+fn on_a_desktop_the_unlock_prompt_is_waited_for() {
     let sandbox = Sandbox::new();
     let socket = sandbox.path("bus");
     // A bus that takes every call and answers none, as a keyring whose window stays open.
@@ -163,7 +163,7 @@ fn a_keyring_that_asks_in_a_window_gets_the_time_for_it() {
 }
 
 #[test]
-fn the_keyring_s_library_brings_no_runtime_of_its_own() {
+fn zbus_is_built_without_tokio() {
     // With zbus on tokio every call from within our runtime would panic.
     let tree = program("cargo")
         .args([

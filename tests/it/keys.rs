@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{Ran, Sandbox};
+use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-key-marker";
 const JANE: Option<&str> = Some("jane@acme.example");
@@ -29,23 +29,23 @@ fn server(scopes: &[&'static str]) -> Server {
         },
         Kind::UserToken { user: "jane" },
     ];
-    Server::start(World {
+    Server::start(ServerState {
         credentials: kinds.map(credential).to_vec(),
         repositories: vec![("acme/site", false), ("WEB/site", false)],
         page_length: 2,
-        ..World::default()
+        ..ServerState::default()
     })
 }
 
 /// Runs a command as a pipeline does: everything is in the environment.
-fn run(sandbox: &Sandbox, url: &str, email: Option<&str>, arguments: &[&str]) -> Ran {
+fn run(sandbox: &Sandbox, url: &str, email: Option<&str>, arguments: &[&str]) -> RunOutput {
     let mut command = sandbox.command(arguments);
     command
         .env("CI", "true")
         .env("BBCONNECT_URL", url)
         .env("BBCONNECT_TOKEN", TOKEN)
         .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
 /// A key pair of our own making; answers with the path of its private half.
@@ -53,7 +53,7 @@ fn key(sandbox: &Sandbox, name: &str) -> String {
     let path = sandbox.path(name);
     let path = path.to_str().unwrap();
     let arguments = ["keygen", "--type", "ed25519", "--out", path];
-    sandbox.run(arguments).ended(0);
+    sandbox.run(arguments).exits_with(0);
     path.to_owned()
 }
 
@@ -70,7 +70,7 @@ fn both(server: &Server) -> [(String, Option<&'static str>, &'static str, &'stat
 }
 
 #[test]
-fn a_key_is_registered_once_listed_and_removed() {
+fn add_list_and_remove_are_idempotent() {
     let sandbox = Sandbox::new();
     let server = server(&ALL);
     for (url, email, repository, registered_as) in both(&server) {
@@ -80,10 +80,12 @@ fn a_key_is_registered_once_listed_and_removed() {
             .collect();
         for path in &paths {
             let add = ["key", "add", "--json", "--key", path, "--repo", repository];
-            let dry = run(&[&add[..], &["--dry-run"]].concat()).ended(0).json();
+            let dry = run(&[&add[..], &["--dry-run"]].concat())
+                .exits_with(0)
+                .json();
             assert_eq!(dry["action"], "would-create");
             assert_eq!(dry["key"]["id"], serde_json::Value::Null);
-            let added = run(&add).ended(0).json();
+            let added = run(&add).exits_with(0).json();
             assert_eq!(added["schema"], "bbconnect/key-add@1");
             assert_eq!(added["action"], "created");
             assert_eq!(added["key"]["registered_as"], registered_as);
@@ -96,17 +98,17 @@ fn a_key_is_registered_once_listed_and_removed() {
             let add = [
                 "key", "add", "--json", "--key", &public, "--repo", repository,
             ];
-            let again = run(&add).ended(0).json();
+            let again = run(&add).exits_with(0).json();
             assert_eq!(again["action"], "unchanged");
             assert_eq!(again["key"]["id"], added["key"]["id"]);
             assert_eq!(again["note"], serde_json::Value::Null);
             // It is not renamed, and that is said.
             let titled = [&add[..], &["--title", "another"]].concat();
-            let note = run(&titled).ended(0).json()["note"].to_string();
+            let note = run(&titled).exits_with(0).json()["note"].to_string();
             assert!(note.contains("not renamed"), "{note}");
         }
         let listed = run(&["key", "list", "--json", "--repo", repository])
-            .ended(0)
+            .exits_with(0)
             .json();
         let keys = listed["keys"].as_array().unwrap();
         assert_eq!(keys.len(), 3, "{listed}");
@@ -120,47 +122,51 @@ fn a_key_is_registered_once_listed_and_removed() {
         assert!(keys[0]["created_on"].as_str().unwrap().ends_with('Z'));
         assert_eq!(keys[0]["last_used_on"], serde_json::Value::Null);
         // What a server does not tell is not said to have never been.
-        let shown = run(&["key", "list", "--repo", repository]).ended(0).stdout;
+        let shown = run(&["key", "list", "--repo", repository])
+            .exits_with(0)
+            .stdout;
         assert!(!shown.contains("never"), "{shown}");
 
         let id = keys[1]["id"].as_str().unwrap();
         let remove = ["key", "remove", id, "--repo", repository, "--json"];
-        let unasked = run(&remove).ended(2);
+        let unasked = run(&remove).exits_with(2);
         assert!(
             unasked.json()["error"]["hint"]
                 .as_str()
                 .unwrap()
                 .contains("--yes")
         );
-        run(&[&remove[..], &["--dry-run"]].concat()).ended(0);
+        run(&[&remove[..], &["--dry-run"]].concat()).exits_with(0);
         let left = |count| {
             let listed = run(&["key", "list", "--json", "--repo", repository])
-                .ended(0)
+                .exits_with(0)
                 .json();
             assert_eq!(listed["keys"].as_array().unwrap().len(), count);
         };
         left(3);
-        run(&[&remove[..], &["--yes"]].concat()).ended(0);
+        run(&[&remove[..], &["--yes"]].concat()).exits_with(0);
         left(2);
-        run(&[&remove[..], &["--yes"]].concat()).ended(5);
+        run(&[&remove[..], &["--yes"]].concat()).exits_with(5);
     }
     let private: Vec<_> = std::fs::read_dir(sandbox.home()).unwrap().collect();
     assert!(private.len() >= 12);
-    for seen in server.seen() {
+    for seen in server.requests() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("PRIVATE"));
     }
 }
 
 #[test]
-fn a_key_that_is_there_differently_is_a_conflict() {
+fn a_key_registered_with_other_access_is_exit_6() {
     let sandbox = Sandbox::new();
     let server = server(&ALL);
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let path = key(&sandbox, "key");
     let add = ["key", "add", "--key", &path, "--repo", "WEB/site", "--json"];
-    run(&sandbox, &datacenter, None, &add).ended(0);
+    run(&sandbox, &datacenter, None, &add).exits_with(0);
     let write = [&add[..], &["--write"]].concat();
-    let refused = run(&sandbox, &datacenter, None, &write).ended(6).json();
+    let refused = run(&sandbox, &datacenter, None, &write)
+        .exits_with(6)
+        .json();
     assert_eq!(refused["error"]["kind"], "conflict");
     run(
         &sandbox,
@@ -168,22 +174,22 @@ fn a_key_that_is_there_differently_is_a_conflict() {
         None,
         &[&write[..], &["--dry-run"]].concat(),
     )
-    .ended(6);
+    .exits_with(6);
     run(
         &sandbox,
         &datacenter,
         None,
         &["key", "add", "--key", &path, "--user"],
     )
-    .ended(6);
+    .exits_with(6);
 
     let other = key(&sandbox, "other");
     let own = ["key", "add", "--key", &other, "--user", "--json"];
-    let added = run(&sandbox, &cloud, JANE, &own).ended(0).json();
+    let added = run(&sandbox, &cloud, JANE, &own).exits_with(0).json();
     assert_eq!(added["key"]["registered_as"], "user-key");
     assert_eq!(added["key"]["access"], "write");
     let taken = ["key", "add", "--key", &other, "--repo", "acme/site"];
-    let taken = run(&sandbox, &cloud, JANE, &taken).ended(6);
+    let taken = run(&sandbox, &cloud, JANE, &taken).exits_with(6);
     assert!(
         taken.stderr.contains("already registered"),
         "{}",
@@ -198,17 +204,17 @@ fn a_key_that_is_there_differently_is_a_conflict() {
         "acme/site",
         "--write",
     ];
-    run(&sandbox, &cloud, JANE, &write).ended(2);
+    run(&sandbox, &cloud, JANE, &write).exits_with(2);
 }
 
 #[test]
-fn what_a_credential_may_not_is_said_with_what_it_needs() {
+fn missing_scopes_for_keys_are_named() {
     let sandbox = Sandbox::new();
     let server = server(&["read:user:bitbucket", "REPO_READ"]);
     let path = key(&sandbox, "key");
     for (url, email, repository, _) in both(&server) {
         let add = ["key", "add", "--key", &path, "--repo", repository, "--json"];
-        let refused = run(&sandbox, &url, email, &add).ended(4).json();
+        let refused = run(&sandbox, &url, email, &add).exits_with(4).json();
         let hint = refused["error"]["hint"].as_str().unwrap();
         assert!(
             hint.contains("admin:repository:bitbucket") || hint.contains("REPO_ADMIN"),
@@ -220,9 +226,9 @@ fn what_a_credential_may_not_is_said_with_what_it_needs() {
             email,
             &["key", "list", "--repo", repository],
         )
-        .ended(4);
+        .exits_with(4);
     }
-    let before = server.seen().len();
+    let before = server.requests().len();
     // An access token is told before anything is sent.
     let add = [
         "key",
@@ -233,35 +239,37 @@ fn what_a_credential_may_not_is_said_with_what_it_needs() {
         "acme/site",
         "--json",
     ];
-    let told = run(&sandbox, &server.cloud(), None, &add).ended(4).json();
+    let told = run(&sandbox, &server.cloud(), None, &add)
+        .exits_with(4)
+        .json();
     assert!(
         told["error"]["message"]
             .as_str()
             .unwrap()
             .contains("access token")
     );
-    assert_eq!(server.seen().len(), before);
+    assert_eq!(server.requests().len(), before);
 }
 
 #[test]
-fn a_file_that_is_no_key_is_refused_before_anything_is_sent() {
+fn an_invalid_key_file_is_refused_before_any_request() {
     let sandbox = Sandbox::new();
     let server = server(&ALL);
     std::fs::write(sandbox.path("note"), "hello\n").unwrap();
     for file in ["note", "missing"] {
         let add = ["key", "add", "--key", file, "--repo", "acme/site"];
-        run(&sandbox, &server.cloud(), JANE, &add).ended(9);
+        run(&sandbox, &server.cloud(), JANE, &add).exits_with(9);
     }
-    assert!(server.seen().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]
-fn the_key_of_a_repository_is_that_of_the_connection_that_is_named() {
+fn a_named_connection_selects_the_repositorys_key() {
     let sandbox = Sandbox::new();
     let path = key(&sandbox, "id");
     let url = "ssh://git@127.0.0.1:1/acme/site.git";
     let add = ["connection", "add", "a", "--auth", "ssh", "--url", url];
-    sandbox.run(add).ended(0);
+    sandbox.run(add).exits_with(0);
     let text = text(
         sandbox
             .path(".config/bbconnect/connections.toml")
@@ -276,7 +284,9 @@ fn the_key_of_a_repository_is_that_of_the_connection_that_is_named() {
     let of = |arguments: &[&str], variable: Option<&str>| {
         let mut command = sandbox.command(arguments);
         command.envs(variable.map(|name| ("BBCONNECT_CONNECTION", name)));
-        Ran::from(command.output().unwrap()).ended(5).stderr
+        RunOutput::from(command.output().unwrap())
+            .exits_with(5)
+            .stderr
     };
     let asks = ["key", "test", "--repo", "acme/site"];
     let expected = "the connection b has no private key for acme/site";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-list-marker";
 
@@ -19,16 +19,16 @@ fn server() -> Server {
         },
         Kind::UserToken { user: "jane" },
     ];
-    Server::start(World {
+    Server::start(ServerState {
         credentials: kinds.map(credential).to_vec(),
         projects: (0..35).map(|number| format!("P{number}")).collect(),
         page_length: 10,
-        ..World::default()
+        ..ServerState::default()
     })
 }
 
 /// Runs a command as a pipeline does: everything is in the environment.
-fn run(url: &str, email: Option<&str>, arguments: &[&str]) -> Ran {
+fn run(url: &str, email: Option<&str>, arguments: &[&str]) -> RunOutput {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(arguments);
     command
@@ -38,12 +38,12 @@ fn run(url: &str, email: Option<&str>, arguments: &[&str]) -> Ran {
     command
         .env("BBCONNECT_WORKSPACE", "acme")
         .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
 const JANE: Option<&str> = Some("jane@acme.example");
 
-fn keys(ran: &Ran) -> Vec<String> {
+fn keys(ran: &RunOutput) -> Vec<String> {
     let projects = ran.json()["projects"].as_array().unwrap().clone();
     projects
         .iter()
@@ -52,44 +52,44 @@ fn keys(ran: &Ran) -> Vec<String> {
 }
 
 #[test]
-fn all_pages_are_listed_in_order() {
+fn all_pages_are_listed_in_server_order() {
     let server = server();
     let expected: Vec<_> = (0..35).map(|number| format!("P{number}")).collect();
-    let cloud = run(&server.cloud(), JANE, &["project", "list", "--json"]).ended(0);
+    let cloud = run(&server.cloud(), JANE, &["project", "list", "--json"]).exits_with(0);
     assert_eq!(keys(&cloud), expected);
     assert_eq!(cloud.json()["projects"][0]["private"], true);
-    let datacenter = run(&server.datacenter(), None, &["project", "list", "--json"]).ended(0);
+    let datacenter = run(&server.datacenter(), None, &["project", "list", "--json"]).exits_with(0);
     assert_eq!(keys(&datacenter), expected);
-    assert_eq!(server.seen().len(), 8);
+    assert_eq!(server.requests().len(), 8);
 }
 
 /// A Data Center serves a bad token as nobody's: what everybody may see is no list for it.
 #[test]
-fn a_revoked_token_sees_no_list_for_everybody() {
+fn a_revoked_token_does_not_list_public_projects() {
     let server = server();
     let url = server.datacenter();
     for arguments in [
         &["project", "list", "--json"][..],
         &["api", "GET", "projects", "--json"],
     ] {
-        server.change(|world| world.credentials.clear());
-        let refused = run(&url, None, arguments).ended(3);
+        server.update(|state| state.credentials.clear());
+        let refused = run(&url, None, arguments).exits_with(3);
         assert_eq!(refused.json()["error"]["kind"], "unauthorized");
         let credential = Credential {
             kind: Kind::UserToken { user: "jane" },
             secret: TOKEN.to_owned(),
             scopes: Vec::new(),
         };
-        server.change(|world| world.credentials.push(credential));
-        run(&url, None, arguments).ended(0);
+        server.update(|state| state.credentials.push(credential));
+        run(&url, None, arguments).exits_with(0);
     }
 }
 
 #[test]
-fn workspaces_are_those_of_the_account() {
+fn workspaces_of_the_account_are_listed() {
     let server = server();
     let listed = run(&server.cloud(), JANE, &["workspace", "list", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(listed["schema"], "bbconnect/workspace-list@1");
     let workspace = &listed["workspaces"][0];
@@ -101,7 +101,7 @@ fn workspaces_are_those_of_the_account() {
         (Some("acme"), Some(true))
     );
     assert!(workspace["name"].is_null());
-    let none = run(&server.datacenter(), None, &["workspace", "list"]).ended(2);
+    let none = run(&server.datacenter(), None, &["workspace", "list"]).exits_with(2);
     assert!(
         none.stderr.contains("bbconnect project list"),
         "{}",
@@ -112,7 +112,7 @@ fn workspaces_are_those_of_the_account() {
         Some("other@acme.example"),
         &["workspace", "list"],
     )
-    .ended(3);
+    .exits_with(3);
     assert!(
         refused.stderr.contains("made with scopes"),
         "{}",
@@ -121,7 +121,7 @@ fn workspaces_are_those_of_the_account() {
 }
 
 #[test]
-fn a_list_never_leads_elsewhere_and_always_ends() {
+fn pagination_stays_on_the_origin_and_terminates() {
     let (server, other) = (server(), server());
     let page = |body: String| Fault {
         status: 200,
@@ -133,27 +133,27 @@ fn a_list_never_leads_elsewhere_and_always_ends() {
         "{{\"values\":[],\"next\":\"{}/workspaces/acme/projects?page=2\"}}",
         other.cloud()
     );
-    server.change(|world| world.faults.push_back(page(foreign)));
-    run(&server.cloud(), JANE, &["project", "list"]).ended(8);
-    assert!(other.seen().is_empty());
+    server.update(|state| state.faults.push_back(page(foreign)));
+    run(&server.cloud(), JANE, &["project", "list"]).exits_with(8);
+    assert!(other.requests().is_empty());
     let itself = format!(
         "{{\"values\":[],\"next\":\"{}/workspaces/acme/projects?pagelen=100\"}}",
         server.cloud()
     );
-    server.change(|world| world.faults.push_back(page(itself)));
-    run(&server.cloud(), JANE, &["project", "list"]).ended(8);
-    server.change(|world| {
-        world
+    server.update(|state| state.faults.push_back(page(itself)));
+    run(&server.cloud(), JANE, &["project", "list"]).exits_with(8);
+    server.update(|state| {
+        state
             .faults
             .push_back(page("{\"values\":[],\"isLastPage\":false}".to_owned()));
     });
-    run(&server.datacenter(), None, &["project", "list"]).ended(8);
-    server.change(|world| {
-        world
+    run(&server.datacenter(), None, &["project", "list"]).exits_with(8);
+    server.update(|state| {
+        state
             .faults
             .push_back(page("{\"values\":[{\"name\":\"no key\"}]}".to_owned()));
     });
-    let unreadable = run(&server.cloud(), JANE, &["project", "list"]).ended(8);
+    let unreadable = run(&server.cloud(), JANE, &["project", "list"]).exits_with(8);
     assert!(
         unreadable.stderr.contains("values[0]"),
         "{}",

@@ -7,8 +7,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{self, Sandbox, is_installed, program, succeed};
 use serde_json::Value;
+
+use crate::support::{self, Sandbox, check_output, is_installed, program};
 
 const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
                        wKZYKiEO1O6VqNEBxKvJJelCq0dTXWT5pbO2gDXC6h6QDXCaHo6pOHGPUy+YBaGQRGuSusMEASYiWunYN0vCAI8QaXnWMXNMdFP3\
@@ -20,7 +21,7 @@ fn git(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> String {
     command.args(arguments).current_dir(folder).env_clear();
     command
         .env("HOME", sandbox.home())
-        .env("PATH", support::variable("PATH").unwrap())
+        .env("PATH", support::env_var("PATH").unwrap())
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("LC_ALL", "C.UTF-8");
     for name in ["AUTHOR", "COMMITTER"] {
@@ -28,7 +29,7 @@ fn git(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> String {
             .env(format!("GIT_{name}_NAME"), "Jane")
             .env(format!("GIT_{name}_EMAIL"), "jane@acme.example");
     }
-    succeed(&mut command)
+    check_output(&mut command)
 }
 
 /// A repository with one commit and a remote.
@@ -84,7 +85,7 @@ fn count(document: &Value, kind: &str) -> usize {
 }
 
 #[test]
-fn a_bare_repository_may_have_its_worktrees_in_itself() {
+fn worktrees_inside_a_bare_repository_are_found() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -100,7 +101,7 @@ fn a_bare_repository_may_have_its_worktrees_in_itself() {
     git(&sandbox, &bare, &["worktree", "add", "-q", "work/main"]);
     repository(&sandbox, "proj/other", "git@bitbucket.org:acme/other.git");
     let looked = ["migrate", "--check", "--json", "proj"];
-    let found = sandbox.run(looked).ended(1).json();
+    let found = sandbox.run(looked).exits_with(1).json();
     assert_eq!(found["repositories"], 2);
     assert_eq!(count(&found, "submodule"), 1);
     assert_eq!(count(&found, "ssh-remote"), 1);
@@ -262,7 +263,7 @@ fn check_kept(
 }
 
 #[test]
-fn repositories_of_every_kind_are_mended_once() {
+fn all_repository_layouts_are_migrated_once() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -271,7 +272,7 @@ fn repositories_of_every_kind_are_mended_once() {
     let before = everything(&sandbox.path("src"));
     let dry = sandbox
         .run(["migrate", "src", "--dry-run", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(everything(&sandbox.path("src")), before);
     assert_eq!(
@@ -285,14 +286,14 @@ fn repositories_of_every_kind_are_mended_once() {
             .all(|(_, action)| action == "would-update")
     );
     assert_eq!(dry["repositories"], 4);
-    sandbox.run(["migrate", "src", "--check"]).ended(1);
-    let refused = sandbox.run(["migrate", "src"]).ended(2);
+    sandbox.run(["migrate", "src", "--check"]).exits_with(1);
+    let refused = sandbox.run(["migrate", "src"]).exits_with(2);
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     assert_eq!(everything(&sandbox.path("src")), before);
 
     let done = sandbox
         .run(["migrate", "src", "--yes", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert!(
         items(&done).iter().all(|(_, action)| action == "updated"),
@@ -304,15 +305,15 @@ fn repositories_of_every_kind_are_mended_once() {
     check_kept(&before, &after, &done);
     let again = sandbox
         .run(["migrate", "src", "--yes", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(again["items"], serde_json::json!([]));
-    sandbox.run(["migrate", "src", "--check"]).ended(0);
+    sandbox.run(["migrate", "src", "--check"]).exits_with(0);
     assert_eq!(everything(&sandbox.path("src")), after);
 }
 
 #[test]
-fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
+fn user_files_are_migrated_and_git_and_ssh_read_them() {
     if !is_installed("git", "--version")
         || !is_installed("ssh-keygen", "-?")
         || !is_installed("ssh", "-V")
@@ -355,7 +356,7 @@ fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
 
     let done = sandbox
         .run(["migrate", "src", "--yes", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let found = (
         count(&done, "known-host"),
@@ -407,18 +408,18 @@ fn the_users_own_files_are_mended_and_git_and_ssh_agree() {
     for name in ["ssh.bitbucket.org", "bb"] {
         let mut command = program("ssh");
         command.arg("-F").arg(ssh.join("config")).args(["-G", name]);
-        let settings = succeed(&mut command);
+        let settings = check_output(&mut command);
         assert!(
             settings.contains("hostname ssh.bitbucket.org\n"),
             "{settings}"
         );
         assert_eq!(settings.contains(".ssh/bb\n"), name != "bb", "{settings}");
     }
-    sandbox.run(["migrate", "src", "--check"]).ended(0);
+    sandbox.run(["migrate", "src", "--check"]).exits_with(0);
 }
 
 #[test]
-fn app_passwords_are_taken_out_or_left_to_a_person_and_never_shown() {
+fn app_passwords_are_removed_or_listed_and_never_shown() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -443,7 +444,7 @@ fn app_passwords_are_taken_out_or_left_to_a_person_and_never_shown() {
     )
     .unwrap();
 
-    let shown = sandbox.run(["migrate", "src", "--dry-run"]).ended(0);
+    let shown = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(0);
     assert!(
         shown
             .stdout
@@ -463,7 +464,9 @@ fn app_passwords_are_taken_out_or_left_to_a_person_and_never_shown() {
         "{}",
         shown.stderr
     );
-    let ran = sandbox.run(["migrate", "src", "--yes", "--json"]).ended(0);
+    let ran = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .exits_with(0);
     for text in [&shown.stdout, &shown.stderr, &ran.stdout, &ran.stderr] {
         assert!(!text.contains("marker"), "{text}");
     }
@@ -480,14 +483,20 @@ fn app_passwords_are_taken_out_or_left_to_a_person_and_never_shown() {
     assert_eq!(fs::read_to_string(sandbox.path(".netrc")).unwrap(), netrc);
     // What only a person can do needs no confirmation, and is something to mend.
     assert_eq!(
-        items(&sandbox.run(["migrate", "src", "--json"]).ended(0).json()).len(),
+        items(
+            &sandbox
+                .run(["migrate", "src", "--json"])
+                .exits_with(0)
+                .json()
+        )
+        .len(),
         2
     );
-    sandbox.run(["migrate", "src", "--check"]).ended(1);
+    sandbox.run(["migrate", "src", "--check"]).exits_with(1);
 }
 
 #[test]
-fn nothing_outside_of_the_folder_is_changed() {
+fn files_outside_the_directory_are_unchanged() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -532,7 +541,7 @@ fn nothing_outside_of_the_folder_is_changed() {
     let before = everything(&sandbox.path("outside"));
     let done = sandbox
         .run(["migrate", "src", "--yes", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(everything(&sandbox.path("outside")), before);
     assert_eq!(count(&done, "ssh-remote"), 2, "{done:#}");
@@ -551,15 +560,17 @@ fn nothing_outside_of_the_folder_is_changed() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_without_the_systems_number() {
+fn a_missing_directory_is_reported_without_errno() {
     let sandbox = Sandbox::new();
-    let told = sandbox.run(["migrate", "nowhere", "--dry-run"]).ended(9);
+    let told = sandbox
+        .run(["migrate", "nowhere", "--dry-run"])
+        .exits_with(9);
     assert!(told.stdout.contains("nowhere: cannot be read"));
     assert!(!told.stdout.contains("os error"), "{}", told.stdout);
 }
 
 #[test]
-fn a_file_that_cannot_be_changed_hides_no_other() {
+fn one_unwritable_file_does_not_affect_others() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -591,8 +602,10 @@ fn a_file_that_cannot_be_changed_hides_no_other() {
     )
     .unwrap();
     fs::remove_file(config(5)).unwrap();
-    succeed(program("mkfifo").arg(config(5)));
-    let ran = sandbox.run(["migrate", "src", "--yes", "--json"]).ended(9);
+    check_output(program("mkfifo").arg(config(5)));
+    let ran = sandbox
+        .run(["migrate", "src", "--yes", "--json"])
+        .exits_with(9);
     let document = ran.json();
     let mut actions: Vec<_> = items(&document)
         .into_iter()
@@ -632,13 +645,13 @@ fn a_file_that_cannot_be_changed_hides_no_other() {
     );
     let missing = sandbox
         .run(["migrate", "nowhere", "--json"])
-        .ended(9)
+        .exits_with(9)
         .json();
     assert_eq!(missing["errors"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn killed_at_any_moment_every_file_is_old_or_new() {
+fn a_killed_run_leaves_every_file_old_or_new() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -675,17 +688,17 @@ fn killed_at_any_moment_every_file_is_old_or_new() {
             drop(fs::remove_file(path.with_file_name("config.lock")));
         }
     }
-    sandbox.run(["migrate", "src", "--yes"]).ended(0);
+    sandbox.run(["migrate", "src", "--yes"]).exits_with(0);
     assert!(
         configs
             .iter()
             .all(|path| fs::read_to_string(path).unwrap() == new)
     );
-    sandbox.run(["migrate", "src", "--check"]).ended(0);
+    sandbox.run(["migrate", "src", "--check"]).exits_with(0);
 }
 
 #[test]
-fn on_a_terminal_the_plan_is_shown_and_one_question_asked() {
+fn on_a_terminal_the_plan_needs_one_confirmation() {
     if !is_installed("git", "--version") {
         return;
     }

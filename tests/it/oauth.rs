@@ -5,19 +5,19 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::bitbucket::oauth::Grants;
-use crate::support::bitbucket::{Server, World};
-use crate::support::{Ran, Sandbox, unused_port};
+use crate::support::bitbucket::oauth::OAuthState;
+use crate::support::bitbucket::{Server, ServerState};
+use crate::support::{RunOutput, Sandbox, unused_port};
 
 fn server(lifetime: i64) -> Server {
-    Server::start(World {
-        oauth: Grants {
+    Server::start(ServerState {
+        oauth: OAuthState {
             clients: vec![("consumer", "client-secret-marker")],
             lifetime,
             padding: 3000,
-            ..Grants::default()
+            ..OAuthState::default()
         },
-        ..World::default()
+        ..ServerState::default()
     })
 }
 
@@ -32,8 +32,8 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     sandbox.command_with_file(arguments)
 }
 
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
-    Ran::from(command(sandbox, arguments).output().unwrap())
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
+    RunOutput::from(command(sandbox, arguments).output().unwrap())
 }
 
 /// What a browser sees at an address: the whole answer.
@@ -95,11 +95,11 @@ impl SignIn {
         }
     }
 
-    fn end(mut self) -> Ran {
+    fn end(mut self) -> RunOutput {
         let output = self.child.wait_with_output().unwrap();
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
-        Ran {
+        RunOutput {
             status: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: said,
@@ -128,7 +128,7 @@ fn add<'a>(url: &'a str, website: &'a str, port: &'a str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_person_signs_in_with_a_browser_on_both_products() {
+fn browser_sign_in_works_on_both_products() {
     let server = server(7200);
     for (url, website) in [
         (server.cloud(), server.website()),
@@ -150,18 +150,20 @@ fn a_person_signs_in_with_a_browser_on_both_products() {
             page.contains("<html lang=\"en\">") && page.contains("default-src 'none'"),
             "{page}"
         );
-        let added = sign_in.end().ended(0);
+        let added = sign_in.end().exits_with(0);
         assert!(
             added.stderr.contains("verified and saved"),
             "{}",
             added.stderr
         );
         let shown = run(&sandbox, &["connection", "show", "work", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(shown["connection"]["account"], "jane");
         assert_eq!(shown["connection"]["auth"], "oauth");
-        let check = run(&sandbox, &["check", "work", "--json"]).ended(0).json();
+        let check = run(&sandbox, &["check", "work", "--json"])
+            .exits_with(0)
+            .json();
         assert_eq!(check["connections"][0]["account"], "jane");
         for file in ["connections.toml", "secrets.json"] {
             let kept =
@@ -175,7 +177,7 @@ fn a_person_signs_in_with_a_browser_on_both_products() {
 }
 
 #[test]
-fn the_address_can_be_pasted_where_no_browser_is() {
+fn the_redirect_url_can_be_pasted_without_a_browser() {
     let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
     let (url, website) = (server.cloud(), server.website());
     let mut sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
@@ -186,39 +188,39 @@ fn the_address_can_be_pasted_where_no_browser_is() {
         "http://127.0.0.1:{port}/callback?code=x&state=wrong\n{back}"
     )
     .unwrap();
-    sign_in.end().ended(0);
+    sign_in.end().exits_with(0);
 }
 
 #[test]
-fn cookies_of_other_programs_are_in_nobodys_way() {
+fn large_cookies_of_other_programs_are_ignored() {
     let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
     let (url, website) = (server.cloud(), server.website());
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let back = location(&get(&sign_in.address));
     let cookies = [b"Cookie: a=\xff; b=", &vec![b'x'; 40_000][..], b"\r\n"].concat();
     assert!(get_with(&back, &cookies).contains("200 OK"));
-    sign_in.end().ended(0);
+    sign_in.end().exits_with(0);
 }
 
 #[test]
-fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
+fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
     let (server, sandbox) = (server(7200), sandbox());
     let (url, website) = (server.cloud(), server.website());
-    server.change(|world| world.oauth.denies = true);
+    server.update(|state| state.oauth.denies_consent = true);
     let port = unused_port().to_string();
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let page = get(&location(&get(&sign_in.address)));
     assert!(page.contains("Access was not granted"), "{page}");
-    let denied = sign_in.end().ended(3);
+    let denied = sign_in.end().exits_with(3);
     assert!(denied.stderr.contains("access_denied"), "{}", denied.stderr);
-    server.change(|world| {
-        world.oauth.denies = false;
-        world.oauth.clients = vec![("consumer", "another secret")];
+    server.update(|state| {
+        state.oauth.denies_consent = false;
+        state.oauth.clients = vec![("consumer", "another secret")];
     });
     let port = unused_port().to_string();
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     get(&location(&get(&sign_in.address)));
-    let refused = sign_in.end().ended(3);
+    let refused = sign_in.end().exits_with(3);
     assert!(
         refused.stderr.contains("invalid_client"),
         "{}",
@@ -228,7 +230,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
         &sandbox,
         &[&add(&url, &website, &port)[..], &["--no-input"]].concat(),
     )
-    .ended(2);
+    .exits_with(2);
     assert!(nobody.stderr.contains("--no-browser"), "{}", nobody.stderr);
     let silent = run(
         &sandbox,
@@ -238,7 +240,7 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
         ]
         .concat(),
     )
-    .ended(7);
+    .exits_with(7);
     assert!(
         silent.stderr.contains("nobody signed in") && !silent.stderr.contains("--no-browser"),
         "{}",
@@ -246,11 +248,11 @@ fn a_no_a_wrong_client_and_silence_are_told_apart_and_save_nothing() {
     );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let busy = run(&sandbox, &add(&url, &website, &port)).ended(9);
+    let busy = run(&sandbox, &add(&url, &website, &port)).exits_with(9);
     assert!(busy.stderr.contains(&port), "{}", busy.stderr);
     assert_eq!(
         run(&sandbox, &["connection", "list", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json()["connections"],
         serde_json::json!([])
     );
@@ -261,35 +263,37 @@ fn signed_in(server: &Server, sandbox: &Sandbox) {
     let (url, website, port) = (server.cloud(), server.website(), unused_port().to_string());
     let sign_in = SignIn::begin(sandbox, &add(&url, &website, &port));
     get(&location(&get(&sign_in.address)));
-    sign_in.end().ended(0);
+    sign_in.end().exits_with(0);
 }
 
 #[test]
-fn twenty_processes_refresh_once_and_nobody_is_signed_out() {
+fn twenty_concurrent_processes_refresh_once() {
     let (server, sandbox) = (server(30), sandbox());
     signed_in(&server, &sandbox);
     // From now on tokens live longer than the margin.
-    server.change(|world| world.oauth.lifetime = 7200);
+    server.update(|state| state.oauth.lifetime = 7200);
     let children: Vec<Child> = (0..20)
         .map(|_| command(&sandbox, &["check", "work"]).spawn().unwrap())
         .collect();
     for child in children {
-        Ran::from(child.wait_with_output().unwrap()).ended(0);
+        RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     }
-    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+    server.update(|state| assert_eq!(state.oauth.refresh_count, 1));
 }
 
 #[test]
-fn a_refresh_token_that_is_dead_says_how_to_sign_in_again() {
+fn an_invalid_refresh_token_suggests_reauthorize() {
     let (server, sandbox) = (server(30), sandbox());
     signed_in(&server, &sandbox);
-    let grants = || Grants {
+    let grants = || OAuthState {
         clients: vec![("consumer", "client-secret-marker")],
         lifetime: 7200,
-        ..Grants::default()
+        ..OAuthState::default()
     };
-    server.change(|world| world.oauth = grants());
-    let out = run(&sandbox, &["check", "work", "--json"]).ended(3).json();
+    server.update(|state| state.oauth = grants());
+    let out = run(&sandbox, &["check", "work", "--json"])
+        .exits_with(3)
+        .json();
     let next = out["connections"][0]["findings"][0]["next"]
         .as_str()
         .unwrap();
@@ -307,12 +311,12 @@ fn a_refresh_token_that_is_dead_says_how_to_sign_in_again() {
         ],
     );
     get(&location(&get(&sign_in.address)));
-    sign_in.end().ended(0);
-    run(&sandbox, &["check", "work"]).ended(0);
+    sign_in.end().exits_with(0);
+    run(&sandbox, &["check", "work"]).exits_with(0);
 }
 
 #[test]
-fn the_client_secret_goes_to_its_own_website_alone() {
+fn the_client_secret_is_sent_only_to_its_origin() {
     let (server, other, sandbox) = (server(30), server(30), sandbox());
     signed_in(&server, &sandbox);
     run(
@@ -326,13 +330,13 @@ fn the_client_secret_goes_to_its_own_website_alone() {
             "--no-verify",
         ],
     )
-    .ended(0);
-    run(&sandbox, &["check", "work"]).ended(3);
-    assert!(other.seen().is_empty());
+    .exits_with(0);
+    run(&sandbox, &["check", "work"]).exits_with(3);
+    assert!(other.requests().is_empty());
 }
 
 #[test]
-fn a_client_secret_is_given_again_for_another_website() {
+fn a_new_web_url_requires_the_client_secret_again() {
     let (server, other, sandbox) = (server(30), server(30), sandbox());
     signed_in(&server, &sandbox);
     let port = unused_port().to_string();
@@ -347,12 +351,12 @@ fn a_client_secret_is_given_again_for_another_website() {
         "--port",
         &port,
     ];
-    run(&sandbox, &arguments).ended(3);
-    assert!(other.seen().is_empty());
+    run(&sandbox, &arguments).exits_with(3);
+    assert!(other.requests().is_empty());
 }
 
 #[test]
-fn a_token_that_git_was_refused_with_is_refreshed() {
+fn a_token_erased_by_git_is_refreshed() {
     let (server, sandbox) = (server(7200), sandbox());
     signed_in(&server, &sandbox);
     let host = server.website().replace("http://", "");
@@ -366,9 +370,9 @@ fn a_token_that_git_was_refused_with_is_refreshed() {
             "protocol=http\nhost={host}\n{more}\n"
         )
         .unwrap();
-        Ran::from(child.wait_with_output().unwrap())
+        RunOutput::from(child.wait_with_output().unwrap())
     };
-    let helper = |operation: &str, more: &str| asked(operation, more).ended(0).stdout;
+    let helper = |operation: &str, more: &str| asked(operation, more).exits_with(0).stdout;
     let erase = |answer: &str| {
         let password = answer.lines().find(|line| line.starts_with("password="));
         let password = password.unwrap();
@@ -380,30 +384,30 @@ fn a_token_that_git_was_refused_with_is_refreshed() {
     let second = helper("get", "");
     assert_ne!(first, second);
     assert_eq!(second, helper("get", ""));
-    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+    server.update(|state| assert_eq!(state.oauth.refresh_count, 1));
     // Where there is no other, it is not given a second time.
     erase(&second);
-    server.change(|world| world.oauth.refresh_tokens.clear());
+    server.update(|state| state.oauth.refresh_tokens.clear());
     let third = asked("get", "");
     assert_eq!(third.stdout, "");
     assert!(third.stderr.contains("--reauthorize"), "{}", third.stderr);
 }
 
 #[test]
-fn tokens_are_moved_with_their_connection() {
+fn renaming_during_a_refresh_keeps_the_tokens() {
     let (server, sandbox) = (server(30), sandbox());
     signed_in(&server, &sandbox);
-    server.change(|world| world.delay = std::time::Duration::from_millis(700));
+    server.update(|state| state.delay = std::time::Duration::from_millis(700));
     let refreshing = command(&sandbox, &["check", "work"]).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(400));
-    run(&sandbox, &["connection", "rename", "work", "other"]).ended(0);
+    run(&sandbox, &["connection", "rename", "work", "other"]).exits_with(0);
     drop(refreshing.wait_with_output().unwrap());
-    server.change(|world| world.delay = std::time::Duration::ZERO);
-    run(&sandbox, &["check", "other"]).ended(0);
+    server.update(|state| state.delay = std::time::Duration::ZERO);
+    run(&sandbox, &["check", "other"]).exits_with(0);
 }
 
 #[test]
-fn a_consumer_that_is_not_verified_gets_tokens_when_they_are_needed() {
+fn client_credentials_without_verification_fetch_tokens_on_first_use() {
     let (server, sandbox) = (server(7200), sandbox());
     let (url, website) = (server.cloud(), server.website());
     let place = [
@@ -417,14 +421,14 @@ fn a_consumer_that_is_not_verified_gets_tokens_when_they_are_needed() {
     ];
     let client = ["--auth", "client-credentials", "--client-id", "consumer"];
     let secret = ["--token-file", "client-secret", "--no-verify"];
-    run(&sandbox, &[&place[..], &client, &secret].concat()).ended(0);
-    assert!(server.seen().is_empty());
-    run(&sandbox, &["check", "bot"]).ended(0);
-    server.change(|world| assert_eq!(world.oauth.refreshed, 1));
+    run(&sandbox, &[&place[..], &client, &secret].concat()).exits_with(0);
+    assert!(server.requests().is_empty());
+    run(&sandbox, &["check", "bot"]).exits_with(0);
+    server.update(|state| assert_eq!(state.oauth.refresh_count, 1));
 }
 
 #[test]
-fn a_consumer_by_itself_gets_tokens_and_git_gets_them_fresh() {
+fn client_credentials_give_git_fresh_tokens() {
     let (server, sandbox) = (server(30), sandbox());
     let added = run(
         &sandbox,
@@ -444,7 +448,7 @@ fn a_consumer_by_itself_gets_tokens_and_git_gets_them_fresh() {
             "client-secret",
         ],
     );
-    added.ended(0);
+    added.exits_with(0);
     let mut helper = command(&sandbox, &["git", "credential", "get"])
         .stdin(Stdio::piped())
         .spawn()
@@ -455,13 +459,13 @@ fn a_consumer_by_itself_gets_tokens_and_git_gets_them_fresh() {
         "protocol=http\nhost={host}\n\n"
     )
     .unwrap();
-    let answer = Ran::from(helper.wait_with_output().unwrap())
-        .ended(0)
+    let answer = RunOutput::from(helper.wait_with_output().unwrap())
+        .exits_with(0)
         .stdout;
     assert!(
         answer.starts_with("username=x-token-auth\npassword=oauth-access-"),
         "{answer}"
     );
     assert!(answer.contains("\npassword_expiry_utc="), "{answer}");
-    server.change(|world| assert_eq!(world.oauth.refreshed, 2));
+    server.update(|state| assert_eq!(state.oauth.refresh_count, 2));
 }

@@ -4,10 +4,10 @@ use std::fs;
 
 use crate::support::Sandbox;
 #[cfg(unix)]
-use crate::support::{is_installed, program, succeed};
+use crate::support::{check_output, is_installed, program};
 
 #[test]
-fn help_comes_with_examples_first_on_every_level() {
+fn help_of_every_command_starts_with_examples() {
     /// The names that lead to every command.
     fn levels(command: &clap::Command, above: &[String]) -> Vec<Vec<String>> {
         // `help` has a copy of every command.
@@ -25,7 +25,7 @@ fn help_comes_with_examples_first_on_every_level() {
         for flag in ["--help", "-h"] {
             let ran = sandbox
                 .run(arguments.iter().map(String::as_str).chain([flag]))
-                .ended(0);
+                .exits_with(0);
             let examples = ran
                 .stdout
                 .find("\nExamples:\n  bbconnect ")
@@ -37,16 +37,19 @@ fn help_comes_with_examples_first_on_every_level() {
 }
 
 #[test]
-fn no_command_prints_the_help_as_a_usage_error() {
-    let ran = Sandbox::new().run([""; 0]).ended(2);
+fn no_arguments_print_help_and_exit_2() {
+    let ran = Sandbox::new().run([""; 0]).exits_with(2);
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.contains("Usage: bbconnect"), "{}", ran.stderr);
 }
 
 #[test]
-fn man_pages_are_written_once_for_each_command() {
+fn man_writes_one_page_per_command() {
     let sandbox = Sandbox::new();
-    let first = sandbox.run(["man", "pages/man1", "--json"]).ended(0).json();
+    let first = sandbox
+        .run(["man", "pages/man1", "--json"])
+        .exits_with(0)
+        .json();
     assert_eq!(first["schema"], "bbconnect/man@1");
     assert_eq!(first["action"], "written");
     let mut names: Vec<_> = fs::read_dir(sandbox.path("pages/man1"))
@@ -91,18 +94,21 @@ fn man_pages_are_written_once_for_each_command() {
         assert!(page.contains(part), "{part} is missing: {page}");
     }
     assert_eq!(
-        sandbox.run(["man", "pages/man1", "--json"]).ended(0).json()["action"],
+        sandbox
+            .run(["man", "pages/man1", "--json"])
+            .exits_with(0)
+            .json()["action"],
         "unchanged"
     );
     fs::write(sandbox.path("file"), "").unwrap();
-    sandbox.run(["man", "file"]).ended(9);
+    sandbox.run(["man", "file"]).exits_with(9);
 }
 
 #[test]
-fn completion_scripts_are_printed_for_every_shell() {
+fn completions_are_printed_for_every_shell() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let ran = sandbox.run(["completions", shell]).ended(0);
+        let ran = sandbox.run(["completions", shell]).exits_with(0);
         assert!(
             ran.stdout.contains("keygen") && ran.stdout.contains("passphrase-stdin"),
             "{shell}"
@@ -110,7 +116,7 @@ fn completion_scripts_are_printed_for_every_shell() {
     }
     let document = sandbox
         .run(["completions", "fish", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert!(
         document["script"]
@@ -129,7 +135,7 @@ fn bash_completes_commands_flags_and_values() {
     let sandbox = Sandbox::new();
     fs::write(
         sandbox.path("script"),
-        sandbox.run(["completions", "bash"]).ended(0).stdout,
+        sandbox.run(["completions", "bash"]).exits_with(0).stdout,
     )
     .unwrap();
     for (line, expected) in [
@@ -144,7 +150,7 @@ fn bash_completes_commands_flags_and_values() {
             words[words.len() - 1],
             words[words.len() - 2],
         );
-        let completed = succeed(
+        let completed = check_output(
             program("bash")
                 .args(["-c", &ask])
                 .current_dir(sandbox.home()),
@@ -162,7 +168,7 @@ mod unix {
     use super::*;
 
     #[test]
-    fn a_closed_pipe_ends_quietly() {
+    fn a_closed_stdout_pipe_is_not_an_error() {
         let sandbox = Sandbox::new();
         for arguments in [
             ["--help", ""],
@@ -192,7 +198,7 @@ mod unix {
     }
 
     #[test]
-    fn output_that_cannot_be_written_is_an_error() {
+    fn unwritable_stdout_is_exit_9() {
         let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
             return;
         };
@@ -208,7 +214,7 @@ mod unix {
     }
 
     #[test]
-    fn an_interruption_leaves_nothing_behind() {
+    fn sigint_during_keygen_leaves_no_partial_files() {
         // At a random moment of making an RSA key, many times over.
         for round in 0..12 {
             let sandbox = Sandbox::new();
@@ -246,7 +252,7 @@ mod unix {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_signal_that_was_ignored_stays_ignored() {
+    fn ignored_signals_stay_ignored() {
         use std::io::Write as _;
         for (ignored, sent, status) in [
             ("HUP INT", "HUP", 0),
@@ -274,7 +280,7 @@ mod unix {
             };
             assert!((0..1000).any(|_| is_ready()));
             std::thread::sleep(Duration::from_millis(50));
-            succeed(program("kill").args([&format!("-{sent}"), &child.id().to_string()]));
+            check_output(program("kill").args([&format!("-{sent}"), &child.id().to_string()]));
             std::thread::sleep(Duration::from_millis(100));
             // Whoever was ended does not read.
             drop(stdin.write_all(b"hunter2\n"));
@@ -284,7 +290,7 @@ mod unix {
     }
 
     #[test]
-    fn a_program_that_tells_the_secret_is_ended_too() {
+    fn sigterm_also_ends_the_token_command() {
         let sandbox = Sandbox::new();
         let (begun, left) = (sandbox.path("begun"), sandbox.path("left"));
         let (touch_begun, touch_left) = (begun.display(), left.display());
@@ -297,7 +303,7 @@ mod unix {
             begun.exists()
         };
         assert!((0..1000).any(|_| is_begun()));
-        succeed(program("kill").args(["-TERM", &child.id().to_string()]));
+        check_output(program("kill").args(["-TERM", &child.id().to_string()]));
         let status = child.wait_with_output().unwrap().status.code();
         assert_eq!(status, Some(143));
         std::thread::sleep(Duration::from_millis(1200));
@@ -305,7 +311,7 @@ mod unix {
     }
 
     #[test]
-    fn ctrl_c_at_a_hidden_prompt_gives_the_terminal_its_echo_back() {
+    fn ctrl_c_at_a_hidden_prompt_restores_echo() {
         let sandbox = Sandbox::new();
         let script = format!(
             "{} keygen --out key --passphrase-stdin; echo status=$?; stty -a | grep -o -- '-*echo ' | head -n 1; echo end",
@@ -333,7 +339,7 @@ mod unix {
     }
 
     #[test]
-    fn a_passphrase_ends_with_its_line() {
+    fn a_passphrase_ends_at_the_line_break() {
         use std::io::Write as _;
         let sandbox = Sandbox::new();
         let mut command = sandbox.command(["keygen", "--out", "key", "--passphrase-stdin"]);
@@ -347,7 +353,7 @@ mod unix {
     }
 
     #[test]
-    fn a_name_that_is_not_text_is_no_obstacle() {
+    fn file_names_that_are_not_utf8_work() {
         use std::os::unix::ffi::OsStrExt as _;
         let sandbox = Sandbox::new();
         let name = std::ffi::OsStr::from_bytes(b"bad\xffname");
@@ -375,7 +381,7 @@ mod unix {
     }
 
     #[test]
-    fn a_passphrase_is_asked_for_twice_and_never_shown() {
+    fn a_new_passphrase_is_prompted_twice_and_never_echoed() {
         let sandbox = Sandbox::new();
         let mut terminal =
             on_a_terminal(&sandbox, &["keygen", "--out", "key", "--passphrase-stdin"]);
@@ -400,7 +406,7 @@ mod unix {
         let text = fs::read_to_string(sandbox.path("key")).unwrap();
         assert!(text.len() > 500, "{text}");
         if is_installed("ssh-keygen", "-?") {
-            succeed(
+            check_output(
                 program("ssh-keygen")
                     .args(["-y", "-P", "hunter2", "-f", "key"])
                     .current_dir(sandbox.home()),
@@ -409,7 +415,7 @@ mod unix {
     }
 
     #[test]
-    fn the_passphrase_of_the_file_of_secrets_is_asked_for_once() {
+    fn the_secrets_file_passphrase_is_prompted_once() {
         let prompt = "Passphrase of the file of secrets";
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("passphrase"), "open sesame").unwrap();
@@ -423,7 +429,7 @@ mod unix {
                 "BBCONNECT_STORE_PASSPHRASE_FILE",
                 sandbox.path("passphrase"),
             );
-            succeed(&mut add);
+            check_output(&mut add);
         }
         // What is left to be said when these answers were given.
         let rest = |arguments: &[&str], answers: &[&str]| {
@@ -449,7 +455,7 @@ mod unix {
     }
 
     #[test]
-    fn the_passphrase_of_a_new_file_is_asked_for_twice() {
+    fn the_passphrase_of_a_new_secrets_file_is_prompted_twice() {
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("token"), "BBDC-file-marker").unwrap();
         let start = [
@@ -486,7 +492,7 @@ mod unix {
     }
 
     #[test]
-    fn the_cursor_is_there_again_after_an_interruption() {
+    fn ctrl_c_restores_the_cursor() {
         let sandbox = Sandbox::new();
         let start = ["connection", "add", "one", "--url", "https://bitbucket.org"];
         let mut terminal = on_a_terminal(&sandbox, &start);
@@ -499,7 +505,7 @@ mod unix {
     }
 
     #[test]
-    fn a_connection_is_asked_for_in_the_order_of_the_form() {
+    fn connection_add_prompts_in_order() {
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("passphrase"), "x").unwrap();
         let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
@@ -536,7 +542,7 @@ mod unix {
         );
         let shown = sandbox
             .run(["connection", "show", "work", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(shown["connection"]["auth"], "api-token");
         assert_eq!(shown["connection"]["account"], "jane@acme.example");
@@ -544,7 +550,7 @@ mod unix {
     }
 
     #[test]
-    fn nobody_is_asked_where_asking_is_forbidden() {
+    fn no_input_and_json_never_prompt() {
         let sandbox = Sandbox::new();
         for flag in ["--no-input", "--json"] {
             let started = Instant::now();
@@ -560,7 +566,7 @@ mod unix {
     }
 
     #[test]
-    fn a_terminal_gets_colours_unless_it_says_no() {
+    fn terminals_get_colours_unless_disabled() {
         let sandbox = Sandbox::new();
         let shown = |arguments: &[&str]| on_a_terminal(&sandbox, arguments).exp_eof().unwrap();
         assert!(shown(&["url", "git@ssh.bitbucket.org:a/b"]).contains("\u{1b}[2m"));

@@ -7,14 +7,15 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::bitbucket::stock::{Stock, Tree};
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox, is_installed, program, succeed, write_script};
 use serde_json::{Value, json};
+
+use crate::support::bitbucket::repo_store::{RepoStore, Tree};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox, check_output, is_installed, program, write_script};
 
 const TOKEN: &str = "ATATT-publish-marker";
 
-fn world(stock: Stock) -> World {
+fn state(store: RepoStore) -> ServerState {
     let credential = |kind| Credential {
         kind,
         secret: TOKEN.to_owned(),
@@ -26,10 +27,10 @@ fn world(stock: Stock) -> World {
             email: "jane@acme.example",
         },
     ];
-    World {
+    ServerState {
         credentials: kinds.map(credential).to_vec(),
-        stock,
-        ..World::default()
+        store,
+        ..ServerState::default()
     }
 }
 
@@ -58,7 +59,7 @@ fn sandbox() -> Sandbox {
 
 const FIRST: [&str; 5] = [".gitignore", "link", "message", "pages/a b.html", "run.sh"];
 
-fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Ran {
+fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> RunOutput {
     let mut command = sandbox.command(["publish", "site", "--json"]);
     command.args(more).env("BBCONNECT_TOKEN", TOKEN);
     if is_cloud {
@@ -71,7 +72,7 @@ fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Ran
             .env("BBCONNECT_URL", server.datacenter())
             .env("BBCONNECT_REPO", "WEB/site");
     }
-    let ran = Ran::from(command.output().unwrap());
+    let ran = RunOutput::from(command.output().unwrap());
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN));
     ran
 }
@@ -79,33 +80,33 @@ fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Ran
 /// Cloud with its repository, or Data Center with one behind real git; `None` where there is no git.
 fn server(is_cloud: bool, root: &Path) -> Option<Server> {
     if is_cloud {
-        return Some(Server::start(world(Stock::with(&["acme/site+"]))));
+        return Some(Server::start(state(RepoStore::with(&["acme/site+"]))));
     }
     if !is_installed("git", "--version") {
         return None;
     }
     let bare = root.join("web/site.git");
-    succeed(
+    check_output(
         program("git")
             .args(["init", "--quiet", "--bare", "--initial-branch=main"])
             .arg(&bare),
     );
-    succeed(
+    check_output(
         program("git")
             .arg("-C")
             .arg(&bare)
             .args(["config", "http.receivepack", "true"]),
     );
     push(&bare, "main", "First", ("README.md", "# site\n"));
-    let mut stock = Stock::with(&["WEB/site"]);
-    stock.git = Some(root.to_owned());
-    Some(Server::start(world(stock)))
+    let mut store = RepoStore::with(&["WEB/site"]);
+    store.git = Some(root.to_owned());
+    Some(Server::start(state(store)))
 }
 
 /// Commits to a bare repository, as somebody does who is not the program.
 fn push(bare: &Path, branch: &str, message: &str, file: (&str, &str)) {
     let reference = format!("refs/heads/{branch}");
-    let from = if succeed(
+    let from = if check_output(
         program("git")
             .arg("-C")
             .arg(bare)
@@ -161,12 +162,12 @@ fn places() -> Vec<Place> {
 }
 
 impl Place {
-    fn run(&self, more: &[&str]) -> Ran {
+    fn run(&self, more: &[&str]) -> RunOutput {
         run(&self.server, &self.sandbox, self.is_cloud, more)
     }
 
     fn git(&self, arguments: &[&str]) -> String {
-        succeed(
+        check_output(
             program("git")
                 .arg("-C")
                 .arg(self.root.join("web/site.git"))
@@ -178,8 +179,8 @@ impl Place {
     fn files(&self, branch: &str) -> Vec<(String, String)> {
         if self.is_cloud {
             let mut tree = Tree::new();
-            self.server.change(|world| {
-                let repo = world.stock.repo("acme", "site").unwrap();
+            self.server.update(|state| {
+                let repo = state.store.repo("acme", "site").unwrap();
                 if let Some(tip) = repo.branches.get(branch) {
                     tree = repo.commits[tip].tree.clone();
                 }
@@ -205,17 +206,17 @@ impl Place {
     fn requests(&self) -> Vec<Value> {
         let mut requests = Vec::new();
         let namespace = if self.is_cloud { "acme" } else { "WEB" };
-        self.server.change(|world| {
-            requests.clone_from(&world.stock.repo(namespace, "site").unwrap().requests);
+        self.server.update(|state| {
+            requests.clone_from(&state.store.repo(namespace, "site").unwrap().pull_requests);
         });
         requests
     }
 
     fn push(&self, branch: &str, message: &str, file: (&str, &str)) {
         if self.is_cloud {
-            self.server.change(|world| {
-                world
-                    .stock
+            self.server.update(|state| {
+                state
+                    .store
                     .push("acme/site", branch, message, (file.0, file.1.as_bytes()));
             });
         } else {
@@ -226,9 +227,9 @@ impl Place {
     /// Puts a file into the last commit of a branch, whose message stays, as `git commit --amend --no-edit` does.
     fn amend(&self, branch: &str, file: (&str, &str)) {
         if self.is_cloud {
-            self.server.change(|world| {
-                let hash = world.stock.hash();
-                let repo = world.stock.repo("acme", "site").unwrap();
+            self.server.update(|state| {
+                let hash = state.store.hash();
+                let repo = state.store.repo("acme", "site").unwrap();
                 let mut commit = repo.commits[&repo.branches[branch]].clone();
                 let content = (file.1.as_bytes().to_vec(), Vec::new());
                 commit.tree.insert(file.0.to_owned(), content);
@@ -248,7 +249,7 @@ impl Place {
             .arg(self.root.join("web/site.git"))
             .args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"])
             .args(["commit-tree", &tree, "-p", &parent, "-m", &message]);
-        let amended = succeed(&mut commit);
+        let amended = check_output(&mut commit);
         self.git(&[
             "update-ref",
             &format!("refs/heads/{branch}"),
@@ -262,8 +263,8 @@ impl Place {
             return hash.trim().to_owned();
         }
         let mut tip = String::new();
-        self.server.change(|world| {
-            let repo = world.stock.repo("acme", "site").unwrap();
+        self.server.update(|state| {
+            let repo = state.store.repo("acme", "site").unwrap();
             tip.clone_from(&repo.branches[branch]);
         });
         tip
@@ -275,8 +276,8 @@ impl Place {
             return self.git(&["log", "-1", "--format=%B", &tip]);
         }
         let mut message = String::new();
-        self.server.change(|world| {
-            let repo = world.stock.repo("acme", "site").unwrap();
+        self.server.update(|state| {
+            let repo = state.store.repo("acme", "site").unwrap();
             message.clone_from(&repo.commits[&tip].message);
         });
         message
@@ -288,9 +289,9 @@ impl Place {
 }
 
 #[test]
-fn a_folder_becomes_a_commit_and_a_pull_request() {
+fn a_directory_becomes_a_commit_and_a_pull_request() {
     for place in places() {
-        let planned = place.run(&["--dry-run"]).ended(0).json();
+        let planned = place.run(&["--dry-run"]).exits_with(0).json();
         assert_eq!(
             (
                 planned["action"].as_str(),
@@ -301,7 +302,7 @@ fn a_folder_becomes_a_commit_and_a_pull_request() {
         assert!(planned["commit"].is_null());
         assert_eq!(planned["added"], json!(FIRST));
         assert_eq!(place.files("main").len(), 1);
-        let done = place.run(&["--message", "Build 1"]).ended(0).json();
+        let done = place.run(&["--message", "Build 1"]).exits_with(0).json();
         assert_eq!(
             (done["schema"].as_str(), done["action"].as_str()),
             (Some("bbconnect/publish@1"), Some("created"))
@@ -330,7 +331,7 @@ fn a_folder_becomes_a_commit_and_a_pull_request() {
             place.files("bbconnect"),
             expected.map(|(path, mode)| (path.to_owned(), mode.to_owned()))
         );
-        let again = place.run(&["--message", "Build 1"]).ended(0).json();
+        let again = place.run(&["--message", "Build 1"]).exits_with(0).json();
         assert_eq!(
             (again["action"].as_str(), &again["commit"]),
             (Some("unchanged"), &done["commit"])
@@ -339,16 +340,16 @@ fn a_folder_becomes_a_commit_and_a_pull_request() {
         assert_eq!(again["pull_request"]["id"], done["pull_request"]["id"]);
         assert_eq!(again["pull_request"]["differs"], json!([]));
         let other = ["--title", "Another", "--draft"];
-        let other = place.run(&other).ended(0).json();
+        let other = place.run(&other).exits_with(0).json();
         assert_eq!(other["pull_request"]["differs"], json!(["title", "draft"]));
         assert_eq!(place.requests().len(), 1);
     }
 }
 
 #[test]
-fn only_what_differs_is_committed() {
+fn only_differences_are_committed() {
     for place in places() {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.write("README.md", "# Site\n");
         place.write("new", "");
         fs::remove_file(place.sandbox.path("site/message")).unwrap();
@@ -357,9 +358,9 @@ fn only_what_differs_is_committed() {
             fs::Permissions::from_mode(0o644),
         )
         .unwrap();
-        let planned = place.run(&["--dry-run"]).ended(0).json();
+        let planned = place.run(&["--dry-run"]).exits_with(0).json();
         assert_eq!(planned["action"], "would-update");
-        let done = place.run(&[]).ended(0).json();
+        let done = place.run(&[]).exits_with(0).json();
         assert_eq!(done["action"], "updated");
         assert_eq!(
             (&done["added"], &done["changed"]),
@@ -369,7 +370,7 @@ fn only_what_differs_is_committed() {
             (&done["removed"], &done["pull_request"]["action"]),
             (&json!([]), &json!("unchanged"))
         );
-        let done = place.run(&["--delete-removed"]).ended(0).json();
+        let done = place.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(
             (&done["added"], &done["removed"]),
             (&json!([]), &json!(["message"]))
@@ -381,7 +382,7 @@ fn only_what_differs_is_committed() {
                 .all(|(path, _)| path != "message")
         );
         assert_eq!(
-            place.run(&["--delete-removed"]).ended(0).json()["action"],
+            place.run(&["--delete-removed"]).exits_with(0).json()["action"],
             "unchanged"
         );
         assert!(
@@ -393,7 +394,7 @@ fn only_what_differs_is_committed() {
 }
 
 #[test]
-fn a_folder_goes_below_a_path_and_leaves_the_rest_alone() {
+fn publishing_below_a_path_keeps_other_files() {
     for place in places() {
         let into = [
             "--into",
@@ -403,7 +404,7 @@ fn a_folder_goes_below_a_path_and_leaves_the_rest_alone() {
             "--delete-removed",
             "--no-pr",
         ];
-        let done = place.run(&into).ended(0).json();
+        let done = place.run(&into).exits_with(0).json();
         assert_eq!(
             (done["branch"].as_str(), &done["pull_request"]),
             (Some("docs/next"), &Value::Null)
@@ -420,22 +421,22 @@ fn a_folder_goes_below_a_path_and_leaves_the_rest_alone() {
                 && files.contains(&"docs/site/README.md".to_owned()),
             "{files:?}"
         );
-        assert_eq!(place.run(&into).ended(0).json()["action"], "unchanged");
-        place.run(&["--into", "../out"]).ended(2);
-        place.run(&["--branch", "a..b"]).ended(2);
+        assert_eq!(place.run(&into).exits_with(0).json()["action"], "unchanged");
+        place.run(&["--into", "../out"]).exits_with(2);
+        place.run(&["--branch", "a..b"]).exits_with(2);
     }
 }
 
 #[test]
-fn commits_of_others_are_not_built_upon() {
+fn commits_by_others_are_a_conflict() {
     for place in places() {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.push("bbconnect", "A fix by hand", ("by-hand", "x"));
         place.write("new", "1");
-        let refused = place.run(&[]).ended(6).json();
+        let refused = place.run(&[]).exits_with(6).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains("A fix by hand"), "{message}");
-        let done = place.run(&["--onto-foreign"]).ended(0).json();
+        let done = place.run(&["--onto-foreign"]).exits_with(0).json();
         assert_eq!(done["added"], json!(["new"]));
         assert!(
             place
@@ -446,37 +447,37 @@ fn commits_of_others_are_not_built_upon() {
         // Nor is it, where the list of commits is not narrowed to those of the branch.
         place
             .server
-            .change(|world| world.stock.excludes_nothing = true);
+            .update(|state| state.store.ignores_exclude = true);
         place.write("new", "2");
-        place.run(&["--branch", "other"]).ended(0);
+        place.run(&["--branch", "other"]).exits_with(0);
         place.write("new", "3");
-        place.run(&["--branch", "other"]).ended(0);
-        place.run(&[]).ended(6);
+        place.run(&["--branch", "other"]).exits_with(0);
+        place.run(&[]).exits_with(6);
         // What happens on the base is nobody's business here.
         place.push("main", "Elsewhere", ("elsewhere", "x"));
-        place.run(&["--branch", "other"]).ended(0);
+        place.run(&["--branch", "other"]).exits_with(0);
     }
 }
 
 #[test]
-fn a_commit_that_somebody_amended_is_not_ours_any_more() {
+fn an_amended_commit_is_a_conflict() {
     for place in places() {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.write("run.sh", "#!/bin/sh\necho 2\n");
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         // What only the commit has, and what the folder has as well, differently or alike.
         for file in [("by-hand", "x"), ("run.sh", "#!/bin/sh\necho fixed\n")] {
             place.amend("bbconnect", file);
             let before = place.tip("bbconnect");
             for more in [&[][..], &["--dry-run"], &["--delete-removed"]] {
-                let refused = place.run(more).ended(6).json();
+                let refused = place.run(more).exits_with(6).json();
                 let message = refused["error"]["message"].as_str().unwrap();
                 assert!(message.contains("somebody has changed"), "{message}");
                 assert!(message.contains(&before[..12]), "{message}");
             }
             assert_eq!(place.tip("bbconnect"), before);
         }
-        place.run(&["--onto-foreign"]).ended(0);
+        place.run(&["--onto-foreign"]).exits_with(0);
         // Removed files, renamed ones and what is left alone belong to a commit as well.
         fs::rename(
             place.sandbox.path("site/message"),
@@ -484,54 +485,54 @@ fn a_commit_that_somebody_amended_is_not_ours_any_more() {
         )
         .unwrap();
         let other = ["--branch", "other", "--delete-removed"];
-        place.run(&["--branch", "other"]).ended(0);
+        place.run(&["--branch", "other"]).exits_with(0);
         fs::rename(
             place.sandbox.path("site/words"),
             place.sandbox.path("site/terms"),
         )
         .unwrap();
-        place.run(&other).ended(0);
-        let again = place.run(&other).ended(0).json();
+        place.run(&other).exits_with(0);
+        let again = place.run(&other).exits_with(0).json();
         assert_eq!(again["action"], "unchanged");
     }
 }
 
 #[test]
-fn where_cloud_does_not_tell_what_a_commit_changed_its_mark_has_to_do() {
+fn without_a_diffstat_the_commit_trailer_identifies_own_commits() {
     let places = places();
     let place = places.iter().find(|place| place.is_cloud).unwrap();
     place
         .server
-        .change(|world| world.stock.tells_no_changes = true);
-    place.run(&[]).ended(0);
+        .update(|state| state.store.hides_diffstat = true);
+    place.run(&[]).exits_with(0);
     place.write("run.sh", "#!/bin/sh\necho 2\n");
-    let again = place.run(&[]).ended(0).json();
+    let again = place.run(&[]).exits_with(0).json();
     assert_eq!(again["action"], "updated");
     place.push("bbconnect", "by hand", ("by-hand", "x"));
-    place.run(&[]).ended(6);
+    place.run(&[]).exits_with(6);
 }
 
 #[test]
-fn commits_that_were_rebased_unchanged_stay_ours() {
+fn rebased_unchanged_commits_are_recognised() {
     for place in places().iter().filter(|place| !place.is_cloud) {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.write("run.sh", "#!/bin/sh\necho 2\n");
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.push("main", "Elsewhere", ("elsewhere", "x"));
         let copy = place.root.join("copy");
         let mut clone = program("git");
         clone.args(["clone", "--quiet", "--branch", "bbconnect"]);
-        succeed(clone.arg(place.root.join("web/site.git")).arg(&copy));
+        check_output(clone.arg(place.root.join("web/site.git")).arg(&copy));
         let rebase = |more: &[&str]| {
             let mut git = program("git");
             git.arg("-C").arg(&copy);
             git.args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"]);
-            succeed(git.args(more))
+            check_output(git.args(more))
         };
         rebase(&["rebase", "--quiet", "origin/main"]);
         rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
         place.write("new", "1");
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         // But not where one of them was changed on the way, also below the last one.
         fs::write(copy.join("message"), "fixed").unwrap();
         rebase(&["commit", "--quiet", "--all", "--fixup=HEAD~1"]);
@@ -541,17 +542,17 @@ fn commits_that_were_rebased_unchanged_stay_ours() {
             .arg(&copy)
             .env("GIT_SEQUENCE_EDITOR", "true");
         squash.args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"]);
-        succeed(squash.args(["rebase", "--quiet", "-i", "--autosquash", "origin/main"]));
+        check_output(squash.args(["rebase", "--quiet", "-i", "--autosquash", "origin/main"]));
         rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
         place.write("new", "2");
-        place.run(&[]).ended(6);
+        place.run(&[]).exits_with(6);
     }
 }
 
 #[test]
-fn a_mark_in_a_message_of_somebody_else_is_no_mark() {
+fn a_trailer_in_another_persons_commit_is_not_accepted() {
     for place in places() {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         let mark = place.message("bbconnect");
         place.write("new", "1");
         for (branch, message) in [
@@ -559,21 +560,23 @@ fn a_mark_in_a_message_of_somebody_else_is_no_mark() {
             ("copied", mark),
             ("bare", "Mine\n\nPublished-by: bbconnect\n".to_owned()),
         ] {
-            place.run(&["--branch", branch]).ended(0);
+            place.run(&["--branch", branch]).exits_with(0);
             place.push(branch, &message, ("by-hand", "x"));
             place.write("new", &format!("{branch} 2"));
-            place.run(&["--branch", branch]).ended(6);
-            place.run(&["--branch", branch, "--onto-foreign"]).ended(0);
+            place.run(&["--branch", branch]).exits_with(6);
+            place
+                .run(&["--branch", branch, "--onto-foreign"])
+                .exits_with(0);
         }
     }
 }
 
 #[test]
-fn a_branch_without_a_base_is_looked_at_as_a_whole() {
+fn a_branch_without_common_base_is_compared_completely() {
     for place in places() {
         if place.is_cloud {
-            place.server.change(|world| {
-                let repo = world.stock.repo("acme", "site").unwrap();
+            place.server.update(|state| {
+                let repo = state.store.repo("acme", "site").unwrap();
                 let tip = repo.branches.remove("main").unwrap();
                 repo.branches.insert("develop".to_owned(), tip);
             });
@@ -582,25 +585,25 @@ fn a_branch_without_a_base_is_looked_at_as_a_whole() {
         }
         let before = place.tip("develop");
         let develop = ["--branch", "develop", "--no-pr"];
-        let refused = place.run(&develop).ended(6).json();
+        let refused = place.run(&develop).exits_with(6).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains("did not make"), "{message}");
         assert_eq!(place.tip("develop"), before);
         place
             .run(&[&develop[..], &["--onto-foreign"]].concat())
-            .ended(0);
+            .exits_with(0);
         // Said in as many words, the branch is its own base.
         place.write("new", "1");
         place
             .run(&[&develop[..], &["--base", "develop"]].concat())
-            .ended(0);
+            .exits_with(0);
     }
 }
 
 #[test]
-fn a_branch_that_moves_meanwhile_is_a_conflict() {
+fn a_branch_that_moves_during_the_run_is_exit_6() {
     for place in places() {
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
         place.write("new", "1");
         if place.is_cloud {
             // Between the look at the branch and the commit, somebody pushes.
@@ -612,7 +615,7 @@ fn a_branch_that_moves_meanwhile_is_a_conflict() {
             };
             place
                 .server
-                .change(|world| world.traps.push(("POST", "/src", moved)));
+                .update(|state| state.targeted_faults.push(("POST", "/src", moved)));
         } else {
             // The server tells of a commit that is no longer the branch's.
             let old = place.git(&["rev-parse", "refs/heads/bbconnect"]);
@@ -624,12 +627,14 @@ fn a_branch_that_moves_meanwhile_is_a_conflict() {
                 body: told.to_string().into_bytes(),
                 delay: Duration::ZERO,
             };
-            place
-                .server
-                .change(|world| world.traps.push(("GET", "filterText=bbconnect", told)));
+            place.server.update(|state| {
+                state
+                    .targeted_faults
+                    .push(("GET", "filterText=bbconnect", told));
+            });
         }
         let before = place.files("bbconnect");
-        let refused = place.run(&[]).ended(6).json();
+        let refused = place.run(&[]).exits_with(6).json();
         assert!(
             refused["error"]["message"]
                 .as_str()
@@ -642,12 +647,12 @@ fn a_branch_that_moves_meanwhile_is_a_conflict() {
 }
 
 #[test]
-fn a_branch_in_the_folder_of_another_is_named_as_the_cause() {
+fn a_branch_name_below_an_existing_branch_is_explained() {
     for place in places().iter().filter(|place| !place.is_cloud) {
-        place.run(&["--branch", "t1"]).ended(0);
-        place.run(&["--branch", "t2/x"]).ended(0);
+        place.run(&["--branch", "t1"]).exits_with(0);
+        place.run(&["--branch", "t2/x"]).exits_with(0);
         for (branch, other) in [("t1/x", "refs/heads/t1'"), ("t2", "refs/heads/t2/x'")] {
-            let refused = place.run(&["--branch", branch]).ended(6).json();
+            let refused = place.run(&["--branch", branch]).exits_with(6).json();
             let error = &refused["error"];
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(other), "{message}");
@@ -657,11 +662,11 @@ fn a_branch_in_the_folder_of_another_is_named_as_the_cause() {
 }
 
 #[test]
-fn a_protected_branch_is_a_missing_right() {
+fn a_protected_branch_is_exit_4() {
     for place in places() {
         if place.is_cloud {
-            place.server.change(|world| {
-                world.stock.repo("acme", "site").unwrap().protected = vec!["bbconnect".to_owned()];
+            place.server.update(|state| {
+                state.store.repo("acme", "site").unwrap().protected = vec!["bbconnect".to_owned()];
             });
         } else {
             let hook = place.root.join("web/site.git/hooks/pre-receive");
@@ -671,7 +676,7 @@ fn a_protected_branch_is_a_missing_right() {
                 "#!/bin/sh\necho 'Branch refs/heads/bbconnect can only be modified through pull requests.' >&2\nexit 1\n",
             );
         }
-        let refused = place.run(&[]).ended(4).json();
+        let refused = place.run(&[]).exits_with(4).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(
             message.contains("ermission denied") || message.contains("only be modified"),
@@ -682,17 +687,17 @@ fn a_protected_branch_is_a_missing_right() {
 }
 
 #[test]
-fn what_is_missing_is_said() {
+fn missing_repositories_and_branches_are_reported() {
     for place in places() {
-        place.run(&["--base", "nowhere"]).ended(5);
-        place.run(&["--repo", "acme/none"]).ended(5);
+        place.run(&["--base", "nowhere"]).exits_with(5);
+        place.run(&["--repo", "acme/none"]).exits_with(5);
         let mut missing = place.sandbox.command(["publish", "nowhere"]);
         missing
             .env("BBCONNECT_TOKEN", TOKEN)
             .env("BBCONNECT_URL", place.server.cloud());
-        Ran::from(missing.output().unwrap()).ended(9);
+        RunOutput::from(missing.output().unwrap()).exits_with(9);
         symlink("/etc/passwd", place.sandbox.path("site/out")).unwrap();
-        let refused = place.run(&[]).ended(1).json();
+        let refused = place.run(&[]).exits_with(1).json();
         assert!(
             refused["error"]["message"]
                 .as_str()
@@ -704,10 +709,10 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
-fn nothing_is_removed_unasked() {
+fn files_are_removed_only_with_the_flag() {
     for place in places() {
-        let said = |refused: Ran| {
-            let refused = refused.ended(6).json();
+        let said = |refused: RunOutput| {
+            let refused = refused.exits_with(6).json();
             let error = &refused["error"];
             let text = |key: &str| error[key].as_str().unwrap().to_owned();
             (text("message"), text("hint"))
@@ -736,27 +741,27 @@ fn nothing_is_removed_unasked() {
             "{message}"
         );
         place.write("docs", "a file");
-        let done = place.run(&["--delete-removed"]).ended(0).json();
+        let done = place.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(done["action"], "created");
         assert_eq!(done["removed"], json!(["docs/old.txt", "log"]));
-        let again = place.run(&["--delete-removed"]).ended(0).json();
+        let again = place.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(again["action"], "unchanged");
     }
 }
 
 #[test]
-fn names_that_no_form_can_hold_are_left_to_git() {
+fn unusual_file_names_are_published() {
     for place in places() {
         for name in ["a\"b", "a\\b", "a\nb"] {
             place.write(name, "x");
             if !place.is_cloud {
-                place.run(&["--branch", "names"]).ended(0);
-                let again = place.run(&["--branch", "names"]).ended(0).json();
+                place.run(&["--branch", "names"]).exits_with(0);
+                let again = place.run(&["--branch", "names"]).exits_with(0).json();
                 assert_eq!(again["action"], "unchanged", "{name:?}");
                 continue;
             }
             for more in [&[][..], &["--dry-run"]] {
-                let refused = place.run(more).ended(2).json();
+                let refused = place.run(more).exits_with(2).json();
                 let error = &refused["error"];
                 let message = error["message"].as_str().unwrap();
                 assert!(message.contains(name), "{message}");
@@ -764,12 +769,12 @@ fn names_that_no_form_can_hold_are_left_to_git() {
             }
             fs::remove_file(place.sandbox.path("site").join(name)).unwrap();
         }
-        place.run(&[]).ended(0);
+        place.run(&[]).exits_with(0);
     }
 }
 
 #[test]
-fn names_with_tabs_and_line_breaks_are_files_of_their_own() {
+fn file_names_with_tabs_and_line_breaks_are_published() {
     for place in places() {
         place.write("a\tb", "AA");
         place.write("ab", "XX");
@@ -777,32 +782,35 @@ fn names_with_tabs_and_line_breaks_are_files_of_their_own() {
         if !place.is_cloud {
             place.write("x\n.txt", "one");
         }
-        place.run(&[]).ended(0);
-        let again = place.run(&[]).ended(0).json();
+        place.run(&[]).exits_with(0);
+        let again = place.run(&[]).exits_with(0).json();
         assert_eq!(again["action"], "unchanged", "{} {again}", place.is_cloud);
         place.write("a\tb", "XX");
-        let done = place.run(&[]).ended(0).json();
+        let done = place.run(&[]).exits_with(0).json();
         assert_eq!(done["changed"], json!(["a\tb"]));
     }
 }
 
 #[test]
-fn a_name_on_the_branch_that_is_not_text_is_not_left_silently() {
+fn file_names_that_are_not_utf8_are_reported() {
     let places = places();
     let Some(place) = places.iter().find(|place| !place.is_cloud) else {
         return;
     };
     // As fast-import takes any byte.
     place.push("main", "Second", ("\"caf\\351.txt\"", "old"));
-    let refused = place.run(&["--no-pr", "--delete-removed"]).ended(1).json();
+    let refused = place
+        .run(&["--no-pr", "--delete-removed"])
+        .exits_with(1)
+        .json();
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains(r"remove caf\xe9.txt"), "{message}");
     assert_eq!(place.git(&["for-each-ref", "refs/heads/bbconnect"]), "");
     // Elsewhere, or where nothing is removed, it is in nobody's way.
     place
         .run(&["--no-pr", "--delete-removed", "--into", "docs"])
-        .ended(0);
-    let done = place.run(&["--no-pr"]).ended(0).json();
+        .exits_with(0);
+    let done = place.run(&["--no-pr"]).exits_with(0).json();
     assert_eq!(done["removed"], json!([]));
     let listed = place.git(&["ls-tree", "-r", "bbconnect"]);
     assert!(listed.contains(r"caf\351.txt"), "{listed}");
@@ -810,7 +818,7 @@ fn a_name_on_the_branch_that_is_not_text_is_not_left_silently() {
 }
 
 #[test]
-fn what_is_no_folder_or_empty_removes_nothing() {
+fn an_empty_or_missing_directory_removes_nothing() {
     for place in places() {
         let publish = |folder: &str| {
             let mut command = place.sandbox.command([
@@ -824,17 +832,17 @@ fn what_is_no_folder_or_empty_removes_nothing() {
             command
                 .env("BBCONNECT_TOKEN", TOKEN)
                 .env("BBCONNECT_URL", place.server.cloud());
-            Ran::from(command.output().unwrap())
+            RunOutput::from(command.output().unwrap())
         };
-        publish("site/README.md").ended(2);
+        publish("site/README.md").exits_with(2);
         fs::create_dir(place.sandbox.path("empty")).unwrap();
-        publish("empty").ended(2);
-        assert!(place.server.seen().is_empty());
+        publish("empty").exits_with(2);
+        assert!(place.server.requests().is_empty());
     }
 }
 
 #[test]
-fn an_interrupted_run_is_finished_by_the_next() {
+fn the_next_run_completes_an_interrupted_one() {
     for place in places() {
         let path = if place.is_cloud {
             "/pullrequests"
@@ -849,9 +857,9 @@ fn an_interrupted_run_is_finished_by_the_next() {
         };
         place
             .server
-            .change(|world| world.traps.push(("POST", path, fault)));
-        place.run(&[]).ended(8);
-        let done = place.run(&[]).ended(0).json();
+            .update(|state| state.targeted_faults.push(("POST", path, fault)));
+        place.run(&[]).exits_with(8);
+        let done = place.run(&[]).exits_with(0).json();
         assert_eq!(
             (
                 done["added"].as_array().unwrap().len(),
@@ -861,13 +869,13 @@ fn an_interrupted_run_is_finished_by_the_next() {
         );
         assert_eq!(done["action"], "updated");
         // A merged branch that was removed is made anew.
-        assert_eq!(place.run(&[]).ended(0).json()["action"], "unchanged");
+        assert_eq!(place.run(&[]).exits_with(0).json()["action"], "unchanged");
     }
 }
 
 #[test]
-fn a_commit_whose_answer_breaks_off_is_not_made_again() {
-    let server = Server::start(world(Stock::with(&["acme/site+"])));
+fn a_commit_is_not_repeated_after_a_lost_response() {
+    let server = Server::start(state(RepoStore::with(&["acme/site+"])));
     let sandbox = sandbox();
     let broken = Fault {
         status: 0,
@@ -875,13 +883,13 @@ fn a_commit_whose_answer_breaks_off_is_not_made_again() {
         body: Vec::new(),
         delay: Duration::ZERO,
     };
-    server.change(|world| world.traps.push(("POST", "/src", broken)));
-    run(&server, &sandbox, true, &[]).ended(7);
-    let done = run(&server, &sandbox, true, &[]).ended(0).json();
+    server.update(|state| state.targeted_faults.push(("POST", "/src", broken)));
+    run(&server, &sandbox, true, &[]).exits_with(7);
+    let done = run(&server, &sandbox, true, &[]).exits_with(0).json();
     assert_eq!(done["added"], json!([]));
     assert_eq!(done["pull_request"]["action"], "created");
     let commits = server
-        .seen()
+        .requests()
         .iter()
         .filter(|seen| seen.method == "POST" && seen.path.ends_with("/src"))
         .count();
@@ -889,11 +897,11 @@ fn a_commit_whose_answer_breaks_off_is_not_made_again() {
 }
 
 #[test]
-fn an_empty_repository_gets_its_first_branch() {
-    let server = Server::start(world(Stock::with(&["acme/site"])));
+fn an_empty_repository_gets_a_first_branch() {
+    let server = Server::start(state(RepoStore::with(&["acme/site"])));
     let sandbox = sandbox();
     let done = run(&server, &sandbox, true, &["--branch", "main"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(
         (
@@ -908,22 +916,22 @@ fn an_empty_repository_gets_its_first_branch() {
         return;
     }
     let bare = folder.path().join("web/site.git");
-    succeed(
+    check_output(
         program("git")
             .args(["init", "--quiet", "--bare"])
             .arg(&bare),
     );
-    succeed(
+    check_output(
         program("git")
             .arg("-C")
             .arg(&bare)
             .args(["config", "http.receivepack", "true"]),
     );
-    let mut stock = Stock::with(&["WEB/site"]);
-    stock.git = Some(folder.path().to_owned());
-    let server = Server::start(world(stock));
+    let mut store = RepoStore::with(&["WEB/site"]);
+    store.git = Some(folder.path().to_owned());
+    let server = Server::start(state(store));
     let done = run(&server, &sandbox, false, &["--branch", "main"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(
         (
@@ -932,7 +940,7 @@ fn an_empty_repository_gets_its_first_branch() {
         ),
         (Some("created"), 6)
     );
-    let message = succeed(program("git").arg("-C").arg(&bare).args([
+    let message = check_output(program("git").arg("-C").arg(&bare).args([
         "log",
         "-1",
         "--format=%an <%ae> %B",
@@ -943,7 +951,7 @@ fn an_empty_repository_gets_its_first_branch() {
 }
 
 #[test]
-fn cloud_takes_a_push_as_well() {
+fn cloud_accepts_publishing_through_git() {
     use base64::Engine as _;
     if !is_installed("git", "--version") {
         return;
@@ -952,30 +960,31 @@ fn cloud_takes_a_push_as_well() {
     let bare = folder.path().join("acme/site.git");
     let mut init = program("git");
     init.args(["init", "--quiet", "--bare", "--initial-branch=main"]);
-    succeed(init.arg(&bare));
-    let git = |arguments: &[&str]| succeed(program("git").arg("-C").arg(&bare).args(arguments));
+    check_output(init.arg(&bare));
+    let git =
+        |arguments: &[&str]| check_output(program("git").arg("-C").arg(&bare).args(arguments));
     git(&["config", "http.receivepack", "true"]);
     push(&bare, "main", "First", ("README.md", "# site\n"));
-    let mut stock = Stock::with(&["acme/site+"]);
-    stock.git = Some(folder.path().to_owned());
-    let server = Server::start(world(stock));
+    let mut store = RepoStore::with(&["acme/site+"]);
+    store.git = Some(folder.path().to_owned());
+    let server = Server::start(state(store));
     let sandbox = sandbox();
     let via_git = ["--via", "git", "--no-pr", "--onto-foreign"];
-    let done = run(&server, &sandbox, true, &via_git).ended(0).json();
+    let done = run(&server, &sandbox, true, &via_git).exits_with(0).json();
     assert_eq!(
         (done["action"].as_str(), &done["added"]),
         (Some("created"), &json!(FIRST))
     );
     let tip = git(&["rev-parse", "refs/heads/bbconnect"]);
     assert_eq!(done["commit"], tip.trim());
-    let again = run(&server, &sandbox, true, &via_git).ended(0).json();
+    let again = run(&server, &sandbox, true, &via_git).exits_with(0).json();
     assert_eq!(again["action"], "unchanged");
     let pair = format!("x-bitbucket-api-token-auth:{TOKEN}");
     let header = format!(
         "Basic {}",
         base64::engine::general_purpose::STANDARD.encode(pair)
     );
-    let signed = server.seen();
+    let signed = server.requests();
     let mut pushes = signed.iter().filter(|seen| seen.path.contains(".git/"));
     assert!(pushes.all(|seen| seen.authorization.as_deref() == Some(&header)));
     assert!(
@@ -994,20 +1003,22 @@ fn the_change_is_shown_as_a_tree() {
         .env("BBCONNECT_URL", place.server.cloud())
         .env("BBCONNECT_EMAIL", "jane@acme.example")
         .env("BBCONNECT_REPO", "acme/site");
-    let shown = Ran::from(command.output().unwrap()).ended(0).stdout;
+    let shown = RunOutput::from(command.output().unwrap())
+        .exits_with(0)
+        .stdout;
     assert!(shown.contains("  pages/\n+   a b.html\n"), "{shown}");
     assert!(shown.contains("5 added, 0 changed, 0 removed"), "{shown}");
 }
 
 #[test]
-fn the_credential_is_in_no_argument_and_no_file() {
+fn the_credential_is_not_in_arguments_or_files() {
     let places = places();
     let Some(place) = places.iter().find(|place| !place.is_cloud) else {
         return;
     };
     // A git that notes its arguments before it works.
     let notes = place.sandbox.path("arguments");
-    let real = succeed(program("sh").args(["-c", "command -v git"]));
+    let real = check_output(program("sh").args(["-c", "command -v git"]));
     let bin = place.sandbox.path("bin");
     fs::create_dir_all(&bin).unwrap();
     let script = format!(
@@ -1025,7 +1036,7 @@ fn the_credential_is_in_no_argument_and_no_file() {
             "PATH",
             format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
         );
-    Ran::from(command.output().unwrap()).ended(0);
+    RunOutput::from(command.output().unwrap()).exits_with(0);
     let seen = fs::read_to_string(notes).unwrap();
     assert!(
         seen.contains("push --porcelain") && !seen.contains(TOKEN),
@@ -1033,7 +1044,7 @@ fn the_credential_is_in_no_argument_and_no_file() {
     );
     let signed = place
         .server
-        .seen()
+        .requests()
         .iter()
         .filter(|seen| seen.path.contains("/scm/"))
         .count();
@@ -1042,24 +1053,24 @@ fn the_credential_is_in_no_argument_and_no_file() {
     assert!(
         place
             .server
-            .seen()
+            .requests()
             .iter()
             .all(|seen| seen.authorization.as_deref() == Some(&header))
     );
 }
 
 #[test]
-fn what_git_is_told_by_its_environment_is_for_other_repositories() {
+fn git_environment_variables_of_other_repositories_are_ignored() {
     let places = places();
     let Some(place) = places.iter().find(|place| !place.is_cloud) else {
         return;
     };
     // As in a hook of another repository, below an alias with settings of its own, and with a trace.
     let other = place.sandbox.path("other");
-    succeed(program("git").args(["init", "--quiet"]).arg(&other));
+    check_output(program("git").args(["init", "--quiet"]).arg(&other));
     let inner = other.join(".git");
     let listed = |folder: &Path| {
-        succeed(program("find").arg(folder).args(["-type", "f"]))
+        check_output(program("find").arg(folder).args(["-type", "f"]))
             .lines()
             .map(|path| (path.to_owned(), fs::read(path).unwrap()))
             .collect::<Vec<_>>()
@@ -1089,7 +1100,7 @@ fn what_git_is_told_by_its_environment_is_for_other_repositories() {
             "GIT_TRACE2_ENV_VARS",
             "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1",
         );
-    Ran::from(command.output().unwrap()).ended(0);
+    RunOutput::from(command.output().unwrap()).exits_with(0);
     assert!(listed(&inner) == before, "another repository was changed");
     let traced = fs::read_to_string(trace).unwrap_or_default();
     assert!(!traced.contains(TOKEN), "{traced}");
@@ -1097,13 +1108,13 @@ fn what_git_is_told_by_its_environment_is_for_other_repositories() {
 }
 
 #[test]
-fn nothing_goes_on_after_the_end() {
+fn child_processes_end_with_the_program() {
     let places = places();
     let Some(place) = places.iter().find(|place| !place.is_cloud) else {
         return;
     };
     // A git that is slow to push, and the programs that it starts.
-    let real = succeed(program("sh").args(["-c", "command -v git"]));
+    let real = check_output(program("sh").args(["-c", "command -v git"]));
     let (bin, temporary) = (place.sandbox.path("bin"), place.sandbox.path("tmp"));
     let (begun, left) = (place.sandbox.path("begun"), place.sandbox.path("left"));
     fs::create_dir_all(&bin).unwrap();
@@ -1142,9 +1153,9 @@ fn nothing_goes_on_after_the_end() {
         assert!((0..1000).any(|_| is_begun()));
         fs::remove_file(&begun).unwrap();
         if let Some(signal) = signal {
-            succeed(program("kill").args([&format!("-{signal}"), &child.id().to_string()]));
+            check_output(program("kill").args([&format!("-{signal}"), &child.id().to_string()]));
         }
-        let ran = Ran::from(child.wait_with_output().unwrap()).ended(status);
+        let ran = RunOutput::from(child.wait_with_output().unwrap()).exits_with(status);
         let says_why = ran.stderr.contains("no answer within 1 seconds");
         assert_eq!(says_why, signal.is_none(), "{}", ran.stderr);
         let kept = fs::read_dir(&temporary).unwrap().count();

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::bitbucket::stock::Stock;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox};
 use serde_json::{Value, json};
+
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-request-marker";
 
@@ -21,23 +22,23 @@ fn server() -> Server {
         },
         Kind::UserToken { user: "jane" },
     ];
-    let mut stock = Stock::with(&["acme/site+", "WEB/site+"]);
+    let mut store = RepoStore::with(&["acme/site+", "WEB/site+"]);
     for name in ["acme/site", "WEB/site"] {
-        stock.push(name, "feature/login", "Login", ("login.html", b"<p>"));
+        store.push(name, "feature/login", "Login", ("login.html", b"<p>"));
         let (namespace, slug) = name.split_once('/').unwrap();
-        let repo = stock.repo(namespace, slug).unwrap();
+        let repo = store.repo(namespace, slug).unwrap();
         repo.reviewers = vec![("ann", true), ("bob", false)];
         let main = repo.branches["main"].clone();
         repo.branches.insert("same".to_owned(), main);
     }
-    Server::start(World {
+    Server::start(ServerState {
         credentials: kinds.map(credential).to_vec(),
-        stock,
-        ..World::default()
+        store,
+        ..ServerState::default()
     })
 }
 
-fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> Ran {
+fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> RunOutput {
     let sandbox = Sandbox::new();
     std::fs::write(sandbox.path("notes.md"), "What is new\n").unwrap();
     let mut command = sandbox.command(arguments);
@@ -51,14 +52,14 @@ fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> Ran {
     } else {
         command.env("BBCONNECT_URL", server.datacenter());
     }
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
 fn requests(server: &Server, is_cloud: bool) -> Vec<Value> {
     let mut requests = Vec::new();
     let namespace = if is_cloud { "acme" } else { "WEB" };
-    server.change(|world| {
-        requests.clone_from(&world.stock.repo(namespace, "site").unwrap().requests);
+    server.update(|state| {
+        requests.clone_from(&state.store.repo(namespace, "site").unwrap().pull_requests);
     });
     requests
 }
@@ -74,17 +75,17 @@ const CREATE: [&str; 7] = [
 ];
 
 #[test]
-fn a_pull_request_has_a_title() {
+fn a_title_is_required() {
     let server = server();
     for title in ["", "  "] {
         let arguments = [&CREATE[..6], &[title]].concat();
-        run(&server, true, &arguments).ended(2);
+        run(&server, true, &arguments).exits_with(2);
     }
-    assert!(server.seen().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]
-fn an_answer_that_is_no_page_and_a_server_that_fails_are_said_in_words() {
+fn invalid_pages_and_server_errors_are_explained() {
     let server = server();
     for (status, body, said) in [
         (200, "[]", "it is not a page of a list"),
@@ -96,29 +97,31 @@ fn an_answer_that_is_no_page_and_a_server_that_fails_are_said_in_words() {
             body: body.as_bytes().to_vec(),
             delay: Duration::ZERO,
         };
-        server.change(|world| {
+        server.update(|state| {
             for _ in 0..20 {
-                world.traps.push(("GET", "/pullrequests", fault()));
+                state
+                    .targeted_faults
+                    .push(("GET", "/pullrequests", fault()));
             }
         });
         let list = ["pr", "list", "--json", "--timeout", "2"];
-        let failed = run(&server, true, &list).ended(8).json();
+        let failed = run(&server, true, &list).exits_with(8).json();
         let message = failed["error"]["message"].as_str().unwrap();
         assert!(message.ends_with(said), "{message}");
-        server.change(|world| world.traps.clear());
+        server.update(|state| state.targeted_faults.clear());
     }
 }
 
 #[test]
-fn what_is_left_as_it_is_is_said() {
+fn unchanged_pull_requests_are_reported() {
     let server = server();
-    run(&server, true, &CREATE).ended(0);
+    run(&server, true, &CREATE).exits_with(0);
     let text: Vec<_> = CREATE
         .into_iter()
         .filter(|word| *word != "--json")
         .collect();
     let more = ["--body-file", "notes.md", "--draft"];
-    let said = run(&server, true, &[&text[..], &more].concat()).ended(0);
+    let said = run(&server, true, &[&text[..], &more].concat()).exits_with(0);
     assert!(
         said.stderr.contains("is left: description, draft"),
         "{}",
@@ -127,11 +130,11 @@ fn what_is_left_as_it_is_is_said() {
 }
 
 #[test]
-fn a_pull_request_is_opened_once() {
+fn a_pull_request_is_created_once() {
     let server = server();
     for is_cloud in [true, false] {
         let planned = run(&server, is_cloud, &[&CREATE[..], &["--dry-run"]].concat())
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(planned["action"], "would-create");
         assert_eq!(requests(&server, is_cloud), [Value::Null; 0]);
@@ -140,7 +143,7 @@ fn a_pull_request_is_opened_once() {
             is_cloud,
             &[&CREATE[..], &["--body-file", "notes.md", "--draft"]].concat(),
         )
-        .ended(0)
+        .exits_with(0)
         .json();
         assert_eq!(
             (created["schema"].as_str(), created["action"].as_str()),
@@ -163,19 +166,19 @@ fn a_pull_request_is_opened_once() {
             requests(&server, is_cloud)[0]["description"],
             "What is new\n"
         );
-        let again = run(&server, is_cloud, &CREATE).ended(0).json();
+        let again = run(&server, is_cloud, &CREATE).exits_with(0).json();
         assert_eq!(
             (again["action"].as_str(), &again["pull_request"]["id"]),
             (Some("unchanged"), &request["id"])
         );
         assert_eq!(again["differs"], json!([]));
         let other = ["--title", "Another", "--reviewer", "ann", "--draft"];
-        let other = run(&server, is_cloud, &[&CREATE[..5], &other].concat()).ended(0);
+        let other = run(&server, is_cloud, &[&CREATE[..5], &other].concat()).exits_with(0);
         assert_eq!(other.json()["action"], "unchanged");
         assert_eq!(other.json()["differs"], json!(["title", "reviewers"]));
         assert_eq!(requests(&server, is_cloud).len(), 1);
         let listed = run(&server, is_cloud, &["pr", "list", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(listed["pull_requests"][0]["id"], request["id"]);
         let merged = run(
@@ -183,14 +186,14 @@ fn a_pull_request_is_opened_once() {
             is_cloud,
             &["pr", "list", "--state", "merged", "--json"],
         )
-        .ended(0)
+        .exits_with(0)
         .json();
         assert_eq!(merged["pull_requests"], json!([]));
     }
 }
 
 #[test]
-fn those_who_can_be_asked_are_asked() {
+fn available_default_reviewers_are_requested() {
     let server = server();
     for is_cloud in [true, false] {
         let created = run(
@@ -198,7 +201,7 @@ fn those_who_can_be_asked_are_asked() {
             is_cloud,
             &[&CREATE[..], &["--default-reviewers", "--reviewer", "jo"]].concat(),
         )
-        .ended(0)
+        .exits_with(0)
         .json();
         assert_eq!(created["left_out"][0]["reviewer"], "bob");
         let sent = requests(&server, is_cloud)[0]["reviewers"].clone();
@@ -227,7 +230,7 @@ fn those_who_can_be_asked_are_asked() {
             "--dry-run",
         ],
     )
-    .ended(0);
+    .exits_with(0);
     assert!(
         unknown.stderr.contains("nobody is not asked"),
         "{}",
@@ -236,7 +239,7 @@ fn those_who_can_be_asked_are_asked() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_explained() {
+fn impossible_pull_requests_are_explained() {
     let server = server();
     for is_cloud in [true, false] {
         let create = |source: &str, more: &[&str]| {
@@ -246,30 +249,30 @@ fn what_cannot_be_opened_is_explained() {
                 &[&["pr", "create", "--source", source, "--title", "x"], more].concat(),
             )
         };
-        let missing = create("feature/nowhere", &[]).ended(5);
+        let missing = create("feature/nowhere", &[]).exits_with(5);
         assert!(
             missing.stderr.contains("no branch feature/nowhere"),
             "{}",
             missing.stderr
         );
-        create("feature/login", &["--target", "nowhere"]).ended(5);
-        let same = create("same", &[]).ended(1);
+        create("feature/login", &["--target", "nowhere"]).exits_with(5);
+        let same = create("same", &[]).exits_with(1);
         assert!(
             same.stderr.contains("nothing that main lacks"),
             "{}",
             same.stderr
         );
-        create("main", &[]).ended(2);
+        create("main", &[]).exits_with(2);
         // A branch that is behind has another commit, and nothing to bring.
-        server.change(|world| {
-            world.stock.push(
+        server.update(|state| {
+            state.store.push(
                 if is_cloud { "acme/site" } else { "WEB/site" },
                 "main",
                 "More",
                 ("more", b""),
             );
         });
-        let behind = create("same", &[]).ended(1);
+        let behind = create("same", &[]).exits_with(1);
         assert!(
             behind.stderr.contains("nothing that main lacks"),
             "{}",
@@ -280,11 +283,11 @@ fn what_cannot_be_opened_is_explained() {
 }
 
 #[test]
-fn an_old_server_opens_no_draft() {
+fn drafts_need_a_recent_server() {
     let server = server();
-    server.change(|world| world.stock.version = Some("8.17.2"));
+    server.update(|state| state.store.version = Some("8.17.2"));
     let refused = run(&server, false, &[&CREATE[..], &["--draft"]].concat())
-        .ended(8)
+        .exits_with(8)
         .json();
     assert!(
         refused["error"]["message"]
@@ -294,8 +297,8 @@ fn an_old_server_opens_no_draft() {
         "{refused}"
     );
     assert_eq!(requests(&server, false), [Value::Null; 0]);
-    server.change(|world| world.stock.version = Some("8.18.0-rc1"));
-    run(&server, false, &[&CREATE[..], &["--draft"]].concat()).ended(0);
+    server.update(|state| state.store.version = Some("8.18.0-rc1"));
+    run(&server, false, &[&CREATE[..], &["--draft"]].concat()).exits_with(0);
 }
 
 #[test]
@@ -305,15 +308,15 @@ fn long_lists_of_pull_requests_are_complete() {
         json!({"id": id, "title": format!("t{id}"), "state": "OPEN", "source": {"branch": {"name": "a"}}, "destination": {"branch": {"name": "b"}},
             "fromRef": {"id": "refs/heads/a"}, "toRef": {"id": "refs/heads/b"}})
     };
-    server.change(|world| {
+    server.update(|state| {
         for namespace in ["acme", "WEB"] {
-            world.stock.repo(namespace, "site").unwrap().requests =
+            state.store.repo(namespace, "site").unwrap().pull_requests =
                 (1..=230).map(request).collect();
         }
     });
     for is_cloud in [true, false] {
         let listed = run(&server, is_cloud, &["pr", "list", "--json"])
-            .ended(0)
+            .exits_with(0)
             .json();
         let ids: Vec<_> = listed["pull_requests"]
             .as_array()
@@ -326,7 +329,7 @@ fn long_lists_of_pull_requests_are_complete() {
 }
 
 #[test]
-fn a_fault_in_the_middle_opens_no_second_one() {
+fn a_failed_response_does_not_create_a_second_pull_request() {
     for is_cloud in [true, false] {
         let server = server();
         let fault = |status| Fault {
@@ -340,12 +343,12 @@ fn a_fault_in_the_middle_opens_no_second_one() {
         } else {
             "/pull-requests"
         };
-        server.change(|world| world.traps.push(("POST", path, fault(502))));
-        run(&server, is_cloud, &CREATE).ended(8);
-        server.change(|world| world.traps.push(("POST", path, fault(0))));
-        run(&server, is_cloud, &CREATE).ended(7);
+        server.update(|state| state.targeted_faults.push(("POST", path, fault(502))));
+        run(&server, is_cloud, &CREATE).exits_with(8);
+        server.update(|state| state.targeted_faults.push(("POST", path, fault(0))));
+        run(&server, is_cloud, &CREATE).exits_with(7);
         assert_eq!(
-            run(&server, is_cloud, &CREATE).ended(0).json()["action"],
+            run(&server, is_cloud, &CREATE).exits_with(0).json()["action"],
             "unchanged"
         );
         assert_eq!(requests(&server, is_cloud).len(), 1);

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::support::bitbucket::stock::Stock;
-use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{self, Ran, Sandbox, is_installed, program, succeed, write_script};
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
+use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, write_script};
 
 /// What must not be seen. Each is in a place of its own, so that a leak tells where it came from.
 const CLOUD_TOKEN: &str = "ATATT-cloud-marker-8f21";
@@ -39,7 +39,7 @@ const STARTED: [&str; 6] = [
 ];
 
 fn path() -> String {
-    let path = support::variable("PATH").unwrap();
+    let path = support::env_var("PATH").unwrap();
     path.into_string().unwrap()
 }
 
@@ -78,14 +78,14 @@ impl Stage {
         let datacenter = credential(user, SERVER_TOKEN, vec!["REPO_ADMIN"]);
         let beside = tempfile::tempdir().unwrap();
         let serve = |name: &str, credential, git| {
-            let mut stock = Stock::with(&[&format!("{name}+")]);
-            stock.push(name, "other", "Other", ("other.html", b"<p>"));
-            stock.git = git;
-            Server::start(World {
+            let mut store = RepoStore::with(&[&format!("{name}+")]);
+            store.push(name, "other", "Other", ("other.html", b"<p>"));
+            store.git = git;
+            Server::start(ServerState {
                 credentials: vec![credential],
-                stock,
+                store,
                 page_length: 25,
-                ..World::default()
+                ..ServerState::default()
             })
         };
         let git = repository(beside.path());
@@ -120,7 +120,7 @@ impl Stage {
         write_script(&self.beside("bin").join(name), &text);
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Ran {
+    fn run(&self, arguments: &[&str], input: &str) -> RunOutput {
         let path = format!("{}:{}", self.beside("bin").display(), path());
         let mut command = self.sandbox.command(arguments);
         command
@@ -135,7 +135,7 @@ impl Stage {
             &mut child.stdin.take().unwrap(),
             input.as_bytes(),
         ));
-        Ran::from(child.wait_with_output().unwrap())
+        RunOutput::from(child.wait_with_output().unwrap())
     }
 
     /// Runs a command plainly, telling all it does, and as JSON; nothing secret may come out.
@@ -176,7 +176,7 @@ fn repository(folder: &Path) -> PathBuf {
     let git = |arguments: &[&str]| {
         let mut git = program("git");
         git.arg("-C").arg(&bare).args(arguments);
-        succeed(&mut git).trim().to_owned()
+        check_output(&mut git).trim().to_owned()
     };
     fs::create_dir_all(&bare).unwrap();
     git(&["init", "--quiet", "--bare", "--initial-branch=main"]);
@@ -247,7 +247,7 @@ const REFUSED: [&str; 5] = [
 ];
 
 #[test]
-fn no_command_shows_a_secret() {
+fn no_command_prints_or_writes_a_secret() {
     if !is_installed("git", "--version") {
         return;
     }
@@ -311,7 +311,7 @@ fn no_command_shows_a_secret() {
 }
 
 #[test]
-fn what_git_is_answered_is_shown_to_git_alone() {
+fn only_git_receives_the_secret() {
     let stage = Stage::set("file");
     let server = stage.datacenter.datacenter();
     let add = [
@@ -324,7 +324,7 @@ fn what_git_is_answered_is_shown_to_git_alone() {
         "http-access-token",
     ];
     let ran = stage.run(&[&add[..], &["--token-stdin"]].concat(), SERVER_TOKEN);
-    ran.ended(0);
+    ran.exits_with(0);
     let host = server.split('/').nth(2).unwrap();
     let question = format!("protocol=http\nhost={host}\n\n");
     let ran = stage.run(&["git", "credential", "get", "--verbose"], &question);
@@ -338,7 +338,7 @@ fn what_git_is_answered_is_shown_to_git_alone() {
 }
 
 #[test]
-fn a_passphrase_is_in_no_file_and_no_message() {
+fn a_key_passphrase_is_not_printed_or_written() {
     let stage = Stage::set("file");
     let path = stage.sandbox.path("key");
     let keygen = [
@@ -357,6 +357,6 @@ fn a_passphrase_is_in_no_file_and_no_message() {
     stage.keeps_quiet();
     if is_installed("ssh-keygen", "-?") {
         let mut read = program("ssh-keygen");
-        succeed(read.args(["-y", "-P", KEY_PASSPHRASE, "-f"]).arg(&path));
+        check_output(read.args(["-y", "-P", KEY_PASSPHRASE, "-f"]).arg(&path));
     }
 }

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::bitbucket::keys::Keys;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::sshd::{Sshd, git};
-use crate::support::{self, Ran, Sandbox, succeed};
 use serde_json::{Value, json};
+
+use crate::support::bitbucket::keys::Keys;
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::sshd::{Sshd, git};
+use crate::support::{self, RunOutput, Sandbox, check_output};
 
 const TOKEN: &str = "ATATT-ssh-marker";
 const ALL: [&str; 7] = [
@@ -48,20 +49,20 @@ impl Stage {
                 email: "jane@acme.example",
             },
         ];
-        let bitbucket = Server::start(World {
+        let bitbucket = Server::start(ServerState {
             credentials: kinds.map(credential).to_vec(),
             repositories: vec![
                 ("acme/site", false),
                 ("WEB/site", false),
                 ("WEB/other", false),
             ],
-            not_empty: vec!["WEB/site", "WEB/other"],
+            non_empty: vec!["WEB/site", "WEB/other"],
             keys: Keys {
                 authorized: Some((sshd.path("authorized_keys"), sshd.path("serve"))),
                 ..Keys::default()
             },
             page_length: 25,
-            ..World::default()
+            ..ServerState::default()
         });
         let stage = Self {
             sandbox: Sandbox::new(),
@@ -79,7 +80,7 @@ impl Stage {
                 "--token-command",
                 &command,
             ];
-            stage.run(&[&arguments[..], more].concat()).ended(0);
+            stage.run(&[&arguments[..], more].concat()).exits_with(0);
         };
         let cloud = ["--auth", "api-token", "--email", "jane@acme.example"];
         add("cloud", &stage.bitbucket.cloud(), &cloud);
@@ -91,11 +92,11 @@ impl Stage {
         Some(stage)
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    fn run(&self, arguments: &[&str]) -> RunOutput {
         self.sandbox.run(arguments)
     }
 
-    fn connect(&self, url: &str, more: &[&str]) -> Ran {
+    fn connect(&self, url: &str, more: &[&str]) -> RunOutput {
         self.run(&[&["connect", "--json", url][..], more].concat())
     }
 
@@ -108,7 +109,7 @@ impl Stage {
     fn keys(&self) -> Vec<support::bitbucket::keys::Key> {
         let mut keys = Vec::new();
         self.bitbucket
-            .change(|world| keys.clone_from(&world.keys.all));
+            .update(|state| keys.clone_from(&state.keys.all));
         keys
     }
 
@@ -119,29 +120,31 @@ impl Stage {
     }
 }
 
-fn error(ran: &Ran) -> String {
+fn error(ran: &RunOutput) -> String {
     ran.json()["error"]["message"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
+fn connect_configures_git_in_one_step() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
 
-    let dry = stage.connect(&url, &["--dry-run"]).ended(0).json();
+    let dry = stage.connect(&url, &["--dry-run"]).exits_with(0).json();
     assert_eq!(dry["registration"]["action"], "would-create");
     assert_eq!(dry["key"], Value::Null);
     // Nobody vouches for the server, and nothing was made by the attempt.
-    let unknown = stage.connect(&url, &[]).ended(10);
+    let unknown = stage.connect(&url, &[]).exits_with(10);
     assert!(error(&unknown).contains(&fingerprint), "{}", unknown.stdout);
     assert!(stage.keys().is_empty());
     assert!(!stage.sandbox.path(".ssh").exists());
     let wrong = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    stage.connect(&url, &["--accept-host-key", wrong]).ended(10);
+    stage
+        .connect(&url, &["--accept-host-key", wrong])
+        .exits_with(10);
 
     let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
-    let connected = stage.connect(&url, &arguments).ended(0).json();
+    let connected = stage.connect(&url, &arguments).exits_with(0).json();
     assert_eq!(connected["schema"], "bbconnect/connect@1");
     assert_eq!(connected["registration"]["as"], "access-key");
     assert_eq!(connected["registration"]["access"], "read");
@@ -160,9 +163,9 @@ fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
         connected["key"]["private_key_path"],
         stage.key("web_site_ecdsa-256")
     );
-    succeed(stage.git("work").args(["fetch", "-q", "origin"]));
+    check_output(stage.git("work").args(["fetch", "-q", "origin"]));
     assert_eq!(
-        succeed(stage.git("work").args(["log", "--format=%s"])),
+        check_output(stage.git("work").args(["log", "--format=%s"])),
         "one\n"
     );
     // An access key for reading only reads.
@@ -173,7 +176,10 @@ fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
         .unwrap();
     assert!(!pushed.status.success());
 
-    let again = stage.connect(&url, &["--clone", "work"]).ended(0).json();
+    let again = stage
+        .connect(&url, &["--clone", "work"])
+        .exits_with(0)
+        .json();
     assert_eq!(again["registration"]["action"], "unchanged");
     assert_eq!(again["registration"]["id"], connected["registration"]["id"]);
     assert_eq!(again["key"]["fingerprint"], connected["key"]["fingerprint"]);
@@ -183,18 +189,18 @@ fn a_repository_is_connected_in_one_step_and_git_uses_its_key() {
     assert_eq!(hosts.lines().count(), 1, "{hosts}");
 
     // More access is given where it is asked for, and kept where it is not.
-    let wider = stage.connect(&url, &["--write"]).ended(0).json();
+    let wider = stage.connect(&url, &["--write"]).exits_with(0).json();
     assert_eq!(wider["registration"]["action"], "updated");
     assert_eq!(wider["registration"]["access"], "write");
-    let kept = stage.connect(&url, &[]).ended(0).json();
+    let kept = stage.connect(&url, &[]).exits_with(0).json();
     assert_eq!(kept["registration"]["access"], "write");
-    succeed(stage.git("work").args(["push", "-q", "origin", "HEAD:x"]));
+    check_output(stage.git("work").args(["push", "-q", "origin", "HEAD:x"]));
     let tested = stage
         .run(&["key", "test", "--json", "-c", "site"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(tested["access"], "write");
-    for seen in stage.bitbucket.seen() {
+    for seen in stage.bitbucket.requests() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("PRIVATE"));
     }
 }
@@ -206,7 +212,7 @@ fn connected(stage: &Stage, more: &[&str]) -> Value {
     let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
     stage
         .connect(&url, &[&arguments[..], more].concat())
-        .ended(0)
+        .exits_with(0)
         .json()
 }
 
@@ -239,7 +245,7 @@ fn while_git_asks(stage: &Stage, commands: &[Option<String>], replace: impl FnOn
 }
 
 #[test]
-fn a_key_is_replaced_while_git_goes_on_working() {
+fn key_rotation_never_interrupts_git() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &["--title", "build server"]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
@@ -251,7 +257,10 @@ fn a_key_is_replaced_while_git_goes_on_working() {
     );
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate", "--json", "-c", "site"];
-        let rotated = stage.run(&[&arguments[..], more].concat()).ended(0).json();
+        let rotated = stage
+            .run(&[&arguments[..], more].concat())
+            .exits_with(0)
+            .json();
         let rotation = &rotated["rotations"][0];
         assert_eq!(rotation["action"], "rotated");
         assert_ne!(rotation["before"], rotation["after"]);
@@ -280,7 +289,7 @@ fn a_key_is_replaced_while_git_goes_on_working() {
 }
 
 #[test]
-fn a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next() {
+fn an_interrupted_rotation_is_completed_by_the_next() {
     let Some(stage) = Stage::set() else { return };
     connected(&stage, &[]);
     let fetch = |when: &str| {
@@ -303,7 +312,7 @@ fn a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next() {
         child.kill().unwrap();
         child.wait().unwrap();
         fetch(&format!("killed after {delay} ms"));
-        stage.run(&["key", "rotate", "-c", "site"]).ended(0);
+        stage.run(&["key", "rotate", "-c", "site"]).exits_with(0);
         fetch(&format!("finished after {delay} ms"));
         // A file that was not complete when its writer was killed has a name of its own.
         let left = fs::read_dir(stage.sandbox.path(".ssh")).unwrap();
@@ -317,7 +326,7 @@ fn a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next() {
 }
 
 #[test]
-fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
+fn every_key_type_and_existing_keys_work() {
     let Some(stage) = Stage::set() else { return };
     let fingerprint = stage.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
@@ -327,7 +336,7 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
         let arguments = ["--name", &name, "--type", kind];
         let ran = stage
             .connect(&url, &[&arguments[..], &accept].concat())
-            .ended(0);
+            .exits_with(0);
         assert_eq!(ran.json()["key"]["type"], kind);
         let other = if kind == "ed25519" {
             "rsa-4096"
@@ -336,10 +345,10 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
         };
         stage
             .connect(&url, &["--name", &name, "--type", other])
-            .ended(6);
+            .exits_with(6);
         stage
             .run(&["connection", "remove", &name, "--yes"])
-            .ended(0);
+            .exits_with(0);
     }
     assert_eq!(stage.keys().len(), 3);
 
@@ -356,11 +365,11 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
         "own",
         "-f",
     ]);
-    succeed(make.arg(&own));
+    check_output(make.arg(&own));
     let with_own = ["--key", own.to_str().unwrap(), "--name", "own"];
     let locked = stage
         .connect(&url, &[&with_own[..], &accept].concat())
-        .ended(2);
+        .exits_with(2);
     assert!(
         locked.json()["error"]["hint"]
             .as_str()
@@ -373,40 +382,40 @@ fn every_kind_of_key_works_and_a_key_of_ones_own_as_well() {
     let open = stage.sandbox.path("open");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    succeed(make.arg(&open));
+    check_output(make.arg(&open));
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     let with_open = ["--key", open.to_str().unwrap(), "--name", "open"];
     let refused = stage
         .connect(&url, &[&with_open[..], &accept].concat())
-        .ended(9);
+        .exits_with(9);
     let hint = refused.json()["error"]["hint"].clone();
     assert_eq!(hint, format!("chmod 600 {}", open.display()));
     assert_eq!(stage.keys().len(), 3);
     // Another key for a connection leaves the one of before registered, and says so.
     fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).unwrap();
-    let first = stage.connect(&url, &with_open).ended(0).json();
+    let first = stage.connect(&url, &with_open).exits_with(0).json();
     assert!(!first["steps"].to_string().contains("stays registered"));
     let next = stage.sandbox.path("next");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    succeed(make.arg(&next));
+    check_output(make.arg(&next));
     fs::remove_file(stage.sandbox.path("next.pub")).unwrap();
     let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
-    let second = stage.connect(&url, &with_next).ended(0).json();
+    let second = stage.connect(&url, &with_next).exits_with(0).json();
     assert!(second["key"]["public_key_path"].is_null());
     assert!(second["steps"].to_string().contains("stays registered"));
     // By hand, a project's key has the project's page.
     let by_hand = ["--register", "manual", "--project", "--name", "hand"];
-    let shown = stage.connect(&url, &by_hand).ended(0).json();
+    let shown = stage.connect(&url, &by_hand).exits_with(0).json();
     let page = shown["register_at"].as_str().unwrap().to_owned();
     assert!(page.ends_with("/ssh/projects/WEB/keys"), "{page}");
     stage
         .connect("git@bitbucket.org:acme/x.git", &by_hand[..3])
-        .ended(2);
+        .exits_with(2);
 }
 
 #[test]
-fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
+fn manual_registration_resumes_with_the_same_command() {
     let Some(stage) = Stage::set() else {
         return;
     };
@@ -415,7 +424,7 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
     let connect = |stage: &Stage, more: &[&str]| {
         stage.connect(&url, &[&["--register", "manual"][..], more].concat())
     };
-    let first = connect(&stage, &[]).ended(0).json();
+    let first = connect(&stage, &[]).exits_with(0).json();
     assert_eq!(first["registration"]["as"], "manual");
     assert_eq!(first["ssh"]["verified"], false);
     assert!(
@@ -427,13 +436,13 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
     assert!(stage.keys().is_empty());
 
     // Nobody vouches for the server; and the key is not registered yet.
-    assert!(error(&connect(&stage, &[]).ended(10)).contains(&fingerprint));
+    assert!(error(&connect(&stage, &[]).exits_with(10)).contains(&fingerprint));
     let accept = ["--accept-host-key", fingerprint.as_str()];
     assert_eq!(
-        connect(&stage, &accept).ended(0).json()["ssh"]["verified"],
+        connect(&stage, &accept).exits_with(0).json()["ssh"]["verified"],
         false
     );
-    stage.run(&["key", "test", "-c", "site"]).ended(3);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(3);
 
     // By hand: for another repository first.
     let public = first["key"]["private_key_path"]
@@ -445,13 +454,13 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
         let arguments = [
             "key", "add", "--json", "--key", &public, "--repo", repository, "-c", "server",
         ];
-        stage.run(&arguments).ended(0).json()["key"]["id"]
+        stage.run(&arguments).exits_with(0).json()["key"]["id"]
             .as_str()
             .unwrap()
             .to_owned()
     };
     let id = register("WEB/other");
-    let other = connect(&stage, &[]).ended(0).json();
+    let other = connect(&stage, &[]).exits_with(0).json();
     assert_eq!(other["ssh"]["verified"], false);
     assert!(
         other["steps"]
@@ -459,7 +468,7 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
             .contains("not for this repository"),
         "{other}"
     );
-    stage.run(&["key", "test", "-c", "site"]).ended(4);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(4);
     stage
         .run(&[
             "key",
@@ -471,9 +480,9 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
             "server",
             "--yes",
         ])
-        .ended(0);
+        .exits_with(0);
     register("WEB/site");
-    let done = connect(&stage, &[]).ended(0).json();
+    let done = connect(&stage, &[]).exits_with(0).json();
     assert_eq!(done["registration"]["as"], "manual");
     assert_eq!(done["ssh"]["verified"], true);
     assert_eq!(done["key"]["fingerprint"], first["key"]["fingerprint"]);
@@ -481,7 +490,7 @@ fn without_rest_a_person_registers_the_key_and_the_same_command_goes_on() {
 }
 
 #[test]
-fn a_server_that_changes_closes_or_hangs_is_told_apart() {
+fn changed_host_keys_closed_ports_and_timeouts_differ() {
     let Some(mut stage) = Stage::set() else {
         return;
     };
@@ -491,36 +500,37 @@ fn a_server_that_changes_closes_or_hangs_is_told_apart() {
 
     // The server changes.
     let verify = ["known-hosts", "verify", "--json", &url];
-    let verified = stage.run(&verify).ended(0).json();
+    let verified = stage.run(&verify).exits_with(0).json();
     assert_eq!(verified["hosts"][0]["source"], "accepted");
     stage.sshd.new_host_key();
     stage.sshd.restart();
     let new = stage.sshd.fingerprint();
     for accepted in [None, Some(new.as_str())] {
         let accept = accepted.map(|new| ["--accept-host-key", new]);
-        let changed = connect(&stage, accept.as_ref().map_or(&[], |accept| &accept[..])).ended(10);
+        let changed =
+            connect(&stage, accept.as_ref().map_or(&[], |accept| &accept[..])).exits_with(10);
         assert!(error(&changed).contains(&new), "{}", changed.stdout);
         let hint = changed.json()["error"]["hint"].as_str().unwrap().to_owned();
         assert!(hint.contains("ssh-keygen -R"), "{hint}");
     }
-    stage.run(&verify).ended(10);
-    stage.run(&["key", "test", "-c", "site"]).ended(10);
+    stage.run(&verify).exits_with(10);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(10);
     // Nothing is made for another repository there, either.
     let other = stage.sshd.url("web/other");
     let nothing = |stage: &Stage, status| {
-        stage.connect(&other, &[]).ended(status);
+        stage.connect(&other, &[]).exits_with(status);
         assert_eq!(stage.keys().len(), 1);
         assert!(!Path::new(&stage.key("web_other_ecdsa-256")).exists());
     };
     nothing(&stage, 10);
     stage
         .run(&["known-hosts", "add", &url, "--accept-host-key", &new])
-        .ended(10);
+        .exits_with(10);
     // What the hint says mends it.
     let hosts = stage.sandbox.path(".config/bbconnect/known_hosts");
     let mut forget = support::program("ssh-keygen");
     forget.args(["-R", &format!("[127.0.0.1]:{}", stage.sshd.port), "-f"]);
-    succeed(forget.arg(&hosts));
+    check_output(forget.arg(&hosts));
     let added = stage
         .run(&[
             "known-hosts",
@@ -530,27 +540,27 @@ fn a_server_that_changes_closes_or_hangs_is_told_apart() {
             "--accept-host-key",
             &new,
         ])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(added["action"], "created");
     assert_eq!(
         stage
             .run(&["known-hosts", "add", "--json", &url])
-            .ended(0)
+            .exits_with(0)
             .json()["action"],
         "unchanged"
     );
-    stage.run(&["key", "test", "-c", "site"]).ended(0);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
 
     // Nobody listens, then somebody who says nothing.
     stage.sshd.stop();
-    stage.run(&["key", "test", "-c", "site"]).ended(7);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(7);
     nothing(&stage, 7);
     let silent = std::net::TcpListener::bind(("127.0.0.1", stage.sshd.port)).unwrap();
     let started = std::time::Instant::now();
     let hanging = stage
         .run(&["key", "test", "-c", "site", "--timeout", "2", "--json"])
-        .ended(7);
+        .exits_with(7);
     assert!(
         started.elapsed() < std::time::Duration::from_secs(10),
         "{}",
@@ -558,12 +568,12 @@ fn a_server_that_changes_closes_or_hangs_is_told_apart() {
     );
     stage
         .run(&["known-hosts", "verify", &url, "--timeout", "2"])
-        .ended(7);
+        .exits_with(7);
     drop(silent);
 }
 
 #[test]
-fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
+fn cloud_deploy_keys_read_and_account_keys_push() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("acme/site");
     let fingerprint = stage.sshd.fingerprint();
@@ -578,7 +588,7 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
         ];
         stage.connect(&url, &[&arguments[..], more].concat())
     };
-    let reads = connect("reads", &[]).ended(0).json();
+    let reads = connect("reads", &[]).exits_with(0).json();
     assert_eq!(reads["registration"]["as"], "deploy-key");
     assert_eq!(reads["registration"]["access"], "read");
     assert_eq!(reads["repository"]["empty"], true);
@@ -586,29 +596,29 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
     assert_eq!(reads["connection"]["workspace"], "acme");
     stage
         .run(&["connection", "remove", "reads", "--yes"])
-        .ended(0);
+        .exits_with(0);
     // The key is the repository's, so it cannot be somebody's own at the same time.
-    let refused = connect("writes", &["--write"]).ended(6);
+    let refused = connect("writes", &["--write"]).exits_with(6);
     assert!(
         refused.stdout.contains("--type ed25519"),
         "{}",
         refused.stdout
     );
     let writes = connect("writes", &["--write", "--type", "ed25519"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(writes["registration"]["as"], "user-key");
     assert_eq!(writes["registration"]["access"], "write");
     assert!(writes["steps"].to_string().contains("may push"));
-    connect("both", &["--write", "--register", "deploy-key"]).ended(2);
-    let before = stage.bitbucket.seen().len();
+    connect("both", &["--write", "--register", "deploy-key"]).exits_with(2);
+    let before = stage.bitbucket.requests().len();
     let rotated = stage
         .run(&["key", "rotate", "-c", "writes", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(rotated["rotations"][0]["action"], "rotated");
     // The other server is at the same host, as SSH tells it.
-    let seen = stage.bitbucket.seen();
+    let seen = stage.bitbucket.requests();
     let is_cloud = |path: &str| path.starts_with("/2.0/");
     assert!(seen[before..].iter().all(|asked| is_cloud(&asked.path)));
     let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
@@ -616,10 +626,10 @@ fn on_cloud_a_key_reads_and_a_key_of_ones_own_pushes() {
 }
 
 #[test]
-fn a_token_that_may_change_no_keys_makes_room_for_a_persons() {
+fn a_token_without_key_scopes_falls_back_to_manual_registration() {
     let Some(stage) = Stage::set() else { return };
-    stage.bitbucket.change(|world| {
-        world.credentials.push(Credential {
+    stage.bitbucket.update(|state| {
+        state.credentials.push(Credential {
             kind: Kind::AccessToken {
                 workspace: "acme",
                 repository: Some("site"),
@@ -629,39 +639,41 @@ fn a_token_that_may_change_no_keys_makes_room_for_a_persons() {
         });
     });
     for name in ["cloud", "server"] {
-        stage.run(&["connection", "remove", name, "--yes"]).ended(0);
+        stage
+            .run(&["connection", "remove", name, "--yes"])
+            .exits_with(0);
     }
     let base = stage.bitbucket.cloud();
     let add = |name: &str, secret: &str, auth: &[&str]| {
         let command = format!("echo {secret}");
         let add = ["connection", "add", name, "--url", &base];
         let by = ["--token-command", &command];
-        stage.run(&[&add[..], auth, &by].concat()).ended(0);
+        stage.run(&[&add[..], auth, &by].concat()).exits_with(0);
     };
     let of_site = ["--auth", "access-token", "--repo", "acme/site"];
     add("token", "ATCTT-ssh-marker", &of_site);
     let url = stage.sshd.url("acme/site");
     let fingerprint = stage.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
-    let refused = stage.connect(&url, &accept).ended(4);
+    let refused = stage.connect(&url, &accept).exits_with(4);
     assert!(error(&refused).contains("connection token"));
     let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
     add("jane", TOKEN, &jane);
-    let done = stage.connect(&url, &accept).ended(0).json();
+    let done = stage.connect(&url, &accept).exits_with(0).json();
     assert!(done["steps"].to_string().contains("jane, because"));
     // Whoever names the token gets the token.
     let named = [&accept[..], &["-c", "token", "--name", "x"]].concat();
-    stage.connect(&url, &named).ended(4);
+    stage.connect(&url, &named).exits_with(4);
 }
 
 #[test]
-fn an_agent_with_other_keys_is_not_asked() {
+fn ssh_agent_keys_are_not_used() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
     // One key is registered, and an agent holds it; another one is what is asked with.
-    let good = stage.connect(&url, &accept).ended(0).json();
+    let good = stage.connect(&url, &accept).exits_with(0).json();
     let path = good["key"]["private_key_path"].as_str().unwrap();
     let socket = stage.sandbox.path("agent");
     let mut agent = support::program("ssh-agent")
@@ -673,7 +685,7 @@ fn an_agent_with_other_keys_is_not_asked() {
     while !socket.exists() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    succeed(
+    check_output(
         support::program("ssh-add")
             .arg("-q")
             .arg(path)
@@ -682,7 +694,7 @@ fn an_agent_with_other_keys_is_not_asked() {
     let other = stage.sandbox.path("other");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    succeed(make.arg(&other));
+    check_output(make.arg(&other));
     let test = [
         "key",
         "test",
@@ -692,34 +704,34 @@ fn an_agent_with_other_keys_is_not_asked() {
         &url,
     ];
     let mut asked = stage.sandbox.command(test);
-    let refused = Ran::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let refused = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
     // A key with a passphrase is opened by an agent that holds it, in a script too.
     let mut lock = support::program("ssh-keygen");
     lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
-    succeed(lock.arg(path));
+    check_output(lock.arg(path));
     let mut asked = stage.sandbox.command(["key", "test", "-c", "site"]);
-    let opened = Ran::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let opened = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
     agent.kill().unwrap();
     agent.wait().unwrap();
-    refused.ended(3);
-    opened.ended(0);
-    stage.run(&["key", "test", "-c", "site"]).ended(2);
+    refused.exits_with(3);
+    opened.exits_with(0);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(2);
     assert!(stage.sshd.log().contains("Accepted publickey"));
 }
 
 #[test]
-fn what_the_server_does_not_take_leaves_nothing_behind() {
+fn a_refused_key_leaves_no_files() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
     // The server itself names its host key.
     let settings = |enabled: bool, access_keys: bool, fingerprint: &str| {
-        stage.bitbucket.change(|world| {
-            world.keys.settings = Some(json!({"enabled": enabled, "accessKeysEnabled": access_keys,
+        stage.bitbucket.update(|state| {
+            state.keys.settings = Some(json!({"enabled": enabled, "accessKeysEnabled": access_keys,
                 "baseurl": "ssh://127.0.0.1", "port": 1, "fingerprint": {"algorithm": "SHA256", "value": fingerprint}}));
         });
     };
-    let nothing = |ran: Ran| {
+    let nothing = |ran: RunOutput| {
         assert!(stage.keys().is_empty());
         assert!(
             !stage
@@ -731,16 +743,16 @@ fn what_the_server_does_not_take_leaves_nothing_behind() {
         ran
     };
     settings(false, true, &fingerprint);
-    nothing(stage.connect(&url, &[]).ended(8));
+    nothing(stage.connect(&url, &[]).exits_with(8));
     settings(true, false, &fingerprint);
-    nothing(stage.connect(&url, &[]).ended(8));
+    nothing(stage.connect(&url, &[]).exits_with(8));
     settings(true, true, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    nothing(stage.connect(&url, &[]).ended(10));
+    nothing(stage.connect(&url, &[]).exits_with(10));
     settings(true, true, fingerprint.strip_prefix("SHA256:").unwrap());
     stage
         .bitbucket
-        .change(|world| world.keys.refused = Some("ecdsa-"));
-    let refused = nothing(stage.connect(&url, &[]).ended(1));
+        .update(|state| state.keys.refused = Some("ecdsa-"));
+    let refused = nothing(stage.connect(&url, &[]).exits_with(1));
     assert!(
         refused.json()["error"]["hint"]
             .as_str()
@@ -749,11 +761,14 @@ fn what_the_server_does_not_take_leaves_nothing_behind() {
     );
     let missing = stage.sshd.url("web/absent");
     nothing(stage.connect(&missing, &[]));
-    let done = stage.connect(&url, &["--type", "rsa-4096"]).ended(0).json();
+    let done = stage
+        .connect(&url, &["--type", "rsa-4096"])
+        .exits_with(0)
+        .json();
     assert_eq!(done["ssh"]["verified"], true);
     let shown = stage
         .run(&["known-hosts", "show", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     let sources: Vec<_> = shown["hosts"]
         .as_array()
@@ -772,7 +787,7 @@ fn what_the_server_does_not_take_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
+fn an_interrupted_connect_is_completed_by_the_next() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
@@ -798,16 +813,16 @@ fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
         child.wait().unwrap();
         // What git had begun is git's own.
         drop(fs::remove_dir_all(stage.sandbox.path(&folder)));
-        stage.sandbox.run(arguments(&folder)).ended(0);
+        stage.sandbox.run(arguments(&folder)).exits_with(0);
         assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
         let hosts =
             fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
         assert_eq!(hosts.lines().count(), 1, "killed after {delay} ms");
-        succeed(stage.git(&folder).args(["fetch", "-q"]));
+        check_output(stage.git(&folder).args(["fetch", "-q"]));
         // From the beginning.
         stage
             .run(&["connection", "remove", "site", "--with-key", "--yes"])
-            .ended(0);
+            .exits_with(0);
         assert!(stage.keys().is_empty());
         assert!(!Path::new(&stage.key("web_site_ecdsa-256")).exists());
         fs::remove_file(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
@@ -815,13 +830,13 @@ fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
 }
 
 #[test]
-fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
+fn rotating_all_keys_by_age_continues_after_a_failure() {
     let Some(stage) = Stage::set() else { return };
     let fingerprint = stage.sshd.fingerprint();
     for name in ["web/site", "web/other"] {
         stage
             .connect(&stage.sshd.url(name), &["--accept-host-key", &fingerprint])
-            .ended(0);
+            .exits_with(0);
     }
     let cloud = [
         "-c",
@@ -831,14 +846,16 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
         "--accept-host-key",
         &fingerprint,
     ];
-    stage.connect(&stage.sshd.url("acme/site"), &cloud).ended(0);
+    stage
+        .connect(&stage.sshd.url("acme/site"), &cloud)
+        .exits_with(0);
     // One key is young, one connection has lost its key.
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     let young = u64::try_from(now.as_millis()).unwrap() - 86_400_000;
-    stage.bitbucket.change(|world| {
-        for key in &mut world.keys.all {
+    stage.bitbucket.update(|state| {
+        for key in &mut state.keys.all {
             key.created = if key.owner == "repo WEB/other" {
                 young
             } else {
@@ -849,7 +866,7 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
     fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
     // And one is for another site, where keys are registered by hand.
     let by_hand = stage.key("by_hand");
-    stage.run(&["keygen", "--out", &by_hand]).ended(0);
+    stage.run(&["keygen", "--out", &by_hand]).exits_with(0);
     let file = stage.sandbox.path(".config/bbconnect/connections.toml");
     let text = fs::read_to_string(&file).unwrap();
     let hub = format!(
@@ -858,7 +875,7 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
     );
     fs::write(&file, text + "\n" + &hub).unwrap();
     let fleet = ["key", "rotate", "--all", "--older-than", "90d", "--json"];
-    let outcome = |ran: &Ran| {
+    let outcome = |ran: &RunOutput| {
         let json = ran.json();
         let mut all: Vec<_> = json["rotations"]
             .as_array()
@@ -884,22 +901,24 @@ fn a_fleet_is_replaced_by_age_and_one_failure_stops_nobody() {
         .map(|(name, action)| (name.to_owned(), action.to_owned()))
         .to_vec()
     };
-    let dry = stage.run(&[&fleet[..], &["--dry-run"]].concat()).ended(9);
+    let dry = stage
+        .run(&[&fleet[..], &["--dry-run"]].concat())
+        .exits_with(9);
     assert_eq!(outcome(&dry), expected("would-rotate"));
     let before = stage.keys();
-    stage.run(&fleet).ended(2);
+    stage.run(&fleet).exits_with(2);
     assert_eq!(
         stage.keys().iter().map(|key| &key.id).collect::<Vec<_>>(),
         before.iter().map(|key| &key.id).collect::<Vec<_>>()
     );
-    let done = stage.run(&[&fleet[..], &["--yes"]].concat()).ended(9);
+    let done = stage.run(&[&fleet[..], &["--yes"]].concat()).exits_with(9);
     assert_eq!(outcome(&done), expected("rotated"));
-    stage.run(&["key", "test", "-c", "site"]).ended(0);
-    stage.run(&["key", "test", "-c", "other"]).ended(0);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
+    stage.run(&["key", "test", "-c", "other"]).exits_with(0);
 }
 
 #[test]
-fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
+fn existing_checkouts_are_configured_and_user_settings_kept() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
@@ -908,13 +927,13 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
             stage
                 .sandbox
                 .command(["connect", &url, "--accept-host-key", &fingerprint]);
-        Ran::from(
+        RunOutput::from(
             command
                 .current_dir(stage.sandbox.path(folder))
                 .output()
                 .unwrap(),
         )
-        .ended(0)
+        .exits_with(0)
     };
     for (folder, remote) in [
         ("mine", url.clone()),
@@ -922,8 +941,8 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
         ("own", url.clone()),
     ] {
         fs::create_dir(stage.sandbox.path(folder)).unwrap();
-        succeed(stage.git(folder).args(["init", "-q"]));
-        succeed(stage.git(folder).args(["remote", "add", "origin", &remote]));
+        check_output(stage.git(folder).args(["init", "-q"]));
+        check_output(stage.git(folder).args(["remote", "add", "origin", &remote]));
     }
     let set = |folder: &str| {
         let asked = stage
@@ -933,16 +952,16 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
             .unwrap();
         String::from_utf8(asked.stdout).unwrap().trim().to_owned()
     };
-    succeed(
+    check_output(
         stage
             .git("own")
             .args(["config", "core.sshCommand", "ssh -i mine"]),
     );
     here("mine");
-    succeed(stage.git("mine").args(["fetch", "-q"]));
+    check_output(stage.git("mine").args(["fetch", "-q"]));
     let shown = stage
         .run(&["connection", "show", "site", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(set("mine"), shown["ssh_command"].as_str().unwrap());
     here("other");
@@ -951,16 +970,16 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
     assert_eq!(set("own"), "ssh -i mine");
     // Where one stands decides which key is tried.
     let mut test = stage.sandbox.command(["key", "test", "--json"]);
-    Ran::from(
+    RunOutput::from(
         test.current_dir(stage.sandbox.path("mine"))
             .output()
             .unwrap(),
     )
-    .ended(0);
+    .exits_with(0);
     // A repository of the same name elsewhere gets a key of its own.
     let elsewhere = stage
         .connect("git@github.com:web/site.git", &[])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(elsewhere["connection"]["name"], "web-site");
     assert_eq!(
@@ -969,14 +988,14 @@ fn a_checkout_gets_the_key_of_its_repository_and_keeps_what_is_somebodys_own() {
     );
     stage
         .connect("git@github.com:web/site.git", &["--name", "site"])
-        .ended(6);
+        .exits_with(6);
     // A folder that is taken is told before anything is made.
     stage
         .connect(
             &stage.sshd.url("web/other"),
             &["--accept-host-key", &fingerprint, "--clone", "mine"],
         )
-        .ended(6);
+        .exits_with(6);
     assert_eq!(stage.keys().len(), 1);
 }
 
@@ -988,13 +1007,13 @@ fn on_a_terminal(stage: &Stage, arguments: &[&str]) -> rexpect::session::PtySess
         .current_dir(stage.sandbox.home())
         .env_clear()
         .env("HOME", stage.sandbox.home())
-        .env("PATH", support::variable("PATH").unwrap())
+        .env("PATH", support::env_var("PATH").unwrap())
         .env("TERM", "xterm");
     rexpect::session::spawn_command(command, Some(20_000)).unwrap()
 }
 
 #[test]
-fn at_a_terminal_the_server_is_asked_about_and_a_person_is_waited_for() {
+fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
@@ -1025,19 +1044,19 @@ fn at_a_terminal_the_server_is_asked_about_and_a_person_is_waited_for() {
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
     ];
-    stage.run(&add).ended(0);
+    stage.run(&add).exits_with(0);
     pause();
     terminal.send_line("").unwrap();
     terminal
         .exp_string("serves the repository to this key")
         .unwrap();
     terminal.exp_eof().unwrap();
-    stage.run(&["key", "test", "-c", "site"]).ended(0);
+    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
 
     // With a passphrase, ssh asks for it.
     let mut lock = support::program("ssh-keygen");
     lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
-    succeed(lock.arg(stage.key("web_site_ecdsa-256")));
+    check_output(lock.arg(stage.key("web_site_ecdsa-256")));
     let mut terminal = on_a_terminal(&stage, &["key", "test", "-c", "site"]);
     for _ in 0..2 {
         terminal.exp_string("Enter passphrase for key").unwrap();
@@ -1047,12 +1066,12 @@ fn at_a_terminal_the_server_is_asked_about_and_a_person_is_waited_for() {
     terminal.exp_string("the key may clone and fetch").unwrap();
     terminal.exp_eof().unwrap();
     // Its successor has one as well.
-    stage.run(&["key", "rotate", "-c", "site"]).ended(2);
+    stage.run(&["key", "rotate", "-c", "site"]).exits_with(2);
     assert_eq!(stage.keys().len(), 1);
 }
 
 #[test]
-fn a_pipeline_connects_with_its_environment_alone() {
+fn connect_works_with_environment_variables_only() {
     let Some(stage) = Stage::set() else { return };
     let fingerprint = stage.sshd.fingerprint();
     let run = |url: &str, email: Option<&str>, arguments: &[&str]| {
@@ -1067,19 +1086,21 @@ fn a_pipeline_connects_with_its_environment_alone() {
         command
             .env("BBCONNECT_URL", url)
             .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-        Ran::from(command.output().unwrap())
+        RunOutput::from(command.output().unwrap())
     };
     let (cloud, server) = (stage.bitbucket.cloud(), stage.bitbucket.datacenter());
     let jane = Some("jane@acme.example");
     let acme = stage.sshd.url("acme/site");
-    let connected = run(&cloud, jane, &[&acme]).ended(0).json();
+    let connected = run(&cloud, jane, &[&acme]).exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "deploy-key");
     // An access token of Cloud is told before anything is made that it cannot.
-    let told = run(&cloud, None, &[&acme, "--name", "other"]).ended(4);
+    let told = run(&cloud, None, &[&acme, "--name", "other"]).exits_with(4);
     assert!(error(&told).contains("access token"));
     // The address over HTTP leads to the one over SSH by the repository's own link.
     let http = format!("{server}/scm/web/site.git");
-    let dry = run(&server, None, &[&http, "--dry-run"]).ended(0).json();
+    let dry = run(&server, None, &[&http, "--dry-run"])
+        .exits_with(0)
+        .json();
     assert_eq!(dry["clone_url"], "ssh://git@127.0.0.1:7999/web/site.git");
     let web = stage.sshd.url("web/site");
     let own = run(
@@ -1087,12 +1108,12 @@ fn a_pipeline_connects_with_its_environment_alone() {
         None,
         &[&web, "--register", "user-key", "--name", "own"],
     )
-    .ended(0)
+    .exits_with(0)
     .json();
     assert_eq!(own["registration"]["as"], "user-key");
     assert_eq!(own["registration"]["access"], "write");
     let project = run(&server, None, &[&stage.sshd.url("web/other"), "--project"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(project["registration"]["as"], "access-key");
     let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
@@ -1100,7 +1121,7 @@ fn a_pipeline_connects_with_its_environment_alone() {
 }
 
 #[test]
-fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
+fn paths_with_spaces_and_special_characters_work() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let fingerprint = stage.sshd.fingerprint();
@@ -1115,21 +1136,21 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     let key = stage.sandbox.path("it's my kéy 50%h");
     stage
         .run(&["keygen", "--out", key.to_str().unwrap()])
-        .ended(0);
+        .exits_with(0);
     let mut command = stage
         .sandbox
         .command(["connect", "--json", &url, "--clone", "a work"]);
     command
         .args(["--accept-host-key", &fingerprint, "--key"])
         .arg(&key);
-    let ran = Ran::from(
+    let ran = RunOutput::from(
         command
             .env("BBCONNECT_CONFIG_DIR", &config)
             .output()
             .unwrap(),
     );
-    assert_eq!(ran.ended(0).json()["ssh"]["verified"], true);
-    succeed(stage.git("a work").args(["fetch", "-q"]));
+    assert_eq!(ran.exits_with(0).json()["ssh"]["verified"], true);
+    check_output(stage.git("a work").args(["fetch", "-q"]));
     // Also in the command for a connection that bbconnect did not connect, which goes by the user's configuration.
     let other = stage.sandbox.path("other");
     fs::create_dir(&other).unwrap();
@@ -1137,8 +1158,8 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
     let lines = text.lines().filter(|line| !line.starts_with("clone_url"));
     fs::write(other.join(file), lines.collect::<Vec<_>>().join("\n")).unwrap();
     let mut env = stage.sandbox.command(["git", "env", "site", "--json"]);
-    let env = Ran::from(env.env("BBCONNECT_CONFIG_DIR", &other).output().unwrap());
-    let env = env.ended(0).json();
+    let env = RunOutput::from(env.env("BBCONNECT_CONFIG_DIR", &other).output().unwrap());
+    let env = env.exits_with(0).json();
     let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
     assert!(!command.contains("known_hosts"), "{command}");
     let hosts = stage.sandbox.path("hosts");
@@ -1148,40 +1169,45 @@ fn paths_with_blanks_and_signs_reach_ssh_as_they_are() {
         hosts.display()
     );
     let mut fetch = stage.git("a work");
-    succeed(fetch.args(["fetch", "-q"]).env("GIT_SSH_COMMAND", command));
+    check_output(fetch.args(["fetch", "-q"]).env("GIT_SSH_COMMAND", command));
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate"];
         let mut rotate = stage.sandbox.command([&arguments[..], more].concat());
         rotate.env("BBCONNECT_CONFIG_DIR", &config);
-        Ran::from(rotate.output().unwrap())
+        RunOutput::from(rotate.output().unwrap())
     };
     // A key that somebody else made is not replaced without a question.
     let before = fs::read(&key).unwrap();
     // There is one connection with a key, so it need not be named.
-    let refused = rotate(&["--json"]).ended(2).json();
+    let refused = rotate(&["--json"]).exits_with(2).json();
     assert_eq!(refused["error"]["hint"], "add --yes");
     let dry = rotate(&["--repo", "WEB/site", "--dry-run", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(
         dry["rotations"][0]["message"],
         "bbconnect did not make this key"
     );
-    assert!(rotate(&["--all"]).ended(2).stderr.contains("did not make"));
+    assert!(
+        rotate(&["--all"])
+            .exits_with(2)
+            .stderr
+            .contains("did not make")
+    );
     assert_eq!(fs::read(&key).unwrap(), before);
     assert_eq!(stage.keys().len(), 1);
-    rotate(&["--repo", "WEB/site", "--yes"]).ended(0);
+    rotate(&["--repo", "WEB/site", "--yes"]).exits_with(0);
     assert_ne!(fs::read(&key).unwrap(), before);
-    succeed(stage.git("a work").args(["fetch", "-q"]));
+    check_output(stage.git("a work").args(["fetch", "-q"]));
 }
 
 #[test]
-fn what_lies_beside_a_key_is_somebodys_own() {
+fn unrelated_files_beside_a_key_are_kept() {
     let Some(stage) = Stage::set() else { return };
     let path = stage.sandbox.path("id_work");
     let key = path.to_str().unwrap();
     let make = |path: &str| {
-        stage.run(&["keygen", "--out", path]).ended(0);
+        stage.run(&["keygen", "--out", path]).exits_with(0);
     };
     make(key);
     connected(&stage, &["--key", key]);
@@ -1202,9 +1228,12 @@ fn what_lies_beside_a_key_is_somebodys_own() {
         let arguments = ["key", "rotate", "--json", "-c", "site"];
         stage.run(&[&arguments[..], more].concat())
     };
-    assert_eq!(rotate(&[]).ended(2).json()["error"]["hint"], "add --yes");
+    assert_eq!(
+        rotate(&[]).exits_with(2).json()["error"]["hint"],
+        "add --yes"
+    );
     assert_eq!(fs::read(&path).unwrap(), before);
-    let rotated = rotate(&["--yes"]).ended(0).json();
+    let rotated = rotate(&["--yes"]).exits_with(0).json();
     assert_ne!(
         rotated["rotations"][0]["before"],
         rotated["rotations"][0]["after"]
@@ -1213,12 +1242,15 @@ fn what_lies_beside_a_key_is_somebodys_own() {
     assert_eq!(texts(), old);
     // Also what is left of a rotation that was cut off is asked about.
     make(&format!("{key}.bbconnect-old"));
-    assert_eq!(rotate(&[]).ended(2).json()["error"]["hint"], "add --yes");
+    assert_eq!(
+        rotate(&[]).exits_with(2).json()["error"]["hint"],
+        "add --yes"
+    );
     assert_eq!(stage.keys().len(), 1);
 }
 
 #[test]
-fn a_key_that_is_registered_nowhere_is_not_replaced() {
+fn an_unregistered_key_is_not_rotated() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
@@ -1227,14 +1259,14 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
     let rotate = |exit: i32| {
         let ran = stage
             .run(&["key", "rotate", "--json", "-c", "site"])
-            .ended(exit);
+            .exits_with(exit);
         assert_eq!(text(), old);
         assert!(!Path::new(&format!("{path}.bbconnect-next")).exists());
         ran.json()["error"].to_string()
     };
     // By hand, or by somebody else: for the whole project, which this credential may not see.
-    stage.bitbucket.change(|world| {
-        "project WEB".clone_into(&mut world.keys.all[0].owner);
+    stage.bitbucket.update(|state| {
+        "project WEB".clone_into(&mut state.keys.all[0].owner);
         let exception = json!({"errors": [{"context": null, "message": "You are not permitted to access this resource",
             "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]});
         let fault = Fault {
@@ -1243,11 +1275,11 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
             body: exception.to_string().into_bytes(),
             delay: std::time::Duration::ZERO,
         };
-        world.traps.push(("GET", "/projects/WEB/ssh", fault));
+        state.targeted_faults.push(("GET", "/projects/WEB/ssh", fault));
     });
     let told = rotate(4);
     assert!(told.contains("the keys of project WEB need"), "{told}");
-    stage.bitbucket.change(|world| world.keys.all.clear());
+    stage.bitbucket.update(|state| state.keys.all.clear());
     let told = rotate(5);
     assert!(
         told.contains("registered nowhere that can be seen"),
@@ -1258,7 +1290,7 @@ fn a_key_that_is_registered_nowhere_is_not_replaced() {
 }
 
 #[test]
-fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
+fn a_refused_key_type_can_be_replaced_by_another() {
     let Some(stage) = Stage::set() else { return };
     let before = connected(&stage, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
@@ -1267,33 +1299,33 @@ fn a_key_of_the_kind_that_is_asked_for_follows_also_after_a_refusal() {
     // What is refused is taken back.
     stage
         .bitbucket
-        .change(|world| world.keys.refused = Some("ssh-ed25519"));
-    rotate("ed25519").ended(1);
+        .update(|state| state.keys.refused = Some("ssh-ed25519"));
+    rotate("ed25519").exits_with(1);
     assert!(!Path::new(&next).exists());
     assert!(!Path::new(&format!("{next}.pub")).exists());
     // What a run left behind that was cut off before it registered anything.
     let make = ["keygen", "--type", "ed25519", "--out", &next];
-    stage.run(&make).ended(0);
-    rotate("rsa-4096").ended(0);
+    stage.run(&make).exits_with(0);
+    rotate("rsa-4096").exits_with(0);
     let public = fs::read_to_string(format!("{path}.pub")).unwrap();
     assert!(public.starts_with("ssh-rsa "), "{public}");
     assert_eq!(stage.keys().len(), 1);
     // One that is registered stays in use, and that is said.
-    stage.bitbucket.change(|world| world.keys.refused = None);
-    stage.run(&make).ended(0);
+    stage.bitbucket.update(|state| state.keys.refused = None);
+    stage.run(&make).exits_with(0);
     let public = format!("{next}.pub");
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
     ];
-    stage.run(&add).ended(0);
-    let rotated = rotate("rsa-4096").ended(0).json();
+    stage.run(&add).exits_with(0);
+    let rotated = rotate("rsa-4096").exits_with(0).json();
     let message = rotated["rotations"][0]["message"].as_str().unwrap();
     assert!(message.contains("another kind"), "{message}");
     assert_eq!(stage.keys().len(), 1);
 }
 
 #[test]
-fn an_alias_stands_for_its_port_and_its_user_as_well() {
+fn ssh_config_aliases_include_port_and_user() {
     if !support::is_installed("ssh", "-V") {
         return;
     }
@@ -1306,7 +1338,7 @@ fn an_alias_stands_for_its_port_and_its_user_as_well() {
     );
     fs::create_dir(sandbox.path("bin")).unwrap();
     support::write_script(&sandbox.path("bin/ssh"), &script);
-    let found = support::variable("PATH").unwrap();
+    let found = support::env_var("PATH").unwrap();
     let path_variable = format!("{}:{}", path("bin"), found.display());
     for (config, url, said) in [
         (
@@ -1332,13 +1364,14 @@ fn an_alias_stands_for_its_port_and_its_user_as_well() {
     ] {
         fs::write(sandbox.path("config"), config).unwrap();
         let mut command = sandbox.command(["connect", "--dry-run", url]);
-        let ran = Ran::from(command.env("PATH", &path_variable).output().unwrap()).ended(0);
+        let ran =
+            RunOutput::from(command.env("PATH", &path_variable).output().unwrap()).exits_with(0);
         assert!(ran.stderr.contains(said), "{config}{}", ran.stderr);
     }
 }
 
 #[test]
-fn two_at_once_with_one_name_get_two_connections() {
+fn concurrent_connects_get_distinct_names() {
     let Some(stage) = Stage::set() else { return };
     let fingerprint = stage.sshd.fingerprint();
     let accept = ["--accept-host-key", &fingerprint];
@@ -1352,11 +1385,13 @@ fn two_at_once_with_one_name_get_two_connections() {
         for mut child in both {
             assert!(child.wait().unwrap().success());
         }
-        let listed = stage.run(&["connection", "list", "--json"]).ended(0);
+        let listed = stage.run(&["connection", "list", "--json"]).exits_with(0);
         for name in ["site", "web-site", "acme-site"] {
             let is_there = listed.stdout.contains(&format!("\"{name}\""));
             if is_there {
-                stage.run(&["connection", "remove", name, "--yes"]).ended(0);
+                stage
+                    .run(&["connection", "remove", name, "--yes"])
+                    .exits_with(0);
             }
         }
         let (web, acme) = (web.as_str(), acme.as_str());
@@ -1367,63 +1402,72 @@ fn two_at_once_with_one_name_get_two_connections() {
     // A connection that is for a whole server stays one.
     let [shared, again] = ["server", "server"].map(|name| {
         let arguments = [&["--name", name][..], &accept].concat();
-        stage.connect(&web, &arguments).ended(6).json()
+        stage.connect(&web, &arguments).exits_with(6).json()
     });
     assert_eq!(shared, again);
     assert!(shared["error"]["hint"].as_str().unwrap().contains("--name"));
 }
 
 #[test]
-fn a_clone_that_was_cut_off_is_finished_or_told() {
+fn an_interrupted_clone_is_completed_or_reported() {
     let Some(stage) = Stage::set() else { return };
     connected(&stage, &[]);
     let url = stage.sshd.url("web/site");
     // As git leaves it when it is killed while it fetches.
     let cut_off = |folder: &str| {
         fs::create_dir(stage.sandbox.path(folder)).unwrap();
-        succeed(stage.git(folder).args(["init", "-q", "-b", "main"]));
-        succeed(
+        check_output(stage.git(folder).args(["init", "-q", "-b", "main"]));
+        check_output(
             stage
                 .git(folder)
                 .args(["config", "remote.origin.url", &url]),
         );
     };
     cut_off("begun");
-    let done = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    let done = stage
+        .connect(&url, &["--clone", "begun"])
+        .exits_with(0)
+        .json();
     let steps = done["steps"].to_string();
     assert!(steps.contains("finished the clone"), "{steps}");
-    let logged = succeed(stage.git("begun").args(["log", "--format=%s"]));
+    let logged = check_output(stage.git("begun").args(["log", "--format=%s"]));
     assert_eq!(logged, "one\n");
     assert_eq!(
-        succeed(stage.git("begun").args(["status", "--porcelain"])),
+        check_output(stage.git("begun").args(["status", "--porcelain"])),
         ""
     );
-    succeed(stage.git("begun").args(["pull", "-q"]));
-    let again = stage.connect(&url, &["--clone", "begun"]).ended(0).json();
+    check_output(stage.git("begun").args(["pull", "-q"]));
+    let again = stage
+        .connect(&url, &["--clone", "begun"])
+        .exits_with(0)
+        .json();
     assert!(!again["steps"].to_string().contains("finished the clone"));
     // Whatever applies: the only key is meant.
-    stage.run(&["key", "test"]).ended(0);
-    let listed = stage.run(&["key", "list", "--json"]).ended(0).json();
+    stage.run(&["key", "test"]).exits_with(0);
+    let listed = stage.run(&["key", "list", "--json"]).exits_with(0).json();
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
-    stage.run(&["key", "test", "-c", "server"]).ended(5);
+    stage.run(&["key", "test", "-c", "server"]).exits_with(5);
     // A title is for a new key.
-    let titled = stage.connect(&url, &["--title", "other"]).ended(0).json();
+    let titled = stage
+        .connect(&url, &["--title", "other"])
+        .exits_with(0)
+        .json();
     let steps = titled["steps"].to_string();
     assert!(steps.contains("not renamed"), "{steps}");
     // What is in it may be somebody's.
     cut_off("partial");
     let note = stage.sandbox.path("partial").join("note");
     fs::write(&note, "mine").unwrap();
-    stage.connect(&url, &["--clone", "partial"]).ended(6);
+    stage.connect(&url, &["--clone", "partial"]).exits_with(6);
     assert_eq!(fs::read_to_string(&note).unwrap(), "mine");
 }
 
 #[test]
-fn a_clone_is_made_the_same_in_a_hook_of_another_repository() {
+fn cloning_from_a_git_hook_ignores_its_environment() {
     let Some(stage) = Stage::set() else { return };
     let url = stage.sshd.url("web/site");
     let other = stage.sandbox.path("other");
-    succeed(git().args(["init", "--quiet"]).arg(&other));
+    check_output(git().args(["init", "--quiet"]).arg(&other));
     let inner = other.join(".git");
     let before = fs::read_to_string(inner.join("config")).unwrap();
     let fingerprint = stage.sshd.fingerprint();
@@ -1437,25 +1481,25 @@ fn a_clone_is_made_the_same_in_a_hook_of_another_repository() {
         .env("GIT_WORK_TREE", &other)
         .env("GIT_INDEX_FILE", inner.join("index"))
         .env("GIT_QUARANTINE_PATH", inner.join("objects"));
-    Ran::from(command.output().unwrap()).ended(0);
-    Ran::from(command.output().unwrap()).ended(0);
+    RunOutput::from(command.output().unwrap()).exits_with(0);
+    RunOutput::from(command.output().unwrap()).exits_with(0);
     assert!(stage.sandbox.path("work/.git").is_dir());
-    succeed(stage.git("work").args(["fetch", "-q", "origin"]));
+    check_output(stage.git("work").args(["fetch", "-q", "origin"]));
     assert_eq!(fs::read_to_string(inner.join("config")).unwrap(), before);
     assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
 }
 
 #[test]
-fn a_server_tells_its_ssh_also_where_the_key_is_registered_by_hand() {
+fn the_ssh_address_is_read_also_for_manual_registration() {
     let Some(stage) = Stage::set() else { return };
     let page = format!("{}/projects/WEB/repos/site", stage.bitbucket.datacenter());
     let fingerprint = stage.sshd.fingerprint();
     let more = ["--register", "manual", "--accept-host-key", &fingerprint];
     let connected = stage.connect(&page, &[&["-c", "server"], &more[..]].concat());
-    let connected = connected.ended(0).json();
+    let connected = connected.exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "manual");
     assert_eq!(connected["repository"]["empty"], false);
-    let seen = stage.bitbucket.seen();
+    let seen = stage.bitbucket.requests();
     assert!(
         seen.iter()
             .any(|asked| asked.path.ends_with("/ssh/latest/settings"))

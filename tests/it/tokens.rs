@@ -1,8 +1,8 @@
 //! `token`: what to tick, and the tokens of a Data Center, made and revoked with a password.
 
 use crate::support::bitbucket::tokens::Token;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox};
 
 const PASSWORD: &str = "token-test-password";
 /// base64 of `123456789012:abcdefghijklmnopqrst`.
@@ -14,7 +14,7 @@ fn server() -> Server {
         secret: secret.to_owned(),
         scopes: vec!["REPO_ADMIN"],
     };
-    Server::start(World {
+    Server::start(ServerState {
         credentials: vec![
             credential(Kind::Password { user: "jane" }, PASSWORD),
             credential(Kind::UserToken { user: "jane" }, OLD),
@@ -27,12 +27,12 @@ fn server() -> Server {
             days: Some(90),
         }],
         repositories: vec![("WEB/site", false)],
-        ..World::default()
+        ..ServerState::default()
     })
 }
 
 /// Asks with a password from the environment.
-fn with_password(server: &Server, sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+fn with_password(server: &Server, sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
     let mut command = sandbox.command(arguments);
     command
         .env("BBCONNECT_URL", server.datacenter())
@@ -43,11 +43,11 @@ fn with_password(server: &Server, sandbox: &Sandbox, arguments: &[&str]) -> Ran 
     command
         .env("BBCONNECT_STORE", "file")
         .env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
-    Ran::from(command.output().unwrap())
+    RunOutput::from(command.output().unwrap())
 }
 
 #[test]
-fn what_to_tick_is_said_in_the_words_of_the_token() {
+fn scopes_use_the_names_of_the_token_type() {
     let sandbox = Sandbox::new();
     for (arguments, lines) in [
         (
@@ -69,30 +69,30 @@ fn what_to_tick_is_said_in_the_words_of_the_token() {
     ] {
         let ran = sandbox
             .run([&["token", "scopes"], arguments].concat())
-            .ended(0);
+            .exits_with(0);
         assert_eq!(ran.stdout, lines, "{arguments:?}");
     }
     let preset = sandbox
         .run(["token", "scopes", "--for", "appcircle", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(preset["auth"], "api-token");
     assert_eq!(preset["scopes"][0], "read:account");
     assert_eq!(preset["beyond"][0], "read:user:bitbucket");
     sandbox
         .run(["token", "scopes", "--for", "read", "--auth", "ssh"])
-        .ended(2);
+        .exits_with(2);
 }
 
 #[test]
-fn the_page_is_that_of_the_token() {
+fn token_page_belongs_to_the_token_type() {
     let ended = Sandbox::new().run(["token", "page", "--auth", "app-password"]);
-    assert!(ended.ended(0).stderr.contains("ended on 2026-07-28"));
+    assert!(ended.exits_with(0).stderr.contains("ended on 2026-07-28"));
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| {
         sandbox
             .run([&["token", "page"], arguments].concat())
-            .ended(0)
+            .exits_with(0)
             .stdout
     };
     assert_eq!(
@@ -103,15 +103,15 @@ fn the_page_is_that_of_the_token() {
         page(&["--auth", "access-token", "--repo", "acme/site"]),
         "https://bitbucket.org/acme/site/admin/access-tokens\n"
     );
-    sandbox.run(["token", "page"]).ended(5);
+    sandbox.run(["token", "page"]).exits_with(5);
 }
 
 #[test]
-fn tokens_are_listed_made_once_and_revoked() {
+fn list_create_and_revoke() {
     let (server, sandbox) = (server(), Sandbox::new());
     let run =
         |arguments: &[&str]| with_password(&server, &sandbox, &[&["token"], arguments].concat());
-    let listed = run(&["list", "--json"]).ended(0).json();
+    let listed = run(&["list", "--json"]).exits_with(0).json();
     assert_eq!(listed["tokens"][0]["id"], "123456789012");
     assert_eq!(listed["tokens"][0]["expires_on"], "2026-12-20");
     let create = [
@@ -125,14 +125,14 @@ fn tokens_are_listed_made_once_and_revoked() {
         "30d",
     ];
     let planned = run(&[&create[..], &["--dry-run", "--json"]].concat())
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(planned["action"], "would-create");
     assert_eq!(planned["token"]["permissions"][0], "REPO_ADMIN");
-    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
-    let made = run(&create).ended(0);
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
+    let made = run(&create).exits_with(0);
     assert!(made.stdout.starts_with("BBDC-"), "{}", made.stdout);
-    let again = run(&create).ended(6);
+    let again = run(&create).exits_with(6);
     assert!(!again.stderr.contains("BBDC-"));
     let hint = "bbconnect token revoke ci --repo WEB/site";
     assert!(again.stderr.contains(hint), "{}", again.stderr);
@@ -149,9 +149,9 @@ fn tokens_are_listed_made_once_and_revoked() {
         "{}",
         String::from_utf8_lossy(&used.stdout)
     );
-    run(&["revoke", "ci", "--repo", "WEB/site"]).ended(2);
-    run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).ended(0);
-    run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).ended(5);
+    run(&["revoke", "ci", "--repo", "WEB/site"]).exits_with(2);
+    run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).exits_with(0);
+    run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).exits_with(5);
     run(&[
         "create",
         "x",
@@ -160,11 +160,11 @@ fn tokens_are_listed_made_once_and_revoked() {
         "--repo",
         "WEB/site",
     ])
-    .ended(2);
+    .exits_with(2);
 }
 
 #[test]
-fn a_new_token_can_become_a_connection_and_is_not_lost() {
+fn a_new_token_can_be_saved_as_a_connection() {
     let (server, sandbox) = (server(), Sandbox::new());
     let run = |arguments: &[&str]| with_password(&server, &sandbox, arguments);
     let create = [
@@ -178,15 +178,15 @@ fn a_new_token_can_become_a_connection_and_is_not_lost() {
         "--save-as",
         "site",
     ];
-    let made = run(&create).ended(0);
+    let made = run(&create).exits_with(0);
     assert!(made.stdout.is_empty(), "{}", made.stdout);
     let shown = run(&["connection", "show", "site", "--json"])
-        .ended(0)
+        .exits_with(0)
         .json();
     assert_eq!(shown["connection"]["level"], "repo");
     assert_eq!(shown["connection"]["secret"]["store"], "file");
-    run(&["check", "site", "--for", "webhook"]).ended(0);
-    run(&create).ended(6);
+    run(&["check", "site", "--for", "webhook"]).exits_with(0);
+    run(&create).exits_with(6);
     // A store that cannot keep it: the token is gone again.
     let mut command = sandbox.command([
         "token",
@@ -202,25 +202,25 @@ fn a_new_token_can_become_a_connection_and_is_not_lost() {
         .env("BBCONNECT_TOKEN", PASSWORD)
         .env("BBCONNECT_USERNAME", "jane");
     command.env("BBCONNECT_STORE", "file");
-    Ran::from(command.output().unwrap()).ended(9);
-    let left = run(&["token", "list", "--json"]).ended(0).json();
+    RunOutput::from(command.output().unwrap()).exits_with(9);
+    let left = run(&["token", "list", "--json"]).exits_with(0).json();
     assert_eq!(left["tokens"].as_array().unwrap().len(), 1, "{left}");
 }
 
 #[test]
-fn a_token_makes_no_tokens_and_says_what_does() {
+fn creating_tokens_needs_a_password() {
     let (server, sandbox) = (server(), Sandbox::new());
     let mut command = sandbox.command(["token", "create", "ci", "--for", "read"]);
     command
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", OLD);
-    let refused = Ran::from(command.output().unwrap()).ended(4);
+    let refused = RunOutput::from(command.output().unwrap()).exits_with(4);
     assert!(refused.stderr.contains("--username"), "{}", refused.stderr);
     let mut cloud = sandbox.command(["token", "list"]);
     cloud
         .env("BBCONNECT_URL", server.cloud())
         .env("BBCONNECT_TOKEN", "x");
-    let refused = Ran::from(cloud.output().unwrap()).ended(2);
+    let refused = RunOutput::from(cloud.output().unwrap()).exits_with(2);
     assert!(
         refused.stderr.contains("bbconnect token page"),
         "{}",
@@ -229,7 +229,7 @@ fn a_token_makes_no_tokens_and_says_what_does() {
 }
 
 #[test]
-fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
+fn rotation_keeps_settings_and_revokes_the_old_token() {
     let (server, sandbox) = (server(), Sandbox::new());
     let passphrase = sandbox.path("passphrase");
     std::fs::write(&passphrase, "correct horse").unwrap();
@@ -240,7 +240,7 @@ fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
         command
             .env("BBCONNECT_STORE", "file")
             .env("BBCONNECT_STORE_PASSPHRASE_FILE", &passphrase);
-        Ran::from(command.output().unwrap())
+        RunOutput::from(command.output().unwrap())
     };
     let url = server.datacenter();
     run(&[
@@ -254,7 +254,7 @@ fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
         "--token-file",
         "token",
     ])
-    .ended(0);
+    .exits_with(0);
     let rotate = [
         "token",
         "rotate",
@@ -267,11 +267,13 @@ fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
         "password",
     ];
     assert_eq!(
-        run(&[&rotate[..], &["--dry-run"]].concat()).ended(0).json()["action"],
+        run(&[&rotate[..], &["--dry-run"]].concat())
+            .exits_with(0)
+            .json()["action"],
         "would-update"
     );
     // The server does not accept the new one: the old one stays.
-    server.change(|world| {
+    server.update(|state| {
         let ok = |body: &str| Fault {
             status: 200,
             headers: vec![("content-type", "application/json".to_owned())],
@@ -282,24 +284,24 @@ fn a_rotated_token_is_one_like_the_old_and_the_old_is_gone() {
         let users = "{\"isLastPage\":true,\"values\":[]}";
         let mut user = ok(users);
         user.headers.push(("x-ausername", "jane".to_owned()));
-        world.faults.extend([user, ok(list), ok("{\"token\":\"BBDC-of-nobody\",\"id\":\"1\"}")]);
+        state.faults.extend([user, ok(list), ok("{\"token\":\"BBDC-of-nobody\",\"id\":\"1\"}")]);
     });
-    run(&rotate).ended(3);
-    run(&["check", "laptop"]).ended(0);
-    let rotated = run(&rotate).ended(0).json();
+    run(&rotate).exits_with(3);
+    run(&["check", "laptop"]).exits_with(0);
+    let rotated = run(&rotate).exits_with(0).json();
     assert_eq!(
         (rotated["action"].as_str(), rotated["revoked"].as_str()),
         (Some("updated"), Some("123456789012"))
     );
     assert_eq!(rotated["token"]["permissions"][0], "REPO_WRITE");
-    run(&["check", "laptop"]).ended(0);
+    run(&["check", "laptop"]).exits_with(0);
     let mut old = sandbox.command(["check"]);
     old.env("BBCONNECT_URL", &url).env("BBCONNECT_TOKEN", OLD);
-    Ran::from(old.output().unwrap()).ended(3);
+    RunOutput::from(old.output().unwrap()).exits_with(3);
 }
 
 #[test]
-fn a_token_that_could_not_be_kept_is_taken_back() {
+fn a_token_that_cannot_be_saved_is_revoked() {
     let (server, sandbox) = (server(), Sandbox::new());
     let run = |arguments: &[&str]| with_password(&server, &sandbox, arguments);
     std::fs::write(sandbox.path("old"), OLD).unwrap();
@@ -315,7 +317,7 @@ fn a_token_that_could_not_be_kept_is_taken_back() {
         "--token-command",
         "cat old",
     ];
-    run(&add).ended(0);
+    run(&add).exits_with(0);
     // A command keeps nothing, so neither begins.
     let rotate = [
         "token",
@@ -328,7 +330,7 @@ fn a_token_that_could_not_be_kept_is_taken_back() {
         "password",
     ];
     std::fs::write(sandbox.path("password"), PASSWORD).unwrap();
-    run(&rotate).ended(2);
+    run(&rotate).exits_with(2);
     run(&[
         "token",
         "create",
@@ -340,13 +342,13 @@ fn a_token_that_could_not_be_kept_is_taken_back() {
         "--store",
         "command",
     ])
-    .ended(2);
-    run(&["check", "laptop"]).ended(0);
-    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+    .exits_with(2);
+    run(&["check", "laptop"]).exits_with(0);
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
 }
 
 #[test]
-fn making_a_token_is_never_repeated() {
+fn token_creation_is_never_retried() {
     let (server, sandbox) = (server(), Sandbox::new());
     let gateway = |body: &str| Fault {
         status: 502,
@@ -366,18 +368,18 @@ fn making_a_token_is_never_repeated() {
         ..gateway(body)
     };
     let empty = "{\"values\":[],\"isLastPage\":true}";
-    server.change(|world| {
-        world.faults = vec![page(200, empty), page(200, empty), gateway("<html>")].into();
+    server.update(|state| {
+        state.faults = vec![page(200, empty), page(200, empty), gateway("<html>")].into();
     });
     with_password(
         &server,
         &sandbox,
         &["token", "create", "ci", "--for", "read", "--project", "WEB"],
     )
-    .ended(8);
+    .exits_with(8);
     assert_eq!(
         server
-            .seen()
+            .requests()
             .iter()
             .filter(|seen| seen.method == "PUT")
             .count(),

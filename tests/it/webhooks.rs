@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::bitbucket::stock::Stock;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, World};
-use crate::support::{Ran, Sandbox};
 use serde_json::{Value, json};
+
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+use crate::support::{RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-webhook-marker";
 const SECRET: &str = "webhook-secret-marker";
@@ -25,10 +26,10 @@ fn server(names: &[&str]) -> Server {
         },
         Kind::UserToken { user: "jane" },
     ];
-    Server::start(World {
+    Server::start(ServerState {
         credentials: kinds.map(credential).to_vec(),
-        stock: Stock::with(names),
-        ..World::default()
+        store: RepoStore::with(names),
+        ..ServerState::default()
     })
 }
 
@@ -44,7 +45,7 @@ impl Place {
         if self.0 { "acme/site" } else { "WEB/site" }
     }
 
-    fn run(self, server: &Server, arguments: &[&str], input: &str) -> Ran {
+    fn run(self, server: &Server, arguments: &[&str], input: &str) -> RunOutput {
         let sandbox = Sandbox::new();
         let mut command = sandbox.command(arguments);
         command.env("BBCONNECT_TOKEN", TOKEN);
@@ -59,14 +60,14 @@ impl Place {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         // A program that does not read its input closes it.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-        let ran = Ran::from(child.wait_with_output().unwrap());
+        let ran = RunOutput::from(child.wait_with_output().unwrap());
         for secret in [TOKEN, SECRET] {
             assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret));
         }
         ran
     }
 
-    fn ensure(self, server: &Server, more: &[&str], input: &str) -> Ran {
+    fn ensure(self, server: &Server, more: &[&str], input: &str) -> RunOutput {
         let ensure = [
             "webhook",
             "ensure",
@@ -82,25 +83,25 @@ impl Place {
     fn hooks(self, server: &Server) -> Vec<Value> {
         let mut hooks = Vec::new();
         let (namespace, slug) = self.repo().split_once('/').unwrap();
-        server.change(|world| hooks.clone_from(&world.stock.repo(namespace, slug).unwrap().hooks));
+        server.update(|state| hooks.clone_from(&state.store.repo(namespace, slug).unwrap().hooks));
         hooks
     }
 }
 
 fn writes(server: &Server) -> usize {
-    let seen = server.seen();
+    let seen = server.requests();
     seen.iter().filter(|seen| seen.method != "GET").count()
 }
 
 #[test]
-fn a_webhook_is_made_repaired_or_left_alone() {
+fn ensure_creates_updates_or_keeps_a_webhook() {
     let server = server(&["acme/site", "WEB/site"]);
     for place in [CLOUD, SERVER] {
         let wanted = ["--event", "push", "--event", "pr-created,pr-updated"];
         let planned = place.ensure(&server, &[&wanted[..], &["--dry-run"]].concat(), "");
-        assert_eq!(planned.ended(0).json()["action"], "would-create");
+        assert_eq!(planned.exits_with(0).json()["action"], "would-create");
         assert_eq!(place.hooks(&server), [Value::Null; 0]);
-        let created = place.ensure(&server, &wanted, "").ended(0).json();
+        let created = place.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(created["schema"], "bbconnect/webhook-ensure@1");
         assert_eq!(created["action"], "created");
         let webhook = &created["webhook"];
@@ -120,7 +121,7 @@ fn a_webhook_is_made_repaired_or_left_alone() {
             ("REPO_READ", "bitbucket")
         };
         assert!(hint.contains(enough) && !hint.contains(other), "{hint}");
-        let again = place.ensure(&server, &wanted, "").ended(0).json();
+        let again = place.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(again["hint"], Value::Null);
         assert_eq!(
             (again["action"].as_str(), &again["webhook"]["id"]),
@@ -139,7 +140,7 @@ fn a_webhook_is_made_repaired_or_left_alone() {
         assert_eq!(place.hooks(&server)[0]["events"], events);
         let repaired = place
             .ensure(&server, &["--event", "push", "--inactive"], "")
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(
             (
@@ -149,27 +150,29 @@ fn a_webhook_is_made_repaired_or_left_alone() {
             (Some("updated"), Some(false))
         );
         assert_eq!(place.hooks(&server).len(), 1);
-        place.ensure(&server, &["--event", "pushed"], "").ended(2);
+        place
+            .ensure(&server, &["--event", "pushed"], "")
+            .exits_with(2);
     }
 }
 
 #[test]
-fn what_was_set_stays() {
+fn ensure_keeps_other_settings() {
     let server = server(&["acme/site", "WEB/site"]);
-    server.change(|world| {
+    server.update(|state| {
         let hook = json!({"uuid": "{h}", "type": "webhook_subscription", "description": "theirs", "url": URL, "active": true,
             "events": ["repo:push"], "secret": SECRET, "skip_cert_verification": true});
-        world.stock.repo("acme", "site").unwrap().hooks.push(hook);
+        state.store.repo("acme", "site").unwrap().hooks.push(hook);
         let hook = json!({"id": 5, "name": "theirs", "url": URL, "active": true, "events": ["repo:refs_changed"],
             "configuration": {"secret": SECRET, "createdBy": "theirs"}, "sslVerificationRequired": true,
             "credentials": {"username": "u", "password": "p"}});
-        world.stock.repo("WEB", "site").unwrap().hooks.push(hook);
+        state.store.repo("WEB", "site").unwrap().hooks.push(hook);
     });
     for place in [CLOUD, SERVER] {
         let before = place.hooks(&server)[0].clone();
         let updated = place
             .ensure(&server, &["--event", "pr-merged"], "")
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(updated["action"], "updated");
         assert_eq!(updated["webhook"]["secret_set"], true);
@@ -192,7 +195,7 @@ fn what_was_set_stays() {
                 &["webhook", "list", "--repo", place.repo(), "--json"],
                 "",
             )
-            .ended(0);
+            .exits_with(0);
         assert_eq!(listed.json()["webhooks"][0]["secret_set"], true);
     }
 }
@@ -202,10 +205,12 @@ fn a_new_secret_is_an_update() {
     let server = server(&["acme/site", "WEB/site"]);
     for place in [CLOUD, SERVER] {
         let with_secret = ["--event", "push", "--secret-stdin"];
-        place.ensure(&server, &["--event", "push"], "").ended(0);
+        place
+            .ensure(&server, &["--event", "push"], "")
+            .exits_with(0);
         let updated = place
             .ensure(&server, &with_secret, &format!("{SECRET}\n"))
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(
             (
@@ -219,16 +224,16 @@ fn a_new_secret_is_an_update() {
         // Where the server tells it, the same secret is no change.
         let again = place
             .ensure(&server, &with_secret, &format!("{SECRET}\n"))
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(
             again["action"],
             if place.0 { "updated" } else { "unchanged" }
         );
-        place.ensure(&server, &with_secret, "\n").ended(2);
+        place.ensure(&server, &with_secret, "\n").exits_with(2);
         let insecure = place
             .ensure(&server, &["--event", "push", "--insecure-receiver"], "")
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(
             (
@@ -240,7 +245,7 @@ fn a_new_secret_is_an_update() {
         // Without a word on it, it stays; it is switched on again by name.
         let verifies = |flag: &[&str]| {
             let done = place.ensure(&server, &[&["--event", "push"], flag].concat(), "");
-            let done = done.ended(0).json();
+            let done = done.exits_with(0).json();
             let action = done["action"].as_str().unwrap().to_owned();
             (action, done["webhook"]["verifies_receiver"].as_bool())
         };
@@ -252,15 +257,15 @@ fn a_new_secret_is_an_update() {
     let long = "x".repeat(129);
     CLOUD
         .ensure(&server, &["--event", "push", "--secret-stdin"], &long)
-        .ended(2);
+        .exits_with(2);
 }
 
 #[test]
-fn a_secret_is_made_up_once() {
+fn a_secret_is_generated_once() {
     let server = server(&["acme/site", "WEB/site"]);
     for place in [CLOUD, SERVER] {
         let wanted = ["--event", "push", "--generate-secret"];
-        let created = place.ensure(&server, &wanted, "").ended(0).json();
+        let created = place.ensure(&server, &wanted, "").exits_with(0).json();
         let secret = created["secret"].as_str().unwrap().to_owned();
         assert_eq!(
             (created["action"].as_str(), secret.len()),
@@ -270,7 +275,7 @@ fn a_secret_is_made_up_once() {
         assert!(
             hook["secret"] == secret.as_str() || hook["configuration"]["secret"] == secret.as_str()
         );
-        let again = place.ensure(&server, &wanted, "").ended(0).json();
+        let again = place.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(
             (again["action"].as_str(), again.get("secret")),
             (Some("unchanged"), None)
@@ -279,32 +284,32 @@ fn a_secret_is_made_up_once() {
 }
 
 #[test]
-fn an_old_server_gets_what_it_knows() {
+fn events_unknown_to_an_old_server_are_left_out() {
     let server = server(&["WEB/site"]);
-    server.change(|world| world.stock.unknown_event = Some("pr:from_ref_updated"));
+    server.update(|state| state.store.unknown_event = Some("pr:from_ref_updated"));
     let wanted = ["--event", "push", "--event", "pr-updated"];
-    let created = SERVER.ensure(&server, &wanted, "").ended(0).json();
+    let created = SERVER.ensure(&server, &wanted, "").exits_with(0).json();
     assert_eq!(created["action"], "created");
     assert_eq!(created["unknown_events"], json!(["pr:from_ref_updated"]));
     assert_eq!(created["webhook"]["events"], json!(["push", "pr:modified"]));
     assert_eq!(
-        SERVER.ensure(&server, &wanted, "").ended(0).json()["action"],
+        SERVER.ensure(&server, &wanted, "").exits_with(0).json()["action"],
         "unchanged"
     );
     assert_eq!(SERVER.hooks(&server).len(), 1);
     SERVER
         .ensure(&server, &["--event", "pr:from_ref_updated"], "")
-        .ended(1);
+        .exits_with(1);
 }
 
 #[test]
-fn a_missing_right_is_named() {
+fn a_missing_permission_is_named() {
     let server = server(&["acme/site", "WEB/site"]);
-    server.change(|world| world.stock.closed = vec!["acme/site", "WEB/site"]);
+    server.update(|state| state.store.hidden_webhooks = vec!["acme/site", "WEB/site"]);
     for (place, right) in [(CLOUD, "write:webhook:bitbucket"), (SERVER, "REPO_ADMIN")] {
         let refused = place
             .ensure(&server, &["--event", "push"], "")
-            .ended(4)
+            .exits_with(4)
             .json();
         assert_eq!(refused["error"]["kind"], "forbidden");
         let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
@@ -313,12 +318,12 @@ fn a_missing_right_is_named() {
 }
 
 #[test]
-fn a_webhook_is_removed_once_and_only_when_that_is_meant() {
+fn remove_is_idempotent_and_needs_confirmation() {
     let server = server(&["acme/site", "WEB/site"]);
     for place in [CLOUD, SERVER] {
         let id = place
             .ensure(&server, &["--event", "push"], "")
-            .ended(0)
+            .exits_with(0)
             .json()["webhook"]["id"]
             .as_str()
             .unwrap()
@@ -332,10 +337,10 @@ fn a_webhook_is_removed_once_and_only_when_that_is_meant() {
             URL,
             "--json",
         ];
-        place.run(&server, &by_url, "").ended(2);
+        place.run(&server, &by_url, "").exits_with(2);
         let planned = place
             .run(&server, &[&by_url[..], &["--dry-run"]].concat(), "")
-            .ended(0)
+            .exits_with(0)
             .json();
         assert_eq!(planned["action"], "would-remove");
         assert_eq!(place.hooks(&server).len(), 1);
@@ -349,7 +354,7 @@ fn a_webhook_is_removed_once_and_only_when_that_is_meant() {
             "--yes",
             "--json",
         ];
-        let removed = place.run(&server, &by_id, "").ended(0).json();
+        let removed = place.run(&server, &by_id, "").exits_with(0).json();
         assert_eq!(
             (
                 removed["action"].as_str(),
@@ -358,18 +363,20 @@ fn a_webhook_is_removed_once_and_only_when_that_is_meant() {
             (Some("removed"), Some(URL))
         );
         assert_eq!(place.hooks(&server), [Value::Null; 0]);
-        place.run(&server, &by_id, "").ended(5);
+        place.run(&server, &by_id, "").exits_with(5);
         place
             .run(&server, &["webhook", "remove", "--repo", place.repo()], "")
-            .ended(2);
+            .exits_with(2);
     }
 }
 
 #[test]
-fn a_receiver_is_called_where_the_server_can() {
+fn test_sends_a_delivery_where_supported() {
     let server = server(&["acme/site", "WEB/site"]);
     for place in [CLOUD, SERVER] {
-        place.ensure(&server, &["--event", "push"], "").ended(0);
+        place
+            .ensure(&server, &["--event", "push"], "")
+            .exits_with(0);
     }
     let test = |place: Place, url: &str| {
         place.run(
@@ -386,18 +393,18 @@ fn a_receiver_is_called_where_the_server_can() {
             "",
         )
     };
-    let called = test(SERVER, URL).ended(0).json();
+    let called = test(SERVER, URL).exits_with(0).json();
     assert_eq!(
         (called["ok"].as_bool(), called["status"].as_u64()),
         (Some(true), Some(200))
     );
-    let path = server.seen().last().unwrap().path.clone();
+    let path = server.requests().last().unwrap().path.clone();
     assert!(
         path.contains("/webhooks/test?url=https") && path.contains("webhookId="),
         "{path}"
     );
-    test(SERVER, "https://other.example.com").ended(5);
-    let honest = test(CLOUD, URL).ended(1).json();
+    test(SERVER, "https://other.example.com").exits_with(5);
+    let honest = test(CLOUD, URL).exits_with(1).json();
     assert!(
         honest["error"]["message"]
             .as_str()
@@ -414,8 +421,8 @@ fn a_receiver_is_called_where_the_server_can() {
             ],
             "",
         )
-        .ended(0);
-    let called = test(SERVER, broken).ended(1).json();
+        .exits_with(0);
+    let called = test(SERVER, broken).exits_with(1).json();
     assert_eq!(
         (called["ok"].as_bool(), called["status"].as_u64()),
         (Some(false), Some(500))
@@ -423,13 +430,13 @@ fn a_receiver_is_called_where_the_server_can() {
 }
 
 #[test]
-fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
+fn ensure_all_covers_a_project_and_resumes() {
     let names: Vec<_> = (0..30)
         .map(|number| format!("WEB/repo-{number:02}"))
         .collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let server = server(&names);
-    server.change(|world| world.stock.closed = vec!["WEB/repo-07", "WEB/repo-20"]);
+    server.update(|state| state.store.hidden_webhooks = vec!["WEB/repo-07", "WEB/repo-20"]);
     let all = [
         "webhook",
         "ensure",
@@ -442,7 +449,7 @@ fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
         "push",
     ];
     let json = [&all[..], &["--json"]].concat();
-    let ran = SERVER.run(&server, &json, "").ended(4).json();
+    let ran = SERVER.run(&server, &json, "").exits_with(4).json();
     assert_eq!(
         ran["summary"],
         json!({"created": 28, "updated": 0, "unchanged": 0, "failed": 2})
@@ -458,8 +465,8 @@ fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
         "{}",
         rows[7]
     );
-    server.change(|world| world.stock.closed.clear());
-    let table = SERVER.run(&server, &all, "").ended(0);
+    server.update(|state| state.store.hidden_webhooks.clear());
+    let table = SERVER.run(&server, &all, "").exits_with(0);
     assert!(
         table
             .stdout
@@ -476,7 +483,7 @@ fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
             ],
             "",
         )
-        .ended(2);
+        .exits_with(2);
     SERVER
         .run(
             &server,
@@ -493,11 +500,11 @@ fn all_repositories_of_a_project_get_it_and_the_rest_can_be_run_again() {
             ],
             "",
         )
-        .ended(5);
+        .exits_with(5);
 }
 
 #[test]
-fn a_fault_in_the_middle_makes_no_second_webhook() {
+fn a_failed_response_does_not_create_a_second_webhook() {
     for (status, exit, retry) in [(429, 0, "0"), (503, 8, "0"), (0, 7, "")] {
         let server = server(&["acme/site"]);
         let fault = Fault {
@@ -506,18 +513,22 @@ fn a_fault_in_the_middle_makes_no_second_webhook() {
             body: Vec::new(),
             delay: Duration::ZERO,
         };
-        server.change(|world| world.traps.push(("POST", "/hooks", fault)));
-        CLOUD.ensure(&server, &["--event", "push"], "").ended(exit);
-        CLOUD.ensure(&server, &["--event", "push"], "").ended(0);
+        server.update(|state| state.targeted_faults.push(("POST", "/hooks", fault)));
+        CLOUD
+            .ensure(&server, &["--event", "push"], "")
+            .exits_with(exit);
+        CLOUD
+            .ensure(&server, &["--event", "push"], "")
+            .exits_with(0);
         assert_eq!(CLOUD.hooks(&server).len(), 1, "{status}");
     }
 }
 
 #[test]
-fn a_secret_that_is_a_word_changes_no_data() {
+fn a_secret_that_is_a_common_word_is_masked_only_as_secret() {
     let server = server(&["WEB/site"]);
-    server.change(|world| {
-        world.credentials.push(Credential {
+    server.update(|state| {
+        state.credentials.push(Credential {
             kind: Kind::Password { user: "jane" },
             secret: "hook".to_owned(),
             scopes: vec![],
@@ -532,14 +543,16 @@ fn a_secret_that_is_a_word_changes_no_data() {
             .env("BBCONNECT_TOKEN", "hook")
             .env("BBCONNECT_USERNAME", "jane")
             .env("BBCONNECT_URL", server.datacenter());
-        Ran::from(command.output().unwrap()).ended(0).json()
+        RunOutput::from(command.output().unwrap())
+            .exits_with(0)
+            .json()
     };
     assert_eq!(ensure()["action"], "created");
     assert_eq!(ensure()["action"], "unchanged");
 }
 
 #[test]
-fn a_list_without_values_is_no_empty_list() {
+fn a_list_without_values_is_an_error() {
     let server = server(&["acme/site"]);
     let page = Fault {
         status: 200,
@@ -547,7 +560,9 @@ fn a_list_without_values_is_no_empty_list() {
         body: b"{\"foo\":1}".to_vec(),
         delay: Duration::ZERO,
     };
-    server.change(|world| world.faults.push_back(page));
-    CLOUD.ensure(&server, &["--event", "push"], "").ended(8);
-    assert!(server.seen().iter().all(|seen| seen.method == "GET"));
+    server.update(|state| state.faults.push_back(page));
+    CLOUD
+        .ensure(&server, &["--event", "push"], "")
+        .exits_with(8);
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
 }

@@ -1,7 +1,9 @@
 //! Every command that talks to a server, as it is run when nothing goes wrong.
 
-use super::prepared::{as_client, connected, signed_in, with_connection, with_keys, with_token};
-use super::stage::Stage;
+use super::fixture::Fixture;
+use super::setup::{
+    add_client_credentials, add_connection, add_keys, add_token_connection, connect, sign_in,
+};
 
 /// A product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,59 +30,57 @@ impl Product {
     }
 }
 
-/// How what has to be there before a command comes about.
-type Prepare = fn(&Stage);
+/// Creates what a command needs.
+type Setup = fn(&Fixture);
 
-/// A command.
+/// A command line under test.
 #[derive(Clone)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the command"
 )]
-pub(crate) struct Row {
+pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) product: Product,
-    /// As they are typed in a shell; the names in braces are filled in.
+    /// As in a shell; names in braces are placeholders.
     pub(crate) arguments: &'static str,
     pub(crate) input: &'static str,
-    /// What has to be there before.
-    pub(crate) prepare: Prepare,
-    /// The connection is the environment's.
-    pub(crate) is_in_environment: bool,
-    /// It is one with a user name and a password.
-    pub(crate) is_with_password: bool,
+    pub(crate) setup: Setup,
+    /// The connection comes from environment variables.
+    pub(crate) uses_environment: bool,
+    pub(crate) uses_password: bool,
     pub(crate) needs_sshd: bool,
     pub(crate) needs_git: bool,
 }
 
-impl Row {
-    /// Whether only one product has it.
-    pub(crate) fn is_alone(&self) -> bool {
+impl Case {
+    /// Whether only one product has this command.
+    pub(crate) fn is_on_one_product(&self) -> bool {
         let starts = ["token ", "known-hosts ", "repo view, as a client"];
         starts.iter().any(|start| self.name.starts_with(start))
     }
 
-    /// Whether it passes on what a server answers, whatever that is.
-    pub(crate) fn passes_on(&self) -> bool {
+    /// Whether the command prints any response as it came.
+    pub(crate) fn prints_responses(&self) -> bool {
         self.name.starts_with("api ")
     }
 
-    /// Whether its answer is a judgement, in which something may be unknown.
-    pub(crate) fn judges(&self) -> bool {
+    /// Whether the result is a report, in which facts may be unknown.
+    pub(crate) fn is_report(&self) -> bool {
         self.name.starts_with("check") || self.name == "doctor"
     }
 
-    /// Whether the faults that take seconds of work are tried with it.
-    pub(crate) fn bears_heavy_faults(&self) -> bool {
+    /// Whether the faults that take seconds of work are run with it.
+    pub(crate) fn runs_heavy_faults(&self) -> bool {
         match self.product {
             Product::Cloud => self.name == "webhook list",
             Product::DataCenter => self.name == "api --paginate",
         }
     }
 
-    /// Whether a file is one that the command may leave behind although it failed: what a step before the failure made,
-    /// which the next run recognises.
-    pub(crate) fn keeps(&self, path: &str) -> bool {
+    /// Whether a failed command may leave this file: a step before the failure created it, and the next run recognises
+    /// it.
+    pub(crate) fn may_leave(&self, path: &str) -> bool {
         let is_lock = path.rsplit('.').next() == Some("lock");
         let is_of_ssh = path == ".config/bbconnect/known_hosts"
             || path == ".config/bbconnect/connections.toml"
@@ -89,7 +89,7 @@ impl Row {
     }
 }
 
-/// The commands that a pipeline can run, with their arguments on both products where they are the same.
+/// Commands with a connection from the environment: name, arguments on Cloud, and on Data Center (`=`: the same).
 const IN_ENVIRONMENT: [(&str, &str, &str); 24] = [
     ("check", "check --repo {repo}", "="),
     ("doctor", "doctor", "="),
@@ -153,114 +153,114 @@ const IN_ENVIRONMENT: [(&str, &str, &str); 24] = [
     ),
 ];
 
-/// The commands for the tokens of a Data Center, with a password.
+/// Token commands of Data Center, which need a password.
 const TOKENS: [(&str, &str); 3] = [
     ("token list", "token list"),
     ("token create", "token create ci --for read"),
     ("token revoke", "token revoke laptop --yes"),
 ];
 
-/// The commands with a saved connection, and how it comes about.
-const SAVED: [(&str, &str, Prepare); 4] = [
-    ("repo select", "repo select {repo} -c work", with_connection),
-    ("check --all", "check --all", with_connection),
-    ("git credential", "git credential get", signed_in),
-    ("repo view, signed in", "repo view {repo}", signed_in),
+/// Commands with a saved connection, and their setup.
+const SAVED: [(&str, &str, Setup); 4] = [
+    ("repo select", "repo select {repo} -c work", add_connection),
+    ("check --all", "check --all", add_connection),
+    ("git credential", "git credential get", sign_in),
+    ("repo view, signed in", "repo view {repo}", sign_in),
 ];
 
-/// The commands that also speak SSH.
-const OVER_SSH: [(&str, &str, Prepare); 4] = [
+/// Commands that also use SSH.
+const OVER_SSH: [(&str, &str, Setup); 4] = [
     (
         "connect",
         "connect {ssh} -c work --name new --accept-host-key {fingerprint}",
-        with_connection,
+        add_connection,
     ),
-    ("key rotate", "key rotate -c site", connected),
+    ("key rotate", "key rotate -c site", connect),
     (
         "known-hosts verify",
         "known-hosts verify {ssh}",
-        with_connection,
+        add_connection,
     ),
     (
         "known-hosts add",
         "known-hosts add {ssh} --accept-host-key {fingerprint}",
-        with_connection,
+        add_connection,
     ),
 ];
 
 /// Every command on every product that has it.
-pub(crate) fn all() -> Vec<Row> {
-    let mut rows: Vec<_> = [Product::Cloud, Product::DataCenter]
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases: Vec<_> = [Product::Cloud, Product::DataCenter]
         .into_iter()
         .flat_map(of)
         .collect();
-    // What takes longest comes first.
-    rows.sort_by_key(|row| !row.needs_sshd);
-    rows
+    // The slowest first.
+    cases.sort_by_key(|case| !case.needs_sshd);
+    cases
 }
 
-fn of(product: Product) -> Vec<Row> {
+fn of(product: Product) -> Vec<Case> {
     let is_cloud = product.is_cloud();
-    let row = |name: &'static str, arguments| Row {
+    let case = |name: &'static str, arguments| Case {
         name,
         product,
         arguments,
         input: "",
-        prepare: if name.starts_with("key ") {
-            with_keys
+        setup: if name.starts_with("key ") {
+            add_keys
         } else {
             |_| {}
         },
-        is_in_environment: true,
-        is_with_password: false,
+        uses_environment: true,
+        uses_password: false,
         needs_sshd: false,
         needs_git: name == "publish" && !is_cloud,
     };
-    let saved = |name, arguments, prepare| Row {
-        prepare,
-        is_in_environment: false,
-        ..row(name, arguments)
+    let saved = |name, arguments, setup| Case {
+        setup,
+        uses_environment: false,
+        ..case(name, arguments)
     };
-    let mut rows = vec![saved("connection add", added(product), |_| {})];
+    let mut cases = vec![saved("connection add", add_command(product), |_| {})];
     for (name, on_cloud, on_datacenter) in IN_ENVIRONMENT {
         let is_other = !is_cloud && on_datacenter != "=";
         let arguments = if is_other { on_datacenter } else { on_cloud };
         if !arguments.is_empty() {
-            rows.push(row(name, arguments));
+            cases.push(case(name, arguments));
         }
     }
-    rows.extend(SAVED.map(|(name, arguments, prepare)| Row {
+    cases.extend(SAVED.map(|(name, arguments, setup)| Case {
         input: "protocol=http\nhost={host}\n\n",
-        ..saved(name, arguments, prepare)
+        ..saved(name, arguments, setup)
     }));
     if is_cloud {
-        rows.push(saved(
+        cases.push(saved(
             "repo view, as a client",
             "repo view {repo}",
-            as_client,
+            add_client_credentials,
         ));
     } else {
-        rows.extend(TOKENS.map(|(name, arguments)| Row {
-            is_with_password: true,
-            ..row(name, arguments)
+        cases.extend(TOKENS.map(|(name, arguments)| Case {
+            uses_password: true,
+            ..case(name, arguments)
         }));
         let rotate = "token rotate -c laptop --username jane --token-file token";
-        rows.push(saved("token rotate", rotate, with_token));
+        cases.push(saved("token rotate", rotate, add_token_connection));
     }
-    for (name, arguments, prepare) in OVER_SSH {
-        // Of Cloud's host keys no server is asked.
+    for (name, arguments, setup) in OVER_SSH {
+        // Host keys of Cloud are built in: there is no request.
         if !(is_cloud && name.starts_with("known-hosts")) {
-            rows.push(Row {
+            cases.push(Case {
                 needs_sshd: true,
-                ..saved(name, arguments, prepare)
+                ..saved(name, arguments, setup)
             });
         }
     }
-    rows
+    cases
 }
 
-/// The arguments that add a connection.
-pub(crate) fn added(product: Product) -> &'static str {
+/// Arguments that add a connection.
+pub(crate) fn add_command(product: Product) -> &'static str {
     match product {
         Product::Cloud => {
             "connection add work --url {url} --auth api-token --email jane@acme.example --workspace acme \

@@ -1,180 +1,183 @@
-//! What can go wrong between the program and a server, and how a command may end then.
+//! Faults of networks and servers, and the exit statuses that a command may have then.
 
-/// A fault of the network, of something that stands in between, or of the server.
+/// A fault of the network, of a proxy, or of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// 429; with the seconds of `Retry-After`, where it has one.
-    TooMany(Option<u64>),
-    /// A 5xx without words, after the request was carried out.
-    Failed(u16),
-    /// A page of HTML with this status, which repeats the credential.
-    Page(u16),
-    /// The connection is reset before there is an answer.
+    RateLimited(Option<u64>),
+    /// A 5xx without a message, after the request was carried out.
+    ServerError(u16),
+    /// An HTML page with this status that contains the credential.
+    HtmlPage(u16),
+    /// The connection is reset before a response.
     Reset,
-    /// The connection is closed before there is an answer.
+    /// The connection is closed before a response.
     Closed,
     /// The connection is closed in the middle of the headers.
-    HalfAHead,
-    /// Fewer bytes than the length that was told.
+    PartialHeaders,
+    /// Fewer bytes than `Content-Length`.
     Truncated,
-    /// Chunks, of which the last ones are missing.
-    BrokenChunks,
-    /// Chunks whose length is no number.
-    WrongChunks,
-    /// A byte of the body at a time, without an end.
-    Drip,
-    /// A byte of the headers at a time, without an end.
-    DripHead,
+    /// Chunked encoding without the last chunks.
+    MissingChunks,
+    /// Chunked encoding whose chunk size is not a number.
+    InvalidChunkSize,
+    /// One byte of the body at a time, without an end.
+    SlowBody,
+    /// One byte of the headers at a time, without an end.
+    SlowHeaders,
     /// `100 Continue`, without an end.
-    Interim,
-    /// Nothing at all.
-    Silence,
-    /// Something that is no HTTP.
+    EndlessInterim,
+    /// The server accepts the connection and sends nothing.
+    NoResponse,
+    /// Not HTTP.
     NotHttp,
     /// Headers without an end.
-    EndlessHead,
-    /// An array where an object is expected, and the other way round.
-    OtherShape,
-    /// The whole answer as one string of JSON.
-    OneString,
-    /// Strings are numbers, and numbers are strings.
-    OtherTypes,
+    EndlessHeaders,
+    /// An array in place of an object, and the reverse.
+    WrongShape,
+    /// The response as one JSON string.
+    StringBody,
+    /// Numbers in place of strings, and the reverse.
+    WrongTypes,
     /// `null`.
     Null,
-    /// Bytes that are no UTF-8 in every string.
-    NotUtf8,
-    /// A hundred thousand brackets, alone.
-    Deep,
-    /// The same as the entry of a list.
-    DeepInside,
-    /// A page that is followed by itself.
-    SamePage,
-    /// A page that is followed by another one with the same entries, again and again.
+    /// Invalid UTF-8 in every string.
+    InvalidUtf8,
+    /// 100,000 opening brackets.
+    DeepNesting,
+    /// The same as an entry of a list.
+    DeeplyNestedEntry,
+    /// A page that names itself as the next page.
+    RepeatedPage,
+    /// Pages without an end, each with the same entries.
     EndlessPages,
-    /// A page that is followed by one with other entries, again and again.
+    /// Pages without an end, each with new entries.
     EndlessEntries,
-    /// A page that is followed by one on another server.
-    NextElsewhere,
+    /// A page whose next page is on another server.
+    NextPageElsewhere,
     /// A body without an end.
-    Flood,
-    /// A small body that unpacks to 300 MB.
-    Bomb,
-    /// Another server is named as the place to ask, with this status.
-    Redirect(u16),
-    /// This server is named as the place to ask, again and again.
-    Circle,
+    EndlessBody,
+    /// A small body that decompresses to 300 MB.
+    GzipBomb,
+    /// A redirect to another server, with this status.
+    RedirectElsewhere(u16),
+    /// Redirects to the same server without an end.
+    RedirectLoop,
     /// 200 without a body.
-    Empty,
+    EmptyBody,
     /// 204.
     NoContent,
 }
 
 /// Every fault.
 pub(crate) const ALL: [Fault; 43] = [
-    Fault::TooMany(Some(1)),
-    Fault::TooMany(Some(3600)),
-    Fault::TooMany(None),
-    Fault::Failed(500),
-    Fault::Failed(502),
-    Fault::Failed(503),
-    Fault::Failed(504),
-    Fault::Page(200),
-    Fault::Page(401),
-    Fault::Page(403),
-    Fault::Page(500),
+    Fault::RateLimited(Some(1)),
+    Fault::RateLimited(Some(3600)),
+    Fault::RateLimited(None),
+    Fault::ServerError(500),
+    Fault::ServerError(502),
+    Fault::ServerError(503),
+    Fault::ServerError(504),
+    Fault::HtmlPage(200),
+    Fault::HtmlPage(401),
+    Fault::HtmlPage(403),
+    Fault::HtmlPage(500),
     Fault::Reset,
     Fault::Closed,
-    Fault::HalfAHead,
+    Fault::PartialHeaders,
     Fault::Truncated,
-    Fault::BrokenChunks,
-    Fault::WrongChunks,
-    Fault::Drip,
-    Fault::DripHead,
-    Fault::Interim,
-    Fault::Silence,
+    Fault::MissingChunks,
+    Fault::InvalidChunkSize,
+    Fault::SlowBody,
+    Fault::SlowHeaders,
+    Fault::EndlessInterim,
+    Fault::NoResponse,
     Fault::NotHttp,
-    Fault::EndlessHead,
-    Fault::OtherShape,
-    Fault::OneString,
-    Fault::OtherTypes,
+    Fault::EndlessHeaders,
+    Fault::WrongShape,
+    Fault::StringBody,
+    Fault::WrongTypes,
     Fault::Null,
-    Fault::NotUtf8,
-    Fault::Deep,
-    Fault::DeepInside,
-    Fault::SamePage,
+    Fault::InvalidUtf8,
+    Fault::DeepNesting,
+    Fault::DeeplyNestedEntry,
+    Fault::RepeatedPage,
     Fault::EndlessPages,
     Fault::EndlessEntries,
-    Fault::NextElsewhere,
-    Fault::Flood,
-    Fault::Bomb,
-    Fault::Redirect(301),
-    Fault::Redirect(302),
-    Fault::Redirect(307),
-    Fault::Redirect(308),
-    Fault::Circle,
-    Fault::Empty,
+    Fault::NextPageElsewhere,
+    Fault::EndlessBody,
+    Fault::GzipBomb,
+    Fault::RedirectElsewhere(301),
+    Fault::RedirectElsewhere(302),
+    Fault::RedirectElsewhere(307),
+    Fault::RedirectElsewhere(308),
+    Fault::RedirectLoop,
+    Fault::EmptyBody,
     Fault::NoContent,
 ];
 
 impl Fault {
-    /// The statuses that a command may end with when the answer that it needs was this.
+    /// The exit statuses of a command whose request got this fault.
     pub(crate) fn statuses(self) -> &'static [i32] {
         let is_cut = matches!(
             self,
             Self::Reset
                 | Self::Closed
-                | Self::HalfAHead
+                | Self::PartialHeaders
                 | Self::Truncated
-                | Self::BrokenChunks
-                | Self::WrongChunks
+                | Self::MissingChunks
+                | Self::InvalidChunkSize
         );
         if is_cut || self.is_slow() {
             &[7]
-        } else if matches!(self, Self::NotHttp | Self::EndlessHead) {
-            // Whether that is a server or something else nobody can tell.
+        } else if matches!(self, Self::NotHttp | Self::EndlessHeaders) {
+            // It may be a server or something else.
             &[7, 8]
-        } else if self == Self::Page(401) {
+        } else if self == Self::HtmlPage(401) {
             &[3]
         } else {
-            // Also a page with 403: it is a gateway's, and says nothing about the credential.
+            // Also a page with 403: a gateway sent it, and it says nothing about the credential.
             &[8]
         }
     }
 
-    /// Whether the server carried out what was asked. Where it did not, it may be asked again.
-    pub(crate) fn is_done(self) -> bool {
+    /// Whether the server carried out the request. Where it did not, the request may be repeated.
+    pub(crate) fn is_carried_out(self) -> bool {
         !matches!(
             self,
-            Self::TooMany(_) | Self::Page(401 | 403) | Self::Redirect(_) | Self::Circle
+            Self::RateLimited(_)
+                | Self::HtmlPage(401 | 403)
+                | Self::RedirectElsewhere(_)
+                | Self::RedirectLoop
         )
     }
 
-    /// Whether the same question may be answered better the next time, so that the program asks again.
-    pub(crate) fn passes(self) -> bool {
+    /// Whether the program retries the request.
+    pub(crate) fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::TooMany(_)
-                | Self::Failed(502..=504)
+            Self::RateLimited(_)
+                | Self::ServerError(502..=504)
                 | Self::Reset
                 | Self::Closed
-                | Self::HalfAHead
+                | Self::PartialHeaders
                 | Self::Truncated
-                | Self::BrokenChunks
-                | Self::WrongChunks
+                | Self::MissingChunks
+                | Self::InvalidChunkSize
                 | Self::NotHttp
-                | Self::EndlessHead
+                | Self::EndlessHeaders
         )
     }
 
-    /// Whether there is no answer, so that the program has to end by itself.
+    /// Whether there is no complete response, so that the time limit applies.
     pub(crate) fn is_slow(self) -> bool {
         matches!(
             self,
-            Self::Drip | Self::DripHead | Self::Interim | Self::Silence
+            Self::SlowBody | Self::SlowHeaders | Self::EndlessInterim | Self::NoResponse
         )
     }
 
-    /// Whether a run takes seconds of work, so that a few commands must do for it.
+    /// Whether a run takes seconds of work, so that only a few commands get it.
     pub(crate) fn is_heavy(self) -> bool {
         self == Self::EndlessEntries
     }

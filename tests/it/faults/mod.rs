@@ -1,15 +1,14 @@
 //! Every fault of the network and of servers, at every request of every command, on both products: the status is a
-//! documented one, time and memory are bounded, nothing is written twice, no credential goes elsewhere or is shown.
+//! documented one, time and memory are bounded, nothing is written twice, and no credential is shown or sent elsewhere.
 #![cfg(unix)]
 
-mod answer;
 mod commands;
 mod fault;
-mod prepared;
+mod fixture;
 mod proxy;
 mod rules;
-mod stage;
-mod world;
+mod setup;
+mod wire;
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -18,35 +17,35 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support;
-use commands::Row;
+use commands::Case;
 use fault::Fault;
-use proxy::Trap;
-use stage::{Outcome, Stage};
+use fixture::{Fixture, Outcome};
+use proxy::Injection;
 
-/// Commands at once: most of their time they wait.
-const AT_ONCE: usize = 12;
-/// Faults that every request after the first meets.
-const LATER: usize = 3;
-/// Faults that every request of a command meets that takes long by itself.
-const FEW: usize = 2;
+/// Commands that run in parallel: most of their time they wait.
+const WORKERS: usize = 12;
+/// How many faults each request after the first gets.
+const FAULTS_PER_LATER_REQUEST: usize = 3;
+/// How many faults each request of a command gets that takes longer than [`SLOW`] without a fault.
+const FAULTS_OF_SLOW_COMMANDS: usize = 2;
 const SLOW: Duration = Duration::from_secs(3);
 
 #[test]
-fn whatever_breaks_ends_in_a_documented_way() {
-    let bomb = Arc::new(stage::bomb());
-    let rows: VecDeque<_> = commands::all().into_iter().enumerate().collect();
-    let progress = Progress::new(rows.len());
-    let rows = Mutex::new(rows);
+fn every_fault_ends_with_a_documented_status() {
+    let gzip_bomb = Arc::new(fixture::gzip_bomb());
+    let cases: VecDeque<_> = commands::all().into_iter().enumerate().collect();
+    let progress = Progress::new(cases.len());
+    let cases = Mutex::new(cases);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..WORKERS {
             scope.spawn(|| {
                 loop {
-                    let next = rows.lock().unwrap().pop_front();
-                    let Some((number, row)) = next else { return };
-                    let mut wrong = under_every_fault(number, row, &bomb, &progress);
+                    let next = cases.lock().unwrap().pop_front();
+                    let Some((number, case)) = next else { return };
+                    let mut wrong = under_every_fault(number, case, &gzip_bomb, &progress);
                     failures.lock().unwrap().append(&mut wrong);
-                    progress.rows.fetch_add(1, Ordering::Relaxed);
+                    progress.cases.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -61,11 +60,11 @@ fn whatever_breaks_ends_in_a_documented_way() {
     );
 }
 
-/// How far the matrix is, printed every ten seconds.
+/// Progress of the matrix, printed every ten seconds.
 struct Progress {
     started: Instant,
     all_rows: usize,
-    rows: AtomicUsize,
+    cases: AtomicUsize,
     runs: AtomicUsize,
     /// In seconds since the start.
     printed: AtomicU64,
@@ -76,7 +75,7 @@ impl Progress {
         Self {
             started: Instant::now(),
             all_rows,
-            rows: AtomicUsize::new(0),
+            cases: AtomicUsize::new(0),
             runs: AtomicUsize::new(0),
             printed: AtomicU64::new(0),
         }
@@ -98,12 +97,12 @@ impl Progress {
 
     /// To the real standard error: the test harness captures only what macros print.
     fn print(&self) {
-        let (runs, rows) = (
+        let (runs, cases) = (
             self.runs.load(Ordering::Relaxed),
-            self.rows.load(Ordering::Relaxed),
+            self.cases.load(Ordering::Relaxed),
         );
         let line = format!(
-            "fault matrix: {runs} runs, {rows} of {} commands finished, {} s\n",
+            "fault matrix: {runs} runs, {cases} of {} commands finished, {} s\n",
             self.all_rows,
             self.started.elapsed().as_secs()
         );
@@ -111,80 +110,84 @@ impl Progress {
     }
 }
 
-/// Runs a command under every fault, and returns what was wrong.
+/// Runs a command under every fault, and returns descriptions of the failures.
 fn under_every_fault(
     number: usize,
-    row: Row,
-    bomb: &Arc<Vec<u8>>,
+    case: Case,
+    gzip_bomb: &Arc<Vec<u8>>,
     progress: &Progress,
 ) -> Vec<String> {
-    let Some(stage) = Stage::set(row, bomb) else {
+    let Some(fixture) = Fixture::new(case, gzip_bomb) else {
         return Vec::new();
     };
-    let good = stage.run(None, 20);
-    let is_usable = good.ran.status == 0 && !good.asked.is_empty();
+    let good = fixture.run(None, 20);
+    let is_usable = good.output.status == 0 && !good.requests.is_empty();
     if !is_usable {
-        return vec![told(&stage, "without a fault", &good, &[])];
+        return vec![describe(&fixture, "without a fault", &good, &[])];
     }
     let mut failures = Vec::new();
-    for at in 0..good.asked.len() {
-        for (turn, fault) in faults(&stage.row, number, at, good.took > SLOW) {
-            let stays = !fault.passes() || (number + at + turn).is_multiple_of(2);
-            let trap = Trap { fault, at, stays };
-            let is_waited_for = fault.is_slow() || (stays && fault.passes());
+    for at in 0..good.requests.len() {
+        for (turn, fault) in faults(&fixture.case, number, at, good.took > SLOW) {
+            let is_persistent = !fault.is_transient() || (number + at + turn).is_multiple_of(2);
+            let injection = Injection {
+                fault,
+                at,
+                is_persistent,
+            };
+            let is_waited_for = fault.is_slow() || (is_persistent && fault.is_transient());
             let timeout = if is_waited_for { 1 } else { 10 };
-            let run = stage.run(Some(trap), timeout);
+            let run = fixture.run(Some(injection), timeout);
             progress.count_run();
-            // Questions that are asked side by side may come in another order, and fewer of them.
-            if run.met.is_empty() {
+            // Parallel requests may come in another order, and fewer of them.
+            if run.hit.is_empty() {
                 continue;
             }
-            let wrong = rules::broken(&stage.row, trap, timeout, &run, &good);
+            let wrong = rules::violations(&fixture.case, injection, timeout, &run, &good);
             if !wrong.is_empty() {
-                failures.push(told(&stage, &format!("{trap:?}"), &run, &wrong));
+                failures.push(describe(&fixture, &format!("{injection:?}"), &run, &wrong));
             }
         }
     }
     failures
 }
 
-/// The faults that a request meets, numbered: the first one of a command every fault (where there is little time, each
-/// on one of the products), the others some of them, which are others for each.
-fn faults(row: &Row, number: usize, at: usize, is_slow: bool) -> Vec<(usize, Fault)> {
-    let is_thorough = row.is_alone() || support::variable("CI").is_some();
-    let is_even = row.product.is_cloud();
+/// The faults for a request, numbered. The first request of a command gets every fault (outside CI, each fault on one of
+/// the products); later requests get a few, different ones for each.
+fn faults(case: &Case, number: usize, at: usize, is_slow: bool) -> Vec<(usize, Fault)> {
+    let is_thorough = case.is_on_one_product() || support::env_var("CI").is_some();
+    let is_even = case.product.is_cloud();
     let all = fault::ALL.into_iter().enumerate();
     let mut all: Vec<_> = all
-        .filter(|(_, fault)| !fault.is_heavy() || row.bears_heavy_faults())
+        .filter(|(_, fault)| !fault.is_heavy() || case.runs_heavy_faults())
         .filter(|(turn, fault)| {
             let is_own = turn.is_multiple_of(2) == is_even;
             at > 0 || is_slow || is_thorough || fault.is_heavy() || is_own
         })
         .collect();
-    let start = (number * 7 + at * LATER) % all.len();
+    let start = (number * 7 + at * FAULTS_PER_LATER_REQUEST) % all.len();
     all.rotate_left(start);
     all.truncate(match at {
-        _ if is_slow => FEW,
+        _ if is_slow => FAULTS_OF_SLOW_COMMANDS,
         0 => all.len(),
-        _ => LATER,
+        _ => FAULTS_PER_LATER_REQUEST,
     });
     all
 }
 
-fn told(stage: &Stage, trap: &str, run: &Outcome, wrong: &[String]) -> String {
-    let asked: Vec<_> = run
-        .met
+fn describe(fixture: &Fixture, injection: &str, run: &Outcome, wrong: &[String]) -> String {
+    let requests: Vec<_> = run
+        .hit
         .iter()
-        .map(|&at| format!("{} {}", run.asked[at].0.method, run.asked[at].0.path))
+        .map(|&at| format!("{} {}", run.requests[at].0.method, run.requests[at].0.path))
         .collect();
-    let row = &stage.row;
+    let case = &fixture.case;
     format!(
-        "{} on {:?}, {trap}: {}\n  met: {asked:?}\n  status {}: {}\n  {}",
-        row.name,
-        row.product,
+        "{} on {:?}, {injection}: {}\n  hit: {requests:?}\n  status {}: {}\n  {}",
+        case.name,
+        case.product,
         wrong.join("; "),
-        run.ran.status,
-        run.ran.stdout.trim_end(),
-        run.ran.stderr.lines().collect::<Vec<_>>().join("\n  "),
+        run.output.status,
+        run.output.stdout.trim_end(),
+        run.output.stderr.lines().collect::<Vec<_>>().join("\n  "),
     )
 }

@@ -1,4 +1,4 @@
-//! What stands between the program and the test Bitbucket: it notes every request, and can spoil the answer to one.
+//! A proxy between the program and the fake Bitbucket: it records every request, and can inject a fault.
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::answer::{Places, Wire, wire};
 use super::fault::Fault;
+use super::wire::{Targets, Wire, wire};
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
@@ -19,38 +19,38 @@ pub(crate) struct Asked {
     pub(crate) body: Vec<u8>,
 }
 
-/// The true answer.
-pub(crate) struct Reply {
+/// The real response.
+pub(crate) struct Response {
     head: Vec<String>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Reply {
-    /// The headers that say something of the answer beside its body.
+impl Response {
+    /// Headers with facts that are not in the body.
     pub(crate) fn headers(&self) -> Vec<String> {
         let is_own = |line: &&String| line.to_ascii_lowercase().starts_with("x-");
         self.head.iter().filter(is_own).cloned().collect()
     }
 }
 
-/// What is done to which answer.
+/// Which request gets which fault.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Trap {
+pub(crate) struct Injection {
     pub(crate) fault: Fault,
-    /// To the how many-th request, from 0.
+    /// The index of the request, from 0.
     pub(crate) at: usize,
-    /// Also to all that follow to the same address, whatever their query.
-    pub(crate) stays: bool,
+    /// Later requests with the same method and path get the fault as well.
+    pub(crate) is_persistent: bool,
 }
 
-/// What is set, and what came.
+/// The injected fault, and the requests so far.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
-    pub(crate) trap: Option<Trap>,
+pub(crate) struct Log {
+    pub(crate) injection: Option<Injection>,
     /// The requests, and whether the server got them.
-    pub(crate) asked: Vec<(Asked, bool)>,
-    /// The requests that met the fault, by their places in `asked`.
-    pub(crate) met: Vec<usize>,
+    pub(crate) requests: Vec<(Request, bool)>,
+    /// The indices of the requests that got the fault.
+    pub(crate) hit: Vec<usize>,
 }
 
 /// A proxy that runs until it is dropped.
@@ -62,24 +62,24 @@ pub(crate) struct Proxy {
 struct Shared {
     own: String,
     server: SocketAddr,
-    elsewhere: String,
-    bomb: Arc<Vec<u8>>,
-    notes: Mutex<Notes>,
+    other_server: String,
+    gzip_bomb: Arc<Vec<u8>>,
+    log: Mutex<Log>,
     stop: AtomicBool,
-    /// Requests that the server is answering.
+    /// Requests that the server is processing.
     busy: AtomicUsize,
 }
 
 impl Proxy {
-    pub(crate) fn start(server: SocketAddr, elsewhere: String, bomb: Arc<Vec<u8>>) -> Self {
+    pub(crate) fn start(server: SocketAddr, other_server: String, gzip_bomb: Arc<Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             own: format!("http://{address}"),
             server,
-            elsewhere,
-            bomb,
-            notes: Mutex::default(),
+            other_server,
+            gzip_bomb,
+            log: Mutex::default(),
             stop: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
         });
@@ -90,22 +90,22 @@ impl Proxy {
                     return;
                 }
                 let own = Arc::clone(&own);
-                // Whatever breaks off here broke off in the program, which is looked at elsewhere.
+                // An error here is one of the program's connection, and the run is checked by the rules.
                 std::thread::spawn(move || drop(own.serve(&stream)));
             }
         });
         Self { address, shared }
     }
 
-    /// Waits until the server has answered everything that was asked.
-    pub(crate) fn settle(&self) {
+    /// Waits until the server has answered all requests.
+    pub(crate) fn wait_until_idle(&self) {
         while self.shared.busy.load(Ordering::SeqCst) > 0 {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.shared.notes.lock().unwrap()
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.shared.log.lock().unwrap()
     }
 }
 
@@ -119,70 +119,79 @@ impl Drop for Proxy {
 impl Shared {
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
-        while let Some(asked) = read(&mut reader)? {
-            let (fault, met) = self.note(&asked);
+        while let Some(request) = read(&mut reader)? {
+            let (fault, hit) = self.record(&request);
             let Some(fault) = fault else {
-                relay(stream, &self.forward(&asked)?)?;
+                relay(stream, &self.forward(&request)?)?;
                 continue;
             };
-            let reply = fault.is_done().then(|| self.forward(&asked)).transpose()?;
-            let places = Places {
+            let response = fault
+                .is_carried_out()
+                .then(|| self.forward(&request))
+                .transpose()?;
+            let targets = Targets {
                 own: &self.own,
-                elsewhere: &self.elsewhere,
-                bomb: &self.bomb,
+                other_server: &self.other_server,
+                gzip_bomb: &self.gzip_bomb,
             };
-            return send(stream, wire(fault, &asked, reply.as_ref(), &places, met));
+            return send(
+                stream,
+                wire(fault, &request, response.as_ref(), &targets, hit),
+            );
         }
         Ok(())
     }
 
-    /// Notes a request, and finds what is to be done to its answer, and how often that was done before.
-    fn note(&self, asked: &Asked) -> (Option<Fault>, usize) {
-        let mut notes = self.notes.lock().unwrap();
-        let at = notes.asked.len();
-        let place = |asked: &Asked| {
-            let path = asked.path.split('?').next().unwrap_or_default();
-            (asked.method.clone(), path.to_owned())
+    /// Records a request, and returns its fault, and how often that was injected before.
+    fn record(&self, request: &Request) -> (Option<Fault>, usize) {
+        let mut log = self.log.lock().unwrap();
+        let at = log.requests.len();
+        let endpoint = |request: &Request| {
+            let path = request.path.split('?').next().unwrap_or_default();
+            (request.method.clone(), path.to_owned())
         };
-        let fault = notes.trap.filter(|trap| {
-            at == trap.at
-                || (trap.stays
-                    && at > trap.at
-                    && notes.asked.get(trap.at).map(|(first, _)| place(first))
-                        == Some(place(asked)))
+        let fault = log.injection.filter(|injection| {
+            at == injection.at
+                || (injection.is_persistent
+                    && at > injection.at
+                    && log
+                        .requests
+                        .get(injection.at)
+                        .map(|(first, _)| endpoint(first))
+                        == Some(endpoint(request)))
         });
-        let fault = fault.map(|trap| trap.fault);
-        let is_passed_on = fault.is_none_or(Fault::is_done);
-        notes.asked.push((asked.clone(), is_passed_on));
-        let met = notes.met.len();
+        let fault = fault.map(|injection| injection.fault);
+        let is_forwarded = fault.is_none_or(Fault::is_carried_out);
+        log.requests.push((request.clone(), is_forwarded));
+        let hit = log.hit.len();
         if fault.is_some() {
-            notes.met.push(at);
+            log.hit.push(at);
         }
-        (fault, met)
+        (fault, hit)
     }
 
-    fn forward(&self, asked: &Asked) -> std::io::Result<Reply> {
+    fn forward(&self, request: &Request) -> std::io::Result<Response> {
         self.busy.fetch_add(1, Ordering::SeqCst);
-        let reply = self.asked_of_server(asked);
+        let response = self.forward_to_server(request);
         self.busy.fetch_sub(1, Ordering::SeqCst);
-        reply
+        response
     }
 
-    fn asked_of_server(&self, asked: &Asked) -> std::io::Result<Reply> {
+    fn forward_to_server(&self, request: &Request) -> std::io::Result<Response> {
         let mut server = TcpStream::connect(self.server)?;
-        let mut head = asked.head.join("\r\n");
+        let mut head = request.head.join("\r\n");
         head.push_str("\r\nconnection: close\r\n\r\n");
-        server.write_all(&[head.as_bytes(), &asked.body].concat())?;
+        server.write_all(&[head.as_bytes(), &request.body].concat())?;
         let mut reader = BufReader::new(server);
-        let head = head_of(&mut reader)?.unwrap_or_default();
+        let head = read_head(&mut reader)?.unwrap_or_default();
         let mut body = Vec::new();
         reader.read_to_end(&mut body)?;
-        Ok(Reply { head, body })
+        Ok(Response { head, body })
     }
 }
 
-/// The lines of a head, without those about the connection; nothing where it was closed.
-fn head_of(reader: &mut impl std::io::BufRead) -> std::io::Result<Option<Vec<String>>> {
+/// The lines of a head, without the `Connection` header; `None` where the connection was closed.
+fn read_head(reader: &mut impl std::io::BufRead) -> std::io::Result<Option<Vec<String>>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -209,8 +218,8 @@ fn value(head: &[String], name: &str) -> Option<String> {
     head.iter().find_map(of)
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Asked>> {
-    let Some(head) = head_of(reader)? else {
+fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Request>> {
+    let Some(head) = read_head(reader)? else {
         return Ok(None);
     };
     let length = value(&head, "content-length").and_then(|text| text.parse().ok());
@@ -218,7 +227,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Asked>> {
     reader.read_exact(&mut body)?;
     let first = head.first().cloned().unwrap_or_default();
     let mut words = first.split(' ').map(str::to_owned);
-    Ok(Some(Asked {
+    Ok(Some(Request {
         method: words.next().unwrap_or_default(),
         path: words.next().unwrap_or_default(),
         authorization: value(&head, "authorization"),
@@ -227,9 +236,9 @@ fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Asked>> {
     }))
 }
 
-fn relay(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
-    let head = reply.head.join("\r\n");
-    stream.write_all(&[head.as_bytes(), b"\r\n\r\n", &reply.body].concat())
+fn relay(mut stream: &TcpStream, response: &Response) -> std::io::Result<()> {
+    let head = response.head.join("\r\n");
+    stream.write_all(&[head.as_bytes(), b"\r\n\r\n", &response.body].concat())
 }
 
 fn send(mut stream: &TcpStream, wire: Wire) -> std::io::Result<()> {
@@ -244,14 +253,14 @@ fn send(mut stream: &TcpStream, wire: Wire) -> std::io::Result<()> {
     loop {
         stream.write_all(&more)?;
         std::thread::sleep(pause);
-        // A program that has closed its end waits for nothing.
+        // The program has closed the connection.
         if !pause.is_zero() && matches!(stream.read(&mut [0]), Ok(0)) {
             return Ok(());
         }
     }
 }
 
-/// Ends a connection with a reset instead of an end (RFC 9293, section 3.10.4).
+/// Aborts a connection with a reset (RFC 9293, section 3.10.4).
 fn reset(stream: &TcpStream) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()

@@ -1,4 +1,4 @@
-//! What must hold whatever goes wrong, and the exceptions, each with its reason.
+//! What must hold under every fault, and the exceptions, each with its reason.
 
 use std::time::Duration;
 
@@ -6,46 +6,46 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::commands::Row;
+use super::commands::Case;
 use super::fault::Fault;
-use super::proxy::{Asked, Trap};
-use super::stage::Outcome;
-use super::world::{CLIENT_SECRET, EMAIL, SECRET};
+use super::fixture::Outcome;
+use super::fixture::{CLIENT_SECRET, EMAIL, SECRET};
+use super::proxy::{Injection, Request};
 
-/// More memory than any run may have, in bytes.
-pub(crate) const MOST_MEMORY: u64 = 256 * 1024 * 1024;
-/// What a run may take beside waiting for servers: the machine may be busy.
+/// In bytes.
+pub(crate) const MAX_MEMORY: u64 = 256 * 1024 * 1024;
+/// Time beside waiting for servers: the machine may be busy.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// Questions whose answers a command can do without: what they tell is then missing from its own answer. Each with a
-/// part of the path, and the reason.
+/// Requests that a command can do without: their facts are then missing from its output. Command, part of the path, and
+/// the reason.
 const OPTIONAL: [(&str, &str, &str); 8] = [
-    ("repo view", "/permissions/", "what is not known is null"),
-    ("repo view", "/branches", "what is not known is null"),
-    ("repo view", "/default-branch", "what is not known is null"),
-    ("repo view", "/webhooks", "what is not known is null"),
-    ("repo view", "/repos", "what is not known is null"),
+    ("repo view", "/permissions/", "unknown facts are null"),
+    ("repo view", "/branches", "unknown facts are null"),
+    ("repo view", "/default-branch", "unknown facts are null"),
+    ("repo view", "/webhooks", "unknown facts are null"),
+    ("repo view", "/repos", "unknown facts are null"),
     (
         "pr create",
         "/reviewers",
-        "a page without entries names nobody",
+        "a page without entries names no reviewers",
     ),
     (
         "connect",
         "/branches",
-        "whether the repository is empty is told again over SSH",
+        "SSH reports again whether the repository is empty",
     ),
     (
         "connect",
         "/ssh/latest/settings",
-        "the host key was accepted by hand",
+        "the host key was accepted by its fingerprint",
     ),
 ];
 
-/// What is wrong with a run that met a fault; `good` is the one without.
-pub(crate) fn broken(
-    row: &Row,
-    trap: Trap,
+/// What is wrong with a run that got a fault; `good` is the run without a fault.
+pub(crate) fn violations(
+    case: &Case,
+    injection: Injection,
     timeout: u64,
     run: &Outcome,
     good: &Outcome,
@@ -56,132 +56,141 @@ pub(crate) fn broken(
             wrong.push(what());
         }
     };
-    let (status, stdout) = (run.ran.status, &run.ran.stdout);
-    demand(!run.hung, &|| "it hangs".to_owned());
-    demand(run.memory < MOST_MEMORY, &|| {
-        format!("it takes {} MB", run.memory >> 20)
+    let (status, stdout) = (run.output.status, &run.output.stdout);
+    demand(!run.hung, &|| "hangs".to_owned());
+    demand(run.memory < MAX_MEMORY, &|| {
+        format!("takes {} MB", run.memory >> 20)
     });
-    let waits = u32::try_from(places(run).len()).unwrap();
-    let slack = if trap.fault.is_heavy() {
+    let waits = u32::try_from(paths_hit(run).len()).unwrap();
+    let slack = if injection.fault.is_heavy() {
         SLACK * 4
     } else {
         SLACK
     };
     let most = good.took + slack + Duration::from_secs(timeout) * waits;
-    demand(run.took < most, &|| format!("it takes {:?}", run.took));
+    demand(run.took < most, &|| format!("takes {:?}", run.took));
     demand(
-        ![-1, 101].contains(&status) && !run.ran.stderr.contains("panicked"),
-        &|| "it breaks down".to_owned(),
+        ![-1, 101].contains(&status) && !run.output.stderr.contains("panicked"),
+        &|| "crashes".to_owned(),
     );
     let is_good = if status == 0 {
-        is_told(stdout) == is_told(&good.ran.stdout) && run.state == good.state
-            || is_tolerated(row, trap, run)
+        comparable(stdout) == comparable(&good.output.stdout) && run.state == good.state
+            || may_succeed(case, injection, run)
     } else {
-        may_end(row, trap, run, status)
+        may_end(case, injection, run, status)
     };
-    demand(is_good, &|| format!("it ends with {status}"));
+    demand(is_good, &|| format!("exits with {status}"));
     demand(is_document(stdout, status), &|| {
-        "its document does not fit".to_owned()
+        "prints no matching JSON document".to_owned()
     });
     let basic = STANDARD.encode(format!("{EMAIL}:{SECRET}"));
     for secret in [SECRET, &basic, CLIENT_SECRET, "oauth-refresh-"] {
-        let is_shown = stdout.contains(secret) || run.ran.stderr.contains(secret);
-        // What was asked for is passed on as it came.
-        let is_passed_on = row.passes_on() && status == 0;
-        demand(!is_shown || is_passed_on, &|| format!("it shows {secret}"));
+        let is_shown = stdout.contains(secret) || run.output.stderr.contains(secret);
+        // `api` prints the response as it came.
+        let is_allowed = case.prints_responses() && status == 0;
+        demand(!is_shown || is_allowed, &|| format!("prints {secret}"));
     }
-    demand(!run.strayed, &|| "it asks another server".to_owned());
-    demand(status == 0 || run.litter.is_empty(), &|| {
-        format!("it leaves {:?}", run.litter)
+    demand(!run.contacted_other_server, &|| {
+        "contacts another server".to_owned()
     });
-    let twice = twice(run);
-    demand(twice.is_empty(), &|| format!("it writes twice: {twice:?}"));
+    demand(status == 0 || run.leftover_files.is_empty(), &|| {
+        format!("leaves {:?}", run.leftover_files)
+    });
+    let twice = sent_twice(run);
+    demand(twice.is_empty(), &|| format!("writes twice: {twice:?}"));
     wrong
 }
 
-/// Where the fault was met, each place once.
-fn places(run: &Outcome) -> Vec<&str> {
-    let path = |&at: &usize| run.asked[at].0.path.split('?').next().unwrap_or_default();
-    let mut places: Vec<_> = run.met.iter().map(path).collect();
-    places.dedup();
-    places
+/// The paths of the requests that got the fault, each once in a row.
+fn paths_hit(run: &Outcome) -> Vec<&str> {
+    let path = |&at: &usize| {
+        run.requests[at]
+            .0
+            .path
+            .split('?')
+            .next()
+            .unwrap_or_default()
+    };
+    let mut paths: Vec<_> = run.hit.iter().map(path).collect();
+    paths.dedup();
+    paths
 }
 
-/// Whether a run that failed may end with this status.
-fn may_end(row: &Row, trap: Trap, run: &Outcome, status: i32) -> bool {
-    let asked = &run.asked[run.met[0]].0;
-    let is_of_git = asked.path.contains(".git/");
-    let fault = trap.fault;
+/// Whether a run that failed may exit with this status.
+fn may_end(case: &Case, injection: Injection, run: &Outcome, status: i32) -> bool {
+    let request = &run.requests[run.hit[0]].0;
+    let is_of_git = request.path.contains(".git/");
+    let fault = injection.fault;
     let mut may = fault.statuses().to_vec();
-    // The page asks for a login where nobody has logged in yet.
-    if row.name == "doctor" && fault == Fault::Page(401) {
+    // A page with 401 before a credential was sent is a login page of something else.
+    if case.name == "doctor" && fault == Fault::HtmlPage(401) {
         may.push(8);
     }
-    // Nobody vouches for the host key then.
-    if row.name == "known-hosts verify" {
+    // The host key cannot be verified then.
+    if case.name == "known-hosts verify" {
         may.push(10);
     }
-    // The new token is in use, and the old one is named as not revoked.
-    if row.name == "token rotate" && asked.method == "DELETE" {
+    // The new token is saved, and the old one is reported as not revoked.
+    if case.name == "token rotate" && request.method == "DELETE" {
         may.push(1);
     }
     if is_of_git {
-        // Git tells less than what there is to know.
+        // Messages of git have no details.
         may.extend([7, 8]);
-        // A list of branches that it cannot read has none.
+        // An unreadable list of branches counts as empty.
         may.push(5);
-        if fault == Fault::Page(403) {
+        if fault == Fault::HtmlPage(403) {
             may.push(4);
         }
-        // It sends a push once more where the connection broke, and finds the branch where it has put it.
+        // Git repeats a push after a lost connection, and finds its own branch.
         let is_cut = matches!(fault, Fault::Reset | Fault::Closed);
-        if is_cut && asked.path.ends_with("/git-receive-pack") {
+        if is_cut && request.path.ends_with("/git-receive-pack") {
             may.push(6);
         }
     }
     may.contains(&status)
 }
 
-/// Whether a run that succeeded may tell something else than one without a fault.
-fn is_tolerated(row: &Row, trap: Trap, run: &Outcome) -> bool {
-    if row.passes_on() {
-        return !trap.fault.is_slow() && !trap.fault.passes();
+/// Whether a run may succeed with another result than the run without a fault.
+fn may_succeed(case: &Case, injection: Injection, run: &Outcome) -> bool {
+    if case.prints_responses() {
+        return !injection.fault.is_slow() && !injection.fault.is_transient();
     }
-    // What could not be found out is unknown in a judgement, or not part of it.
-    if row.judges() {
+    // Facts may be unknown in a report.
+    if case.is_report() {
         return true;
     }
-    let path = places(run)[0].to_owned();
+    let path = paths_hit(run)[0].to_owned();
     OPTIONAL
         .iter()
-        .any(|(name, part, _)| row.name.starts_with(name) && path.contains(part))
+        .any(|(name, part, _)| case.name.starts_with(name) && path.contains(part))
 }
 
-/// What does more when it is sent twice than when it is sent once, and was.
-fn twice(run: &Outcome) -> Vec<String> {
-    let makes = |asked: &Asked| match asked.method.as_str() {
-        // What git asks for is a POST as well, and a push names the commits that it starts from.
-        "POST" => !asked.path.contains(".git/"),
-        "PUT" => asked.path.contains("/access-tokens/"),
+/// Requests that are not idempotent and were sent twice.
+fn sent_twice(run: &Outcome) -> Vec<String> {
+    let writes = |request: &Request| match request.method.as_str() {
+        // Git also fetches by POST, and a push names the commits that it starts from.
+        "POST" => !request.path.contains(".git/"),
+        "PUT" => request.path.contains("/access-tokens/"),
         _ => false,
     };
     let done = run
-        .asked
+        .requests
         .iter()
-        .filter(|(asked, is_passed_on)| makes(asked) && *is_passed_on);
+        .filter(|(request, is_forwarded)| writes(request) && *is_forwarded);
     let mut seen = Vec::new();
     let mut twice = Vec::new();
-    for (asked, _) in done {
-        let key = (&asked.method, &asked.path, &asked.body);
+    for (request, _) in done {
+        let key = (&request.method, &request.path, &request.body);
         if seen.contains(&key) {
-            twice.push(format!("{} {}", asked.method, asked.path));
+            twice.push(format!("{} {}", request.method, request.path));
         }
         seen.push(key);
     }
     twice
 }
 
-/// Whether standard output is one document, which tells the same as the status.
+/// Whether standard output is one JSON document that names the same status.
 fn is_document(stdout: &str, status: i32) -> bool {
     let Ok(document) = serde_json::from_str::<Value>(stdout) else {
         return false;
@@ -195,8 +204,8 @@ fn is_document(stdout: &str, status: i32) -> bool {
     document["schema"].is_string() && is_same
 }
 
-/// What a document tells, without what is another with every run.
-fn is_told(stdout: &str) -> Value {
+/// A document without the values that differ between runs.
+fn comparable(stdout: &str) -> Value {
     let mut document = serde_json::from_str(stdout).unwrap_or_else(|_| Value::from(stdout));
     strip(&mut document);
     document

@@ -1,4 +1,4 @@
-//! A real `git http-backend` behind a server on loopback that demands one credential.
+//! A real `git http-backend` behind an HTTP server on loopback that requires a credential.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::{program, succeed};
+use super::{check_output, program};
 
 /// A git server with one repository.
 pub(crate) struct GitServer {
@@ -20,16 +20,16 @@ pub(crate) struct GitServer {
 }
 
 impl GitServer {
-    /// A repository at a path, for whoever shows one of these: `Basic user:password` or `Bearer token`.
+    /// Starts a server with one repository that accepts these credentials: `Basic user:password` or `Bearer token`.
     pub(crate) fn start(path: &str, demanded: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = folder.path().join(path);
-        succeed(
+        check_output(
             program("git")
                 .args(["init", "--bare", "--initial-branch=main"])
                 .arg(&repository),
         );
-        succeed(program("git").arg("-C").arg(&repository).args([
+        check_output(program("git").arg("-C").arg(&repository).args([
             "config",
             "http.receivepack",
             "true",
@@ -46,8 +46,8 @@ impl GitServer {
                 if ended.load(Ordering::SeqCst) {
                     break;
                 }
-                // Whoever went away is not answered.
-                let _answered = stream.and_then(|stream| answer(stream, &root, &demanded, &seen));
+                // The client may have closed the connection.
+                let _answered = stream.and_then(|stream| respond(stream, &root, &demanded, &seen));
             }
         });
         Self {
@@ -64,7 +64,7 @@ impl GitServer {
         self.origin.clone()
     }
 
-    /// The credentials that were shown and taken.
+    /// The credentials that were received and accepted.
     pub(crate) fn shown(&self) -> Vec<String> {
         self.shown.lock().unwrap().clone()
     }
@@ -94,8 +94,8 @@ impl Drop for GitServer {
     }
 }
 
-/// Answers one request, and ends the connection.
-fn answer(
+/// Responds to one request, and closes the connection.
+fn respond(
     mut stream: TcpStream,
     root: &std::path::Path,
     demanded: &[String],

@@ -1,10 +1,10 @@
-//! What the tests of the program share: a sandbox to run it in, and real programs to compare it with.
+//! Shared by the tests: a sandbox for the program, servers, and real programs to compare with.
 
 pub(crate) mod bitbucket;
-pub(crate) mod cases;
-pub(crate) mod doors;
 #[cfg(unix)]
 pub(crate) mod git_server;
+pub(crate) mod invariants;
+pub(crate) mod property;
 #[cfg(unix)]
 pub(crate) mod sshd;
 #[cfg(unix)]
@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-/// A home folder of its own, and nothing of the environment but the way to programs.
+/// A temporary home directory, and an environment that has only `PATH`.
 pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-/// How a run of the program ended.
-pub(crate) struct Ran {
+/// Exit status and output of a run of the program.
+pub(crate) struct RunOutput {
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -46,7 +46,7 @@ impl Sandbox {
         self.home().join(below)
     }
 
-    /// The program, not yet started: no input, output caught.
+    /// The program, not yet started: stdin is empty, output is captured.
     pub(crate) fn command<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -58,7 +58,7 @@ impl Sandbox {
             .env("USERPROFILE", self.home())
             .env("LC_ALL", "C.UTF-8");
         for name in ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"] {
-            if let Some(value) = variable(name) {
+            if let Some(value) = env_var(name) {
                 command.env(name, value);
             }
         }
@@ -69,10 +69,10 @@ impl Sandbox {
         command
     }
 
-    /// The same with secrets in an encrypted file.
+    /// The same, with secrets in an encrypted file.
     pub(crate) fn command_with_file(&self, arguments: &[&str]) -> Command {
         let passphrase = self.path("passphrase");
-        // Once: others may be reading it.
+        // Once: another process may be reading it.
         if !passphrase.exists() {
             std::fs::write(&passphrase, "a passphrase\n").expect("it can be written");
         }
@@ -82,8 +82,8 @@ impl Sandbox {
         command
     }
 
-    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
-        Ran::from(
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> RunOutput {
+        RunOutput::from(
             self.command(arguments)
                 .output()
                 .expect("the program starts"),
@@ -94,7 +94,7 @@ impl Sandbox {
         &self,
         arguments: impl IntoIterator<Item = S>,
         input: &str,
-    ) -> Ran {
+    ) -> RunOutput {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -105,7 +105,7 @@ impl Sandbox {
             .take()
             .expect("its input is piped")
             .write_all(input.as_bytes());
-        // A program that does not read its input closes it.
+        // The program may exit without reading its input.
         written
             .or_else(|error| {
                 if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -115,11 +115,11 @@ impl Sandbox {
                 }
             })
             .expect("its input can be written");
-        Ran::from(child.wait_with_output().expect("it ends"))
+        RunOutput::from(child.wait_with_output().expect("it ends"))
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for RunOutput {
     fn from(output: Output) -> Self {
         Self {
             status: output.status.code().unwrap_or(-1),
@@ -129,16 +129,16 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
-    /// The one JSON document on standard output.
+impl RunOutput {
+    /// The JSON document on standard output.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr))
     }
 
-    /// Fails the test unless the program ended with this status.
+    /// Fails the test unless the program exited with this status.
     #[track_caller]
-    pub(crate) fn ended(self, status: i32) -> Self {
+    pub(crate) fn exits_with(self, status: i32) -> Self {
         assert_eq!(
             self.status, status,
             "stdout: {}\nstderr: {}",
@@ -210,11 +210,11 @@ pub(crate) fn unused_port() -> u16 {
     clippy::disallowed_methods,
     reason = "the sandbox decides what the program sees of the environment"
 )]
-pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
+pub(crate) fn env_var(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-/// Whether a real program is there to compare with. Without it a test says so and ends; in CI it must be there.
+/// Whether a real program is installed. Otherwise a test prints that it is skipped; in CI the program is required.
 pub(crate) fn is_installed(name: &str, argument: &str) -> bool {
     let found = program(name)
         .arg(argument)
@@ -222,7 +222,7 @@ pub(crate) fn is_installed(name: &str, argument: &str) -> bool {
         .output()
         .is_ok();
     assert!(
-        found || variable("CI").is_none(),
+        found || env_var("CI").is_none(),
         "{name} is missing; CI installs it"
     );
     if !found {
@@ -231,9 +231,9 @@ pub(crate) fn is_installed(name: &str, argument: &str) -> bool {
     found
 }
 
-/// Runs a real program, which must succeed, and answers with what it printed.
+/// Runs a real program, which must succeed, and returns its standard output.
 #[track_caller]
-pub(crate) fn succeed(command: &mut Command) -> String {
+pub(crate) fn check_output(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -1,16 +1,16 @@
-//! A real `sshd` on loopback with real git repositories, whose authorized keys follow those of the test Bitbucket.
+//! A real `sshd` on loopback with git repositories, whose authorized keys follow those of the fake Bitbucket.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{program, succeed, unused_port, variable, write_script};
+use super::{check_output, env_var, program, unused_port, write_script};
 
-/// Where `sshd` is: it insists on being started by an absolute path.
+/// Paths of `sshd`, which must be started by an absolute path.
 const PLACES: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
 
-/// Serves one repository, or any, for reading or also for writing: `SERVE REPOSITORY|any read|write`.
+/// The forced command: serves one repository or any, read-only or also for writing.
 const SERVE: &str = r#"#!/bin/sh
 cd "$(dirname "$0")/srv" || exit 1
 service=${SSH_ORIGINAL_COMMAND%% *}
@@ -35,16 +35,16 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
-    /// The server, or nothing where there is no `sshd` on a user's machine; in CI it must be there.
+    /// `None` where `sshd` is not installed, which is printed; in CI it is required.
     pub(crate) fn start() -> Option<Self> {
         let Some(place) = PLACES.into_iter().find(|place| Path::new(place).exists()) else {
-            assert!(variable("CI").is_none(), "sshd is missing; CI installs it");
+            assert!(env_var("CI").is_none(), "sshd is missing; CI installs it");
             eprintln!("skipped: sshd is not installed");
             return None;
         };
-        let user = succeed(program("id").arg("-un")).trim().to_owned();
+        let user = check_output(program("id").arg("-un")).trim().to_owned();
         if user == "root" {
-            // Where it separates privileges.
+            // For privilege separation.
             drop(std::fs::create_dir("/run/sshd"));
         }
         let port = unused_port();
@@ -68,13 +68,13 @@ impl Sshd {
         self.folder.path().join(name)
     }
 
-    /// Gives the server another host key, from its next start on.
+    /// Generates a new host key, used from the next start on.
     pub(crate) fn new_host_key(&self) {
         drop(std::fs::remove_file(self.path("host_key")));
         drop(std::fs::remove_file(self.path("host_key.pub")));
         let mut make = program("ssh-keygen");
         make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-        succeed(make.arg(self.path("host_key")));
+        check_output(make.arg(self.path("host_key")));
     }
 
     pub(crate) fn restart(&mut self) {
@@ -121,11 +121,11 @@ impl Sshd {
         }
     }
 
-    /// Makes a repository, empty or with one commit on `main`.
+    /// Creates a repository, empty or with one commit on `main`.
     pub(crate) fn repository(&self, name: &str, empty: bool) {
         let place = self.path("srv").join(format!("{name}.git"));
         std::fs::create_dir_all(&place).expect("it can be made");
-        succeed(
+        check_output(
             git()
                 .args(["init", "-q", "--bare", "-b", "main"])
                 .arg(&place),
@@ -134,7 +134,7 @@ impl Sshd {
             return;
         }
         let work = tempfile::tempdir().expect("a folder");
-        let run = |arguments: &[&str]| succeed(git().current_dir(work.path()).args(arguments));
+        let run = |arguments: &[&str]| check_output(git().current_dir(work.path()).args(arguments));
         run(&["init", "-q", "-b", "main"]);
         run(&["commit", "-q", "--allow-empty", "-m", "one"]);
         run(&["push", "-q", place.to_str().expect("text"), "main"]);
@@ -147,7 +147,7 @@ impl Sshd {
 
     /// `SHA256:…` of the host key.
     pub(crate) fn fingerprint(&self) -> String {
-        let shown = succeed(
+        let shown = check_output(
             program("ssh-keygen")
                 .arg("-lf")
                 .arg(self.path("host_key.pub")),
@@ -155,7 +155,7 @@ impl Sshd {
         shown.split(' ').nth(1).expect("it is there").to_owned()
     }
 
-    /// What the server wrote about those who came.
+    /// The log of the server.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).expect("it can be read")
     }
@@ -167,7 +167,7 @@ impl Drop for Sshd {
     }
 }
 
-/// Git, on its own: none of the user's configuration.
+/// Git without the configuration of the user.
 pub(crate) fn git() -> std::process::Command {
     let mut git = program("git");
     git.env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Sandbox, program, succeed, unused_port};
+use super::{Sandbox, check_output, program, unused_port};
 
 /// An authority (`ca.pem`, `ca.key`), and certificates that it signed: name, subject alternative name, and days of
 /// validity.
@@ -17,7 +17,7 @@ pub(crate) fn certificates(wanted: &[(&str, &str, i32)]) -> Sandbox {
         command
             .args(arguments.split(' '))
             .current_dir(sandbox.home());
-        succeed(command.stderr(Stdio::null()))
+        check_output(command.stderr(Stdio::null()))
     };
     let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     openssl(&format!(

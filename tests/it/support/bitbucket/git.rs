@@ -1,4 +1,4 @@
-//! Real git repositories behind the test Data Center: bare, and reached by HTTP through git's own program.
+//! Bare git repositories behind the fake server, served over HTTP by `git http-backend`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn lines(command: &mut Command) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The branches of a bare repository, and where they point to.
+/// The branches of a bare repository, with their commits.
 pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
     let format = "--format=%(refname:lstrip=2) %(objectname)";
     let lines = lines(git(folder).args(["for-each-ref", format, "refs/heads"]));
@@ -31,7 +31,7 @@ pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Commits up to one, without those up to another: hash, parents and message.
+/// The commits in `since..until`: hash, parents and message.
 pub(super) fn commits(
     folder: &Path,
     until: &str,
@@ -52,7 +52,7 @@ pub(super) fn commits(
     text.split('\u{1}').filter_map(record).collect()
 }
 
-/// Answers a request of git's, as a web server does that calls git-http-backend (CGI).
+/// Responds to a request of git through git-http-backend (CGI).
 pub(super) fn serve(root: &Path, below: &str, head: &Parts, body: &[u8]) -> Response {
     let (path, query) = below.split_once('?').unwrap_or((below, ""));
     let header = |name: &str| {

@@ -1,22 +1,22 @@
-//! SSH keys of both products, and a file of authorized keys that follows them.
+//! SSH keys of both products, and an `authorized_keys` file that follows them.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Asked, Credential, Kind, Reply, World};
+use super::{ApiRequest, ApiResponse, Credential, Kind, ServerState};
 
-/// The keys that are registered, and how SSH is set.
+/// Registered keys, and the SSH settings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
     pub(crate) all: Vec<Key>,
-    /// The next number.
+    /// The last id.
     pub(crate) next: u64,
-    /// The file that an `sshd` reads, and the program that serves a repository: `SERVE OWNER ACCESS`.
+    /// The `authorized_keys` file of an `sshd`, and the forced command: `SERVE OWNER ACCESS`.
     pub(crate) authorized: Option<(PathBuf, PathBuf)>,
-    /// What `/ssh/latest/settings` answers; 401 where it is nothing.
+    /// The response of `/ssh/latest/settings`; without it 401.
     pub(crate) settings: Option<Value>,
-    /// A kind of key that is not taken.
+    /// A key algorithm that the server refuses.
     pub(crate) refused: Option<&'static str>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Key {
     /// Algorithm and base64.
     pub(crate) material: String,
     pub(crate) label: String,
-    /// `REPO_READ` and its kin.
+    /// `REPO_READ`, `REPO_WRITE`, ….
     pub(crate) permission: String,
     /// Milliseconds since 1970.
     pub(crate) created: u64,
@@ -62,7 +62,7 @@ impl Keys {
         self.all.len() < before
     }
 
-    /// Writes the file of authorized keys.
+    /// Writes the `authorized_keys` file.
     pub(crate) fn follow(&self) {
         let Some((file, serve)) = &self.authorized else {
             return;
@@ -99,21 +99,21 @@ fn is_public_key(text: &str) -> bool {
     text.lines().count() == 1 && text.parse::<ssh_key::PublicKey>().is_ok()
 }
 
-fn cloud_error(status: u16, message: &str) -> Reply {
-    Reply::new(
+fn cloud_error(status: u16, message: &str) -> ApiResponse {
+    ApiResponse::new(
         status,
         json!({"type": "error", "error": {"message": message}}),
     )
 }
 
-/// Cloud's answer to a question about keys.
+/// Responds to requests about keys on Cloud.
 #[expect(clippy::too_many_lines, reason = "a table of questions and answers")]
 pub(super) fn on_cloud(
-    world: &mut World,
-    asked: &Asked<'_>,
+    state: &mut ServerState,
+    request: &ApiRequest<'_>,
     known: Option<&Credential>,
-) -> Option<Reply> {
-    let parts = asked.parts();
+) -> Option<ApiResponse> {
+    let parts = request.parts();
     let (owner, id) = match parts.as_slice() {
         ["repositories", workspace, slug, "deploy-keys", id @ ..] => {
             (format!("repo {workspace}/{slug}"), id)
@@ -136,14 +136,14 @@ pub(super) fn on_cloud(
             "Token is invalid, expired, or not supported for this endpoint.",
         ));
     };
-    let writes = asked.method != "GET";
+    let writes = request.method != "GET";
     if writes && matches!(known.kind, Kind::AccessToken { .. }) {
         return Some(cloud_error(
             403,
             "This API is not accessible by this authentication mechanism",
         ));
     }
-    let needed: &[&str] = match (is_user, asked.method) {
+    let needed: &[&str] = match (is_user, request.method) {
         (true, "GET") => &["read:ssh-key:bitbucket"],
         (true, "POST") => &["read:ssh-key:bitbucket", "write:ssh-key:bitbucket"],
         (true, _) => &["delete:ssh-key:bitbucket"],
@@ -152,7 +152,7 @@ pub(super) fn on_cloud(
         (false, _) => &["admin:repository:bitbucket", "delete:ssh-key:bitbucket"],
     };
     if !needed.iter().all(|scope| known.scopes.contains(scope)) {
-        return Some(Reply::new(
+        return Some(ApiResponse::new(
             403,
             json!({"type": "error", "error": {
                 "message": "Your credentials lack one or more required privilege scopes.",
@@ -174,35 +174,35 @@ pub(super) fn on_cloud(
             .extend(own.as_object().unwrap().clone());
         shown
     };
-    Some(match (asked.method, id) {
+    Some(match (request.method, id) {
         ("GET", []) => {
-            // In pages, to be followed.
-            let page = asked.number("page").unwrap_or(1);
-            let all = world.keys.of(&owner);
-            let from = (page - 1) * world.page_length;
+            // In pages.
+            let page = request.number("page").unwrap_or(1);
+            let all = state.keys.of(&owner);
+            let from = (page - 1) * state.page_length;
             let values: Vec<_> = all
                 .iter()
                 .skip(from)
-                .take(world.page_length)
+                .take(state.page_length)
                 .map(|key| shown(key))
                 .collect();
-            let mut body = json!({"values": values, "page": page, "pagelen": world.page_length});
-            if from + world.page_length < all.len() {
-                let path = asked.path.split('?').next().unwrap();
-                body["next"] = json!(format!("{}{path}?page={}", world.base, page + 1));
+            let mut body = json!({"values": values, "page": page, "pagelen": state.page_length});
+            if from + state.page_length < all.len() {
+                let path = request.path.split('?').next().unwrap();
+                body["next"] = json!(format!("{}{path}?page={}", state.base, page + 1));
             }
-            Reply::new(200, body)
+            ApiResponse::new(200, body)
         }
         ("POST", []) => {
-            let text = asked.json["key"].as_str().unwrap_or_default();
-            let label = asked.json["label"].as_str().unwrap_or_default();
+            let text = request.json["key"].as_str().unwrap_or_default();
+            let label = request.json["label"].as_str().unwrap_or_default();
             if !is_public_key(text) {
-                return Some(Reply::new(
+                return Some(ApiResponse::new(
                     400,
                     json!({"key": [{"message": "Invalid SSH key."}]}),
                 ));
             }
-            let same: Vec<_> = world
+            let same: Vec<_> = state
                 .keys
                 .all
                 .iter()
@@ -210,22 +210,28 @@ pub(super) fn on_cloud(
                 .collect();
             if same.iter().any(|key| key.owner == owner) {
                 let message = "Someone has already added that access key to this repository.";
-                return Some(Reply::new(400, json!({"key": [{"message": message}]})));
+                return Some(ApiResponse::new(
+                    400,
+                    json!({"key": [{"message": message}]}),
+                ));
             }
             if same
                 .iter()
                 .any(|key| key.owner.starts_with("user") || is_user)
             {
                 let message = "Someone has already registered that SSH key.";
-                return Some(Reply::new(400, json!({"key": [{"message": message}]})));
+                return Some(ApiResponse::new(
+                    400,
+                    json!({"key": [{"message": message}]}),
+                ));
             }
             let permission = if is_user { "USER_WRITE" } else { "REPO_READ" };
-            let key = world.keys.add(&owner, text, label, permission);
-            Reply::new(if is_user { 201 } else { 200 }, shown(&key))
+            let key = state.keys.add(&owner, text, label, permission);
+            ApiResponse::new(if is_user { 201 } else { 200 }, shown(&key))
         }
         ("DELETE", [id]) => {
-            if world.keys.remove(&owner, id.trim_matches(['{', '}'])) {
-                Reply::new(204, Value::Null)
+            if state.keys.remove(&owner, id.trim_matches(['{', '}'])) {
+                ApiResponse::new(204, Value::Null)
             } else {
                 cloud_error(404, "Resource not found")
             }
@@ -234,26 +240,26 @@ pub(super) fn on_cloud(
     })
 }
 
-fn datacenter_error(status: u16, message: &str, exception: Option<&str>) -> Reply {
+fn datacenter_error(status: u16, message: &str, exception: Option<&str>) -> ApiResponse {
     let exception = exception.map(|name| format!("com.atlassian.bitbucket.{name}"));
-    Reply::new(
+    ApiResponse::new(
         status,
         json!({"errors": [{"context": null, "message": message, "exceptionName": exception}]}),
     )
 }
 
-/// Data Center's answer to a question about keys or SSH.
+/// Responds to requests about keys or SSH on Data Center.
 #[expect(clippy::too_many_lines, reason = "a table of questions and answers")]
 pub(super) fn on_datacenter(
-    world: &mut World,
-    asked: &Asked<'_>,
+    state: &mut ServerState,
+    request: &ApiRequest<'_>,
     known: Option<&Credential>,
-) -> Option<Reply> {
-    let parts = asked.parts();
+) -> Option<ApiResponse> {
+    let parts = request.parts();
     let (owner, below) = match parts.as_slice() {
         ["rest", "ssh", "latest", "settings"] => {
-            return Some(match (&world.keys.settings, known) {
-                (Some(settings), Some(_)) => Reply::new(200, settings.clone()),
+            return Some(match (&state.keys.settings, known) {
+                (Some(settings), Some(_)) => ApiResponse::new(200, settings.clone()),
                 _ => datacenter_error(401, "Authentication is required.", None),
             });
         }
@@ -297,44 +303,44 @@ pub(super) fn on_datacenter(
             json!({"key": inner, "permission": key.permission})
         }
     };
-    Some(match (asked.method, below) {
+    Some(match (request.method, below) {
         ("GET", []) => {
-            let start = asked.number("start").unwrap_or(0);
-            let all = world.keys.of(&owner);
+            let start = request.number("start").unwrap_or(0);
+            let all = state.keys.of(&owner);
             let values: Vec<_> = all
                 .iter()
                 .skip(start)
-                .take(world.page_length)
+                .take(state.page_length)
                 .map(|key| shown(key))
                 .collect();
-            let is_last = start + world.page_length >= all.len();
+            let is_last = start + state.page_length >= all.len();
             let next = if is_last {
                 json!(null)
             } else {
-                json!(start + world.page_length)
+                json!(start + state.page_length)
             };
-            Reply::new(
+            ApiResponse::new(
                 200,
                 json!({"values": values, "isLastPage": is_last, "nextPageStart": next}),
             )
         }
         ("POST", []) => {
             let wire = if is_user {
-                &asked.json
+                &request.json
             } else {
-                &asked.json["key"]
+                &request.json["key"]
             };
             let text = wire["text"].as_str().unwrap_or_default();
             let label = wire["label"].as_str().unwrap_or_default();
-            let permission = asked.json["permission"].as_str().unwrap_or("USER_WRITE");
-            let is_refused = world
+            let permission = request.json["permission"].as_str().unwrap_or("USER_WRITE");
+            let is_refused = state
                 .keys
                 .refused
                 .is_some_and(|kind| text.starts_with(kind));
             if !is_public_key(text) || is_refused {
                 return Some(datacenter_error(400, "The key type is not allowed.", None));
             }
-            let same: Vec<_> = world
+            let same: Vec<_> = state
                 .keys
                 .all
                 .iter()
@@ -357,21 +363,21 @@ pub(super) fn on_datacenter(
                     None,
                 ));
             }
-            let key = world.keys.add(&owner, text, label, permission);
-            Reply::new(201, shown(&key))
+            let key = state.keys.add(&owner, text, label, permission);
+            ApiResponse::new(201, shown(&key))
         }
         ("PUT", [id, "permission", permission]) => {
-            let Some(key) = world.keys.all.iter_mut().find(|key| key.id == *id) else {
+            let Some(key) = state.keys.all.iter_mut().find(|key| key.id == *id) else {
                 return Some(datacenter_error(404, "No such key", None));
             };
             (*permission).clone_into(&mut key.permission);
             let key = key.clone();
-            world.keys.follow();
-            Reply::new(200, shown(&key))
+            state.keys.follow();
+            ApiResponse::new(200, shown(&key))
         }
         ("DELETE", [id]) => {
-            world.keys.remove(&owner, id);
-            Reply::new(204, Value::Null)
+            state.keys.remove(&owner, id);
+            ApiResponse::new(204, Value::Null)
         }
         _ => datacenter_error(405, "Method not allowed", None),
     })

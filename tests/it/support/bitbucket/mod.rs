@@ -1,5 +1,5 @@
-//! A Bitbucket for tests and for trying things out: both products on loopback, with users, credentials of every kind,
-//! repositories, and faults. Written from Atlassian's documents, not from the program.
+//! A fake Bitbucket server for tests and examples: both products on loopback, with users, credentials of every type,
+//! repositories and faults. Written from Atlassian's documentation, not from the program.
 #![allow(dead_code, reason = "every user needs a part of it")]
 #![allow(
     clippy::expect_used,
@@ -9,14 +9,14 @@
 )]
 
 mod cloud;
+mod cloud_repos;
 mod datacenter;
+mod datacenter_repos;
 mod git;
 pub(crate) mod keys;
 pub(crate) mod oauth;
-mod rights;
-pub(crate) mod stock;
-mod stock_cloud;
-mod stock_datacenter;
+mod permissions;
+pub(crate) mod repo_store;
 pub(crate) mod tokens;
 
 use std::collections::VecDeque;
@@ -33,10 +33,10 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
-/// Where the Data Center's context path begins.
-pub(crate) const CONTEXT: &str = "bitbucket";
+/// The context path of the Data Center.
+pub(crate) const CONTEXT_PATH: &str = "bitbucket";
 
-/// A credential that the server knows.
+/// A credential that the server accepts.
 #[derive(Debug, Clone)]
 pub(crate) struct Credential {
     pub(crate) kind: Kind,
@@ -44,14 +44,14 @@ pub(crate) struct Credential {
     pub(crate) scopes: Vec<&'static str>,
 }
 
-/// What a credential is.
+/// The type of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Cloud: Basic, e-mail address and token.
     ApiToken { email: &'static str },
-    /// Cloud: Basic, user name and app password, where one still lives.
+    /// Cloud: Basic, user name and app password.
     AppPassword { user: &'static str },
-    /// Cloud: Bearer, of somebody who signed in.
+    /// Cloud: Bearer, from an OAuth sign-in.
     OAuth,
     /// Cloud: Bearer, of a repository (or of the whole workspace).
     AccessToken {
@@ -60,13 +60,13 @@ pub(crate) enum Kind {
     },
     /// Data Center: Bearer, of a user.
     UserToken { user: &'static str },
-    /// Data Center: Bearer, of a project: nobody's.
+    /// Data Center: Bearer, of a project.
     ProjectToken { project: &'static str },
     /// Data Center: Basic, user name and password.
     Password { user: &'static str },
 }
 
-/// An answer out of the ordinary, given once.
+/// A response that is sent once in place of the regular one.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) status: u16,
@@ -75,93 +75,93 @@ pub(crate) struct Fault {
     pub(crate) delay: Duration,
 }
 
-/// A request that came.
+/// A request that the server received.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Vec<u8>,
     pub(crate) authorization: Option<String>,
 }
 
-/// All that the server knows.
+/// The data and the settings of the server.
 #[derive(Debug, Clone, Default)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the server"
 )]
-pub(crate) struct World {
+pub(crate) struct ServerState {
     pub(crate) credentials: Vec<Credential>,
-    /// `workspace/repository` and `PROJECT/repository`, and whether anybody may see it.
+    /// `workspace/repository` or `PROJECT/repository`, and whether it is public.
     pub(crate) repositories: Vec<(&'static str, bool)>,
     /// SSH keys that are registered.
     pub(crate) keys: keys::Keys,
-    /// Keys, of every workspace and of the server.
+    /// Project keys, of every workspace and of the server.
     pub(crate) projects: Vec<String>,
     /// Repositories with a branch, as `repositories` names them; the others are empty.
-    pub(crate) not_empty: Vec<&'static str>,
-    /// Data Center: a repository that is not among them is not found.
-    pub(crate) knows_its_repositories: bool,
-    /// What the account may do with repositories, where that is less than everything.
+    pub(crate) non_empty: Vec<&'static str>,
+    /// Data Center: unknown repositories are reported as not found.
+    pub(crate) reports_missing_repositories: bool,
+    /// Permissions of the account on repositories; without an entry, all.
     pub(crate) permissions: Vec<(&'static str, &'static str)>,
-    /// Cloud: neither headers nor refusals name scopes. Data Center: tokens have no record.
-    pub(crate) keeps_scopes_to_itself: bool,
-    /// Data Center: its version, where it is another than 9.4.1.
+    /// Cloud: no response names scopes. Data Center: tokens have no details.
+    pub(crate) hides_scopes: bool,
+    /// Data Center: the version, if not 9.4.1.
     pub(crate) version: Option<&'static str>,
-    /// Data Center: what its administrator entered as its base URL, where that is wrong.
-    pub(crate) believes_to_be: Option<String>,
-    /// OAuth clients, and what they were given.
-    pub(crate) oauth: oauth::Grants,
+    /// Data Center: a wrong base URL in the server settings.
+    pub(crate) configured_base_url: Option<String>,
+    /// OAuth clients, and their tokens.
+    pub(crate) oauth: oauth::OAuthState,
     /// Data Center: HTTP access tokens that are listed.
     pub(crate) tokens: Vec<tokens::Token>,
-    /// Data Center: the day on which tokens were made, in milliseconds, and how many days they live.
-    pub(crate) token_life: Option<(i64, u32)>,
-    /// The most that a page of a list holds.
+    /// Data Center: the creation time of tokens in milliseconds, and their lifetime in days.
+    pub(crate) token_lifetime: Option<(i64, u32)>,
+    /// The maximum page length.
     pub(crate) page_length: usize,
-    /// The server's own address, for links.
+    /// The URL of the server, for links.
     pub(crate) base: String,
-    pub(crate) basic_is_blocked: bool,
-    pub(crate) wants_captcha: bool,
+    pub(crate) basic_auth_disabled: bool,
+    pub(crate) requires_captcha: bool,
     pub(crate) faults: VecDeque<Fault>,
-    /// Answers out of the ordinary to the next request with this method and this text in its path. What a status of 0
-    /// stands for is done, but the answer breaks off.
-    pub(crate) traps: Vec<(&'static str, &'static str, Fault)>,
-    /// Repositories with all that is in them.
-    pub(crate) stock: stock::Stock,
-    /// Requests that are being answered, and the most that ever were.
-    pub(crate) at_once: usize,
-    pub(crate) most_at_once: usize,
-    /// How long every answer takes.
+    /// Faults for the next request with this method and this text in its path. With status 0 the request is carried
+    /// out and the response breaks off.
+    pub(crate) targeted_faults: Vec<(&'static str, &'static str, Fault)>,
+    /// Repositories with branches, webhooks and pull requests.
+    pub(crate) store: repo_store::RepoStore,
+    /// Requests that are being processed, and their maximum so far.
+    pub(crate) in_flight: usize,
+    pub(crate) max_in_flight: usize,
+    /// The delay of every response.
     pub(crate) delay: Duration,
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) requests: Vec<RecordedRequest>,
 }
 
-type Shared = Arc<Mutex<World>>;
+type Shared = Arc<Mutex<ServerState>>;
 
 /// A server that runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    world: Shared,
+    state: Shared,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Both products, with this world.
-    pub(crate) fn start(world: World) -> Self {
-        Self::start_at("127.0.0.1:0", world)
+    /// Starts both products.
+    pub(crate) fn start(state: ServerState) -> Self {
+        Self::start_at("127.0.0.1:0", state)
     }
 
-    pub(crate) fn start_at(address: &str, mut world: World) -> Self {
+    pub(crate) fn start_at(address: &str, mut state: ServerState) -> Self {
         let listener = std::net::TcpListener::bind(address).expect("a port is free");
         listener.set_nonblocking(true).expect("it can be");
         let address = listener.local_addr().expect("it has an address");
-        world.base = format!("http://{address}");
-        world.page_length = world.page_length.max(1);
-        let world: Shared = Arc::new(Mutex::new(world));
+        state.base = format!("http://{address}");
+        state.page_length = state.page_length.max(1);
+        let state: Shared = Arc::new(Mutex::new(state));
         let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&world));
+            .fallback(handle)
+            .with_state(Arc::clone(&state));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -178,7 +178,7 @@ impl Server {
         });
         Self {
             address,
-            world,
+            state,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -188,21 +188,21 @@ impl Server {
         format!("http://{}/2.0", self.address)
     }
 
-    /// The website of the Cloud.
+    /// The website of Cloud.
     pub(crate) fn website(&self) -> String {
         format!("http://{}", self.address)
     }
 
     pub(crate) fn datacenter(&self) -> String {
-        format!("http://{}/{CONTEXT}", self.address)
+        format!("http://{}/{CONTEXT_PATH}", self.address)
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.world.lock().unwrap().seen.clone()
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
+        self.state.lock().unwrap().requests.clone()
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
-        change(&mut self.world.lock().unwrap());
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ServerState)) {
+        change(&mut self.state.lock().unwrap());
     }
 }
 
@@ -215,27 +215,27 @@ impl Drop for Server {
     }
 }
 
-async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response {
+async fn handle(State(state): State<Shared>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    if let Some(response) = of_git(&world, &head, &body) {
+    if let Some(response) = git_response(&state, &head, &body) {
         return response;
     }
-    let (fault, reply) = looked_up(&world, &head, &body);
+    let (fault, response) = respond(&state, &head, &body);
     let delay = {
-        let mut world = world.lock().unwrap();
-        world.at_once += 1;
-        world.most_at_once = world.most_at_once.max(world.at_once);
-        world.delay
+        let mut state = state.lock().unwrap();
+        state.in_flight += 1;
+        state.max_in_flight = state.max_in_flight.max(state.in_flight);
+        state.delay
     };
     tokio::time::sleep(delay).await;
     {
-        // A test may have replaced the world meanwhile.
-        let mut world = world.lock().unwrap();
-        world.at_once = world.at_once.saturating_sub(1);
+        // A test may have replaced the state meanwhile.
+        let mut state = state.lock().unwrap();
+        state.in_flight = state.in_flight.saturating_sub(1);
     }
     let Some(fault) = fault else {
-        return json(&reply);
+        return json(&response);
     };
     tokio::time::sleep(fault.delay).await;
     if fault.status == 0 {
@@ -249,25 +249,25 @@ async fn answer(State(world): State<Shared>, request: Request<Body>) -> Response
     response.body(Body::from(fault.body)).unwrap()
 }
 
-/// What git asks for, below `/scm/` on Data Center: only with a credential, and with it by real git.
-fn of_git(world: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
+/// The response to a request of git, below `/scm/` on Data Center; it requires a credential.
+fn git_response(state: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
     let path = head.uri.path_and_query()?.to_string();
-    // Cloud has its repositories at the root of its website.
+    // On Cloud repositories are at the root of the website.
     let below = path
-        .strip_prefix(&format!("/{CONTEXT}/scm/"))
+        .strip_prefix(&format!("/{CONTEXT_PATH}/scm/"))
         .or_else(|| path.strip_prefix('/').filter(|path| path.contains(".git/")))?;
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let authorization = header("authorization");
-    let mut world = world.lock().unwrap();
-    world.seen.push(Seen {
+    let mut state = state.lock().unwrap();
+    state.requests.push(RecordedRequest {
         method: head.method.to_string(),
         path: path.clone(),
         body: Vec::new(),
         authorization: authorization.map(str::to_owned),
     });
     let password = basic(authorization).map(|(_, secret)| secret);
-    let is_known = bearer(&world, authorization).is_some()
-        || world
+    let is_known = bearer(&state, authorization).is_some()
+        || state
             .credentials
             .iter()
             .any(|known| password.as_ref() == Some(&known.secret));
@@ -277,17 +277,17 @@ fn of_git(world: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
             .header("www-authenticate", "Basic realm=\"Atlassian Bitbucket\"");
         return Some(refused.body(Body::empty()).unwrap());
     }
-    let root = world.stock.git.clone()?;
+    let root = state.store.git.clone()?;
     Some(git::serve(&root, below, head, body))
 }
 
-/// A request, as the products look at it.
+/// A request to the REST API.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(crate) method: &'a str,
-    /// The path below the product's own, without its query; decoded.
+    /// The segments of the path below the product's root, decoded, without the query.
     pub(crate) segments: Vec<String>,
-    /// The path and the query, as they came.
+    /// Path and query as received.
     pub(crate) path: &'a str,
     pub(crate) authorization: Option<&'a str>,
     pub(crate) content_type: Option<&'a str>,
@@ -296,18 +296,18 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Asked<'_> {
-    /// The parts of the path, for matching.
+impl ApiRequest<'_> {
+    /// The segments of the path, for matching.
     pub(crate) fn parts(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
 
-    /// A value of the query.
+    /// A query parameter.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         self.queries(name).into_iter().next()
     }
 
-    /// All values of one name.
+    /// All values of a query parameter.
     pub(crate) fn queries(&self, name: &str) -> Vec<String> {
         let query = self.path.split_once('?').map_or("", |(_, query)| query);
         url::form_urlencoded::parse(query.as_bytes())
@@ -316,7 +316,7 @@ impl Asked<'_> {
             .collect()
     }
 
-    /// A number of the query.
+    /// A query parameter as a number.
     pub(crate) fn number(&self, name: &str) -> Option<usize> {
         self.query(name)?.parse().ok()
     }
@@ -332,8 +332,8 @@ fn segments(path: &str) -> Vec<String> {
     path.split('/').map(decode).collect()
 }
 
-/// Notes a request, and finds its answer: the next fault, if there is one, goes first.
-fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply) {
+/// Records a request, and returns its response and the fault that replaces it, if any.
+fn respond(state: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, ApiResponse) {
     let path = head
         .uri
         .path_and_query()
@@ -341,24 +341,24 @@ fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply
         .unwrap_or_default();
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let authorization = header("authorization");
-    let mut world = world.lock().unwrap();
-    world.seen.push(Seen {
+    let mut state = state.lock().unwrap();
+    state.requests.push(RecordedRequest {
         method: head.method.to_string(),
         path: path.clone(),
         body: body.to_vec(),
         authorization: authorization.map(str::to_owned),
     });
-    let trap = world
-        .traps
+    let targeted = state
+        .targeted_faults
         .iter()
         .position(|(method, text, _)| head.method.as_str() == *method && path.contains(text));
-    let fault = match trap.map(|at| world.traps.remove(at).2) {
+    let fault = match targeted.map(|at| state.targeted_faults.remove(at).2) {
         Some(fault) if fault.status != 0 => {
-            return (Some(fault), Reply::new(500, Value::Null));
+            return (Some(fault), ApiResponse::new(500, Value::Null));
         }
-        fault => fault.or_else(|| world.faults.pop_front()),
+        fault => fault.or_else(|| state.faults.pop_front()),
     };
-    let asked = |below: &str| Asked {
+    let request = |below: &str| ApiRequest {
         method: head.method.as_str(),
         segments: segments(below),
         path: &path,
@@ -367,30 +367,30 @@ fn looked_up(world: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, Reply
         json: serde_json::from_slice(body).unwrap_or_default(),
         body,
     };
-    if let Some(reply) = oauth::answer(&mut world, &asked(path.trim_start_matches('/'))) {
-        return (fault, reply);
+    if let Some(response) = oauth::respond(&mut state, &request(path.trim_start_matches('/'))) {
+        return (fault, response);
     }
-    let reply = match (
+    let response = match (
         path.strip_prefix("/2.0/"),
-        path.strip_prefix(&format!("/{CONTEXT}/")),
+        path.strip_prefix(&format!("/{CONTEXT_PATH}/")),
     ) {
-        (Some(below), _) => cloud::answer(&mut world, &asked(below)),
-        (None, Some(below)) => datacenter::answer(&mut world, &asked(below)),
+        (Some(below), _) => cloud::respond(&mut state, &request(below)),
+        (None, Some(below)) => datacenter::respond(&mut state, &request(below)),
         (None, None) => datacenter::unrouted(),
     };
-    (fault, reply)
+    (fault, response)
 }
 
-/// An answer of the ordinary kind.
-pub(crate) struct Reply {
+/// A response of the REST API.
+pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
-    /// What is sent instead of JSON.
+    /// A body in place of JSON.
     pub(crate) raw: Option<Vec<u8>>,
 }
 
-impl Reply {
+impl ApiResponse {
     pub(crate) fn new(status: u16, body: Value) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap(),
@@ -406,23 +406,23 @@ impl Reply {
     }
 }
 
-fn json(reply: &Reply) -> Response {
-    let kind = if reply.raw.is_some() {
+fn json(response: &ApiResponse) -> Response {
+    let kind = if response.raw.is_some() {
         "application/octet-stream"
     } else {
         "application/json"
     };
-    let mut response = Response::builder()
-        .status(reply.status)
+    let mut builder = Response::builder()
+        .status(response.status)
         .header("content-type", kind);
-    for (name, value) in &reply.headers {
-        response = response.header(name, value);
+    for (name, value) in &response.headers {
+        builder = builder.header(name, value);
     }
-    let body = reply
+    let body = response
         .raw
         .clone()
-        .unwrap_or_else(|| reply.body.to_string().into_bytes());
-    response.body(Body::from(body)).unwrap()
+        .unwrap_or_else(|| response.body.to_string().into_bytes());
+    builder.body(Body::from(body)).unwrap()
 }
 
 /// User and secret of a Basic header.
@@ -438,9 +438,12 @@ pub(crate) fn basic(authorization: Option<&str>) -> Option<(String, String)> {
 }
 
 /// The credential of a Bearer header.
-pub(crate) fn bearer<'a>(world: &'a World, authorization: Option<&str>) -> Option<&'a Credential> {
+pub(crate) fn bearer<'a>(
+    state: &'a ServerState,
+    authorization: Option<&str>,
+) -> Option<&'a Credential> {
     let token = authorization?.strip_prefix("Bearer ")?;
-    world
+    state
         .credentials
         .iter()
         .find(|credential| credential.secret == token)

@@ -1,11 +1,11 @@
-//! HTTP access tokens of a Data Center: listed, made with a password, revoked.
+//! HTTP access tokens of Data Center: list, create (with a password), revoke.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{Asked, Credential, Kind, Reply, World};
+use super::{ApiRequest, ApiResponse, Credential, Kind, ServerState};
 
-/// A token, and whose it is: the part of the address that tells.
+/// A token; `owner` is the part of the path that names its owner.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub(crate) owner: String,
@@ -15,44 +15,44 @@ pub(crate) struct Token {
     pub(crate) days: Option<u64>,
 }
 
-const MADE: i64 = 1_790_000_000_000;
+const CREATED: i64 = 1_790_000_000_000;
 
 impl Token {
     fn shown(&self) -> Value {
         json!({
             "id": self.id, "name": self.name, "permissions": self.permissions,
-            "createdDate": MADE, "expiryDays": self.days, "lastAuthenticated": MADE,
+            "createdDate": CREATED, "expiryDays": self.days, "lastAuthenticated": CREATED,
         })
     }
 }
 
-/// Answers below `rest/access-tokens/latest`.
-pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Option<Reply> {
-    let parts = asked.parts();
+/// Responds to paths below `rest/access-tokens/latest`.
+pub(super) fn respond(state: &mut ServerState, request: &ApiRequest<'_>) -> Option<ApiResponse> {
+    let parts = request.parts();
     let ["rest", "access-tokens", "latest", below @ ..] = parts.as_slice() else {
         return None;
     };
-    let known = super::datacenter::credential(world, asked.authorization)?.clone();
+    let known = super::datacenter::credential(state, request.authorization)?.clone();
     let length = match below {
         ["projects", _, "repos", ..] => 4,
         _ => 2,
     };
     let owner = below.get(..length)?.join("/");
     let id = below.get(length).copied();
-    let may_make = matches!(known.kind, Kind::Password { .. });
-    Some(match (asked.method, id) {
+    let may_create = matches!(known.kind, Kind::Password { .. });
+    Some(match (request.method, id) {
         ("GET", None) => {
-            let own = world.tokens.iter().filter(|token| token.owner == owner);
+            let own = state.tokens.iter().filter(|token| token.owner == owner);
             let values: Vec<Value> = own.map(Token::shown).collect();
-            Reply::new(
+            ApiResponse::new(
                 200,
                 json!({"size": values.len(), "isLastPage": true, "values": values, "start": 0, "limit": 100}),
             )
         }
-        ("PUT", None) if may_make => made(world, asked, &owner),
-        ("DELETE", Some(id)) if may_make => {
-            let before = world.tokens.len();
-            world
+        ("PUT", None) if may_create => create(state, request, &owner),
+        ("DELETE", Some(id)) if may_create => {
+            let before = state.tokens.len();
+            state
                 .tokens
                 .retain(|token| token.owner != owner || token.id != id);
             let encoded = |token: &str| {
@@ -61,13 +61,13 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Option<Reply> {
                         .encode(id.get(..9).unwrap_or(id)),
                 )
             };
-            world
+            state
                 .credentials
                 .retain(|credential| !encoded(&credential.secret));
-            if world.tokens.len() < before {
-                Reply::new(204, Value::Null)
+            if state.tokens.len() < before {
+                ApiResponse::new(204, Value::Null)
             } else {
-                Reply::new(
+                ApiResponse::new(
                     404,
                     json!({"errors": [{"message": "The specified token does not exist."}]}),
                 )
@@ -76,7 +76,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Option<Reply> {
         ("PUT" | "DELETE", _) => {
             let exception = "com.atlassian.bitbucket.AuthorisationException";
             let message = "You are not permitted to access this resource";
-            Reply::new(
+            ApiResponse::new(
                 401,
                 json!({"errors": [{"message": message, "exceptionName": exception}]}),
             )
@@ -85,25 +85,25 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>) -> Option<Reply> {
     })
 }
 
-fn made(world: &mut World, asked: &Asked<'_>, owner: &str) -> Reply {
+fn create(state: &mut ServerState, request: &ApiRequest<'_>, owner: &str) -> ApiResponse {
     let (Some(name), Some(permissions)) = (
-        asked.json["name"].as_str(),
-        asked.json["permissions"].as_array(),
+        request.json["name"].as_str(),
+        request.json["permissions"].as_array(),
     ) else {
-        return Reply::new(
+        return ApiResponse::new(
             400,
             json!({"errors": [{"context": "name", "message": "a name and permissions are needed"}]}),
         );
     };
     let token = Token {
         owner: owner.to_owned(),
-        id: format!("9000000000{:02}", world.tokens.len()),
+        id: format!("9000000000{:02}", state.tokens.len()),
         name: name.to_owned(),
         permissions: permissions
             .iter()
             .map(|name| name.as_str().unwrap().to_owned())
             .collect(),
-        days: asked.json["expiryDays"].as_u64(),
+        days: request.json["expiryDays"].as_u64(),
     };
     let encoded = base64::engine::general_purpose::STANDARD
         .encode(format!("{}:abcdefghijklmnopqrst", token.id));
@@ -115,7 +115,7 @@ fn made(world: &mut World, asked: &Asked<'_>, owner: &str) -> Reply {
         },
         _ => unreachable!("no other owner was parsed"),
     };
-    world.credentials.push(Credential {
+    state.credentials.push(Credential {
         kind,
         secret: secret.clone(),
         scopes: token
@@ -126,6 +126,6 @@ fn made(world: &mut World, asked: &Asked<'_>, owner: &str) -> Reply {
     });
     let mut shown = token.shown();
     shown["token"] = json!(secret);
-    world.tokens.push(token);
-    Reply::new(200, shown)
+    state.tokens.push(token);
+    ApiResponse::new(200, shown)
 }

@@ -1,5 +1,5 @@
-//! What holds for whatever comes in from people, files, git and servers. The tests try it with made-up text, the targets
-//! in `fuzz/` with very much of it.
+//! Invariants of the parsers of untrusted input. Property tests check them with generated text, the targets in `fuzz/`
+//! with far more of it.
 #![allow(dead_code, reason = "every user needs a part of it")]
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,
@@ -20,7 +20,7 @@ use bbconnect::internals::{
 use bbconnect::internals::{Fix, apply_fixes};
 use bbconnect::internals::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
 
-/// A clone URL is refused, or safe to hand on to ssh, git and a shell, and the same again however it is printed.
+/// A clone URL is rejected, or safe to pass to ssh, git and a shell, and round-trips in every form.
 pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {
     let url: CloneUrl = text.parse()?;
     let parts = [
@@ -45,7 +45,7 @@ pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {
     Ok(url)
 }
 
-/// Prints a URL in its own form, parses that, and compares; then the same for every other form.
+/// Prints a URL in its own form and in every other form, parses it again, and compares.
 fn assert_stable(url: &CloneUrl) {
     let parse = |text: &str| -> CloneUrl {
         let parsed = text.parse();
@@ -55,19 +55,19 @@ fn assert_stable(url: &CloneUrl) {
     let again = parse(&printed);
     assert_eq!(again.to_string(), printed);
     assert_eq!(identity(&again), identity(url), "{printed}");
-    // The case of a project key means nothing to a server.
+    // Project keys are case-insensitive.
     let forms = |url: &CloneUrl| {
         [url.ssh(), url.https(), url.web()].map(|form| form.map(|form| form.to_lowercase()))
     };
     assert_eq!(forms(&again), forms(url), "{printed}");
-    // A page has no `.git` to leave out, so a name that ends in it cannot be told from its spelling.
+    // In a web URL a slug that ends in `.git` is ambiguous.
     let web = url.web().filter(|_| !url.slug().ends_with(".git"));
     for form in [url.ssh(), url.https(), web].into_iter().flatten() {
         assert_eq!(identity(&parse(&form)), identity(url), "{form}");
     }
 }
 
-/// What must not change when a URL is printed and parsed again.
+/// What a round trip preserves.
 fn identity(url: &CloneUrl) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         url.deployment(),
@@ -76,8 +76,8 @@ fn identity(url: &CloneUrl) -> impl PartialEq + std::fmt::Debug + use<> {
     )
 }
 
-/// What git asks names a server and nothing else; and whatever is answered, git reads as it was meant.
-pub(crate) fn helper(text: &str) {
+/// A credential request names only a server, and git parses every response as intended.
+pub(crate) fn credential_protocol(text: &str) {
     if let Ok(request) = CredentialRequest::read(text)
         && let Some(url) = request.url()
     {
@@ -119,9 +119,9 @@ pub(crate) fn helper(text: &str) {
     }
 }
 
-/// A file of connections is refused, or every connection in it is read or told by its name; one that is written back is
-/// the same.
-pub(crate) fn connections(text: &str) {
+/// A connections file is rejected, or every connection in it is parsed or reported by name; and writing it back changes
+/// nothing.
+pub(crate) fn connections_file(text: &str) {
     let Ok(mut all) = Connections::parse(Path::new("connections.toml"), text) else {
         return;
     };
@@ -139,8 +139,8 @@ pub(crate) fn connections(text: &str) {
     Connections::parse(Path::new("connections.toml"), &written).expect("what is written is read");
 }
 
-/// What is mended stays mended, and nothing else changes.
-pub(crate) fn files_of_others(text: &str) {
+/// Migration is idempotent, and changes nothing else.
+pub(crate) fn third_party_files(text: &str) {
     let mends_of: [fn(&str) -> Vec<Fix>; 5] = [
         |text| git_config_fixes(text, false).unwrap_or_default(),
         |text| git_config_fixes(text, true).unwrap_or_default(),

@@ -80,7 +80,7 @@ fn own_words(command: &clap::Command, all: &mut Vec<String>) {
 }
 
 #[test]
-fn no_line_of_a_help_text_is_wrapped() {
+fn help_lines_fit_the_terminal() {
     let mut all = Vec::new();
     own_words(&bbconnect::internals::command(), &mut all);
     assert!(all.len() > 40, "{}", all.len());
@@ -99,7 +99,7 @@ fn examples() -> Vec<String> {
 }
 
 #[test]
-fn every_command_that_is_shown_is_one() {
+fn documented_commands_parse() {
     let mut lines_of_all = examples();
     assert!(lines_of_all.len() > 100, "{}", lines_of_all.len());
     for name in ["README.md", "docs/ci.md", "docs/architecture.md"] {
@@ -136,8 +136,8 @@ mod unix {
     use std::process::Output;
 
     use super::*;
-    use crate::support::bitbucket::stock::Stock;
-    use crate::support::bitbucket::{Credential, Kind, Server, World};
+    use crate::support::bitbucket::repo_store::RepoStore;
+    use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
     use crate::support::{Sandbox, program};
 
     const TOKEN: &str = "ATATT-documented";
@@ -172,7 +172,7 @@ mod unix {
     }
 
     #[test]
-    fn what_needs_no_account_works_in_an_empty_home() {
+    fn offline_examples_work_in_an_empty_home() {
         let sandbox = Sandbox::new();
         let lines = lines(&read("README.md"), &["sh"]);
         assert!(lines.len() >= 10, "{lines:?}");
@@ -187,8 +187,8 @@ mod unix {
             secret: secret.to_owned(),
             scopes: scopes.to_vec(),
         };
-        let mut stock = Stock::with(&["acme/site+", "WEB/site+"]);
-        stock.push(
+        let mut store = RepoStore::with(&["acme/site+", "WEB/site+"]);
+        store.push(
             "acme/site",
             "feature/login",
             "Login",
@@ -199,7 +199,7 @@ mod unix {
             "read:repository:bitbucket",
             "read:webhook:bitbucket",
         ];
-        Server::start(World {
+        Server::start(ServerState {
             credentials: vec![
                 credential(
                     Kind::ApiToken {
@@ -210,8 +210,8 @@ mod unix {
                 ),
                 credential(Kind::UserToken { user: "jane" }, OF_SERVER, &["REPO_WRITE"]),
             ],
-            stock,
-            ..World::default()
+            store,
+            ..ServerState::default()
         })
     }
 
@@ -244,7 +244,7 @@ mod unix {
     ];
 
     #[test]
-    fn the_readme_is_a_session_that_works() {
+    fn readme_commands_work() {
         let server = server();
         let sandbox = Sandbox::new();
         for (name, text) in [("token", TOKEN), ("secret", "s3cret-of-the-webhook")] {
@@ -298,7 +298,7 @@ mod unix {
     }
 
     #[test]
-    fn the_recipes_for_ci_work() {
+    fn ci_recipes_work() {
         let server = server();
         let cloud = server.cloud();
         let sandbox = Sandbox::new();
@@ -316,8 +316,8 @@ mod unix {
         let add = "bbconnect connection add work --url \"$BBCONNECT_URL\" --email jane@acme.com --auth api-token \
                    --token-command 'printenv BBCONNECT_TOKEN' --expires 2099-01-01";
         is_fine(add, &run(&sandbox, add, &variables), 0);
-        server.change(|world| {
-            for credential in &mut world.credentials {
+        server.update(|state| {
+            for credential in &mut state.credentials {
                 credential.scopes.push("write:repository:bitbucket");
             }
         });

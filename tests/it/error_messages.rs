@@ -4,9 +4,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::bitbucket::stock::Stock;
-use crate::support::bitbucket::{Credential, Kind, Server, World};
-use crate::support::{self, Ran, Sandbox};
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
+use crate::support::{self, RunOutput, Sandbox};
 
 const TOKEN: &str = "token-of-words-marker";
 
@@ -16,11 +16,11 @@ fn server() -> Server {
         secret: TOKEN.to_owned(),
         scopes: vec!["REPO_ADMIN"],
     };
-    Server::start(World {
+    Server::start(ServerState {
         credentials: vec![credential],
         repositories: vec![("WEB/site", false)],
-        stock: Stock::with(&["WEB/site"]),
-        ..World::default()
+        store: RepoStore::with(&["WEB/site"]),
+        ..ServerState::default()
     })
 }
 
@@ -28,8 +28,8 @@ fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     sandbox.command_with_file(arguments)
 }
 
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
-    Ran::from(command(sandbox, arguments).output().unwrap())
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
+    RunOutput::from(command(sandbox, arguments).output().unwrap())
 }
 
 /// A connection to the server, saved.
@@ -38,12 +38,12 @@ fn add(sandbox: &Sandbox, name: &str, server: &Server) {
     let url = server.datacenter();
     let add = ["connection", "add", name, "--token-file", "token"];
     let more = ["--url", &url, "--auth", "http-access-token"];
-    run(sandbox, &[&add[..], &more].concat()).ended(0);
+    run(sandbox, &[&add[..], &more].concat()).exits_with(0);
 }
 
 /// Fails the test unless both stand in what was said.
 #[track_caller]
-fn says(ran: &Ran, status: i32, message: &str, hint: &str) {
+fn says(ran: &RunOutput, status: i32, message: &str, hint: &str) {
     let (error, next) = ran
         .stderr
         .split_once("\nhint: ")
@@ -54,7 +54,7 @@ fn says(ran: &Ran, status: i32, message: &str, hint: &str) {
 }
 
 #[test]
-fn a_command_in_a_hint_is_for_the_connection_that_was_named() {
+fn hints_name_the_selected_connection() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let remove = ["webhook", "remove", "--repo", "WEB/site", "--id", "99"];
@@ -82,7 +82,7 @@ fn a_command_in_a_hint_is_for_the_connection_that_was_named() {
 }
 
 #[test]
-fn a_hint_about_keys_says_whose() {
+fn hints_about_keys_name_the_repository() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     says(
@@ -91,9 +91,9 @@ fn a_hint_about_keys_says_whose() {
         "WEB/site has no key 99",
         "bbconnect key list --repo WEB/site",
     );
-    run(&sandbox, &["keygen", "--type", "ed25519", "--out", "id"]).ended(0);
+    run(&sandbox, &["keygen", "--type", "ed25519", "--out", "id"]).exits_with(0);
     let add = ["key", "add", "--repo", "WEB/site", "--key", "id"];
-    run(&sandbox, &add).ended(0);
+    run(&sandbox, &add).exits_with(0);
     says(
         &run(&sandbox, &[&add[..], &["--write"]].concat()),
         6,
@@ -103,7 +103,7 @@ fn a_hint_about_keys_says_whose() {
 }
 
 #[test]
-fn a_proxy_that_is_broken_is_named_without_its_password() {
+fn a_broken_proxy_is_named_without_its_password() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let url = "http://git.invalid";
@@ -121,7 +121,7 @@ fn a_proxy_that_is_broken_is_named_without_its_password() {
     );
     let proxy = "http://jane:proxy-password-marker@127.0.0.1:1";
     let refused = command(&sandbox, &verify).env("HTTP_PROXY", proxy).output();
-    let refused = Ran::from(refused.unwrap());
+    let refused = RunOutput::from(refused.unwrap());
     says(
         &refused,
         7,
@@ -132,7 +132,7 @@ fn a_proxy_that_is_broken_is_named_without_its_password() {
 }
 
 #[test]
-fn a_password_in_a_receivers_address_is_not_shown() {
+fn passwords_in_webhook_urls_are_masked() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let url = "https://jane:receiver-marker@ci.example.com/hook";
@@ -167,7 +167,7 @@ fn a_password_in_a_receivers_address_is_not_shown() {
 }
 
 #[test]
-fn a_plan_for_many_says_that_it_is_one() {
+fn a_dry_run_for_many_repositories_says_would() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let ensure = [
@@ -184,7 +184,7 @@ fn a_plan_for_many_says_that_it_is_one() {
         &["--url", "https://ci.example.com", "--dry-run"],
     ]
     .concat();
-    let planned = run(&sandbox, &plan).ended(0).stdout;
+    let planned = run(&sandbox, &plan).exits_with(0).stdout;
     assert!(
         planned.contains("1 would be created, 0 would be updated"),
         "{planned}"
@@ -192,7 +192,7 @@ fn a_plan_for_many_says_that_it_is_one() {
 }
 
 #[test]
-fn outside_of_a_checkout_git_has_no_configuration_of_its_own() {
+fn local_settings_outside_a_checkout_are_exit_5() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     for arguments in [
@@ -211,7 +211,7 @@ fn outside_of_a_checkout_git_has_no_configuration_of_its_own() {
 }
 
 #[test]
-fn the_file_of_connections_is_named_where_it_cannot_be_used() {
+fn an_unusable_connections_file_is_named() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let file = sandbox.path(".config/bbconnect/connections.toml");
@@ -244,7 +244,7 @@ fn the_file_of_connections_is_named_where_it_cannot_be_used() {
         .env("BBCONNECT_CONNECTION", "nope")
         .output();
     says(
-        &Ran::from(named.unwrap()),
+        &RunOutput::from(named.unwrap()),
         5,
         "there is no connection nope, which BBCONNECT_CONNECTION names",
         "there are server",
@@ -253,7 +253,7 @@ fn the_file_of_connections_is_named_where_it_cannot_be_used() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_may_not_be_written_to_is_told_without_the_name_of_a_temporary_file() {
+fn unwritable_directories_are_reported_without_temporary_names() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     // A file where a folder would have to be: also root can write nothing below it.
@@ -272,7 +272,7 @@ fn a_folder_that_may_not_be_written_to_is_told_without_the_name_of_a_temporary_f
         .args(["--url", "git@git.example.com:web/site.git"])
         .env("BBCONNECT_CONFIG_DIR", sandbox.path("file/config"))
         .output();
-    let used = Ran::from(used.unwrap());
+    let used = RunOutput::from(used.unwrap());
     says(
         &used,
         9,
@@ -293,7 +293,7 @@ fn a_folder_that_may_not_be_written_to_is_told_without_the_name_of_a_temporary_f
 }
 
 #[test]
-fn the_environment_is_read_at_the_door() {
+fn invalid_environment_variables_are_exit_2() {
     let sandbox = Sandbox::new();
     for (variable, value, hint) in [
         (
@@ -307,12 +307,12 @@ fn the_environment_is_read_at_the_door() {
             .env("BBCONNECT_TOKEN", TOKEN)
             .env(variable, value)
             .output();
-        says(&Ran::from(ran.unwrap()), 2, variable, hint);
+        says(&RunOutput::from(ran.unwrap()), 2, variable, hint);
     }
 }
 
 #[test]
-fn what_is_missing_is_named_with_a_way_on() {
+fn missing_things_have_a_hint() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     says(
@@ -358,11 +358,11 @@ fn what_is_missing_is_named_with_a_way_on() {
 }
 
 #[test]
-fn no_browser_is_said_without_what_the_system_tried() {
+fn a_missing_browser_is_reported_without_details() {
     let sandbox = Sandbox::new();
     let page = ["token", "page", "--auth", "api-token", "--open"];
     let mut command = command(&sandbox, &page);
-    let ran = Ran::from(
+    let ran = RunOutput::from(
         command
             .env("PATH", sandbox.path("nothing"))
             .output()
@@ -380,7 +380,7 @@ fn no_browser_is_said_without_what_the_system_tried() {
 }
 
 #[test]
-fn a_flag_that_cannot_apply_is_refused() {
+fn flags_that_do_not_apply_are_refused() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let cloud = [
@@ -419,16 +419,16 @@ fn a_flag_that_cannot_apply_is_refused() {
         says(&ran, 2, message, "leave");
     }
     // What is empty takes away.
-    run(&sandbox, &[&edit[..], &["--email", ""]].concat()).ended(0);
+    run(&sandbox, &[&edit[..], &["--email", ""]].concat()).exits_with(0);
 }
 
 #[test]
-fn what_is_known_of_a_secret_stays_with_it() {
+fn editing_the_url_keeps_the_facts_about_the_secret() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let edit = |flags: &[&str]| {
         let edit = [&["connection", "edit", "server", "--json"][..], flags].concat();
-        run(&sandbox, &edit).ended(0).json()["connection"].clone()
+        run(&sandbox, &edit).exits_with(0).json()["connection"].clone()
     };
     let before = edit(&["--expires", "2031-03-31"]);
     assert!(before["level"].is_string(), "{before}");
@@ -437,13 +437,13 @@ fn what_is_known_of_a_secret_stays_with_it() {
     edit(&["--url", "http://127.0.0.1:1", "--no-verify"]);
     let after = edit(&["--url", &url]);
     assert_eq!(after, before);
-    let root = url.strip_suffix(support::bitbucket::CONTEXT).unwrap();
+    let root = url.strip_suffix(support::bitbucket::CONTEXT_PATH).unwrap();
     let moved = edit(&["--url", root, "--no-verify", "--deployment", "datacenter"]);
     assert_eq!(moved["expires_on"], before["expires_on"]);
 }
 
 #[test]
-fn a_list_of_nothing_says_so() {
+fn empty_lists_are_reported() {
     let (sandbox, server) = (Sandbox::new(), server());
     add(&sandbox, "server", &server);
     let at = ["--repo", "WEB/site"];
@@ -462,9 +462,9 @@ fn a_list_of_nothing_says_so() {
             "there are no repositories",
         ),
     ] {
-        let ran = run(&sandbox, &list).ended(0);
+        let ran = run(&sandbox, &list).exits_with(0);
         assert!(ran.stderr.contains(said), "{}", ran.stderr);
-        let quiet = run(&sandbox, &[&list[..], &["-q"]].concat()).ended(0);
+        let quiet = run(&sandbox, &[&list[..], &["-q"]].concat()).exits_with(0);
         assert_eq!(quiet.stderr, "");
     }
 }

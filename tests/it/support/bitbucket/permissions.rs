@@ -1,32 +1,36 @@
-//! What credentials may see and do: lists, permissions, and reads that need a scope, of both products.
+//! Permissions of credentials on both products: lists, permissions, and reads that need a scope.
 
 use serde_json::{Value, json};
 
-use super::{Asked, CONTEXT, Credential, Kind, Reply, World};
+use super::{ApiRequest, ApiResponse, CONTEXT_PATH, Credential, Kind, ServerState};
 
-/// Cloud's answers, for what is not answered elsewhere.
-pub(super) fn cloud(world: &World, asked: &Asked<'_>, known: Option<&Credential>) -> Option<Reply> {
+/// Responds to remaining requests on Cloud.
+pub(super) fn cloud(
+    state: &ServerState,
+    request: &ApiRequest<'_>,
+    known: Option<&Credential>,
+) -> Option<ApiResponse> {
     let known = known?;
     let is_api_token = matches!(known.kind, Kind::ApiToken { .. });
     let need = |classic: &str, api_token: &str, body: Value| {
         let wanted = if is_api_token { api_token } else { classic };
         if known.scopes.contains(&wanted) {
-            return page(world, known, &body);
+            return page(state, known, &body);
         }
         let mut error =
             json!({"message": "Your credentials lack one or more required privilege scopes."});
-        if !world.keeps_scopes_to_itself {
+        if !state.hides_scopes {
             error["detail"] = json!({"required": [wanted], "granted": known.scopes});
         }
-        Reply::new(403, json!({"type": "error", "error": error}))
+        ApiResponse::new(403, json!({"type": "error", "error": error}))
     };
     let mechanism = || {
         let message = "This API is not accessible by this authentication mechanism";
-        Reply::new(403, json!({"type": "error", "error": {"message": message}}))
+        ApiResponse::new(403, json!({"type": "error", "error": {"message": message}}))
     };
-    Some(match asked.parts().as_slice() {
+    Some(match request.parts().as_slice() {
         ["repositories", workspace] => {
-            let own = world
+            let own = state
                 .repositories
                 .iter()
                 .filter(|(name, _)| name.starts_with(&format!("{workspace}/")));
@@ -50,13 +54,13 @@ pub(super) fn cloud(world: &World, asked: &Asked<'_>, known: Option<&Credential>
             "permissions",
             "repositories",
         ] if is_api_token => {
-            let query = asked.query("q").unwrap_or_default();
+            let query = request.query("q").unwrap_or_default();
             let name = query
                 .trim_start_matches("repository.name=")
                 .trim_matches('"');
             let full_name = format!("{workspace}/{name}");
             let repository = json!({"full_name": full_name, "name": name});
-            let access = json!({"permission": world.permission(&full_name).to_lowercase(), "repository": repository});
+            let access = json!({"permission": state.permission(&full_name).to_lowercase(), "repository": repository});
             need("account", "read:repository:bitbucket", json!([access]))
         }
         ["repositories", _, _, "deploy-keys"] | ["user", "workspaces", ..] | ["users", ..] => {
@@ -66,37 +70,37 @@ pub(super) fn cloud(world: &World, asked: &Asked<'_>, known: Option<&Credential>
     })
 }
 
-fn page(world: &World, known: &Credential, values: &Value) -> Reply {
+fn page(state: &ServerState, known: &Credential, values: &Value) -> ApiResponse {
     let size = values.as_array().map(Vec::len);
-    let reply = Reply::new(
+    let response = ApiResponse::new(
         200,
         json!({"values": values, "pagelen": 100, "page": 1, "size": size}),
     );
-    if world.keeps_scopes_to_itself {
-        return reply;
+    if state.hides_scopes {
+        return response;
     }
-    reply.with("x-oauth-scopes", &known.scopes.join(", "))
+    response.with("x-oauth-scopes", &known.scopes.join(", "))
 }
 
-/// Data Center's answers, for what is not answered elsewhere.
+/// Responds to remaining requests on Data Center.
 pub(super) fn datacenter(
-    world: &World,
-    asked: &Asked<'_>,
+    state: &ServerState,
+    request: &ApiRequest<'_>,
     known: Option<&Credential>,
-) -> Option<Reply> {
-    let path = asked.parts();
-    let own = format!("{}/{CONTEXT}", world.base);
-    let base = world.believes_to_be.as_deref().unwrap_or(&own);
+) -> Option<ApiResponse> {
+    let path = request.parts();
+    let own = format!("{}/{CONTEXT_PATH}", state.base);
+    let base = state.configured_base_url.as_deref().unwrap_or(&own);
     Some(match path.as_slice() {
         ["rest", "api", "latest", "repos"] => {
-            let wanted = asked.query("permission");
-            let name = asked.query("name");
-            let all = world.repositories.iter().filter(|(full_name, public)| {
+            let wanted = request.query("permission");
+            let name = request.query("name");
+            let all = state.repositories.iter().filter(|(full_name, public)| {
                 let (key, slug) = full_name.split_once('/').unwrap_or_default();
                 let listed = known.map_or(*public, |known| sees(known, key, slug) || *public);
                 let may = wanted
                     .as_deref()
-                    .is_none_or(|wanted| allows(world.permission(full_name), wanted));
+                    .is_none_or(|wanted| allows(state.permission(full_name), wanted));
                 key.chars().all(char::is_uppercase)
                     && listed
                     && may
@@ -105,7 +109,7 @@ pub(super) fn datacenter(
             let values: Vec<Value> = all
                 .map(|(full_name, public)| repository(base, full_name, *public))
                 .collect();
-            Reply::new(
+            ApiResponse::new(
                 200,
                 json!({"size": values.len(), "isLastPage": true, "values": values, "start": 0}),
             )
@@ -119,7 +123,7 @@ pub(super) fn datacenter(
             "repos",
             slug,
             "webhooks",
-        ] => administered(world, known?, key, slug, "REPO_ADMIN"),
+        ] => administered(state, known?, key, slug, "REPO_ADMIN"),
         [
             "rest",
             "api",
@@ -128,12 +132,12 @@ pub(super) fn datacenter(
             key,
             "permissions",
             "users",
-        ] => administered(world, known?, key, "", "PROJECT_ADMIN"),
+        ] => administered(state, known?, key, "", "PROJECT_ADMIN"),
         _ => return None,
     })
 }
 
-/// A repository, as the server shows it: its links begin with what it believes to be its address.
+/// A repository as JSON; links begin with the configured base URL.
 pub(super) fn repository(base: &str, full_name: &str, public: bool) -> Value {
     let (key, slug) = full_name.split_once('/').unwrap_or_default();
     let link = |href: String| json!([{"href": href}]);
@@ -160,18 +164,24 @@ fn sees(known: &Credential, key: &str, _slug: &str) -> bool {
     }
 }
 
-fn administered(world: &World, known: &Credential, key: &str, slug: &str, wanted: &str) -> Reply {
-    let by_user = allows(world.permission(&format!("{key}/{slug}")), wanted);
+fn administered(
+    state: &ServerState,
+    known: &Credential,
+    key: &str,
+    slug: &str,
+    wanted: &str,
+) -> ApiResponse {
+    let by_user = allows(state.permission(&format!("{key}/{slug}")), wanted);
     let is_password = matches!(known.kind, Kind::Password { .. });
     let by_token = is_password || known.scopes.iter().any(|scope| allows(scope, wanted));
     if by_user && by_token {
-        return Reply::new(200, json!({"values": [], "isLastPage": true}))
+        return ApiResponse::new(200, json!({"values": [], "isLastPage": true}))
             .with("x-ausername", "jane");
     }
     let message = "You are not permitted to access this resource";
     let exception = "com.atlassian.bitbucket.AuthorisationException";
     let errors = json!([{"context": null, "message": message, "exceptionName": exception}]);
-    Reply::new(401, json!({"errors": errors})).with("x-ausername", "jane")
+    ApiResponse::new(401, json!({"errors": errors})).with("x-ausername", "jane")
 }
 
 fn allows(has: &str, wanted: &str) -> bool {
@@ -184,8 +194,8 @@ fn allows(has: &str, wanted: &str) -> bool {
     is_wide_enough && rank(has) >= rank(wanted)
 }
 
-impl World {
-    /// The account's permission on a repository: everything, unless it is narrowed.
+impl ServerState {
+    /// The permission of the account on a repository: all, without an entry in `permissions`.
     pub(super) fn permission(&self, full_name: &str) -> &'static str {
         let narrowed = self.permissions.iter().find(|(name, _)| *name == full_name);
         narrowed.map_or("ADMIN", |(_, permission)| permission)

@@ -1,90 +1,90 @@
-//! What has to be there before a command: connections of every kind, keys.
+//! What commands need: connections of every type, and keys.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
 
-use super::commands::added;
-use super::stage::Stage;
+use super::commands::add_command;
+use super::fixture::Fixture;
 use crate::support::bitbucket::keys::Key;
-use crate::support::{Ran, unused_port};
+use crate::support::{RunOutput, unused_port};
 
-/// Runs the program; what is prepared must work.
-fn run(stage: &Stage, arguments: &str) {
-    let arguments = shell_words::split(&stage.filled(arguments)).unwrap();
-    let output = stage.command(&arguments).output().unwrap();
-    Ran::from(output).ended(0);
+/// Runs the program, which must succeed.
+fn run(fixture: &Fixture, arguments: &str) {
+    let arguments = shell_words::split(&fixture.expand(arguments)).unwrap();
+    let output = fixture.command(&arguments).output().unwrap();
+    RunOutput::from(output).exits_with(0);
 }
 
-/// A connection whose secret a command tells.
-pub(crate) fn with_connection(stage: &Stage) {
-    run(stage, added(stage.row.product));
+/// A connection with a `token_command`.
+pub(crate) fn add_connection(fixture: &Fixture) {
+    run(fixture, add_command(fixture.case.product));
 }
 
-/// A key to add, and three that are registered.
-pub(crate) fn with_keys(stage: &Stage) {
-    run(stage, "keygen --type ed25519 --out key");
+/// A key to add, and three registered keys.
+pub(crate) fn add_keys(fixture: &Fixture) {
+    run(fixture, "keygen --type ed25519 --out key");
     for (id, name) in [("1", "one"), ("2", "two"), ("3", "three")] {
-        run(stage, &format!("keygen --type ed25519 --out {name}"));
-        let public = std::fs::read_to_string(stage.sandbox.path(&format!("{name}.pub"))).unwrap();
+        run(fixture, &format!("keygen --type ed25519 --out {name}"));
+        let public = std::fs::read_to_string(fixture.sandbox.path(&format!("{name}.pub"))).unwrap();
         let material: Vec<_> = public.split_whitespace().take(2).collect();
         let key = Key {
-            owner: format!("repo {}", stage.row.product.repository()),
+            owner: format!("repo {}", fixture.case.product.repository()),
             id: id.to_owned(),
             material: material.join(" "),
             label: name.to_owned(),
             permission: "REPO_READ".to_owned(),
             created: 1_790_000_000_000,
         };
-        stage.server.change(|world| {
-            world.keys.next = 3;
-            world.keys.all.push(key);
+        fixture.server.update(|state| {
+            state.keys.next = 3;
+            state.keys.all.push(key);
         });
     }
 }
 
 /// A repository that is connected over SSH.
-pub(crate) fn connected(stage: &Stage) {
-    with_connection(stage);
+pub(crate) fn connect(fixture: &Fixture) {
+    add_connection(fixture);
     run(
-        stage,
+        fixture,
         "connect {ssh} -c work --name site --accept-host-key {fingerprint}",
     );
 }
 
-/// A connection whose token the program keeps.
-pub(crate) fn with_token(stage: &Stage) {
+/// A connection whose token is in the secret store.
+pub(crate) fn add_token_connection(fixture: &Fixture) {
     // base64 of `123456789012:abcdefghijklmnopqrst`.
     let token = "BBDC-MTIzNDU2Nzg5MDEyOmFiY2RlZmdoaWprbG1ub3BxcnN0";
-    stage.server.change(|world| {
-        let mut known = world.credentials[0].clone();
+    fixture.server.update(|state| {
+        let mut known = state.credentials[0].clone();
         token.clone_into(&mut known.secret);
-        world.credentials.push(known);
+        state.credentials.push(known);
     });
-    std::fs::write(stage.sandbox.path("old"), token).unwrap();
+    std::fs::write(fixture.sandbox.path("old"), token).unwrap();
     run(
-        stage,
+        fixture,
         "connection add laptop --url {url} --auth http-access-token --token-file old",
     );
 }
 
-/// A connection of an OAuth consumer.
-pub(crate) fn as_client(stage: &Stage) {
+/// A connection with client credentials.
+pub(crate) fn add_client_credentials(fixture: &Fixture) {
     run(
-        stage,
+        fixture,
         "connection add work --url {url} --web-url {web} --auth client-credentials --client-id consumer --token-file client-secret --workspace acme",
     );
 }
 
-/// Signed in with a browser; the token has come to its end.
-pub(crate) fn signed_in(stage: &Stage) {
+/// A connection of a browser sign-in, whose access token has expired.
+pub(crate) fn sign_in(fixture: &Fixture) {
     let port = unused_port();
     let arguments = format!(
         "connection add work --url {{url}} --web-url {{web}} --auth oauth --client-id consumer \
          --token-file client-secret --no-browser --port {port}"
     );
-    let arguments = shell_words::split(&stage.filled(&arguments)).unwrap();
-    let mut child = stage
+    let arguments = shell_words::split(&fixture.expand(&arguments)).unwrap();
+    let mut child = fixture
         .command(&arguments)
         .stdin(Stdio::piped())
         .spawn()
@@ -93,14 +93,14 @@ pub(crate) fn signed_in(stage: &Stage) {
     let address = lines.find_map(|line| {
         let line = line.unwrap();
         line.trim()
-            .strip_prefix(&format!("http://{}", stage.proxy.address))
+            .strip_prefix(&format!("http://{}", fixture.proxy.address))
             .map(str::to_owned)
     });
-    let mut browser = TcpStream::connect(stage.proxy.address).unwrap();
+    let mut browser = TcpStream::connect(fixture.proxy.address).unwrap();
     write!(
         browser,
         "GET {} HTTP/1.1\r\nhost: x\r\n\r\n",
-        address.expect("it is shown")
+        address.expect("a URL is printed")
     )
     .unwrap();
     browser.shutdown(std::net::Shutdown::Write).unwrap();
@@ -109,7 +109,7 @@ pub(crate) fn signed_in(stage: &Stage) {
     let back = page
         .lines()
         .find_map(|line| line.strip_prefix("location: "))
-        .expect("it leads back");
+        .expect("a redirect");
     writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
     let rest: Vec<_> = lines.map(Result::unwrap).collect();
     assert!(child.wait().unwrap().success(), "{rest:?}");

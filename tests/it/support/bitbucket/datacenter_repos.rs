@@ -1,40 +1,40 @@
-//! Data Center's repositories, webhooks, branches and pull requests, as its documents describe them.
+//! Repositories, webhooks, branches and pull requests of Data Center, as its documentation describes them.
 
 use serde_json::{Value, json};
 
 use super::datacenter::{EXCEPTION, refusal, wrong_password};
-use super::stock::{Repo, Stock, datacenter_page};
-use super::{Asked, Credential, Reply, World};
+use super::repo_store::{Repo, RepoStore, datacenter_page};
+use super::{ApiRequest, ApiResponse, Credential, ServerState};
 
-/// The largest page that is given, whatever is asked for.
+/// The maximum page length, whatever limit is requested.
 const MOST: usize = 1000;
 
-/// Answers what is about the stock; `None` for everything else.
-pub(super) fn answer(
-    world: &mut World,
-    asked: &Asked<'_>,
+/// Responds to requests about repositories; `None` for other requests.
+pub(super) fn respond(
+    state: &mut ServerState,
+    request: &ApiRequest<'_>,
     known: Option<&Credential>,
-) -> Option<Reply> {
-    let parts = asked.parts();
-    if world.stock.repos.is_empty() {
+) -> Option<ApiResponse> {
+    let parts = request.parts();
+    if state.store.repos.is_empty() {
         return None;
     }
-    let base = format!("{}/{}", world.base, super::CONTEXT);
-    match (asked.method, parts.as_slice()) {
+    let base = format!("{}/{}", state.base, super::CONTEXT_PATH);
+    match (request.method, parts.as_slice()) {
         ("GET", ["rest", "api", "latest", "application-properties"]) => {
-            let version = world.stock.version?;
-            Some(Reply::new(200, json!({"version": version})))
+            let version = state.store.version?;
+            Some(ApiResponse::new(200, json!({"version": version})))
         }
-        ("GET", ["rest", "api", "latest", "users", slug]) => Some(Reply::new(
+        ("GET", ["rest", "api", "latest", "users", slug]) => Some(ApiResponse::new(
             200,
             json!({"name": slug, "slug": slug, "displayName": "Jane Doe", "emailAddress": "jane@acme.example"}),
         )),
         ("GET", ["rest", "api", "latest", "repos"]) => {
             known?;
-            let key = asked.query("projectkey");
-            let name = asked.query("name");
-            let values: Vec<_> = world
-                .stock
+            let key = request.query("projectkey");
+            let name = request.query("name");
+            let values: Vec<_> = state
+                .store
                 .repos
                 .iter()
                 .filter(|repo| {
@@ -42,44 +42,44 @@ pub(super) fn answer(
                         .is_none_or(|key| repo.namespace.eq_ignore_ascii_case(key))
                 })
                 .filter(|repo| name.as_ref().is_none_or(|name| repo.slug == *name))
-                .filter(|_| asked.query("permission").as_deref() != Some("REPO_ADMIN"))
+                .filter(|_| request.query("permission").as_deref() != Some("REPO_ADMIN"))
                 .map(|repo| body(repo, &base))
                 .collect();
-            Some(datacenter_page(asked, &values, MOST))
+            Some(datacenter_page(request, &values, MOST))
         }
         ("POST", ["rest", "api", "latest", "projects"]) => {
-            let key = asked.json["key"].as_str()?.to_owned();
-            if world.projects.contains(&key) {
+            let key = request.json["key"].as_str()?.to_owned();
+            if state.projects.contains(&key) {
                 return Some(refusal(409, "The project key is already in use.", "null"));
             }
-            world.projects.push(key);
-            Some(Reply::new(201, asked.json.clone()))
+            state.projects.push(key);
+            Some(ApiResponse::new(201, request.json.clone()))
         }
         ("GET", ["rest", "api", "latest", "projects", key, "repos"]) => {
             known?;
-            let own = world
-                .stock
+            let own = state
+                .store
                 .repos
                 .iter()
                 .filter(|repo| repo.namespace.eq_ignore_ascii_case(key));
             let values: Vec<_> = own.map(|repo| body(repo, &base)).collect();
-            Some(datacenter_page(asked, &values, MOST))
+            Some(datacenter_page(request, &values, MOST))
         }
         ("POST", ["rest", "api", "latest", "projects", key, "repos"]) => {
-            let name = asked.json["name"].as_str()?.to_owned();
+            let name = request.json["name"].as_str()?.to_owned();
             // The server derives the slug.
             let slug = name.to_lowercase().replace([' ', '+'], "-");
-            if world.stock.repo(key, &slug).is_some() {
-                return Some(Reply::new(
+            if state.store.repo(key, &slug).is_some() {
+                return Some(ApiResponse::new(
                     409,
                     json!({"errors": [{"context": "name", "message": "This repository URL is already taken.", "exceptionName": null}]}),
                 ));
             }
-            let hidden = if world.stock.is_slow { 2 } else { 0 };
-            let repo = world.stock.add(&format!("{key}/{slug}"));
+            let hidden = if state.store.is_slow { 2 } else { 0 };
+            let repo = state.store.add(&format!("{key}/{slug}"));
             repo.hidden = hidden;
-            repo.default_branch = asked.json["defaultBranch"].as_str().map(str::to_owned);
-            Some(Reply::new(201, body(repo, &base)))
+            repo.default_branch = request.json["defaultBranch"].as_str().map(str::to_owned);
+            Some(ApiResponse::new(201, body(repo, &base)))
         }
         (
             "GET",
@@ -96,15 +96,15 @@ pub(super) fn answer(
         ) => {
             if ["sourceRepoId", "targetRepoId", "sourceRefId", "targetRefId"]
                 .iter()
-                .any(|name| asked.query(name).is_none())
+                .any(|name| request.query(name).is_none())
             {
                 return Some(refusal(400, "sourceRepoId is required", "null"));
             }
-            let repo = world.stock.repo(key, slug)?;
+            let repo = state.store.repo(key, slug)?;
             let user = |name: &str| json!({"name": name, "slug": name, "displayName": name});
             let mut all: Vec<_> = repo.reviewers.iter().map(|(name, _)| user(name)).collect();
             all.push(user("jane"));
-            Some(Reply::new(200, json!(all)))
+            Some(ApiResponse::new(200, json!(all)))
         }
         (
             _,
@@ -119,7 +119,7 @@ pub(super) fn answer(
                 below @ ..,
             ],
         ) => {
-            let stock = &mut world.stock;
+            let store = &mut state.store;
             let absent = || {
                 refusal(
                     404,
@@ -127,9 +127,9 @@ pub(super) fn answer(
                     &format!("{EXCEPTION}.repository.NoSuchRepositoryException"),
                 )
             };
-            let Some(repo) = stock.repo(key, slug) else {
+            let Some(repo) = store.repo(key, slug) else {
                 let name = format!("{key}/{slug}");
-                let is_plain = world.repositories.iter().any(|(plain, _)| *plain == name);
+                let is_plain = state.repositories.iter().any(|(plain, _)| *plain == name);
                 return (!is_plain).then(absent);
             };
             if known.is_none() {
@@ -140,7 +140,7 @@ pub(super) fn answer(
                 return Some(absent());
             }
             let name = repo.name();
-            Some(inside(stock, asked, &name, below, &base))
+            Some(inside(store, request, &name, below, &base))
         }
         _ => None,
     }
@@ -161,10 +161,16 @@ fn body(repo: &Repo, base: &str) -> Value {
     })
 }
 
-fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base: &str) -> Reply {
+fn inside(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    name: &str,
+    below: &[&str],
+    base: &str,
+) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
     if below.first() == Some(&"webhooks") {
-        if stock.closed.contains(&name) {
+        if store.hidden_webhooks.contains(&name) {
             let exception = format!("{EXCEPTION}.AuthorisationException");
             return refusal(
                 401,
@@ -172,27 +178,27 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                 &exception,
             );
         }
-        return hooks(stock, asked, name, below);
+        return hooks(store, request, name, below);
     }
-    let git = stock
+    let git = store
         .git
         .as_ref()
         .map(|folder| folder.join(format!("{}.git", name.to_lowercase())));
-    let repo = stock.repo(namespace, slug).unwrap().clone();
-    match (asked.method, below) {
-        ("GET", []) => Reply::new(200, body(&repo, base)),
+    let repo = store.repo(namespace, slug).unwrap().clone();
+    match (request.method, below) {
+        ("GET", []) => ApiResponse::new(200, body(&repo, base)),
         ("GET", ["default-branch"]) => {
             let name = repo
                 .default_branch
                 .clone()
                 .unwrap_or_else(|| "main".to_owned());
-            Reply::new(
+            ApiResponse::new(
                 200,
                 json!({"id": format!("refs/heads/{name}"), "displayId": name, "type": "BRANCH"}),
             )
         }
         ("GET", ["branches"]) => {
-            let filter = asked.query("filterText").unwrap_or_default();
+            let filter = request.query("filterText").unwrap_or_default();
             let branches = git.map_or_else(
                 || repo.branches.clone().into_iter().collect(),
                 |git| super::git::branches(&git),
@@ -202,7 +208,7 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                 .filter(|(name, _)| name.contains(&filter))
                 .map(|(name, hash)| json!({"id": format!("refs/heads/{name}"), "displayId": name, "latestCommit": hash, "isDefault": name == "main"}))
                 .collect();
-            datacenter_page(asked, &values, MOST)
+            datacenter_page(request, &values, MOST)
         }
         ("GET", ["commits"]) => {
             let Some(git) = git else {
@@ -212,7 +218,7 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                     &format!("{EXCEPTION}.commit.NoSuchCommitException"),
                 );
             };
-            let (until, since) = (asked.query("until").unwrap(), asked.query("since"));
+            let (until, since) = (request.query("until").unwrap(), request.query("since"));
             let values: Vec<_> = super::git::commits(&git, &until, since.as_deref())
                 .into_iter()
                 .map(|(hash, parents, message)| {
@@ -220,59 +226,64 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                     json!({"id": hash, "message": message, "parents": parents, "author": {"name": "jane"}})
                 })
                 .collect();
-            datacenter_page(asked, &values, MOST)
+            datacenter_page(request, &values, MOST)
         }
         ("GET", ["pull-requests"]) => {
-            let state = asked.query("state").unwrap_or_else(|| "OPEN".to_owned());
-            let end = if asked.query("direction").as_deref() == Some("OUTGOING") {
+            let wanted = request.query("state").unwrap_or_else(|| "OPEN".to_owned());
+            let end = if request.query("direction").as_deref() == Some("OUTGOING") {
                 "fromRef"
             } else {
                 "toRef"
             };
-            let at = asked.query("at");
+            let at = request.query("at");
             let values: Vec<_> = repo
-                .requests
+                .pull_requests
                 .iter()
-                .filter(|request| state == "ALL" || request["state"] == state.as_str())
-                .filter(|request| {
+                .filter(|pull_request| wanted == "ALL" || pull_request["state"] == wanted.as_str())
+                .filter(|pull_request| {
                     at.as_ref()
-                        .is_none_or(|at| request[end]["id"] == at.as_str())
+                        .is_none_or(|at| pull_request[end]["id"] == at.as_str())
                 })
                 .cloned()
                 .collect();
-            datacenter_page(asked, &values, 100)
+            datacenter_page(request, &values, 100)
         }
         ("POST", ["pull-requests"]) => {
             let branches = git.map_or_else(
                 || repo.branches.clone().into_iter().collect(),
                 |git| super::git::branches(&git),
             );
-            propose(stock, asked, &repo, &branches, base)
+            propose(store, request, &repo, &branches, base)
         }
         _ => super::datacenter::unrouted(),
     }
 }
 
-fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str]) -> Reply {
+fn hooks(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    name: &str,
+    below: &[&str],
+) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
-    let (id, unknown) = (stock.id(), stock.unknown_event);
-    let hooks = &mut stock.repo(namespace, slug).unwrap().hooks;
+    let (id, unknown) = (store.id(), store.unknown_event);
+    let hooks = &mut store.repo(namespace, slug).unwrap().hooks;
     let at = below.get(1).and_then(|id| {
         hooks
             .iter()
             .position(|hook| hook["id"].as_u64() == id.parse().ok())
     });
-    if asked.method != "GET"
+    if request.method != "GET"
         && let Some(event) = unknown
-        && asked.json["events"]
+        && request.json["events"]
             .as_array()
             .is_some_and(|events| events.iter().any(|other| other == event))
     {
         return refusal(400, &format!("The event {event} is unknown."), "null");
     }
-    // Changing replaces: what is not sent is cleared.
+    // PUT replaces: fields that are not sent are cleared.
     let stored = |id: &Value| {
-        let mut hook = asked.json.clone();
+        let mut hook = request.json.clone();
         hook["id"] = id.clone();
         hook["createdDate"] = json!(1_790_000_000_000_i64);
         if hook.get("configuration").is_none() {
@@ -283,34 +294,34 @@ fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str]) -> Re
         }
         hook
     };
-    match (asked.method, below, at) {
+    match (request.method, below, at) {
         ("GET", ["webhooks"], _) => {
             let values = hooks.clone();
-            datacenter_page(asked, &values, 1000)
+            datacenter_page(request, &values, 1000)
         }
         ("POST", ["webhooks"], _) => {
             let hook = stored(&json!(id));
             hooks.push(hook.clone());
-            Reply::new(201, hook)
+            ApiResponse::new(201, hook)
         }
-        ("POST", ["webhooks", "test"], _) => match asked.query("url") {
+        ("POST", ["webhooks", "test"], _) => match request.query("url") {
             None => refusal(500, "An error occurred", "java.lang.NullPointerException"),
-            Some(url) if url.contains("broken") => Reply::new(
+            Some(url) if url.contains("broken") => ApiResponse::new(
                 200,
                 json!({"request": {"url": url}, "response": {"statusCode": 500, "body": ""}}),
             ),
-            Some(url) => Reply::new(
+            Some(url) => ApiResponse::new(
                 200,
                 json!({"request": {"url": url}, "response": {"statusCode": 200, "body": ""}}),
             ),
         },
         ("PUT", ["webhooks", _], Some(at)) => {
             hooks[at] = stored(&hooks[at]["id"].clone());
-            Reply::new(200, hooks[at].clone())
+            ApiResponse::new(200, hooks[at].clone())
         }
         ("DELETE", ["webhooks", _], Some(at)) => {
             hooks.remove(at);
-            Reply::new(204, Value::Null)
+            ApiResponse::new(204, Value::Null)
         }
         _ => refusal(
             404,
@@ -321,13 +332,13 @@ fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str]) -> Re
 }
 
 fn propose(
-    stock: &mut Stock,
-    asked: &Asked<'_>,
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
     repo: &Repo,
     branches: &[(String, String)],
     base: &str,
-) -> Reply {
-    let json = &asked.json;
+) -> ApiResponse {
+    let json = &request.json;
     let conflict = |exception: &str, message: &str| {
         refusal(409, message, &format!("{EXCEPTION}.pull.{exception}"))
     };
@@ -360,18 +371,22 @@ fn propose(
         .map(|reviewer| json!({"context": reviewer["user"]["name"], "message": "is not a valid reviewer", "exceptionName": null}))
         .collect();
     if !refused.is_empty() {
-        return Reply::new(
+        return ApiResponse::new(
             409,
             json!({"errors": [{"context": "reviewers", "message": "Errors encountered while adding some reviewers to this pull request.",
                 "exceptionName": format!("{EXCEPTION}.pull.InvalidPullRequestReviewersException"), "reviewerErrors": refused, "validReviewers": []}]}),
         );
     }
-    let same_ends = |request: &&Value| {
-        request["state"] == "OPEN"
-            && request["fromRef"]["id"] == json["fromRef"]["id"]
-            && request["toRef"]["id"] == json["toRef"]["id"]
+    let same_ends = |pull_request: &&Value| {
+        pull_request["state"] == "OPEN"
+            && pull_request["fromRef"]["id"] == json["fromRef"]["id"]
+            && pull_request["toRef"]["id"] == json["toRef"]["id"]
     };
-    if repo.requests.iter().any(|request| same_ends(&request)) {
+    if repo
+        .pull_requests
+        .iter()
+        .any(|pull_request| same_ends(&pull_request))
+    {
         return conflict(
             "DuplicatePullRequestException",
             "Only one pull request may be open for a given source and target branch",
@@ -385,14 +400,17 @@ fn propose(
             "is already up-to-date with branch",
         );
     }
-    let id = stock.id();
-    let mut request = json.clone();
-    request["id"] = json!(id);
-    request["version"] = json!(0);
-    request["state"] = json!("OPEN");
-    request["author"] = json!({"user": {"name": "jane", "displayName": "Jane Doe"}});
-    request["links"] = json!({"self": [{"href": format!("{base}/projects/{}/repos/{}/pull-requests/{id}", repo.namespace, repo.slug)}]});
-    let requests = &mut stock.repo(&repo.namespace, &repo.slug).unwrap().requests;
-    requests.push(request.clone());
-    Reply::new(201, request)
+    let id = store.id();
+    let mut pull_request = json.clone();
+    pull_request["id"] = json!(id);
+    pull_request["version"] = json!(0);
+    pull_request["state"] = json!("OPEN");
+    pull_request["author"] = json!({"user": {"name": "jane", "displayName": "Jane Doe"}});
+    pull_request["links"] = json!({"self": [{"href": format!("{base}/projects/{}/repos/{}/pull-requests/{id}", repo.namespace, repo.slug)}]});
+    let pull_requests = &mut store
+        .repo(&repo.namespace, &repo.slug)
+        .unwrap()
+        .pull_requests;
+    pull_requests.push(pull_request.clone());
+    ApiResponse::new(201, pull_request)
 }

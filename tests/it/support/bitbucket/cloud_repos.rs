@@ -1,42 +1,42 @@
-//! Cloud's repositories, webhooks, branches, commits and pull requests, as its documents describe them.
+//! Repositories, webhooks, branches, commits and pull requests of Cloud, as its documentation describes them.
 
 use serde_json::{Value, json};
 
 use super::cloud::error;
-use super::stock::{Commit, Repo, Stock, cloud_page, cloud_page_of};
-use super::{Asked, Credential, Kind, Reply, World};
+use super::repo_store::{Commit, Repo, RepoStore, cloud_page, cloud_page_of};
+use super::{ApiRequest, ApiResponse, Credential, Kind, ServerState};
 
 const ABSENT: &str =
     "You may not have access to this repository or it no longer exists in this workspace.";
 
-/// Answers what is about the stock; `None` for everything else.
-pub(super) fn answer(
-    world: &mut World,
-    asked: &Asked<'_>,
+/// Responds to requests about repositories; `None` for other requests.
+pub(super) fn respond(
+    state: &mut ServerState,
+    request: &ApiRequest<'_>,
     known: Option<&Credential>,
-) -> Option<Reply> {
-    let parts = asked.parts();
-    let base = world.base.clone();
-    if world.stock.repos.is_empty() && parts.first() != Some(&"repositories") {
+) -> Option<ApiResponse> {
+    let parts = request.parts();
+    let base = state.base.clone();
+    if state.store.repos.is_empty() && parts.first() != Some(&"repositories") {
         return None;
     }
-    match (asked.method, parts.as_slice()) {
+    match (request.method, parts.as_slice()) {
         ("GET", ["repositories"]) => Some(error(
             410,
             "CHANGE-2770 - Functionality has been deprecated",
         )),
         ("GET", ["repositories", workspace]) => {
             known?;
-            let own: Vec<_> = world
-                .stock
+            let own: Vec<_> = state
+                .store
                 .repos
                 .iter()
-                .filter(|repo| repo.namespace == *workspace && fits(repo, asked))
+                .filter(|repo| repo.namespace == *workspace && fits(repo, request))
                 .collect();
             Some(cloud_page_of(
                 &base,
-                &world.stock,
-                asked,
+                &state.store,
+                request,
                 own.len(),
                 100,
                 |at| body(own[at], &base),
@@ -58,54 +58,56 @@ pub(super) fn answer(
                     "This API is not accessible by this authentication mechanism",
                 ));
             }
-            let own = world
-                .stock
+            let own = state
+                .store
                 .repos
                 .iter()
                 .filter(|repo| repo.namespace == *workspace);
             let values: Vec<_> = own
                 .map(|repo| json!({"permission": "admin", "repository": body(repo, &base)}))
                 .collect();
-            Some(cloud_page(&base, &world.stock, asked, &values, 100))
+            Some(cloud_page(&base, &state.store, request, &values, 100))
         }
         ("GET", ["workspaces", _, "members"]) => {
             let user = json!({"uuid": "{jo}", "nickname": "jo", "display_name": "Jo Doe", "account_id": "1:jo"});
             Some(cloud_page(
                 &base,
-                &world.stock,
-                asked,
+                &state.store,
+                request,
                 &[json!({"user": user})],
                 100,
             ))
         }
-        ("POST", ["workspaces", _, "projects"]) => Some(if asked.json["type"] != "project" {
+        ("POST", ["workspaces", _, "projects"]) => Some(if request.json["type"] != "project" {
             error(400, "type is required")
-        } else if world
+        } else if state
             .projects
             .iter()
-            .any(|key| asked.json["key"] == key.as_str())
+            .any(|key| request.json["key"] == key.as_str())
         {
             error(400, "Project with this Owner and Key already exists.")
         } else {
-            world.projects.push(asked.json["key"].as_str()?.to_owned());
-            Reply::new(201, asked.json.clone())
+            state
+                .projects
+                .push(request.json["key"].as_str()?.to_owned());
+            ApiResponse::new(201, request.json.clone())
         }),
         ("GET", ["workspaces", _, "projects", key]) => {
-            Some(if world.projects.iter().any(|known| known == key) {
-                Reply::new(200, json!({"key": key, "name": key, "is_private": true}))
+            Some(if state.projects.iter().any(|known| known == key) {
+                ApiResponse::new(200, json!({"key": key, "name": key, "is_private": true}))
             } else {
                 error(404, "No project")
             })
         }
         ("POST", ["repositories", workspace, slug]) => {
-            Some(create(&mut world.stock, asked, workspace, slug, &base))
+            Some(create(&mut state.store, request, workspace, slug, &base))
         }
         (_, ["repositories", workspace, slug, below @ ..]) => {
-            let stock = &mut world.stock;
-            let Some(repo) = stock.repo(workspace, slug) else {
-                // Repositories of the plain kind are answered elsewhere.
+            let store = &mut state.store;
+            let Some(repo) = store.repo(workspace, slug) else {
+                // Repositories of `ServerState::repositories` are handled in `cloud.rs`.
                 let name = format!("{workspace}/{slug}");
-                let is_plain = world.repositories.iter().any(|(plain, _)| *plain == name);
+                let is_plain = state.repositories.iter().any(|(plain, _)| *plain == name);
                 return (!is_plain).then(|| error(404, ABSENT));
             };
             if known.is_none() || repo.hidden > 0 {
@@ -113,14 +115,14 @@ pub(super) fn answer(
                 return Some(error(404, ABSENT));
             }
             let name = repo.name();
-            Some(inside(stock, asked, &name, below, &base))
+            Some(inside(store, request, &name, below, &base))
         }
         _ => None,
     }
 }
 
-fn fits(repo: &Repo, asked: &Asked<'_>) -> bool {
-    let Some(filter) = asked.query("q") else {
+fn fits(repo: &Repo, request: &ApiRequest<'_>) -> bool {
+    let Some(filter) = request.query("q") else {
         return true;
     };
     filter.split(" AND ").all(|part| {
@@ -151,45 +153,57 @@ fn body(repo: &Repo, base: &str) -> Value {
     })
 }
 
-fn create(stock: &mut Stock, asked: &Asked<'_>, workspace: &str, slug: &str, base: &str) -> Reply {
-    let json = &asked.json;
+fn create(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    workspace: &str,
+    slug: &str,
+    base: &str,
+) -> ApiResponse {
+    let json = &request.json;
     if json["type"] != "repository" || json["scm"] != "git" {
         return error(400, "type is required");
     }
     if slug.chars().any(char::is_uppercase) {
         return error(400, "Invalid slug.");
     }
-    if stock.repo(workspace, slug).is_some() {
+    if store.repo(workspace, slug).is_some() {
         return error(400, "Repository with this Slug and Owner already exists.");
     }
-    let hidden = if stock.is_slow { 2 } else { 0 };
-    let repo = stock.add(&format!("{workspace}/{slug}"));
+    let hidden = if store.is_slow { 2 } else { 0 };
+    let repo = store.add(&format!("{workspace}/{slug}"));
     repo.public = json["is_private"] == false;
     repo.hidden = hidden;
     repo.description = json["description"].as_str().map(str::to_owned);
     repo.project = json["project"]["key"].as_str().unwrap_or("WEB").into();
     repo.default_branch = json["mainbranch"]["name"].as_str().map(str::to_owned);
-    Reply::new(200, body(repo, base))
+    ApiResponse::new(200, body(repo, base))
 }
 
-fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base: &str) -> Reply {
+fn inside(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    name: &str,
+    below: &[&str],
+    base: &str,
+) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
     if below.first() == Some(&"hooks") {
-        return if stock.closed.contains(&name) {
+        return if store.hidden_webhooks.contains(&name) {
             let detail = json!({"required": ["webhook"], "granted": ["repository"]});
-            Reply::new(
+            ApiResponse::new(
                 403,
                 json!({"type": "error", "error": {"message": "Your credentials lack one or more required privilege scopes.", "detail": detail}}),
             )
         } else {
-            hooks(stock, asked, name, below, base)
+            hooks(store, request, name, below, base)
         };
     }
-    let repo = stock.repo(namespace, slug).unwrap().clone();
-    match (asked.method, below) {
-        ("GET", []) => Reply::new(200, body(&repo, base)),
+    let repo = store.repo(namespace, slug).unwrap().clone();
+    match (request.method, below) {
+        ("GET", []) => ApiResponse::new(200, body(&repo, base)),
         ("GET", ["refs", "branches"]) => {
-            let git = stock.git.as_ref();
+            let git = store.git.as_ref();
             let branches = git.map_or_else(
                 || repo.branches.clone().into_iter().collect(),
                 |root| super::git::branches(&root.join(format!("{name}.git"))),
@@ -200,21 +214,21 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                     |(name, hash)| json!({"name": name, "type": "branch", "target": {"hash": hash}}),
                 )
                 .collect();
-            cloud_page(base, stock, asked, &values, 100)
+            cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["effective-default-reviewers"]) => {
             let user = |(name, _): &(&str, bool)| json!({"reviewer_type": "repository", "user": {"uuid": format!("{{{name}}}"), "display_name": name}});
             let mut values: Vec<_> = repo.reviewers.iter().map(user).collect();
             values.push(json!({"reviewer_type": "repository", "user": {"uuid": "{1}", "display_name": "Jane"}}));
-            cloud_page(base, stock, asked, &values, 100)
+            cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["diffstat", hash]) if !hash.contains("..") => {
-            let values = if stock.tells_no_changes {
+            let values = if store.hides_diffstat {
                 Vec::new()
             } else {
                 changed_by(&repo, hash)
             };
-            cloud_page(base, stock, asked, &values, 100)
+            cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["diffstat", spec]) => {
             let (source, target) = spec.split_once("..").unwrap();
@@ -224,18 +238,18 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
             } else {
                 vec![json!({"type": "diffstat"})]
             };
-            cloud_page(base, stock, asked, &values, 100)
+            cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["commits"]) => {
             let all = |name: &str| {
-                asked
+                request
                     .queries(name)
                     .iter()
                     .flat_map(|tip| repo.history(repo.branches.get(tip).unwrap_or(tip)))
                     .collect::<Vec<_>>()
             };
             let mut excluded = all("exclude");
-            if stock.excludes_nothing {
+            if store.ignores_exclude {
                 excluded.clear();
             }
             let values: Vec<_> = all("include")
@@ -247,36 +261,42 @@ fn inside(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base
                     json!({"hash": hash, "message": message, "parents": parents, "author": {"raw": "Jane <jane@acme.example>"}})
                 })
                 .collect();
-            cloud_page(base, stock, asked, &values, 100)
+            cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["pullrequests"]) => {
-            let states = asked.queries("state");
+            let states = request.queries("state");
             let values: Vec<_> = repo
-                .requests
+                .pull_requests
                 .iter()
-                .filter(|request| {
+                .filter(|pull_request| {
                     states
                         .iter()
-                        .any(|state| request["state"] == state.as_str())
+                        .any(|state| pull_request["state"] == state.as_str())
                 })
                 .cloned()
                 .collect();
-            cloud_page(base, stock, asked, &values, 50)
+            cloud_page(base, store, request, &values, 50)
         }
-        ("POST", ["pullrequests"]) => propose(stock, asked, &repo),
-        ("POST", ["src"]) => commit(stock, asked, &repo),
+        ("POST", ["pullrequests"]) => propose(store, request, &repo),
+        ("POST", ["src"]) => commit(store, request, &repo),
         ("GET", ["src", hash, path @ ..]) => {
-            source(stock, asked, &repo, hash, &path.join("/"), base)
+            source(store, request, &repo, hash, &path.join("/"), base)
         }
         _ => error(404, "There is no API hosted at this URL"),
     }
 }
 
-fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base: &str) -> Reply {
+fn hooks(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    name: &str,
+    below: &[&str],
+    base: &str,
+) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
     let (id, values) = (
-        stock.id(),
-        stock.repo(namespace, slug).unwrap().hooks.clone(),
+        store.id(),
+        store.repo(namespace, slug).unwrap().hooks.clone(),
     );
     let shown: Vec<_> = values
         .iter()
@@ -291,25 +311,25 @@ fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base:
     let at = below
         .get(1)
         .and_then(|id| values.iter().position(|hook| hook["uuid"] == *id));
-    let is_valid = asked.json["type"] == "webhook_subscription"
-        && asked.json["events"]
+    let is_valid = request.json["type"] == "webhook_subscription"
+        && request.json["events"]
             .as_array()
             .is_some_and(|events| !events.is_empty())
-        && asked.json["url"].is_string();
-    let hooks = &mut stock.repo(namespace, slug).unwrap().hooks;
-    match (asked.method, below.len(), at) {
-        ("GET", 1, _) => cloud_page(base, stock, asked, &shown, 100),
+        && request.json["url"].is_string();
+    let hooks = &mut store.repo(namespace, slug).unwrap().hooks;
+    match (request.method, below.len(), at) {
+        ("GET", 1, _) => cloud_page(base, store, request, &shown, 100),
         ("POST" | "PUT", ..) if !is_valid => error(400, "Bad request"),
         ("POST", 1, _) => {
-            let mut hook = asked.json.clone();
+            let mut hook = request.json.clone();
             hook["uuid"] = json!(format!("{{hook-{id}}}"));
             hooks.push(hook.clone());
             hook["secret_set"] = json!(hook["secret"].is_string());
             hook.as_object_mut().unwrap().remove("secret");
-            Reply::new(201, hook)
+            ApiResponse::new(201, hook)
         }
         ("PUT", 2, Some(at)) => {
-            let mut hook = asked.json.clone();
+            let mut hook = request.json.clone();
             hook["uuid"] = values[at]["uuid"].clone();
             if hook.get("secret").is_none() {
                 hook["secret"] = values[at]["secret"].clone();
@@ -317,18 +337,18 @@ fn hooks(stock: &mut Stock, asked: &Asked<'_>, name: &str, below: &[&str], base:
             hooks[at] = hook.clone();
             hook["secret_set"] = json!(hook["secret"].is_string());
             hook.as_object_mut().unwrap().remove("secret");
-            Reply::new(200, hook)
+            ApiResponse::new(200, hook)
         }
         ("DELETE", 2, Some(at)) => {
             hooks.remove(at);
-            Reply::new(204, Value::Null)
+            ApiResponse::new(204, Value::Null)
         }
         _ => error(404, "Webhook not found"),
     }
 }
 
-fn propose(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
-    let json = &asked.json;
+fn propose(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiResponse {
+    let json = &request.json;
     let name = |end: &str| {
         json[end]["branch"]["name"]
             .as_str()
@@ -353,7 +373,7 @@ fn propose(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
             let said = format!(
                 "{name} is not a member of this workspace and cannot be added to this pull request"
             );
-            return Reply::new(
+            return ApiResponse::new(
                 400,
                 json!({"type": "error", "error": {"message": "Bad request", "fields": {"reviewers": [said]}}}),
             );
@@ -362,21 +382,24 @@ fn propose(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
     if repo.history(to).contains(from) {
         return error(400, "There are no changes to be pulled");
     }
-    let id = stock.id();
+    let id = store.id();
     let full = json!({"full_name": repo.name()});
-    let request = json!({
+    let pull_request = json!({
         "type": "pullrequest", "id": id, "title": json["title"], "state": "OPEN", "draft": json["draft"] == true,
         "description": json["description"], "reviewers": reviewers,
         "source": {"branch": {"name": source}, "repository": full}, "destination": {"branch": {"name": target}, "repository": full},
         "author": {"uuid": "{1}", "display_name": "Jane"},
         "links": {"html": {"href": format!("https://bitbucket.org/{}/pull-requests/{id}", repo.name())}},
     });
-    let requests = &mut stock.repo(&repo.namespace, &repo.slug).unwrap().requests;
-    requests.push(request.clone());
-    Reply::new(201, request)
+    let pull_requests = &mut store
+        .repo(&repo.namespace, &repo.slug)
+        .unwrap()
+        .pull_requests;
+    pull_requests.push(pull_request.clone());
+    ApiResponse::new(201, pull_request)
 }
 
-/// What a commit changes in its first parent, with renames told as such where nothing else changed.
+/// The diffstat of a commit against its first parent; unchanged files with another path are renames.
 fn changed_by(repo: &Repo, hash: &str) -> Vec<Value> {
     let commit = &repo.commits[hash];
     let before = commit
@@ -414,40 +437,40 @@ fn changed_by(repo: &Repo, hash: &str) -> Vec<Value> {
 
 /// The tree of a commit, or one of its files.
 fn source(
-    stock: &Stock,
-    asked: &Asked<'_>,
+    store: &RepoStore,
+    request: &ApiRequest<'_>,
     repo: &Repo,
     hash: &str,
     path: &str,
     base: &str,
-) -> Reply {
+) -> ApiResponse {
     let Some(commit) = repo.commits.get(hash) else {
         return error(404, "Commit not found");
     };
-    if asked.query("format").as_deref() == Some("meta") {
+    if request.query("format").as_deref() == Some("meta") {
         let folder = format!("{path}/");
         return if let Some((content, attributes)) = commit.tree.get(path) {
-            Reply::new(
+            ApiResponse::new(
                 200,
                 json!({"type": "commit_file", "path": path, "size": content.len(), "attributes": attributes}),
             )
         } else if commit.tree.keys().any(|file| file.starts_with(&folder)) {
-            Reply::new(200, json!({"type": "commit_directory", "path": path}))
+            ApiResponse::new(200, json!({"type": "commit_directory", "path": path}))
         } else {
             error(404, "No such file or directory")
         };
     }
     if let Some((content, _)) = commit.tree.get(path) {
-        let mut reply = Reply::new(200, Value::Null);
-        reply.raw = Some(content.clone());
-        return reply;
+        let mut response = ApiResponse::new(200, Value::Null);
+        response.raw = Some(content.clone());
+        return response;
     }
     let prefix = if path.is_empty() {
         String::new()
     } else {
         format!("{}/", path.trim_end_matches('/'))
     };
-    let depth = asked.number("max_depth").unwrap_or(1);
+    let depth = request.number("max_depth").unwrap_or(1);
     let mut values = Vec::new();
     for (file, (content, attributes)) in &commit.tree {
         let Some(rest) = file.strip_prefix(&prefix) else {
@@ -467,12 +490,12 @@ fn source(
     if values.is_empty() && !path.is_empty() {
         return error(404, "No such file or directory");
     }
-    cloud_page(base, stock, asked, &values, 100)
+    cloud_page(base, store, request, &values, 100)
 }
 
-/// Commits files: the parts of a form, `parents` being what the branch must point to.
-fn commit(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
-    let boundary = asked
+/// Creates a commit from the parts of a form; `parents` is the expected tip of the branch.
+fn commit(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiResponse {
+    let boundary = request
         .content_type
         .and_then(|kind| kind.split_once("boundary="))
         .map(|(_, text)| text.trim_matches('"'));
@@ -481,7 +504,7 @@ fn commit(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
     };
     let mut fields: Vec<(String, String)> = Vec::new();
     let mut files: Vec<(String, Vec<u8>, Vec<String>)> = Vec::new();
-    for (head, content) in parts(asked.body, boundary) {
+    for (head, content) in parts(request.body, boundary) {
         let value = |name: &str| {
             let start = head.find(&format!(" {name}=\""))? + name.len() + 3;
             head[start..].split('"').next().map(str::to_owned)
@@ -529,17 +552,17 @@ fn commit(stock: &mut Stock, asked: &Asked<'_>, repo: &Repo) -> Reply {
     for (path, content, attributes) in files {
         tree.insert(path, (content, attributes));
     }
-    let hash = stock.hash();
+    let hash = store.hash();
     let message = field("message").unwrap_or_default();
     let made = Commit {
         parents: parent.into_iter().collect(),
         message,
         tree,
     };
-    let repo = stock.repo(&repo.namespace, &repo.slug).unwrap();
+    let repo = store.repo(&repo.namespace, &repo.slug).unwrap();
     repo.commits.insert(hash.clone(), made);
     repo.branches.insert(branch, hash.clone());
-    Reply::new(201, Value::Null).with(
+    ApiResponse::new(201, Value::Null).with(
         "location",
         &format!(
             "http://localhost/2.0/repositories/{}/commit/{hash}",

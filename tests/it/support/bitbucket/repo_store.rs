@@ -1,10 +1,10 @@
-//! Repositories of the test Bitbucket with all that is in them: branches, commits, webhooks, pull requests.
+//! Repositories of the fake Bitbucket: branches, commits, webhooks, pull requests.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply};
+use super::{ApiRequest, ApiResponse};
 
 /// A file of a commit: its content and its attributes, as Cloud calls them.
 pub(crate) type Tree = BTreeMap<String, (Vec<u8>, Vec<String>)>;
@@ -26,57 +26,57 @@ pub(crate) struct Repo {
     pub(crate) project: String,
     pub(crate) default_branch: Option<String>,
     pub(crate) description: Option<String>,
-    /// Where each branch points to.
+    /// The commit of each branch.
     pub(crate) branches: BTreeMap<String, String>,
     pub(crate) commits: BTreeMap<String, Commit>,
     pub(crate) hooks: Vec<Value>,
-    pub(crate) requests: Vec<Value>,
-    /// Who is asked by default, and whether they can be.
+    pub(crate) pull_requests: Vec<Value>,
+    /// Default reviewers, and whether they can be added.
     pub(crate) reviewers: Vec<(&'static str, bool)>,
-    /// Branches that nobody may push to.
+    /// Branches that refuse pushes.
     pub(crate) protected: Vec<String>,
-    /// How often it is not found before it is.
+    /// How many more requests do not find it.
     pub(crate) hidden: usize,
 }
 
-/// All repositories, and what the servers are like.
+/// All repositories, and settings of the servers.
 #[derive(Debug, Clone, Default)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the server"
 )]
-pub(crate) struct Stock {
+pub(crate) struct RepoStore {
     pub(crate) repos: Vec<Repo>,
     pub(crate) last_id: u64,
-    /// New repositories are not found at first.
+    /// New repositories are not found by the first requests.
     pub(crate) is_slow: bool,
-    /// An event that the server is too old to know.
+    /// A webhook event that the server does not know.
     pub(crate) unknown_event: Option<&'static str>,
     /// Repositories whose webhooks the credential may not see.
-    pub(crate) closed: Vec<&'static str>,
-    /// Cloud's pages are named by an opaque hash.
+    pub(crate) hidden_webhooks: Vec<&'static str>,
+    /// Cloud: page parameters are opaque.
     pub(crate) opaque_pages: bool,
-    /// Cloud: what a commit changed is not told.
-    pub(crate) tells_no_changes: bool,
-    /// The total that a numbered page from this one on tells is another.
+    /// Cloud: diffstats are not available.
+    pub(crate) hides_diffstat: bool,
+    /// Pages from this number on report another total.
     pub(crate) wrong_size_from: Option<usize>,
     pub(crate) version: Option<&'static str>,
-    /// Cloud: lists of commits are not narrowed.
-    pub(crate) excludes_nothing: bool,
-    /// Where the bare repositories are, for git over HTTP.
+    /// Cloud: lists of commits ignore `exclude`.
+    pub(crate) ignores_exclude: bool,
+    /// The directory of bare repositories, for git over HTTP.
     pub(crate) git: Option<std::path::PathBuf>,
 }
 
-impl Stock {
+impl RepoStore {
     pub(crate) fn with(names: &[&str]) -> Self {
-        let mut stock = Self::default();
+        let mut store = Self::default();
         for name in names {
-            stock.add(name);
+            store.add(name);
         }
-        stock
+        store
     }
 
-    /// An empty repository; with a `+` behind its name, one with a commit on `main`.
+    /// Adds an empty repository; with `+` after the name, one with a commit on `main`.
     pub(crate) fn add(&mut self, name: &str) -> &mut Repo {
         let (name, has_commit) = match name.strip_suffix('+') {
             Some(name) => (name, true),
@@ -110,7 +110,7 @@ impl Stock {
         self.last_id
     }
 
-    /// A hash that no other commit has.
+    /// A new commit hash.
     pub(crate) fn hash(&mut self) -> String {
         format!("{:040x}", 0xc0_ffee_0000 + self.id())
     }
@@ -121,7 +121,7 @@ impl Stock {
         })
     }
 
-    /// Commits to a branch, as somebody does who is not the program.
+    /// Commits to a branch, as another person would.
     pub(crate) fn push(&mut self, name: &str, branch: &str, message: &str, file: (&str, &[u8])) {
         let hash = self.hash();
         let (namespace, slug) = name.split_once('/').expect("namespace/slug");
@@ -151,7 +151,7 @@ impl Repo {
         format!("{}/{}", self.namespace, self.slug)
     }
 
-    /// The commits that a commit leads back to, itself first.
+    /// A commit and its ancestors.
     pub(crate) fn history(&self, tip: &str) -> Vec<String> {
         let mut all = Vec::new();
         let mut next = Some(tip.to_owned());
@@ -163,34 +163,34 @@ impl Repo {
     }
 }
 
-/// A page of one of Cloud's lists.
+/// A page of a list on Cloud.
 pub(super) fn cloud_page(
     base: &str,
-    stock: &Stock,
-    asked: &Asked<'_>,
+    store: &RepoStore,
+    request: &ApiRequest<'_>,
     values: &[Value],
     most: usize,
-) -> Reply {
-    cloud_page_of(base, stock, asked, values.len(), most, |at| {
+) -> ApiResponse {
+    cloud_page_of(base, store, request, values.len(), most, |at| {
         values[at].clone()
     })
 }
 
-/// The same, each entry being made when it is on the page.
+/// The same; only the entries of the page are created.
 pub(super) fn cloud_page_of(
     base: &str,
-    stock: &Stock,
-    asked: &Asked<'_>,
+    store: &RepoStore,
+    request: &ApiRequest<'_>,
     count: usize,
     most: usize,
     entry: impl Fn(usize) -> Value,
-) -> Reply {
-    let length = asked.number("pagelen").unwrap_or(10);
+) -> ApiResponse {
+    let length = request.number("pagelen").unwrap_or(10);
     if length > most {
         return super::cloud::error(400, "Invalid pagelen");
     }
-    let number = match asked.query("page") {
-        Some(text) if stock.opaque_pages => text
+    let number = match request.query("page") {
+        Some(text) if store.opaque_pages => text
             .strip_prefix("opaque-")
             .and_then(|number| number.parse().ok())
             .unwrap_or(usize::MAX),
@@ -203,14 +203,14 @@ pub(super) fn cloud_page_of(
     let from = (number - 1) * length;
     let some: Vec<_> = (from..count.min(from + length)).map(entry).collect();
     let mut body = json!({"values": some, "pagelen": length});
-    if !stock.opaque_pages {
-        let wrong = stock.wrong_size_from.is_some_and(|from| number >= from);
+    if !store.opaque_pages {
+        let wrong = store.wrong_size_from.is_some_and(|from| number >= from);
         body["page"] = json!(number);
         body["size"] = json!(count + usize::from(wrong));
     }
     if from + length < count {
-        let (path, query) = asked.path.split_once('?').unwrap_or((asked.path, ""));
-        let next = if stock.opaque_pages {
+        let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
+        let next = if store.opaque_pages {
             format!("opaque-{}", number + 1)
         } else {
             (number + 1).to_string()
@@ -222,13 +222,17 @@ pub(super) fn cloud_page_of(
             .finish();
         body["next"] = json!(format!("{base}{path}?{query}"));
     }
-    Reply::new(200, body)
+    ApiResponse::new(200, body)
 }
 
-/// A page of one of Data Center's lists.
-pub(super) fn datacenter_page(asked: &Asked<'_>, values: &[Value], most: usize) -> Reply {
-    let start = asked.number("start").unwrap_or(0);
-    let limit = asked.number("limit").unwrap_or(25).min(most);
+/// A page of a list on Data Center.
+pub(super) fn datacenter_page(
+    request: &ApiRequest<'_>,
+    values: &[Value],
+    most: usize,
+) -> ApiResponse {
+    let start = request.number("start").unwrap_or(0);
+    let limit = request.number("limit").unwrap_or(25).min(most);
     let some: Vec<_> = values.iter().skip(start).take(limit).cloned().collect();
     let is_last = start + limit >= values.len();
     let next = if is_last {
@@ -236,7 +240,7 @@ pub(super) fn datacenter_page(asked: &Asked<'_>, values: &[Value], most: usize) 
     } else {
         json!(start + limit)
     };
-    Reply::new(
+    ApiResponse::new(
         200,
         json!({"size": some.len(), "limit": limit, "isLastPage": is_last, "values": some, "start": start, "nextPageStart": next}),
     )

@@ -1,10 +1,10 @@
-//! How many made-up texts are tried.
+//! Configuration of the property tests.
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 
-/// The same ones on every machine. To look further: `PROPTEST_CASES=1000000 cargo test --test it doors::`.
-pub(crate) fn cases(number: u32) -> ProptestConfig {
+/// The same inputs on every machine. For more: `PROPTEST_CASES=1000000 cargo test --test it untrusted_input::`.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     let wanted = ProptestConfig::default();
     let config = ProptestConfig {
         failure_persistence: None,
@@ -14,7 +14,7 @@ pub(crate) fn cases(number: u32) -> ProptestConfig {
         return config;
     }
     ProptestConfig {
-        cases: number,
+        cases,
         rng_seed: RngSeed::Fixed(7999),
         ..config
     }

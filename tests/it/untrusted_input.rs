@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use crate::support::{cases, doors};
+use crate::support::{invariants, property};
 
 /// Texts of such words, with something else now and then.
 fn text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -139,27 +139,27 @@ const CONFIG: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(cases::cases(2048))]
+    #![proptest_config(property::config(2048))]
 
     #[test]
-    fn what_git_asks_names_a_server_and_nothing_else(text in text(ASKED)) {
-        doors::helper(&text);
+    fn credential_requests_name_only_a_server(text in text(ASKED)) {
+        invariants::credential_protocol(&text);
     }
 
     #[test]
-    fn a_file_of_connections_is_read_or_refused(text in text(TOML)) {
-        doors::connections(&text);
+    fn a_connections_file_is_parsed_or_rejected(text in text(TOML)) {
+        invariants::connections_file(&text);
     }
 
     #[test]
-    fn what_is_mended_stays_mended(text in text(CONFIG)) {
-        doors::files_of_others(&text);
+    fn migrations_are_idempotent(text in text(CONFIG)) {
+        invariants::third_party_files(&text);
     }
 
     #[test]
-    fn any_text_at_all_is_taken(text in any::<String>()) {
-        doors::helper(&text);
-        doors::connections(&text);
-        doors::files_of_others(&text);
+    fn any_text_is_handled_without_panic(text in any::<String>()) {
+        invariants::credential_protocol(&text);
+        invariants::connections_file(&text);
+        invariants::third_party_files(&text);
     }
 }
