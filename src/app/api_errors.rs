@@ -4,7 +4,7 @@ use super::SelectedConnection;
 use super::environment_connection::EnvConnection;
 use crate::bitbucket::ApiError;
 use crate::error::Error;
-use crate::types::connection::{Connection, TokenPrefix};
+use crate::types::connection::TokenPrefix;
 use crate::types::operation::Operation;
 
 impl SelectedConnection {
@@ -13,7 +13,7 @@ impl SelectedConnection {
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
         let environment = self.environment.as_ref();
         let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::shape);
-        Error::from_api(error, self.connection.auth, shape)
+        Error::from_api(error, self.connection.auth(), shape)
     }
 
     /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.
@@ -22,10 +22,8 @@ impl SelectedConnection {
         let ApiError::Forbidden { required, .. } = &error else {
             return self.describe_api_error(error);
         };
-        let Connection {
-            deployment, auth, ..
-        } = self.connection;
-        let ask_for = operation.required_scopes_text(deployment, auth);
+        let connection = &self.connection;
+        let ask_for = operation.required_scopes_text(connection.deployment, connection.auth());
         let causes = if required.is_empty() {
             ask_for
         } else {

@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::secrets::{CommandStore, SecretStore as _};
 use crate::types::cloud_hosts;
 use crate::types::connection::{
-    AuthMethod, Connection, ConnectionName, DetectedServer, StoreKind, TokenLevel, TokenPrefix,
+    Connection, ConnectionName, Credential, DetectedServer, SecretSource, StoredSecret, TokenLevel,
+    TokenPrefix,
 };
 use crate::types::deployment::Deployment;
 use crate::types::repository::{RepoRef, RepoRefError};
@@ -113,14 +114,6 @@ impl EnvConnection {
                 hint: Some("export BBCONNECT_URL, the address of your server".to_owned()),
             });
         }
-        let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
-        let auth = match (deployment, &email, &username) {
-            (Deployment::Cloud, Some(_), _) => AuthMethod::ApiToken,
-            (Deployment::Cloud, None, Some(_)) => AuthMethod::AppPassword,
-            (Deployment::Cloud, None, None) => AuthMethod::AccessToken,
-            (Deployment::DataCenter | Deployment::Unknown, _, Some(_)) => AuthMethod::Password,
-            (Deployment::DataCenter | Deployment::Unknown, _, None) => AuthMethod::HttpAccessToken,
-        };
         let (namespace, repository) = match get("BBCONNECT_REPO") {
             None => (detected.namespace, detected.repository),
             Some(text) => {
@@ -153,17 +146,31 @@ impl EnvConnection {
         // A pipeline's repository is not said to be what the token belongs to: it may be one of the whole workspace.
         let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
         let level = TokenLevel::of(repository.as_deref(), project.as_deref());
-        let is_told = auth == AuthMethod::AccessToken && of_pipeline.is_none();
+        let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
+        let credential = match (is_cloud, email, username) {
+            (true, Some(email), username) => Credential::ApiToken { email, username },
+            (true, None, Some(username)) => Credential::AppPassword { username },
+            (true, None, None) => Credential::AccessToken {
+                level: of_pipeline.is_none().then_some(level),
+                username: None,
+            },
+            (false, _, Some(username)) => Credential::Password { username },
+            (false, _, None) => Credential::HttpAccessToken {
+                level: None,
+                username: None,
+            },
+        };
         let connection = Connection {
-            email,
-            username,
-            level: is_told.then_some(level),
             workspace,
             project,
             repository: repository.or(of_pipeline),
-            store: Some(StoreKind::Environment),
-            secret_origin: Some(base_url.origin()),
-            ..Connection::new(deployment, base_url, auth)
+            secret: Some(StoredSecret {
+                source: SecretSource::Environment,
+                origin: Some(base_url.origin()),
+                website: None,
+                rejected_on: None,
+            }),
+            ..Connection::new(deployment, base_url, credential)
         };
         // A name that follows the rules for names.
         Ok((

@@ -22,14 +22,14 @@ impl App {
             return Ok(CredentialResponse::Nothing);
         };
         let connection = &selected.connection;
-        let (secret, expires_at) = if connection.auth.is_oauth() {
+        let (secret, expires_at) = if connection.auth().is_oauth() {
             self.access_token(&selected.name, connection)?
         } else {
             (self.secret_of(&selected)?, None)
         };
         let is_server = connection.deployment != Deployment::Cloud;
         let is_token = matches!(
-            connection.auth,
+            connection.auth(),
             AuthMethod::HttpAccessToken | AuthMethod::OAuth
         );
         if is_server && is_token && request.supports_authtype {
@@ -51,7 +51,7 @@ impl App {
     /// Where the connections cannot be read or changed.
     pub(crate) fn git_approve(&self, request: &CredentialRequest) -> Result<(), Error> {
         // Looked at first: git says this after every success, and reading a secret takes its time.
-        let is_marked = |selected: &SelectedConnection| selected.connection.refused_on.is_some();
+        let is_marked = |selected: &SelectedConnection| selected.connection.is_rejected();
         match self.select_for_git(request)?.filter(is_marked) {
             Some(_) => match self.connection_for_request(request)? {
                 Some(selected) => self.set_rejected(&selected.name, false),
@@ -103,14 +103,13 @@ impl App {
 
     /// Marks a connection as one that a server refused today, or takes the mark away.
     pub(super) fn set_rejected(&self, name: &ConnectionName, refused: bool) -> Result<(), Error> {
-        let refused_on = refused.then(|| self.today());
+        let rejected_on = refused.then(|| self.today());
         self.connection_file().update(|connections| {
-            let (name, connection) = connections.get(&name.to_string())?;
-            let marked = Connection {
-                refused_on,
-                ..connection
-            };
-            Ok(connections.replace(&name, &marked)?)
+            let (name, mut connection) = connections.get(&name.to_string())?;
+            if let Some(secret) = &mut connection.secret {
+                secret.rejected_on = rejected_on;
+            }
+            Ok(connections.replace(&name, &connection)?)
         })
     }
 
@@ -183,7 +182,7 @@ impl App {
     /// The servers that git reaches over HTTP with a connection.
     #[must_use]
     pub(crate) fn git_origins_of(connection: &Connection) -> Vec<String> {
-        if connection.auth == AuthMethod::Ssh {
+        if connection.auth() == AuthMethod::Ssh {
             return Vec::new();
         }
         let mut origins: Vec<String> = git_base_urls(connection)
@@ -236,8 +235,8 @@ fn normalize_host(text: &str) -> String {
 
 /// The user name for a secret; that of a token whose owner is not known stands in the URL, where it is anywhere.
 fn username<'a>(connection: &'a Connection, request: &'a CredentialRequest) -> &'a str {
-    let is_somebodys = connection.auth == AuthMethod::HttpAccessToken
-        && matches!(connection.level, None | Some(TokenLevel::User))
+    let is_somebodys = connection.auth() == AuthMethod::HttpAccessToken
+        && matches!(connection.level(), None | Some(TokenLevel::User))
         && connection.account.is_none();
     let asked = request.username.as_deref().filter(|_| is_somebodys);
     asked.unwrap_or_else(|| git_username(connection))

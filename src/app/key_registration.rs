@@ -44,7 +44,7 @@ impl SelectedConnection {
     /// # Errors
     /// [`Error::Rejected`].
     pub(crate) fn require_key_admin(&self, owner: &KeyOwner) -> Result<(), Error> {
-        if self.connection.auth != AuthMethod::AccessToken {
+        if self.connection.auth() != AuthMethod::AccessToken {
             return Ok(());
         }
         let what = match owner {

@@ -31,7 +31,7 @@ pub(crate) use ssh_connections::SshConnection;
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::config::ConnectionsFile;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection};
+use crate::types::connection::{AuthMethod, Connection, Credential};
 use crate::types::date::Date;
 use crate::types::deployment::Deployment;
 use crate::types::repository::{RepoId, RepoRef};
@@ -187,32 +187,33 @@ impl App {
     /// The Bitbucket of a connection, asked as nobody.
     #[must_use]
     pub(crate) fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
-        let nobody = Connection {
-            auth: AuthMethod::Ssh,
-            ..connection.clone()
-        };
-        self.client_with_secret(&nobody, Secret::new(String::new()))
+        self.client_authorized_as(connection, Authorization::None)
     }
 
     /// The Bitbucket of a connection, asked as whoever the secret stands for. Nothing is sent yet.
     #[must_use]
     pub(crate) fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
-        let user = |name: &Option<String>| name.clone().unwrap_or_default();
-        let authorization = match connection.auth {
-            AuthMethod::Ssh => Authorization::None,
-            AuthMethod::ApiToken => Authorization::Basic {
-                user: user(&connection.email),
+        let authorization = match &connection.credential {
+            Credential::Ssh { .. } => Authorization::None,
+            Credential::ApiToken { email: user, .. }
+            | Credential::AppPassword { username: user }
+            | Credential::Password { username: user } => Authorization::Basic {
+                user: user.clone(),
                 secret,
             },
-            AuthMethod::AppPassword | AuthMethod::Password => Authorization::Basic {
-                user: user(&connection.username),
-                secret,
-            },
-            AuthMethod::AccessToken
-            | AuthMethod::HttpAccessToken
-            | AuthMethod::OAuth
-            | AuthMethod::ClientCredentials => Authorization::Bearer(secret),
+            Credential::AccessToken { .. }
+            | Credential::HttpAccessToken { .. }
+            | Credential::OAuth { .. }
+            | Credential::ClientCredentials { .. } => Authorization::Bearer(secret),
         };
+        self.client_authorized_as(connection, authorization)
+    }
+
+    fn client_authorized_as(
+        &self,
+        connection: &Connection,
+        authorization: Authorization,
+    ) -> Bitbucket {
         let (settings, trace) = self.http_settings(connection);
         let http = Http::new(connection.base_url.clone(), authorization, settings, trace);
         match connection.deployment {
@@ -227,10 +228,10 @@ impl App {
     fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.flags.timeout.unwrap_or(TIMEOUT),
-            ca_cert: connection.ca_cert.clone(),
-            client_cert: connection.client_identity(),
-            proxy: connection.proxy.clone(),
-            allow_http: connection.allow_http,
+            ca_cert: connection.network.ca_cert.clone(),
+            client_cert: connection.network.client_identity.clone(),
+            proxy: connection.network.proxy.clone(),
+            allow_http: connection.network.allow_http,
         };
         let ui = self.ui.clone();
         (settings, Box::new(move |line: &str| ui.debug(line)))
@@ -254,7 +255,7 @@ impl App {
         &self,
         selected: &SelectedConnection,
     ) -> Result<Bitbucket, Error> {
-        if selected.connection.auth == AuthMethod::Ssh {
+        if selected.connection.auth() == AuthMethod::Ssh {
             return Err(Error::SshOnlyConnection(selected.name.to_string()));
         }
         let secret = self.secret_of(selected)?;

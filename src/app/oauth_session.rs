@@ -11,7 +11,9 @@ use crate::error::Error;
 use crate::oauth::{AuthorizationFlow, OAuthError};
 use crate::secrets::StoreError;
 use crate::sys::subprocess;
-use crate::types::connection::{AuthMethod, BaseUrl, Connection, ConnectionName, TokenPrefix};
+use crate::types::connection::{
+    AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
+};
 use crate::types::oauth::{OAuthSecret, Tokens};
 use crate::types::secret::Secret;
 
@@ -34,11 +36,13 @@ impl App {
         let website = website(connection)?;
         let client = self.oauth_client(connection, client_secret)?;
         let refused =
-            |error: ApiError| Error::from_api(error, connection.auth, TokenPrefix::Unknown);
-        let tokens: Tokens = if connection.auth == AuthMethod::ClientCredentials {
-            self.block_on(client.tokens(&OAuthGrant::Client))?
-                .map_err(refused)?
-        } else {
+            |error: ApiError| Error::from_api(error, connection.auth(), TokenPrefix::Unknown);
+        let tokens: Tokens = if let Credential::OAuth {
+            client_id,
+            scopes,
+            callback_port,
+        } = &connection.credential
+        {
             let is_forbidden =
                 self.flags.no_input || self.environment.ci || self.environment.no_input;
             if is_forbidden && !no_browser {
@@ -47,17 +51,15 @@ impl App {
                     hint: "add --no-browser, and open the address that is printed elsewhere",
                 });
             }
-            if website.is_insecure() && !connection.allow_http {
+            if website.is_insecure() && !connection.network.allow_http {
                 return Err(refused(ApiError::InsecureTransport(website.to_string())));
             }
-            let sign_in =
-                AuthorizationFlow::start(connection.callback_port.unwrap_or(CALLBACK_PORT))?;
-            let client_id = connection.client_id.as_deref().unwrap_or_default();
+            let sign_in = AuthorizationFlow::start(callback_port.unwrap_or(CALLBACK_PORT))?;
             let address = sign_in.authorization_url(
                 website.url(),
                 connection.deployment,
                 client_id,
-                &connection.scopes,
+                scopes,
             )?;
             self.ui
                 .eprint_line("Sign in at this address, in a browser:");
@@ -79,6 +81,9 @@ impl App {
             // Only now is it known what the browser should show.
             back.tell(granted.is_ok());
             granted.map_err(refused)?
+        } else {
+            self.block_on(client.tokens(&OAuthGrant::Client))?
+                .map_err(refused)?
         };
         Ok(OAuthSecret::new(website.origin(), client_secret, &tokens))
     }
@@ -106,13 +111,13 @@ impl App {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let fresh = |kept: &OAuthSecret| Some((kept.valid_access_token(now)?, kept.expires_at()));
         // Whatever its end, one that git was refused with is not tried again.
-        let is_refused = connection.refused_on.is_some();
+        let is_refused = connection.is_rejected();
         if let Some(token) = fresh(&kept()?).filter(|_| !is_refused) {
             return Ok(token);
         }
         let _lock = self.connection_file().lock_tokens(name)?;
         let stored = self.connection_file().load()?.get(&name.to_string());
-        let is_refused = stored.is_ok_and(|(_, connection)| connection.refused_on.is_some());
+        let is_refused = stored.is_ok_and(|(_, connection)| connection.is_rejected());
         // Another process may have refreshed it while this one waited.
         let before = kept()?;
         if let Some(token) = fresh(&before).filter(|_| !is_refused) {
@@ -128,7 +133,7 @@ impl App {
         }
         let client = self.oauth_client(connection, &before.client_secret())?;
         let refresh = before.refresh_token();
-        let grant = match (&refresh, connection.auth) {
+        let grant = match (&refresh, connection.auth()) {
             (_, AuthMethod::ClientCredentials) => OAuthGrant::Client,
             (Some(refresh), _) => OAuthGrant::Refresh(refresh),
             (None, _) => {
@@ -171,20 +176,19 @@ impl App {
         connection: &Connection,
         renewed: &OAuthSecret,
     ) -> Result<(), Error> {
-        let store = connection
-            .store
-            .ok_or(StoreError::CommandOutput("nothing"))?;
-        self.store_secret(name, store, &renewed.to_secret())
+        let stored = connection.secret.as_ref();
+        let stored = stored.ok_or(StoreError::CommandOutput("nothing"))?;
+        self.store_secret(name, &stored.source, &renewed.to_secret())
     }
 
     fn oauth_client(&self, connection: &Connection, secret: &Secret) -> Result<OAuthClient, Error> {
-        let client_id = connection.client_id.clone().unwrap_or_default();
+        let client_id = connection.credential.client_id().unwrap_or_default();
         let secret = Secret::new(secret.expose().to_owned());
         let (settings, trace) = self.http_settings(connection);
         Ok(OAuthClient::new(
             website(connection)?,
             connection.deployment,
-            (client_id, secret),
+            (client_id.to_owned(), secret),
             settings,
             trace,
         ))

@@ -30,14 +30,14 @@ impl App {
         repository: &Repository,
     ) -> Result<PushTarget, Error> {
         let connection = &selected.connection;
-        let secret = if connection.auth.is_oauth() {
+        let secret = if connection.auth().is_oauth() {
             self.access_token(&selected.name, connection)?.0
         } else {
             self.secret_of(selected)?
         };
         let is_server = connection.deployment != Deployment::Cloud;
         let is_token = matches!(
-            connection.auth,
+            connection.auth(),
             AuthMethod::HttpAccessToken | AuthMethod::OAuth | AuthMethod::ClientCredentials
         );
         let authorization = if is_server && is_token {
@@ -50,9 +50,9 @@ impl App {
         Ok(PushTarget {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
-            ca_cert: connection.ca_cert.clone(),
-            client_cert: connection.client_identity(),
-            proxy: connection.proxy.clone(),
+            ca_cert: connection.network.ca_cert.clone(),
+            client_cert: connection.network.client_identity.clone(),
+            proxy: connection.network.proxy.clone(),
             limit: self.flags.timeout.unwrap_or(LIMIT),
         })
     }

@@ -82,7 +82,8 @@ mod tests {
     use super::*;
 
     fn fits(product: &str, base: &str, url: &str) -> bool {
-        let text = format!("deployment='{product}'\nauth='oauth'\nbase_url='{base}'");
+        let text =
+            format!("deployment='{product}'\nauth='oauth'\nclient_id='key'\nbase_url='{base}'");
         let connection = toml_edit::de::from_str(&text).unwrap();
         is_same_server(&connection, &url.parse().unwrap())
     }

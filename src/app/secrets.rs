@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{App, SelectedConnection};
 use crate::error::Error;
 use crate::secrets::{CommandStore, EncryptedFile, KeyringStore, SecretStore, StoreError};
-use crate::types::connection::{Connection, ConnectionName, StoreKind};
+use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
 
 /// With nobody to unlock it, a keyring answers at once or not at all.
@@ -23,10 +23,10 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Usage`] when the variable names no store.
-    pub(crate) fn default_store(&self) -> Result<StoreKind, Error> {
+    pub(crate) fn default_store(&self) -> Result<SecretSource, Error> {
         match self.environment.variables.get("BBCONNECT_STORE") {
-            None | Some("keyring") => Ok(StoreKind::Keyring),
-            Some("file") => Ok(StoreKind::File),
+            None | Some("keyring") => Ok(SecretSource::Keyring),
+            Some("file") => Ok(SecretSource::File),
             Some(_) => Err(Error::Usage {
                 message: "BBCONNECT_STORE is neither keyring nor file".to_owned(),
                 hint: Some("export BBCONNECT_STORE=file".to_owned()),
@@ -41,13 +41,15 @@ impl App {
     pub(crate) fn store_secret(
         &self,
         name: &ConnectionName,
-        store: StoreKind,
+        source: &SecretSource,
         secret: &Secret,
     ) -> Result<(), Error> {
-        match store {
-            StoreKind::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
-            StoreKind::File => self.with_encrypted_file(|file| file.set(&name.to_string(), secret)),
-            StoreKind::Command | StoreKind::Environment => Ok(()),
+        match source {
+            SecretSource::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
+            SecretSource::File => {
+                self.with_encrypted_file(|file| file.set(&name.to_string(), secret))
+            }
+            SecretSource::Command(_) | SecretSource::Environment => Ok(()),
         }
     }
 
@@ -60,7 +62,7 @@ impl App {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(), Error> {
-        match connection.store {
+        match connection.store() {
             Some(StoreKind::Keyring) => Ok(self.keyring().delete(&name.to_string())?),
             Some(StoreKind::File) => {
                 self.with_encrypted_file(|file| file.delete(&name.to_string()))
@@ -80,7 +82,7 @@ impl App {
         connection: &Connection,
     ) -> Result<Secret, Error> {
         Self::check_origin(name, connection)?;
-        if connection.auth.is_oauth() {
+        if connection.auth().is_oauth() {
             return self.access_token(name, connection).map(|(token, _)| token);
         }
         self.stored_secret(name, connection)?
@@ -93,7 +95,8 @@ impl App {
         connection: &Connection,
     ) -> Result<(), Error> {
         let origin = connection.base_url.origin();
-        match &connection.secret_origin {
+        let bound = connection.secret.as_ref();
+        match bound.and_then(|secret| secret.origin.as_ref()) {
             Some(given_for) if *given_for != origin => Err(Error::SecretOriginMismatch {
                 name: name.to_string(),
                 given_for: given_for.to_string(),
@@ -113,19 +116,16 @@ impl App {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<Option<Secret>, Error> {
-        Ok(match connection.store {
-            Some(StoreKind::Keyring) => self.keyring().get(&name.to_string())?,
-            Some(StoreKind::File) => {
+        let source = connection.secret.as_ref().map(|secret| &secret.source);
+        Ok(match source {
+            Some(SecretSource::Keyring) => self.keyring().get(&name.to_string())?,
+            Some(SecretSource::File) => {
                 self.with_encrypted_file(|file| file.get(&name.to_string()))?
             }
-            Some(StoreKind::Command) => {
-                let command = connection
-                    .token_command
-                    .as_deref()
-                    .ok_or_else(|| Error::MissingSecret(name.to_string()))?;
+            Some(SecretSource::Command(command)) => {
                 CommandStore::new(command).get(&name.to_string())?
             }
-            Some(StoreKind::Environment) | None => None,
+            Some(SecretSource::Environment) | None => None,
         })
     }
 
@@ -137,7 +137,7 @@ impl App {
         match &selected.environment {
             Some(environment) => Ok(selected
                 .connection
-                .auth
+                .auth()
                 .normalize_secret(environment.secret()?)),
             None => self.secret(&selected.name, &selected.connection),
         }

@@ -21,8 +21,8 @@ pub(crate) struct CredentialContext {
 impl From<&Connection> for CredentialContext {
     fn from(connection: &Connection) -> Self {
         Self {
-            auth: Some(connection.auth),
-            level: connection.level,
+            auth: Some(connection.auth()),
+            level: connection.level(),
             workspace: connection.workspace.clone(),
             project: connection.project.clone(),
             repository: connection.repository.clone(),

@@ -7,6 +7,7 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use toml_edit::{DocumentMut, Item, Table};
 
+use super::connection_record::KEYS;
 use super::connections_file::{ConnectionsError, NameSource, first_line, toml_error_message};
 use crate::types::connection::{AuthMethod, Connection, ConnectionName};
 
@@ -129,9 +130,9 @@ impl Connections {
         self.check_free(name)?;
         let is_for_ssh = |name: &String| {
             let known = self.get(name);
-            known.is_ok_and(|(_, connection)| connection.auth == AuthMethod::Ssh)
+            known.is_ok_and(|(_, connection)| connection.auth() == AuthMethod::Ssh)
         };
-        let is_first = connection.auth != AuthMethod::Ssh && self.names().iter().all(is_for_ssh);
+        let is_first = connection.auth() != AuthMethod::Ssh && self.names().iter().all(is_for_ssh);
         self.insert_or_update(name, connection)?;
         if is_first {
             self.set_default(name)
@@ -231,7 +232,7 @@ impl Connections {
         let table = entry
             .as_table_like_mut()
             .ok_or_else(|| unwritable("it is not a table".to_owned()))?;
-        for key in Connection::KEYS {
+        for key in KEYS {
             match (written.get(key), table.get_mut(key)) {
                 (None, None) => {}
                 (None, Some(_)) => drop(table.remove(key)),

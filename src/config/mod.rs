@@ -1,5 +1,6 @@
 //! `connections.toml`: the saved connections, without their secrets.
 
+mod connection_record;
 mod connection_table;
 mod connections_file;
 

@@ -10,17 +10,17 @@ use super::deployment::Deployment;
 pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
 
 impl Connection {
-    /// The page where a credential like this connection's is made; `None` for SSH, which has none.
+    /// The page where credentials of a kind are created, for what they belong to; `None` for SSH, which has none.
     ///
     /// <https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/>,
     /// <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>
     #[must_use]
-    pub fn token_page(&self) -> Option<String> {
-        let parts: Vec<&str> = match self.auth {
+    pub(crate) fn token_page(&self, auth: AuthMethod, level: Option<TokenLevel>) -> Option<String> {
+        let parts: Vec<&str> = match auth {
             AuthMethod::ApiToken | AuthMethod::AppPassword => return Some(API_TOKENS.to_owned()),
-            AuthMethod::AccessToken => self.access_tokens(),
+            AuthMethod::AccessToken => self.access_tokens(level),
             AuthMethod::OAuth | AuthMethod::ClientCredentials => self.oauth_clients(),
-            AuthMethod::HttpAccessToken => self.http_access_tokens(),
+            AuthMethod::HttpAccessToken => self.http_access_tokens(level),
             AuthMethod::Password => vec!["account"],
             AuthMethod::Ssh => return None,
         };
@@ -31,7 +31,7 @@ impl Connection {
 
     /// Where its website begins.
     #[must_use]
-    pub fn website(&self) -> Option<Url> {
+    pub(crate) fn website(&self) -> Option<Url> {
         match (&self.web_url, self.deployment) {
             (Some(web_url), _) => Url::parse(web_url).ok(),
             (None, Deployment::Cloud) => Url::parse(cloud_hosts::WEB_URL).ok(),
@@ -52,13 +52,13 @@ impl Connection {
         }
     }
 
-    fn access_tokens(&self) -> Vec<&str> {
+    fn access_tokens(&self, level: Option<TokenLevel>) -> Vec<&str> {
         let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
         // A repository or project that was chosen is not always what the token belongs to.
         let repository = self.repository.as_deref();
-        let repository = repository.filter(|_| matches!(self.level, None | Some(TokenLevel::Repo)));
+        let repository = repository.filter(|_| matches!(level, None | Some(TokenLevel::Repo)));
         let project = self.project.as_deref();
-        let project = project.filter(|_| self.level != Some(TokenLevel::Workspace));
+        let project = project.filter(|_| level != Some(TokenLevel::Workspace));
         match (repository, project) {
             (Some(slug), _) => vec![workspace, slug, "admin", "access-tokens"],
             (None, Some(key)) => {
@@ -75,10 +75,10 @@ impl Connection {
         }
     }
 
-    fn http_access_tokens(&self) -> Vec<&str> {
+    fn http_access_tokens(&self, level: Option<TokenLevel>) -> Vec<&str> {
         let below = ["plugins", "servlet", "access-tokens"];
         let project = self.project.as_deref();
-        let own = match (self.level, project, self.repository.as_deref()) {
+        let own = match (level, project, self.repository.as_deref()) {
             (Some(TokenLevel::Repo), Some(key), Some(slug)) => vec!["projects", key, "repos", slug],
             (Some(TokenLevel::Project), Some(key), _) => vec!["projects", key],
             _ => match self.account.as_deref() {
@@ -99,7 +99,10 @@ mod tests {
         let base = "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\n";
         let server = "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='http-access-token'\n";
         for (text, page) in [
-            (format!("{base}auth='api-token'"), API_TOKENS),
+            (
+                format!("{base}auth='api-token'\nemail='jane@acme.example'"),
+                API_TOKENS,
+            ),
             (
                 format!("{base}auth='access-token'\nworkspace='acme'\nrepository='site'"),
                 "https://bitbucket.org/acme/site/admin/access-tokens",
@@ -124,7 +127,8 @@ mod tests {
             ),
         ] {
             let connection: Connection = toml_edit::de::from_str(&text).unwrap();
-            assert_eq!(connection.token_page().as_deref(), Some(page));
+            let found = connection.token_page(connection.auth(), connection.level());
+            assert_eq!(found.as_deref(), Some(page));
         }
     }
 }

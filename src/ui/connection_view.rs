@@ -42,28 +42,26 @@ impl ConnectionView {
         connection: &Connection,
         default: Option<&str>,
     ) -> Self {
-        let connection = connection.clone();
+        let credential = &connection.credential;
+        let account = connection.account.as_deref();
+        let account = account.or(credential.email()).or(credential.username());
+        let key_path = connection.key_path.as_ref();
         Self {
             name: name.clone(),
             deployment: connection.deployment,
             base_url: connection.base_url.to_string(),
-            auth: connection.auth,
-            level: connection.level,
-            account: connection
-                .account
-                .or(connection.email)
-                .or(connection.username),
-            workspace: connection.workspace,
-            project: connection.project,
-            repository: connection.repository,
-            key_path: connection
-                .key_path
-                .map(|path| path.to_string_lossy().into_owned()),
-            clone_url: connection.clone_url,
+            auth: connection.auth(),
+            level: connection.level(),
+            account: account.map(str::to_owned),
+            workspace: connection.workspace.clone(),
+            project: connection.project.clone(),
+            repository: connection.repository.clone(),
+            key_path: key_path.map(|path| path.to_string_lossy().into_owned()),
+            clone_url: connection.clone_url.clone(),
             expires_on: connection.expires_on,
             default: default == Some(name.to_string().as_str()),
             secret: SecretLocation {
-                store: connection.store.map(StoreKind::name),
+                store: connection.store().map(StoreKind::name),
             },
         }
     }

@@ -8,7 +8,7 @@ use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::git::CredentialRequest;
 use crate::types::cloud_hosts;
-use crate::types::connection::{AuthMethod, BaseUrl, Connection, Origin, TokenLevel};
+use crate::types::connection::{AuthMethod, BaseUrl, Connection, Credential, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
 
 impl App {
@@ -65,8 +65,11 @@ pub(in crate::app) fn git_base_urls(connection: &Connection) -> Vec<Url> {
         .web_url
         .as_deref()
         .and_then(|url| Url::parse(url).ok());
-    let website =
-        website.filter(|url| connection.secret_website.as_ref() == Some(&Origin::of(url)));
+    let bound = connection
+        .secret
+        .as_ref()
+        .and_then(|secret| secret.website.as_ref());
+    let website = website.filter(|url| bound == Some(&Origin::of(url)));
     let base = connection.base_url.url();
     let is_cloud = connection.deployment == Deployment::Cloud;
     let own = if is_cloud && base.host_str() == Some(cloud_hosts::API) {
@@ -80,14 +83,14 @@ pub(in crate::app) fn git_base_urls(connection: &Connection) -> Vec<Url> {
     let all = website.into_iter().chain(own);
     let is_protected = |url: &Url| {
         let is_open = BaseUrl::parse(url.as_str()).is_ok_and(|base| base.is_insecure());
-        connection.allow_http || !is_open
+        connection.network.allow_http || !is_open
     };
     all.filter(is_protected).collect()
 }
 
 /// How well a connection fits what git asks for; `None` where its credential has no business there.
 fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8> {
-    if connection.auth == AuthMethod::Ssh {
+    if connection.auth() == AuthMethod::Ssh {
         return None;
     }
     let base = git_base_urls(connection)
@@ -96,8 +99,8 @@ fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8>
     let by_path = by_path(connection, &base, url)?;
     let own_names = [
         connection.account.as_deref(),
-        connection.username.as_deref(),
-        connection.email.as_deref(),
+        connection.credential.username(),
+        connection.credential.email(),
         Some(git_username(connection)),
     ];
     let is_meant = |asked: &str| {
@@ -116,10 +119,10 @@ fn fit(connection: &Connection, url: &Url, username: Option<&str>) -> Option<u8>
 
 /// Whether a user name is told that git must have, to be given the secret.
 fn requires_matching_username(connection: &Connection) -> bool {
-    match connection.auth {
+    match connection.auth() {
         AuthMethod::Password | AuthMethod::AppPassword => true,
         AuthMethod::HttpAccessToken | AuthMethod::OAuth => {
-            let is_person = matches!(connection.level, None | Some(TokenLevel::User));
+            let is_person = matches!(connection.level(), None | Some(TokenLevel::User));
             connection.deployment != Deployment::Cloud && is_person && connection.account.is_some()
         }
         AuthMethod::ApiToken
@@ -130,8 +133,8 @@ fn requires_matching_username(connection: &Connection) -> bool {
 }
 
 fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
-    let is_bot = !matches!(connection.level, None | Some(TokenLevel::User))
-        || connection.auth == AuthMethod::AccessToken;
+    let is_bot = !matches!(connection.level(), None | Some(TokenLevel::User))
+        || connection.auth() == AuthMethod::AccessToken;
     let asked: Vec<&str> = url
         .path_segments()?
         .filter(|part| !part.is_empty())
@@ -163,7 +166,7 @@ fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
     };
     let namespace = same(connection.namespace(), first.as_deref());
     let repository = same(connection.repository.as_deref(), second.as_deref());
-    let is_of_repository = connection.level == Some(TokenLevel::Repo);
+    let is_of_repository = connection.level() == Some(TokenLevel::Repo);
     match (namespace, repository) {
         (Some(false), _) if is_bot => None,
         (_, Some(false)) if is_of_repository => None,
@@ -181,17 +184,17 @@ fn by_path(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
 /// <https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/>
 pub(in crate::app) fn git_username(connection: &Connection) -> &str {
     const FOR_A_TOKEN: &str = "x-token-auth";
-    match connection.auth {
-        AuthMethod::ApiToken => "x-bitbucket-api-token-auth",
-        AuthMethod::AccessToken | AuthMethod::OAuth | AuthMethod::ClientCredentials => FOR_A_TOKEN,
-        AuthMethod::AppPassword | AuthMethod::Password => {
-            connection.username.as_deref().unwrap_or_default()
-        }
-        AuthMethod::HttpAccessToken => match connection.level {
+    match &connection.credential {
+        Credential::ApiToken { .. } => "x-bitbucket-api-token-auth",
+        Credential::AccessToken { .. }
+        | Credential::OAuth { .. }
+        | Credential::ClientCredentials { .. } => FOR_A_TOKEN,
+        Credential::AppPassword { username } | Credential::Password { username } => username,
+        Credential::HttpAccessToken { level, .. } => match level {
             None | Some(TokenLevel::User) => connection.account.as_deref().unwrap_or(FOR_A_TOKEN),
             Some(_) => FOR_A_TOKEN,
         },
-        AuthMethod::Ssh => "git",
+        Credential::Ssh { .. } => "git",
     }
 }
 
@@ -203,7 +206,8 @@ mod tests {
     fn a_credential_is_for_its_own_server_and_path() {
         let cloud = "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\n";
         let server = "deployment='datacenter'\nbase_url='https://git.example.com:8443/ctx'\nauth='http-access-token'\n";
-        let api_token = format!("{cloud}auth='api-token'\nworkspace='acme'");
+        let api_token =
+            format!("{cloud}auth='api-token'\nemail='jane@acme.example'\nworkspace='acme'");
         let of_repository = format!(
             "{cloud}auth='access-token'\nlevel='repo'\nworkspace='acme'\nrepository='site'"
         );

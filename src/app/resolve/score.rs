@@ -21,12 +21,12 @@ impl App {
     ) -> Result<Option<SelectedConnection>, Error> {
         if self.explicit_name().is_some() {
             let named = self.select()?;
-            if named.connection.auth != AuthMethod::Ssh {
+            if named.connection.auth() != AuthMethod::Ssh {
                 return Ok(Some(named));
             }
         }
         match self.select_for_url(url) {
-            Ok(selected) if selected.connection.auth != AuthMethod::Ssh => {
+            Ok(selected) if selected.connection.auth() != AuthMethod::Ssh => {
                 return Ok(Some(selected));
             }
             Ok(_) | Err(Error::NoMatchingConnection(_)) => {}
@@ -51,7 +51,7 @@ impl App {
         let may = best.as_ref().is_none_or(|best| {
             best.is_explicit()
                 || !best.is_stored()
-                || best.connection.auth != AuthMethod::AccessToken
+                || best.connection.auth() != AuthMethod::AccessToken
         });
         Ok(if may {
             best
@@ -71,9 +71,10 @@ impl App {
     ) -> Result<Option<SelectedConnection>, Error> {
         let base = &ssh_connection.connection.base_url;
         let is_there = |connection: &Connection| {
-            connection.auth != AuthMethod::Ssh && connection.base_url == *base
+            connection.auth() != AuthMethod::Ssh && connection.base_url == *base
         };
-        let has_rest = |selected: &SelectedConnection| selected.connection.auth != AuthMethod::Ssh;
+        let has_rest =
+            |selected: &SelectedConnection| selected.connection.auth() != AuthMethod::Ssh;
         if self.explicit_name().is_some()
             && let Some(named) = Some(self.select()?).filter(has_rest)
         {
@@ -87,7 +88,7 @@ impl App {
             let by_path = path_score(connection, &ssh_connection.url);
             let may_fit = by_path.is_some() || is_user_credential(connection);
             (is_there(connection) && may_fit)
-                .then_some((connection.auth != AuthMethod::AccessToken, by_path))
+                .then_some((connection.auth() != AuthMethod::AccessToken, by_path))
         };
         match self.best(rank)? {
             Some(selected) => Ok(Some(selected)),
@@ -145,7 +146,7 @@ impl App {
         &self,
         selected: SelectedConnection,
     ) -> Result<SelectedConnection, Error> {
-        if selected.connection.auth != AuthMethod::Ssh {
+        if selected.connection.auth() != AuthMethod::Ssh {
             return Ok(selected);
         }
         let url = selected.connection.clone_url.as_deref();
@@ -180,7 +181,7 @@ impl App {
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let mut fits: Vec<_> = all
             .filter(|(_, connection)| {
-                connection.auth != AuthMethod::Ssh && connection.base_url == *base
+                connection.auth() != AuthMethod::Ssh && connection.base_url == *base
             })
             .collect();
         fits.sort_by_key(|(name, _)| default != Some(name.to_string()));
@@ -216,12 +217,12 @@ impl App {
 
 /// Whether a credential is a person's, whose rights do not end with a workspace or project.
 fn is_user_credential(connection: &Connection) -> bool {
-    match connection.auth {
+    match connection.auth() {
         AuthMethod::ApiToken
         | AuthMethod::OAuth
         | AuthMethod::AppPassword
         | AuthMethod::Password => true,
-        AuthMethod::HttpAccessToken => matches!(connection.level, None | Some(TokenLevel::User)),
+        AuthMethod::HttpAccessToken => matches!(connection.level(), None | Some(TokenLevel::User)),
         AuthMethod::AccessToken | AuthMethod::ClientCredentials | AuthMethod::Ssh => false,
     }
 }
@@ -239,7 +240,7 @@ pub(in crate::app) fn best_match(
         .filter_map(|(name, connection)| {
             let is_default = connections.default_name() == Some(&name.to_string());
             let fit = match_score(&connection, url)?;
-            let has_rest = connection.auth != AuthMethod::Ssh;
+            let has_rest = connection.auth() != AuthMethod::Ssh;
             Some(((has_rest, fit, is_default), name, connection))
         })
         .collect();
@@ -272,7 +273,7 @@ fn path_score(connection: &Connection, url: &CloneUrl) -> Option<u8> {
     let namespace = same(connection.namespace(), url.namespace().as_deref());
     let repository = same(connection.repository.as_deref(), Some(url.slug()));
     let is_of_repository =
-        connection.level == Some(TokenLevel::Repo) || connection.auth == AuthMethod::Ssh;
+        connection.level() == Some(TokenLevel::Repo) || connection.auth() == AuthMethod::Ssh;
     match (namespace, repository) {
         (Some(false), _) => None,
         (_, Some(false)) if is_of_repository => None,
@@ -286,6 +287,7 @@ fn path_score(connection: &Connection, url: &CloneUrl) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::connection::Credential;
 
     fn connection(text: &str) -> Connection {
         toml_edit::de::from_str(text).unwrap()
@@ -294,10 +296,10 @@ mod tests {
     #[test]
     fn a_connection_fits_what_is_its_own() {
         let cloud = connection(
-            "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='api-token'\nworkspace='acme'",
+            "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='api-token'\nemail='jane@acme.example'\nworkspace='acme'",
         );
         let server = connection(
-            "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nproject='WEB'\nrepository='site'",
+            "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='password'\nusername='jane'\nproject='WEB'\nrepository='site'",
         );
         let fit_of = |connection, url: &str| match_score(connection, &url.parse().unwrap());
         assert_eq!(fit_of(&cloud, "git@bitbucket.org:acme/site.git"), Some(1));
@@ -311,13 +313,15 @@ mod tests {
         let other = "ssh://git@git.example.com:7999/web/other.git";
         assert_eq!(fit_of(&server, other), Some(1));
         let of_repository = Connection {
-            auth: AuthMethod::HttpAccessToken,
-            level: Some(TokenLevel::Repo),
+            credential: Credential::HttpAccessToken {
+                level: Some(TokenLevel::Repo),
+                username: None,
+            },
             ..server.clone()
         };
         assert_eq!(fit_of(&of_repository, other), None);
         let here = connection(
-            "deployment='datacenter'\nbase_url='http://127.0.0.1:7990'\nauth='password'",
+            "deployment='datacenter'\nbase_url='http://127.0.0.1:7990'\nauth='password'\nusername='jane'",
         );
         assert_eq!(
             fit_of(&here, "ssh://git@localhost:7999/web/site.git"),

@@ -173,12 +173,12 @@ fn check_one(
     let way = format!(
         "{} {:?} {:?} {:?}",
         connection.base_url.origin(),
-        connection.proxy,
-        connection.ca_cert,
-        connection.client_cert
+        connection.network.proxy,
+        connection.network.ca_cert,
+        connection.network.client_identity
     );
     let known = ways.cached_failure(&way);
-    let mut data = if connection.auth == AuthMethod::Ssh {
+    let mut data = if connection.auth() == AuthMethod::Ssh {
         alone(Ok(TokenPrefix::Unknown))
     } else {
         match app.secret_of(selected) {

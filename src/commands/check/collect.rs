@@ -24,7 +24,7 @@ pub(super) async fn gather(
     options: &CheckOptions,
 ) -> CheckData {
     let credential = subject(&data.connection, repository);
-    let auth = data.connection.auth;
+    let auth = data.connection.auth();
     let shape = *data.secret.as_ref().unwrap_or(&TokenPrefix::Unknown);
     let told = |error| ErrorSummary::from(&Error::from_api(error, auth, shape));
     let (version, identity) = join(bitbucket.version(), bitbucket.identify(&credential)).await;

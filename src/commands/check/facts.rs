@@ -133,7 +133,7 @@ impl CheckData {
     /// What the credential belongs to.
     pub(super) fn level(&self) -> Option<TokenLevel> {
         let told = self.valid().and_then(|identity| identity.level);
-        told.or(self.connection.level)
+        told.or(self.connection.level())
     }
 
     /// What it belongs to, where the server told that or the connection says so.
@@ -141,14 +141,14 @@ impl CheckData {
         let told = self.valid().filter(|identity| identity.level_from_server);
         let named = self
             .connection
-            .level
-            .filter(|_| self.connection.auth != AuthMethod::AccessToken);
+            .level()
+            .filter(|_| self.connection.auth() != AuthMethod::AccessToken);
         told.and_then(|identity| identity.level).or(named)
     }
 
     /// The command that changes the connection, or what takes its place for one that is not saved.
     pub(super) fn edit(&self, flags: &str) -> String {
-        match self.connection.store {
+        match self.connection.store() {
             Some(StoreKind::Environment) => "change it in the environment".to_owned(),
             _ => format!("bbconnect connection edit {} {flags}", self.name),
         }
@@ -156,7 +156,7 @@ impl CheckData {
 
     /// Whether it is an access token, which is nobody's.
     pub(super) fn is_service_credential(&self) -> bool {
-        self.connection.auth == AuthMethod::AccessToken
+        self.connection.auth() == AuthMethod::AccessToken
             || !matches!(self.level(), None | Some(TokenLevel::User))
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn inspect(
             String::from(selected.reason.clone())
         ),
     );
-    let auth = selected.connection.auth;
+    let auth = selected.connection.auth();
     if deployment == Deployment::Cloud
         && matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials)
         && !as_user

@@ -9,7 +9,6 @@ use crate::error::{Error, RejectionKind};
 use crate::ssh::PrivateKeyFile;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, DetectedServer};
-use crate::types::deployment::Deployment;
 use crate::types::ssh_address::SshRemote;
 use crate::ui::ConnectionView;
 
@@ -82,7 +81,7 @@ fn can_adopt_key(connection: &Connection, url: &CloneUrl) -> bool {
     };
     let is_for_it = match &connection.repository {
         Some(repository) => is_this(repository) && is_in,
-        None => connection.auth == AuthMethod::Ssh,
+        None => connection.auth() == AuthMethod::Ssh,
     };
     connection.clone_url.is_none() && connection.key_path.is_none() && is_for_it
 }
@@ -137,14 +136,8 @@ impl Plan {
         };
         let found = self.repository(None);
         connection.repository = Some(found.slug);
-        let is_cloud = connection.deployment == Deployment::Cloud;
-        let place = if is_cloud {
-            &mut connection.workspace
-        } else {
-            &mut connection.project
-        };
-        if place.is_none() {
-            *place = found.namespace;
+        if connection.namespace().is_none() {
+            *connection.namespace_mut() = found.namespace;
         }
         connection.clone_url = Some(self.clone_url(remote));
         connection.key_path =
@@ -156,7 +149,7 @@ impl Plan {
         if let Some(rest) = &self.rest {
             return Ok(Connection {
                 web_url: rest.web_url.clone(),
-                ..Connection::new(rest.deployment, rest.base_url.clone(), AuthMethod::Ssh)
+                ..Connection::without_credential(rest.deployment, rest.base_url.clone())
             });
         }
         let unreadable = |error: String| Error::Usage {
@@ -166,10 +159,9 @@ impl Plan {
         let detected: DetectedServer = self.clone_url(&self.remote).parse().map_err(
             |error: crate::types::connection::BaseUrlError| unreadable(error.to_string()),
         )?;
-        Ok(Connection::new(
+        Ok(Connection::without_credential(
             self.deployment,
             detected.base_url,
-            AuthMethod::Ssh,
         ))
     }
 

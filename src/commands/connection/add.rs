@@ -9,7 +9,7 @@ use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::config::ConnectionsError;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenPrefix};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, Credential, TokenPrefix};
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
@@ -57,24 +57,24 @@ impl Subcommand for Args {
         if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
             return reconcile_existing(self, app, &name, &connection, &existing.1);
         }
-        if connection.base_url.is_insecure() && !connection.allow_http {
+        if connection.base_url.is_insecure() && !connection.network.allow_http {
             let error = ApiError::InsecureTransport(connection.base_url.to_string());
             return Err(Error::from_api(
                 error,
-                connection.auth,
+                connection.auth(),
                 TokenPrefix::Unknown,
             ));
         }
         let secret = secret(settings, &connection, app)?;
         let is_untold = matches!(
-            connection.auth,
+            connection.auth(),
             AuthMethod::ApiToken | AuthMethod::AccessToken
         );
         if is_untold && connection.expires_on.is_none() && app.is_interactive() {
             connection.expires_on = prompts::expiry(app)?;
         }
         let mut remarks = Vec::new();
-        if connection.auth == AuthMethod::AppPassword {
+        if connection.auth() == AuthMethod::AppPassword {
             remarks.push(
                 "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes"
                     .to_owned(),
@@ -118,7 +118,7 @@ fn secret(
     connection: &Connection,
     app: &App,
 ) -> Result<Option<Secret>, Error> {
-    if connection.auth == AuthMethod::Ssh {
+    if connection.auth() == AuthMethod::Ssh {
         return if args.gives_a_secret() {
             Err(usage(
                 "a connection for SSH alone has no secret",
@@ -128,14 +128,14 @@ fn secret(
             Ok(None)
         };
     }
-    if let Some(secret) = args.secret(connection.auth, app)? {
+    if let Some(secret) = args.secret(connection.auth(), app)? {
         return Ok(Some(secret));
     }
-    match app.secret_in_environment(connection.auth)? {
+    match app.secret_in_environment(connection.auth())? {
         Some(secret) => Ok(Some(secret)),
-        None if app.is_interactive() => prompts::secret(app, connection.auth).map(Some),
+        None if app.is_interactive() => prompts::secret(app, connection.auth()).map(Some),
         None => Err(usage(
-            &format!("the {} is needed", connection.auth.secret_label()),
+            &format!("the {} is needed", connection.auth().secret_label()),
             "add --token-stdin, --token-file FILE or --token-command 'CMD'",
         )),
     }
@@ -151,16 +151,14 @@ fn save(
 ) -> Result<(), Error> {
     let settings = &args.connection;
     if secret.is_some() {
-        connection.store = Some(credential::store(settings, connection.auth, None, app)?);
-        connection.secret_origin = Some(connection.base_url.origin());
-        connection.secret_website = connection.website().map(|url| Origin::of(&url));
-        connection.token_command = credential::command(settings, connection.auth);
+        let source = settings.source(connection.auth(), None, app)?;
+        connection.secret = Some(connection.bind_secret(source));
     }
     let mut kept = false;
     let saved = app.connection_file().update(|connections| {
         connections.check_free(name)?;
-        if let (Some(secret), Some(store)) = (secret, connection.store) {
-            app.store_secret(name, store, secret)?;
+        if let (Some(secret), Some(stored)) = (secret, &connection.secret) {
+            app.store_secret(name, &stored.source, secret)?;
             kept = true;
         }
         connections.add(name, connection)?;
@@ -187,16 +185,26 @@ fn reconcile_existing(
 ) -> Result<AddOutput, Error> {
     let settings = &args.connection;
     let mut again = existing.clone();
+    let mut fields = existing.credential.fields();
+    settings.apply_to_credential(&mut fields);
+    let credential = Credential::new(existing.auth(), fields);
+    let has_all_fields = credential.is_ok();
+    again.credential = credential.unwrap_or(again.credential);
     settings.apply(&mut again)?;
-    let same = again == *existing
-        && (&wanted.base_url, wanted.deployment, wanted.auth)
-            == (&existing.base_url, existing.deployment, existing.auth)
-        && credential::command(settings, existing.auth) == existing.token_command
+    let command = existing
+        .secret
+        .as_ref()
+        .and_then(|secret| secret.source.command());
+    let same = has_all_fields
+        && again == *existing
+        && (&wanted.base_url, wanted.deployment, wanted.auth())
+            == (&existing.base_url, existing.deployment, existing.auth())
+        && settings.command(existing.auth()) == command
         && settings
             .store
-            .is_none_or(|store| Some(store) == existing.store);
+            .is_none_or(|store| Some(store) == existing.store());
     let same_secret = || -> Result<bool, Error> {
-        match settings.secret(existing.auth, app)? {
+        match settings.secret(existing.auth(), app)? {
             Some(given) => {
                 Ok(credential::original_secret(app, name, existing)?.expose() == given.expose())
             }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::value_parsers::{no_control_chars, proxy, website};
 use crate::app::App;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, DetectedServer, StoreKind, TokenLevel};
+use crate::types::connection::{
+    AuthMethod, Connection, Credential, CredentialFields, DetectedServer, SecretSource, StoreKind,
+    StoredSecret, TokenLevel,
+};
 use crate::types::date::ExpiryArg;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
@@ -122,7 +125,6 @@ impl From<Product> for Deployment {
 impl ConnectionArgs {
     /// Puts what the flags say into a connection; what they do not say stays.
     pub(super) fn apply(&self, connection: &mut Connection) -> Result<(), Error> {
-        let is_cloud = connection.deployment == Deployment::Cloud;
         let (namespace, repository) = match self.repo.as_deref() {
             None => (None, None),
             Some(text) => match text.split_once('/') {
@@ -130,42 +132,43 @@ impl ConnectionArgs {
                 None => (None, Some(text)),
             },
         };
-        set_or_clear(&mut connection.email, self.email.as_deref());
-        set_or_clear(&mut connection.username, self.username.as_deref());
-        set_or_clear(&mut connection.client_id, self.client_id.as_deref());
-        connection.callback_port = self.port.or(connection.callback_port);
-        if !self.scope.is_empty() {
-            connection.scopes.clone_from(&self.scope);
-        }
-        set_or_clear(
-            if is_cloud {
-                &mut connection.workspace
-            } else {
-                &mut connection.project
-            },
-            namespace,
-        );
+        set_or_clear(connection.namespace_mut(), namespace);
         set_or_clear(&mut connection.workspace, self.workspace.as_deref());
         set_or_clear(&mut connection.project, self.project.as_deref());
         set_or_clear(&mut connection.repository, repository);
-        set_or_clear(&mut connection.proxy, self.proxy.as_deref());
         set_or_clear(&mut connection.web_url, self.web_url.as_deref());
-        put_path(&mut connection.ca_cert, self.ca_cert.as_deref())?;
-        put_path(&mut connection.client_cert, self.client_cert.as_deref())?;
-        put_path(&mut connection.client_key, self.client_key.as_deref())?;
+        let network = &mut connection.network;
+        set_or_clear(&mut network.proxy, self.proxy.as_deref());
+        if let Some(path) = &self.ca_cert {
+            network.ca_cert = Some(absolute(path)?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
+            network.client_identity = Some((absolute(certificate)?, absolute(key)?));
+        }
+        network.allow_http |= self.allow_http;
         if let Some(ExpiryArg(day)) = self.expires {
             connection.expires_on = day;
         }
-        connection.allow_http |= self.allow_http;
-        connection.level = self.level.or(connection.level);
-        if connection.auth == AuthMethod::AccessToken {
+        if let Credential::AccessToken { level, .. } = &mut connection.credential {
             let named = TokenLevel::of(
                 connection.repository.as_deref(),
                 connection.project.as_deref(),
             );
-            connection.level = self.level.or(Some(named));
+            *level = self.level.or(Some(named));
         }
         Ok(())
+    }
+
+    /// Puts the flags of the credential into the fields of one; fields without a flag stay.
+    pub(super) fn apply_to_credential(&self, fields: &mut CredentialFields) {
+        set_or_clear(&mut fields.email, self.email.as_deref());
+        set_or_clear(&mut fields.username, self.username.as_deref());
+        set_or_clear(&mut fields.client_id, self.client_id.as_deref());
+        fields.callback_port = self.port.or(fields.callback_port);
+        fields.level = self.level.or(fields.level);
+        if !self.scope.is_empty() {
+            fields.scopes.clone_from(&self.scope);
+        }
     }
 
     /// Checks that a repository, named or pasted, is not said to be elsewhere.
@@ -195,9 +198,12 @@ impl ConnectionArgs {
     }
 
     /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
-    pub(super) fn check_applicable(&self, connection: &Connection) -> Result<(), Error> {
+    pub(super) fn check_applicable(
+        &self,
+        auth: AuthMethod,
+        deployment: Deployment,
+    ) -> Result<(), Error> {
         let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
-        let auth = connection.auth;
         let has_level = matches!(auth, AuthMethod::AccessToken | AuthMethod::HttpAccessToken);
         // Whoever has a token may note whose it is.
         let is_somebodys = !auth.is_oauth();
@@ -217,7 +223,7 @@ impl ConnectionArgs {
                 &format!("leave out {flag}, or name another kind with --auth"),
             ));
         }
-        if given(&self.workspace) && connection.deployment == Deployment::DataCenter {
+        if given(&self.workspace) && deployment == Deployment::DataCenter {
             return Err(usage(
                 "--workspace does not apply to a Data Center, which has projects",
                 "leave it out; --project KEY names a project",
@@ -242,22 +248,41 @@ impl ConnectionArgs {
         Ok(Some(auth.normalize_secret(secret)))
     }
 
-    /// Where a new secret is kept: where the flags say, else where the one before it is.
-    pub(super) fn store(&self, app: &App, before: Option<StoreKind>) -> Result<StoreKind, Error> {
-        match (self.store, &self.token_command) {
-            (None | Some(StoreKind::Command), Some(_)) => Ok(StoreKind::Command),
-            (Some(StoreKind::Command), None) => Err(usage(
-                "--store command needs the command",
-                "add --token-command 'CMD'",
-            )),
+    /// The command that is run for the secret whenever it is needed; none for OAuth, whose client secret is read once.
+    pub(super) fn command(&self, auth: AuthMethod) -> Option<&str> {
+        self.token_command.as_deref().filter(|_| !auth.is_oauth())
+    }
+
+    /// Where a new secret is stored: where the flags say, else where the previous one is.
+    pub(super) fn source(
+        &self,
+        auth: AuthMethod,
+        before: Option<&StoredSecret>,
+        app: &App,
+    ) -> Result<SecretSource, Error> {
+        match (self.store, self.command(auth)) {
+            (None | Some(StoreKind::Command), Some(command)) => {
+                Ok(SecretSource::Command(command.to_owned()))
+            }
             (Some(_), Some(_)) => Err(usage(
                 "a command's secret is not stored",
                 "leave out --store",
             )),
-            (Some(store), None) => Ok(store),
-            (None, None) => match before {
-                Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
-                Some(StoreKind::Command | StoreKind::Environment) | None => app.default_store(),
+            (Some(StoreKind::Command), None) if auth.is_oauth() => Err(usage(
+                "tokens of OAuth change, so a command cannot keep them",
+                "add --store keyring or --store file",
+            )),
+            (Some(store), None) => store.source(None).ok_or_else(|| {
+                usage(
+                    "--store command needs the command",
+                    "add --token-command 'CMD'",
+                )
+            }),
+            (None, None) => match before.map(|secret| &secret.source) {
+                Some(source @ (SecretSource::Keyring | SecretSource::File)) => Ok(source.clone()),
+                Some(SecretSource::Command(_) | SecretSource::Environment) | None => {
+                    app.default_store()
+                }
             },
         }
     }
@@ -277,14 +302,10 @@ fn set_or_clear(field: &mut Option<String>, value: Option<&str>) {
     }
 }
 
-/// Files are remembered by their whole path: the connection is used elsewhere.
-fn put_path(field: &mut Option<PathBuf>, value: Option<&Path>) -> Result<(), Error> {
-    if let Some(value) = value {
-        let absolute = std::path::absolute(value);
-        *field = Some(absolute.map_err(|source| Error::Read {
-            path: value.to_owned(),
-            source,
-        })?);
-    }
-    Ok(())
+/// The absolute path of a file: the connection is used in other directories.
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

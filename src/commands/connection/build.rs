@@ -6,7 +6,8 @@ use super::prompts;
 use crate::app::App;
 use crate::error::Error;
 use crate::types::connection::{
-    AuthMethod, Connection, ConnectionName, DetectedServer, TokenLevel,
+    AuthMethod, Connection, ConnectionName, Credential, CredentialFields, DetectedServer,
+    RequiredField, TokenLevel,
 };
 use crate::types::deployment::Deployment;
 
@@ -68,18 +69,16 @@ pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Conn
             "add --url with the address of your server, or leave out --deployment",
         ));
     }
-    let mut connection = Connection::new(deployment, base_url, auth);
-    let namespace = detected.namespace.clone();
-    if deployment == Deployment::Cloud {
-        connection.workspace = namespace;
-    } else {
-        connection.project = namespace;
-    }
-    connection.repository.clone_from(&detected.repository);
-    settings.check_applicable(&connection)?;
+    settings.check_applicable(auth, deployment)?;
     settings.check_matches_url(&detected)?;
+    let mut fields = CredentialFields::default();
+    settings.apply_to_credential(&mut fields);
+    let credential = credential(auth, fields, app)?;
+    let mut connection = Connection::new(deployment, base_url, credential);
+    connection.namespace_mut().clone_from(&detected.namespace);
+    connection.repository.clone_from(&detected.repository);
     settings.apply(&mut connection)?;
-    prompt_missing_fields(&mut connection, app)?;
+    require_owner(&mut connection, app)?;
     let name = match name {
         Some(name) => name,
         None => default_name(&detected, &connection)?,
@@ -87,72 +86,84 @@ pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Conn
     Ok((name, connection))
 }
 
-/// Asks for, or insists on, what the kind of credential needs.
-pub(super) fn prompt_missing_fields(connection: &mut Connection, app: &App) -> Result<(), Error> {
-    let needed = |field: &Option<String>, what: &str, flag: &str, help: &str| match field {
-        Some(_) => Ok(None),
-        None if app.is_interactive() => prompts::text(app, what, help).map(Some),
-        None => Err(usage(
-            &format!("{what} is needed for --auth {}", connection.auth),
-            &format!("add {flag}"),
-        )),
-    };
-    let auth = connection.auth;
-    if auth == AuthMethod::HttpAccessToken {
-        let needs_project = matches!(
-            connection.level,
-            Some(TokenLevel::Project | TokenLevel::Repo)
-        );
-        if needs_project && connection.project.is_none() {
-            return Err(usage(
-                "the project that the token belongs to is needed",
-                "add --project KEY, or --repo KEY/SLUG",
-            ));
-        }
-        if connection.level == Some(TokenLevel::Repo) && connection.repository.is_none() {
-            return Err(usage(
-                "the repository that the token belongs to is needed",
-                "add --repo KEY/SLUG",
-            ));
-        }
-    }
-    let email = (auth == AuthMethod::ApiToken).then(|| {
-        let help = "The address of your Atlassian account, not the user name.";
-        needed(
-            &connection.email,
-            "the e-mail address",
-            "--email ADDRESS",
-            help,
-        )
-    });
-    let client_id = auth.is_oauth().then(|| {
-        let help = "The key of the OAuth consumer (workspace settings), or the client id of the incoming link.";
-        needed(&connection.client_id, "the client id", "--client-id ID", help)
-    });
-    let username = [AuthMethod::AppPassword, AuthMethod::Password].contains(&auth).then(|| {
-        let help = if auth == AuthMethod::AppPassword {
-            "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/."
-        } else {
-            "As it is typed when logging in to the server."
+/// A credential of a kind. What the kind needs and `fields` does not have is prompted for, or an error.
+pub(super) fn credential(
+    auth: AuthMethod,
+    mut fields: CredentialFields,
+    app: &App,
+) -> Result<Credential, Error> {
+    loop {
+        let field = match Credential::new(auth, fields.clone()) {
+            Ok(credential) => return Ok(credential),
+            Err(missing) => missing.field,
         };
-        needed(&connection.username, "the user name", "--username NAME", help)
-    });
-    let workspace = (auth == AuthMethod::AccessToken).then(|| {
+        let (what, flag, help) = match field {
+            RequiredField::Email => (
+                "the e-mail address",
+                "--email ADDRESS",
+                "The address of your Atlassian account, not the user name.",
+            ),
+            RequiredField::ClientId => (
+                "the client id",
+                "--client-id ID",
+                "The key of the OAuth consumer (workspace settings), or the client id of the incoming link.",
+            ),
+            RequiredField::Username if auth == AuthMethod::AppPassword => (
+                "the user name",
+                "--username NAME",
+                "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/.",
+            ),
+            RequiredField::Username => (
+                "the user name",
+                "--username NAME",
+                "As it is typed when logging in to the server.",
+            ),
+        };
+        fields.set(field, prompt_or_fail(auth, what, flag, help, app)?);
+    }
+}
+
+fn prompt_or_fail(
+    auth: AuthMethod,
+    what: &str,
+    flag: &str,
+    help: &str,
+    app: &App,
+) -> Result<String, Error> {
+    if app.is_interactive() {
+        return prompts::text(app, what, help);
+    }
+    Err(usage(
+        &format!("{what} is needed for --auth {auth}"),
+        &format!("add {flag}"),
+    ))
+}
+
+/// Checks that a token names the workspace, project or repository that it belongs to; a workspace is prompted for.
+pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<(), Error> {
+    let auth = connection.auth();
+    if auth == AuthMethod::AccessToken && connection.workspace.is_none() {
         let help = "The workspace that the token belongs to, as it stands in its URL.";
-        needed(
-            &connection.workspace,
-            "the workspace",
-            "--workspace WORKSPACE",
-            help,
-        )
-    });
-    let [email, client_id, username, workspace] =
-        [email, client_id, username, workspace].map(|asked| asked.transpose().map(Option::flatten));
-    let (email, client_id, username, workspace) = (email?, client_id?, username?, workspace?);
-    connection.client_id = client_id.or(connection.client_id.take());
-    connection.email = email.or(connection.email.take());
-    connection.username = username.or(connection.username.take());
-    connection.workspace = workspace.or(connection.workspace.take());
+        let flag = "--workspace WORKSPACE";
+        connection.workspace = Some(prompt_or_fail(auth, "the workspace", flag, help, app)?);
+    }
+    if auth != AuthMethod::HttpAccessToken {
+        return Ok(());
+    }
+    let level = connection.level();
+    if matches!(level, Some(TokenLevel::Project | TokenLevel::Repo)) && connection.project.is_none()
+    {
+        return Err(usage(
+            "the project that the token belongs to is needed",
+            "add --project KEY, or --repo KEY/SLUG",
+        ));
+    }
+    if level == Some(TokenLevel::Repo) && connection.repository.is_none() {
+        return Err(usage(
+            "the repository that the token belongs to is needed",
+            "add --repo KEY/SLUG",
+        ));
+    }
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use super::args::{ConnectionArgs, usage};
+use super::args::ConnectionArgs;
 use crate::app::App;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, StoreKind};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin};
 use crate::types::oauth::OAuthSecret;
 use crate::types::secret::Secret;
 
@@ -23,7 +23,7 @@ pub(super) fn resolve(
     given: Secret,
     app: &App,
 ) -> Result<Credential, Error> {
-    if !connection.auth.is_oauth() {
+    if !connection.auth().is_oauth() {
         let sent = Secret::new(given.expose().to_owned());
         return Ok(Credential {
             stored: given,
@@ -32,7 +32,7 @@ pub(super) fn resolve(
     }
     // A client by itself needs nobody to sign in, so its tokens can be had with their first use.
     let website = connection.website().filter(|_| args.no_verify);
-    if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth, website) {
+    if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth(), website) {
         return Ok(Credential {
             stored: OAuthSecret::of_client(Origin::of(&website), &given).to_secret(),
             sent: given,
@@ -52,7 +52,7 @@ pub(super) fn original_secret(
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Secret, Error> {
-    if !connection.auth.is_oauth() {
+    if !connection.auth().is_oauth() {
         return app.secret(name, connection);
     }
     let kept = app.stored_secret(name, connection)?;
@@ -82,39 +82,13 @@ pub(super) fn for_signing_in_again(
     }
 }
 
-/// Where a credential is kept. Tokens change, so a command cannot be asked for them.
-pub(super) fn store(
-    args: &ConnectionArgs,
-    auth: AuthMethod,
-    before: Option<StoreKind>,
-    app: &App,
-) -> Result<StoreKind, Error> {
-    match args.store {
-        Some(StoreKind::Command) if auth.is_oauth() => Err(usage(
-            "tokens of OAuth change, so a command cannot keep them",
-            "add --store keyring or --store file",
-        )),
-        Some(store) if auth.is_oauth() => Ok(store),
-        None if auth.is_oauth() => match before {
-            Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
-            Some(StoreKind::Command | StoreKind::Environment) | None => app.default_store(),
-        },
-        _ => args.store(app, before),
-    }
-}
-
-/// The command that is asked for the secret whenever it is needed; none for OAuth, whose client secret is asked once.
-pub(super) fn command(args: &ConnectionArgs, auth: AuthMethod) -> Option<String> {
-    args.token_command.clone().filter(|_| !auth.is_oauth())
-}
-
 /// Holds the tokens of an OAuth connection still while they are moved or replaced.
 pub(super) fn lock(
     app: &App,
     name: &ConnectionName,
     connection: &Connection,
 ) -> Result<Option<File>, Error> {
-    let is_oauth = connection.auth.is_oauth();
+    let is_oauth = connection.auth().is_oauth();
     Ok(is_oauth
         .then(|| app.connection_file().lock_tokens(name))
         .transpose()?)

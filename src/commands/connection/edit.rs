@@ -8,7 +8,7 @@ use super::{build, verify};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, CredentialFields};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -54,41 +54,49 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<EditOutput, Error> {
         let settings = &self.connection;
         let (name, before) = app.connection_file().load()?.get(&self.name)?;
-        let mut after = with_new_target(settings, &before)?;
-        let moved = after.auth != before.auth || after.base_url != before.base_url;
-        let mut given = settings.secret(after.auth, app)?;
+        let mut after = with_new_target(settings, &before);
+        let auth = settings.auth.unwrap_or(before.auth());
+        auth.require_supported_by(after.deployment)
+            .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+        settings.check_applicable(auth, after.deployment)?;
+        let moved = auth != before.auth() || after.base_url != before.base_url;
+        let mut given = settings.secret(auth, app)?;
         if let Some(secret) = &given
             && !moved
             && is_same_secret(settings, app, &name, &before, secret)?
         {
             given = None;
         }
-        if given.is_some() || after.auth != before.auth {
-            // What the server said was of another credential.
+        let mut fields = before.credential.fields();
+        if given.is_some() || auth != before.auth() {
+            // What the server reported belongs to another credential.
             after.account = None;
-            after.level = None;
+            fields.level = None;
             after.expires_on = None;
         } else if after.base_url.origin() != before.base_url.origin() {
             // The kept secret is the same; whose it is elsewhere is not known.
             after.account = None;
         }
-        settings.apply(&mut after)?;
-        if after.auth == AuthMethod::Ssh && settings.gives_a_secret() {
+        settings.apply_to_credential(&mut fields);
+        if auth == AuthMethod::Ssh && settings.gives_a_secret() {
             return Err(usage(
                 "a connection for SSH alone has no secret",
                 "leave out the --token flag",
             ));
         }
-        build::prompt_missing_fields(&mut after, app)?;
-        if self.reauthorize && !after.auth.is_oauth() {
+        after.credential = build::credential(auth, fields, app)?;
+        settings.apply(&mut after)?;
+        build::require_owner(&mut after, app)?;
+        if self.reauthorize && !auth.is_oauth() {
             return Err(usage(
                 "only a connection with OAuth signs in again",
                 "give another secret with --token-stdin",
             ));
         }
-        let is_other_client = before.auth.is_oauth()
-            && after.auth.is_oauth()
-            && (after.auth != before.auth || after.client_id != before.client_id);
+        let is_other_client = before.auth().is_oauth()
+            && auth.is_oauth()
+            && (auth, after.credential.client_id())
+                != (before.auth(), before.credential.client_id());
         if is_other_client && given.is_none() && !self.reauthorize {
             return Err(usage(
                 "the tokens of another OAuth client are of no use to this one",
@@ -110,11 +118,8 @@ impl Subcommand for Args {
         };
         let verified = verified(settings, app, &name, &before, &mut after, sent.as_ref())?;
         if given.is_some() {
-            after.store = Some(credential::store(settings, after.auth, before.store, app)?);
-            after.secret_origin = Some(after.base_url.origin());
-            after.secret_website = after.website().map(|url| Origin::of(&url));
-            after.token_command = credential::command(settings, after.auth);
-            after.refused_on = None;
+            let source = settings.source(auth, before.secret.as_ref(), app)?;
+            after.secret = Some(after.bind_secret(source));
         }
         let becomes_default =
             settings.default && app.connection_file().load()?.default_name() != Some(&self.name);
@@ -129,10 +134,9 @@ impl Subcommand for Args {
             (true, true) => "would-update",
             (true, false) => "updated",
         };
-        let needs_secret = after
-            .secret_origin
-            .as_ref()
-            .is_some_and(|origin| *origin != after.base_url.origin());
+        let bound = after.secret.as_ref();
+        let bound = bound.and_then(|secret| secret.origin.as_ref());
+        let needs_secret = bound.is_some_and(|origin| *origin != after.base_url.origin());
         let connections = app.connection_file().load()?;
         Ok(EditOutput {
             action,
@@ -143,21 +147,15 @@ impl Subcommand for Args {
     }
 }
 
-/// Where the connection is to be, and how it is to authenticate.
-fn with_new_target(args: &ConnectionArgs, before: &Connection) -> Result<Connection, Error> {
+/// The connection with the server that the flags name.
+fn with_new_target(args: &ConnectionArgs, before: &Connection) -> Connection {
     let mut after = before.clone();
     if let Some(detected) = &args.url {
         after.base_url = detected.base_url.clone();
         after.deployment = detected.deployment;
     }
     after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
-    after.auth = args.auth.unwrap_or(after.auth);
     after
-        .auth
-        .require_supported_by(after.deployment)
-        .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-    args.check_applicable(&after)?;
-    Ok(after)
 }
 
 /// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be
@@ -169,11 +167,12 @@ fn is_same_secret(
     before: &Connection,
     given: &Secret,
 ) -> Result<bool, Error> {
-    let same_place = before.store == Some(credential::store(args, before.auth, before.store, app)?)
-        && before.secret_origin.as_ref() == Some(&before.base_url.origin())
-        && before.token_command == credential::command(args, before.auth);
-    let kept = || credential::original_secret(app, name, before).ok();
-    Ok(same_place && kept().is_some_and(|kept| kept.expose() == given.expose()))
+    let source = args.source(before.auth(), before.secret.as_ref(), app)?;
+    let same_place = before.secret.as_ref().is_some_and(|secret| {
+        secret.source == source && secret.origin == Some(before.base_url.origin())
+    });
+    let stored = || credential::original_secret(app, name, before).ok();
+    Ok(same_place && stored().is_some_and(|stored| stored.expose() == given.expose()))
 }
 
 /// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
@@ -190,12 +189,12 @@ fn save(
         if args.default {
             connections.set_default(name)?;
         }
-        match (given, after.store) {
-            (Some(secret), Some(store)) => app.store_secret(name, store, secret),
+        match (given, &after.secret) {
+            (Some(secret), Some(stored)) => app.store_secret(name, &stored.source, secret),
             (Some(_) | None, _) => Ok(()),
         }
     })?;
-    if given.is_some() && before.store != after.store {
+    if given.is_some() && before.store() != after.store() {
         app.delete_secret(name, before)?;
     }
     Ok(())
@@ -210,12 +209,17 @@ fn verified(
     after: &mut Connection,
     given: Option<&Secret>,
 ) -> Result<bool, Error> {
-    let same_origin = after.secret_origin.as_ref() == Some(&after.base_url.origin());
-    let matters = after.base_url != before.base_url
-        || after.auth != before.auth
-        || after.email != before.email
-        || after.username != before.username;
-    if args.no_verify || after.auth == AuthMethod::Ssh {
+    let bound = after.secret.as_ref();
+    let bound = bound.and_then(|secret| secret.origin.as_ref());
+    let same_origin = bound == Some(&after.base_url.origin());
+    let sent_as = |connection: &Connection| {
+        let CredentialFields {
+            email, username, ..
+        } = connection.credential.fields();
+        (connection.auth(), email, username)
+    };
+    let matters = after.base_url != before.base_url || sent_as(after) != sent_as(before);
+    if args.no_verify || after.auth() == AuthMethod::Ssh {
         return Ok(false);
     }
     let kept = match given {

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::Checkout;
-use crate::types::connection::{ConnectionName, StoreKind};
+use crate::types::connection::{ConnectionName, SecretSource};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -58,10 +58,11 @@ impl Subcommand for Args {
         let _lock = credential::lock(app, &from, &connection)?;
         app.connection_file().update(|connections| {
             connections.check_free(&self.to)?;
-            if let Some(store @ (StoreKind::Keyring | StoreKind::File)) = connection.store
+            if let Some(stored) = &connection.secret
+                && matches!(stored.source, SecretSource::Keyring | SecretSource::File)
                 && let Some(secret) = app.stored_secret(&from, &connection)?
             {
-                app.store_secret(&self.to, store, &secret)?;
+                app.store_secret(&self.to, &stored.source, &secret)?;
             }
             Ok::<(), Error>(connections.rename(&self.from, &self.to)?)
         })?;

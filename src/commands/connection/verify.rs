@@ -28,13 +28,15 @@ pub(super) fn verify(
     match seen {
         Ok(identity) => {
             connection.account = identity.account.clone().or(connection.account.take());
-            connection.level = identity.level.or(connection.level);
+            if let Some(level) = connection.credential.level_mut() {
+                *level = identity.level.or(*level);
+            }
             connection.expires_on = connection.expires_on.or(identity.expires_on);
             Ok(identity)
         }
         Err(error) => Err(Error::from_api(
             error,
-            connection.auth,
+            connection.auth(),
             TokenPrefix::of(secret.expose()),
         )),
     }

@@ -53,8 +53,11 @@ fn redactor(target: &DoctorTarget, account: Option<&str>, app: &App) -> Redactor
         .iter()
         .map(|ssh_connection| &ssh_connection.connection);
     let names = connections.chain(keyed).flat_map(|connection| {
-        let names = [&connection.account, &connection.username, &connection.email];
-        names.into_iter().flatten()
+        let credential = &connection.credential;
+        let account = connection.account.as_deref();
+        [account, credential.username(), credential.email()]
+            .into_iter()
+            .flatten()
     });
     let login = target
         .remote
@@ -65,7 +68,7 @@ fn redactor(target: &DoctorTarget, account: Option<&str>, app: &App) -> Redactor
         .and_then(Path::file_name)
         .and_then(|name| name.to_str());
     let others = [account, login, of_home].into_iter().flatten();
-    let all = names.map(String::as_str).chain(others);
+    let all = names.chain(others);
     Redactor::new(all, home)
 }
 

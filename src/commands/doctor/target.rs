@@ -62,7 +62,7 @@ impl DoctorTarget {
             });
         let connection = match &selected {
             Some(selected) => selected.connection.clone(),
-            None => anonymous_connection(detected.deployment, detected.base_url),
+            None => Connection::without_credential(detected.deployment, detected.base_url),
         };
         Ok(Ok(Self {
             name: selected.as_ref().map(|selected| selected.name.clone()),
@@ -97,7 +97,7 @@ impl DoctorTarget {
             warnings: relevant_warnings(warnings),
             selected: None,
         };
-        if selected.connection.auth != AuthMethod::Ssh {
+        if selected.connection.auth() != AuthMethod::Ssh {
             target.selected = Some(selected);
             return Ok(target);
         }
@@ -160,8 +160,9 @@ impl DoctorTarget {
             return;
         }
         let detected = detected.filter(|detected| detected.base_url.url().scheme() != "ssh");
-        self.connection = detected
-            .map(|detected| anonymous_connection(detected.deployment, detected.base_url.clone()));
+        self.connection = detected.map(|detected| {
+            Connection::without_credential(detected.deployment, detected.base_url.clone())
+        });
         self.is_guess = detected
             .is_some_and(|detected| detected.over_ssh && detected.deployment != Deployment::Cloud);
     }
@@ -199,10 +200,6 @@ impl DoctorTarget {
         let parts = [name, place].into_iter().flatten();
         parts.collect::<Vec<_>>().join("  ")
     }
-}
-
-fn anonymous_connection(deployment: Deployment, base_url: BaseUrl) -> Connection {
-    Connection::new(deployment, base_url, AuthMethod::Ssh)
 }
 
 /// A web page or `git clone` in front is as good a way to name a repository as any.

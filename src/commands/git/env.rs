@@ -132,7 +132,7 @@ fn unset_commands(
 /// What git is to be told of a connection over HTTP.
 fn entries(selected: &SelectedConnection, app: &App) -> Result<Entries, Error> {
     let mut entries = Entries::new();
-    if selected.connection.auth == AuthMethod::Ssh {
+    if selected.connection.auth() == AuthMethod::Ssh {
         return Ok(entries);
     }
     // The environment's connection is found by the environment, which git hands on.

@@ -119,7 +119,8 @@ impl Scanner {
         };
         for name in connections.names() {
             let connection = connections.get(&name);
-            if connection.is_ok_and(|(_, connection)| connection.auth == AuthMethod::AppPassword) {
+            if connection.is_ok_and(|(_, connection)| connection.auth() == AuthMethod::AppPassword)
+            {
                 let next = format!(
                     "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), then \
                      bbconnect connection edit {name} --auth api-token --email EMAIL --token-stdin"

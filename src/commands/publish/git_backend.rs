@@ -25,9 +25,10 @@ pub(super) fn publish(
             .clone()
             .unwrap_or_else(|| "bbconnect".to_owned()),
         email: connection
-            .email
-            .clone()
-            .unwrap_or_else(|| "bbconnect@localhost".to_owned()),
+            .credential
+            .email()
+            .unwrap_or("bbconnect@localhost")
+            .to_owned(),
     });
     let bench = TempRepository::open(app.git_remote(selected, &plan.repository)?)?;
     let entries = look(plan, &bench)?;

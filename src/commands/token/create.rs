@@ -8,7 +8,9 @@ use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel};
+use crate::types::connection::{
+    Connection, ConnectionName, Credential, SecretSource, StoreKind, TokenLevel,
+};
 use crate::types::day_count::DayCount;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
@@ -76,7 +78,7 @@ impl Subcommand for Args {
             return Err(not_on_cloud());
         }
         let permissions = permissions(self, named.as_ref())?;
-        let store = store(self, app)?;
+        let source = source(self, app)?;
         if let Some(name) = &self.save_as {
             app.connection_file().load()?.check_free(name)?;
         }
@@ -125,7 +127,7 @@ impl Subcommand for Args {
         let Some(name) = &self.save_as else {
             return Ok(CreateOutput::made(&owner, token, Some(secret), None));
         };
-        let connection = connection(&selected.connection, &owner, &token, store);
+        let connection = connection(&selected.connection, &owner, &token, source);
         if let Err(error) = keep(name, &connection, &secret, app) {
             revoke_unsaved(&bitbucket, &owner, &token, app);
             return Err(error);
@@ -135,10 +137,11 @@ impl Subcommand for Args {
 }
 
 /// Where the token will be kept: found out before it is made.
-fn store(args: &Args, app: &App) -> Result<StoreKind, Error> {
+fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
     match args.store {
         None => app.default_store(),
-        Some(store @ (StoreKind::Keyring | StoreKind::File)) => Ok(store),
+        Some(StoreKind::Keyring) => Ok(SecretSource::Keyring),
+        Some(StoreKind::File) => Ok(SecretSource::File),
         Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
             message: "a new token cannot be kept in a command".to_owned(),
             hint: Some(
@@ -193,7 +196,7 @@ fn connection(
     base: &Connection,
     owner: &TokenOwner,
     token: &AccessToken,
-    store: StoreKind,
+    source: SecretSource,
 ) -> Connection {
     let (level, account, project, repository) = match owner {
         TokenOwner::User(name) => (TokenLevel::User, Some(name.clone()), None, None),
@@ -206,18 +209,16 @@ fn connection(
         ),
     };
     Connection {
-        level: Some(level),
-        username: None,
-        email: None,
+        credential: Credential::HttpAccessToken {
+            level: Some(level),
+            username: None,
+        },
         account,
         project,
         repository,
         key_path: None,
         expires_on: token.expires_on,
-        store: Some(store),
-        secret_origin: Some(base.base_url.origin()),
-        token_command: None,
-        auth: AuthMethod::HttpAccessToken,
+        secret: Some(base.bind_secret(source)),
         ..base.clone()
     }
 }
@@ -230,8 +231,8 @@ fn keep(
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
         connections.check_free(name)?;
-        if let Some(store) = connection.store {
-            app.store_secret(name, store, secret)?;
+        if let Some(stored) = &connection.secret {
+            app.store_secret(name, &stored.source, secret)?;
         }
         Ok(connections.add(name, connection)?)
     })

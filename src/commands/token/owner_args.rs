@@ -6,7 +6,7 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, TokenOwner};
-use crate::types::connection::{AuthMethod, Connection, TokenLevel};
+use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
 use crate::types::repository::RepoRef;
 
 /// Whose tokens, and as whom.
@@ -66,11 +66,10 @@ impl Login {
             }),
             (Some(secret), username) => {
                 let mut other = selected.connection.clone();
-                if username.is_some() {
-                    other.auth = AuthMethod::Password;
-                    other.username.clone_from(username);
+                if let Some(username) = username.clone() {
+                    other.credential = Credential::Password { username };
                 }
-                Ok(app.client_with_secret(&other, other.auth.normalize_secret(secret)))
+                Ok(app.client_with_secret(&other, other.auth().normalize_secret(secret)))
             }
         }
     }
@@ -102,7 +101,7 @@ impl TokenOwnerArgs {
 /// Whose the connection's own token is; `None` for a user's, whose name the server tells.
 pub(super) fn owner_of(connection: &Connection) -> Option<TokenOwner> {
     let key = connection.project.clone();
-    match connection.level {
+    match connection.level() {
         Some(TokenLevel::Repo) => {
             App::connection_repository(connection).map(TokenOwner::Repository)
         }
@@ -140,7 +139,7 @@ pub(super) fn not_on_cloud() -> Error {
 
 /// What the server said, with what may be behind a refusal to make or revoke tokens.
 pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
-    let is_token = selected.connection.auth == AuthMethod::HttpAccessToken;
+    let is_token = selected.connection.auth() == AuthMethod::HttpAccessToken;
     match (&error, is_token) {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,

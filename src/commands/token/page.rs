@@ -62,7 +62,7 @@ impl Subcommand for Args {
             {
                 chosen.connection
             }
-            (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud(auth)?,
+            (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud()?,
             (Err(error), _) => return Err(error),
             (Ok(_), _) => {
                 return Err(Error::Usage {
@@ -71,23 +71,20 @@ impl Subcommand for Args {
                 });
             }
         };
-        connection.auth = self.auth.unwrap_or(connection.auth);
+        let auth = self.auth.unwrap_or(connection.auth());
+        let mut level = connection.level();
         if let Some(repo) = &self.repo {
             let path = repo.resolve(&connection)?;
-            match connection.deployment {
-                Deployment::Cloud => connection.workspace = Some(path.namespace),
-                Deployment::DataCenter | Deployment::Unknown => {
-                    connection.project = Some(path.namespace);
-                }
-            }
+            *connection.namespace_mut() = Some(path.namespace);
             connection.repository = Some(path.slug);
-            connection.level = Some(TokenLevel::Repo);
+            level = Some(TokenLevel::Repo);
         }
-        let auth = connection.auth;
-        let url = connection.token_page().ok_or_else(|| Error::Usage {
-            message: "a connection for SSH alone has no token".to_owned(),
-            hint: Some(super::kinds_with_a_token()),
-        })?;
+        let url = connection
+            .token_page(auth, level)
+            .ok_or_else(|| Error::Usage {
+                message: "a connection for SSH alone has no token".to_owned(),
+                hint: Some(super::kinds_with_a_token()),
+            })?;
         let opened = self.open.then(|| subprocess::open_in_browser(&url));
         Ok(PageOutput {
             auth,
@@ -98,12 +95,12 @@ impl Subcommand for Args {
     }
 }
 
-fn cloud(auth: AuthMethod) -> Result<Connection, Error> {
+fn cloud() -> Result<Connection, Error> {
     let base = BaseUrl::parse(API_BASE_URL).map_err(|error| Error::Usage {
         message: error.to_string(),
         hint: None,
     })?;
-    Ok(Connection::new(Deployment::Cloud, base, auth))
+    Ok(Connection::without_credential(Deployment::Cloud, base))
 }
 
 impl CommandOutput for PageOutput {

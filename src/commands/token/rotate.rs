@@ -98,15 +98,18 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
         message,
         hint: Some(hint.to_owned()),
     };
-    if connection.auth != AuthMethod::HttpAccessToken {
+    if connection.auth() != AuthMethod::HttpAccessToken {
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
         let message = format!("the connection {} has no HTTP access token", selected.name);
         return Err(usage(message, "bbconnect token create makes one"));
     }
-    if !matches!(connection.store, Some(StoreKind::Keyring | StoreKind::File)) {
-        let store = connection.store.map_or("nowhere", StoreKind::name);
+    if !matches!(
+        connection.store(),
+        Some(StoreKind::Keyring | StoreKind::File)
+    ) {
+        let store = connection.store().map_or("nowhere", StoreKind::name);
         let message = format!(
             "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
             selected.name
@@ -167,11 +170,11 @@ fn store_and_verify(
     secret: &Secret,
     app: &App,
 ) -> Result<(), Error> {
-    let after = Connection {
-        expires_on: token.expires_on,
-        refused_on: None,
-        ..selected.connection.clone()
-    };
+    let mut after = selected.connection.clone();
+    after.expires_on = token.expires_on;
+    if let Some(stored) = &mut after.secret {
+        stored.rejected_on = None;
+    }
     switch(&selected.name, &after, secret, app)?;
     let new = app.client_with_secret(&after, Secret::new(secret.expose().to_owned()));
     let identity = app.block_on(new.identify(&CredentialContext::from(&after)))?;
@@ -188,8 +191,8 @@ fn switch(
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
         connections.replace(name, connection)?;
-        match connection.store {
-            Some(store) => app.store_secret(name, store, secret),
+        match &connection.secret {
+            Some(stored) => app.store_secret(name, &stored.source, secret),
             None => Ok(()),
         }
     })

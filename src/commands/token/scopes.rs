@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::types::connection::AuthMethod;
+use crate::types::connection::{AuthMethod, Connection};
 use crate::types::deployment::Deployment;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
@@ -56,7 +56,7 @@ impl Subcommand for Args {
     /// [`Error::Usage`] for SSH, which has no scopes.
     fn run(&self, app: &App) -> Result<ScopesOutput, Error> {
         let chosen = app.select().ok().map(|selected| selected.connection);
-        let of_connection = chosen.as_ref().map(|connection| connection.auth);
+        let of_connection = chosen.as_ref().map(Connection::auth);
         let auth = self.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
         let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
         let Some(system) = ScopeSystem::of(auth, deployment) else {

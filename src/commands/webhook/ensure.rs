@@ -150,7 +150,7 @@ impl Subcommand for Args {
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
             secret: made_up,
-            hint: narrower(done.action, selected.connection.auth),
+            hint: narrower(done.action, selected.connection.auth()),
             done,
         })))
     }

@@ -121,7 +121,7 @@ pub(super) fn run(
     }
     let hints = rows
         .iter()
-        .map(|row| narrower(row.result.action(), selected.connection.auth));
+        .map(|row| narrower(row.result.action(), selected.connection.auth()));
     Ok(BatchOutput {
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,

@@ -11,7 +11,7 @@ use crate::types::secret::Secret;
 /// How a connection authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum AuthMethod {
+pub(crate) enum AuthMethod {
     /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
     ApiToken,
     /// Cloud: an access token of a repository, project or workspace, sent as Bearer
@@ -35,7 +35,7 @@ pub enum AuthMethod {
 /// What a token belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum TokenLevel {
+pub(crate) enum TokenLevel {
     /// A person
     User,
     /// A workspace
@@ -49,7 +49,7 @@ pub enum TokenLevel {
 /// A way to authenticate that the Bitbucket does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{auth} is not a way to authenticate with {deployment}")]
-pub struct AuthError {
+pub(crate) struct AuthError {
     /// What was asked for.
     pub auth: AuthMethod,
     /// The Bitbucket.
@@ -59,7 +59,7 @@ pub struct AuthError {
 impl TokenLevel {
     /// What an access token belongs to, by what was named for it: the narrowest counts.
     #[must_use]
-    pub fn of(repository: Option<&str>, project: Option<&str>) -> Self {
+    pub(crate) fn of(repository: Option<&str>, project: Option<&str>) -> Self {
         match (repository, project) {
             (Some(_), _) => Self::Repo,
             (None, Some(_)) => Self::Project,
@@ -71,7 +71,7 @@ impl TokenLevel {
 impl AuthMethod {
     /// A secret as somebody gave it: of a token without what is pasted around it, of a password every character.
     #[must_use]
-    pub fn normalize_secret(self, secret: Secret) -> Secret {
+    pub(crate) fn normalize_secret(self, secret: Secret) -> Secret {
         match self {
             Self::Password | Self::AppPassword | Self::Ssh => secret,
             Self::ApiToken
@@ -84,7 +84,7 @@ impl AuthMethod {
 
     /// The name on the command line and in JSON.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ApiToken => "api-token",
             Self::AccessToken => "access-token",
@@ -101,7 +101,7 @@ impl AuthMethod {
     ///
     /// # Errors
     /// [`AuthError`] where it has not.
-    pub fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
+    pub(crate) fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
         let fits = match self {
             Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
                 deployment == Deployment::Cloud
@@ -122,13 +122,13 @@ impl AuthMethod {
 
     /// Whether its secret are tokens that are refreshed.
     #[must_use]
-    pub fn is_oauth(self) -> bool {
+    pub(crate) fn is_oauth(self) -> bool {
         matches!(self, Self::OAuth | Self::ClientCredentials)
     }
 
     /// What its secret is called.
     #[must_use]
-    pub fn secret_label(self) -> &'static str {
+    pub(crate) fn secret_label(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",
             Self::AccessToken => "access token",

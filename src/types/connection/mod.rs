@@ -1,215 +1,155 @@
-//! A connection: a name for how to reach a Bitbucket, as whom, and what for. It never holds the secret.
+//! A connection: a named profile of a Bitbucket server, a credential and defaults. It never holds the secret.
 
 mod auth;
 mod auth_failure_help;
 mod base_url;
+mod credential;
 mod detect;
 mod name;
+mod stored_secret;
+
+use std::path::PathBuf;
 
 pub(crate) use auth::{AuthMethod, TokenLevel};
 pub(crate) use auth_failure_help::auth_failure_help;
 pub(crate) use base_url::{BaseUrl, BaseUrlError, Origin};
+pub(crate) use credential::{Credential, CredentialFields, MissingField, RequiredField};
 pub(crate) use detect::DetectedServer;
 pub(crate) use name::ConnectionName;
+pub(crate) use stored_secret::{SecretSource, StoreKind, StoredSecret};
 
 pub(crate) use super::token_prefix::TokenPrefix;
-
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
 
 use super::date::Date;
 use super::deployment::Deployment;
 
-/// A connection, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A connection, as it is saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
-    /// Which Bitbucket.
-    pub deployment: Deployment,
-    /// Where its API is (Cloud), where it is (Data Center), or the SSH server of a connection without REST.
-    pub base_url: BaseUrl,
-    /// How to authenticate.
-    pub auth: AuthMethod,
-    /// What an access token or HTTP access token belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub level: Option<TokenLevel>,
-    /// The Atlassian e-mail address of an API token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// The user name of a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// The key of an OAuth consumer, or the client id of an incoming link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
-    /// OAuth: the port of this machine that takes the answer, where it is not the usual one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback_port: Option<u16>,
-    /// OAuth: what was asked for; nothing for all that the consumer may have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
-    /// The origin of the website when the secret was given. Git is given it for no other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_website: Option<Origin>,
-    /// Who the server said this is, when it was last verified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// The default workspace (Cloud).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace: Option<String>,
-    /// The default project.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project: Option<String>,
-    /// The default repository: its slug.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<String>,
-    /// The private SSH key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_path: Option<PathBuf>,
-    /// The clone URL that the key is for, over SSH.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clone_url: Option<String>,
-    /// The last day of the credential.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_on: Option<Date>,
-    /// Where the secret is; `None` where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<StoreKind>,
-    /// The origin that the secret was given for. It is sent nowhere else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_origin: Option<Origin>,
-    /// The command whose first line of output is the secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_command: Option<String>,
-    /// The day on which git was refused with the secret, until it is taken again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_on: Option<Date>,
-    /// Certificates to trust beside the system's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_cert: Option<PathBuf>,
-    /// A client certificate, with its key in `client_key`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_cert: Option<PathBuf>,
-    /// The key of `client_cert`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_key: Option<PathBuf>,
-    /// The proxy to go through, instead of the environment's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<String>,
-    /// Plain HTTP is accepted although the host is not loopback.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub allow_http: bool,
+    pub(crate) deployment: Deployment,
+    /// The base of the API (Cloud), of the server (Data Center), or the SSH server of a connection without REST.
+    pub(crate) base_url: BaseUrl,
     /// The website, when it is not where the API is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub web_url: Option<String>,
+    pub(crate) web_url: Option<String>,
+    pub(crate) credential: Credential,
+    /// `None` where there is no secret.
+    pub(crate) secret: Option<StoredSecret>,
+    /// The expiry date of the credential.
+    pub(crate) expires_on: Option<Date>,
+    /// The account that the server reported when the credential was last verified.
+    pub(crate) account: Option<String>,
+    /// The default workspace (Cloud).
+    pub(crate) workspace: Option<String>,
+    /// The key of the default project.
+    pub(crate) project: Option<String>,
+    /// The slug of the default repository.
+    pub(crate) repository: Option<String>,
+    /// The private SSH key.
+    pub(crate) key_path: Option<PathBuf>,
+    /// The SSH clone URL that the key is used for.
+    pub(crate) clone_url: Option<String>,
+    pub(crate) network: NetworkSettings,
+}
+
+/// How the servers of a connection are reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NetworkSettings {
+    /// Certificates to trust in addition to the system's, in PEM.
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// A client certificate and its key, both in PEM.
+    pub(crate) client_identity: Option<(PathBuf, PathBuf)>,
+    /// The proxy to use instead of the environment's.
+    pub(crate) proxy: Option<String>,
+    /// Plain HTTP is accepted although the host is not loopback.
+    pub(crate) allow_http: bool,
 }
 
 impl Connection {
-    /// The client certificate and its key, both in PEM.
     #[must_use]
-    pub fn client_identity(&self) -> Option<(PathBuf, PathBuf)> {
-        self.client_cert.clone().zip(self.client_key.clone())
-    }
-
-    /// A connection that has nothing but what every connection has.
-    #[must_use]
-    pub fn new(deployment: Deployment, base_url: BaseUrl, auth: AuthMethod) -> Self {
+    pub(crate) fn new(deployment: Deployment, base_url: BaseUrl, credential: Credential) -> Self {
         Self {
             deployment,
             base_url,
-            auth,
-            level: None,
-            email: None,
-            username: None,
-            client_id: None,
-            callback_port: None,
-            scopes: Vec::new(),
-            secret_website: None,
+            web_url: None,
+            credential,
+            secret: None,
+            expires_on: None,
             account: None,
             workspace: None,
             project: None,
             repository: None,
             key_path: None,
             clone_url: None,
-            expires_on: None,
-            store: None,
-            secret_origin: None,
-            token_command: None,
-            refused_on: None,
-            ca_cert: None,
-            client_cert: None,
-            client_key: None,
-            proxy: None,
-            allow_http: false,
-            web_url: None,
+            network: NetworkSettings::default(),
         }
     }
 
-    /// The workspace (Cloud) or project (Data Center) that it is for.
+    /// A connection that sends no credential: SSH alone, or anonymous requests.
     #[must_use]
-    pub fn namespace(&self) -> Option<&str> {
+    pub(crate) fn without_credential(deployment: Deployment, base_url: BaseUrl) -> Self {
+        Self::new(deployment, base_url, Credential::Ssh { username: None })
+    }
+
+    #[must_use]
+    pub(crate) fn auth(&self) -> AuthMethod {
+        self.credential.auth()
+    }
+
+    /// What the credential belongs to, as far as it is known: that of a user is known once the server reported the
+    /// account.
+    #[must_use]
+    pub(crate) fn level(&self) -> Option<TokenLevel> {
+        match &self.credential {
+            Credential::AccessToken { level, .. } | Credential::HttpAccessToken { level, .. } => {
+                *level
+            }
+            Credential::Ssh { .. } => None,
+            Credential::ApiToken { .. }
+            | Credential::OAuth { .. }
+            | Credential::ClientCredentials { .. }
+            | Credential::AppPassword { .. }
+            | Credential::Password { .. } => self.account.as_ref().map(|_| TokenLevel::User),
+        }
+    }
+
+    /// Where its secret is stored.
+    #[must_use]
+    pub(crate) fn store(&self) -> Option<StoreKind> {
+        self.secret.as_ref().map(|secret| secret.source.kind())
+    }
+
+    /// Whether a server rejected the secret that git sent.
+    #[must_use]
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.secret
+            .as_ref()
+            .is_some_and(|secret| secret.rejected_on.is_some())
+    }
+
+    /// A secret that is stored for the connection's present base URL and website.
+    #[must_use]
+    pub(crate) fn bind_secret(&self, source: SecretSource) -> StoredSecret {
+        StoredSecret {
+            source,
+            origin: Some(self.base_url.origin()),
+            website: self.website().map(|url| Origin::of(&url)),
+            rejected_on: None,
+        }
+    }
+
+    /// The default workspace (Cloud) or project (Data Center).
+    #[must_use]
+    pub(crate) fn namespace(&self) -> Option<&str> {
         match self.deployment {
             Deployment::Cloud => self.workspace.as_deref(),
             Deployment::DataCenter | Deployment::Unknown => self.project.as_deref(),
         }
     }
 
-    /// The keys of a stored connection. Others in the file are somebody else's, and stay.
-    pub const KEYS: [&str; 27] = [
-        "deployment",
-        "base_url",
-        "auth",
-        "level",
-        "email",
-        "username",
-        "client_id",
-        "callback_port",
-        "scopes",
-        "secret_website",
-        "account",
-        "workspace",
-        "project",
-        "repository",
-        "key_path",
-        "clone_url",
-        "expires_on",
-        "store",
-        "secret_origin",
-        "token_command",
-        "refused_on",
-        "ca_cert",
-        "client_cert",
-        "client_key",
-        "proxy",
-        "allow_http",
-        "web_url",
-    ];
-}
-
-/// Where a secret is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// The keyring of the operating system
-    Keyring,
-    /// An encrypted file
-    File,
-    /// A command that prints the secret
-    Command,
-    /// The environment of this process
-    #[value(skip)]
-    Environment,
-}
-
-impl StoreKind {
-    /// The name in files, on the command line and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Keyring => "keyring",
-            Self::File => "file",
-            Self::Command => "command",
-            Self::Environment => "environment",
+    pub(crate) fn namespace_mut(&mut self) -> &mut Option<String> {
+        match self.deployment {
+            Deployment::Cloud => &mut self.workspace,
+            Deployment::DataCenter | Deployment::Unknown => &mut self.project,
         }
     }
 }

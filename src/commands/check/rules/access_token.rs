@@ -10,7 +10,8 @@ use crate::types::scope::{Scope, ScopeSystem};
 
 /// Whether the page where the credential is made offers a scope. Access tokens have few, the narrower the fewer.
 pub(super) fn can_be_ticked(data: &CheckData, scope: Scope) -> bool {
-    if data.connection.auth != AuthMethod::AccessToken || scope.vocabulary() != ScopeSystem::Classic
+    if data.connection.auth() != AuthMethod::AccessToken
+        || scope.vocabulary() != ScopeSystem::Classic
     {
         return true;
     }
@@ -33,7 +34,7 @@ pub(super) fn can_be_ticked(data: &CheckData, scope: Scope) -> bool {
 mod tests {
     use super::*;
     use crate::exit_status::ExitStatus;
-    use crate::types::connection::TokenPrefix;
+    use crate::types::connection::{Credential, TokenPrefix};
     use crate::types::deployment::Deployment;
     use crate::types::finding::{Finding, Severity};
     use crate::types::purpose::Purpose;
@@ -42,8 +43,10 @@ mod tests {
     fn access_token(level: Belongs, granted: &[&str]) -> CheckData {
         let mut data = healthy();
         data.connection.deployment = Deployment::Cloud;
-        data.connection.auth = AuthMethod::AccessToken;
-        data.connection.level = Some(level);
+        data.connection.credential = Credential::AccessToken {
+            level: Some(level),
+            username: None,
+        };
         data.secret = Ok(TokenPrefix::AccessToken);
         data.granted = Some(granted.iter().map(ToString::to_string).collect());
         data

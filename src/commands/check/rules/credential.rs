@@ -11,7 +11,7 @@ use crate::types::finding::{Finding, Severity};
 use crate::types::purpose::Purpose;
 
 pub(super) fn present(data: &CheckData) -> CheckResult {
-    let auth = data.connection.auth;
+    let auth = data.connection.auth();
     if auth == AuthMethod::Ssh {
         let message = "the connection is for SSH alone and needs no credential";
         return Finding::new(PRESENT, Severity::Pass, message).into();
@@ -20,7 +20,7 @@ pub(super) fn present(data: &CheckData) -> CheckResult {
         Ok(_) => {
             let store = data
                 .connection
-                .store
+                .store()
                 .map_or("nowhere", |store| store.name());
             let message = format!("the connection has its {}", auth.secret_label());
             Finding::new(PRESENT, Severity::Pass, message)
@@ -69,7 +69,7 @@ pub(super) fn valid(data: &CheckData) -> Option<CheckResult> {
 pub(super) fn kind(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.kind";
     let connection = &data.connection;
-    let auth = connection.auth;
+    let auth = connection.auth();
     let shape = data.secret.as_ref().ok()?;
     let pass = |message: String| Some(Finding::new(ID, Severity::Pass, message).into());
     if auth == AuthMethod::Ssh {
@@ -150,13 +150,13 @@ fn what_it_is(auth: AuthMethod) -> &'static str {
 pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.expiry";
     let connection = &data.connection;
-    if matches!(connection.auth, AuthMethod::Ssh) || data.secret.is_err() {
+    if matches!(connection.auth(), AuthMethod::Ssh) || data.secret.is_err() {
         return None;
     }
     let reported = data.valid().and_then(|identity| identity.expires_on);
     let Some(expires_on) = reported.or(connection.expires_on) else {
         // A password has no day, and OAuth tokens are refreshed.
-        if connection.auth == AuthMethod::Password || connection.auth.is_oauth() {
+        if connection.auth() == AuthMethod::Password || connection.auth().is_oauth() {
             return None;
         }
         let message = match connection.deployment {
@@ -168,7 +168,7 @@ pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckRe
             }
         };
         let finding = Finding::new(ID, Severity::Unknown, message);
-        let can_be_kept = connection.store != Some(StoreKind::Environment);
+        let can_be_kept = connection.store() != Some(StoreKind::Environment);
         let next = can_be_kept.then(|| data.edit("--expires YYYY-MM-DD"));
         return Some(Finding { next, ..finding }.into());
     };

@@ -118,7 +118,7 @@ pub(super) fn exit_status(findings: &[CheckResult], is_asked: bool, strict: bool
 
 /// The words in which the credential is described: those of its scopes where the server names them, else of its kind.
 fn vocabulary(data: &CheckData) -> Option<ScopeSystem> {
-    let of_kind = ScopeSystem::of(data.connection.auth, data.connection.deployment)?;
+    let of_kind = ScopeSystem::of(data.connection.auth(), data.connection.deployment)?;
     let names = data.granted.iter().flatten().map(String::as_str);
     let granted = GrantedScopes::of(names);
     let all = [

@@ -21,7 +21,7 @@ enum Known {
 
 pub(super) fn required_scopes(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     const ID: &str = "credential.scopes";
-    if data.connection.auth == AuthMethod::Ssh {
+    if data.connection.auth() == AuthMethod::Ssh {
         // What a key may do with its repository is tried; for everything else there is nothing to look at.
         let is_tried = |purpose: &Purpose| matches!(purpose, Purpose::Read | Purpose::Write);
         let all_tried = options.purposes.iter().all(is_tried) && options.required.is_empty();
@@ -119,7 +119,7 @@ pub(super) fn excess_scopes(data: &CheckData, options: &CheckOptions) -> Option<
     const ID: &str = "credential.excess";
     // Scopes that are required say nothing of what else the credential is for.
     let has_purpose = !options.purposes.is_empty();
-    if !has_purpose || data.valid().is_none() || data.connection.auth == AuthMethod::Ssh {
+    if !has_purpose || data.valid().is_none() || data.connection.auth() == AuthMethod::Ssh {
         return None;
     }
     let Some(names) = data.granted.as_deref() else {
@@ -208,7 +208,7 @@ fn scope_page_hint(data: &CheckData, missing: &[Scope]) -> String {
         );
     }
     let missing = list(missing);
-    match data.connection.auth {
+    match data.connection.auth() {
         AuthMethod::HttpAccessToken => {
             format!(
                 "give it {missing}: the permissions of an HTTP access token can be edited (bbconnect token page)"

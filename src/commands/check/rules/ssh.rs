@@ -11,7 +11,7 @@ const ID: &str = "ssh.access";
 pub(super) fn access(data: &CheckData, options: &CheckOptions) -> Option<CheckResult> {
     match &data.key {
         Some(key) => Some(with_key(key, data, options)),
-        None if data.connection.auth == AuthMethod::Ssh => {
+        None if data.connection.auth() == AuthMethod::Ssh => {
             let message = "the connection has no key that could be tried";
             Some(undetermined(
                 Finding::new(ID, Severity::Unknown, message)
@@ -41,7 +41,7 @@ fn with_key(key: &KeyFacts, data: &CheckData, options: &CheckOptions) -> CheckRe
             failed(Finding { next, ..finding }, trouble.exit)
         }
         // Whoever pushes with a token needs no key for it.
-        (Some(Ok(())), Some(false)) if data.connection.auth == AuthMethod::Ssh => {
+        (Some(Ok(())), Some(false)) if data.connection.auth() == AuthMethod::Ssh => {
             let message = "the key may clone and fetch, but not push";
             let next = "register one that may: bbconnect connect --write CLONE_URL";
             failed(
@@ -52,7 +52,7 @@ fn with_key(key: &KeyFacts, data: &CheckData, options: &CheckOptions) -> CheckRe
             )
         }
         (Some(Ok(())), None)
-            if options.wants_to_push() && data.connection.auth == AuthMethod::Ssh =>
+            if options.wants_to_push() && data.connection.auth() == AuthMethod::Ssh =>
         {
             let message = "the key may clone and fetch; whether it may push is not told";
             undetermined(Finding::new(ID, Severity::Unknown, message).with_evidence(evidence))

@@ -28,7 +28,7 @@ pub(super) fn look(
         base: base.clone(),
         is_cloud: connection.deployment == Deployment::Cloud,
         is_guess: target.is_guess,
-        ca_cert: connection.ca_cert.clone(),
+        ca_cert: connection.network.ca_cert.clone(),
         dns: None,
         tcp: None,
         proxy: None,
@@ -44,7 +44,7 @@ pub(super) fn look(
     let Ok(stream) = reach(
         &mut http_path,
         url,
-        connection.proxy.as_deref(),
+        connection.network.proxy.as_deref(),
         app.timeout(),
     ) else {
         return (http_path, None);
@@ -104,8 +104,8 @@ fn reach(
 
 fn tls_settings(connection: &Connection) -> TlsSettings {
     TlsSettings {
-        ca_cert: connection.ca_cert.clone(),
-        client_cert: connection.client_identity(),
+        ca_cert: connection.network.ca_cert.clone(),
+        client_cert: connection.network.client_identity.clone(),
     }
 }
 
@@ -197,7 +197,7 @@ fn identify(
     let identity = app
         .block_on(bitbucket.identify(&CredentialContext::from(connection)))
         .map_err(|error| ErrorSummary::from(&error))?
-        .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection.auth, shape)))?;
+        .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection.auth(), shape)))?;
     Ok((identity, bitbucket))
 }
 

@@ -1,0 +1,87 @@
+//! Where the secret of a connection is stored, and which origins it is bound to.
+
+use serde::{Deserialize, Serialize};
+
+use super::base_url::Origin;
+use crate::types::date::Date;
+
+/// Where a secret is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StoreKind {
+    /// The keyring of the operating system
+    Keyring,
+    /// An encrypted file
+    File,
+    /// A command that prints the secret
+    Command,
+    /// The environment of this process
+    #[value(skip)]
+    Environment,
+}
+
+impl StoreKind {
+    /// The name in files, on the command line and in JSON.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::File => "file",
+            Self::Command => "command",
+            Self::Environment => "environment",
+        }
+    }
+
+    /// The source of this kind; `None` for a command that is not given.
+    #[must_use]
+    pub(crate) fn source(self, command: Option<String>) -> Option<SecretSource> {
+        match self {
+            Self::Keyring => Some(SecretSource::Keyring),
+            Self::File => Some(SecretSource::File),
+            Self::Command => command.map(SecretSource::Command),
+            Self::Environment => Some(SecretSource::Environment),
+        }
+    }
+}
+
+/// What a secret is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    Keyring,
+    File,
+    /// A command whose first line of output is the secret.
+    Command(String),
+    Environment,
+}
+
+impl SecretSource {
+    #[must_use]
+    pub(crate) fn kind(&self) -> StoreKind {
+        match self {
+            Self::Keyring => StoreKind::Keyring,
+            Self::File => StoreKind::File,
+            Self::Command(_) => StoreKind::Command,
+            Self::Environment => StoreKind::Environment,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn command(&self) -> Option<&str> {
+        match self {
+            Self::Command(command) => Some(command),
+            Self::Keyring | Self::File | Self::Environment => None,
+        }
+    }
+}
+
+/// The secret of a connection: where it is, and where it may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredSecret {
+    pub source: SecretSource,
+    /// The origin that the secret was given for. It is sent to no other; without one it is sent nowhere.
+    pub origin: Option<Origin>,
+    /// The origin of the website when the secret was given. Git gets it for no other website.
+    pub website: Option<Origin>,
+    /// The date on which a server rejected the secret that git sent, until one accepts it again.
+    pub rejected_on: Option<Date>,
+}
