@@ -10,25 +10,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::{RepoStore, Tree};
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, is_installed, program, write_script};
+use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, write_script,
+};
 
 const TOKEN: &str = "ATATT-publish-marker";
 
 fn state(store: RepoStore) -> ServerState {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["write:repository:bitbucket"],
-    };
-    let kinds = [
-        Kind::UserToken { user: "jane" },
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-    ];
     ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["write:repository:bitbucket"]),
         store,
         ..ServerState::default()
     }
@@ -72,7 +63,7 @@ fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Run
             .env("BBCONNECT_URL", server.datacenter())
             .env("BBCONNECT_REPO", "WEB/site");
     }
-    let ran = RunOutput::from(command.output().unwrap());
+    let ran = command.finish();
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN));
     ran
 }
@@ -695,7 +686,7 @@ fn missing_repositories_and_branches_are_reported() {
         missing
             .env("BBCONNECT_TOKEN", TOKEN)
             .env("BBCONNECT_URL", place.server.cloud());
-        RunOutput::from(missing.output().unwrap()).exits_with(9);
+        missing.finish().exits_with(9);
         symlink("/etc/passwd", place.sandbox.path("site/out")).unwrap();
         let refused = place.run(&[]).exits_with(1).json();
         assert!(
@@ -832,7 +823,7 @@ fn an_empty_or_missing_directory_removes_nothing() {
             command
                 .env("BBCONNECT_TOKEN", TOKEN)
                 .env("BBCONNECT_URL", place.server.cloud());
-            RunOutput::from(command.output().unwrap())
+            command.finish()
         };
         publish("site/README.md").exits_with(2);
         fs::create_dir(place.sandbox.path("empty")).unwrap();
@@ -1003,9 +994,7 @@ fn the_change_is_shown_as_a_tree() {
         .env("BBCONNECT_URL", place.server.cloud())
         .env("BBCONNECT_EMAIL", "jane@acme.example")
         .env("BBCONNECT_REPO", "acme/site");
-    let shown = RunOutput::from(command.output().unwrap())
-        .exits_with(0)
-        .stdout;
+    let shown = command.finish().exits_with(0).stdout;
     assert!(shown.contains("  pages/\n+   a b.html\n"), "{shown}");
     assert!(shown.contains("5 added, 0 changed, 0 removed"), "{shown}");
 }
@@ -1036,7 +1025,7 @@ fn the_credential_is_not_in_arguments_or_files() {
             "PATH",
             format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
         );
-    RunOutput::from(command.output().unwrap()).exits_with(0);
+    command.finish().exits_with(0);
     let seen = fs::read_to_string(notes).unwrap();
     assert!(
         seen.contains("push --porcelain") && !seen.contains(TOKEN),
@@ -1100,7 +1089,7 @@ fn git_environment_variables_of_other_repositories_are_ignored() {
             "GIT_TRACE2_ENV_VARS",
             "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1",
         );
-    RunOutput::from(command.output().unwrap()).exits_with(0);
+    command.finish().exits_with(0);
     assert!(listed(&inner) == before, "another repository was changed");
     let traced = fs::read_to_string(trace).unwrap_or_default();
     assert!(!traced.contains(TOKEN), "{traced}");

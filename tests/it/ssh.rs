@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::bitbucket::keys::Keys;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::{Sshd, git};
-use crate::support::{self, RunOutput, Sandbox, check_output};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, check_output};
 
 const TOKEN: &str = "ATATT-ssh-marker";
 const ALL: [&str; 7] = [
@@ -704,13 +704,13 @@ fn ssh_agent_keys_are_not_used() {
         &url,
     ];
     let mut asked = stage.sandbox.command(test);
-    let refused = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let refused = asked.env("SSH_AUTH_SOCK", &socket).finish();
     // A key with a passphrase is opened by an agent that holds it, in a script too.
     let mut lock = support::program("ssh-keygen");
     lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
     check_output(lock.arg(path));
     let mut asked = stage.sandbox.command(["key", "test", "-c", "site"]);
-    let opened = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let opened = asked.env("SSH_AUTH_SOCK", &socket).finish();
     agent.kill().unwrap();
     agent.wait().unwrap();
     refused.exits_with(3);
@@ -927,13 +927,10 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
             stage
                 .sandbox
                 .command(["connect", &url, "--accept-host-key", &fingerprint]);
-        RunOutput::from(
-            command
-                .current_dir(stage.sandbox.path(folder))
-                .output()
-                .unwrap(),
-        )
-        .exits_with(0)
+        command
+            .current_dir(stage.sandbox.path(folder))
+            .finish()
+            .exits_with(0)
     };
     for (folder, remote) in [
         ("mine", url.clone()),
@@ -970,12 +967,9 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     assert_eq!(set("own"), "ssh -i mine");
     // Where one stands decides which key is tried.
     let mut test = stage.sandbox.command(["key", "test", "--json"]);
-    RunOutput::from(
-        test.current_dir(stage.sandbox.path("mine"))
-            .output()
-            .unwrap(),
-    )
-    .exits_with(0);
+    test.current_dir(stage.sandbox.path("mine"))
+        .finish()
+        .exits_with(0);
     // A repository of the same name elsewhere gets a key of its own.
     let elsewhere = stage
         .connect("git@github.com:web/site.git", &[])
@@ -1086,7 +1080,7 @@ fn connect_works_with_environment_variables_only() {
         command
             .env("BBCONNECT_URL", url)
             .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-        RunOutput::from(command.output().unwrap())
+        command.finish()
     };
     let (cloud, server) = (stage.bitbucket.cloud(), stage.bitbucket.datacenter());
     let jane = Some("jane@acme.example");
@@ -1143,12 +1137,7 @@ fn paths_with_spaces_and_special_characters_work() {
     command
         .args(["--accept-host-key", &fingerprint, "--key"])
         .arg(&key);
-    let ran = RunOutput::from(
-        command
-            .env("BBCONNECT_CONFIG_DIR", &config)
-            .output()
-            .unwrap(),
-    );
+    let ran = command.env("BBCONNECT_CONFIG_DIR", &config).finish();
     assert_eq!(ran.exits_with(0).json()["ssh"]["verified"], true);
     check_output(stage.git("a work").args(["fetch", "-q"]));
     // Also in the command for a connection that bbconnect did not connect, which goes by the user's configuration.
@@ -1158,7 +1147,7 @@ fn paths_with_spaces_and_special_characters_work() {
     let lines = text.lines().filter(|line| !line.starts_with("clone_url"));
     fs::write(other.join(file), lines.collect::<Vec<_>>().join("\n")).unwrap();
     let mut env = stage.sandbox.command(["git", "env", "site", "--json"]);
-    let env = RunOutput::from(env.env("BBCONNECT_CONFIG_DIR", &other).output().unwrap());
+    let env = env.env("BBCONNECT_CONFIG_DIR", &other).finish();
     let env = env.exits_with(0).json();
     let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
     assert!(!command.contains("known_hosts"), "{command}");
@@ -1174,7 +1163,7 @@ fn paths_with_spaces_and_special_characters_work() {
         let arguments = ["key", "rotate"];
         let mut rotate = stage.sandbox.command([&arguments[..], more].concat());
         rotate.env("BBCONNECT_CONFIG_DIR", &config);
-        RunOutput::from(rotate.output().unwrap())
+        rotate.finish()
     };
     // A key that somebody else made is not replaced without a question.
     let before = fs::read(&key).unwrap();
@@ -1364,8 +1353,7 @@ fn ssh_config_aliases_include_port_and_user() {
     ] {
         fs::write(sandbox.path("config"), config).unwrap();
         let mut command = sandbox.command(["connect", "--dry-run", url]);
-        let ran =
-            RunOutput::from(command.env("PATH", &path_variable).output().unwrap()).exits_with(0);
+        let ran = command.env("PATH", &path_variable).finish().exits_with(0);
         assert!(ran.stderr.contains(said), "{config}{}", ran.stderr);
     }
 }
@@ -1481,8 +1469,8 @@ fn cloning_from_a_git_hook_ignores_its_environment() {
         .env("GIT_WORK_TREE", &other)
         .env("GIT_INDEX_FILE", inner.join("index"))
         .env("GIT_QUARANTINE_PATH", inner.join("objects"));
-    RunOutput::from(command.output().unwrap()).exits_with(0);
-    RunOutput::from(command.output().unwrap()).exits_with(0);
+    command.finish().exits_with(0);
+    command.finish().exits_with(0);
     assert!(stage.sandbox.path("work/.git").is_dir());
     check_output(stage.git("work").args(["fetch", "-q", "origin"]));
     assert_eq!(fs::read_to_string(inner.join("config")).unwrap(), before);

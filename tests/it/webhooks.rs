@@ -8,26 +8,15 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-webhook-marker";
 const SECRET: &str = "webhook-secret-marker";
 const URL: &str = "https://ci.example.com/hook";
 
 fn server(names: &[&str]) -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:webhook:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["read:webhook:bitbucket"]),
         store: RepoStore::with(names),
         ..ServerState::default()
     })
@@ -543,9 +532,7 @@ fn a_secret_that_is_a_common_word_is_masked_only_as_secret() {
             .env("BBCONNECT_TOKEN", "hook")
             .env("BBCONNECT_USERNAME", "jane")
             .env("BBCONNECT_URL", server.datacenter());
-        RunOutput::from(command.output().unwrap())
-            .exits_with(0)
-            .json()
+        command.finish().exits_with(0).json()
     };
     assert_eq!(ensure()["action"], "created");
     assert_eq!(ensure()["action"], "unchanged");
