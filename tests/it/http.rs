@@ -112,8 +112,8 @@ fn transient_errors_are_retried_and_others_are_not() {
             .extend(vec![Fault::new(429, &[("retry-after", "3600")], b"")]);
     });
     let started = Instant::now();
-    let told = run(&server.datacenter(), &["--timeout", "5"]).exits_with(8);
-    assert!(started.elapsed() < Duration::from_secs(3));
+    let told = run(&server.datacenter(), &["--timeout", "60"]).exits_with(8);
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert!(told.stdout.contains("in 3600 seconds"), "{}", told.stdout);
 }
 
@@ -327,7 +327,7 @@ fn connection_failures_name_their_reason() {
     let started = Instant::now();
     let ran = run(&server.datacenter(), &["--timeout", "1"]).exits_with(7);
     assert!(
-        started.elapsed() < Duration::from_secs(4),
+        started.elapsed() < Duration::from_secs(10),
         "{:?}",
         started.elapsed()
     );
@@ -384,7 +384,7 @@ fn sigint_aborts_a_pending_request() {
     check_output(program("kill").args(["-INT", &child.id().to_string()]));
     let started = Instant::now();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 /// Certificates of an authority, of a server on 127.0.0.1 and of a client.

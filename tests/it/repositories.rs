@@ -500,14 +500,7 @@ fn on_a_terminal_a_repository_is_selected_by_search() {
         &token,
     ];
     sandbox.run(add).exits_with(0);
-    let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
-    command
-        .args(["repo", "select"])
-        .current_dir(sandbox.home())
-        .env_clear()
-        .env("HOME", sandbox.home())
-        .env("TERM", "xterm");
-    let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+    let mut terminal = sandbox.terminal(&["repo", "select"]);
     terminal.exp_string("acme/web-site").unwrap();
     std::thread::sleep(Duration::from_millis(100));
     terminal.send("sho").unwrap();

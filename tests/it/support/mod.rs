@@ -86,6 +86,20 @@ impl Sandbox {
         command
     }
 
+    /// The program on a pseudo-terminal.
+    #[cfg(unix)]
+    pub(crate) fn terminal(&self, arguments: &[&str]) -> rexpect::session::PtySession {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
+        command
+            .args(arguments)
+            .current_dir(self.home())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", env_var("PATH").expect("PATH is set"))
+            .env("TERM", "xterm");
+        rexpect::session::spawn_command(command, Some(20_000)).expect("a terminal")
+    }
+
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> RunOutput {
         self.command(arguments).finish()
     }
