@@ -5,23 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-api-marker";
 
 fn server() -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:user:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     let mut store = RepoStore::with(&["acme/site+", "WEB/site+"]);
     for number in 0..25 {
         store.push(
@@ -32,7 +21,7 @@ fn server() -> Server {
         );
     }
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["read:user:bitbucket"]),
         store,
         ..ServerState::default()
     })
@@ -50,14 +39,8 @@ fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> RunOutput {
         "BBCONNECT_REPO",
         if is_cloud { "acme/site" } else { "WEB/site" },
     );
-    if is_cloud {
-        command
-            .env("BBCONNECT_URL", server.cloud())
-            .env("BBCONNECT_EMAIL", "jane@acme.example");
-    } else {
-        command.env("BBCONNECT_URL", server.datacenter());
-    }
-    RunOutput::from(command.output().unwrap())
+    command.envs(server.environment(is_cloud));
+    command.finish()
 }
 
 fn last(server: &Server) -> (String, String, Value) {
@@ -269,7 +252,10 @@ fn a_repository_placeholder_without_a_repository_is_a_usage_error() {
     let run = |variables: &[(&str, &str)]| {
         let mut command = sandbox.command(["api", "GET", "repositories/{workspace}/{repo}"]);
         command.env("BBCONNECT_TOKEN", TOKEN);
-        RunOutput::from(command.envs(variables.iter().copied()).output().unwrap()).exits_with(2)
+        command
+            .envs(variables.iter().copied())
+            .finish()
+            .exits_with(2)
     };
     let unnamed = run(&[("BBCONNECT_WORKSPACE", "acme")]).stderr;
     assert!(unnamed.contains("write it instead of {repo}"), "{unnamed}");

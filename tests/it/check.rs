@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{self, RunOutput, Sandbox};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox};
 
 const API: &str = "ATATT-check-marker";
 const REPO_TOKEN: &str = "ATCTT-check-marker";
@@ -64,7 +64,7 @@ fn check(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> RunOutput
         .env("CI", "true")
         .env("BBCONNECT_URL", url)
         .envs(variables.iter().copied());
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 const API_TOKEN: [(&str, &str); 3] = [
@@ -989,10 +989,7 @@ fn a_missing_secret_in_ci_is_reported() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(["check", "--json"]);
     command.env("BBCONNECT_URL", "https://git.example.com");
-    let error = RunOutput::from(command.output().unwrap())
-        .exits_with(3)
-        .json()["error"]
-        .clone();
+    let error = command.finish().exits_with(3).json()["error"].clone();
     let message = error["message"].as_str().unwrap();
     assert!(
         message.starts_with("BBCONNECT_URL is set, but none of BBCONNECT_TOKEN"),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{RunOutput, Sandbox, check_output, is_installed, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program};
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
 /// a folder `sub`; `None` where there is no git.
@@ -47,7 +47,7 @@ fn command(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Command {
 }
 
 fn run(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> RunOutput {
-    RunOutput::from(command(sandbox, folder, arguments).output().unwrap())
+    command(sandbox, folder, arguments).finish()
 }
 
 fn configuration(sandbox: &Sandbox, repository: &str) -> String {
@@ -62,7 +62,7 @@ fn a_directory_argument_is_resolved_in_place() {
     let mut hook = command(&sandbox, "one", &use_it);
     hook.env("GIT_DIR", sandbox.path("one/.git"))
         .env("GIT_PREFIX", "");
-    RunOutput::from(hook.output().unwrap()).exits_with(0);
+    hook.finish().exits_with(0);
     let text = configuration(&sandbox, "one");
     assert!(text.contains("[bbconnect \"sub\"]"), "{text}");
 }

@@ -1,10 +1,9 @@
 //! `bbconnect connection`: every kind of credential against both products, where secrets are, which connection applies.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
@@ -61,14 +60,6 @@ fn state() -> ServerState {
     }
 }
 
-fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    sandbox.command_with_file(arguments)
-}
-
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
-    RunOutput::from(command(sandbox, arguments).output().unwrap())
-}
-
 /// Adds a connection whose secret comes from a file.
 fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> RunOutput {
     fs::write(sandbox.path("token"), format!("{secret}\n")).unwrap();
@@ -77,7 +68,7 @@ fn add(sandbox: &Sandbox, name: &str, secret: &str, arguments: &[&str]) -> RunOu
         arguments,
     ]
     .concat();
-    let ran = run(sandbox, &all);
+    let ran = sandbox.run(&all);
     fs::remove_file(sandbox.path("token")).unwrap();
     ran
 }
@@ -97,7 +88,7 @@ fn api_token(url: &str) -> [&str; 6] {
 fn every_credential_type_is_verified_and_saved() {
     let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let access = [
         "--url",
         &cloud,
@@ -171,14 +162,16 @@ fn every_credential_type_is_verified_and_saved() {
         );
         add(&sandbox, name, "another", arguments).exits_with(6);
     }
-    let shown = run(&sandbox, &["connection", "show", "user", "--json"])
+    let shown = sandbox
+        .run(["connection", "show", "user", "--json"])
         .exits_with(0)
         .json();
     assert_eq!(
         shown["connection"]["expires_on"], "2026-12-20",
         "the token's own record tells it"
     );
-    let listed = run(&sandbox, &["connection", "list", "--json"])
+    let listed = sandbox
+        .run(["connection", "list", "--json"])
         .exits_with(0)
         .json();
     let names: Vec<_> = listed["connections"]
@@ -204,7 +197,7 @@ fn every_credential_type_is_verified_and_saved() {
         &["connection", "show", "api", "-v"],
         &["connection", "which", "-v"],
     ] {
-        let ran = run(&sandbox, arguments).exits_with(0);
+        let ran = sandbox.run(arguments).exits_with(0);
         texts.extend([ran.stdout, ran.stderr]);
     }
     for secret in [API_TOKEN, ACCESS_TOKEN, USER_TOKEN, PROJECT_TOKEN, PASSWORD] {
@@ -226,7 +219,7 @@ fn a_token_without_user_scope_is_valid() {
         "--email",
         "narrow@acme.example",
     ];
-    let added = add(&Sandbox::new(), "narrow", API_TOKEN, &arguments)
+    let added = add(&Sandbox::with_file_store(), "narrow", API_TOKEN, &arguments)
         .exits_with(0)
         .json();
     assert_eq!(added["connection"]["account"], "narrow@acme.example");
@@ -236,7 +229,7 @@ fn a_token_without_user_scope_is_valid() {
 fn a_refused_credential_is_not_saved() {
     let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let mut wrong_user = api_token(&cloud);
     wrong_user[5] = "jane";
     let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
@@ -350,7 +343,7 @@ fn a_refused_credential_is_not_saved() {
 
 #[test]
 fn missing_values_name_their_flag() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     for (arguments, said) in [
         (&["connection", "add", "x"][..], "--url"),
         (
@@ -427,7 +420,7 @@ fn missing_values_name_their_flag() {
         ),
         (&["connection", "remove", "x"], "connection add"),
     ] {
-        let ran = run(&sandbox, arguments);
+        let ran = sandbox.run(arguments);
         assert!(
             ran.status == 2 || ran.status == 5,
             "{arguments:?}: {}",
@@ -452,7 +445,7 @@ fn missing_values_name_their_flag() {
         "--token-file",
         "token",
     ];
-    let refused = run(&sandbox, &plain).exits_with(2);
+    let refused = sandbox.run(plain).exits_with(2);
     assert!(
         refused.stderr.contains("--allow-http"),
         "{}",
@@ -464,7 +457,7 @@ fn missing_values_name_their_flag() {
 fn a_secret_is_sent_only_to_its_origin() {
     let server = Server::start(state());
     let other = Server::start(state());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     add(
         &sandbox,
         "work",
@@ -472,25 +465,20 @@ fn a_secret_is_sent_only_to_its_origin() {
         &["--url", &server.datacenter(), "--auth", "http-access-token"],
     )
     .exits_with(0);
-    let edited = run(
-        &sandbox,
-        &["connection", "edit", "work", "--url", &other.datacenter()],
-    )
-    .exits_with(0);
+    let edited = sandbox
+        .run(["connection", "edit", "work", "--url", &other.datacenter()])
+        .exits_with(0);
     assert!(edited.stderr.contains("--token-stdin"), "{}", edited.stderr);
     // What needs the secret is refused; giving it again binds it anew.
-    let refused = run(
-        &sandbox,
-        &[
-            "connection",
-            "edit",
-            "work",
-            "--auth",
-            "password",
-            "--username",
-            "jane",
-        ],
-    );
+    let refused = sandbox.run([
+        "connection",
+        "edit",
+        "work",
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ]);
     assert_eq!(refused.status, 0, "{}", refused.stderr);
     assert!(
         other
@@ -511,7 +499,7 @@ fn a_secret_is_sent_only_to_its_origin() {
         "token",
         "--json",
     ];
-    assert_eq!(run(&sandbox, &given).exits_with(0).json()["verified"], true);
+    assert_eq!(sandbox.run(given).exits_with(0).json()["verified"], true);
 
     // A base URL that was changed by hand in the file.
     let file = sandbox.path(".config/bbconnect/connections.toml");
@@ -525,14 +513,16 @@ fn a_secret_is_sent_only_to_its_origin() {
     )
     .unwrap();
     let before = server.requests().len();
-    run(&sandbox, &["connection", "rename", "work", "moved"]).exits_with(0);
+    sandbox
+        .run(["connection", "rename", "work", "moved"])
+        .exits_with(0);
     assert_eq!(server.requests().len(), before);
 }
 
 #[test]
 fn edit_rename_and_remove_include_the_secret() {
     let server = Server::start(state());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).exits_with(0);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     // What people write into the file stays.
@@ -554,7 +544,7 @@ fn edit_rename_and_remove_include_the_secret() {
         "2027-03-31",
         "--json",
     ];
-    let edited = run(&sandbox, &edit).exits_with(0).json();
+    let edited = sandbox.run(edit).exits_with(0).json();
     assert_eq!(
         (
             edited["action"].as_str(),
@@ -563,16 +553,18 @@ fn edit_rename_and_remove_include_the_secret() {
         (Some("updated"), Some("acme"))
     );
     assert_eq!(
-        run(&sandbox, &edit).exits_with(0).json()["action"],
+        sandbox.run(edit).exits_with(0).json()["action"],
         "unchanged"
     );
     let forget = ["connection", "edit", "work", "--expires", "", "--json"];
-    let forgotten = run(&sandbox, &forget).exits_with(0).json();
+    let forgotten = sandbox.run(forget).exits_with(0).json();
     assert!(
         forgotten["connection"]["expires_on"].is_null(),
         "{forgotten}"
     );
-    run(&sandbox, &["connection", "rename", "work", "acme"]).exits_with(0);
+    sandbox
+        .run(["connection", "rename", "work", "acme"])
+        .exits_with(0);
     let text = fs::read_to_string(&file).unwrap();
     for kept in [
         "# a remark",
@@ -592,11 +584,10 @@ fn edit_rename_and_remove_include_the_secret() {
         "narrow@acme.example",
         "--json",
     ];
-    assert_eq!(
-        run(&sandbox, &verified).exits_with(0).json()["verified"],
-        true
-    );
-    run(&sandbox, &["connection", "rename", "acme", "acme"]).exits_with(0);
+    assert_eq!(sandbox.run(verified).exits_with(0).json()["verified"], true);
+    sandbox
+        .run(["connection", "rename", "acme", "acme"])
+        .exits_with(0);
     add(
         &sandbox,
         "second",
@@ -604,12 +595,22 @@ fn edit_rename_and_remove_include_the_secret() {
         &[&api_token(&server.cloud())[..], &["--no-verify"]].concat(),
     )
     .exits_with(0);
-    run(&sandbox, &["connection", "rename", "acme", "second"]).exits_with(6);
-    run(&sandbox, &["connection", "remove", "second", "--yes"]).exits_with(0);
-    run(&sandbox, &["connection", "rename", "nobody", "x"]).exits_with(5);
-    run(&sandbox, &["connection", "remove", "acme"]).exits_with(2);
-    run(&sandbox, &["connection", "remove", "acme", "--yes"]).exits_with(0);
-    run(&sandbox, &["connection", "remove", "acme", "--yes"]).exits_with(5);
+    sandbox
+        .run(["connection", "rename", "acme", "second"])
+        .exits_with(6);
+    sandbox
+        .run(["connection", "remove", "second", "--yes"])
+        .exits_with(0);
+    sandbox
+        .run(["connection", "rename", "nobody", "x"])
+        .exits_with(5);
+    sandbox.run(["connection", "remove", "acme"]).exits_with(2);
+    sandbox
+        .run(["connection", "remove", "acme", "--yes"])
+        .exits_with(0);
+    sandbox
+        .run(["connection", "remove", "acme", "--yes"])
+        .exits_with(5);
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
     assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
 }
@@ -617,7 +618,7 @@ fn edit_rename_and_remove_include_the_secret() {
 #[test]
 fn dry_run_saves_nothing_and_no_verify_sends_nothing() {
     let server = Server::start(state());
-    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::with_file_store());
     let dry = [&api_token(&cloud)[..], &["--dry-run"]].concat();
     let would = add(&sandbox, "work", API_TOKEN, &dry).exits_with(0).json();
     assert_eq!(
@@ -639,7 +640,7 @@ fn dry_run_saves_nothing_and_no_verify_sends_nothing() {
 
 #[test]
 fn connection_precedence_is_as_documented() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let add_unverified = |name: &str, arguments: &[&str]| {
         add(
             &sandbox,
@@ -681,14 +682,11 @@ fn connection_precedence_is_as_documented() {
         ],
     );
     let which = |folder: &str, variables: &[(&str, &str)], flags: &[&str]| {
-        let mut command = command(
-            &sandbox,
-            &[&["connection", "which", "--json"], flags].concat(),
-        );
+        let mut command = sandbox.command([&["connection", "which", "--json"], flags].concat());
         command
             .current_dir(sandbox.path(folder))
             .envs(variables.iter().copied());
-        let ran = RunOutput::from(command.output().unwrap());
+        let ran = command.finish();
         if ran.status == 0 {
             ran.json()["connection"]["name"]
                 .as_str()
@@ -726,21 +724,22 @@ fn connection_precedence_is_as_documented() {
     assert_eq!(which("work", &[], &[]), "site");
     let environment = [("BBCONNECT_TOKEN", "secret")];
     assert_eq!(which("work", &environment, &[]), "environment");
-    let mut here = command(&sandbox, &["connection", "use", "first", "--here"]);
-    RunOutput::from(here.current_dir(sandbox.path("work")).output().unwrap()).exits_with(0);
+    let mut here = sandbox.command(["connection", "use", "first", "--here"]);
+    here.current_dir(sandbox.path("work"))
+        .finish()
+        .exits_with(0);
     assert_eq!(which("work", &environment, &[]), "first");
-    let mut service = command(
-        &sandbox,
-        &[
-            "connection",
-            "use",
-            "acme",
-            "--service",
-            "services/api",
-            "--json",
-        ],
-    );
-    let used = RunOutput::from(service.current_dir(sandbox.path("work")).output().unwrap())
+    let mut service = sandbox.command([
+        "connection",
+        "use",
+        "acme",
+        "--service",
+        "services/api",
+        "--json",
+    ]);
+    let used = service
+        .current_dir(sandbox.path("work"))
+        .finish()
         .exits_with(0)
         .json();
     assert_eq!(
@@ -762,18 +761,18 @@ fn connection_precedence_is_as_documented() {
         "acme"
     );
     assert_eq!(which("work", &[], &["-c", "nobody"]), "5");
-    let mut outside = command(&sandbox, &["connection", "use", "acme", "--here"]);
-    RunOutput::from(outside.output().unwrap()).exits_with(5);
-    run(&sandbox, &["connection", "use", "acme"]).exits_with(0);
+    let mut outside = sandbox.command(["connection", "use", "acme", "--here"]);
+    outside.finish().exits_with(5);
+    sandbox.run(["connection", "use", "acme"]).exits_with(0);
     assert_eq!(which(".", &[], &[]), "acme");
 }
 
 #[test]
 fn environment_variables_define_a_connection() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let which = |variables: &[(&str, &str)]| {
-        let mut command = command(&sandbox, &["connection", "which", "--json"]);
-        RunOutput::from(command.envs(variables.iter().copied()).output().unwrap())
+        let mut command = sandbox.command(["connection", "which", "--json"]);
+        command.envs(variables.iter().copied()).finish()
     };
     let token = ("BBCONNECT_TOKEN", "secret");
     for (variables, auth, workspace, repository) in [
@@ -841,9 +840,11 @@ fn environment_variables_define_a_connection() {
         assert_eq!(connection["level"].as_str(), level, "{repository}");
     }
     // For people as well, both are the result: which, and why.
-    let mut command = command(&sandbox, &["connection", "which"]);
-    let told =
-        RunOutput::from(command.env("BBCONNECT_TOKEN", "secret").output().unwrap()).exits_with(0);
+    let mut command = sandbox.command(["connection", "which"]);
+    let told = command
+        .env("BBCONNECT_TOKEN", "secret")
+        .finish()
+        .exits_with(0);
     let because = "BBCONNECT_TOKEN, or one of its kin, is set";
     assert_eq!(told.stdout, format!("environment\n{because}\n"));
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).exits_with(2);
@@ -859,7 +860,7 @@ fn environment_variables_define_a_connection() {
 #[cfg(unix)]
 #[test]
 fn fifty_concurrent_writers_lose_no_connection() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let children: Vec<_> = (0..50)
         .map(|number| {
             let name = format!("c{number}");
@@ -872,7 +873,7 @@ fn fifty_concurrent_writers_lose_no_connection() {
                 "--auth",
                 "http-access-token",
             ];
-            let mut command = command(&sandbox, &arguments);
+            let mut command = sandbox.command(arguments);
             command
                 .args(["--no-verify", "--token-command", "echo secret"])
                 .spawn()
@@ -882,7 +883,8 @@ fn fifty_concurrent_writers_lose_no_connection() {
     for child in children {
         RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     }
-    let listed = run(&sandbox, &["connection", "list", "--json"])
+    let listed = sandbox
+        .run(["connection", "list", "--json"])
         .exits_with(0)
         .json();
     assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
@@ -891,7 +893,7 @@ fn fifty_concurrent_writers_lose_no_connection() {
 #[cfg(unix)]
 #[test]
 fn a_killed_writer_leaves_a_complete_file() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     for round in 0..30 {
         let name = format!("c{round}");
         let arguments = [
@@ -903,7 +905,7 @@ fn a_killed_writer_leaves_a_complete_file() {
             "--auth",
             "http-access-token",
         ];
-        let mut command = command(&sandbox, &arguments);
+        let mut command = sandbox.command(arguments);
         let mut child = command
             .args(["--no-verify", "--token-command", "echo secret"])
             .spawn()
@@ -912,14 +914,14 @@ fn a_killed_writer_leaves_a_complete_file() {
         // SIGKILL; it may have ended already.
         drop(child.kill());
         child.wait().unwrap();
-        run(&sandbox, &["connection", "list"]).exits_with(0);
+        sandbox.run(["connection", "list"]).exits_with(0);
     }
 }
 
 #[test]
 fn concurrent_adds_of_one_name_do_not_mix_secrets() {
     let server = Server::start(state());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let url = server.datacenter();
     for round in 0..3 {
         let name = format!("same{round}");
@@ -940,7 +942,7 @@ fn concurrent_adds_of_one_name_do_not_mix_secrets() {
                     "http-access-token",
                     "--no-verify",
                 ];
-                let mut command = command(&sandbox, &arguments);
+                let mut command = sandbox.command(arguments);
                 command.args([
                     "--project",
                     &format!("w{number}"),
@@ -964,11 +966,12 @@ fn concurrent_adds_of_one_name_do_not_mix_secrets() {
             "{ended:?}"
         );
         let before = server.requests().len();
-        let shown = run(&sandbox, &["connection", "show", &name, "--json"])
+        let shown = sandbox
+            .run(["connection", "show", &name, "--json"])
             .exits_with(0)
             .json();
         let project = shown["connection"]["project"].as_str().unwrap().to_owned();
-        run(&sandbox, &["project", "list", "-c", &name]);
+        sandbox.run(["project", "list", "-c", &name]);
         let sent = server.requests()[before..]
             .iter()
             .find_map(|seen| seen.authorization.clone());
@@ -979,7 +982,7 @@ fn concurrent_adds_of_one_name_do_not_mix_secrets() {
 #[test]
 fn adding_different_settings_under_a_name_is_exit_6() {
     let server = Server::start(state());
-    let (cloud, sandbox) = (server.cloud(), Sandbox::new());
+    let (cloud, sandbox) = (server.cloud(), Sandbox::with_file_store());
     add(&sandbox, "work", API_TOKEN, &api_token(&cloud)).exits_with(0);
     for other in [
         ["--expires", "2027-01-01"],
@@ -1000,7 +1003,7 @@ fn adding_different_settings_under_a_name_is_exit_6() {
 #[test]
 fn a_new_secret_replaces_the_old_one_in_its_store() {
     let server = Server::start(state());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     add(
         &sandbox,
         "work",
@@ -1009,20 +1012,19 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
     )
     .exits_with(0);
     fs::write(sandbox.path("token"), PROJECT_TOKEN).unwrap();
-    let mut edit = command(
-        &sandbox,
-        &[
-            "connection",
-            "edit",
-            "work",
-            "--no-verify",
-            "--token-file",
-            "token",
-            "--json",
-        ],
-    );
+    let mut edit = sandbox.command([
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-file",
+        "token",
+        "--json",
+    ]);
     // The default would be the keyring.
-    let edited = RunOutput::from(edit.env_remove("BBCONNECT_STORE").output().unwrap())
+    let edited = edit
+        .env_remove("BBCONNECT_STORE")
+        .finish()
         .exits_with(0)
         .json();
     assert_eq!(edited["connection"]["secret"]["store"], "file");
@@ -1041,7 +1043,7 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
         "--json",
     ];
     assert_eq!(
-        run(&sandbox, &again).exits_with(0).json()["action"],
+        sandbox.run(again).exits_with(0).json()["action"],
         "unchanged"
     );
     let command = [
@@ -1054,11 +1056,11 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
         "--json",
     ];
     assert_eq!(
-        run(&sandbox, &command).exits_with(0).json()["action"],
+        sandbox.run(command).exits_with(0).json()["action"],
         "updated"
     );
     assert_eq!(
-        run(&sandbox, &command).exits_with(0).json()["action"],
+        sandbox.run(command).exits_with(0).json()["action"],
         "unchanged"
     );
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
@@ -1068,7 +1070,7 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
 #[cfg(target_os = "linux")]
 #[test]
 fn unreadable_connections_can_be_removed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let arguments = [
         "--url",
@@ -1083,21 +1085,21 @@ fn unreadable_connections_can_be_removed() {
     let newer = "[connections.newer]\nauth='telepathy'\n";
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\n{newer}\n{keyring}")).unwrap();
-    let listed = run(&sandbox, &["connection", "list"]).exits_with(0);
+    let listed = sandbox.run(["connection", "list"]).exits_with(0);
     assert!(
         listed.stdout.contains("good") && listed.stderr.contains("newer"),
         "{}{}",
         listed.stdout,
         listed.stderr
     );
-    run(&sandbox, &["connection", "which"]).exits_with(0);
-    run(&sandbox, &["connection", "remove", "newer", "--yes"]).exits_with(0);
-    let removed = run(
-        &sandbox,
-        &["connection", "remove", "kept", "--yes", "--json"],
-    )
-    .exits_with(0)
-    .json();
+    sandbox.run(["connection", "which"]).exits_with(0);
+    sandbox
+        .run(["connection", "remove", "newer", "--yes"])
+        .exits_with(0);
+    let removed = sandbox
+        .run(["connection", "remove", "kept", "--yes", "--json"])
+        .exits_with(0)
+        .json();
     assert!(
         removed["secret_left"].as_str().unwrap().contains("keyring"),
         "{removed}"
@@ -1107,11 +1109,11 @@ fn unreadable_connections_can_be_removed() {
 
 #[test]
 fn an_unreadable_file_is_not_treated_as_empty() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     fs::create_dir_all(sandbox.path(".config/bbconnect")).unwrap();
     let file = sandbox.path(".config/bbconnect/connections.toml");
     fs::write(&file, "connections = 3\n").unwrap();
-    let listed = run(&sandbox, &["connection", "list"]).exits_with(9);
+    let listed = sandbox.run(["connection", "list"]).exits_with(9);
     assert!(
         listed.stderr.contains("`connections` is no table"),
         "{}",
@@ -1122,11 +1124,10 @@ fn an_unreadable_file_is_not_treated_as_empty() {
 
 #[test]
 fn an_ssh_connection_needs_a_clone_url_and_no_secret() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let ssh = |url: &str, more: &[&str]| {
-        run(
-            &sandbox,
-            &[
+        sandbox.run(
+            [
                 &[
                     "connection",
                     "add",
@@ -1162,12 +1163,12 @@ fn an_ssh_connection_needs_a_clone_url_and_no_secret() {
             .json()["action"],
         "unchanged"
     );
-    run(&sandbox, &["project", "list", "-c", "git"]).exits_with(2);
+    sandbox.run(["project", "list", "-c", "git"]).exits_with(2);
 }
 
 #[test]
 fn a_password_in_a_url_is_refused() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     for address in ["--proxy", "--web-url"] {
         let with_password = "http://jane:hunter2@proxy.example:3128";
         let arguments = [
@@ -1186,18 +1187,18 @@ fn a_password_in_a_url_is_refused() {
 /// A checkout of somebody else's may hold such a file, with commands in it.
 #[test]
 fn no_configuration_is_read_from_the_current_directory() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let add = |secret: &'static str| {
         let rest = ["--auth", "http-access-token", "--no-verify"];
         let start = ["connection", "add", "planted", "--token-command", secret];
         [&start[..], &["--url", "https://git.example.com"], &rest].concat()
     };
-    run(&sandbox, &add("touch planted; echo secret")).exits_with(0);
+    sandbox.run(add("touch planted; echo secret")).exits_with(0);
     fs::remove_file(sandbox.path("planted")).unwrap();
     let relative = |home: &str, config: &str, arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.env("HOME", home).env("XDG_CONFIG_HOME", config);
-        RunOutput::from(command.output().unwrap())
+        command.finish()
     };
     for (home, config) in [(".", ""), (".", ".config"), ("nowhere", ".config")] {
         let listed = relative(home, config, &["connection", "list", "--json"]).exits_with(0);
@@ -1208,23 +1209,20 @@ fn no_configuration_is_read_from_the_current_directory() {
     }
     assert!(!sandbox.path("planted").exists());
     // A pipeline needs no home.
-    let mut which = command(&sandbox, &["connection", "which"]);
+    let mut which = sandbox.command(["connection", "which"]);
     which
         .env("HOME", "nowhere")
         .env("BBCONNECT_TOKEN", "secret");
-    RunOutput::from(which.output().unwrap()).exits_with(0);
+    which.finish().exits_with(0);
 }
 
 #[test]
 fn base_url_and_repository_are_normalised() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let kind = ["--auth", "http-access-token", "--no-verify", "--dry-run"];
     let add = |arguments: &[&str]| {
         let start = ["connection", "add", "a", "--token-command", "echo secret"];
-        run(
-            &sandbox,
-            &[&start[..], &kind, arguments, &["--json"]].concat(),
-        )
+        sandbox.run([&start[..], &kind, arguments, &["--json"]].concat())
     };
     for url in ["git@git.example.com:web/site.git", "git.example.com"] {
         let added = add(&["--url", url]).exits_with(0).json();
@@ -1254,9 +1252,9 @@ fn base_url_and_repository_are_normalised() {
         add(arguments).exits_with(2);
     }
     let environment = |variables: &[(&str, &str)]| {
-        let mut command = command(&sandbox, &["connection", "which", "--json"]);
+        let mut command = sandbox.command(["connection", "which", "--json"]);
         command.env("BBCONNECT_TOKEN", "secret");
-        RunOutput::from(command.envs(variables.iter().copied()).output().unwrap())
+        command.envs(variables.iter().copied()).finish()
     };
     let in_acme = ("BBCONNECT_REPO", "acme/site");
     environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).exits_with(0);
@@ -1279,7 +1277,7 @@ fn pasted_tokens_are_trimmed_and_passwords_are_not() {
         scopes: Vec::new(),
     });
     let server = Server::start(state);
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let quoted = format!("\"{USER_TOKEN}\"");
     for (token, username, status) in [
         (odd, Some("odd"), 0),
@@ -1292,12 +1290,12 @@ fn pasted_tokens_are_trimmed_and_passwords_are_not() {
             ("BBCONNECT_TOKEN", token),
             ("BBCONNECT_TOKEN_FILE", "secret"),
         ] {
-            let mut check = command(&sandbox, &["check", "--timeout", "5"]);
+            let mut check = sandbox.command(["check", "--timeout", "5"]);
             check
                 .env("BBCONNECT_URL", server.datacenter())
                 .env(name, value);
             check.envs(username.map(|username| ("BBCONNECT_USERNAME", username)));
-            RunOutput::from(check.output().unwrap()).exits_with(status);
+            check.finish().exits_with(status);
         }
     }
 }
@@ -1305,23 +1303,26 @@ fn pasted_tokens_are_trimmed_and_passwords_are_not() {
 #[test]
 fn a_new_connection_takes_the_secret_from_the_environment() {
     let server = Server::start(state());
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let url = server.cloud();
     let add = [&["connection", "add", "work"][..], &api_token(&url)].concat();
-    let mut added = command(&sandbox, &add);
-    RunOutput::from(added.env("BBCONNECT_TOKEN", API_TOKEN).output().unwrap()).exits_with(0);
-    run(&sandbox, &["check", "work"]).exits_with(0);
+    let mut added = sandbox.command(&add);
+    added
+        .env("BBCONNECT_TOKEN", API_TOKEN)
+        .finish()
+        .exits_with(0);
+    sandbox.run(["check", "work"]).exits_with(0);
     fs::write(sandbox.path("empty"), "\n").unwrap();
     for (name, value) in [("BBCONNECT_TOKEN", " "), ("BBCONNECT_TOKEN_FILE", "empty")] {
-        let mut list = command(&sandbox, &["workspace", "list"]);
-        let listed = RunOutput::from(list.env(name, value).output().unwrap()).exits_with(3);
+        let mut list = sandbox.command(["workspace", "list"]);
+        let listed = list.env(name, value).finish().exits_with(3);
         assert!(listed.stderr.contains(name), "{}", listed.stderr);
     }
     // What it begins like tells what is missing.
-    let mut list = command(&sandbox, &["repo", "list", "--workspace", "acme"]);
+    let mut list = sandbox.command(["repo", "list", "--workspace", "acme"]);
     list.env("BBCONNECT_URL", &url)
         .env("BBCONNECT_TOKEN", "ATATT3x-nobodys");
-    let listed = RunOutput::from(list.output().unwrap()).exits_with(3);
+    let listed = list.finish().exits_with(3);
     assert!(
         listed.stderr.contains("BBCONNECT_EMAIL"),
         "{}",
@@ -1332,7 +1333,7 @@ fn a_new_connection_takes_the_secret_from_the_environment() {
     {
         let odd = std::os::unix::ffi::OsStringExt::from_vec(b"ssh -i \xff".to_vec());
         let odd: std::ffi::OsString = odd;
-        let mut which = command(&sandbox, &["connection", "which"]);
-        RunOutput::from(which.env("GIT_SSH_COMMAND", odd).output().unwrap()).exits_with(0);
+        let mut which = sandbox.command(["connection", "which"]);
+        which.env("GIT_SSH_COMMAND", odd).finish().exits_with(0);
     }
 }

@@ -12,7 +12,9 @@ use serde_json::Value;
 use crate::support::bitbucket::{CONTEXT_PATH, Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::Sshd;
 use crate::support::tls::{TlsServer, certificates};
-use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, unused_port};
+use crate::support::{
+    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, unused_port,
+};
 
 const TOKEN: &str = "BBDC-doctor-marker";
 const PASSWORD: &str = "hunter-doctor-marker";
@@ -41,18 +43,6 @@ fn state() -> ServerState {
     }
 }
 
-fn fault(status: u16, headers: &[(&'static str, &str)], body: &str) -> Fault {
-    let headers = headers.iter();
-    Fault {
-        status,
-        headers: headers
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect(),
-        body: body.as_bytes().to_vec(),
-        delay: Duration::ZERO,
-    }
-}
-
 const HTML: (&str, &str) = ("content-type", "text/html");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -66,7 +56,7 @@ fn doctor_with(variables: &[(&str, &str)], arguments: &[&str]) -> RunOutput {
     };
     let mut command = sandbox.command([&["doctor", "--json"], limit, arguments].concat());
     command.envs(variables.iter().copied());
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 fn doctor(arguments: &[&str]) -> RunOutput {
@@ -295,44 +285,44 @@ fn responses_that_are_not_from_bitbucket() {
     let own_login = ("location", "/login?next=x");
     for (fault, at, said) in [
         (
-            fault(302, &[elsewhere], ""),
+            Fault::new(302, &[elsewhere], ""),
             "http",
             "https://sso.example.com/saml",
         ),
-        (fault(302, &[own_login], ""), "http", "login page"),
+        (Fault::new(302, &[own_login], ""), "http", "login page"),
         (
-            fault(200, &[HTML], "<form><input type=\"password\"></form>"),
+            Fault::new(200, &[HTML], "<form><input type=\"password\"></form>"),
             "http",
             "login page",
         ),
         (
-            fault(502, &[HTML], "<html>Bad Gateway</html>"),
+            Fault::new(502, &[HTML], "<html>Bad Gateway</html>"),
             "http",
             "reaches no server",
         ),
         (
-            fault(503, &[HTML], "<html>soon</html>"),
+            Fault::new(503, &[HTML], "<html>soon</html>"),
             "http",
             "not available",
         ),
-        (fault(500, &[], ""), "http", "fails (500)"),
+        (Fault::new(500, &[], ""), "http", "fails (500)"),
         (
-            fault(403, &[HTML], "<html>blocked</html>"),
+            Fault::new(403, &[HTML], "<html>blocked</html>"),
             "http",
             "refuses",
         ),
         (
-            fault(503, &[JSON], r#"{"state":"STARTING"}"#),
+            Fault::new(503, &[JSON], r#"{"state":"STARTING"}"#),
             "product",
             "is starting",
         ),
         (
-            fault(200, &[JSON], r#"{"state":"MAINTENANCE"}"#),
+            Fault::new(200, &[JSON], r#"{"state":"MAINTENANCE"}"#),
             "product",
             "in maintenance",
         ),
         (
-            fault(200, &[JSON], r#"{"state":"FIRST_RUN"}"#),
+            Fault::new(200, &[JSON], r#"{"state":"FIRST_RUN"}"#),
             "product",
             "not set up",
         ),
@@ -418,7 +408,7 @@ fn unsupported_and_misconfigured_servers() {
         let late = ("date", "Sat, 21 Nov 2020 10:00:00 GMT");
         state
             .faults
-            .push_back(fault(200, &[JSON, late], r#"{"state":"RUNNING"}"#));
+            .push_back(Fault::new(200, &[JSON, late], r#"{"state":"RUNNING"}"#));
     });
     holds(doctor(&[&server.datacenter()]), "clock", "warn", "ahead of");
 }
@@ -688,7 +678,7 @@ fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
         fs::write(&config, text).unwrap();
         let arguments = ["doctor", &over.url, "--json", "--timeout", "5"];
         let mut command = over.sandbox.command(arguments);
-        RunOutput::from(command.env("PATH", &path_variable).output().unwrap())
+        command.env("PATH", &path_variable).finish()
     };
     let key = path("key");
     // A connection that is shared and stays.

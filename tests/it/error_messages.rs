@@ -2,11 +2,10 @@
 //! command at hand.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{self, RunOutput, Sandbox};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "token-of-words-marker";
 
@@ -24,21 +23,13 @@ fn server() -> Server {
     })
 }
 
-fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    sandbox.command_with_file(arguments)
-}
-
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
-    RunOutput::from(command(sandbox, arguments).output().unwrap())
-}
-
 /// A connection to the server, saved.
 fn add(sandbox: &Sandbox, name: &str, server: &Server) {
     fs::write(sandbox.path("token"), TOKEN).unwrap();
     let url = server.datacenter();
     let add = ["connection", "add", name, "--token-file", "token"];
     let more = ["--url", &url, "--auth", "http-access-token"];
-    run(sandbox, &[&add[..], &more].concat()).exits_with(0);
+    sandbox.run([&add[..], &more].concat()).exits_with(0);
 }
 
 /// Fails the test unless both stand in what was said.
@@ -55,7 +46,7 @@ fn says(ran: &RunOutput, status: i32, message: &str, hint: &str) {
 
 #[test]
 fn hints_name_the_selected_connection() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let remove = ["webhook", "remove", "--repo", "WEB/site", "--id", "99"];
     for (named, hint) in [
@@ -66,36 +57,36 @@ fn hints_name_the_selected_connection() {
         (&[], "bbconnect webhook list --repo WEB/site"),
     ] {
         says(
-            &run(&sandbox, &[&remove[..], named].concat()),
+            &sandbox.run([&remove[..], named].concat()),
             5,
             "WEB/site has no webhook 99",
             hint,
         );
     }
-    let json = run(
-        &sandbox,
-        &[&remove[..], &["-c", "server", "--json"]].concat(),
-    )
-    .json();
+    let json = sandbox
+        .run([&remove[..], &["-c", "server", "--json"]].concat())
+        .json();
     let hint = json["error"]["hint"].as_str().unwrap();
     assert!(hint.contains("-c server"), "{hint}");
 }
 
 #[test]
 fn hints_about_keys_name_the_repository() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     says(
-        &run(&sandbox, &["key", "remove", "99", "--repo", "WEB/site"]),
+        &sandbox.run(["key", "remove", "99", "--repo", "WEB/site"]),
         5,
         "WEB/site has no key 99",
         "bbconnect key list --repo WEB/site",
     );
-    run(&sandbox, &["keygen", "--type", "ed25519", "--out", "id"]).exits_with(0);
+    sandbox
+        .run(["keygen", "--type", "ed25519", "--out", "id"])
+        .exits_with(0);
     let add = ["key", "add", "--repo", "WEB/site", "--key", "id"];
-    run(&sandbox, &add).exits_with(0);
+    sandbox.run(add).exits_with(0);
     says(
-        &run(&sandbox, &[&add[..], &["--write"]].concat()),
+        &sandbox.run([&add[..], &["--write"]].concat()),
         6,
         "the key is registered already, as access key",
         " --repo WEB/site takes it away",
@@ -104,23 +95,20 @@ fn hints_about_keys_name_the_repository() {
 
 #[test]
 fn a_broken_proxy_is_named_without_its_password() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let url = "http://git.invalid";
     let verify = ["connection", "edit", "server", "--url", url, "--allow-http"];
     fs::write(sandbox.path("token"), TOKEN).unwrap();
     let verify = [&verify[..], &["--token-file", "token"]].concat();
     says(
-        &run(
-            &sandbox,
-            &[&verify[..], &["--proxy", "http://127.0.0.1:1"]].concat(),
-        ),
+        &sandbox.run([&verify[..], &["--proxy", "http://127.0.0.1:1"]].concat()),
         7,
         "http://git.invalid cannot be reached through the proxy http://127.0.0.1:1: ",
         "bbconnect doctor http://git.invalid shows",
     );
     let proxy = "http://jane:proxy-password-marker@127.0.0.1:1";
-    let refused = command(&sandbox, &verify).env("HTTP_PROXY", proxy).output();
+    let refused = sandbox.command(&verify).env("HTTP_PROXY", proxy).output();
     let refused = RunOutput::from(refused.unwrap());
     says(
         &refused,
@@ -133,7 +121,7 @@ fn a_broken_proxy_is_named_without_its_password() {
 
 #[test]
 fn passwords_in_webhook_urls_are_masked() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let url = "https://jane:receiver-marker@ci.example.com/hook";
     let at = ["--repo", "WEB/site", "--url", url, "-v"];
@@ -151,7 +139,7 @@ fn passwords_in_webhook_urls_are_masked() {
     ];
     for arguments in commands {
         for more in [&[][..], &["--json"]] {
-            let ran = run(&sandbox, &[&arguments[..], more].concat());
+            let ran = sandbox.run([&arguments[..], more].concat());
             let all = format!("{}{}", ran.stdout, ran.stderr);
             assert!(!all.contains("receiver-marker"), "{arguments:?} {all}");
         }
@@ -159,7 +147,7 @@ fn passwords_in_webhook_urls_are_masked() {
     // Removed by then.
     let remove = [&["webhook", "remove", "--yes"][..], &at].concat();
     says(
-        &run(&sandbox, &remove),
+        &sandbox.run(&remove),
         5,
         "calls https://jane:***@ci.example.com/hook",
         "",
@@ -168,7 +156,7 @@ fn passwords_in_webhook_urls_are_masked() {
 
 #[test]
 fn a_dry_run_for_many_repositories_says_would() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let ensure = [
         "webhook",
@@ -184,7 +172,7 @@ fn a_dry_run_for_many_repositories_says_would() {
         &["--url", "https://ci.example.com", "--dry-run"],
     ]
     .concat();
-    let planned = run(&sandbox, &plan).exits_with(0).stdout;
+    let planned = sandbox.run(&plan).exits_with(0).stdout;
     assert!(
         planned.contains("1 would be created, 0 would be updated"),
         "{planned}"
@@ -193,7 +181,7 @@ fn a_dry_run_for_many_repositories_says_would() {
 
 #[test]
 fn local_settings_outside_a_checkout_are_exit_5() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     for arguments in [
         &["git", "setup", "--local"][..],
@@ -202,7 +190,7 @@ fn local_settings_outside_a_checkout_are_exit_5() {
         &["connection", "use", "server", "--service", "."],
     ] {
         says(
-            &run(&sandbox, arguments),
+            &sandbox.run(arguments),
             5,
             "this folder is not in a git checkout",
             "change into a folder of a git checkout",
@@ -212,7 +200,7 @@ fn local_settings_outside_a_checkout_are_exit_5() {
 
 #[test]
 fn an_unusable_connections_file_is_named() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let good = fs::read_to_string(&file).unwrap();
@@ -221,13 +209,13 @@ fn an_unusable_connections_file_is_named() {
 
     fs::write(&file, "token_command\n= \"echo marker\"").unwrap();
     let message = format!("{name} is not valid TOML: line 1, column 14: ");
-    let ran = run(&sandbox, &[&list[..], &["-v"]].concat());
+    let ran = sandbox.run([&list[..], &["-v"]].concat());
     says(&ran, 9, &message, &format!("mend {name} by hand"));
     assert!(!ran.stderr.contains("token_command"), "{}", ran.stderr);
 
     fs::write(&file, b"\xff\xfe").unwrap();
     let message = format!("cannot use {name}: it is not text in UTF-8");
-    says(&run(&sandbox, &list), 9, &message, "mend ");
+    says(&sandbox.run(list), 9, &message, "mend ");
 
     fs::write(
         &file,
@@ -235,12 +223,13 @@ fn an_unusable_connections_file_is_named() {
     )
     .unwrap();
     says(
-        &run(&sandbox, &["repo", "list"]),
+        &sandbox.run(["repo", "list"]),
         5,
         "the default connection gone is not there",
         "bbconnect connection use NAME",
     );
-    let named = command(&sandbox, &["repo", "list"])
+    let named = sandbox
+        .command(["repo", "list"])
         .env("BBCONNECT_CONNECTION", "nope")
         .output();
     says(
@@ -254,21 +243,19 @@ fn an_unusable_connections_file_is_named() {
 #[cfg(unix)]
 #[test]
 fn unwritable_directories_are_reported_without_temporary_names() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     // A file where a folder would have to be: also root can write nothing below it.
     fs::write(sandbox.path("file"), "").unwrap();
-    let ran = run(
-        &sandbox,
-        &["doctor", "server", "--report", "file/report.md"],
-    );
+    let ran = sandbox.run(["doctor", "server", "--report", "file/report.md"]);
     says(
         &ran,
         9,
         "cannot write file/report.md: Not a directory",
         "choose a folder that you may write to",
     );
-    let used = command(&sandbox, &["connection", "add", "ssh", "--auth", "ssh"])
+    let used = sandbox
+        .command(["connection", "add", "ssh", "--auth", "ssh"])
         .args(["--url", "git@git.example.com:web/site.git"])
         .env("BBCONNECT_CONFIG_DIR", sandbox.path("file/config"))
         .output();
@@ -279,7 +266,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
         "file/config/connections.toml",
         "BBCONNECT_CONFIG_DIR",
     );
-    let made = run(&sandbox, &["keygen", "--out", "file/key"]);
+    let made = sandbox.run(["keygen", "--out", "file/key"]);
     says(
         &made,
         9,
@@ -294,7 +281,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
 
 #[test]
 fn invalid_environment_variables_are_exit_2() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     for (variable, value, hint) in [
         (
             "BBCONNECT_DEPLOYMENT",
@@ -303,7 +290,8 @@ fn invalid_environment_variables_are_exit_2() {
         ),
         ("BBCONNECT_REPO", "///", "BBCONNECT_REPO=NAMESPACE/SLUG"),
     ] {
-        let ran = command(&sandbox, &["repo", "list"])
+        let ran = sandbox
+            .command(["repo", "list"])
             .env("BBCONNECT_TOKEN", TOKEN)
             .env(variable, value)
             .output();
@@ -313,44 +301,35 @@ fn invalid_environment_variables_are_exit_2() {
 
 #[test]
 fn missing_things_have_a_hint() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     says(
-        &run(&sandbox, &["token", "revoke", "nope", "--repo", "WEB/site"]),
+        &sandbox.run(["token", "revoke", "nope", "--repo", "WEB/site"]),
         5,
         "the repository WEB/site has no token with the id or name nope",
         "bbconnect token list --repo WEB/site",
     );
     says(
-        &run(
-            &sandbox,
-            &["key", "test", "--repo", "WEB/site", "-c", "server"],
-        ),
+        &sandbox.run(["key", "test", "--repo", "WEB/site", "-c", "server"]),
         5,
         "the connection server has no private key for WEB/site",
         "bbconnect connect CLONE_URL",
     );
     says(
-        &run(&sandbox, &["connection", "remove", "server"]),
+        &sandbox.run(["connection", "remove", "server"]),
         2,
         "removing the connection server needs a confirmation",
         "add --yes",
     );
     fs::write(sandbox.path("no-key"), "hello").unwrap();
     says(
-        &run(
-            &sandbox,
-            &["key", "add", "--repo", "WEB/site", "--key", "no-key"],
-        ),
+        &sandbox.run(["key", "add", "--repo", "WEB/site", "--key", "no-key"]),
         9,
         "no-key cannot be used as a key",
         "bbconnect keygen",
     );
     says(
-        &run(
-            &sandbox,
-            &["connection", "edit", "server", "--token-file", "none"],
-        ),
+        &sandbox.run(["connection", "edit", "server", "--token-file", "none"]),
         9,
         "cannot read none: ",
         "check the path",
@@ -359,15 +338,10 @@ fn missing_things_have_a_hint() {
 
 #[test]
 fn a_missing_browser_is_reported_without_details() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     let page = ["token", "page", "--auth", "api-token", "--open"];
-    let mut command = command(&sandbox, &page);
-    let ran = RunOutput::from(
-        command
-            .env("PATH", sandbox.path("nothing"))
-            .output()
-            .unwrap(),
-    );
+    let mut command = sandbox.command(page);
+    let ran = command.env("PATH", sandbox.path("nothing")).finish();
     if cfg!(target_os = "linux") {
         assert!(ran.stdout.starts_with("https://"), "{}", ran.stdout);
         assert!(
@@ -381,7 +355,7 @@ fn a_missing_browser_is_reported_without_details() {
 
 #[test]
 fn flags_that_do_not_apply_are_refused() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let cloud = [
         "connection",
@@ -415,20 +389,22 @@ fn flags_that_do_not_apply_are_refused() {
             "--workspace does not apply to a Data Center",
         ),
     ] {
-        let ran = run(&sandbox, &[command, flags].concat());
+        let ran = sandbox.run([command, flags].concat());
         says(&ran, 2, message, "leave");
     }
     // What is empty takes away.
-    run(&sandbox, &[&edit[..], &["--email", ""]].concat()).exits_with(0);
+    sandbox
+        .run([&edit[..], &["--email", ""]].concat())
+        .exits_with(0);
 }
 
 #[test]
 fn editing_the_url_keeps_the_facts_about_the_secret() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let edit = |flags: &[&str]| {
         let edit = [&["connection", "edit", "server", "--json"][..], flags].concat();
-        run(&sandbox, &edit).exits_with(0).json()["connection"].clone()
+        sandbox.run(&edit).exits_with(0).json()["connection"].clone()
     };
     let before = edit(&["--expires", "2031-03-31"]);
     assert!(before["level"].is_string(), "{before}");
@@ -444,7 +420,7 @@ fn editing_the_url_keeps_the_facts_about_the_secret() {
 
 #[test]
 fn empty_lists_are_reported() {
-    let (sandbox, server) = (Sandbox::new(), server());
+    let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
     let at = ["--repo", "WEB/site"];
     for (list, said) in [
@@ -462,9 +438,9 @@ fn empty_lists_are_reported() {
             "there are no repositories",
         ),
     ] {
-        let ran = run(&sandbox, &list).exits_with(0);
+        let ran = sandbox.run(&list).exits_with(0);
         assert!(ran.stderr.contains(said), "{}", ran.stderr);
-        let quiet = run(&sandbox, &[&list[..], &["-q"]].concat()).exits_with(0);
+        let quiet = sandbox.run([&list[..], &["-q"]].concat()).exits_with(0);
         assert_eq!(quiet.stderr, "");
     }
 }

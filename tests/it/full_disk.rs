@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, is_installed, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program};
 
 const TOKEN: &str = "ATATT-disk-marker";
 
@@ -26,7 +26,7 @@ fn on_a_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
     for (name, value) in own.get_envs() {
         shell.envs(value.map(|value| (name, value)));
     }
-    RunOutput::from(shell.output().unwrap())
+    shell.finish()
 }
 
 /// Every file below a folder, with what is in it.

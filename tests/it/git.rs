@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::git_server::GitServer;
-use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program};
+use crate::support::{
+    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program,
+};
 
 /// A connection in the file, whose secret a command prints.
 fn connection(sandbox: &Sandbox, name: &str, text: &str, origin: &str) {
@@ -148,7 +150,7 @@ fn setup_configures_a_named_connection() {
     // What a pipeline describes is not written anywhere, so it cannot be set up.
     let pipeline = Sandbox::new();
     let mut command = pipeline.command(["git", "setup", "--json"]);
-    let ran = RunOutput::from(command.env("BBCONNECT_TOKEN", "x").output().unwrap()).exits_with(2);
+    let ran = command.env("BBCONNECT_TOKEN", "x").finish().exits_with(2);
     let hint = ran.json()["error"]["hint"].clone();
     assert_eq!(hint, "eval \"$(bbconnect git env)\"");
 }
@@ -568,7 +570,9 @@ fn git_env_unset_works_for_any_connection() {
                 .iter()
                 .map(|(name, value)| (name, value.as_str().unwrap())),
         );
-        RunOutput::from(command.envs(own.iter().copied()).output().unwrap())
+        command
+            .envs(own.iter().copied())
+            .finish()
             .exits_with(0)
             .json()
     };

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::tls::{TlsServer, certificates};
-use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, unused_port};
+use crate::support::{
+    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, unused_port,
+};
 
 const TOKEN: &str = "token-marker";
 
@@ -24,21 +26,8 @@ fn server() -> Server {
     })
 }
 
-fn fault(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Fault {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()))
-        .collect();
-    Fault {
-        status,
-        headers,
-        body: body.to_vec(),
-        delay: Duration::ZERO,
-    }
-}
-
 fn json(status: u16, body: &str) -> Fault {
-    fault(
+    Fault::new(
         status,
         &[("content-type", "application/json")],
         body.as_bytes(),
@@ -68,22 +57,22 @@ fn verify(url: &str, flags: &[&str]) -> Command {
 }
 
 fn run(url: &str, flags: &[&str]) -> RunOutput {
-    RunOutput::from(verify(url, flags).output().unwrap())
+    verify(url, flags).finish()
 }
 
 #[test]
 fn transient_errors_are_retried_and_others_are_not() {
     let server = server();
     for faults in [
-        vec![fault(
+        vec![Fault::new(
             429,
             &[("retry-after", "1")],
             b"Rate limit for this resource has been exceeded",
         )],
         vec![
-            fault(503, &[], b""),
-            fault(502, &[("content-type", "text/html")], b"<html>"),
-            fault(504, &[], b""),
+            Fault::new(503, &[], b""),
+            Fault::new(502, &[("content-type", "text/html")], b"<html>"),
+            Fault::new(504, &[], b""),
         ],
     ] {
         let waits = faults
@@ -99,7 +88,7 @@ fn transient_errors_are_retried_and_others_are_not() {
         );
     }
     for (status, exit) in [(503, 8), (429, 8)] {
-        server.update(|state| state.faults.extend(vec![fault(status, &[], b""); 4]));
+        server.update(|state| state.faults.extend(vec![Fault::new(status, &[], b""); 4]));
         run(&server.datacenter(), &[]).exits_with(exit);
         server.update(|state| state.faults.clear());
     }
@@ -109,20 +98,22 @@ fn transient_errors_are_retried_and_others_are_not() {
     run(&server.datacenter(), &[]).exits_with(3);
     assert_eq!(server.requests().len() - before, 2);
     server.update(|state| {
-        state
-            .faults
-            .push_back(fault(429, &[("retry-after", "18446744073709551615")], b""));
+        state.faults.push_back(Fault::new(
+            429,
+            &[("retry-after", "18446744073709551615")],
+            b"",
+        ));
     });
     run(&server.datacenter(), &[]).exits_with(8);
     // A pause that is longer than the time limit is not begun.
     server.update(|state| {
         state
             .faults
-            .extend(vec![fault(429, &[("retry-after", "3600")], b"")]);
+            .extend(vec![Fault::new(429, &[("retry-after", "3600")], b"")]);
     });
     let started = Instant::now();
-    let told = run(&server.datacenter(), &["--timeout", "5"]).exits_with(8);
-    assert!(started.elapsed() < Duration::from_secs(3));
+    let told = run(&server.datacenter(), &["--timeout", "60"]).exits_with(8);
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert!(told.stdout.contains("in 3600 seconds"), "{}", told.stdout);
 }
 
@@ -131,7 +122,7 @@ fn invalid_responses_are_named_in_the_error() {
     let server = server();
     for (fault, exit, said) in [
         (
-            fault(
+            Fault::new(
                 200,
                 &[("content-type", "text/html")],
                 b"<html>Log in</html>",
@@ -140,12 +131,12 @@ fn invalid_responses_are_named_in_the_error() {
             "text/html",
         ),
         (
-            fault(500, &[("content-type", "text/html")], b"<html>Oops</html>"),
+            Fault::new(500, &[("content-type", "text/html")], b"<html>Oops</html>"),
             8,
             "500",
         ),
         (
-            fault(
+            Fault::new(
                 404,
                 &[("content-type", "text/html")],
                 b"<html>Not here</html>",
@@ -154,7 +145,7 @@ fn invalid_responses_are_named_in_the_error() {
             "no address of a Bitbucket",
         ),
         (
-            fault(403, &[("content-type", "text/html")], b"<html>No</html>"),
+            Fault::new(403, &[("content-type", "text/html")], b"<html>No</html>"),
             8,
             "403",
         ),
@@ -170,7 +161,7 @@ fn invalid_responses_are_named_in_the_error() {
         (json(200, "{\"version\": 9}"), 8, "`version`"),
         (json(200, "\u{fffd}"), 8, "cannot be read"),
         (
-            fault(
+            Fault::new(
                 200,
                 &[("content-type", "application/json")],
                 b"{\"version\": \"\xff\"}",
@@ -229,13 +220,10 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
             "a@b.c",
             "--dry-run",
         ];
-        RunOutput::from(
-            sandbox
-                .command(arguments)
-                .args(["--token-command", "echo x"])
-                .output()
-                .unwrap(),
-        )
+        sandbox
+            .command(arguments)
+            .args(["--token-command", "echo x"])
+            .finish()
     };
     cloud(vec![json(200, "{}")]).exits_with(8);
     cloud(vec![json(403, "{\"message\":\"blocked by a gateway\"}")]).exits_with(8);
@@ -253,7 +241,7 @@ fn a_gzip_bomb_is_not_decompressed() {
         ("content-type", "application/json"),
         ("content-encoding", "gzip"),
     ];
-    server.update(|state| state.faults.push_back(fault(200, &headers, &bomb)));
+    server.update(|state| state.faults.push_back(Fault::new(200, &headers, &bomb)));
     let ran = run(&server.datacenter(), &[]).exits_with(8);
     assert!(ran.stdout.contains("larger than"), "{}", ran.stdout);
 }
@@ -277,7 +265,7 @@ fn redirects_to_other_origins_are_not_followed() {
                     .extend(vec![json(200, "{\"version\":\"9.4.1\"}"); skip]);
                 state
                     .faults
-                    .push_back(fault(302, &[("location", location)], b""));
+                    .push_back(Fault::new(302, &[("location", location)], b""));
             });
             let ran = run(&server.datacenter(), &[]).exits_with(8);
             assert!(
@@ -295,13 +283,13 @@ fn redirects_to_other_origins_are_not_followed() {
     server.update(|state| {
         state
             .faults
-            .push_back(fault(301, &[("location", &same)], b""));
+            .push_back(Fault::new(301, &[("location", &same)], b""));
     });
     run(&server.datacenter(), &[]).exits_with(0);
     server.update(|state| {
         state
             .faults
-            .extend(vec![fault(301, &[("location", &same)], b""); 20]);
+            .extend(vec![Fault::new(301, &[("location", &same)], b""); 20]);
     });
     run(&server.datacenter(), &[]).exits_with(8);
 }
@@ -339,7 +327,7 @@ fn connection_failures_name_their_reason() {
     let started = Instant::now();
     let ran = run(&server.datacenter(), &["--timeout", "1"]).exits_with(7);
     assert!(
-        started.elapsed() < Duration::from_secs(4),
+        started.elapsed() < Duration::from_secs(10),
         "{:?}",
         started.elapsed()
     );
@@ -353,12 +341,9 @@ fn proxy_settings_and_no_proxy_are_honoured() {
     let url = format!("http://git.invalid/{}", support::bitbucket::CONTEXT_PATH);
     run(&url, &["--allow-http", "--proxy", &address]).exits_with(0);
     let from_environment = |variables: &[(&str, &str)]| {
-        RunOutput::from(
-            verify(&url, &["--allow-http", "--timeout", "5"])
-                .envs(variables.iter().copied())
-                .output()
-                .unwrap(),
-        )
+        verify(&url, &["--allow-http", "--timeout", "5"])
+            .envs(variables.iter().copied())
+            .finish()
     };
     from_environment(&[("HTTP_PROXY", &address)]).exits_with(0);
     from_environment(&[("HTTP_PROXY", &address), ("NO_PROXY", "git.invalid")]).exits_with(7);
@@ -368,7 +353,7 @@ fn proxy_settings_and_no_proxy_are_honoured() {
         let server = server();
         let mut direct = verify(&server.datacenter(), &["--timeout", "5"]);
         let direct = direct.envs([nowhere, ("NO_PROXY", no_proxy)]);
-        RunOutput::from(direct.output().unwrap()).exits_with(status);
+        direct.finish().exits_with(status);
     }
 }
 
@@ -399,7 +384,7 @@ fn sigint_aborts_a_pending_request() {
     check_output(program("kill").args(["-INT", &child.id().to_string()]));
     let started = Instant::now();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 /// Certificates of an authority, of a server on 127.0.0.1 and of a client.

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::bitbucket::{Credential, Server, ServerState};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-key-marker";
 const JANE: Option<&str> = Some("jane@acme.example");
@@ -18,19 +18,8 @@ const ALL: [&str; 6] = [
 ];
 
 fn server(scopes: &[&'static str]) -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: scopes.to_vec(),
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, scopes),
         repositories: vec![("acme/site", false), ("WEB/site", false)],
         page_length: 2,
         ..ServerState::default()
@@ -45,7 +34,7 @@ fn run(sandbox: &Sandbox, url: &str, email: Option<&str>, arguments: &[&str]) ->
         .env("BBCONNECT_URL", url)
         .env("BBCONNECT_TOKEN", TOKEN)
         .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 /// A key pair of our own making; answers with the path of its private half.
@@ -284,9 +273,7 @@ fn a_named_connection_selects_the_repositorys_key() {
     let of = |arguments: &[&str], variable: Option<&str>| {
         let mut command = sandbox.command(arguments);
         command.envs(variable.map(|name| ("BBCONNECT_CONNECTION", name)));
-        RunOutput::from(command.output().unwrap())
-            .exits_with(5)
-            .stderr
+        command.finish().exits_with(5).stderr
     };
     let asks = ["key", "test", "--repo", "acme/site"];
     let expected = "the connection b has no private key for acme/site";

@@ -3,24 +3,13 @@
 use std::time::Duration;
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-list-marker";
 
 fn server() -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:project:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["read:project:bitbucket"]),
         projects: (0..35).map(|number| format!("P{number}")).collect(),
         page_length: 10,
         ..ServerState::default()
@@ -38,7 +27,7 @@ fn run(url: &str, email: Option<&str>, arguments: &[&str]) -> RunOutput {
     command
         .env("BBCONNECT_WORKSPACE", "acme")
         .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 const JANE: Option<&str> = Some("jane@acme.example");

@@ -713,7 +713,7 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
             .env_clear()
             .env("HOME", sandbox.home())
             .env("TERM", "xterm");
-        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
         terminal
             .exp_string("git@bitbucket.org:acme/site.git -> git@ssh.bitbucket.org:acme/site.git")
             .unwrap();

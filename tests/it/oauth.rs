@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use crate::support::bitbucket::oauth::OAuthState;
 use crate::support::bitbucket::{Server, ServerState};
@@ -23,17 +23,9 @@ fn server(lifetime: i64) -> Server {
 
 /// A sandbox whose secrets are in an encrypted file.
 fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_file_store();
     std::fs::write(sandbox.path("client-secret"), "client-secret-marker").unwrap();
     sandbox
-}
-
-fn command(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    sandbox.command_with_file(arguments)
-}
-
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
-    RunOutput::from(command(sandbox, arguments).output().unwrap())
 }
 
 /// What a browser sees at an address: the whole answer.
@@ -76,7 +68,7 @@ struct SignIn {
 
 impl SignIn {
     fn begin(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        let mut command = command(sandbox, &[arguments, &["--no-browser"]].concat());
+        let mut command = sandbox.command([arguments, &["--no-browser"]].concat());
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut address = String::new();
@@ -156,12 +148,14 @@ fn browser_sign_in_works_on_both_products() {
             "{}",
             added.stderr
         );
-        let shown = run(&sandbox, &["connection", "show", "work", "--json"])
+        let shown = sandbox
+            .run(["connection", "show", "work", "--json"])
             .exits_with(0)
             .json();
         assert_eq!(shown["connection"]["account"], "jane");
         assert_eq!(shown["connection"]["auth"], "oauth");
-        let check = run(&sandbox, &["check", "work", "--json"])
+        let check = sandbox
+            .run(["check", "work", "--json"])
             .exits_with(0)
             .json();
         assert_eq!(check["connections"][0]["account"], "jane");
@@ -226,21 +220,19 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
         "{}",
         refused.stderr
     );
-    let nobody = run(
-        &sandbox,
-        &[&add(&url, &website, &port)[..], &["--no-input"]].concat(),
-    )
-    .exits_with(2);
+    let nobody = sandbox
+        .run([&add(&url, &website, &port)[..], &["--no-input"]].concat())
+        .exits_with(2);
     assert!(nobody.stderr.contains("--no-browser"), "{}", nobody.stderr);
-    let silent = run(
-        &sandbox,
-        &[
-            &add(&url, &website, &port)[..],
-            &["--timeout", "1", "--no-browser"],
-        ]
-        .concat(),
-    )
-    .exits_with(7);
+    let silent = sandbox
+        .run(
+            [
+                &add(&url, &website, &port)[..],
+                &["--timeout", "1", "--no-browser"],
+            ]
+            .concat(),
+        )
+        .exits_with(7);
     assert!(
         silent.stderr.contains("nobody signed in") && !silent.stderr.contains("--no-browser"),
         "{}",
@@ -248,10 +240,11 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
     );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let busy = run(&sandbox, &add(&url, &website, &port)).exits_with(9);
+    let busy = sandbox.run(add(&url, &website, &port)).exits_with(9);
     assert!(busy.stderr.contains(&port), "{}", busy.stderr);
     assert_eq!(
-        run(&sandbox, &["connection", "list", "--json"])
+        sandbox
+            .run(["connection", "list", "--json"])
             .exits_with(0)
             .json()["connections"],
         serde_json::json!([])
@@ -273,7 +266,7 @@ fn twenty_concurrent_processes_refresh_once() {
     // From now on tokens live longer than the margin.
     server.update(|state| state.oauth.lifetime = 7200);
     let children: Vec<Child> = (0..20)
-        .map(|_| command(&sandbox, &["check", "work"]).spawn().unwrap())
+        .map(|_| sandbox.command(["check", "work"]).spawn().unwrap())
         .collect();
     for child in children {
         RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
@@ -291,7 +284,8 @@ fn an_invalid_refresh_token_suggests_reauthorize() {
         ..OAuthState::default()
     };
     server.update(|state| state.oauth = grants());
-    let out = run(&sandbox, &["check", "work", "--json"])
+    let out = sandbox
+        .run(["check", "work", "--json"])
         .exits_with(3)
         .json();
     let next = out["connections"][0]["findings"][0]["next"]
@@ -312,26 +306,24 @@ fn an_invalid_refresh_token_suggests_reauthorize() {
     );
     get(&location(&get(&sign_in.address)));
     sign_in.end().exits_with(0);
-    run(&sandbox, &["check", "work"]).exits_with(0);
+    sandbox.run(["check", "work"]).exits_with(0);
 }
 
 #[test]
 fn the_client_secret_is_sent_only_to_its_origin() {
     let (server, other, sandbox) = (server(30), server(30), sandbox());
     signed_in(&server, &sandbox);
-    run(
-        &sandbox,
-        &[
+    sandbox
+        .run([
             "connection",
             "edit",
             "work",
             "--web-url",
             &other.website(),
             "--no-verify",
-        ],
-    )
-    .exits_with(0);
-    run(&sandbox, &["check", "work"]).exits_with(3);
+        ])
+        .exits_with(0);
+    sandbox.run(["check", "work"]).exits_with(3);
     assert!(other.requests().is_empty());
 }
 
@@ -351,7 +343,7 @@ fn a_new_web_url_requires_the_client_secret_again() {
         "--port",
         &port,
     ];
-    run(&sandbox, &arguments).exits_with(3);
+    sandbox.run(arguments).exits_with(3);
     assert!(other.requests().is_empty());
 }
 
@@ -361,7 +353,8 @@ fn a_token_erased_by_git_is_refreshed() {
     signed_in(&server, &sandbox);
     let host = server.website().replace("http://", "");
     let asked = |operation: &str, more: &str| {
-        let mut child = command(&sandbox, &["git", "credential", operation])
+        let mut child = sandbox
+            .command(["git", "credential", operation])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -398,12 +391,14 @@ fn renaming_during_a_refresh_keeps_the_tokens() {
     let (server, sandbox) = (server(30), sandbox());
     signed_in(&server, &sandbox);
     server.update(|state| state.delay = std::time::Duration::from_millis(700));
-    let refreshing = command(&sandbox, &["check", "work"]).spawn().unwrap();
+    let refreshing = sandbox.command(["check", "work"]).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(400));
-    run(&sandbox, &["connection", "rename", "work", "other"]).exits_with(0);
+    sandbox
+        .run(["connection", "rename", "work", "other"])
+        .exits_with(0);
     drop(refreshing.wait_with_output().unwrap());
     server.update(|state| state.delay = std::time::Duration::ZERO);
-    run(&sandbox, &["check", "other"]).exits_with(0);
+    sandbox.run(["check", "other"]).exits_with(0);
 }
 
 #[test]
@@ -421,35 +416,35 @@ fn client_credentials_without_verification_fetch_tokens_on_first_use() {
     ];
     let client = ["--auth", "client-credentials", "--client-id", "consumer"];
     let secret = ["--token-file", "client-secret", "--no-verify"];
-    run(&sandbox, &[&place[..], &client, &secret].concat()).exits_with(0);
+    sandbox
+        .run([&place[..], &client, &secret].concat())
+        .exits_with(0);
     assert!(server.requests().is_empty());
-    run(&sandbox, &["check", "bot"]).exits_with(0);
+    sandbox.run(["check", "bot"]).exits_with(0);
     server.update(|state| assert_eq!(state.oauth.refresh_count, 1));
 }
 
 #[test]
 fn client_credentials_give_git_fresh_tokens() {
     let (server, sandbox) = (server(30), sandbox());
-    let added = run(
-        &sandbox,
-        &[
-            "connection",
-            "add",
-            "bot",
-            "--url",
-            &server.cloud(),
-            "--web-url",
-            &server.website(),
-            "--auth",
-            "client-credentials",
-            "--client-id",
-            "consumer",
-            "--token-file",
-            "client-secret",
-        ],
-    );
+    let added = sandbox.run([
+        "connection",
+        "add",
+        "bot",
+        "--url",
+        &server.cloud(),
+        "--web-url",
+        &server.website(),
+        "--auth",
+        "client-credentials",
+        "--client-id",
+        "consumer",
+        "--token-file",
+        "client-secret",
+    ]);
     added.exits_with(0);
-    let mut helper = command(&sandbox, &["git", "credential", "get"])
+    let mut helper = sandbox
+        .command(["git", "credential", "get"])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

@@ -326,7 +326,7 @@ mod unix {
             .env("PATH", "/usr/bin:/bin")
             .env("TERM", "xterm");
         command.current_dir(sandbox.home());
-        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
         terminal
             .exp_string("Passphrase for the private key")
             .unwrap();
@@ -368,23 +368,10 @@ mod unix {
         assert!(sandbox.home().join(name).exists());
     }
 
-    /// A terminal of our own, with the program in it.
-    fn on_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> rexpect::session::PtySession {
-        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
-        command
-            .args(arguments)
-            .current_dir(sandbox.home())
-            .env_clear()
-            .env("HOME", sandbox.home());
-        command.env("TERM", "xterm");
-        rexpect::session::spawn_command(command, Some(10_000)).unwrap()
-    }
-
     #[test]
     fn a_new_passphrase_is_prompted_twice_and_never_echoed() {
         let sandbox = Sandbox::new();
-        let mut terminal =
-            on_a_terminal(&sandbox, &["keygen", "--out", "key", "--passphrase-stdin"]);
+        let mut terminal = sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin"]);
         for (prompt, answer) in [
             ("Passphrase for the private key", "hunter2"),
             ("Once more", "hunter3"),
@@ -433,7 +420,7 @@ mod unix {
         }
         // What is left to be said when these answers were given.
         let rest = |arguments: &[&str], answers: &[&str]| {
-            let mut terminal = on_a_terminal(&sandbox, arguments);
+            let mut terminal = sandbox.terminal(arguments);
             for answer in answers {
                 terminal.exp_string(prompt).unwrap();
                 std::thread::sleep(Duration::from_millis(150));
@@ -473,7 +460,7 @@ mod unix {
             "file",
         ];
         let arguments = [&start[..], &kind, &["--token-file", "token"]].concat();
-        let mut terminal = on_a_terminal(&sandbox, &arguments);
+        let mut terminal = sandbox.terminal(&arguments);
         for (prompt, answer) in [
             ("Passphrase for a new file of secrets", "open sesame"),
             ("Once more", "open sesam"),
@@ -495,7 +482,7 @@ mod unix {
     fn ctrl_c_restores_the_cursor() {
         let sandbox = Sandbox::new();
         let start = ["connection", "add", "one", "--url", "https://bitbucket.org"];
-        let mut terminal = on_a_terminal(&sandbox, &start);
+        let mut terminal = sandbox.terminal(&start);
         terminal.exp_string("Kind of credential").unwrap();
         std::thread::sleep(Duration::from_millis(300));
         terminal.send_control('c').unwrap();
@@ -520,7 +507,7 @@ mod unix {
         command
             .env("PATH", "/usr/bin:/bin")
             .current_dir(sandbox.home());
-        let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
         for (prompt, answer) in [
             ("Name", "work"),
             // The suggestion, https://bitbucket.org, is accepted.
@@ -554,13 +541,11 @@ mod unix {
         let sandbox = Sandbox::new();
         for flag in ["--no-input", "--json"] {
             let started = Instant::now();
-            let mut terminal = on_a_terminal(
-                &sandbox,
-                &["keygen", "--out", "key", "--passphrase-stdin", flag],
-            );
+            let mut terminal =
+                sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin", flag]);
             let shown = terminal.exp_eof().unwrap();
             assert!(shown.contains("--passphrase-stdin < FILE"), "{shown}");
-            assert!(started.elapsed() < Duration::from_secs(5));
+            assert!(started.elapsed() < Duration::from_secs(10));
             assert!(!sandbox.path("key").exists());
         }
     }
@@ -568,7 +553,7 @@ mod unix {
     #[test]
     fn terminals_get_colours_unless_disabled() {
         let sandbox = Sandbox::new();
-        let shown = |arguments: &[&str]| on_a_terminal(&sandbox, arguments).exp_eof().unwrap();
+        let shown = |arguments: &[&str]| sandbox.terminal(arguments).exp_eof().unwrap();
         assert!(shown(&["url", "git@ssh.bitbucket.org:a/b"]).contains("\u{1b}[2m"));
         assert!(
             !shown(&["url", "--color", "never", "git@ssh.bitbucket.org:a/b"]).contains('\u{1b}')

@@ -10,25 +10,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::{RepoStore, Tree};
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, is_installed, program, write_script};
+use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, write_script,
+};
 
 const TOKEN: &str = "ATATT-publish-marker";
 
 fn state(store: RepoStore) -> ServerState {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["write:repository:bitbucket"],
-    };
-    let kinds = [
-        Kind::UserToken { user: "jane" },
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-    ];
     ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["write:repository:bitbucket"]),
         store,
         ..ServerState::default()
     }
@@ -72,7 +63,7 @@ fn run(server: &Server, sandbox: &Sandbox, is_cloud: bool, more: &[&str]) -> Run
             .env("BBCONNECT_URL", server.datacenter())
             .env("BBCONNECT_REPO", "WEB/site");
     }
-    let ran = RunOutput::from(command.output().unwrap());
+    let ran = command.finish();
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN));
     ran
 }
@@ -135,7 +126,7 @@ fn push(bare: &Path, branch: &str, message: &str, file: (&str, &str)) {
     assert!(child.wait().unwrap().success());
 }
 
-struct Place {
+struct Target {
     is_cloud: bool,
     server: Server,
     sandbox: Sandbox,
@@ -144,13 +135,13 @@ struct Place {
 }
 
 /// What is tested for each product.
-fn places() -> Vec<Place> {
+fn targets() -> Vec<Target> {
     [true, false]
         .into_iter()
         .filter_map(|is_cloud| {
             let folder = tempfile::tempdir().unwrap();
             let server = server(is_cloud, folder.path())?;
-            Some(Place {
+            Some(Target {
                 is_cloud,
                 server,
                 sandbox: sandbox(),
@@ -161,7 +152,7 @@ fn places() -> Vec<Place> {
         .collect()
 }
 
-impl Place {
+impl Target {
     fn run(&self, more: &[&str]) -> RunOutput {
         run(&self.server, &self.sandbox, self.is_cloud, more)
     }
@@ -290,8 +281,8 @@ impl Place {
 
 #[test]
 fn a_directory_becomes_a_commit_and_a_pull_request() {
-    for place in places() {
-        let planned = place.run(&["--dry-run"]).exits_with(0).json();
+    for target in targets() {
+        let planned = target.run(&["--dry-run"]).exits_with(0).json();
         assert_eq!(
             (
                 planned["action"].as_str(),
@@ -301,8 +292,8 @@ fn a_directory_becomes_a_commit_and_a_pull_request() {
         );
         assert!(planned["commit"].is_null());
         assert_eq!(planned["added"], json!(FIRST));
-        assert_eq!(place.files("main").len(), 1);
-        let done = place.run(&["--message", "Build 1"]).exits_with(0).json();
+        assert_eq!(target.files("main").len(), 1);
+        let done = target.run(&["--message", "Build 1"]).exits_with(0).json();
         assert_eq!(
             (done["schema"].as_str(), done["action"].as_str()),
             (Some("bbconnect/publish@1"), Some("created"))
@@ -318,7 +309,7 @@ fn a_directory_becomes_a_commit_and_a_pull_request() {
         assert_eq!(done["commit"].as_str().unwrap().len(), 40);
         assert_eq!(done["pull_request"]["action"], "created");
         assert!(done["pull_request"]["id"].is_u64() && done["pull_request"]["url"].is_string());
-        assert_eq!(place.requests()[0]["title"], "Build 1");
+        assert_eq!(target.requests()[0]["title"], "Build 1");
         let expected = [
             (".gitignore", "100644"),
             ("README.md", "100644"),
@@ -328,10 +319,10 @@ fn a_directory_becomes_a_commit_and_a_pull_request() {
             ("run.sh", "100755"),
         ];
         assert_eq!(
-            place.files("bbconnect"),
+            target.files("bbconnect"),
             expected.map(|(path, mode)| (path.to_owned(), mode.to_owned()))
         );
-        let again = place.run(&["--message", "Build 1"]).exits_with(0).json();
+        let again = target.run(&["--message", "Build 1"]).exits_with(0).json();
         assert_eq!(
             (again["action"].as_str(), &again["commit"]),
             (Some("unchanged"), &done["commit"])
@@ -340,27 +331,27 @@ fn a_directory_becomes_a_commit_and_a_pull_request() {
         assert_eq!(again["pull_request"]["id"], done["pull_request"]["id"]);
         assert_eq!(again["pull_request"]["differs"], json!([]));
         let other = ["--title", "Another", "--draft"];
-        let other = place.run(&other).exits_with(0).json();
+        let other = target.run(&other).exits_with(0).json();
         assert_eq!(other["pull_request"]["differs"], json!(["title", "draft"]));
-        assert_eq!(place.requests().len(), 1);
+        assert_eq!(target.requests().len(), 1);
     }
 }
 
 #[test]
 fn only_differences_are_committed() {
-    for place in places() {
-        place.run(&[]).exits_with(0);
-        place.write("README.md", "# Site\n");
-        place.write("new", "");
-        fs::remove_file(place.sandbox.path("site/message")).unwrap();
+    for target in targets() {
+        target.run(&[]).exits_with(0);
+        target.write("README.md", "# Site\n");
+        target.write("new", "");
+        fs::remove_file(target.sandbox.path("site/message")).unwrap();
         fs::set_permissions(
-            place.sandbox.path("site/run.sh"),
+            target.sandbox.path("site/run.sh"),
             fs::Permissions::from_mode(0o644),
         )
         .unwrap();
-        let planned = place.run(&["--dry-run"]).exits_with(0).json();
+        let planned = target.run(&["--dry-run"]).exits_with(0).json();
         assert_eq!(planned["action"], "would-update");
-        let done = place.run(&[]).exits_with(0).json();
+        let done = target.run(&[]).exits_with(0).json();
         assert_eq!(done["action"], "updated");
         assert_eq!(
             (&done["added"], &done["changed"]),
@@ -370,23 +361,23 @@ fn only_differences_are_committed() {
             (&done["removed"], &done["pull_request"]["action"]),
             (&json!([]), &json!("unchanged"))
         );
-        let done = place.run(&["--delete-removed"]).exits_with(0).json();
+        let done = target.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(
             (&done["added"], &done["removed"]),
             (&json!([]), &json!(["message"]))
         );
         assert!(
-            place
+            target
                 .files("bbconnect")
                 .iter()
                 .all(|(path, _)| path != "message")
         );
         assert_eq!(
-            place.run(&["--delete-removed"]).exits_with(0).json()["action"],
+            target.run(&["--delete-removed"]).exits_with(0).json()["action"],
             "unchanged"
         );
         assert!(
-            place
+            target
                 .files("bbconnect")
                 .contains(&("run.sh".to_owned(), "100644".to_owned()))
         );
@@ -395,7 +386,7 @@ fn only_differences_are_committed() {
 
 #[test]
 fn publishing_below_a_path_keeps_other_files() {
-    for place in places() {
+    for target in targets() {
         let into = [
             "--into",
             "docs/site/",
@@ -404,14 +395,14 @@ fn publishing_below_a_path_keeps_other_files() {
             "--delete-removed",
             "--no-pr",
         ];
-        let done = place.run(&into).exits_with(0).json();
+        let done = target.run(&into).exits_with(0).json();
         assert_eq!(
             (done["branch"].as_str(), &done["pull_request"]),
             (Some("docs/next"), &Value::Null)
         );
         assert_eq!(done["added"].as_array().unwrap().len(), 6);
         assert_eq!(done["removed"], json!([]));
-        let files: Vec<_> = place
+        let files: Vec<_> = target
             .files("docs/next")
             .into_iter()
             .map(|(path, _)| path)
@@ -421,108 +412,111 @@ fn publishing_below_a_path_keeps_other_files() {
                 && files.contains(&"docs/site/README.md".to_owned()),
             "{files:?}"
         );
-        assert_eq!(place.run(&into).exits_with(0).json()["action"], "unchanged");
-        place.run(&["--into", "../out"]).exits_with(2);
-        place.run(&["--branch", "a..b"]).exits_with(2);
+        assert_eq!(
+            target.run(&into).exits_with(0).json()["action"],
+            "unchanged"
+        );
+        target.run(&["--into", "../out"]).exits_with(2);
+        target.run(&["--branch", "a..b"]).exits_with(2);
     }
 }
 
 #[test]
 fn commits_by_others_are_a_conflict() {
-    for place in places() {
-        place.run(&[]).exits_with(0);
-        place.push("bbconnect", "A fix by hand", ("by-hand", "x"));
-        place.write("new", "1");
-        let refused = place.run(&[]).exits_with(6).json();
+    for target in targets() {
+        target.run(&[]).exits_with(0);
+        target.push("bbconnect", "A fix by hand", ("by-hand", "x"));
+        target.write("new", "1");
+        let refused = target.run(&[]).exits_with(6).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains("A fix by hand"), "{message}");
-        let done = place.run(&["--onto-foreign"]).exits_with(0).json();
+        let done = target.run(&["--onto-foreign"]).exits_with(0).json();
         assert_eq!(done["added"], json!(["new"]));
         assert!(
-            place
+            target
                 .files("bbconnect")
                 .iter()
                 .any(|(path, _)| path == "by-hand")
         );
         // Nor is it, where the list of commits is not narrowed to those of the branch.
-        place
+        target
             .server
             .update(|state| state.store.ignores_exclude = true);
-        place.write("new", "2");
-        place.run(&["--branch", "other"]).exits_with(0);
-        place.write("new", "3");
-        place.run(&["--branch", "other"]).exits_with(0);
-        place.run(&[]).exits_with(6);
+        target.write("new", "2");
+        target.run(&["--branch", "other"]).exits_with(0);
+        target.write("new", "3");
+        target.run(&["--branch", "other"]).exits_with(0);
+        target.run(&[]).exits_with(6);
         // What happens on the base is nobody's business here.
-        place.push("main", "Elsewhere", ("elsewhere", "x"));
-        place.run(&["--branch", "other"]).exits_with(0);
+        target.push("main", "Elsewhere", ("elsewhere", "x"));
+        target.run(&["--branch", "other"]).exits_with(0);
     }
 }
 
 #[test]
 fn an_amended_commit_is_a_conflict() {
-    for place in places() {
-        place.run(&[]).exits_with(0);
-        place.write("run.sh", "#!/bin/sh\necho 2\n");
-        place.run(&[]).exits_with(0);
+    for target in targets() {
+        target.run(&[]).exits_with(0);
+        target.write("run.sh", "#!/bin/sh\necho 2\n");
+        target.run(&[]).exits_with(0);
         // What only the commit has, and what the folder has as well, differently or alike.
         for file in [("by-hand", "x"), ("run.sh", "#!/bin/sh\necho fixed\n")] {
-            place.amend("bbconnect", file);
-            let before = place.tip("bbconnect");
+            target.amend("bbconnect", file);
+            let before = target.tip("bbconnect");
             for more in [&[][..], &["--dry-run"], &["--delete-removed"]] {
-                let refused = place.run(more).exits_with(6).json();
+                let refused = target.run(more).exits_with(6).json();
                 let message = refused["error"]["message"].as_str().unwrap();
                 assert!(message.contains("somebody has changed"), "{message}");
                 assert!(message.contains(&before[..12]), "{message}");
             }
-            assert_eq!(place.tip("bbconnect"), before);
+            assert_eq!(target.tip("bbconnect"), before);
         }
-        place.run(&["--onto-foreign"]).exits_with(0);
+        target.run(&["--onto-foreign"]).exits_with(0);
         // Removed files, renamed ones and what is left alone belong to a commit as well.
         fs::rename(
-            place.sandbox.path("site/message"),
-            place.sandbox.path("site/words"),
+            target.sandbox.path("site/message"),
+            target.sandbox.path("site/words"),
         )
         .unwrap();
         let other = ["--branch", "other", "--delete-removed"];
-        place.run(&["--branch", "other"]).exits_with(0);
+        target.run(&["--branch", "other"]).exits_with(0);
         fs::rename(
-            place.sandbox.path("site/words"),
-            place.sandbox.path("site/terms"),
+            target.sandbox.path("site/words"),
+            target.sandbox.path("site/terms"),
         )
         .unwrap();
-        place.run(&other).exits_with(0);
-        let again = place.run(&other).exits_with(0).json();
+        target.run(&other).exits_with(0);
+        let again = target.run(&other).exits_with(0).json();
         assert_eq!(again["action"], "unchanged");
     }
 }
 
 #[test]
 fn without_a_diffstat_the_commit_trailer_identifies_own_commits() {
-    let places = places();
-    let place = places.iter().find(|place| place.is_cloud).unwrap();
-    place
+    let targets = targets();
+    let target = targets.iter().find(|target| target.is_cloud).unwrap();
+    target
         .server
         .update(|state| state.store.hides_diffstat = true);
-    place.run(&[]).exits_with(0);
-    place.write("run.sh", "#!/bin/sh\necho 2\n");
-    let again = place.run(&[]).exits_with(0).json();
+    target.run(&[]).exits_with(0);
+    target.write("run.sh", "#!/bin/sh\necho 2\n");
+    let again = target.run(&[]).exits_with(0).json();
     assert_eq!(again["action"], "updated");
-    place.push("bbconnect", "by hand", ("by-hand", "x"));
-    place.run(&[]).exits_with(6);
+    target.push("bbconnect", "by hand", ("by-hand", "x"));
+    target.run(&[]).exits_with(6);
 }
 
 #[test]
 fn rebased_unchanged_commits_are_recognised() {
-    for place in places().iter().filter(|place| !place.is_cloud) {
-        place.run(&[]).exits_with(0);
-        place.write("run.sh", "#!/bin/sh\necho 2\n");
-        place.run(&[]).exits_with(0);
-        place.push("main", "Elsewhere", ("elsewhere", "x"));
-        let copy = place.root.join("copy");
+    for target in targets().iter().filter(|target| !target.is_cloud) {
+        target.run(&[]).exits_with(0);
+        target.write("run.sh", "#!/bin/sh\necho 2\n");
+        target.run(&[]).exits_with(0);
+        target.push("main", "Elsewhere", ("elsewhere", "x"));
+        let copy = target.root.join("copy");
         let mut clone = program("git");
         clone.args(["clone", "--quiet", "--branch", "bbconnect"]);
-        check_output(clone.arg(place.root.join("web/site.git")).arg(&copy));
+        check_output(clone.arg(target.root.join("web/site.git")).arg(&copy));
         let rebase = |more: &[&str]| {
             let mut git = program("git");
             git.arg("-C").arg(&copy);
@@ -531,8 +525,8 @@ fn rebased_unchanged_commits_are_recognised() {
         };
         rebase(&["rebase", "--quiet", "origin/main"]);
         rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
-        place.write("new", "1");
-        place.run(&[]).exits_with(0);
+        target.write("new", "1");
+        target.run(&[]).exits_with(0);
         // But not where one of them was changed on the way, also below the last one.
         fs::write(copy.join("message"), "fixed").unwrap();
         rebase(&["commit", "--quiet", "--all", "--fixup=HEAD~1"]);
@@ -544,27 +538,27 @@ fn rebased_unchanged_commits_are_recognised() {
         squash.args(["-c", "user.name=Bob", "-c", "user.email=bob@acme.example"]);
         check_output(squash.args(["rebase", "--quiet", "-i", "--autosquash", "origin/main"]));
         rebase(&["push", "--quiet", "--force", "origin", "bbconnect"]);
-        place.write("new", "2");
-        place.run(&[]).exits_with(6);
+        target.write("new", "2");
+        target.run(&[]).exits_with(6);
     }
 }
 
 #[test]
 fn a_trailer_in_another_persons_commit_is_not_accepted() {
-    for place in places() {
-        place.run(&[]).exits_with(0);
-        let mark = place.message("bbconnect");
-        place.write("new", "1");
+    for target in targets() {
+        target.run(&[]).exits_with(0);
+        let mark = target.message("bbconnect");
+        target.write("new", "1");
         for (branch, message) in [
             ("quoted", format!("Squashed\n\n{mark}\nand a fix of mine\n")),
             ("copied", mark),
             ("bare", "Mine\n\nPublished-by: bbconnect\n".to_owned()),
         ] {
-            place.run(&["--branch", branch]).exits_with(0);
-            place.push(branch, &message, ("by-hand", "x"));
-            place.write("new", &format!("{branch} 2"));
-            place.run(&["--branch", branch]).exits_with(6);
-            place
+            target.run(&["--branch", branch]).exits_with(0);
+            target.push(branch, &message, ("by-hand", "x"));
+            target.write("new", &format!("{branch} 2"));
+            target.run(&["--branch", branch]).exits_with(6);
+            target
                 .run(&["--branch", branch, "--onto-foreign"])
                 .exits_with(0);
         }
@@ -573,28 +567,28 @@ fn a_trailer_in_another_persons_commit_is_not_accepted() {
 
 #[test]
 fn a_branch_without_common_base_is_compared_completely() {
-    for place in places() {
-        if place.is_cloud {
-            place.server.update(|state| {
+    for target in targets() {
+        if target.is_cloud {
+            target.server.update(|state| {
                 let repo = state.store.repo("acme", "site").unwrap();
                 let tip = repo.branches.remove("main").unwrap();
                 repo.branches.insert("develop".to_owned(), tip);
             });
         } else {
-            place.git(&["branch", "-m", "main", "develop"]);
+            target.git(&["branch", "-m", "main", "develop"]);
         }
-        let before = place.tip("develop");
+        let before = target.tip("develop");
         let develop = ["--branch", "develop", "--no-pr"];
-        let refused = place.run(&develop).exits_with(6).json();
+        let refused = target.run(&develop).exits_with(6).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains("did not make"), "{message}");
-        assert_eq!(place.tip("develop"), before);
-        place
+        assert_eq!(target.tip("develop"), before);
+        target
             .run(&[&develop[..], &["--onto-foreign"]].concat())
             .exits_with(0);
         // Said in as many words, the branch is its own base.
-        place.write("new", "1");
-        place
+        target.write("new", "1");
+        target
             .run(&[&develop[..], &["--base", "develop"]].concat())
             .exits_with(0);
     }
@@ -602,10 +596,10 @@ fn a_branch_without_common_base_is_compared_completely() {
 
 #[test]
 fn a_branch_that_moves_during_the_run_is_exit_6() {
-    for place in places() {
-        place.run(&[]).exits_with(0);
-        place.write("new", "1");
-        if place.is_cloud {
+    for target in targets() {
+        target.run(&[]).exits_with(0);
+        target.write("new", "1");
+        if target.is_cloud {
             // Between the look at the branch and the commit, somebody pushes.
             let moved = Fault {
                 status: 409,
@@ -613,13 +607,13 @@ fn a_branch_that_moves_during_the_run_is_exit_6() {
                 body: b"{\"type\":\"error\",\"error\":{\"message\":\"moved\"}}".to_vec(),
                 delay: Duration::ZERO,
             };
-            place
+            target
                 .server
                 .update(|state| state.targeted_faults.push(("POST", "/src", moved)));
         } else {
             // The server tells of a commit that is no longer the branch's.
-            let old = place.git(&["rev-parse", "refs/heads/bbconnect"]);
-            place.push("bbconnect", "Faster", ("faster", "x"));
+            let old = target.git(&["rev-parse", "refs/heads/bbconnect"]);
+            target.push("bbconnect", "Faster", ("faster", "x"));
             let told = json!({"values": [{"id": "refs/heads/bbconnect", "displayId": "bbconnect", "latestCommit": old.trim()}], "isLastPage": true});
             let told = Fault {
                 status: 200,
@@ -627,14 +621,14 @@ fn a_branch_that_moves_during_the_run_is_exit_6() {
                 body: told.to_string().into_bytes(),
                 delay: Duration::ZERO,
             };
-            place.server.update(|state| {
+            target.server.update(|state| {
                 state
                     .targeted_faults
                     .push(("GET", "filterText=bbconnect", told));
             });
         }
-        let before = place.files("bbconnect");
-        let refused = place.run(&[]).exits_with(6).json();
+        let before = target.files("bbconnect");
+        let refused = target.run(&[]).exits_with(6).json();
         assert!(
             refused["error"]["message"]
                 .as_str()
@@ -642,17 +636,17 @@ fn a_branch_that_moves_during_the_run_is_exit_6() {
                 .contains("meanwhile"),
             "{refused}"
         );
-        assert_eq!(place.files("bbconnect"), before);
+        assert_eq!(target.files("bbconnect"), before);
     }
 }
 
 #[test]
 fn a_branch_name_below_an_existing_branch_is_explained() {
-    for place in places().iter().filter(|place| !place.is_cloud) {
-        place.run(&["--branch", "t1"]).exits_with(0);
-        place.run(&["--branch", "t2/x"]).exits_with(0);
+    for target in targets().iter().filter(|target| !target.is_cloud) {
+        target.run(&["--branch", "t1"]).exits_with(0);
+        target.run(&["--branch", "t2/x"]).exits_with(0);
         for (branch, other) in [("t1/x", "refs/heads/t1'"), ("t2", "refs/heads/t2/x'")] {
-            let refused = place.run(&["--branch", branch]).exits_with(6).json();
+            let refused = target.run(&["--branch", branch]).exits_with(6).json();
             let error = &refused["error"];
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(other), "{message}");
@@ -663,41 +657,41 @@ fn a_branch_name_below_an_existing_branch_is_explained() {
 
 #[test]
 fn a_protected_branch_is_exit_4() {
-    for place in places() {
-        if place.is_cloud {
-            place.server.update(|state| {
+    for target in targets() {
+        if target.is_cloud {
+            target.server.update(|state| {
                 state.store.repo("acme", "site").unwrap().protected = vec!["bbconnect".to_owned()];
             });
         } else {
-            let hook = place.root.join("web/site.git/hooks/pre-receive");
+            let hook = target.root.join("web/site.git/hooks/pre-receive");
             fs::create_dir_all(hook.parent().unwrap()).unwrap();
             write_script(
                 &hook,
                 "#!/bin/sh\necho 'Branch refs/heads/bbconnect can only be modified through pull requests.' >&2\nexit 1\n",
             );
         }
-        let refused = place.run(&[]).exits_with(4).json();
+        let refused = target.run(&[]).exits_with(4).json();
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(
             message.contains("ermission denied") || message.contains("only be modified"),
             "{message}"
         );
-        assert_eq!(place.requests(), [Value::Null; 0]);
+        assert_eq!(target.requests(), [Value::Null; 0]);
     }
 }
 
 #[test]
 fn missing_repositories_and_branches_are_reported() {
-    for place in places() {
-        place.run(&["--base", "nowhere"]).exits_with(5);
-        place.run(&["--repo", "acme/none"]).exits_with(5);
-        let mut missing = place.sandbox.command(["publish", "nowhere"]);
+    for target in targets() {
+        target.run(&["--base", "nowhere"]).exits_with(5);
+        target.run(&["--repo", "acme/none"]).exits_with(5);
+        let mut missing = target.sandbox.command(["publish", "nowhere"]);
         missing
             .env("BBCONNECT_TOKEN", TOKEN)
-            .env("BBCONNECT_URL", place.server.cloud());
-        RunOutput::from(missing.output().unwrap()).exits_with(9);
-        symlink("/etc/passwd", place.sandbox.path("site/out")).unwrap();
-        let refused = place.run(&[]).exits_with(1).json();
+            .env("BBCONNECT_URL", target.server.cloud());
+        missing.finish().exits_with(9);
+        symlink("/etc/passwd", target.sandbox.path("site/out")).unwrap();
+        let refused = target.run(&[]).exits_with(1).json();
         assert!(
             refused["error"]["message"]
                 .as_str()
@@ -710,7 +704,7 @@ fn missing_repositories_and_branches_are_reported() {
 
 #[test]
 fn files_are_removed_only_with_the_flag() {
-    for place in places() {
+    for target in targets() {
         let said = |refused: RunOutput| {
             let refused = refused.exits_with(6).json();
             let error = &refused["error"];
@@ -720,108 +714,108 @@ fn files_are_removed_only_with_the_flag() {
         // A file where the folder is to go, or where a folder is that it is to go into.
         for into in ["README.md", "README.md/deep"] {
             for more in [&[][..], &["--delete-removed"], &["--dry-run"]] {
-                let (message, hint) = said(place.run(&[&["--into", into][..], more].concat()));
+                let (message, hint) = said(target.run(&[&["--into", into][..], more].concat()));
                 assert!(message.contains("the file README.md,"), "{message}");
                 assert!(hint.contains("--into"), "{hint}");
             }
         }
         // A folder of the branch that is a file here, and a file of the branch that is a folder here.
-        place.push("main", "Elsewhere", ("docs/old.txt", "x"));
-        place.push("main", "Elsewhere", ("log", "x"));
-        place.write("docs", "a file");
-        let (message, hint) = said(place.run(&[]));
+        target.push("main", "Elsewhere", ("docs/old.txt", "x"));
+        target.push("main", "Elsewhere", ("log", "x"));
+        target.write("docs", "a file");
+        let (message, hint) = said(target.run(&[]));
         assert!(message.contains("docs/old.txt"), "{message}");
         assert!(hint.contains("--delete-removed"), "{hint}");
-        fs::remove_file(place.sandbox.path("site/docs")).unwrap();
-        fs::create_dir(place.sandbox.path("site/log")).unwrap();
-        place.write("log/new", "y");
-        let (message, _) = said(place.run(&[]));
+        fs::remove_file(target.sandbox.path("site/docs")).unwrap();
+        fs::create_dir(target.sandbox.path("site/log")).unwrap();
+        target.write("log/new", "y");
+        let (message, _) = said(target.run(&[]));
         assert!(
             message.contains("the file log,") && message.contains("log/new"),
             "{message}"
         );
-        place.write("docs", "a file");
-        let done = place.run(&["--delete-removed"]).exits_with(0).json();
+        target.write("docs", "a file");
+        let done = target.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(done["action"], "created");
         assert_eq!(done["removed"], json!(["docs/old.txt", "log"]));
-        let again = place.run(&["--delete-removed"]).exits_with(0).json();
+        let again = target.run(&["--delete-removed"]).exits_with(0).json();
         assert_eq!(again["action"], "unchanged");
     }
 }
 
 #[test]
 fn unusual_file_names_are_published() {
-    for place in places() {
+    for target in targets() {
         for name in ["a\"b", "a\\b", "a\nb"] {
-            place.write(name, "x");
-            if !place.is_cloud {
-                place.run(&["--branch", "names"]).exits_with(0);
-                let again = place.run(&["--branch", "names"]).exits_with(0).json();
+            target.write(name, "x");
+            if !target.is_cloud {
+                target.run(&["--branch", "names"]).exits_with(0);
+                let again = target.run(&["--branch", "names"]).exits_with(0).json();
                 assert_eq!(again["action"], "unchanged", "{name:?}");
                 continue;
             }
             for more in [&[][..], &["--dry-run"]] {
-                let refused = place.run(more).exits_with(2).json();
+                let refused = target.run(more).exits_with(2).json();
                 let error = &refused["error"];
                 let message = error["message"].as_str().unwrap();
                 assert!(message.contains(name), "{message}");
                 assert!(error["hint"].as_str().unwrap().contains("--via git"));
             }
-            fs::remove_file(place.sandbox.path("site").join(name)).unwrap();
+            fs::remove_file(target.sandbox.path("site").join(name)).unwrap();
         }
-        place.run(&[]).exits_with(0);
+        target.run(&[]).exits_with(0);
     }
 }
 
 #[test]
 fn file_names_with_tabs_and_line_breaks_are_published() {
-    for place in places() {
-        place.write("a\tb", "AA");
-        place.write("ab", "XX");
+    for target in targets() {
+        target.write("a\tb", "AA");
+        target.write("ab", "XX");
         // How Cloud reads a line break in the name of a form's part is not known.
-        if !place.is_cloud {
-            place.write("x\n.txt", "one");
+        if !target.is_cloud {
+            target.write("x\n.txt", "one");
         }
-        place.run(&[]).exits_with(0);
-        let again = place.run(&[]).exits_with(0).json();
-        assert_eq!(again["action"], "unchanged", "{} {again}", place.is_cloud);
-        place.write("a\tb", "XX");
-        let done = place.run(&[]).exits_with(0).json();
+        target.run(&[]).exits_with(0);
+        let again = target.run(&[]).exits_with(0).json();
+        assert_eq!(again["action"], "unchanged", "{} {again}", target.is_cloud);
+        target.write("a\tb", "XX");
+        let done = target.run(&[]).exits_with(0).json();
         assert_eq!(done["changed"], json!(["a\tb"]));
     }
 }
 
 #[test]
 fn file_names_that_are_not_utf8_are_reported() {
-    let places = places();
-    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+    let targets = targets();
+    let Some(target) = targets.iter().find(|target| !target.is_cloud) else {
         return;
     };
     // As fast-import takes any byte.
-    place.push("main", "Second", ("\"caf\\351.txt\"", "old"));
-    let refused = place
+    target.push("main", "Second", ("\"caf\\351.txt\"", "old"));
+    let refused = target
         .run(&["--no-pr", "--delete-removed"])
         .exits_with(1)
         .json();
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains(r"remove caf\xe9.txt"), "{message}");
-    assert_eq!(place.git(&["for-each-ref", "refs/heads/bbconnect"]), "");
+    assert_eq!(target.git(&["for-each-ref", "refs/heads/bbconnect"]), "");
     // Elsewhere, or where nothing is removed, it is in nobody's way.
-    place
+    target
         .run(&["--no-pr", "--delete-removed", "--into", "docs"])
         .exits_with(0);
-    let done = place.run(&["--no-pr"]).exits_with(0).json();
+    let done = target.run(&["--no-pr"]).exits_with(0).json();
     assert_eq!(done["removed"], json!([]));
-    let listed = place.git(&["ls-tree", "-r", "bbconnect"]);
+    let listed = target.git(&["ls-tree", "-r", "bbconnect"]);
     assert!(listed.contains(r"caf\351.txt"), "{listed}");
     assert!(listed.contains("\tdocs/run.sh"), "{listed}");
 }
 
 #[test]
 fn an_empty_or_missing_directory_removes_nothing() {
-    for place in places() {
+    for target in targets() {
         let publish = |folder: &str| {
-            let mut command = place.sandbox.command([
+            let mut command = target.sandbox.command([
                 "publish",
                 folder,
                 "--repo",
@@ -831,20 +825,20 @@ fn an_empty_or_missing_directory_removes_nothing() {
             ]);
             command
                 .env("BBCONNECT_TOKEN", TOKEN)
-                .env("BBCONNECT_URL", place.server.cloud());
-            RunOutput::from(command.output().unwrap())
+                .env("BBCONNECT_URL", target.server.cloud());
+            command.finish()
         };
         publish("site/README.md").exits_with(2);
-        fs::create_dir(place.sandbox.path("empty")).unwrap();
+        fs::create_dir(target.sandbox.path("empty")).unwrap();
         publish("empty").exits_with(2);
-        assert!(place.server.requests().is_empty());
+        assert!(target.server.requests().is_empty());
     }
 }
 
 #[test]
 fn the_next_run_completes_an_interrupted_one() {
-    for place in places() {
-        let path = if place.is_cloud {
+    for target in targets() {
+        let path = if target.is_cloud {
             "/pullrequests"
         } else {
             "/pull-requests"
@@ -855,11 +849,11 @@ fn the_next_run_completes_an_interrupted_one() {
             body: Vec::new(),
             delay: Duration::ZERO,
         };
-        place
+        target
             .server
             .update(|state| state.targeted_faults.push(("POST", path, fault)));
-        place.run(&[]).exits_with(8);
-        let done = place.run(&[]).exits_with(0).json();
+        target.run(&[]).exits_with(8);
+        let done = target.run(&[]).exits_with(0).json();
         assert_eq!(
             (
                 done["added"].as_array().unwrap().len(),
@@ -869,7 +863,7 @@ fn the_next_run_completes_an_interrupted_one() {
         );
         assert_eq!(done["action"], "updated");
         // A merged branch that was removed is made anew.
-        assert_eq!(place.run(&[]).exits_with(0).json()["action"], "unchanged");
+        assert_eq!(target.run(&[]).exits_with(0).json()["action"], "unchanged");
     }
 }
 
@@ -996,30 +990,28 @@ fn cloud_accepts_publishing_through_git() {
 
 #[test]
 fn the_change_is_shown_as_a_tree() {
-    let place = &places()[0];
-    let mut command = place.sandbox.command(["publish", "site", "--dry-run"]);
+    let target = &targets()[0];
+    let mut command = target.sandbox.command(["publish", "site", "--dry-run"]);
     command
         .env("BBCONNECT_TOKEN", TOKEN)
-        .env("BBCONNECT_URL", place.server.cloud())
+        .env("BBCONNECT_URL", target.server.cloud())
         .env("BBCONNECT_EMAIL", "jane@acme.example")
         .env("BBCONNECT_REPO", "acme/site");
-    let shown = RunOutput::from(command.output().unwrap())
-        .exits_with(0)
-        .stdout;
+    let shown = command.finish().exits_with(0).stdout;
     assert!(shown.contains("  pages/\n+   a b.html\n"), "{shown}");
     assert!(shown.contains("5 added, 0 changed, 0 removed"), "{shown}");
 }
 
 #[test]
 fn the_credential_is_not_in_arguments_or_files() {
-    let places = places();
-    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+    let targets = targets();
+    let Some(target) = targets.iter().find(|target| !target.is_cloud) else {
         return;
     };
     // A git that notes its arguments before it works.
-    let notes = place.sandbox.path("arguments");
+    let notes = target.sandbox.path("arguments");
     let real = check_output(program("sh").args(["-c", "command -v git"]));
-    let bin = place.sandbox.path("bin");
+    let bin = target.sandbox.path("bin");
     fs::create_dir_all(&bin).unwrap();
     let script = format!(
         "#!/bin/sh\necho \"$@\" >> '{}'\nexec {} \"$@\"\n",
@@ -1027,22 +1019,22 @@ fn the_credential_is_not_in_arguments_or_files() {
         real.trim()
     );
     write_script(&bin.join("git"), &script);
-    let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+    let mut command = target.sandbox.command(["publish", "site", "--no-pr"]);
     command
         .env("BBCONNECT_TOKEN", TOKEN)
-        .env("BBCONNECT_URL", place.server.datacenter())
+        .env("BBCONNECT_URL", target.server.datacenter())
         .env("BBCONNECT_REPO", "WEB/site")
         .env(
             "PATH",
             format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
         );
-    RunOutput::from(command.output().unwrap()).exits_with(0);
+    command.finish().exits_with(0);
     let seen = fs::read_to_string(notes).unwrap();
     assert!(
         seen.contains("push --porcelain") && !seen.contains(TOKEN),
         "{seen}"
     );
-    let signed = place
+    let signed = target
         .server
         .requests()
         .iter()
@@ -1051,7 +1043,7 @@ fn the_credential_is_not_in_arguments_or_files() {
     assert!(signed >= 3);
     let header = format!("Bearer {TOKEN}");
     assert!(
-        place
+        target
             .server
             .requests()
             .iter()
@@ -1061,12 +1053,12 @@ fn the_credential_is_not_in_arguments_or_files() {
 
 #[test]
 fn git_environment_variables_of_other_repositories_are_ignored() {
-    let places = places();
-    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+    let targets = targets();
+    let Some(target) = targets.iter().find(|target| !target.is_cloud) else {
         return;
     };
     // As in a hook of another repository, below an alias with settings of its own, and with a trace.
-    let other = place.sandbox.path("other");
+    let other = target.sandbox.path("other");
     check_output(program("git").args(["init", "--quiet"]).arg(&other));
     let inner = other.join(".git");
     let listed = |folder: &Path| {
@@ -1076,11 +1068,11 @@ fn git_environment_variables_of_other_repositories_are_ignored() {
             .collect::<Vec<_>>()
     };
     let before = listed(&inner);
-    let trace = place.sandbox.path("trace");
-    let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+    let trace = target.sandbox.path("trace");
+    let mut command = target.sandbox.command(["publish", "site", "--no-pr"]);
     command
         .env("BBCONNECT_TOKEN", TOKEN)
-        .env("BBCONNECT_URL", place.server.datacenter())
+        .env("BBCONNECT_URL", target.server.datacenter())
         .env("BBCONNECT_REPO", "WEB/site");
     for name in ["GIT_DIR", "GIT_COMMON_DIR", "GIT_QUARANTINE_PATH"] {
         command.env(name, &inner);
@@ -1100,23 +1092,23 @@ fn git_environment_variables_of_other_repositories_are_ignored() {
             "GIT_TRACE2_ENV_VARS",
             "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1",
         );
-    RunOutput::from(command.output().unwrap()).exits_with(0);
+    command.finish().exits_with(0);
     assert!(listed(&inner) == before, "another repository was changed");
     let traced = fs::read_to_string(trace).unwrap_or_default();
     assert!(!traced.contains(TOKEN), "{traced}");
-    assert_eq!(place.files("bbconnect").len(), 6);
+    assert_eq!(target.files("bbconnect").len(), 6);
 }
 
 #[test]
 fn child_processes_end_with_the_program() {
-    let places = places();
-    let Some(place) = places.iter().find(|place| !place.is_cloud) else {
+    let targets = targets();
+    let Some(target) = targets.iter().find(|target| !target.is_cloud) else {
         return;
     };
     // A git that is slow to push, and the programs that it starts.
     let real = check_output(program("sh").args(["-c", "command -v git"]));
-    let (bin, temporary) = (place.sandbox.path("bin"), place.sandbox.path("tmp"));
-    let (begun, left) = (place.sandbox.path("begun"), place.sandbox.path("left"));
+    let (bin, temporary) = (target.sandbox.path("bin"), target.sandbox.path("tmp"));
+    let (begun, left) = (target.sandbox.path("begun"), target.sandbox.path("left"));
     fs::create_dir_all(&bin).unwrap();
     fs::create_dir_all(&temporary).unwrap();
     let script = format!(
@@ -1132,10 +1124,10 @@ fn child_processes_end_with_the_program() {
         (Some("INT"), 130),
         (None, 7),
     ] {
-        let mut command = place.sandbox.command(["publish", "site", "--no-pr"]);
+        let mut command = target.sandbox.command(["publish", "site", "--no-pr"]);
         command
             .env("BBCONNECT_TOKEN", TOKEN)
-            .env("BBCONNECT_URL", place.server.datacenter())
+            .env("BBCONNECT_URL", target.server.datacenter())
             .env("BBCONNECT_REPO", "WEB/site")
             .env("TMPDIR", &temporary)
             .env(
@@ -1163,6 +1155,6 @@ fn child_processes_end_with_the_program() {
     }
     std::thread::sleep(Duration::from_secs(3));
     assert!(!left.exists());
-    let branches = place.git(&["for-each-ref", "--format=%(refname)"]);
+    let branches = target.git(&["for-each-ref", "--format=%(refname)"]);
     assert_eq!(branches, "refs/heads/main\n");
 }

@@ -5,23 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-request-marker";
 
 fn server() -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:user:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     let mut store = RepoStore::with(&["acme/site+", "WEB/site+"]);
     for name in ["acme/site", "WEB/site"] {
         store.push(name, "feature/login", "Login", ("login.html", b"<p>"));
@@ -32,7 +21,7 @@ fn server() -> Server {
         repo.branches.insert("same".to_owned(), main);
     }
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["read:user:bitbucket"]),
         store,
         ..ServerState::default()
     })
@@ -45,14 +34,8 @@ fn run(server: &Server, is_cloud: bool, arguments: &[&str]) -> RunOutput {
     command
         .env("BBCONNECT_TOKEN", TOKEN)
         .args(["--repo", if is_cloud { "acme/site" } else { "WEB/site" }]);
-    if is_cloud {
-        command
-            .env("BBCONNECT_URL", server.cloud())
-            .env("BBCONNECT_EMAIL", "jane@acme.example");
-    } else {
-        command.env("BBCONNECT_URL", server.datacenter());
-    }
-    RunOutput::from(command.output().unwrap())
+    command.envs(server.environment(is_cloud));
+    command.finish()
 }
 
 fn requests(server: &Server, is_cloud: bool) -> Vec<Value> {

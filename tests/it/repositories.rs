@@ -3,25 +3,17 @@
 use std::time::Duration;
 
 use crate::support::bitbucket::repo_store::RepoStore;
-use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, program};
+use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
 
 const TOKEN: &str = "ATATT-repository-marker";
 
 fn state(store: RepoStore) -> ServerState {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:repository:bitbucket", "read:user:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(
+            TOKEN,
+            &["read:repository:bitbucket", "read:user:bitbucket"],
+        ),
         projects: vec!["WEB".to_owned()],
         store,
         ..ServerState::default()
@@ -41,7 +33,7 @@ fn cloud(server: &Server, arguments: &[&str]) -> RunOutput {
         .env("BBCONNECT_TOKEN", TOKEN)
         .env("BBCONNECT_EMAIL", "jane@acme.example")
         .env("BBCONNECT_WORKSPACE", "acme");
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 fn datacenter(server: &Server, arguments: &[&str]) -> RunOutput {
@@ -50,7 +42,7 @@ fn datacenter(server: &Server, arguments: &[&str]) -> RunOutput {
     command
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", TOKEN);
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 fn slugs(ran: &RunOutput) -> Vec<String> {
@@ -391,7 +383,7 @@ fn a_selected_repository_is_the_default() {
     let run = |folder: &str, arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.current_dir(sandbox.path(folder));
-        RunOutput::from(command.output().unwrap())
+        command.finish()
     };
     std::fs::create_dir_all(sandbox.path("work/services/api")).unwrap();
     check_output(
@@ -508,14 +500,7 @@ fn on_a_terminal_a_repository_is_selected_by_search() {
         &token,
     ];
     sandbox.run(add).exits_with(0);
-    let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
-    command
-        .args(["repo", "select"])
-        .current_dir(sandbox.home())
-        .env_clear()
-        .env("HOME", sandbox.home())
-        .env("TERM", "xterm");
-    let mut terminal = rexpect::session::spawn_command(command, Some(10_000)).unwrap();
+    let mut terminal = sandbox.terminal(&["repo", "select"]);
     terminal.exp_string("acme/web-site").unwrap();
     std::thread::sleep(Duration::from_millis(100));
     terminal.send("sho").unwrap();

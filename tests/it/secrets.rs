@@ -43,7 +43,7 @@ fn path() -> String {
     path.into_string().unwrap()
 }
 
-struct Stage {
+struct Fixture {
     cloud: Server,
     datacenter: Server,
     sandbox: Sandbox,
@@ -52,8 +52,8 @@ struct Stage {
     store: &'static str,
 }
 
-impl Stage {
-    fn set(store: &'static str) -> Self {
+impl Fixture {
+    fn new(store: &'static str) -> Self {
         let credential = |kind, secret: &str, scopes: Vec<&'static str>| Credential {
             kind,
             secret: secret.to_owned(),
@@ -89,21 +89,21 @@ impl Stage {
             })
         };
         let git = repository(beside.path());
-        let stage = Self {
+        let fixture = Self {
             cloud: serve("acme/site", cloud, None),
             datacenter: serve("WEB/site", datacenter, Some(git)),
             sandbox: Sandbox::new(),
             beside,
             store,
         };
-        fs::write(stage.beside("passphrase"), STORE_PASSPHRASE).unwrap();
-        fs::create_dir(stage.beside("bin")).unwrap();
+        fs::write(fixture.beside("passphrase"), STORE_PASSPHRASE).unwrap();
+        fs::create_dir(fixture.beside("bin")).unwrap();
         for name in STARTED {
-            stage.wrap(name);
+            fixture.wrap(name);
         }
-        fs::create_dir(stage.sandbox.path("site")).unwrap();
-        fs::write(stage.sandbox.path("site/page.html"), "<p>").unwrap();
-        stage
+        fs::create_dir(fixture.sandbox.path("site")).unwrap();
+        fs::write(fixture.sandbox.path("site/page.html"), "<p>").unwrap();
+        fixture
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -252,8 +252,8 @@ fn no_command_prints_or_writes_a_secret() {
         return;
     }
     for store in ["file", "command"] {
-        let stage = Stage::set(store);
-        let (cloud, server) = (stage.cloud.cloud(), stage.datacenter.datacenter());
+        let fixture = Fixture::new(store);
+        let (cloud, server) = (fixture.cloud.cloud(), fixture.datacenter.datacenter());
         let add = |name: &str, url: &str, auth: &[&str], secret: &str| {
             let command = format!("printenv {name}");
             let by: &[&str] = if store == "file" {
@@ -262,11 +262,11 @@ fn no_command_prints_or_writes_a_secret() {
                 &["--token-command", &command]
             };
             // What a password manager would answer.
-            let shim = format!("#!/bin/sh\ncat '{}'\n", stage.beside(name).display());
-            fs::write(stage.beside(name), secret).unwrap();
-            write_script(&stage.beside("bin").join("printenv"), &shim);
+            let shim = format!("#!/bin/sh\ncat '{}'\n", fixture.beside(name).display());
+            fs::write(fixture.beside(name), secret).unwrap();
+            write_script(&fixture.beside("bin").join("printenv"), &shim);
             let words = [&["connection", "add", name, "--url", url][..], auth, by].concat();
-            stage.tell(&words, secret)
+            fixture.tell(&words, secret)
         };
         let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
         let wrong = ["--auth", "password", "--username", "jane"];
@@ -283,15 +283,15 @@ fn no_command_prints_or_writes_a_secret() {
                 });
                 let words: Vec<String> = words.collect();
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let ended = stage.tell(&words, &format!("{WEBHOOK_SECRET}\n"));
-                let why = || stage.run(&words, "").stderr;
+                let ended = fixture.tell(&words, &format!("{WEBHOOK_SECRET}\n"));
+                let why = || fixture.run(&words, "").stderr;
                 assert_eq!(
                     ended.contains(&0),
                     is_done,
                     "{words:?}: {ended:?} {}",
                     why()
                 );
-                stage.keeps_quiet();
+                fixture.keeps_quiet();
             }
         };
         each("cloud", "acme/site", &WORK_ON_CLOUD);
@@ -305,15 +305,15 @@ fn no_command_prints_or_writes_a_secret() {
             0
         );
         each("server", "WEB/site", &WORK_ON_A_SERVER);
-        let started = fs::read_to_string(stage.beside("started")).unwrap();
+        let started = fs::read_to_string(fixture.beside("started")).unwrap();
         assert!(started.contains("push"), "{started}");
     }
 }
 
 #[test]
 fn only_git_receives_the_secret() {
-    let stage = Stage::set("file");
-    let server = stage.datacenter.datacenter();
+    let fixture = Fixture::new("file");
+    let server = fixture.datacenter.datacenter();
     let add = [
         "connection",
         "add",
@@ -323,24 +323,24 @@ fn only_git_receives_the_secret() {
         "--auth",
         "http-access-token",
     ];
-    let ran = stage.run(&[&add[..], &["--token-stdin"]].concat(), SERVER_TOKEN);
+    let ran = fixture.run(&[&add[..], &["--token-stdin"]].concat(), SERVER_TOKEN);
     ran.exits_with(0);
     let host = server.split('/').nth(2).unwrap();
     let question = format!("protocol=http\nhost={host}\n\n");
-    let ran = stage.run(&["git", "credential", "get", "--verbose"], &question);
+    let ran = fixture.run(&["git", "credential", "get", "--verbose"], &question);
     assert!(ran.stdout.contains(SERVER_TOKEN));
     assert!(!ran.stderr.contains(SERVER_TOKEN), "{}", ran.stderr);
     let erased = format!("protocol=http\nhost={host}\npassword={SERVER_TOKEN}\n\n");
     for operation in ["store", "erase"] {
-        stage.tell(&["git", "credential", operation], &erased);
+        fixture.tell(&["git", "credential", operation], &erased);
     }
-    stage.keeps_quiet();
+    fixture.keeps_quiet();
 }
 
 #[test]
 fn a_key_passphrase_is_not_printed_or_written() {
-    let stage = Stage::set("file");
-    let path = stage.sandbox.path("key");
+    let fixture = Fixture::new("file");
+    let path = fixture.sandbox.path("key");
     let keygen = [
         "keygen",
         "--type",
@@ -351,10 +351,10 @@ fn a_key_passphrase_is_not_printed_or_written() {
     ];
     let words = [&keygen[..], &[path.to_str().unwrap()]].concat();
     assert_eq!(
-        stage.tell(&words, &format!("{KEY_PASSPHRASE}\n")),
+        fixture.tell(&words, &format!("{KEY_PASSPHRASE}\n")),
         [0, 0, 0]
     );
-    stage.keeps_quiet();
+    fixture.keeps_quiet();
     if is_installed("ssh-keygen", "-?") {
         let mut read = program("ssh-keygen");
         check_output(read.args(["-y", "-P", KEY_PASSPHRASE, "-f"]).arg(&path));

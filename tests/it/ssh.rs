@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::bitbucket::keys::Keys;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::{Sshd, git};
-use crate::support::{self, RunOutput, Sandbox, check_output};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, check_output};
 
 const TOKEN: &str = "ATATT-ssh-marker";
 const ALL: [&str; 7] = [
@@ -25,15 +25,15 @@ const ALL: [&str; 7] = [
 ];
 
 /// Both products and an SSH server that knows their keys.
-struct Stage {
+struct Fixture {
     sandbox: Sandbox,
     bitbucket: Server,
     sshd: Sshd,
 }
 
-impl Stage {
+impl Fixture {
     /// `None` where there is no `sshd`, which was said then.
-    fn set() -> Option<Self> {
+    fn new() -> Option<Self> {
         let sshd = Sshd::start()?;
         for name in ["acme/site", "web/site", "web/other"] {
             sshd.repository(name, name == "acme/site");
@@ -64,7 +64,7 @@ impl Stage {
             page_length: 25,
             ..ServerState::default()
         });
-        let stage = Self {
+        let fixture = Self {
             sandbox: Sandbox::new(),
             bitbucket,
             sshd,
@@ -80,16 +80,16 @@ impl Stage {
                 "--token-command",
                 &command,
             ];
-            stage.run(&[&arguments[..], more].concat()).exits_with(0);
+            fixture.run(&[&arguments[..], more].concat()).exits_with(0);
         };
         let cloud = ["--auth", "api-token", "--email", "jane@acme.example"];
-        add("cloud", &stage.bitbucket.cloud(), &cloud);
+        add("cloud", &fixture.bitbucket.cloud(), &cloud);
         add(
             "server",
-            &stage.bitbucket.datacenter(),
+            &fixture.bitbucket.datacenter(),
             &["--auth", "http-access-token"],
         );
-        Some(stage)
+        Some(fixture)
     }
 
     fn run(&self, arguments: &[&str]) -> RunOutput {
@@ -126,32 +126,34 @@ fn error(ran: &RunOutput) -> String {
 
 #[test]
 fn connect_configures_git_in_one_step() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
 
-    let dry = stage.connect(&url, &["--dry-run"]).exits_with(0).json();
+    let dry = fixture.connect(&url, &["--dry-run"]).exits_with(0).json();
     assert_eq!(dry["registration"]["action"], "would-create");
     assert_eq!(dry["key"], Value::Null);
     // Nobody vouches for the server, and nothing was made by the attempt.
-    let unknown = stage.connect(&url, &[]).exits_with(10);
+    let unknown = fixture.connect(&url, &[]).exits_with(10);
     assert!(error(&unknown).contains(&fingerprint), "{}", unknown.stdout);
-    assert!(stage.keys().is_empty());
-    assert!(!stage.sandbox.path(".ssh").exists());
+    assert!(fixture.keys().is_empty());
+    assert!(!fixture.sandbox.path(".ssh").exists());
     let wrong = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    stage
+    fixture
         .connect(&url, &["--accept-host-key", wrong])
         .exits_with(10);
 
     let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
-    let connected = stage.connect(&url, &arguments).exits_with(0).json();
+    let connected = fixture.connect(&url, &arguments).exits_with(0).json();
     assert_eq!(connected["schema"], "bbconnect/connect@1");
     assert_eq!(connected["registration"]["as"], "access-key");
     assert_eq!(connected["registration"]["access"], "read");
     assert_eq!(connected["registration"]["action"], "created");
     assert_eq!(
         connected["ssh"],
-        json!({"verified": true, "host_key": fingerprint, "host": "127.0.0.1", "port": stage.sshd.port})
+        json!({"verified": true, "host_key": fingerprint, "host": "127.0.0.1", "port": fixture.sshd.port})
     );
     assert_eq!(
         connected["repository"],
@@ -161,22 +163,22 @@ fn connect_configures_git_in_one_step() {
     assert_eq!(connected["connection"]["auth"], "ssh");
     assert_eq!(
         connected["key"]["private_key_path"],
-        stage.key("web_site_ecdsa-256")
+        fixture.key("web_site_ecdsa-256")
     );
-    check_output(stage.git("work").args(["fetch", "-q", "origin"]));
+    check_output(fixture.git("work").args(["fetch", "-q", "origin"]));
     assert_eq!(
-        check_output(stage.git("work").args(["log", "--format=%s"])),
+        check_output(fixture.git("work").args(["log", "--format=%s"])),
         "one\n"
     );
     // An access key for reading only reads.
-    let pushed = stage
+    let pushed = fixture
         .git("work")
         .args(["push", "-q", "origin", "HEAD:x"])
         .output()
         .unwrap();
     assert!(!pushed.status.success());
 
-    let again = stage
+    let again = fixture
         .connect(&url, &["--clone", "work"])
         .exits_with(0)
         .json();
@@ -184,45 +186,45 @@ fn connect_configures_git_in_one_step() {
     assert_eq!(again["registration"]["id"], connected["registration"]["id"]);
     assert_eq!(again["key"]["fingerprint"], connected["key"]["fingerprint"]);
     assert_eq!(again["connection"], connected["connection"]);
-    assert_eq!(stage.keys().len(), 1);
-    let hosts = fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+    assert_eq!(fixture.keys().len(), 1);
+    let hosts = fs::read_to_string(fixture.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     assert_eq!(hosts.lines().count(), 1, "{hosts}");
 
     // More access is given where it is asked for, and kept where it is not.
-    let wider = stage.connect(&url, &["--write"]).exits_with(0).json();
+    let wider = fixture.connect(&url, &["--write"]).exits_with(0).json();
     assert_eq!(wider["registration"]["action"], "updated");
     assert_eq!(wider["registration"]["access"], "write");
-    let kept = stage.connect(&url, &[]).exits_with(0).json();
+    let kept = fixture.connect(&url, &[]).exits_with(0).json();
     assert_eq!(kept["registration"]["access"], "write");
-    check_output(stage.git("work").args(["push", "-q", "origin", "HEAD:x"]));
-    let tested = stage
+    check_output(fixture.git("work").args(["push", "-q", "origin", "HEAD:x"]));
+    let tested = fixture
         .run(&["key", "test", "--json", "-c", "site"])
         .exits_with(0)
         .json();
     assert_eq!(tested["access"], "write");
-    for seen in stage.bitbucket.requests() {
+    for seen in fixture.bitbucket.requests() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("PRIVATE"));
     }
 }
 
 /// Connects `web/site`, cloned into `work`.
-fn connected(stage: &Stage, more: &[&str]) -> Value {
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+fn connected(fixture: &Fixture, more: &[&str]) -> Value {
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
-    stage
+    fixture
         .connect(&url, &[&arguments[..], more].concat())
         .exits_with(0)
         .json()
 }
 
 /// Asks the server with git, again and again, while keys are replaced; every answer must be right.
-fn while_git_asks(stage: &Stage, commands: &[Option<String>], replace: impl FnOnce()) {
+fn while_git_asks(fixture: &Fixture, commands: &[Option<String>], replace: impl FnOnce()) {
     let stop = std::sync::atomic::AtomicBool::new(false);
     let ask = |command: &Option<String>| {
         let mut count = 0;
         while !stop.load(std::sync::atomic::Ordering::SeqCst) {
-            let mut git = stage.git("work");
+            let mut git = fixture.git("work");
             git.envs(command.iter().map(|command| ("GIT_SSH_COMMAND", command)));
             let asked = git.args(["ls-remote", "-q", "origin"]).output().unwrap();
             let stderr = String::from_utf8_lossy(&asked.stderr);
@@ -246,10 +248,12 @@ fn while_git_asks(stage: &Stage, commands: &[Option<String>], replace: impl FnOn
 
 #[test]
 fn key_rotation_never_interrupts_git() {
-    let Some(stage) = Stage::set() else { return };
-    let before = connected(&stage, &["--title", "build server"]);
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let before = connected(&fixture, &["--title", "build server"]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
-    let hosts = stage.sandbox.path(".config/bbconnect/known_hosts");
+    let hosts = fixture.sandbox.path(".config/bbconnect/known_hosts");
     // As somebody else would write it, who knows of nothing but the path.
     let plain = format!(
         "ssh -F /dev/null -i {path} -o IdentitiesOnly=yes -o UserKnownHostsFile={}",
@@ -257,7 +261,7 @@ fn key_rotation_never_interrupts_git() {
     );
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate", "--json", "-c", "site"];
-        let rotated = stage
+        let rotated = fixture
             .run(&[&arguments[..], more].concat())
             .exits_with(0)
             .json();
@@ -266,17 +270,17 @@ fn key_rotation_never_interrupts_git() {
         assert_ne!(rotation["before"], rotation["after"]);
         assert_eq!(rotation["key_path"], path);
     };
-    while_git_asks(&stage, &[None, Some(plain)], || {
+    while_git_asks(&fixture, &[None, Some(plain)], || {
         rotate(&[]);
         rotate(&["--type", "rsa-4096"]);
         rotate(&["--type", "ed25519"]);
     });
     // Ed25519 has no other format; the command of our own checkouts knows the next key as well.
-    while_git_asks(&stage, &[None], || {
+    while_git_asks(&fixture, &[None], || {
         rotate(&[]);
         rotate(&[]);
     });
-    let keys = stage.keys();
+    let keys = fixture.keys();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].label, "build server");
     assert_eq!(keys[0].permission, "REPO_READ");
@@ -284,16 +288,28 @@ fn key_rotation_never_interrupts_git() {
     assert!(public.starts_with(&keys[0].material));
     assert_ne!(before["key"]["public_key"], public.trim());
     // Nothing is left beside it.
-    let left = fs::read_dir(stage.sandbox.path(".ssh")).unwrap().count();
+    let left = fs::read_dir(fixture.sandbox.path(".ssh")).unwrap().count();
     assert_eq!(left, 2);
 }
 
 #[test]
 fn an_interrupted_rotation_is_completed_by_the_next() {
-    let Some(stage) = Stage::set() else { return };
-    connected(&stage, &[]);
+    // A run takes seconds: key rotation waits for processes that still use the old key. So four fixtures run in parallel.
+    std::thread::scope(|scope| {
+        for delays in [[10, 2800], [60, 1600], [120, 800], [200, 350]] {
+            scope.spawn(move || interrupt_rotations(delays));
+        }
+    });
+}
+
+/// Kills rotations after these delays in milliseconds.
+fn interrupt_rotations(delays: [u64; 2]) {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
     let fetch = |when: &str| {
-        let fetched = stage
+        let fetched = fixture
             .git("work")
             .args(["fetch", "-q", "origin"])
             .output()
@@ -301,9 +317,8 @@ fn an_interrupted_rotation_is_completed_by_the_next() {
         let stderr = String::from_utf8_lossy(&fetched.stderr).into_owned();
         assert!(fetched.status.success(), "{when}: {stderr}");
     };
-    // What a run takes in all is mostly the pauses in which programs under way come to an end.
-    for delay in [10, 60, 120, 200, 350, 800, 1600, 2800] {
-        let mut child = stage
+    for delay in delays {
+        let mut child = fixture
             .sandbox
             .command(["key", "rotate", "-c", "site"])
             .spawn()
@@ -312,29 +327,31 @@ fn an_interrupted_rotation_is_completed_by_the_next() {
         child.kill().unwrap();
         child.wait().unwrap();
         fetch(&format!("killed after {delay} ms"));
-        stage.run(&["key", "rotate", "-c", "site"]).exits_with(0);
+        fixture.run(&["key", "rotate", "-c", "site"]).exits_with(0);
         fetch(&format!("finished after {delay} ms"));
         // A file that was not complete when its writer was killed has a name of its own.
-        let left = fs::read_dir(stage.sandbox.path(".ssh")).unwrap();
+        let left = fs::read_dir(fixture.sandbox.path(".ssh")).unwrap();
         let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let left: Vec<_> = left
             .filter(|name| !name.starts_with(".bbconnect-"))
             .collect();
         assert_eq!(left.len(), 2, "{left:?}");
-        assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
+        assert_eq!(fixture.keys().len(), 1, "killed after {delay} ms");
     }
 }
 
 #[test]
 fn every_key_type_and_existing_keys_work() {
-    let Some(stage) = Stage::set() else { return };
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let fingerprint = fixture.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
-    let url = stage.sshd.url("web/site");
+    let url = fixture.sshd.url("web/site");
     for (number, kind) in ["ecdsa-256", "rsa-4096", "ed25519"].into_iter().enumerate() {
         let name = format!("site-{number}");
         let arguments = ["--name", &name, "--type", kind];
-        let ran = stage
+        let ran = fixture
             .connect(&url, &[&arguments[..], &accept].concat())
             .exits_with(0);
         assert_eq!(ran.json()["key"]["type"], kind);
@@ -343,17 +360,17 @@ fn every_key_type_and_existing_keys_work() {
         } else {
             "ed25519"
         };
-        stage
+        fixture
             .connect(&url, &["--name", &name, "--type", other])
             .exits_with(6);
-        stage
+        fixture
             .run(&["connection", "remove", &name, "--yes"])
             .exits_with(0);
     }
-    assert_eq!(stage.keys().len(), 3);
+    assert_eq!(fixture.keys().len(), 3);
 
     // A key that is there, with a passphrase: only an agent or a person can open it.
-    let own = stage.sandbox.path("own");
+    let own = fixture.sandbox.path("own");
     let mut make = support::program("ssh-keygen");
     make.args([
         "-q",
@@ -367,7 +384,7 @@ fn every_key_type_and_existing_keys_work() {
     ]);
     check_output(make.arg(&own));
     let with_own = ["--key", own.to_str().unwrap(), "--name", "own"];
-    let locked = stage
+    let locked = fixture
         .connect(&url, &[&with_own[..], &accept].concat())
         .exits_with(2);
     assert!(
@@ -379,52 +396,52 @@ fn every_key_type_and_existing_keys_work() {
         locked.stdout
     );
     // One that others may read is none for ssh. Neither was registered.
-    let open = stage.sandbox.path("open");
+    let open = fixture.sandbox.path("open");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
     check_output(make.arg(&open));
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     let with_open = ["--key", open.to_str().unwrap(), "--name", "open"];
-    let refused = stage
+    let refused = fixture
         .connect(&url, &[&with_open[..], &accept].concat())
         .exits_with(9);
     let hint = refused.json()["error"]["hint"].clone();
     assert_eq!(hint, format!("chmod 600 {}", open.display()));
-    assert_eq!(stage.keys().len(), 3);
+    assert_eq!(fixture.keys().len(), 3);
     // Another key for a connection leaves the one of before registered, and says so.
     fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).unwrap();
-    let first = stage.connect(&url, &with_open).exits_with(0).json();
+    let first = fixture.connect(&url, &with_open).exits_with(0).json();
     assert!(!first["steps"].to_string().contains("stays registered"));
-    let next = stage.sandbox.path("next");
+    let next = fixture.sandbox.path("next");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
     check_output(make.arg(&next));
-    fs::remove_file(stage.sandbox.path("next.pub")).unwrap();
+    fs::remove_file(fixture.sandbox.path("next.pub")).unwrap();
     let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
-    let second = stage.connect(&url, &with_next).exits_with(0).json();
+    let second = fixture.connect(&url, &with_next).exits_with(0).json();
     assert!(second["key"]["public_key_path"].is_null());
     assert!(second["steps"].to_string().contains("stays registered"));
     // By hand, a project's key has the project's page.
     let by_hand = ["--register", "manual", "--project", "--name", "hand"];
-    let shown = stage.connect(&url, &by_hand).exits_with(0).json();
+    let shown = fixture.connect(&url, &by_hand).exits_with(0).json();
     let page = shown["register_at"].as_str().unwrap().to_owned();
     assert!(page.ends_with("/ssh/projects/WEB/keys"), "{page}");
-    stage
+    fixture
         .connect("git@bitbucket.org:acme/x.git", &by_hand[..3])
         .exits_with(2);
 }
 
 #[test]
 fn manual_registration_resumes_with_the_same_command() {
-    let Some(stage) = Stage::set() else {
+    let Some(fixture) = Fixture::new() else {
         return;
     };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
-    let connect = |stage: &Stage, more: &[&str]| {
-        stage.connect(&url, &[&["--register", "manual"][..], more].concat())
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
+    let connect = |fixture: &Fixture, more: &[&str]| {
+        fixture.connect(&url, &[&["--register", "manual"][..], more].concat())
     };
-    let first = connect(&stage, &[]).exits_with(0).json();
+    let first = connect(&fixture, &[]).exits_with(0).json();
     assert_eq!(first["registration"]["as"], "manual");
     assert_eq!(first["ssh"]["verified"], false);
     assert!(
@@ -433,16 +450,16 @@ fn manual_registration_resumes_with_the_same_command() {
             .unwrap()
             .starts_with("ecdsa-sha2-nistp256 ")
     );
-    assert!(stage.keys().is_empty());
+    assert!(fixture.keys().is_empty());
 
     // Nobody vouches for the server; and the key is not registered yet.
-    assert!(error(&connect(&stage, &[]).exits_with(10)).contains(&fingerprint));
+    assert!(error(&connect(&fixture, &[]).exits_with(10)).contains(&fingerprint));
     let accept = ["--accept-host-key", fingerprint.as_str()];
     assert_eq!(
-        connect(&stage, &accept).exits_with(0).json()["ssh"]["verified"],
+        connect(&fixture, &accept).exits_with(0).json()["ssh"]["verified"],
         false
     );
-    stage.run(&["key", "test", "-c", "site"]).exits_with(3);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(3);
 
     // By hand: for another repository first.
     let public = first["key"]["private_key_path"]
@@ -454,13 +471,13 @@ fn manual_registration_resumes_with_the_same_command() {
         let arguments = [
             "key", "add", "--json", "--key", &public, "--repo", repository, "-c", "server",
         ];
-        stage.run(&arguments).exits_with(0).json()["key"]["id"]
+        fixture.run(&arguments).exits_with(0).json()["key"]["id"]
             .as_str()
             .unwrap()
             .to_owned()
     };
     let id = register("WEB/other");
-    let other = connect(&stage, &[]).exits_with(0).json();
+    let other = connect(&fixture, &[]).exits_with(0).json();
     assert_eq!(other["ssh"]["verified"], false);
     assert!(
         other["steps"]
@@ -468,8 +485,8 @@ fn manual_registration_resumes_with_the_same_command() {
             .contains("not for this repository"),
         "{other}"
     );
-    stage.run(&["key", "test", "-c", "site"]).exits_with(4);
-    stage
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(4);
+    fixture
         .run(&[
             "key",
             "remove",
@@ -482,7 +499,7 @@ fn manual_registration_resumes_with_the_same_command() {
         ])
         .exits_with(0);
     register("WEB/site");
-    let done = connect(&stage, &[]).exits_with(0).json();
+    let done = connect(&fixture, &[]).exits_with(0).json();
     assert_eq!(done["registration"]["as"], "manual");
     assert_eq!(done["ssh"]["verified"], true);
     assert_eq!(done["key"]["fingerprint"], first["key"]["fingerprint"]);
@@ -491,47 +508,47 @@ fn manual_registration_resumes_with_the_same_command() {
 
 #[test]
 fn changed_host_keys_closed_ports_and_timeouts_differ() {
-    let Some(mut stage) = Stage::set() else {
+    let Some(mut fixture) = Fixture::new() else {
         return;
     };
-    connected(&stage, &[]);
-    let url = stage.sshd.url("web/site");
-    let connect = |stage: &Stage, more: &[&str]| stage.connect(&url, more);
+    connected(&fixture, &[]);
+    let url = fixture.sshd.url("web/site");
+    let connect = |fixture: &Fixture, more: &[&str]| fixture.connect(&url, more);
 
     // The server changes.
     let verify = ["known-hosts", "verify", "--json", &url];
-    let verified = stage.run(&verify).exits_with(0).json();
+    let verified = fixture.run(&verify).exits_with(0).json();
     assert_eq!(verified["hosts"][0]["source"], "accepted");
-    stage.sshd.new_host_key();
-    stage.sshd.restart();
-    let new = stage.sshd.fingerprint();
+    fixture.sshd.new_host_key();
+    fixture.sshd.restart();
+    let new = fixture.sshd.fingerprint();
     for accepted in [None, Some(new.as_str())] {
         let accept = accepted.map(|new| ["--accept-host-key", new]);
         let changed =
-            connect(&stage, accept.as_ref().map_or(&[], |accept| &accept[..])).exits_with(10);
+            connect(&fixture, accept.as_ref().map_or(&[], |accept| &accept[..])).exits_with(10);
         assert!(error(&changed).contains(&new), "{}", changed.stdout);
         let hint = changed.json()["error"]["hint"].as_str().unwrap().to_owned();
         assert!(hint.contains("ssh-keygen -R"), "{hint}");
     }
-    stage.run(&verify).exits_with(10);
-    stage.run(&["key", "test", "-c", "site"]).exits_with(10);
+    fixture.run(&verify).exits_with(10);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(10);
     // Nothing is made for another repository there, either.
-    let other = stage.sshd.url("web/other");
-    let nothing = |stage: &Stage, status| {
-        stage.connect(&other, &[]).exits_with(status);
-        assert_eq!(stage.keys().len(), 1);
-        assert!(!Path::new(&stage.key("web_other_ecdsa-256")).exists());
+    let other = fixture.sshd.url("web/other");
+    let nothing = |fixture: &Fixture, status| {
+        fixture.connect(&other, &[]).exits_with(status);
+        assert_eq!(fixture.keys().len(), 1);
+        assert!(!Path::new(&fixture.key("web_other_ecdsa-256")).exists());
     };
-    nothing(&stage, 10);
-    stage
+    nothing(&fixture, 10);
+    fixture
         .run(&["known-hosts", "add", &url, "--accept-host-key", &new])
         .exits_with(10);
     // What the hint says mends it.
-    let hosts = stage.sandbox.path(".config/bbconnect/known_hosts");
+    let hosts = fixture.sandbox.path(".config/bbconnect/known_hosts");
     let mut forget = support::program("ssh-keygen");
-    forget.args(["-R", &format!("[127.0.0.1]:{}", stage.sshd.port), "-f"]);
+    forget.args(["-R", &format!("[127.0.0.1]:{}", fixture.sshd.port), "-f"]);
     check_output(forget.arg(&hosts));
-    let added = stage
+    let added = fixture
         .run(&[
             "known-hosts",
             "add",
@@ -544,21 +561,21 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
         .json();
     assert_eq!(added["action"], "created");
     assert_eq!(
-        stage
+        fixture
             .run(&["known-hosts", "add", "--json", &url])
             .exits_with(0)
             .json()["action"],
         "unchanged"
     );
-    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
 
     // Nobody listens, then somebody who says nothing.
-    stage.sshd.stop();
-    stage.run(&["key", "test", "-c", "site"]).exits_with(7);
-    nothing(&stage, 7);
-    let silent = std::net::TcpListener::bind(("127.0.0.1", stage.sshd.port)).unwrap();
+    fixture.sshd.stop();
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(7);
+    nothing(&fixture, 7);
+    let silent = std::net::TcpListener::bind(("127.0.0.1", fixture.sshd.port)).unwrap();
     let started = std::time::Instant::now();
-    let hanging = stage
+    let hanging = fixture
         .run(&["key", "test", "-c", "site", "--timeout", "2", "--json"])
         .exits_with(7);
     assert!(
@@ -566,7 +583,7 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
         "{}",
         hanging.stdout
     );
-    stage
+    fixture
         .run(&["known-hosts", "verify", &url, "--timeout", "2"])
         .exits_with(7);
     drop(silent);
@@ -574,9 +591,11 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
 
 #[test]
 fn cloud_deploy_keys_read_and_account_keys_push() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("acme/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("acme/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let connect = |name: &str, more: &[&str]| {
         let arguments = [
             "-c",
@@ -586,7 +605,7 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
             "--accept-host-key",
             &fingerprint,
         ];
-        stage.connect(&url, &[&arguments[..], more].concat())
+        fixture.connect(&url, &[&arguments[..], more].concat())
     };
     let reads = connect("reads", &[]).exits_with(0).json();
     assert_eq!(reads["registration"]["as"], "deploy-key");
@@ -594,7 +613,7 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
     assert_eq!(reads["repository"]["empty"], true);
     assert_eq!(reads["connection"]["deployment"], "cloud");
     assert_eq!(reads["connection"]["workspace"], "acme");
-    stage
+    fixture
         .run(&["connection", "remove", "reads", "--yes"])
         .exits_with(0);
     // The key is the repository's, so it cannot be somebody's own at the same time.
@@ -611,24 +630,26 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
     assert_eq!(writes["registration"]["access"], "write");
     assert!(writes["steps"].to_string().contains("may push"));
     connect("both", &["--write", "--register", "deploy-key"]).exits_with(2);
-    let before = stage.bitbucket.requests().len();
-    let rotated = stage
+    let before = fixture.bitbucket.requests().len();
+    let rotated = fixture
         .run(&["key", "rotate", "-c", "writes", "--json"])
         .exits_with(0)
         .json();
     assert_eq!(rotated["rotations"][0]["action"], "rotated");
     // The other server is at the same host, as SSH tells it.
-    let seen = stage.bitbucket.requests();
+    let seen = fixture.bitbucket.requests();
     let is_cloud = |path: &str| path.starts_with("/2.0/");
     assert!(seen[before..].iter().all(|asked| is_cloud(&asked.path)));
-    let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
+    let owners: Vec<_> = fixture.keys().into_iter().map(|key| key.owner).collect();
     assert_eq!(owners, ["repo acme/site", "user jane"]);
 }
 
 #[test]
 fn a_token_without_key_scopes_falls_back_to_manual_registration() {
-    let Some(stage) = Stage::set() else { return };
-    stage.bitbucket.update(|state| {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    fixture.bitbucket.update(|state| {
         state.credentials.push(Credential {
             kind: Kind::AccessToken {
                 workspace: "acme",
@@ -639,43 +660,45 @@ fn a_token_without_key_scopes_falls_back_to_manual_registration() {
         });
     });
     for name in ["cloud", "server"] {
-        stage
+        fixture
             .run(&["connection", "remove", name, "--yes"])
             .exits_with(0);
     }
-    let base = stage.bitbucket.cloud();
+    let base = fixture.bitbucket.cloud();
     let add = |name: &str, secret: &str, auth: &[&str]| {
         let command = format!("echo {secret}");
         let add = ["connection", "add", name, "--url", &base];
         let by = ["--token-command", &command];
-        stage.run(&[&add[..], auth, &by].concat()).exits_with(0);
+        fixture.run(&[&add[..], auth, &by].concat()).exits_with(0);
     };
     let of_site = ["--auth", "access-token", "--repo", "acme/site"];
     add("token", "ATCTT-ssh-marker", &of_site);
-    let url = stage.sshd.url("acme/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let url = fixture.sshd.url("acme/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
-    let refused = stage.connect(&url, &accept).exits_with(4);
+    let refused = fixture.connect(&url, &accept).exits_with(4);
     assert!(error(&refused).contains("connection token"));
     let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
     add("jane", TOKEN, &jane);
-    let done = stage.connect(&url, &accept).exits_with(0).json();
+    let done = fixture.connect(&url, &accept).exits_with(0).json();
     assert!(done["steps"].to_string().contains("jane, because"));
     // Whoever names the token gets the token.
     let named = [&accept[..], &["-c", "token", "--name", "x"]].concat();
-    stage.connect(&url, &named).exits_with(4);
+    fixture.connect(&url, &named).exits_with(4);
 }
 
 #[test]
 fn ssh_agent_keys_are_not_used() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
     // One key is registered, and an agent holds it; another one is what is asked with.
-    let good = stage.connect(&url, &accept).exits_with(0).json();
+    let good = fixture.connect(&url, &accept).exits_with(0).json();
     let path = good["key"]["private_key_path"].as_str().unwrap();
-    let socket = stage.sandbox.path("agent");
+    let socket = fixture.sandbox.path("agent");
     let mut agent = support::program("ssh-agent")
         .args(["-D", "-a"])
         .arg(&socket)
@@ -691,7 +714,7 @@ fn ssh_agent_keys_are_not_used() {
             .arg(path)
             .env("SSH_AUTH_SOCK", &socket),
     );
-    let other = stage.sandbox.path("other");
+    let other = fixture.sandbox.path("other");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
     check_output(make.arg(&other));
@@ -703,38 +726,40 @@ fn ssh_agent_keys_are_not_used() {
         "--repo",
         &url,
     ];
-    let mut asked = stage.sandbox.command(test);
-    let refused = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let mut asked = fixture.sandbox.command(test);
+    let refused = asked.env("SSH_AUTH_SOCK", &socket).finish();
     // A key with a passphrase is opened by an agent that holds it, in a script too.
     let mut lock = support::program("ssh-keygen");
     lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
     check_output(lock.arg(path));
-    let mut asked = stage.sandbox.command(["key", "test", "-c", "site"]);
-    let opened = RunOutput::from(asked.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    let mut asked = fixture.sandbox.command(["key", "test", "-c", "site"]);
+    let opened = asked.env("SSH_AUTH_SOCK", &socket).finish();
     agent.kill().unwrap();
     agent.wait().unwrap();
     refused.exits_with(3);
     opened.exits_with(0);
-    stage.run(&["key", "test", "-c", "site"]).exits_with(2);
-    assert!(stage.sshd.log().contains("Accepted publickey"));
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(2);
+    assert!(fixture.sshd.log().contains("Accepted publickey"));
 }
 
 #[test]
 fn a_refused_key_leaves_no_files() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
     // The server itself names its host key.
     let settings = |enabled: bool, access_keys: bool, fingerprint: &str| {
-        stage.bitbucket.update(|state| {
+        fixture.bitbucket.update(|state| {
             state.keys.settings = Some(json!({"enabled": enabled, "accessKeysEnabled": access_keys,
                 "baseurl": "ssh://127.0.0.1", "port": 1, "fingerprint": {"algorithm": "SHA256", "value": fingerprint}}));
         });
     };
     let nothing = |ran: RunOutput| {
-        assert!(stage.keys().is_empty());
+        assert!(fixture.keys().is_empty());
         assert!(
-            !stage
+            !fixture
                 .sandbox
                 .path(".ssh")
                 .join("bbconnect_web_site_ecdsa-256")
@@ -743,30 +768,30 @@ fn a_refused_key_leaves_no_files() {
         ran
     };
     settings(false, true, &fingerprint);
-    nothing(stage.connect(&url, &[]).exits_with(8));
+    nothing(fixture.connect(&url, &[]).exits_with(8));
     settings(true, false, &fingerprint);
-    nothing(stage.connect(&url, &[]).exits_with(8));
+    nothing(fixture.connect(&url, &[]).exits_with(8));
     settings(true, true, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    nothing(stage.connect(&url, &[]).exits_with(10));
+    nothing(fixture.connect(&url, &[]).exits_with(10));
     settings(true, true, fingerprint.strip_prefix("SHA256:").unwrap());
-    stage
+    fixture
         .bitbucket
         .update(|state| state.keys.refused = Some("ecdsa-"));
-    let refused = nothing(stage.connect(&url, &[]).exits_with(1));
+    let refused = nothing(fixture.connect(&url, &[]).exits_with(1));
     assert!(
         refused.json()["error"]["hint"]
             .as_str()
             .unwrap()
             .contains("--type rsa-4096")
     );
-    let missing = stage.sshd.url("web/absent");
-    nothing(stage.connect(&missing, &[]));
-    let done = stage
+    let missing = fixture.sshd.url("web/absent");
+    nothing(fixture.connect(&missing, &[]));
+    let done = fixture
         .connect(&url, &["--type", "rsa-4096"])
         .exits_with(0)
         .json();
     assert_eq!(done["ssh"]["verified"], true);
-    let shown = stage
+    let shown = fixture
         .run(&["known-hosts", "show", "--json"])
         .exits_with(0)
         .json();
@@ -788,9 +813,11 @@ fn a_refused_key_leaves_no_files() {
 
 #[test]
 fn an_interrupted_connect_is_completed_by_the_next() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let arguments = |folder: &str| {
         [
             "connect",
@@ -807,35 +834,40 @@ fn an_interrupted_connect_is_completed_by_the_next() {
         .enumerate()
     {
         let folder = format!("work-{number}");
-        let mut child = stage.sandbox.command(arguments(&folder)).spawn().unwrap();
+        let mut child = fixture.sandbox.command(arguments(&folder)).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(delay));
         child.kill().unwrap();
         child.wait().unwrap();
         // What git had begun is git's own.
-        drop(fs::remove_dir_all(stage.sandbox.path(&folder)));
-        stage.sandbox.run(arguments(&folder)).exits_with(0);
-        assert_eq!(stage.keys().len(), 1, "killed after {delay} ms");
+        drop(fs::remove_dir_all(fixture.sandbox.path(&folder)));
+        fixture.sandbox.run(arguments(&folder)).exits_with(0);
+        assert_eq!(fixture.keys().len(), 1, "killed after {delay} ms");
         let hosts =
-            fs::read_to_string(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+            fs::read_to_string(fixture.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
         assert_eq!(hosts.lines().count(), 1, "killed after {delay} ms");
-        check_output(stage.git(&folder).args(["fetch", "-q"]));
+        check_output(fixture.git(&folder).args(["fetch", "-q"]));
         // From the beginning.
-        stage
+        fixture
             .run(&["connection", "remove", "site", "--with-key", "--yes"])
             .exits_with(0);
-        assert!(stage.keys().is_empty());
-        assert!(!Path::new(&stage.key("web_site_ecdsa-256")).exists());
-        fs::remove_file(stage.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
+        assert!(fixture.keys().is_empty());
+        assert!(!Path::new(&fixture.key("web_site_ecdsa-256")).exists());
+        fs::remove_file(fixture.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     }
 }
 
 #[test]
 fn rotating_all_keys_by_age_continues_after_a_failure() {
-    let Some(stage) = Stage::set() else { return };
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let fingerprint = fixture.sshd.fingerprint();
     for name in ["web/site", "web/other"] {
-        stage
-            .connect(&stage.sshd.url(name), &["--accept-host-key", &fingerprint])
+        fixture
+            .connect(
+                &fixture.sshd.url(name),
+                &["--accept-host-key", &fingerprint],
+            )
             .exits_with(0);
     }
     let cloud = [
@@ -846,15 +878,15 @@ fn rotating_all_keys_by_age_continues_after_a_failure() {
         "--accept-host-key",
         &fingerprint,
     ];
-    stage
-        .connect(&stage.sshd.url("acme/site"), &cloud)
+    fixture
+        .connect(&fixture.sshd.url("acme/site"), &cloud)
         .exits_with(0);
     // One key is young, one connection has lost its key.
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     let young = u64::try_from(now.as_millis()).unwrap() - 86_400_000;
-    stage.bitbucket.update(|state| {
+    fixture.bitbucket.update(|state| {
         for key in &mut state.keys.all {
             key.created = if key.owner == "repo WEB/other" {
                 young
@@ -863,11 +895,11 @@ fn rotating_all_keys_by_age_continues_after_a_failure() {
             };
         }
     });
-    fs::remove_file(stage.key("acme_site_ecdsa-256")).unwrap();
+    fs::remove_file(fixture.key("acme_site_ecdsa-256")).unwrap();
     // And one is for another site, where keys are registered by hand.
-    let by_hand = stage.key("by_hand");
-    stage.run(&["keygen", "--out", &by_hand]).exits_with(0);
-    let file = stage.sandbox.path(".config/bbconnect/connections.toml");
+    let by_hand = fixture.key("by_hand");
+    fixture.run(&["keygen", "--out", &by_hand]).exits_with(0);
+    let file = fixture.sandbox.path(".config/bbconnect/connections.toml");
     let text = fs::read_to_string(&file).unwrap();
     let hub = format!(
         "[connections.hub]\ndeployment = 'unknown'\nbase_url = 'ssh://git@hub.invalid'\nauth = 'ssh'\n\
@@ -901,51 +933,56 @@ fn rotating_all_keys_by_age_continues_after_a_failure() {
         .map(|(name, action)| (name.to_owned(), action.to_owned()))
         .to_vec()
     };
-    let dry = stage
+    let dry = fixture
         .run(&[&fleet[..], &["--dry-run"]].concat())
         .exits_with(9);
     assert_eq!(outcome(&dry), expected("would-rotate"));
-    let before = stage.keys();
-    stage.run(&fleet).exits_with(2);
+    let before = fixture.keys();
+    fixture.run(&fleet).exits_with(2);
     assert_eq!(
-        stage.keys().iter().map(|key| &key.id).collect::<Vec<_>>(),
+        fixture.keys().iter().map(|key| &key.id).collect::<Vec<_>>(),
         before.iter().map(|key| &key.id).collect::<Vec<_>>()
     );
-    let done = stage.run(&[&fleet[..], &["--yes"]].concat()).exits_with(9);
+    let done = fixture
+        .run(&[&fleet[..], &["--yes"]].concat())
+        .exits_with(9);
     assert_eq!(outcome(&done), expected("rotated"));
-    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
-    stage.run(&["key", "test", "-c", "other"]).exits_with(0);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
+    fixture.run(&["key", "test", "-c", "other"]).exits_with(0);
 }
 
 #[test]
 fn existing_checkouts_are_configured_and_user_settings_kept() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
     let here = |folder: &str| {
         let mut command =
-            stage
+            fixture
                 .sandbox
                 .command(["connect", &url, "--accept-host-key", &fingerprint]);
-        RunOutput::from(
-            command
-                .current_dir(stage.sandbox.path(folder))
-                .output()
-                .unwrap(),
-        )
-        .exits_with(0)
+        command
+            .current_dir(fixture.sandbox.path(folder))
+            .finish()
+            .exits_with(0)
     };
     for (folder, remote) in [
         ("mine", url.clone()),
-        ("other", stage.sshd.url("web/other")),
+        ("other", fixture.sshd.url("web/other")),
         ("own", url.clone()),
     ] {
-        fs::create_dir(stage.sandbox.path(folder)).unwrap();
-        check_output(stage.git(folder).args(["init", "-q"]));
-        check_output(stage.git(folder).args(["remote", "add", "origin", &remote]));
+        fs::create_dir(fixture.sandbox.path(folder)).unwrap();
+        check_output(fixture.git(folder).args(["init", "-q"]));
+        check_output(
+            fixture
+                .git(folder)
+                .args(["remote", "add", "origin", &remote]),
+        );
     }
     let set = |folder: &str| {
-        let asked = stage
+        let asked = fixture
             .git(folder)
             .args(["config", "core.sshCommand"])
             .output()
@@ -953,13 +990,13 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
         String::from_utf8(asked.stdout).unwrap().trim().to_owned()
     };
     check_output(
-        stage
+        fixture
             .git("own")
             .args(["config", "core.sshCommand", "ssh -i mine"]),
     );
     here("mine");
-    check_output(stage.git("mine").args(["fetch", "-q"]));
-    let shown = stage
+    check_output(fixture.git("mine").args(["fetch", "-q"]));
+    let shown = fixture
         .run(&["connection", "show", "site", "--json"])
         .exits_with(0)
         .json();
@@ -969,66 +1006,54 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     assert!(here("own").stderr.contains("somebody's own"));
     assert_eq!(set("own"), "ssh -i mine");
     // Where one stands decides which key is tried.
-    let mut test = stage.sandbox.command(["key", "test", "--json"]);
-    RunOutput::from(
-        test.current_dir(stage.sandbox.path("mine"))
-            .output()
-            .unwrap(),
-    )
-    .exits_with(0);
+    let mut test = fixture.sandbox.command(["key", "test", "--json"]);
+    test.current_dir(fixture.sandbox.path("mine"))
+        .finish()
+        .exits_with(0);
     // A repository of the same name elsewhere gets a key of its own.
-    let elsewhere = stage
+    let elsewhere = fixture
         .connect("git@github.com:web/site.git", &[])
         .exits_with(0)
         .json();
     assert_eq!(elsewhere["connection"]["name"], "web-site");
     assert_eq!(
         elsewhere["key"]["private_key_path"],
-        stage.key("web_site_github.com_ecdsa-256")
+        fixture.key("web_site_github.com_ecdsa-256")
     );
-    stage
+    fixture
         .connect("git@github.com:web/site.git", &["--name", "site"])
         .exits_with(6);
     // A folder that is taken is told before anything is made.
-    stage
+    fixture
         .connect(
-            &stage.sshd.url("web/other"),
+            &fixture.sshd.url("web/other"),
             &["--accept-host-key", &fingerprint, "--clone", "mine"],
         )
         .exits_with(6);
-    assert_eq!(stage.keys().len(), 1);
-}
-
-/// A terminal of our own, with the program in it.
-fn on_a_terminal(stage: &Stage, arguments: &[&str]) -> rexpect::session::PtySession {
-    let mut command = support::program(env!("CARGO_BIN_EXE_bbconnect"));
-    command
-        .args(arguments)
-        .current_dir(stage.sandbox.home())
-        .env_clear()
-        .env("HOME", stage.sandbox.home())
-        .env("PATH", support::env_var("PATH").unwrap())
-        .env("TERM", "xterm");
-    rexpect::session::spawn_command(command, Some(20_000)).unwrap()
+    assert_eq!(fixture.keys().len(), 1);
 }
 
 #[test]
 fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
     let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
-    let mut terminal = on_a_terminal(&stage, &["connect", &url]);
-    terminal.exp_string(&stage.sshd.fingerprint()).unwrap();
+    let mut terminal = fixture.sandbox.terminal(&["connect", &url]);
+    terminal.exp_string(&fixture.sshd.fingerprint()).unwrap();
     terminal.exp_string("Is this the server?").unwrap();
     pause();
     terminal.send("n").unwrap();
     terminal.flush().unwrap();
     terminal.exp_string("nothing was changed").unwrap();
     terminal.exp_eof().unwrap();
-    assert!(stage.keys().is_empty());
-    assert!(!stage.sandbox.path(".ssh").exists());
+    assert!(fixture.keys().is_empty());
+    assert!(!fixture.sandbox.path(".ssh").exists());
 
-    let mut terminal = on_a_terminal(&stage, &["connect", &url, "--register", "manual"]);
+    let mut terminal = fixture
+        .sandbox
+        .terminal(&["connect", &url, "--register", "manual"]);
     terminal.exp_string("Register this line").unwrap();
     terminal.exp_string("Enter when it is registered").unwrap();
     pause();
@@ -1040,24 +1065,24 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     // Not yet.
     terminal.exp_string("does not accept the key").unwrap();
     terminal.exp_string("Enter when it is registered").unwrap();
-    let public = stage.key("web_site_ecdsa-256.pub");
+    let public = fixture.key("web_site_ecdsa-256.pub");
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
     ];
-    stage.run(&add).exits_with(0);
+    fixture.run(&add).exits_with(0);
     pause();
     terminal.send_line("").unwrap();
     terminal
         .exp_string("serves the repository to this key")
         .unwrap();
     terminal.exp_eof().unwrap();
-    stage.run(&["key", "test", "-c", "site"]).exits_with(0);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
 
     // With a passphrase, ssh asks for it.
     let mut lock = support::program("ssh-keygen");
     lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
-    check_output(lock.arg(stage.key("web_site_ecdsa-256")));
-    let mut terminal = on_a_terminal(&stage, &["key", "test", "-c", "site"]);
+    check_output(lock.arg(fixture.key("web_site_ecdsa-256")));
+    let mut terminal = fixture.sandbox.terminal(&["key", "test", "-c", "site"]);
     for _ in 0..2 {
         terminal.exp_string("Enter passphrase for key").unwrap();
         pause();
@@ -1066,17 +1091,19 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     terminal.exp_string("the key may clone and fetch").unwrap();
     terminal.exp_eof().unwrap();
     // Its successor has one as well.
-    stage.run(&["key", "rotate", "-c", "site"]).exits_with(2);
-    assert_eq!(stage.keys().len(), 1);
+    fixture.run(&["key", "rotate", "-c", "site"]).exits_with(2);
+    assert_eq!(fixture.keys().len(), 1);
 }
 
 #[test]
 fn connect_works_with_environment_variables_only() {
-    let Some(stage) = Stage::set() else { return };
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let fingerprint = fixture.sshd.fingerprint();
     let run = |url: &str, email: Option<&str>, arguments: &[&str]| {
         let mut command =
-            stage
+            fixture
                 .sandbox
                 .command(["connect", "--json", "--accept-host-key", &fingerprint]);
         command
@@ -1086,11 +1113,11 @@ fn connect_works_with_environment_variables_only() {
         command
             .env("BBCONNECT_URL", url)
             .envs(email.map(|email| ("BBCONNECT_EMAIL", email)));
-        RunOutput::from(command.output().unwrap())
+        command.finish()
     };
-    let (cloud, server) = (stage.bitbucket.cloud(), stage.bitbucket.datacenter());
+    let (cloud, server) = (fixture.bitbucket.cloud(), fixture.bitbucket.datacenter());
     let jane = Some("jane@acme.example");
-    let acme = stage.sshd.url("acme/site");
+    let acme = fixture.sshd.url("acme/site");
     let connected = run(&cloud, jane, &[&acme]).exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "deploy-key");
     // An access token of Cloud is told before anything is made that it cannot.
@@ -1102,7 +1129,7 @@ fn connect_works_with_environment_variables_only() {
         .exits_with(0)
         .json();
     assert_eq!(dry["clone_url"], "ssh://git@127.0.0.1:7999/web/site.git");
-    let web = stage.sshd.url("web/site");
+    let web = fixture.sshd.url("web/site");
     let own = run(
         &server,
         None,
@@ -1112,69 +1139,70 @@ fn connect_works_with_environment_variables_only() {
     .json();
     assert_eq!(own["registration"]["as"], "user-key");
     assert_eq!(own["registration"]["access"], "write");
-    let project = run(&server, None, &[&stage.sshd.url("web/other"), "--project"])
-        .exits_with(0)
-        .json();
+    let project = run(
+        &server,
+        None,
+        &[&fixture.sshd.url("web/other"), "--project"],
+    )
+    .exits_with(0)
+    .json();
     assert_eq!(project["registration"]["as"], "access-key");
-    let owners: Vec<_> = stage.keys().into_iter().map(|key| key.owner).collect();
+    let owners: Vec<_> = fixture.keys().into_iter().map(|key| key.owner).collect();
     assert_eq!(owners, ["repo acme/site", "user jane", "project WEB"]);
 }
 
 #[test]
 fn paths_with_spaces_and_special_characters_work() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let fingerprint = stage.sshd.fingerprint();
-    let config = stage.sandbox.path("my config 100%");
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
+    let config = fixture.sandbox.path("my config 100%");
     fs::create_dir(&config).unwrap();
     let file = "connections.toml";
     fs::copy(
-        stage.sandbox.path(".config/bbconnect").join(file),
+        fixture.sandbox.path(".config/bbconnect").join(file),
         config.join(file),
     )
     .unwrap();
-    let key = stage.sandbox.path("it's my kéy 50%h");
-    stage
+    let key = fixture.sandbox.path("it's my kéy 50%h");
+    fixture
         .run(&["keygen", "--out", key.to_str().unwrap()])
         .exits_with(0);
-    let mut command = stage
+    let mut command = fixture
         .sandbox
         .command(["connect", "--json", &url, "--clone", "a work"]);
     command
         .args(["--accept-host-key", &fingerprint, "--key"])
         .arg(&key);
-    let ran = RunOutput::from(
-        command
-            .env("BBCONNECT_CONFIG_DIR", &config)
-            .output()
-            .unwrap(),
-    );
+    let ran = command.env("BBCONNECT_CONFIG_DIR", &config).finish();
     assert_eq!(ran.exits_with(0).json()["ssh"]["verified"], true);
-    check_output(stage.git("a work").args(["fetch", "-q"]));
+    check_output(fixture.git("a work").args(["fetch", "-q"]));
     // Also in the command for a connection that bbconnect did not connect, which goes by the user's configuration.
-    let other = stage.sandbox.path("other");
+    let other = fixture.sandbox.path("other");
     fs::create_dir(&other).unwrap();
     let text = fs::read_to_string(config.join(file)).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with("clone_url"));
     fs::write(other.join(file), lines.collect::<Vec<_>>().join("\n")).unwrap();
-    let mut env = stage.sandbox.command(["git", "env", "site", "--json"]);
-    let env = RunOutput::from(env.env("BBCONNECT_CONFIG_DIR", &other).output().unwrap());
+    let mut env = fixture.sandbox.command(["git", "env", "site", "--json"]);
+    let env = env.env("BBCONNECT_CONFIG_DIR", &other).finish();
     let env = env.exits_with(0).json();
     let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
     assert!(!command.contains("known_hosts"), "{command}");
-    let hosts = stage.sandbox.path("hosts");
+    let hosts = fixture.sandbox.path("hosts");
     fs::copy(config.join("known_hosts"), &hosts).unwrap();
     let command = format!(
         "{command} -F none -o UserKnownHostsFile={}",
         hosts.display()
     );
-    let mut fetch = stage.git("a work");
+    let mut fetch = fixture.git("a work");
     check_output(fetch.args(["fetch", "-q"]).env("GIT_SSH_COMMAND", command));
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate"];
-        let mut rotate = stage.sandbox.command([&arguments[..], more].concat());
+        let mut rotate = fixture.sandbox.command([&arguments[..], more].concat());
         rotate.env("BBCONNECT_CONFIG_DIR", &config);
-        RunOutput::from(rotate.output().unwrap())
+        rotate.finish()
     };
     // A key that somebody else made is not replaced without a question.
     let before = fs::read(&key).unwrap();
@@ -1195,22 +1223,24 @@ fn paths_with_spaces_and_special_characters_work() {
             .contains("did not make")
     );
     assert_eq!(fs::read(&key).unwrap(), before);
-    assert_eq!(stage.keys().len(), 1);
+    assert_eq!(fixture.keys().len(), 1);
     rotate(&["--repo", "WEB/site", "--yes"]).exits_with(0);
     assert_ne!(fs::read(&key).unwrap(), before);
-    check_output(stage.git("a work").args(["fetch", "-q"]));
+    check_output(fixture.git("a work").args(["fetch", "-q"]));
 }
 
 #[test]
 fn unrelated_files_beside_a_key_are_kept() {
-    let Some(stage) = Stage::set() else { return };
-    let path = stage.sandbox.path("id_work");
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let path = fixture.sandbox.path("id_work");
     let key = path.to_str().unwrap();
     let make = |path: &str| {
-        stage.run(&["keygen", "--out", path]).exits_with(0);
+        fixture.run(&["keygen", "--out", path]).exits_with(0);
     };
     make(key);
-    connected(&stage, &["--key", key]);
+    connected(&fixture, &["--key", key]);
     // Copies and earlier keys, as people name them.
     let own =
         [".old", ".next", ".tmp", ".old.pem", ".pub.tmp"].map(|ending| format!("{key}{ending}"));
@@ -1226,7 +1256,7 @@ fn unrelated_files_beside_a_key_are_kept() {
     let (before, old) = (fs::read(&path).unwrap(), texts());
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate", "--json", "-c", "site"];
-        stage.run(&[&arguments[..], more].concat())
+        fixture.run(&[&arguments[..], more].concat())
     };
     assert_eq!(
         rotate(&[]).exits_with(2).json()["error"]["hint"],
@@ -1246,18 +1276,20 @@ fn unrelated_files_beside_a_key_are_kept() {
         rotate(&[]).exits_with(2).json()["error"]["hint"],
         "add --yes"
     );
-    assert_eq!(stage.keys().len(), 1);
+    assert_eq!(fixture.keys().len(), 1);
 }
 
 #[test]
 fn an_unregistered_key_is_not_rotated() {
-    let Some(stage) = Stage::set() else { return };
-    let before = connected(&stage, &[]);
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let before = connected(&fixture, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
     let text = || fs::read_to_string(path).unwrap();
     let old = text();
     let rotate = |exit: i32| {
-        let ran = stage
+        let ran = fixture
             .run(&["key", "rotate", "--json", "-c", "site"])
             .exits_with(exit);
         assert_eq!(text(), old);
@@ -1265,7 +1297,7 @@ fn an_unregistered_key_is_not_rotated() {
         ran.json()["error"].to_string()
     };
     // By hand, or by somebody else: for the whole project, which this credential may not see.
-    stage.bitbucket.update(|state| {
+    fixture.bitbucket.update(|state| {
         "project WEB".clone_into(&mut state.keys.all[0].owner);
         let exception = json!({"errors": [{"context": null, "message": "You are not permitted to access this resource",
             "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]});
@@ -1279,25 +1311,28 @@ fn an_unregistered_key_is_not_rotated() {
     });
     let told = rotate(4);
     assert!(told.contains("the keys of project WEB need"), "{told}");
-    stage.bitbucket.update(|state| state.keys.all.clear());
+    fixture.bitbucket.update(|state| state.keys.all.clear());
     let told = rotate(5);
     assert!(
         told.contains("registered nowhere that can be seen"),
         "{told}"
     );
     assert!(told.contains("bbconnect connect"), "{told}");
-    assert!(stage.keys().is_empty());
+    assert!(fixture.keys().is_empty());
 }
 
 #[test]
 fn a_refused_key_type_can_be_replaced_by_another() {
-    let Some(stage) = Stage::set() else { return };
-    let before = connected(&stage, &[]);
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let before = connected(&fixture, &[]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
     let next = format!("{path}.bbconnect-next");
-    let rotate = |kind: &str| stage.run(&["key", "rotate", "--json", "-c", "site", "--type", kind]);
+    let rotate =
+        |kind: &str| fixture.run(&["key", "rotate", "--json", "-c", "site", "--type", kind]);
     // What is refused is taken back.
-    stage
+    fixture
         .bitbucket
         .update(|state| state.keys.refused = Some("ssh-ed25519"));
     rotate("ed25519").exits_with(1);
@@ -1305,23 +1340,23 @@ fn a_refused_key_type_can_be_replaced_by_another() {
     assert!(!Path::new(&format!("{next}.pub")).exists());
     // What a run left behind that was cut off before it registered anything.
     let make = ["keygen", "--type", "ed25519", "--out", &next];
-    stage.run(&make).exits_with(0);
+    fixture.run(&make).exits_with(0);
     rotate("rsa-4096").exits_with(0);
     let public = fs::read_to_string(format!("{path}.pub")).unwrap();
     assert!(public.starts_with("ssh-rsa "), "{public}");
-    assert_eq!(stage.keys().len(), 1);
+    assert_eq!(fixture.keys().len(), 1);
     // One that is registered stays in use, and that is said.
-    stage.bitbucket.update(|state| state.keys.refused = None);
-    stage.run(&make).exits_with(0);
+    fixture.bitbucket.update(|state| state.keys.refused = None);
+    fixture.run(&make).exits_with(0);
     let public = format!("{next}.pub");
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
     ];
-    stage.run(&add).exits_with(0);
+    fixture.run(&add).exits_with(0);
     let rotated = rotate("rsa-4096").exits_with(0).json();
     let message = rotated["rotations"][0]["message"].as_str().unwrap();
     assert!(message.contains("another kind"), "{message}");
-    assert_eq!(stage.keys().len(), 1);
+    assert_eq!(fixture.keys().len(), 1);
 }
 
 #[test]
@@ -1364,32 +1399,33 @@ fn ssh_config_aliases_include_port_and_user() {
     ] {
         fs::write(sandbox.path("config"), config).unwrap();
         let mut command = sandbox.command(["connect", "--dry-run", url]);
-        let ran =
-            RunOutput::from(command.env("PATH", &path_variable).output().unwrap()).exits_with(0);
+        let ran = command.env("PATH", &path_variable).finish().exits_with(0);
         assert!(ran.stderr.contains(said), "{config}{}", ran.stderr);
     }
 }
 
 #[test]
 fn concurrent_connects_get_distinct_names() {
-    let Some(stage) = Stage::set() else { return };
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let fingerprint = fixture.sshd.fingerprint();
     let accept = ["--accept-host-key", &fingerprint];
-    let (web, acme) = (stage.sshd.url("web/site"), stage.sshd.url("acme/site"));
+    let (web, acme) = (fixture.sshd.url("web/site"), fixture.sshd.url("acme/site"));
     let start = |arguments: &[&str]| {
         let arguments = [&["connect"][..], arguments, &accept].concat();
-        stage.sandbox.command(arguments).spawn().unwrap()
+        fixture.sandbox.command(arguments).spawn().unwrap()
     };
     for _ in 0..3 {
         let both = [start(&[&web]), start(&[&acme, "-c", "cloud"])];
         for mut child in both {
             assert!(child.wait().unwrap().success());
         }
-        let listed = stage.run(&["connection", "list", "--json"]).exits_with(0);
+        let listed = fixture.run(&["connection", "list", "--json"]).exits_with(0);
         for name in ["site", "web-site", "acme-site"] {
             let is_there = listed.stdout.contains(&format!("\"{name}\""));
             if is_there {
-                stage
+                fixture
                     .run(&["connection", "remove", name, "--yes"])
                     .exits_with(0);
             }
@@ -1402,7 +1438,7 @@ fn concurrent_connects_get_distinct_names() {
     // A connection that is for a whole server stays one.
     let [shared, again] = ["server", "server"].map(|name| {
         let arguments = [&["--name", name][..], &accept].concat();
-        stage.connect(&web, &arguments).exits_with(6).json()
+        fixture.connect(&web, &arguments).exits_with(6).json()
     });
     assert_eq!(shared, again);
     assert!(shared["error"]["hint"].as_str().unwrap().contains("--name"));
@@ -1410,45 +1446,47 @@ fn concurrent_connects_get_distinct_names() {
 
 #[test]
 fn an_interrupted_clone_is_completed_or_reported() {
-    let Some(stage) = Stage::set() else { return };
-    connected(&stage, &[]);
-    let url = stage.sshd.url("web/site");
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let url = fixture.sshd.url("web/site");
     // As git leaves it when it is killed while it fetches.
     let cut_off = |folder: &str| {
-        fs::create_dir(stage.sandbox.path(folder)).unwrap();
-        check_output(stage.git(folder).args(["init", "-q", "-b", "main"]));
+        fs::create_dir(fixture.sandbox.path(folder)).unwrap();
+        check_output(fixture.git(folder).args(["init", "-q", "-b", "main"]));
         check_output(
-            stage
+            fixture
                 .git(folder)
                 .args(["config", "remote.origin.url", &url]),
         );
     };
     cut_off("begun");
-    let done = stage
+    let done = fixture
         .connect(&url, &["--clone", "begun"])
         .exits_with(0)
         .json();
     let steps = done["steps"].to_string();
     assert!(steps.contains("finished the clone"), "{steps}");
-    let logged = check_output(stage.git("begun").args(["log", "--format=%s"]));
+    let logged = check_output(fixture.git("begun").args(["log", "--format=%s"]));
     assert_eq!(logged, "one\n");
     assert_eq!(
-        check_output(stage.git("begun").args(["status", "--porcelain"])),
+        check_output(fixture.git("begun").args(["status", "--porcelain"])),
         ""
     );
-    check_output(stage.git("begun").args(["pull", "-q"]));
-    let again = stage
+    check_output(fixture.git("begun").args(["pull", "-q"]));
+    let again = fixture
         .connect(&url, &["--clone", "begun"])
         .exits_with(0)
         .json();
     assert!(!again["steps"].to_string().contains("finished the clone"));
     // Whatever applies: the only key is meant.
-    stage.run(&["key", "test"]).exits_with(0);
-    let listed = stage.run(&["key", "list", "--json"]).exits_with(0).json();
+    fixture.run(&["key", "test"]).exits_with(0);
+    let listed = fixture.run(&["key", "list", "--json"]).exits_with(0).json();
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
-    stage.run(&["key", "test", "-c", "server"]).exits_with(5);
+    fixture.run(&["key", "test", "-c", "server"]).exits_with(5);
     // A title is for a new key.
-    let titled = stage
+    let titled = fixture
         .connect(&url, &["--title", "other"])
         .exits_with(0)
         .json();
@@ -1456,23 +1494,25 @@ fn an_interrupted_clone_is_completed_or_reported() {
     assert!(steps.contains("not renamed"), "{steps}");
     // What is in it may be somebody's.
     cut_off("partial");
-    let note = stage.sandbox.path("partial").join("note");
+    let note = fixture.sandbox.path("partial").join("note");
     fs::write(&note, "mine").unwrap();
-    stage.connect(&url, &["--clone", "partial"]).exits_with(6);
+    fixture.connect(&url, &["--clone", "partial"]).exits_with(6);
     assert_eq!(fs::read_to_string(&note).unwrap(), "mine");
 }
 
 #[test]
 fn cloning_from_a_git_hook_ignores_its_environment() {
-    let Some(stage) = Stage::set() else { return };
-    let url = stage.sshd.url("web/site");
-    let other = stage.sandbox.path("other");
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let other = fixture.sandbox.path("other");
     check_output(git().args(["init", "--quiet"]).arg(&other));
     let inner = other.join(".git");
     let before = fs::read_to_string(inner.join("config")).unwrap();
-    let fingerprint = stage.sshd.fingerprint();
+    let fingerprint = fixture.sshd.fingerprint();
     let mut command =
-        stage
+        fixture
             .sandbox
             .command(["connect", "--json", &url, "--accept-host-key", &fingerprint]);
     command
@@ -1481,25 +1521,27 @@ fn cloning_from_a_git_hook_ignores_its_environment() {
         .env("GIT_WORK_TREE", &other)
         .env("GIT_INDEX_FILE", inner.join("index"))
         .env("GIT_QUARANTINE_PATH", inner.join("objects"));
-    RunOutput::from(command.output().unwrap()).exits_with(0);
-    RunOutput::from(command.output().unwrap()).exits_with(0);
-    assert!(stage.sandbox.path("work/.git").is_dir());
-    check_output(stage.git("work").args(["fetch", "-q", "origin"]));
+    command.finish().exits_with(0);
+    command.finish().exits_with(0);
+    assert!(fixture.sandbox.path("work/.git").is_dir());
+    check_output(fixture.git("work").args(["fetch", "-q", "origin"]));
     assert_eq!(fs::read_to_string(inner.join("config")).unwrap(), before);
     assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
 }
 
 #[test]
 fn the_ssh_address_is_read_also_for_manual_registration() {
-    let Some(stage) = Stage::set() else { return };
-    let page = format!("{}/projects/WEB/repos/site", stage.bitbucket.datacenter());
-    let fingerprint = stage.sshd.fingerprint();
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let page = format!("{}/projects/WEB/repos/site", fixture.bitbucket.datacenter());
+    let fingerprint = fixture.sshd.fingerprint();
     let more = ["--register", "manual", "--accept-host-key", &fingerprint];
-    let connected = stage.connect(&page, &[&["-c", "server"], &more[..]].concat());
+    let connected = fixture.connect(&page, &[&["-c", "server"], &more[..]].concat());
     let connected = connected.exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "manual");
     assert_eq!(connected["repository"]["empty"], false);
-    let seen = stage.bitbucket.requests();
+    let seen = fixture.bitbucket.requests();
     assert!(
         seen.iter()
             .any(|asked| asked.path.ends_with("/ssh/latest/settings"))

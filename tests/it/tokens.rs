@@ -2,7 +2,7 @@
 
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const PASSWORD: &str = "token-test-password";
 /// base64 of `123456789012:abcdefghijklmnopqrst`.
@@ -43,7 +43,7 @@ fn with_password(server: &Server, sandbox: &Sandbox, arguments: &[&str]) -> RunO
     command
         .env("BBCONNECT_STORE", "file")
         .env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
-    RunOutput::from(command.output().unwrap())
+    command.finish()
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_new_token_can_be_saved_as_a_connection() {
         .env("BBCONNECT_TOKEN", PASSWORD)
         .env("BBCONNECT_USERNAME", "jane");
     command.env("BBCONNECT_STORE", "file");
-    RunOutput::from(command.output().unwrap()).exits_with(9);
+    command.finish().exits_with(9);
     let left = run(&["token", "list", "--json"]).exits_with(0).json();
     assert_eq!(left["tokens"].as_array().unwrap().len(), 1, "{left}");
 }
@@ -214,13 +214,13 @@ fn creating_tokens_needs_a_password() {
     command
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", OLD);
-    let refused = RunOutput::from(command.output().unwrap()).exits_with(4);
+    let refused = command.finish().exits_with(4);
     assert!(refused.stderr.contains("--username"), "{}", refused.stderr);
     let mut cloud = sandbox.command(["token", "list"]);
     cloud
         .env("BBCONNECT_URL", server.cloud())
         .env("BBCONNECT_TOKEN", "x");
-    let refused = RunOutput::from(cloud.output().unwrap()).exits_with(2);
+    let refused = cloud.finish().exits_with(2);
     assert!(
         refused.stderr.contains("bbconnect token page"),
         "{}",
@@ -240,7 +240,7 @@ fn rotation_keeps_settings_and_revokes_the_old_token() {
         command
             .env("BBCONNECT_STORE", "file")
             .env("BBCONNECT_STORE_PASSPHRASE_FILE", &passphrase);
-        RunOutput::from(command.output().unwrap())
+        command.finish()
     };
     let url = server.datacenter();
     run(&[
@@ -297,7 +297,7 @@ fn rotation_keeps_settings_and_revokes_the_old_token() {
     run(&["check", "laptop"]).exits_with(0);
     let mut old = sandbox.command(["check"]);
     old.env("BBCONNECT_URL", &url).env("BBCONNECT_TOKEN", OLD);
-    RunOutput::from(old.output().unwrap()).exits_with(3);
+    old.finish().exits_with(3);
 }
 
 #[test]

@@ -8,26 +8,15 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-webhook-marker";
 const SECRET: &str = "webhook-secret-marker";
 const URL: &str = "https://ci.example.com/hook";
 
 fn server(names: &[&str]) -> Server {
-    let credential = |kind| Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["read:webhook:bitbucket"],
-    };
-    let kinds = [
-        Kind::ApiToken {
-            email: "jane@acme.example",
-        },
-        Kind::UserToken { user: "jane" },
-    ];
     Server::start(ServerState {
-        credentials: kinds.map(credential).to_vec(),
+        credentials: Credential::of_jane(TOKEN, &["read:webhook:bitbucket"]),
         store: RepoStore::with(names),
         ..ServerState::default()
     })
@@ -35,12 +24,12 @@ fn server(names: &[&str]) -> Server {
 
 /// Which product, and the repository there.
 #[derive(Clone, Copy)]
-struct Place(bool);
+struct Product(bool);
 
-const CLOUD: Place = Place(true);
-const SERVER: Place = Place(false);
+const CLOUD: Product = Product(true);
+const SERVER: Product = Product(false);
 
-impl Place {
+impl Product {
     fn repo(self) -> &'static str {
         if self.0 { "acme/site" } else { "WEB/site" }
     }
@@ -96,12 +85,12 @@ fn writes(server: &Server) -> usize {
 #[test]
 fn ensure_creates_updates_or_keeps_a_webhook() {
     let server = server(&["acme/site", "WEB/site"]);
-    for place in [CLOUD, SERVER] {
+    for product in [CLOUD, SERVER] {
         let wanted = ["--event", "push", "--event", "pr-created,pr-updated"];
-        let planned = place.ensure(&server, &[&wanted[..], &["--dry-run"]].concat(), "");
+        let planned = product.ensure(&server, &[&wanted[..], &["--dry-run"]].concat(), "");
         assert_eq!(planned.exits_with(0).json()["action"], "would-create");
-        assert_eq!(place.hooks(&server), [Value::Null; 0]);
-        let created = place.ensure(&server, &wanted, "").exits_with(0).json();
+        assert_eq!(product.hooks(&server), [Value::Null; 0]);
+        let created = product.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(created["schema"], "bbconnect/webhook-ensure@1");
         assert_eq!(created["action"], "created");
         let webhook = &created["webhook"];
@@ -115,19 +104,19 @@ fn ensure_creates_updates_or_keeps_a_webhook() {
         );
         assert!(webhook["id"].is_string() && webhook["url"] == URL);
         let hint = created["hint"].as_str().unwrap();
-        let (enough, other) = if place.0 {
+        let (enough, other) = if product.0 {
             ("read:repository:bitbucket", "REPO_READ")
         } else {
             ("REPO_READ", "bitbucket")
         };
         assert!(hint.contains(enough) && !hint.contains(other), "{hint}");
-        let again = place.ensure(&server, &wanted, "").exits_with(0).json();
+        let again = product.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(again["hint"], Value::Null);
         assert_eq!(
             (again["action"].as_str(), &again["webhook"]["id"]),
             (Some("unchanged"), &webhook["id"])
         );
-        let events = if place.0 {
+        let events = if product.0 {
             json!(["repo:push", "pullrequest:created", "pullrequest:updated"])
         } else {
             json!([
@@ -137,8 +126,8 @@ fn ensure_creates_updates_or_keeps_a_webhook() {
                 "pr:from_ref_updated"
             ])
         };
-        assert_eq!(place.hooks(&server)[0]["events"], events);
-        let repaired = place
+        assert_eq!(product.hooks(&server)[0]["events"], events);
+        let repaired = product
             .ensure(&server, &["--event", "push", "--inactive"], "")
             .exits_with(0)
             .json();
@@ -149,8 +138,8 @@ fn ensure_creates_updates_or_keeps_a_webhook() {
             ),
             (Some("updated"), Some(false))
         );
-        assert_eq!(place.hooks(&server).len(), 1);
-        place
+        assert_eq!(product.hooks(&server).len(), 1);
+        product
             .ensure(&server, &["--event", "pushed"], "")
             .exits_with(2);
     }
@@ -168,15 +157,15 @@ fn ensure_keeps_other_settings() {
             "credentials": {"username": "u", "password": "p"}});
         state.store.repo("WEB", "site").unwrap().hooks.push(hook);
     });
-    for place in [CLOUD, SERVER] {
-        let before = place.hooks(&server)[0].clone();
-        let updated = place
+    for product in [CLOUD, SERVER] {
+        let before = product.hooks(&server)[0].clone();
+        let updated = product
             .ensure(&server, &["--event", "pr-merged"], "")
             .exits_with(0)
             .json();
         assert_eq!(updated["action"], "updated");
         assert_eq!(updated["webhook"]["secret_set"], true);
-        let after = place.hooks(&server)[0].clone();
+        let after = product.hooks(&server)[0].clone();
         for key in [
             "secret",
             "configuration",
@@ -189,10 +178,10 @@ fn ensure_keeps_other_settings() {
             assert_eq!(before.get(key), after.get(key), "{key}");
         }
         assert_ne!(before["events"], after["events"]);
-        let listed = place
+        let listed = product
             .run(
                 &server,
-                &["webhook", "list", "--repo", place.repo(), "--json"],
+                &["webhook", "list", "--repo", product.repo(), "--json"],
                 "",
             )
             .exits_with(0);
@@ -203,12 +192,12 @@ fn ensure_keeps_other_settings() {
 #[test]
 fn a_new_secret_is_an_update() {
     let server = server(&["acme/site", "WEB/site"]);
-    for place in [CLOUD, SERVER] {
+    for product in [CLOUD, SERVER] {
         let with_secret = ["--event", "push", "--secret-stdin"];
-        place
+        product
             .ensure(&server, &["--event", "push"], "")
             .exits_with(0);
-        let updated = place
+        let updated = product
             .ensure(&server, &with_secret, &format!("{SECRET}\n"))
             .exits_with(0)
             .json();
@@ -219,19 +208,19 @@ fn a_new_secret_is_an_update() {
             ),
             (Some("updated"), Some(true))
         );
-        let hook = &place.hooks(&server)[0];
+        let hook = &product.hooks(&server)[0];
         assert!(hook["secret"] == SECRET || hook["configuration"]["secret"] == SECRET);
         // Where the server tells it, the same secret is no change.
-        let again = place
+        let again = product
             .ensure(&server, &with_secret, &format!("{SECRET}\n"))
             .exits_with(0)
             .json();
         assert_eq!(
             again["action"],
-            if place.0 { "updated" } else { "unchanged" }
+            if product.0 { "updated" } else { "unchanged" }
         );
-        place.ensure(&server, &with_secret, "\n").exits_with(2);
-        let insecure = place
+        product.ensure(&server, &with_secret, "\n").exits_with(2);
+        let insecure = product
             .ensure(&server, &["--event", "push", "--insecure-receiver"], "")
             .exits_with(0)
             .json();
@@ -244,7 +233,7 @@ fn a_new_secret_is_an_update() {
         );
         // Without a word on it, it stays; it is switched on again by name.
         let verifies = |flag: &[&str]| {
-            let done = place.ensure(&server, &[&["--event", "push"], flag].concat(), "");
+            let done = product.ensure(&server, &[&["--event", "push"], flag].concat(), "");
             let done = done.exits_with(0).json();
             let action = done["action"].as_str().unwrap().to_owned();
             (action, done["webhook"]["verifies_receiver"].as_bool())
@@ -263,19 +252,19 @@ fn a_new_secret_is_an_update() {
 #[test]
 fn a_secret_is_generated_once() {
     let server = server(&["acme/site", "WEB/site"]);
-    for place in [CLOUD, SERVER] {
+    for product in [CLOUD, SERVER] {
         let wanted = ["--event", "push", "--generate-secret"];
-        let created = place.ensure(&server, &wanted, "").exits_with(0).json();
+        let created = product.ensure(&server, &wanted, "").exits_with(0).json();
         let secret = created["secret"].as_str().unwrap().to_owned();
         assert_eq!(
             (created["action"].as_str(), secret.len()),
             (Some("created"), 64)
         );
-        let hook = &place.hooks(&server)[0];
+        let hook = &product.hooks(&server)[0];
         assert!(
             hook["secret"] == secret.as_str() || hook["configuration"]["secret"] == secret.as_str()
         );
-        let again = place.ensure(&server, &wanted, "").exits_with(0).json();
+        let again = product.ensure(&server, &wanted, "").exits_with(0).json();
         assert_eq!(
             (again["action"].as_str(), again.get("secret")),
             (Some("unchanged"), None)
@@ -306,8 +295,8 @@ fn events_unknown_to_an_old_server_are_left_out() {
 fn a_missing_permission_is_named() {
     let server = server(&["acme/site", "WEB/site"]);
     server.update(|state| state.store.hidden_webhooks = vec!["acme/site", "WEB/site"]);
-    for (place, right) in [(CLOUD, "write:webhook:bitbucket"), (SERVER, "REPO_ADMIN")] {
-        let refused = place
+    for (product, right) in [(CLOUD, "write:webhook:bitbucket"), (SERVER, "REPO_ADMIN")] {
+        let refused = product
             .ensure(&server, &["--event", "push"], "")
             .exits_with(4)
             .json();
@@ -320,8 +309,8 @@ fn a_missing_permission_is_named() {
 #[test]
 fn remove_is_idempotent_and_needs_confirmation() {
     let server = server(&["acme/site", "WEB/site"]);
-    for place in [CLOUD, SERVER] {
-        let id = place
+    for product in [CLOUD, SERVER] {
+        let id = product
             .ensure(&server, &["--event", "push"], "")
             .exits_with(0)
             .json()["webhook"]["id"]
@@ -332,29 +321,29 @@ fn remove_is_idempotent_and_needs_confirmation() {
             "webhook",
             "remove",
             "--repo",
-            place.repo(),
+            product.repo(),
             "--url",
             URL,
             "--json",
         ];
-        place.run(&server, &by_url, "").exits_with(2);
-        let planned = place
+        product.run(&server, &by_url, "").exits_with(2);
+        let planned = product
             .run(&server, &[&by_url[..], &["--dry-run"]].concat(), "")
             .exits_with(0)
             .json();
         assert_eq!(planned["action"], "would-remove");
-        assert_eq!(place.hooks(&server).len(), 1);
+        assert_eq!(product.hooks(&server).len(), 1);
         let by_id = [
             "webhook",
             "remove",
             "--repo",
-            place.repo(),
+            product.repo(),
             "--id",
             &id,
             "--yes",
             "--json",
         ];
-        let removed = place.run(&server, &by_id, "").exits_with(0).json();
+        let removed = product.run(&server, &by_id, "").exits_with(0).json();
         assert_eq!(
             (
                 removed["action"].as_str(),
@@ -362,10 +351,14 @@ fn remove_is_idempotent_and_needs_confirmation() {
             ),
             (Some("removed"), Some(URL))
         );
-        assert_eq!(place.hooks(&server), [Value::Null; 0]);
-        place.run(&server, &by_id, "").exits_with(5);
-        place
-            .run(&server, &["webhook", "remove", "--repo", place.repo()], "")
+        assert_eq!(product.hooks(&server), [Value::Null; 0]);
+        product.run(&server, &by_id, "").exits_with(5);
+        product
+            .run(
+                &server,
+                &["webhook", "remove", "--repo", product.repo()],
+                "",
+            )
             .exits_with(2);
     }
 }
@@ -373,19 +366,19 @@ fn remove_is_idempotent_and_needs_confirmation() {
 #[test]
 fn test_sends_a_delivery_where_supported() {
     let server = server(&["acme/site", "WEB/site"]);
-    for place in [CLOUD, SERVER] {
-        place
+    for product in [CLOUD, SERVER] {
+        product
             .ensure(&server, &["--event", "push"], "")
             .exits_with(0);
     }
-    let test = |place: Place, url: &str| {
-        place.run(
+    let test = |product: Product, url: &str| {
+        product.run(
             &server,
             &[
                 "webhook",
                 "test",
                 "--repo",
-                place.repo(),
+                product.repo(),
                 "--url",
                 url,
                 "--json",
@@ -543,9 +536,7 @@ fn a_secret_that_is_a_common_word_is_masked_only_as_secret() {
             .env("BBCONNECT_TOKEN", "hook")
             .env("BBCONNECT_USERNAME", "jane")
             .env("BBCONNECT_URL", server.datacenter());
-        RunOutput::from(command.output().unwrap())
-            .exits_with(0)
-            .json()
+        command.finish().exits_with(0).json()
     };
     assert_eq!(ensure()["action"], "created");
     assert_eq!(ensure()["action"], "unchanged");

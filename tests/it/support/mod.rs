@@ -21,7 +21,8 @@ use serde_json::Value;
 
 /// A temporary home directory, and an environment that has only `PATH`.
 pub(crate) struct Sandbox {
-    folder: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    has_file_store: bool,
 }
 
 /// Exit status and output of a run of the program.
@@ -34,12 +35,23 @@ pub(crate) struct RunOutput {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            has_file_store: false,
+        }
+    }
+
+    /// A sandbox whose commands store secrets in an encrypted file.
+    pub(crate) fn with_file_store() -> Self {
+        let sandbox = Self::new();
+        std::fs::write(sandbox.path("passphrase"), "a passphrase\n").expect("a file");
+        Self {
+            has_file_store: true,
+            ..sandbox
         }
     }
 
     pub(crate) fn home(&self) -> &Path {
-        self.folder.path()
+        self.dir.path()
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
@@ -62,6 +74,11 @@ impl Sandbox {
                 command.env(name, value);
             }
         }
+        if self.has_file_store {
+            command
+                .env("BBCONNECT_STORE", "file")
+                .env("BBCONNECT_STORE_PASSPHRASE_FILE", self.path("passphrase"));
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -69,25 +86,22 @@ impl Sandbox {
         command
     }
 
-    /// The same, with secrets in an encrypted file.
-    pub(crate) fn command_with_file(&self, arguments: &[&str]) -> Command {
-        let passphrase = self.path("passphrase");
-        // Once: another process may be reading it.
-        if !passphrase.exists() {
-            std::fs::write(&passphrase, "a passphrase\n").expect("it can be written");
-        }
-        let mut command = self.command(arguments);
-        command.env("BBCONNECT_STORE", "file");
-        command.env("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase);
+    /// The program on a pseudo-terminal.
+    #[cfg(unix)]
+    pub(crate) fn terminal(&self, arguments: &[&str]) -> rexpect::session::PtySession {
+        let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
         command
+            .args(arguments)
+            .current_dir(self.home())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", env_var("PATH").expect("PATH is set"))
+            .env("TERM", "xterm");
+        rexpect::session::spawn_command(command, Some(20_000)).expect("a terminal")
     }
 
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> RunOutput {
-        RunOutput::from(
-            self.command(arguments)
-                .output()
-                .expect("the program starts"),
-        )
+        self.command(arguments).finish()
     }
 
     pub(crate) fn run_with_input<S: AsRef<OsStr>>(
@@ -116,6 +130,17 @@ impl Sandbox {
             })
             .expect("its input can be written");
         RunOutput::from(child.wait_with_output().expect("it ends"))
+    }
+}
+
+/// Runs a prepared command.
+pub(crate) trait CommandExt {
+    fn finish(&mut self) -> RunOutput;
+}
+
+impl CommandExt for Command {
+    fn finish(&mut self) -> RunOutput {
+        RunOutput::from(self.output().expect("the program starts"))
     }
 }
 

@@ -75,6 +75,38 @@ pub(crate) struct Fault {
     pub(crate) delay: Duration,
 }
 
+impl Credential {
+    /// An API token of Cloud and a user token of Data Center with the same secret.
+    pub(crate) fn of_jane(secret: &str, scopes: &[&'static str]) -> Vec<Self> {
+        let email = "jane@acme.example";
+        [Kind::ApiToken { email }, Kind::UserToken { user: "jane" }]
+            .map(|kind| Self {
+                kind,
+                secret: secret.to_owned(),
+                scopes: scopes.to_vec(),
+            })
+            .to_vec()
+    }
+}
+
+impl Fault {
+    pub(crate) fn new(
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Self {
+        let headers = headers.iter();
+        Self {
+            status,
+            headers: headers
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
+            body: body.as_ref().to_vec(),
+            delay: Duration::ZERO,
+        }
+    }
+}
+
 /// A request that the server received.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedRequest {
@@ -195,6 +227,16 @@ impl Server {
 
     pub(crate) fn datacenter(&self) -> String {
         format!("http://{}/{CONTEXT_PATH}", self.address)
+    }
+
+    /// Environment variables for a connection of [`Credential::of_jane`], without the token.
+    pub(crate) fn environment(&self, is_cloud: bool) -> Vec<(&'static str, String)> {
+        if is_cloud {
+            let email = "jane@acme.example".to_owned();
+            vec![("BBCONNECT_URL", self.cloud()), ("BBCONNECT_EMAIL", email)]
+        } else {
+            vec![("BBCONNECT_URL", self.datacenter())]
+        }
     }
 
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
