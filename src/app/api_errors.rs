@@ -33,7 +33,7 @@ impl SelectedConnection {
         };
         Error::Api {
             error,
-            causes: Some(causes),
+            causes: Some(causes.into()),
         }
     }
 }

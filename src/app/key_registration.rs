@@ -6,6 +6,7 @@ use super::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::types::connection::AuthMethod;
+use crate::types::hint::Hint;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
 
 /// What was done about a key.
@@ -76,7 +77,7 @@ impl SelectedConnection {
         };
         let needs = owner.required_scope(self.connection.deployment);
         Error::Api {
-            causes: Some(format!("{lacks}the keys of {owner} need {needs}")),
+            causes: Some(format!("{lacks}the keys of {owner} need {needs}").into()),
             error,
         }
     }
@@ -211,10 +212,10 @@ fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
             "the key is registered already, as {} {}, to {}",
             existing.registered_as, existing.id, existing.access
         ),
-        &format!(
-            "bbconnect key remove {} {} takes it away",
+        Hint::command("key remove").with_text(format!(
+            " {} {} takes it away",
             existing.id,
             owner.flag()
-        ),
+        )),
     )
 }

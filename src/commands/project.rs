@@ -6,6 +6,7 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::ApiError;
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
+use crate::types::hint::Hint;
 use crate::types::namespace::{NewProject, Project};
 use crate::types::operation::Operation;
 use crate::ui::{CommandOutput, TextWriter};
@@ -67,7 +68,9 @@ impl Subcommand for ListArgs {
 
 /// The workspace that is meant; Data Center has none.
 fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<String, Error> {
-    let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
+    let hint = Hint::from("add --workspace WORKSPACE; ")
+        .with_command("workspace list")
+        .with_text(" shows yours");
     Ok(selected.workspace(named, hint)?.unwrap_or_default())
 }
 
@@ -129,7 +132,11 @@ impl Subcommand for CreateArgs {
         };
         let exists = || {
             let message = format!("there is a project {} already", new.key);
-            Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
+            Error::rejected(
+                RejectionKind::Conflict,
+                message,
+                Hint::command("project list"),
+            )
         };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
         if self.dry_run {

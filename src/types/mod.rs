@@ -12,6 +12,7 @@ pub(crate) mod escape;
 pub(crate) mod finding;
 pub(crate) mod fingerprint;
 pub(crate) mod fix;
+pub(crate) mod hint;
 pub(crate) mod key_type;
 pub(crate) mod namespace;
 pub(crate) mod oauth;

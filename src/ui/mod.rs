@@ -5,7 +5,6 @@
 
 mod connection_view;
 mod findings;
-mod hint;
 mod json;
 mod page;
 mod progress;
@@ -190,10 +189,8 @@ impl Ui {
     /// Writes why a command failed, and answers with the exit status.
     #[must_use]
     pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
-        let hint = error.hint().map(|hint| match &self.connection {
-            Some(name) => hint::with_connection(&hint, &name.to_string()),
-            None => hint,
-        });
+        let connection = self.connection.as_ref().map(ToString::to_string);
+        let hint = error.hint().map(|hint| hint.render(connection.as_deref()));
         if self.options.format == Format::Json {
             // Where even this cannot be written, the exit status is all that is left to say.
             drop(

@@ -65,7 +65,7 @@ impl Subcommand for Args {
         if self.write && is_deploy_key {
             return Err(Error::Usage {
                 message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-                hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+                hint: Some("leave out --write, or register it as your own: --user".into()),
             });
         }
         selected.require_key_admin(&owner)?;

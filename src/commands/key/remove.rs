@@ -6,6 +6,7 @@ use super::target::KeyOwnerArgs;
 use crate::app::{App, ChangeAction};
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::hint::Hint;
 use crate::types::registered_key::RegisteredKey;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -61,10 +62,8 @@ impl Subcommand for Args {
             return Err(Error::rejected(
                 RejectionKind::NotFound,
                 format!("{owner} has no key {}", self.id),
-                &format!(
-                    "bbconnect key list {} shows the keys that there are",
-                    owner.flag()
-                ),
+                Hint::command("key list")
+                    .with_text(format!(" {} shows the keys that there are", owner.flag())),
             ));
         };
         let named = match &key.label {

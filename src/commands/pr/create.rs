@@ -106,7 +106,7 @@ async fn create(
     if source == target {
         return Err(Error::Usage {
             message: format!("{source} is both source and target"),
-            hint: Some("name another branch with --source or --target".to_owned()),
+            hint: Some("name another branch with --source or --target".into()),
         });
     }
     let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;

@@ -7,6 +7,7 @@ use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{NewRepository, RepoId, RepoRef, Repository};
 use crate::ui::{CommandOutput, TextWriter};
@@ -101,7 +102,7 @@ fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>,
     match &args.project {
         Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
             message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
-            hint: Some(format!("write {key}/{}", repo.slug)),
+            hint: Some(format!("write {key}/{}", repo.slug).into()),
         }),
         project => Ok(project.clone()),
     }
@@ -111,7 +112,7 @@ fn exists(repo: &RepoId) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
         format!("there is a repository {repo} already"),
-        &format!("bbconnect repo view {repo}"),
+        Hint::command("repo view").with_text(format!(" {repo}")),
     )
 }
 

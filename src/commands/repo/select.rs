@@ -10,6 +10,7 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
 use crate::ui::{CommandOutput, TextWriter};
@@ -103,7 +104,9 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
     if !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a repository",
-            hint: "name it: bbconnect repo select NAMESPACE/SLUG",
+            hint: Hint::from("name it: ")
+                .with_command("repo select")
+                .with_text(" NAMESPACE/SLUG"),
         });
     }
     let (selected, bitbucket) = app.client()?;
@@ -130,7 +133,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         return Err(Error::rejected(
             crate::error::RejectionKind::NotFound,
             format!("the connection {} sees no repository", selected.name),
-            "bbconnect repo list --all",
+            Hint::command("repo list").with_text(" --all"),
         ));
     }
     let at = app
@@ -149,7 +152,7 @@ fn save_default_repository(
     if selected.reason == SelectionReason::Environment {
         return Err(Error::Usage {
             message: "the connection is the environment's, of which nothing is saved".to_owned(),
-            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}")),
+            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}").into()),
         });
     }
     let mut connection = selected.connection.clone();

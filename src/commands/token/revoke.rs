@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::hint::Hint;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -73,8 +74,9 @@ impl Subcommand for Args {
             [token] => *token,
             [] => {
                 let message = format!("{owner} has no token with the id or name {}", self.id);
-                let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
-                return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+                let hint = Hint::command("token list")
+                    .with_text(format!(" {} shows the tokens", owner.as_flag()));
+                return Err(Error::rejected(RejectionKind::NotFound, message, hint));
             }
             several => {
                 let ids: Vec<&str> = several
@@ -83,7 +85,7 @@ impl Subcommand for Args {
                     .collect();
                 return Err(Error::AlreadyExists {
                     what: format!("several tokens of {owner} are named {}", self.id),
-                    hint: format!("name one by its id: {}", ids.join(", ")),
+                    hint: format!("name one by its id: {}", ids.join(", ")).into(),
                 });
             }
         };

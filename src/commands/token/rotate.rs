@@ -13,6 +13,7 @@ use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
 use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -96,14 +97,14 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     let connection = &selected.connection;
     let usage = |message: String, hint: &str| Error::Usage {
         message,
-        hint: Some(hint.to_owned()),
+        hint: Some(Hint::command("token create").with_text(hint)),
     };
     if connection.auth != AuthMethod::HttpAccessToken {
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
         let message = format!("the connection {} has no HTTP access token", selected.name);
-        return Err(usage(message, "bbconnect token create makes one"));
+        return Err(usage(message, " makes one"));
     }
     if !matches!(connection.store, Some(StoreKind::Keyring | StoreKind::File)) {
         let store = connection.store.map_or("nowhere", StoreKind::name);
@@ -111,7 +112,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
             "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
             selected.name
         );
-        let hint = "bbconnect token create prints a new token; keep it there yourself";
+        let hint = " prints a new token; keep it there yourself";
         return Err(usage(message, hint));
     }
     let secret = app.secret_of(selected)?;
@@ -119,7 +120,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     let id = asked.current_token_id().ok_or_else(|| {
         let message =
             "the id of the token cannot be read off it, so there is nothing to make one like";
-        usage(message.to_owned(), "bbconnect token create makes one")
+        usage(message.to_owned(), " makes one")
     })?;
     Ok((secret, id))
 }

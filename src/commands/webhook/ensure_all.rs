@@ -9,6 +9,7 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{Bitbucket, WebhookSpec};
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{RepoId, Repository, RepositoryFilter};
 use crate::ui::TextWriter;
@@ -107,7 +108,7 @@ pub(super) fn run(
         return Err(Error::rejected(
             RejectionKind::NotFound,
             message,
-            "bbconnect project list",
+            Hint::command("project list"),
         ));
     }
     let mut summary = Summary::default();

@@ -10,6 +10,7 @@ pub(crate) mod test;
 use crate::bitbucket::StoredWebhook;
 use crate::commands::command_group;
 use crate::error::{Error, RejectionKind};
+use crate::types::hint::Hint;
 use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookUrl;
 
@@ -71,8 +72,8 @@ impl WebhookSelector {
                     )
                 }
             };
-            let hint = format!("bbconnect webhook list --repo {repo}");
-            return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+            let hint = Hint::command("webhook list").with_text(format!(" --repo {repo}"));
+            return Err(Error::rejected(RejectionKind::NotFound, message, hint));
         }
         Ok(meant)
     }
