@@ -6,6 +6,7 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::ApiError;
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::types::namespace::{NewProject, Project};
 use crate::types::operation::Operation;
@@ -110,7 +111,7 @@ fn key(text: &str) -> Result<String, String> {
 /// A project that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     project: Project,
 }
 
@@ -143,7 +144,7 @@ impl Subcommand for CreateArgs {
             return match app.block_on(bitbucket.project(&workspace, &new.key))? {
                 Ok(_) => Err(exists()),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                    action: "would-create",
+                    action: Action::WouldCreate,
                     project: Project {
                         key: new.key,
                         name: Some(new.name),
@@ -156,7 +157,7 @@ impl Subcommand for CreateArgs {
         let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
         let project = asked.map_err(refused)?.ok_or_else(exists)?;
         Ok(CreateOutput {
-            action: "created",
+            action: Action::Created,
             project,
         })
     }

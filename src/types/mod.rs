@@ -1,6 +1,7 @@
 //! The words of the trade. No I/O, no async, and nothing of ours from above.
 
 pub(crate) mod access_token;
+pub(crate) mod action;
 pub(crate) mod clone_url;
 pub(crate) mod cloud_hosts;
 pub(crate) mod commit;

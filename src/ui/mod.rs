@@ -6,19 +6,18 @@
 mod connection_view;
 mod findings;
 mod json;
-mod page;
 mod progress;
 mod prompt;
+mod text_writer;
 
 use std::io::{self, Write};
 
 use anstream::AutoStream;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 pub(crate) use self::connection_view::ConnectionView;
-pub(crate) use self::page::TextWriter;
 pub(crate) use self::progress::Progress;
+pub(crate) use self::text_writer::TextWriter;
 
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -271,6 +270,3 @@ impl Ui {
         );
     }
 }
-
-/// Text that may hold a secret is overwritten when it has been written.
-type Buffer = Zeroizing<String>;

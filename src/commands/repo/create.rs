@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
@@ -46,7 +47,7 @@ pub(crate) struct Args {
 /// A repository that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     repository: Repository,
     /// Whether it was asked to be public, and is not.
     #[serde(skip)]
@@ -76,7 +77,7 @@ impl Subcommand for Args {
             return match app.block_on(bitbucket.repository(&new.repo))? {
                 Ok(_) => Err(exists(&new.repo)),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                    action: "would-create",
+                    action: Action::WouldCreate,
                     repository: planned(new),
                     is_still_private: false,
                 }),
@@ -90,7 +91,7 @@ impl Subcommand for Args {
             return Err(exists(&new.repo));
         };
         Ok(CreateOutput {
-            action: "created",
+            action: Action::Created,
             is_still_private: self.public && repository.private == Some(true),
             repository,
         })

@@ -9,6 +9,7 @@ use crate::bitbucket::Bitbucket;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
@@ -41,11 +42,21 @@ pub(crate) struct Args {
 /// A repository that was chosen.
 #[derive(Debug, Serialize)]
 pub(crate) struct SelectOutput {
-    action: &'static str,
+    action: Action,
     connection: String,
-    scope: &'static str,
+    scope: Scope,
     folder: Option<String>,
     repository: Repository,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Connection,
+    /// The checkout.
+    Repository,
+    /// A directory of the checkout.
+    Folder,
 }
 
 impl Subcommand for Args {
@@ -83,12 +94,12 @@ impl Subcommand for Args {
             None => save_default_repository(app, &selected, &repo)?,
         };
         Ok(SelectOutput {
-            action: if changed { "updated" } else { "unchanged" },
+            action: Action::updated_if(changed),
             connection: selected.name.to_string(),
             scope: match (&checkout, &self.service) {
-                (None, _) => "connection",
-                (Some(_), None) => "repository",
-                (Some(_), Some(_)) => "folder",
+                (None, _) => Scope::Connection,
+                (Some(_), None) => Scope::Repository,
+                (Some(_), Some(_)) => Scope::Folder,
             },
             folder: self
                 .service
@@ -178,7 +189,7 @@ impl CommandOutput for SelectOutput {
             namespace, slug, ..
         } = &self.repository;
         let place = match (self.scope, &self.folder) {
-            ("connection", _) => format!("the connection {}", self.connection),
+            (Scope::Connection, _) => format!("the connection {}", self.connection),
             (_, Some(folder)) => format!(
                 "the folder {folder}, with the connection {}",
                 self.connection

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -37,7 +38,7 @@ pub(crate) struct Args {
 /// A token that was revoked.
 #[derive(Debug, Serialize)]
 pub(crate) struct RevokeOutput {
-    action: &'static str,
+    action: Action,
     owner: String,
     id: String,
     name: Option<String>,
@@ -97,7 +98,7 @@ impl Subcommand for Args {
             name: token.name.clone(),
         };
         if self.dry_run {
-            return Ok(outcome("would-remove"));
+            return Ok(outcome(Action::WouldRemove));
         }
         let name = token.name.as_deref().unwrap_or_default();
         let is_own = bitbucket.current_token_id().as_deref() == Some(id);
@@ -113,7 +114,7 @@ impl Subcommand for Args {
         )?;
         let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
         revoked.map_err(|error| refused(&selected, error))?;
-        Ok(outcome("removed"))
+        Ok(outcome(Action::Removed))
     }
 }
 

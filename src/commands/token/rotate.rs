@@ -10,6 +10,7 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::action::Action;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
 use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
@@ -41,7 +42,7 @@ pub(crate) struct Args {
 /// A connection with a new token.
 #[derive(Debug, Serialize)]
 pub(crate) struct RotateOutput {
-    action: &'static str,
+    action: Action,
     connection: ConnectionName,
     token: AccessToken,
     revoked: Option<String>,
@@ -66,7 +67,7 @@ impl Subcommand for Args {
         let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
         let Some(NewToken { token, secret }) = made else {
             return Ok(RotateOutput {
-                action: "would-update",
+                action: Action::WouldUpdate,
                 connection: selected.name,
                 token: before,
                 revoked: None,
@@ -83,7 +84,7 @@ impl Subcommand for Args {
         let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
         let revoked = revoked.map(|_| id.clone());
         Ok(RotateOutput {
-            action: "updated",
+            action: Action::Updated,
             not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
             revoked: revoked.ok(),
             connection: selected.name,
