@@ -31,7 +31,7 @@ impl SelectedConnection {
         };
         Error::Api {
             error,
-            causes: Some(causes),
+            causes: Some(causes.into()),
         }
     }
 }

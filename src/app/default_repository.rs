@@ -4,6 +4,7 @@ use super::{App, SelectedConnection};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::git::Checkout;
+use crate::types::hint::Hint;
 use crate::types::repository::{RepoId, RepoRef};
 
 impl App {
@@ -27,8 +28,8 @@ impl App {
                     selected.name
                 ),
                 hint: Some(
-                    "add --repo NAMESPACE/SLUG, or choose one with bbconnect repo select"
-                        .to_owned(),
+                    Hint::from("add --repo NAMESPACE/SLUG, or choose one with ")
+                        .with_command("repo select"),
                 ),
             });
         };

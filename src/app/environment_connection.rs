@@ -76,7 +76,7 @@ impl EnvConnection {
             Err(_) => {
                 return Err(Error::Usage {
                     message: "more than one of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND is set".to_owned(),
-                    hint: Some("keep one of them".to_owned()),
+                    hint: Some("keep one of them".into()),
                 });
             }
         };
@@ -93,7 +93,7 @@ impl EnvConnection {
         let detected: DetectedServer = url.parse().map_err(
             |error: crate::types::connection::BaseUrlError| Error::Usage {
                 message: format!("BBCONNECT_URL: {error}"),
-                hint: Some(error.hint()),
+                hint: Some(error.hint().into()),
             },
         )?;
         let deployment = match get("BBCONNECT_DEPLOYMENT").as_deref() {
@@ -103,7 +103,7 @@ impl EnvConnection {
             Some(_) => {
                 return Err(Error::Usage {
                     message: "BBCONNECT_DEPLOYMENT is neither cloud nor datacenter".to_owned(),
-                    hint: Some("export BBCONNECT_DEPLOYMENT=datacenter".to_owned()),
+                    hint: Some("export BBCONNECT_DEPLOYMENT=datacenter".into()),
                 });
             }
         };
@@ -111,7 +111,7 @@ impl EnvConnection {
         if deployment == Deployment::DataCenter && base_url.is_cloud() {
             return Err(Error::Usage {
                 message: "BBCONNECT_DEPLOYMENT is datacenter, and no server is named".to_owned(),
-                hint: Some("export BBCONNECT_URL, the address of your server".to_owned()),
+                hint: Some("export BBCONNECT_URL, the address of your server".into()),
             });
         }
         let (namespace, repository) = match get("BBCONNECT_REPO") {
@@ -119,7 +119,7 @@ impl EnvConnection {
             Some(text) => {
                 let named: RepoRef = text.parse().map_err(|error: RepoRefError| Error::Usage {
                     message: format!("BBCONNECT_REPO: {error}"),
-                    hint: Some("export BBCONNECT_REPO=NAMESPACE/SLUG".to_owned()),
+                    hint: Some("export BBCONNECT_REPO=NAMESPACE/SLUG".into()),
                 })?;
                 (named.namespace.or(detected.namespace), Some(named.slug))
             }
@@ -135,7 +135,7 @@ impl EnvConnection {
         {
             return Err(Error::Usage {
                 message: format!("the repository is in {one}, and {variable} is {other}"),
-                hint: Some(format!("unset {variable}, or name the repository in it")),
+                hint: Some(format!("unset {variable}, or name the repository in it").into()),
             });
         }
         let pipeline = |name| get(name).filter(|_| is_cloud);

@@ -140,7 +140,7 @@ impl App {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::Usage {
                 message: "the name of the host is empty".to_owned(),
-                hint: Some("leave out --host for all servers of the connections".to_owned()),
+                hint: Some("leave out --host for all servers of the connections".into()),
             });
         }
         let connections = self.connection_file().load()?;
@@ -168,7 +168,7 @@ impl App {
                     Error::Usage {
                         message: "git is set up for connections that are saved, and this one is the environment's"
                             .to_owned(),
-                        hint: Some("eval \"$(bbconnect git env)\"".to_owned()),
+                        hint: Some("eval \"$(bbconnect git env)\"".into()),
                     }
                 }
                 None => Error::NoConnection(names),

@@ -1,9 +1,10 @@
 //! Where a key is registered: with its repository, the project of that, or the account.
 
-use super::key_registration::{ChangeAction, OnAccessMismatch};
+use super::key_registration::OnAccessMismatch;
 use super::{App, SelectedConnection, SshConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
@@ -110,7 +111,7 @@ impl KeyLocation {
                 "the key {} is registered nowhere that can be seen",
                 self.ssh_connection.key.display()
             ),
-            &format!(
+            format!(
                 "bbconnect connect {} --name {} registers it",
                 shell_words::quote(url.unwrap_or_default()),
                 self.ssh_connection.name
@@ -141,7 +142,7 @@ impl KeyLocation {
             &key,
             OnAccessMismatch::Upgrade,
         )?;
-        Ok((action == ChangeAction::Created).then_some(registered.id))
+        Ok((action == Action::Created).then_some(registered.id))
     }
 
     /// Takes the old key away. One that is gone already is no failure.

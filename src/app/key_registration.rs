@@ -1,32 +1,12 @@
 //! Registering SSH keys with whoever applies: what cannot work is said beforehand, and what is there is recognised.
 
-use serde::Serialize;
-
 use super::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
+use crate::types::hint::Hint;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
-
-/// What was done about a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ChangeAction {
-    /// It was registered.
-    Created,
-    /// It was given another access.
-    Updated,
-    /// It was as it should be.
-    Unchanged,
-    /// It was taken away.
-    Removed,
-    /// It would be registered.
-    WouldCreate,
-    /// It would be given another access.
-    WouldUpdate,
-    /// It would be taken away.
-    WouldRemove,
-}
 
 /// What to do with a key that is there with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +36,7 @@ impl SelectedConnection {
         Err(Error::rejected(
             RejectionKind::Forbidden,
             format!("{what} (connection {})", self.name),
-            &format!(
+            format!(
                 "use a connection with {}; or paste the public key yourself, with connect --register manual",
                 owner.required_scope(self.connection.deployment)
             ),
@@ -76,7 +56,7 @@ impl SelectedConnection {
         };
         let needs = owner.required_scope(self.connection.deployment);
         Error::Api {
-            causes: Some(format!("{lacks}the keys of {owner} need {needs}")),
+            causes: Some(format!("{lacks}the keys of {owner} need {needs}").into()),
             error,
         }
     }
@@ -95,7 +75,7 @@ impl App {
         owner: &KeyOwner,
         key: &NewKey,
         otherwise: OnAccessMismatch,
-    ) -> Result<(RegisteredKey, ChangeAction), Error> {
+    ) -> Result<(RegisteredKey, Action), Error> {
         let _progress = self.ui.progress("registering the public key");
         let asked = self.block_on(bitbucket.register_key(owner, key))?;
         let registered = asked.map_err(|error| {
@@ -113,7 +93,7 @@ impl App {
             selected.describe_key_error(error, owner)
         })?;
         match registered {
-            RegisterOutcome::Created(created) => Ok((created, ChangeAction::Created)),
+            RegisterOutcome::Created(created) => Ok((created, Action::Created)),
             RegisterOutcome::InUseElsewhere(words) => Err(Error::rejected(
                 RejectionKind::Conflict,
                 format!("the key is registered somewhere else: {words}"),
@@ -136,7 +116,7 @@ impl App {
         owner: &KeyOwner,
         key: &NewKey,
         otherwise: OnAccessMismatch,
-    ) -> Result<(RegisteredKey, ChangeAction), Error> {
+    ) -> Result<(RegisteredKey, Action), Error> {
         let asked = self.block_on(bitbucket.keys(owner))?;
         let keys = asked.map_err(|error| selected.describe_key_error(error, owner))?;
         match keys
@@ -144,10 +124,10 @@ impl App {
             .find(|known| known.has_public_key(&key.public))
         {
             Some(known) if has_required_access(&known, key, otherwise) => {
-                Ok((known, ChangeAction::Unchanged))
+                Ok((known, Action::Unchanged))
             }
             Some(known) if otherwise == OnAccessMismatch::Fail => Err(conflict(owner, &known)),
-            Some(known) => Ok((known, ChangeAction::WouldUpdate)),
+            Some(known) => Ok((known, Action::WouldUpdate)),
             None => Ok((
                 RegisteredKey {
                     id: String::new(),
@@ -162,7 +142,7 @@ impl App {
                     warning: None,
                     public_key: Some(key.public.clone()),
                 },
-                ChangeAction::WouldCreate,
+                Action::WouldCreate,
             )),
         }
     }
@@ -175,9 +155,9 @@ impl App {
         key: &NewKey,
         existing: RegisteredKey,
         otherwise: OnAccessMismatch,
-    ) -> Result<(RegisteredKey, ChangeAction), Error> {
+    ) -> Result<(RegisteredKey, Action), Error> {
         if has_required_access(&existing, key, otherwise) {
-            return Ok((existing, ChangeAction::Unchanged));
+            return Ok((existing, Action::Unchanged));
         }
         if otherwise == OnAccessMismatch::Fail {
             return Err(conflict(owner, &existing));
@@ -186,7 +166,7 @@ impl App {
         let changed = asked.map_err(|error| selected.describe_key_error(error, owner))?;
         if changed {
             let access = key.access;
-            Ok((RegisteredKey { access, ..existing }, ChangeAction::Updated))
+            Ok((RegisteredKey { access, ..existing }, Action::Updated))
         } else {
             Err(conflict(owner, &existing))
         }
@@ -211,10 +191,10 @@ fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
             "the key is registered already, as {} {}, to {}",
             existing.registered_as, existing.id, existing.access
         ),
-        &format!(
-            "bbconnect key remove {} {} takes it away",
+        Hint::command("key remove").with_text(format!(
+            " {} {} takes it away",
             existing.id,
             owner.flag()
-        ),
+        )),
     )
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub(crate) use host_key_trust::HostKeyEvidence;
 pub(crate) use key_location::KeyLocation;
-pub(crate) use key_registration::{ChangeAction, OnAccessMismatch};
+pub(crate) use key_registration::OnAccessMismatch;
 pub(crate) use resolve::{SelectedConnection, SelectionReason};
 pub(crate) use ssh_access::RetryPolicy;
 pub(crate) use ssh_connections::SshConnection;

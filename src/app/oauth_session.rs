@@ -48,7 +48,7 @@ impl App {
             if is_forbidden && !no_browser {
                 return Err(Error::InputRequired {
                     what: "a sign-in with a browser",
-                    hint: "add --no-browser, and open the address that is printed elsewhere",
+                    hint: "add --no-browser, and open the address that is printed elsewhere".into(),
                 });
             }
             if website.is_insecure() && !connection.network.allow_http {

@@ -29,7 +29,7 @@ impl App {
             Some("file") => Ok(SecretSource::File),
             Some(_) => Err(Error::Usage {
                 message: "BBCONNECT_STORE is neither keyring nor file".to_owned(),
-                hint: Some("export BBCONNECT_STORE=file".to_owned()),
+                hint: Some("export BBCONNECT_STORE=file".into()),
             }),
         }
     }

@@ -26,7 +26,7 @@ impl App {
         } else if self.environment.stdin_is_terminal {
             return Err(Error::InputRequired {
                 what: "a passphrase",
-                hint: "pipe it in: … --passphrase-stdin < FILE",
+                hint: "pipe it in: … --passphrase-stdin < FILE".into(),
             });
         } else {
             first_line_of_stdin(flag)?
@@ -34,7 +34,7 @@ impl App {
         if secret.expose().is_empty() {
             return Err(Error::Usage {
                 message: format!("{flag} was given, but the passphrase is empty"),
-                hint: Some(format!("leave out {flag} for a key without a passphrase")),
+                hint: Some(format!("leave out {flag} for a key without a passphrase").into()),
             });
         }
         Ok(secret)
@@ -48,7 +48,7 @@ impl App {
         if self.environment.stdin_is_terminal && !self.may_ask {
             return Err(Error::InputRequired {
                 what: "a token",
-                hint: "pipe it in: … --token-stdin < FILE",
+                hint: "pipe it in: … --token-stdin < FILE".into(),
             });
         }
         let secret = if self.environment.stdin_is_terminal {

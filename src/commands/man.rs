@@ -31,8 +31,15 @@ pub(crate) struct Args {
 /// The pages that were written.
 #[derive(Debug, Serialize)]
 pub(crate) struct ManOutput {
-    action: &'static str,
+    action: PagesAction,
     pages: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum PagesAction {
+    Written,
+    Unchanged,
 }
 
 impl Subcommand for Args {
@@ -49,14 +56,14 @@ impl Subcommand for Args {
         };
         fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
         let mut written = ManOutput {
-            action: "unchanged",
+            action: PagesAction::Unchanged,
             pages: Vec::new(),
         };
         for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.folder))? {
             let path = self.folder.join(name);
             if fs::read(&path).ok().as_ref() != Some(&text) {
                 atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
-                written.action = "written";
+                written.action = PagesAction::Written;
             }
             written.pages.push(path);
         }
@@ -134,7 +141,7 @@ impl CommandOutput for ManOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if self.action == "unchanged" {
+        if self.action == PagesAction::Unchanged {
             out.line("all pages were up to date");
         }
     }

@@ -6,6 +6,8 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::ApiError;
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
+use crate::types::hint::Hint;
 use crate::types::namespace::{NewProject, Project};
 use crate::types::operation::Operation;
 use crate::ui::{CommandOutput, TextWriter};
@@ -67,7 +69,9 @@ impl Subcommand for ListArgs {
 
 /// The workspace that is meant; Data Center has none.
 fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<String, Error> {
-    let hint = "add --workspace WORKSPACE; bbconnect workspace list shows yours";
+    let hint = Hint::from("add --workspace WORKSPACE; ")
+        .with_command("workspace list")
+        .with_text(" shows yours");
     Ok(selected.workspace(named, hint)?.unwrap_or_default())
 }
 
@@ -107,7 +111,7 @@ fn key(text: &str) -> Result<String, String> {
 /// A project that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     project: Project,
 }
 
@@ -129,14 +133,18 @@ impl Subcommand for CreateArgs {
         };
         let exists = || {
             let message = format!("there is a project {} already", new.key);
-            Error::rejected(RejectionKind::Conflict, message, "bbconnect project list")
+            Error::rejected(
+                RejectionKind::Conflict,
+                message,
+                Hint::command("project list"),
+            )
         };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
         if self.dry_run {
             return match app.block_on(bitbucket.project(&workspace, &new.key))? {
                 Ok(_) => Err(exists()),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                    action: "would-create",
+                    action: Action::WouldCreate,
                     project: Project {
                         key: new.key,
                         name: Some(new.name),
@@ -149,7 +157,7 @@ impl Subcommand for CreateArgs {
         let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
         let project = asked.map_err(refused)?.ok_or_else(exists)?;
         Ok(CreateOutput {
-            action: "created",
+            action: Action::Created,
             project,
         })
     }

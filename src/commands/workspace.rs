@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::{Subcommand, command_group};
 use crate::error::Error;
+use crate::types::hint::Hint;
 use crate::types::namespace::Workspace;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -49,7 +50,7 @@ impl Subcommand for ListArgs {
                     "{} is a Data Center, which has projects and no workspaces",
                     selected.connection.base_url
                 ),
-                hint: Some("bbconnect project list".to_owned()),
+                hint: Some(Hint::command("project list")),
             });
         };
         Ok(ListOutput { workspaces })

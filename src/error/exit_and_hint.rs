@@ -7,6 +7,7 @@ use crate::exit_status::ExitStatus;
 use crate::git::{FolderError, GitError, PushError};
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
+use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
 
 impl Error {
@@ -96,88 +97,117 @@ impl Error {
 
     /// What to do about it; a command to paste where there is one.
     #[must_use]
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Usage { hint, .. } | Self::Rejected { hint, .. } => hint.clone(),
-            Self::AlreadyExists { hint, .. } => Some(hint.clone()),
-            Self::ConfirmationRequired { .. } => Some("add --yes".to_owned()),
-            Self::InputRequired { hint, .. } => Some((*hint).to_owned()),
-            Self::Key(error) => error.hint().map(str::to_owned),
-            Self::KeyFile(error) => Some(error.hint()),
-            Self::Ssh(error) => error.hint(),
-            Self::Connections(error) => Some(error.hint()),
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        let hint = match self {
+            Self::Usage { hint, .. } | Self::Rejected { hint, .. } => return hint.clone(),
+            Self::AlreadyExists { hint, .. } | Self::InputRequired { hint, .. } => hint.clone(),
+            Self::ConfirmationRequired { .. } => "add --yes".into(),
+            Self::Key(error) => error.hint()?.into(),
+            Self::KeyFile(error) => error.hint().into(),
+            Self::Ssh(error) => return error.hint(),
+            Self::Connections(error) => error.hint().into(),
             Self::NoConnection(known) if known.is_empty() => {
-                Some("bbconnect connection add makes one".to_owned())
+                "bbconnect connection add makes one".into()
             }
-            Self::NoConnection(known) => Some(format!(
-                "name one with --connection; there are {}",
-                known.join(", ")
-            )),
-            Self::NoNamespace(NoNamespace(slug)) => Some(format!("write NAMESPACE/{slug}")),
-            Self::NoMatchingConnection(_) => Some(
-                "bbconnect connection add makes one; --connection NAME uses another".to_owned(),
-            ),
-            Self::Store(error) => error.hint().map(str::to_owned),
-            Self::EmptyToken(_) | Self::MissingTokenVariable(_) => Some(
-                "check that the secret of the pipeline is there, and visible to this branch"
-                    .to_owned(),
-            ),
-            Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => Some(format!(
-                "bbconnect connection edit {name} --token-stdin gives it one"
-            )),
+            Self::NoConnection(known) => {
+                format!("name one with --connection; there are {}", known.join(", ")).into()
+            }
+            Self::NoNamespace(NoNamespace(slug)) => format!("write NAMESPACE/{slug}").into(),
+            Self::NoMatchingConnection(_) => {
+                "bbconnect connection add makes one; --connection NAME uses another".into()
+            }
+            Self::Store(error) => error.hint()?.into(),
+            Self::EmptyToken(_) | Self::MissingTokenVariable(_) => {
+                "check that the secret of the pipeline is there, and visible to this branch".into()
+            }
+            Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => {
+                format!("bbconnect connection edit {name} --token-stdin gives it one").into()
+            }
             Self::Api {
                 causes: Some(causes),
                 ..
-            } => Some(causes.clone()),
+            } => causes.clone(),
             Self::Api {
                 error,
                 causes: None,
-            } => api_hint(error),
-            Self::Git(GitError::NotARepository) => {
-                Some("change into a folder of a git checkout".to_owned())
+            } => return api_hint(error).map(Hint::from),
+            Self::SessionExpired { name, .. } => {
+                format!("bbconnect connection edit {name} --reauthorize signs in again").into()
             }
-            Self::SessionExpired { name, .. } => Some(format!(
-                "bbconnect connection edit {name} --reauthorize signs in again"
-            )),
-            Self::OAuth(OAuthError::Port { .. }) => Some(
-                "name another with --port, and register it as http://127.0.0.1:PORT/callback"
-                    .to_owned(),
-            ),
-            Self::OAuth(OAuthError::TimedOut {
-                takes_paste: true, ..
-            }) => Some("--timeout SECONDS waits longer".to_owned()),
-            Self::OAuth(OAuthError::TimedOut { .. }) => Some(
-                "--timeout SECONDS waits longer; on a machine without a browser add --no-browser"
-                    .to_owned(),
-            ),
-            Self::SshOnlyConnection(_) => Some("name one with a token: --connection NAME".to_owned()),
-            Self::HomeDirUnknown => Some("export HOME, the folder that is yours".to_owned()),
-            Self::Push(PushError::NotPermitted(_)) => Some(
-                "ask for the right to write to the repository, or name another branch with --branch"
-                    .to_owned(),
-            ),
-            Self::Push(PushError::RefNameConflict(_)) => Some("name another branch with --branch".to_owned()),
-            Self::Push(PushError::NonFastForward(_)) => Some("run it again".to_owned()),
-            Self::Folder(FolderError::Link(_)) => {
-                Some("make it relative and within the folder, or leave it out with .gitignore".to_owned())
-            }
-            Self::Folder(FolderError::TooLarge { .. } | FolderError::TooMuch) => {
-                Some("leave large files out with .gitignore; Git LFS is for them".to_owned())
-            }
-            Self::Cancelled
-            | Self::Push(_)
-            | Self::Folder(_)
-            | Self::Git(_)
-            | Self::OAuth(OAuthError::Denied(_) | OAuthError::Website)
-            | Self::CurrentExeUnknown
-            | Self::Runtime(_)
-            | Self::Stdin(_) => None,
-            Self::Read { .. } => Some("check the path, and that you may read it".to_owned()),
-            Self::Write { .. } => Some("choose a folder that you may write to".to_owned()),
+            Self::SshOnlyConnection(_) => "name one with a token: --connection NAME".into(),
+            Self::HomeDirUnknown => "export HOME, the folder that is yours".into(),
+            Self::Git(error) => return git_hint(error).map(Hint::from),
+            Self::Folder(error) => return folder_hint(error).map(Hint::from),
+            Self::Push(error) => return push_hint(error).map(Hint::from),
+            Self::OAuth(error) => return oauth_hint(error).map(Hint::from),
+            Self::Read { .. } => "check the path, and that you may read it".into(),
+            Self::Write { .. } => "choose a folder that you may write to".into(),
             Self::Stdout(_) => {
-                Some("the command was carried out; only its result could not be printed".to_owned())
+                "the command was carried out; only its result could not be printed".into()
             }
+            Self::Cancelled | Self::CurrentExeUnknown | Self::Runtime(_) | Self::Stdin(_) => {
+                return None;
+            }
+        };
+        Some(hint)
+    }
+}
+
+fn git_hint(error: &GitError) -> Option<&'static str> {
+    match error {
+        GitError::NotARepository => Some("change into a folder of a git checkout"),
+        GitError::Process(_)
+        | GitError::CommandFailed(_)
+        | GitError::Clone(_)
+        | GitError::NotAFolder(_) => None,
+    }
+}
+
+fn folder_hint(error: &FolderError) -> Option<&'static str> {
+    match error {
+        FolderError::Link(_) => {
+            Some("make it relative and within the folder, or leave it out with .gitignore")
         }
+        FolderError::TooLarge { .. } | FolderError::TooMuch => {
+            Some("leave large files out with .gitignore; Git LFS is for them")
+        }
+        FolderError::Read { .. }
+        | FolderError::NotAFolder(_)
+        | FolderError::Walk(_)
+        | FolderError::Kind(_)
+        | FolderError::Name(_) => None,
+    }
+}
+
+fn push_hint(error: &PushError) -> Option<&'static str> {
+    match error {
+        PushError::NotPermitted(_) => Some(
+            "ask for the right to write to the repository, or name another branch with --branch",
+        ),
+        PushError::RefNameConflict(_) => Some("name another branch with --branch"),
+        PushError::NonFastForward(_) => Some("run it again"),
+        PushError::Process(_)
+        | PushError::TempDir(_)
+        | PushError::Unauthorized(_)
+        | PushError::NotFound(_)
+        | PushError::Unreachable(_)
+        | PushError::Server(_)
+        | PushError::Failed(_) => None,
+    }
+}
+
+fn oauth_hint(error: &OAuthError) -> Option<&'static str> {
+    match error {
+        OAuthError::Port { .. } => {
+            Some("name another with --port, and register it as http://127.0.0.1:PORT/callback")
+        }
+        OAuthError::TimedOut {
+            takes_paste: true, ..
+        } => Some("--timeout SECONDS waits longer"),
+        OAuthError::TimedOut { .. } => {
+            Some("--timeout SECONDS waits longer; on a machine without a browser add --no-browser")
+        }
+        OAuthError::Denied(_) | OAuthError::Website => None,
     }
 }
 

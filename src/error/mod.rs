@@ -16,6 +16,7 @@ use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::types::connection::{AuthMethod, TokenPrefix, auth_failure_help};
+use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
 
 pub(crate) use summary::ErrorSummary;
@@ -31,7 +32,7 @@ pub(crate) enum Error {
         /// What is wrong with it.
         message: String,
         /// What to type instead.
-        hint: Option<String>,
+        hint: Option<Hint>,
     },
     /// Something would have to be asked for, and nobody can be asked.
     #[error("{what} is needed, and nobody can be asked for it here")]
@@ -39,7 +40,7 @@ pub(crate) enum Error {
         /// What is needed.
         what: &'static str,
         /// How to give it without being asked.
-        hint: &'static str,
+        hint: Hint,
     },
     /// Something that cannot be undone was not confirmed, and nobody can be asked.
     #[error("{doing} needs a confirmation, and nobody can be asked for it here")]
@@ -53,7 +54,7 @@ pub(crate) enum Error {
         /// What is in the way.
         what: String,
         /// What to do instead.
-        hint: String,
+        hint: Hint,
     },
     /// The answer to a question was no.
     #[error("nothing was changed")]
@@ -66,7 +67,7 @@ pub(crate) enum Error {
         /// What is in the way.
         message: String,
         /// What to do about it.
-        hint: Option<String>,
+        hint: Option<Hint>,
     },
     /// A key was not made.
     #[error(transparent)]
@@ -128,7 +129,7 @@ pub(crate) enum Error {
         #[source]
         error: ApiError,
         /// What may be wrong with the credential, where it was refused.
-        causes: Option<String>,
+        causes: Option<Hint>,
     },
     /// Git's configuration could not be changed.
     #[error(transparent)]
@@ -201,19 +202,23 @@ pub(crate) enum RejectionKind {
 impl Error {
     /// A no, with what to do about it.
     #[must_use]
-    pub(crate) fn rejected(no: RejectionKind, message: impl Into<String>, hint: &str) -> Self {
+    pub(crate) fn rejected(
+        no: RejectionKind,
+        message: impl Into<String>,
+        hint: impl Into<Hint>,
+    ) -> Self {
         Self::Rejected {
             no,
             message: message.into(),
-            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            hint: Some(hint.into()).filter(|hint| !hint.is_empty()),
         }
     }
 
     /// What a server said to a credential of this kind, with what may be behind it when it was refused.
     #[must_use]
     pub(crate) fn from_api(error: ApiError, auth: AuthMethod, shape: TokenPrefix) -> Self {
-        let causes =
-            matches!(error, ApiError::Unauthorized(_)).then(|| auth_failure_help(auth, shape));
+        let causes = matches!(error, ApiError::Unauthorized(_))
+            .then(|| auth_failure_help(auth, shape).into());
         Self::Api { error, causes }
     }
 

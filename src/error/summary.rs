@@ -27,7 +27,7 @@ impl From<&Error> for ErrorSummary {
         Self {
             exit: error.exit_status(),
             message: error.to_string(),
-            hint: error.hint(),
+            hint: error.hint().map(|hint| hint.to_string()),
             connect_failure,
         }
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::sys::subprocess::ProcessError;
 use crate::types::fingerprint::Fingerprint;
+use crate::types::hint::Hint;
 use crate::types::ssh_address::SshHost;
 
 /// Why an SSH server did not answer as it should.
@@ -143,8 +144,8 @@ fn shown(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
 impl SshError {
     /// What to do about it; a command to paste where there is one.
     #[must_use]
-    pub(crate) fn hint(&self) -> Option<String> {
-        Some(match self {
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        let hint = match self {
             Self::HostKeyChanged { built_in: true, .. } => {
                 "somebody may stand in between; compare with https://bitbucket.org/site/ssh, and use another network"
                     .to_owned()
@@ -172,9 +173,8 @@ impl SshError {
                 "ask the server's administrator for the fingerprint of its SSH host key".to_owned()
             }
             Self::AuthenticationFailed { .. } => {
-                "register the public key, or wait until the server knows it; bbconnect key list shows what is \
-                 registered"
-                    .to_owned()
+                let hint = Hint::from("register the public key, or wait until the server knows it; ");
+                return Some(hint.with_command("key list").with_text(" shows what is registered"));
             }
             Self::PassphraseRequired(path) => format!(
                 "run this on a terminal, or unlock the key first: ssh-add {}",
@@ -204,6 +204,7 @@ impl SshError {
             Self::KeyFile { .. } => {
                 "name an SSH key, such as bbconnect keygen --out FILE makes".to_owned()
             }
-        })
+        };
+        Some(hint.into())
     }
 }

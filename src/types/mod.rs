@@ -1,6 +1,7 @@
 //! The words of the trade. No I/O, no async, and nothing of ours from above.
 
 pub(crate) mod access_token;
+pub(crate) mod action;
 pub(crate) mod clone_url;
 pub(crate) mod cloud_hosts;
 pub(crate) mod commit;
@@ -12,6 +13,7 @@ pub(crate) mod escape;
 pub(crate) mod finding;
 pub(crate) mod fingerprint;
 pub(crate) mod fix;
+pub(crate) mod hint;
 pub(crate) mod key_type;
 pub(crate) mod namespace;
 pub(crate) mod oauth;

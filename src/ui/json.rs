@@ -7,7 +7,7 @@ use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use zeroize::Zeroizing;
 
-use super::Buffer;
+use super::text_writer::Buffer;
 use crate::error::Error;
 use crate::types::escape::{needs_escape, strip_os_error_code};
 

@@ -5,21 +5,19 @@
 
 mod connection_view;
 mod findings;
-mod hint;
 mod json;
-mod page;
 mod progress;
 mod prompt;
+mod text_writer;
 
 use std::io::{self, Write};
 
 use anstream::AutoStream;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 pub(crate) use self::connection_view::ConnectionView;
-pub(crate) use self::page::TextWriter;
 pub(crate) use self::progress::Progress;
+pub(crate) use self::text_writer::TextWriter;
 
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -190,10 +188,8 @@ impl Ui {
     /// Writes why a command failed, and answers with the exit status.
     #[must_use]
     pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
-        let hint = error.hint().map(|hint| match &self.connection {
-            Some(name) => hint::with_connection(&hint, &name.to_string()),
-            None => hint,
-        });
+        let connection = self.connection.as_ref().map(ToString::to_string);
+        let hint = error.hint().map(|hint| hint.render(connection.as_deref()));
         if self.options.format == Format::Json {
             // Where even this cannot be written, the exit status is all that is left to say.
             drop(
@@ -274,6 +270,3 @@ impl Ui {
         );
     }
 }
-
-/// Text that may hold a secret is overwritten when it has been written.
-type Buffer = Zeroizing<String>;

@@ -13,6 +13,7 @@ use crate::git::Checkout;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{Connection, ConnectionName};
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::repository::{RepoId, RepoRef};
 use score::{best_match, best_match_for_remotes};
 
@@ -37,14 +38,14 @@ impl SelectedConnection {
     pub(crate) fn workspace(
         &self,
         named: Option<&str>,
-        hint: &str,
+        hint: impl Into<Hint>,
     ) -> Result<Option<String>, Error> {
         let connection = &self.connection;
         let workspace = named.or(connection.workspace.as_deref());
         if connection.deployment == Deployment::Cloud && workspace.is_none() {
             return Err(Error::Usage {
                 message: format!("the connection {} names no workspace", self.name),
-                hint: Some(hint.to_owned()),
+                hint: Some(hint.into()),
             });
         }
         Ok(workspace.map(str::to_owned))

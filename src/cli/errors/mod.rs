@@ -97,7 +97,7 @@ pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Error 
     };
     Error::Usage {
         message,
-        hint: Some(hint),
+        hint: Some(hint.into()),
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn body(fields: &[Field]) -> Result<Value, Error> {
 fn unreadable(key: &str) -> Error {
     Error::Usage {
         message: format!("the field `{key}` does not fit with the others"),
-        hint: Some("write name=value, object[name]=value or list[]=value".to_owned()),
+        hint: Some("write name=value, object[name]=value or list[]=value".into()),
     }
 }
 

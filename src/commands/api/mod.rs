@@ -235,7 +235,7 @@ fn expand_placeholders(
         let Some(value) = value else {
             return Err(Error::Usage {
                 message: format!("the connection {} names no {flag}", chosen.name),
-                hint: Some(format!("write it instead of {placeholder}")),
+                hint: Some(format!("write it instead of {placeholder}").into()),
             });
         };
         let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();

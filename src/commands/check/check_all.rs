@@ -79,7 +79,7 @@ pub(super) fn targets(args: &Args, app: &App) -> Result<Vec<CheckTarget>, Error>
             return Err(Error::Usage {
                 message: "connections are named twice: as arguments and with --connection"
                     .to_owned(),
-                hint: Some("leave out --connection".to_owned()),
+                hint: Some("leave out --connection".into()),
             });
         }
         let mut names: Vec<&String> = Vec::new();

@@ -5,6 +5,7 @@ use super::step::StepLog;
 use crate::app::App;
 use crate::error::{Error, RejectionKind};
 use crate::ssh::{self, KeyFiles, KeyPair, PrivateKeyFile};
+use crate::types::hint::Hint;
 
 /// The key that is there, if one is.
 pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
@@ -23,10 +24,10 @@ pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
                 key.public.kind(),
                 wanted.name()
             ),
-            &format!(
-                "bbconnect key rotate --type {} replaces it without a gap",
+            Hint::command("key rotate").with_text(format!(
+                " --type {} replaces it without a gap",
                 wanted.name()
-            ),
+            )),
         ));
     }
     Ok(Some(key))

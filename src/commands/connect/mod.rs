@@ -19,10 +19,11 @@ pub(crate) use self::output::ConnectOutput;
 use self::output::{Registration, Ssh};
 use self::plan::{Plan, RegistrationMethod};
 use self::step::StepLog;
-use crate::app::{App, ChangeAction, HostKeyEvidence, OnAccessMismatch};
+use crate::app::{App, HostKeyEvidence, OnAccessMismatch};
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::ssh::{KeyDescription, PrivateKeyFile};
+use crate::types::action::Action;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::ConnectionName;
 use crate::types::fingerprint::Fingerprint;
@@ -160,13 +161,13 @@ fn register(
     let registered = app.register_key(chosen, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
     let (registered, action) = registered.map_err(|error| another_key(error, key))?;
     let said = match action {
-        ChangeAction::Created => "registered as",
-        ChangeAction::Updated => "given more access:",
-        ChangeAction::Unchanged
-        | ChangeAction::Removed
-        | ChangeAction::WouldCreate
-        | ChangeAction::WouldUpdate
-        | ChangeAction::WouldRemove => "registered already, as",
+        Action::Created => "registered as",
+        Action::Updated => "given more access:",
+        Action::Unchanged
+        | Action::Removed
+        | Action::WouldCreate
+        | Action::WouldUpdate
+        | Action::WouldRemove => "registered already, as",
     };
     steps.pass(
         "registration",

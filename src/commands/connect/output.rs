@@ -4,8 +4,9 @@ use serde::{Serialize, Serializer};
 
 use super::step::Step;
 use super::verify::VerifiedAccess;
-use crate::app::{ChangeAction, RetryPolicy};
+use crate::app::RetryPolicy;
 use crate::ssh::KeyDescription;
+use crate::types::action::Action;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::registered_key::{Access, KeyKind, RegisteredKey};
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -41,7 +42,7 @@ pub(super) struct Registration {
     registered_as: Option<KeyKind>,
     id: Option<String>,
     access: Access,
-    action: Option<ChangeAction>,
+    action: Option<Action>,
 }
 
 /// Whether it works over SSH.
@@ -66,7 +67,7 @@ fn kind<S: Serializer>(kind: &Option<KeyKind>, serializer: S) -> Result<S::Ok, S
 }
 
 impl Registration {
-    pub(super) fn of(registered: &RegisteredKey, action: ChangeAction) -> Self {
+    pub(super) fn of(registered: &RegisteredKey, action: Action) -> Self {
         Self {
             registered_as: Some(registered.registered_as),
             id: (!registered.id.is_empty()).then(|| registered.id.clone()),
@@ -89,7 +90,7 @@ impl Registration {
             registered_as: Some(registered_as),
             id: None,
             access,
-            action: Some(ChangeAction::WouldCreate),
+            action: Some(Action::WouldCreate),
         }
     }
 
@@ -97,7 +98,7 @@ impl Registration {
     /// run that was cut off.
     pub(super) fn patience(&self) -> RetryPolicy {
         match self.action {
-            Some(ChangeAction::Created | ChangeAction::Updated) => RetryPolicy::Long,
+            Some(Action::Created | Action::Updated) => RetryPolicy::Long,
             _ => RetryPolicy::Short,
         }
     }

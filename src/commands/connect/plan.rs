@@ -91,7 +91,7 @@ impl Plan {
                     .to_owned(),
                 hint: Some(
                     "leave out --project; or save a connection first: bbconnect connection add"
-                        .to_owned(),
+                        .into(),
                 ),
             });
         }
@@ -220,7 +220,7 @@ fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
     let usage = |message: &str, hint: &str| {
         Err(Error::Usage {
             message: message.to_owned(),
-            hint: Some(hint.to_owned()),
+            hint: Some(hint.into()),
         })
     };
     let is_cloud = deployment == Deployment::Cloud;

@@ -46,7 +46,7 @@ fn first_free_name(connections: &Connections, url: &CloneUrl) -> Result<Connecti
         (None, Some(name)) => Err(name_conflict(name)),
         (None, None) => Err(Error::Usage {
             message: "the repository's name is none for a connection".to_owned(),
-            hint: Some("add --name NAME".to_owned()),
+            hint: Some("add --name NAME".into()),
         }),
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn ssh_url(
 pub(super) fn ssh_url_unknown() -> Error {
     Error::Usage {
         message: "where this repository is over SSH is not known".to_owned(),
-        hint: Some("name it by its clone URL over SSH".to_owned()),
+        hint: Some("name it by its clone URL over SSH".into()),
     }
 }
 

@@ -292,7 +292,7 @@ impl ConnectionArgs {
 pub(super) fn usage(message: &str, hint: &str) -> Error {
     Error::Usage {
         message: message.to_owned(),
-        hint: Some(hint.to_owned()),
+        hint: Some(hint.into()),
     }
 }
 

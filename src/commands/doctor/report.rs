@@ -18,13 +18,13 @@ pub(super) fn check_place(path: &Path, force: bool) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::Usage {
             message: format!("{} is a folder", path.display()),
-            hint: Some("name a file".to_owned()),
+            hint: Some("name a file".into()),
         });
     }
     if path.exists() && !force {
         return Err(Error::AlreadyExists {
             what: format!("{} is there already", path.display()),
-            hint: "name another file, or replace it with --force".to_owned(),
+            hint: "name another file, or replace it with --force".into(),
         });
     }
     Ok(())

@@ -46,7 +46,7 @@ impl Subcommand for Args {
             CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
                 Error::Usage {
                     message: error.to_string(),
-                    hint: Some("bbconnect git setup lets git run this".to_owned()),
+                    hint: Some("bbconnect git setup lets git run this".into()),
                 }
             })?;
         let (answer, remark) = match self.operation.as_str() {

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{ConfigScope, HelperConfig};
+use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -37,14 +38,14 @@ pub(crate) struct Args {
 /// What git was told.
 #[derive(Debug, Serialize)]
 pub(crate) struct SetupOutput {
-    action: &'static str,
+    action: Action,
     helpers: Vec<Helper>,
 }
 
 #[derive(Debug, Serialize)]
 struct Helper {
     url: String,
-    action: &'static str,
+    action: Action,
     /// Another helper is told the secret as well.
     others: bool,
 }
@@ -79,9 +80,9 @@ impl Subcommand for Args {
                     known.add(&helper, is_ours)?
                 };
                 let action = match (changed, self.undo) {
-                    (false, _) => "unchanged",
-                    (true, false) => "created",
-                    (true, true) => "removed",
+                    (false, _) => Action::Unchanged,
+                    (true, false) => Action::Created,
+                    (true, true) => Action::Removed,
                 };
                 let others = !self.undo && known.has_others(is_ours);
                 Ok(Helper {
@@ -91,9 +92,11 @@ impl Subcommand for Args {
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let changed = helpers.iter().find(|helper| helper.action != "unchanged");
+        let changed = helpers
+            .iter()
+            .find(|helper| helper.action != Action::Unchanged);
         Ok(SetupOutput {
-            action: changed.map_or("unchanged", |helper| helper.action),
+            action: changed.map_or(Action::Unchanged, |helper| helper.action),
             helpers,
         })
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::target::KeyOwnerArgs;
-use crate::app::{App, ChangeAction, OnAccessMismatch};
+use crate::app::{App, OnAccessMismatch};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh;
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
 use crate::ui::{CommandOutput, TextWriter};
@@ -44,7 +45,7 @@ pub(crate) struct Args {
 /// A key that was registered.
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
-    action: ChangeAction,
+    action: Action,
     owner: String,
     key: RegisteredKey,
     note: Option<String>,
@@ -65,7 +66,7 @@ impl Subcommand for Args {
         if self.write && is_deploy_key {
             return Err(Error::Usage {
                 message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-                hint: Some("leave out --write, or register it as your own: --user".to_owned()),
+                hint: Some("leave out --write, or register it as your own: --user".into()),
             });
         }
         selected.require_key_admin(&owner)?;
@@ -121,17 +122,17 @@ impl CommandOutput for AddOutput {
         } = &self.key;
         let owner = &self.owner;
         out.line(&match self.action {
-            ChangeAction::Unchanged => {
+            Action::Unchanged => {
                 format!("unchanged: {registered_as} {id} of {owner}, {access}")
             }
-            ChangeAction::WouldCreate => {
+            Action::WouldCreate => {
                 format!("would register as {registered_as} of {owner}, {access}")
             }
-            ChangeAction::Created
-            | ChangeAction::Updated
-            | ChangeAction::Removed
-            | ChangeAction::WouldUpdate
-            | ChangeAction::WouldRemove => {
+            Action::Created
+            | Action::Updated
+            | Action::Removed
+            | Action::WouldUpdate
+            | Action::WouldRemove => {
                 format!("registered as {registered_as} {id} of {owner}, {access}")
             }
         });

@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::target::KeyOwnerArgs;
-use crate::app::{App, ChangeAction};
+use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
+use crate::types::hint::Hint;
 use crate::types::registered_key::RegisteredKey;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -36,7 +38,7 @@ pub(crate) struct Args {
 /// A key that was taken away.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
-    action: ChangeAction,
+    action: Action,
     owner: String,
     key: RegisteredKey,
 }
@@ -61,10 +63,8 @@ impl Subcommand for Args {
             return Err(Error::rejected(
                 RejectionKind::NotFound,
                 format!("{owner} has no key {}", self.id),
-                &format!(
-                    "bbconnect key list {} shows the keys that there are",
-                    owner.flag()
-                ),
+                Hint::command("key list")
+                    .with_text(format!(" {} shows the keys that there are", owner.flag())),
             ));
         };
         let named = match &key.label {
@@ -83,9 +83,9 @@ impl Subcommand for Args {
         }
         Ok(RemoveOutput {
             action: if self.dry_run {
-                ChangeAction::WouldRemove
+                Action::WouldRemove
             } else {
-                ChangeAction::Removed
+                Action::Removed
             },
             owner: owner.to_string(),
             key,
@@ -97,7 +97,7 @@ impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/key-remove@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let done = if self.action == ChangeAction::WouldRemove {
+        let done = if self.action == Action::WouldRemove {
             "would remove"
         } else {
             "removed"

@@ -82,7 +82,7 @@ impl KeyOwnerArgs {
             }
             None => Err(Error::Usage {
                 message: format!("the connection {} names no repository", rest.name),
-                hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".to_owned()),
+                hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".into()),
             }),
         }
     }
@@ -113,7 +113,7 @@ fn project(rest: SelectedConnection, text: &str) -> Result<(SelectedConnection, 
     if is_cloud && workspace.is_none() {
         return Err(Error::Usage {
             message: "which workspace the project is in is not known".to_owned(),
-            hint: Some(format!("write --project WORKSPACE/{key}")),
+            hint: Some(format!("write --project WORKSPACE/{key}").into()),
         });
     }
     let owner = KeyOwner::Project {

@@ -115,7 +115,7 @@ fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Err
         let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
         let remote = remote.ok_or_else(|| Error::Usage {
             message: "where this repository is over SSH is not known".to_owned(),
-            hint: Some("name it by its clone URL over SSH".to_owned()),
+            hint: Some("name it by its clone URL over SSH".into()),
         })?;
         return Ok((key.clone(), url, remote));
     }

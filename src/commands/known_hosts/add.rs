@@ -6,6 +6,7 @@ use super::host::{HostArg, HostKeyRow, table};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::types::action::Action;
 use crate::types::fingerprint::Fingerprint;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 /// A server that is trusted now.
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
-    action: &'static str,
+    action: Action,
     hosts: Vec<HostKeyRow>,
 }
 
@@ -46,9 +47,9 @@ impl Subcommand for Args {
         let trusted = app.ensure_trusted(&host, evidence)?;
         Ok(AddOutput {
             action: if trusted.changed {
-                "created"
+                Action::Created
             } else {
-                "unchanged"
+                Action::Unchanged
             },
             hosts: HostKeyRow::all(&trusted.keys),
         })
@@ -63,6 +64,6 @@ impl CommandOutput for AddOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(self.action);
+        out.line(self.action.name());
     }
 }

@@ -60,7 +60,7 @@ impl HostArg {
     ) -> Result<(SshHost, HostKeyEvidence), Error> {
         let unknown = || Error::Usage {
             message: "where this server answers over SSH is not known".to_owned(),
-            hint: Some("write HOST:PORT".to_owned()),
+            hint: Some("write HOST:PORT".into()),
         };
         match self {
             Self::Host(host) => {

@@ -75,7 +75,7 @@ impl Subcommand for Args {
             if !app.is_interactive() {
                 return Err(Error::InputRequired {
                     what: "a confirmation of what is to be mended",
-                    hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status",
+                    hint: "add --yes to mend, --dry-run to see what is to be mended, or --check for a status".into(),
                 });
             }
             show(&plan, app);

@@ -9,6 +9,7 @@ use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{
     NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, unchanged_note,
@@ -60,7 +61,7 @@ pub(crate) struct Args {
 /// A pull request that is open.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     pull_request: PullRequest,
     /// Reviewers who could not be asked.
     left_out: Vec<SkippedReviewer>,
@@ -106,7 +107,7 @@ async fn create(
     if source == target {
         return Err(Error::Usage {
             message: format!("{source} is both source and target"),
-            hint: Some("name another branch with --source or --target".to_owned()),
+            hint: Some("name another branch with --source or --target".into()),
         });
     }
     let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
@@ -144,7 +145,7 @@ async fn create(
         EnsureOutcome::Opened(request, more) => {
             left_out.extend(more);
             Ok(CreateOutput {
-                action: "created",
+                action: Action::Created,
                 pull_request: *request,
                 left_out,
                 differs: Vec::new(),
@@ -261,7 +262,7 @@ fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput
         reviewers: &args.reviewers,
     };
     CreateOutput {
-        action: "unchanged",
+        action: Action::Unchanged,
         differs: request.differing_fields(&asked),
         pull_request: request,
         left_out: Vec::new(),
@@ -270,7 +271,7 @@ fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput
 
 fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> CreateOutput {
     CreateOutput {
-        action: "would-create",
+        action: Action::WouldCreate,
         pull_request: PullRequest {
             title: proposal.title,
             state: "OPEN".to_owned(),

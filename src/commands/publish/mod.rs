@@ -123,7 +123,7 @@ impl Subcommand for Args {
                 "{} is empty, so --delete-removed would remove everything",
                 self.folder.display()
             );
-            let hint = Some("look whether what fills the folder has failed".to_owned());
+            let hint = Some("look whether what fills the folder has failed".into());
             return Err(Error::Usage { message, hint });
         }
         let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
@@ -140,7 +140,7 @@ impl Subcommand for Args {
             (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
                 return Err(Error::Usage {
                     message: "Data Center's REST API commits one file at a time".to_owned(),
-                    hint: Some("leave out --via: git pushes them together".to_owned()),
+                    hint: Some("leave out --via: git pushes them together".into()),
                 });
             }
         };

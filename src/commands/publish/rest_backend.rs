@@ -43,7 +43,7 @@ pub(super) async fn publish(
                 "Cloud's REST API takes no file with such a name: {}",
                 file.path
             ),
-            hint: Some("push it: --via git".to_owned()),
+            hint: Some("push it: --via git".into()),
         });
     }
     let commit = plan.tip.as_ref().map(|tip| tip.hash.clone());

@@ -6,7 +6,9 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{NewRepository, RepoId, RepoRef, Repository};
 use crate::ui::{CommandOutput, TextWriter};
@@ -45,7 +47,7 @@ pub(crate) struct Args {
 /// A repository that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     repository: Repository,
     /// Whether it was asked to be public, and is not.
     #[serde(skip)]
@@ -75,7 +77,7 @@ impl Subcommand for Args {
             return match app.block_on(bitbucket.repository(&new.repo))? {
                 Ok(_) => Err(exists(&new.repo)),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {
-                    action: "would-create",
+                    action: Action::WouldCreate,
                     repository: planned(new),
                     is_still_private: false,
                 }),
@@ -89,7 +91,7 @@ impl Subcommand for Args {
             return Err(exists(&new.repo));
         };
         Ok(CreateOutput {
-            action: "created",
+            action: Action::Created,
             is_still_private: self.public && repository.private == Some(true),
             repository,
         })
@@ -101,7 +103,7 @@ fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>,
     match &args.project {
         Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
             message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
-            hint: Some(format!("write {key}/{}", repo.slug)),
+            hint: Some(format!("write {key}/{}", repo.slug).into()),
         }),
         project => Ok(project.clone()),
     }
@@ -111,7 +113,7 @@ fn exists(repo: &RepoId) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
         format!("there is a repository {repo} already"),
-        &format!("bbconnect repo view {repo}"),
+        Hint::command("repo view").with_text(format!(" {repo}")),
     )
 }
 

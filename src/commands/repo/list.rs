@@ -68,7 +68,7 @@ impl Subcommand for Args {
                           read:workspace:bitbucket or account";
             Error::Api {
                 error,
-                causes: Some(causes.to_owned()),
+                causes: Some(causes.into()),
             }
         })?;
         Ok(ListOutput { repositories })
@@ -106,7 +106,7 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
                         "{} is a Data Center, which has projects and no workspaces",
                         connection.base_url
                     ),
-                    hint: Some("write --project KEY".to_owned()),
+                    hint: Some("write --project KEY".into()),
                 });
             }
             let project = args.project.clone().or_else(|| connection.project.clone());

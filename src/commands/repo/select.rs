@@ -9,7 +9,9 @@ use crate::bitbucket::Bitbucket;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
+use crate::types::action::Action;
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
 use crate::ui::{CommandOutput, TextWriter};
@@ -40,11 +42,21 @@ pub(crate) struct Args {
 /// A repository that was chosen.
 #[derive(Debug, Serialize)]
 pub(crate) struct SelectOutput {
-    action: &'static str,
+    action: Action,
     connection: String,
-    scope: &'static str,
+    scope: Scope,
     folder: Option<String>,
     repository: Repository,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Connection,
+    /// The checkout.
+    Repository,
+    /// A directory of the checkout.
+    Folder,
 }
 
 impl Subcommand for Args {
@@ -82,12 +94,12 @@ impl Subcommand for Args {
             None => save_default_repository(app, &selected, &repo)?,
         };
         Ok(SelectOutput {
-            action: if changed { "updated" } else { "unchanged" },
+            action: Action::updated_if(changed),
             connection: selected.name.to_string(),
             scope: match (&checkout, &self.service) {
-                (None, _) => "connection",
-                (Some(_), None) => "repository",
-                (Some(_), Some(_)) => "folder",
+                (None, _) => Scope::Connection,
+                (Some(_), None) => Scope::Repository,
+                (Some(_), Some(_)) => Scope::Folder,
             },
             folder: self
                 .service
@@ -103,7 +115,9 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
     if !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a repository",
-            hint: "name it: bbconnect repo select NAMESPACE/SLUG",
+            hint: Hint::from("name it: ")
+                .with_command("repo select")
+                .with_text(" NAMESPACE/SLUG"),
         });
     }
     let (selected, bitbucket) = app.client()?;
@@ -130,7 +144,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         return Err(Error::rejected(
             crate::error::RejectionKind::NotFound,
             format!("the connection {} sees no repository", selected.name),
-            "bbconnect repo list --all",
+            Hint::command("repo list").with_text(" --all"),
         ));
     }
     let at = app
@@ -149,7 +163,7 @@ fn save_default_repository(
     if selected.reason == SelectionReason::Environment {
         return Err(Error::Usage {
             message: "the connection is the environment's, of which nothing is saved".to_owned(),
-            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}")),
+            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}").into()),
         });
     }
     let mut connection = selected.connection.clone();
@@ -175,7 +189,7 @@ impl CommandOutput for SelectOutput {
             namespace, slug, ..
         } = &self.repository;
         let place = match (self.scope, &self.folder) {
-            ("connection", _) => format!("the connection {}", self.connection),
+            (Scope::Connection, _) => format!("the connection {}", self.connection),
             (_, Some(folder)) => format!(
                 "the folder {folder}, with the connection {}",
                 self.connection

@@ -12,6 +12,7 @@ use crate::types::connection::{
     Connection, ConnectionName, Credential, SecretSource, StoreKind, TokenLevel,
 };
 use crate::types::day_count::DayCount;
+use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
 use crate::types::secret::Secret;
@@ -109,11 +110,13 @@ impl Subcommand for Args {
         let Some(made) = made else {
             return Err(Error::AlreadyExists {
                 what: format!("{owner} has a token named {} already", self.name),
-                hint: format!(
-                    "choose another name, or revoke it: bbconnect token revoke {} {}",
-                    shell_words::quote(&self.name),
-                    owner.as_flag()
-                ),
+                hint: Hint::from("choose another name, or revoke it: ")
+                    .with_command("token revoke")
+                    .with_text(format!(
+                        " {} {}",
+                        shell_words::quote(&self.name),
+                        owner.as_flag()
+                    )),
             });
         };
         let Some(NewToken { token, secret }) = made else {
@@ -145,8 +148,7 @@ fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
         Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
             message: "a new token cannot be kept in a command".to_owned(),
             hint: Some(
-                "add --store keyring or --store file, or leave out --save-as to print it"
-                    .to_owned(),
+                "add --store keyring or --store file, or leave out --save-as to print it".into(),
             ),
         }),
     }
@@ -181,11 +183,11 @@ fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static s
     match too_wide {
         Some(name) => Err(Error::Usage {
             message: format!("a repository's token cannot have {name}"),
-            hint: Some("make it for the project: --project KEY".to_owned()),
+            hint: Some("make it for the project: --project KEY".into()),
         }),
         None if least.is_empty() => Err(Error::Usage {
             message: "nothing is named that the token may do".to_owned(),
-            hint: Some("add --permission REPO_READ".to_owned()),
+            hint: Some("add --permission REPO_READ".into()),
         }),
         None => Ok(least),
     }

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::types::access_token::{AccessToken, TokenOwner};
+use crate::types::action::Action;
 use crate::types::connection::ConnectionName;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, TextWriter};
@@ -10,7 +11,7 @@ use crate::ui::{CommandOutput, TextWriter};
 /// A token that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
-    action: &'static str,
+    action: Action,
     owner: String,
     token: AccessToken,
     secret: Option<RevealedSecret>,
@@ -36,7 +37,7 @@ impl CreateOutput {
         connection: Option<ConnectionName>,
     ) -> Self {
         Self {
-            action: "created",
+            action: Action::Created,
             owner: owner.to_string(),
             token,
             secret: secret.map(RevealedSecret),
@@ -52,7 +53,7 @@ impl CreateOutput {
         connection: Option<ConnectionName>,
     ) -> Self {
         Self {
-            action: "would-create",
+            action: Action::WouldCreate,
             owner: owner.to_string(),
             token: AccessToken {
                 id: None,

@@ -7,6 +7,7 @@ use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, TokenOwner};
 use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
+use crate::types::hint::Hint;
 use crate::types::repository::RepoRef;
 
 /// Whose tokens, and as whom.
@@ -60,9 +61,7 @@ impl Login {
             (None, None) => app.authenticated_client(selected),
             (None, Some(_)) => Err(Error::Usage {
                 message: "--username needs the password".to_owned(),
-                hint: Some(
-                    "add --token-stdin, --token-file FILE or --token-command 'CMD'".to_owned(),
-                ),
+                hint: Some("add --token-stdin, --token-file FILE or --token-command 'CMD'".into()),
             }),
             (Some(secret), username) => {
                 let mut other = selected.connection.clone();
@@ -133,7 +132,7 @@ pub(super) fn not_on_cloud() -> Error {
     Error::Usage {
         message: "Bitbucket Cloud has no API for tokens; a browser makes, lists and revokes them"
             .to_owned(),
-        hint: Some("bbconnect token page --open".to_owned()),
+        hint: Some(Hint::command("token page").with_text(" --open")),
     }
 }
 
@@ -144,8 +143,7 @@ pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,
             causes: Some(
-                "a token may not make or revoke tokens, whatever its permissions; log in with --username NAME --token-stdin"
-                    .to_owned(),
+                "a token may not make or revoke tokens, whatever its permissions; log in with --username NAME --token-stdin".into(),
             ),
         },
         _ => selected.describe_api_error(error),

@@ -67,7 +67,7 @@ impl Subcommand for Args {
             (Ok(_), _) => {
                 return Err(Error::Usage {
                     message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
-                    hint: Some("name a connection to a Data Center with --connection".to_owned()),
+                    hint: Some("name a connection to a Data Center with --connection".into()),
                 });
             }
         };
@@ -83,7 +83,7 @@ impl Subcommand for Args {
             .token_page(auth, level)
             .ok_or_else(|| Error::Usage {
                 message: "a connection for SSH alone has no token".to_owned(),
-                hint: Some(super::kinds_with_a_token()),
+                hint: Some(super::kinds_with_a_token().into()),
             })?;
         let opened = self.open.then(|| subprocess::open_in_browser(&url));
         Ok(PageOutput {

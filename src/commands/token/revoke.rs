@@ -7,6 +7,8 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::types::action::Action;
+use crate::types::hint::Hint;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -36,7 +38,7 @@ pub(crate) struct Args {
 /// A token that was revoked.
 #[derive(Debug, Serialize)]
 pub(crate) struct RevokeOutput {
-    action: &'static str,
+    action: Action,
     owner: String,
     id: String,
     name: Option<String>,
@@ -73,8 +75,9 @@ impl Subcommand for Args {
             [token] => *token,
             [] => {
                 let message = format!("{owner} has no token with the id or name {}", self.id);
-                let hint = format!("bbconnect token list {} shows the tokens", owner.as_flag());
-                return Err(Error::rejected(RejectionKind::NotFound, message, &hint));
+                let hint = Hint::command("token list")
+                    .with_text(format!(" {} shows the tokens", owner.as_flag()));
+                return Err(Error::rejected(RejectionKind::NotFound, message, hint));
             }
             several => {
                 let ids: Vec<&str> = several
@@ -83,7 +86,7 @@ impl Subcommand for Args {
                     .collect();
                 return Err(Error::AlreadyExists {
                     what: format!("several tokens of {owner} are named {}", self.id),
-                    hint: format!("name one by its id: {}", ids.join(", ")),
+                    hint: format!("name one by its id: {}", ids.join(", ")).into(),
                 });
             }
         };
@@ -95,7 +98,7 @@ impl Subcommand for Args {
             name: token.name.clone(),
         };
         if self.dry_run {
-            return Ok(outcome("would-remove"));
+            return Ok(outcome(Action::WouldRemove));
         }
         let name = token.name.as_deref().unwrap_or_default();
         let is_own = bitbucket.current_token_id().as_deref() == Some(id);
@@ -111,7 +114,7 @@ impl Subcommand for Args {
         )?;
         let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
         revoked.map_err(|error| refused(&selected, error))?;
-        Ok(outcome("removed"))
+        Ok(outcome(Action::Removed))
     }
 }
 

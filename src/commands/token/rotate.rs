@@ -10,9 +10,11 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::action::Action;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
 use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -40,7 +42,7 @@ pub(crate) struct Args {
 /// A connection with a new token.
 #[derive(Debug, Serialize)]
 pub(crate) struct RotateOutput {
-    action: &'static str,
+    action: Action,
     connection: ConnectionName,
     token: AccessToken,
     revoked: Option<String>,
@@ -65,7 +67,7 @@ impl Subcommand for Args {
         let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
         let Some(NewToken { token, secret }) = made else {
             return Ok(RotateOutput {
-                action: "would-update",
+                action: Action::WouldUpdate,
                 connection: selected.name,
                 token: before,
                 revoked: None,
@@ -82,7 +84,7 @@ impl Subcommand for Args {
         let revoked = app.block_on(bitbucket.revoke_token(&owner, &id))?;
         let revoked = revoked.map(|_| id.clone());
         Ok(RotateOutput {
-            action: "updated",
+            action: Action::Updated,
             not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
             revoked: revoked.ok(),
             connection: selected.name,
@@ -96,14 +98,14 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     let connection = &selected.connection;
     let usage = |message: String, hint: &str| Error::Usage {
         message,
-        hint: Some(hint.to_owned()),
+        hint: Some(Hint::command("token create").with_text(hint)),
     };
     if connection.auth() != AuthMethod::HttpAccessToken {
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
         let message = format!("the connection {} has no HTTP access token", selected.name);
-        return Err(usage(message, "bbconnect token create makes one"));
+        return Err(usage(message, " makes one"));
     }
     if !matches!(
         connection.store(),
@@ -114,7 +116,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
             "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
             selected.name
         );
-        let hint = "bbconnect token create prints a new token; keep it there yourself";
+        let hint = " prints a new token; keep it there yourself";
         return Err(usage(message, hint));
     }
     let secret = app.secret_of(selected)?;
@@ -122,7 +124,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     let id = asked.current_token_id().ok_or_else(|| {
         let message =
             "the id of the token cannot be read off it, so there is nothing to make one like";
-        usage(message.to_owned(), "bbconnect token create makes one")
+        usage(message.to_owned(), " makes one")
     })?;
     Ok((secret, id))
 }

@@ -62,7 +62,7 @@ impl Subcommand for Args {
         let Some(system) = ScopeSystem::of(auth, deployment) else {
             return Err(Error::Usage {
                 message: "SSH has no scopes".to_owned(),
-                hint: Some(super::kinds_with_a_token()),
+                hint: Some(super::kinds_with_a_token().into()),
             });
         };
         let all = self.purposes.iter().map(|purpose| purpose.needs(system));

@@ -1,18 +1,20 @@
 //! `bbconnect webhook ensure`: makes a webhook, or repairs it, in one repository or in all of a project.
 
+use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
 use serde::Serialize;
 
-use super::ensure_all::BatchOutput;
-use super::scope_advice::narrower;
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
-use crate::error::Error;
+use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
+use crate::types::action::Action;
+use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoId, RepoRef};
+use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
 use crate::types::secret::Secret;
 use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
 use crate::ui::{CommandOutput, TextWriter};
@@ -104,9 +106,9 @@ pub(crate) struct SingleOutput {
 
 /// A webhook that is as it should be.
 #[derive(Debug, Serialize)]
-pub(super) struct EnsureResult {
-    pub(super) action: &'static str,
-    pub(super) webhook: Webhook,
+struct EnsureResult {
+    action: Action,
+    webhook: Webhook,
     /// Events that this server is too old to know.
     unknown_events: Vec<String>,
     /// How many webhooks more call the same address.
@@ -125,7 +127,7 @@ impl Subcommand for Args {
         if self.all {
             let (selected, bitbucket) = app.client()?;
             let spec = desired_webhook(self, app, &selected)?;
-            let many = super::ensure_all::run(self, app, &selected, &bitbucket, &spec)?;
+            let many = ensure_all(self, app, &selected, &bitbucket, &spec)?;
             return Ok(EnsureOutput::Many(many));
         }
         let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
@@ -150,7 +152,7 @@ impl Subcommand for Args {
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
             secret: made_up,
-            hint: narrower(done.action, selected.connection.auth()),
+            hint: narrower_scopes_hint(done.action, selected.connection.auth()),
             done,
         })))
     }
@@ -185,7 +187,7 @@ fn desired_webhook(
 }
 
 /// Looks first: neither product minds two webhooks that call the same address.
-pub(super) async fn ensure(
+async fn ensure(
     bitbucket: &Bitbucket,
     repo: &RepoId,
     spec: &WebhookSpec,
@@ -209,21 +211,35 @@ pub(super) async fn ensure(
         doubles,
     };
     match before {
-        Some(hook) if hook.matches_spec(spec) => Ok(done("unchanged", hook.webhook, Vec::new())),
-        Some(hook) if dry_run => Ok(done("would-update", hook.webhook, Vec::new())),
-        None if dry_run => Ok(done("would-create", planned(bitbucket, spec), Vec::new())),
+        Some(hook) if hook.matches_spec(spec) => {
+            Ok(done(Action::Unchanged, hook.webhook, Vec::new()))
+        }
+        Some(hook) if dry_run => Ok(done(Action::WouldUpdate, hook.webhook, Vec::new())),
+        None if dry_run => Ok(done(
+            Action::WouldCreate,
+            planned(bitbucket, spec),
+            Vec::new(),
+        )),
         Some(hook) => {
             let WebhookChange {
                 webhook: hook,
                 unknown,
                 changed,
             } = bitbucket.change_webhook(repo, hook, spec).await?;
-            let action = if changed { "updated" } else { "unchanged" };
+            let action = if changed {
+                Action::Updated
+            } else {
+                Action::Unchanged
+            };
             Ok(done(action, hook.webhook, unknown))
         }
         None => {
             let written = bitbucket.create_webhook(repo, spec).await?;
-            Ok(done("created", written.webhook.webhook, written.unknown))
+            Ok(done(
+                Action::Created,
+                written.webhook.webhook,
+                written.unknown,
+            ))
         }
     }
 }
@@ -289,4 +305,200 @@ impl CommandOutput for EnsureOutput {
             Self::Many(many) => many.exit_status(),
         }
     }
+}
+
+/// Repositories that are worked on at once.
+const CONCURRENT_REPOSITORIES: usize = 8;
+
+/// What was done in many repositories.
+#[derive(Debug, Serialize)]
+pub(crate) struct BatchOutput {
+    repositories: Vec<Row>,
+    summary: Summary,
+    hint: Option<String>,
+    /// Nothing was changed.
+    #[serde(skip)]
+    is_plan: bool,
+}
+
+/// What was done in one of them.
+#[derive(Debug, Serialize)]
+struct Row {
+    repository: String,
+    #[serde(flatten)]
+    result: RowResult,
+    #[serde(skip)]
+    exit: ExitStatus,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum RowResult {
+    Done(Box<EnsureResult>),
+    Failed(RowFailure),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "action", rename = "failed")]
+struct RowFailure {
+    error: String,
+    exit: u8,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    created: usize,
+    updated: usize,
+    unchanged: usize,
+    failed: usize,
+}
+
+/// Ensures the webhook in every repository of the project.
+fn ensure_all(
+    args: &Args,
+    app: &App,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    spec: &WebhookSpec,
+) -> Result<BatchOutput, Error> {
+    let filter = RepositoryFilter {
+        workspace: selected.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
+        project: args.project.clone(),
+        ..RepositoryFilter::default()
+    };
+    let progress = app
+        .ui
+        .progress("looking at the webhooks of every repository");
+    let rows = app.block_on(async {
+        let repositories = bitbucket.repositories(&filter).await?;
+        let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
+        let work = stream::iter(paths).map(|repo| async move {
+            let ended = ensure(bitbucket, &repo, spec, args.dry_run).await;
+            row(
+                &repo,
+                ended.map_err(|error| {
+                    selected.describe_api_error_for(error, Operation::WriteWebhooks)
+                }),
+            )
+        });
+        Ok(work
+            .buffered(CONCURRENT_REPOSITORIES)
+            .collect::<Vec<_>>()
+            .await)
+    })?;
+    drop(progress);
+    let rows =
+        rows.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    if rows.is_empty() {
+        let project = args.project.as_deref().unwrap_or_default();
+        let message = format!("the project {project} has no repository that this credential sees");
+        return Err(Error::rejected(
+            RejectionKind::NotFound,
+            message,
+            Hint::command("project list"),
+        ));
+    }
+    let mut summary = Summary::default();
+    for row in &rows {
+        *match &row.result {
+            RowResult::Failed(_) => &mut summary.failed,
+            RowResult::Done(done) => match done.action {
+                Action::Created | Action::WouldCreate => &mut summary.created,
+                Action::Updated | Action::WouldUpdate => &mut summary.updated,
+                Action::Unchanged | Action::Removed | Action::WouldRemove => &mut summary.unchanged,
+            },
+        } += 1;
+    }
+    let hints = rows.iter().map(|row| match &row.result {
+        RowResult::Done(done) => narrower_scopes_hint(done.action, selected.connection.auth()),
+        RowResult::Failed(_) => None,
+    });
+    Ok(BatchOutput {
+        hint: hints.flatten().next().filter(|_| summary.failed == 0),
+        repositories: rows,
+        summary,
+        is_plan: args.dry_run,
+    })
+}
+
+fn row(repo: &RepoId, ended: Result<EnsureResult, Error>) -> Row {
+    let (result, exit) = match ended {
+        Ok(done) => (RowResult::Done(Box::new(done)), ExitStatus::Success),
+        Err(error) => {
+            let exit = error.exit_status();
+            let hint = error
+                .hint()
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
+            let failed = RowFailure {
+                error: format!("{error}{hint}"),
+                exit: exit.code(),
+            };
+            (RowResult::Failed(failed), exit)
+        }
+    };
+    Row {
+        repository: repo.to_string(),
+        result,
+        exit,
+    }
+}
+
+impl BatchOutput {
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.repositories.iter().map(|row| {
+            let (action, error) = match &row.result {
+                RowResult::Done(done) => (done.action.to_string(), String::new()),
+                RowResult::Failed(failed) => ("failed".to_owned(), failed.error.clone()),
+            };
+            [row.repository.clone(), action, error]
+        });
+        out.table(&["REPOSITORY", "ACTION", ""].map(str::to_owned), rows);
+        let Summary {
+            created,
+            updated,
+            unchanged,
+            failed,
+        } = self.summary;
+        out.blank_line();
+        let would_be = if self.is_plan { "would be " } else { "" };
+        out.line(&format!(
+            "{created} {would_be}created, {updated} {would_be}updated, {unchanged} unchanged, {failed} failed"
+        ));
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(hint) = &self.hint {
+            out.note(hint);
+        }
+        if self.summary.failed > 0 {
+            out.note("run it again for those that failed; the others stay as they are");
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::most_significant(self.repositories.iter().map(|row| row.exit))
+    }
+}
+
+/// The scopes that are sufficient from now on; `None` where nothing was written.
+fn narrower_scopes_hint(action: Action, auth: AuthMethod) -> Option<String> {
+    if !matches!(action, Action::Created | Action::Updated) {
+        return None;
+    }
+    let (enough, more) = match auth {
+        AuthMethod::ApiToken => (
+            "read:repository:bitbucket",
+            "write:webhook:bitbucket and delete:webhook:bitbucket",
+        ),
+        AuthMethod::AccessToken | AuthMethod::AppPassword | AuthMethod::ClientCredentials => {
+            ("repository", "webhook")
+        }
+        AuthMethod::HttpAccessToken => ("REPO_READ", "REPO_ADMIN"),
+        // Which scopes a sign-in has depends on the product; a password has what the account may do.
+        AuthMethod::OAuth | AuthMethod::Password | AuthMethod::Ssh => return None,
+    };
+    Some(format!(
+        "the webhook is in place; for reading, a credential with {enough} is enough, without {more}"
+    ))
 }

@@ -5,12 +5,13 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
-use super::WebhookSelector;
+use super::selector::WebhookSelector;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,7 +41,7 @@ pub(crate) struct Args {
 /// What was removed: all webhooks that call the address.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
-    action: &'static str,
+    action: Action,
     webhooks: Vec<Webhook>,
 }
 
@@ -55,11 +56,11 @@ impl Subcommand for Args {
         let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
         let asked = app.block_on(bitbucket.webhooks(&repo))?;
         let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
-        let meant = self.which.of(asked.map_err(refused)?, &repo)?;
+        let meant = self.which.select(asked.map_err(refused)?, &repo)?;
         if self.dry_run {
             let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
             return Ok(RemoveOutput {
-                action: "would-remove",
+                action: Action::WouldRemove,
                 webhooks,
             });
         }
@@ -82,7 +83,7 @@ impl Subcommand for Args {
             webhooks.push(webhook.webhook);
         }
         Ok(RemoveOutput {
-            action: "removed",
+            action: Action::Removed,
             webhooks,
         })
     }

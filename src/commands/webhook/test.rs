@@ -12,7 +12,7 @@ use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
-use super::WebhookSelector;
+use super::selector::WebhookSelector;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ impl Subcommand for Args {
         let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
         let asked = app.block_on(bitbucket.webhooks(&repo))?;
-        let mut meant = self.which.of(asked.map_err(refused)?, &repo)?;
+        let mut meant = self.which.select(asked.map_err(refused)?, &repo)?;
         let hook = meant.swap_remove(0);
         let progress = app
             .ui

@@ -125,7 +125,7 @@ fn passphrase(args: &Args, app: &App, turn: &KeyRotation) -> Result<Option<Secre
     if !args.passphrase_stdin && !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a passphrase for the new key",
-            hint: "pipe it in: … --passphrase-stdin < FILE",
+            hint: "pipe it in: … --passphrase-stdin < FILE".into(),
         });
     }
     app.read_new_passphrase("--passphrase-stdin").map(Some)

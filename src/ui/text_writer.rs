@@ -3,7 +3,6 @@
 use anstyle::{AnsiColor, Style};
 use zeroize::Zeroizing;
 
-use super::Buffer;
 use crate::types::escape::escape;
 
 const LABEL: Style = Style::new().dimmed();
@@ -11,6 +10,9 @@ const STRONG: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Text that may hold a secret. It is overwritten when it has been written.
+pub(super) type Buffer = Zeroizing<String>;
 
 /// Text that is being written, a line at a time.
 #[derive(Debug)]

@@ -1,0 +1,54 @@
+//! Which webhooks of a repository `webhook remove` and `webhook test` are for.
+
+use crate::bitbucket::StoredWebhook;
+use crate::error::{Error, RejectionKind};
+use crate::types::hint::Hint;
+use crate::types::repository::RepoId;
+use crate::types::webhook::WebhookUrl;
+
+/// `--url` or `--id`.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WebhookSelector {
+    /// The webhook that calls this address
+    #[arg(long, value_name = "URL")]
+    pub url: Option<WebhookUrl>,
+    /// The webhook with this id
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+}
+
+impl WebhookSelector {
+    /// The webhooks that match; an error where none does.
+    pub(super) fn select(
+        &self,
+        hooks: Vec<StoredWebhook>,
+        repo: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, Error> {
+        let bare = |id: &str| id.trim_matches(['{', '}']).to_lowercase();
+        let is_meant = |webhook: &StoredWebhook| match (&self.url, &self.id) {
+            (Some(url), _) => url.is(&webhook.webhook.url),
+            (None, Some(id)) => webhook
+                .webhook
+                .id
+                .as_deref()
+                .is_some_and(|own| bare(own) == bare(id)),
+            (None, None) => false,
+        };
+        let meant: Vec<_> = hooks.into_iter().filter(is_meant).collect();
+        if meant.is_empty() {
+            let message = match (&self.url, &self.id) {
+                (Some(url), _) => format!("no webhook of {repo} calls {url}"),
+                (None, id) => {
+                    format!(
+                        "{repo} has no webhook {}",
+                        id.as_deref().unwrap_or_default()
+                    )
+                }
+            };
+            let hint = Hint::command("webhook list").with_text(format!(" --repo {repo}"));
+            return Err(Error::rejected(RejectionKind::NotFound, message, hint));
+        }
+        Ok(meant)
+    }
+}
