@@ -117,7 +117,7 @@ impl App {
     /// Today, in UTC.
     #[must_use]
     pub(crate) fn today(&self) -> Date {
-        Date::from(time::OffsetDateTime::now_utc().date())
+        Date::today()
     }
 
     /// The connection that `--connection` names.

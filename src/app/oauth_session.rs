@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
 use super::App;
 use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
 use crate::error::Error;
@@ -16,6 +14,7 @@ use crate::types::connection::{
 };
 use crate::types::oauth::{OAuthSecret, Tokens};
 use crate::types::secret::Secret;
+use crate::types::timestamp::Timestamp;
 
 /// The port for the answer, unless another is named.
 const CALLBACK_PORT: u16 = 47617;
@@ -108,7 +107,7 @@ impl App {
             OAuthSecret::from_secret(&secret)
                 .ok_or_else(|| signed_out("what is kept are no tokens".to_owned()))
         };
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = Timestamp::now().as_second();
         let fresh = |kept: &OAuthSecret| Some((kept.valid_access_token(now)?, kept.expires_at()));
         // Whatever its end, one that git was refused with is not tried again.
         let is_refused = connection.is_rejected();

@@ -6,7 +6,6 @@
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -15,6 +14,7 @@ use crate::types::connection::BaseUrl;
 use crate::types::deployment::Deployment;
 use crate::types::oauth::Tokens;
 use crate::types::secret::Secret;
+use crate::types::timestamp::Timestamp;
 
 /// Who asks for tokens: an OAuth consumer of Cloud, an incoming link of a Data Center.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl OAuthClient {
             )));
         }
         let granted: TokenResponse = response.json()?;
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = Timestamp::now().as_second();
         let is_token = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         if !is_token(&granted.access_token) {
             return Err(ApiError::Decode {

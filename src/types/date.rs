@@ -1,57 +1,62 @@
-//! A day of the calendar, as people and JSON write it: `YYYY-MM-DD`.
+//! Calendar dates. Text and JSON form: `YYYY-MM-DD`.
 
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::civil;
+use jiff::{Span, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
-const FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
-
-/// A day, without a time of day and without a time zone.
+/// A date without time and time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date(time::Date);
+pub struct Date(civil::Date);
 
-/// A text that is no day.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is not a day of the calendar, written as YYYY-MM-DD")]
-pub struct NotADay;
+#[error("expected a date as YYYY-MM-DD")]
+pub struct ParseDateError;
 
 impl Date {
-    /// Its first moment, in UTC.
+    /// The current date in UTC.
     #[must_use]
-    pub fn midnight(self) -> time::OffsetDateTime {
-        self.0.midnight().assume_utc()
+    pub(crate) fn today() -> Self {
+        Self::of_timestamp(Timestamp::now())
     }
 
-    /// Days from this one to another; negative where that is past.
-    pub(super) fn days_until(self, other: Self) -> i64 {
-        (other.0 - self.0).whole_days()
+    /// The date in UTC.
+    pub(super) fn of_timestamp(timestamp: Timestamp) -> Self {
+        Self(jiff::tz::Offset::UTC.to_datetime(timestamp).date())
+    }
+
+    /// Days from this date to another; negative if the other is earlier.
+    #[must_use]
+    pub(crate) fn days_until(self, other: Self) -> i64 {
+        (other.0 - self.0).get_days().into()
+    }
+
+    /// `None` if the result is out of range.
+    #[must_use]
+    pub(crate) fn checked_add_days(self, days: i64) -> Option<Self> {
+        let span = Span::new().try_days(days).ok()?;
+        self.0.checked_add(span).ok().map(Self)
     }
 }
 
 impl FromStr for Date {
-    type Err = NotADay;
+    type Err = ParseDateError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        time::Date::parse(text, FORMAT)
-            .map(Self)
-            .map_err(|_| NotADay)
-    }
-}
-
-impl From<time::Date> for Date {
-    fn from(date: time::Date) -> Self {
-        Self(date)
+        let date = text.parse().map(Self).map_err(|_| ParseDateError)?;
+        // The other forms of ISO 8601 are not accepted.
+        (date.to_string() == text)
+            .then_some(date)
+            .ok_or(ParseDateError)
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.0.to_calendar_date();
-        write!(f, "{year:04}-{:02}-{day:02}", u8::from(month))
+        self.0.fmt(f)
     }
 }
 
@@ -69,12 +74,12 @@ impl<'de> Deserialize<'de> for Date {
     }
 }
 
-/// The last day of a credential, as a person names it: nothing takes away what was known.
+/// The value of `--expires`: a date, or an empty text for an unknown one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExpiryArg(pub Option<Date>);
 
 impl FromStr for ExpiryArg {
-    type Err = NotADay;
+    type Err = ParseDateError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
@@ -88,22 +93,37 @@ impl FromStr for ExpiryArg {
 mod tests {
     use super::*;
 
+    fn date(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn days_are_those_of_the_calendar() {
-        assert_eq!(
-            "2028-02-29".parse::<Date>().map(|date| date.to_string()),
-            Ok("2028-02-29".to_owned())
-        );
+    fn only_one_form_is_accepted() {
+        assert_eq!(date("2028-02-29").to_string(), "2028-02-29");
         for text in [
             "2027-02-29",
             "2027-2-9",
             "27-02-09",
+            "20270209",
+            "2027-W01-1",
             "2027-13-01",
             "2027-01-01T00:00",
+            "+2027-01-01",
             "",
             "tomorrow",
         ] {
-            assert_eq!(text.parse::<Date>(), Err(NotADay), "{text}");
+            assert_eq!(text.parse::<Date>(), Err(ParseDateError), "{text}");
         }
+    }
+
+    #[test]
+    fn days_are_counted_over_months() {
+        assert_eq!(date("2026-11-21").days_until(date("2026-12-05")), 14);
+        assert_eq!(date("2026-11-21").days_until(date("2026-11-20")), -1);
+        assert_eq!(
+            date("2026-11-21").checked_add_days(14),
+            Some(date("2026-12-05"))
+        );
+        assert_eq!(date("2026-11-21").checked_add_days(i64::MAX), None);
     }
 }

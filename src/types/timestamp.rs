@@ -1,62 +1,81 @@
-//! A point in time, as JSON has it: RFC 3339, in UTC, to the second.
+//! Points in time. Text and JSON form: RFC 3339 in UTC, to the second.
 
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+use jiff::fmt::rfc2822;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime, UtcOffset};
 
 use super::date::Date;
 
-/// A point in time.
+/// A point in time, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Timestamp(OffsetDateTime);
+pub(crate) struct Timestamp(jiff::Timestamp);
 
-/// A text that is no point in time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is not a point in time, written as in RFC 3339")]
+#[error("expected a time as in RFC 3339")]
 pub(crate) struct ParseTimestampError;
 
 impl Timestamp {
-    /// Now, by the clock of this machine.
     #[must_use]
     pub(crate) fn now() -> Self {
-        Self(OffsetDateTime::now_utc())
+        Self::from(jiff::Timestamp::now())
     }
 
-    /// Given in milliseconds since 1970; `None` for years that no calendar has.
+    /// From milliseconds since 1970; `None` if out of range.
     #[must_use]
     pub(crate) fn from_millis(millis: i64) -> Option<Self> {
-        OffsetDateTime::from_unix_timestamp(millis.div_euclid(1000))
+        jiff::Timestamp::from_millisecond(millis)
             .ok()
-            .map(Self)
+            .map(Self::from)
     }
 
-    /// The day that it is on, in UTC.
+    /// The `Date` field of an HTTP response (RFC 9110, section 5.6.7).
     #[must_use]
-    pub(crate) fn day(self) -> Date {
-        Date::from(self.0.date())
+    pub(crate) fn from_http_date(text: &str) -> Option<Self> {
+        let zoned = rfc2822::parse(text).ok()?;
+        Some(Self::from(zoned.timestamp()))
     }
 
-    /// So many days later.
+    /// Seconds since 1970.
     #[must_use]
-    pub(crate) fn plus_days(self, days: i64) -> Option<Self> {
-        let span = Duration::DAY.checked_mul(i32::try_from(days).ok()?)?;
-        self.0.checked_add(span).map(Self)
+    pub(crate) fn as_second(self) -> i64 {
+        self.0.as_second()
     }
 
-    /// How many whole days have passed since then; none for what is yet to come.
+    /// The date in UTC.
+    #[must_use]
+    pub(crate) fn date(self) -> Date {
+        Date::of_timestamp(self.0)
+    }
+
+    /// `None` if the result is out of range.
+    #[must_use]
+    pub(crate) fn checked_add_days(self, days: i64) -> Option<Self> {
+        let duration = SignedDuration::from_hours(days.checked_mul(24)?);
+        self.0.checked_add(duration).ok().map(Self)
+    }
+
+    /// Whole days until a later time; 0 if that is in the past.
     #[must_use]
     pub(crate) fn days_until(self, later: Self) -> i64 {
-        (later.0 - self.0).whole_days().max(0)
+        (later.0.duration_since(self.0).as_hours() / 24).max(0)
+    }
+}
+
+impl From<jiff::Timestamp> for Timestamp {
+    /// Drops the fraction of a second.
+    fn from(timestamp: jiff::Timestamp) -> Self {
+        let fraction = SignedDuration::from_nanos(timestamp.subsec_nanosecond().into());
+        Self(timestamp.saturating_sub(fraction).unwrap_or(timestamp))
     }
 }
 
 impl From<std::time::SystemTime> for Timestamp {
     fn from(time: std::time::SystemTime) -> Self {
-        Self(OffsetDateTime::from(time))
+        Self::from(jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 }
 
@@ -64,15 +83,15 @@ impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| ParseTimestampError)?;
-        Ok(Self(instant.to_offset(UtcOffset::UTC)))
+        text.parse::<jiff::Timestamp>()
+            .map(Self::from)
+            .map_err(|_| ParseTimestampError)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hour, minute, second) = self.0.to_hms();
-        write!(f, "{}T{hour:02}:{minute:02}:{second:02}Z", self.day())
+        self.0.fmt(f)
     }
 }
 
@@ -83,8 +102,7 @@ impl Serialize for Timestamp {
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
-    /// Reads RFC 3339, and milliseconds since 1970 as a number or as text: servers differ, and change with their
-    /// versions.
+    /// Reads RFC 3339 and milliseconds since 1970 as a number or as text: servers and their versions differ.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -92,18 +110,18 @@ impl<'de> Deserialize<'de> for Timestamp {
             Millis(i64),
             Text(String),
         }
-        let read = match Wire::deserialize(deserializer)? {
+        let timestamp = match Wire::deserialize(deserializer)? {
             Wire::Millis(millis) => Self::from_millis(millis),
             Wire::Text(text) => match text.parse::<i64>() {
                 Ok(millis) => Self::from_millis(millis),
                 Err(_) => text.parse().ok(),
             },
         };
-        read.ok_or_else(|| serde::de::Error::custom(ParseTimestampError))
+        timestamp.ok_or_else(|| serde::de::Error::custom(ParseTimestampError))
     }
 }
 
-/// A point in time where it is one; what cannot be read is as good as not told.
+/// Reads a timestamp; `None` for any other value.
 ///
 /// # Errors
 /// Never for JSON.
@@ -113,11 +131,11 @@ pub(crate) fn deserialize_lenient<'de, D: Deserializer<'de>>(
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Wire {
-        Instant(Timestamp),
+        Timestamp(Timestamp),
         Other(serde::de::IgnoredAny),
     }
     Ok(match Wire::deserialize(deserializer)? {
-        Wire::Instant(instant) => Some(instant),
+        Wire::Timestamp(timestamp) => Some(timestamp),
         Wire::Other(_) => None,
     })
 }
@@ -127,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_read_as_servers_write_them() {
+    fn every_form_of_the_servers_is_read() {
         for text in [
             "1534377059993",
             "\"1534377059993\"",
@@ -137,12 +155,21 @@ mod tests {
         ] {
             let timestamp: Timestamp = serde_json::from_str(text).unwrap();
             assert_eq!(timestamp.to_string(), "2018-08-15T23:50:59Z", "{text}");
+            assert_eq!(timestamp.date().to_string(), "2018-08-15", "{text}");
         }
         assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
+        assert!(serde_json::from_str::<Timestamp>("9223372036854775807").is_err());
     }
 
     #[test]
-    fn days_are_counted_whole() {
+    fn http_dates_are_read() {
+        let timestamp = Timestamp::from_http_date("Sat, 21 Nov 2026 19:03:59 GMT");
+        assert_eq!(timestamp.map(Timestamp::as_second), Some(1_795_287_839));
+        assert_eq!(Timestamp::from_http_date("yesterday"), None);
+    }
+
+    #[test]
+    fn whole_days_are_counted() {
         let start: Timestamp = "2026-08-23T12:00:00Z".parse().unwrap();
         let count = |later: &str| start.days_until(later.parse().unwrap());
         assert_eq!(count("2026-11-21T11:59:59Z"), 89);

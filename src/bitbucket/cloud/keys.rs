@@ -200,7 +200,7 @@ fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
         registered_as,
         created_on: key.created_on.or(key.added_on),
         last_used_on: key.last_used,
-        expires_on: key.expires_on.map(Timestamp::day),
+        expires_on: key.expires_on.map(Timestamp::date),
         warning: None,
         public_key: public,
     })

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, Authorization, Request, WithAuth};
@@ -15,6 +14,7 @@ use crate::types::connection::{AuthMethod, TokenLevel};
 use crate::types::date::Date;
 use crate::types::repository::RepoId;
 use crate::types::secret::Secret;
+use crate::types::timestamp::Timestamp;
 
 /// A token as the server lists it. Real answers have more than the documentation names.
 #[derive(Debug, Default, Deserialize)]
@@ -173,18 +173,14 @@ fn segments(owner: &TokenOwner) -> Vec<String> {
 
 impl AccessTokenJson {
     fn expires_on(&self) -> Option<Date> {
-        let life = Duration::DAY.checked_mul(self.expiry_days?.try_into().ok()?)?;
-        let expires = instant(&self.created_date)?.checked_add(life)?;
-        Some(Date::from(expires.date()))
+        date(&self.created_date)?.checked_add_days(self.expiry_days?)
     }
 
     fn described(self) -> AccessToken {
-        let day =
-            |instant: Option<OffsetDateTime>| instant.map(|instant| Date::from(instant.date()));
         AccessToken {
             expires_on: self.expires_on(),
-            created_on: day(instant(&self.created_date)),
-            last_used_on: day(instant(&self.last_authenticated)),
+            created_on: date(&self.created_date),
+            last_used_on: date(&self.last_authenticated),
             id: match &self.id {
                 Value::String(id) => Some(id.clone()),
                 Value::Number(id) => Some(id.to_string()),
@@ -196,16 +192,11 @@ impl AccessTokenJson {
     }
 }
 
-/// An instant: milliseconds since 1970 in REST, although the documentation says a date; newer servers may keep to it.
-fn instant(value: &Value) -> Option<OffsetDateTime> {
+/// Servers send milliseconds since 1970, although the documentation says a date.
+fn date(value: &Value) -> Option<Date> {
     match value {
-        Value::Number(milliseconds) => {
-            OffsetDateTime::from_unix_timestamp(milliseconds.as_i64()?.div_euclid(1000)).ok()
-        }
-        Value::String(text) => {
-            let date: Date = text.get(..10)?.parse().ok()?;
-            Some(date.midnight())
-        }
+        Value::Number(millis) => Timestamp::from_millis(millis.as_i64()?).map(Timestamp::date),
+        Value::String(text) => text.get(..10)?.parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

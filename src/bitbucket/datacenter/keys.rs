@@ -227,7 +227,7 @@ fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
     let last_day = key
         .created_date
         .zip(key.expiry_days)
-        .and_then(|(created, days)| created.plus_days(days));
+        .and_then(|(created, days)| created.checked_add_days(days));
     Some(RegisteredKey {
         id: key.id?.to_string(),
         label: key.label.clone().filter(|label| !label.is_empty()),
@@ -237,7 +237,7 @@ fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
         registered_as,
         created_on: key.created_date,
         last_used_on: key.last_authenticated,
-        expires_on: last_day.map(Timestamp::day),
+        expires_on: last_day.map(Timestamp::date),
         warning: key.warning,
         public_key: public,
     })

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
-
 use crate::bitbucket::{Identity, ServerProbe};
 use crate::error::ErrorSummary;
 use crate::git::GitHttpConfig;
@@ -17,6 +15,7 @@ use crate::types::connection::{BaseUrl, ConnectionName};
 use crate::types::fingerprint::Fingerprint;
 use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
+use crate::types::timestamp::Timestamp;
 
 /// Something that was looked at, and how long that took.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ pub(super) struct HttpPath {
     pub(super) speaks_tls: bool,
     pub(super) http: Option<Timed<Result<ServerProbe, ErrorSummary>>>,
     /// The time at which that came.
-    pub(super) now: OffsetDateTime,
+    pub(super) now: Timestamp,
     /// Where on the same server a Bitbucket is.
     pub(super) other_base: Option<BaseUrl>,
     /// Who the credential is; `None` inside where there is none.

@@ -58,7 +58,7 @@ impl CommandOutput for ListOutput {
         let day = |timestamp: Option<Timestamp>, unknown: &str| {
             timestamp.map_or_else(
                 || unknown.to_owned(),
-                |timestamp| timestamp.day().to_string(),
+                |timestamp| timestamp.date().to_string(),
             )
         };
         let rows = self.keys.iter().map(|key| {

@@ -7,8 +7,6 @@ mod scanner;
 
 use std::path::PathBuf;
 
-use time::OffsetDateTime;
-
 pub(crate) use self::output::MigrateOutput;
 
 use self::output::{Action, ExitPolicy, Item};
@@ -16,6 +14,7 @@ use self::plan::Plan;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::types::timestamp::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +81,7 @@ impl Subcommand for Args {
             app.confirm(false, "mending", &plan.question())?;
         }
         let progress = app.ui.progress("mending");
-        plan.carry_out(&backup_timestamp(OffsetDateTime::now_utc()), &progress);
+        plan.carry_out(&backup_timestamp(), &progress);
         drop(progress);
         Ok(plan.outcome(way, Action::Updated))
     }
@@ -97,10 +96,7 @@ fn show(plan: &Plan, app: &App) {
         .for_each(|line| app.ui.eprint_line(&line));
 }
 
-/// A moment in the name of a file.
-fn backup_timestamp(now: OffsetDateTime) -> String {
-    let (year, month, day) = now.date().to_calendar_date();
-    let (hour, minute, second) = now.time().as_hms();
-    let month = u8::from(month);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+/// The current time in the name of a file: `20261121T190359Z`.
+fn backup_timestamp() -> String {
+    Timestamp::now().to_string().replace(['-', ':'], "")
 }

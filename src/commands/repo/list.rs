@@ -131,7 +131,7 @@ impl CommandOutput for ListOutput {
                 repository.default_branch.clone().unwrap_or_default(),
                 repository
                     .updated_on
-                    .map(|timestamp| timestamp.day().to_string())
+                    .map(|timestamp| timestamp.date().to_string())
                     .unwrap_or_default(),
             ]
         });

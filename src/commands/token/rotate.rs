@@ -156,7 +156,7 @@ async fn create_equivalent(
         .map(String::as_str)
         .collect();
     let life = before.created_on.zip(before.expires_on);
-    let lived = life.map(|(from, to)| DayCount::between(from, to));
+    let lived = life.map(|(from, to)| from.days_until(to));
     let days = args.expires_in.map(DayCount::count).or(lived);
     let name = before.name.as_deref().unwrap_or("bbconnect");
     let made = bitbucket

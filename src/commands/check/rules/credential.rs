@@ -5,7 +5,6 @@ use super::{
 };
 use crate::exit_status::ExitStatus;
 use crate::types::connection::{AuthMethod, StoreKind, TokenLevel as Belongs, TokenPrefix};
-use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
 use crate::types::finding::{Finding, Severity};
 use crate::types::purpose::Purpose;
@@ -178,7 +177,7 @@ pub(super) fn expiry(data: &CheckData, options: &CheckOptions) -> Option<CheckRe
         "kept with the connection"
     };
     let evidence = format!("{expires_on}, {source}");
-    let left = DayCount::between(options.today, expires_on);
+    let left = options.today.days_until(expires_on);
     let renew = format!(
         "make a new one, then {}",
         data.edit("--token-stdin --expires YYYY-MM-DD")

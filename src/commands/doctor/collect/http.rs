@@ -3,7 +3,6 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use url::Url;
 
 use super::facts::{HttpPath, Timed};
@@ -15,6 +14,7 @@ use crate::probe::{self, Proxy, TlsError, TlsSettings};
 use crate::types::connection::{Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::ssh_settings::SshSettings;
+use crate::types::timestamp::Timestamp;
 
 /// Looks at the way, and at the server's SSH settings where it tells them.
 pub(super) fn look(
@@ -35,7 +35,7 @@ pub(super) fn look(
         tls: None,
         speaks_tls: false,
         http: None,
-        now: OffsetDateTime::now_utc(),
+        now: Timestamp::now(),
         other_base: None,
         credential: None,
         links: None,
@@ -132,7 +132,7 @@ fn ask(
         Ok(Err(error)) => Err(told(error)),
         Err(error) => Err(ErrorSummary::from(&error)),
     });
-    http_path.now = OffsetDateTime::now_utc();
+    http_path.now = Timestamp::now();
     let greeting = http.value.clone();
     http_path.http = Some(http);
     let is_odd = match &greeting {

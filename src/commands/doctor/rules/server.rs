@@ -1,14 +1,12 @@
 //! The server itself: its version, the address it believes to have, its clock; and the credential.
 
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 use url::Url;
 
 use super::StageResult;
 use super::facts::HttpPath;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::BaseUrl;
+use crate::types::timestamp::Timestamp;
 use crate::types::version::Version;
 
 /// The oldest version that will do.
@@ -16,11 +14,6 @@ const OLDEST: Version = Version::new(7, 14, 0);
 
 /// A clock that is off by less is a clock.
 const MAX_CLOCK_SKEW_SECS: u64 = 120;
-
-/// The date of an answer (RFC 9110, section 5.6.7).
-const DATE: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
 
 pub(super) fn version(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "version";
@@ -40,17 +33,14 @@ pub(super) fn version(http_path: &HttpPath) -> Option<StageResult> {
             format!("the server is too old: {text}, and {OLDEST} is the oldest that will do"),
         )
         .with_remedy("ask the administrator for an update"),
-        Ok(version) => {
-            let today = crate::types::date::Date::from(http_path.now.date());
-            match version.end_of_support(today) {
-                Some(date) => StageResult::warn(
-                    ID,
-                    format!("Atlassian's support for this version ended on {date}"),
-                )
-                .with_remedy("ask the administrator for an update"),
-                None => StageResult::pass(ID, format!("the server is {OLDEST} or newer")),
-            }
-        }
+        Ok(version) => match version.end_of_support(http_path.now.date()) {
+            Some(date) => StageResult::warn(
+                ID,
+                format!("Atlassian's support for this version ended on {date}"),
+            )
+            .with_remedy("ask the administrator for an update"),
+            None => StageResult::pass(ID, format!("the server is {OLDEST} or newer")),
+        },
     };
     Some(stage.with_evidence(text.clone()))
 }
@@ -121,12 +111,12 @@ fn is_loopback(url: &Url) -> bool {
 pub(super) fn clock(http_path: &HttpPath) -> Option<StageResult> {
     const ID: &str = "clock";
     let probe = http_path.http.as_ref()?.value.as_ref().ok()?;
-    let Some(there) = probe.date.as_deref().and_then(read) else {
+    let Some(there) = probe.date.as_deref().and_then(Timestamp::from_http_date) else {
         return probe
             .is_bitbucket
             .then(|| StageResult::unknown(ID, "the server does not tell its time"));
     };
-    let off = (http_path.now - there).whole_seconds();
+    let off = http_path.now.as_second() - there.as_second();
     let size = off.unsigned_abs();
     if size <= MAX_CLOCK_SKEW_SECS {
         return Some(StageResult::pass(
@@ -148,17 +138,9 @@ pub(super) fn clock(http_path: &HttpPath) -> Option<StageResult> {
     );
     Some(
         stage
-            .with_evidence(format!(
-                "here {}, there {there}",
-                http_path.now.replace_nanosecond(0).unwrap_or(http_path.now)
-            ))
+            .with_evidence(format!("here {}, there {there}", http_path.now))
             .with_remedy("set the clock that is wrong, by NTP"),
     )
-}
-
-fn read(date: &str) -> Option<OffsetDateTime> {
-    let read = PrimitiveDateTime::parse(date, DATE).ok()?;
-    Some(read.assume_utc())
 }
 
 pub(super) fn credential(http_path: &HttpPath) -> Option<StageResult> {
@@ -187,13 +169,6 @@ pub(super) fn credential(http_path: &HttpPath) -> Option<StageResult> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_of_answers_are_read() {
-        let read = read("Sat, 21 Nov 2026 19:03:59 GMT").unwrap();
-        assert_eq!(read.unix_timestamp(), 1_795_287_839);
-        assert!(super::read("yesterday").is_none());
-    }
 
     #[test]
     fn loopback_is_recognised_in_either_scheme() {
