@@ -11,7 +11,6 @@ mod identity;
 mod oauth;
 mod pull_requests;
 mod raw;
-mod repositories;
 mod server_probe;
 mod webhooks;
 
@@ -24,17 +23,37 @@ pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, Visib
 pub(crate) use oauth::{OAuthClient, OAuthGrant};
 pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
 pub(crate) use raw::{RawRequest, RawResponse};
-pub(crate) use repositories::RepositoryDetails;
 pub(crate) use server_probe::ServerProbe;
 pub(crate) use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
+use std::time::Duration;
+
+use futures_util::future;
+
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::commit::Branch;
+use crate::types::connection::BaseUrl;
 use crate::types::namespace::{NewProject, Project, Workspace};
+use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
 use crate::types::purpose::Permission;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
-use crate::types::repository::RepoId;
+use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::scope::Scope;
 use crate::types::ssh_settings::SshSettings;
+
+/// A new repository may be answered with 404 for a moment; these are the pauses between looks at it.
+const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];
+
+/// A repository, and what takes more questions.
+#[derive(Debug)]
+pub(crate) struct RepositoryDetails {
+    /// The repository.
+    pub repository: Repository,
+    /// Whether it has no branch yet; `None` where the credential may not see that.
+    pub empty: Option<bool>,
+    /// What the account may do with it, where the server tells.
+    pub permission: Option<Permission>,
+}
 
 /// A Bitbucket that can be asked.
 #[derive(Debug)]
@@ -305,6 +324,381 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
             Self::DataCenter(datacenter) => datacenter.remove_key(owner, id).await,
+        }
+    }
+
+    /// A repository.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where it is not there or not visible; the others.
+    pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repository(repo).await,
+            Self::DataCenter(datacenter) => datacenter.repository(repo).await,
+        }
+    }
+
+    /// Whether a repository has no branch yet.
+    ///
+    /// # Errors
+    /// As [`Bitbucket::repository`].
+    pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.is_empty(repo).await,
+            Self::DataCenter(datacenter) => datacenter.is_empty(repo).await,
+        }
+    }
+
+    /// Repositories, in the server's order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn repositories(
+        &self,
+        filter: &RepositoryFilter,
+    ) -> Result<Vec<Repository>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repositories(filter).await,
+            Self::DataCenter(datacenter) => datacenter.repositories(filter).await,
+        }
+    }
+
+    /// A repository with what only further questions tell, asked side by side.
+    ///
+    /// # Errors
+    /// As [`Bitbucket::repository`].
+    pub(crate) async fn view(&self, repo: &RepoId) -> Result<RepositoryDetails, ApiError> {
+        let mut repository = self.repository(repo).await?;
+        let repo = repository.path();
+        let (empty, (permission, branch)) = future::join(
+            self.is_empty(&repo),
+            future::join(
+                self.permission(&repo, repository.name.as_deref()),
+                self.default_branch(&repository),
+            ),
+        )
+        .await;
+        // What is not told is not known.
+        repository.default_branch = branch.unwrap_or_default();
+        let empty = match empty {
+            Ok(empty) => Some(empty),
+            Err(ApiError::Forbidden { .. } | ApiError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(RepositoryDetails {
+            repository,
+            empty,
+            // Tokens without an account are not told.
+            permission: permission.unwrap_or_default(),
+        })
+    }
+
+    /// The branch that a clone of a repository checks out; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn default_branch(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<String>, ApiError> {
+        match (self, &repository.default_branch) {
+            (_, Some(branch)) => Ok(Some(branch.clone())),
+            (Self::Cloud(_), None) => Ok(None),
+            (Self::DataCenter(datacenter), None) => {
+                let repo = repository.path();
+                datacenter.default_branch(&repo).await
+            }
+        }
+    }
+
+    /// Makes a repository, and waits until it can be seen; `None` where there is one of its name already.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn create_repository(
+        &self,
+        new: &NewRepository,
+    ) -> Result<Option<Repository>, ApiError> {
+        let created = match self {
+            Self::Cloud(cloud) => cloud.create_repository(new).await?,
+            Self::DataCenter(datacenter) => datacenter.create_repository(new).await?,
+        };
+        let Some(created) = created else {
+            return Ok(None);
+        };
+        let repo = created.path();
+        for pause in CREATE_POLL_DELAYS {
+            match self.repository(&repo).await {
+                Err(ApiError::NotFound(_)) => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                // It was made; that it cannot be looked at does not undo that.
+                Ok(mut seen) => {
+                    // Data Center tells the branch of an empty repository only here.
+                    seen.default_branch = seen.default_branch.or(created.default_branch);
+                    return Ok(Some(seen));
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(Some(created))
+    }
+
+    /// Opens a pull request, unless one for the same branches is open. Reviewers who cannot be asked are left out.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn ensure_pull_request(
+        &self,
+        repo: &RepoId,
+        mut pull_request: NewPullRequest,
+    ) -> Result<EnsureOutcome, ApiError> {
+        let open = self.open_pull_request(repo, &pull_request.source, &pull_request.target);
+        if let Some(request) = open.await? {
+            return Ok(EnsureOutcome::Reused(Box::new(request)));
+        }
+        let mut all_left_out = Vec::new();
+        loop {
+            match self.create_pull_request(repo, &pull_request).await? {
+                CreateOutcome::Opened(request) => {
+                    return Ok(EnsureOutcome::Opened(request, all_left_out));
+                }
+                CreateOutcome::NoDifference => return Ok(EnsureOutcome::NoDifference),
+                // There are fewer of them each time.
+                CreateOutcome::WithoutReviewers(left_out) => {
+                    let is_left =
+                        |name: &str| left_out.iter().any(|person| person.reviewer == name);
+                    pull_request
+                        .reviewers
+                        .retain(|reviewer| !is_left(&reviewer.name));
+                    all_left_out.extend(left_out);
+                }
+                CreateOutcome::AlreadyOpen => {
+                    let request = self
+                        .open_pull_request(repo, &pull_request.source, &pull_request.target)
+                        .await?;
+                    return match request {
+                        Some(request) => Ok(EnsureOutcome::Reused(Box::new(request))),
+                        None => Err(ApiError::ClientError {
+                            status: 409,
+                            message: "a pull request for these branches is open".to_owned(),
+                        }),
+                    };
+                }
+            }
+        }
+    }
+
+    /// A branch, by its whole name; `None` where it is not there.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn branch(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Branch>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.branch(repo, name).await,
+            Self::DataCenter(datacenter) => datacenter.branch(repo, name).await,
+        }
+    }
+
+    /// Pull requests for a repository, in the server's order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn pull_requests(
+        &self,
+        repo: &RepoId,
+        state: State,
+        most: usize,
+    ) -> Result<Vec<PullRequest>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.pull_requests(repo, state, most).await,
+            Self::DataCenter(datacenter) => datacenter.pull_requests(repo, state, most).await,
+        }
+    }
+
+    /// The open pull request from one branch to another of the same repository.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn open_pull_request(
+        &self,
+        repo: &RepoId,
+        source: &str,
+        target: &str,
+    ) -> Result<Option<PullRequest>, ApiError> {
+        let all = match self {
+            Self::Cloud(cloud) => {
+                cloud
+                    .open_pull_requests_between(repo, source, target)
+                    .await?
+            }
+            Self::DataCenter(datacenter) => {
+                datacenter.open_pull_requests_from(repo, source).await?
+            }
+        };
+        let is_it = |request: &PullRequest| {
+            request.source == source && request.target == target && !request.is_from_fork
+        };
+        Ok(all.into_iter().find(is_it))
+    }
+
+    /// Opens a pull request, unless something is in the way.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn create_pull_request(
+        &self,
+        repo: &RepoId,
+        pull_request: &NewPullRequest,
+    ) -> Result<CreateOutcome, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.create_pull_request(repo, pull_request).await,
+            Self::DataCenter(datacenter) => {
+                datacenter.create_pull_request(repo, pull_request).await
+            }
+        }
+    }
+
+    /// Who is asked by default to look at a pull request from one branch to another; not whoever opens it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn default_reviewers(
+        &self,
+        repository: &Repository,
+        source: &str,
+        target: &str,
+    ) -> Result<Vec<Reviewer>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.default_reviewers(repository).await,
+            Self::DataCenter(datacenter) => {
+                datacenter
+                    .default_reviewers(repository, source, target)
+                    .await
+            }
+        }
+    }
+
+    /// Somebody as a person names them; `None` where nobody has that name.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn reviewer(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Reviewer>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.reviewer(repo, name).await,
+            // The server says whom it does not know.
+            Self::DataCenter(_) => Ok(Some(Reviewer {
+                id: name.to_owned(),
+                name: name.to_owned(),
+            })),
+        }
+    }
+
+    /// Whether pull requests can be drafts: on Data Center since 8.18. An older server would open an ordinary one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn supports_drafts(&self) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(true),
+            Self::DataCenter(datacenter) => datacenter.is_at_least(8, 18).await,
+        }
+    }
+
+    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreachable`] and its kin.
+    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.probe().await,
+            Self::DataCenter(datacenter) => datacenter.probe().await,
+        }
+    }
+
+    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
+    pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.find_context_path().await,
+        }
+    }
+
+    /// The webhooks of a repository.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.webhooks(repo).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
+        }
+    }
+
+    /// Makes a webhook.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn create_webhook(
+        &self,
+        repo: &RepoId,
+        spec: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.write_webhook(repo, None, spec).await,
+            Self::DataCenter(datacenter) => datacenter.write_webhook(repo, None, spec).await,
+        }
+    }
+
+    /// Changes a webhook into what it should be. What the wish says nothing of stays.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn change_webhook(
+        &self,
+        repo: &RepoId,
+        webhook: StoredWebhook,
+        spec: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.write_webhook(repo, Some(webhook), spec).await,
+            Self::DataCenter(datacenter) => {
+                datacenter.write_webhook(repo, Some(webhook), spec).await
+            }
+        }
+    }
+
+    /// Removes a webhook.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
+            Self::DataCenter(datacenter) => datacenter.remove_webhook(repo, id).await,
+        }
+    }
+
+    /// Has the server call a webhook's receiver; `None` on Cloud, which has no call for that.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) async fn test_webhook(
+        &self,
+        repo: &RepoId,
+        webhook: &StoredWebhook,
+    ) -> Result<Option<TestDelivery>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.test_webhook(repo, webhook).await.map(Some),
         }
     }
 }

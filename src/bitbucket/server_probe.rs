@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Bitbucket;
-use super::client::{ApiError, Response};
-use crate::types::connection::BaseUrl;
+use super::client::Response;
 
 /// The first answer of a server, whatever it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +41,7 @@ const LOGIN_PAGE_MARKERS: [&str; 5] = [
 
 impl ServerProbe {
     /// What an answer tells.
-    pub(super) fn of(response: &Response) -> Self {
+    pub(super) fn from_response(response: &Response) -> Self {
         let text = |name: &str| response.header(name).map(str::to_owned);
         let state = response
             .is_json()
@@ -72,26 +70,5 @@ impl ServerProbe {
     pub(crate) fn is_page(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
         kind.contains("html")
-    }
-}
-
-impl Bitbucket {
-    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
-    ///
-    /// # Errors
-    /// [`ApiError::Unreachable`] and its kin.
-    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.probe().await,
-            Self::DataCenter(datacenter) => datacenter.probe().await,
-        }
-    }
-
-    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
-    pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
-        match self {
-            Self::Cloud(_) => None,
-            Self::DataCenter(datacenter) => datacenter.find_context_path().await,
-        }
     }
 }

@@ -5,8 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{ApiError, Bitbucket};
-use crate::types::repository::RepoId;
+use super::client::ApiError;
 use crate::types::secret::Secret;
 use crate::types::webhook::{Webhook, WebhookUrl};
 
@@ -84,78 +83,6 @@ impl StoredWebhook {
     pub(super) fn has_events(&self, events: &[String]) -> bool {
         let set = |events: &[String]| events.iter().cloned().collect::<BTreeSet<_>>();
         set(&self.events) == set(events)
-    }
-}
-
-impl Bitbucket {
-    /// The webhooks of a repository.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.webhooks(repo).await,
-            Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
-        }
-    }
-
-    /// Makes a webhook.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub(crate) async fn create_webhook(
-        &self,
-        repo: &RepoId,
-        spec: &WebhookSpec,
-    ) -> Result<WebhookChange, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.write_webhook(repo, None, spec).await,
-            Self::DataCenter(datacenter) => datacenter.write_webhook(repo, None, spec).await,
-        }
-    }
-
-    /// Changes a webhook into what it should be. What the wish says nothing of stays.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub(crate) async fn change_webhook(
-        &self,
-        repo: &RepoId,
-        webhook: StoredWebhook,
-        spec: &WebhookSpec,
-    ) -> Result<WebhookChange, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.write_webhook(repo, Some(webhook), spec).await,
-            Self::DataCenter(datacenter) => {
-                datacenter.write_webhook(repo, Some(webhook), spec).await
-            }
-        }
-    }
-
-    /// Removes a webhook.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
-            Self::DataCenter(datacenter) => datacenter.remove_webhook(repo, id).await,
-        }
-    }
-
-    /// Has the server call a webhook's receiver; `None` on Cloud, which has no call for that.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub(crate) async fn test_webhook(
-        &self,
-        repo: &RepoId,
-        webhook: &StoredWebhook,
-    ) -> Result<Option<TestDelivery>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.test_webhook(repo, webhook).await.map(Some),
-        }
     }
 }
 

@@ -41,7 +41,7 @@ const SHARED: [&str; 3] = ["mod.rs", "subcommand.rs", "args"];
 
 /// Import cycles that remain: a directory, and the files and directories in it that form the cycle. The list only
 /// shrinks: a cycle that no longer exists must be deleted here.
-const KNOWN_CYCLES: [(&str, &[&str]); 22] = [
+const KNOWN_CYCLES: &[(&str, &[&str])] = &[
     (
         "app",
         &[
@@ -55,18 +55,8 @@ const KNOWN_CYCLES: [(&str, &[&str]); 22] = [
     ("app/resolve", &["mod.rs", "score.rs"]),
     (
         "bitbucket",
-        &[
-            "cloud",
-            "commits.rs",
-            "datacenter",
-            "mod.rs",
-            "pull_requests.rs",
-            "server_probe.rs",
-            "webhooks.rs",
-        ],
+        &["cloud", "commits.rs", "datacenter", "mod.rs"],
     ),
-    ("bitbucket/client", &["page_collector.rs", "pagination.rs"]),
-    ("bitbucket/client", &["response.rs", "retry.rs"]),
     ("commands/check", &["check_all.rs", "mod.rs"]),
     ("commands/check", &["output.rs", "report"]),
     (

@@ -4,14 +4,10 @@ mod anonymous_access;
 mod authorization;
 mod builder;
 mod error;
-mod error_body;
-mod page_collector;
 mod pagination;
 mod proxy;
-mod raw_pagination;
 mod request;
 mod response;
-mod retry;
 mod send;
 #[cfg(any(test, fuzzing))]
 mod test_support;

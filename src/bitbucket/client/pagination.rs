@@ -9,23 +9,29 @@ use futures_util::stream::{self, StreamExt as _};
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::error::ApiError;
-use super::page_collector::{PageCollector, ParsedPage};
+use super::response::Response;
 use super::{Http, Request, WithAuth};
 use crate::types::connection::Origin;
 
 /// More pages than any list has; a server that gives more is going round in circles.
-pub(super) const MAX_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 10_000;
 /// Pages in flight: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const CONCURRENT_PAGES: usize = 16;
+/// More than all pages of any list have together, in bytes; a server that gives more has no last page.
+const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
+/// Pages in a row that may bring nothing new: Data Center leaves out what may not be seen, and a list may grow at its
+/// beginning meanwhile.
+const MAX_EMPTY_PAGES: usize = 50;
 
 /// A page. Cloud names the address of the next one, Data Center where it starts.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-pub(super) struct Page<T> {
-    pub(super) values: Vec<T>,
+struct Page<T> {
+    values: Vec<T>,
     next: Option<String>,
     #[serde(rename = "isLastPage")]
     is_last: Option<bool>,
@@ -69,7 +75,7 @@ impl Http {
         let told = self.page(first.clone()).await?;
         let next = self.next(&first, &told.page)?;
         let rest = next.as_ref();
-        let rest = rest.and_then(|next| RemainingPages::of(&told.page, next, most));
+        let rest = rest.and_then(|next| RemainingPages::after(&told.page, next, most));
         let mut list = PageCollector::new(most);
         list.add(told)?;
         if let Some(rest) = rest {
@@ -131,12 +137,49 @@ impl Http {
         Ok(true)
     }
 
-    async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
-        let request = Request::new(Method::GET, url, WithAuth::Yes);
-        ParsedPage::of(&self.send(&request).await?)
+    /// All entries of a list whose entries are not known here: as they come, also those that look the same. `None`
+    /// where the first answer is no list.
+    pub(in crate::bitbucket) async fn raw_pages(
+        &self,
+        first: Url,
+    ) -> Result<Option<Vec<Value>>, ApiError> {
+        let mut values = Vec::new();
+        let mut bounds = PaginationLimits::default();
+        let mut seen = HashSet::new();
+        let mut next = Some(first.clone());
+        while let Some(url) = next {
+            if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
+                return Err(ApiError::EndlessPagination);
+            }
+            let request = Request::new(Method::GET, url, WithAuth::Yes);
+            let response = self.send(&request).await?;
+            let body: Value = response.json()?;
+            if let Value::Array(all) = body {
+                values.extend(all);
+                return Ok(Some(values));
+            }
+            if body.get("values").is_none_or(|values| !values.is_array()) {
+                return if values.is_empty() && seen.len() == 1 {
+                    Ok(None)
+                } else {
+                    response.json::<Page<Value>>().map(|_| None)
+                };
+            }
+            let page: Page<Value> = response.json()?;
+            next = self.next(&first, &page)?;
+            let is_new = !page.values.is_empty() && !values.ends_with(&page.values);
+            bounds.count(response.bytes().len(), is_new)?;
+            values.extend(page.values);
+        }
+        Ok(Some(values))
     }
 
-    pub(super) fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
+    async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
+        let request = Request::new(Method::GET, url, WithAuth::Yes);
+        ParsedPage::from_response(&self.send(&request).await?)
+    }
+
+    fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
             let url = first.join(next).map_err(|_| self.redirect_error(next))?;
             // A page elsewhere would be asked for with the credential.
@@ -160,6 +203,154 @@ impl Http {
     }
 }
 
+/// How far a list has come, so that it ends also where the server sees to no end.
+#[derive(Debug, Default)]
+struct PaginationLimits {
+    bytes: usize,
+    idle: usize,
+}
+
+impl PaginationLimits {
+    /// Counts a page: its size in bytes, and whether it has brought anything new.
+    fn count(&mut self, bytes: usize, is_new: bool) -> Result<(), ApiError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.idle = if is_new { 0 } else { self.idle + 1 };
+        if self.bytes > MAX_TOTAL_BYTES {
+            Err(ApiError::ResponseTooLarge {
+                most: MAX_TOTAL_BYTES,
+            })
+        } else if self.idle > MAX_EMPTY_PAGES {
+            Err(ApiError::EndlessPagination)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What makes an entry the same as another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ItemKey(String);
+
+/// What entries are told apart by; cheaper to read than all of an entry.
+#[derive(Debug, Deserialize)]
+struct ItemKeyFields {
+    uuid: Option<Value>,
+    id: Option<Value>,
+    slug: Option<Value>,
+    key: Option<Value>,
+    name: Option<Value>,
+}
+
+impl ItemKeyFields {
+    fn identity(self) -> Option<ItemKey> {
+        let names = [self.uuid, self.id, self.slug, self.key, self.name];
+        let texts: Vec<_> = names.iter().flatten().map(ToString::to_string).collect();
+        (!texts.is_empty()).then(|| ItemKey(texts.join(" ")))
+    }
+}
+
+/// A page, what tells its entries apart, and its size in bytes.
+struct ParsedPage<T> {
+    page: Page<T>,
+    identities: Vec<ItemKey>,
+    bytes: usize,
+}
+
+impl<T: DeserializeOwned> ParsedPage<T> {
+    fn from_response(response: &Response) -> Result<Self, ApiError> {
+        response.success()?;
+        // A page without its frame would be taken for one whose fields have lost their names.
+        let begins_a_list = response.bytes().trim_ascii_start().starts_with(b"[");
+        if response.is_json() && begins_a_list {
+            return Err(ApiError::Decode {
+                path: ".".to_owned(),
+                reason: "it is not a page of a list".to_owned(),
+            });
+        }
+        Ok(Self {
+            page: response.json()?,
+            identities: identities(response)?,
+            bytes: response.bytes().len(),
+        })
+    }
+}
+
+/// Entries without a name are told apart by all that they hold.
+fn identities(response: &Response) -> Result<Vec<ItemKey>, ApiError> {
+    let named = response
+        .json::<Page<ItemKeyFields>>()
+        .ok()
+        .and_then(|page| {
+            let names = page.values.into_iter();
+            names
+                .map(ItemKeyFields::identity)
+                .collect::<Option<Vec<_>>>()
+        });
+    if let Some(identities) = named {
+        return Ok(identities);
+    }
+    let page: Page<Value> = response.json()?;
+    let texts = page.values.iter().map(ToString::to_string);
+    Ok(texts.map(ItemKey).collect())
+}
+
+/// What is on a list so far.
+struct PageCollector<T> {
+    values: Vec<T>,
+    known: HashSet<ItemKey>,
+    most: usize,
+    bounds: PaginationLimits,
+}
+
+impl<T> PageCollector<T> {
+    fn new(most: usize) -> Self {
+        Self {
+            values: Vec::new(),
+            known: HashSet::new(),
+            most,
+            bounds: PaginationLimits::default(),
+        }
+    }
+
+    /// Adds a page, and answers whether all of it was new.
+    ///
+    /// # Errors
+    /// Where the list has grown too large, or comes to no end.
+    fn add(&mut self, told: ParsedPage<T>) -> Result<bool, ApiError> {
+        let (mut any_new, mut all_new) = (false, true);
+        for (value, identity) in told.page.values.into_iter().zip(told.identities) {
+            if self.known.insert(identity) {
+                self.values.push(value);
+                any_new = true;
+            } else {
+                all_new = false;
+            }
+        }
+        self.values.truncate(self.most);
+        self.bounds.count(told.bytes, any_new)?;
+        Ok(all_new)
+    }
+
+    fn is_full(&self) -> bool {
+        self.values.len() >= self.most
+    }
+
+    /// What there is now, to go back to.
+    fn mark(&self) -> Checkpoint {
+        Checkpoint(self.values.len(), self.known.clone())
+    }
+
+    /// Forgets what came since.
+    fn rollback(&mut self, mark: Checkpoint) {
+        self.values.truncate(mark.0);
+        self.known = mark.1;
+        self.bounds = PaginationLimits::default();
+    }
+}
+
+/// What was on a list.
+struct Checkpoint(usize, HashSet<ItemKey>);
+
 /// The pages behind the first one, where they have numbers.
 struct RemainingPages {
     next: Url,
@@ -171,7 +362,7 @@ struct RemainingPages {
 }
 
 impl RemainingPages {
-    fn of<T>(first: &Page<T>, next: &Url, most: usize) -> Option<Self> {
+    fn after<T>(first: &Page<T>, next: &Url, most: usize) -> Option<Self> {
         let (size, length) = (first.size?, first.pagelen?);
         let is_second = next
             .query_pairs()

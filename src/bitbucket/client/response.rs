@@ -1,16 +1,21 @@
 //! What a server answered: bounded in size, decoded with the path of the field that failed.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
-use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::ApiError;
-use super::error_body::ErrorBody;
-use super::retry::retry_after;
 
 /// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most of a server's words that is repeated, in characters.
+pub(super) const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -169,11 +174,11 @@ impl Response {
     }
 
     /// The body as data of any shape; nothing where it is not JSON.
-    pub(in crate::bitbucket) fn value(&self) -> serde_json::Value {
+    pub(in crate::bitbucket) fn value(&self) -> Value {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
         } else {
-            serde_json::Value::Null
+            Value::Null
         }
     }
 
@@ -218,7 +223,7 @@ impl Response {
             StatusCode::NOT_FOUND if words.is_present() => ApiError::NotFound(message),
             StatusCode::NOT_FOUND => ApiError::NotAnApiEndpoint(self.url.clone()),
             StatusCode::GONE => ApiError::Gone(message),
-            StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(retry_after(self)),
+            StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(self.retry_after()),
             status if status.is_server_error() => ApiError::ServerError {
                 status: status.as_u16(),
                 message,
@@ -228,6 +233,12 @@ impl Response {
                 message,
             },
         }
+    }
+
+    /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header(RETRY_AFTER)?.trim().parse();
+        seconds.ok().map(Duration::from_secs)
     }
 
     /// A page where data was expected: a login form, a proxy, another program.
@@ -264,5 +275,98 @@ fn strip_value(reason: &str) -> String {
             format!("{}a string{}", &reason[..start], &reason[end + 1..])
         }
         _ => reason.to_owned(),
+    }
+}
+
+/// An error body: Cloud's `{"error": {…}}` or Data Center's `{"errors": […]}`; either may be anything else.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::bitbucket) struct ErrorBody {
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    errors: Value,
+    /// Data Center's filters answer before its API does, in a shape of their own.
+    #[serde(default)]
+    message: Value,
+    /// Cloud's complaints about an SSH key are in a shape of their own: `{"key": [{"message": "…"}]}`.
+    #[serde(default)]
+    key: Value,
+}
+
+impl ErrorBody {
+    /// Whether the body has the shape of a Bitbucket's error.
+    pub(super) fn is_present(&self) -> bool {
+        self.error.is_object() || self.errors.is_array()
+    }
+
+    /// Every message there is, in one line.
+    pub(super) fn message(&self) -> Option<String> {
+        let detail = self.error.get("detail").and_then(Value::as_str);
+        let cloud = self
+            .error
+            .get("message")
+            .and_then(Value::as_str)
+            .into_iter()
+            .chain(detail);
+        let datacenter = self
+            .errors
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error.get("message")?.as_str());
+        let about_key = self.key.as_array().into_iter().flatten();
+        let about_key = about_key.filter_map(|complaint| {
+            complaint
+                .as_str()
+                .or_else(|| complaint.get("message")?.as_str())
+        });
+        let all: Vec<&str> = cloud
+            .chain(datacenter)
+            .chain(about_key)
+            .chain(self.message.as_str())
+            .collect();
+        (!all.is_empty()).then(|| all.join("; ").chars().take(MAX_MESSAGE_CHARS).collect())
+    }
+
+    /// The exceptions that Data Center names.
+    fn exceptions(&self) -> impl Iterator<Item = &str> {
+        self.errors
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error.get("exceptionName")?.as_str())
+    }
+
+    pub(super) fn asks_for_captcha(&self) -> bool {
+        self.exceptions().any(|name| name.contains("Captcha"))
+    }
+
+    /// Whether somebody is logged in who lacks a permission, which Data Center answers with 401.
+    pub(in crate::bitbucket) fn is_permission_error(&self) -> bool {
+        self.exceptions()
+            .any(|name| name.ends_with(".AuthorisationException"))
+    }
+
+    /// The scopes that Cloud says are needed.
+    pub(super) fn required(&self) -> Vec<String> {
+        self.scopes("required")
+    }
+
+    /// The scopes that Cloud says the credential has.
+    pub(in crate::bitbucket) fn granted(&self) -> Vec<String> {
+        self.scopes("granted")
+    }
+
+    fn scopes(&self, which: &str) -> Vec<String> {
+        let list = self
+            .error
+            .get("detail")
+            .and_then(|detail| detail.get(which))
+            .and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 }

@@ -1,9 +1,10 @@
 //! One question and its answer: redirects, retries, the signature, the trace.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use reqwest::Method;
+use rand::RngExt as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -11,12 +12,15 @@ use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
 use super::request::{Request, WithAuth};
 use super::response::Response;
-use super::{Http, builder, proxy, retry};
+use super::{Http, builder, proxy};
 use crate::types::connection::Origin;
 use crate::types::webhook::without_password;
 
 /// Redirects on the same origin that are followed.
 const MAX_REDIRECTS: usize = 5;
+/// Sent at most this many times more.
+const MAX_RETRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Http {
     /// Puts a question, within the time that it may take. Any status is an answer.
@@ -92,7 +96,7 @@ impl Http {
                 (sent, _) => sent,
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            let again = retry::retry_delay(attempt, request.idempotent, &sent);
+            let again = retry_delay(attempt, request.idempotent, &sent);
             let Some(pause) = again.filter(|pause| *pause < left) else {
                 // What was removed by a request whose answer was lost is not there for the next one.
                 let is_removed = attempt > 0 && request.method == Method::DELETE;
@@ -277,4 +281,40 @@ fn loggable_url(url: &Url) -> String {
         .map(|(name, value)| (name, without_password(value)));
     masked.query_pairs_mut().clear().extend_pairs(pairs);
     masked.to_string()
+}
+
+/// How long to wait before a request is sent again; `None` where that would not help or could do something twice.
+///
+/// Again: after 429, which was not looked at; and what may be done twice (RFC 9110, section 9.2.2) also after 502, 503,
+/// 504, and where the connection broke. Never after 401, which locks accounts, and not where nothing listens or nobody
+/// is trusted.
+fn retry_delay(
+    attempt: u32,
+    may_repeat: bool,
+    sent: &Result<Response, ApiError>,
+) -> Option<Duration> {
+    let told = match sent {
+        Ok(response) if is_transient(response.status(), may_repeat) => response.retry_after(),
+        Err(ApiError::Unreachable {
+            obstacle: ConnectFailure::Other,
+            ..
+        }) if may_repeat => None,
+        Ok(_) | Err(_) => return None,
+    };
+    (attempt < MAX_RETRIES)
+        .then(|| told.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
+}
+
+fn is_transient(status: StatusCode, may_repeat: bool) -> bool {
+    let overloaded = [
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ];
+    status == StatusCode::TOO_MANY_REQUESTS || (may_repeat && overloaded.contains(&status))
+}
+
+/// So that many programs that were sent away together do not come back together.
+fn jitter() -> Duration {
+    Duration::from_millis(rand::rng().random_range(0..100))
 }

@@ -5,8 +5,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::error_body::MAX_MESSAGE_CHARS;
-use super::response::Response;
+use super::response::{MAX_MESSAGE_CHARS, Response};
 
 const KINDS: [&str; 5] = [
     "application/json",

@@ -1,19 +1,16 @@
 //! Bitbucket Cloud's dialect (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
-mod branches;
 mod commits;
-mod creation;
 mod identity;
 mod keys;
 mod multipart;
 mod permissions;
+mod projects;
 mod pull_requests;
 mod repositories;
-mod reviewers;
-mod server_probe;
+mod server;
 mod source;
 mod webhooks;
-mod workspaces_and_projects;
 
 pub(crate) use commits::{CommitOutcome, CommitRequest};
 

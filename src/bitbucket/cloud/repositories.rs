@@ -1,11 +1,13 @@
 //! Repositories, on Cloud.
 
-use serde::Deserialize;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::types::clone_url::CloneUrl;
-use crate::types::repository::{RepoId, Repository, RepositoryFilter};
+use crate::types::commit::Branch;
+use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// The largest page.
@@ -18,7 +20,7 @@ pub(super) struct RepositoryJson {
     slug: Option<String>,
     name: Option<String>,
     is_private: Option<bool>,
-    mainbranch: Option<Branch>,
+    mainbranch: Option<MainBranch>,
     #[serde(default, deserialize_with = "deserialize_lenient")]
     updated_on: Option<Timestamp>,
     project: Option<Project>,
@@ -27,7 +29,7 @@ pub(super) struct RepositoryJson {
 }
 
 #[derive(Debug, Deserialize)]
-struct Branch {
+struct MainBranch {
     name: Option<String>,
 }
 
@@ -53,6 +55,47 @@ struct Link {
 #[derive(Debug, Deserialize)]
 struct Branches {
     values: Vec<serde::de::IgnoredAny>,
+}
+
+/// What a repository is made of. The document demands the type of every object.
+#[derive(Debug, Serialize)]
+struct NewRepositoryJson<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    scm: &'static str,
+    name: &'a str,
+    is_private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<Keyed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mainbranch: Option<Named<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Keyed<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    key: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Named<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    name: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct BranchJson {
+    name: Option<String>,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    hash: Option<String>,
 }
 
 impl Cloud {
@@ -140,6 +183,72 @@ impl Cloud {
             .get(&segments, &[("pagelen", "1")], WithAuth::Yes)
             .await?;
         Ok(response.json::<Branches>()?.values.is_empty())
+    }
+
+    /// Makes a repository. One that is there already is refused with 400, as is much else.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-post>
+    pub(in crate::bitbucket) async fn create_repository(
+        &self,
+        new: &NewRepository,
+    ) -> Result<Option<Repository>, ApiError> {
+        let slug = new.repo.slug.to_lowercase();
+        let creation = NewRepositoryJson {
+            kind: "repository",
+            scm: "git",
+            name: &new.repo.slug,
+            is_private: !new.public,
+            description: new.description.as_deref(),
+            project: new.project.as_deref().map(|key| Keyed {
+                kind: "project",
+                key,
+            }),
+            mainbranch: new.default_branch.as_deref().map(|name| Named {
+                kind: "branch",
+                name,
+            }),
+        };
+        let segments = ["repositories", &new.repo.namespace, &slug];
+        let response = self
+            .http
+            .write(Method::POST, &segments, &[], &creation)
+            .await?;
+        if response.status().as_u16() == 400 {
+            let repo = RepoId {
+                namespace: new.repo.namespace.clone(),
+                slug,
+            };
+            if self.repository(&repo).await.is_ok() {
+                return Ok(None);
+            }
+        }
+        let base: RepositoryJson = response.json()?;
+        Ok(Some(base.repository(&new.repo)))
+    }
+
+    /// A branch. Found by a filter, because a name with a slash is no part of an address everywhere.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
+    pub(in crate::bitbucket) async fn branch(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Branch>, ApiError> {
+        let filter = format!("name={}", bbql_string(name));
+        let segments = repo_path(repo, &["refs", "branches"]);
+        let all: Vec<BranchJson> = self
+            .http
+            .pages(&segments, &[("q", &filter), ("pagelen", "100")])
+            .await?;
+        let own = all
+            .into_iter()
+            .find(|branch| branch.name.as_deref() == Some(name));
+        Ok(own
+            .and_then(|branch| branch.target?.hash)
+            .map(|hash| Branch {
+                name: name.to_owned(),
+                hash,
+            }))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use super::repositories::of;
+use super::repositories::repo_path;
 use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::bitbucket::commits::MAX_COMMITS_WITHOUT_BASE;
 use crate::types::commit::{Commit, Signature};
@@ -48,7 +48,7 @@ impl DataCenter {
         let mut query = vec![("until", branch), ("limit", "1000")];
         query.extend(base.map(|base| ("since", base)));
         let most = base.map_or(MAX_COMMITS_WITHOUT_BASE, |_| usize::MAX);
-        let segments = of(repo, &["commits"]);
+        let segments = repo_path(repo, &["commits"]);
         let all: Vec<CommitBase> = self.http.pages_up_to(&segments, &query, most).await?;
         let commit = |base: CommitBase| {
             Some(Commit {

@@ -1,19 +1,15 @@
 //! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod access_tokens;
-mod branches;
 mod commits;
-mod creation;
 mod identity;
 mod keys;
 mod permissions;
+mod projects;
 mod pull_requests;
 mod repositories;
-mod reviewers;
-mod server_probe;
-mod ssh_settings;
+mod server;
 mod webhooks;
-mod workspaces_and_projects;
 
 use super::client::Http;
 

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use super::repositories::{RepositoryJson, of};
+use super::repositories::{RepositoryJson, repo_path};
 use crate::bitbucket::client::{ApiError, Response, WithAuth};
 use crate::bitbucket::identity::{CredentialContext, ScopeProbe, VisibleRepositories};
 use crate::types::connection::AuthMethod;
@@ -63,7 +63,7 @@ impl DataCenter {
         });
         let own_project = ["rest", "api", "latest", "projects", project];
         Ok(match (scope.name(), &repo) {
-            ("REPO_READ", Some(path)) => self.reads(&of(path, &[])).await?,
+            ("REPO_READ", Some(path)) => self.reads(&repo_path(path, &[])).await?,
             ("REPO_READ" | "PROJECT_READ", None) | ("PROJECT_READ", Some(_)) => {
                 self.reads(&own_project).await?
             }
@@ -136,7 +136,7 @@ impl DataCenter {
     async fn administers(&self, repo: &RepoId) -> Result<Option<bool>, ApiError> {
         let response = self
             .http
-            .get(&of(repo, &["webhooks"]), &[], WithAuth::Yes)
+            .get(&repo_path(repo, &["webhooks"]), &[], WithAuth::Yes)
             .await?;
         Ok(permitted(&response))
     }

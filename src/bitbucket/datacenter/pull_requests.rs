@@ -5,13 +5,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::DataCenter;
-use super::branches::HEADS;
-use super::repositories::of;
-use super::reviewers::{User, rejected_reviewers};
-use crate::bitbucket::CreateOutcome;
-use crate::bitbucket::client::ApiError;
-use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
-use crate::types::repository::RepoId;
+use super::repositories::{HEADS, repo_path};
+use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::pull_requests::CreateOutcome;
+use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
+use crate::types::repository::{RepoId, Repository};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +51,44 @@ struct Link {
     href: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct User {
+    pub(super) name: Option<String>,
+    pub(super) display_name: Option<String>,
+}
+
+/// A flat list, whatever the document says; a page of one is taken as well.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Users {
+    Flat(Vec<User>),
+    Page { values: Vec<User> },
+}
+
+#[derive(Debug, Deserialize)]
+struct Numbered {
+    id: Option<u64>,
+}
+
+/// Whom the server will not take as a reviewer, and why.
+pub(super) fn rejected_reviewers(said: &Value, reviewers: &[Reviewer]) -> Vec<SkippedReviewer> {
+    let errors = said["errors"].as_array().into_iter().flatten();
+    let refused = errors
+        .filter_map(|error| error["reviewerErrors"].as_array())
+        .flatten();
+    refused
+        .filter_map(|error| {
+            let own = error["context"].as_str()?;
+            let reviewer = reviewers.iter().find(|reviewer| reviewer.id == own)?;
+            Some(SkippedReviewer {
+                reviewer: reviewer.name.clone(),
+                reason: error["message"].as_str().unwrap_or_default().to_owned(),
+            })
+        })
+        .collect()
+}
+
 impl DataCenter {
     /// Pull requests for a repository.
     ///
@@ -73,7 +109,7 @@ impl DataCenter {
         let query = [("state", state), ("limit", &limit)];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&of(repo, &["pull-requests"]), &query, most)
+            .pages_up_to(&repo_path(repo, &["pull-requests"]), &query, most)
             .await?;
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
@@ -95,7 +131,7 @@ impl DataCenter {
         ];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages(&of(repo, &["pull-requests"]), &query)
+            .pages(&repo_path(repo, &["pull-requests"]), &query)
             .await?;
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
@@ -129,7 +165,7 @@ impl DataCenter {
             let user = |reviewer: &Reviewer| json!({"user": {"name": reviewer.id}});
             body["reviewers"] = pull_request.reviewers.iter().map(user).collect();
         }
-        let segments = of(repo, &["pull-requests"]);
+        let segments = repo_path(repo, &["pull-requests"]);
         let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         if response.status().as_u16() == 409 {
             let said = response.value();
@@ -153,6 +189,58 @@ impl DataCenter {
         }
         let base: PullRequestJson = response.json()?;
         Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
+    }
+
+    /// Who is asked by default. The page in a browser adds them, the API does not.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-default-reviewers-latest-projects-projectkey-repos-repositoryslug-reviewers-get>
+    pub(in crate::bitbucket) async fn default_reviewers(
+        &self,
+        repository: &Repository,
+        source: &str,
+        target: &str,
+    ) -> Result<Vec<Reviewer>, ApiError> {
+        let repo = repository.path();
+        let response = self
+            .http
+            .get(&repo_path(&repo, &[]), &[], WithAuth::Yes)
+            .await?;
+        let own = super::identity::user_name(&response);
+        let id = response
+            .json::<Numbered>()?
+            .id
+            .unwrap_or_default()
+            .to_string();
+        let (source, target) = (format!("{HEADS}{source}"), format!("{HEADS}{target}"));
+        let segments = [
+            "rest",
+            "default-reviewers",
+            "latest",
+            "projects",
+            &repo.namespace,
+            "repos",
+            &repo.slug,
+            "reviewers",
+        ];
+        let query = [
+            ("sourceRepoId", id.as_str()),
+            ("targetRepoId", id.as_str()),
+            ("sourceRefId", source.as_str()),
+            ("targetRefId", target.as_str()),
+        ];
+        let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
+        let (Users::Flat(users) | Users::Page { values: users }) = response.json()?;
+        Ok(users
+            .into_iter()
+            .filter(|user| user.name != own)
+            .filter_map(|user| {
+                let id = user.name?;
+                Some(Reviewer {
+                    name: user.display_name.unwrap_or_else(|| id.clone()),
+                    id,
+                })
+            })
+            .collect())
     }
 }
 

@@ -1,12 +1,13 @@
 //! Repositories, on Data Center.
 
-use reqwest::StatusCode;
-use serde::Deserialize;
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::types::clone_url::CloneUrl;
-use crate::types::repository::{RepoId, Repository, RepositoryFilter};
+use crate::types::commit::Branch;
+use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 
 /// The largest page that a server gives; it lowers what is too much.
 const MAX_PAGE_LEN: usize = 1000;
@@ -58,6 +59,31 @@ struct Branches {
     values: Vec<serde::de::IgnoredAny>,
 }
 
+/// What a repository is made of.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewRepositoryJson<'a> {
+    name: &'a str,
+    scm_id: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_branch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public: Option<bool>,
+}
+
+/// What the full name of a branch begins with.
+pub(super) const HEADS: &str = "refs/heads/";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BranchJson {
+    display_id: Option<String>,
+    id: Option<String>,
+    latest_commit: Option<String>,
+}
+
 impl DataCenter {
     /// A repository.
     ///
@@ -66,7 +92,10 @@ impl DataCenter {
         &self,
         repo: &RepoId,
     ) -> Result<Repository, ApiError> {
-        let response = self.http.get(&of(repo, &[]), &[], WithAuth::Yes).await?;
+        let response = self
+            .http
+            .get(&repo_path(repo, &[]), &[], WithAuth::Yes)
+            .await?;
         let base: RepositoryJson = response.json()?;
         if base.slug.is_none() {
             return Err(ApiError::Decode {
@@ -132,7 +161,7 @@ impl DataCenter {
     ) -> Result<Option<String>, ApiError> {
         let response = self
             .http
-            .get(&of(repo, &["default-branch"]), &[], WithAuth::Yes)
+            .get(&repo_path(repo, &["default-branch"]), &[], WithAuth::Yes)
             .await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
@@ -151,17 +180,76 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
     pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
-        let segments = of(repo, &["branches"]);
+        let segments = repo_path(repo, &["branches"]);
         let response = self
             .http
             .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
         Ok(response.json::<Branches>()?.values.is_empty())
     }
+
+    /// Makes a repository; `None` where there is one of its name. The server derives the slug.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-post>
+    pub(in crate::bitbucket) async fn create_repository(
+        &self,
+        new: &NewRepository,
+    ) -> Result<Option<Repository>, ApiError> {
+        let creation = NewRepositoryJson {
+            name: &new.repo.slug,
+            scm_id: "git",
+            description: new.description.as_deref(),
+            default_branch: new.default_branch.as_deref(),
+            public: new.public.then_some(true),
+        };
+        let segments = [
+            "rest",
+            "api",
+            "latest",
+            "projects",
+            &new.repo.namespace,
+            "repos",
+        ];
+        let response = self
+            .http
+            .write(Method::POST, &segments, &[], &creation)
+            .await?;
+        if response.status().as_u16() == 409 {
+            return Ok(None);
+        }
+        let base: RepositoryJson = response.json()?;
+        Ok(Some(base.repository(&new.repo)))
+    }
+
+    /// A branch.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
+    pub(in crate::bitbucket) async fn branch(
+        &self,
+        repo: &RepoId,
+        name: &str,
+    ) -> Result<Option<Branch>, ApiError> {
+        let query = [("filterText", name), ("limit", "1000")];
+        let all: Vec<BranchJson> = self
+            .http
+            .pages(&repo_path(repo, &["branches"]), &query)
+            .await?;
+        let full = format!("{HEADS}{name}");
+        let own = all.into_iter().find(|branch| {
+            branch.id.as_deref() == Some(&full)
+                || (branch.id.is_none() && branch.display_id.as_deref() == Some(name))
+        });
+        Ok(own
+            .and_then(|branch| branch.latest_commit)
+            .map(|hash| Branch {
+                name: name.to_owned(),
+                hash,
+            }))
+    }
 }
 
 /// The address of a repository, and what is below it.
-pub(super) fn of<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "rest",
         "api",

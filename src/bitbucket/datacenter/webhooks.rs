@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::DataCenter;
-use super::repositories::of;
+use super::repositories::repo_path;
 use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::webhooks::{
     StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url, writable_fields,
@@ -46,7 +46,10 @@ impl DataCenter {
         &self,
         repo: &RepoId,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
-        let all: Vec<Map<String, Value>> = self.http.pages(&of(repo, &["webhooks"]), &[]).await?;
+        let all: Vec<Map<String, Value>> = self
+            .http
+            .pages(&repo_path(repo, &["webhooks"]), &[])
+            .await?;
         all.into_iter().map(hook).collect()
     }
 
@@ -136,11 +139,11 @@ impl DataCenter {
         let id = before.and_then(|webhook| webhook.webhook.id.as_deref());
         match id {
             None => {
-                let segments = of(repo, &["webhooks"]);
+                let segments = repo_path(repo, &["webhooks"]);
                 self.http.write(Method::POST, &segments, &[], &body).await
             }
             Some(id) => {
-                let segments = of(repo, &["webhooks", id]);
+                let segments = repo_path(repo, &["webhooks", id]);
                 self.http.write(Method::PUT, &segments, &[], &body).await
             }
         }
@@ -154,7 +157,7 @@ impl DataCenter {
         repo: &RepoId,
         id: &str,
     ) -> Result<(), ApiError> {
-        let segments = of(repo, &["webhooks", id]);
+        let segments = repo_path(repo, &["webhooks", id]);
         self.http.delete(&segments, &[]).await?.success()
     }
 
@@ -175,7 +178,7 @@ impl DataCenter {
             ),
         ];
         query.extend(webhook.webhook.id.as_deref().map(|id| ("webhookId", id)));
-        let segments = of(repo, &["webhooks", "test"]);
+        let segments = repo_path(repo, &["webhooks", "test"]);
         let credentials = webhook.raw.get("credentials").cloned();
         let credentials = credentials.filter(Value::is_object).unwrap_or(json!({}));
         let response = self

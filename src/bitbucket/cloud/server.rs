@@ -10,7 +10,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
     pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         let url = self.http.build_url(&["user"], &[])?;
-        Ok(ServerProbe::of(
+        Ok(ServerProbe::from_response(
             &self.http.get_once_unauthenticated(url).await?,
         ))
     }

@@ -6,6 +6,7 @@ use super::DataCenter;
 use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::bitbucket::server_probe::ServerProbe;
 use crate::types::connection::{BaseUrl, DetectedServer};
+use crate::types::ssh_settings::SshSettings;
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
 
@@ -15,6 +16,23 @@ const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 #[derive(Debug, Deserialize)]
 struct Properties {
     version: Option<String>,
+}
+
+/// The settings. The documentation writes `baseUrl`, servers `baseurl`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    enabled: Option<bool>,
+    access_keys_enabled: Option<bool>,
+    #[serde(alias = "baseurl")]
+    base_url: Option<String>,
+    port: Option<u16>,
+    fingerprint: Option<HostKey>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HostKey {
+    value: Option<String>,
 }
 
 impl DataCenter {
@@ -51,7 +69,7 @@ impl DataCenter {
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
     pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         let url = self.http.build_url(&["status"], &[])?;
-        let mut probe = ServerProbe::of(&self.http.get_once_unauthenticated(url).await?);
+        let mut probe = ServerProbe::from_response(&self.http.get_once_unauthenticated(url).await?);
         let is_ready = probe
             .state
             .as_deref()
@@ -76,7 +94,7 @@ impl DataCenter {
         let mut root = base.clone();
         root.set_path("/");
         if let Ok(response) = self.http.get_once_unauthenticated(root.clone()).await
-            && let Some(location) = ServerProbe::of(&response).location
+            && let Some(location) = ServerProbe::from_response(&response).location
             && let Ok(to) = root.join(&location)
             && to.origin() == root.origin()
             && let Ok(detected) = to.as_str().parse::<DetectedServer>()
@@ -106,5 +124,22 @@ impl DataCenter {
             }
         }
         None
+    }
+
+    /// The SSH settings, for anybody who is logged in.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-settings-get>
+    pub(in crate::bitbucket) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {
+        let segments = ["rest", "ssh", "latest", "settings"];
+        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let settings: Settings = response.json()?;
+        let fingerprint = settings.fingerprint.and_then(|key| key.value);
+        Ok(SshSettings {
+            enabled: settings.enabled,
+            access_keys_enabled: settings.access_keys_enabled,
+            base_url: settings.base_url.filter(|url| !url.is_empty()),
+            port: settings.port,
+            fingerprint: fingerprint.and_then(|value| value.parse().ok()),
+        })
     }
 }
