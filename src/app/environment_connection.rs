@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::environment::{Environment, Variables};
 use crate::error::Error;
-use crate::secrets::{CommandStore, SecretStore as _};
+use crate::secrets::secret_from_command;
 use crate::types::cloud_hosts;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, DetectedServer, SecretSource, StoredSecret, TokenLevel,
@@ -191,10 +191,7 @@ impl EnvConnection {
             Source::File(path) => first_line(path)?.ok_or(Error::EmptyToken(
                 "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
             )),
-            Source::Command(command) => {
-                let secret = CommandStore::new(command).get("environment")?;
-                secret.ok_or(Error::EmptyToken("BBCONNECT_TOKEN_COMMAND prints nothing"))
-            }
+            Source::Command(command) => Ok(secret_from_command(command)?),
         }
     }
 
