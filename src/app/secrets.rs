@@ -95,8 +95,7 @@ impl App {
         connection: &Connection,
     ) -> Result<(), Error> {
         let origin = connection.base_url.origin();
-        let bound = connection.secret.as_ref();
-        match bound.and_then(|secret| secret.origin.as_ref()) {
+        match connection.secret_origin() {
             Some(given_for) if *given_for != origin => Err(Error::SecretOriginMismatch {
                 name: name.to_string(),
                 given_for: given_for.to_string(),

@@ -184,7 +184,10 @@ mod tests {
     fn only_the_redirect_of_this_login_counts() {
         for (url, expected) in [
             ("/callback?code=c&state=s", Some("code")),
-            ("http://127.0.0.1:47617/callback?state=s&code=c", Some("code")),
+            (
+                "http://127.0.0.1:47617/callback?state=s&code=c",
+                Some("code"),
+            ),
             ("/callback?error=access_denied&state=s", Some("denied")),
             ("/callback?code=c&state=other", None),
             ("/callback?code=c", None),

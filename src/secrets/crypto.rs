@@ -106,11 +106,7 @@ impl Cipher {
     }
 
     /// The text; `None` where it was changed, or belongs to other associated data or another passphrase.
-    pub(super) fn decrypt(
-        &self,
-        associated_data: &str,
-        ciphertext: &Ciphertext,
-    ) -> Option<Secret> {
+    pub(super) fn decrypt(&self, associated_data: &str, ciphertext: &Ciphertext) -> Option<Secret> {
         let nonce: [u8; 24] = STANDARD.decode(&ciphertext.nonce).ok()?.try_into().ok()?;
         let text = STANDARD.decode(&ciphertext.text).ok()?;
         let payload = Payload {

@@ -22,19 +22,16 @@ pub(crate) struct Args {
     pub name: Option<String>,
 }
 
-/// One connection.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShowOutput {
     connection: ConnectionView,
-    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
+    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: uses the connection's key only.
     ssh_command: Option<String>,
 }
 
 impl Subcommand for Args {
     type Output = ShowOutput;
 
-    /// Shows a connection.
-    ///
     /// # Errors
     /// Where there is no such connection.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
