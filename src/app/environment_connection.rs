@@ -145,7 +145,7 @@ impl EnvConnection {
         let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
         // A pipeline's repository is not said to be what the token belongs to: it may be one of the whole workspace.
         let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
-        let level = TokenLevel::of(repository.as_deref(), project.as_deref());
+        let level = TokenLevel::narrowest(repository.as_deref(), project.as_deref());
         let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
         let credential = match (is_cloud, email, username) {
             (true, Some(email), username) => Credential::ApiToken { email, username },

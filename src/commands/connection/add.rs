@@ -221,7 +221,7 @@ impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/connection-add@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

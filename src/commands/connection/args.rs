@@ -148,7 +148,7 @@ impl ConnectionArgs {
             connection.expires_on = day;
         }
         if let Credential::AccessToken { level, .. } = &mut connection.credential {
-            let named = TokenLevel::of(
+            let named = TokenLevel::narrowest(
                 connection.repository.as_deref(),
                 connection.project.as_deref(),
             );

@@ -249,7 +249,7 @@ impl CommandOutput for EditOutput {
     const SCHEMA: &'static str = "bbconnect/connection-edit@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

@@ -54,7 +54,7 @@ impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/connection-show@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
         if let Some(command) = &self.ssh_command {
             out.blank_line();
             out.line("Git with this key and no other:");
