@@ -75,9 +75,10 @@ impl Subcommand for Args {
         if !args.dry_run {
             save(args, app, &name, &before, &after, stored)?;
         }
-        let action = match Action::updated_if(is_changed) {
-            Action::Updated if args.dry_run => Action::WouldUpdate,
-            action => action,
+        let action = match (is_changed, args.dry_run) {
+            (false, _) => Action::Unchanged,
+            (true, true) => Action::WouldUpdate,
+            (true, false) => Action::Updated,
         };
         let connections = app.connection_file().load()?;
         Ok(EditOutput {

@@ -16,7 +16,7 @@ pub struct ConnectionName(String);
 
 /// Why a text is not a connection name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum ConnectionNameError {
+pub enum ConnectionNameError {
     /// Other characters, or too many.
     #[error(
         "a connection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
