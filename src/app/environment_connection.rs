@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::environment::{Environment, Variables};
 use crate::error::Error;
-use crate::secrets::{CommandStore, SecretStore as _};
+use crate::secrets::secret_from_command;
 use crate::types::cloud_hosts;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, DetectedServer, SecretSource, StoredSecret, TokenLevel,
@@ -145,7 +145,7 @@ impl EnvConnection {
         let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
         // A pipeline's repository is not said to be what the token belongs to: it may be one of the whole workspace.
         let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
-        let level = TokenLevel::of(repository.as_deref(), project.as_deref());
+        let level = TokenLevel::narrowest(repository.as_deref(), project.as_deref());
         let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
         let credential = match (is_cloud, email, username) {
             (true, Some(email), username) => Credential::ApiToken { email, username },
@@ -191,10 +191,7 @@ impl EnvConnection {
             Source::File(path) => first_line(path)?.ok_or(Error::EmptyToken(
                 "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
             )),
-            Source::Command(command) => {
-                let secret = CommandStore::new(command).get("environment")?;
-                secret.ok_or(Error::EmptyToken("BBCONNECT_TOKEN_COMMAND prints nothing"))
-            }
+            Source::Command(command) => Ok(secret_from_command(command)?),
         }
     }
 

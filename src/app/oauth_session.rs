@@ -7,7 +7,6 @@ use super::App;
 use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
 use crate::error::Error;
 use crate::oauth::{AuthorizationFlow, OAuthError};
-use crate::secrets::StoreError;
 use crate::sys::subprocess;
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
@@ -78,7 +77,7 @@ impl App {
             };
             let granted = self.block_on(client.tokens(&grant))?;
             // Only now is it known what the browser should show.
-            back.tell(granted.is_ok());
+            back.show_result(granted.is_ok());
             granted.map_err(refused)?
         } else {
             self.block_on(client.tokens(&OAuthGrant::Client))?
@@ -176,7 +175,7 @@ impl App {
         renewed: &OAuthSecret,
     ) -> Result<(), Error> {
         let stored = connection.secret.as_ref();
-        let stored = stored.ok_or(StoreError::CommandOutput("nothing"))?;
+        let stored = stored.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
         self.store_secret(name, &stored.source, &renewed.to_secret())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{App, SelectedConnection};
 use crate::error::Error;
-use crate::secrets::{CommandStore, EncryptedFile, KeyringStore, SecretStore, StoreError};
+use crate::secrets::{EncryptedFile, Keyring, StoreError, secret_from_command};
 use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
 
@@ -95,8 +95,7 @@ impl App {
         connection: &Connection,
     ) -> Result<(), Error> {
         let origin = connection.base_url.origin();
-        let bound = connection.secret.as_ref();
-        match bound.and_then(|secret| secret.origin.as_ref()) {
+        match connection.secret_origin() {
             Some(given_for) if *given_for != origin => Err(Error::SecretOriginMismatch {
                 name: name.to_string(),
                 given_for: given_for.to_string(),
@@ -122,9 +121,7 @@ impl App {
             Some(SecretSource::File) => {
                 self.with_encrypted_file(|file| file.get(&name.to_string()))?
             }
-            Some(SecretSource::Command(command)) => {
-                CommandStore::new(command).get(&name.to_string())?
-            }
+            Some(SecretSource::Command(command)) => Some(secret_from_command(command)?),
             Some(SecretSource::Environment) | None => None,
         })
     }
@@ -144,10 +141,10 @@ impl App {
     }
 
     /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
-    fn keyring(&self) -> KeyringStore {
+    fn keyring(&self) -> Keyring {
         let is_forbidden = self.flags.no_input || self.environment.no_input || self.environment.ci;
         let has_window = self.environment.has_desktop && !is_forbidden;
-        KeyringStore::new(if self.is_interactive() || has_window {
+        Keyring::new(if self.is_interactive() || has_window {
             INTERACTIVE_TIMEOUT
         } else {
             NON_INTERACTIVE_TIMEOUT

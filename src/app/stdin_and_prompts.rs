@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::App;
 use super::environment_connection::{EnvConnection, MAX_SECRET_BYTES, secret_in_file};
 use crate::error::Error;
-use crate::secrets::{CommandStore, SecretStore as _, StoreError};
+use crate::secrets::secret_from_command;
 use crate::types::connection::AuthMethod;
 use crate::types::secret::Secret;
 
@@ -139,9 +139,7 @@ impl App {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) fn token_from_command(&self, command: &str) -> Result<Secret, Error> {
-        Ok(CommandStore::new(command)
-            .get("")?
-            .ok_or(StoreError::CommandOutput("nothing"))?)
+        Ok(secret_from_command(command)?)
     }
 
     /// A yes to something that cannot be undone: from the flag `--yes`, or asked for on a terminal. `doing` says what that

@@ -1,16 +1,15 @@
-//! The page that a browser shows at the end: small, readable without styles, loading nothing from anywhere.
+//! The page that the browser shows after the redirect: small, readable without styles, loading nothing.
 
-/// What the page says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The answer was taken, and was good.
+    /// The server exchanged the code for tokens.
     SignedIn,
-    /// The answer was taken, and the server refused it.
+    /// The server rejected the code.
     Refused,
-    /// The answer was a no.
+    /// The redirect contains an error.
     Denied,
-    /// It was no answer.
-    Other,
+    /// The request is not the redirect of this login.
+    Unexpected,
 }
 
 /// The whole HTTP response.
@@ -31,9 +30,9 @@ pub(super) fn response(page: Page) -> String {
             "Access was not granted",
             "Nothing was changed. You can close this page; the terminal says how to try again.",
         ),
-        Page::Other => (
+        Page::Unexpected => (
             "400 Bad Request",
-            "This is not the answer that is waited for",
+            "Unexpected request",
             "Open the address that the terminal shows, and sign in there.",
         ),
     };

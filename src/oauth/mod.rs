@@ -1,97 +1,68 @@
-//! Signing in with a browser: the address to open, and the answer that comes back to this machine.
+//! OAuth login with a browser: the URL to open, and the redirect that brings the authorization code back.
 //!
-//! Authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636), the answer taken on loopback alone (RFC 8252, section
-//! 7.3), on a fixed port: Bitbucket compares the whole callback address.
+//! Authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636); the redirect goes to loopback (RFC 8252, section 7.3),
+//! on a fixed port, because Bitbucket compares the whole callback URL.
 
-mod callback;
 mod callback_page;
 mod callback_server;
+mod error;
 
-use std::io;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
-use thiserror::Error;
 use url::Url;
 
+pub(crate) use self::error::OAuthError;
+
+use self::callback_server::{CallbackServer, PendingBrowser};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
-use self::callback_server::{Listener, PendingBrowser};
-
-/// Why nobody signed in.
-#[derive(Debug, Error)]
-pub(crate) enum OAuthError {
-    /// The port for the answer cannot be had.
-    #[error("port {port} of this machine cannot be listened on: {source}")]
-    Port {
-        /// The port.
-        port: u16,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The person said no, or the server did.
-    #[error("the access was not granted: {0}")]
-    Denied(String),
-    /// Nobody answered.
-    #[error("nobody signed in within {} seconds", patience.as_secs())]
-    TimedOut {
-        /// How long was waited.
-        patience: Duration,
-        /// No browser was opened here: the address could be pasted.
-        takes_paste: bool,
-    },
-    /// The website's address cannot be one for signing in.
-    #[error("the website's address cannot be used for signing in")]
-    Website,
-}
-
-/// A sign-in that has begun: the port is open.
+/// A login that was started: the callback server is listening.
 #[derive(Debug)]
 pub(crate) struct AuthorizationFlow {
-    listener: Listener,
+    server: CallbackServer,
     state: String,
     verifier: Secret,
     redirect_uri: String,
 }
 
-/// What came back.
+/// What the token request needs.
 #[derive(Debug)]
 pub(crate) struct AuthorizationCode {
-    /// The code.
     pub code: Secret,
-    /// Where it came back to.
     pub redirect_uri: String,
-    /// What its challenge was made of.
+    /// The PKCE code verifier.
     pub verifier: Secret,
     browser: PendingBrowser,
 }
 
 impl AuthorizationCode {
-    /// Tells the browser that brought it what became of it.
-    pub(crate) fn tell(self, signed_in: bool) {
+    /// Shows the result of the login in the browser.
+    pub(crate) fn show_result(self, signed_in: bool) {
         self.browser.respond(signed_in);
     }
 }
 
 impl AuthorizationFlow {
-    /// Opens the port for the answer.
+    /// Starts the callback server.
     ///
     /// # Errors
     /// [`OAuthError::Port`].
     pub(crate) fn start(port: u16) -> Result<Self, OAuthError> {
+        let server = CallbackServer::bind(port);
         Ok(Self {
-            listener: Listener::open(port).map_err(|source| OAuthError::Port { port, source })?,
+            server: server.map_err(|source| OAuthError::Port { port, source })?,
             state: random(),
             verifier: Secret::new(random()),
             redirect_uri: format!("http://127.0.0.1:{port}/callback"),
         })
     }
 
-    /// The address that a browser is to open.
+    /// The URL to open in a browser.
     ///
     /// # Errors
     /// [`OAuthError::Website`].
@@ -102,7 +73,7 @@ impl AuthorizationFlow {
         client_id: &str,
         scopes: &[String],
     ) -> Result<Url, OAuthError> {
-        let below: &[&str] = match deployment {
+        let path: &[&str] = match deployment {
             Deployment::Cloud => &["site", "oauth2", "authorize"],
             Deployment::DataCenter | Deployment::Unknown => {
                 &["rest", "oauth2", "latest", "authorize"]
@@ -112,7 +83,7 @@ impl AuthorizationFlow {
         url.path_segments_mut()
             .map_err(|()| OAuthError::Website)?
             .pop_if_empty()
-            .extend(below);
+            .extend(path);
         let digest = digest::digest(&digest::SHA256, self.verifier.expose().as_bytes());
         let mut query = url.query_pairs_mut();
         query.append_pair("client_id", client_id);
@@ -128,17 +99,16 @@ impl AuthorizationFlow {
         Ok(url)
     }
 
-    /// Waits until a browser brings the answer, or a person pastes the address that the browser was sent to. Answers to
-    /// other questions are turned away and waited past.
+    /// Waits for the redirect, in a browser or pasted on standard input. Redirects of other logins are rejected.
     ///
     /// # Errors
     /// [`OAuthError`].
     pub(crate) fn wait(
         self,
-        patience: Duration,
-        takes_paste: bool,
+        timeout: Duration,
+        accepts_paste: bool,
     ) -> Result<AuthorizationCode, OAuthError> {
-        let (code, browser) = self.listener.wait(&self.state, patience, takes_paste)?;
+        let (code, browser) = self.server.wait(&self.state, timeout, accepts_paste)?;
         Ok(AuthorizationCode {
             browser,
             code,
@@ -148,7 +118,7 @@ impl AuthorizationFlow {
     }
 }
 
-/// 256 bits that nobody can guess.
+/// 256 random bits in Base64.
 fn random() -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
@@ -160,11 +130,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_has_all_that_a_server_wants() {
-        let sign_in = AuthorizationFlow::start(0).unwrap();
+    fn the_authorization_url_has_all_parameters() {
+        let flow = AuthorizationFlow::start(0).unwrap();
         let website: Url = "https://git.example.com/ctx".parse().unwrap();
         let scopes = ["repository:write".to_owned(), "account".to_owned()];
-        let url = sign_in
+        let url = flow
             .authorization_url(&website, Deployment::DataCenter, "id", &scopes)
             .unwrap();
         assert!(
@@ -175,7 +145,7 @@ mod tests {
         let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
         assert_eq!(query["scope"], "repository:write account");
         assert_eq!(query["code_challenge"].len(), 43);
-        assert_eq!(query["state"], sign_in.state);
-        assert_ne!(sign_in.state, AuthorizationFlow::start(0).unwrap().state);
+        assert_eq!(query["state"], flow.state);
+        assert_ne!(flow.state, AuthorizationFlow::start(0).unwrap().state);
     }
 }

@@ -1,82 +1,57 @@
-//! Secrets that a command prints, such as `pass show bitbucket`. The command is kept, never the secret.
+//! Secrets that a command prints, such as `pass show bitbucket`. The command is stored, never the secret.
 
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::store::{SecretStore, StoreError};
+use super::error::StoreError;
 use crate::sys::subprocess::{CommandSpec, Stderr};
 use crate::types::secret::Secret;
 
-/// How long a command may take: people unlock password managers.
-const LIMIT: Duration = Duration::from_mins(1);
+/// A password manager may wait for its user to unlock it.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Characters that only a shell understands.
+/// Characters that only a shell interprets.
 #[cfg(not(windows))]
 const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
-/// A command whose first line of output is the secret.
-#[derive(Debug)]
-pub(crate) struct CommandStore<'a> {
-    command: &'a str,
+/// The first line that a command prints.
+///
+/// # Errors
+/// [`StoreError::Command`] and the variants after it.
+pub(crate) fn secret_from_command(command: &str) -> Result<Secret, StoreError> {
+    let output = command_spec(command)?
+        .stderr(Stderr::Inherit)
+        .run(COMMAND_TIMEOUT)?;
+    let stdout = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        return Err(StoreError::CommandStatus(output.status.to_string()));
+    }
+    let line = stdout.split(|&byte| byte == b'\n').next();
+    let line = std::str::from_utf8(line.unwrap_or_default());
+    let line = line.map_err(|_| StoreError::CommandOutputNotText)?.trim();
+    if line.is_empty() {
+        return Err(StoreError::NoCommandOutput);
+    }
+    Ok(Secret::new(line.to_owned()))
 }
 
-impl<'a> CommandStore<'a> {
-    /// The command.
-    #[must_use]
-    pub(crate) fn new(command: &'a str) -> Self {
-        Self { command }
-    }
-}
-
-impl SecretStore for CommandStore<'_> {
-    fn get(&self, _name: &str) -> Result<Option<Secret>, StoreError> {
-        let command = task(self.command)?.stderr(Stderr::Inherit);
-        let ended = command.run(LIMIT)?;
-        let output = Zeroizing::new(ended.stdout);
-        if !ended.status.success() {
-            return Err(StoreError::CommandStatus(ended.status.to_string()));
-        }
-        let line = output
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = std::str::from_utf8(line)
-            .map_err(|_| StoreError::CommandOutput("something that is not text"))?;
-        if text.trim().is_empty() {
-            return Err(StoreError::CommandOutput("an empty line"));
-        }
-        Ok(Some(Secret::new(text.trim().to_owned())))
-    }
-
-    fn set(&self, _name: &str, _secret: &Secret) -> Result<(), StoreError> {
-        Err(StoreError::ReadOnly)
-    }
-
-    fn delete(&self, _name: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// The command: as words where that needs no shell, otherwise handed to one.
+/// The command split into words, or handed to a shell where it needs one.
 #[cfg(not(windows))]
-fn task(command: &str) -> Result<CommandSpec, StoreError> {
+fn command_spec(command: &str) -> Result<CommandSpec, StoreError> {
     if command.contains(|character| SHELL_METACHARACTERS.contains(character)) {
         return Ok(CommandSpec::new("sh").args(["-c", command]));
     }
     let words = shell_words::split(command).map_err(|_| StoreError::CommandSyntax)?;
-    let (program, arguments) = words
-        .split_first()
-        .ok_or(StoreError::CommandOutput("nothing"))?;
+    let (program, arguments) = words.split_first().ok_or(StoreError::EmptyCommand)?;
     Ok(CommandSpec::new(program).args(arguments))
 }
 
-/// The command, handed to `cmd` as it was typed: that takes off the outer quotes (`/S`), and no backslash of a path.
+/// The command, handed to `cmd` unchanged: `/S` strips the outer quotes, and no backslash of a path.
 #[cfg(windows)]
-fn task(command: &str) -> Result<CommandSpec, StoreError> {
+fn command_spec(command: &str) -> Result<CommandSpec, StoreError> {
     if command.trim().is_empty() {
-        return Err(StoreError::CommandOutput("nothing"));
+        return Err(StoreError::EmptyCommand);
     }
     let in_quotes = format!("\"{command}\"");
     Ok(CommandSpec::new("cmd")
@@ -88,32 +63,32 @@ fn task(command: &str) -> Result<CommandSpec, StoreError> {
 mod tests {
     use super::*;
 
-    fn get(command: &str) -> Result<String, StoreError> {
-        CommandStore::new(command).get("any").map(|secret| {
-            secret
-                .map(|secret| secret.expose().to_owned())
-                .unwrap_or_default()
-        })
-    }
-
     #[test]
     fn the_first_line_is_the_secret() {
-        assert_eq!(get("printf 'one\\r\\ntwo\\n'").unwrap(), "one");
-        assert_eq!(get("echo 'two words'").unwrap(), "two words");
-        assert_eq!(get("echo $((40 + 2)) | cat").unwrap(), "42");
+        for (command, secret) in [
+            ("printf 'one\\r\\ntwo\\n'", "one"),
+            ("echo 'two words'", "two words"),
+            ("echo $((40 + 2)) | cat", "42"),
+        ] {
+            assert_eq!(secret_from_command(command).unwrap().expose(), secret);
+        }
     }
 
     #[test]
-    fn failures_say_what_failed_and_no_more() {
-        assert!(matches!(get("false"), Err(StoreError::CommandStatus(_))));
+    fn each_failure_has_its_error() {
+        let error = |command| secret_from_command(command).unwrap_err();
+        assert!(matches!(error("false"), StoreError::CommandStatus(_)));
+        assert!(matches!(error("true"), StoreError::NoCommandOutput));
+        assert!(matches!(error("echo"), StoreError::NoCommandOutput));
         assert!(matches!(
-            get("true"),
-            Err(StoreError::CommandOutput("an empty line"))
+            error("printf '\\377'"),
+            StoreError::CommandOutputNotText
         ));
-        assert!(matches!(get("echo 'open"), Err(StoreError::CommandSyntax)));
+        assert!(matches!(error("echo 'open"), StoreError::CommandSyntax));
+        assert!(matches!(error(" "), StoreError::EmptyCommand));
         assert!(matches!(
-            get("no-such-program-here x"),
-            Err(StoreError::Command(_))
+            error("no-such-program-here x"),
+            StoreError::Command(_)
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! Sealing short texts with a passphrase: Argon2id (RFC 9106) and XChaCha20-Poly1305.
+//! Encryption of short texts with a passphrase: Argon2id (RFC 9106) and XChaCha20-Poly1305.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::store::StoreError;
+use super::error::StoreError;
 use crate::types::secret::Secret;
 
 const ALGORITHM: &str = "argon2id";
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// A file may not demand more than this, or reading it would be an attack: 1 GiB, ten passes.
+/// The most memory that a file may demand, so that reading one is no denial of service: 1 GiB.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 10;
 
-/// How a key comes from a passphrase.
+/// How a key is derived from a passphrase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KdfParams {
     algorithm: String,
@@ -31,25 +31,24 @@ pub(super) struct KdfParams {
     salt: String,
 }
 
-/// A sealed text.
+/// An encrypted text, in Base64.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ciphertext {
     nonce: String,
     text: String,
 }
 
-/// What seals and unseals.
 #[derive(Clone)]
 pub(super) struct Cipher(XChaCha20Poly1305);
 
 impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seal")
+        f.write_str("Cipher")
     }
 }
 
 impl KdfParams {
-    /// A derivation with a salt of its own.
+    /// The parameters of new files, with a random salt.
     pub(super) fn generate() -> Result<Self, StoreError> {
         let salt = STANDARD.encode(random::<16>()?);
         Ok(Self {
@@ -60,13 +59,13 @@ impl KdfParams {
         })
     }
 
-    /// The seal that a passphrase gives, or why there is none.
-    pub(super) fn encrypt(&self, passphrase: &Secret) -> Result<Cipher, String> {
+    /// The cipher of a passphrase, or the reason why the parameters are unusable.
+    pub(super) fn derive_cipher(&self, passphrase: &Secret) -> Result<Cipher, String> {
         if self.algorithm != ALGORITHM
             || self.memory_kib > MAX_MEMORY_KIB
             || self.passes > MAX_PASSES
         {
-            return Err("its key derivation is not one of ours".to_owned());
+            return Err("unknown key derivation".to_owned());
         }
         let salt = STANDARD
             .decode(&self.salt)
@@ -84,31 +83,35 @@ impl KdfParams {
 }
 
 impl Cipher {
-    /// Seals a text under a fresh nonce, bound to what it is for.
-    pub(super) fn seal(&self, bound_to: &str, text: &str) -> Result<Ciphertext, StoreError> {
+    /// Encrypts a text under a random nonce.
+    pub(super) fn encrypt(
+        &self,
+        associated_data: &str,
+        text: &str,
+    ) -> Result<Ciphertext, StoreError> {
         let nonce = random::<24>()?;
         let payload = Payload {
             msg: text.as_bytes(),
-            aad: bound_to.as_bytes(),
+            aad: associated_data.as_bytes(),
         };
         // Fails for texts of more than 256 GiB.
-        let sealed = self
+        let text = self
             .0
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| StoreError::Random)?;
         Ok(Ciphertext {
             nonce: STANDARD.encode(nonce),
-            text: STANDARD.encode(sealed),
+            text: STANDARD.encode(text),
         })
     }
 
-    /// The text; `None` where it was changed, is bound to something else, or was sealed with another passphrase.
-    pub(super) fn decrypt(&self, bound_to: &str, sealed: &Ciphertext) -> Option<Secret> {
-        let nonce: [u8; 24] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
-        let text = STANDARD.decode(&sealed.text).ok()?;
+    /// The text; `None` where it was changed, or belongs to other associated data or another passphrase.
+    pub(super) fn decrypt(&self, associated_data: &str, ciphertext: &Ciphertext) -> Option<Secret> {
+        let nonce: [u8; 24] = STANDARD.decode(&ciphertext.nonce).ok()?.try_into().ok()?;
+        let text = STANDARD.decode(&ciphertext.text).ok()?;
         let payload = Payload {
             msg: &text,
-            aad: bound_to.as_bytes(),
+            aad: associated_data.as_bytes(),
         };
         let bytes = self.0.decrypt(&XNonce::from(nonce), payload).ok()?;
         String::from_utf8(bytes).ok().map(Secret::new)

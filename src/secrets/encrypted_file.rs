@@ -1,7 +1,7 @@
-//! Secrets in an encrypted file, where there is no keyring and only when asked for.
+//! The encrypted file of secrets, for machines without a keyring.
 //!
-//! JSON: a header with the parameters of the key derivation, and an entry for each connection, sealed on its own and
-//! bound to its name and to the version of the format.
+//! JSON: a header with the parameters of the key derivation, and an entry for each connection, encrypted separately, with
+//! its name and the version of the format as associated data.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::crypto::{Cipher, Ciphertext, KdfParams};
-use super::store::{SecretStore, StoreError};
+use super::error::StoreError;
 use crate::sys::atomic_file;
 use crate::types::secret::Secret;
 
-const NAME: &str = "secrets.json";
+const FILE_NAME: &str = "secrets.json";
 const VERSION: u32 = 1;
-/// Sealed with the file, so that a wrong passphrase is known before anything is written with it.
+/// An encrypted constant, by which a wrong passphrase is detected before anything is written with it.
 const VERIFIER: &str = "bbconnect";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,80 +29,75 @@ struct Content {
     secrets: BTreeMap<String, Ciphertext>,
 }
 
-/// The file, and the passphrase that opens it.
+/// The file, with its passphrase. A file that does not exist has no secrets.
 #[derive(Debug)]
 pub(crate) struct EncryptedFile {
     path: PathBuf,
     passphrase: Secret,
-    /// The seal that the passphrase gave, and for which derivation: that takes long on purpose.
-    seal: RefCell<Option<(KdfParams, Cipher)>>,
+    /// The derived cipher, and its parameters: the derivation is slow by design.
+    cipher: RefCell<Option<(KdfParams, Cipher)>>,
 }
 
 impl EncryptedFile {
-    /// The file in a configuration folder.
     #[must_use]
-    pub(crate) fn in_dir(folder: &Path, passphrase: Secret) -> Self {
+    pub(crate) fn in_dir(dir: &Path, passphrase: Secret) -> Self {
         Self {
-            path: folder.join(NAME),
+            path: dir.join(FILE_NAME),
             passphrase,
-            seal: RefCell::default(),
+            cipher: RefCell::default(),
         }
     }
 
-    /// Whether there is one in a configuration folder.
     #[must_use]
-    pub(crate) fn exists_in(folder: &Path) -> bool {
-        folder.join(NAME).exists()
+    pub(crate) fn exists_in(dir: &Path) -> bool {
+        dir.join(FILE_NAME).exists()
     }
 
     fn read(&self) -> Result<Option<Content>, StoreError> {
-        let Some(text) = atomic_file::read(&self.path).map_err(|source| self.failed(source))?
+        let Some(text) = atomic_file::read(&self.path).map_err(|source| self.file_error(source))?
         else {
             return Ok(None);
         };
         let content: Content =
-            serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| self.corrupt(&error.to_string()))?;
         if content.version == VERSION {
             Ok(Some(content))
         } else {
-            Err(self.damaged("it was written by a newer version"))
+            Err(self.corrupt("written by a newer version"))
         }
     }
 
-    /// The seal of a file, once the passphrase is known to be the right one.
+    /// The cipher of a file, once it has decrypted the verifier.
     fn open(&self, content: &Content) -> Result<Cipher, StoreError> {
-        let seal = self.cipher_for(&content.kdf)?;
-        match seal.decrypt(&associated_data(VERIFIER), &content.check) {
-            Some(_) => Ok(seal),
+        let cipher = self.cipher_for(&content.kdf)?;
+        match cipher.decrypt(&associated_data(VERIFIER), &content.check) {
+            Some(_) => Ok(cipher),
             None => Err(StoreError::WrongPassphrase(self.path.clone())),
         }
     }
 
     fn cipher_for(&self, kdf: &KdfParams) -> Result<Cipher, StoreError> {
-        let mut kept = self.seal.borrow_mut();
-        if let Some((_, seal)) = kept.as_ref().filter(|(of, _)| of == kdf) {
-            return Ok(seal.clone());
+        let mut derived = self.cipher.borrow_mut();
+        if let Some((_, cipher)) = derived.as_ref().filter(|(known, _)| known == kdf) {
+            return Ok(cipher.clone());
         }
-        let seal = kdf
-            .encrypt(&self.passphrase)
-            .map_err(|reason| self.damaged(&reason))?;
-        *kept = Some((kdf.clone(), seal.clone()));
-        Ok(seal)
+        let cipher = kdf
+            .derive_cipher(&self.passphrase)
+            .map_err(|reason| self.corrupt(&reason))?;
+        *derived = Some((kdf.clone(), cipher.clone()));
+        Ok(cipher)
     }
 
     fn new_content(&self) -> Result<(Content, Cipher), StoreError> {
         let kdf = KdfParams::generate()?;
-        let seal = self.cipher_for(&kdf)?;
-        let check = seal.seal(&associated_data(VERIFIER), VERIFIER)?;
-        Ok((
-            Content {
-                version: VERSION,
-                kdf,
-                check,
-                secrets: BTreeMap::new(),
-            },
-            seal,
-        ))
+        let cipher = self.cipher_for(&kdf)?;
+        let content = Content {
+            version: VERSION,
+            check: cipher.encrypt(&associated_data(VERIFIER), VERIFIER)?,
+            kdf,
+            secrets: BTreeMap::new(),
+        };
+        Ok((content, cipher))
     }
 
     /// Changes the secrets under the file's lock.
@@ -110,29 +105,29 @@ impl EncryptedFile {
         &self,
         change: impl FnOnce(&mut Content, &Cipher) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let _lock = atomic_file::lock(&self.path).map_err(|source| self.failed(source))?;
-        let (mut content, seal) = match self.read()? {
+        let _lock = atomic_file::lock(&self.path).map_err(|source| self.file_error(source))?;
+        let (mut content, cipher) = match self.read()? {
             Some(content) => {
-                let seal = self.open(&content)?;
-                (content, seal)
+                let cipher = self.open(&content)?;
+                (content, cipher)
             }
             None => self.new_content()?,
         };
-        change(&mut content, &seal)?;
+        change(&mut content, &cipher)?;
         let mut text = serde_json::to_string_pretty(&content)
-            .map_err(|error| self.damaged(&error.to_string()))?;
+            .map_err(|error| self.corrupt(&error.to_string()))?;
         text.push('\n');
-        atomic_file::write(&self.path, &text).map_err(|source| self.failed(source))
+        atomic_file::write(&self.path, &text).map_err(|source| self.file_error(source))
     }
 
-    fn damaged(&self, reason: &str) -> StoreError {
+    fn corrupt(&self, reason: &str) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),
             reason: reason.to_owned(),
         }
     }
 
-    fn failed(&self, source: io::Error) -> StoreError {
+    fn file_error(&self, source: io::Error) -> StoreError {
         StoreError::File {
             path: self.path.clone(),
             source,
@@ -140,32 +135,31 @@ impl EncryptedFile {
     }
 }
 
-impl SecretStore for EncryptedFile {
-    fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+impl EncryptedFile {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         let Some(content) = self.read()? else {
             return Ok(None);
         };
-        let seal = self.open(&content)?;
-        let Some(sealed) = content.secrets.get(name) else {
+        let cipher = self.open(&content)?;
+        let Some(ciphertext) = content.secrets.get(name) else {
             return Ok(None);
         };
-        let secret = seal.decrypt(&associated_data(name), sealed);
-        secret
-            .map(Some)
-            .ok_or_else(|| self.damaged(&format!("the entry {name} was changed")))
+        match cipher.decrypt(&associated_data(name), ciphertext) {
+            Some(secret) => Ok(Some(secret)),
+            None => Err(self.corrupt(&format!("the entry {name} was changed"))),
+        }
     }
 
-    fn set(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
-        self.update(|content, seal| {
-            content.secrets.insert(
-                name.to_owned(),
-                seal.seal(&associated_data(name), secret.expose())?,
-            );
+    pub(crate) fn set(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
+        self.update(|content, cipher| {
+            let ciphertext = cipher.encrypt(&associated_data(name), secret.expose())?;
+            content.secrets.insert(name.to_owned(), ciphertext);
             Ok(())
         })
     }
 
-    fn delete(&self, name: &str) -> Result<(), StoreError> {
+    /// Deletes a secret. One that does not exist is no error.
+    pub(crate) fn delete(&self, name: &str) -> Result<(), StoreError> {
         match self.read()? {
             Some(content) if content.secrets.contains_key(name) => self.update(|content, _| {
                 content.secrets.remove(name);
@@ -184,8 +178,8 @@ fn associated_data(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn store(folder: &Path, passphrase: &str) -> EncryptedFile {
-        EncryptedFile::in_dir(folder, Secret::new(passphrase.to_owned()))
+    fn store(dir: &Path, passphrase: &str) -> EncryptedFile {
+        EncryptedFile::in_dir(dir, Secret::new(passphrase.to_owned()))
     }
 
     fn exposed(secret: Option<Secret>) -> Option<String> {
@@ -193,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_kept_changed_and_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(folder.path(), "pass");
+    fn secrets_are_stored_changed_and_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), "pass");
         assert!(store.get("work").unwrap().is_none());
         store.set("work", &Secret::new("one".to_owned())).unwrap();
         store.set("play", &Secret::new("x".repeat(9_000))).unwrap();
@@ -210,7 +204,7 @@ mod tests {
             exposed(store.get("play").unwrap()).map(|text| text.len()),
             Some(9_000)
         );
-        let text = std::fs::read_to_string(folder.path().join("secrets.json")).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("secrets.json")).unwrap();
         assert!(!text.contains("second-marker") && !text.contains("xxxxxxxx"));
         store.delete("work").unwrap();
         store.delete("work").unwrap();
@@ -218,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_passphrase_opens_nothing_and_writes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        store(folder.path(), "pass")
+    fn a_wrong_passphrase_reads_nothing_and_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path(), "pass")
             .set("work", &Secret::new("one".to_owned()))
             .unwrap();
-        let wrong = store(folder.path(), "other");
+        let wrong = store(dir.path(), "other");
         assert!(matches!(
             wrong.get("work"),
             Err(StoreError::WrongPassphrase(_))
@@ -233,16 +227,16 @@ mod tests {
             Err(StoreError::WrongPassphrase(_))
         ));
         assert_eq!(
-            exposed(store(folder.path(), "pass").get("work").unwrap()).as_deref(),
+            exposed(store(dir.path(), "pass").get("work").unwrap()).as_deref(),
             Some("one")
         );
     }
 
     #[test]
-    fn entries_cannot_be_exchanged_or_changed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secrets.json");
-        let store = store(folder.path(), "pass");
+    fn entries_cannot_be_swapped_or_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets.json");
+        let store = store(dir.path(), "pass");
         store.set("mine", &Secret::new("one".to_owned())).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"mine\"", "\"yours\"")).unwrap();

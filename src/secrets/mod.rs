@@ -1,13 +1,13 @@
 //! Where secrets are stored: the system keyring, an encrypted file, or a command that prints them.
 
-mod chunked_entry;
+mod chunks;
 mod command;
 mod crypto;
 mod encrypted_file;
+mod error;
 mod keyring;
-mod store;
 
-pub(crate) use command::CommandStore;
+pub(crate) use command::secret_from_command;
 pub(crate) use encrypted_file::EncryptedFile;
-pub(crate) use keyring::KeyringStore;
-pub(crate) use store::{SecretStore, StoreError};
+pub(crate) use error::StoreError;
+pub(crate) use keyring::Keyring;

@@ -1,4 +1,4 @@
-//! A connection as it is shown: never with its secret.
+//! A connection as it is printed: never with its secret.
 
 use serde::Serialize;
 
@@ -7,10 +7,8 @@ use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind
 use crate::types::date::Date;
 use crate::types::deployment::Deployment;
 
-/// A connection as it is shown.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConnectionView {
-    /// Its name.
     pub name: ConnectionName,
     deployment: Deployment,
     base_url: String,
@@ -20,7 +18,6 @@ pub(crate) struct ConnectionView {
     workspace: Option<String>,
     project: Option<String>,
     repository: Option<String>,
-    /// The private SSH key.
     pub key_path: Option<String>,
     clone_url: Option<String>,
     expires_on: Option<Date>,
@@ -28,14 +25,13 @@ pub(crate) struct ConnectionView {
     secret: SecretLocation,
 }
 
-/// Where the secret is.
 #[derive(Debug, Serialize)]
 struct SecretLocation {
     store: Option<&'static str>,
 }
 
 impl ConnectionView {
-    /// A connection, given the name of the default one.
+    /// `default` is the name of the default connection.
     #[must_use]
     pub(crate) fn of(
         name: &ConnectionName,
@@ -66,8 +62,8 @@ impl ConnectionView {
         }
     }
 
-    /// Every field that has a value, one on a line.
-    pub(crate) fn fields(&self, out: &mut TextWriter) {
+    /// The fields that have a value, one per line.
+    pub(crate) fn write_fields(&self, out: &mut TextWriter) {
         let expires_on = self.expires_on.map(|date| date.to_string());
         let deployment = self.deployment.to_string();
         let level = self
@@ -99,11 +95,11 @@ impl ConnectionView {
         }
     }
 
-    /// The connection on one line of a list.
+    /// The connection in the table of `connection list`.
     #[must_use]
     pub(crate) fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
-        let place = [
+        let target = [
             self.workspace.as_deref(),
             self.project.as_deref(),
             self.repository.as_deref(),
@@ -112,7 +108,7 @@ impl ConnectionView {
             format!("{}{mark}", self.name),
             self.auth.name().to_owned(),
             self.base_url.clone(),
-            place.into_iter().flatten().collect::<Vec<_>>().join("/"),
+            target.into_iter().flatten().collect::<Vec<_>>().join("/"),
             self.secret.store.unwrap_or("none").to_owned(),
         ]
     }

@@ -85,7 +85,6 @@ const KNOWN_CYCLES: &[(&str, &[&str])] = &[
             "verify.rs",
         ],
     ),
-    ("commands/connection", &["add.rs", "build.rs"]),
     (
         "commands/doctor/rules",
         &[
@@ -114,7 +113,6 @@ const KNOWN_CYCLES: &[(&str, &[&str])] = &[
     ("git", &["checkout.rs", "command.rs"]),
     ("git", &["fast_import.rs", "push.rs"]),
     ("git/config_file", &["mod.rs", "parser.rs"]),
-    ("oauth", &["callback_server.rs", "mod.rs"]),
     ("ssh/rsa", &["mod.rs", "primes.rs"]),
     ("types", &["purpose", "scope"]),
     (

@@ -1,4 +1,4 @@
-//! Who asks, and what must therefore not be seen.
+//! The `Authorization` header of requests, and the secrets that must be redacted because of it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,27 +6,22 @@ use zeroize::Zeroizing;
 
 use crate::types::secret::Secret;
 
-/// Who a request is signed as.
+/// How requests are authenticated.
 #[derive(Debug)]
 pub(crate) enum Authorization {
-    /// Nobody.
+    /// Anonymous.
     None,
-    /// User and password (RFC 7617).
-    Basic {
-        /// The user part.
-        user: String,
-        /// The password or token.
-        secret: Secret,
-    },
-    /// A token (RFC 6750).
+    /// RFC 7617, with a password or a token.
+    Basic { user: String, secret: Secret },
+    /// RFC 6750.
     Bearer(Secret),
 }
 
-/// The shortest secret that is looked for in texts, in bytes.
+/// The shortest secret that is redacted, in bytes: a shorter one is part of too many words.
 const MIN_REDACTED_LEN: usize = 4;
 
 impl Authorization {
-    /// What must not be seen: the secret, as it is and as a header has it.
+    /// The secret, itself and encoded as in the header.
     pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
         let secrets = match self {
             Self::None => Vec::new(),
@@ -38,7 +33,6 @@ impl Authorization {
         };
         secrets
             .into_iter()
-            // What is shorter is part of too many words to be told from them, and no secret.
             .filter(|secret| secret.len() >= MIN_REDACTED_LEN)
             .map(Zeroizing::new)
             .collect()

@@ -94,7 +94,7 @@ impl DataCenter {
             response.success()?;
             self.require_denied_anonymously(&segments).await?;
         }
-        let named = TokenLevel::of(
+        let named = TokenLevel::narrowest(
             credential.repository.as_deref(),
             credential.project.as_deref(),
         );

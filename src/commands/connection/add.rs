@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::args::{ConnectionArgs, usage};
-use super::{build, credential, prompts, verify};
+use super::secret::{self, NewSecret};
+use super::{build, prompts};
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::config::ConnectionsError;
 use crate::error::Error;
+use crate::types::action::Action;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Credential, TokenPrefix};
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -28,211 +30,190 @@ pub(crate) struct Args {
     /// A name for the connection
     #[arg(value_name = "NAME")]
     pub name: Option<ConnectionName>,
-    /// What it is made of.
     #[command(flatten)]
     pub connection: ConnectionArgs,
 }
 
-/// A connection that was added.
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
-    action: &'static str,
+    action: Action,
     verified: bool,
     connection: ConnectionView,
     #[serde(skip)]
-    remarks: Vec<String>,
+    note: Option<&'static str>,
 }
 
 impl Subcommand for Args {
     type Output = AddOutput;
 
-    /// Adds a connection.
-    ///
     /// # Errors
-    /// Where something is missing and nobody can be asked, the credential is not accepted, or the name is taken. Nothing is
+    /// Where a value is missing and cannot be prompted for, the credential is rejected, or the name is taken. Nothing is
     /// saved then.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
-        let settings = &self.connection;
-        let (name, mut connection) = build::connection(self, app)?;
-        if let Ok(existing) = app.connection_file().load()?.get(&name.to_string()) {
-            return reconcile_existing(self, app, &name, &connection, &existing.1);
+        let args = &self.connection;
+        let (name, mut connection) = build::connection(self.name.as_ref(), args, app)?;
+        if let Ok((_, existing)) = app.connection_file().load()?.get(&name.to_string()) {
+            return reconcile_existing(args, app, &name, &connection, &existing);
         }
+        let auth = connection.auth();
         if connection.base_url.is_insecure() && !connection.network.allow_http {
             let error = ApiError::InsecureTransport(connection.base_url.to_string());
-            return Err(Error::from_api(
-                error,
-                connection.auth(),
-                TokenPrefix::Unknown,
-            ));
+            return Err(Error::from_api(error, auth, TokenPrefix::Unknown));
         }
-        let secret = secret(settings, &connection, app)?;
-        let is_untold = matches!(
-            connection.auth(),
-            AuthMethod::ApiToken | AuthMethod::AccessToken
-        );
-        if is_untold && connection.expires_on.is_none() && app.is_interactive() {
+        let given = given_secret(args, auth, app)?;
+        // Bitbucket Cloud does not report when a token expires.
+        let may_expire = matches!(auth, AuthMethod::ApiToken | AuthMethod::AccessToken);
+        if may_expire && connection.expires_on.is_none() && app.is_interactive() {
             connection.expires_on = prompts::expiry(app)?;
         }
-        let mut remarks = Vec::new();
-        if connection.auth() == AuthMethod::AppPassword {
-            remarks.push(
-                "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes"
-                    .to_owned(),
-            );
-        }
-        let credential = match secret {
-            Some(given) => Some(credential::resolve(settings, &connection, given, app)?),
+        let note = (auth == AuthMethod::AppPassword).then_some(
+            "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes",
+        );
+        let secret = match given {
+            Some(given) => Some(NewSecret::from_given(args, &connection, given, app)?),
             None => None,
         };
-        let verified = match &credential {
-            Some(credential) if !settings.no_verify => {
-                verify::verify(app, &mut connection, &credential.sent)?;
-                true
-            }
-            Some(_) | None => false,
-        };
-        if settings.dry_run {
-            let connection = ConnectionView::of(&name, &connection, None);
-            return Ok(AddOutput {
-                action: "would-create",
-                verified,
-                connection,
-                remarks,
-            });
+        let to_verify = secret.as_ref().filter(|_| !args.no_verify);
+        if let Some(secret) = to_verify {
+            secret::verify(app, &mut connection, &secret.sent)?;
         }
-        let kept = credential.map(|credential| credential.stored);
-        save(self, app, &name, &mut connection, kept.as_ref())?;
-        let connections = app.connection_file().load()?;
-        let connection = ConnectionView::of(&name, &connection, connections.default_name());
+        let verified = to_verify.is_some();
+        let (action, default) = if args.dry_run {
+            (Action::WouldCreate, None)
+        } else {
+            let stored = secret.as_ref().map(|secret| &secret.stored);
+            save(args, app, &name, &mut connection, stored)?;
+            (Action::Created, Some(app.connection_file().load()?))
+        };
+        let default = default
+            .as_ref()
+            .and_then(|connections| connections.default_name());
         Ok(AddOutput {
-            action: "created",
+            action,
             verified,
-            connection,
-            remarks,
+            connection: ConnectionView::of(&name, &connection, default),
+            note,
         })
     }
 }
 
-fn secret(
+fn given_secret(
     args: &ConnectionArgs,
-    connection: &Connection,
+    auth: AuthMethod,
     app: &App,
 ) -> Result<Option<Secret>, Error> {
-    if connection.auth() == AuthMethod::Ssh {
-        return if args.gives_a_secret() {
-            Err(usage(
-                "a connection for SSH alone has no secret",
-                "leave out the --token flag",
-            ))
-        } else {
-            Ok(None)
-        };
+    if auth == AuthMethod::Ssh {
+        args.check_no_secret()?;
+        return Ok(None);
     }
-    if let Some(secret) = args.secret(connection.auth(), app)? {
+    if let Some(secret) = args.secret(auth, app)? {
         return Ok(Some(secret));
     }
-    match app.secret_in_environment(connection.auth())? {
+    match app.secret_in_environment(auth)? {
         Some(secret) => Ok(Some(secret)),
-        None if app.is_interactive() => prompts::secret(app, connection.auth()).map(Some),
+        None if app.is_interactive() => prompts::secret(app, auth).map(Some),
         None => Err(usage(
-            &format!("the {} is needed", connection.auth().secret_label()),
+            &format!("the {} is needed", auth.secret_label()),
             "add --token-stdin, --token-file FILE or --token-command 'CMD'",
         )),
     }
 }
 
-/// Keeps the secret and the connection, with nobody in between: the secret of a name belongs to its connection.
+/// Stores the secret and the connection under one lock: the secret of a name belongs to its connection.
 fn save(
-    args: &Args,
+    args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     connection: &mut Connection,
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
-    let settings = &args.connection;
     if secret.is_some() {
-        let source = settings.source(connection.auth(), None, app)?;
+        let source = args.source(connection.auth(), None, app)?;
         connection.secret = Some(connection.bind_secret(source));
     }
-    let mut kept = false;
+    let mut is_stored = false;
     let saved = app.connection_file().update(|connections| {
         connections.check_free(name)?;
         if let (Some(secret), Some(stored)) = (secret, &connection.secret) {
             app.store_secret(name, &stored.source, secret)?;
-            kept = true;
+            is_stored = true;
         }
         connections.add(name, connection)?;
-        if settings.default {
-            Ok(connections.set_default(name)?)
-        } else {
-            Ok::<(), Error>(())
+        if args.default {
+            connections.set_default(name)?;
         }
+        Ok(())
     });
-    if saved.is_err() && kept {
-        // What failed is reported; a secret without a connection is of no use.
+    if saved.is_err() && is_stored {
+        // The first error is reported; a secret without a connection is useless.
         drop(app.delete_secret(name, connection));
     }
     saved
 }
 
-/// A name that is taken: the same connection once more is no change, another one is a conflict.
+/// A name that is taken: the same connection again is no change, another one is a conflict.
 fn reconcile_existing(
-    args: &Args,
+    args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     wanted: &Connection,
     existing: &Connection,
 ) -> Result<AddOutput, Error> {
-    let settings = &args.connection;
-    let mut again = existing.clone();
-    let mut fields = existing.credential.fields();
-    settings.apply_to_credential(&mut fields);
-    let credential = Credential::new(existing.auth(), fields);
-    let has_all_fields = credential.is_ok();
-    again.credential = credential.unwrap_or(again.credential);
-    settings.apply(&mut again)?;
-    let command = existing
-        .secret
-        .as_ref()
-        .and_then(|secret| secret.source.command());
-    let same = has_all_fields
-        && again == *existing
-        && (&wanted.base_url, wanted.deployment, wanted.auth())
-            == (&existing.base_url, existing.deployment, existing.auth())
-        && settings.command(existing.auth()) == command
-        && settings
-            .store
-            .is_none_or(|store| Some(store) == existing.store());
-    let same_secret = || -> Result<bool, Error> {
-        match settings.secret(existing.auth(), app)? {
-            Some(given) => {
-                Ok(credential::original_secret(app, name, existing)?.expose() == given.expose())
-            }
-            None => Ok(true),
-        }
-    };
-    if !same || !same_secret()? {
+    if !is_same(args, wanted, existing)? || !is_same_secret(args, app, name, existing)? {
         return Err(ConnectionsError::Exists(name.clone()).into());
     }
-    let is_default =
-        app.connection_file().load()?.default_name() == Some(name.to_string().as_str());
-    let becomes_default = settings.default && !is_default && !settings.dry_run;
+    let connections = app.connection_file().load()?;
+    let is_default = connections.default_name() == Some(name.to_string().as_str());
+    let becomes_default = args.default && !is_default && !args.dry_run;
     if becomes_default {
         app.connection_file()
             .update(|connections| connections.set_default(name))?;
     }
-    let action = if becomes_default {
-        "updated"
-    } else {
-        "unchanged"
-    };
     let connections = app.connection_file().load()?;
-    let connection = ConnectionView::of(name, existing, connections.default_name());
     Ok(AddOutput {
-        action,
+        action: Action::updated_if(becomes_default),
         verified: false,
-        connection,
-        remarks: Vec::new(),
+        connection: ConnectionView::of(name, existing, connections.default_name()),
+        note: None,
+    })
+}
+
+/// Whether the flags describe the existing connection, and would change nothing in it.
+fn is_same(
+    args: &ConnectionArgs,
+    wanted: &Connection,
+    existing: &Connection,
+) -> Result<bool, Error> {
+    let auth = existing.auth();
+    let Ok(credential) = Credential::new(auth, args.credential_fields(&existing.credential)) else {
+        return Ok(false);
+    };
+    let mut edited = Connection {
+        credential,
+        ..existing.clone()
+    };
+    args.apply(&mut edited)?;
+    let secret = existing.secret.as_ref();
+    let command = secret.and_then(|secret| secret.source.command());
+    let is_same_store = args
+        .store
+        .is_none_or(|store| Some(store) == existing.store());
+    Ok(edited == *existing
+        && (&wanted.base_url, wanted.deployment, wanted.auth())
+            == (&existing.base_url, existing.deployment, auth)
+        && args.command(auth) == command
+        && is_same_store)
+}
+
+fn is_same_secret(
+    args: &ConnectionArgs,
+    app: &App,
+    name: &ConnectionName,
+    existing: &Connection,
+) -> Result<bool, Error> {
+    Ok(match args.secret(existing.auth(), app)? {
+        Some(given) => secret::original_secret(app, name, existing)?.expose() == given.expose(),
+        None => true,
     })
 }
 
@@ -240,19 +221,20 @@ impl CommandOutput for AddOutput {
     const SCHEMA: &'static str = "bbconnect/connection-add@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        let said = match (self.action, self.verified) {
-            ("created", true) => "verified and saved",
-            ("created", false) => "saved; the credential was not verified",
-            ("updated", _) => "it was there already, and is now the default connection",
-            ("unchanged", _) => "it was there already; nothing was changed",
+        out.line(match (self.action, self.verified) {
+            (Action::Created, true) => "verified and saved",
+            (Action::Created, false) => "saved; the credential was not verified",
+            (Action::Updated, _) => "it was there already, and is now the default connection",
+            (Action::Unchanged, _) => "it was there already; nothing was changed",
             (_, true) => "verified; nothing was saved",
             (_, false) => "nothing was verified or saved",
-        };
-        out.line(said);
-        self.remarks.iter().for_each(|remark| out.note(remark));
+        });
+        if let Some(note) = self.note {
+            out.note(note);
+        }
     }
 }

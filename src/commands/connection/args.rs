@@ -1,8 +1,7 @@
-//! The flags that describe a connection, for adding and for changing one.
+//! The flags that describe a connection, of `connection add` and `connection edit`.
 
 use std::path::{Path, PathBuf};
 
-use super::value_parsers::{no_control_chars, proxy, website};
 use crate::app::App;
 use crate::error::Error;
 use crate::types::connection::{
@@ -13,7 +12,6 @@ use crate::types::date::ExpiryArg;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
-/// What a connection is made of.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -103,9 +101,9 @@ pub(crate) struct ConnectionArgs {
     pub dry_run: bool,
 }
 
-/// The products, as `--deployment` names them.
+/// The values of `--deployment`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Product {
+pub(crate) enum Product {
     /// Bitbucket Cloud
     Cloud,
     /// Bitbucket Server or Data Center
@@ -123,7 +121,7 @@ impl From<Product> for Deployment {
 }
 
 impl ConnectionArgs {
-    /// Puts what the flags say into a connection; what they do not say stays.
+    /// Puts the flags into a connection, except those of the credential. What has no flag stays.
     pub(super) fn apply(&self, connection: &mut Connection) -> Result<(), Error> {
         let (namespace, repository) = match self.repo.as_deref() {
             None => (None, None),
@@ -150,7 +148,7 @@ impl ConnectionArgs {
             connection.expires_on = day;
         }
         if let Credential::AccessToken { level, .. } = &mut connection.credential {
-            let named = TokenLevel::of(
+            let named = TokenLevel::narrowest(
                 connection.repository.as_deref(),
                 connection.project.as_deref(),
             );
@@ -159,8 +157,9 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// Puts the flags of the credential into the fields of one; fields without a flag stay.
-    pub(super) fn apply_to_credential(&self, fields: &mut CredentialFields) {
+    /// The fields of a credential as the flags change them.
+    pub(super) fn credential_fields(&self, before: &Credential) -> CredentialFields {
+        let mut fields = before.fields();
         set_or_clear(&mut fields.email, self.email.as_deref());
         set_or_clear(&mut fields.username, self.username.as_deref());
         set_or_clear(&mut fields.client_id, self.client_id.as_deref());
@@ -169,9 +168,10 @@ impl ConnectionArgs {
         if !self.scope.is_empty() {
             fields.scopes.clone_from(&self.scope);
         }
+        fields
     }
 
-    /// Checks that a repository, named or pasted, is not said to be elsewhere.
+    /// Checks that the repository, from `--repo` or `--url`, is in the workspace or project of the flags.
     pub(super) fn check_matches_url(&self, detected: &DetectedServer) -> Result<(), Error> {
         let is_cloud = detected.deployment == Deployment::Cloud;
         let (flag, named) = if is_cloud {
@@ -179,14 +179,14 @@ impl ConnectionArgs {
         } else {
             ("--project", self.project.as_deref())
         };
-        let of_repository = match &self.repo {
+        let repository_namespace = match &self.repo {
             Some(text) => text.split_once('/').map(|(namespace, _)| namespace),
             None => detected
                 .namespace
                 .as_deref()
                 .filter(|_| detected.repository.is_some()),
         };
-        if let (Some(one), Some(other)) = (of_repository, named)
+        if let (Some(one), Some(other)) = (repository_namespace, named)
             && !one.eq_ignore_ascii_case(other)
         {
             return Err(usage(
@@ -197,7 +197,8 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// Checks that no flag is for another kind of credential, or for the other product. An empty value takes away.
+    /// Checks that no flag belongs to another kind of credential, or to the other product. An empty value is allowed: it
+    /// clears the field.
     pub(super) fn check_applicable(
         &self,
         auth: AuthMethod,
@@ -205,11 +206,11 @@ impl ConnectionArgs {
     ) -> Result<(), Error> {
         let given = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
         let has_level = matches!(auth, AuthMethod::AccessToken | AuthMethod::HttpAccessToken);
-        // Whoever has a token may note whose it is.
-        let is_somebodys = !auth.is_oauth();
+        // The user name of a token's owner may be noted.
+        let has_username = !auth.is_oauth();
         let flags = [
             ("--email", given(&self.email), auth == AuthMethod::ApiToken),
-            ("--username", given(&self.username), is_somebodys),
+            ("--username", given(&self.username), has_username),
             ("--client-id", given(&self.client_id), auth.is_oauth()),
             ("--port", self.port.is_some(), auth == AuthMethod::OAuth),
             ("--no-browser", self.no_browser, auth == AuthMethod::OAuth),
@@ -232,12 +233,19 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// Whether a secret is given.
-    pub(super) fn gives_a_secret(&self) -> bool {
-        self.token_stdin || self.token_file.is_some() || self.token_command.is_some()
+    /// # Errors
+    /// Where a flag gives a secret, which a connection with SSH alone does not have.
+    pub(super) fn check_no_secret(&self) -> Result<(), Error> {
+        if self.token_stdin || self.token_file.is_some() || self.token_command.is_some() {
+            return Err(usage(
+                "a connection for SSH alone has no secret",
+                "leave out the --token flag",
+            ));
+        }
+        Ok(())
     }
 
-    /// The secret that the flags lead to; `None` where they name none. A command is kept in the connection.
+    /// The secret that the flags give; `None` without such a flag.
     pub(super) fn secret(&self, auth: AuthMethod, app: &App) -> Result<Option<Secret>, Error> {
         let secret = match (&self.token_file, &self.token_command) {
             (Some(path), _) => app.token_from_file(path)?,
@@ -288,7 +296,6 @@ impl ConnectionArgs {
     }
 }
 
-/// A usage error.
 pub(super) fn usage(message: &str, hint: &str) -> Error {
     Error::Usage {
         message: message.to_owned(),
@@ -308,4 +315,36 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// A value that is sent as one line of a protocol.
+fn no_control_chars(text: &str) -> Result<String, &'static str> {
+    if text.chars().any(char::is_control) {
+        return Err("it contains a line break or another control character");
+    }
+    Ok(text.to_owned())
+}
+
+fn proxy(text: &str) -> Result<String, String> {
+    plain_url(text, "http://proxy.example.com:3128")
+}
+
+fn website(text: &str) -> Result<String, String> {
+    plain_url(text, "https://bitbucket.example.com")
+}
+
+/// A URL that is saved in plain text, so it must not contain a password.
+fn plain_url(text: &str, example: &str) -> Result<String, String> {
+    let not_a_url = || format!("it is not a URL such as {example}");
+    let url = url::Url::parse(text).map_err(|_| not_a_url())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(not_a_url());
+    }
+    if url.password().is_some() {
+        return Err(
+            "it contains a password; for a proxy with one, set HTTPS_PROXY in the environment"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }

@@ -1,7 +1,6 @@
-//! The connection that flags describe, and answers where flags are missing.
+//! The connection that flags describe, with prompts for what has no flag.
 
-use super::add::Args;
-use super::args::usage;
+use super::args::{ConnectionArgs, usage};
 use super::prompts;
 use crate::app::App;
 use crate::error::Error;
@@ -11,20 +10,23 @@ use crate::types::connection::{
 };
 use crate::types::deployment::Deployment;
 
-/// The connection that the flags and answers describe.
-pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Connection), Error> {
-    let settings = &args.connection;
+/// A new connection.
+pub(super) fn connection(
+    name: Option<&ConnectionName>,
+    args: &ConnectionArgs,
+    app: &App,
+) -> Result<(ConnectionName, Connection), Error> {
     let missing =
         |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
-    let asks = app.is_interactive();
-    let name = match &args.name {
+    let is_interactive = app.is_interactive();
+    let name = match name {
         Some(name) => Some(name.clone()),
-        None if asks => Some(prompts::name(app, "")?),
+        None if is_interactive => Some(prompts::name(app, "")?),
         None => None,
     };
-    let detected = match &settings.url {
+    let detected = match &args.url {
         Some(detected) => detected.clone(),
-        None if asks => prompts::url(app)?,
+        None if is_interactive => prompts::url(app)?,
         None => {
             return Err(missing(
                 "the URL of the Bitbucket",
@@ -32,18 +34,18 @@ pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Conn
             ));
         }
     };
-    // A clone URL may leave it open, and the kind of credential tell.
+    // The kind of credential decides where the URL does not.
     let is_server = matches!(
-        settings.auth,
+        args.auth,
         Some(AuthMethod::HttpAccessToken | AuthMethod::Password)
     );
     let by_auth =
         (is_server && detected.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
-    let named = settings.deployment.map(Deployment::from);
+    let named = args.deployment.map(Deployment::from);
     let deployment = named.or(by_auth).unwrap_or(detected.deployment);
-    let auth = match settings.auth {
+    let auth = match args.auth {
         Some(auth) => auth,
-        None if asks => prompts::auth(app, deployment)?,
+        None if is_interactive => prompts::auth(app, deployment)?,
         None => return Err(missing("the kind of credential", "--auth KIND")),
     };
     auth.require_supported_by(deployment).map_err(|error| {
@@ -69,15 +71,14 @@ pub(super) fn connection(args: &Args, app: &App) -> Result<(ConnectionName, Conn
             "add --url with the address of your server, or leave out --deployment",
         ));
     }
-    settings.check_applicable(auth, deployment)?;
-    settings.check_matches_url(&detected)?;
-    let mut fields = CredentialFields::default();
-    settings.apply_to_credential(&mut fields);
-    let credential = credential(auth, fields, app)?;
-    let mut connection = Connection::new(deployment, base_url, credential);
+    args.check_applicable(auth, deployment)?;
+    args.check_matches_url(&detected)?;
+    let mut connection = Connection::without_credential(deployment, base_url);
+    let fields = args.credential_fields(&connection.credential);
+    connection.credential = credential(auth, fields, app)?;
     connection.namespace_mut().clone_from(&detected.namespace);
     connection.repository.clone_from(&detected.repository);
-    settings.apply(&mut connection)?;
+    args.apply(&mut connection)?;
     require_owner(&mut connection, app)?;
     let name = match name {
         Some(name) => name,
@@ -167,7 +168,7 @@ pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<()
     Ok(())
 }
 
-/// A name from what is known: the workspace, or the server's host.
+/// The workspace, or the host of the server.
 fn default_name(
     detected: &DetectedServer,
     connection: &Connection,

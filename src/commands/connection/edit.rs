@@ -1,14 +1,15 @@
-//! `bbconnect connection edit`: changes a connection, or gives it another secret.
+//! `bbconnect connection edit`: changes a connection, or replaces its secret.
 
 use serde::Serialize;
 
 use super::args::{ConnectionArgs, usage};
-use super::credential::{self, Credential};
-use super::{build, verify};
+use super::build;
+use super::secret::{self, NewSecret};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, CredentialFields};
+use crate::types::action::Action;
+use crate::types::connection::{AuthMethod, Connection, ConnectionName};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -29,17 +30,16 @@ pub(crate) struct Args {
     /// OAuth: sign in again, for more access or as somebody else
     #[arg(long)]
     pub reauthorize: bool,
-    /// What is to change.
     #[command(flatten)]
     pub connection: ConnectionArgs,
 }
 
-/// A connection that was changed.
 #[derive(Debug, Serialize)]
 pub(crate) struct EditOutput {
-    action: &'static str,
+    action: Action,
     verified: bool,
     connection: ConnectionView,
+    /// The stored secret is bound to another origin.
     #[serde(skip)]
     needs_secret: bool,
 }
@@ -47,119 +47,135 @@ pub(crate) struct EditOutput {
 impl Subcommand for Args {
     type Output = EditOutput;
 
-    /// Changes a connection. Its secret stays with the origin it was given for.
+    /// Changes a connection. Its secret stays bound to the origin that it was given for.
     ///
     /// # Errors
-    /// Where there is no such connection, or the credential is not accepted. Nothing is changed then.
+    /// Where there is no such connection, or the credential is rejected. Nothing is changed then.
     fn run(&self, app: &App) -> Result<EditOutput, Error> {
-        let settings = &self.connection;
+        let args = &self.connection;
         let (name, before) = app.connection_file().load()?.get(&self.name)?;
-        let mut after = with_new_target(settings, &before);
-        let auth = settings.auth.unwrap_or(before.auth());
-        auth.require_supported_by(after.deployment)
-            .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
-        settings.check_applicable(auth, after.deployment)?;
-        let moved = auth != before.auth() || after.base_url != before.base_url;
-        let mut given = settings.secret(auth, app)?;
-        if let Some(secret) = &given
-            && !moved
-            && is_same_secret(settings, app, &name, &before, secret)?
-        {
-            given = None;
-        }
-        let mut fields = before.credential.fields();
-        if given.is_some() || auth != before.auth() {
-            // What the server reported belongs to another credential.
-            after.account = None;
-            fields.level = None;
-            after.expires_on = None;
-        } else if after.base_url.origin() != before.base_url.origin() {
-            // The kept secret is the same; whose it is elsewhere is not known.
-            after.account = None;
-        }
-        settings.apply_to_credential(&mut fields);
-        if auth == AuthMethod::Ssh && settings.gives_a_secret() {
-            return Err(usage(
-                "a connection for SSH alone has no secret",
-                "leave out the --token flag",
-            ));
-        }
-        after.credential = build::credential(auth, fields, app)?;
-        settings.apply(&mut after)?;
-        build::require_owner(&mut after, app)?;
-        if self.reauthorize && !auth.is_oauth() {
-            return Err(usage(
-                "only a connection with OAuth signs in again",
-                "give another secret with --token-stdin",
-            ));
-        }
-        let is_other_client = before.auth().is_oauth()
-            && auth.is_oauth()
-            && (auth, after.credential.client_id())
-                != (before.auth(), before.credential.client_id());
-        if is_other_client && given.is_none() && !self.reauthorize {
-            return Err(usage(
-                "the tokens of another OAuth client are of no use to this one",
-                "add --reauthorize",
-            ));
-        }
-        if self.reauthorize && given.is_none() {
-            given = Some(credential::for_signing_in_again(
-                app, &name, &before, &after,
-            )?);
-        }
-        let credential = match given {
-            Some(given) => Some(credential::resolve(settings, &after, given, app)?),
+        let (mut after, given) = self.edited(app, &name, &before)?;
+        let given = self.secret_for_login(app, &name, &before, &after, given)?;
+        let secret = match given {
+            Some(given) => Some(NewSecret::from_given(args, &after, given, app)?),
             None => None,
         };
-        let (given, sent) = match credential {
-            Some(Credential { stored: kept, sent }) => (Some(kept), Some(sent)),
-            None => (None, None),
-        };
-        let verified = verified(settings, app, &name, &before, &mut after, sent.as_ref())?;
-        if given.is_some() {
-            let source = settings.source(auth, before.secret.as_ref(), app)?;
+        let sent = secret.as_ref().map(|secret| &secret.sent);
+        let verified = verified(args, app, &name, &before, &mut after, sent)?;
+        let stored = secret.as_ref().map(|secret| &secret.stored);
+        if stored.is_some() {
+            let source = args.source(after.auth(), before.secret.as_ref(), app)?;
             after.secret = Some(after.bind_secret(source));
         }
         let becomes_default =
-            settings.default && app.connection_file().load()?.default_name() != Some(&self.name);
-        let changed = after != before || given.is_some() || becomes_default;
-        // A refresh that is under way is waited for, and then replaced.
-        let _lock = credential::lock(app, &name, &before)?;
-        if !settings.dry_run {
-            save(settings, app, &name, &before, &after, given.as_ref())?;
+            args.default && app.connection_file().load()?.default_name() != Some(&self.name);
+        let is_changed = after != before || stored.is_some() || becomes_default;
+        // Waits for a refresh in another process, whose tokens are then replaced.
+        let _lock = secret::lock(app, &name, &before)?;
+        if !args.dry_run {
+            save(args, app, &name, &before, &after, stored)?;
         }
-        let action = match (changed, settings.dry_run) {
-            (false, _) => "unchanged",
-            (true, true) => "would-update",
-            (true, false) => "updated",
+        let action = match (is_changed, args.dry_run) {
+            (false, _) => Action::Unchanged,
+            (true, true) => Action::WouldUpdate,
+            (true, false) => Action::Updated,
         };
-        let bound = after.secret.as_ref();
-        let bound = bound.and_then(|secret| secret.origin.as_ref());
-        let needs_secret = bound.is_some_and(|origin| *origin != after.base_url.origin());
         let connections = app.connection_file().load()?;
         Ok(EditOutput {
             action,
             verified,
             connection: ConnectionView::of(&name, &after, connections.default_name()),
-            needs_secret,
+            needs_secret: after.secret_origin().is_some() && !after.is_secret_bound_here(),
         })
     }
 }
 
-/// The connection with the server that the flags name.
-fn with_new_target(args: &ConnectionArgs, before: &Connection) -> Connection {
-    let mut after = before.clone();
-    if let Some(detected) = &args.url {
-        after.base_url = detected.base_url.clone();
-        after.deployment = detected.deployment;
+impl Args {
+    /// The connection as the flags change it, and the new secret, where one is given.
+    fn edited(
+        &self,
+        app: &App,
+        name: &ConnectionName,
+        before: &Connection,
+    ) -> Result<(Connection, Option<Secret>), Error> {
+        let args = &self.connection;
+        let auth = args.auth.unwrap_or(before.auth());
+        let mut after = before.clone();
+        if let Some(detected) = &args.url {
+            after.base_url = detected.base_url.clone();
+            after.deployment = detected.deployment;
+        }
+        after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
+        auth.require_supported_by(after.deployment)
+            .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+        args.check_applicable(auth, after.deployment)?;
+        let is_same_target = auth == before.auth() && after.base_url == before.base_url;
+        let given = args.secret(auth, app)?;
+        let given = match given {
+            Some(given) if is_same_target && is_same_secret(args, app, name, before, &given)? => {
+                None
+            }
+            given => given,
+        };
+        let is_other_credential = given.is_some() || auth != before.auth();
+        if is_other_credential {
+            after.expires_on = None;
+        }
+        if is_other_credential || after.base_url.origin() != before.base_url.origin() {
+            after.account = None;
+        }
+        if auth == AuthMethod::Ssh {
+            args.check_no_secret()?;
+        }
+        let mut fields = args.credential_fields(&before.credential);
+        if is_other_credential {
+            // The level that the server reported is that of the previous credential.
+            fields.level = args.level;
+        }
+        after.credential = build::credential(auth, fields, app)?;
+        args.apply(&mut after)?;
+        build::require_owner(&mut after, app)?;
+        Ok((after, given))
     }
-    after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
-    after
+
+    /// The secret that was given, or with `--reauthorize` the stored one of the OAuth client.
+    fn secret_for_login(
+        &self,
+        app: &App,
+        name: &ConnectionName,
+        before: &Connection,
+        after: &Connection,
+        given: Option<Secret>,
+    ) -> Result<Option<Secret>, Error> {
+        if self.reauthorize && !after.auth().is_oauth() {
+            return Err(usage(
+                "only a connection with OAuth signs in again",
+                "give another secret with --token-stdin",
+            ));
+        }
+        let client = |connection: &Connection| {
+            let client_id = connection.credential.client_id()?.to_owned();
+            Some((connection.auth(), client_id))
+        };
+        let is_other_client = client(before)
+            .zip(client(after))
+            .is_some_and(|(before, after)| before != after);
+        match given {
+            Some(given) => Ok(Some(given)),
+            None if self.reauthorize => {
+                secret::client_secret_for_login(app, name, before, after).map(Some)
+            }
+            None if is_other_client => Err(usage(
+                "the tokens of another OAuth client are of no use to this one",
+                "add --reauthorize",
+            )),
+            None => Ok(None),
+        }
+    }
 }
 
-/// Whether a secret that is given is the one that is kept, in the same place and for the same origin. One that cannot be
-/// read to compare it counts as another.
+/// Whether the secret that is given is the stored one, in the same store and for the same origin. One that cannot be read
+/// for the comparison counts as another.
 fn is_same_secret(
     args: &ConnectionArgs,
     app: &App,
@@ -168,66 +184,64 @@ fn is_same_secret(
     given: &Secret,
 ) -> Result<bool, Error> {
     let source = args.source(before.auth(), before.secret.as_ref(), app)?;
-    let same_place = before.secret.as_ref().is_some_and(|secret| {
-        secret.source == source && secret.origin == Some(before.base_url.origin())
-    });
-    let stored = || credential::original_secret(app, name, before).ok();
-    Ok(same_place && stored().is_some_and(|stored| stored.expose() == given.expose()))
+    let is_same_source = before
+        .secret
+        .as_ref()
+        .is_some_and(|secret| secret.source == source);
+    let stored = || secret::original_secret(app, name, before).ok();
+    Ok(is_same_source
+        && before.is_secret_bound_here()
+        && stored().is_some_and(|stored| stored.expose() == given.expose()))
 }
 
-/// Keeps the new secret and the connection, with nobody in between; then forgets a secret that is now kept elsewhere.
+/// Stores the connection and its new secret under one lock; then deletes a secret that is now in another store.
 fn save(
     args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &Connection,
-    given: Option<&Secret>,
+    secret: Option<&Secret>,
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
         connections.replace(name, after)?;
         if args.default {
             connections.set_default(name)?;
         }
-        match (given, &after.secret) {
+        match (secret, &after.secret) {
             (Some(secret), Some(stored)) => app.store_secret(name, &stored.source, secret),
             (Some(_) | None, _) => Ok(()),
         }
     })?;
-    if given.is_some() && before.store() != after.store() {
+    if secret.is_some() && before.store() != after.store() {
         app.delete_secret(name, before)?;
     }
     Ok(())
 }
 
-/// Verifies a new secret, or the kept one where something that matters to it has changed.
+/// Verifies a new secret, or the stored one where the server or the user name has changed.
 fn verified(
     args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
-    given: Option<&Secret>,
+    new: Option<&Secret>,
 ) -> Result<bool, Error> {
-    let bound = after.secret.as_ref();
-    let bound = bound.and_then(|secret| secret.origin.as_ref());
-    let same_origin = bound == Some(&after.base_url.origin());
-    let sent_as = |connection: &Connection| {
-        let CredentialFields {
-            email, username, ..
-        } = connection.credential.fields();
-        (connection.auth(), email, username)
-    };
-    let matters = after.base_url != before.base_url || sent_as(after) != sent_as(before);
     if args.no_verify || after.auth() == AuthMethod::Ssh {
         return Ok(false);
     }
-    let kept = match given {
-        None if matters && same_origin => Some(app.secret(name, after)?),
+    let sent_as = |connection: &Connection| {
+        let fields = connection.credential.fields();
+        (connection.auth(), fields.email, fields.username)
+    };
+    let is_changed = after.base_url != before.base_url || sent_as(after) != sent_as(before);
+    let stored = match new {
+        None if is_changed && after.is_secret_bound_here() => Some(app.secret(name, after)?),
         None | Some(_) => None,
     };
-    match given.or(kept.as_ref()) {
-        Some(secret) => verify::verify(app, after, secret).map(|_| true),
+    match new.or(stored.as_ref()) {
+        Some(secret) => secret::verify(app, after, secret).map(|()| true),
         None => Ok(false),
     }
 }
@@ -236,15 +250,12 @@ impl CommandOutput for EditOutput {
     const SCHEMA: &'static str = "bbconnect/connection-edit@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(&format!(
-            "{}{}",
-            self.action,
-            if self.verified { ", and verified" } else { "" }
-        ));
+        let verified = if self.verified { ", and verified" } else { "" };
+        out.line(&format!("{}{verified}", self.action));
         if self.needs_secret {
             out.note(&format!(
                 "the secret was given for another origin and is not sent to this one; bbconnect connection edit {} \

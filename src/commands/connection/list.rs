@@ -1,4 +1,4 @@
-//! `bbconnect connection list`: all connections.
+//! `bbconnect connection list`: all connections, sorted by name.
 
 use serde::Serialize;
 
@@ -18,7 +18,6 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}
 
-/// All connections.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     connections: Vec<ConnectionView>,
@@ -29,32 +28,27 @@ pub(crate) struct ListOutput {
 impl Subcommand for Args {
     type Output = ListOutput;
 
-    /// Lists the connections, in the order of their names.
-    ///
     /// # Errors
     /// Where the file of connections cannot be read.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let connections = app.connection_file().load()?;
         let default = connections.default_name();
-        let mut listed = ListOutput {
-            connections: Vec::new(),
-            unreadable: Vec::new(),
-        };
+        let mut views = Vec::new();
+        let mut unreadable = Vec::new();
         for name in connections.names() {
             match connections.get(&name) {
                 Ok((name, connection)) => {
-                    listed
-                        .connections
-                        .push(ConnectionView::of(&name, &connection, default));
+                    views.push(ConnectionView::of(&name, &connection, default));
                 }
-                // One of a newer version must not hide the others.
-                Err(error) => listed.unreadable.push(error.to_string()),
+                // A connection that a newer version wrote must not hide the others.
+                Err(error) => unreadable.push(error.to_string()),
             }
         }
-        listed
-            .connections
-            .sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(listed)
+        views.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(ListOutput {
+            connections: views,
+            unreadable,
+        })
     }
 }
 

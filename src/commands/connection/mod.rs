@@ -1,18 +1,16 @@
-//! `bbconnect connection`: named ways to reach a Bitbucket, one file for each thing that is done with them.
+//! `bbconnect connection`: named profiles of a server, a credential and defaults.
 
 pub(crate) mod add;
 mod args;
 mod build;
-mod credential;
 pub(crate) mod edit;
 pub(crate) mod list;
 mod prompts;
 pub(crate) mod remove;
 pub(crate) mod rename;
+mod secret;
 pub(crate) mod set_default;
 pub(crate) mod show;
-mod value_parsers;
-mod verify;
 pub(crate) mod which;
 
 use crate::commands::command_group;

@@ -1,4 +1,4 @@
-//! The questions on a terminal, in the order of the forms that people know: name, URL, kind, user, secret.
+//! The prompts of `connection add`: name, URL, kind of credential, user, secret, expiry date.
 
 use std::str::FromStr;
 
@@ -9,37 +9,34 @@ use crate::types::date::Date;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
-/// Asks until the answer can be read.
-fn ask<T: FromStr<Err: std::fmt::Display>>(
+/// Prompts until the input can be parsed.
+fn prompt<T: FromStr<Err: std::fmt::Display>>(
     app: &App,
-    prompt: &str,
+    label: &str,
     initial: &str,
 ) -> Result<T, Error> {
     loop {
-        let answer = app.ui.prompt_text(prompt, initial).map_err(Error::Stdin)?;
-        match answer.trim().parse() {
+        let input = app.ui.prompt_text(label, initial).map_err(Error::Stdin)?;
+        match input.trim().parse() {
             Ok(value) => return Ok(value),
             Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
         }
     }
 }
 
-/// The name of the connection.
 pub(super) fn name(app: &App, suggestion: &str) -> Result<ConnectionName, Error> {
     app.ui
         .eprint_line("A name for this connection, for yourself; Bitbucket does not see it.");
-    ask(app, "Name", suggestion)
+    prompt(app, "Name", suggestion)
 }
 
-/// Where the Bitbucket is.
 pub(super) fn url(app: &App) -> Result<DetectedServer, Error> {
     app.ui.eprint_line(
         "Bitbucket Cloud is https://bitbucket.org; for a server, any of its addresses will do.",
     );
-    ask(app, "URL", "https://bitbucket.org")
+    prompt(app, "URL", "https://bitbucket.org")
 }
 
-/// How to authenticate.
 pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Error> {
     let kinds: &[(AuthMethod, &str)] = match deployment {
         Deployment::Cloud => &[
@@ -66,24 +63,23 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
 }
 
-/// A line of text that may not be empty.
-pub(super) fn text(app: &App, prompt: &str, help: &str) -> Result<String, Error> {
+/// A line of text that is not empty.
+pub(super) fn text(app: &App, what: &str, help: &str) -> Result<String, Error> {
     app.ui.eprint_line(help);
     // "the user name" within a sentence, "User name" where it stands alone.
-    let label = prompt.strip_prefix("the ").unwrap_or(prompt);
+    let label = what.strip_prefix("the ").unwrap_or(what);
     let (first, rest) = label.split_at_checked(1).unwrap_or_default();
     let label = format!("{}{rest}", first.to_uppercase());
     loop {
-        let answer = app.ui.prompt_text(&label, "").map_err(Error::Stdin)?;
-        if !answer.trim().is_empty() {
-            return Ok(answer.trim().to_owned());
+        let input = app.ui.prompt_text(&label, "").map_err(Error::Stdin)?;
+        if !input.trim().is_empty() {
+            return Ok(input.trim().to_owned());
         }
     }
 }
 
-/// The secret, hidden.
 pub(super) fn secret(app: &App, auth: AuthMethod) -> Result<Secret, Error> {
-    let page = match auth {
+    let help = match auth {
         AuthMethod::ApiToken => {
             "Made at https://id.atlassian.com/manage-profile/security/api-tokens: \"Create API token with scopes\", \
              app Bitbucket."
@@ -101,22 +97,22 @@ pub(super) fn secret(app: &App, auth: AuthMethod) -> Result<Secret, Error> {
             "It is not shown while you type."
         }
     };
-    app.ui.eprint_line(page);
+    app.ui.eprint_line(help);
     let secret = app.ui.prompt_secret(auth.secret_label());
     Ok(auth.normalize_secret(secret.map_err(Error::Stdin)?))
 }
 
-/// The last day of a token, which no API tells; `None` where it is not known.
+/// The expiry date of a token, which the API does not report; `None` where it is not known.
 pub(super) fn expiry(app: &App) -> Result<Option<Date>, Error> {
     app
         .ui
         .eprint_line("The day it expires, as it was shown when it was made; `bbconnect check` warns before it. Empty if unknown.");
     loop {
-        let answer = app
+        let input = app
             .ui
             .prompt_text("Expires on (YYYY-MM-DD)", "")
             .map_err(Error::Stdin)?;
-        match answer.trim() {
+        match input.trim() {
             "" => return Ok(None),
             text => match text.parse() {
                 Ok(date) => return Ok(Some(date)),

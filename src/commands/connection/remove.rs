@@ -1,16 +1,17 @@
-//! `bbconnect connection remove`: forgets a connection and its secret; on request its SSH key as well, here and on the
-//! server.
+//! `bbconnect connection remove`: removes a connection and its secret; with `--with-key` also its SSH key, here and on
+//! the server.
 
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::credential;
+use super::secret;
 use crate::app::{App, KeyLocation, SshConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{self, PrivateKeyFile};
+use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -35,18 +36,15 @@ pub(crate) struct Args {
     pub yes: bool,
 }
 
-/// A connection that was removed.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
-    action: &'static str,
+    action: Action,
     name: String,
-    /// Why its secret is still there, if it is.
+    /// Why its secret could not be deleted.
     secret_left: Option<String>,
-    /// What became of its key.
     key: Option<RemovedKey>,
 }
 
-/// What became of the key.
 #[derive(Debug, Serialize)]
 struct RemovedKey {
     path: String,
@@ -57,11 +55,9 @@ struct RemovedKey {
 impl Subcommand for Args {
     type Output = RemoveOutput;
 
-    /// Removes a connection, once that is confirmed.
-    ///
     /// # Errors
-    /// Where there is no such connection, nobody confirms, or its key is to go and cannot be taken away from the server; the
-    /// connection is still there then.
+    /// Where there is no such connection, the removal is not confirmed, or the key cannot be removed from the server. The
+    /// connection is not removed then.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let connections = app.connection_file().load()?;
         if !connections.names().contains(&self.name) {
@@ -72,7 +68,7 @@ impl Subcommand for Args {
             &format!("removing the connection {}", self.name),
             &format!("Remove the connection {} and its secret?", self.name),
         )?;
-        // One that cannot be read, say of a newer version, can still be removed.
+        // A connection that cannot be read, because a newer version wrote it, can be removed.
         let readable = connections.get(&self.name).ok();
         let ssh_connection = readable
             .clone()
@@ -81,19 +77,17 @@ impl Subcommand for Args {
             Some(ssh_connection) => Some(remove_key(self, app, &ssh_connection)?),
             None => None,
         };
-        // A refresh that is under way would keep its tokens once more.
+        // Another process that refreshes the tokens would store them again.
         let _lock = match &readable {
-            Some((name, connection)) => credential::lock(app, name, connection)?,
+            Some((name, connection)) => secret::lock(app, name, connection)?,
             None => None,
         };
         app.connection_file()
             .update(|connections| connections.remove(&self.name))?;
-        let forgotten = readable.map(|(name, connection)| app.delete_secret(&name, &connection));
-        let secret_left = forgotten
-            .and_then(Result::err)
-            .map(|error| error.to_string());
+        let deleted = readable.map(|(name, connection)| app.delete_secret(&name, &connection));
+        let secret_left = deleted.and_then(Result::err).map(|error| error.to_string());
         Ok(RemoveOutput {
-            action: "removed",
+            action: Action::Removed,
             name: self.name.clone(),
             secret_left,
             key,
@@ -101,7 +95,7 @@ impl Subcommand for Args {
     }
 }
 
-/// Takes the key away where that is wanted, and no other connection has it.
+/// Removes the key if that is requested, and no other connection uses it.
 fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<RemovedKey, Error> {
     let mut removed = RemovedKey {
         path: ssh_connection.key.to_string_lossy().into_owned(),
@@ -112,7 +106,7 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
     let is_shared = all
         .iter()
         .any(|other| other.name != ssh_connection.name && other.key == ssh_connection.key);
-    if is_shared || !is_wanted(args, app, ssh_connection)? {
+    if is_shared || !is_requested(args, app, ssh_connection)? {
         return Ok(removed);
     }
     if let Ok(key) = PrivateKeyFile::read(&ssh_connection.key) {
@@ -121,12 +115,12 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
                 location.remove_old(app)?;
                 removed.removed_from_server = location.old.is_some();
             }
-            // A person registered it, and only a person can take it away.
+            // A key that was registered by hand is removed by hand.
             Err(Error::SshOnlyConnection(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    if is_ours(&ssh_connection.key) {
+    if is_generated(&ssh_connection.key) {
         for path in [&ssh::public_path(&ssh_connection.key), &ssh_connection.key] {
             removed.file_deleted = fs::remove_file(path).is_ok();
         }
@@ -134,7 +128,7 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
     Ok(removed)
 }
 
-fn is_wanted(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<bool, Error> {
+fn is_requested(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<bool, Error> {
     if args.with_key || args.yes || !app.is_interactive() {
         return Ok(args.with_key);
     }
@@ -145,8 +139,8 @@ fn is_wanted(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<b
     app.ui.prompt_confirm(&question).map_err(Error::Stdin)
 }
 
-/// Whether a key was made here, by its name: one that was brought along is somebody's own.
-fn is_ours(key: &Path) -> bool {
+/// Whether the key was generated by this program, by its name. Others belong to the user.
+fn is_generated(key: &Path) -> bool {
     key.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with("bbconnect_"))
 }

@@ -1,8 +1,8 @@
-//! `bbconnect connection rename`: another name, for the secret too.
+//! `bbconnect connection rename`: renames a connection together with its stored secret.
 
 use serde::Serialize;
 
-use super::credential;
+use super::secret;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
@@ -27,18 +27,25 @@ pub(crate) struct Args {
     pub to: ConnectionName,
 }
 
-/// A connection that was renamed.
 #[derive(Debug, Serialize)]
 pub(crate) struct RenameOutput {
-    action: &'static str,
+    action: RenameAction,
     from: String,
     name: ConnectionName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum RenameAction {
+    Renamed,
+    Unchanged,
 }
 
 impl Subcommand for Args {
     type Output = RenameOutput;
 
-    /// Renames a connection, also in the checkout one stands in. The secret is kept under the new name before it is forgotten under the old one.
+    /// Renames a connection, also in the current checkout. The secret is stored under the new name before it is deleted
+    /// under the old one.
     ///
     /// # Errors
     /// Where there is no such connection, or there is one of the new name.
@@ -52,10 +59,10 @@ impl Subcommand for Args {
             })
         };
         if from == self.to {
-            return done("unchanged");
+            return done(RenameAction::Unchanged);
         }
-        // A refresh that is under way keeps its tokens under the old name; they are moved when it is done.
-        let _lock = credential::lock(app, &from, &connection)?;
+        // Another process that refreshes the tokens stores them under the old name first.
+        let _lock = secret::lock(app, &from, &connection)?;
         app.connection_file().update(|connections| {
             connections.check_free(&self.to)?;
             if let Some(stored) = &connection.secret
@@ -77,7 +84,7 @@ impl Subcommand for Args {
                 ));
             })?;
         }
-        done("renamed")
+        done(RenameAction::Renamed)
     }
 }
 
@@ -85,7 +92,7 @@ impl CommandOutput for RenameOutput {
     const SCHEMA: &'static str = "bbconnect/connection-rename@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        if self.action == "renamed" {
+        if self.action == RenameAction::Renamed {
             out.line(&format!("{} is now {}", self.from, self.name));
         } else {
             out.line(&format!("{} keeps its name", self.name));
@@ -93,7 +100,7 @@ impl CommandOutput for RenameOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if self.action == "renamed" {
+        if self.action == RenameAction::Renamed {
             out.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
         }
     }

@@ -1,4 +1,4 @@
-//! `bbconnect connection use`: the default connection, or that of a repository or a folder of it.
+//! `bbconnect connection use`: sets the default connection, or that of a repository or of a directory in it.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{Checkout, GitError};
+use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -32,20 +33,27 @@ pub(crate) struct Args {
     pub service: Option<PathBuf>,
 }
 
-/// A connection that was chosen.
 #[derive(Debug, Serialize)]
 pub(crate) struct UseOutput {
-    action: &'static str,
+    action: Action,
     name: String,
-    scope: &'static str,
+    scope: Scope,
     folder: Option<String>,
+}
+
+/// What the connection is used for.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Default,
+    Repository,
+    /// A directory of the repository.
+    Folder,
 }
 
 impl Subcommand for Args {
     type Output = UseOutput;
 
-    /// Chooses a connection.
-    ///
     /// # Errors
     /// Where there is no such connection, or no repository.
     fn run(&self, app: &App) -> Result<UseOutput, Error> {
@@ -55,8 +63,8 @@ impl Subcommand for Args {
             .service
             .as_ref()
             .map(|folder| folder.to_string_lossy().into_owned());
-        let used = |changed, scope| UseOutput {
-            action: if changed { "updated" } else { "unchanged" },
+        let output = |changed, scope| UseOutput {
+            action: Action::updated_if(changed),
             name: self.name.clone(),
             scope,
             folder: folder.clone(),
@@ -64,15 +72,17 @@ impl Subcommand for Args {
         if self.here || self.service.is_some() {
             let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
             let changed = checkout.set_connection(self.service.as_deref(), &self.name)?;
-            return Ok(used(
-                changed,
-                if self.here { "repository" } else { "folder" },
-            ));
+            let scope = if self.here {
+                Scope::Repository
+            } else {
+                Scope::Folder
+            };
+            return Ok(output(changed, scope));
         }
         let changed = connections.default_name() != Some(&self.name);
         app.connection_file()
             .update(|connections| connections.set_default(&name))?;
-        Ok(used(changed, "default"))
+        Ok(output(changed, Scope::Default))
     }
 }
 
@@ -80,11 +90,11 @@ impl CommandOutput for UseOutput {
     const SCHEMA: &'static str = "bbconnect/connection-use@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let place = match (self.scope, &self.folder) {
-            ("repository", _) => "this repository".to_owned(),
+        let target = match (self.scope, &self.folder) {
+            (Scope::Repository, _) => "this repository".to_owned(),
             (_, Some(folder)) => format!("the folder {folder}"),
             (_, None) => "everything that names no other".to_owned(),
         };
-        out.line(&format!("{} is used for {place}", self.name));
+        out.line(&format!("{} is used for {target}", self.name));
     }
 }

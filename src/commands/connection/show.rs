@@ -22,19 +22,16 @@ pub(crate) struct Args {
     pub name: Option<String>,
 }
 
-/// One connection.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShowOutput {
     connection: ConnectionView,
-    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: git with this connection's key and no other.
+    /// For `core.sshCommand` and `GIT_SSH_COMMAND`: uses the connection's key only.
     ssh_command: Option<String>,
 }
 
 impl Subcommand for Args {
     type Output = ShowOutput;
 
-    /// Shows a connection.
-    ///
     /// # Errors
     /// Where there is no such connection.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
@@ -57,7 +54,7 @@ impl CommandOutput for ShowOutput {
     const SCHEMA: &'static str = "bbconnect/connection-show@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        self.connection.fields(out);
+        self.connection.write_fields(out);
         if let Some(command) = &self.ssh_command {
             out.blank_line();
             out.line("Git with this key and no other:");

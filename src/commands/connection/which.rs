@@ -18,7 +18,6 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}
 
-/// The connection that applies.
 #[derive(Debug, Serialize)]
 pub(crate) struct WhichOutput {
     connection: ConnectionView,
@@ -28,8 +27,6 @@ pub(crate) struct WhichOutput {
 impl Subcommand for Args {
     type Output = WhichOutput;
 
-    /// Finds the connection that applies.
-    ///
     /// # Errors
     /// Where none applies, or the one that is named is not there.
     fn run(&self, app: &App) -> Result<WhichOutput, Error> {

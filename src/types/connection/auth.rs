@@ -1,4 +1,4 @@
-//! The ways to authenticate, and which of them a Bitbucket has.
+//! The kinds of credentials, and which product supports which.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
-/// How a connection authenticates.
+/// The kind of a credential, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AuthMethod {
@@ -46,20 +46,18 @@ pub(crate) enum TokenLevel {
     Repo,
 }
 
-/// A way to authenticate that the Bitbucket does not have.
+/// A kind of credential that the product does not support.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{auth} is not a way to authenticate with {deployment}")]
 pub(crate) struct AuthError {
-    /// What was asked for.
     pub auth: AuthMethod,
-    /// The Bitbucket.
     pub deployment: Deployment,
 }
 
 impl TokenLevel {
-    /// What an access token belongs to, by what was named for it: the narrowest counts.
+    /// The narrowest level of what an access token was given for.
     #[must_use]
-    pub(crate) fn of(repository: Option<&str>, project: Option<&str>) -> Self {
+    pub(crate) fn narrowest(repository: Option<&str>, project: Option<&str>) -> Self {
         match (repository, project) {
             (Some(_), _) => Self::Repo,
             (None, Some(_)) => Self::Project,
@@ -69,7 +67,7 @@ impl TokenLevel {
 }
 
 impl AuthMethod {
-    /// A secret as somebody gave it: of a token without what is pasted around it, of a password every character.
+    /// A secret as it was typed or pasted: a token without quotes and spaces around it, a password unchanged.
     #[must_use]
     pub(crate) fn normalize_secret(self, secret: Secret) -> Secret {
         match self {
@@ -97,12 +95,10 @@ impl AuthMethod {
         }
     }
 
-    /// Checks that a Bitbucket has this way to authenticate.
-    ///
     /// # Errors
-    /// [`AuthError`] where it has not.
+    /// Where the product does not support this kind of credential.
     pub(crate) fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
-        let fits = match self {
+        let is_supported = match self {
             Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
                 deployment == Deployment::Cloud
             }
@@ -110,7 +106,7 @@ impl AuthMethod {
             Self::OAuth => deployment != Deployment::Unknown,
             Self::Ssh => true,
         };
-        if fits {
+        if is_supported {
             Ok(())
         } else {
             Err(AuthError {
@@ -120,13 +116,13 @@ impl AuthMethod {
         }
     }
 
-    /// Whether its secret are tokens that are refreshed.
+    /// Whether its secret contains tokens that are refreshed.
     #[must_use]
     pub(crate) fn is_oauth(self) -> bool {
         matches!(self, Self::OAuth | Self::ClientCredentials)
     }
 
-    /// What its secret is called.
+    /// The noun for its secret in prompts and errors.
     #[must_use]
     pub(crate) fn secret_label(self) -> &'static str {
         match self {

@@ -1,12 +1,12 @@
-//! What may be wrong with a credential that was refused, by its kind and by how it begins.
+//! Likely causes of a rejected credential, by its kind and its prefix.
 
 use super::TokenPrefix;
 use super::auth::AuthMethod;
 
-/// What a person can check when a credential is refused, the likeliest first.
+/// What to check when a credential is rejected, the likeliest cause first.
 #[must_use]
-pub(crate) fn auth_failure_help(auth: AuthMethod, shape: TokenPrefix) -> String {
-    let mismatch = match (shape, auth) {
+pub(crate) fn auth_failure_help(auth: AuthMethod, prefix: TokenPrefix) -> String {
+    let mismatch = match (prefix, auth) {
         (TokenPrefix::AppPassword, _) => {
             return "this is an app password: Bitbucket Cloud ended them on 2026-07-28. Make an API token with scopes at \
                     https://id.atlassian.com/manage-profile/security/api-tokens and use --auth api-token"
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_app_password_is_recognised_whatever_it_is_called() {
+    fn an_app_password_is_recognised_by_its_prefix() {
         for auth in [
             AuthMethod::ApiToken,
             AuthMethod::AccessToken,
@@ -73,10 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn an_api_token_sent_as_an_access_token_is_told_once_what_it_lacks() {
-        let advice = auth_failure_help(AuthMethod::AccessToken, TokenPrefix::of("ATATT3x"));
-        assert!(advice.contains("set BBCONNECT_EMAIL"), "{advice}");
-        assert_eq!(advice.matches("api-token").count(), 1, "{advice}");
+    fn an_api_token_used_as_an_access_token_gets_one_hint() {
+        let help = auth_failure_help(AuthMethod::AccessToken, TokenPrefix::of("ATATT3x"));
+        assert!(help.contains("set BBCONNECT_EMAIL"), "{help}");
+        assert_eq!(help.matches("api-token").count(), 1, "{help}");
     }
 
     #[test]

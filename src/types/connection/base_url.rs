@@ -1,4 +1,4 @@
-//! The base URL of a Bitbucket, found in whatever a person pastes.
+//! Base URLs of servers, and their origins.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,40 +11,36 @@ use crate::types::cloud_hosts;
 use crate::types::escape::needs_escape;
 use crate::types::token_prefix::TokenPrefix;
 
-/// Where a Bitbucket's API begins: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
+/// The URL below which the API is: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BaseUrl(pub(super) Url);
+pub(crate) struct BaseUrl(pub(super) Url);
 
 /// Scheme, host and port: what a credential is bound to (RFC 6454).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Origin(String);
+pub(crate) struct Origin(String);
 
-/// Why a text is no base URL.
+/// Why a text is not a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BaseUrlError {
-    /// It is no URL at all.
+pub(crate) enum BaseUrlError {
     #[error("the URL cannot be read: {0}")]
     NotAUrl(String),
-    /// Its scheme is not HTTP.
     #[error("the scheme `{0}` is not one of https and http")]
     Scheme(String),
-    /// It holds a secret.
     #[error("the URL contains a password or token")]
     Secret,
-    /// It leads to a repository, and does not show what of it is the server.
+    /// It is the URL of a repository, in which the end of the base URL is not recognisable.
     #[error("the URL is that of a repository")]
     Repository,
-    /// It contains what cannot be seen.
+    /// It contains an invisible character, or one that changes the direction of text.
     #[error("the URL contains the character U+{:04X}, which cannot be seen or changes what is seen", u32::from(*.0))]
     Deceptive(char),
 }
 
 impl BaseUrlError {
-    /// What to type instead.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             Self::Secret => "leave it out; it is asked for, or given with --token-stdin",
             Self::Repository => "leave out the repository, as in https://git.example.com",
@@ -56,8 +52,8 @@ impl BaseUrlError {
     }
 }
 
-/// A URL without userinfo, query and fragment; `https` where there is no scheme.
-pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
+/// Parses a URL, `https` by default, without userinfo, query and fragment.
+pub(super) fn parse_http_url(text: &str) -> Result<Url, BaseUrlError> {
     if let Some(deceptive) = text.chars().find(|&character| needs_escape(character)) {
         return Err(BaseUrlError::Deceptive(deceptive));
     }
@@ -75,12 +71,12 @@ pub(super) fn read(text: &str) -> Result<Url, BaseUrlError> {
     check_userinfo(&url)?;
     url.set_query(None);
     url.set_fragment(None);
-    // Cannot fail for a URL with a host, which every http URL has.
+    // Fails only for a URL without a host, which no HTTP URL is.
     let _has_host = url.set_username("");
     Ok(url)
 }
 
-/// Refuses a password, and a token in place of a user.
+/// Rejects a password, and a token in place of the user name.
 fn check_userinfo(url: &Url) -> Result<(), BaseUrlError> {
     if url.password().is_some() || TokenPrefix::of(url.username()) != TokenPrefix::Unknown {
         return Err(BaseUrlError::Secret);
@@ -89,13 +85,11 @@ fn check_userinfo(url: &Url) -> Result<(), BaseUrlError> {
 }
 
 impl BaseUrl {
-    /// Reads a base URL as it is stored.
-    ///
     /// # Errors
-    /// [`BaseUrlError`] for whatever is not an HTTP(S) or SSH URL without a secret.
-    pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
+    /// For a text that is not an HTTP, HTTPS or SSH URL, or one with a secret.
+    pub(crate) fn parse(text: &str) -> Result<Self, BaseUrlError> {
         if text.starts_with("ssh://") {
-            // The server of a connection for SSH alone.
+            // The server of a connection with SSH alone.
             if let Some(deceptive) = text.chars().find(|&character| needs_escape(character)) {
                 return Err(BaseUrlError::Deceptive(deceptive));
             }
@@ -103,39 +97,36 @@ impl BaseUrl {
             check_userinfo(&url)?;
             return Ok(Self(url));
         }
-        let mut url = read(text)?;
+        let mut url = parse_http_url(text)?;
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
         Ok(Self(url))
     }
 
-    /// Scheme, host and port.
     #[must_use]
-    pub fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         Origin::of(&self.0)
     }
 
-    /// The URL.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 
     /// Whether it is Bitbucket Cloud itself.
     #[must_use]
-    pub fn is_cloud(&self) -> bool {
+    pub(crate) fn is_cloud(&self) -> bool {
         self.0.host_str().is_some_and(cloud_hosts::is_cloud)
     }
 
-    /// Whether it is `http` to somewhere else than this machine.
+    /// Whether it is plain HTTP to another machine.
     #[must_use]
-    pub fn is_insecure(&self) -> bool {
+    pub(crate) fn is_insecure(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    /// Whether it names the machine that asks.
     #[must_use]
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
@@ -146,7 +137,7 @@ impl BaseUrl {
 
     /// Whether a link leads to this server, below its context path.
     #[must_use]
-    pub fn contains(&self, link: &Url) -> bool {
+    pub(crate) fn contains(&self, link: &Url) -> bool {
         let context = self.0.path().trim_end_matches('/');
         let rest = link.path().strip_prefix(context);
         self.origin() == Origin::of(link)
@@ -155,9 +146,8 @@ impl BaseUrl {
 }
 
 impl Origin {
-    /// The origin of a URL.
     #[must_use]
-    pub fn of(url: &Url) -> Self {
+    pub(crate) fn of(url: &Url) -> Self {
         Self(url.origin().ascii_serialization())
     }
 }
@@ -193,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_stored_holds_no_secret() {
+    fn a_base_url_contains_no_secret() {
         for url in [
             "ssh://git:hunter2@git.example.com",
             "ssh://ATATT3x@git.example.com",
@@ -205,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_protected_on_this_machine_only() {
-        for (url, unprotected) in [
+    fn plain_http_is_secure_on_loopback_only() {
+        for (url, insecure) in [
             ("http://git.example.com", true),
             ("https://git.example.com", false),
             ("http://localhost:7990", false),
@@ -216,7 +206,7 @@ mod tests {
         ] {
             assert_eq!(
                 BaseUrl::parse(url).unwrap().is_insecure(),
-                unprotected,
+                insecure,
                 "{url}"
             );
         }

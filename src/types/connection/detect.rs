@@ -1,13 +1,13 @@
-//! The base URL in whatever a person pastes: a page, an API address, a clone URL.
+//! Detects the server in a pasted URL: a web page, an API URL, a clone URL.
 
 use std::str::FromStr;
 
-use super::base_url::{BaseUrl, BaseUrlError, read};
+use super::base_url::{BaseUrl, BaseUrlError, parse_http_url};
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind};
 use crate::types::cloud_hosts::{self, API_BASE_URL};
 use crate::types::deployment::Deployment;
 
-/// First parts of Data Center pages and services: what stands before them is the context path.
+/// First path segments of Data Center pages and services: the segments before them are the context path.
 const KNOWN_PATH_PREFIXES: [&str; 18] = [
     "about",
     "account",
@@ -29,18 +29,17 @@ const KNOWN_PATH_PREFIXES: [&str; 18] = [
     "users",
 ];
 
-/// What was found in a pasted URL.
+/// The server that a pasted URL belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DetectedServer {
-    /// The base.
     pub base_url: BaseUrl,
-    /// Whose it is: Cloud where the URL says so, else Data Center.
+    /// Data Center, unless the URL is recognised as one of Cloud.
     pub deployment: Deployment,
-    /// The workspace or project that was part of it.
+    /// The workspace or project in the URL.
     pub namespace: Option<String>,
-    /// The repository that was part of it.
+    /// The slug of the repository in the URL.
     pub repository: Option<String>,
-    /// It was a clone URL over SSH.
+    /// The URL is an SSH clone URL.
     pub over_ssh: bool,
 }
 
@@ -52,12 +51,12 @@ impl FromStr for DetectedServer {
         let with_scheme = is_host_and_port(text).then(|| format!("https://{text}"));
         let text = with_scheme.as_deref().unwrap_or(text);
         let clone_url = text.parse::<CloneUrl>();
-        let holds_secret = |url: &CloneUrl| {
+        let contains_secret = |url: &CloneUrl| {
             url.notes()
                 .iter()
                 .any(|warning| warning.id == UrlWarningKind::EmbeddedSecret)
         };
-        if clone_url.as_ref().is_ok_and(holds_secret) {
+        if clone_url.as_ref().is_ok_and(contains_secret) {
             return Err(BaseUrlError::Secret);
         }
         if let Ok(clone_url) = clone_url
@@ -65,7 +64,7 @@ impl FromStr for DetectedServer {
         {
             return Ok(detected);
         }
-        let url = read(text)?;
+        let url = parse_http_url(text)?;
         let segments: Vec<&str> = url
             .path_segments()
             .into_iter()
@@ -106,7 +105,7 @@ impl FromStr for DetectedServer {
     }
 }
 
-/// Whether it begins like `host:7990`, which is no path in git's scp-like form where a server is meant.
+/// Whether the text begins with `host:7990`: a host and its port, not the scp-like form of a clone URL.
 fn is_host_and_port(text: &str) -> bool {
     let authority = text.split('/').next().unwrap_or_default();
     let Some((host, port)) = authority.rsplit_once(':') else {
@@ -119,7 +118,7 @@ fn is_host_and_port(text: &str) -> bool {
 }
 
 impl DetectedServer {
-    /// The base over HTTP: a server that only its address over SSH is known of is asked at the same host.
+    /// The base URL over HTTP: that of an SSH URL is assumed on the same host.
     #[must_use]
     pub(crate) fn http_base_url(&self) -> BaseUrl {
         let url = self.base_url.url();
@@ -138,7 +137,7 @@ impl DetectedServer {
         }
     }
 
-    /// The base that a clone URL, a web link or an API link belongs to.
+    /// The server of a clone URL, a web link or an API link.
     fn from_clone_url(clone_url: &CloneUrl) -> Option<Self> {
         let over_ssh = clone_url.transport() == Transport::Ssh;
         let base_url = match clone_url.deployment() {
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_is_found_in_what_is_pasted() {
+    fn the_base_url_is_detected_in_a_pasted_url() {
         use Deployment::{Cloud, DataCenter};
         for (pasted, base, deployment) in [
             ("https://bitbucket.org", API_BASE_URL, Cloud),
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_behind_a_host_is_its_port() {
+    fn a_number_after_a_host_is_its_port() {
         for (pasted, base) in [
             ("git.example.com:8443", "https://git.example.com:8443"),
             ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base_is_refused() {
+    fn a_text_without_a_base_url_is_an_error() {
         for pasted in [
             "",
             "ftp://git.example.com",

@@ -112,10 +112,21 @@ impl Connection {
         }
     }
 
-    /// Where its secret is stored.
     #[must_use]
     pub(crate) fn store(&self) -> Option<StoreKind> {
         self.secret.as_ref().map(|secret| secret.source.kind())
+    }
+
+    /// The origin that its secret was given for.
+    #[must_use]
+    pub(crate) fn secret_origin(&self) -> Option<&Origin> {
+        self.secret.as_ref()?.origin.as_ref()
+    }
+
+    /// Whether its secret may be sent to its base URL.
+    #[must_use]
+    pub(crate) fn is_secret_bound_here(&self) -> bool {
+        self.secret_origin() == Some(&self.base_url.origin())
     }
 
     /// Whether a server rejected the secret that git sent.

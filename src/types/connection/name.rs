@@ -14,15 +14,15 @@ use super::TokenPrefix;
 #[serde(try_from = "String", into = "String")]
 pub struct ConnectionName(String);
 
-/// A text that cannot name a connection.
+/// Why a text is not a connection name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectionNameError {
-    /// It has other characters, or too many.
+    /// Other characters, or too many.
     #[error(
         "a connection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
     )]
     Form,
-    /// Names are shown, written to files and kept in shells.
+    /// Names are printed, written to files and kept in shell histories.
     #[error("a token is no name: a secret is never an argument")]
     Token,
 }
@@ -31,14 +31,14 @@ impl FromStr for ConnectionName {
     type Err = ConnectionNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = (1..=64).contains(&text.len())
+        let is_valid = (1..=64).contains(&text.len())
             && text.starts_with(|first: char| first.is_ascii_alphanumeric())
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         if TokenPrefix::of(text) != TokenPrefix::Unknown {
             Err(ConnectionNameError::Token)
-        } else if fits {
+        } else if is_valid {
             Ok(Self(text.to_owned()))
         } else {
             Err(ConnectionNameError::Form)
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_no_name() {
+    fn a_token_is_not_a_name() {
         for name in ["ATATT3x", "ATCTT3x", "ATBBx", "BBDC-x", "ATATT3x/=="] {
             assert_eq!(
                 name.parse::<ConnectionName>(),

@@ -1,0 +1,85 @@
+//! Why a secret could not be read or stored.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::sys::subprocess::ProcessError;
+
+/// Why a secret could not be read or stored. What was stored before is still there.
+#[derive(Debug, Error)]
+pub(crate) enum StoreError {
+    /// No Secret Service, or no session bus.
+    #[error("no system keyring available: {0}")]
+    NoKeyring(String),
+    #[error("the keyring is locked: {0}")]
+    KeyringLocked(String),
+    #[error("the keyring did not answer within {} seconds", .0.as_secs_f32())]
+    KeyringTimeout(Duration),
+    /// Some keyrings report success and store nothing.
+    #[error("the keyring did not store the secret")]
+    NotStored,
+    #[error("the keyring cannot be used: {0}")]
+    Keyring(String),
+    #[error("the keyring's entry is not text")]
+    EntryNotText,
+    #[error("the file of secrets needs its passphrase")]
+    NoPassphrase,
+    #[error("wrong passphrase for {}", .0.display())]
+    WrongPassphrase(PathBuf),
+    #[error("{} is not a file of secrets, or it is damaged: {reason}", path.display())]
+    Corrupt { path: PathBuf, reason: String },
+    #[error("cannot use {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("the token command failed: {0}")]
+    Command(#[from] ProcessError),
+    /// With the exit status.
+    #[error("the token command ended with {0}")]
+    CommandStatus(String),
+    #[error("the token command printed nothing")]
+    NoCommandOutput,
+    #[error("the token command printed something that is not text")]
+    CommandOutputNotText,
+    #[error("the token command is empty")]
+    EmptyCommand,
+    #[error("the token command has an unclosed quotation mark")]
+    CommandSyntax,
+    #[error("the operating system provides no random bytes")]
+    Random,
+}
+
+impl StoreError {
+    #[must_use]
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoKeyring(_)
+            | Self::KeyringLocked(_)
+            | Self::KeyringTimeout(_)
+            | Self::NotStored
+            | Self::Keyring(_)
+            | Self::EntryNotText => Some(
+                "unlock the keyring, or store the secret elsewhere: --token-command 'pass show bitbucket', \
+                 --store file (encrypted), or BBCONNECT_TOKEN in the environment",
+            ),
+            Self::NoPassphrase => {
+                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file that contains it")
+            }
+            Self::CommandSyntax
+            | Self::CommandStatus(_)
+            | Self::NoCommandOutput
+            | Self::CommandOutputNotText
+            | Self::EmptyCommand
+            | Self::Command(_) => {
+                Some("run the command in a shell; the first line it prints must be the secret")
+            }
+            Self::File { .. } => Some("set BBCONNECT_CONFIG_DIR to a directory that you can write"),
+            Self::WrongPassphrase(_) => Some(
+                "the passphrase is that of the file's creation; BBCONNECT_STORE_PASSPHRASE_FILE names a file that \
+                 contains it",
+            ),
+            Self::Corrupt { .. } | Self::Random => None,
+        }
+    }
+}
