@@ -2,8 +2,8 @@
 
 use super::config_file::{ConfigFile, ConfigSyntax, Entry, Header};
 use crate::types::fix::{Fix, FixKind};
-use crate::types::retired_host::{
-    is_same_place, prefix_with_new_host, redact_url, with_new_host, without_app_password,
+use crate::types::retired_url::{
+    is_same_location, prefix_with_new_host, redact_url, with_new_host, without_app_password,
 };
 
 /// What a person does about a password that was taken out of a URL, or stands in a file of git's.
@@ -126,7 +126,7 @@ fn fix_rewrite_prefix(
             .is_some_and(|header| header.section == "url");
         is_rewrite && other.key == entry.key && other.value == new
     };
-    if base == new || is_same_place(&base, &new) || config.entries.iter().any(is_known) {
+    if base == new || is_same_location(&base, &new) || config.entries.iter().any(is_known) {
         return None;
     }
     let fix = Fix {

@@ -1,4 +1,4 @@
-//! The words of the trade. No I/O, no async, and nothing of ours from above.
+//! Domain types. No I/O, no async, nothing of the layers above.
 
 pub(crate) mod access_token;
 pub(crate) mod action;
@@ -13,6 +13,7 @@ pub(crate) mod escape;
 pub(crate) mod finding;
 pub(crate) mod fingerprint;
 pub(crate) mod fix;
+pub(crate) mod git_url;
 pub(crate) mod hint;
 pub(crate) mod key_type;
 pub(crate) mod namespace;
@@ -24,7 +25,7 @@ pub(crate) mod pull_request;
 pub(crate) mod purpose;
 pub(crate) mod registered_key;
 pub(crate) mod repository;
-pub(crate) mod retired_host;
+pub(crate) mod retired_url;
 pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod ssh_address;

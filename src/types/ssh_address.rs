@@ -1,65 +1,54 @@
-//! Where a repository is over SSH, as git reads a clone URL: who logs in where, and the path there.
+//! SSH servers, and repositories on them, as git reads a clone URL.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
-use url::Url;
 
-/// The port that SSH has unless told otherwise.
+use super::git_url::{self, GitUrl};
+
+/// The default port of SSH.
 pub(crate) const SSH_PORT: u16 = 22;
 
-/// What is not written as it is in the path of a URL.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'{')
-    .remove(b'}');
-
-/// An SSH server: its name or address, and its port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SshHost {
-    /// The name or address, without brackets.
+    /// The host name or IP address, without brackets.
     pub name: String,
-    /// The port.
     pub port: u16,
 }
 
 /// A repository over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SshRemote {
-    /// Who logs in; `None` where the URL does not say.
+    /// `None` if the URL has no user name; ssh then uses its own configuration.
     pub user: Option<String>,
-    /// Where.
     pub host: SshHost,
-    /// The path, as it is named to the server.
+    /// The path as it is sent to the server.
     pub path: String,
 }
 
-/// A text that is no address over SSH.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is neither HOST, HOST:PORT nor a URL")]
+#[error("expected HOST, HOST:PORT or a URL")]
 pub(crate) struct ParseSshHostError;
 
 impl SshHost {
-    /// A host that is no option to `ssh`, and has no characters that could mean something to it.
+    /// A host that `ssh` does not take for an option, without characters that have a meaning to it.
     ///
     /// # Errors
     /// [`ParseSshHostError`].
     pub(crate) fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
-        if name.is_empty() || name.starts_with('-') || !name.bytes().all(is_plain) || port == 0 {
+        let is_host = name.bytes().all(is_plain) || name.parse::<Ipv6Addr>().is_ok();
+        if name.is_empty() || name.starts_with('-') || !is_host || port == 0 {
             return Err(ParseSshHostError);
         }
         Ok(Self { name, port })
     }
 
-    /// As `known_hosts` names it: `host`, or `[host]:port` for another port than 22 (sshd(8)).
+    /// The name in `known_hosts`: `host`, or `[host]:port` for ports other than 22 (sshd(8)).
     #[must_use]
     pub(crate) fn known_hosts_name(&self) -> String {
         if self.port == SSH_PORT {
@@ -73,26 +62,16 @@ impl SshHost {
 impl FromStr for SshHost {
     type Err = ParseSshHostError;
 
-    /// `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`, or a bare IPv6 address.
+    /// `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`, or an IPv6 address without brackets.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let port = |port: &str| port.parse().map_err(|_| ParseSshHostError);
-        if let Some(rest) = text.strip_prefix('[') {
-            let (name, behind) = rest.split_once(']').ok_or(ParseSshHostError)?;
-            return match behind.strip_prefix(':') {
-                Some(number) => Self::new(name, port(number)?),
-                None if behind.is_empty() => Self::new(name, SSH_PORT),
-                None => Err(ParseSshHostError),
-            };
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Self::new(text, SSH_PORT);
         }
-        match text.split_once(':') {
-            None => Self::new(text, SSH_PORT),
-            Some((_, behind)) if behind.contains(':') => {
-                text.parse::<std::net::Ipv6Addr>()
-                    .map_err(|_| ParseSshHostError)?;
-                Self::new(text, SSH_PORT)
-            }
-            Some((name, number)) => Self::new(name, port(number)?),
+        let (name, port) = git_url::split_host_port(text).map_err(|_| ParseSshHostError)?;
+        match port {
+            Some(port) => Self::new(name, git_url::parse_port(port).ok_or(ParseSshHostError)?),
+            None => Self::new(name, SSH_PORT),
         }
     }
 }
@@ -106,43 +85,38 @@ impl fmt::Display for SshHost {
 impl FromStr for SshRemote {
     type Err = ParseSshHostError;
 
-    /// Reads `ssh://user@host:port/path` and `user@host:path` as git does (connect.c, `parse_connect_url`): a path behind
-    /// `~` loses its slash, the one of a URL is decoded.
+    /// Reads a URL as git does (connect.c, `parse_connect_url`): the path loses the slash before `~`, and that of a URL
+    /// is percent-decoded.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("ssh://") {
-            let url = Url::parse(text).map_err(|_| ParseSshHostError)?;
-            let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-            let path = decoded(url.path());
-            let path = match path.strip_prefix("/~") {
-                Some(rest) => format!("~{rest}"),
-                None => path,
-            };
-            let user = (!url.username().is_empty()).then(|| decoded(url.username()));
-            let host = url.host_str().ok_or(ParseSshHostError)?;
-            return Self::checked(
-                user,
-                SshHost::new(host, url.port().unwrap_or(SSH_PORT))?,
-                path,
-            );
+        let url = GitUrl::parse(text).map_err(|_| ParseSshHostError)?;
+        if !url.is_ssh() {
+            return Err(ParseSshHostError);
         }
-        let (user, rest) = match text.split_once('@') {
-            Some((user, rest)) => (Some(user.to_owned()), rest),
-            None => (None, text),
+        let is_encoded = url.scheme().is_some();
+        let decode = |text: &str| {
+            if is_encoded {
+                percent_decode_str(text).decode_utf8_lossy().into_owned()
+            } else {
+                text.to_owned()
+            }
         };
-        let (host, path) = if let Some(rest) = rest.strip_prefix('[') {
-            let (host, path) = rest.split_once("]:").ok_or(ParseSshHostError)?;
-            let host = match host.rsplit_once(':') {
-                Some((name, port)) if !name.contains(':') => {
-                    SshHost::new(name, port.parse().map_err(|_| ParseSshHostError)?)?
-                }
-                _ => SshHost::new(host, SSH_PORT)?,
-            };
-            (host, path)
-        } else {
-            let (host, path) = rest.split_once(':').ok_or(ParseSshHostError)?;
-            (SshHost::new(host, SSH_PORT)?, path)
+        let userinfo = url
+            .userinfo()
+            .filter(|userinfo| !is_encoded || !userinfo.is_empty());
+        let user = userinfo.map(|userinfo| match userinfo.split_once(':') {
+            Some((name, _password)) if is_encoded => decode(name),
+            Some(_) | None => decode(userinfo),
+        });
+        let path = decode(url.path());
+        let path = match path.strip_prefix("/~") {
+            Some(rest) if is_encoded => format!("~{rest}"),
+            Some(_) | None => path,
         };
-        Self::checked(user, host, path.to_owned())
+        let port = match url.port() {
+            None | Some("") => SSH_PORT,
+            Some(port) => git_url::parse_port(port).ok_or(ParseSshHostError)?,
+        };
+        Self::checked(user, SshHost::new(url.host(), port)?, path)
     }
 }
 
@@ -152,10 +126,10 @@ impl SshRemote {
         host: SshHost,
         path: String,
     ) -> Result<Self, ParseSshHostError> {
-        let is_odd = |user: &String| {
+        let is_invalid = |user: &String| {
             user.starts_with('-') || user.is_empty() || user.contains(char::is_control)
         };
-        if user.as_ref().is_some_and(is_odd) || path.contains(char::is_control) {
+        if user.as_ref().is_some_and(is_invalid) || path.contains(char::is_control) {
             return Err(ParseSshHostError);
         }
         Ok(Self { user, host, path })
@@ -170,30 +144,23 @@ impl SshRemote {
         }
     }
 
-    /// As a clone URL: short where the path is relative to the login, else `ssh://`.
+    /// The clone URL: in the scp-like form if the path is relative to the home directory, otherwise `ssh://`.
     #[must_use]
     pub(crate) fn to_url(&self) -> String {
-        let at = self.user.as_ref().map(|user| format!("{user}@"));
-        let at = at.unwrap_or_default();
         let host = if self.host.name.contains(':') {
             format!("[{}]", self.host.name)
         } else {
             self.host.name.clone()
         };
-        let is_short = self.host.port == SSH_PORT && !self.path.starts_with(['/', '~']);
-        if is_short {
-            return format!("{at}{host}:{}", self.path);
+        let port = Some(self.host.port).filter(|&port| port != SSH_PORT);
+        if port.is_none() && !self.path.starts_with(['/', '~']) {
+            let user = self.user.as_ref().map(|user| format!("{user}@"));
+            return format!("{}{host}:{}", user.unwrap_or_default(), self.path);
         }
-        let port = if self.host.port == SSH_PORT {
-            String::new()
-        } else {
-            format!(":{}", self.host.port)
-        };
-        let path = utf8_percent_encode(self.path.trim_start_matches('/'), IN_PATH);
-        format!("ssh://{at}{host}{port}/{path}")
+        git_url::format_ssh(self.user.as_deref(), &host, port, &self.path)
     }
 
-    /// The command that git has the server run, its path quoted for a shell as git quotes it (quote.c).
+    /// The command that git runs on the server, its path quoted for a shell as git does (quote.c).
     #[must_use]
     pub(crate) fn command(&self, service: &str) -> String {
         let quoted = self.path.replace('\'', "'\\''").replace('!', "'\\!'");
@@ -228,6 +195,8 @@ mod tests {
             ),
             ("ssh://root@[::1]:2222/a/b", "root", "[::1]:2222", "/a/b"),
             ("git@[host:2222]:a/b", "git", "[host]:2222", "a/b"),
+            ("[git@host:2222]:a/b", "git", "[host]:2222", "a/b"),
+            ("git+ssh://git:pw@host/a?b", "git", "host", "/a?b"),
         ] {
             let remote: SshRemote = url.parse().unwrap();
             assert_eq!(
@@ -243,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_written_as_a_url_that_leads_there() {
+    fn a_remote_is_formatted_as_a_url_of_itself() {
         let remote: SshRemote = "git@ssh.bitbucket.org:acme/site.git".parse().unwrap();
         assert_eq!(remote.to_url(), "git@ssh.bitbucket.org:acme/site.git");
         let elsewhere = remote.with_host("altssh.bitbucket.org:443".parse().unwrap());
@@ -283,6 +252,7 @@ mod tests {
             ("a b", None),
             ("host:0", None),
             ("host:x", None),
+            ("a:b:80", None),
             ("", None),
         ] {
             let read = text.parse::<SshHost>().ok();

@@ -1,9 +1,8 @@
-//! Tokens of Bitbucket, told from passwords and from each other by how they begin and whom they are sent as.
+//! Kinds of Bitbucket tokens, recognised by their prefixes.
 
-/// Whom tokens of Bitbucket Cloud are sent as.
-const USERS: [&str; 2] = ["x-token-auth", "x-bitbucket-api-token-auth"];
+/// User names with which tokens of Bitbucket Cloud are sent.
+const TOKEN_USERS: [&str; 2] = ["x-token-auth", "x-bitbucket-api-token-auth"];
 
-/// What the beginning of a token tells about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenPrefix {
     /// `ATATT…`: an Atlassian API token.
@@ -14,12 +13,10 @@ pub(crate) enum TokenPrefix {
     AppPassword,
     /// `BBDC-…`: a Data Center HTTP access token.
     HttpAccessToken,
-    /// Nothing.
     Unknown,
 }
 
 impl TokenPrefix {
-    /// What each kind begins with.
     pub(crate) const PREFIXES: [(&str, Self); 4] = [
         ("ATATT", Self::ApiToken),
         ("ATCTT", Self::AccessToken),
@@ -27,23 +24,41 @@ impl TokenPrefix {
         ("BBDC-", Self::HttpAccessToken),
     ];
 
-    /// The shape of a token. Only its beginning is looked at.
     #[must_use]
     pub(crate) fn of(token: &str) -> Self {
         Self::PREFIXES
             .into_iter()
-            .find_map(|(beginning, shape)| token.starts_with(beginning).then_some(shape))
+            .find_map(|(prefix, kind)| token.starts_with(prefix).then_some(kind))
             .unwrap_or(Self::Unknown)
     }
 }
 
-/// Whether a password, sent as this user to Bitbucket Cloud, is a token; then it is no app password.
+/// Whether a user name or password, sent to Bitbucket Cloud, is a token and not an app password.
 #[must_use]
 pub(crate) fn is_token(user: &str, password: &str) -> bool {
     let is = |text| {
-        let shape = TokenPrefix::of(text);
-        matches!(shape, TokenPrefix::ApiToken | TokenPrefix::AccessToken)
+        let kind = TokenPrefix::of(text);
+        matches!(kind, TokenPrefix::ApiToken | TokenPrefix::AccessToken)
     };
     let is_app_password = TokenPrefix::of(password) == TokenPrefix::AppPassword;
-    is(user) || is(password) || (USERS.contains(&user) && !is_app_password)
+    is(user) || is(password) || (TOKEN_USERS.contains(&user) && !is_app_password)
+}
+
+/// Whether the user name of a URL, percent-encoded or not, is a credential: by the prefixes of Bitbucket's and other
+/// sites' tokens, or by its length.
+#[must_use]
+pub(crate) fn is_secret_username(name: &str) -> bool {
+    const OTHER_PREFIXES: [&str; 8] = [
+        "bbdc-",
+        "ghp_",
+        "gho_",
+        "ghs_",
+        "ghu_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+    ];
+    TokenPrefix::of(name) != TokenPrefix::Unknown
+        || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || (name.len() >= 40 && !name.contains('@') && !name.contains("%40"))
 }

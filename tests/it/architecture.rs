@@ -115,18 +115,6 @@ const KNOWN_CYCLES: &[(&str, &[&str])] = &[
     ("git/config_file", &["mod.rs", "parser.rs"]),
     ("ssh/rsa", &["mod.rs", "primes.rs"]),
     ("types", &["purpose", "scope"]),
-    (
-        "types/clone_url",
-        &[
-            "address.rs",
-            "classify.rs",
-            "extract.rs",
-            "mod.rs",
-            "render.rs",
-            "userinfo.rs",
-            "warnings.rs",
-        ],
-    ),
     ("types/scope", &["mod.rs", "table.rs"]),
 ];
 

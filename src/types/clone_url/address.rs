@@ -1,50 +1,111 @@
-//! The syntax of a clone URL: transport, user, host, port, and the parts of its path.
+//! Where a clone URL leads, without the path: transport, user, host and port, checked.
 
-use super::Transport;
 use super::error::CloneUrlError;
 use super::host::Host;
+use super::hosting_sites;
 use super::path::{self, Path};
-use super::userinfo::{holds_secret, user};
+use crate::types::git_url::{self, GitUrl, GitUrlError};
+use crate::types::token_prefix::is_secret_username;
 
-/// Where a URL leads, without the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// `ssh://…` or the scp-like form.
+    Ssh,
+    Https,
+    Http,
+}
+
+impl Transport {
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) transport: Transport,
     pub(super) user: Option<String>,
     pub(super) host: Host,
     pub(super) port: Option<u16>,
-    /// The path counts from the login folder, not from the root: `host:path`, where `ssh://host/path` is absolute.
-    /// Bitbucket makes no difference; other hosts do.
-    pub(super) from_home: bool,
-    /// A password, or a user name that is a token, stood in the URL. It is not kept.
+    /// The path is relative to the home directory (`host:path`), where that of `ssh://host/path` is absolute. Bitbucket
+    /// makes no difference, other hosts do.
+    pub(super) is_relative: bool,
+    /// The URL had a password, or a user name that is a token. It is not stored.
     pub(super) had_secret: bool,
-    /// The path of the short form begins with a number, where a port was perhaps meant.
-    pub(super) number_first: bool,
+    /// The path of the scp-like form begins with a number, perhaps meant as a port.
+    pub(super) starts_with_number: bool,
 }
 
-/// Takes a URL apart.
-pub(super) fn parse(url: &str) -> Result<(Address, Path), CloneUrlError> {
-    if let Some(helper) = remote_helper(url) {
+impl Address {
+    pub(super) fn is_http(&self) -> bool {
+        self.transport != Transport::Ssh
+    }
+
+    /// `user@`, or nothing.
+    pub(super) fn user_prefix(&self) -> String {
+        let user = self.user.as_ref().map(|user| format!("{user}@"));
+        user.unwrap_or_default()
+    }
+
+    /// `:port`, or nothing.
+    pub(super) fn port_suffix(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}"));
+        port.unwrap_or_default()
+    }
+
+    /// Whether the host looks like a `Host` of an SSH configuration: one word, reached without a port.
+    pub(super) fn is_ssh_alias(&self) -> bool {
+        // No top-level domain has a dash or an underscore, except in Punycode: `bitbucket.org-work`.
+        let has_unusual_end = |name: &str| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            last.contains(['-', '_']) && !last.starts_with("xn--")
+        };
+        let is_alias =
+            |name: &str| (!name.contains('.') && name != "localhost") || has_unusual_end(name);
+        self.transport == Transport::Ssh
+            && self.port.is_none()
+            && self.host.name().is_some_and(is_alias)
+            && hosting_sites::find(&self.host).is_none()
+    }
+}
+
+/// Reads a URL: the address and the segments of its path.
+pub(super) fn parse(text: &str) -> Result<(Address, Path), CloneUrlError> {
+    if let Some(helper) = remote_helper(text) {
         return Err(CloneUrlError::RemoteHelper(helper));
     }
-    if url.contains('\\') {
-        return Err(if is_drive(url) || url.starts_with('\\') {
+    if text.contains('\\') {
+        return Err(if is_drive(text) || text.starts_with('\\') {
             CloneUrlError::LocalPath
         } else {
             CloneUrlError::Character('\\')
         });
     }
-    match url.split_once("://") {
-        Some((scheme, rest)) if is_scheme(scheme) => {
-            with_scheme(&scheme.to_ascii_lowercase(), rest)
-        }
-        Some(_) | None => scp_like(url),
+    if text.starts_with(['/', '.', '~']) || is_drive(text) {
+        return Err(CloneUrlError::LocalPath);
+    }
+    if text.starts_with('-') {
+        return Err(CloneUrlError::OptionLike("clone URL"));
+    }
+    let url = GitUrl::parse(text).map_err(|error| match error {
+        GitUrlError::LocalPath => without_scheme(text),
+        GitUrlError::UnclosedBracket => CloneUrlError::Host("a bracket is not closed"),
+        GitUrlError::TextAfterBracket => CloneUrlError::Port,
+    })?;
+    match url.scheme() {
+        Some(scheme) => from_url(&url, scheme),
+        None => from_scp_form(&url),
     }
 }
 
 /// `ext::…`, `fd::…`: git would run `git-remote-ext` (gitremote-helpers(7)).
-pub(super) fn remote_helper(url: &str) -> Option<String> {
-    let (name, _) = url.split_once("::")?;
+pub(super) fn remote_helper(text: &str) -> Option<String> {
+    let (name, _) = text.split_once("::")?;
     (!name.is_empty()
         && name
             .bytes()
@@ -52,147 +113,64 @@ pub(super) fn remote_helper(url: &str) -> Option<String> {
     .then(|| name.to_owned())
 }
 
-/// RFC 3986, section 3.1.
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
-}
-
-/// `C:/…` and `C:\\…`, which are folders on Windows; `c:folder` is a host called `c`.
+/// `C:/…` and `C:\\…`, which are directories on Windows; `c:directory` is a host called `c`.
 fn is_drive(text: &str) -> bool {
-    let is_folder = |rest: &[u8]| rest.first().is_none_or(|byte| b"/\\".contains(byte));
-    matches!(text.as_bytes(), [letter, b':', rest @ ..] if letter.is_ascii_alphabetic() && is_folder(rest))
+    let is_path = |rest: &[u8]| rest.first().is_none_or(|byte| b"/\\".contains(byte));
+    matches!(text.as_bytes(), [letter, b':', rest @ ..] if letter.is_ascii_alphabetic() && is_path(rest))
 }
 
-fn with_scheme(scheme: &str, rest: &str) -> Result<(Address, Path), CloneUrlError> {
-    let transport = match scheme {
-        "ssh" | "git+ssh" | "ssh+git" => Transport::Ssh,
+fn from_url(url: &GitUrl<'_>, scheme: &str) -> Result<(Address, Path), CloneUrlError> {
+    let scheme = scheme.to_ascii_lowercase();
+    let transport = match scheme.as_str() {
+        _ if url.is_ssh() => Transport::Ssh,
         "https" => Transport::Https,
         "http" => Transport::Http,
         "file" => return Err(CloneUrlError::LocalPath),
-        _ => return Err(CloneUrlError::Scheme(scheme.to_owned())),
+        _ => return Err(CloneUrlError::Scheme(scheme)),
     };
-    // A query and a fragment are parts of a web link only; in an SSH path `?` and `#` would be characters.
-    let (rest, query) = match (transport, rest.find(['?', '#'])) {
-        (Transport::Https | Transport::Http, Some(at)) => rest.split_at(at),
-        (Transport::Ssh, _) | (_, None) => (rest, ""),
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let (userinfo, host_port) = authority
-        .rsplit_once('@')
-        .map_or((None, authority), |(user, host)| (Some(user), host));
-    let (user, secret_in_user) =
-        userinfo.map_or(Ok((None, false)), |userinfo| user(userinfo, transport))?;
-    let (host, port) = host_and_port(host_port)?;
-    let had_secret = secret_in_user || holds_secret(query);
-    let parts = path::split(path.strip_prefix('/').unwrap_or(path), path::decode)?;
-    Ok((
-        Address {
-            transport,
-            user,
-            host,
-            port,
-            from_home: false,
-            had_secret,
-            number_first: false,
-        },
-        parts,
-    ))
+    let mut address = Address::of_url(url, transport)?;
+    address.had_secret |= has_secret(url.query());
+    Ok((address, Path::decode(url.path())?))
 }
 
-/// `[user@]host:path`, `[user@][ipv6]:path` and `[host:port]:path`, as `ssh`, `scp` and git read them.
-fn scp_like(text: &str) -> Result<(Address, Path), CloneUrlError> {
-    if text.starts_with(['/', '.', '~']) || is_drive(text) {
-        return Err(CloneUrlError::LocalPath);
-    }
-    if text.starts_with('-') {
-        return Err(CloneUrlError::OptionLike("clone URL"));
-    }
-    let (before, path) = split_at_colon(text)?;
-    // With a dot behind it, or in brackets, it would be a host of that name.
-    let bare = before.trim_matches(['[', ']']).trim_end_matches('.');
-    let scheme = bare.to_ascii_lowercase();
-    if is_scheme(bare)
-        && [
-            "https",
-            "http",
-            "ssh",
-            "file",
-            "ftp",
-            "data",
-            "mailto",
-            "javascript",
-        ]
-        .contains(&scheme.as_str())
-    {
-        return Err(CloneUrlError::MissingSlashes(scheme));
-    }
-    // `[user@host:port]` has everything in brackets, `user@[host]` the host alone.
-    let inner = before
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .filter(|inner| inner.contains('@'));
-    let (user_part, host_part) = match inner.unwrap_or(before).rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, before),
-    };
-    let (user, had_secret) =
-        user_part.map_or(Ok((None, false)), |text| user(text, Transport::Ssh))?;
-    let (host, port) = match host_part
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        Some(bracketed) if bracketed.matches(':').count() < 2 => host_and_port(bracketed)?,
-        _ if inner.is_some() && host_part.matches(':').count() >= 2 => {
-            (Host::parse_bracketed(host_part)?, None)
-        }
-        _ => host_and_port(host_part)?,
-    };
-    let rooted = path.starts_with('/') && !path.starts_with("/~");
-    let parts = path::split(path.strip_prefix('/').unwrap_or(path), |part| {
-        Ok(path::literal(part))
-    })?;
-    let first = parts
-        .parts()
-        .first()
-        .copied()
-        .unwrap_or_default()
-        .to_owned();
-    let number_first = !rooted
-        && port.is_none()
+fn from_scp_form(url: &GitUrl<'_>) -> Result<(Address, Path), CloneUrlError> {
+    reject_scheme_without_slashes(url)?;
+    let mut address = Address::of_url(url, Transport::Ssh)?;
+    let is_rooted = url.path().starts_with('/') && !url.path().starts_with("/~");
+    address.is_relative = !is_rooted;
+    let path = Path::literal(url.path())?;
+    let segments = path.segments();
+    let first = segments.first().copied().unwrap_or_default();
+    address.starts_with_number = address.is_relative
+        && address.port.is_none()
         && !first.is_empty()
         && first.bytes().all(|byte| byte.is_ascii_digit());
-    let address = Address {
-        transport: Transport::Ssh,
-        user,
-        host,
-        port,
-        from_home: !rooted,
-        had_secret,
-        number_first,
-    };
-    if number_first {
-        refuse_port(&address, &first, &parts)?;
+    if address.starts_with_number {
+        reject_port(&address, &segments)?;
     }
-    Ok((address, parts))
+    Ok((address, path))
 }
 
-/// Splits at the first colon outside brackets, which must come before any slash; otherwise git sees a local path.
-fn split_at_colon(text: &str) -> Result<(&str, &str), CloneUrlError> {
-    let from = text.find(']').filter(|_| text.contains('[')).unwrap_or(0);
-    let colon = text[from..].find(':').map(|at| from + at);
-    let slash = text.find('/');
-    match colon {
-        Some(colon) if slash.is_none_or(|slash| colon < slash) => {
-            Ok((&text[..colon], &text[colon + 1..]))
-        }
-        _ => Err(without_scheme(text)),
+/// `https:host`. With a dot behind it or in brackets, a scheme's name would be a host.
+fn reject_scheme_without_slashes(url: &GitUrl<'_>) -> Result<(), CloneUrlError> {
+    const SCHEMES: [&str; 8] = [
+        "https",
+        "http",
+        "ssh",
+        "file",
+        "ftp",
+        "data",
+        "mailto",
+        "javascript",
+    ];
+    let name = url.host().trim_end_matches('.').to_ascii_lowercase();
+    if url.userinfo().is_none() && SCHEMES.contains(&name.as_str()) {
+        return Err(CloneUrlError::MissingSlashes(name));
     }
+    Ok(())
 }
 
-/// `bitbucket.org/workspace/repository`: git takes it for a folder, a browser for a host.
+/// `bitbucket.org/workspace/repository`: a directory for git, a host for a browser.
 fn without_scheme(text: &str) -> CloneUrlError {
     let (host, path) = text.split_once('/').unwrap_or((text, ""));
     let is_host =
@@ -200,7 +178,7 @@ fn without_scheme(text: &str) -> CloneUrlError {
     if !is_host || path.is_empty() {
         return CloneUrlError::LocalPath;
     }
-    // Repeated only where nothing in it can be a secret.
+    // Repeated only if it cannot contain a secret.
     let is_plain = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte));
@@ -209,65 +187,112 @@ fn without_scheme(text: &str) -> CloneUrlError {
     }
 }
 
-/// `git@host:443/workspace/repository`: the short form has no port, and git would ask for the folder `443`.
-fn refuse_port(address: &Address, number: &str, path: &Path) -> Result<(), CloneUrlError> {
-    let rest = &path.parts()[1..];
-    let is_plain = |part: &&str| {
-        part.bytes()
+/// `git@host:443/workspace/repository`: the scp-like form has no port, git would request the directory `443`.
+fn reject_port(address: &Address, segments: &[&str]) -> Result<(), CloneUrlError> {
+    let is_plain = |segment: &&str| {
+        segment
+            .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-~".contains(&byte))
+    };
+    let [number, rest @ ..] = segments else {
+        return Ok(());
     };
     if rest.len() < 2 || !rest.iter().all(is_plain) {
         return Ok(());
     }
-    let user = address
-        .user
-        .as_ref()
-        .map(|user| format!("{user}@"))
-        .unwrap_or_default();
-    let port = as_port(number).map_or_else(|| "PORT".to_owned(), |port| port.to_string());
+    let port = git_url::parse_port(number);
+    let port = port.map_or_else(|| "PORT".to_owned(), |port| port.to_string());
     let ssh_url = format!(
-        "ssh://{user}{}:{port}/{}",
+        "ssh://{}{}:{port}/{}",
+        address.user_prefix(),
         address.host.in_url(),
         rest.join("/")
     );
     Err(CloneUrlError::PortInScpForm {
-        number: number.to_owned(),
+        number: (*number).to_owned(),
         ssh_url,
     })
 }
 
-/// A port from 1 to 65535, written in digits.
-fn as_port(text: &str) -> Option<u16> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|&port| digits && port != 0)
+impl Address {
+    fn of_url(url: &GitUrl<'_>, transport: Transport) -> Result<Self, CloneUrlError> {
+        let (user, had_secret) = match url.userinfo() {
+            Some(userinfo) => user(userinfo, transport)?,
+            None => (None, false),
+        };
+        let host = if url.is_bracketed() {
+            Host::parse_bracketed(url.host())?
+        } else {
+            Host::parse(url.host())?
+        };
+        Ok(Self {
+            transport,
+            user,
+            host,
+            port: port(url.port())?,
+            is_relative: false,
+            had_secret,
+            starts_with_number: false,
+        })
+    }
 }
 
-fn host_and_port(text: &str) -> Result<(Host, Option<u16>), CloneUrlError> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (inside, behind) = rest
-                .split_once(']')
-                .ok_or(CloneUrlError::Host("a bracket is not closed"))?;
-            let port = match behind {
-                "" => None,
-                _ => Some(behind.strip_prefix(':').ok_or(CloneUrlError::Port)?),
-            };
-            (Host::parse_bracketed(inside)?, port)
-        }
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (Host::parse(host)?, Some(port)),
-            None => (Host::parse(text)?, None),
-        },
+/// An empty port is the default one (RFC 3986, section 3.2.3).
+fn port(text: Option<&str>) -> Result<Option<u16>, CloneUrlError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
     };
-    match port {
-        // An empty port is the default one (RFC 3986, section 3.2.3).
-        None | Some("") => Ok((host, None)),
-        Some(port) => match as_port(port) {
-            Some(port) => Ok((host, Some(port))),
-            None if port.starts_with(|first: char| first.is_ascii_alphabetic() || first == '~') => {
-                Err(CloneUrlError::MixedForms)
-            }
-            None => Err(CloneUrlError::Port),
-        },
+    match git_url::parse_port(text) {
+        Some(port) => Ok(Some(port)),
+        None if text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '~') => {
+            Err(CloneUrlError::MixedForms)
+        }
+        None => Err(CloneUrlError::Port),
     }
+}
+
+/// The user name, and whether the user information contained a secret, which is dropped.
+fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
+    let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let name =
+        path::decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
+    let had_password = !password.is_empty();
+    if name.is_empty() && transport == Transport::Ssh {
+        return Err(CloneUrlError::User("it is empty"));
+    }
+    if name.is_empty() || is_secret_username(&name) {
+        return Ok((None, had_password || !name.is_empty()));
+    }
+    if name.starts_with('-') {
+        return Err(CloneUrlError::OptionLike("user name"));
+    }
+    if !name.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
+        return Err(CloneUrlError::User("it begins with a mark"));
+    }
+    let is_allowed = |c: char| {
+        c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh)
+    };
+    if !name.chars().all(is_allowed) {
+        return Err(CloneUrlError::User(
+            "it has characters that no user name has",
+        ));
+    }
+    Ok((Some(name), had_password))
+}
+
+/// Whether a query seems to contain a token. Queries are dropped in any case.
+fn has_secret(query: &str) -> bool {
+    let query = query.to_ascii_lowercase();
+    [
+        "token=",
+        "password=",
+        "secret=",
+        "jwt=",
+        "key=",
+        "sig=",
+        "signature=",
+        "code=",
+    ]
+    .iter()
+    .any(|key| query.contains(key))
 }

@@ -1,4 +1,4 @@
-//! Hosts: names and addresses that are safe to hand to ssh, git and a browser.
+//! Hosts: names and IP addresses that are safe to pass to ssh, git and a browser.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::error::CloneUrlError;
 
-/// The host of a clone URL: a name in lower case, or an IP address.
+/// A host name in lower case, or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host(Kind);
 
@@ -19,7 +19,7 @@ enum Kind {
 }
 
 impl Host {
-    /// Reads a host without brackets: a name or an IPv4 address.
+    /// A host without brackets: a name or an IPv4 address.
     pub(super) fn parse(text: &str) -> Result<Self, CloneUrlError> {
         let name = text.strip_suffix('.').unwrap_or(text);
         if name.is_empty() {
@@ -50,7 +50,7 @@ impl Host {
             return Err(CloneUrlError::Host("a part of it is empty or too long"));
         }
         let last = name.rsplit('.').next().unwrap_or(name);
-        // Browsers and resolvers read numbers of any kind as addresses, each in its own way.
+        // Browsers and resolvers read numbers in several notations as IPv4 addresses, and differ.
         let is_number = last.starts_with("0x")
             || last.starts_with("0X")
             || last.bytes().all(|byte| byte.is_ascii_digit());
@@ -67,7 +67,7 @@ impl Host {
         }
     }
 
-    /// Reads what stands between brackets: an IPv6 address.
+    /// The text inside brackets: an IPv6 address.
     pub(super) fn parse_bracketed(text: &str) -> Result<Self, CloneUrlError> {
         match text.parse() {
             Ok(address) => Ok(Self(Kind::V6(address))),
@@ -80,7 +80,7 @@ impl Host {
         }
     }
 
-    /// The name, where the host is one.
+    /// `None` for an IP address.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.0 {
             Kind::Name(name) => Some(name),
@@ -88,7 +88,7 @@ impl Host {
         }
     }
 
-    /// The host as a URL has it: an IPv6 address in brackets.
+    /// The host in a URL: an IPv6 address is in brackets.
     #[must_use]
     pub fn in_url(&self) -> String {
         match &self.0 {
@@ -99,7 +99,7 @@ impl Host {
 }
 
 impl fmt::Display for Host {
-    /// The host alone, as `ssh` and a resolver take it: without brackets.
+    /// The host for `ssh` and a resolver: without brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Name(name) => f.write_str(name),

@@ -1,26 +1,24 @@
-//! Hosting sites that never run Bitbucket.
+//! Hosting sites other than Bitbucket.
 
 use super::host::Host;
 
-/// Another hosting site.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HostingSite {
-    /// How many parts a repository's path has: exactly, or at least that many.
     pub(super) depth: Depth,
-    /// Below the repository's own page, the page where its deploy keys are registered.
+    /// The page of the deploy keys, below the page of the repository.
     pub(super) keys_page: Option<&'static [&'static str]>,
 }
 
+/// The number of segments in the path of a repository.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     Exactly(usize),
     AtLeast(usize),
-    /// The site hosts something else than repositories.
+    /// The site has no repositories that can be cloned.
     None,
 }
 
-/// What is known of a host that is not Bitbucket's.
-pub(super) fn other(host: &Host) -> Option<HostingSite> {
+pub(super) fn find(host: &Host) -> Option<HostingSite> {
     let name = host.name()?;
     let (depth, keys_page): (_, Option<&'static [&'static str]>) = match name {
         "github.com" | "www.github.com" | "ssh.github.com" | "codeberg.org" => {

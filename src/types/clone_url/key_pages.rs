@@ -1,120 +1,109 @@
-//! The pages where a public key is registered.
+//! The web pages where a public key can be registered for a repository.
 
 use serde::Serialize;
 use url::Url;
 
-use super::CloneUrl;
 use super::hosting_sites;
-use super::render::address;
+use super::parsed::{CloneUrl, join};
 use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 
-/// What a key may do once it is registered on a page.
+/// What a key allows once it is registered on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyAccess {
-    /// Clone and fetch.
     Read,
-    /// Clone, fetch and push.
     Write,
-    /// Chosen on the page.
+    /// Selected on the page.
     ReadOrWrite,
 }
 
-/// A page where a public key can be registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyPage {
-    /// Whose keys the page is about.
+    /// The owner of the keys on the page.
     pub keys_of: &'static str,
-    /// What a key registered there may do.
     pub rights: KeyAccess,
-    /// Its address.
     pub url: String,
 }
 
 impl CloneUrl {
-    /// The pages where a key for this repository can be registered, the one with the least reach first.
+    /// The pages where a key for this repository can be registered, the one with the least access first.
     ///
-    /// Bitbucket Cloud: access keys are read-only, so pushing needs a key of the workspace or of a person
+    /// Bitbucket Cloud: access keys are read-only, so pushing needs a key of the workspace or of an account
     /// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-repository-access-keys/>). Data Center: access
-    /// keys read, or read and write
+    /// keys are read-only or read-write
     /// (<https://confluence.atlassian.com/bitbucketserver/ssh-access-keys-for-system-use-776639781.html>).
     #[must_use]
     pub fn key_pages(&self) -> Vec<KeyPage> {
+        const REPOSITORY: &str = "this repository";
         let slug = self.slug();
         let namespace = self.namespace().unwrap_or_default();
-        let page = |keys_of, rights, url: Option<String>| {
-            url.map(|url| KeyPage {
+        let base = self.web_base();
+        let page = |keys_of, rights, segments: &[&str]| {
+            let url = join(base.as_ref()?, segments.iter().copied())?;
+            Some(KeyPage {
                 keys_of,
                 rights,
                 url,
             })
         };
-        let pages = match (self.deployment(), self.web_base()) {
-            (Deployment::Cloud, Some(base)) => {
-                let at = |parts: &[&str]| address(&base, parts.iter().copied());
-                vec![
-                    page(
-                        "this repository",
-                        KeyAccess::Read,
-                        at(&[&namespace, slug, "admin", "access-keys", ""]),
-                    ),
-                    page(
-                        "the workspace",
-                        KeyAccess::Write,
-                        at(&[&namespace, "workspace", "settings", "ssh-keys"]),
-                    ),
-                    page(
-                        "yourself",
-                        KeyAccess::Write,
-                        at(&["account", "settings", "ssh-keys", ""]),
-                    ),
-                ]
-            }
-            (Deployment::DataCenter, Some(base)) => {
+        let pages = match self.deployment() {
+            Deployment::Cloud => vec![
+                page(
+                    REPOSITORY,
+                    KeyAccess::Read,
+                    &[&namespace, slug, "admin", "access-keys", ""],
+                ),
+                page(
+                    "the workspace",
+                    KeyAccess::Write,
+                    &[&namespace, "workspace", "settings", "ssh-keys"],
+                ),
+                page(
+                    "yourself",
+                    KeyAccess::Write,
+                    &["account", "settings", "ssh-keys", ""],
+                ),
+            ],
+            Deployment::DataCenter => {
                 let key = self.project_key();
-                let parts = [
+                let segments = [
                     "plugins", "servlet", "ssh", "projects", &key, "repos", slug, "keys",
                 ];
-                vec![page(
-                    "this repository",
-                    KeyAccess::ReadOrWrite,
-                    address(&base, parts),
-                )]
+                vec![page(REPOSITORY, KeyAccess::ReadOrWrite, &segments)]
             }
-            (Deployment::Unknown, _) => vec![page(
-                "this repository",
-                KeyAccess::ReadOrWrite,
-                self.elsewhere(),
-            )],
-            (Deployment::Cloud | Deployment::DataCenter, None) => Vec::new(),
+            Deployment::Unknown => vec![self.other_site_keys_page().map(|url| KeyPage {
+                keys_of: REPOSITORY,
+                rights: KeyAccess::ReadOrWrite,
+                url,
+            })],
         };
         pages.into_iter().flatten().collect()
     }
 
-    /// The deploy keys of a repository on another site that is known.
-    fn elsewhere(&self) -> Option<String> {
-        let keys_page = hosting_sites::other(self.host())?.keys_page?;
+    /// The deploy keys of a repository on a known site other than Bitbucket.
+    fn other_site_keys_page(&self) -> Option<String> {
+        let keys_page = hosting_sites::find(self.host())?.keys_page?;
         let host = self.host().to_string();
         let host = host
             .strip_prefix("ssh.")
             .or_else(|| host.strip_prefix("altssh."))
             .unwrap_or(&host);
         let namespace = self.namespace()?;
-        let parts = namespace
+        let segments = namespace
             .split('/')
             .chain([self.slug()])
             .chain(keys_page.iter().copied());
-        address(&Url::parse(&format!("https://{host}")).ok()?, parts)
+        join(&Url::parse(&format!("https://{host}")).ok()?, segments)
     }
 
-    /// How people call the repository: `namespace/slug`, with the host where it is not bitbucket.org.
+    /// `namespace/slug on host`, for messages.
     #[must_use]
     pub fn display_name(&self) -> String {
-        let path = self.namespace().map_or_else(
-            || self.slug().to_owned(),
-            |namespace| format!("{namespace}/{}", self.slug()),
-        );
+        let path = match self.namespace() {
+            Some(namespace) => format!("{namespace}/{}", self.slug()),
+            None => self.slug().to_owned(),
+        };
         match self.deployment() {
             Deployment::Cloud => format!("{path} on {}", cloud_hosts::WEB),
             Deployment::DataCenter | Deployment::Unknown => format!("{path} on {}", self.host()),

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::types::cloud_hosts;
 use crate::types::escape::needs_escape;
-use crate::types::token_prefix::TokenPrefix;
+use crate::types::token_prefix::is_secret_username;
 
 /// The URL below which the API is: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +42,10 @@ impl BaseUrlError {
     #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Secret => "leave it out; it is asked for, or given with --token-stdin",
-            Self::Repository => "leave out the repository, as in https://git.example.com",
+            Self::Secret => "remove it; enter it at the prompt or pass it with --token-stdin",
+            Self::Repository => "remove the repository, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {
-                "write https://bitbucket.org, or the address of your server as a browser shows it"
+                "use https://bitbucket.org, or the URL of your server in a browser"
             }
         }
         .to_owned()
@@ -78,7 +78,7 @@ pub(super) fn parse_http_url(text: &str) -> Result<Url, BaseUrlError> {
 
 /// Rejects a password, and a token in place of the user name.
 fn check_userinfo(url: &Url) -> Result<(), BaseUrlError> {
-    if url.password().is_some() || TokenPrefix::of(url.username()) != TokenPrefix::Unknown {
+    if url.password().is_some() || is_secret_username(url.username()) {
         return Err(BaseUrlError::Secret);
     }
     Ok(())

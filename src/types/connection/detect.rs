@@ -6,6 +6,7 @@ use super::base_url::{BaseUrl, BaseUrlError, parse_http_url};
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind};
 use crate::types::cloud_hosts::{self, API_BASE_URL};
 use crate::types::deployment::Deployment;
+use crate::types::git_url::{GitUrl, parse_port};
 
 /// First path segments of Data Center pages and services: the segments before them are the context path.
 const KNOWN_PATH_PREFIXES: [&str; 18] = [
@@ -107,14 +108,14 @@ impl FromStr for DetectedServer {
 
 /// Whether the text begins with `host:7990`: a host and its port, not the scp-like form of a clone URL.
 fn is_host_and_port(text: &str) -> bool {
-    let authority = text.split('/').next().unwrap_or_default();
-    let Some((host, port)) = authority.rsplit_once(':') else {
+    let Ok(url) = GitUrl::parse(text) else {
         return false;
     };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
-    let is_name = !host.is_empty() && host.chars().all(is_host);
-    let is_address = host.starts_with('[') && host.ends_with(']');
-    (is_name || is_address) && port.parse::<u16>().is_ok()
+    let port = url.path().split('/').next().unwrap_or_default();
+    url.scheme().is_none()
+        && url.userinfo().is_none()
+        && url.port().is_none()
+        && parse_port(port).is_some()
 }
 
 impl DetectedServer {

@@ -1,9 +1,9 @@
-//! The names of workspaces, projects, users and repositories: which characters they have.
+//! Which characters the names of workspaces, projects, users and repositories may have.
 
 use super::error::CloneUrlError;
 
-/// One `.git` at the end is spelling, not name.
-pub(super) fn without_dot_git(slug: &str) -> (&str, bool) {
+/// Removes one `.git` from the end; `true` if there was one.
+pub(super) fn strip_dot_git(slug: &str) -> (&str, bool) {
     slug.strip_suffix(".git")
         .map_or((slug, false), |slug| (slug, true))
 }
@@ -21,38 +21,36 @@ pub(super) fn is_project_key(namespace: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Checks the name of a namespace or a repository, character by character.
-pub(super) fn name(
+/// Checks a name. UUIDs in braces are always valid.
+pub(super) fn check(
     what: &'static str,
-    part: &str,
-    allowed: fn(char) -> bool,
+    name: &str,
+    is_allowed: fn(char) -> bool,
 ) -> Result<String, CloneUrlError> {
-    if part.is_empty() {
+    if name.is_empty() {
         return Err(CloneUrlError::EmptyPart);
     }
-    if part.starts_with('-') {
+    if name.starts_with('-') {
         return Err(CloneUrlError::OptionLike(what));
     }
-    if matches!(part, "." | "..") {
+    if matches!(name, "." | "..") {
         return Err(CloneUrlError::DotPart);
     }
-    let in_braces = part
+    let is_uuid = |uuid: &str| {
+        !uuid.is_empty()
+            && uuid
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let in_braces = name
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
-    match in_braces {
-        Some(uuid)
-            if !uuid.is_empty()
-                && uuid
-                    .bytes()
-                    .all(|byte| byte.is_ascii_hexdigit() || byte == b'-') =>
-        {
-            Ok(part.to_owned())
-        }
-        _ => match part.chars().find(|&character| !allowed(character)) {
-            Some(character) => Err(CloneUrlError::Character(character)),
-            None => Ok(part.to_owned()),
-        },
+    if !in_braces.is_some_and(is_uuid)
+        && let Some(character) = name.chars().find(|&character| !is_allowed(character))
+    {
+        return Err(CloneUrlError::Character(character));
     }
+    Ok(name.to_owned())
 }
 
 /// Slugs and workspace ids.
@@ -60,17 +58,17 @@ pub(super) fn is_slug_char(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_.-".contains(character)
 }
 
-/// Project keys, and the slugs of users behind `~`.
-pub(super) fn on_data_center(character: char) -> bool {
+/// Project keys of Data Center, and the slugs of users after `~`.
+pub(super) fn is_project_char(character: char) -> bool {
     character.is_alphanumeric() || "_.-~+".contains(character)
 }
 
-/// What other hosts have in the path of a URL, where it can be encoded.
+/// Paths of other hosts in a URL, where characters can be encoded.
 pub(super) fn is_path_char(character: char) -> bool {
-    in_short_form(character) || character == ' '
+    is_scp_path_char(character) || character == ' '
 }
 
-/// What needs no quotes in a shell, `%` included: some hosts want it in the short form.
-pub(super) fn in_short_form(character: char) -> bool {
+/// Paths of other hosts in the scp-like form: no character that needs quotes in a shell. Some hosts use `%` there.
+pub(super) fn is_scp_path_char(character: char) -> bool {
     character.is_alphanumeric() || "._~-+=%".contains(character)
 }

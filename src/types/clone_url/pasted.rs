@@ -1,4 +1,4 @@
-//! From what was pasted to the one URL in it: quotes, a prompt, a whole `git clone` line.
+//! Finds the one URL in pasted text: in quotes, after a shell prompt, in a `git clone` line.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use super::address::remote_helper;
 use super::error::CloneUrlError;
 use crate::types::escape::needs_escape;
 
-/// No hosting site has URLs near this length; a longer text is something else.
+/// No hosting site has URLs of nearly this length.
 const MAX_INPUT_BYTES: usize = 4096;
 
-/// Options of `git clone` whose value is a word of its own (git 2.52, `git help clone`).
+/// Options of `git clone` whose value is the next argument (git 2.52, `git help clone`).
 const LONG_WITH_VALUE: [&str; 17] = [
     "--origin",
     "--branch",
@@ -31,7 +31,7 @@ const LONG_WITH_VALUE: [&str; 17] = [
 ];
 const SHORT_WITH_VALUE: &str = "obucj";
 
-/// Options of `git` itself whose value is a word of its own.
+/// Options of `git` itself whose value is the next argument.
 const GIT_WITH_VALUE: [&str; 8] = [
     "-C",
     "-c",
@@ -43,7 +43,7 @@ const GIT_WITH_VALUE: [&str; 8] = [
     "--attr-source",
 ];
 
-/// Pairs of marks that people and programs put around a URL.
+/// Quotes that users and programs put around a URL.
 const QUOTE_PAIRS: [(char, char); 7] = [
     ('"', '"'),
     ('\'', '\''),
@@ -54,17 +54,16 @@ const QUOTE_PAIRS: [(char, char); 7] = [
     ('«', '»'),
 ];
 
-/// The URL in what was pasted.
-pub(super) struct ExtractedUrl<'a> {
+pub(super) struct PastedUrl<'a> {
     pub(super) url: Cow<'a, str>,
-    /// Whether `git clone` stood in front of it.
+    /// Whether the text was a `git clone` command.
     pub(super) git_clone: bool,
-    /// Whether the options of `git clone` held a credential.
+    /// Whether the options of `git clone` contained a credential.
     pub(super) secret_option: bool,
 }
 
-/// Finds the URL, and refuses what hides something.
-pub(super) fn find_url(text: &str) -> Result<ExtractedUrl<'_>, CloneUrlError> {
+/// Finds the URL. Text with invisible characters is rejected.
+pub(super) fn find_url(text: &str) -> Result<PastedUrl<'_>, CloneUrlError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CloneUrlError::TooLong);
     }
@@ -79,7 +78,7 @@ pub(super) fn find_url(text: &str) -> Result<ExtractedUrl<'_>, CloneUrlError> {
         return Err(CloneUrlError::Empty);
     }
     if !text.contains(char::is_whitespace) {
-        return Ok(ExtractedUrl {
+        return Ok(PastedUrl {
             url: Cow::Borrowed(text),
             git_clone: false,
             secret_option: false,
@@ -95,19 +94,19 @@ pub(super) fn find_url(text: &str) -> Result<ExtractedUrl<'_>, CloneUrlError> {
     let secret_option = words
         .iter()
         .any(|word| word.to_ascii_lowercase().contains("authorization:"));
-    Ok(ExtractedUrl {
+    Ok(PastedUrl {
         url: Cow::Owned(url_of_git_clone(&words)?),
         git_clone: true,
         secret_option,
     })
 }
 
-/// Without the blanks around it, also those that cannot be seen.
+/// Removes whitespace from both ends, invisible characters included.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}'))
 }
 
-/// What stands between a pair of marks that enclose the whole text.
+/// The text inside a pair of quotes that enclose the whole text.
 fn unwrapped(text: &str) -> Option<&str> {
     QUOTE_PAIRS.iter().find_map(|&(open, close)| {
         let inner = text.strip_prefix(open)?.strip_suffix(close)?;
@@ -115,8 +114,8 @@ fn unwrapped(text: &str) -> Option<&str> {
     })
 }
 
-/// The words behind `git`, split as a POSIX shell does; `None` where there is no git command. In front of it may stand
-/// a prompt, assignments and `sudo`.
+/// The arguments of `git`, split as a POSIX shell does; `None` if the text is not a git command. A prompt, assignments
+/// and `sudo` may precede it.
 fn git_arguments(text: &str) -> Result<Option<Vec<String>>, CloneUrlError> {
     let is_git = |word: &str| {
         let name = word
@@ -131,7 +130,7 @@ fn git_arguments(text: &str) -> Result<Option<Vec<String>>, CloneUrlError> {
             || word.contains('=')
             || matches!(word, "sudo" | "env" | "PS")
     };
-    // Only to find the command: quotes do not matter in front of it.
+    // Only to find the command; quotes before it do not matter.
     let front: Vec<&str> = text
         .split_whitespace()
         .take_while(|word| !is_git(word))
@@ -153,7 +152,7 @@ fn git_arguments(text: &str) -> Result<Option<Vec<String>>, CloneUrlError> {
     }
 }
 
-/// The URL of a `git … clone … URL [folder]` line, given the words behind `git`.
+/// The URL of `git … clone … URL [directory]`, from the arguments of `git`.
 fn url_of_git_clone(words: &[String]) -> Result<String, CloneUrlError> {
     let mut words = words.iter().map(String::as_str);
     loop {
@@ -182,12 +181,12 @@ fn url_of_git_clone(words: &[String]) -> Result<String, CloneUrlError> {
     }
 }
 
-/// Whether an option of `git clone` has its value in the next word. Long ones may be shortened, short ones joined.
+/// Whether the value of a `git clone` option is the next argument. Long options may be abbreviated, short ones combined.
 fn takes_next_word(option: &str) -> bool {
     if option.starts_with("--") {
         return option.len() > 3 && LONG_WITH_VALUE.iter().any(|long| long.starts_with(option));
     }
-    // In `-qb main` the letter with the value is the last one; in `-bmain` its value is joined to it.
+    // In `-qb main`, the option with the value is the last letter; in `-bmain`, the value is attached to it.
     let letters = &option[1..];
     letters
         .find(|letter| SHORT_WITH_VALUE.contains(letter))
