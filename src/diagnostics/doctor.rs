@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::credential_facts::CredentialFacts;
 use super::finding::{Finding, FindingId, Severity};
+use super::machine_facts::MachineFacts;
 use super::route_facts::{HttpRoute, RouteFacts};
 use super::rules::server::OLDEST_SUPPORTED_VERSION;
-use super::rules::{credential, git, host_key, http, network, server, ssh, tls};
+use super::rules::{credential, git, host_key, http, machine, network, server, ssh, tls};
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::timestamp::Timestamp;
@@ -40,6 +41,20 @@ pub(crate) fn judge(facts: &RouteFacts) -> Vec<Finding> {
         None => finding.with_elapsed(Duration::ZERO),
     };
     findings.into_iter().map(has_time).collect()
+}
+
+/// The findings about this machine, which come before all others.
+pub(crate) fn judge_machine(
+    facts: &MachineFacts,
+    has_target: bool,
+    requires_ssh: bool,
+) -> Vec<Finding> {
+    vec![
+        machine::config(facts, has_target),
+        machine::secrets(facts),
+        machine::ssh(facts, requires_ssh),
+        machine::git(facts),
+    ]
 }
 
 fn http_steps(route: &HttpRoute, today: Date) -> impl Iterator<Item = Finding> {
@@ -143,12 +158,13 @@ fn credential_result(facts: &CredentialFacts, today: Date) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::finding::first_failure;
-    use crate::diagnostics::route_facts::{SshConnectError, SshRoute, Timed};
+    use crate::diagnostics::finding::deciding_failure;
+    use crate::diagnostics::route_facts::{HostKeyFacts, SshConnectError, SshRoute, Timed};
     use crate::diagnostics::rules::fixtures::failure;
     use crate::exit_status::ExitStatus;
     use crate::git::GitHttpConfig;
     use crate::probe::{BannerResult, SshBanner, TcpError, TcpFailure};
+    use crate::ssh::built_in_keys;
     use crate::types::clone_url::CloneUrl;
     use crate::types::ssh_address::SshHost;
 
@@ -211,7 +227,7 @@ mod tests {
             ..ssh_route()
         };
         let findings = judge(&facts("git@ssh.bitbucket.org:acme/site.git", blocked));
-        let failed = first_failure(&findings).unwrap();
+        let failed = deciding_failure(&findings).unwrap();
         assert_eq!(
             (failed.id, failed.exit),
             (FindingId::SshTcp, ExitStatus::Unreachable)
@@ -232,16 +248,14 @@ mod tests {
         let url = &findings[0];
         assert_eq!((url.id, url.level), (FindingId::Url, Severity::Warn));
         assert!(next_of(url).contains("bbconnect migrate"));
-        // Git is missing, and the first failure.
-        let failed = first_failure(&findings).unwrap();
-        assert_eq!(failed.exit, ExitStatus::LocalError);
+        assert!(deciding_failure(&findings).is_none());
         let closed = SshRoute {
             host: SshHost::new("bitbucket.org", 22).unwrap(),
             banner: timed_out(),
             ..ssh_route()
         };
         let findings = judge(&facts("git@bitbucket.org:acme/site.git", closed));
-        let failed = first_failure(&findings).unwrap();
+        let failed = deciding_failure(&findings).unwrap();
         assert!(next_of(failed).contains("ssh.bitbucket.org"));
     }
 
@@ -260,6 +274,32 @@ mod tests {
         let mut tcp = findings.iter();
         let tcp = tcp.find(|finding| finding.id == FindingId::SshTcp).unwrap();
         assert_eq!((tcp.level, tcp.elapsed_ms), (Severity::Warn, Some(3)));
-        assert!(first_failure(&findings).is_none());
+        assert!(deciding_failure(&findings).is_none());
+    }
+
+    #[test]
+    fn an_unexpected_host_key_decides_the_exit_status() {
+        let cloud = built_in_keys(&"ssh.bitbucket.org".parse().unwrap()).unwrap();
+        let route = SshRoute {
+            host_keys: Some(timed(HostKeyFacts {
+                offered: Ok(vec![cloud[1].clone()]),
+                pinned: vec![(cloud[0].clone(), "accepted")],
+                reported: None,
+                users: Vec::new(),
+            })),
+            ..ssh_route()
+        };
+        let facts = RouteFacts {
+            wants_ssh: false,
+            ..facts("ssh://git@git.example.com:7999/web/site.git", route)
+        };
+        let mut findings = judge(&facts);
+        let earlier = Finding::fail(FindingId::Dns, ExitStatus::Unreachable, "no address");
+        findings.insert(0, earlier);
+        let failure = deciding_failure(&findings).unwrap();
+        assert_eq!(
+            (failure.id, failure.exit),
+            (FindingId::SshHostKey, ExitStatus::HostKeyMismatch)
+        );
     }
 }

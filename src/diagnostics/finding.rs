@@ -69,6 +69,10 @@ finding_ids! {
     RepositoryEmpty => "repository.empty",
     SshAccess => "ssh.access",
     // Steps of `doctor`.
+    MachineConfig => "machine.config",
+    MachineSecrets => "machine.secrets",
+    MachineSsh => "machine.ssh",
+    MachineGit => "machine.git",
     Url => "url",
     Dns => "dns",
     Tcp => "tcp",
@@ -181,10 +185,10 @@ impl Finding {
         }
     }
 
-    /// A failure of something that is not required is a warning.
+    /// A failure of something that is not required is a warning; a host key that is not the expected one stays a failure.
     #[must_use]
     pub(crate) fn downgraded(mut self) -> Self {
-        if self.level == Severity::Fail {
+        if self.level == Severity::Fail && self.exit != ExitStatus::HostKeyMismatch {
             self.level = Severity::Warn;
             self.exit = ExitStatus::Success;
         }
@@ -204,9 +208,14 @@ impl Finding {
     }
 }
 
-/// The first failure in the order of the findings.
-pub(crate) fn first_failure(findings: &[Finding]) -> Option<&Finding> {
-    findings
+/// The failure that decides the exit status of `doctor`: a host key that is not the expected one, else the first.
+pub(crate) fn deciding_failure(findings: &[Finding]) -> Option<&Finding> {
+    let mut failures = findings
         .iter()
-        .find(|finding| finding.level == Severity::Fail)
+        .filter(|finding| finding.level == Severity::Fail);
+    let first = failures.next()?;
+    std::iter::once(first)
+        .chain(failures)
+        .find(|failure| failure.exit == ExitStatus::HostKeyMismatch)
+        .or(Some(first))
 }

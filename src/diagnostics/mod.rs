@@ -14,6 +14,7 @@ mod connection_facts;
 mod credential_facts;
 mod doctor;
 mod finding;
+mod machine_facts;
 pub(crate) mod report;
 mod route_facts;
 mod rules;
@@ -21,8 +22,9 @@ mod rules;
 pub(crate) use self::check::judge as judge_connection;
 pub(crate) use self::connection_facts::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts};
 pub(crate) use self::credential_facts::CredentialFacts;
-pub(crate) use self::doctor::judge as judge_route;
-pub(crate) use self::finding::{Finding, FindingId, Severity, first_failure};
+pub(crate) use self::doctor::{judge as judge_route, judge_machine};
+pub(crate) use self::finding::{Finding, FindingId, Severity, deciding_failure};
+pub(crate) use self::machine_facts::MachineFacts;
 pub(crate) use self::route_facts::{
     HostKeyFacts, HttpRoute, LoginFacts, RouteFacts, SshConnectError, SshRoute, Timed,
 };

@@ -543,7 +543,7 @@ fn missing_git_and_different_git_settings() {
     let url = server.datacenter();
     breaks(
         doctor_with(&[("PATH", "/nowhere")], &[&url]),
-        "git",
+        "machine.git",
         9,
         "install git",
     );
@@ -831,4 +831,42 @@ fn a_report_is_anonymous_and_never_overwrites() {
     sandbox
         .run(["doctor", "x", "--report", nowhere.to_str().unwrap()])
         .exits_with(9);
+}
+
+#[test]
+fn this_machine_comes_first_also_without_a_connection() {
+    let sandbox = Sandbox::new();
+    let stages = |document: &Value| {
+        let stages = document["stages"].as_array().unwrap();
+        let ids = stages
+            .iter()
+            .map(|stage| stage["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let machine = [
+        "machine.config",
+        "machine.secrets",
+        "machine.ssh",
+        "machine.git",
+    ];
+    let document = holds(
+        sandbox.run(["doctor", "--json"]),
+        "machine.config",
+        "warn",
+        "bbconnect connection add",
+    );
+    assert_eq!(stages(&document), machine);
+    // No session bus, no keyring.
+    assert_eq!(stage(&document, "machine.secrets")["level"], "warn");
+    let server = Server::start(state());
+    let document = holds(
+        doctor(&[&server.datacenter()]),
+        "machine.config",
+        "pass",
+        "",
+    );
+    assert_eq!(stages(&document)[..5], [&machine[..], &["url"]].concat());
+    let sandbox = stored("deployment = [");
+    let document = breaks(sandbox.run(["doctor", "--json"]), "machine.config", 9, "");
+    assert_eq!(stages(&document), machine);
 }

@@ -10,8 +10,8 @@ use super::target::DoctorTarget;
 use crate::app::{App, SelectedConnection};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, ServerProbe};
 use crate::diagnostics::{
-    CredentialFacts, HostKeyFacts, HttpRoute, LoginFacts, RouteFacts, SshConnectError, SshRoute,
-    Timed, trusted_host_keys,
+    CredentialFacts, HostKeyFacts, HttpRoute, LoginFacts, MachineFacts, RouteFacts,
+    SshConnectError, SshRoute, Timed, trusted_host_keys,
 };
 use crate::error::{Error, ErrorSummary};
 use crate::git;
@@ -28,6 +28,20 @@ use crate::types::timestamp::Timestamp;
 
 /// The limit of a step that only improves a hint.
 const EXTRA_STEP_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn machine(app: &App) -> MachineFacts {
+    fn summarize<T, E: Into<Error>>(result: Result<T, E>) -> Result<T, ErrorSummary> {
+        result.map_err(|error| ErrorSummary::from(&error.into()))
+    }
+    MachineFacts {
+        connections: Timed::measure(|| {
+            summarize(app.connection_file().load()).map(|file| file.names().len())
+        }),
+        store: Timed::measure(|| summarize(app.check_default_store())),
+        ssh: Timed::measure(|| summarize(ssh::version())),
+        git: Timed::measure(|| summarize(git::view(None)).map(|git| git.version)),
+    }
+}
 
 pub(super) fn facts(target: &DoctorTarget, app: &App) -> RouteFacts {
     let http = match &target.connection {

@@ -15,7 +15,7 @@ pub(crate) use self::output::DoctorReport;
 use self::target::DoctorTarget;
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::diagnostics::judge_route;
+use crate::diagnostics::{judge_machine, judge_route};
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
@@ -57,16 +57,32 @@ impl Subcommand for Args {
         if let Some(path) = &self.report {
             report::require_absent(path, self.force)?;
         }
-        let target = match DoctorTarget::find(self.target.as_deref(), app)? {
-            Ok(target) => target,
-            Err(error) => return Ok(DoctorReport::invalid_url(&error)),
-        };
+        let target = DoctorTarget::find(self.target.as_deref(), app);
         if self.allow_list {
+            let target = match target? {
+                Ok(target) => target,
+                Err(error) => return Ok(DoctorReport::invalid_url(Vec::new(), &error)),
+            };
             let rules = firewall_rules::firewall_rules(&target, app);
             return Ok(DoctorReport::allow_list(&target, rules));
         }
+        let machine = gather::machine(app);
+        let target = match target {
+            Ok(Ok(target)) => target,
+            Ok(Err(error)) => {
+                let stages = judge_machine(&machine, true, false);
+                return Ok(DoctorReport::invalid_url(stages, &error));
+            }
+            // There is nothing to connect to, and `machine.config` says why.
+            Err(error) if machine.connections.value.is_err() || is_unconfigured(&error) => {
+                return Ok(DoctorReport::machine(judge_machine(&machine, false, false)));
+            }
+            Err(error) => return Err(error),
+        };
         let facts = gather::facts(&target, app);
-        let mut result = DoctorReport::new(&target, judge_route(&facts));
+        let mut stages = judge_machine(&machine, true, target.wants_ssh);
+        stages.extend(judge_route(&facts));
+        let mut result = DoctorReport::new(&target, stages);
         if let Some(path) = &self.report {
             let rules = firewall_rules::offline(&target, facts.ssh_host());
             report::write(path, &target, &result, &rules, facts.account(), app)?;
@@ -74,4 +90,9 @@ impl Subcommand for Args {
         }
         Ok(result)
     }
+}
+
+/// Whether there is no connection at all.
+fn is_unconfigured(error: &Error) -> bool {
+    matches!(error, Error::NoConnection(names) if names.is_empty())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::firewall_rules::FirewallRule;
 use super::target::DoctorTarget;
 use crate::diagnostics::report::write_finding;
-use crate::diagnostics::{Finding, FindingId, Severity, first_failure};
+use crate::diagnostics::{Finding, FindingId, Severity, deciding_failure};
 use crate::exit_status::ExitStatus;
 use crate::types::connection::{BaseUrlError, ConnectionName};
 use crate::ui::{CommandOutput, TextWriter};
@@ -16,7 +16,7 @@ use crate::ui::{CommandOutput, TextWriter};
 pub(crate) struct DoctorReport {
     ok: bool,
     exit: u8,
-    /// The first step that fails.
+    /// The failure that decides the exit status.
     failed: Option<FindingId>,
     connection: Option<ConnectionName>,
     base_url: Option<String>,
@@ -41,11 +41,17 @@ impl DoctorReport {
     }
 
     /// An argument that cannot be parsed. It is not repeated: it may contain a password.
-    pub(super) fn invalid_url(error: &BaseUrlError) -> Self {
+    pub(super) fn invalid_url(mut stages: Vec<Finding>, error: &BaseUrlError) -> Self {
         let stage = Finding::fail(FindingId::Url, ExitStatus::Usage, error.to_string())
             .with_next(error.hint())
             .with_elapsed(std::time::Duration::ZERO);
-        Self::from_stages("the URL".to_owned(), vec![stage])
+        stages.push(stage);
+        Self::from_stages("the URL".to_owned(), stages)
+    }
+
+    /// The findings about this machine, without a target.
+    pub(super) fn machine(stages: Vec<Finding>) -> Self {
+        Self::from_stages("this machine".to_owned(), stages)
     }
 
     /// Only the hosts and ports.
@@ -57,7 +63,7 @@ impl DoctorReport {
     }
 
     fn from_stages(title: String, stages: Vec<Finding>) -> Self {
-        let failed = first_failure(&stages);
+        let failed = deciding_failure(&stages);
         let status = failed.map_or(ExitStatus::Success, |stage| stage.exit);
         Self {
             ok: status == ExitStatus::Success,

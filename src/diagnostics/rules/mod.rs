@@ -6,6 +6,7 @@ pub(super) mod fixtures;
 pub(super) mod git;
 pub(super) mod host_key;
 pub(super) mod http;
+pub(super) mod machine;
 pub(super) mod network;
 pub(super) mod reach;
 pub(super) mod repository;
