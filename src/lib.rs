@@ -8,6 +8,7 @@ mod bitbucket;
 mod cli;
 mod commands;
 mod config;
+mod diagnostics;
 mod error;
 mod exit_status;
 mod git;

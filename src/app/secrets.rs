@@ -34,6 +34,19 @@ impl App {
         }
     }
 
+    /// The default store, where a secret can be stored there now.
+    ///
+    /// # Errors
+    /// As [`App::default_store`], and [`Error::Store`] for a keyring that cannot be used.
+    pub(crate) fn check_default_store(&self) -> Result<StoreKind, Error> {
+        let source = self.default_store()?;
+        if source == SecretSource::Keyring {
+            // No connection has an empty name: only whether the keyring responds matters.
+            self.keyring().get("")?;
+        }
+        Ok(source.kind())
+    }
+
     /// Keeps a secret under the name of its connection.
     ///
     /// # Errors

@@ -16,7 +16,9 @@ mod webhooks;
 
 #[cfg(fuzzing)]
 pub use client::explain_made_up;
-pub(crate) use client::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
+pub(crate) use client::{
+    ApiError, Authorization, ConnectFailure, Http, HttpSettings, ServerObservation, Trace,
+};
 pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
@@ -34,8 +36,8 @@ use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::commit::Branch;
 use crate::types::connection::BaseUrl;
 use crate::types::namespace::{NewProject, Project, Workspace};
+use crate::types::permission::Permission;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
-use crate::types::purpose::Permission;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::scope::Scope;
@@ -69,6 +71,15 @@ impl Bitbucket {
     #[must_use]
     pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
+    }
+
+    /// What the last response showed about the server, beside its content.
+    #[must_use]
+    pub(crate) fn observation(&self) -> ServerObservation {
+        match self {
+            Self::Cloud(cloud) => cloud.http().observation(),
+            Self::DataCenter(datacenter) => datacenter.http().observation(),
+        }
     }
 
     /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.

@@ -41,8 +41,8 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect connect git@bitbucket.org:acme/site.git   make a key, register it, try it, remember it
   bbconnect connection add                            a token or password, verified, in your keyring
-  bbconnect check work --for webhook                  is the credential valid, enough, not too much?
-  bbconnect doctor https://git.example.com            where does the path to a Bitbucket break?
+  bbconnect check work --for webhook                  is it valid, with the required scopes?
+  bbconnect doctor https://git.example.com            diagnose connection problems
 ";
 
 const ENVIRONMENT_HELP: &str = "\
@@ -138,9 +138,9 @@ command_group! {
         Keygen(commands::keygen::Args),
         /// Make a key for a repository, register it, test it over SSH and save the connection
         Connect(Box<commands::connect::Args>),
-        /// Judge credentials: valid, enough, not too much, not about to expire
+        /// Check that credentials are valid, have the required scopes and aren't about to expire
         Check(commands::check::Args),
-        /// Find where the path to a Bitbucket breaks
+        /// Diagnose connection problems
         Doctor(commands::doctor::Args),
         /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
         Migrate(commands::migrate::Args),

@@ -1,20 +1,17 @@
-//! The names in a certificate: whom it is for, who signed it, and from when to when. Only what is needed for telling them is read (RFC 5280,
-//! section 4.1); whether it is to be trusted is judged elsewhere.
+//! Subject, issuer and validity of an X.509 certificate (RFC 5280, section 4.1). Nothing is verified here.
 
 use crate::types::date::Date;
 
-/// Whom a certificate is for, and who signed it, as people call them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CertificateSummary {
-    /// Whom it is for.
+    /// The common name, else the organisation or its unit.
     pub subject: Option<String>,
-    /// Who signed it.
     pub issuer: Option<String>,
-    /// Whether both are the same, so that it vouches for itself.
+    /// Whether subject and issuer are the same.
     pub is_self_signed: bool,
-    /// Its first day, in UTC.
+    /// The first day of its validity, in UTC.
     pub begins_on: Option<Date>,
-    /// Its last day, in UTC.
+    /// The last day of its validity, in UTC.
     pub ends_on: Option<Date>,
 }
 
@@ -28,7 +25,7 @@ const EXPLICIT_VERSION: u8 = 0xa0;
 const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
 
 impl CertificateSummary {
-    /// The names in a certificate in DER; none where it cannot be read.
+    /// Reads a certificate in DER; empty where that is not possible.
     #[must_use]
     pub(crate) fn of(certificate: &[u8]) -> Self {
         read(certificate).unwrap_or_default()
@@ -53,12 +50,12 @@ fn read(certificate: &[u8]) -> Option<CertificateSummary> {
         subject: name(subject),
         issuer: name(issuer),
         is_self_signed: issuer == subject,
-        begins_on: day(begin, begins),
-        ends_on: day(end, ends),
+        begins_on: date(begin, begins),
+        ends_on: date(end, ends),
     })
 }
 
-/// The first element: its tag, what is in it, and what stands behind it (X.690, section 8.1).
+/// The first element: its tag, its content, and the bytes after it (X.690, section 8.1).
 fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = if first < 0x80 {
@@ -77,8 +74,8 @@ fn read_tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, behind))
 }
 
-/// The day of a time: `YYMMDD…` for the years from 1950 to 2049, else `YYYYMMDD…`.
-fn day(tag: u8, time: &[u8]) -> Option<Date> {
+/// The date of a time: `YYMMDD…` for the years from 1950 to 2049, else `YYYYMMDD…`.
+fn date(tag: u8, time: &[u8]) -> Option<Date> {
     let text = std::str::from_utf8(time).ok()?;
     let (year, rest) = if tag == UTC_TIME {
         let year: u32 = text.get(..2)?.parse().ok()?;
@@ -103,15 +100,21 @@ fn name(mut relative: &[u8]) -> Option<String> {
         let Some((OBJECT_IDENTIFIER, kind, value)) = read_tlv(pair) else {
             continue;
         };
-        let place = ATTRIBUTES.iter().position(|attribute| attribute == kind);
-        if let Some(place) = place
+        let rank = ATTRIBUTES.iter().position(|attribute| attribute == kind);
+        if let Some(rank) = rank
             && let Some((_, text, _)) = read_tlv(value)
         {
             let text = String::from_utf8_lossy(text);
-            found[place] = Some(text.chars().take(120).collect());
+            found[rank] = Some(text.chars().take(120).collect());
         }
     }
     found.into_iter().flatten().next()
+}
+
+/// A certificate of `git.example.com` that is valid until 2026-11-22, in DER.
+#[cfg(test)]
+pub(crate) fn certificate_until_2026_11_22() -> Vec<u8> {
+    tests::der(tests::LEAF)
 }
 
 #[cfg(test)]
@@ -125,19 +128,19 @@ mod tests {
          MAUGAytlcAMhAPi3Q6zkWDGKEOhJ1DPXiuimMzGHLi6hQ2ibVnNFXlUeo1MwUTAdBgNVHQ4EFgQU+cq4uOiw803ZpenWfkv+QV7d\
          iEkwHwYDVR0jBBgwFoAU+cq4uOiw803ZpenWfkv+QV7diEkwDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXADQQBnlq+8ijstWqH5QMy2\
          EMXx2fkH8F26byz3XkkaK910NNmM5QOq4k4DuTYWp7ybn0NF2xXkmEOYTuOBn1K0CmEO";
-    const LEAF: &str = "MIH3MIGqAhR7DHomHpiGTqzWBkSRv1pcFriwxjAFBgMrZXAwIzENMAsGA1UECgwEQWNtZTESMBAGA1UEAwwJQWNtZSBSb290MB4X\
+    pub(super) const LEAF: &str = "MIH3MIGqAhR7DHomHpiGTqzWBkSRv1pcFriwxjAFBgMrZXAwIzENMAsGA1UECgwEQWNtZTESMBAGA1UEAwwJQWNtZSBSb290MB4X\
          DTI2MTEyMTE5MTMyNloXDTI2MTEyMjE5MTMyNlowGjEYMBYGA1UEAwwPZ2l0LmV4YW1wbGUuY29tMCowBQYDK2VwAyEAHEfYtR6R\
          aTSNRT3++9WbTNKowSvgNxIsByw+DTH1eVcwBQYDK2VwA0EAEwUC5JWCyaUw/zdcobj4rIpcQtqszy2K8vRXaSQXG/uycdoG34h4\
          QBCwRwxg69dLUxJcCBX833/q+khd/y5WCw==";
 
-    fn der(text: &str) -> Vec<u8> {
+    pub(super) fn der(text: &str) -> Vec<u8> {
         base64::engine::general_purpose::STANDARD
             .decode(text)
             .unwrap()
     }
 
     #[test]
-    fn whom_it_is_for_and_who_signed_it() {
+    fn subject_issuer_and_validity_are_read() {
         let root = CertificateSummary::of(&der(SELF_SIGNED));
         assert_eq!(root.issuer.as_deref(), Some("Acme Root"));
         assert!(root.is_self_signed);
@@ -145,13 +148,13 @@ mod tests {
         assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
         assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
         assert!(!leaf.is_self_signed);
-        let days = [leaf.begins_on, leaf.ends_on].map(|date| date.map(|date| date.to_string()));
+        let dates = [leaf.begins_on, leaf.ends_on].map(|date| date.map(|date| date.to_string()));
         assert_eq!(
-            days,
-            [Some("2026-11-21"), Some("2026-11-22")].map(|day| day.map(str::to_owned))
+            dates,
+            [Some("2026-11-21"), Some("2026-11-22")].map(|date| date.map(str::to_owned))
         );
         assert_eq!(
-            day(0x18, b"20510203040506Z")
+            date(0x18, b"20510203040506Z")
                 .map(|date| date.to_string())
                 .as_deref(),
             Some("2051-02-03")
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_has_no_names() {
+    fn a_truncated_certificate_is_empty() {
         let leaf = der(LEAF);
         for end in 0..leaf.len() {
             assert_eq!(

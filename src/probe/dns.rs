@@ -1,4 +1,4 @@
-//! Names: which addresses a host has.
+//! Name resolution.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
@@ -10,35 +10,38 @@ use thiserror::Error;
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum DnsError {
-    /// Nobody knows it, or nobody could be asked: the system does not tell which.
+    /// The name is unknown, or no name server was reached: the system does not distinguish them.
     #[error("{0}")]
-    Unknown(String),
-    /// The system did not answer in time.
-    #[error("no answer in time")]
+    Failed(String),
+    #[error("no response in time")]
     TimedOut,
 }
 
-/// The addresses of a host, in the system's order. An address is its own.
+/// The addresses of a host, in the system's order.
 ///
 /// # Errors
 /// [`DnsError`].
-pub(crate) fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DnsError> {
+pub(crate) fn resolve(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> Result<Vec<SocketAddr>, DnsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
-    let (tell, told) = mpsc::channel();
-    // The system cannot be interrupted while it looks; the thread is left behind.
+    let (sender, receiver) = mpsc::channel();
+    // The system call cannot be interrupted; the thread is left behind.
     thread::spawn(move || {
-        let looked = (host.as_str(), port).to_socket_addrs();
-        drop(tell.send(looked.map(Iterator::collect::<Vec<_>>)));
+        let addresses = (host.as_str(), port).to_socket_addrs();
+        drop(sender.send(addresses.map(Iterator::collect::<Vec<_>>)));
     });
-    match told.recv_timeout(limit) {
+    match receiver.recv_timeout(timeout) {
         Ok(Ok(addresses)) if addresses.is_empty() => {
-            Err(DnsError::Unknown("it has no address".to_owned()))
+            Err(DnsError::Failed("the name has no address".to_owned()))
         }
         Ok(Ok(mut addresses)) => {
             addresses.dedup();
             Ok(addresses)
         }
-        Ok(Err(error)) => Err(DnsError::Unknown(error.to_string())),
+        Ok(Err(error)) => Err(DnsError::Failed(error.to_string())),
         Err(_) => Err(DnsError::TimedOut),
     }
 }

@@ -1,4 +1,4 @@
-//! A proxy in between: whether requests go through one, and whether it lets them.
+//! Proxies: which one requests use, and whether it forwards them.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -10,54 +10,46 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{DetectedProtocol, DnsError, TcpConnection, TcpError, connect, resolve};
+use super::banner::{DetectedProtocol, is_timeout};
+use super::dns::{DnsError, resolve};
+use super::tcp::{TcpConnection, TcpError, connect};
 
-/// A proxy, as requests find it: named for the connection, or by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+/// A proxy that requests use: the connection's, or that of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    /// Its host.
     pub host: String,
-    /// Its port.
     pub port: u16,
-    /// How it is spoken to.
     pub kind: ProxyKind,
-    /// Whether the connection names it, rather than the environment.
+    /// Whether the connection sets it, rather than the environment.
     pub is_named: bool,
     login: Option<Zeroizing<String>>,
 }
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProxyKind {
-    /// HTTP in the clear.
     Http,
-    /// HTTP over TLS.
     Https,
-    /// By another scheme, which requests do not use.
+    /// Another scheme, which requests do not use.
     Other(String),
 }
 
-/// Why a proxy is no way through.
+/// Why a proxy cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum ProxyError {
-    /// Its name does not resolve.
-    #[error("its name does not resolve: {0}")]
-    Name(DnsError),
-    /// It is not reached.
-    #[error("it cannot be reached: {0}")]
+    #[error("the proxy does not resolve: {0}")]
+    Dns(DnsError),
+    #[error("the proxy cannot be reached: {0}")]
     Tcp(TcpError),
-    /// It wants to know who asks.
-    #[error("it asks for a login")]
+    #[error("the proxy requires a login")]
     AuthRequired,
-    /// It does not pass the request on.
-    #[error("it answers {0}")]
+    /// The status of a response other than 407.
+    #[error("the proxy responds {0}")]
     Refused(String),
-    /// It is no proxy.
-    #[error("it does not answer as a proxy")]
+    #[error("the response is not that of a proxy")]
     NotAProxy(DetectedProtocol),
-    /// It says nothing.
-    #[error("no answer in time")]
-    Silent,
+    #[error("no response in time")]
+    TimedOut,
 }
 
 impl fmt::Debug for Proxy {
@@ -73,52 +65,52 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// The proxy for a URL, as requests find it.
+    /// The proxy for a URL; `configured` is the connection's.
     #[must_use]
-    pub(crate) fn of(url: &Url, named: Option<&str>) -> Option<Self> {
-        let matcher = match named {
-            Some(named) => Matcher::builder().all(named).build(),
+    pub(crate) fn of(url: &Url, configured: Option<&str>) -> Option<Self> {
+        let matcher = match configured {
+            Some(proxy) => Matcher::builder().all(proxy).build(),
             None => Matcher::from_system(),
         };
-        let found = matcher.intercept(&url.as_str().parse().ok()?)?;
-        // The library takes `NO_PROXY=*` for every name, and not for addresses.
+        let intercept = matcher.intercept(&url.as_str().parse().ok()?)?;
+        // The library applies `NO_PROXY=*` to names, and not to IP addresses.
         let any = format!("{}://any.host.invalid", url.scheme());
         matcher.intercept(&any.parse().ok()?)?;
-        let uri = found.uri();
+        let uri = intercept.uri();
         let kind = match uri.scheme_str() {
             None | Some("http") => ProxyKind::Http,
             Some("https") => ProxyKind::Https,
             Some(other) => ProxyKind::Other(other.to_owned()),
         };
-        let usual = if kind == ProxyKind::Https { 443 } else { 80 };
-        let login = found.basic_auth().and_then(|value| value.to_str().ok());
+        let default_port = if kind == ProxyKind::Https { 443 } else { 80 };
+        let login = intercept.basic_auth().and_then(|value| value.to_str().ok());
         Some(Self {
             host: uri.host()?.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(usual),
+            port: uri.port_u16().unwrap_or(default_port),
             kind,
-            is_named: named.is_some(),
+            is_named: configured.is_some(),
             login: login.map(|login| Zeroizing::new(login.to_owned())),
         })
     }
 
-    /// Whether it comes with a user name and a password.
+    /// Whether its URL contains a user name and a password.
     #[must_use]
     pub(crate) fn has_login(&self) -> bool {
         self.login.is_some()
     }
 }
 
-/// Goes through a proxy: the connection behind it for `https`; nothing where only a request would tell.
+/// Connects through a proxy: the tunnel for `https`; `None` where the proxy only forwards requests.
 ///
 /// # Errors
 /// [`ProxyError`].
 pub(crate) fn connect_via(
     proxy: &Proxy,
     url: &Url,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<Option<TcpStream>, ProxyError> {
-    let deadline = Instant::now() + limit;
-    let addresses = resolve(&proxy.host, proxy.port, limit).map_err(ProxyError::Name)?;
+    let deadline = Instant::now() + timeout;
+    let addresses = resolve(&proxy.host, proxy.port, timeout).map_err(ProxyError::Dns)?;
     let left = deadline.saturating_duration_since(Instant::now());
     let TcpConnection { stream, .. } = connect(&addresses, left).map_err(ProxyError::Tcp)?;
     if proxy.kind != ProxyKind::Http {
@@ -130,7 +122,7 @@ pub(crate) fn connect_via(
         url.port_or_known_default().unwrap_or(443)
     );
     let is_tunnel = url.scheme() == "https";
-    let first = if is_tunnel {
+    let head = if is_tunnel {
         format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")
     } else {
         format!("GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n")
@@ -138,9 +130,9 @@ pub(crate) fn connect_via(
     let login = proxy.login.as_ref().map_or(String::new(), |login| {
         format!("Proxy-Authorization: {}\r\n", login.as_str())
     });
-    let request = Zeroizing::new(format!("{first}{login}\r\n"));
-    let answer = exchange(&stream, request.as_bytes(), deadline)?;
-    let line = answer.lines().next().unwrap_or_default().trim();
+    let request = Zeroizing::new(format!("{head}{login}\r\n"));
+    let response = exchange(&stream, request.as_bytes(), deadline)?;
+    let line = response.lines().next().unwrap_or_default().trim();
     let mut words = line.splitn(2, ' ');
     let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/1"));
     let status = words.next().unwrap_or_default();
@@ -151,44 +143,37 @@ pub(crate) fn connect_via(
         Some(_) if !is_tunnel => Ok(None),
         Some(100..=599) => Err(ProxyError::Refused(status.chars().take(80).collect())),
         Some::<u16>(_) | None => Err(ProxyError::NotAProxy(DetectedProtocol::of(
-            answer.as_bytes(),
+            response.as_bytes(),
         ))),
     }
 }
 
-/// Sends, and reads up to the end of the head.
+/// Sends a request, and reads the head of the response.
 fn exchange(
     mut stream: &TcpStream,
     request: &[u8],
     deadline: Instant,
 ) -> Result<String, ProxyError> {
     let closed = |_| ProxyError::NotAProxy(DetectedProtocol::Nothing);
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     stream
         .set_write_timeout(Some(Duration::from_secs(5)))
         .map_err(closed)?;
     stream.write_all(request).map_err(closed)?;
-    while heard.len() < 8192 && !heard.windows(4).any(|end| end == b"\r\n\r\n") {
+    while received.len() < 8192 && !received.windows(4).any(|end| end == b"\r\n\r\n") {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-            return Err(ProxyError::Silent);
+            return Err(ProxyError::TimedOut);
         }
         let mut chunk = [0; 1024];
         match stream.read(&mut chunk) {
             Ok(0) => break,
-            Ok(count) => heard.extend_from_slice(&chunk[..count]),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
-                ) =>
-            {
-                return Err(ProxyError::Silent);
-            }
+            Ok(count) => received.extend_from_slice(&chunk[..count]),
+            Err(error) if is_timeout(&error) => return Err(ProxyError::TimedOut),
             Err(_) => break,
         }
     }
-    Ok(String::from_utf8_lossy(&heard).into_owned())
+    Ok(String::from_utf8_lossy(&received).into_owned())
 }
 
 #[cfg(test)]
@@ -196,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_named_proxy_is_read_without_telling_its_login() {
+    fn a_configured_proxy_does_not_show_its_password() {
         let url = "https://git.example.com/".parse().unwrap();
         let proxy = Proxy::of(&url, Some("http://jane:marker@proxy.example.com:3128")).unwrap();
         assert_eq!(proxy.to_string(), "proxy.example.com:3128");

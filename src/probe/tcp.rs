@@ -1,4 +1,4 @@
-//! TCP: whether somebody listens at one of a host's addresses.
+//! TCP connections to one of a host's addresses.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -6,55 +6,49 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-/// Why an address was not reached.
+/// Why an address did not accept a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TcpFailure {
-    /// It says that nobody listens.
+    /// Nothing listens on the port.
     Refused,
-    /// It says nothing: a firewall drops what is sent, or the host is down.
+    /// A firewall drops the packets, or the host is down.
     TimedOut,
-    /// There is no way to it from here.
     NoRoute,
-    /// Something else.
     Other,
 }
 
-/// No address was reached: each, and why.
+/// No address accepted a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", .tried.iter().map(|(address, fault)| format!("{address}: {}", fault.description()))
+#[error("{}", .tried.iter().map(|(address, failure)| format!("{address}: {}", failure.description()))
     .collect::<Vec<_>>().join(", "))]
 pub(crate) struct TcpError {
     /// The addresses that were tried, in order.
     pub tried: Vec<(SocketAddr, TcpFailure)>,
 }
 
-/// A connection.
 #[derive(Debug)]
 pub(crate) struct TcpConnection {
-    /// The connection.
     pub stream: TcpStream,
-    /// To which address.
     pub address: SocketAddr,
-    /// The addresses before it, which were not reached.
+    /// The addresses before it, which did not accept a connection.
     pub failed: Vec<(SocketAddr, TcpFailure)>,
 }
 
 impl TcpFailure {
-    /// In words.
     #[must_use]
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
-            Self::TimedOut => "no answer",
+            Self::TimedOut => "no response",
             Self::NoRoute => "no route",
-            Self::Other => "not reached",
+            Self::Other => "failed",
         }
     }
 
     fn of(error: &io::Error) -> Self {
         #[expect(
             clippy::wildcard_enum_match_arm,
-            reason = "the library's list is open, and most of it does not happen here"
+            reason = "the list is open, and most kinds do not occur here"
         )]
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
@@ -70,10 +64,10 @@ impl TcpFailure {
 }
 
 impl TcpError {
-    /// The fault that says most: an answer before silence.
+    /// The failure that says most about the host: a refusal before a timeout.
     #[must_use]
-    pub(crate) fn fault(&self) -> TcpFailure {
-        let has = |fault| self.tried.iter().any(|(_, tried)| *tried == fault);
+    pub(crate) fn reason(&self) -> TcpFailure {
+        let has = |failure| self.tried.iter().any(|(_, tried)| *tried == failure);
         let order = [
             TcpFailure::Refused,
             TcpFailure::TimedOut,
@@ -81,25 +75,25 @@ impl TcpError {
         ];
         order
             .into_iter()
-            .find(|fault| has(*fault))
+            .find(|failure| has(*failure))
             .unwrap_or(TcpFailure::Other)
     }
 }
 
-/// Connects to the first of the addresses that lets it. Each has its share of the time that is left.
+/// Connects to the first address that accepts a connection. Each has its share of the remaining time.
 ///
 /// # Errors
 /// [`TcpError`].
 pub(crate) fn connect(
     addresses: &[SocketAddr],
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<TcpConnection, TcpError> {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + timeout;
     let mut failed = Vec::new();
-    for (at, address) in addresses.iter().enumerate() {
-        let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+    for (index, address) in addresses.iter().enumerate() {
+        let remaining = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
         let left = deadline.saturating_duration_since(Instant::now());
-        let share = (left / others).max(Duration::from_millis(1));
+        let share = (left / remaining).max(Duration::from_millis(1));
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => {
                 return Ok(TcpConnection {
@@ -119,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_addresses_before_the_one_that_answers_are_told() {
+    fn addresses_that_fail_before_one_that_accepts_are_returned() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let open = listener.local_addr().unwrap();
         let closed = {
@@ -127,15 +121,15 @@ mod tests {
             listener.local_addr().unwrap()
         };
         let limit = Duration::from_secs(5);
-        let reached = connect(&[closed, open], limit).unwrap();
-        assert_eq!(reached.address, open);
-        assert_eq!(reached.failed, [(closed, TcpFailure::Refused)]);
+        let connection = connect(&[closed, open], limit).unwrap();
+        assert_eq!(connection.address, open);
+        assert_eq!(connection.failed, [(closed, TcpFailure::Refused)]);
         let error = connect(&[closed], limit).unwrap_err();
-        assert_eq!(error.fault(), TcpFailure::Refused);
+        assert_eq!(error.reason(), TcpFailure::Refused);
         assert_eq!(error.to_string(), format!("{closed}: connection refused"));
-        let silent = TcpError {
+        let timed_out = TcpError {
             tried: vec![(closed, TcpFailure::NoRoute), (open, TcpFailure::TimedOut)],
         };
-        assert_eq!(silent.fault(), TcpFailure::TimedOut);
+        assert_eq!(timed_out.reason(), TcpFailure::TimedOut);
     }
 }

@@ -1,93 +1,86 @@
-//! TLS: whether a server proves to be the one of a name, with the certificates that every request trusts.
+//! TLS handshakes: whether a server's certificate is valid for its name, with the same trust as every request.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, ClientConnection, Error as RustlsError};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as RustlsError,
+    OtherError, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 
-use super::recording_verifier::RecordingVerifier;
-use super::{CertificateSummary, DetectedProtocol};
+use super::banner::{DetectedProtocol, is_timeout};
+use super::certificate::CertificateSummary;
 
-/// How a server is trusted, and what is shown to it.
+/// The certificates of a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TlsSettings {
-    /// Certificates in PEM to trust beside the system's.
+    /// CA certificates in PEM, in addition to the system's.
     pub ca_cert: Option<PathBuf>,
     /// A client certificate and its key, both in PEM.
     pub client_cert: Option<(PathBuf, PathBuf)>,
 }
 
-/// A server that proved who it is.
+/// A server whose certificate is valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HandshakeInfo {
-    /// The version of the protocol.
+    /// `TLS 1.3`
     pub protocol: String,
-    /// The names in its certificate.
-    pub names: CertificateSummary,
+    pub certificate: CertificateSummary,
 }
 
-/// Why a server is not trusted, or TLS fails otherwise.
+/// Why a handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum TlsError {
-    /// Nobody who is trusted has signed its certificate.
     #[error("unknown issuer")]
     UnknownIssuer {
-        /// The names in the certificate.
-        names: CertificateSummary,
-        /// It is for another host as well.
-        is_for_another: bool,
+        certificate: CertificateSummary,
+        /// The certificate is not valid for this host either.
+        is_for_another_host: bool,
     },
-    /// The certificate of an authority, shown as a server's.
-    #[error("the certificate of an authority")]
+    /// A CA certificate is used as a server's.
+    #[error("CA certificate used as server certificate")]
     CaAsEndEntity(CertificateSummary),
-    /// It is over.
     #[error("expired")]
     Expired(CertificateSummary),
-    /// It has not begun.
-    #[error("not valid yet")]
+    #[error("not yet valid")]
     NotYetValid(CertificateSummary),
-    /// It is for another host.
-    #[error("for another name")]
+    #[error("host name mismatch")]
     HostnameMismatch {
-        /// The names in the certificate.
-        names: CertificateSummary,
-        /// The hosts that it is for.
+        certificate: CertificateSummary,
+        /// The hosts that the certificate is valid for.
         presented: Vec<String>,
     },
-    /// It is wrong otherwise.
+    /// Any other problem of the certificate.
     #[error("{reason}")]
     Certificate {
-        /// The names in the certificate.
-        names: CertificateSummary,
-        /// What is wrong.
+        certificate: CertificateSummary,
         reason: String,
     },
-    /// Something else than TLS is spoken there.
     #[error("not TLS")]
     NotTls(DetectedProtocol),
-    /// Nothing was said in time.
-    #[error("no answer in time")]
-    Silent,
-    /// The server ended it, or the two have nothing in common.
+    #[error("no response in time")]
+    TimedOut,
+    /// The server ended the handshake, or there is no common version or cipher suite.
     #[error("{0}")]
-    Refused(String),
-    /// This machine's certificates cannot be used.
+    Failed(String),
+    /// The certificates of this machine or this connection cannot be used.
     #[error("{0}")]
     Setup(String),
 }
 
-/// Shakes hands over a connection, and says nothing more.
+/// Runs a handshake, and sends nothing else.
 ///
 /// # Errors
 /// [`TlsError`].
@@ -95,37 +88,37 @@ pub(crate) fn handshake(
     stream: &TcpStream,
     host: &str,
     settings: &TlsSettings,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<HandshakeInfo, TlsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host)
-        .map_err(|error| TlsError::Setup(format!("no certificate can be for it: {error}")))?;
-    let (config, trusting) = config(settings)?;
+        .map_err(|error| TlsError::Setup(format!("not a host name of a certificate: {error}")))?;
+    let (config, verifier) = config(settings)?;
     let mut connection = ClientConnection::new(config, name.clone())
         .map_err(|error| TlsError::Setup(error.to_string()))?;
-    match run_handshake(&mut connection, stream, Instant::now() + limit) {
+    match run_handshake(&mut connection, stream, Instant::now() + timeout) {
         Ok(()) => {
-            let protocol = connection
-                .protocol_version()
-                .and_then(|version| version.as_str().map(str::to_owned));
-            let names = trusting
-                .peer_certificate()
-                .map(|seen| CertificateSummary::of(&seen));
+            let protocol = connection.protocol_version();
+            let protocol = protocol.and_then(|version| version.as_str());
+            let certificate = verifier.peer_certificate();
             Ok(HandshakeInfo {
+                // `TLSv1_3`
                 protocol: protocol
                     .unwrap_or_default()
                     .replace('v', " ")
                     .replace('_', "."),
-                names: names.unwrap_or_default(),
+                certificate: certificate
+                    .map(|certificate| CertificateSummary::of(&certificate))
+                    .unwrap_or_default(),
             })
         }
-        Err(Fault::Io(error)) if is_timeout(&error) => Err(TlsError::Silent),
-        Err(Fault::Io(error)) => Err(TlsError::Refused(error.to_string())),
-        Err(Fault::Closed) => Err(TlsError::NotTls(DetectedProtocol::Nothing)),
-        Err(Fault::Tls(error, first)) => Err(classify(
+        Err(HandshakeError::Io(error)) if is_timeout(&error) => Err(TlsError::TimedOut),
+        Err(HandshakeError::Io(error)) => Err(TlsError::Failed(error.to_string())),
+        Err(HandshakeError::Closed) => Err(TlsError::NotTls(DetectedProtocol::Nothing)),
+        Err(HandshakeError::Tls(error, first)) => Err(classify(
             error,
             &first,
-            trusting.peer_certificate().as_ref(),
+            verifier.peer_certificate().as_ref(),
             &name,
         )),
     }
@@ -138,28 +131,31 @@ fn config(settings: &TlsSettings) -> Result<(Arc<ClientConfig>, Arc<RecordingVer
         Some(path) => certificates(path)?,
         None => Vec::new(),
     };
-    let verifier = if extra.is_empty() {
+    let platform = if extra.is_empty() {
         Verifier::new(Arc::clone(&provider))
     } else {
         Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
     };
-    let trusting = Arc::new(RecordingVerifier::new(verifier.map_err(setup)?));
+    let verifier = Arc::new(RecordingVerifier {
+        inner: platform.map_err(setup)?,
+        certificate: Mutex::new(None),
+    });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(setup)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&trusting) as _);
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
     let config = match &settings.client_cert {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let key = PrivateKeyDer::from_pem_slice(&read(key)?)
-                .map_err(|_| TlsError::Setup(format!("{} is no key", key.display())))?;
+                .map_err(|_| TlsError::Setup(format!("{} is not a private key", key.display())))?;
             builder
                 .with_client_auth_cert(certificates(certificate)?, key)
                 .map_err(setup)?
         }
     };
-    Ok((Arc::new(config), trusting))
+    Ok((Arc::new(config), verifier))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -178,14 +174,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     })
 }
 
-enum Fault {
+enum HandshakeError {
     Io(io::Error),
     Closed,
-    /// With the first bytes that came.
+    /// With the first bytes of the server.
     Tls(RustlsError, Vec<u8>),
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -195,7 +191,7 @@ fn run_handshake(
     connection: &mut ClientConnection,
     mut stream: &TcpStream,
     deadline: Instant,
-) -> Result<(), Fault> {
+) -> Result<(), HandshakeError> {
     let mut first = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -213,7 +209,7 @@ fn run_handshake(
         let mut chunk = [0; 4096];
         let count = stream.read(&mut chunk)?;
         if count == 0 {
-            return Err(Fault::Closed);
+            return Err(HandshakeError::Closed);
         }
         if first.is_empty() {
             first.extend_from_slice(&chunk[..count.min(16)]);
@@ -222,81 +218,139 @@ fn run_handshake(
         while !rest.is_empty() {
             connection.read_tls(&mut rest)?;
             if let Err(error) = connection.process_new_packets() {
-                // So that the server's log tells why as well.
+                // The alert, for the server's log.
                 drop(connection.write_tls(&mut stream));
-                return Err(Fault::Tls(error, first));
+                return Err(HandshakeError::Tls(error, first));
             }
         }
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-    )
 }
 
 fn classify(
     error: RustlsError,
     first: &[u8],
-    seen: Option<&CertificateDer<'static>>,
+    der: Option<&CertificateDer<'static>>,
     host: &ServerName<'_>,
 ) -> TlsError {
-    let speaks = DetectedProtocol::of(first);
+    let protocol = DetectedProtocol::of(first);
     let RustlsError::InvalidCertificate(error) = error else {
-        return if speaks == DetectedProtocol::Tls {
-            TlsError::Refused(error.to_string())
+        return if protocol == DetectedProtocol::Tls {
+            TlsError::Failed(error.to_string())
         } else {
-            TlsError::NotTls(speaks)
+            TlsError::NotTls(protocol)
         };
     };
-    let names = seen
-        .map(|seen| CertificateSummary::of(seen))
+    let certificate = der
+        .map(|der| CertificateSummary::of(der))
         .unwrap_or_default();
-    let parsed = seen.and_then(|seen| ParsedCertificate::try_from(seen).ok());
+    let parsed = der.and_then(|der| ParsedCertificate::try_from(der).ok());
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the library's list is open, and most of it means the same here"
+        reason = "the list is open, and most errors mean the same here"
     )]
     match error {
         CertificateError::UnknownIssuer => TlsError::UnknownIssuer {
-            names,
-            is_for_another: parsed.is_some_and(|parsed| verify_server_name(&parsed, host).is_err()),
+            certificate,
+            is_for_another_host: parsed
+                .is_some_and(|parsed| verify_server_name(&parsed, host).is_err()),
         },
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            TlsError::Expired(names)
+            TlsError::Expired(certificate)
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsError::NotYetValid(names)
+            TlsError::NotYetValid(certificate)
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             TlsError::HostnameMismatch {
-                names,
+                certificate,
                 presented: parsed.map_or(Vec::new(), |parsed| dns_names(&parsed, host)),
             }
         }
-        other if other.to_string().contains("CaUsedAsEndEntity") => TlsError::CaAsEndEntity(names),
+        CertificateError::Other(OtherError(error)) if is_ca_as_end_entity(&*error) => {
+            TlsError::CaAsEndEntity(certificate)
+        }
         other => TlsError::Certificate {
-            names,
+            certificate,
             reason: RustlsError::InvalidCertificate(other).to_string(),
         },
     }
 }
 
-/// The hosts that a certificate is for, which only a comparison tells.
+/// rustls has no variant of its own for this error of its verifier.
+fn is_ca_as_end_entity(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<webpki::Error>();
+    error.is_some_and(|error| *error == webpki::Error::CaUsedAsEndEntity)
+}
+
+/// The hosts that a certificate is valid for; rustls reports them where a name does not match.
 fn dns_names(certificate: &ParsedCertificate<'_>, host: &ServerName<'_>) -> Vec<String> {
     match verify_server_name(certificate, host) {
         Err(RustlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
             presented,
             ..
-        })) => presented.iter().map(|name| plain(name)).collect(),
+        })) => presented.iter().map(|name| plain_name(name)).collect(),
         Ok(()) | Err(_) => Vec::new(),
     }
 }
 
-/// `DnsName("git.example.com")` as people write it.
-fn plain(name: &str) -> String {
+/// `DnsName("git.example.com")` without the type.
+fn plain_name(name: &str) -> String {
     let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
     inner.trim_matches([')', '"']).to_owned()
+}
+
+/// The platform's verifier, with a copy of the certificate that it verified.
+#[derive(Debug)]
+struct RecordingVerifier {
+    inner: Verifier,
+    certificate: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl RecordingVerifier {
+    fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
+        self.certificate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl ServerCertVerifier for RecordingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, RustlsError> {
+        *self
+            .certificate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(end_entity.clone().into_owned());
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, RustlsError> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, RustlsError> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }

@@ -142,6 +142,13 @@ fn shown(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
 }
 
 impl SshError {
+    /// Whether the server closed the connection because too many keys were offered: OpenSSH has no other sign of it.
+    #[must_use]
+    pub(crate) fn is_too_many_keys(&self) -> bool {
+        matches!(self, Self::AuthenticationFailed { messages, .. }
+            if messages.contains("Too many authentication failures"))
+    }
+
     /// What to do about it; a command to paste where there is one.
     #[must_use]
     pub(crate) fn hint(&self) -> Option<Hint> {

@@ -37,4 +37,6 @@ pub use migrate::known_hosts::known_hosts_fixes;
 pub use migrate::ssh_config::{mentions_new_host, ssh_config_fixes};
 pub(crate) use migrate::ssh_config_includes::client_includes;
 pub(crate) use private_key_file::{PrivateKeyFile, public_key_of, public_path};
-pub(crate) use user_client::{agent_has, agent_keys, check_access_as_user, user_known_hosts};
+pub(crate) use user_client::{
+    agent_has, agent_keys, check_access_as_user, user_known_hosts, version,
+};

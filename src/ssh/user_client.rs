@@ -37,6 +37,19 @@ pub(crate) fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<Public
     Ok(keys.collect())
 }
 
+/// The version of `ssh`: `OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.11`.
+///
+/// # Errors
+/// [`SshError::Process`] where it cannot be started.
+pub(crate) fn version() -> Result<String, SshError> {
+    let command = CommandSpec::new("ssh")
+        .args(["-V"])
+        .new_process_group()
+        .stderr(Stderr::Capture);
+    let output = command.run(LIMIT)?;
+    Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
 /// How many keys the agent offers; `None` where there is no agent.
 #[must_use]
 pub(crate) fn agent_keys() -> Option<usize> {

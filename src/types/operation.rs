@@ -1,33 +1,23 @@
-//! What a command must be allowed to do, in the words in which each product gives such rights.
+//! Operations of commands, and the scopes or permissions that each product requires for them.
 
 use super::connection::AuthMethod;
 use super::deployment::Deployment;
 
-/// Something that a credential may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// See repositories.
     ReadRepositories,
-    /// Make a repository.
     CreateRepository,
-    /// Make a project.
     CreateProject,
-    /// See webhooks.
     ReadWebhooks,
-    /// Make and change webhooks.
     WriteWebhooks,
-    /// Remove webhooks.
     DeleteWebhooks,
-    /// See pull requests.
     ReadPullRequests,
-    /// Make pull requests.
     WritePullRequests,
-    /// Commit to a branch.
     WriteFiles,
 }
 
 impl Operation {
-    /// What to ask for: scopes of API tokens, scopes of Cloud's other credentials, or Data Center's permissions.
+    /// The scopes of an API token, the scopes of Cloud's other credentials, or Data Center's permissions, as a hint.
     #[must_use]
     pub(crate) fn required_scopes_text(self, deployment: Deployment, auth: AuthMethod) -> String {
         let (api_token, classic, datacenter) = self.names();
@@ -93,14 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_credential_is_told_in_its_own_words() {
-        let ask =
+    fn the_hint_has_the_vocabulary_of_the_credential() {
+        let hint =
             |deployment, auth| Operation::WriteWebhooks.required_scopes_text(deployment, auth);
-        let words = ask(Deployment::Cloud, AuthMethod::ApiToken);
-        assert!(words.contains("write:webhook:bitbucket"), "{words}");
-        let words = ask(Deployment::Cloud, AuthMethod::AccessToken);
-        assert!(words.contains("scopes webhook"), "{words}");
-        let words = ask(Deployment::DataCenter, AuthMethod::HttpAccessToken);
-        assert!(words.contains("REPO_ADMIN"), "{words}");
+        let text = hint(Deployment::Cloud, AuthMethod::ApiToken);
+        assert!(text.contains("write:webhook:bitbucket"), "{text}");
+        let text = hint(Deployment::Cloud, AuthMethod::AccessToken);
+        assert!(text.contains("scopes webhook"), "{text}");
+        let text = hint(Deployment::DataCenter, AuthMethod::HttpAccessToken);
+        assert!(text.contains("REPO_ADMIN"), "{text}");
     }
 }

@@ -4,7 +4,6 @@
 //! on its way ([`TextWriter`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
 
 mod connection_view;
-mod findings;
 mod json;
 mod progress;
 mod prompt;

@@ -83,6 +83,26 @@ impl TextWriter {
         }
     }
 
+    /// A styled word, a label, a line of text, and indented lines below it.
+    pub(crate) fn labelled(
+        &mut self,
+        (style, word): (Style, &str),
+        label: &str,
+        text: &str,
+        below: &[String],
+    ) {
+        const WORD: usize = 9;
+        const LABEL: usize = 21;
+        self.push_str("  ");
+        self.styled(style, word);
+        self.push_str(&" ".repeat(WORD.saturating_sub(word.len())));
+        self.key_value(label, LABEL, text);
+        for line in below {
+            self.push_str(&" ".repeat(2 + WORD + LABEL));
+            self.line(line);
+        }
+    }
+
     /// Several lines, each as it is but for the escaping.
     pub(crate) fn lines(&mut self, text: &str) {
         text.lines().for_each(|line| self.line(line));

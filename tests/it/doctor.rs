@@ -17,6 +17,7 @@ use crate::support::{
 };
 
 const TOKEN: &str = "BBDC-doctor-marker";
+const API_TOKEN: &str = "ATATT-doctor-marker";
 const PASSWORD: &str = "hunter-doctor-marker";
 
 fn state() -> ServerState {
@@ -33,7 +34,7 @@ fn state() -> ServerState {
                 Kind::ApiToken {
                     email: "jane@acme.example",
                 },
-                TOKEN,
+                API_TOKEN,
             ),
         ],
         repositories: vec![("WEB/site", false)],
@@ -181,7 +182,12 @@ fn plain_http_on_an_https_url() {
 fn a_healthy_server_passes_every_stage() {
     let server = Server::start(state());
     let url = server.datacenter();
-    let document = holds(doctor(&[&url]), "credential", "unknown", "none is used");
+    let document = holds(
+        doctor(&[&url]),
+        "credential",
+        "unknown",
+        "no connection matches",
+    );
     assert!(
         server
             .requests()
@@ -208,7 +214,7 @@ fn a_healthy_server_passes_every_stage() {
     );
     assert!(server.requests().iter().all(|seen| seen.method == "GET"));
     let cloud = [
-        ("BBCONNECT_TOKEN", TOKEN),
+        ("BBCONNECT_TOKEN", API_TOKEN),
         ("BBCONNECT_EMAIL", "jane@acme.example"),
     ];
     holds(
@@ -227,15 +233,15 @@ fn broken_proxies() {
     let page = listener("220 mail ready\r\n\r\n");
     let target = "https://git.invalid";
     for (proxy, said) in [
-        (format!("http://{wants_login}"), "asks for a login (407)"),
+        (format!("http://{wants_login}"), "requires a login (407)"),
         (
             format!("http://jane:marker@{wants_login}"),
-            "does not accept the login",
+            "does not accept its user name and password",
         ),
         (format!("http://{}", closed()), "refused"),
         ("http://proxy.invalid:3128".to_owned(), "does not resolve"),
         (format!("http://{refuses}"), "403 Forbidden"),
-        (format!("http://{page}"), "does not answer as a proxy"),
+        (format!("http://{page}"), "is not a proxy"),
         (format!("http://{}", listener("")), "in time"),
     ] {
         let ran = doctor_with(&[("HTTPS_PROXY", &proxy)], &[target, "--timeout", "2"]);
@@ -260,7 +266,7 @@ fn broken_proxies() {
         sandbox.run(["doctor", "x", "--json"]),
         "proxy",
         7,
-        "named by the connection",
+        "set by the connection",
     );
 }
 
@@ -309,7 +315,7 @@ fn responses_that_are_not_from_bitbucket() {
         (
             Fault::new(403, &[HTML], "<html>blocked</html>"),
             "http",
-            "refuses",
+            "is refused",
         ),
         (
             Fault::new(503, &[JSON], r#"{"state":"STARTING"}"#),
@@ -380,13 +386,13 @@ fn urls_without_bitbucket() {
         doctor(&[&format!("http://{empty}/2.0")]),
         "product",
         8,
-        "not Bitbucket Cloud's API",
+        "no Bitbucket Cloud API",
     );
     breaks(
         doctor(&[&format!("http://{}", listener("hello\r\n"))]),
         "http",
         7,
-        "does not answer HTTP",
+        "does not speak HTTP",
     );
 }
 
@@ -467,7 +473,7 @@ fn untrusted_certificates() {
         return;
     }
     let sandbox = certificates(&[
-        ("good", "IP:127.0.0.1", 1),
+        ("good", "IP:127.0.0.1", 60),
         ("expired", "IP:127.0.0.1", -1),
         ("other", "DNS:other.example.com", 1),
     ]);
@@ -511,7 +517,7 @@ fn untrusted_certificates() {
         doctor(&[&format!("http://{}", good.address)]),
         "tls",
         7,
-        &format!("write {url}"),
+        &format!("use {url}"),
     );
     let expired = TlsServer::start(sandbox.home(), "expired", &[]);
     breaks(
@@ -528,7 +534,7 @@ fn untrusted_certificates() {
         "other.example.com",
     );
     let itself = TlsServer::start(sandbox.home(), "ca", &[]);
-    breaks(doctor(&[&itself.url()]), "tls", 7, "signed by itself");
+    breaks(doctor(&[&itself.url()]), "tls", 7, "self-signed");
 }
 
 #[test]
@@ -537,7 +543,7 @@ fn missing_git_and_different_git_settings() {
     let url = server.datacenter();
     breaks(
         doctor_with(&[("PATH", "/nowhere")], &[&url]),
-        "git",
+        "machine.git",
         9,
         "install git",
     );
@@ -626,7 +632,7 @@ fn host_keys_and_user_keys() {
         over.doctor("x"),
         "ssh.auth",
         "pass",
-        "serves the repository",
+        "can read the repository",
     );
     assert_eq!(stage(&document, "ssh.host-key")["level"], "pass");
     let url = over.url.clone();
@@ -634,11 +640,11 @@ fn host_keys_and_user_keys() {
         over.doctor(&url),
         "ssh.auth",
         "pass",
-        "serves the repository",
+        "can read the repository",
     );
     let before = fs::read(over.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     over.let_in(false);
-    breaks(over.doctor("x"), "ssh.auth", 3, "refused it");
+    breaks(over.doctor("x"), "ssh.auth", 3, "does not accept the key");
     over.let_in(true);
     // The user's own file has another key than ours: git without our options fails.
     let old = over.host_key();
@@ -687,7 +693,12 @@ fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
         path(".ssh")
     );
     for _ in 0..2 {
-        holds(doctor(&shared), "ssh.auth", "pass", "serves the repository");
+        holds(
+            doctor(&shared),
+            "ssh.auth",
+            "pass",
+            "can read the repository",
+        );
     }
     assert!(!over.sandbox.path(&format!(".ssh/{port}")).exists());
     // One that leads through another server, which knows the key; the server itself does not.
@@ -701,7 +712,7 @@ fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
         doctor(&through(&key)),
         "ssh.auth",
         "pass",
-        "serves the repository",
+        "can read the repository",
     );
     let other = path("other");
     let mut make = program("ssh-keygen");
@@ -735,7 +746,7 @@ fn ports_without_an_ssh_server() {
         doctor(&["--timeout", "1", &silent]),
         "ssh.tcp",
         7,
-        "no SSH server says anything",
+        "no SSH server responds",
     );
 }
 
@@ -792,7 +803,7 @@ fn a_report_is_anonymous_and_never_overwrites() {
         sandbox.run(arguments)
     };
     let ran = run(&[]).exits_with(0);
-    assert!(ran.stderr.contains("the report is in"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("report written to"), "{}", ran.stderr);
     assert!(ran.stdout.contains("jane"), "{}", ran.stdout);
     let text = fs::read_to_string(&report).unwrap();
     assert!(
@@ -820,4 +831,42 @@ fn a_report_is_anonymous_and_never_overwrites() {
     sandbox
         .run(["doctor", "x", "--report", nowhere.to_str().unwrap()])
         .exits_with(9);
+}
+
+#[test]
+fn this_machine_comes_first_also_without_a_connection() {
+    let sandbox = Sandbox::new();
+    let stages = |document: &Value| {
+        let stages = document["stages"].as_array().unwrap();
+        let ids = stages
+            .iter()
+            .map(|stage| stage["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let machine = [
+        "machine.config",
+        "machine.secrets",
+        "machine.ssh",
+        "machine.git",
+    ];
+    let document = holds(
+        sandbox.run(["doctor", "--json"]),
+        "machine.config",
+        "warn",
+        "bbconnect connection add",
+    );
+    assert_eq!(stages(&document), machine);
+    // No session bus, no keyring.
+    assert_eq!(stage(&document, "machine.secrets")["level"], "warn");
+    let server = Server::start(state());
+    let document = holds(
+        doctor(&[&server.datacenter()]),
+        "machine.config",
+        "pass",
+        "",
+    );
+    assert_eq!(stages(&document)[..5], [&machine[..], &["url"]].concat());
+    let sandbox = stored("deployment = [");
+    let document = breaks(sandbox.run(["doctor", "--json"]), "machine.config", 9, "");
+    assert_eq!(stages(&document), machine);
 }

@@ -38,6 +38,7 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
         .user_agent(concat!("bbconnect/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .referer(false)
+        .tls_info(true)
         .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
         .timeout(settings.timeout);
     if let Some(path) = &settings.ca_cert {

@@ -12,7 +12,7 @@ mod send;
 #[cfg(any(test, fuzzing))]
 mod test_support;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +31,7 @@ pub use test_support::explain_made_up;
 pub(super) use request::{Request, WithAuth};
 
 use crate::types::connection::BaseUrl;
+use crate::types::timestamp::Timestamp;
 
 /// What is encoded in a part of a path (URL standard, "path percent-encode set"), and what the url crate would drop:
 /// tabs and line breaks.
@@ -66,6 +67,31 @@ pub(crate) struct HttpSettings {
 /// Where a line about a request goes; it holds no secret.
 pub(crate) type Trace = Box<dyn Fn(&str)>;
 
+/// What the last response showed about the server, beside its content.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerObservation {
+    /// The time of the server, and when the response arrived.
+    pub time: Option<(Timestamp, Timestamp)>,
+    /// The server's certificate, in DER.
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl ServerObservation {
+    fn of(response: &reqwest::Response) -> Self {
+        let date = response.headers().get(reqwest::header::DATE);
+        let date = date.and_then(|date| date.to_str().ok());
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        Self {
+            time: date
+                .and_then(Timestamp::from_http_date)
+                .map(|reported| (reported, Timestamp::now())),
+            certificate: tls
+                .and_then(|tls| tls.peer_certificate())
+                .map(<[u8]>::to_vec),
+        }
+    }
+}
+
 /// A server's API, and who asks.
 pub(crate) struct Http {
     base: BaseUrl,
@@ -76,6 +102,7 @@ pub(crate) struct Http {
     client: OnceCell<reqwest::Client>,
     /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
     anonymous_check: Cell<Option<&'static [&'static str]>>,
+    observation: RefCell<ServerObservation>,
 }
 
 impl fmt::Debug for Http {
@@ -102,12 +129,18 @@ impl Http {
             trace,
             client: OnceCell::new(),
             anonymous_check: Cell::new(None),
+            observation: RefCell::default(),
         }
     }
 
     /// Where the API is.
     pub(super) fn base(&self) -> &BaseUrl {
         &self.base
+    }
+
+    /// What the last response showed about the server.
+    pub(super) fn observation(&self) -> ServerObservation {
+        self.observation.borrow().clone()
     }
 
     /// How requests are signed.

@@ -12,7 +12,7 @@ use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
 use super::request::{Request, WithAuth};
 use super::response::Response;
-use super::{Http, builder, proxy};
+use super::{Http, ServerObservation, builder, proxy};
 use crate::types::connection::Origin;
 use crate::types::webhook::without_password;
 
@@ -152,11 +152,14 @@ impl Http {
             .await
             .map_err(|error| self.map_transport_error(&error));
         let answer = match response {
-            Ok(response) => Response::read(response, question.most, |error| {
-                self.map_transport_error(error)
-            })
-            .await
-            .map(|answer| self.redacted(answer)),
+            Ok(response) => {
+                self.observation.replace(ServerObservation::of(&response));
+                Response::read(response, question.most, |error| {
+                    self.map_transport_error(error)
+                })
+                .await
+                .map(|answer| self.redacted(answer))
+            }
             Err(error) => Err(error),
         };
         let told = match &answer {

@@ -8,7 +8,7 @@ use super::identity::is_cloud_error;
 use crate::bitbucket::client::{ApiError, Response, WithAuth};
 use crate::bitbucket::identity::{CredentialContext, Identity, ScopeProbe, VisibleRepositories};
 use crate::types::connection::AuthMethod;
-use crate::types::purpose::Permission;
+use crate::types::permission::Permission;
 use crate::types::repository::RepoId;
 use crate::types::scope::Scope;
 

@@ -1,28 +1,27 @@
-//! The hosts and ports that a firewall must let through.
+//! The hosts and ports that a firewall must allow.
 
 use serde::Serialize;
 
 use super::target::DoctorTarget;
 use crate::app::App;
 use crate::types::cloud_hosts;
-use crate::types::connection::{BaseUrl, Connection};
+use crate::types::connection::BaseUrl;
 use crate::types::deployment::Deployment;
 use crate::types::ssh_address::SshHost;
 use crate::ui::TextWriter;
 
-/// Data Center's port for SSH, unless its administrator has chosen another.
-const USUAL_SSH_PORT: u16 = 7999;
+/// The default SSH port of Data Center.
+const DEFAULT_SSH_PORT: u16 = 7999;
 
-/// Where Atlassian publishes the addresses of Cloud.
-const RANGES: &str = "https://ip-ranges.atlassian.com/";
+/// The IP addresses of Cloud, as Atlassian publishes them.
+const IP_RANGES: &str = "https://ip-ranges.atlassian.com/";
 
-/// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct FirewallRule {
     host: String,
     port: u16,
     protocol: &'static str,
-    /// `out` from here, or `in`, to what receives webhooks.
+    /// `out` from this machine, or `in` to the receiver of webhooks.
     direction: &'static str,
     why: String,
 }
@@ -57,57 +56,52 @@ impl FirewallRule {
     }
 }
 
-/// The list; a Data Center is asked for its SSH port, where the credential is good for that and the server is reached.
-pub(super) fn of(target: &DoctorTarget, app: &App) -> Vec<FirewallRule> {
-    let asked = || {
+/// The rules of a target. A Data Center is asked for its SSH server, where it accepts the connection's credential.
+pub(super) fn firewall_rules(target: &DoctorTarget, app: &App) -> Vec<FirewallRule> {
+    let reported_host = || {
         let selected = target.selected.as_ref()?;
         if selected.connection.deployment == Deployment::Cloud || target.remote.is_some() {
             return None;
         }
-        let nobody = app.anonymous_client(&selected.connection);
-        let probe = app.block_on(nobody.probe()).ok()?.ok()?;
+        let anonymous = app.anonymous_client(&selected.connection);
+        let probe = app.block_on(anonymous.probe()).ok()?.ok()?;
         probe.version.filter(|_| probe.is_bitbucket)?;
         let bitbucket = app.authenticated_client(selected).ok()?;
         let url = app.ssh_settings(&bitbucket)?.base_url?;
         let url = url::Url::parse(&url).ok()?;
         SshHost::new(url.host_str()?, url.port().unwrap_or(22)).ok()
     };
-    offline(target, asked().as_ref())
+    offline(target, reported_host().as_ref())
 }
 
-/// The list, from what is known.
-pub(super) fn offline(target: &DoctorTarget, told: Option<&SshHost>) -> Vec<FirewallRule> {
-    let connection = target.connection.as_ref();
-    let is_cloud = connection.is_some_and(|connection| connection.deployment == Deployment::Cloud);
-    if is_cloud && target.is_real_cloud() {
+/// The rules, without a request. `reported` is the SSH server that the server's settings report.
+pub(super) fn offline(target: &DoctorTarget, reported: Option<&SshHost>) -> Vec<FirewallRule> {
+    if target.is_real_cloud() {
         return cloud();
     }
-    let mut all = Vec::new();
-    let host = target.ssh_host().or_else(|| told.cloned());
-    if let Some(connection) =
-        connection.filter(|connection| connection.base_url.url().scheme() != "ssh")
-    {
-        all.extend(server(connection, is_cloud));
-    }
-    match host {
-        Some(host) => all.push(FirewallRule::out(
+    let connection = target.connection.as_ref();
+    let is_cloud = connection.is_some_and(|connection| connection.deployment == Deployment::Cloud);
+    let base = target.base().filter(|base| base.url().scheme() != "ssh");
+    let mut rules = Vec::new();
+    rules.extend(base.and_then(|base| server(base, is_cloud)));
+    match target.ssh_host().or_else(|| reported.cloned()) {
+        Some(host) => rules.push(FirewallRule::out(
             &host.name,
             host.port,
             "ssh",
             "git over SSH",
         )),
-        None if !is_cloud => all.extend(usual_ssh(target.base())),
+        None if !is_cloud => rules.extend(target.base().and_then(default_ssh)),
         None => {}
     }
     if !is_cloud {
-        all.push(webhooks(
-            &connection
-                .and_then(|connection| connection.base_url.url().host_str().map(str::to_owned))
-                .unwrap_or_else(|| "the server".to_owned()),
-            "webhooks come from this server; its own allow-list for outgoing requests must have your receiver".to_owned(),
+        let host = target.base().and_then(|base| base.url().host_str());
+        rules.push(webhooks(
+            host.unwrap_or("the server"),
+            "webhooks are sent from this server; its allowlist for outgoing requests must contain your receiver".to_owned(),
         ));
     }
-    all
+    rules
 }
 
 fn cloud() -> Vec<FirewallRule> {
@@ -116,48 +110,48 @@ fn cloud() -> Vec<FirewallRule> {
             cloud_hosts::WEB,
             443,
             "https",
-            "the website, git over HTTPS, signing in with OAuth",
+            "website, git over HTTPS, OAuth login",
         ),
-        FirewallRule::out(cloud_hosts::API, 443, "https", "the REST API"),
+        FirewallRule::out(cloud_hosts::API, 443, "https", "REST API"),
         FirewallRule::out(cloud_hosts::SSH, 22, "ssh", "git over SSH"),
         FirewallRule::out(
             cloud_hosts::SSH_ON_443,
             443,
             "ssh",
-            "git over SSH where port 22 is closed",
+            "git over SSH where port 22 is blocked",
         ),
         FirewallRule::out(
             "id.atlassian.com",
             443,
             "https",
-            "where API tokens are made; for browsers alone",
+            "page to create API tokens; for browsers only",
         ),
         FirewallRule::out(
             "ip-ranges.atlassian.com",
             443,
             "https",
-            "where the addresses are published, for firewalls that know no names: product bitbucket, direction ingress",
+            "published IP addresses, for firewalls without host names: product bitbucket, direction ingress",
         ),
         webhooks(
             "Bitbucket Cloud",
             format!(
-                "webhooks, from the addresses at {RANGES} (product bitbucket, direction egress) to your receiver"
+                "webhooks, from the IP addresses at {IP_RANGES} (product bitbucket, direction egress) to your receiver"
             ),
         ),
     ]
 }
 
-fn server(connection: &Connection, is_cloud: bool) -> Option<FirewallRule> {
-    let url = connection.base_url.url();
+fn server(base: &BaseUrl, is_cloud: bool) -> Option<FirewallRule> {
+    let url = base.url();
     let protocol = if url.scheme() == "http" {
         "http"
     } else {
         "https"
     };
     let why = if is_cloud {
-        "the REST API"
+        "REST API"
     } else {
-        "the website, the REST API, git over HTTPS"
+        "website, REST API, git over HTTPS"
     };
     Some(FirewallRule::out(
         url.host_str()?,
@@ -167,13 +161,12 @@ fn server(connection: &Connection, is_cloud: bool) -> Option<FirewallRule> {
     ))
 }
 
-fn usual_ssh(base: Option<&BaseUrl>) -> Option<FirewallRule> {
-    let host = base?.url().host_str()?;
+fn default_ssh(base: &BaseUrl) -> Option<FirewallRule> {
     Some(FirewallRule::out(
-        host,
-        USUAL_SSH_PORT,
+        base.url().host_str()?,
+        DEFAULT_SSH_PORT,
         "ssh",
-        "git over SSH; this is the usual port, and the server did not tell its own",
+        "git over SSH; the default port, the server did not report its own",
     ))
 }
 

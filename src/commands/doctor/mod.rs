@@ -1,13 +1,11 @@
-//! `bbconnect doctor`: draws the path to a Bitbucket stage by stage, and says where it breaks. Gather, judge, render.
-//! Everything only reads; the credential is shown to what has proved to be a Bitbucket, and to nothing else.
+//! `bbconnect doctor`: checks each step of a connection, and reports the first one that fails. It only reads; the
+//! credential is sent only to a verified Bitbucket server.
 
-mod collect;
-mod facts;
 mod firewall_rules;
+mod gather;
 mod output;
 mod redact;
 mod report;
-mod rules;
 mod target;
 
 use std::path::PathBuf;
@@ -17,32 +15,33 @@ pub(crate) use self::output::DoctorReport;
 use self::target::DoctorTarget;
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::diagnostics::{judge_machine, judge_route};
 use crate::error::Error;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect doctor                                      the connection that applies here
-  bbconnect doctor work                                 a connection by its name
-  bbconnect doctor https://git.example.com/bitbucket    a server, known by a connection or not
-  bbconnect doctor git@bitbucket.org:acme/site.git      a repository, also over SSH
-  bbconnect doctor work --allow-list                    what a firewall must let through
-  bbconnect doctor work --report report.md              to send to an administrator
+  bbconnect doctor                                        the connection that applies here
+  bbconnect doctor work                                   a connection by its name
+  bbconnect doctor https://git.example.com/bitbucket      a server, with or without a connection
+  bbconnect doctor git@ssh.bitbucket.org:acme/site.git    a repository, also over SSH
+  bbconnect doctor work --allow-list                      hosts and ports for a firewall
+  bbconnect doctor work --report report.md                a report for an administrator
 ";
 
-/// Find where the path to a Bitbucket breaks
+/// Diagnose connection problems
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A connection, the URL of a server, or a clone URL [default: the connection that applies here]
+    /// Connection, server URL or clone URL [default: the connection that applies here]
     #[arg(value_name = "NAME|URL|CLONE_URL")]
     pub target: Option<String>,
-    /// Print the hosts and ports that a firewall must let through, and look at nothing else
+    /// Print the hosts and ports that a firewall must allow, and check nothing
     #[arg(long, conflicts_with = "report")]
     pub allow_list: bool,
-    /// Write everything into this file, without names and secrets, for an administrator
+    /// Write a report for an administrator, with names and secrets redacted
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub report: Option<PathBuf>,
-    /// Replace the report that is there
+    /// Overwrite an existing report
     #[arg(long, requires = "report")]
     pub force: bool,
 }
@@ -50,29 +49,50 @@ pub(crate) struct Args {
 impl Subcommand for Args {
     type Output = DoctorReport;
 
-    /// Looks at the path to a Bitbucket. Whatever is wrong on it is a stage that fails.
+    /// Checks each step. A problem is a step that fails, not an error.
     ///
     /// # Errors
-    /// Where a connection that is named is not there, none applies, or the report cannot be written.
+    /// Where a named connection does not exist, none applies, or the report cannot be written.
     fn run(&self, app: &App) -> Result<DoctorReport, Error> {
         if let Some(path) = &self.report {
-            report::check_place(path, self.force)?;
+            report::require_absent(path, self.force)?;
         }
-        let target = match DoctorTarget::find(self.target.as_deref(), app)? {
-            Ok(target) => target,
-            Err(unreadable) => return Ok(DoctorReport::unreadable(&unreadable)),
-        };
+        let target = DoctorTarget::find(self.target.as_deref(), app);
         if self.allow_list {
-            let allowed = firewall_rules::of(&target, app);
-            return Ok(DoctorReport::allow_list(&target, allowed));
+            let target = match target? {
+                Ok(target) => target,
+                Err(error) => return Ok(DoctorReport::invalid_url(Vec::new(), &error)),
+            };
+            let rules = firewall_rules::firewall_rules(&target, app);
+            return Ok(DoctorReport::allow_list(&target, rules));
         }
-        let facts = collect::gather(&target, app);
-        let mut diagnosed = DoctorReport::of(&target, rules::judge(&facts));
+        let machine = gather::machine(app);
+        let target = match target {
+            Ok(Ok(target)) => target,
+            Ok(Err(error)) => {
+                let stages = judge_machine(&machine, true, false);
+                return Ok(DoctorReport::invalid_url(stages, &error));
+            }
+            // There is nothing to connect to, and `machine.config` says why.
+            Err(error) if machine.connections.value.is_err() || is_unconfigured(&error) => {
+                return Ok(DoctorReport::machine(judge_machine(&machine, false, false)));
+            }
+            Err(error) => return Err(error),
+        };
+        let facts = gather::facts(&target, app);
+        let mut stages = judge_machine(&machine, true, target.wants_ssh);
+        stages.extend(judge_route(&facts));
+        let mut result = DoctorReport::new(&target, stages);
         if let Some(path) = &self.report {
-            let allowed = firewall_rules::offline(&target, facts.ssh_host());
-            report::write(path, &target, &diagnosed, &allowed, facts.account(), app)?;
-            diagnosed.written_to(path);
+            let rules = firewall_rules::offline(&target, facts.ssh_host());
+            report::write(path, &target, &result, &rules, facts.account(), app)?;
+            result.written_to(path);
         }
-        Ok(diagnosed)
+        Ok(result)
     }
+}
+
+/// Whether there is no connection at all.
+fn is_unconfigured(error: &Error) -> bool {
+    matches!(error, Error::NoConnection(names) if names.is_empty())
 }

@@ -1,27 +1,26 @@
-//! What `doctor` answers: the stages, and the status of the first that fails.
+//! The result of `doctor`: the steps, and the exit status of the first that fails.
 
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::firewall_rules::FirewallRule;
-use super::rules::{self, StageResult};
 use super::target::DoctorTarget;
+use crate::diagnostics::report::write_finding;
+use crate::diagnostics::{Finding, FindingId, Severity, deciding_failure};
 use crate::exit_status::ExitStatus;
 use crate::types::connection::{BaseUrlError, ConnectionName};
-use crate::types::finding::{Finding, Severity};
 use crate::ui::{CommandOutput, TextWriter};
 
-/// A way that was looked at.
 #[derive(Debug, Serialize)]
 pub(crate) struct DoctorReport {
     ok: bool,
     exit: u8,
-    /// The first stage that fails.
-    failed: Option<&'static str>,
+    /// The failure that decides the exit status.
+    failed: Option<FindingId>,
     connection: Option<ConnectionName>,
     base_url: Option<String>,
-    pub(super) stages: Vec<StageResult>,
+    pub(super) stages: Vec<Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_list: Option<Vec<FirewallRule>>,
     report: Option<String>,
@@ -32,48 +31,51 @@ pub(crate) struct DoctorReport {
 }
 
 impl DoctorReport {
-    pub(super) fn of(target: &DoctorTarget, stages: Vec<StageResult>) -> Self {
-        let status = rules::exit_status(&stages);
+    pub(super) fn new(target: &DoctorTarget, stages: Vec<Finding>) -> Self {
+        let base_url = target.base().filter(|_| !target.is_guess);
+        Self {
+            connection: target.name.clone(),
+            base_url: base_url.map(ToString::to_string),
+            ..Self::from_stages(target.title(), stages)
+        }
+    }
+
+    /// An argument that cannot be parsed. It is not repeated: it may contain a password.
+    pub(super) fn invalid_url(mut stages: Vec<Finding>, error: &BaseUrlError) -> Self {
+        let stage = Finding::fail(FindingId::Url, ExitStatus::Usage, error.to_string())
+            .with_next(error.hint())
+            .with_elapsed(std::time::Duration::ZERO);
+        stages.push(stage);
+        Self::from_stages("the URL".to_owned(), stages)
+    }
+
+    /// The findings about this machine, without a target.
+    pub(super) fn machine(stages: Vec<Finding>) -> Self {
+        Self::from_stages("this machine".to_owned(), stages)
+    }
+
+    /// Only the hosts and ports.
+    pub(super) fn allow_list(target: &DoctorTarget, rules: Vec<FirewallRule>) -> Self {
+        Self {
+            allow_list: Some(rules),
+            ..Self::new(target, Vec::new())
+        }
+    }
+
+    fn from_stages(title: String, stages: Vec<Finding>) -> Self {
+        let failed = deciding_failure(&stages);
+        let status = failed.map_or(ExitStatus::Success, |stage| stage.exit);
         Self {
             ok: status == ExitStatus::Success,
             exit: status.code(),
-            failed: rules::first_failure(&stages).map(|stage| stage.finding.id),
-            connection: target.name.clone(),
-            base_url: target
-                .base()
-                .filter(|_| !target.is_guess)
-                .map(ToString::to_string),
+            failed: failed.map(|stage| stage.id),
+            connection: None,
+            base_url: None,
             stages,
             allow_list: None,
             report: None,
-            title: target.title(),
+            title,
             status,
-        }
-    }
-
-    /// An argument that cannot be read. It is not repeated: it may hold a password.
-    pub(super) fn unreadable(error: &BaseUrlError) -> Self {
-        let stage = StageResult::fail("url", ExitStatus::Usage, error.to_string())
-            .with_remedy(error.hint());
-        Self {
-            ok: false,
-            exit: ExitStatus::Usage.code(),
-            failed: Some("url"),
-            connection: None,
-            base_url: None,
-            stages: vec![stage],
-            allow_list: None,
-            report: None,
-            title: "the URL".to_owned(),
-            status: ExitStatus::Usage,
-        }
-    }
-
-    /// The hosts and ports alone.
-    pub(super) fn allow_list(target: &DoctorTarget, allowed: Vec<FirewallRule>) -> Self {
-        Self {
-            allow_list: Some(allowed),
-            ..Self::of(target, Vec::new())
         }
     }
 
@@ -81,18 +83,14 @@ impl DoctorReport {
         self.report = Some(path.to_string_lossy().into_owned());
     }
 
-    /// What came of it, in a sentence.
     pub(super) fn verdict(&self) -> String {
-        let warnings = self
-            .stages
-            .iter()
-            .filter(|stage| stage.finding.level == Severity::Warn)
-            .count();
-        match (self.failed, warnings) {
-            (Some(stage), _) => format!("it breaks at {stage}"),
-            (None, 0) => "nothing stands in the way".to_owned(),
-            (None, 1) => "nothing stands in the way, with one warning".to_owned(),
-            (None, count) => format!("nothing stands in the way, with {count} warnings"),
+        let warnings = self.stages.iter();
+        let warnings = warnings.filter(|stage| stage.level == Severity::Warn);
+        match (self.failed, warnings.count()) {
+            (Some(stage), _) => format!("failed at: {}", stage.name()),
+            (None, 0) => "no problems found".to_owned(),
+            (None, 1) => "no problems found, 1 warning".to_owned(),
+            (None, count) => format!("no problems found, {count} warnings"),
         }
     }
 }
@@ -101,27 +99,20 @@ impl CommandOutput for DoctorReport {
     const SCHEMA: &'static str = "bbconnect/doctor@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        if let Some(allowed) = &self.allow_list {
-            FirewallRule::table(allowed, out);
+        if let Some(rules) = &self.allow_list {
+            FirewallRule::table(rules, out);
             return;
         }
         out.heading(&format!("{}: {}", self.title, self.verdict()));
         for stage in &self.stages {
-            let message = match stage.elapsed_ms {
-                0 => stage.finding.message.clone(),
-                elapsed => format!("{} [{elapsed} ms]", stage.finding.message),
-            };
-            out.write_finding(&Finding {
-                message,
-                ..stage.finding.clone()
-            });
+            write_finding(out, stage);
         }
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(report) = &self.report {
             out.note(&format!(
-                "the report is in {report}; read it before you send it"
+                "report written to {report}; read it before you send it"
             ));
         }
     }

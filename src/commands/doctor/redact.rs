@@ -1,73 +1,86 @@
-//! Takes out of a report what is nobody else's business: names of people, their addresses, home folders, secrets.
+//! Removes personal data from a report: account names, e-mail addresses, home directories, secrets.
 
 use std::path::Path;
 
+use crate::diagnostics::Finding;
 use crate::types::connection::TokenPrefix;
 
-/// What is taken out.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
-    /// What stands for what, the longest first.
-    known: Vec<(String, &'static str)>,
+    /// Texts and their replacements, the longest text first.
+    replacements: Vec<(String, &'static str)>,
 }
 
 impl Redactor {
-    /// A redactor that knows these names of people and this home folder.
+    /// A redactor of these account names and this home directory, and of whatever looks like an address or a token.
     pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>, home: Option<&Path>) -> Self {
-        let mut known: Vec<(String, &'static str)> = names
+        let mut replacements: Vec<(String, &'static str)> = names
             .into_iter()
             .filter(|name| name.chars().count() > 1 && *name != "git")
             .map(|name| (name.to_owned(), "<user>"))
             .collect();
         let home = home.map(|home| home.to_string_lossy().into_owned());
-        known.extend(home.filter(|home| home.len() > 1).map(|home| (home, "~")));
-        known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Self { known }
+        replacements.extend(home.filter(|home| home.len() > 1).map(|home| (home, "~")));
+        replacements.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Self { replacements }
     }
 
-    /// The text without them.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (known, instead) in &self.known {
-            text = replace_words(&text, known, instead);
+        for (known, replacement) in &self.replacements {
+            text = replace_words(&text, known, replacement);
         }
         text.split_inclusive(char::is_whitespace)
-            .map(word)
+            .map(redact_word)
             .collect()
+    }
+
+    pub(super) fn redact_finding(&self, finding: &Finding) -> Finding {
+        let redact = |text: &Option<String>| text.as_ref().map(|text| self.redact(text));
+        Finding {
+            message: self.redact(&finding.message),
+            evidence: redact(&finding.evidence),
+            next: redact(&finding.next),
+            ..finding.clone()
+        }
     }
 }
 
-/// Replaces what stands by itself: `jane`, and not the `jane` of `janet`.
-fn replace_words(text: &str, known: &str, instead: &str) -> String {
-    let is_part = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+/// Replaces whole words: `jane`, and not the `jane` of `janet`.
+fn replace_words(text: &str, known: &str, replacement: &str) -> String {
+    let is_in_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(known) {
-        let behind = &rest[at + known.len()..];
-        let before = rest[..at].chars().next_back().or(out.chars().next_back());
-        out.push_str(&rest[..at]);
-        let begins_in_word = is_part(before) && is_part(known.chars().next());
-        let ends_in_word = is_part(behind.chars().next()) && is_part(known.chars().next_back());
+    while let Some(start) = rest.find(known) {
+        let after = &rest[start + known.len()..];
+        let before = rest[..start]
+            .chars()
+            .next_back()
+            .or(out.chars().next_back());
+        out.push_str(&rest[..start]);
+        let begins_in_word = is_in_word(before) && is_in_word(known.chars().next());
+        let ends_in_word =
+            is_in_word(after.chars().next()) && is_in_word(known.chars().next_back());
         out.push_str(if begins_in_word || ends_in_word {
             known
         } else {
-            instead
+            replacement
         });
-        rest = behind;
+        rest = after;
     }
     out.push_str(rest);
     out
 }
 
-/// One word with the white space behind it: what stands before `@` is a person, and tokens are known by how they begin.
-fn word(word: &str) -> String {
+/// One word with the white space after it. A token is known by its prefix, a user by the `@` after it.
+fn redact_word(word: &str) -> String {
     let mut word = word.to_owned();
-    for (beginning, _) in TokenPrefix::PREFIXES {
-        if let Some(at) = word.find(beginning) {
-            let length = word[at..]
+    for (prefix, _) in TokenPrefix::PREFIXES {
+        if let Some(start) = word.find(prefix) {
+            let length = word[start..]
                 .find(|c: char| !(c.is_ascii_alphanumeric() || "-_=+/.".contains(c)))
-                .unwrap_or(word.len() - at);
-            word.replace_range(at..at + length, "***");
+                .unwrap_or(word.len() - start);
+            word.replace_range(start..start + length, "***");
         }
     }
     let Some(at) = word.find('@') else {
@@ -80,16 +93,15 @@ fn word(word: &str) -> String {
     if user.is_empty() || user == "git" {
         return word;
     }
-    let behind = &word[at + 1..];
-    let is_login = word[..start].ends_with('/') || behind.contains(':');
-    if is_login {
-        // user:password@host: the host is what the report is about.
-        return format!("{}<user>@{behind}", &word[..start]);
+    let (before, after) = (&word[..start], &word[at + 1..]);
+    if before.ends_with('/') || after.contains(':') {
+        // user:password@host: the host is needed in the report.
+        return format!("{before}<user>@{after}");
     }
-    let end = behind
+    let end = after
         .find(|c: char| !(c.is_alphanumeric() || ".-_".contains(c)))
-        .unwrap_or(behind.len());
-    format!("{}<address>{}", &word[..start], &behind[end..])
+        .unwrap_or(after.len());
+    format!("{before}<address>{}", &after[end..])
 }
 
 #[cfg(test)]
@@ -97,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_and_secrets_are_taken_out_and_hosts_stay() {
+    fn personal_data_is_removed_and_hosts_stay() {
         let redactor = Redactor::new(
             ["jane", "jane.doe@acme.example"],
             Some(Path::new("/home/jane")),
@@ -126,7 +138,7 @@ mod tests {
                 "git.example.com answers [3 ms]",
             ),
         ] {
-            assert_eq!(redactor.clean(text), expected, "{text}");
+            assert_eq!(redactor.redact(text), expected, "{text}");
         }
     }
 }

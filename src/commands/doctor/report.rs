@@ -1,4 +1,4 @@
-//! The report: everything that was seen, in Markdown, without names and secrets, whole or not at all.
+//! The report of `doctor` in Markdown, with names and secrets redacted.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,38 +8,38 @@ use super::output::DoctorReport;
 use super::redact::Redactor;
 use super::target::DoctorTarget;
 use crate::app::App;
+use crate::diagnostics::Severity;
+use crate::diagnostics::report::{markdown_cell, markdown_finding};
 use crate::error::Error;
 use crate::sys::atomic_file;
-use crate::types::escape::escape;
-use crate::types::finding::Severity;
 
-/// Refuses a place where something is already, before anything is looked at.
-pub(super) fn check_place(path: &Path, force: bool) -> Result<(), Error> {
+/// Refuses an existing file before anything is checked.
+pub(super) fn require_absent(path: &Path, force: bool) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::Usage {
-            message: format!("{} is a folder", path.display()),
+            message: format!("{} is a directory", path.display()),
             hint: Some("name a file".into()),
         });
     }
     if path.exists() && !force {
         return Err(Error::AlreadyExists {
-            what: format!("{} is there already", path.display()),
-            hint: "name another file, or replace it with --force".into(),
+            what: format!("{} already exists", path.display()),
+            hint: "name another file, or overwrite it with --force".into(),
         });
     }
     Ok(())
 }
 
-/// Writes the report.
 pub(super) fn write(
     path: &Path,
     target: &DoctorTarget,
-    diagnosed: &DoctorReport,
-    allowed: &[FirewallRule],
+    result: &DoctorReport,
+    rules: &[FirewallRule],
     account: Option<&str>,
     app: &App,
 ) -> Result<(), Error> {
-    let text = redactor(target, account, app).clean(&markdown(target, diagnosed, allowed, app));
+    let redactor = redactor(target, account, app);
+    let text = markdown(target, result, rules, &redactor, app);
     atomic_file::write(path, &text).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
@@ -47,77 +47,71 @@ pub(super) fn write(
 }
 
 fn redactor(target: &DoctorTarget, account: Option<&str>, app: &App) -> Redactor {
-    let connections = target.connection.iter();
-    let keyed = target
-        .ssh_connection
+    let ssh = target.ssh_connection.iter();
+    let connections = target
+        .connection
         .iter()
-        .map(|ssh_connection| &ssh_connection.connection);
-    let names = connections.chain(keyed).flat_map(|connection| {
+        .chain(ssh.map(|ssh| &ssh.connection));
+    let names = connections.flat_map(|connection| {
         let credential = &connection.credential;
         let account = connection.account.as_deref();
         [account, credential.username(), credential.email()]
             .into_iter()
             .flatten()
     });
-    let login = target
-        .remote
-        .as_ref()
-        .and_then(|remote| remote.user.as_deref());
+    let remote = target.remote.as_ref();
+    let login = remote.and_then(|remote| remote.user.as_deref());
     let home = app.home();
-    let of_home = home
+    let home_name = home
         .and_then(Path::file_name)
         .and_then(|name| name.to_str());
-    let others = [account, login, of_home].into_iter().flatten();
-    let all = names.chain(others);
-    Redactor::new(all, home)
+    let others = [account, login, home_name].into_iter().flatten();
+    Redactor::new(names.chain(others), home)
 }
 
 fn markdown(
     target: &DoctorTarget,
-    diagnosed: &DoctorReport,
-    allowed: &[FirewallRule],
+    result: &DoctorReport,
+    rules: &[FirewallRule],
+    redactor: &Redactor,
     app: &App,
 ) -> String {
     let mut text = String::from(
         "# Report of `bbconnect doctor`\n\n\
-         This report was redacted: names of people, e-mail addresses, home folders and secrets were taken out. It holds \
-         the addresses of the servers, what each stage of the way to them saw, and the hosts and ports that a firewall \
-         must let through.\n\n",
+         This report was redacted: account names, e-mail addresses, home directories and secrets were removed. It \
+         contains the servers' addresses, the result of each step, and the hosts and ports that a firewall must allow.\n\n",
     );
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "- Looked at: {}\n- Result: {}\n- Day: {} (UTC)\n- Program: bbconnect {} on {} ({})\n\n## Stages\n\n\
-         | Stage | Level | What was seen | ms |\n|---|---|---|---|\n",
-        cell(&target.title()),
-        diagnosed.verdict(),
+        "- Target: {}\n- Result: {}\n- Date: {} (UTC)\n- Program: bbconnect {} on {} ({})\n\n## Steps\n\n\
+         | Step | Level | Result | ms |\n|---|---|---|---|\n",
+        markdown_cell(&redactor.redact(&target.title())),
+        result.verdict(),
         app.today(),
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,
         std::env::consts::ARCH,
     );
-    for stage in &diagnosed.stages {
-        let finding = &stage.finding;
-        let mut seen = cell(&finding.message);
-        if let Some(evidence) = &finding.evidence {
-            let _ = write!(seen, " ({})", cell(evidence));
+    for stage in &result.stages {
+        let stage = redactor.redact_finding(stage);
+        let mut cell = markdown_finding(&stage);
+        let next = stage.next.as_ref();
+        if let Some(next) = next.filter(|_| stage.level != Severity::Pass) {
+            let _ = write!(cell, "<br>Next: {}", markdown_cell(next));
         }
-        let next = finding.next.as_ref();
-        if let Some(next) = next.filter(|_| finding.level != Severity::Pass) {
-            let _ = write!(seen, "<br>Next: {}", cell(next));
-        }
-        let (id, level) = (finding.id, finding.level.name());
-        let _ = writeln!(text, "| {id} | {level} | {seen} | {} |", stage.elapsed_ms);
+        let (id, level) = (stage.id.name(), stage.level.name());
+        let elapsed = stage.elapsed_ms.unwrap_or_default();
+        let _ = writeln!(text, "| {id} | {level} | {cell} | {elapsed} |");
     }
-    text.push_str("\n## Hosts and ports\n\n| Direction | Host | Port | Protocol | Why |\n|---|---|---|---|---|\n");
-    for allowed in allowed {
-        let cells = allowed.cells().map(|it| cell(&it));
+    text.push_str(
+        "\n## Hosts and ports\n\n| Direction | Host | Port | Protocol | Why |\n|---|---|---|---|---|\n",
+    );
+    for rule in rules {
+        let cells = rule
+            .cells()
+            .map(|cell| markdown_cell(&redactor.redact(&cell)));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
-}
-
-/// Text in a table: on one line, and nothing in it ends the cell.
-fn cell(text: &str) -> String {
-    escape(text).replace('|', "\\|").replace('<', "&lt;")
 }

@@ -1,4 +1,4 @@
-//! What is looked at: a connection, a server or a repository, and what is known of it beforehand.
+//! What `doctor` checks: a connection, a server or a repository.
 
 use crate::app::{App, SelectedConnection, SshConnection};
 use crate::error::Error;
@@ -10,29 +10,28 @@ use crate::types::connection::{
 use crate::types::deployment::Deployment;
 use crate::types::ssh_address::{SshHost, SshRemote};
 
-/// What is looked at.
 #[derive(Debug)]
 pub(super) struct DoctorTarget {
-    /// The connection that it was found by.
+    /// The connection to report.
     pub(super) name: Option<ConnectionName>,
-    /// Whose credential is shown; `None` for nobody's.
+    /// The connection whose credential is sent; `None` for anonymous requests only.
     pub(super) selected: Option<SelectedConnection>,
-    /// How the server is reached over HTTP; `None` where that is not known.
+    /// The settings for HTTP; `None` where no base URL is known.
     pub(super) connection: Option<Connection>,
-    /// The address over HTTP was guessed from one over SSH.
+    /// The base URL was derived from an SSH URL.
     pub(super) is_guess: bool,
     /// The connection whose SSH key is used.
     pub(super) ssh_connection: Option<SshConnection>,
     /// The repository over SSH.
     pub(super) remote: Option<SshRemote>,
-    /// SSH is what is wanted, rather than something that may be there as well.
+    /// SSH was asked for, so that its failures count.
     pub(super) wants_ssh: bool,
-    /// What should be said about the URL.
+    /// Warnings about the URL.
     pub(super) warnings: Vec<UrlWarning>,
 }
 
 impl DoctorTarget {
-    /// Finds what is meant; or why the argument cannot be read.
+    /// The target of an argument. The inner error is an argument that cannot be parsed.
     pub(super) fn find(
         argument: Option<&str>,
         app: &App,
@@ -50,8 +49,8 @@ impl DoctorTarget {
             Err(error) => return Ok(Err(error)),
         };
         let url = text.parse::<CloneUrl>().ok();
-        let of_repository = url.filter(|_| detected.over_ssh || detected.repository.is_some());
-        if let Some(url) = of_repository {
+        let repository_url = url.filter(|_| detected.over_ssh || detected.repository.is_some());
+        if let Some(url) = repository_url {
             return Self::of_url(text, &url, &detected, app).map(Ok);
         }
         let selected = app
@@ -127,7 +126,7 @@ impl DoctorTarget {
         } else {
             None
         };
-        // The old host of Cloud is looked at as it stands: that is what git asks.
+        // The old SSH host of Cloud is checked as written, because git uses it.
         let as_written = text.parse::<SshRemote>().ok().filter(|_| over_ssh);
         let remote = as_written.or(remote);
         let mut target = Self {
@@ -151,7 +150,7 @@ impl DoctorTarget {
         Ok(target)
     }
 
-    /// The way over HTTP: that of the connection with REST, else the one that the URL suggests.
+    /// Sets the HTTP route: that of an API connection, else the one that the URL suggests.
     fn over_http(&mut self, rest: Option<SelectedConnection>, detected: Option<&DetectedServer>) {
         if let Some(rest) = rest {
             self.connection = Some(rest.connection.clone());
@@ -167,20 +166,19 @@ impl DoctorTarget {
             .is_some_and(|detected| detected.over_ssh && detected.deployment != Deployment::Cloud);
     }
 
-    /// The base URL over HTTP.
     pub(super) fn base(&self) -> Option<&BaseUrl> {
         self.connection
             .as_ref()
             .map(|connection| &connection.base_url)
     }
 
-    /// Whether it is Bitbucket Cloud at its own address, and not one that only speaks like it.
+    /// Whether this is Bitbucket Cloud itself, and not a server that implements the same API.
     pub(super) fn is_real_cloud(&self) -> bool {
         let base = self.base().map(BaseUrl::url);
         base.and_then(url::Url::host_str) == Some(cloud_hosts::API)
     }
 
-    /// Where SSH is, as far as it is known without asking.
+    /// The SSH server, as far as it is known without a request.
     pub(super) fn ssh_host(&self) -> Option<SshHost> {
         if let Some(remote) = &self.remote {
             return Some(remote.host.clone());
@@ -191,18 +189,17 @@ impl DoctorTarget {
         cloud.and_then(Result::ok)
     }
 
-    /// What it is called, for people.
     pub(super) fn title(&self) -> String {
         let base = self.base().map(ToString::to_string);
         let host = || self.remote.as_ref().map(|remote| remote.host.to_string());
-        let place = base.filter(|_| !self.is_guess).or_else(host);
+        let server = base.filter(|_| !self.is_guess).or_else(host);
         let name = self.name.as_ref().map(ToString::to_string);
-        let parts = [name, place].into_iter().flatten();
+        let parts = [name, server].into_iter().flatten();
         parts.collect::<Vec<_>>().join("  ")
     }
 }
 
-/// A web page or `git clone` in front is as good a way to name a repository as any.
+/// Warnings that matter here: a web page or `git clone` in front is accepted.
 fn relevant_warnings(mut warnings: Vec<UrlWarning>) -> Vec<UrlWarning> {
     warnings.retain(|warning| {
         !matches!(

@@ -7,7 +7,7 @@ use crate::bitbucket::RepositoryDetails;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::operation::Operation;
-use crate::types::purpose::Permission;
+use crate::types::permission::Permission;
 use crate::types::repository::{RepoRef, Repository};
 use crate::ui::{CommandOutput, TextWriter};
 

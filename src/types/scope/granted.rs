@@ -1,19 +1,19 @@
-//! What a credential was granted, and whether that is enough.
+//! The scopes of a credential, compared with those that it needs.
 
 use super::{NotAScope, Scope, ScopeSystem, known};
 
-/// The scopes that a server says a credential has.
+/// The scopes that a server lists for a credential.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GrantedScopes {
     scopes: Vec<Scope>,
     unknown: Vec<String>,
 }
 
-/// A user's token has `PROJECT_READ` at least, and without `read:user:bitbucket` nobody can tell whose a token is.
+/// A user's token always has `PROJECT_READ`; without `read:user:bitbucket` the account of a token is unknown.
 const ALWAYS_ALLOWED: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
 
 impl GrantedScopes {
-    /// Reads a server's list.
+    /// Parses a server's list.
     pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut granted = Self::default();
         for name in names {
@@ -25,13 +25,13 @@ impl GrantedScopes {
         granted
     }
 
-    /// Names that are not known here: they cover nothing that is.
+    /// Names that are not in the table: they imply nothing that is.
     #[must_use]
     pub(crate) fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    /// Whether it is enough for a scope: granted itself, brought by another, or granted in other words.
+    /// Whether a scope is granted: itself, implied by another, or by its equivalent in another vocabulary.
     #[must_use]
     pub(crate) fn contains(&self, wanted: Scope) -> bool {
         if self.uses(wanted.vocabulary()) {
@@ -48,18 +48,18 @@ impl GrantedScopes {
         .any(|same| !same.is_empty() && same.into_iter().all(|scope| self.implies(scope)))
     }
 
-    /// What could be dropped when these scopes are all that is wanted, and what to tick instead where something of it is
-    /// wanted.
+    /// The scopes that are unnecessary when only these are needed. Where an unnecessary scope implies a needed one, that is
+    /// named in its place.
     #[must_use]
     pub(crate) fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
-        let in_own_words = |system| {
+        let needed_in = |system| {
             let translated = wanted
                 .iter()
                 .flat_map(move |scope| scope.equivalents_in(system));
             translated.collect::<Vec<Scope>>()
         };
         let is_kept = |scope: &Scope| {
-            let needed = in_own_words(scope.vocabulary());
+            let needed = needed_in(scope.vocabulary());
             let is_implied = |needed: &Scope| needed.implied().any(|implied| implied == *scope);
             needed.contains(scope)
                 || needed.iter().any(is_implied)
@@ -67,21 +67,21 @@ impl GrantedScopes {
         };
         let (kept, dropped): (Vec<Scope>, Vec<Scope>) =
             self.scopes.iter().copied().partition(is_kept);
-        // What is wanted is still there when all of the excess is gone, or is to be ticked in its place, once.
-        let mut there: Vec<Scope> = kept.into_iter().flat_map(with_implied).collect();
+        // What is needed remains without the excess, or is named in its place, once.
+        let mut remaining: Vec<Scope> = kept.into_iter().flat_map(with_implied).collect();
         let mut excess = Vec::new();
         for scope in dropped {
-            let mut instead = in_own_words(scope.vocabulary());
+            let mut instead = needed_in(scope.vocabulary());
             instead.retain(|wanted| {
-                with_implied(scope).any(|brought| brought == *wanted) && !there.contains(wanted)
+                with_implied(scope).any(|implied| implied == *wanted) && !remaining.contains(wanted)
             });
-            there.extend(instead.iter().copied().flat_map(with_implied));
+            remaining.extend(instead.iter().copied().flat_map(with_implied));
             excess.push(Excess { scope, instead });
         }
         excess
     }
 
-    /// Whether any of it is in these words.
+    /// Whether any scope is of this vocabulary.
     #[must_use]
     pub(crate) fn uses(&self, system: ScopeSystem) -> bool {
         self.scopes.iter().any(|scope| scope.vocabulary() == system)
@@ -94,16 +94,15 @@ impl GrantedScopes {
     }
 }
 
-/// A scope that is more than what is wanted.
+/// An unnecessary scope.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Excess {
-    /// The scope.
     pub scope: Scope,
-    /// What would be enough in its place.
+    /// The scopes that are enough in its place.
     pub instead: Vec<Scope>,
 }
 
-/// A scope and what comes with it, all the way down.
+/// A scope and all that it implies, transitively.
 fn with_implied(scope: Scope) -> impl Iterator<Item = Scope> {
     let mut all = vec![scope];
     let mut next = 0;
@@ -119,7 +118,7 @@ fn with_implied(scope: Scope) -> impl Iterator<Item = Scope> {
     all.into_iter()
 }
 
-/// Scopes by their exact names, for tables of our own.
+/// Scopes by their exact names.
 pub(in crate::types) fn all_known(names: &[&str]) -> Vec<Scope> {
     names.iter().filter_map(|name| known(name)).collect()
 }
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_granted_covers_what_it_brings() {
+    fn granted_scopes_include_the_implied_ones() {
         for (granted, wanted, enough) in [
             (&["repository:write"][..], "repository", true),
             (&["repository:admin"], "repository", false),
@@ -153,7 +152,7 @@ mod tests {
             (&["REPO_ADMIN"], "REPO_READ", true),
             (&["PROJECT_ADMIN"], "REPO_ADMIN", true),
             (&["PROJECT_READ"], "REPO_WRITE", false),
-            // In other words than those of the credential.
+            // In another vocabulary than the credential's.
             (&["repository:write"], "write:repository:bitbucket", true),
             (&["repository"], "write:repository:bitbucket", false),
             (&["read:repository:bitbucket"], "repository:write", false),
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_named() {
+    fn unnecessary_scopes_are_named() {
         for (granted, wanted, expected) in [
             (
                 &["repository:write", "account"][..],
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_comes_with_too_much_is_named_in_its_place_once() {
+    fn needed_scopes_that_are_only_implied_are_named_once() {
         let granted = ["repository:write", "pullrequest", "webhook"];
         for (wanted, expected) in [
             (&["repository"][..], &[&["repository"][..], &[], &[]][..]),

@@ -1,7 +1,9 @@
-//! Scopes and permissions: what a credential may do, in the words of each kind of credential.
+//! Scopes and permissions: what a credential may do, in the vocabulary of each kind of credential.
+//!
+//! Bitbucket Cloud: <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#authentication>. Data Center:
+//! <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>.
 
 mod granted;
-mod table;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +14,11 @@ use thiserror::Error;
 pub(crate) use granted::GrantedScopes;
 pub(super) use granted::all_known;
 
-use self::table::Entry;
 use super::connection::AuthMethod;
 use super::deployment::Deployment;
-use super::purpose::Permission;
+use super::permission::Permission;
 
-/// The words in which a kind of credential is described.
+/// A vocabulary of scopes. Each kind of credential has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ScopeSystem {
     /// OAuth, access tokens and app passwords of Cloud: `repository:write`.
@@ -32,16 +33,16 @@ pub(crate) enum ScopeSystem {
 #[derive(Clone, Copy)]
 pub(crate) struct Scope(&'static Entry);
 
-/// A text that is no scope.
+/// A text that is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is no scope or permission of Bitbucket{}", likely.map(|name| format!("; is it `{name}`?")).unwrap_or_default())]
+#[error("not a scope or permission of Bitbucket{}", likely.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
 pub(crate) struct NotAScope {
-    /// What may have been meant.
+    /// The most similar scope.
     likely: Option<&'static str>,
 }
 
 impl ScopeSystem {
-    /// The words for a kind of credential; `None` for one that has no scopes.
+    /// The vocabulary of a kind of credential; `None` for one that has no scopes.
     #[must_use]
     pub(crate) fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
         match auth {
@@ -85,12 +86,12 @@ impl Scope {
         highest.max().unwrap_or(Permission::Read)
     }
 
-    /// What comes with it.
+    /// The scopes that it implies directly.
     pub(crate) fn implied(self) -> impl Iterator<Item = Self> {
         self.0.implies.iter().filter_map(|name| known(name))
     }
 
-    /// What does the same in another vocabulary; nothing where there is no such thing.
+    /// The equivalent in another vocabulary; empty where there is none.
     #[must_use]
     pub(crate) fn equivalents_in(self, system: ScopeSystem) -> Vec<Self> {
         if system == self.vocabulary() {
@@ -105,7 +106,7 @@ impl Scope {
 
 /// A scope by its exact name.
 fn known(name: &str) -> Option<Scope> {
-    table::all().find(|entry| entry.name == name).map(Scope)
+    all().find(|entry| entry.name == name).map(Scope)
 }
 
 impl FromStr for Scope {
@@ -139,8 +140,7 @@ fn suggestion(text: &str) -> Option<&'static str> {
             .filter(|part| parts.contains(&part.as_str()))
             .count()
     };
-    let best =
-        table::all().max_by_key(|entry| (common(entry), std::cmp::Reverse(entry.name.len())))?;
+    let best = all().max_by_key(|entry| (common(entry), std::cmp::Reverse(entry.name.len())))?;
     (common(&best) > 0).then_some(best.name)
 }
 
@@ -170,14 +170,318 @@ impl Serialize for Scope {
     }
 }
 
+/// A scope, with the scopes that it is related to.
+#[derive(Debug)]
+struct Entry {
+    system: ScopeSystem,
+    name: &'static str,
+    /// Scopes of the same vocabulary that it implies.
+    implies: &'static [&'static str],
+    /// Its equivalent in the other vocabularies; empty where there is none.
+    elsewhere: &'static [&'static str],
+}
+
+const fn entry(
+    system: ScopeSystem,
+    name: &'static str,
+    implies: &'static [&'static str],
+    elsewhere: &'static [&'static str],
+) -> Entry {
+    Entry {
+        system,
+        name,
+        implies,
+        elsewhere,
+    }
+}
+
+/// OAuth consumers, access tokens and app passwords: some scopes imply others.
+const CLASSIC: [Entry; 23] = [
+    entry(
+        ScopeSystem::Classic,
+        "account",
+        &[],
+        &["read:user:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "account:write",
+        &[],
+        &["write:user:bitbucket"],
+    ),
+    entry(ScopeSystem::Classic, "email", &[], &["read:user:bitbucket"]),
+    entry(
+        ScopeSystem::Classic,
+        "project",
+        &["repository"],
+        &["read:project:bitbucket", "PROJECT_READ"],
+    ),
+    // Obsolete, and without effect.
+    entry(ScopeSystem::Classic, "project:write", &[], &[]),
+    entry(
+        ScopeSystem::Classic,
+        "project:admin",
+        &[],
+        &["admin:project:bitbucket", "PROJECT_ADMIN"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "repository",
+        &[],
+        &["read:repository:bitbucket", "REPO_READ"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "repository:write",
+        &["repository"],
+        &[
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "REPO_WRITE",
+        ],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "repository:admin",
+        &[],
+        &["admin:repository:bitbucket", "REPO_ADMIN"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "repository:delete",
+        &[],
+        &["delete:repository:bitbucket", "REPO_ADMIN"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "pullrequest",
+        &["repository"],
+        &["read:pullrequest:bitbucket", "REPO_READ"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "pullrequest:write",
+        &["pullrequest", "repository:write"],
+        &[
+            "read:pullrequest:bitbucket",
+            "write:pullrequest:bitbucket",
+            "REPO_WRITE",
+        ],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "webhook",
+        &[],
+        &[
+            "read:webhook:bitbucket",
+            "write:webhook:bitbucket",
+            "delete:webhook:bitbucket",
+            "REPO_ADMIN",
+        ],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "issue",
+        &[],
+        &["read:issue:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "issue:write",
+        &["issue"],
+        &["read:issue:bitbucket", "write:issue:bitbucket"],
+    ),
+    entry(ScopeSystem::Classic, "wiki", &[], &[]),
+    entry(
+        ScopeSystem::Classic,
+        "snippet",
+        &[],
+        &["read:snippet:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "snippet:write",
+        &["snippet"],
+        &["read:snippet:bitbucket", "write:snippet:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "pipeline",
+        &[],
+        &["read:pipeline:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "pipeline:write",
+        &["pipeline"],
+        &["read:pipeline:bitbucket", "write:pipeline:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "pipeline:variable",
+        &["pipeline:write"],
+        &["admin:pipeline:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "runner",
+        &[],
+        &["read:runner:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::Classic,
+        "runner:write",
+        &["runner"],
+        &["read:runner:bitbucket", "write:runner:bitbucket"],
+    ),
+];
+
+/// API tokens: no scope implies another.
+const API_TOKEN: [Entry; 37] = [
+    api("read:user:bitbucket", &["account"]),
+    api("write:user:bitbucket", &["account:write"]),
+    api("read:workspace:bitbucket", &["account"]),
+    api("admin:workspace:bitbucket", &[]),
+    api("read:project:bitbucket", &["project", "PROJECT_READ"]),
+    api(
+        "admin:project:bitbucket",
+        &["project:admin", "PROJECT_ADMIN"],
+    ),
+    api("read:repository:bitbucket", &["repository", "REPO_READ"]),
+    api(
+        "write:repository:bitbucket",
+        &["repository:write", "REPO_WRITE"],
+    ),
+    api(
+        "admin:repository:bitbucket",
+        &["repository:admin", "REPO_ADMIN"],
+    ),
+    api(
+        "delete:repository:bitbucket",
+        &["repository:delete", "REPO_ADMIN"],
+    ),
+    api("read:pullrequest:bitbucket", &["pullrequest", "REPO_READ"]),
+    api(
+        "write:pullrequest:bitbucket",
+        &["pullrequest:write", "REPO_WRITE"],
+    ),
+    api("read:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
+    api("write:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
+    api("delete:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
+    api("read:ssh-key:bitbucket", &["account"]),
+    api("write:ssh-key:bitbucket", &["account:write"]),
+    api("delete:ssh-key:bitbucket", &["account:write"]),
+    api("read:gpg-key:bitbucket", &["account"]),
+    api("write:gpg-key:bitbucket", &["account:write"]),
+    api("delete:gpg-key:bitbucket", &["account:write"]),
+    api("read:permission:bitbucket", &["repository:admin"]),
+    api("write:permission:bitbucket", &["repository:admin"]),
+    api("delete:permission:bitbucket", &["repository:admin"]),
+    api("read:pipeline:bitbucket", &["pipeline"]),
+    api("write:pipeline:bitbucket", &["pipeline:write"]),
+    api("admin:pipeline:bitbucket", &["pipeline:variable"]),
+    api("read:runner:bitbucket", &["runner"]),
+    api("write:runner:bitbucket", &["runner:write"]),
+    api("read:issue:bitbucket", &["issue"]),
+    api("write:issue:bitbucket", &["issue:write"]),
+    api("delete:issue:bitbucket", &["issue:write"]),
+    api("read:snippet:bitbucket", &["snippet"]),
+    api("write:snippet:bitbucket", &["snippet:write"]),
+    api("delete:snippet:bitbucket", &["snippet:write"]),
+    // Scopes of the Atlassian account, which other products request.
+    api("read:account", &["account"]),
+    api("read:me", &["account"]),
+];
+
+const fn api(name: &'static str, elsewhere: &'static [&'static str]) -> Entry {
+    entry(ScopeSystem::ApiToken, name, &[], elsewhere)
+}
+
+/// Permissions of HTTP access tokens. A project's permission includes its repositories, and each includes the lower ones;
+/// on Cloud, administration does not include reading.
+const DATA_CENTER: [Entry; 6] = [
+    entry(
+        ScopeSystem::DataCenter,
+        "REPO_READ",
+        &[],
+        &["repository", "read:repository:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::DataCenter,
+        "REPO_WRITE",
+        &["REPO_READ"],
+        &[
+            "repository:write",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+        ],
+    ),
+    entry(
+        ScopeSystem::DataCenter,
+        "REPO_ADMIN",
+        &["REPO_WRITE", "REPO_READ"],
+        &[
+            "repository:write",
+            "repository:admin",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "admin:repository:bitbucket",
+        ],
+    ),
+    entry(
+        ScopeSystem::DataCenter,
+        "PROJECT_READ",
+        &["REPO_READ"],
+        &["project", "read:project:bitbucket"],
+    ),
+    entry(
+        ScopeSystem::DataCenter,
+        "PROJECT_WRITE",
+        &["PROJECT_READ", "REPO_WRITE", "REPO_READ"],
+        &[
+            "project",
+            "repository:write",
+            "read:project:bitbucket",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+        ],
+    ),
+    entry(
+        ScopeSystem::DataCenter,
+        "PROJECT_ADMIN",
+        &[
+            "PROJECT_WRITE",
+            "PROJECT_READ",
+            "REPO_ADMIN",
+            "REPO_WRITE",
+            "REPO_READ",
+        ],
+        &[
+            "project",
+            "project:admin",
+            "repository:write",
+            "repository:admin",
+            "read:project:bitbucket",
+            "admin:project:bitbucket",
+            "read:repository:bitbucket",
+            "write:repository:bitbucket",
+            "admin:repository:bitbucket",
+        ],
+    ),
+];
+
+fn all() -> impl Iterator<Item = &'static Entry> {
+    CLASSIC.iter().chain(&API_TOKEN).chain(&DATA_CENTER)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_neighbours_exist() {
-        let names: Vec<&str> = table::all().map(|entry| entry.name).collect();
-        for entry in table::all() {
+    fn names_are_unique_and_related_scopes_exist() {
+        let names: Vec<&str> = all().map(|entry| entry.name).collect();
+        for entry in all() {
             assert_eq!(
                 names.iter().filter(|name| **name == entry.name).count(),
                 1,
@@ -191,8 +495,8 @@ mod tests {
             for name in entry.elsewhere {
                 assert_ne!(known(name).unwrap().vocabulary(), entry.system, "{name}");
             }
-            let brings = entry.system == ScopeSystem::ApiToken && !entry.implies.is_empty();
-            assert!(!brings, "{} implies something", entry.name);
+            let implies = entry.system == ScopeSystem::ApiToken && !entry.implies.is_empty();
+            assert!(!implies, "{} implies something", entry.name);
         }
     }
 
@@ -212,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_with_a_suggestion() {
+    fn other_texts_are_refused_with_a_suggestion() {
         for (text, likely) in [
             ("repository:read", Some("read:repository:bitbucket")),
             ("admin_repository", Some("repository:admin")),

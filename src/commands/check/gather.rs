@@ -1,0 +1,231 @@
+//! Gathers the facts about one connection. It only reads; requests that do not depend on each other are concurrent.
+
+use futures_util::future::{join, join_all, join4};
+
+use crate::app::{App, SelectedConnection, SshConnection};
+use crate::bitbucket::{
+    ApiError, Bitbucket, CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
+};
+use crate::diagnostics::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, needed_scopes};
+use crate::error::{Error, ErrorSummary};
+use crate::exit_status::ExitStatus;
+use crate::ssh::{PrivateKeyFile, Service, SshError};
+use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
+use crate::types::deployment::Deployment;
+use crate::types::repository::RepoId;
+use crate::types::scope::{GrantedScopes, Scope};
+
+/// The facts about a connection with a secret. The credential is sent once before it is used concurrently: a wrong
+/// password that is tried many times locks its account.
+pub(super) async fn facts(
+    bitbucket: &Bitbucket,
+    mut facts: ConnectionFacts,
+    repository: Option<&RepoId>,
+    options: &CheckOptions,
+) -> ConnectionFacts {
+    let connection = &facts.credential.connection;
+    let context = credential_context(connection, repository);
+    let auth = connection.auth();
+    let prefix = *facts
+        .credential
+        .secret
+        .as_ref()
+        .unwrap_or(&TokenPrefix::Unknown);
+    let summarize = |error| ErrorSummary::from(&Error::from_api(error, auth, prefix));
+    let (version, identity) = join(bitbucket.version(), bitbucket.identify(&context)).await;
+    let is_bitbucket = version.is_ok();
+    let observation = bitbucket.observation();
+    facts.time = observation.time;
+    facts.certificate = observation.certificate;
+    facts.version = Some(version.map_err(summarize));
+    facts.credential.identity =
+        is_bitbucket.then(|| identity.map_err(|error| as_not_bitbucket(summarize(error))));
+    let Some(identity) = facts.credential.valid().cloned() else {
+        return facts;
+    };
+    facts.granted = match &identity.scopes {
+        Scopes::Granted(names) => Some(names.clone()),
+        Scopes::Unknown => None,
+    };
+    let needed = needed_scopes(&facts, options);
+    let (reach, of_repository, scopes, ssh_settings) = join4(
+        reach(bitbucket, &context, repository.is_some()),
+        repository_facts(bitbucket, repository, &identity, &summarize),
+        probe_scopes(
+            bitbucket,
+            &context,
+            &identity,
+            facts.granted.as_deref(),
+            &needed,
+        ),
+        bitbucket.ssh_settings(),
+    )
+    .await;
+    (facts.reach, facts.workspaces) = reach;
+    facts.repository = of_repository;
+    // Settings that cannot be read are unknown: the credential may be valid without them.
+    facts.ssh_settings = ssh_settings.ok().flatten();
+    match scopes {
+        ScopeFacts::Probed(probed) => facts.probed_scopes = probed,
+        ScopeFacts::Listed(names) => facts.granted = Some(names),
+    }
+    facts
+}
+
+/// Every Bitbucket has the resource that identifies the account. Where it is missing, the server is not a Bitbucket, and
+/// its response says nothing about the credential.
+fn as_not_bitbucket(summary: ErrorSummary) -> ErrorSummary {
+    let exit = if matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
+        ExitStatus::BadResponse
+    } else {
+        summary.exit
+    };
+    ErrorSummary { exit, ..summary }
+}
+
+/// What is known about the credential beforehand: `--repo` counts before the connection's repository.
+fn credential_context(connection: &Connection, repository: Option<&RepoId>) -> CredentialContext {
+    let is_cloud = connection.deployment == Deployment::Cloud;
+    let namespace = repository.map(|repo| repo.namespace.clone());
+    let own = CredentialContext::from(connection);
+    CredentialContext {
+        workspace: namespace.clone().filter(|_| is_cloud).or(own.workspace),
+        project: namespace.filter(|_| !is_cloud).or(own.project),
+        repository: repository.map(|repo| repo.slug.clone()).or(own.repository),
+        ..own
+    }
+}
+
+/// The visible repositories and the number of workspaces. Data Center is always asked: the links contain its base URL.
+async fn reach(
+    bitbucket: &Bitbucket,
+    context: &CredentialContext,
+    has_repository: bool,
+) -> (Option<VisibleRepositories>, Option<usize>) {
+    let is_datacenter = !bitbucket.is_cloud();
+    let is_access_token = context.auth == Some(AuthMethod::AccessToken);
+    if is_access_token || !(is_datacenter || has_repository) {
+        return (None, None);
+    }
+    let (reach, workspaces) = join(
+        bitbucket.visible_repositories(context.workspace.as_deref()),
+        bitbucket.workspaces(),
+    )
+    .await;
+    let workspaces = workspaces.ok().flatten().map(|all| all.len());
+    (reach.ok().flatten(), workspaces)
+}
+
+async fn repository_facts(
+    bitbucket: &Bitbucket,
+    id: Option<&RepoId>,
+    identity: &Identity,
+    summarize: &impl Fn(ApiError) -> ErrorSummary,
+) -> Option<RepositoryFacts> {
+    let id = id?.clone();
+    let repository_and_empty = join(bitbucket.repository(&id), bitbucket.is_empty(&id));
+    let (repository, empty, permission) = if bitbucket.is_cloud() {
+        let (repository, empty) = repository_and_empty.await;
+        let permission = match &repository {
+            // An access token has no account that could have a permission.
+            Ok(repository) if identity.account.is_some() => {
+                bitbucket.permission(&id, repository.name.as_deref()).await
+            }
+            Ok(_) | Err(_) => Ok(None),
+        };
+        (repository, empty, permission)
+    } else {
+        let ((repository, empty), permission) =
+            join(repository_and_empty, bitbucket.permission(&id, None)).await;
+        (repository, empty, permission)
+    };
+    let permission = permission.ok().flatten().filter(|_| repository.is_ok());
+    Some(RepositoryFacts {
+        id,
+        repository: repository.map_err(summarize),
+        empty: empty.ok(),
+        permission,
+    })
+}
+
+enum ScopeFacts {
+    Probed(Vec<(Scope, bool)>),
+    Listed(Vec<String>),
+}
+
+/// The needed scopes of a credential whose server does not list them: each is tested by a read that needs it.
+async fn probe_scopes(
+    bitbucket: &Bitbucket,
+    context: &CredentialContext,
+    identity: &Identity,
+    granted: Option<&[String]>,
+    needed: &[Scope],
+) -> ScopeFacts {
+    if let Some(names) = granted {
+        return ScopeFacts::Listed(names.to_vec());
+    }
+    let is_api_token = context.auth == Some(AuthMethod::ApiToken);
+    if is_api_token
+        && !needed.is_empty()
+        && let Ok(Some(names)) = bitbucket.scopes_from_403(identity).await
+    {
+        return ScopeFacts::Listed(names);
+    }
+    let requests = needed
+        .iter()
+        .map(|scope| bitbucket.probe_scope(*scope, context));
+    let mut probed = Vec::new();
+    for (scope, result) in needed.iter().zip(join_all(requests).await) {
+        match result {
+            Ok(ScopeProbe::Granted(names)) => return ScopeFacts::Listed(names),
+            Ok(ScopeProbe::Yes) => probed.push((*scope, true)),
+            Ok(ScopeProbe::No) => probed.push((*scope, false)),
+            Ok(ScopeProbe::Inconclusive) | Err(_) => {}
+        }
+    }
+    // A granted scope implies others.
+    let granted = probed.iter().filter(|(_, is_granted)| *is_granted);
+    let granted = GrantedScopes::of(granted.map(|(scope, _)| scope.name()).collect::<Vec<_>>());
+    for scope in needed {
+        if granted.contains(*scope) && !probed.iter().any(|(known, _)| known == scope) {
+            probed.push((*scope, true));
+        }
+    }
+    ScopeFacts::Probed(probed)
+}
+
+/// What the connection's SSH key may do; `None` where it has none. Only the first step of a push is requested, so that
+/// nothing is written.
+pub(super) fn key(
+    selected: &SelectedConnection,
+    options: &CheckOptions,
+    app: &App,
+) -> Option<KeyFacts> {
+    let ssh = SshConnection::of(selected.name.clone(), selected.connection.clone())?;
+    let mut facts = KeyFacts {
+        path: ssh.key.clone(),
+        can_read: None,
+        can_write: None,
+    };
+    let key = match PrivateKeyFile::read(&ssh.key) {
+        Ok(key) if key.is_locked => return Some(facts),
+        Ok(key) => key,
+        Err(error) => {
+            facts.can_read = Some(Err(ErrorSummary::from(&Error::from(error))));
+            return Some(facts);
+        }
+    };
+    let can_read = app.check_access(&key, &ssh.remote, Service::Read);
+    let can_read = can_read
+        .map(drop)
+        .map_err(|error| ErrorSummary::from(&error));
+    if can_read.is_ok() && options.needs_push() {
+        facts.can_write = match app.check_access(&key, &ssh.remote, Service::Write) {
+            Ok(_) => Some(true),
+            Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Some(false),
+            Err(_) => None,
+        };
+    }
+    facts.can_read = Some(can_read);
+    Some(facts)
+}

@@ -1,0 +1,221 @@
+//! Findings: what a rule concludes from a fact, how severe that is, and the exit status that it stands for.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::ErrorSummary;
+use crate::exit_status::ExitStatus;
+
+/// How severe a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    Pass,
+    /// It works, but something should be changed.
+    Warn,
+    /// It does not work, or will not.
+    Fail,
+    /// The facts allow no conclusion.
+    Unknown,
+}
+
+impl Severity {
+    /// The name in JSON and text.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+macro_rules! finding_ids {
+    ($($variant:ident => $name:literal,)+) => {
+        /// What a finding is about. The names are part of the command-line contract.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+        pub(crate) enum FindingId {
+            $(#[serde(rename = $name)] $variant,)+
+        }
+
+        impl FindingId {
+            /// The name in JSON and text.
+            #[must_use]
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+finding_ids! {
+    // Findings of `check`.
+    ServerReachable => "server.reachable",
+    ServerVersion => "server.version",
+    ServerBaseUrl => "server.base-url",
+    CredentialPresent => "credential.present",
+    CredentialValid => "credential.valid",
+    CredentialKind => "credential.kind",
+    CredentialScopes => "credential.scopes",
+    CredentialExcess => "credential.excess",
+    CredentialExpiry => "credential.expiry",
+    CredentialReach => "credential.reach",
+    RepositoryVisible => "repository.visible",
+    RepositoryEmpty => "repository.empty",
+    SshAccess => "ssh.access",
+    // Steps of `doctor`.
+    MachineConfig => "machine.config",
+    MachineSecrets => "machine.secrets",
+    MachineSsh => "machine.ssh",
+    MachineGit => "machine.git",
+    Url => "url",
+    Dns => "dns",
+    Tcp => "tcp",
+    Proxy => "proxy",
+    Tls => "tls",
+    Http => "http",
+    Product => "product",
+    Version => "version",
+    BaseUrl => "base-url",
+    Clock => "clock",
+    Credential => "credential",
+    SshTcp => "ssh.tcp",
+    SshHostKey => "ssh.host-key",
+    SshAuth => "ssh.auth",
+    Git => "git",
+}
+
+/// The conclusion of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) id: FindingId,
+    pub(crate) level: Severity,
+    pub(crate) message: String,
+    /// What was observed.
+    pub(crate) evidence: Option<String>,
+    /// What to do: a command, or a page.
+    pub(crate) next: Option<String>,
+    /// How long the step took. Findings of `check` have no time of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) elapsed_ms: Option<u64>,
+    /// The exit status of a failure; [`ExitStatus::Success`] for any other severity.
+    #[serde(skip)]
+    pub(crate) exit: ExitStatus,
+    /// The finding does not decide what `--for` or `--require` asked for.
+    #[serde(skip)]
+    pub(crate) is_undetermined: bool,
+}
+
+impl Finding {
+    fn new(id: FindingId, level: Severity, message: impl Into<String>) -> Self {
+        Self {
+            id,
+            level,
+            message: message.into(),
+            evidence: None,
+            next: None,
+            elapsed_ms: None,
+            exit: ExitStatus::Success,
+            is_undetermined: false,
+        }
+    }
+
+    pub(crate) fn pass(id: FindingId, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Pass, message)
+    }
+
+    pub(crate) fn warn(id: FindingId, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Warn, message)
+    }
+
+    pub(crate) fn unknown(id: FindingId, message: impl Into<String>) -> Self {
+        Self::new(id, Severity::Unknown, message)
+    }
+
+    /// Unknown, although `--for` or `--require` asked for it.
+    pub(crate) fn undetermined(id: FindingId, message: impl Into<String>) -> Self {
+        Self {
+            is_undetermined: true,
+            ..Self::unknown(id, message)
+        }
+    }
+
+    pub(crate) fn fail(id: FindingId, exit: ExitStatus, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            ..Self::new(id, Severity::Fail, message)
+        }
+    }
+
+    /// An error that was met while the facts were gathered.
+    pub(crate) fn from_error(id: FindingId, summary: &ErrorSummary) -> Self {
+        Self {
+            next: summary.hint.clone(),
+            ..Self::fail(id, summary.exit, summary.message.clone())
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_evidence(self, evidence: impl Into<String>) -> Self {
+        Self {
+            evidence: Some(evidence.into()),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_next(self, next: impl Into<String>) -> Self {
+        Self {
+            next: Some(next.into()),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_elapsed(self, elapsed: Duration) -> Self {
+        let milliseconds = elapsed.as_millis().try_into().unwrap_or(u64::MAX);
+        Self {
+            elapsed_ms: Some(milliseconds),
+            ..self
+        }
+    }
+
+    /// A failure of something that is not required is a warning; a host key that is not the expected one stays a failure.
+    #[must_use]
+    pub(crate) fn downgraded(mut self) -> Self {
+        if self.level == Severity::Fail && self.exit != ExitStatus::HostKeyMismatch {
+            self.level = Severity::Warn;
+            self.exit = ExitStatus::Success;
+        }
+        self
+    }
+
+    /// The first of some problems, where there is one; else this finding, which has to be one that passed.
+    #[must_use]
+    pub(crate) fn unless(self, problems: impl IntoIterator<Item = Option<Self>>) -> Self {
+        problems.into_iter().flatten().next().unwrap_or(self)
+    }
+
+    /// This finding, where it asks for a change.
+    #[must_use]
+    pub(crate) fn if_problem(self) -> Option<Self> {
+        matches!(self.level, Severity::Warn | Severity::Fail).then_some(self)
+    }
+}
+
+/// The failure that decides the exit status of `doctor`: a host key that is not the expected one, else the first.
+pub(crate) fn deciding_failure(findings: &[Finding]) -> Option<&Finding> {
+    let mut failures = findings
+        .iter()
+        .filter(|finding| finding.level == Severity::Fail);
+    let first = failures.next()?;
+    std::iter::once(first)
+        .chain(failures)
+        .find(|failure| failure.exit == ExitStatus::HostKeyMismatch)
+        .or(Some(first))
+}

@@ -1,0 +1,81 @@
+//! What the credential can access: one for a single repository should not open all of them.
+
+use crate::diagnostics::connection_facts::ConnectionFacts;
+use crate::diagnostics::finding::{Finding, FindingId};
+use crate::types::connection::TokenLevel;
+use crate::types::deployment::Deployment;
+
+const ID: FindingId = FindingId::CredentialReach;
+
+pub(crate) fn reach(facts: &ConnectionFacts) -> Option<Finding> {
+    facts.credential.valid()?;
+    let Some(repository) = &facts.repository else {
+        let message = "not checked: the connection has no repository";
+        return Some(Finding::pass(ID, message).with_evidence(visible(facts)?));
+    };
+    let repository = repository.id.to_string();
+    Some(match facts.credential.known_level() {
+        Some(TokenLevel::Repo) => Finding::pass(ID, "scoped to one repository"),
+        Some(level @ (TokenLevel::Project | TokenLevel::Workspace)) if facts.reach.is_none() => {
+            let owner = if level == TokenLevel::Project {
+                "project"
+            } else {
+                "workspace"
+            };
+            let message =
+                format!("used for {repository}, can access every repository of the {owner}");
+            Finding::warn(ID, message).with_next("use an access token of the repository")
+        }
+        Some(TokenLevel::Project | TokenLevel::Workspace | TokenLevel::User) | None => {
+            counted(facts, &repository)
+        }
+    })
+}
+
+fn counted(facts: &ConnectionFacts, repository: &str) -> Finding {
+    let (Some(reach), Some(visible)) = (&facts.reach, visible(facts)) else {
+        return Finding::unknown(ID, "accessible repositories unknown: they cannot be listed");
+    };
+    if reach.repositories <= 1 && !reach.more && facts.workspaces.unwrap_or(1) <= 1 {
+        let message = format!("can access no repository other than {repository}");
+        return Finding::pass(ID, message).with_evidence(visible);
+    }
+    let next = match facts.credential.connection.deployment {
+        Deployment::Cloud => {
+            "use an access token of the repository, or the API token of a bot account"
+        }
+        Deployment::DataCenter | Deployment::Unknown => {
+            "use an HTTP access token of the repository (since 7.18), or one of a bot user"
+        }
+    };
+    let message = format!("used for {repository}, can access other repositories");
+    Finding::warn(ID, message)
+        .with_evidence(visible)
+        .with_next(next)
+}
+
+/// The counts of the first page of a list.
+fn visible(facts: &ConnectionFacts) -> Option<String> {
+    let reach = facts.reach.as_ref()?;
+    let at_least = if reach.more { "at least " } else { "" };
+    let repositories = plural(reach.repositories, "repository", "repositories");
+    let projects = reach
+        .projects
+        .map(|count| plural(count, "project", "projects"));
+    let workspaces = facts
+        .workspaces
+        .map(|count| plural(count, "workspace", "workspaces"));
+    let more: Vec<String> = projects
+        .into_iter()
+        .chain(workspaces)
+        .map(|text| format!(", {text}"))
+        .collect();
+    Some(format!(
+        "visible: {at_least}{repositories}{}",
+        more.concat()
+    ))
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

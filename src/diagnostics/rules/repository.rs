@@ -1,0 +1,81 @@
+//! The repository: visible, permitted, empty.
+
+use super::scopes;
+use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts};
+use crate::diagnostics::finding::{Finding, FindingId};
+use crate::exit_status::ExitStatus;
+use crate::types::deployment::Deployment;
+use crate::types::permission::Permission;
+use crate::types::purpose::Purpose;
+
+pub(crate) fn visible(facts: &ConnectionFacts, options: &CheckOptions) -> Option<Finding> {
+    const ID: FindingId = FindingId::RepositoryVisible;
+    let repository = facts.repository.as_ref()?;
+    let id = &repository.id;
+    if let Err(summary) = &repository.repository {
+        let is_hidden = matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
+        let problem = if is_hidden {
+            "is not visible"
+        } else {
+            "cannot be read"
+        };
+        let message = format!("{id} {problem}: {}", summary.message);
+        let next = "check the name, and that the account or token has access: bbconnect repo list";
+        let next = summary.hint.clone().unwrap_or_else(|| next.to_owned());
+        return Some(Finding::fail(ID, summary.exit, message).with_next(next));
+    }
+    let Some(permission) = repository.permission else {
+        return Some(Finding::pass(ID, format!("{id} is visible")));
+    };
+    let of_purposes = options.purposes.iter().map(|purpose| purpose.permission());
+    let of_scopes = options.required.iter().map(|scope| scope.permission());
+    let wanted = of_purposes
+        .chain(of_scopes)
+        .max()
+        .unwrap_or(Permission::Read);
+    // On Data Center this is the permission through the token: a missing scope was reported already.
+    let is_reported = facts.credential.connection.deployment != Deployment::Cloud
+        && scopes::lacks_required(facts, options);
+    let finding =
+        if permission < wanted && !facts.credential.is_service_credential() && !is_reported {
+            let message = format!("{id} is visible, but requires {} permission", name(wanted));
+            Finding::fail(ID, ExitStatus::Forbidden, message)
+                .with_next(format!("ask an administrator of {id} for it"))
+        } else {
+            Finding::pass(ID, format!("{id} is visible"))
+        };
+    Some(finding.with_evidence(format!("permission: {}", name(permission))))
+}
+
+/// Appsmith requires an empty repository.
+pub(crate) fn empty(facts: &ConnectionFacts, options: &CheckOptions) -> Option<Finding> {
+    const ID: FindingId = FindingId::RepositoryEmpty;
+    let repository = facts.repository.as_ref()?;
+    repository.repository.as_ref().ok()?;
+    let id = &repository.id;
+    let must_be_empty = options.purposes.contains(&Purpose::Appsmith);
+    Some(match repository.empty {
+        None => {
+            let message = format!("unknown whether {id} is empty");
+            if must_be_empty {
+                Finding::undetermined(ID, message)
+            } else {
+                Finding::unknown(ID, message)
+            }
+        }
+        Some(true) => Finding::pass(ID, format!("{id} is empty")),
+        Some(false) if must_be_empty => {
+            let message = format!("{id} is not empty; Appsmith requires an empty repository");
+            Finding::warn(ID, message).with_next("create one: bbconnect repo create NAMESPACE/SLUG")
+        }
+        Some(false) => Finding::pass(ID, format!("{id} has branches")),
+    })
+}
+
+fn name(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "read",
+        Permission::Write => "write",
+        Permission::Admin => "admin",
+    }
+}
