@@ -16,7 +16,9 @@ mod webhooks;
 
 #[cfg(fuzzing)]
 pub use client::explain_made_up;
-pub(crate) use client::{ApiError, Authorization, ConnectFailure, Http, HttpSettings, Trace};
+pub(crate) use client::{
+    ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, Trace,
+};
 pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};

@@ -11,9 +11,10 @@ use super::collect::gather;
 use super::facts::{CheckData, CheckOptions};
 use super::output::ConnectionReport;
 use super::{key, rules};
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::ConnectFailure;
 use crate::error::{Error, ErrorSummary};
+use crate::resolve::{Needs, Request, Resolved, SelectedConnection, connection_repository};
 use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, TokenPrefix};
 use crate::types::repository::{RepoId, RepoRef};
@@ -48,6 +49,11 @@ pub(super) enum CheckTarget {
 }
 
 impl CheckTarget {
+    fn resolved(resolved: Resolved) -> Self {
+        let repository = resolved.repository.map(|repository| repository.id);
+        Self::Known(Box::new(resolved.connection), repository)
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Known(chosen, _) => chosen.name.to_string(),
@@ -92,10 +98,11 @@ pub(super) fn targets(args: &Args, app: &App) -> Result<Vec<CheckTarget>, Error>
         each.map(|name| known(app.select_by_name(name)?))
             .collect::<Result<_, _>>()?
     } else if let Some(repo) = &args.repo {
-        let (selected, path) = app.select_for_repo(repo)?;
-        return Ok(vec![CheckTarget::Known(Box::new(selected), Some(path))]);
+        let request = Request::repository(Some(repo), Needs::Nothing);
+        return Ok(vec![CheckTarget::resolved(app.resolve(&request)?)]);
     } else {
-        vec![known(app.select()?)?]
+        let request = Request::repository(None, Needs::Nothing);
+        vec![CheckTarget::resolved(app.resolve(&request)?)]
     };
     if let Some(Shard { index, count }) = args.shard {
         // By rank among the names, so that it does not depend on the order of the file.
@@ -116,7 +123,7 @@ fn repository(
 ) -> Result<Option<RepoId>, Error> {
     match named {
         Some(named) => Ok(named.resolve(&selected.connection).map(Some)?),
-        None => Ok(App::connection_repository(&selected.connection)),
+        None => Ok(connection_repository(&selected.connection)),
     }
 }
 

@@ -7,10 +7,11 @@ use url::Url;
 
 use super::facts::{HttpPath, Timed};
 use super::target::DoctorTarget;
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, ServerProbe};
 use crate::error::{Error, ErrorSummary};
 use crate::probe::{self, Proxy, TlsError, TlsSettings};
+use crate::resolve::SelectedConnection;
 use crate::types::connection::{Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::ssh_settings::SshSettings;
