@@ -14,6 +14,7 @@ mod exit_status;
 mod git;
 mod oauth;
 mod probe;
+mod resolve;
 mod secrets;
 mod ssh;
 mod sys;

@@ -1,19 +1,15 @@
 //! What a server's refusal means for the connection that was used, and what to ask for.
 
-use super::SelectedConnection;
-use super::environment_connection::EnvConnection;
 use crate::bitbucket::ApiError;
 use crate::error::Error;
-use crate::types::connection::TokenPrefix;
+use crate::resolve::SelectedConnection;
 use crate::types::operation::Operation;
 
 impl SelectedConnection {
     /// What the server said, with what may be behind a refusal.
     #[must_use]
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
-        let environment = self.environment.as_ref();
-        let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::shape);
-        Error::from_api(error, self.connection.auth(), shape)
+        Error::from_api(error, self.connection.auth(), self.token_prefix)
     }
 
     /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.

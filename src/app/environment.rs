@@ -56,7 +56,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// The variables that are read, beside those with a field of their own.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
     "BBCONNECT_TOKEN",
@@ -72,6 +72,7 @@ const NAMES: [&str; 16] = [
     "BBCONNECT_STORE",
     "BBCONNECT_STORE_PASSPHRASE_FILE",
     "CREDENTIALS_DIRECTORY",
+    "GIT_PREFIX",
     "GIT_SSH_COMMAND",
 ];
 
@@ -132,6 +133,12 @@ impl Environment {
 }
 
 impl Environment {
+    /// The directory of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect` or `~/.config/bbconnect`.
+    pub(super) fn config_dir(&self) -> Option<PathBuf> {
+        let below_home = || Some(self.home.as_ref()?.join(".config").join("bbconnect"));
+        self.config.clone().or_else(below_home)
+    }
+
     /// The first variable by which the environment describes a connection, be it without its secret.
     pub(super) fn first_connection_variable(&self) -> Option<&'static str> {
         let describing = [

@@ -195,8 +195,8 @@ impl EnvConnection {
         }
     }
 
-    /// What the secret begins like, where that can be told without reading a file.
-    pub(super) fn shape(&self) -> TokenPrefix {
+    /// The prefix of the token, where it is known without reading a file or running a command.
+    pub(super) fn token_prefix(&self) -> TokenPrefix {
         match &self.source {
             Source::Variable => {
                 let token = self.variables.get("BBCONNECT_TOKEN").unwrap_or_default();

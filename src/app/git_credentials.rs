@@ -1,24 +1,37 @@
-//! What git is told about connections: credentials, helpers, the way over SSH.
+//! Git's use of connections: credentials, credential helpers, the SSH command.
 
-use super::resolve::git::{git_base_urls, git_username};
-use super::{App, SelectedConnection};
+use super::App;
 use crate::error::Error;
 use crate::git::{CredentialRequest, CredentialResponse};
+use crate::resolve::{Needs, SelectedConnection, Target, git_base_urls, git_username};
 use crate::ssh;
 use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
 
+/// Which connection a credential helper uses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum HelperConnection<'a> {
+    /// The one that applies to each request.
+    Resolved,
+    /// This one alone.
+    Named(&'a str),
+    /// This one, where it matches and the checkout names no other.
+    Preferred(&'a str),
+}
+
 impl App {
-    /// The credential that git asks for; nothing where no connection is for that server.
+    /// The credential for a request of git; nothing where no connection matches. `preferred` is the connection that is used
+    /// where it matches and the checkout names no other.
     ///
     /// # Errors
-    /// As [`App::select_for_git`] and [`App::secret_of`].
+    /// As [`App::resolve`] and [`App::secret_of`].
     pub(crate) fn credential_for_git(
         &self,
         request: &CredentialRequest,
+        preferred: Option<&str>,
     ) -> Result<CredentialResponse, Error> {
-        let Some(selected) = self.select_for_git(request)? else {
+        let Some(selected) = self.select_for_git(request, preferred)? else {
             return Ok(CredentialResponse::Nothing);
         };
         let connection = &selected.connection;
@@ -45,15 +58,19 @@ impl App {
         })
     }
 
-    /// Notes that a server took a credential: a mark that it was refused goes.
+    /// Removes the mark that the server refused a credential, because it has accepted it.
     ///
     /// # Errors
     /// Where the connections cannot be read or changed.
-    pub(crate) fn git_approve(&self, request: &CredentialRequest) -> Result<(), Error> {
-        // Looked at first: git says this after every success, and reading a secret takes its time.
+    pub(crate) fn git_approve(
+        &self,
+        request: &CredentialRequest,
+        preferred: Option<&str>,
+    ) -> Result<(), Error> {
+        // Checked first: git reports every success, and reading a secret takes time.
         let is_marked = |selected: &SelectedConnection| selected.connection.is_rejected();
-        match self.select_for_git(request)?.filter(is_marked) {
-            Some(_) => match self.connection_for_request(request)? {
+        match self.select_for_git(request, preferred)?.filter(is_marked) {
+            Some(_) => match self.connection_for_request(request, preferred)? {
                 Some(selected) => self.set_rejected(&selected.name, false),
                 None => Ok(()),
             },
@@ -61,13 +78,17 @@ impl App {
         }
     }
 
-    /// Notes that a server refused a credential: nothing is forgotten, but marked, and the answer is what to tell the
-    /// user. Another helper's credential is none of ours.
+    /// Marks a credential that the server refused; nothing is removed. Returns a message for the user; `None` for the
+    /// credential of another helper.
     ///
     /// # Errors
     /// As [`App::git_approve`].
-    pub(crate) fn git_reject(&self, request: &CredentialRequest) -> Result<Option<String>, Error> {
-        let Some(selected) = self.connection_for_request(request)? else {
+    pub(crate) fn git_reject(
+        &self,
+        request: &CredentialRequest,
+        preferred: Option<&str>,
+    ) -> Result<Option<String>, Error> {
+        let Some(selected) = self.connection_for_request(request, preferred)? else {
             return Ok(None);
         };
         if selected.is_stored() {
@@ -84,12 +105,22 @@ impl App {
         )))
     }
 
-    /// The connection whose own credential git speaks of.
+    /// The connection that git wants a credential of; `None` where none matches.
+    fn select_for_git(
+        &self,
+        request: &CredentialRequest,
+        preferred: Option<&str>,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        self.connection_for(Target::Git { request, preferred }, Needs::Rest)
+    }
+
+    /// The connection whose own credential is in the request.
     fn connection_for_request(
         &self,
         request: &CredentialRequest,
+        preferred: Option<&str>,
     ) -> Result<Option<SelectedConnection>, Error> {
-        let Some(selected) = self.select_for_git(request)? else {
+        let Some(selected) = self.select_for_git(request, preferred)? else {
             return Ok(None);
         };
         let Some(theirs) = &request.password else {
@@ -101,7 +132,7 @@ impl App {
         Ok(is_ours.then_some(selected))
     }
 
-    /// Marks a connection as one that a server refused today, or takes the mark away.
+    /// Marks a connection as one that a server refused today, or removes the mark.
     pub(super) fn set_rejected(&self, name: &ConnectionName, refused: bool) -> Result<(), Error> {
         let rejected_on = refused.then(|| self.today());
         self.connection_file().update(|connections| {
@@ -113,26 +144,37 @@ impl App {
         })
     }
 
-    /// The line of git's configuration that runs this program as a helper, for one connection or for all.
+    /// The value of `credential.helper` that runs this program.
     ///
     /// # Errors
-    /// [`Error::CurrentExeUnknown`] where the system does not tell where this program is.
+    /// [`Error::CurrentExeUnknown`].
     pub(crate) fn credential_helper_command(
         &self,
-        connection: Option<&str>,
+        connection: HelperConnection<'_>,
     ) -> Result<String, Error> {
         let program = self.environment.program.clone();
         let program = program.ok_or(Error::CurrentExeUnknown)?;
         let program = program.to_string_lossy();
-        let named = connection.map(|name| format!(" -c {}", shell_words::quote(name)));
-        let named = named.unwrap_or_default();
-        Ok(format!(
-            "!{}{named} git credential",
-            shell_words::quote(&program)
-        ))
+        let program = shell_words::quote(&program);
+        Ok(match connection {
+            HelperConnection::Resolved => format!("!{program} git credential"),
+            HelperConnection::Named(name) => {
+                format!("!{program} -c {} git credential", shell_words::quote(name))
+            }
+            HelperConnection::Preferred(name) => format!(
+                "!{program} git credential --prefer {}",
+                shell_words::quote(name)
+            ),
+        })
     }
 
-    /// The servers that git reaches over HTTP with any connection, or with the one that is named; or those of one host.
+    /// The connection that is named explicitly: by the flag, else by the variable.
+    fn explicit_name(&self) -> Option<&str> {
+        let flag = self.flags.connection.as_deref();
+        flag.or(self.environment.connection.as_deref())
+    }
+
+    /// The origins that git reaches over HTTP with any connection, or with the named one; or those of one host.
     ///
     /// # Errors
     /// [`Error::NoMatchingConnection`] where no connection is for that host, [`Error::NoConnection`] where there is none.
@@ -179,7 +221,7 @@ impl App {
         Ok(origins)
     }
 
-    /// The servers that git reaches over HTTP with a connection.
+    /// The origins that git reaches over HTTP with a connection.
     #[must_use]
     pub(crate) fn git_origins_of(connection: &Connection) -> Vec<String> {
         if connection.auth() == AuthMethod::Ssh {
@@ -193,32 +235,32 @@ impl App {
         origins
     }
 
-    /// The command for git's way over SSH, with the connection's key and no other; `None` where it has none, or
-    /// its path cannot be written for `ssh`.
+    /// The SSH command for git, with the connection's key and no other; `None` where it has none, or the path of the key
+    /// cannot be written for `ssh`.
     #[must_use]
     pub(crate) fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
         let path = connection.key_path.as_ref()?;
-        // The server of what was connected is in our file of host keys.
+        // The host keys of the server are in our known_hosts.
         if connection.clone_url.is_some() {
             return self.ssh_command(path);
         }
         ssh::command_with_key(path).ok()
     }
 
-    /// The entries of git's configuration that the environment holds already.
+    /// The entries of git's configuration that are in the environment already (`GIT_CONFIG_KEY_…`).
     #[must_use]
     pub(crate) fn git_config(&self) -> &[(String, String)] {
         &self.environment.git_config
     }
 
-    /// The command for git's way over SSH that the environment holds already.
+    /// `GIT_SSH_COMMAND` as it is in the environment already.
     #[must_use]
     pub(crate) fn inherited_git_ssh_command(&self) -> Option<&str> {
         self.environment.variables.get("GIT_SSH_COMMAND")
     }
 }
 
-/// A host as it is typed or pasted: without scheme, path and the port that goes without saying.
+/// A host as it is typed or pasted, without scheme, path and default port.
 fn normalize_host(text: &str) -> String {
     let text = text.to_ascii_lowercase();
     let text = text
@@ -233,11 +275,11 @@ fn normalize_host(text: &str) -> String {
     }
 }
 
-/// The user name for a secret; that of a token whose owner is not known stands in the URL, where it is anywhere.
+/// The user name for a secret. Where the owner of a token is unknown, the user name of the request is used.
 fn username<'a>(connection: &'a Connection, request: &'a CredentialRequest) -> &'a str {
-    let is_somebodys = connection.auth() == AuthMethod::HttpAccessToken
+    let is_users = connection.auth() == AuthMethod::HttpAccessToken
         && matches!(connection.level(), None | Some(TokenLevel::User))
         && connection.account.is_none();
-    let asked = request.username.as_deref().filter(|_| is_somebodys);
-    asked.unwrap_or_else(|| git_username(connection))
+    let requested = request.username.as_deref().filter(|_| is_users);
+    requested.unwrap_or_else(|| git_username(connection))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{App, TIMEOUT};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
+use crate::resolve::{Needs, Target};
 use crate::ssh::{self, CheckOptions, HostKey, KnownHosts, Source, SshError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::fingerprint::Fingerprint;
@@ -118,7 +119,9 @@ impl App {
         accepted: Option<Fingerprint>,
     ) -> HostKeyEvidence {
         let settings = || -> Option<SshSettings> {
-            let rest = self.api_connection_for_url(url).ok()??;
+            let rest = self
+                .connection_for(Target::CloneUrl(url), Needs::Rest)
+                .ok()??;
             let bitbucket = self.authenticated_client(&rest).ok()?;
             self.ssh_settings(&bitbucket)
         };

@@ -1,9 +1,10 @@
 //! Where a key is registered: with its repository, the project of that, or the account.
 
+use super::App;
 use super::key_registration::OnAccessMismatch;
-use super::{App, SelectedConnection, SshConnection};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::resolve::{Needs, SelectedConnection, SshConnection, Target};
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
@@ -46,7 +47,7 @@ impl KeyLocation {
         new: Option<&PublicKey>,
     ) -> Result<Self, Error> {
         let selected = app
-            .key_admin_connection_for(&ssh_connection)?
+            .connection_for(Target::Key(&ssh_connection), Needs::KeyAdmin)?
             .ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
         let bitbucket = app.authenticated_client(&selected)?;
         let repo = RepoId {

@@ -1,8 +1,9 @@
 //! Registering SSH keys with whoever applies: what cannot work is said beforehand, and what is there is recognised.
 
-use super::{App, SelectedConnection};
+use super::App;
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
 use crate::types::hint::Hint;

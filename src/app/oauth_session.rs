@@ -114,7 +114,7 @@ impl App {
             return Ok(token);
         }
         let _lock = self.connection_file().lock_tokens(name)?;
-        let stored = self.connection_file().load()?.get(&name.to_string());
+        let stored = self.connection_file().read()?.get(&name.to_string());
         let is_refused = stored.is_ok_and(|(_, connection)| connection.is_rejected());
         // Another process may have refreshed it while this one waited.
         let before = kept()?;
@@ -189,6 +189,7 @@ impl App {
             (client_id.to_owned(), secret),
             settings,
             trace,
+            self.clients.clone(),
         ))
     }
 }

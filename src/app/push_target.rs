@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::resolve::git::{git_base_urls, git_username};
-use super::{App, SelectedConnection};
+use super::App;
 use crate::error::Error;
 use crate::git::PushTarget;
+use crate::resolve::{SelectedConnection, git_base_urls, git_username};
 use crate::types::connection::{AuthMethod, Connection, Origin};
 use crate::types::deployment::Deployment;
 use crate::types::repository::Repository;

@@ -1,10 +1,12 @@
 //! Where secrets are, and that each goes nowhere but to the origin it was given for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{App, SelectedConnection};
+use super::App;
+use super::environment_connection::EnvConnection;
 use crate::error::Error;
+use crate::resolve::SelectedConnection;
 use crate::secrets::{EncryptedFile, Keyring, StoreError, secret_from_command};
 use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
@@ -13,10 +15,6 @@ use crate::types::secret::Secret;
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
 /// Somebody may have to type a password.
 const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The encrypted file, once its passphrase was asked for.
-#[derive(Debug, Default)]
-pub(super) struct SecretsFile(Mutex<Option<EncryptedFile>>);
 
 impl App {
     /// Where the secret of a new connection is kept, unless it says otherwise: `BBCONNECT_STORE`, else the keyring.
@@ -144,13 +142,16 @@ impl App {
     /// # Errors
     /// As [`App::secret`].
     pub(crate) fn secret_of(&self, selected: &SelectedConnection) -> Result<Secret, Error> {
-        match &selected.environment {
-            Some(environment) => Ok(selected
-                .connection
-                .auth()
-                .normalize_secret(environment.secret()?)),
-            None => self.secret(&selected.name, &selected.connection),
+        if selected.is_stored() {
+            return self.secret(&selected.name, &selected.connection);
         }
+        let environment = EnvConnection::of(&self.environment)?;
+        let environment =
+            environment.ok_or_else(|| Error::MissingSecret(selected.name.to_string()))?;
+        Ok(selected
+            .connection
+            .auth()
+            .normalize_secret(environment.secret()?))
     }
 
     /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
@@ -171,7 +172,6 @@ impl App {
     ) -> Result<T, Error> {
         let mut opened = self
             .secrets_file
-            .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let file = opened.take().map_or_else(|| self.sealed_file(), Ok)?;

@@ -17,7 +17,8 @@ mod webhooks;
 #[cfg(fuzzing)]
 pub use client::explain_made_up;
 pub(crate) use client::{
-    ApiError, Authorization, ConnectFailure, Http, HttpSettings, ServerObservation, Trace,
+    ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
+    Trace,
 };
 pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub(crate) use datacenter::DataCenter;

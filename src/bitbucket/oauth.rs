@@ -9,7 +9,9 @@ use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::client::{ApiError, Authorization, Http, HttpSettings, Request, Trace, WithAuth};
+use super::client::{
+    ApiError, Authorization, Http, HttpClients, HttpSettings, Request, Trace, WithAuth,
+};
 use crate::types::connection::BaseUrl;
 use crate::types::deployment::Deployment;
 use crate::types::oauth::Tokens;
@@ -75,6 +77,7 @@ impl OAuthClient {
         client: (String, Secret),
         settings: HttpSettings,
         trace: Trace,
+        clients: HttpClients,
     ) -> Self {
         let (id, secret) = client;
         let is_cloud = deployment == Deployment::Cloud;
@@ -84,7 +87,7 @@ impl OAuthClient {
             (Authorization::None, Some((id, secret)))
         };
         Self {
-            http: Http::new(website, authorization, settings, trace),
+            http: Http::new(website, authorization, settings, trace, clients),
             segments: if is_cloud {
                 &["site", "oauth2", "access_token"]
             } else {

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
+use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::types::namespace::{NewProject, Project};

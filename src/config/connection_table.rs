@@ -8,7 +8,7 @@ use serde::de::IntoDeserializer as _;
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::connection_record::KEYS;
-use super::connections_file::{ConnectionsError, NameSource, first_line, toml_error_message};
+use super::error::{ConnectionsError, NameSource, first_line, toml_error_message};
 use crate::types::connection::{AuthMethod, Connection, ConnectionName};
 
 /// The content of the file of connections.

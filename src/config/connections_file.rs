@@ -1,184 +1,29 @@
-//! The file of connections: read and replaced whole, with nobody in between.
+//! The file of connections: read once per process, and replaced as a whole under a lock.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
-
-use thiserror::Error;
-use toml_edit::TomlError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::connection_table::Connections;
+use super::error::ConnectionsError;
 use crate::sys::atomic_file;
-use crate::types::connection::{ConnectionName, TokenPrefix};
+use crate::types::connection::ConnectionName;
 
-/// Why the file of connections could not be used. It is as it was.
-#[derive(Debug, Error)]
-pub enum ConnectionsError {
-    /// It cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It is not TOML.
-    #[error("{} is not valid TOML: {reason}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where, and what is wrong; nothing of the file itself, which may hold a command that prints a secret.
-        reason: String,
-    },
-    /// A connection in it cannot be read.
-    #[error("the connection {name} in {} cannot be read: {reason}", path.display())]
-    Connection {
-        /// The file.
-        path: PathBuf,
-        /// Its name there.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// There is no folder to keep it in.
-    #[error(
-        "connections cannot be kept: neither the home folder nor one for the configuration is known"
-    )]
-    NoConfigDir,
-    /// A connection of that name is there.
-    #[error("there is already a connection {0}")]
-    Exists(ConnectionName),
-    /// No connection of that name is there.
-    #[error("{}", not_found_message(name, *by))]
-    NotFound {
-        /// The name.
-        name: String,
-        /// Who names it.
-        by: NameSource,
-        /// The names that there are.
-        known: Vec<String>,
-    },
-    /// A name was given that is empty or blank.
-    #[error("the name of the connection is empty")]
-    EmptyName,
-}
-
-/// Who names a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameSource {
-    /// The command line.
-    User,
-    /// `BBCONNECT_CONNECTION`
-    Variable,
-    /// The configuration of the git repository one stands in.
-    GitConfig,
-    /// `default` in the file.
-    Default,
-}
-
-/// A name that is a token is not repeated.
-fn not_found_message(name: &str, source: NameSource) -> String {
-    if TokenPrefix::of(name) != TokenPrefix::Unknown {
-        return "there is no connection of that name, which begins like a token".to_owned();
-    }
-    match source {
-        NameSource::User => format!("there is no connection {name}"),
-        NameSource::Variable => {
-            format!("there is no connection {name}, which BBCONNECT_CONNECTION names")
-        }
-        NameSource::GitConfig => {
-            format!("there is no connection {name}, which the git configuration here names")
-        }
-        NameSource::Default => format!("the default connection {name} is not there"),
-    }
-}
-
-impl ConnectionsError {
-    /// The same, where somebody else than the command line names the connection.
-    #[must_use]
-    pub fn named_by(mut self, who: NameSource) -> Self {
-        if let Self::NotFound { by, .. } = &mut self {
-            *by = who;
-        }
-        self
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Exists(name) => format!(
-                "bbconnect connection edit {name} changes it; choose another name for a second one"
-            ),
-            Self::NotFound { known, .. } if known.is_empty() => {
-                "bbconnect connection add makes one".to_owned()
-            }
-            Self::NotFound {
-                by: NameSource::Default,
-                known,
-                ..
-            } => format!(
-                "bbconnect connection use NAME chooses another; there are {}",
-                known.join(", ")
-            ),
-            Self::NotFound {
-                by: NameSource::GitConfig,
-                known,
-                ..
-            } => format!(
-                "bbconnect connection use NAME --here names another; there are {}",
-                known.join(", ")
-            ),
-            Self::NotFound { known, .. } => format!("there are {}", known.join(", ")),
-            Self::Connection { path, name, .. } => format!(
-                "mend {} by hand, or take it out: bbconnect connection remove {}",
-                path.display(),
-                shell_words::quote(name)
-            ),
-            Self::Syntax { path, .. } => format!("mend {} by hand", path.display()),
-            Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
-                format!("mend {} by hand", path.display())
-            }
-            Self::File { path, .. } => format!(
-                "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
-                path.display()
-            ),
-            Self::NoConfigDir => "export HOME, or BBCONNECT_CONFIG_DIR".to_owned(),
-            Self::EmptyName => "bbconnect connection list shows the names".to_owned(),
-        }
-    }
-}
-
-/// Where a file is no TOML, and why.
-pub(crate) fn toml_error_message(error: &TomlError) -> String {
-    let shown = error.to_string();
-    let first = shown.lines().next().unwrap_or_default();
-    let place = first.strip_prefix("TOML parse error at ");
-    let why = error.message().lines().collect::<Vec<_>>().join(" ");
-    place.map_or_else(|| why.clone(), |place| format!("{place}: {why}"))
-}
-
-pub(crate) fn first_line(text: &str) -> String {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('|'))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// The file.
-#[derive(Debug, Clone)]
+/// `connections.toml`, and what was read from it.
+#[derive(Debug)]
 pub(crate) struct ConnectionsFile {
-    /// `None` where there is no folder for it.
+    /// `None` where no directory for it is known.
     path: Option<PathBuf>,
+    loaded: Mutex<Option<Arc<Connections>>>,
 }
 
 impl ConnectionsFile {
-    /// The file in a configuration folder; without one there are no connections, and none can be kept.
+    /// The file in a configuration directory; without one there are no connections, and none can be saved.
     #[must_use]
-    pub(crate) fn in_folder(folder: Option<&Path>) -> Self {
+    pub(crate) fn in_dir(dir: Option<&Path>) -> Self {
         Self {
-            path: folder.map(|folder| folder.join("connections.toml")),
+            path: dir.map(|dir| dir.join("connections.toml")),
+            loaded: Mutex::default(),
         }
     }
 
@@ -186,11 +31,25 @@ impl ConnectionsFile {
         self.path.as_deref().ok_or(ConnectionsError::NoConfigDir)
     }
 
-    /// Reads it; a file that is not there has no connections.
+    /// The connections as this process read them first, or has changed them since. A file that does not exist has none.
     ///
     /// # Errors
     /// [`ConnectionsError::File`] and [`ConnectionsError::Syntax`].
-    pub(crate) fn load(&self) -> Result<Connections, ConnectionsError> {
+    pub(crate) fn load(&self) -> Result<Arc<Connections>, ConnectionsError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = &*loaded {
+            return Ok(Arc::clone(connections));
+        }
+        let connections = Arc::new(self.read()?);
+        *loaded = Some(Arc::clone(&connections));
+        Ok(connections)
+    }
+
+    /// The connections as they are in the file now: another process may have changed them.
+    ///
+    /// # Errors
+    /// As [`ConnectionsFile::load`].
+    pub(crate) fn read(&self) -> Result<Connections, ConnectionsError> {
         let Some(path) = &self.path else {
             return Connections::parse(Path::new(""), "");
         };
@@ -202,7 +61,7 @@ impl ConnectionsFile {
         Connections::parse(path, &text)
     }
 
-    /// Reads, changes and writes it, with nobody in between. Without a change nothing is written.
+    /// Reads, changes and writes the file under its lock. Without a change nothing is written.
     ///
     /// # Errors
     /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::NoConfigDir`].
@@ -216,17 +75,19 @@ impl ConnectionsFile {
             source,
         };
         let _lock = atomic_file::lock(path).map_err(failed)?;
-        let mut connections = self.load()?;
+        let mut connections = self.read()?;
         let before = connections.to_string();
         let result = change(&mut connections)?;
         let after = connections.to_string();
         if after != before {
             atomic_file::write(path, &after).map_err(failed)?;
         }
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        *loaded = Some(Arc::new(connections));
         Ok(result)
     }
 
-    /// Holds the lock of a connection's tokens until it is dropped: whoever refreshes them is alone.
+    /// Holds the lock of a connection's OAuth tokens until it is dropped: only one process refreshes them.
     ///
     /// # Errors
     /// [`ConnectionsError::File`], [`ConnectionsError::NoConfigDir`].

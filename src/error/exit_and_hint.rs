@@ -83,7 +83,12 @@ impl Error {
             )
             | Self::Store(_)
             | Self::Folder(FolderError::Read { .. } | FolderError::Walk(_))
-            | Self::Git(GitError::Process(_) | GitError::CommandFailed(_) | GitError::Clone(_))
+            | Self::Git(
+                GitError::Process(_)
+                | GitError::CommandFailed(_)
+                | GitError::UnreadableCheckout(_)
+                | GitError::Clone(_),
+            )
             | Self::HomeDirUnknown
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
             | Self::CurrentExeUnknown
@@ -156,6 +161,9 @@ impl Error {
 fn git_hint(error: &GitError) -> Option<&'static str> {
     match error {
         GitError::NotARepository => Some("change into a folder of a git checkout"),
+        GitError::UnreadableCheckout(_) => {
+            Some("run `git status` here; with --connection and --repo the checkout is not read")
+        }
         GitError::Process(_)
         | GitError::CommandFailed(_)
         | GitError::Clone(_)
@@ -202,7 +210,8 @@ fn oauth_hint(error: &OAuthError) -> Option<&'static str> {
             Some("name another with --port, and register it as http://127.0.0.1:PORT/callback")
         }
         OAuthError::TimedOut {
-            accepts_paste: true, ..
+            accepts_paste: true,
+            ..
         } => Some("--timeout SECONDS waits longer"),
         OAuthError::TimedOut { .. } => {
             Some("--timeout SECONDS waits longer; on a machine without a browser add --no-browser")

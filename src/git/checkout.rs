@@ -1,10 +1,15 @@
-//! The checkout one stands in: which connection its configuration names, and where its remotes are.
+//! The checkout that contains the current directory: which connection and repository its configuration names, and the URLs
+//! of its remotes. Git itself is asked, so worktrees and submodules are what git takes them for.
 
-use std::path::Path;
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::command::{config_get, entries, exact_regex, git, git_in, run_modifying, run_optional};
+use super::command::{
+    config_get, entries, exact_regex, git, git_in, rev_parse_prefix, run_modifying, run_optional,
+};
 use super::remotes;
 use crate::sys::subprocess::ProcessError;
 
@@ -20,6 +25,9 @@ pub(crate) enum GitError {
     /// A clone came to nothing.
     #[error("git clone into {0} failed")]
     Clone(String),
+    /// Git cannot read the checkout, so its configuration is not known.
+    #[error("git cannot read the checkout here: {0}")]
+    UnreadableCheckout(String),
     /// There is no checkout here.
     #[error("this folder is not in a git checkout")]
     NotARepository,
@@ -28,64 +36,101 @@ pub(crate) enum GitError {
     NotAFolder(String),
 }
 
-/// A git checkout, as far as connections are concerned.
+/// The part of a git checkout's configuration that is about connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Checkout {
-    /// The folder one stands in, below the root: `services/api/`, or nothing at the root.
+    /// The current directory relative to the root, such as `services/api/`; empty at the root.
     prefix: String,
-    /// The configuration, in git's order: later ones win.
+    /// The configuration, in git's order: later entries win.
     entries: Vec<(String, String)>,
     remotes: Vec<(String, String)>,
 }
 
+/// A value of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConfigValue<'a> {
+    pub(crate) value: &'a str,
+    /// The directory that it is set for; `None` for the whole repository.
+    pub(crate) directory: Option<&'a str>,
+}
+
 impl Checkout {
-    /// The checkout that the current folder is in; `None` outside of one, and where there is no git.
-    #[must_use]
-    pub(crate) fn discover() -> Option<Self> {
-        let prefix = run_optional(git().args(["rev-parse", "--show-prefix"])).ok()??;
+    /// The checkout that contains the current directory; `None` where git says that there is none. At the root,
+    /// `inherited_prefix` (`GIT_PREFIX`) is the directory in which the user started git: git changes to the root before it
+    /// starts a helper.
+    ///
+    /// # Errors
+    /// [`GitError`] where git fails for any other reason: the configuration of a checkout that cannot be read is unknown,
+    /// which is not the same as empty.
+    pub(crate) fn discover(inherited_prefix: Option<&str>) -> Result<Option<Self>, GitError> {
+        let prefix = match rev_parse_prefix() {
+            Ok(Some(prefix)) => prefix,
+            Ok(None) => return Ok(None),
+            Err(GitError::Process(ProcessError::Start { source, .. }))
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                return match git_dir_above() {
+                    None => Ok(None),
+                    Some(found) => Err(GitError::UnreadableCheckout(format!(
+                        "there is no program git, and {} exists",
+                        found.display()
+                    ))),
+                };
+            }
+            Err(error) => return Err(error),
+        };
         let pattern = format!(r"^(bbconnect\..*|{})$", remotes::KEYS);
         let listing = ["config", "--null", "--get-regexp", &pattern];
-        let listed = run_optional(git().args(listing)).ok()?;
-        Some(Self::of(&prefix, &listed.unwrap_or_default()))
+        let listing = config_get(git().args(listing))?;
+        let inherited = inherited_prefix.filter(|_| prefix.is_empty());
+        Ok(Some(Self::new(inherited.unwrap_or(&prefix), &listing)))
     }
 
-    fn of(prefix: &str, listing: &str) -> Self {
+    fn new(prefix: &str, listing: &str) -> Self {
         let entries = entries(listing);
         Self {
-            prefix: prefix.trim_end().to_owned(),
+            prefix: prefix.to_owned(),
             remotes: remotes::remotes(&entries),
             entries,
         }
     }
 
-    /// The connection that the configuration names, and for which folder: that of the service one stands in, else that
-    /// of the whole repository.
+    /// The connection that the configuration names: for the nearest directory, else for the whole repository.
     #[must_use]
-    pub(crate) fn connection(&self) -> Option<(&str, Option<&str>)> {
+    pub(crate) fn connection(&self) -> Option<ConfigValue<'_>> {
         self.nearest("connection")
     }
 
     /// The repository that the configuration names, as [`Checkout::connection`] does.
     #[must_use]
-    pub(crate) fn repository(&self) -> Option<&str> {
-        self.nearest("repository").map(|(repository, _)| repository)
+    pub(crate) fn repository(&self) -> Option<ConfigValue<'_>> {
+        self.nearest("repository")
     }
 
-    /// What the configuration says of one thing: for the service one stands in, else for the whole repository.
-    fn nearest(&self, what: &str) -> Option<(&str, Option<&str>)> {
-        let mut folder = Path::new(self.prefix.trim_end_matches('/'));
-        while !folder.as_os_str().is_empty() {
-            let name = folder.to_str()?;
-            if let Some(value) = self.last(&format!("bbconnect.{name}.{what}")) {
-                return Some((value, folder.to_str()));
-            }
-            folder = folder.parent()?;
-        }
-        self.last(&format!("bbconnect.{what}"))
-            .map(|value| (value, None))
+    fn nearest(&self, what: &str) -> Option<ConfigValue<'_>> {
+        let prefix = self.prefix.trim_end_matches('/');
+        let directories = Path::new(prefix)
+            .ancestors()
+            .filter_map(Path::to_str)
+            .filter(|directory| !directory.is_empty());
+        let of_directory = directories.map(|directory| {
+            let value = self.last(&format!("bbconnect.{directory}.{what}"))?;
+            Some(ConfigValue {
+                value,
+                directory: Some(directory),
+            })
+        });
+        of_directory.flatten().next().or_else(|| {
+            let value = self.last(&format!("bbconnect.{what}"))?;
+            Some(ConfigValue {
+                value,
+                directory: None,
+            })
+        })
     }
 
-    /// The remotes with their URLs, `origin` first, and for each where git goes before what is written.
+    /// The remotes with their URLs, `origin` first. A remote whose URL `insteadOf` rewrites is listed twice: with the
+    /// rewritten URL, then with the configured one.
     #[must_use]
     pub(crate) fn remotes(&self) -> Vec<(&str, &str)> {
         let remotes = self.remotes.iter();
@@ -94,8 +139,8 @@ impl Checkout {
             .collect()
     }
 
-    /// Names the connection of this repository, or of one folder of it, in the repository's own configuration, and
-    /// answers whether that is a change.
+    /// Records the connection of this repository, or of one directory of it, in the repository's own configuration.
+    /// Returns whether that is a change.
     ///
     /// # Errors
     /// [`GitError`].
@@ -107,7 +152,7 @@ impl Checkout {
         self.set("connection", service, connection)
     }
 
-    /// Names the repository that commands are about, as [`Checkout::set_connection`] does.
+    /// Records the repository that commands act on, as [`Checkout::set_connection`] does.
     ///
     /// # Errors
     /// [`GitError`].
@@ -117,6 +162,31 @@ impl Checkout {
         repository: &str,
     ) -> Result<bool, GitError> {
         self.set("repository", service, repository)
+    }
+
+    /// Records the connection and the repository of another checkout, such as a new clone. What is recorded there already,
+    /// whatever it is, was chosen by the user and stays. Returns whether anything was recorded.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub(crate) fn record_in(
+        directory: &Path,
+        connection: &str,
+        repository: &str,
+    ) -> Result<bool, GitError> {
+        let git = || git_in(Some(directory));
+        let mut is_changed = false;
+        for (key, value) in [
+            ("bbconnect.connection", connection),
+            ("bbconnect.repository", repository),
+        ] {
+            let get = ["config", "--local", "--null", "--get", key];
+            if config_get(git().args(get))?.is_empty() {
+                run_modifying(git().args(["config", "--local", key, value]))?;
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
     }
 
     fn set(&self, what: &str, service: Option<&Path>, value: &str) -> Result<bool, GitError> {
@@ -131,8 +201,7 @@ impl Checkout {
         run_modifying(git().args(set)).map(|()| true)
     }
 
-    /// Gives a connection its new name wherever the configuration of this repository alone names it: what the user's
-    /// names is not this repository's.
+    /// Renames a connection in the configuration of this repository. The user's global configuration stays as it is.
     ///
     /// # Errors
     /// [`GitError`].
@@ -150,7 +219,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// A folder given from where one stands, named from the root of the checkout that one stands in.
+    /// The name, relative to the root of the current checkout, of a directory that is given relative to the current one.
     fn folder_of(folder: &Path) -> Result<String, GitError> {
         let refused = || GitError::NotAFolder(folder.display().to_string());
         if !folder.is_dir() {
@@ -161,7 +230,7 @@ impl Checkout {
             let text = printed.as_deref().map(str::trim_end).map(str::to_owned);
             text.ok_or_else(refused)
         };
-        // It may be below another repository, or in one that is below this one.
+        // The directory may belong to another repository, above or below this one.
         if ask(Some(folder), "--show-toplevel")? != ask(None, "--show-toplevel")? {
             return Err(refused());
         }
@@ -183,6 +252,13 @@ impl Checkout {
     }
 }
 
+/// The `.git` entry in the current directory or in one above it.
+fn git_dir_above() -> Option<PathBuf> {
+    let current = env::current_dir().ok()?;
+    let mut found = current.ancestors().map(|directory| directory.join(".git"));
+    found.find(|entry| entry.symlink_metadata().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,24 +266,23 @@ mod tests {
     fn checkout(prefix: &str) -> Checkout {
         let listing = "bbconnect.connection\nwork\0bbconnect.services/api.connection\napi\0\
                        remote.origin.url\ngit@bitbucket.org:acme/site.git\0bbconnect.connection\nlater\0";
-        Checkout::of(prefix, listing)
+        Checkout::new(prefix, listing)
     }
 
     #[test]
-    fn the_nearest_folder_names_the_connection() {
-        assert_eq!(checkout("").connection(), Some(("later", None)));
-        assert_eq!(checkout("services/").connection(), Some(("later", None)));
-        assert_eq!(
-            checkout("services/api/").connection(),
-            Some(("api", Some("services/api")))
-        );
-        assert_eq!(
-            checkout("services/api/src/").connection(),
-            Some(("api", Some("services/api")))
-        );
-        assert_eq!(
-            checkout("services/apis/").connection(),
-            Some(("later", None))
-        );
+    fn the_nearest_directory_names_the_connection() {
+        for (prefix, expected, directory) in [
+            ("", "later", None),
+            ("services/", "later", None),
+            ("services/api/", "api", Some("services/api")),
+            ("services/api/src/", "api", Some("services/api")),
+            ("services/apis/", "later", None),
+        ] {
+            let value = ConfigValue {
+                value: expected,
+                directory,
+            };
+            assert_eq!(checkout(prefix).connection(), Some(value), "{prefix}");
+        }
     }
 }

@@ -63,6 +63,27 @@ pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError>
     Ok(output.status.success().then(printed))
 }
 
+/// The current directory relative to the root of its checkout; `None` where git says that there is no checkout.
+pub(super) fn rev_parse_prefix() -> Result<Option<String>, GitError> {
+    // The message is compared, so it must not be translated.
+    let git = git()
+        .args(["rev-parse", "--show-prefix"])
+        .env("LC_ALL", "C")
+        .stderr(Stderr::Capture);
+    let output = run_checked(git)?;
+    if output.status.success() {
+        let prefix = String::from_utf8_lossy(&output.stdout);
+        return Ok(Some(prefix.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    // setup.c says "(or any of the parent directories)" or "(or any parent up to mount point …)". A `GIT_DIR` or a file
+    // `.git` that leads nowhere is named without these words: there is a checkout, and it is damaged.
+    let message = String::from_utf8_lossy(&output.stderr);
+    if message.contains("fatal: not a git repository (or any") {
+        return Ok(None);
+    }
+    Err(GitError::UnreadableCheckout(reason(&output)))
+}
+
 /// `key\nvalue\0` for each entry (git-config(1), `--null`).
 pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
     let entries = listing.split('\0').filter_map(|entry| {
@@ -101,21 +122,25 @@ fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
     Ok(output.ensure_not_truncated("git")?)
 }
 
-/// Git's own words.
+/// A failure with git's own message.
 fn refused(output: &ProcessOutput) -> GitError {
-    let words = String::from_utf8_lossy(&output.stderr);
-    let lines = words.lines().map(|line| {
+    GitError::CommandFailed(reason(output))
+}
+
+/// What git wrote to standard error, on one line.
+fn reason(output: &ProcessOutput) -> String {
+    let message = String::from_utf8_lossy(&output.stderr);
+    let lines = message.lines().map(|line| {
         let line = line.trim();
         let starts = ["error: ", "fatal: "];
         let reason = starts.iter().find_map(|start| line.strip_prefix(start));
         reason.unwrap_or(line)
     });
-    let words = lines.collect::<Vec<_>>().join("; ");
-    GitError::CommandFailed(if words.is_empty() {
-        "it does not say why".to_owned()
-    } else {
-        words
-    })
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() {
+        return format!("git ended with {}", output.status);
+    }
+    lines.join("; ")
 }
 
 /// A regular expression for one value (POSIX extended, as git-config takes it).

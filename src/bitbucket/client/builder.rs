@@ -1,36 +1,48 @@
-//! The clients: certificates, proxy, time limits, no redirects. One for all servers that are reached alike.
+//! The HTTP clients and their settings: certificates, proxy, time limits, no redirects.
 
-use std::cell::RefCell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Proxy};
 
-use super::HttpSettings;
 use super::error::ApiError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-thread_local! {
-    /// Loading certificates takes milliseconds. A thread has its own clients, because connections live on the event
-    /// queue of the thread that opened them.
-    static CLIENTS: RefCell<Vec<(HttpSettings, Client)>> = const { RefCell::new(Vec::new()) };
+/// How servers are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpSettings {
+    /// A request may take this long, redirects and retries included. A list takes a request for each page.
+    pub timeout: Duration,
+    /// Certificates in PEM to trust beside the system's.
+    pub ca_cert: Option<PathBuf>,
+    /// A client certificate and its key, both in PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// A proxy instead of the environment's.
+    pub proxy: Option<String>,
+    /// Plain HTTP is accepted although the host is not loopback.
+    pub allow_http: bool,
 }
 
-/// The client of this thread for such settings, made with its first use.
-pub(super) fn client_for(settings: &HttpSettings) -> Result<Client, ApiError> {
-    let known = CLIENTS.with_borrow(|clients| {
-        let same = clients.iter().find(|(known, _)| known == settings);
-        same.map(|(_, client)| client.clone())
-    });
-    if let Some(client) = known {
-        return Ok(client);
+/// The clients of a process: one for all servers that are reached with the same settings. Each holds a pool of connections,
+/// and loading certificates takes milliseconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HttpClients(Arc<Mutex<Vec<(HttpSettings, Client)>>>);
+
+impl HttpClients {
+    /// The client for these settings, built with its first use.
+    pub(super) fn get(&self, settings: &HttpSettings) -> Result<Client, ApiError> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(known, _)| known == settings) {
+            return Ok(client.clone());
+        }
+        let client = build(settings)?;
+        clients.push((settings.clone(), client.clone()));
+        Ok(client)
     }
-    let client = build(settings)?;
-    CLIENTS.with_borrow_mut(|clients| clients.push((settings.clone(), client.clone())));
-    Ok(client)
 }
 
 fn build(settings: &HttpSettings) -> Result<Client, ApiError> {

@@ -14,8 +14,6 @@ mod test_support;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Method;
@@ -23,6 +21,7 @@ use serde::Serialize;
 use url::Url;
 
 pub(crate) use authorization::Authorization;
+pub(crate) use builder::{HttpClients, HttpSettings};
 pub(crate) use error::{ApiError, ConnectFailure};
 pub(super) use response::Response;
 #[cfg(fuzzing)]
@@ -48,21 +47,6 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'/')
     .add(b'\\')
     .add(b'%');
-
-/// How servers are reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HttpSettings {
-    /// A request may take this long, redirects and retries included. A list takes a request for each page.
-    pub timeout: Duration,
-    /// Certificates in PEM to trust beside the system's.
-    pub ca_cert: Option<PathBuf>,
-    /// A client certificate and its key, both in PEM.
-    pub client_cert: Option<(PathBuf, PathBuf)>,
-    /// A proxy instead of the environment's.
-    pub proxy: Option<String>,
-    /// Plain HTTP is accepted although the host is not loopback.
-    pub allow_http: bool,
-}
 
 /// Where a line about a request goes; it holds no secret.
 pub(crate) type Trace = Box<dyn Fn(&str)>;
@@ -98,6 +82,7 @@ pub(crate) struct Http {
     authorization: Authorization,
     settings: HttpSettings,
     trace: Trace,
+    clients: HttpClients,
     /// Had with the first request: loading certificates takes milliseconds.
     client: OnceCell<reqwest::Client>,
     /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
@@ -121,12 +106,14 @@ impl Http {
         authorization: Authorization,
         settings: HttpSettings,
         trace: Trace,
+        clients: HttpClients,
     ) -> Self {
         Self {
             base,
             authorization,
             settings,
             trace,
+            clients,
             client: OnceCell::new(),
             anonymous_check: Cell::new(None),
             observation: RefCell::default(),

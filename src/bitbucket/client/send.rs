@@ -12,7 +12,7 @@ use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
 use super::request::{Request, WithAuth};
 use super::response::Response;
-use super::{Http, ServerObservation, builder, proxy};
+use super::{Http, ServerObservation, proxy};
 use crate::types::connection::Origin;
 use crate::types::webhook::without_password;
 
@@ -219,7 +219,7 @@ impl Http {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = builder::client_for(&self.settings)?;
+        let client = self.clients.get(&self.settings)?;
         Ok(self.client.get_or_init(|| client))
     }
 

@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::fields::Field;
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{RawRequest, RawResponse};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
+use crate::resolve::{self, Needs, Resolved, ResolvedRepository, SelectedConnection, Target};
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::ui::{CommandOutput, TextWriter, Ui};
@@ -74,6 +75,9 @@ fn method(text: &str) -> Result<Method, String> {
 /// What the server answered.
 #[derive(Debug, Serialize)]
 pub(crate) struct ApiOutput {
+    /// The repository that placeholders stand for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<ResolvedRepository>,
     status: Option<u16>,
     body: Value,
     #[serde(skip)]
@@ -87,6 +91,7 @@ impl ApiOutput {
         let mut raw = body.to_string().into_bytes();
         raw.push(b'\n');
         Self {
+            repository: None,
             status: Some(200),
             body,
             raw,
@@ -104,14 +109,23 @@ impl Subcommand for Args {
     /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
     /// carries its failure.
     fn run(&self, app: &App) -> Result<ApiOutput, Error> {
-        // The repository is the one that every other command would take.
-        let (chosen, selected) = if self.path.contains("{repo}") {
-            app.default_repo()?
-        } else {
-            (app.select()?, None)
-        };
+        // Placeholders stand for the repository that every other command would act on.
+        let has_placeholder = ["{workspace}", "{project}", "{repo}"]
+            .iter()
+            .any(|placeholder| self.path.contains(placeholder));
+        let Resolved {
+            connection: chosen,
+            repository,
+        } = app.resolve(&resolve::Request {
+            with_repository: has_placeholder,
+            ..resolve::Request::connection(Target::Here, Needs::Rest)
+        })?;
         let bitbucket = app.authenticated_client(&chosen)?;
-        let request = request(self, &chosen, selected.as_ref(), app)?;
+        let repo = repository.as_ref().map(|repository| &repository.id);
+        let request = request(self, &chosen, repo, app)?;
+        if let Some(repository) = &repository {
+            app.ui.print_step(&format!("repository: {repository}"));
+        }
         let explained = |error| chosen.describe_api_error(error);
         if self.dry_run {
             let url = bitbucket.resolve_url(&request).map_err(explained)?;
@@ -121,6 +135,7 @@ impl Subcommand for Args {
                 .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
             let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
             return Ok(ApiOutput {
+                repository,
                 status: None,
                 ..ApiOutput::of(plan)
             });
@@ -129,7 +144,10 @@ impl Subcommand for Args {
         if self.paginate {
             let all = app.block_on(bitbucket.all_pages(&request))?;
             if let Some(values) = all.map_err(explained)? {
-                return Ok(ApiOutput::of(json!({"values": values})));
+                return Ok(ApiOutput {
+                    repository,
+                    ..ApiOutput::of(json!({"values": values}))
+                });
             }
         }
         let reply = app.block_on(bitbucket.send(&request))?;
@@ -144,6 +162,7 @@ impl Subcommand for Args {
             .then(|| serde_json::from_slice(&body).ok())
             .flatten();
         Ok(ApiOutput {
+            repository,
             status: Some(status),
             body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
             raw: body,

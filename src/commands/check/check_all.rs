@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use super::gather;
 use super::targets::CheckTarget;
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::ConnectFailure;
 use crate::diagnostics::report::{ConnectionReport, ReportOptions};
 use crate::diagnostics::{CheckOptions, ConnectionFacts, CredentialFacts, judge_connection};
 use crate::error::ErrorSummary;
+use crate::resolve::SelectedConnection;
 use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, TokenPrefix};
 use crate::types::repository::RepoId;

@@ -2,13 +2,14 @@
 
 use futures_util::future::{join, join_all, join4};
 
-use crate::app::{App, SelectedConnection, SshConnection};
+use crate::app::App;
 use crate::bitbucket::{
     ApiError, Bitbucket, CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
 };
 use crate::diagnostics::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, needed_scopes};
 use crate::error::{Error, ErrorSummary};
 use crate::exit_status::ExitStatus;
+use crate::resolve::{SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::deployment::Deployment;

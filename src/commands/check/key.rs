@@ -2,8 +2,9 @@
 //! would begin with is asked for, and left.
 
 use super::facts::{CheckOptions, KeyFacts};
-use crate::app::{App, SelectedConnection, SshConnection};
+use crate::app::App;
 use crate::error::{Error, ErrorSummary};
+use crate::resolve::{SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 
 /// What the connection's key may do; `None` where it has none.

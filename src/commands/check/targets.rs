@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::error::{Error, ErrorSummary};
+use crate::resolve::{Needs, Request, Resolved, SelectedConnection, connection_repository};
 use crate::types::repository::{RepoId, RepoRef};
 
 /// A part of the connections: the second of five is `2/5`.
@@ -34,6 +35,11 @@ pub(super) enum CheckTarget {
 }
 
 impl CheckTarget {
+    fn resolved(resolved: Resolved) -> Self {
+        let repository = resolved.repository.map(|repository| repository.id);
+        Self::Connection(Box::new(resolved.connection), repository)
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Connection(selected, _) => selected.name.to_string(),
@@ -82,11 +88,9 @@ pub(super) fn targets(
             .into_iter()
             .map(|name| with_repository(app.select_by_name(name)?))
             .collect::<Result<_, _>>()?
-    } else if let Some(repo) = repo {
-        let (selected, id) = app.select_for_repo(repo)?;
-        return Ok(vec![CheckTarget::Connection(Box::new(selected), Some(id))]);
     } else {
-        vec![with_repository(app.select()?)?]
+        let resolved = app.resolve(&Request::repository(repo, Needs::Nothing))?;
+        vec![CheckTarget::resolved(resolved)]
     };
     if let Some(Shard { index, count }) = shard {
         // By rank among the names, so that a part does not depend on the order of the file.
@@ -107,7 +111,7 @@ fn repository(
 ) -> Result<Option<RepoId>, Error> {
     match reference {
         Some(reference) => Ok(reference.resolve(&selected.connection).map(Some)?),
-        None => Ok(App::connection_repository(&selected.connection)),
+        None => Ok(connection_repository(&selected.connection)),
     }
 }
 

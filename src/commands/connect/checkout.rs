@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Args;
-use super::plan::Plan;
+use super::plan::{Plan, RegistrationMethod};
 use super::step::StepLog;
 use super::verify::VerifiedAccess;
 use crate::app::App;
@@ -12,6 +12,7 @@ use crate::git::{self, Checkout, CloneState};
 use crate::ssh::{self, PrivateKeyFile, Refs};
 use crate::types::clone_url::{CloneUrl, Transport};
 use crate::types::cloud_hosts;
+use crate::types::repository::RepoId;
 
 /// Refuses a folder that cannot be cloned into, before anything is made.
 pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
@@ -63,9 +64,10 @@ pub(super) fn configure_checkout(
             git::clone(&plan.clone_url(address), folder, &command, quiet)?;
             steps.pass("clone", format!("cloned into {}", folder.display()));
         }
+        record(folder, plan, proof, steps)?;
         return Ok(command);
     }
-    let Some(checkout) = Checkout::discover() else {
+    let Some(checkout) = app.checkout()? else {
         return Ok(command);
     };
     let remotes = checkout.remotes();
@@ -87,6 +89,39 @@ pub(super) fn configure_checkout(
         );
     }
     Ok(command)
+}
+
+/// Records in a clone which connection and repository later commands there use: the connection with REST that registered the
+/// key, else the one that was saved with the key.
+fn record(
+    folder: &Path,
+    plan: &Plan,
+    proof: &VerifiedAccess,
+    steps: &mut StepLog<'_>,
+) -> Result<(), Error> {
+    let connection = match &plan.method {
+        RegistrationMethod::Api { chosen, .. } if chosen.is_stored() => &chosen.name,
+        RegistrationMethod::Api { .. } | RegistrationMethod::Manual { .. } => &plan.name,
+    };
+    let found = plan.repository(Some(&proof.served.refs));
+    let Some(namespace) = found.namespace else {
+        return Ok(());
+    };
+    let repository = RepoId {
+        namespace,
+        slug: found.slug,
+    }
+    .normalized(plan.deployment);
+    if Checkout::record_in(folder, &connection.to_string(), &repository.to_string())? {
+        steps.pass(
+            "checkout",
+            format!(
+                "commands in {} use the connection {connection} and the repository {repository}",
+                folder.display()
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Does the rest of a clone that was cut off.

@@ -4,9 +4,10 @@
 use super::plan::RegistrationMethod;
 use super::step::StepLog;
 use super::{Args, Register};
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::resolve::SelectedConnection;
 use crate::types::clone_url::{CloneUrl, UrlForm};
 use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;

@@ -6,9 +6,10 @@ use super::output;
 use super::ssh_url::{resolve_ssh_alias, ssh_url, ssh_url_unknown};
 use super::step::StepLog;
 use super::{Args, Register, checkout, inspect, save};
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
+use crate::resolve::{Needs, SelectedConnection, Target};
 use crate::ssh::{self, PrivateKeyFile, Refs};
 use crate::types::clone_url::{CloneUrl, KeyAccess};
 use crate::types::connection::{Connection, ConnectionName};
@@ -73,7 +74,7 @@ impl Plan {
         }
         let (name, existing) = save::resolve_name(args, app, &url)?;
         let key_path = key_path(args, &url, app, existing.as_ref())?;
-        let selected = app.key_admin_connection(&url)?;
+        let selected = app.connection_for(Target::CloneUrl(&url), Needs::KeyAdmin)?;
         let rest = selected
             .as_ref()
             .map(|selected| selected.connection.clone());

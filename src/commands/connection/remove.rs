@@ -7,9 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::secret;
-use crate::app::{App, KeyLocation, SshConnection};
+use crate::app::{App, KeyLocation};
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::SshConnection;
 use crate::ssh::{self, PrivateKeyFile};
 use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};

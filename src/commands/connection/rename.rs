@@ -63,6 +63,8 @@ impl Subcommand for Args {
         }
         // Another process that refreshes the tokens stores them under the old name first.
         let _lock = secret::lock(app, &from, &connection)?;
+        // A checkout that git cannot read is reported before anything is renamed.
+        let is_in_checkout = app.checkout()?.is_some();
         app.connection_file().update(|connections| {
             connections.check_free(&self.to)?;
             if let Some(stored) = &connection.secret
@@ -74,7 +76,7 @@ impl Subcommand for Args {
             Ok::<(), Error>(connections.rename(&self.from, &self.to)?)
         })?;
         app.delete_secret(&from, &connection)?;
-        if Checkout::discover().is_some() {
+        if is_in_checkout {
             let to = self.to.to_string();
             Checkout::rename_connection(&self.from, &to).inspect_err(|_| {
                 app.ui.eprint_line(&format!(

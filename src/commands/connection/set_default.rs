@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::git::{Checkout, GitError};
+use crate::git::GitError;
 use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -70,7 +70,7 @@ impl Subcommand for Args {
             folder: folder.clone(),
         };
         if self.here || self.service.is_some() {
-            let checkout = Checkout::discover().ok_or(GitError::NotARepository)?;
+            let checkout = app.checkout()?.ok_or(GitError::NotARepository)?;
             let changed = checkout.set_connection(self.service.as_deref(), &self.name)?;
             let scope = if self.here {
                 Scope::Repository

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::app::{App, SelectionReason};
+use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::SelectionReason;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 const EXAMPLES: &str = "\

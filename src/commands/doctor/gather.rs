@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::target::DoctorTarget;
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, ServerProbe};
 use crate::diagnostics::{
     CredentialFacts, HostKeyFacts, HttpRoute, LoginFacts, MachineFacts, RouteFacts,
@@ -16,6 +16,7 @@ use crate::diagnostics::{
 use crate::error::{Error, ErrorSummary};
 use crate::git;
 use crate::probe::{self, BannerResult, Proxy, TlsError, TlsSettings};
+use crate::resolve::SelectedConnection;
 use crate::ssh::{self, CheckOptions, KnownHosts, PrivateKeyFile, Service, Source};
 use crate::sys::signals;
 use crate::types::cloud_hosts;

@@ -1,7 +1,8 @@
 //! What `doctor` checks: a connection, a server or a repository.
 
-use crate::app::{App, SelectedConnection, SshConnection};
+use crate::app::App;
 use crate::error::Error;
+use crate::resolve::{Needs, SelectedConnection, SshConnection, Target};
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
 use crate::types::cloud_hosts;
 use crate::types::connection::{
@@ -54,7 +55,7 @@ impl DoctorTarget {
             return Self::of_url(text, &url, &detected, app).map(Ok);
         }
         let selected = app
-            .select_for_base_url(&detected.base_url)?
+            .connection_for(Target::Server(&detected.base_url), Needs::Rest)?
             .map(|mut selected| {
                 selected.connection.base_url = detected.base_url.clone();
                 selected
@@ -102,7 +103,7 @@ impl DoctorTarget {
         }
         target.wants_ssh = true;
         let rest = match &url {
-            Some(url) => app.api_connection_for_url(url)?,
+            Some(url) => app.connection_for(Target::CloneUrl(url), Needs::Rest)?,
             None => None,
         };
         let detected = text.and_then(|text| text.parse::<DetectedServer>().ok());
@@ -145,7 +146,7 @@ impl DoctorTarget {
             wants_ssh: over_ssh,
             warnings: relevant_warnings(url.notes().to_vec()),
         };
-        let rest = app.api_connection_for_url(url)?;
+        let rest = app.connection_for(Target::CloneUrl(url), Needs::Rest)?;
         target.over_http(rest, Some(detected));
         Ok(target)
     }

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// get, store or erase; others are for other helpers
     #[arg(value_name = "OPERATION")]
     pub operation: String,
+    /// The connection to use where it matches and the checkout names no other
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub prefer: Option<String>,
 }
 
 /// What git is answered.
@@ -49,13 +52,17 @@ impl Subcommand for Args {
                     hint: Some("bbconnect git setup lets git run this".into()),
                 }
             })?;
+        let preferred = self.prefer.as_deref();
         let (answer, remark) = match self.operation.as_str() {
-            "get" => (app.credential_for_git(&request)?, None),
+            "get" => (app.credential_for_git(&request, preferred)?, None),
             "store" => (
                 CredentialResponse::Nothing,
-                app.git_approve(&request).map(|()| None)?,
+                app.git_approve(&request, preferred).map(|()| None)?,
             ),
-            "erase" => (CredentialResponse::Nothing, app.git_reject(&request)?),
+            "erase" => (
+                CredentialResponse::Nothing,
+                app.git_reject(&request, preferred)?,
+            ),
             // As git-credential asks of helpers.
             _ => (CredentialResponse::Nothing, None),
         };

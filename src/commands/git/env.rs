@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::{App, HelperConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::{SelectedConnection, SelectionReason};
 use crate::types::connection::AuthMethod;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -63,7 +64,19 @@ impl Subcommand for Args {
             Some(named) => named,
             None => app.select()?,
         };
-        let config = entries(&selected, app)?;
+        let name = selected.name.to_string();
+        let helper = match selected.reason {
+            SelectionReason::Flag | SelectionReason::EnvVar => HelperConnection::Named(&name),
+            // Git passes the environment on to the helper, which finds the connection there.
+            SelectionReason::Environment => HelperConnection::Resolved,
+            // The user has not named it, so a checkout with another connection uses that one.
+            SelectionReason::GitConfig(_)
+            | SelectionReason::Remote(_)
+            | SelectionReason::Url
+            | SelectionReason::Default
+            | SelectionReason::Only => HelperConnection::Preferred(&name),
+        };
+        let config = entries(&selected, helper, app)?;
         let before = app.git_config();
         let is_there = config.iter().all(|entry| before.contains(entry));
         let mut variables = BTreeMap::new();
@@ -100,7 +113,14 @@ fn unset_commands(
 ) -> Result<EnvOutput, Error> {
     let mut ours = Entries::new();
     for selected in candidates {
-        ours.extend(entries(selected, app)?);
+        let name = selected.name.to_string();
+        for helper in [
+            HelperConnection::Resolved,
+            HelperConnection::Named(&name),
+            HelperConnection::Preferred(&name),
+        ] {
+            ours.extend(entries(selected, helper, app)?);
+        }
     }
     let before = app.git_config();
     let others: Entries = before
@@ -130,14 +150,16 @@ fn unset_commands(
 }
 
 /// What git is to be told of a connection over HTTP.
-fn entries(selected: &SelectedConnection, app: &App) -> Result<Entries, Error> {
+fn entries(
+    selected: &SelectedConnection,
+    helper: HelperConnection<'_>,
+    app: &App,
+) -> Result<Entries, Error> {
     let mut entries = Entries::new();
     if selected.connection.auth() == AuthMethod::Ssh {
         return Ok(entries);
     }
-    // The environment's connection is found by the environment, which git hands on.
-    let name = selected.is_stored().then(|| selected.name.to_string());
-    let helper = app.credential_helper_command(name.as_deref())?;
+    let helper = app.credential_helper_command(helper)?;
     for origin in App::git_origins_of(&selected.connection) {
         let key = |what: &str| format!("credential.{origin}.{what}");
         entries.push((key("helper"), String::new()));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, HelperConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{ConfigScope, HelperConfig};
@@ -64,7 +64,10 @@ impl Subcommand for Args {
         } else {
             ConfigScope::Global
         };
-        let helper = app.credential_helper_command(app.named_connection())?;
+        let connection = app
+            .named_connection()
+            .map_or(HelperConnection::Resolved, HelperConnection::Named);
+        let helper = app.credential_helper_command(connection)?;
         let origins = if self.undo && self.host.is_none() {
             HelperConfig::servers(scope, is_ours)?
         } else {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::target::KeyOwnerArgs;
+use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::{App, OnAccessMismatch};
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::ssh;
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
@@ -47,6 +48,9 @@ pub(crate) struct Args {
 pub(crate) struct AddOutput {
     action: Action,
     owner: String,
+    #[serde(skip)]
+    described_owner: String,
+    repository: Option<ResolvedRepository>,
     key: RegisteredKey,
     note: Option<String>,
 }
@@ -60,7 +64,14 @@ impl Subcommand for Args {
     /// Where the file has no public key, the credential may not register it, or it is registered differently.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let public = ssh::public_key_of(&self.key)?;
-        let (selected, bitbucket, owner) = self.target.find(app)?;
+        let target = self.target.find(app)?;
+        let described_owner = target.described_owner();
+        let KeyTarget {
+            selected,
+            bitbucket,
+            owner,
+            repository,
+        } = target;
         let deployment = selected.connection.deployment;
         let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
         if self.write && is_deploy_key {
@@ -96,6 +107,8 @@ impl Subcommand for Args {
                 note: key.title_note(self.title.as_deref()),
                 action,
                 owner: owner_name,
+                described_owner,
+                repository,
                 key,
             });
         }
@@ -105,6 +118,8 @@ impl Subcommand for Args {
             note: key.title_note(self.title.as_deref()),
             action,
             owner: owner_name,
+            described_owner,
+            repository,
             key,
         })
     }
@@ -120,7 +135,7 @@ impl CommandOutput for AddOutput {
             access,
             ..
         } = &self.key;
-        let owner = &self.owner;
+        let owner = &self.described_owner;
         out.line(&match self.action {
             Action::Unchanged => {
                 format!("unchanged: {registered_as} {id} of {owner}, {access}")

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::target::KeyOwnerArgs;
+use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::types::registered_key::RegisteredKey;
 use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
@@ -29,6 +30,7 @@ pub(crate) struct Args {
 /// The keys.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
+    repository: Option<ResolvedRepository>,
     keys: Vec<RegisteredKey>,
     #[serde(skip)]
     owner: String,
@@ -42,11 +44,18 @@ impl Subcommand for Args {
     /// # Errors
     /// Where no connection applies, or the server does not show them.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
-        let (selected, bitbucket, owner) = self.target.resolve_or_single(app)?;
-        let asked = app.block_on(bitbucket.keys(&owner))?;
+        let target = self.target.resolve_or_single(app)?;
+        let KeyTarget {
+            selected,
+            bitbucket,
+            owner,
+            ..
+        } = &target;
+        let keys = app.block_on(bitbucket.keys(owner))?;
         Ok(ListOutput {
-            keys: asked.map_err(|error| selected.describe_key_error(error, &owner))?,
+            keys: keys.map_err(|error| selected.describe_key_error(error, owner))?,
             owner: owner.to_string(),
+            repository: target.repository,
         })
     }
 }
@@ -90,6 +99,9 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(repository) = &self.repository {
+            out.line(&format!("repository: {repository}"));
+        }
         if self.keys.is_empty() {
             out.line(&format!("{} has no keys", self.owner));
         }

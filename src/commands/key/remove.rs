@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::target::KeyOwnerArgs;
+use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::types::registered_key::RegisteredKey;
@@ -40,6 +41,9 @@ pub(crate) struct Args {
 pub(crate) struct RemoveOutput {
     action: Action,
     owner: String,
+    #[serde(skip)]
+    described_owner: String,
+    repository: Option<ResolvedRepository>,
     key: RegisteredKey,
 }
 
@@ -51,10 +55,16 @@ impl Subcommand for Args {
     /// # Errors
     /// Where there is no such key, nobody confirms, or the credential may not.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
-        let (selected, bitbucket, owner) = self.target.find(app)?;
-        selected.require_key_admin(&owner)?;
-        let asked = app.block_on(bitbucket.keys(&owner))?;
-        let keys = asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+        let target = self.target.find(app)?;
+        let KeyTarget {
+            selected,
+            bitbucket,
+            owner,
+            ..
+        } = &target;
+        selected.require_key_admin(owner)?;
+        let asked = app.block_on(bitbucket.keys(owner))?;
+        let keys = asked.map_err(|error| selected.describe_key_error(error, owner))?;
         let is_meant = |key: &RegisteredKey| {
             let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
             key.id == self.id || shown.as_deref() == Some(self.id.as_str())
@@ -78,8 +88,8 @@ impl Subcommand for Args {
                 &doing,
                 &format!("Take {named} away from {owner}?"),
             )?;
-            let asked = app.block_on(bitbucket.remove_key(&owner, &key.id))?;
-            asked.map_err(|error| selected.describe_key_error(error, &owner))?;
+            let asked = app.block_on(bitbucket.remove_key(owner, &key.id))?;
+            asked.map_err(|error| selected.describe_key_error(error, owner))?;
         }
         Ok(RemoveOutput {
             action: if self.dry_run {
@@ -88,6 +98,8 @@ impl Subcommand for Args {
                 Action::Removed
             },
             owner: owner.to_string(),
+            described_owner: target.described_owner(),
+            repository: target.repository,
             key,
         })
     }
@@ -105,6 +117,9 @@ impl CommandOutput for RemoveOutput {
         let RegisteredKey {
             id, registered_as, ..
         } = &self.key;
-        out.line(&format!("{done} {registered_as} {id} of {}", self.owner));
+        out.line(&format!(
+            "{done} {registered_as} {id} of {}",
+            self.described_owner
+        ));
     }
 }

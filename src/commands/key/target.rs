@@ -1,8 +1,11 @@
 //! Whose keys: those of a repository, a project or one's own account.
 
-use crate::app::{App, SelectedConnection, SshConnection};
+use crate::app::App;
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
+use crate::resolve::{
+    Needs, RepositorySource, Request, Resolved, ResolvedRepository, SelectedConnection, Target,
+};
 use crate::types::deployment::Deployment;
 use crate::types::registered_key::KeyOwner;
 use crate::types::repository::{RepoId, RepoRef};
@@ -22,108 +25,123 @@ pub(crate) struct KeyOwnerArgs {
     pub user: bool,
 }
 
-impl KeyOwnerArgs {
-    /// Whose keys, and the Bitbucket that has them. Nothing is sent yet.
-    pub(super) fn find(
-        &self,
+/// Whose keys, and the server that has them.
+#[derive(Debug)]
+pub(super) struct KeyTarget {
+    pub(super) selected: SelectedConnection,
+    pub(super) bitbucket: Bitbucket,
+    pub(super) owner: KeyOwner,
+    /// The repository, where the keys are those of one.
+    pub(super) repository: Option<ResolvedRepository>,
+}
+
+impl KeyTarget {
+    fn new(
         app: &App,
-    ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
-        let (selected, owner) = self.choose(app)?;
+        selected: SelectedConnection,
+        owner: KeyOwner,
+        repository: Option<ResolvedRepository>,
+    ) -> Result<Self, Error> {
         let bitbucket = app.authenticated_client(&selected)?;
-        Ok((selected, bitbucket, owner))
+        Ok(Self {
+            selected,
+            bitbucket,
+            owner,
+            repository,
+        })
     }
 
-    /// As [`KeyOwnerArgs::find`]; where nothing is named, and what applies is for no repository, those of the one repository that
-    /// a connection has an SSH key for.
-    pub(super) fn resolve_or_single(
-        &self,
+    fn of_repository(
         app: &App,
-    ) -> Result<(SelectedConnection, Bitbucket, KeyOwner), Error> {
-        let only = if self.repo.is_some() || self.project.is_some() || self.user {
-            None
-        } else {
-            only_repository(app)?
-        };
-        let Some(ssh_connection) = only else {
+        selected: SelectedConnection,
+        repository: ResolvedRepository,
+    ) -> Result<Self, Error> {
+        let owner = KeyOwner::Repository(repository.id.clone());
+        Self::new(app, selected, owner, Some(repository))
+    }
+
+    /// The owner for people, with what named the repository.
+    pub(super) fn described_owner(&self) -> String {
+        match &self.repository {
+            Some(repository) => repository.to_string(),
+            None => self.owner.to_string(),
+        }
+    }
+}
+
+impl KeyOwnerArgs {
+    /// Whose keys, and the server that has them. Nothing is sent yet.
+    pub(super) fn find(&self, app: &App) -> Result<KeyTarget, Error> {
+        if self.user || self.project.is_some() {
+            let request = Request::connection(Target::Here, Needs::KeyAdmin);
+            let selected = app.resolve(&request)?.connection;
+            let owner = match &self.project {
+                Some(text) => project(&selected, text)?,
+                None => KeyOwner::Account,
+            };
+            return KeyTarget::new(app, selected, owner, None);
+        }
+        let resolved = app.resolve(&Request::repository(self.repo.as_ref(), Needs::KeyAdmin))?;
+        match resolved.repository {
+            Some(repository) => KeyTarget::of_repository(app, resolved.connection, repository),
+            None => Err(no_repository(&resolved.connection)),
+        }
+    }
+
+    /// As [`KeyOwnerArgs::find`]; where nothing names a repository, the one for which the only private SSH key was registered.
+    pub(super) fn resolve_or_single(&self, app: &App) -> Result<KeyTarget, Error> {
+        if self.repo.is_some() || self.project.is_some() || self.user {
             return self.find(app);
-        };
-        let rest = app.key_admin_connection_for(&ssh_connection)?;
-        let rest = rest.ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
-        let bitbucket = app.authenticated_client(&rest)?;
-        let repo = RepoId {
-            namespace: ssh_connection.url.namespace().unwrap_or_default(),
-            slug: ssh_connection.url.slug().to_owned(),
-        };
-        let repo = normalized(&rest, repo);
-        Ok((rest, bitbucket, KeyOwner::Repository(repo)))
-    }
-
-    fn choose(&self, app: &App) -> Result<(SelectedConnection, KeyOwner), Error> {
-        if let Some(named) = &self.repo {
-            let (selected, repo) = app.select_for_repo(named)?;
-            let rest = app.api_connection_behind(selected)?;
-            let repo = normalized(&rest, repo);
-            return Ok((rest, KeyOwner::Repository(repo)));
         }
-        let selected = app.select()?;
-        let own = App::connection_repository(&selected.connection);
-        let rest = app.api_connection_behind(selected)?;
-        if self.user {
-            return Ok((rest, KeyOwner::Account));
-        }
-        if let Some(text) = &self.project {
-            return project(rest, text);
-        }
-        let own = own.or_else(|| App::connection_repository(&rest.connection));
-        match own {
-            Some(repo) => {
-                let repo = normalized(&rest, repo);
-                Ok((rest, KeyOwner::Repository(repo)))
+        let error = match app.resolve(&Request::repository(None, Needs::KeyAdmin)) {
+            Ok(Resolved {
+                connection,
+                repository: Some(repository),
+            }) => return KeyTarget::of_repository(app, connection, repository),
+            Ok(resolved) if resolved.connection.is_explicit() => {
+                return Err(no_repository(&resolved.connection));
             }
-            None => Err(Error::Usage {
-                message: format!("the connection {} names no repository", rest.name),
-                hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".into()),
-            }),
-        }
+            Ok(resolved) => no_repository(&resolved.connection),
+            Err(error @ Error::NoConnection(_)) => error,
+            Err(error) => return Err(error),
+        };
+        let key = app.single_ssh_connection()?.ok_or(error)?;
+        let selected = app.connection_for(Target::Key(&key), Needs::KeyAdmin)?;
+        let selected = selected.ok_or_else(|| Error::SshOnlyConnection(key.name.to_string()))?;
+        let id = RepoId {
+            namespace: key.url.namespace().unwrap_or_default(),
+            slug: key.url.slug().to_owned(),
+        };
+        let repository = ResolvedRepository {
+            id: id.normalized(selected.connection.deployment),
+            source: RepositorySource::Connection(key.name),
+        };
+        KeyTarget::of_repository(app, selected, repository)
     }
 }
 
-/// The connection with the only SSH key, where what applies is for no repository.
-fn only_repository(app: &App) -> Result<Option<SshConnection>, Error> {
-    match app.select() {
-        Ok(selected) => {
-            let own = App::connection_repository(&selected.connection);
-            if selected.is_explicit() || own.is_some() {
-                return Ok(None);
-            }
-        }
-        Err(Error::NoConnection(_)) => {}
-        Err(error) => return Err(error),
+fn no_repository(selected: &SelectedConnection) -> Error {
+    Error::Usage {
+        message: format!("the connection {} names no repository", selected.name),
+        hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".into()),
     }
-    app.single_ssh_connection()
 }
 
-fn project(rest: SelectedConnection, text: &str) -> Result<(SelectedConnection, KeyOwner), Error> {
+fn project(selected: &SelectedConnection, text: &str) -> Result<KeyOwner, Error> {
     let (workspace, key) = match text.split_once('/') {
         Some((workspace, key)) => (Some(workspace.to_owned()), key),
         None => (None, text),
     };
-    let is_cloud = rest.connection.deployment == Deployment::Cloud;
-    let workspace = workspace.or_else(|| rest.connection.workspace.clone());
+    let is_cloud = selected.connection.deployment == Deployment::Cloud;
+    let workspace = workspace.or_else(|| selected.connection.workspace.clone());
     if is_cloud && workspace.is_none() {
         return Err(Error::Usage {
             message: "which workspace the project is in is not known".to_owned(),
             hint: Some(format!("write --project WORKSPACE/{key}").into()),
         });
     }
-    let owner = KeyOwner::Project {
+    Ok(KeyOwner::Project {
         workspace: workspace.filter(|_| is_cloud),
         key: key.to_owned(),
-    };
-    Ok((rest, owner))
-}
-
-/// A project key of Data Center is in capitals, also where a clone URL has it in small letters.
-fn normalized(rest: &SelectedConnection, repo: RepoId) -> RepoId {
-    repo.normalized(rest.connection.deployment)
+    })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::RepositorySource;
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::fingerprint::Fingerprint;
@@ -66,6 +67,8 @@ struct Repository {
     slug: String,
     empty: bool,
     default_branch: Option<String>,
+    #[serde(skip)]
+    source: RepositorySource,
 }
 
 impl Subcommand for Args {
@@ -76,7 +79,7 @@ impl Subcommand for Args {
     /// # Errors
     /// Told apart by what is wrong: [`SshError`].
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
-        let (path, url, remote) = subject(self, app)?;
+        let (path, url, remote, source) = subject(self, app)?;
         let key = PrivateKeyFile::read(&path)?;
         let evidence = app.host_key_evidence_for(&url, self.accept_host_key);
         app.ensure_trusted(&remote.host, evidence)?;
@@ -103,13 +106,17 @@ impl Subcommand for Args {
                 slug: url.slug().to_owned(),
                 empty: served.refs.empty,
                 default_branch: served.refs.default_branch,
+                source,
             },
         })
     }
 }
 
 /// The key, and the repository that it is tried on.
-fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Error> {
+fn subject(
+    args: &Args,
+    app: &App,
+) -> Result<(PathBuf, CloneUrl, SshRemote, RepositorySource), Error> {
     let told = args.repo.as_ref().and_then(|repo| repo.url.clone());
     if let (Some(key), Some(url)) = (&args.key, told) {
         let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
@@ -117,11 +124,11 @@ fn subject(args: &Args, app: &App) -> Result<(PathBuf, CloneUrl, SshRemote), Err
             message: "where this repository is over SSH is not known".to_owned(),
             hint: Some("name it by its clone URL over SSH".into()),
         })?;
-        return Ok((key.clone(), url, remote));
+        return Ok((key.clone(), url, remote, RepositorySource::Flag));
     }
-    let ssh_connection = app.select_ssh_connection(args.repo.as_ref())?;
+    let (ssh_connection, source) = app.select_ssh_connection(args.repo.as_ref())?;
     let key = args.key.clone().unwrap_or(ssh_connection.key);
-    Ok((key, ssh_connection.url, ssh_connection.remote))
+    Ok((key, ssh_connection.url, ssh_connection.remote, source))
 }
 
 impl CommandOutput for TestOutput {
@@ -132,6 +139,7 @@ impl CommandOutput for TestOutput {
             namespace,
             slug,
             empty,
+            source,
             ..
         } = &self.repository;
         let namespace = namespace.as_ref().map(|name| format!("{name}/"));
@@ -139,9 +147,10 @@ impl CommandOutput for TestOutput {
             Access::Read => "clone and fetch",
             Access::Write => "clone, fetch and push",
         };
+        let source = source.suffix();
         let empty = if *empty { ", which is empty" } else { "" };
         out.line(&format!(
-            "the key may {may} {}{slug}{empty}",
+            "the key may {may} {}{slug}{empty}{source}",
             namespace.unwrap_or_default()
         ));
     }

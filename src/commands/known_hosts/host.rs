@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::app::{App, HostKeyEvidence};
 use crate::error::Error;
+use crate::resolve::{Needs, Target};
 use crate::ssh::{HostKey, Source};
 use crate::types::clone_url::{CloneUrl, Transport};
 use crate::types::cloud_hosts;
@@ -77,7 +78,7 @@ impl HostArg {
             }
             Self::Url(url) => {
                 if url.transport() != Transport::Ssh
-                    && let Some(rest) = app.api_connection_for_url(url)?
+                    && let Some(rest) = app.connection_for(Target::CloneUrl(url), Needs::Rest)?
                 {
                     let bitbucket = app.authenticated_client(&rest)?;
                     let settings = app.ssh_settings(&bitbucket).unwrap_or_default();

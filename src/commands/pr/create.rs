@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use futures_util::future;
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
+use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{
@@ -62,6 +63,17 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
     action: Action,
+    repository: ResolvedRepository,
+    pull_request: PullRequest,
+    /// Reviewers who could not be asked.
+    left_out: Vec<SkippedReviewer>,
+    /// Fields of a pull request that was open before which differ from the requested ones. They were not changed.
+    differs: Vec<&'static str>,
+}
+
+/// What became of the pull request.
+struct Created {
+    action: Action,
     pull_request: PullRequest,
     /// Reviewers who could not be asked.
     left_out: Vec<SkippedReviewer>,
@@ -82,11 +94,18 @@ impl Subcommand for Args {
             .as_deref()
             .map(|path| app.read_text(path))
             .transpose()?;
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let progress = app.ui.progress("opening the pull request");
-        let created = app.block_on(create(self, body, &selected, &bitbucket, &repo));
+        let created = app.block_on(create(self, body, &selected, &bitbucket, &repository.id));
         drop(progress);
-        created?
+        let created = created??;
+        Ok(CreateOutput {
+            action: created.action,
+            repository,
+            pull_request: created.pull_request,
+            left_out: created.left_out,
+            differs: created.differs,
+        })
     }
 }
 
@@ -96,7 +115,7 @@ async fn create(
     selected: &SelectedConnection,
     bitbucket: &Bitbucket,
     repo: &RepoId,
-) -> Result<CreateOutput, Error> {
+) -> Result<Created, Error> {
     let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
     let repository = bitbucket.repository(repo).await.map_err(refused)?;
     let target = match &args.target {
@@ -144,7 +163,7 @@ async fn create(
         EnsureOutcome::NoDifference => Err(no_difference(source, target)),
         EnsureOutcome::Opened(request, more) => {
             left_out.extend(more);
-            Ok(CreateOutput {
+            Ok(Created {
                 action: Action::Created,
                 pull_request: *request,
                 left_out,
@@ -254,14 +273,14 @@ async fn reviewers(
     Ok(left_out)
 }
 
-fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput {
+fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
     let asked = RequestedFields {
         title: Some(&args.title),
         body,
         draft: args.draft,
         reviewers: &args.reviewers,
     };
-    CreateOutput {
+    Created {
         action: Action::Unchanged,
         differs: request.differing_fields(&asked),
         pull_request: request,
@@ -269,8 +288,8 @@ fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> CreateOutput
     }
 }
 
-fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> CreateOutput {
-    CreateOutput {
+fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> Created {
+    Created {
         action: Action::WouldCreate,
         pull_request: PullRequest {
             title: proposal.title,
@@ -303,6 +322,7 @@ impl CommandOutput for CreateOutput {
         if let Some(url) = &request.url {
             out.line(url);
         }
+        out.key_value("repository", 10, &self.repository.to_string());
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{PullRequest, State};
 use crate::types::repository::RepoRef;
@@ -35,9 +36,8 @@ pub(crate) struct Args {
 /// The pull requests.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
+    repository: ResolvedRepository,
     pull_requests: Vec<PullRequest>,
-    #[serde(skip)]
-    repository: String,
     #[serde(skip)]
     state: State,
 }
@@ -50,16 +50,16 @@ impl Subcommand for Args {
     /// # Errors
     /// Where no connection applies, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let most = self.limit.map_or(usize::MAX, |limit| limit as usize);
         let progress = app.ui.progress("listing pull requests");
-        let asked = app.block_on(bitbucket.pull_requests(&repo, self.state, most))?;
+        let asked = app.block_on(bitbucket.pull_requests(&repository.id, self.state, most))?;
         drop(progress);
         let pull_requests = asked
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
         Ok(ListOutput {
             pull_requests,
-            repository: repo.to_string(),
+            repository,
             state: self.state,
         })
     }
@@ -89,12 +89,10 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!("repository: {}", self.repository));
         if self.pull_requests.is_empty() {
-            out.line(&format!(
-                "{} has no {}",
-                self.repository,
-                self.state.plural_label()
-            ));
+            let label = self.state.plural_label();
+            out.line(&format!("{} has no {label}", self.repository.id));
         }
     }
 }

@@ -3,10 +3,11 @@
 use super::output::CommitResult;
 use super::ownership;
 use super::plan::{Plan, moved};
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::Bitbucket;
 use crate::error::{Error, RejectionKind};
 use crate::git::{NewCommit, PushError, TempRepository};
+use crate::resolve::SelectedConnection;
 use crate::types::commit::{Signature, TreeEntry};
 
 /// Compares, and pushes what differs.

@@ -126,10 +126,16 @@ impl Subcommand for Args {
             let hint = Some("look whether what fills the folder has failed".into());
             return Err(Error::Usage { message, hint });
         }
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let progress = app.ui.progress("comparing the folder with the branch");
         let message = message(self);
-        let plan = app.block_on(plan::gather(self, files, &selected, &bitbucket, repo))??;
+        let plan = app.block_on(plan::gather(
+            self,
+            files,
+            &selected,
+            &bitbucket,
+            repository.id,
+        ))??;
         let done = match (&bitbucket, self.via) {
             (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => app.block_on(
                 rest_backend::publish(&plan, &message, &selected, cloud, &bitbucket),
@@ -160,7 +166,7 @@ impl Subcommand for Args {
             }
         })?;
         drop(progress);
-        Ok(PublishOutput::of(&plan, done, asked))
+        Ok(PublishOutput::of(&plan, done, asked, repository.source))
     }
 }
 

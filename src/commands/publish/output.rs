@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::Plan;
+use crate::resolve::{RepositorySource, ResolvedRepository};
 use crate::types::commit::TreeDiff;
 use crate::types::pull_request::{PullRequest, unchanged_note};
 use crate::ui::{CommandOutput, TextWriter};
@@ -56,7 +57,7 @@ impl PullRequestResult {
 #[derive(Debug, Serialize)]
 pub(crate) struct PublishOutput {
     action: &'static str,
-    repository: String,
+    repository: ResolvedRepository,
     branch: String,
     base: Option<String>,
     commit: Option<String>,
@@ -70,6 +71,7 @@ impl PublishOutput {
         plan: &Plan,
         done: CommitResult,
         pull_request: Option<PullRequestResult>,
+        source: RepositorySource,
     ) -> Self {
         let is_new = plan.tip.is_none();
         let asked = pull_request.as_ref().map(|asked| asked.action);
@@ -84,7 +86,10 @@ impl PublishOutput {
         };
         Self {
             action,
-            repository: plan.repo.to_string(),
+            repository: ResolvedRepository {
+                id: plan.repo.clone(),
+                source,
+            },
             branch: plan.branch.clone(),
             base: plan.base.as_ref().map(|base| base.name.clone()),
             commit: done.commit,
@@ -110,11 +115,12 @@ impl CommandOutput for PublishOutput {
             "{} {} of {}: {} added, {} changed, {} removed",
             self.action,
             self.branch,
-            self.repository,
+            self.repository.id,
             added.len(),
             changed.len(),
             removed.len()
         ));
+        out.key_value("repository", 13, &self.repository.to_string());
         if let Some(commit) = &self.commit {
             out.key_value("commit", 13, commit);
         }

@@ -7,9 +7,9 @@ use futures_util::future;
 
 use super::Args;
 use super::ownership::{self, MarkedCommits, OwnershipScan};
-use crate::app::SelectedConnection;
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
+use crate::resolve::SelectedConnection;
 use crate::types::commit::{Branch, LocalFile, TreeDiff, TreeEntry};
 use crate::types::operation::Operation;
 use crate::types::publish_trailer::{ChangedPaths, PublishTrailer, blob_hash};

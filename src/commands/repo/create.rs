@@ -62,7 +62,8 @@ impl Subcommand for Args {
     /// # Errors
     /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_repo(&self.repository)?;
+        let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
+        let repo = repository.id;
         let is_cloud = selected.connection.deployment == Deployment::Cloud;
         let project = project(self, &repo, is_cloud)?;
         let new = NewRepository {

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::SelectedConnection;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
 use crate::types::repository::{Repository, RepositoryFilter};

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection, SelectionReason};
+use crate::app::App;
 use crate::bitbucket::Bitbucket;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::git::{Checkout, GitError};
+use crate::git::GitError;
+use crate::resolve::{SelectedConnection, SelectionReason};
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
@@ -67,14 +68,16 @@ impl Subcommand for Args {
     /// # Errors
     /// Where it is not there, nobody can be asked, or there is no checkout.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
-        // What git has to say is said before a server is asked.
-        let checkout = (self.here || self.service.is_some())
-            .then(|| Checkout::discover().ok_or(GitError::NotARepository))
-            .transpose()?;
+        // A failure of git is reported before a server is asked.
+        let checkout = if self.here || self.service.is_some() {
+            Some(app.checkout()?.ok_or(GitError::NotARepository)?)
+        } else {
+            None
+        };
         let (selected, repository) = match &self.repository {
             Some(named) => {
-                let (selected, bitbucket, repo) = app.client_for_repo(named)?;
-                let asked = app.block_on(bitbucket.repository(&repo))?;
+                let (selected, bitbucket, resolved) = app.client_for_repo(Some(named))?;
+                let asked = app.block_on(bitbucket.repository(&resolved.id))?;
                 let refused =
                     |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
                 let repository = asked.map_err(refused)?;
@@ -83,7 +86,7 @@ impl Subcommand for Args {
             None => prompt_for_repository(app)?,
         };
         let repo = repository.path();
-        let changed = match &checkout {
+        let changed = match checkout {
             Some(checkout) => {
                 let service = self.service.as_deref();
                 let connection = (selected.reason != SelectionReason::Environment)

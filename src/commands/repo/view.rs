@@ -53,8 +53,8 @@ impl Subcommand for Args {
     /// # Errors
     /// Where no connection applies, it is not there, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_repo(&self.repository)?;
-        let view = app.block_on(bitbucket.view(&repo))?;
+        let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
+        let view = app.block_on(bitbucket.view(&repository.id))?;
         let RepositoryDetails {
             repository,
             empty,

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
+use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
 use crate::types::access_token::{AccessToken, TokenOwner};
 use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
 use crate::types::hint::Hint;
@@ -82,8 +83,9 @@ impl TokenOwnerArgs {
     ) -> Result<(SelectedConnection, Bitbucket, Option<TokenOwner>), Error> {
         let (selected, owner) = match (&self.repo, &self.project) {
             (Some(repo), _) => {
-                let (selected, path) = app.select_for_repo(repo)?;
-                (selected, Some(TokenOwner::Repository(path)))
+                let resolved = app.resolve(&Request::repository(Some(repo), Needs::Nothing))?;
+                let repository = resolved.repository.map(|repository| repository.id);
+                (resolved.connection, repository.map(TokenOwner::Repository))
             }
             (None, Some(key)) => (app.select()?, Some(TokenOwner::Project(key.clone()))),
             (None, None) => {
@@ -101,9 +103,7 @@ impl TokenOwnerArgs {
 pub(super) fn owner_of(connection: &Connection) -> Option<TokenOwner> {
     let key = connection.project.clone();
     match connection.level() {
-        Some(TokenLevel::Repo) => {
-            App::connection_repository(connection).map(TokenOwner::Repository)
-        }
+        Some(TokenLevel::Repo) => connection_repository(connection).map(TokenOwner::Repository),
         Some(TokenLevel::Project) => key.map(TokenOwner::Project),
         Some(TokenLevel::User | TokenLevel::Workspace) | None => None,
     }

@@ -4,11 +4,12 @@
 use serde::Serialize;
 
 use super::owner_args::{Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved};
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
+use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::action::Action;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};

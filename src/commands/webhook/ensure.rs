@@ -4,11 +4,12 @@ use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
 use serde::Serialize;
 
-use crate::app::{App, SelectedConnection};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
+use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
@@ -96,6 +97,7 @@ pub(crate) enum EnsureOutput {
 /// What was done in one repository.
 #[derive(Debug, Serialize)]
 pub(crate) struct SingleOutput {
+    repository: ResolvedRepository,
     #[serde(flatten)]
     done: EnsureResult,
     hint: Option<String>,
@@ -130,13 +132,14 @@ impl Subcommand for Args {
             let many = ensure_all(self, app, &selected, &bitbucket, &spec)?;
             return Ok(EnsureOutput::Many(many));
         }
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let repo = &repository.id;
         let mut spec = desired_webhook(self, app, &selected)?;
         let progress = app.ui.progress("looking at the webhooks");
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
         let mut made_up = None;
         if self.generate_secret {
-            let hooks = app.block_on(bitbucket.webhooks(&repo))?.map_err(refused)?;
+            let hooks = app.block_on(bitbucket.webhooks(repo))?.map_err(refused)?;
             let is_set = hooks.iter().any(|webhook| {
                 spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
             });
@@ -147,13 +150,14 @@ impl Subcommand for Args {
                 made_up = Some(secret);
             }
         }
-        let asked = app.block_on(ensure(&bitbucket, &repo, &spec, self.dry_run))?;
+        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run))?;
         drop(progress);
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
             secret: made_up,
             hint: narrower_scopes_hint(done.action, selected.connection.auth()),
             done,
+            repository,
         })))
     }
 }
@@ -267,12 +271,13 @@ impl CommandOutput for EnsureOutput {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
                 out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
-                out.key_value("events", 8, &webhook.events.join(", "));
+                out.key_value("repository", 10, &one.repository.to_string());
+                out.key_value("events", 10, &webhook.events.join(", "));
                 if let Some(id) = &webhook.id {
-                    out.key_value("id", 8, id);
+                    out.key_value("id", 10, id);
                 }
                 if let Some(secret) = &one.secret {
-                    out.key_value("secret", 8, secret);
+                    out.key_value("secret", 10, secret);
                 }
             }
             Self::Many(many) => many.write_stdout(out),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
@@ -29,9 +30,8 @@ pub(crate) struct Args {
 /// The webhooks.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
+    repository: ResolvedRepository,
     webhooks: Vec<Webhook>,
-    #[serde(skip)]
-    repository: String,
 }
 
 impl Subcommand for Args {
@@ -42,13 +42,13 @@ impl Subcommand for Args {
     /// # Errors
     /// Where no connection applies, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
-        let asked = app.block_on(bitbucket.webhooks(&repo))?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
         let hooks = asked
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
         Ok(ListOutput {
             webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
-            repository: repo.to_string(),
+            repository,
         })
     }
 }
@@ -72,8 +72,9 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!("repository: {}", self.repository));
         if self.webhooks.is_empty() {
-            out.line(&format!("{} has no webhooks", self.repository));
+            out.line(&format!("{} has no webhooks", self.repository.id));
         }
     }
 }

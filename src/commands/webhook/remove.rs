@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
     action: Action,
+    repository: ResolvedRepository,
     webhooks: Vec<Webhook>,
 }
 
@@ -53,14 +55,16 @@ impl Subcommand for Args {
     /// # Errors
     /// Where it is not there, nobody confirms, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
-        let asked = app.block_on(bitbucket.webhooks(&repo))?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let repo = &repository.id;
+        let asked = app.block_on(bitbucket.webhooks(repo))?;
         let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
-        let meant = self.which.select(asked.map_err(refused)?, &repo)?;
+        let meant = self.which.select(asked.map_err(refused)?, repo)?;
         if self.dry_run {
             let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
             return Ok(RemoveOutput {
                 action: Action::WouldRemove,
+                repository,
                 webhooks,
             });
         }
@@ -78,12 +82,13 @@ impl Subcommand for Args {
         let mut webhooks = Vec::new();
         for webhook in meant {
             let id = webhook.webhook.id.clone().unwrap_or_default();
-            let removed = app.block_on(bitbucket.remove_webhook(&repo, &id))?;
+            let removed = app.block_on(bitbucket.remove_webhook(repo, &id))?;
             removed.map_err(refused)?;
             webhooks.push(webhook.webhook);
         }
         Ok(RemoveOutput {
             action: Action::Removed,
+            repository,
             webhooks,
         })
     }
@@ -96,5 +101,6 @@ impl CommandOutput for RemoveOutput {
         for webhook in &self.webhooks {
             out.line(&format!("{} {}", self.action, webhook.shown_url()));
         }
+        out.key_value("repository", 10, &self.repository.to_string());
     }
 }

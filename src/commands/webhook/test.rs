@@ -7,6 +7,7 @@ use crate::bitbucket::TestDelivery;
 use crate::commands::Subcommand;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
+use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
@@ -37,6 +38,7 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct TestOutput {
     ok: bool,
+    repository: ResolvedRepository,
     webhook: Webhook,
     /// The receiver's status.
     status: Option<u16>,
@@ -51,15 +53,16 @@ impl Subcommand for Args {
     /// # Errors
     /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
-        let (selected, bitbucket, repo) = app.client_for_default_repo(self.repo.as_ref())?;
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let repo = &repository.id;
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-        let asked = app.block_on(bitbucket.webhooks(&repo))?;
-        let mut meant = self.which.select(asked.map_err(refused)?, &repo)?;
+        let asked = app.block_on(bitbucket.webhooks(repo))?;
+        let mut meant = self.which.select(asked.map_err(refused)?, repo)?;
         let hook = meant.swap_remove(0);
         let progress = app
             .ui
             .progress("waiting for the receiver's answer to the server");
-        let called = app.block_on(bitbucket.test_webhook(&repo, &hook))?;
+        let called = app.block_on(bitbucket.test_webhook(repo, &hook))?;
         drop(progress);
         let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
             let message = format!(
@@ -78,6 +81,7 @@ impl Subcommand for Args {
         let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
         Ok(TestOutput {
             ok: status.is_some_and(|status| (200..300).contains(&status)),
+            repository,
             webhook: hook.webhook,
             status,
             reason: reason.map(|reason| reason.replace(&url, &shown)),
@@ -97,6 +101,7 @@ impl CommandOutput for TestOutput {
         if let Some(reason) = &self.reason {
             out.line(reason);
         }
+        out.key_value("repository", 10, &self.repository.to_string());
     }
 
     fn exit_status(&self) -> ExitStatus {

@@ -4,9 +4,10 @@
 mod output;
 mod rotation;
 
-use crate::app::{App, SshConnection};
+use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::resolve::SshConnection;
 use crate::types::day_count::DayCount;
 use crate::types::key_type::KeyType;
 use crate::types::repository::RepoRef;
@@ -65,7 +66,7 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let all = app.ssh_connections()?;
         if !self.all {
-            let ssh_connection = app.select_ssh_connection(self.repo.as_ref())?;
+            let (ssh_connection, _) = app.select_ssh_connection(self.repo.as_ref())?;
             let group = connections_sharing_key(&all, &ssh_connection);
             let turn = KeyRotation::prepare(app, group, self.key_type)?;
             if !is_due(self, &turn) || self.dry_run {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::app::SshConnection;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
+use crate::resolve::SshConnection;
 use crate::types::fingerprint::Fingerprint;
 use crate::ui::{CommandOutput, TextWriter};
 

@@ -5,9 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::output::{Action, Rotation};
-use crate::app::{App, HostKeyEvidence, KeyLocation, RetryPolicy, SshConnection};
+use crate::app::{App, HostKeyEvidence, KeyLocation, RetryPolicy};
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
+use crate::resolve::SshConnection;
 use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, Stage};
 use crate::types::key_type::KeyType;
 use crate::types::public_key::PublicKey;

@@ -31,6 +31,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use serde_json::Value;
 
 /// The context path of the Data Center.
@@ -166,6 +167,8 @@ pub(crate) struct ServerState {
     /// The delay of every response.
     pub(crate) delay: Duration,
     pub(crate) requests: Vec<RecordedRequest>,
+    /// TCP connections that were accepted.
+    pub(crate) connections: usize,
 }
 
 type Shared = Arc<Mutex<ServerState>>;
@@ -191,6 +194,7 @@ impl Server {
         state.base = format!("http://{address}");
         state.page_length = state.page_length.max(1);
         let state: Shared = Arc::new(Mutex::new(state));
+        let counter = Arc::clone(&state);
         let router = Router::new()
             .fallback(handle)
             .with_state(Arc::clone(&state));
@@ -202,6 +206,7 @@ impl Server {
                 .expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                let listener = listener.tap_io(move |_| counter.lock().unwrap().connections += 1);
                 tokio::select! {
                     served = async { axum::serve(listener, router).await } => served.expect("it serves"),
                     _ = stopped => {}

@@ -4,16 +4,21 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use super::resolve::git::git_base_urls;
 use crate::types::clone_url::CloneUrl;
+use crate::types::cloud_hosts;
 use crate::types::connection::{BaseUrl, Connection, Origin};
 use crate::types::deployment::Deployment;
+
+/// Whether a URL is on the server of a connection, or on this machine like a stand-in for Cloud.
+pub(super) fn is_on_server(connection: &Connection, url: &CloneUrl) -> bool {
+    is_same_server(connection, url) || is_local_cloud_stub(connection, url)
+}
 
 /// Whether a URL is on the server of a connection. Over SSH the host alone tells; over HTTP, port and context path tell
 /// several servers of one host apart.
 pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
     match connection.deployment {
-        // There is one Cloud, whatever stands before its API; and stand-ins, at addresses of their own.
+        // There is one Cloud, whatever host serves its API; stand-ins have addresses of their own.
         Deployment::Cloud => url.deployment() == Deployment::Cloud || is_website(connection, url),
         Deployment::DataCenter | Deployment::Unknown => {
             let base = &connection.base_url;
@@ -26,8 +31,38 @@ pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
     }
 }
 
-/// Whether a Cloud and an SSH server are both on this machine: a stand-in, such as the sandbox, has its SSH there as well.
-pub(super) fn is_local_cloud_stub(connection: &Connection, url: &CloneUrl) -> bool {
+/// The base URLs at which git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself. A
+/// website that was set after the secret was given does not count.
+pub(crate) fn git_base_urls(connection: &Connection) -> Vec<Url> {
+    let website = connection
+        .web_url
+        .as_deref()
+        .and_then(|url| Url::parse(url).ok());
+    let bound = connection
+        .secret
+        .as_ref()
+        .and_then(|secret| secret.website.as_ref());
+    let website = website.filter(|url| bound == Some(&Origin::of(url)));
+    let base = connection.base_url.url();
+    let is_cloud = connection.deployment == Deployment::Cloud;
+    let own = if is_cloud && base.host_str() == Some(cloud_hosts::API) {
+        Url::parse(cloud_hosts::WEB_URL).ok()
+    } else if is_cloud {
+        // A stand-in for Cloud has its website beside its API.
+        base.join("/").ok()
+    } else {
+        Some(base.clone())
+    };
+    let all = website.into_iter().chain(own);
+    let is_protected = |url: &Url| {
+        let is_open = BaseUrl::parse(url.as_str()).is_ok_and(|base| base.is_insecure());
+        connection.network.allow_http || !is_open
+    };
+    all.filter(is_protected).collect()
+}
+
+/// Whether a Cloud API and an SSH server are both on this machine: a stand-in for Cloud, as tests use it.
+fn is_local_cloud_stub(connection: &Connection, url: &CloneUrl) -> bool {
     let host = connection.base_url.url().host_str().unwrap_or_default();
     connection.deployment == Deployment::Cloud
         && url.origin().is_none()
@@ -71,7 +106,7 @@ fn has_path_prefix(url: &str, context: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// This machine has several names for itself.
+/// This machine has several names.
 fn is_loopback_host(host: &str) -> bool {
     let address = host.parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())

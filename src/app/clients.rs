@@ -1,0 +1,93 @@
+//! The HTTP clients of connections, and the runtime that drives them.
+
+use super::App;
+use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
+use crate::error::Error;
+use crate::resolve::SelectedConnection;
+use crate::types::connection::{AuthMethod, Connection, Credential};
+use crate::types::deployment::Deployment;
+use crate::types::secret::Secret;
+
+impl App {
+    /// The server of a connection, for requests without a credential.
+    #[must_use]
+    pub(crate) fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
+        self.client_authorized_as(connection, Authorization::None)
+    }
+
+    /// The server of a connection, for requests with its credential and this secret. Nothing is sent yet.
+    #[must_use]
+    pub(crate) fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
+        let authorization = match &connection.credential {
+            Credential::Ssh { .. } => Authorization::None,
+            Credential::ApiToken { email: user, .. }
+            | Credential::AppPassword { username: user }
+            | Credential::Password { username: user } => Authorization::Basic {
+                user: user.clone(),
+                secret,
+            },
+            Credential::AccessToken { .. }
+            | Credential::HttpAccessToken { .. }
+            | Credential::OAuth { .. }
+            | Credential::ClientCredentials { .. } => Authorization::Bearer(secret),
+        };
+        self.client_authorized_as(connection, authorization)
+    }
+
+    fn client_authorized_as(
+        &self,
+        connection: &Connection,
+        authorization: Authorization,
+    ) -> Bitbucket {
+        let (settings, trace) = self.http_settings(connection);
+        let http = Http::new(
+            connection.base_url.clone(),
+            authorization,
+            settings,
+            trace,
+            self.clients.clone(),
+        );
+        match connection.deployment {
+            Deployment::Cloud => Bitbucket::Cloud(Cloud::new(http)),
+            Deployment::DataCenter | Deployment::Unknown => {
+                Bitbucket::DataCenter(DataCenter::new(http))
+            }
+        }
+    }
+
+    /// How the servers of a connection are reached, and where lines about requests go.
+    pub(super) fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
+        let settings = HttpSettings {
+            timeout: self.timeout(),
+            ca_cert: connection.network.ca_cert.clone(),
+            client_cert: connection.network.client_identity.clone(),
+            proxy: connection.network.proxy.clone(),
+            allow_http: connection.network.allow_http,
+        };
+        let ui = self.ui.clone();
+        (settings, Box::new(move |line: &str| ui.debug(line)))
+    }
+
+    /// The server of a connection that was chosen. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Error::SshOnlyConnection`]; where the secret cannot be read or must not be sent there.
+    pub(crate) fn authenticated_client(
+        &self,
+        selected: &SelectedConnection,
+    ) -> Result<Bitbucket, Error> {
+        if selected.connection.auth() == AuthMethod::Ssh {
+            return Err(Error::SshOnlyConnection(selected.name.to_string()));
+        }
+        let secret = self.secret_of(selected)?;
+        Ok(self.client_with_secret(&selected.connection, secret))
+    }
+
+    /// Runs a future that sends requests to completion.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where the system provides no event queue.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        self.runtime.block_on(future).map_err(Error::Runtime)
+    }
+}

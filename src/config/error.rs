@@ -1,0 +1,164 @@
+//! Why `connections.toml` could not be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+use toml_edit::TomlError;
+
+use crate::types::connection::{ConnectionName, TokenPrefix};
+
+/// Why the file of connections could not be used. It was not changed.
+#[derive(Debug, Error)]
+pub enum ConnectionsError {
+    /// It cannot be read or written.
+    #[error("cannot use {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not TOML.
+    #[error("{} is not valid TOML: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what is wrong; nothing of the file itself, which may hold a command that prints a secret.
+        reason: String,
+    },
+    /// A connection in it cannot be read.
+    #[error("the connection {name} in {} cannot be read: {reason}", path.display())]
+    Connection {
+        /// The file.
+        path: PathBuf,
+        /// Its name there.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No directory for the file is known.
+    #[error(
+        "connections cannot be kept: neither the home folder nor one for the configuration is known"
+    )]
+    NoConfigDir,
+    /// A connection of that name is there.
+    #[error("there is already a connection {0}")]
+    Exists(ConnectionName),
+    /// No connection of that name is there.
+    #[error("{}", not_found_message(name, *by))]
+    NotFound {
+        /// The name.
+        name: String,
+        /// Who names it.
+        by: NameSource,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A name was given that is empty or blank.
+    #[error("the name of the connection is empty")]
+    EmptyName,
+}
+
+/// Who names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameSource {
+    /// The command line.
+    User,
+    /// `BBCONNECT_CONNECTION`
+    Variable,
+    /// The git configuration of the current repository.
+    GitConfig,
+    /// `default` in the file.
+    Default,
+}
+
+/// A name that is a token is not repeated.
+fn not_found_message(name: &str, source: NameSource) -> String {
+    if TokenPrefix::of(name) != TokenPrefix::Unknown {
+        return "there is no connection of that name, which begins like a token".to_owned();
+    }
+    match source {
+        NameSource::User => format!("there is no connection {name}"),
+        NameSource::Variable => {
+            format!("there is no connection {name}, which BBCONNECT_CONNECTION names")
+        }
+        NameSource::GitConfig => {
+            format!("there is no connection {name}, which the git configuration here names")
+        }
+        NameSource::Default => format!("the default connection {name} is not there"),
+    }
+}
+
+impl ConnectionsError {
+    /// The same error, where another source than the command line names the connection.
+    #[must_use]
+    pub fn named_by(mut self, who: NameSource) -> Self {
+        if let Self::NotFound { by, .. } = &mut self {
+            *by = who;
+        }
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Exists(name) => format!(
+                "bbconnect connection edit {name} changes it; choose another name for a second one"
+            ),
+            Self::NotFound { known, .. } if known.is_empty() => {
+                "bbconnect connection add makes one".to_owned()
+            }
+            Self::NotFound {
+                by: NameSource::Default,
+                known,
+                ..
+            } => format!(
+                "bbconnect connection use NAME chooses another; there are {}",
+                known.join(", ")
+            ),
+            Self::NotFound {
+                by: NameSource::GitConfig,
+                known,
+                ..
+            } => format!(
+                "bbconnect connection use NAME --here names another; there are {}",
+                known.join(", ")
+            ),
+            Self::NotFound { known, .. } => format!("there are {}", known.join(", ")),
+            Self::Connection { path, name, .. } => format!(
+                "mend {} by hand, or take it out: bbconnect connection remove {}",
+                path.display(),
+                shell_words::quote(name)
+            ),
+            Self::Syntax { path, .. } => format!("mend {} by hand", path.display()),
+            Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
+                format!("mend {} by hand", path.display())
+            }
+            Self::File { path, .. } => format!(
+                "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
+                path.display()
+            ),
+            Self::NoConfigDir => "export HOME, or BBCONNECT_CONFIG_DIR".to_owned(),
+            Self::EmptyName => "bbconnect connection list shows the names".to_owned(),
+        }
+    }
+}
+
+/// Where a file is not valid TOML, and why.
+pub(super) fn toml_error_message(error: &TomlError) -> String {
+    let shown = error.to_string();
+    let first = shown.lines().next().unwrap_or_default();
+    let place = first.strip_prefix("TOML parse error at ");
+    let why = error.message().lines().collect::<Vec<_>>().join(" ");
+    place.map_or_else(|| why.clone(), |place| format!("{place}: {why}"))
+}
+
+pub(super) fn first_line(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('|'))
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,387 @@
+//! The resolver: the rules of the table, applied in their order.
+
+use super::matching::Subject;
+use super::precedence::{Column, Condition, ConnectionRule, connection_rules};
+use super::repository::{self, ResolvedRepository};
+use super::request::{Needs, Request, Target};
+use super::selected::{SelectedConnection, SelectionReason};
+use super::sources::Sources;
+use super::ssh_connection::SshConnection;
+use crate::config::{ConnectionsError, NameSource};
+use crate::error::{Error, RejectionKind};
+use crate::git::Checkout;
+use crate::types::clone_url::CloneUrl;
+use crate::types::connection::AuthMethod;
+use crate::types::repository::RepoRef;
+
+/// What applies.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) connection: SelectedConnection,
+    /// `None` where none was requested, or nothing names one.
+    pub(crate) repository: Option<ResolvedRepository>,
+}
+
+/// The connection that applies, and the repository where it is requested.
+///
+/// # Errors
+/// [`Error::Connections`] where a connection that is named does not exist, [`Error::Git`] where git cannot read the
+/// checkout, [`Error::NoConnection`], [`Error::NoMatchingConnection`], [`Error::SshOnlyConnection`] or [`Error::Rejected`]
+/// where none applies, [`Error::NoNamespace`] where the workspace or project of a repository is unknown.
+pub(crate) fn resolve(request: &Request<'_>, sources: &impl Sources) -> Result<Resolved, Error> {
+    let named = repository::named(request, sources)?;
+    let target = match (request.target, &named) {
+        (Target::Here, Some(named)) => Target::Repository(&named.reference),
+        (target, _) => target,
+    };
+    let resolver = Resolver {
+        target,
+        needs: request.needs,
+        sources,
+    };
+    let Choice { connection, behind } = resolver.choose()?;
+    let key = SshConnection::of(connection.name.clone(), connection.connection.clone());
+    let repository = if !request.with_repository {
+        None
+    } else if request.needs == Needs::SshKey {
+        key.map(|key| repository::of_key(named, key, &connection))
+    } else {
+        let owner = behind.as_ref().unwrap_or(&connection);
+        repository::choose(named, &connection, owner, sources)?
+    };
+    Ok(Resolved {
+        connection,
+        repository,
+    })
+}
+
+struct Resolver<'a, S> {
+    target: Target<'a>,
+    needs: Needs,
+    sources: &'a S,
+}
+
+struct Choice {
+    connection: SelectedConnection,
+    /// The SSH-only connection in whose place `connection` is used, because REST is needed.
+    behind: Option<SelectedConnection>,
+}
+
+impl<S: Sources> Resolver<'_, S> {
+    fn choose(&self) -> Result<Choice, Error> {
+        for (rule, condition) in connection_rules(self.column()) {
+            let Some(candidate) = self.candidate(rule)? else {
+                continue;
+            };
+            let is_chosen = condition == Condition::Use || self.is_match(rule, &candidate);
+            if is_chosen {
+                if let Some(choice) = self.if_suitable(rule, candidate)? {
+                    return Ok(choice);
+                }
+            } else if condition == Condition::OnlyIfMatching {
+                break;
+            }
+        }
+        Err(self.not_found()?)
+    }
+
+    fn column(&self) -> Column {
+        match self.target {
+            _ if self.needs == Needs::SshKey => Column::SshKey,
+            Target::Here => Column::Here,
+            Target::Repository(repository) if repository.url.is_none() => Column::Here,
+            Target::Repository(_) | Target::CloneUrl(_) | Target::Key(_) => Column::Url,
+            Target::Server(_) => Column::Server,
+            Target::Git { .. } => Column::Git,
+        }
+    }
+
+    /// The connection that a rule proposes.
+    fn candidate(&self, rule: ConnectionRule) -> Result<Option<SelectedConnection>, Error> {
+        match rule {
+            ConnectionRule::Flag => self
+                .sources
+                .connection_flag()
+                .map(|name| self.stored(name, SelectionReason::Flag, NameSource::User))
+                .transpose(),
+            ConnectionRule::Variable => self
+                .sources
+                .connection_variable()
+                .map(|name| self.stored(name, SelectionReason::EnvVar, NameSource::Variable))
+                .transpose(),
+            ConnectionRule::GitConfig => {
+                let checkout = self.sources.checkout()?;
+                let Some(configured) = checkout.and_then(Checkout::connection) else {
+                    return Ok(None);
+                };
+                let directory = configured.directory.map(str::to_owned);
+                let reason = SelectionReason::GitConfig(directory);
+                self.stored(configured.value, reason, NameSource::GitConfig)
+                    .map(Some)
+            }
+            ConnectionRule::Environment => self.sources.environment_connection(),
+            ConnectionRule::GitEnv => {
+                let Target::Git {
+                    preferred: Some(name),
+                    ..
+                } = self.target
+                else {
+                    return Ok(None);
+                };
+                // It may have been removed since.
+                let found = self.sources.connections()?.get(name).ok();
+                Ok(found.map(|(name, connection)| {
+                    SelectedConnection::stored(name, connection, SelectionReason::Url)
+                }))
+            }
+            ConnectionRule::BestMatch => self.best_match(),
+            ConnectionRule::Default => {
+                let connections = self.sources.connections()?;
+                let name = connections.default_name();
+                name.map(|name| self.stored(name, SelectionReason::Default, NameSource::Default))
+                    .transpose()
+            }
+            ConnectionRule::Only => self.only_with_key(),
+        }
+    }
+
+    fn stored(
+        &self,
+        name: &str,
+        reason: SelectionReason,
+        named_by: NameSource,
+    ) -> Result<SelectedConnection, Error> {
+        let found = self.sources.connections()?.get(name);
+        match (found, self.target) {
+            (Ok((name, connection)), _) => Ok(SelectedConnection::stored(name, connection, reason)),
+            // Git's configuration still names a connection that was removed: other helpers are used.
+            (Err(ConnectionsError::NotFound { .. }), Target::Git { request, .. })
+                if named_by == NameSource::User || named_by == NameSource::Variable =>
+            {
+                Err(Error::NoMatchingConnection(request.host.clone()))
+            }
+            (Err(error), _) => Err(error.named_by(named_by).into()),
+        }
+    }
+
+    /// What connections are matched against, best first: one subject, or the remotes of the checkout.
+    fn subjects(&self) -> Result<Vec<(SelectionReason, Subject<'_>)>, Error> {
+        let one = |subject| vec![(SelectionReason::Url, subject)];
+        Ok(match self.target {
+            Target::Repository(repository) if self.needs == Needs::SshKey => {
+                one(Subject::Repository(repository))
+            }
+            Target::Repository(RepoRef { url: Some(url), .. }) | Target::CloneUrl(url) => {
+                one(Subject::Url(url))
+            }
+            Target::Here | Target::Repository(_) => {
+                let checkout = self.sources.checkout()?;
+                let remotes = checkout.map(Checkout::remotes);
+                let remotes = remotes.into_iter().flatten();
+                let subject = |(name, url): (&str, &str)| {
+                    let reason = SelectionReason::Remote(name.to_owned());
+                    Some((reason, Subject::Remote(url.parse().ok()?)))
+                };
+                remotes.filter_map(subject).collect()
+            }
+            Target::Server(base) => one(Subject::Server(base)),
+            Target::Git { request, .. } => match request.url() {
+                Some(url) => one(Subject::Git(url, request.username.as_deref())),
+                None => Vec::new(),
+            },
+            Target::Key(key) => one(Subject::Key(key)),
+        })
+    }
+
+    /// The saved connection with the highest score for the first subject that any matches. Among equals the default wins,
+    /// then the first in the file.
+    fn best_match(&self) -> Result<Option<SelectedConnection>, Error> {
+        let subjects = self.subjects()?;
+        for (reason, subject) in &subjects {
+            if let Some(found) = self.best_for(reason, subject)? {
+                return Ok(Some(found));
+            }
+        }
+        for (reason, subject) in &subjects {
+            let Subject::Remote(url) = subject else {
+                continue;
+            };
+            if let Some(url) = self.sources.resolve_ssh_alias(url)
+                && let Some(found) = self.best_for(reason, &Subject::Remote(url))?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn best_for(
+        &self,
+        reason: &SelectionReason,
+        subject: &Subject<'_>,
+    ) -> Result<Option<SelectedConnection>, Error> {
+        let connections = self.sources.connections()?;
+        let default = connections.default_name();
+        let names = connections.names();
+        // One that cannot be read must not hide the others.
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let matching = all.filter_map(|(name, connection)| {
+            let score = subject.score(&name, &connection, self.needs)?;
+            let is_default = default == Some(&name.to_string());
+            Some(((score, is_default), name, connection))
+        });
+        let matching: Vec<_> = matching.collect();
+        // `max_by_key` returns the last of several.
+        let best = matching.into_iter().rev().max_by_key(|(score, ..)| *score);
+        Ok(best.map(|(_, name, connection)| {
+            SelectedConnection::stored(name, connection, reason.clone())
+        }))
+    }
+
+    fn only_with_key(&self) -> Result<Option<SelectedConnection>, Error> {
+        let connections = self.sources.connections()?;
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let mut keyed = all.filter(|(name, connection)| {
+            SshConnection::of(name.clone(), connection.clone()).is_some()
+        });
+        let only = keyed.next().filter(|_| keyed.next().is_none());
+        let is_here = matches!(self.target, Target::Here);
+        Ok(only.filter(|_| is_here).map(|(name, connection)| {
+            SelectedConnection::stored(name, connection, SelectionReason::Only)
+        }))
+    }
+
+    /// Whether a connection matches what is resolved.
+    fn is_match(&self, rule: ConnectionRule, candidate: &SelectedConnection) -> bool {
+        if rule == ConnectionRule::BestMatch {
+            return true;
+        }
+        let SelectedConnection {
+            name, connection, ..
+        } = candidate;
+        let is_match = |subject: &Subject<'_>| {
+            if rule == ConnectionRule::Environment {
+                // A pipeline has one connection for all of a server.
+                subject.is_on_server(connection)
+            } else {
+                subject.score(name, connection, self.needs).is_some()
+            }
+        };
+        if matches!(self.target, Target::Here) && self.needs == Needs::SshKey {
+            return is_match(&Subject::AnyKey);
+        }
+        let subjects = self.subjects();
+        subjects.is_ok_and(|subjects| subjects.iter().any(|(_, subject)| is_match(subject)))
+    }
+
+    /// A connection, or the one to use in its place, if it can do what is needed; `None` where the next rule applies.
+    fn if_suitable(
+        &self,
+        rule: ConnectionRule,
+        candidate: SelectedConnection,
+    ) -> Result<Option<Choice>, Error> {
+        let is_named = matches!(rule, ConnectionRule::Flag | ConnectionRule::Variable);
+        let suitable = |connection| {
+            Ok(Some(Choice {
+                connection,
+                behind: None,
+            }))
+        };
+        match self.needs {
+            Needs::Nothing => suitable(candidate),
+            Needs::SshKey => {
+                let key = SshConnection::of(candidate.name.clone(), candidate.connection.clone());
+                let named = self.named_repository();
+                let key = key.filter(|key| named.is_none_or(|named| key.is_for(named)));
+                match key {
+                    Some(_) => suitable(candidate),
+                    None if is_named => Err(self.no_key(Some(&candidate.name.to_string()))),
+                    None => Ok(None),
+                }
+            }
+            Needs::Rest | Needs::KeyAdmin if candidate.connection.auth() != AuthMethod::Ssh => {
+                suitable(candidate)
+            }
+            Needs::Rest | Needs::KeyAdmin => {
+                if !matches!(self.target, Target::Here | Target::Repository(_)) {
+                    return Ok(None);
+                }
+                // A connection that was named for REST is not replaced by another one.
+                if is_named && self.needs == Needs::Rest {
+                    return Err(Error::SshOnlyConnection(candidate.name.to_string()));
+                }
+                self.behind(candidate).map(Some)
+            }
+        }
+    }
+
+    /// The connection with REST for the repository of an SSH-only connection.
+    fn behind(&self, candidate: SelectedConnection) -> Result<Choice, Error> {
+        let ssh_only = || Error::SshOnlyConnection(candidate.name.to_string());
+        let url = candidate.connection.clone_url.as_deref();
+        let url: CloneUrl = url.and_then(|url| url.parse().ok()).ok_or_else(ssh_only)?;
+        let resolver = Resolver {
+            target: Target::CloneUrl(&url),
+            needs: self.needs,
+            sources: self.sources,
+        };
+        match resolver.choose() {
+            Ok(choice) => Ok(Choice {
+                connection: choice.connection,
+                behind: Some(candidate),
+            }),
+            Err(Error::NoMatchingConnection(_)) => Err(ssh_only()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The error where no rule chose a connection.
+    fn not_found(&self) -> Result<Error, Error> {
+        if self.needs == Needs::SshKey {
+            if self.named_repository().is_some() {
+                return Ok(self.no_key(None));
+            }
+            let resolver = Resolver {
+                target: Target::Here,
+                needs: Needs::Nothing,
+                sources: self.sources,
+            };
+            return Ok(self.no_key(Some(&resolver.choose()?.connection.name.to_string())));
+        }
+        Ok(match self.target {
+            Target::Repository(RepoRef { url: Some(url), .. }) | Target::CloneUrl(url) => {
+                Error::NoMatchingConnection(url.display_name())
+            }
+            Target::Here | Target::Repository(_) => {
+                Error::NoConnection(self.sources.connections()?.names())
+            }
+            Target::Server(base) => Error::NoMatchingConnection(base.to_string()),
+            Target::Git { request, .. } => Error::NoMatchingConnection(request.host.clone()),
+            Target::Key(key) => Error::SshOnlyConnection(key.name.to_string()),
+        })
+    }
+
+    fn named_repository(&self) -> Option<&RepoRef> {
+        if let Target::Repository(repository) = self.target {
+            Some(repository)
+        } else {
+            None
+        }
+    }
+
+    fn no_key(&self, name: Option<&str>) -> Error {
+        let repository = self.named_repository();
+        let repository = repository.map(|repository| format!(" for {repository}"));
+        let repository = repository.unwrap_or_default();
+        let message = match name {
+            Some(name) => format!("the connection {name} has no private key{repository}"),
+            None => format!("no connection has a private key{repository}"),
+        };
+        Error::rejected(
+            RejectionKind::NotFound,
+            message,
+            "bbconnect connect CLONE_URL makes one, registers and tests it",
+        )
+    }
+}

@@ -1,0 +1,117 @@
+//! The connection that was chosen, and why.
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::types::connection::{Connection, ConnectionName, TokenPrefix};
+use crate::types::deployment::Deployment;
+use crate::types::hint::Hint;
+
+/// The connection that applies, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct SelectedConnection {
+    /// The name; `environment` for the environment's connection.
+    pub name: ConnectionName,
+    pub connection: Connection,
+    pub reason: SelectionReason,
+    /// The prefix of the environment's token, where it is known without reading a file or running a command.
+    pub token_prefix: TokenPrefix,
+}
+
+/// Why a connection applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub(crate) enum SelectionReason {
+    /// `--connection` names it, or an argument of the command.
+    Flag,
+    /// `BBCONNECT_CONNECTION` names it.
+    EnvVar,
+    /// The git configuration of the checkout names it, for all of it or for a directory.
+    GitConfig(Option<String>),
+    /// `BBCONNECT_TOKEN`, `BBCONNECT_TOKEN_FILE` or `BBCONNECT_TOKEN_COMMAND` is set.
+    Environment,
+    /// It matches a remote of the checkout best.
+    Remote(String),
+    /// It matches a URL best: one from the command line, or that of a request of git.
+    Url,
+    /// It is the default connection.
+    Default,
+    /// It is the only connection with a private SSH key.
+    Only,
+}
+
+impl From<SelectionReason> for String {
+    fn from(reason: SelectionReason) -> Self {
+        match reason {
+            SelectionReason::Flag => "it was named on the command line".to_owned(),
+            SelectionReason::EnvVar => "BBCONNECT_CONNECTION names it".to_owned(),
+            SelectionReason::GitConfig(None) => {
+                "bbconnect.connection in the git configuration names it".to_owned()
+            }
+            SelectionReason::GitConfig(Some(directory)) => {
+                format!("the git configuration names it for the folder {directory}")
+            }
+            SelectionReason::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
+            SelectionReason::Remote(remote) => format!("it fits the git remote {remote} best"),
+            SelectionReason::Url => "it fits the URL best".to_owned(),
+            SelectionReason::Default => "it is the default connection".to_owned(),
+            SelectionReason::Only => "it is the only connection with a private SSH key".to_owned(),
+        }
+    }
+}
+
+impl SelectedConnection {
+    /// A connection from the file.
+    #[must_use]
+    pub(crate) fn stored(
+        name: ConnectionName,
+        connection: Connection,
+        reason: SelectionReason,
+    ) -> Self {
+        Self {
+            name,
+            connection,
+            reason,
+            token_prefix: TokenPrefix::Unknown,
+        }
+    }
+
+    /// Whether the user named it; otherwise it matched, or it is the default.
+    #[must_use]
+    pub(crate) fn is_explicit(&self) -> bool {
+        match self.reason {
+            SelectionReason::Flag | SelectionReason::EnvVar | SelectionReason::GitConfig(_) => true,
+            SelectionReason::Environment
+            | SelectionReason::Remote(_)
+            | SelectionReason::Url
+            | SelectionReason::Default
+            | SelectionReason::Only => false,
+        }
+    }
+
+    /// Whether it is in the file of connections; otherwise it is the environment's.
+    #[must_use]
+    pub(crate) fn is_stored(&self) -> bool {
+        self.reason != SelectionReason::Environment
+    }
+
+    /// The workspace that is named, else the connection's. Data Center has none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the hint, on Cloud, where neither names one.
+    pub(crate) fn workspace(
+        &self,
+        named: Option<&str>,
+        hint: impl Into<Hint>,
+    ) -> Result<Option<String>, Error> {
+        let connection = &self.connection;
+        let workspace = named.or(connection.workspace.as_deref());
+        if connection.deployment == Deployment::Cloud && workspace.is_none() {
+            return Err(Error::Usage {
+                message: format!("the connection {} names no workspace", self.name),
+                hint: Some(hint.into()),
+            });
+        }
+        Ok(workspace.map(str::to_owned))
+    }
+}

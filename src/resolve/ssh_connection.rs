@@ -1,0 +1,51 @@
+//! A connection with a private SSH key.
+
+use std::path::PathBuf;
+
+use crate::types::clone_url::CloneUrl;
+use crate::types::connection::{Connection, ConnectionName};
+use crate::types::repository::RepoRef;
+use crate::types::ssh_address::SshRemote;
+
+/// A connection with a private SSH key.
+#[derive(Debug, Clone)]
+pub(crate) struct SshConnection {
+    pub name: ConnectionName,
+    pub connection: Connection,
+    /// The private key.
+    pub key: PathBuf,
+    /// The repository that the key was registered for.
+    pub url: CloneUrl,
+    /// The same over SSH.
+    pub remote: SshRemote,
+}
+
+impl SshConnection {
+    /// A connection, if it has a key and a clone URL over SSH.
+    #[must_use]
+    pub(crate) fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
+        let text = connection.clone_url.as_deref()?;
+        let url: CloneUrl = text.parse().ok()?;
+        let remote: SshRemote = text.parse().ok()?;
+        Some(Self {
+            key: connection.key_path.clone()?,
+            name,
+            connection,
+            url,
+            remote,
+        })
+    }
+
+    /// Whether the key is for this repository.
+    pub(super) fn is_for(&self, repository: &RepoRef) -> bool {
+        if let Some(url) = &repository.url {
+            return self.url.is_same_repository(url);
+        }
+        let same_namespace = match (&repository.namespace, self.url.namespace()) {
+            (Some(named), Some(own)) => named.eq_ignore_ascii_case(&own),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        same_namespace && self.url.slug().eq_ignore_ascii_case(&repository.slug)
+    }
+}
