@@ -12,7 +12,7 @@ impl SelectedConnection {
     #[must_use]
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
         let environment = self.environment.as_ref();
-        let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::shape);
+        let shape = environment.map_or(TokenPrefix::Unknown, EnvConnection::token_prefix);
         Error::from_api(error, self.connection.auth(), shape)
     }
 

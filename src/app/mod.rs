@@ -6,6 +6,7 @@ mod environment;
 mod environment_connection;
 mod git_credentials;
 mod host_key_trust;
+mod input;
 mod key_location;
 mod key_registration;
 mod oauth_session;
@@ -15,7 +16,6 @@ mod same_server;
 mod secrets;
 mod ssh_access;
 mod ssh_connections;
-mod stdin_and_prompts;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
