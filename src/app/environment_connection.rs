@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::{Environment, Variables};
-use super::input::first_line_of_file;
+use super::secret_line::first_line_of_file;
 use crate::error::Error;
 use crate::secrets::secret_from_command;
 use crate::types::cloud_hosts;

@@ -13,6 +13,7 @@ mod oauth_session;
 mod push_target;
 mod resolve;
 mod same_server;
+mod secret_line;
 mod secrets;
 mod ssh_access;
 mod ssh_connections;

@@ -203,7 +203,7 @@ impl App {
             .variables
             .get("BBCONNECT_STORE_PASSPHRASE_FILE")
         {
-            Some(path) => super::input::secret_in_file(path.as_ref())?,
+            Some(path) => super::secret_line::secret_in_file(path.as_ref())?,
             None if self.is_interactive() => {
                 self.prompt_passphrase(EncryptedFile::exists_in(&dir))?
             }
