@@ -7,15 +7,16 @@ mod environment;
 mod environment_connection;
 mod git_credentials;
 mod host_key_trust;
+mod input;
 mod key_location;
 mod key_registration;
 mod oauth_session;
 mod push_target;
 mod resolution;
 mod runtime;
+mod secret_line;
 mod secrets;
 mod ssh_access;
-mod stdin_and_prompts;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};

@@ -1,5 +1,5 @@
-//! OAuth: signing in with a browser, and tokens that are fresh. A refresh token is good once, so whoever uses it holds a
-//! lock, and keeps what it gets before anything is done with it.
+//! OAuth: login with a browser, and refreshed tokens. A refresh token is valid once, so the process that uses it holds a
+//! lock, and stores the new tokens before it uses them.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::types::oauth::{OAuthSecret, Tokens};
 use crate::types::secret::Secret;
 use crate::types::timestamp::Timestamp;
 
-/// The port for the answer, unless another is named.
+/// The port of the callback server, unless the connection has another.
 const CALLBACK_PORT: u16 = 47617;
-/// How long a person may take to sign in, unless `--timeout` says otherwise.
+/// How long a login in the browser may take, unless `--timeout` is given.
 const LOGIN_TIMEOUT: Duration = Duration::from_mins(5);
 
 impl App {
-    /// Gets tokens for a connection: from a browser, or for the client alone.
+    /// Requests tokens for a connection: with a login in the browser, or with the client credentials.
     ///
     /// # Errors
-    /// [`Error::OAuth`] where nobody signs in, [`Error::Api`] where the server refuses.
+    /// [`Error::OAuth`] for a failed login, [`Error::Api`] where the server rejects the request.
     pub(crate) fn login(
         &self,
         connection: &Connection,
@@ -52,32 +52,27 @@ impl App {
             if website.is_insecure() && !connection.network.allow_http {
                 return Err(refused(ApiError::InsecureTransport(website.to_string())));
             }
-            let sign_in = AuthorizationFlow::start(callback_port.unwrap_or(CALLBACK_PORT))?;
-            let address = sign_in.authorization_url(
-                website.url(),
-                connection.deployment,
-                client_id,
-                scopes,
-            )?;
+            let flow = AuthorizationFlow::start(callback_port.unwrap_or(CALLBACK_PORT))?;
+            let url =
+                flow.authorization_url(website.url(), connection.deployment, client_id, scopes)?;
             self.ui
                 .eprint_line("Sign in at this address, in a browser:");
-            self.ui.eprint_line(&format!("  {address}"));
+            self.ui.eprint_line(&format!("  {url}"));
             if no_browser {
                 self.ui.eprint_line("Then paste the address that the browser is sent to, where it cannot show that page:");
-            } else if !subprocess::open_in_browser(address.as_str()) {
+            } else if !subprocess::open_in_browser(url.as_str()) {
                 self.ui
                     .eprint_line("No browser could be opened here; open the address yourself.");
             }
-            let patience = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
-            let back = sign_in.wait(patience, no_browser)?;
+            let timeout = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
+            let authorization = flow.wait(timeout, no_browser)?;
             let grant = OAuthGrant::Code {
-                code: &back.code,
-                redirect_uri: &back.redirect_uri,
-                verifier: &back.verifier,
+                code: &authorization.code,
+                redirect_uri: &authorization.redirect_uri,
+                verifier: &authorization.verifier,
             };
             let granted = self.block_on(client.tokens(&grant))?;
-            // Only now is it known what the browser should show.
-            back.show_result(granted.is_ok());
+            authorization.show_result(granted.is_ok());
             granted.map_err(refused)?
         } else {
             self.block_on(client.tokens(&OAuthGrant::Client))?
@@ -86,10 +81,10 @@ impl App {
         Ok(OAuthSecret::new(website.origin(), client_secret, &tokens))
     }
 
-    /// The access token of a connection, refreshed first where its end is near.
+    /// The access token of a connection and its expiry time, refreshed first where it is about to expire.
     ///
     /// # Errors
-    /// [`Error::SessionExpired`] where only signing in again helps; as [`App::secret`].
+    /// [`Error::SessionExpired`] where a new login is needed; as [`App::secret`].
     pub(super) fn access_token(
         &self,
         name: &ConnectionName,
@@ -100,25 +95,26 @@ impl App {
             name: name.to_string(),
             reason,
         };
-        let kept = || -> Result<OAuthSecret, Error> {
+        let stored = || -> Result<OAuthSecret, Error> {
             let secret = self.stored_secret(name, connection)?;
             let secret = secret.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
             OAuthSecret::from_secret(&secret)
-                .ok_or_else(|| signed_out("what is kept are no tokens".to_owned()))
+                .ok_or_else(|| signed_out("what is stored are no tokens".to_owned()))
         };
         let now = Timestamp::now().as_second();
-        let fresh = |kept: &OAuthSecret| Some((kept.valid_access_token(now)?, kept.expires_at()));
-        // Whatever its end, one that git was refused with is not tried again.
-        let is_refused = connection.is_rejected();
-        if let Some(token) = fresh(&kept()?).filter(|_| !is_refused) {
+        let fresh =
+            |stored: &OAuthSecret| Some((stored.valid_access_token(now)?, stored.expires_at()));
+        // A token that a server rejected is not used again before it expires.
+        let is_rejected = connection.is_rejected();
+        if let Some(token) = fresh(&stored()?).filter(|_| !is_rejected) {
             return Ok(token);
         }
         let _lock = self.connection_file().lock_tokens(name)?;
-        let stored = self.connection_file().read()?.get(&name.to_string());
-        let is_refused = stored.is_ok_and(|(_, connection)| connection.is_rejected());
-        // Another process may have refreshed it while this one waited.
-        let before = kept()?;
-        if let Some(token) = fresh(&before).filter(|_| !is_refused) {
+        let saved = self.connection_file().read()?.get(&name.to_string());
+        let is_rejected = saved.is_ok_and(|(_, connection)| connection.is_rejected());
+        // Another process may have refreshed the tokens while this one waited for the lock.
+        let before = stored()?;
+        if let Some(token) = fresh(&before).filter(|_| !is_rejected) {
             return Ok(token);
         }
         let website = website(connection)?.origin();
@@ -140,23 +136,23 @@ impl App {
                 ));
             }
         };
-        // A refresh token is good once: that the next one can be kept is tried before it is spent.
+        // A refresh token is valid once: check that the next one can be stored before this one is used.
         self.store_refreshed(name, connection, &before)?;
         match self.block_on(client.tokens(&grant))? {
             Ok(tokens) => {
                 let renewed = before.renewed(&tokens);
                 if let Err(error) = self.store_refreshed(name, connection, &renewed) {
                     self.ui.eprint_line(&format!(
-                        "the new tokens of {name} could not be kept: {error}"
+                        "the new tokens of {name} could not be stored: {error}"
                     ));
-                } else if is_refused {
+                } else if is_rejected {
                     self.set_rejected(name, false)?;
                 }
                 Ok((tokens.access, renewed.expires_at()))
             }
             Err(ApiError::Unauthorized(reason)) => {
-                // A copy of this program on another machine cannot be waited for; one here may have been quicker.
-                let after = kept()?;
+                // A process without the lock, on a shared configuration directory, may have refreshed the tokens.
+                let after = stored()?;
                 let is_new = after.to_secret().expose() != before.to_secret().expose();
                 let token = fresh(&after).filter(|_| is_new);
                 token.ok_or_else(|| signed_out(reason))

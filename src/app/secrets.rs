@@ -1,4 +1,4 @@
-//! Where secrets are, and that each goes nowhere but to the origin it was given for.
+//! Reads and stores secrets. A secret is sent to no other origin than the one it was given for.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use super::environment_connection::EnvConnection;
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::secrets::{EncryptedFile, Keyring, StoreError, secret_from_command};
-use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
 
-/// With nobody to unlock it, a keyring answers at once or not at all.
+/// Where the keyring cannot prompt, it answers at once or never.
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
-/// Somebody may have to type a password.
+/// The keyring may prompt for its password.
 const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl App {
-    /// Where the secret of a new connection is kept, unless it says otherwise: `BBCONNECT_STORE`, else the keyring.
+    /// Where the secrets of new connections are stored by default: `BBCONNECT_STORE`, else the keyring.
     ///
     /// # Errors
-    /// [`Error::Usage`] when the variable names no store.
+    /// [`Error::Usage`] for another value of the variable.
     pub(crate) fn default_store(&self) -> Result<SecretSource, Error> {
         match self.environment.variables.get("BBCONNECT_STORE") {
             None | Some("keyring") => Ok(SecretSource::Keyring),
             Some("file") => Ok(SecretSource::File),
-            Some(_) => Err(Error::Usage {
-                message: "BBCONNECT_STORE is neither keyring nor file".to_owned(),
-                hint: Some("export BBCONNECT_STORE=file".into()),
-            }),
+            Some(_) => Err(Error::usage(
+                "BBCONNECT_STORE is neither keyring nor file",
+                "export BBCONNECT_STORE=file",
+            )),
         }
     }
 
@@ -45,10 +45,10 @@ impl App {
         Ok(source.kind())
     }
 
-    /// Keeps a secret under the name of its connection.
+    /// Stores a secret under the name of its connection.
     ///
     /// # Errors
-    /// [`Error::Store`]; what was kept before is then still there.
+    /// [`Error::Store`]; the previous secret is intact then.
     pub(crate) fn store_secret(
         &self,
         name: &ConnectionName,
@@ -64,7 +64,7 @@ impl App {
         }
     }
 
-    /// Forgets the secret of a connection, where it is kept here.
+    /// Deletes the secret of a connection from the keyring or the encrypted file.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -82,11 +82,11 @@ impl App {
         }
     }
 
-    /// The secret of a stored connection; only where it may be sent to the connection's base URL.
+    /// The secret of a saved connection, to be sent to its base URL.
     ///
     /// # Errors
-    /// [`Error::SecretOriginMismatch`] for one that was given for another origin, [`Error::MissingSecret`] where there is none,
-    /// [`Error::Store`] where it cannot be read.
+    /// [`Error::SecretOriginMismatch`] for a secret that was given for another origin, [`Error::MissingSecret`] where there
+    /// is none, [`Error::Store`] where it cannot be read.
     pub(crate) fn secret(
         &self,
         name: &ConnectionName,
@@ -100,7 +100,7 @@ impl App {
             .ok_or_else(|| Error::MissingSecret(name.to_string()))
     }
 
-    /// Whether a secret may be sent to the connection's base URL.
+    /// Checks that the secret may be sent to the connection's base URL.
     pub(super) fn check_origin(
         name: &ConnectionName,
         connection: &Connection,
@@ -117,7 +117,7 @@ impl App {
         }
     }
 
-    /// The secret as it is kept, whatever it was given for: to be kept elsewhere, never to be sent.
+    /// The secret as it is stored, whatever its origin: to be moved or compared, never to be sent.
     ///
     /// # Errors
     /// [`Error::Store`] where it cannot be read.
@@ -154,6 +154,17 @@ impl App {
             .normalize_secret(environment.secret()?))
     }
 
+    /// The secret in the environment, for a new connection.
+    ///
+    /// # Errors
+    /// As [`App::secret`].
+    pub(crate) fn secret_in_environment(&self, auth: AuthMethod) -> Result<Option<Secret>, Error> {
+        let environment = EnvConnection::of(&self.environment)?;
+        let secret = environment.map(|environment| environment.secret());
+        let secret = secret.transpose()?;
+        Ok(secret.map(|secret| auth.normalize_secret(secret)))
+    }
+
     /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
     fn keyring(&self) -> Keyring {
         let is_forbidden = self.flags.no_input || self.environment.no_input || self.environment.ci;
@@ -165,48 +176,51 @@ impl App {
         })
     }
 
-    /// Asks the encrypted file, for whose passphrase nobody is asked twice. A wrong one is forgotten.
+    /// Uses the encrypted file, whose passphrase is prompted for once. A wrong one is dropped.
     fn with_encrypted_file<T>(
         &self,
-        question: impl FnOnce(&EncryptedFile) -> Result<T, StoreError>,
+        request: impl FnOnce(&EncryptedFile) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
         let mut opened = self
             .secrets_file
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let file = opened.take().map_or_else(|| self.sealed_file(), Ok)?;
-        let answer = question(&file);
-        if !matches!(answer, Err(StoreError::WrongPassphrase(_))) {
+        let file = opened
+            .take()
+            .map_or_else(|| self.open_encrypted_file(), Ok)?;
+        let result = request(&file);
+        if !matches!(result, Err(StoreError::WrongPassphrase(_))) {
             *opened = Some(file);
         }
-        Ok(answer?)
+        Ok(result?)
     }
 
-    fn sealed_file(&self) -> Result<EncryptedFile, Error> {
-        let folder = self.config_dir()?;
+    fn open_encrypted_file(&self) -> Result<EncryptedFile, Error> {
+        let dir = self.config_dir()?;
         let passphrase = match self
             .environment
             .variables
             .get("BBCONNECT_STORE_PASSPHRASE_FILE")
         {
-            Some(path) => super::environment_connection::secret_in_file(path.as_ref())?,
+            Some(path) => super::secret_line::secret_in_file(path.as_ref())?,
             None if self.is_interactive() => {
-                self.ask_passphrase(EncryptedFile::exists_in(&folder))?
+                self.prompt_passphrase(EncryptedFile::exists_in(&dir))?
             }
             None => return Err(StoreError::NoPassphrase.into()),
         };
-        Ok(EncryptedFile::in_dir(&folder, passphrase))
+        Ok(EncryptedFile::in_dir(&dir, passphrase))
     }
 
-    /// Asks for the passphrase of the file of secrets; for that of a new one twice, because a slip would lock it.
-    fn ask_passphrase(&self, is_there: bool) -> Result<Secret, Error> {
-        let asked = if is_there {
+    /// Prompts for the passphrase of the file of secrets; twice for a new file, because a typing error would make it
+    /// unreadable.
+    fn prompt_passphrase(&self, exists: bool) -> Result<Secret, Error> {
+        let passphrase = if exists {
             self.ui.prompt_secret("Passphrase of the file of secrets")
         } else {
             let prompt = "Passphrase for a new file of secrets";
             self.ui.prompt_new_secret(prompt)
         };
-        let passphrase = asked.map_err(Error::Stdin)?;
+        let passphrase = passphrase.map_err(Error::Stdin)?;
         if passphrase.expose().is_empty() {
             return Err(StoreError::NoPassphrase.into());
         }

@@ -200,6 +200,15 @@ pub(crate) enum RejectionKind {
 }
 
 impl Error {
+    /// A wrong use of the command line or of an environment variable. An empty hint is none.
+    #[must_use]
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: Some(hint.into()).filter(|hint| !hint.is_empty()),
+        }
+    }
+
     /// A no, with what to do about it.
     #[must_use]
     pub(crate) fn rejected(

@@ -516,7 +516,7 @@ mod unix {
             ("E-mail address", "jane@acme.example"),
             ("API token", "form-marker"),
             ("Expires on", "next year"),
-            ("it is not a day", "2027-06-30"),
+            ("expected a date as YYYY-MM-DD", "2027-06-30"),
         ] {
             terminal.exp_string(prompt).unwrap();
             std::thread::sleep(Duration::from_millis(150));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::args::{ConnectionArgs, usage};
+use super::args::ConnectionArgs;
 use super::secret::{self, NewSecret};
 use super::{build, prompts};
 use crate::app::App;
@@ -112,8 +112,8 @@ fn given_secret(
     match app.secret_in_environment(auth)? {
         Some(secret) => Ok(Some(secret)),
         None if app.is_interactive() => prompts::secret(app, auth).map(Some),
-        None => Err(usage(
-            &format!("the {} is needed", auth.secret_label()),
+        None => Err(Error::usage(
+            format!("the {} is needed", auth.secret_label()),
             "add --token-stdin, --token-file FILE or --token-command 'CMD'",
         )),
     }

@@ -189,9 +189,9 @@ impl ConnectionArgs {
         if let (Some(one), Some(other)) = (repository_namespace, named)
             && !one.eq_ignore_ascii_case(other)
         {
-            return Err(usage(
-                &format!("the repository is in {one}, and {flag} is {other}"),
-                &format!("leave out {flag}, or name the repository in it with --repo"),
+            return Err(Error::usage(
+                format!("the repository is in {one}, and {flag} is {other}"),
+                format!("leave out {flag}, or name the repository in it with --repo"),
             ));
         }
         Ok(())
@@ -219,13 +219,13 @@ impl ConnectionArgs {
         ];
         let stray = flags.iter().find(|(_, given, applies)| *given && !applies);
         if let Some((flag, ..)) = stray {
-            return Err(usage(
-                &format!("{flag} does not apply to a connection with --auth {auth}"),
-                &format!("leave out {flag}, or name another kind with --auth"),
+            return Err(Error::usage(
+                format!("{flag} does not apply to a connection with --auth {auth}"),
+                format!("leave out {flag}, or name another kind with --auth"),
             ));
         }
         if given(&self.workspace) && deployment == Deployment::DataCenter {
-            return Err(usage(
+            return Err(Error::usage(
                 "--workspace does not apply to a Data Center, which has projects",
                 "leave it out; --project KEY names a project",
             ));
@@ -237,7 +237,7 @@ impl ConnectionArgs {
     /// Where a flag gives a secret, which a connection with SSH alone does not have.
     pub(super) fn check_no_secret(&self) -> Result<(), Error> {
         if self.token_stdin || self.token_file.is_some() || self.token_command.is_some() {
-            return Err(usage(
+            return Err(Error::usage(
                 "a connection for SSH alone has no secret",
                 "leave out the --token flag",
             ));
@@ -247,13 +247,12 @@ impl ConnectionArgs {
 
     /// The secret that the flags give; `None` without such a flag.
     pub(super) fn secret(&self, auth: AuthMethod, app: &App) -> Result<Option<Secret>, Error> {
-        let secret = match (&self.token_file, &self.token_command) {
-            (Some(path), _) => app.token_from_file(path)?,
-            (None, Some(command)) => app.token_from_command(command)?,
-            (None, None) if self.token_stdin => app.read_token_from_stdin("--token-stdin")?,
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(auth.normalize_secret(secret)))
+        let secret = app.secret_from_flags(
+            self.token_file.as_deref(),
+            self.token_command.as_deref(),
+            self.token_stdin,
+        )?;
+        Ok(secret.map(|secret| auth.normalize_secret(secret)))
     }
 
     /// The command that is run for the secret whenever it is needed; none for OAuth, whose client secret is read once.
@@ -272,16 +271,16 @@ impl ConnectionArgs {
             (None | Some(StoreKind::Command), Some(command)) => {
                 Ok(SecretSource::Command(command.to_owned()))
             }
-            (Some(_), Some(_)) => Err(usage(
+            (Some(_), Some(_)) => Err(Error::usage(
                 "a command's secret is not stored",
                 "leave out --store",
             )),
-            (Some(StoreKind::Command), None) if auth.is_oauth() => Err(usage(
+            (Some(StoreKind::Command), None) if auth.is_oauth() => Err(Error::usage(
                 "tokens of OAuth change, so a command cannot keep them",
                 "add --store keyring or --store file",
             )),
             (Some(store), None) => store.source(None).ok_or_else(|| {
-                usage(
+                Error::usage(
                     "--store command needs the command",
                     "add --token-command 'CMD'",
                 )
@@ -293,13 +292,6 @@ impl ConnectionArgs {
                 }
             },
         }
-    }
-}
-
-pub(super) fn usage(message: &str, hint: &str) -> Error {
-    Error::Usage {
-        message: message.to_owned(),
-        hint: Some(hint.into()),
     }
 }
 

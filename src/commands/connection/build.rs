@@ -1,6 +1,6 @@
 //! The connection that flags describe, with prompts for what has no flag.
 
-use super::args::{ConnectionArgs, usage};
+use super::args::ConnectionArgs;
 use super::prompts;
 use crate::app::App;
 use crate::error::Error;
@@ -17,7 +17,7 @@ pub(super) fn connection(
     app: &App,
 ) -> Result<(ConnectionName, Connection), Error> {
     let missing =
-        |what: &str, flag: &str| usage(&format!("{what} is needed"), &format!("add {flag}"));
+        |what: &str, flag: &str| Error::usage(format!("{what} is needed"), format!("add {flag}"));
     let is_interactive = app.is_interactive();
     let name = match name {
         Some(name) => Some(name.clone()),
@@ -49,13 +49,13 @@ pub(super) fn connection(
         None => return Err(missing("the kind of credential", "--auth KIND")),
     };
     auth.require_supported_by(deployment).map_err(|error| {
-        usage(
-            &error.to_string(),
+        Error::usage(
+            error.to_string(),
             "bbconnect connection add --help lists them; Bitbucket Cloud is https://bitbucket.org",
         )
     })?;
     if auth == AuthMethod::Ssh && !detected.over_ssh {
-        return Err(usage(
+        return Err(Error::usage(
             "--auth ssh needs a clone URL over SSH",
             "add --url git@host:project/repository.git",
         ));
@@ -66,7 +66,7 @@ pub(super) fn connection(
         detected.http_base_url()
     };
     if deployment == Deployment::DataCenter && base_url.is_cloud() {
-        return Err(usage(
+        return Err(Error::usage(
             "the URL is that of Bitbucket Cloud, which is no Data Center",
             "add --url with the address of your server, or leave out --deployment",
         ));
@@ -134,9 +134,9 @@ fn prompt_or_fail(
     if app.is_interactive() {
         return prompts::text(app, what, help);
     }
-    Err(usage(
-        &format!("{what} is needed for --auth {auth}"),
-        &format!("add {flag}"),
+    Err(Error::usage(
+        format!("{what} is needed for --auth {auth}"),
+        format!("add {flag}"),
     ))
 }
 
@@ -154,13 +154,13 @@ pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<()
     let level = connection.level();
     if matches!(level, Some(TokenLevel::Project | TokenLevel::Repo)) && connection.project.is_none()
     {
-        return Err(usage(
+        return Err(Error::usage(
             "the project that the token belongs to is needed",
             "add --project KEY, or --repo KEY/SLUG",
         ));
     }
     if level == Some(TokenLevel::Repo) && connection.repository.is_none() {
-        return Err(usage(
+        return Err(Error::usage(
             "the repository that the token belongs to is needed",
             "add --repo KEY/SLUG",
         ));
@@ -197,7 +197,7 @@ fn default_name(
         })
         .collect();
     safe.parse().map_err(|_| {
-        usage(
+        Error::usage(
             "a name for the connection is needed",
             "bbconnect connection add NAME …",
         )

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::args::{ConnectionArgs, usage};
+use super::args::ConnectionArgs;
 use super::build;
 use super::secret::{self, NewSecret};
 use crate::app::App;
@@ -107,7 +107,7 @@ impl Args {
         }
         after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
         auth.require_supported_by(after.deployment)
-            .map_err(|error| usage(&error.to_string(), "add --auth KIND"))?;
+            .map_err(|error| Error::usage(error.to_string(), "add --auth KIND"))?;
         args.check_applicable(auth, after.deployment)?;
         let is_same_target = auth == before.auth() && after.base_url == before.base_url;
         let given = args.secret(auth, app)?;
@@ -148,7 +148,7 @@ impl Args {
         given: Option<Secret>,
     ) -> Result<Option<Secret>, Error> {
         if self.reauthorize && !after.auth().is_oauth() {
-            return Err(usage(
+            return Err(Error::usage(
                 "only a connection with OAuth signs in again",
                 "give another secret with --token-stdin",
             ));
@@ -165,7 +165,7 @@ impl Args {
             None if self.reauthorize => {
                 secret::client_secret_for_login(app, name, before, after).map(Some)
             }
-            None if is_other_client => Err(usage(
+            None if is_other_client => Err(Error::usage(
                 "the tokens of another OAuth client are of no use to this one",
                 "add --reauthorize",
             )),

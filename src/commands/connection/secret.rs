@@ -123,8 +123,8 @@ pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) ->
     })?;
     connection.account = identity.account.or(connection.account.take());
     connection.expires_on = connection.expires_on.or(identity.expires_on);
-    if let Some(level) = connection.credential.level_mut() {
-        *level = identity.level.or(*level);
+    if let Some(level) = identity.level {
+        connection.credential.set_level(level);
     }
     Ok(())
 }

@@ -52,12 +52,11 @@ impl Login {
         selected: &SelectedConnection,
         app: &App,
     ) -> Result<Bitbucket, Error> {
-        let secret = match (&self.token_file, &self.token_command) {
-            (Some(path), _) => Some(app.token_from_file(path)?),
-            (None, Some(command)) => Some(app.token_from_command(command)?),
-            (None, None) if self.token_stdin => Some(app.read_token_from_stdin("--token-stdin")?),
-            (None, None) => None,
-        };
+        let secret = app.secret_from_flags(
+            self.token_file.as_deref(),
+            self.token_command.as_deref(),
+            self.token_stdin,
+        )?;
         match (secret, &self.username) {
             (None, None) => app.authenticated_client(selected),
             (None, Some(_)) => Err(Error::Usage {

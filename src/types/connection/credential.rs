@@ -137,28 +137,17 @@ impl Credential {
     #[must_use]
     pub(crate) fn fields(&self) -> CredentialFields {
         let mut fields = CredentialFields {
+            level: self.level(),
             email: self.email().map(str::to_owned),
             username: self.username().map(str::to_owned),
             client_id: self.client_id().map(str::to_owned),
             ..CredentialFields::default()
         };
-        match self {
-            Self::AccessToken { level, .. } | Self::HttpAccessToken { level, .. } => {
-                fields.level = *level;
-            }
-            Self::OAuth {
-                scopes,
-                callback_port,
-                ..
-            } => {
-                fields.scopes.clone_from(scopes);
-                fields.callback_port = *callback_port;
-            }
-            Self::ClientCredentials { scopes, .. } => fields.scopes.clone_from(scopes),
-            Self::ApiToken { .. }
-            | Self::AppPassword { .. }
-            | Self::Password { .. }
-            | Self::Ssh { .. } => {}
+        if let Self::OAuth { scopes, .. } | Self::ClientCredentials { scopes, .. } = self {
+            fields.scopes.clone_from(scopes);
+        }
+        if let Self::OAuth { callback_port, .. } = self {
+            fields.callback_port = *callback_port;
         }
         fields
     }
@@ -180,15 +169,10 @@ impl Credential {
     /// The Atlassian e-mail address of an API token.
     #[must_use]
     pub(crate) fn email(&self) -> Option<&str> {
-        match self {
-            Self::ApiToken { email, .. } => Some(email),
-            Self::AccessToken { .. }
-            | Self::OAuth { .. }
-            | Self::ClientCredentials { .. }
-            | Self::AppPassword { .. }
-            | Self::HttpAccessToken { .. }
-            | Self::Password { .. }
-            | Self::Ssh { .. } => None,
+        if let Self::ApiToken { email, .. } = self {
+            Some(email)
+        } else {
+            None
         }
     }
 
@@ -208,29 +192,27 @@ impl Credential {
     /// The key of an OAuth consumer (Cloud), or the client id of an incoming link (Data Center).
     #[must_use]
     pub(crate) fn client_id(&self) -> Option<&str> {
-        match self {
-            Self::OAuth { client_id, .. } | Self::ClientCredentials { client_id, .. } => {
-                Some(client_id)
-            }
-            Self::ApiToken { .. }
-            | Self::AccessToken { .. }
-            | Self::AppPassword { .. }
-            | Self::HttpAccessToken { .. }
-            | Self::Password { .. }
-            | Self::Ssh { .. } => None,
+        if let Self::OAuth { client_id, .. } | Self::ClientCredentials { client_id, .. } = self {
+            Some(client_id)
+        } else {
+            None
         }
     }
 
-    /// What the token belongs to; `None` for a kind that is not a resource token.
-    pub(crate) fn level_mut(&mut self) -> Option<&mut Option<TokenLevel>> {
-        match self {
-            Self::AccessToken { level, .. } | Self::HttpAccessToken { level, .. } => Some(level),
-            Self::ApiToken { .. }
-            | Self::OAuth { .. }
-            | Self::ClientCredentials { .. }
-            | Self::AppPassword { .. }
-            | Self::Password { .. }
-            | Self::Ssh { .. } => None,
+    /// What an access token or HTTP access token belongs to.
+    #[must_use]
+    pub(crate) fn level(&self) -> Option<TokenLevel> {
+        if let Self::AccessToken { level, .. } | Self::HttpAccessToken { level, .. } = self {
+            *level
+        } else {
+            None
+        }
+    }
+
+    /// Sets the level of a kind that has one.
+    pub(crate) fn set_level(&mut self, new: TokenLevel) {
+        if let Self::AccessToken { level, .. } | Self::HttpAccessToken { level, .. } = self {
+            *level = Some(new);
         }
     }
 }

@@ -27,6 +27,14 @@ pub enum ConnectionNameError {
     Token,
 }
 
+impl ConnectionName {
+    /// The name of the connection that environment variables describe.
+    #[must_use]
+    pub(crate) fn environment() -> Self {
+        Self("environment".to_owned())
+    }
+}
+
 impl FromStr for ConnectionName {
     type Err = ConnectionNameError;
 

@@ -1,0 +1,149 @@
+//! Input: prompts and confirmations, standard input, files, and commands that print secrets.
+
+use std::io::{self, BufRead as _, Read as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::App;
+use super::secret_line::{MAX_SECRET_BYTES, first_line_of_stdin, secret_in_file};
+use crate::error::Error;
+use crate::secrets::secret_from_command;
+use crate::types::secret::Secret;
+
+impl App {
+    /// Reads a new passphrase: prompted for twice, or the first line of standard input.
+    ///
+    /// # Errors
+    /// [`Error::InputRequired`] on a terminal with prompts disabled, [`Error::Stdin`], and [`Error::Usage`] for a
+    /// passphrase that is empty, longer than 64 KiB, or not text.
+    pub(crate) fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
+        let secret = if self.may_ask {
+            self.ui
+                .prompt_new_secret("Passphrase for the private key")
+                .map_err(Error::Stdin)?
+        } else if self.environment.stdin_is_terminal {
+            return Err(Error::InputRequired {
+                what: "a passphrase",
+                hint: "pipe it in: … --passphrase-stdin < FILE".into(),
+            });
+        } else {
+            first_line_of_stdin(flag)?
+        };
+        if secret.expose().is_empty() {
+            return Err(Error::usage(
+                format!("{flag} was given, but the passphrase is empty"),
+                format!("leave out {flag} for a key without a passphrase"),
+            ));
+        }
+        Ok(secret)
+    }
+
+    /// Reads a secret: prompted for, or the first line of standard input.
+    ///
+    /// # Errors
+    /// As [`App::read_new_passphrase`].
+    pub(crate) fn read_token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
+        let secret = if !self.environment.stdin_is_terminal {
+            first_line_of_stdin(flag)?
+        } else if self.may_ask {
+            self.ui.prompt_secret("Token").map_err(Error::Stdin)?
+        } else {
+            return Err(Error::InputRequired {
+                what: "a token",
+                hint: "pipe it in: … --token-stdin < FILE".into(),
+            });
+        };
+        if secret.expose().trim().is_empty() {
+            let message = format!("{flag} was given, but the first line is empty");
+            return Err(Error::usage(message, ""));
+        }
+        Ok(secret)
+    }
+
+    /// The secret of the flags `--token-file`, `--token-command` and `--token-stdin`; `None` without any of them.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Store`], and as [`App::read_token_from_stdin`].
+    pub(crate) fn secret_from_flags(
+        &self,
+        file: Option<&Path>,
+        command: Option<&str>,
+        stdin: bool,
+    ) -> Result<Option<Secret>, Error> {
+        match (file, command) {
+            (Some(path), _) => secret_in_file(path).map(Some),
+            (None, Some(command)) => Ok(Some(secret_from_command(command)?)),
+            (None, None) if stdin => self.read_token_from_stdin("--token-stdin").map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What git writes to standard input, up to an empty line or the end.
+    ///
+    /// # Errors
+    /// [`Error::Stdin`].
+    pub(crate) fn read_stdin_until_blank_line(&self) -> Result<Zeroizing<String>, Error> {
+        let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+        let mut stdin = io::stdin().lock().take(MAX_SECRET_BYTES);
+        let mut line = Zeroizing::new(Vec::with_capacity(4 * 1024));
+        loop {
+            line.clear();
+            let read = stdin.read_until(b'\n', &mut line).map_err(Error::Stdin)?;
+            if read == 0 || line.as_slice() == b"\n" {
+                return Ok(text);
+            }
+            text.push_str(&String::from_utf8_lossy(&line));
+        }
+    }
+
+    /// The text of a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Stdin`], and [`Error::Usage`] for what is not text.
+    pub(crate) fn read_text(&self, path: &Path) -> Result<String, Error> {
+        let bytes = self.read_bytes(path)?;
+        String::from_utf8(bytes)
+            .map_err(|_| Error::usage(format!("{} is not text", path.display()), ""))
+    }
+
+    /// The content of a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`Error::Read`] and [`Error::Stdin`].
+    pub(crate) fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(Error::Stdin)?;
+            return Ok(bytes);
+        }
+        std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Confirmation of something that cannot be undone: the flag `--yes`, or a prompt. `doing` is what needs it, as in
+    /// "removing the connection work".
+    ///
+    /// # Errors
+    /// [`Error::ConfirmationRequired`] where prompts are disabled, [`Error::Cancelled`] for a no.
+    pub(crate) fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
+        if yes {
+            return Ok(());
+        }
+        if !self.may_ask {
+            return Err(Error::ConfirmationRequired {
+                doing: doing.to_owned(),
+            });
+        }
+        if self.ui.prompt_confirm(question).map_err(Error::Stdin)? {
+            Ok(())
+        } else {
+            Err(Error::Cancelled)
+        }
+    }
+}
