@@ -15,9 +15,10 @@ mod server_probe;
 mod webhooks;
 
 #[cfg(fuzzing)]
-pub use client::explain_made_up;
+pub use client::check_error_response;
 pub(crate) use client::{
-    ApiError, Authorization, ConnectFailure, Http, HttpSettings, ServerObservation, Trace,
+    ApiError, Authorization, ConnectFailure, Http, HttpSettings, ServerObservation, TlsFailure,
+    Trace,
 };
 pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub(crate) use datacenter::DataCenter;

@@ -54,7 +54,7 @@ impl ServerProbe {
             media_type: text("content-type"),
             location: text("location").filter(|_| response.status().is_redirection()),
             date: text("date"),
-            is_bitbucket: response.is_bitbuckets()
+            is_bitbucket: response.is_from_bitbucket()
                 || state.is_some()
                 || response.header("x-arequestid").is_some()
                 || realm.to_lowercase().contains("bitbucket"),

@@ -23,10 +23,10 @@ use serde::Serialize;
 use url::Url;
 
 pub(crate) use authorization::Authorization;
-pub(crate) use error::{ApiError, ConnectFailure};
+pub(crate) use error::{ApiError, ConnectFailure, TlsFailure};
 pub(super) use response::Response;
 #[cfg(fuzzing)]
-pub use test_support::explain_made_up;
+pub use test_support::check_error_response;
 
 pub(super) use request::{Request, WithAuth};
 

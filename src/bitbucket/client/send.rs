@@ -162,6 +162,7 @@ impl Http {
             }
             Err(error) => Err(error),
         };
+        let answer = answer.and_then(|answer| self.reject_proxy_auth(answer));
         let told = match &answer {
             Ok(answer) => answer.status().as_u16().to_string(),
             Err(error) => error.to_string(),
@@ -172,6 +173,20 @@ impl Http {
             started.elapsed().as_millis()
         ));
         answer
+    }
+
+    /// A 407 is the proxy's response to a request over plain http; over https the tunnel fails instead.
+    fn reject_proxy_auth(&self, response: Response) -> Result<Response, ApiError> {
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.proxy().is_some()
+        {
+            let reason = error::PROXY_AUTH_REASON.to_owned();
+            return Err(self.unreachable(ConnectFailure::ProxyAuth, reason));
+        }
+        Ok(response)
+    }
+
+    fn proxy(&self) -> Option<String> {
+        proxy::of(self.base.url(), self.settings.proxy.as_deref())
     }
 
     /// An error without the secret that it may repeat. Data stays as it is: a password can be a word that is part of it.
@@ -224,7 +239,7 @@ impl Http {
     }
 
     fn map_transport_error(&self, error: &reqwest::Error) -> ApiError {
-        let (failure, reason) = error::obstacle(error);
+        let (failure, reason) = error::classify(error);
         let reason = if failure == ConnectFailure::Timeout {
             self.too_slow()
         } else {
@@ -236,7 +251,7 @@ impl Http {
     fn unreachable(&self, failure: ConnectFailure, reason: String) -> ApiError {
         ApiError::Unreachable {
             origin: self.base.origin().to_string(),
-            proxy: proxy::of(self.base.url(), self.settings.proxy.as_deref()),
+            proxy: self.proxy(),
             obstacle: failure,
             reason,
         }

@@ -20,7 +20,7 @@ const KINDS: [&str; 5] = [
     not(fuzzing),
     allow(unreachable_pub, reason = "the fuzzer is another crate")
 )]
-pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
+pub fn check_error_response(status: u8, kind: u8, body: &[u8]) {
     let status = StatusCode::from_u16(400 + u16::from(status) % 200).expect("it is a status");
     let kind = KINDS[usize::from(kind) % KINDS.len()];
     let mut headers = HeaderMap::new();
@@ -83,7 +83,7 @@ mod tests {
 
         #[test]
         fn every_body_of_an_error_is_explained(status in any::<u8>(), kind in any::<u8>(), body in body()) {
-            explain_made_up(status, kind, &body);
+            check_error_response(status, kind, &body);
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
             format!("{{\"message\":\"{story}\"}}"),
         ] {
             for status in [0, 1, 3, 4, 9, 10, 29, 100] {
-                explain_made_up(status, 0, body.as_bytes());
+                check_error_response(status, 0, body.as_bytes());
             }
         }
     }

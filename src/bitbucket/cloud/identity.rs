@@ -139,7 +139,7 @@ struct Resource {
 
 /// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
 pub(super) fn is_cloud_error(response: &Response) -> bool {
-    response.is_bitbuckets() || response.header("x-oauth-scopes").is_some()
+    response.is_from_bitbucket() || response.header("x-oauth-scopes").is_some()
 }
 
 fn is_login_proof(response: &Response) -> bool {

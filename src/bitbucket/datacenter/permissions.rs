@@ -179,7 +179,7 @@ fn permitted(response: &Response) -> Option<bool> {
         StatusCode::OK if response.is_json() => Some(true),
         // In a token's name nobody may be named.
         StatusCode::UNAUTHORIZED if response.is_authenticated() => Some(false),
-        StatusCode::FORBIDDEN if response.is_bitbuckets() => Some(false),
+        StatusCode::FORBIDDEN if response.is_from_bitbucket() => Some(false),
         _ => None,
     }
 }
