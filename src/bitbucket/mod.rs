@@ -553,7 +553,9 @@ impl Bitbucket {
             }
         };
         let is_it = |request: &PullRequest| {
-            request.source == source && request.target == target && !request.is_from_fork
+            request.source.as_deref() == Some(source)
+                && request.target.as_deref() == Some(target)
+                && !request.is_from_fork
         };
         Ok(all.into_iter().find(is_it))
     }

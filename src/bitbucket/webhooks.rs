@@ -72,7 +72,10 @@ impl StoredWebhook {
             known.and_then(Value::as_str) == Some(secret.expose())
         });
         self.has_events(&spec.events)
-            && self.webhook.active == spec.active
+            && self
+                .webhook
+                .active
+                .is_none_or(|active| active == spec.active)
             && spec.verifies_receiver.is_none_or(|verifies| {
                 // What a server does not speak of, it does not skip.
                 self.webhook.verifies_receiver.unwrap_or(true) == verifies

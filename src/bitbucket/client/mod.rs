@@ -24,7 +24,7 @@ use url::Url;
 
 pub(crate) use authorization::Authorization;
 pub(crate) use error::{ApiError, ConnectFailure, TlsFailure};
-pub(super) use response::Response;
+pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]
 pub use test_support::check_error_response;
 

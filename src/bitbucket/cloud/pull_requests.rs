@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 use super::repositories::{bbql_string, repo_path};
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -24,7 +24,7 @@ struct PullRequestJson {
     source: Option<BranchRef>,
     destination: Option<BranchRef>,
     author: Option<User>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     reviewers: Vec<User>,
     links: Option<Links>,
 }
@@ -325,9 +325,7 @@ impl PullRequestJson {
     fn request(self, repo: &RepoId) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let branch = end.as_ref().and_then(|end| end.branch.as_ref());
-            branch
-                .and_then(|branch| branch.name.clone())
-                .unwrap_or_default()
+            branch.and_then(|branch| branch.name.clone())
         };
         let from = self.source.as_ref().and_then(|end| end.repository.as_ref());
         let from = from.and_then(|repository| repository.full_name.as_deref());
@@ -335,8 +333,8 @@ impl PullRequestJson {
         let all_names = |user: &User| user.all_names().cloned().collect::<Vec<_>>();
         PullRequest {
             id: Some(self.id),
-            title: self.title.unwrap_or_default(),
-            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            title: self.title,
+            state: self.state,
             url: self.links.and_then(|links| links.html?.href),
             source: name(&self.source),
             target: name(&self.destination),

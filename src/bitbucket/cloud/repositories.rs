@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::types::clone_url::CloneUrl;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -24,7 +24,7 @@ pub(super) struct RepositoryJson {
     #[serde(default, deserialize_with = "deserialize_lenient")]
     updated_on: Option<Timestamp>,
     project: Option<Project>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     links: Links,
 }
 
@@ -40,7 +40,7 @@ struct Project {
 
 #[derive(Debug, Default, Deserialize)]
 struct Links {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     clone: Vec<Link>,
     html: Option<Link>,
 }

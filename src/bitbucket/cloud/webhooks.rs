@@ -111,7 +111,7 @@ fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
             id: text(&kept, "uuid"),
             url: url(&kept)?,
             events: to_generic_events(&events, Deployment::Cloud),
-            active: flag("active").unwrap_or(true),
+            active: flag("active"),
             secret_set: flag("secret_set"),
             verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
         },

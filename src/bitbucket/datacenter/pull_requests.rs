@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::DataCenter;
 use super::repositories::{HEADS, repo_path};
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -22,7 +22,7 @@ struct PullRequestJson {
     from_ref: Option<BranchRef>,
     to_ref: Option<BranchRef>,
     author: Option<Participant>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     reviewers: Vec<Participant>,
     links: Option<Links>,
 }
@@ -42,7 +42,7 @@ struct Participant {
 
 #[derive(Debug, Deserialize)]
 struct Links {
-    #[serde(default, rename = "self")]
+    #[serde(default, rename = "self", deserialize_with = "null_as_default")]
     own: Vec<Link>,
 }
 
@@ -250,8 +250,7 @@ impl PullRequestJson {
             let end = end.as_ref();
             let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
             full.or_else(|| end.and_then(|end| end.display_id.as_deref()))
-                .unwrap_or_default()
-                .to_owned()
+                .map(str::to_owned)
         };
         let from = self
             .from_ref
@@ -274,8 +273,8 @@ impl PullRequestJson {
         };
         PullRequest {
             id: Some(self.id),
-            title: self.title.unwrap_or_default(),
-            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            title: self.title,
+            state: self.state,
             url: self
                 .links
                 .and_then(|links| links.own.into_iter().next()?.href),

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::types::clone_url::CloneUrl;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -21,7 +21,7 @@ pub(super) struct RepositoryJson {
     public: Option<bool>,
     default_branch: Option<String>,
     pub(super) project: Option<Project>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) links: Links,
 }
 
@@ -34,9 +34,9 @@ pub(super) struct Project {
 /// Where it is.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Links {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) clone: Vec<Link>,
-    #[serde(default, rename = "self")]
+    #[serde(default, rename = "self", deserialize_with = "null_as_default")]
     pub(super) own: Vec<Link>,
 }
 

@@ -210,7 +210,7 @@ fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
                 .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
             url: url(&kept)?,
             events: to_generic_events(&events, Deployment::DataCenter),
-            active: flag("active").unwrap_or(true),
+            active: flag("active"),
             secret_set: Some(
                 secret
                     .and_then(Value::as_str)
