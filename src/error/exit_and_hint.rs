@@ -202,7 +202,8 @@ fn oauth_hint(error: &OAuthError) -> Option<&'static str> {
             Some("name another with --port, and register it as http://127.0.0.1:PORT/callback")
         }
         OAuthError::TimedOut {
-            accepts_paste: true, ..
+            accepts_paste: true,
+            ..
         } => Some("--timeout SECONDS waits longer"),
         OAuthError::TimedOut { .. } => {
             Some("--timeout SECONDS waits longer; on a machine without a browser add --no-browser")

@@ -1,4 +1,4 @@
-//! What a server answered: bounded in size, decoded with the path of the field that failed.
+//! Responses: bodies of limited size, JSON with the path of a field that cannot be decoded, and errors.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::error::ApiError;
 
-/// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
+/// More than any response of the API except for files; a larger one is a fault or an attack.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// The header with which a Data Center identifies a request in its log.
@@ -21,7 +21,7 @@ const MAX_PLAIN_TEXT_BYTES: usize = 2000;
 /// The longest message of a server that is shown, in characters.
 pub(super) const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// An answer, whatever its status.
+/// A response of any status.
 #[derive(Debug)]
 pub(in crate::bitbucket) struct Response {
     status: StatusCode,
@@ -31,7 +31,7 @@ pub(in crate::bitbucket) struct Response {
 }
 
 impl Response {
-    /// Reads a response, decompressed, up to the most that is taken.
+    /// Reads the decompressed body, up to a limit.
     pub(super) async fn read(
         mut response: reqwest::Response,
         most: usize,
@@ -54,7 +54,6 @@ impl Response {
         })
     }
 
-    /// An answer that no server gave.
     #[cfg(any(test, fuzzing))]
     pub(super) fn from_parts(
         status: StatusCode,
@@ -71,7 +70,7 @@ impl Response {
         }
     }
 
-    /// The same answer without secrets, which a server may repeat when it complains.
+    /// The same response without secrets, which a server may repeat in an error.
     pub(in crate::bitbucket) fn redact(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {
             let bytes = secret.as_bytes();
@@ -91,7 +90,7 @@ impl Response {
         }
     }
 
-    /// The same, a 404 being what was wanted.
+    /// The same response with a 404 as success.
     pub(super) fn not_found_as_deleted(self) -> Self {
         if self.status == StatusCode::NOT_FOUND {
             Self {
@@ -147,12 +146,10 @@ impl Response {
             && !self.error_body().is_present()
     }
 
-    /// The status.
     pub(in crate::bitbucket) fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The body as text.
     pub(in crate::bitbucket) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
@@ -162,7 +159,6 @@ impl Response {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What the server says of an error, in either product's shape.
     pub(in crate::bitbucket) fn error_body(&self) -> ErrorBody {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
@@ -171,7 +167,7 @@ impl Response {
         }
     }
 
-    /// Whether a Data Center says that somebody is logged in.
+    /// Whether the response of a Data Center shows that the request was authenticated.
     pub(in crate::bitbucket) fn is_authenticated(&self) -> bool {
         self.header("x-ausername")
             .is_some_and(|name| !name.is_empty())
@@ -183,22 +179,21 @@ impl Response {
             .is_some_and(|reason| reason.contains("CAPTCHA"))
     }
 
-    /// A filter before the API says it, in JSON, on a page or as text.
+    /// A filter in front of the API sends it as JSON, HTML or plain text.
     fn says_basic_is_blocked(&self) -> bool {
-        const WORDS: &str = "basic authentication has been disabled";
+        const MESSAGE: &str = "basic authentication has been disabled";
         let beginning = self.body.get(..64 * 1024).unwrap_or(&self.body);
         String::from_utf8_lossy(beginning)
             .to_lowercase()
-            .contains(WORDS)
+            .contains(MESSAGE)
     }
 
-    /// Whether the body claims to be JSON.
     pub(in crate::bitbucket) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE)
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 
-    /// The body of a successful answer.
+    /// The body of a successful response.
     pub(in crate::bitbucket) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         self.success()?;
         if !self.is_json() {
@@ -211,12 +206,12 @@ impl Response {
         })
     }
 
-    /// The body of an error, where it is JSON of this shape.
+    /// The body of an error, where it is JSON of this structure.
     pub(in crate::bitbucket) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body as data of any shape; nothing where it is not JSON.
+    /// The body as JSON; null where it is not JSON.
     pub(in crate::bitbucket) fn value(&self) -> Value {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
@@ -225,12 +220,11 @@ impl Response {
         }
     }
 
-    /// The body as it came.
     pub(in crate::bitbucket) fn bytes(&self) -> &[u8] {
         &self.body
     }
 
-    /// Turns an error status into the error that it stands for.
+    /// Turns an error status into an error.
     pub(in crate::bitbucket) fn success(&self) -> Result<(), ApiError> {
         if self.status.is_success() {
             Ok(())
@@ -292,9 +286,9 @@ impl Response {
         seconds.ok().map(Duration::from_secs)
     }
 
-    /// A page where data was expected: a login form, a proxy, another program.
+    /// The error for a response that is not JSON: from a login page, a proxy, or another program.
     pub(in crate::bitbucket) fn not_json(&self) -> ApiError {
-        // What follows its name may be anything, also what was sent.
+        // Parameters may contain anything, also parts of the request.
         let kind = self.header(CONTENT_TYPE).and_then(|kind| {
             let name = kind.split(';').next()?.trim();
             let is_name = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
@@ -306,7 +300,7 @@ impl Response {
         }
     }
 
-    /// The status in words, with its number where the error does not name that itself.
+    /// The reason phrase of the status, with its number where the message of the error does not contain it.
     fn status_text(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
         match self.status {
@@ -328,7 +322,7 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Why data has another shape, without the text that was found in its place: that may be long, or a secret.
+/// The reason of a decoding error without the value, which may be long or a secret.
 fn strip_value(reason: &str) -> String {
     match (reason.find("string \""), reason.rfind("\", expected ")) {
         (Some(start), Some(end)) if start < end => {
