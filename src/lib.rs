@@ -29,7 +29,7 @@ pub use crate::sys::signals::install_handlers;
 #[doc(hidden)]
 pub mod internals {
     #[cfg(fuzzing)]
-    pub use crate::bitbucket::explain_made_up;
+    pub use crate::bitbucket::check_error_response;
     pub use crate::cli::{command, markdown};
     pub use crate::config::Connections;
     pub use crate::git::{

@@ -5,5 +5,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|answer: (u8, u8, &[u8])| {
     let (status, kind, body) = answer;
-    bbconnect::internals::explain_made_up(status, kind, body);
+    bbconnect::internals::check_error_response(status, kind, body);
 });

@@ -10,9 +10,6 @@ pub(super) const MAX_COMMITS_WITHOUT_BASE: usize = 1000;
 impl Bitbucket {
     /// The commits that a branch has and another has not, newest first; both named by their hashes. Without another
     /// they are the last ones of the branch.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn commits_not_on(
         &self,
         repo: &RepoId,

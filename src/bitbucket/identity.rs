@@ -1,20 +1,17 @@
-//! Who a credential is, as far as the server tells.
+//! The identity of a credential: its account, scopes and level.
 
 use crate::types::connection::{AuthMethod, Connection, TokenLevel};
 use crate::types::date::Date;
 
-/// What is known of a credential beforehand.
+/// What the configuration says about a credential.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CredentialContext {
-    /// How it authenticates.
     pub auth: Option<AuthMethod>,
-    /// What it belongs to.
     pub level: Option<TokenLevel>,
-    /// The workspace (Cloud).
+    /// Cloud only.
     pub workspace: Option<String>,
-    /// The project.
     pub project: Option<String>,
-    /// The repository: its slug.
+    /// The slug.
     pub repository: Option<String>,
 }
 
@@ -30,57 +27,53 @@ impl From<&Connection> for CredentialContext {
     }
 }
 
-/// Who a valid credential is.
+/// The identity of a valid credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// The account, where the credential may say so.
+    /// The account, where the credential may read it.
     pub account: Option<String>,
-    /// The account's id in addresses (Cloud).
+    /// The id of the account in URLs (Cloud).
     pub id: Option<String>,
-    /// What it may do.
     pub scopes: Scopes,
-    /// What it belongs to: as the server tells, else as it was named.
+    /// From the server, else from the configuration.
     pub level: Option<TokenLevel>,
-    /// The server itself told the level.
+    /// The level is from the server.
     pub level_from_server: bool,
-    /// The server's words when what it is said to belong to is not visible with it.
+    /// The error message, when the repository, project or workspace in the configuration is not visible.
     pub not_visible: Option<String>,
-    /// The last day of the credential.
+    /// The expiry date.
     pub expires_on: Option<Date>,
 }
 
 /// The scopes or permissions of a credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Scopes {
-    /// The server named them.
     Granted(Vec<String>),
-    /// The server did not say.
+    /// The server does not report them.
     #[default]
     Unknown,
 }
 
-/// What a read that changes nothing tells about a scope.
+/// The result of testing a scope with a read request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ScopeProbe {
-    /// The credential has it.
+    /// The credential has the scope.
     Yes,
-    /// It has not, or may not use it here.
+    /// The scope is missing, or the credential cannot use it for this resource.
     No,
-    /// The server named all that it has.
+    /// The server listed all scopes of the credential.
     Granted(Vec<String>),
-    /// Nothing.
     Inconclusive,
 }
 
-/// How far a credential sees, as far as one page of a list tells.
+/// The repositories that a credential can access, according to the first page of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct VisibleRepositories {
-    /// The repositories that it sees.
     pub repositories: usize,
-    /// There are more of them.
+    /// There are more than `repositories`.
     pub more: bool,
-    /// The projects that those are in, where the list tells.
+    /// The number of projects, where the list contains them.
     pub projects: Option<usize>,
-    /// Addresses that the server gives for them: they tell what it believes its own address to be.
+    /// URLs in the list. They show the base URL that the server is configured with.
     pub links: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Bitbucket's REST APIs: one facade, two dialects, one thin HTTP core.
 //!
-//! A question that a command asks is one `async fn` of [`Bitbucket`] with an arm for each product. `cloud` and
+//! An operation is one `async fn` of [`Bitbucket`] with an arm for each product. `cloud` and
 //! `datacenter` hold files of the same names, each with private wire structs, the call, and the conversion.
 
 mod client;
@@ -15,10 +15,10 @@ mod server_probe;
 mod webhooks;
 
 #[cfg(fuzzing)]
-pub use client::explain_made_up;
+pub use client::check_error_response;
 pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
-    Trace,
+    TlsFailure, Trace,
 };
 pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
 pub(crate) use datacenter::DataCenter;
@@ -44,31 +44,27 @@ use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilt
 use crate::types::scope::Scope;
 use crate::types::ssh_settings::SshSettings;
 
-/// A new repository may be answered with 404 for a moment; these are the pauses between looks at it.
+/// Cloud may respond with 404 for a new repository at first; these are the pauses between requests, in milliseconds.
 const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];
 
-/// A repository, and what takes more questions.
+/// A repository with details that take more requests.
 #[derive(Debug)]
 pub(crate) struct RepositoryDetails {
-    /// The repository.
     pub repository: Repository,
-    /// Whether it has no branch yet; `None` where the credential may not see that.
+    /// Whether it has no branch yet; `None` where the credential may not read branches.
     pub empty: Option<bool>,
-    /// What the account may do with it, where the server tells.
+    /// The permission of the account, where the server reports it.
     pub permission: Option<Permission>,
 }
 
-/// A Bitbucket that can be asked.
+/// A Bitbucket server of either product, with a credential.
 #[derive(Debug)]
 pub(crate) enum Bitbucket {
-    /// Bitbucket Cloud.
     Cloud(Cloud),
-    /// Bitbucket Data Center.
     DataCenter(DataCenter),
 }
 
 impl Bitbucket {
-    /// Whether it is Bitbucket Cloud.
     #[must_use]
     pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
@@ -83,10 +79,8 @@ impl Bitbucket {
         }
     }
 
-    /// The server's version, asked for without showing who asks; `None` on Cloud, which has none.
-    ///
-    /// # Errors
-    /// [`ApiError`]: where this is answered, a Bitbucket is there.
+    /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is
+    /// Bitbucket.
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
@@ -94,13 +88,13 @@ impl Bitbucket {
         }
     }
 
-    /// Who the credential is. A credential that is good but may not say who it is has an [`Identity`] without account.
+    /// The identity of the credential. A valid credential that may not read its account has an [`Identity`] without one.
     ///
-    /// Only reads. An answer that anybody would get, credential or not, is never taken for a login.
+    /// Only reads. A response that an anonymous request would get as well is no proof of a login.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`] and its kin for a credential that is not accepted, [`ApiError::Indeterminate`] where the
-    /// server's answers do not tell; the others for a server that cannot be asked.
+    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
+    /// the responses prove nothing.
     pub(crate) async fn identify(
         &self,
         credential: &CredentialContext,
@@ -112,9 +106,6 @@ impl Bitbucket {
     }
 
     /// The workspaces of the account; `None` on Data Center, which has none.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn workspaces(&self) -> Result<Option<Vec<Workspace>>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.workspaces().await.map(Some),
@@ -122,10 +113,7 @@ impl Bitbucket {
         }
     }
 
-    /// The projects of a workspace (Cloud) or of the server (Data Center, where the workspace means nothing).
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The projects of a workspace (Cloud) or of the server (Data Center, which ignores the workspace).
     pub(crate) async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.projects(workspace).await,
@@ -133,10 +121,6 @@ impl Bitbucket {
         }
     }
 
-    /// A project.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where it is not there or not visible; the others.
     pub(crate) async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.project(workspace, key).await,
@@ -144,10 +128,7 @@ impl Bitbucket {
         }
     }
 
-    /// Makes a project; `None` where there is one of its key already.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Creates a project; `None` where its key exists already.
     pub(crate) async fn create_project(
         &self,
         workspace: &str,
@@ -159,10 +140,7 @@ impl Bitbucket {
         }
     }
 
-    /// What the account may do with a repository; `None` where that cannot be found out.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The permission of the account on a repository; `None` where the server does not report it.
     pub(crate) async fn permission(
         &self,
         repo: &RepoId,
@@ -174,10 +152,7 @@ impl Bitbucket {
         }
     }
 
-    /// Looks whether the credential has a scope, by a read that needs it. Never writes.
-    ///
-    /// # Errors
-    /// [`ApiError`] for a server that cannot be asked; a refusal is an answer.
+    /// Tests whether the credential has a scope, with a read that requires it. A refusal is a result, not an error.
     pub(crate) async fn probe_scope(
         &self,
         scope: Scope,
@@ -189,10 +164,7 @@ impl Bitbucket {
         }
     }
 
-    /// All scopes of a token that does not tell them otherwise, from a refusal. Never writes.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// All scopes of a token, from the 403 of a read, where the server reports them nowhere else.
     pub(crate) async fn scopes_from_403(
         &self,
         identity: &Identity,
@@ -203,10 +175,7 @@ impl Bitbucket {
         }
     }
 
-    /// How far the credential sees: in a workspace (Cloud), or on the server. `None` where that cannot be asked.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The repositories that the credential can access in a workspace (Cloud) or on the server. `None` without a workspace.
     pub(crate) async fn visible_repositories(
         &self,
         workspace: Option<&str>,
@@ -217,10 +186,7 @@ impl Bitbucket {
         }
     }
 
-    /// How a Data Center is reached over SSH; `None` on Cloud, where it is known.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The SSH settings of a Data Center; `None` on Cloud, where they are fixed.
     pub(crate) async fn ssh_settings(&self) -> Result<Option<SshSettings>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
@@ -228,10 +194,7 @@ impl Bitbucket {
         }
     }
 
-    /// The HTTP access tokens of a user, project or repository; `None` on Cloud, which lists none.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The HTTP access tokens of a user, project or repository; `None` on Cloud, which has no list.
     pub(crate) async fn tokens(
         &self,
         owner: &TokenOwner,
@@ -242,10 +205,7 @@ impl Bitbucket {
         }
     }
 
-    /// Makes an HTTP access token; `None` on Cloud, where only a browser makes tokens.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Creates an HTTP access token; `None` on Cloud, which has no API for that.
     pub(crate) async fn create_token(
         &self,
         owner: &TokenOwner,
@@ -256,8 +216,8 @@ impl Bitbucket {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => {
-                let made = datacenter.create_token(owner, name, permissions, expiry_days);
-                made.await.map(Some)
+                let created = datacenter.create_token(owner, name, permissions, expiry_days);
+                created.await.map(Some)
             }
         }
     }
@@ -265,7 +225,7 @@ impl Bitbucket {
     /// Revokes an HTTP access token; `None` on Cloud.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`] where it is not there.
+    /// [`ApiError::NotFound`] where no token has this id.
     pub(crate) async fn revoke_token(
         &self,
         owner: &TokenOwner,
@@ -277,7 +237,7 @@ impl Bitbucket {
         }
     }
 
-    /// The id of the token that requests are signed with, where it stands in the token.
+    /// The id of the current token, where the token contains it.
     #[must_use]
     pub(crate) fn current_token_id(&self) -> Option<String> {
         match self {
@@ -287,9 +247,6 @@ impl Bitbucket {
     }
 
     /// The SSH keys of a repository, a project or the account, in the server's order.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.keys(owner).await,
@@ -297,10 +254,7 @@ impl Bitbucket {
         }
     }
 
-    /// Registers an SSH key, unless it is there: looked up before, and again where the server says that it knows it.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Registers an SSH key, unless it is registered. The list is read before, and again after a conflict.
     pub(crate) async fn register_key(
         &self,
         owner: &KeyOwner,
@@ -312,10 +266,7 @@ impl Bitbucket {
         }
     }
 
-    /// Gives a registered key another access, and answers whether that can be done: on Cloud it cannot.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Changes the access of a registered key. Returns whether the product supports that; Cloud does not.
     pub(crate) async fn set_key_access(
         &self,
         owner: &KeyOwner,
@@ -328,10 +279,10 @@ impl Bitbucket {
         }
     }
 
-    /// Takes a registered key away.
+    /// Removes a registered key.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`] where there is none of that id (Cloud; Data Center answers that it is gone); the others.
+    /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
@@ -339,10 +290,6 @@ impl Bitbucket {
         }
     }
 
-    /// A repository.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where it is not there or not visible; the others.
     pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.repository(repo).await,
@@ -351,9 +298,6 @@ impl Bitbucket {
     }
 
     /// Whether a repository has no branch yet.
-    ///
-    /// # Errors
-    /// As [`Bitbucket::repository`].
     pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.is_empty(repo).await,
@@ -362,9 +306,6 @@ impl Bitbucket {
     }
 
     /// Repositories, in the server's order.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn repositories(
         &self,
         filter: &RepositoryFilter,
@@ -375,10 +316,7 @@ impl Bitbucket {
         }
     }
 
-    /// A repository with what only further questions tell, asked side by side.
-    ///
-    /// # Errors
-    /// As [`Bitbucket::repository`].
+    /// A repository with its details, which are requested concurrently.
     pub(crate) async fn view(&self, repo: &RepoId) -> Result<RepositoryDetails, ApiError> {
         let mut repository = self.repository(repo).await?;
         let repo = repository.path();
@@ -390,7 +328,6 @@ impl Bitbucket {
             ),
         )
         .await;
-        // What is not told is not known.
         repository.default_branch = branch.unwrap_or_default();
         let empty = match empty {
             Ok(empty) => Some(empty),
@@ -400,15 +337,12 @@ impl Bitbucket {
         Ok(RepositoryDetails {
             repository,
             empty,
-            // Tokens without an account are not told.
+            // Tokens without an account cannot read it.
             permission: permission.unwrap_or_default(),
         })
     }
 
     /// The branch that a clone of a repository checks out; `None` where it has none.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn default_branch(
         &self,
         repository: &Repository,
@@ -423,10 +357,7 @@ impl Bitbucket {
         }
     }
 
-    /// Makes a repository, and waits until it can be seen; `None` where there is one of its name already.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Creates a repository, and waits until it is visible; `None` where the name exists already.
     pub(crate) async fn create_repository(
         &self,
         new: &NewRepository,
@@ -444,9 +375,9 @@ impl Bitbucket {
                 Err(ApiError::NotFound(_)) => {
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                 }
-                // It was made; that it cannot be looked at does not undo that.
+                // The repository exists, also where it cannot be read.
                 Ok(mut seen) => {
-                    // Data Center tells the branch of an empty repository only here.
+                    // Data Center reports the branch of an empty repository only in the response to its creation.
                     seen.default_branch = seen.default_branch.or(created.default_branch);
                     return Ok(Some(seen));
                 }
@@ -456,10 +387,7 @@ impl Bitbucket {
         Ok(Some(created))
     }
 
-    /// Opens a pull request, unless one for the same branches is open. Reviewers who cannot be asked are left out.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Opens a pull request, unless one for the same branches is open. Reviewers that the server rejects are left out.
     pub(crate) async fn ensure_pull_request(
         &self,
         repo: &RepoId,
@@ -479,7 +407,7 @@ impl Bitbucket {
                 // There are fewer of them each time.
                 CreateOutcome::WithoutReviewers(left_out) => {
                     let is_left =
-                        |name: &str| left_out.iter().any(|person| person.reviewer == name);
+                        |name: &str| left_out.iter().any(|skipped| skipped.reviewer == name);
                     pull_request
                         .reviewers
                         .retain(|reviewer| !is_left(&reviewer.name));
@@ -501,10 +429,7 @@ impl Bitbucket {
         }
     }
 
-    /// A branch, by its whole name; `None` where it is not there.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// A branch by its full name; `None` where it does not exist.
     pub(crate) async fn branch(
         &self,
         repo: &RepoId,
@@ -517,9 +442,6 @@ impl Bitbucket {
     }
 
     /// Pull requests for a repository, in the server's order.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn pull_requests(
         &self,
         repo: &RepoId,
@@ -533,9 +455,6 @@ impl Bitbucket {
     }
 
     /// The open pull request from one branch to another of the same repository.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn open_pull_request(
         &self,
         repo: &RepoId,
@@ -553,15 +472,14 @@ impl Bitbucket {
             }
         };
         let is_it = |request: &PullRequest| {
-            request.source == source && request.target == target && !request.is_from_fork
+            request.source.as_deref() == Some(source)
+                && request.target.as_deref() == Some(target)
+                && !request.is_from_fork
         };
         Ok(all.into_iter().find(is_it))
     }
 
-    /// Opens a pull request, unless something is in the way.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Opens a pull request.
     pub(crate) async fn create_pull_request(
         &self,
         repo: &RepoId,
@@ -575,10 +493,7 @@ impl Bitbucket {
         }
     }
 
-    /// Who is asked by default to look at a pull request from one branch to another; not whoever opens it.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// The default reviewers of a pull request between two branches, without its author.
     pub(crate) async fn default_reviewers(
         &self,
         repository: &Repository,
@@ -595,10 +510,7 @@ impl Bitbucket {
         }
     }
 
-    /// Somebody as a person names them; `None` where nobody has that name.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// A reviewer by name; `None` where no member has that name.
     pub(crate) async fn reviewer(
         &self,
         repo: &RepoId,
@@ -606,7 +518,7 @@ impl Bitbucket {
     ) -> Result<Option<Reviewer>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.reviewer(repo, name).await,
-            // The server says whom it does not know.
+            // The server rejects unknown names when the pull request is created.
             Self::DataCenter(_) => Ok(Some(Reviewer {
                 id: name.to_owned(),
                 name: name.to_owned(),
@@ -615,9 +527,6 @@ impl Bitbucket {
     }
 
     /// Whether pull requests can be drafts: on Data Center since 8.18. An older server would open an ordinary one.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn supports_drafts(&self) -> Result<bool, ApiError> {
         match self {
             Self::Cloud(_) => Ok(true),
@@ -625,10 +534,7 @@ impl Bitbucket {
         }
     }
 
-    /// The first answer of the server, asked once and without showing who asks. Any answer is one.
-    ///
-    /// # Errors
-    /// [`ApiError::Unreachable`] and its kin.
+    /// The first response of the server to a single request without the credential. Any status is a success.
     pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.probe().await,
@@ -636,7 +542,7 @@ impl Bitbucket {
         }
     }
 
-    /// Where on the same server a Bitbucket is, when there is none at this address: another context path.
+    /// The base URL of Bitbucket on the same server under another context path.
     pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
         match self {
             Self::Cloud(_) => None,
@@ -645,9 +551,6 @@ impl Bitbucket {
     }
 
     /// The webhooks of a repository.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.webhooks(repo).await,
@@ -655,10 +558,7 @@ impl Bitbucket {
         }
     }
 
-    /// Makes a webhook.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Creates a webhook.
     pub(crate) async fn create_webhook(
         &self,
         repo: &RepoId,
@@ -670,10 +570,7 @@ impl Bitbucket {
         }
     }
 
-    /// Changes a webhook into what it should be. What the wish says nothing of stays.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Updates a webhook. Fields that the specification does not have are kept.
     pub(crate) async fn change_webhook(
         &self,
         repo: &RepoId,
@@ -689,9 +586,6 @@ impl Bitbucket {
     }
 
     /// Removes a webhook.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
@@ -699,10 +593,7 @@ impl Bitbucket {
         }
     }
 
-    /// Has the server call a webhook's receiver; `None` on Cloud, which has no call for that.
-    ///
-    /// # Errors
-    /// [`ApiError`].
+    /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.
     pub(crate) async fn test_webhook(
         &self,
         repo: &RepoId,

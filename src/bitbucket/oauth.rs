@@ -18,7 +18,7 @@ use crate::types::oauth::Tokens;
 use crate::types::secret::Secret;
 use crate::types::timestamp::Timestamp;
 
-/// Who asks for tokens: an OAuth consumer of Cloud, an incoming link of a Data Center.
+/// An OAuth client: a consumer on Cloud, an incoming application link on Data Center.
 #[derive(Debug)]
 pub(crate) struct OAuthClient {
     http: Http,
@@ -27,25 +27,23 @@ pub(crate) struct OAuthClient {
     in_form: Option<(String, Secret)>,
 }
 
-/// What is exchanged for tokens.
 #[derive(Debug)]
 pub(crate) enum OAuthGrant<'a> {
-    /// The code that a browser brought back.
+    /// An authorization code.
     Code {
-        /// The code.
         code: &'a Secret,
-        /// The same address that the browser was sent back to.
+        /// The URL that the browser was redirected to.
         redirect_uri: &'a str,
-        /// What the challenge was made of (RFC 7636).
+        /// The code verifier (RFC 7636).
         verifier: &'a Secret,
     },
-    /// A refresh token, which is good once.
+    /// A refresh token, which is valid once.
     Refresh(&'a Secret),
-    /// The client alone.
+    /// Client credentials.
     Client,
 }
 
-/// What is granted. A refresh token is spent by then, so nothing else in the answer may make it unreadable.
+/// The granted tokens. The refresh token of the request is used up by then, so all other fields are read leniently.
 #[derive(Deserialize)]
 struct TokenResponse {
     access_token: String,
@@ -69,7 +67,6 @@ struct TokenErrorResponse {
 }
 
 impl OAuthClient {
-    /// A client of the website of a product.
     #[must_use]
     pub(crate) fn new(
         website: BaseUrl,
@@ -97,7 +94,7 @@ impl OAuthClient {
         }
     }
 
-    /// Gets tokens.
+    /// Requests tokens.
     ///
     /// # Errors
     /// [`ApiError::Unauthorized`] for a client, code or refresh token that is not accepted; the others.
@@ -181,7 +178,7 @@ impl OAuthClient {
 }
 
 impl OAuthClient {
-    /// What is secret in the form, which a server may repeat when it complains.
+    /// The secrets in the form, which a server may repeat in an error.
     fn secrets_in_request(&self, grant: &OAuthGrant<'_>) -> Vec<Zeroizing<String>> {
         let own = self.in_form.as_ref().map(|(_, secret)| secret);
         let of_grant = match grant {

@@ -1,27 +1,24 @@
-//! What commands ask about branches and pull requests.
+//! Results of creating pull requests.
 
 use crate::types::pull_request::{PullRequest, SkippedReviewer};
 
-/// What became of a proposal.
 #[derive(Debug)]
 pub(crate) enum CreateOutcome {
-    /// A pull request was opened.
     Opened(Box<PullRequest>),
-    /// These cannot be asked to look at it; nothing was opened.
+    /// The server rejects these reviewers; nothing was opened.
     WithoutReviewers(Vec<SkippedReviewer>),
-    /// There is nothing that it would bring.
+    /// The source branch has no commits that the target branch lacks.
     NoDifference,
-    /// One for the same branches is open.
+    /// A pull request for the same branches is open.
     AlreadyOpen,
 }
 
-/// A pull request that is there, one way or the other.
 #[derive(Debug)]
 pub(crate) enum EnsureOutcome {
-    /// It was open already, and stays as it is.
+    /// It was open already and was not changed.
     Reused(Box<PullRequest>),
-    /// It was opened, without those who could not be asked to look at it.
+    /// With the reviewers that the server rejected.
     Opened(Box<PullRequest>, Vec<SkippedReviewer>),
-    /// There is nothing that it would bring.
+    /// The source branch has no commits that the target branch lacks.
     NoDifference,
 }

@@ -1,4 +1,4 @@
-//! One request as a person writes it, signed: below the API's base, and on its origin only.
+//! Requests of `bbconnect api`: with the credential, below the API's base URL or on its origin.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -69,11 +69,11 @@ impl Bitbucket {
     /// [`ApiError`] where nothing came back that is the server's.
     pub(crate) async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
         let url = self.resolve_url(request)?;
-        let mut question = Request::new(request.method.clone(), url, WithAuth::Yes);
+        let mut signed = Request::new(request.method.clone(), url, WithAuth::Yes);
         if let Some((kind, bytes)) = &request.body {
-            question = question.with_body(kind, bytes.clone());
+            signed = signed.with_body(kind, bytes.clone());
         }
-        let response = self.http().send(&question).await?;
+        let response = self.http().send(&signed).await?;
         Ok(RawResponse {
             status: response.status().as_u16(),
             body: response.bytes().to_vec(),
@@ -83,9 +83,6 @@ impl Bitbucket {
     }
 
     /// Everything on a list, from the page at an address to the last one, as it comes; `None` for what is no list.
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn all_pages(
         &self,
         request: &RawRequest,
@@ -126,8 +123,8 @@ impl Http {
             }
             url
         };
-        let names_somebody = !url.username().is_empty() || url.password().is_some();
-        if names_somebody {
+        let has_userinfo = !url.username().is_empty() || url.password().is_some();
+        if has_userinfo {
             Err(ApiError::InvalidPathSegment("user@".to_owned()))
         } else if Origin::of(&url) == self.base().origin() {
             Ok(url)

@@ -1,27 +1,25 @@
-//! What a server answers to somebody who does not say who it is: whether it is a Bitbucket, and which state it is in.
+//! The response to an unauthenticated request: whether the server is Bitbucket, and its state.
 
 use serde::Deserialize;
 
 use super::client::Response;
 
-/// The first answer of a server, whatever it is.
+/// The first response of a server of any kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServerProbe {
-    /// The status.
     pub status: u16,
-    /// What the body claims to be.
     pub media_type: Option<String>,
-    /// Where the visitor is sent.
+    /// The target of a redirect.
     pub location: Option<String>,
-    /// The server's clock, as it writes it.
+    /// The `Date` header.
     pub date: Option<String>,
     /// The state of a Data Center: `RUNNING`, `STARTING`, `MAINTENANCE`, …
     pub state: Option<String>,
-    /// The version of a Data Center, where it was told beside.
+    /// The version of a Data Center, from a second request.
     pub version: Option<String>,
-    /// It is in the words of a Bitbucket.
+    /// The response proves that the server is Bitbucket.
     pub is_bitbucket: bool,
-    /// It is a page on which one logs in.
+    /// It is a login page.
     pub is_login: bool,
 }
 
@@ -30,7 +28,7 @@ struct State {
     state: Option<String>,
 }
 
-/// What pages on which one logs in have in common.
+/// Login pages contain one of these.
 const LOGIN_PAGE_MARKERS: [&str; 5] = [
     "type=\"password\"",
     "type='password'",
@@ -40,7 +38,6 @@ const LOGIN_PAGE_MARKERS: [&str; 5] = [
 ];
 
 impl ServerProbe {
-    /// What an answer tells.
     pub(super) fn from_response(response: &Response) -> Self {
         let text = |name: &str| response.header(name).map(str::to_owned);
         let state = response
@@ -54,21 +51,23 @@ impl ServerProbe {
             media_type: text("content-type"),
             location: text("location").filter(|_| response.status().is_redirection()),
             date: text("date"),
-            is_bitbucket: response.is_bitbuckets()
+            is_bitbucket: response.is_from_bitbucket()
                 || state.is_some()
                 || response.header("x-arequestid").is_some()
                 || realm.to_lowercase().contains("bitbucket"),
             is_login: !response.is_json()
-                && LOGIN_PAGE_MARKERS.iter().any(|word| page.contains(word)),
+                && LOGIN_PAGE_MARKERS
+                    .iter()
+                    .any(|marker| page.contains(marker)),
             state,
             version: None,
         }
     }
 
-    /// Whether the body claims to be a page.
+    /// Whether the body is HTML.
     #[must_use]
     pub(crate) fn is_page(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
-        kind.contains("html")
+        kind.to_ascii_lowercase().contains("html")
     }
 }

@@ -1,4 +1,4 @@
-//! What commands ask about webhooks.
+//! Webhooks as both products store them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,13 +9,12 @@ use super::client::ApiError;
 use crate::types::secret::Secret;
 use crate::types::webhook::{Webhook, WebhookUrl};
 
-/// A webhook as the server has it, with everything that must be sent back when it is changed.
+/// A webhook with all of its fields, because an update replaces them.
 pub(crate) struct StoredWebhook {
-    /// What there is to see of it.
     pub webhook: Webhook,
-    /// Its events in the product's own words.
+    /// The product's own names of its events.
     pub(super) events: Vec<String>,
-    /// What the server said of it. It may hold the secret, so it is not shown.
+    /// The JSON object of the server. It may contain the secret, so `Debug` omits it.
     pub(super) raw: Map<String, Value>,
 }
 
@@ -25,43 +24,39 @@ impl fmt::Debug for StoredWebhook {
     }
 }
 
-/// What a webhook should be.
+/// The desired state of a webhook.
 #[derive(Debug)]
 pub(crate) struct WebhookSpec {
-    /// What it calls.
     pub receiver: WebhookUrl,
-    /// What for, in the product's own words.
+    /// The product's own names.
     pub events: Vec<String>,
-    /// Whether it is switched on.
     pub active: bool,
-    /// What signs its calls; without one, what was set stays.
+    /// `None` keeps the current secret.
     pub secret: Option<Secret>,
-    /// Whether the receiver's certificate must be good; without a word on it, what was set stays.
+    /// Whether the receiver's certificate is verified; `None` keeps the current setting.
     pub verifies_receiver: Option<bool>,
 }
 
-/// A webhook after it was made or changed.
+/// A webhook after it was created or updated.
 #[derive(Debug)]
 pub(crate) struct WebhookChange {
-    /// As the server has it now.
     pub webhook: StoredWebhook,
-    /// Events that this server is too old to know.
+    /// Events that this version of the server does not support.
     pub unknown: Vec<String>,
-    /// Whether anything was changed.
     pub changed: bool,
 }
 
-/// What came of calling the receiver.
+/// The result of a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestDelivery {
-    /// The receiver's status.
+    /// The HTTP status of the receiver.
     pub status: Option<u16>,
-    /// What went wrong, or what the receiver said of it.
+    /// The error, or the message of the receiver.
     pub reason: Option<String>,
 }
 
 impl StoredWebhook {
-    /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
+    /// Whether the webhook needs no update. A secret that the server does not return is not known to be the same.
     #[must_use]
     pub(crate) fn matches_spec(&self, spec: &WebhookSpec) -> bool {
         let same_secret = spec.secret.as_ref().is_none_or(|secret| {
@@ -72,9 +67,12 @@ impl StoredWebhook {
             known.and_then(Value::as_str) == Some(secret.expose())
         });
         self.has_events(&spec.events)
-            && self.webhook.active == spec.active
+            && self
+                .webhook
+                .active
+                .is_none_or(|active| active == spec.active)
             && spec.verifies_receiver.is_none_or(|verifies| {
-                // What a server does not speak of, it does not skip.
+                // Without the field, the server verifies certificates.
                 self.webhook.verifies_receiver.unwrap_or(true) == verifies
             })
             && same_secret
@@ -86,9 +84,9 @@ impl StoredWebhook {
     }
 }
 
-/// What is sent back of a webhook that is changed: everything but what the server alone sets.
-pub(super) fn writable_fields(kept: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
-    let writable = kept
+/// The fields that an update sends back: all that are not read-only.
+pub(super) fn writable_fields(raw: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
+    let writable = raw
         .iter()
         .filter(|(key, value)| !read_only.contains(&key.as_str()) && !value.is_null());
     writable
@@ -96,19 +94,18 @@ pub(super) fn writable_fields(kept: &Map<String, Value>, read_only: &[&str]) -> 
         .collect()
 }
 
-/// The text of a field.
-pub(super) fn text(kept: &Map<String, Value>, key: &str) -> Option<String> {
-    kept.get(key)?.as_str().map(str::to_owned)
+pub(super) fn text(raw: &Map<String, Value>, key: &str) -> Option<String> {
+    raw.get(key)?.as_str().map(str::to_owned)
 }
 
-/// The address of a webhook. One that cannot be read could be the one that is looked for.
-pub(super) fn url(kept: &Map<String, Value>) -> Result<String, ApiError> {
-    text(kept, "url").ok_or_else(|| unreadable("url", "it is no text"))
+/// The URL of a webhook. A missing one is an error, because that webhook could be the one to update.
+pub(super) fn url(raw: &Map<String, Value>) -> Result<String, ApiError> {
+    text(raw, "url").ok_or_else(|| unreadable("url", "it is no text"))
 }
 
-/// The events of a webhook; none where they are not told.
-pub(super) fn events(kept: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
-    let Some(events) = kept.get("events").filter(|events| !events.is_null()) else {
+/// The events of a webhook; none where the field is absent.
+pub(super) fn events(raw: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
+    let Some(events) = raw.get("events").filter(|events| !events.is_null()) else {
         return Ok(Vec::new());
     };
     let names = events.as_array().and_then(|events| {

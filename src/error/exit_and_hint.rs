@@ -1,7 +1,7 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
 use super::{Error, RejectionKind};
-use crate::bitbucket::{ApiError, ConnectFailure};
+use crate::bitbucket::{ApiError, ConnectFailure, TlsFailure};
 use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
 use crate::git::{FolderError, GitError, PushError};
@@ -242,9 +242,10 @@ fn exit_of_ssh(error: &SshError) -> ExitStatus {
 fn api_exit_status(error: &ApiError) -> ExitStatus {
     match error {
         ApiError::Unreachable { .. } => ExitStatus::Unreachable,
-        ApiError::Unauthorized(_) | ApiError::CaptchaRequired | ApiError::BasicAuthDisabled => {
-            ExitStatus::Unauthorized
-        }
+        ApiError::Unauthorized(_)
+        | ApiError::LoginRefused(_)
+        | ApiError::CaptchaRequired
+        | ApiError::BasicAuthDisabled => ExitStatus::Unauthorized,
         ApiError::Forbidden { .. } => ExitStatus::Forbidden,
         ApiError::NotFound(_) => ExitStatus::NotFound,
         ApiError::ClientError {
@@ -256,6 +257,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
             status: 400 | 422, ..
         } => ExitStatus::Failure,
         ApiError::NotAnApiEndpoint(_)
+        | ApiError::ForeignLogin
         | ApiError::Redirected { .. }
         | ApiError::Gone(_)
         | ApiError::RateLimited(_)
@@ -273,6 +275,26 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
     }
 }
 
+fn tls_hint(failure: TlsFailure) -> &'static str {
+    match failure {
+        TlsFailure::UnknownIssuer | TlsFailure::Other => {
+            "pass --ca-cert FILE for a private certificate authority"
+        }
+        TlsFailure::Expired => {
+            "the server's certificate must be renewed; also check the clock of this machine"
+        }
+        TlsFailure::NotYetValid => "check the clock of this machine",
+        TlsFailure::HostnameMismatch => {
+            "use the host name in the certificate; `bbconnect doctor URL` shows it"
+        }
+        TlsFailure::CaAsEndEntity => {
+            "the server needs a certificate that the authority signed for its host name"
+        }
+        TlsFailure::ClientCertificate => "pass --client-cert FILE and --client-key FILE",
+        TlsFailure::NotTls => "for plain http write http://; also check the port",
+    }
+}
+
 fn api_hint(error: &ApiError) -> Option<String> {
     let hint = match error {
         ApiError::Unreachable {
@@ -282,6 +304,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
                 ConnectFailure::Dns
                 | ConnectFailure::Refused
                 | ConnectFailure::Timeout
+                | ConnectFailure::ProxyAuth
                 | ConnectFailure::Other,
             ..
         } => {
@@ -303,13 +326,13 @@ fn api_hint(error: &ApiError) -> Option<String> {
             ..
         } => "a firewall may be in the way; --timeout SECONDS waits longer",
         ApiError::Unreachable {
-            obstacle: ConnectFailure::Tls,
+            obstacle: ConnectFailure::Tls(failure),
             ..
-        } => {
-            "a private certificate authority is named with --ca-cert FILE; for plain http write http://"
-        }
+        } => tls_hint(*failure),
         ApiError::InsecureTransport(_) => "write https://, or accept it with --allow-http",
-        ApiError::Redirected { .. } | ApiError::UnexpectedContentType { .. } => {
+        ApiError::Redirected { .. }
+        | ApiError::UnexpectedContentType { .. }
+        | ApiError::ForeignLogin => {
             "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
         }
         ApiError::ForeignOrigin(_) => {
@@ -331,12 +354,13 @@ fn api_hint(error: &ApiError) -> Option<String> {
             return Some(format!("it lacks {}", required.join(", ")));
         }
         ApiError::Unreachable {
-            obstacle: ConnectFailure::Other,
+            obstacle: ConnectFailure::ProxyAuth | ConnectFailure::Other,
             ..
         }
         | ApiError::ClientConfig(_)
         | ApiError::InvalidPathSegment(_)
         | ApiError::Unauthorized(_)
+        | ApiError::LoginRefused(_)
         | ApiError::Forbidden { .. }
         | ApiError::NotFound(_)
         | ApiError::Gone(_)

@@ -7,17 +7,15 @@ use serde::Serialize;
 pub(crate) struct PullRequest {
     /// Its number in the repository; `None` before there is one.
     pub id: Option<u64>,
-    /// Its title.
-    pub title: String,
+    pub title: Option<String>,
     /// `OPEN`, `MERGED`, `DECLINED`; on Cloud also `SUPERSEDED`.
-    pub state: String,
+    pub state: Option<String>,
     /// Its page.
     pub url: Option<String>,
-    /// The branch that it brings.
-    pub source: String,
-    /// The branch that it is for.
-    pub target: String,
-    /// Whether it is a draft.
+    /// The source branch.
+    pub source: Option<String>,
+    /// The target branch.
+    pub target: Option<String>,
     pub draft: Option<bool>,
     /// Who opened it.
     pub author: Option<String>,
@@ -48,6 +46,13 @@ pub(crate) struct RequestedFields<'a> {
 }
 
 impl PullRequest {
+    /// `source -> target`; a branch that the server does not report is `?`.
+    #[must_use]
+    pub(crate) fn branches(&self) -> String {
+        let name = |branch: &Option<String>| branch.clone().unwrap_or_else(|| "?".to_owned());
+        format!("{} -> {}", name(&self.source), name(&self.target))
+    }
+
     /// What is otherwise than was asked for: `title`, `description`, `draft`, `reviewers`.
     #[must_use]
     pub(crate) fn differing_fields(&self, asked: &RequestedFields<'_>) -> Vec<&'static str> {
@@ -59,7 +64,7 @@ impl PullRequest {
         let parts = [
             (
                 "title",
-                asked.title.is_some_and(|title| title != self.title),
+                asked.title.is_some() && asked.title != self.title.as_deref(),
             ),
             (
                 "description",
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn what_differs_is_what_was_asked_for_in_vain() {
         let open = PullRequest {
-            title: "One".to_owned(),
+            title: Some("One".to_owned()),
             body: Some("a\r\nb".to_owned()),
             draft: Some(false),
             reviewer_names: vec!["Ann Doe".to_owned(), "ann".to_owned()],

@@ -195,7 +195,7 @@ pub(crate) struct Webhook {
     /// What for, in our words where there are such.
     pub events: Vec<String>,
     /// Whether it is switched on.
-    pub active: bool,
+    pub active: Option<bool>,
     /// Whether its calls are signed.
     pub secret_set: Option<bool>,
     /// Whether the receiver's certificate must be good.

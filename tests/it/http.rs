@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -185,6 +186,35 @@ fn invalid_responses_are_named_in_the_error() {
             "one; two",
         ),
         (
+            json(
+                400,
+                "{\"errors\":[{\"context\":\"name\",\"message\":\"is too long\"}]}",
+            ),
+            1,
+            "name: is too long",
+        ),
+        (
+            Fault::new(
+                403,
+                &[("content-type", "text/plain"), ("x-arequestid", "@1")],
+                b"Access denied.\nYou must have admin access.",
+            ),
+            4,
+            "Access denied. You must have admin access.",
+        ),
+        (
+            Fault::new(
+                401,
+                &[
+                    ("content-type", "text/html"),
+                    ("www-authenticate", "Negotiate"),
+                ],
+                b"<html>Log in</html>",
+            ),
+            8,
+            "another authentication layer",
+        ),
+        (
             json(403, "{\"errors\":[{\"message\":\"a\\u001b[31mb\"}]}"),
             4,
             "a\u{1b}[31mb",
@@ -294,31 +324,32 @@ fn redirects_to_other_origins_are_not_followed() {
     run(&server.datacenter(), &[]).exits_with(8);
 }
 
+/// Fails the test unless the error has both texts.
+#[track_caller]
+fn reports(url: &str, flags: &[&str], message: &str, hint: &str) {
+    let ran = run(url, &[&["--timeout", "5"], flags].concat()).exits_with(7);
+    let error = ran.json()["error"].clone();
+    let text = error["message"].as_str().unwrap().to_lowercase();
+    assert!(text.contains(message), "{error}");
+    assert!(
+        error["hint"].as_str().unwrap_or_default().contains(hint),
+        "{error}"
+    );
+}
+
 #[test]
 fn connection_failures_name_their_reason() {
     let server = server();
     let refused = format!("http://127.0.0.1:{}", unused_port());
+    reports(&refused, &[], "refused", "whether the server is running");
+    reports(
+        "https://nowhere.invalid",
+        &[],
+        "nowhere.invalid cannot be reached",
+        "spelling of the host",
+    );
     let plain = format!("https://{}", server.address);
-    for (url, said) in [
-        (refused.as_str(), "refused"),
-        (
-            "https://nowhere.invalid",
-            "nowhere.invalid cannot be reached",
-        ),
-        (&plain, "cannot be reached"),
-    ] {
-        let ran = run(url, &["--timeout", "5"]).exits_with(7);
-        let error = ran.json()["error"].clone();
-        assert!(
-            error["message"]
-                .as_str()
-                .unwrap()
-                .to_lowercase()
-                .contains(said),
-            "{error}"
-        );
-        assert!(error["hint"].is_string(), "{error}");
-    }
+    reports(&plain, &[], "does not speak tls", "write http://");
     let slow = Fault {
         delay: Duration::from_secs(20),
         ..json(200, "{}")
@@ -387,6 +418,52 @@ fn sigint_aborts_a_pending_request() {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
+/// The peer resets the connection when it is closed with unread data.
+#[test]
+fn a_reset_connection_is_retried() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let accepted = std::thread::spawn(move || {
+        for _ in 0..4 {
+            let (stream, _) = listener.accept().unwrap();
+            stream.peek(&mut [0]).unwrap();
+        }
+    });
+    reports(&url, &[], "connection", "");
+    accepted.join().unwrap();
+}
+
+/// Another attempt with the same login could lock the account.
+#[test]
+fn a_proxy_that_requires_a_login_is_requested_once() {
+    let proxy = server();
+    let rejected = Fault::new(407, &[("proxy-authenticate", "Basic realm=\"proxy\"")], b"");
+    proxy.update(|state| state.faults.extend(vec![rejected; 8]));
+    let address = format!("http://jane:wrong@{}", proxy.address);
+    let mut expected = 0;
+    for url in ["http://git.invalid", "https://git.invalid"] {
+        let variables = [("HTTP_PROXY", &address), ("HTTPS_PROXY", &address)];
+        let ran = verify(url, &["--allow-http"])
+            .envs(variables)
+            .finish()
+            .exits_with(7);
+        let message = "the proxy requires authentication (407)";
+        assert!(ran.stdout.contains(message), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("wrong"), "{}", ran.stdout);
+        expected += 1;
+        assert_eq!(proxy.requests().len(), expected);
+    }
+    let sandbox = Sandbox::new();
+    let mut check = sandbox.command(["check"]);
+    check
+        .env("HTTPS_PROXY", &address)
+        .env("BBCONNECT_URL", "https://git.invalid")
+        .env("BBCONNECT_TOKEN", TOKEN);
+    check.finish().exits_with(7);
+    // The version and the account are requested at the same time.
+    assert!(proxy.requests().len() <= expected + 2);
+}
+
 /// Certificates of an authority, of a server on 127.0.0.1 and of a client.
 fn authority() -> Sandbox {
     let name = "IP:127.0.0.1";
@@ -411,6 +488,28 @@ fn ca_cert_trusts_a_private_authority() {
 }
 
 #[test]
+fn certificate_failures_name_their_reason() {
+    if !is_installed("openssl", "version") {
+        return;
+    }
+    let sandbox = certificates(&[
+        ("valid", "IP:127.0.0.1", 1),
+        ("expired", "IP:127.0.0.1", -1),
+        ("other", "DNS:other.example.com", 1),
+    ]);
+    let authority = sandbox.path("ca.pem").to_str().unwrap().to_owned();
+    let trusted = ["--ca-cert", &authority];
+    for (name, flags, message, hint) in [
+        ("valid", &[][..], "no trusted authority signed", "--ca-cert"),
+        ("expired", &trusted, "has expired", "clock"),
+        ("other", &trusted, "is for another host", "host name"),
+    ] {
+        let server = TlsServer::start(sandbox.home(), name, &[]);
+        reports(&server.url(), flags, message, hint);
+    }
+}
+
+#[test]
 fn client_cert_is_sent_to_the_server() {
     if !is_installed("openssl", "version") {
         return;
@@ -423,7 +522,12 @@ fn client_cert_is_sent_to_the_server() {
     );
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
     let (authority, certificate, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
-    run(&server.url(), &["--ca-cert", &authority, "--timeout", "5"]).exits_with(7);
+    reports(
+        &server.url(),
+        &["--ca-cert", &authority],
+        "requires a client certificate",
+        "--client-cert",
+    );
     let named = [
         "--ca-cert",
         &authority,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
@@ -50,6 +52,58 @@ fn all_pages_are_listed_in_server_order() {
     let datacenter = run(&server.datacenter(), None, &["project", "list", "--json"]).exits_with(0);
     assert_eq!(keys(&datacenter), expected);
     assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
+fn null_is_the_same_as_absent() {
+    let server = server();
+    let respond = |body: &str| {
+        let fault = Fault::new(200, &[("content-type", "Application/JSON")], body);
+        server.update(|state| state.faults.push_back(fault));
+    };
+    let cloud = |arguments: &[&str]| run(&server.cloud(), JANE, arguments).exits_with(0).json();
+    let repositories = ["repo", "list", "--workspace", "acme", "--json"];
+    for links in ["null", r#"{"clone":null,"html":null}"#] {
+        respond(&format!(
+            r#"{{"values":[{{"full_name":"acme/a","slug":"a","name":null,"links":{links},"mainbranch":null,"project":null}}]}}"#
+        ));
+        let listed = cloud(&repositories);
+        assert_eq!(listed["repositories"][0]["slug"], "a");
+        assert_eq!(listed["repositories"][0]["name"], Value::Null);
+    }
+    let pull_requests = ["pr", "list", "--repo", "acme/a", "--json"];
+    respond(
+        r#"{"values":[{"id":8,"title":null,"state":"OPEN","source":{"branch":{"name":"x"}},"destination":{"branch":null},"reviewers":null,"links":null}]}"#,
+    );
+    let listed = cloud(&pull_requests)["pull_requests"][0].clone();
+    assert_eq!(listed["source"], "x");
+    for field in ["target", "title", "url"] {
+        assert_eq!(listed[field], Value::Null, "{listed}");
+    }
+    respond(
+        r#"{"values":[{"uuid":"{1}","url":"https://ci.example.com","events":null,"active":null}]}"#,
+    );
+    let listed = cloud(&["webhook", "list", "--repo", "acme/a", "--json"]);
+    assert_eq!(listed["webhooks"][0]["active"], Value::Null);
+    // Data Center.
+    let datacenter = |arguments: &[&str]| {
+        run(&server.datacenter(), None, arguments)
+            .exits_with(0)
+            .json()
+    };
+    respond(
+        r#"{"isLastPage":true,"values":[{"slug":"a","project":{"key":"P"},"links":{"clone":null,"self":null}}]}"#,
+    );
+    let listed = datacenter(&["repo", "list", "--json"]);
+    assert_eq!(listed["repositories"][0]["https"], Value::Null);
+    respond(
+        r#"{"isLastPage":true,"values":[{"id":8,"fromRef":{"displayId":"x"},"toRef":null,"reviewers":null,"links":{"self":null}}]}"#,
+    );
+    let listed = datacenter(&["pr", "list", "--repo", "P/a", "--json"])["pull_requests"][0].clone();
+    assert_eq!(listed["source"], "x");
+    for field in ["target", "title", "state", "url"] {
+        assert_eq!(listed[field], Value::Null, "{listed}");
+    }
 }
 
 /// A Data Center serves a bad token as nobody's: what everybody may see is no list for it.

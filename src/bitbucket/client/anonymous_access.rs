@@ -1,4 +1,4 @@
-//! A Data Center serves a bad token as nobody's: what everybody may see looks like an answer then.
+//! A Data Center treats a request with an invalid token as anonymous, so a public resource looks like a success.
 
 use std::time::Instant;
 
@@ -10,31 +10,33 @@ use super::response::Response;
 use super::{Authorization, Http};
 
 impl Http {
-    /// For a server that names whoever is logged in, in every answer (`X-AUSERNAME`), and shows `people` to none else.
+    /// For a server that names the authenticated user in every response (`X-AUSERNAME`), and refuses the list at
+    /// `user_list` to anonymous requests.
     #[must_use]
     pub(in crate::bitbucket) fn with_anonymous_check(
         self,
-        people: &'static [&'static str],
+        user_list: &'static [&'static str],
     ) -> Self {
-        let is_somebody = !matches!(self.authorization, Authorization::None);
-        self.anonymous_check.set(is_somebody.then_some(people));
+        let has_credential = !matches!(self.authorization, Authorization::None);
+        self.anonymous_check
+            .set(has_credential.then_some(user_list));
         self
     }
 
-    /// Leaves the proof that the credential is somebody's to what follows.
+    /// Leaves the proof of authentication to the caller.
     pub(in crate::bitbucket) fn disable_anonymous_check(&self) {
         self.anonymous_check.set(None);
     }
 
-    /// Lets an answer pass that is to somebody. One that names nobody must be more than everybody is answered, or the
-    /// list of users must be open, which only somebody who is logged in may see. Asked once.
+    /// Returns the response if the request was authenticated. Without a user name in it, it must differ from the response
+    /// to an anonymous request, or the list of users must be readable. Checked once.
     pub(super) async fn require_authenticated(
         &self,
         request: &Request,
         response: Response,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
-        let Some(people) = self.anonymous_check.get() else {
+        let Some(user_list) = self.anonymous_check.get() else {
             return Ok(response);
         };
         let is_read = request.signed == WithAuth::Yes && request.method == Method::GET;
@@ -42,17 +44,17 @@ impl Http {
             return Ok(response);
         }
         if !response.is_authenticated() {
-            let url = self.build_url(people, &[("limit", "1")])?;
-            let people = Request::new(Method::GET, url, WithAuth::Yes);
-            let people = self.send_with_retry(&people, deadline).await?;
-            if people.status() == StatusCode::UNAUTHORIZED && !people.is_authenticated() {
-                let same = Request {
+            let url = self.build_url(user_list, &[("limit", "1")])?;
+            let user_request = Request::new(Method::GET, url, WithAuth::Yes);
+            let users = self.send_with_retry(&user_request, deadline).await?;
+            if users.status() == StatusCode::UNAUTHORIZED && !users.is_authenticated() {
+                let anonymous_request = Request {
                     signed: WithAuth::No,
                     ..request.clone()
                 };
-                let for_everybody = self.send_with_retry(&same, deadline).await?;
-                if for_everybody.bytes() == response.bytes() {
-                    return Err(people.error());
+                let anonymous_response = self.send_with_retry(&anonymous_request, deadline).await?;
+                if anonymous_response.bytes() == response.bytes() {
+                    return Err(users.error());
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The HTTP core: the only place that builds addresses, signs, sends, retries and bounds what comes back.
+//! The HTTP client of both products: URLs, authentication, retries, pagination, and limits of responses.
 
 mod anonymous_access;
 mod authorization;
@@ -22,10 +22,10 @@ use url::Url;
 
 pub(crate) use authorization::Authorization;
 pub(crate) use builder::{HttpClients, HttpSettings};
-pub(crate) use error::{ApiError, ConnectFailure};
-pub(super) use response::Response;
+pub(crate) use error::{ApiError, ConnectFailure, TlsFailure};
+pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]
-pub use test_support::explain_made_up;
+pub use test_support::check_error_response;
 
 pub(super) use request::{Request, WithAuth};
 
@@ -61,7 +61,7 @@ pub(crate) struct ServerObservation {
 }
 
 impl ServerObservation {
-    fn of(response: &reqwest::Response) -> Self {
+    fn from_response(response: &reqwest::Response) -> Self {
         let date = response.headers().get(reqwest::header::DATE);
         let date = date.and_then(|date| date.to_str().ok());
         let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
@@ -76,7 +76,7 @@ impl ServerObservation {
     }
 }
 
-/// A server's API, and who asks.
+/// A server's API with a credential.
 pub(crate) struct Http {
     base: BaseUrl,
     authorization: Authorization,
@@ -85,7 +85,7 @@ pub(crate) struct Http {
     clients: HttpClients,
     /// Had with the first request: loading certificates takes milliseconds.
     client: OnceCell<reqwest::Client>,
-    /// No answer has shown yet that the credential is somebody's, and answers do show that; the list of people to ask for.
+    /// The path of the list of users, until a response has shown that requests are authenticated.
     anonymous_check: Cell<Option<&'static [&'static str]>>,
     observation: RefCell<ServerObservation>,
 }
@@ -99,7 +99,6 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// A server that is asked as somebody.
     #[must_use]
     pub(crate) fn new(
         base: BaseUrl,
@@ -120,7 +119,6 @@ impl Http {
         }
     }
 
-    /// Where the API is.
     pub(super) fn base(&self) -> &BaseUrl {
         &self.base
     }
@@ -130,12 +128,11 @@ impl Http {
         self.observation.borrow().clone()
     }
 
-    /// How requests are signed.
     pub(super) fn authorization(&self) -> &Authorization {
         &self.authorization
     }
 
-    /// Reads from the API. Any status is an answer; see [`Response::success`].
+    /// Sends a GET request. Any status is a response; see [`Response::success`].
     pub(super) async fn get(
         &self,
         segments: &[&str],
@@ -146,7 +143,7 @@ impl Http {
         self.send(&Request::new(Method::GET, url, signed)).await
     }
 
-    /// Writes to the API: `POST`, `PUT` or `DELETE`, with a body of JSON. Any status is an answer.
+    /// Sends a request with a JSON body. Any status is a response.
     pub(super) async fn write(
         &self,
         method: Method,
@@ -159,13 +156,13 @@ impl Http {
         self.send(&request).await
     }
 
-    /// Changes the API by an address alone, without a body. Any status is an answer.
+    /// Sends a PUT request without a body. Any status is a response.
     pub(super) async fn put(&self, url: Url) -> Result<Response, ApiError> {
         self.send(&Request::new(Method::PUT, url, WithAuth::Yes))
             .await
     }
 
-    /// Removes from the API. Any status is an answer.
+    /// Sends a DELETE request. Any status is a response.
     pub(super) async fn delete(
         &self,
         segments: &[&str],
@@ -176,7 +173,7 @@ impl Http {
             .await
     }
 
-    /// An address below the base, each segment encoded, so that nothing is forgotten and a context path survives.
+    /// A URL below the base URL, context path included, with each segment encoded.
     pub(in crate::bitbucket) fn build_url(
         &self,
         segments: &[&str],

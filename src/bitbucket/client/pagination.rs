@@ -1,7 +1,7 @@
-//! Lists: the one way through pages, of either product. All of them, in the server's order, from one origin, none twice.
+//! Pagination of both products: all entries in the server's order, from one origin, without duplicates.
 //!
-//! Where Cloud's first page gives a total and names the second by its number, the others are fetched side by side.
-//! Everything else is walked: an opaque `next`, and Data Center's `nextPageStart`, which skips what is filtered out.
+//! Where Cloud's first page gives a total and names the second by its number, the others are fetched concurrently.
+//! Everything else is fetched in sequence: an opaque `next`, and Data Center's `nextPageStart`, which skips what is filtered out.
 
 use std::collections::HashSet;
 
@@ -17,17 +17,17 @@ use super::response::Response;
 use super::{Http, Request, WithAuth};
 use crate::types::connection::Origin;
 
-/// More pages than any list has; a server that gives more is going round in circles.
+/// More pages than any list has; a server that sends more repeats them.
 const MAX_PAGES: usize = 10_000;
-/// Pages in flight: 3,000 entries are 30 pages, which take three rounds instead of thirty.
+/// Concurrent requests: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const CONCURRENT_PAGES: usize = 16;
-/// More than all pages of any list have together, in bytes; a server that gives more has no last page.
+/// More than all pages of any list have together, in bytes.
 const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
-/// Pages in a row that may bring nothing new: Data Center leaves out what may not be seen, and a list may grow at its
-/// beginning meanwhile.
+/// Consecutive pages without a new entry: Data Center omits entries that are not visible, and a list may grow at its
+/// start meanwhile.
 const MAX_EMPTY_PAGES: usize = 50;
 
-/// A page. Cloud names the address of the next one, Data Center where it starts.
+/// A page. Cloud sends the URL of the next one, Data Center its offset.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
 struct Page<T> {
@@ -44,7 +44,7 @@ struct Page<T> {
 }
 
 impl Http {
-    /// Everything on a list, from its first page to its last.
+    /// All entries of a list.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#pagination>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/intro/#paged-apis>
@@ -56,7 +56,7 @@ impl Http {
         self.pages_up_to(segments, query, usize::MAX).await
     }
 
-    /// The first entries of a list, at most so many; no page more than that takes.
+    /// At most `most` entries from the start of a list, with no more pages than necessary.
     pub(in crate::bitbucket) async fn pages_up_to<T: DeserializeOwned>(
         &self,
         segments: &[&str],
@@ -66,20 +66,20 @@ impl Http {
         self.pages_at(self.build_url(segments, query)?, most).await
     }
 
-    /// The first entries of the list at an address that was built or checked here.
+    /// At most `most` entries of the list at a URL that was built or checked here.
     pub(in crate::bitbucket) async fn pages_at<T: DeserializeOwned>(
         &self,
         first: Url,
         most: usize,
     ) -> Result<Vec<T>, ApiError> {
-        let told = self.page(first.clone()).await?;
-        let next = self.next(&first, &told.page)?;
+        let parsed = self.page(first.clone()).await?;
+        let next = self.next(&first, &parsed.page)?;
         let rest = next.as_ref();
-        let rest = rest.and_then(|next| RemainingPages::after(&told.page, next, most));
+        let rest = rest.and_then(|next| RemainingPages::after(&parsed.page, next, most));
         let mut list = PageCollector::new(most);
-        list.add(told)?;
+        list.add(parsed)?;
         if let Some(rest) = rest {
-            let before = list.mark();
+            let before = list.checkpoint();
             if self.fetch_concurrently(&rest, &mut list).await? {
                 return Ok(list.values);
             }
@@ -88,7 +88,6 @@ impl Http {
         self.fetch_sequentially(&first, next, list).await
     }
 
-    /// One page after another.
     async fn fetch_sequentially<T: DeserializeOwned>(
         &self,
         first: &Url,
@@ -100,15 +99,15 @@ impl Http {
             if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
                 return Err(ApiError::EndlessPagination);
             }
-            let told = self.page(url).await?;
-            next = self.next(first, &told.page)?;
-            list.add(told)?;
+            let parsed = self.page(url).await?;
+            next = self.next(first, &parsed.page)?;
+            list.add(parsed)?;
         }
         Ok(list.values)
     }
 
-    /// All other pages at once, and whether they fit together; where they do not, the list changes or is of another
-    /// kind, and must be walked.
+    /// Fetches all other pages concurrently, and returns whether they are consistent. Otherwise the list changed meanwhile
+    /// or its pages are not numbered, and it must be fetched in sequence.
     async fn fetch_concurrently<T: DeserializeOwned>(
         &self,
         rest: &RemainingPages,
@@ -118,10 +117,10 @@ impl Http {
             .map(|number| self.page::<T>(rest.page(number)))
             .buffered(CONCURRENT_PAGES);
         let mut number = 1;
-        while let Some(told) = pages.next().await {
+        while let Some(parsed) = pages.next().await {
             number += 1;
-            let told = match told {
-                Ok(told) => told,
+            let parsed = match parsed {
+                Ok(parsed) => parsed,
                 Err(
                     ApiError::NotFound(_)
                     | ApiError::NotAnApiEndpoint(_)
@@ -130,15 +129,14 @@ impl Http {
                 ) => return Ok(false),
                 Err(error) => return Err(error),
             };
-            if !rest.fits(number, &told.page) || !list.add(told)? {
+            if !rest.matches(number, &parsed.page) || !list.add(parsed)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// All entries of a list whose entries are not known here: as they come, also those that look the same. `None`
-    /// where the first answer is no list.
+    /// All entries of a list of unknown structure, duplicates included. `None` where the first response is not a list.
     pub(in crate::bitbucket) async fn raw_pages(
         &self,
         first: Url,
@@ -182,7 +180,7 @@ impl Http {
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
             let url = first.join(next).map_err(|_| self.redirect_error(next))?;
-            // A page elsewhere would be asked for with the credential.
+            // The credential must not be sent to another server.
             let origin = Origin::of(&url);
             return if origin == self.base.origin() {
                 Ok(Some(url))
@@ -203,23 +201,23 @@ impl Http {
     }
 }
 
-/// How far a list has come, so that it ends also where the server sees to no end.
+/// Limits for lists that never end.
 #[derive(Debug, Default)]
 struct PaginationLimits {
     bytes: usize,
-    idle: usize,
+    idle_pages: usize,
 }
 
 impl PaginationLimits {
-    /// Counts a page: its size in bytes, and whether it has brought anything new.
+    /// Counts a page: its size in bytes, and whether it has a new entry.
     fn count(&mut self, bytes: usize, is_new: bool) -> Result<(), ApiError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        self.idle = if is_new { 0 } else { self.idle + 1 };
+        self.idle_pages = if is_new { 0 } else { self.idle_pages + 1 };
         if self.bytes > MAX_TOTAL_BYTES {
             Err(ApiError::ResponseTooLarge {
                 most: MAX_TOTAL_BYTES,
             })
-        } else if self.idle > MAX_EMPTY_PAGES {
+        } else if self.idle_pages > MAX_EMPTY_PAGES {
             Err(ApiError::EndlessPagination)
         } else {
             Ok(())
@@ -227,11 +225,11 @@ impl PaginationLimits {
     }
 }
 
-/// What makes an entry the same as another.
+/// The identity of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ItemKey(String);
 
-/// What entries are told apart by; cheaper to read than all of an entry.
+/// The fields that identify an entry.
 #[derive(Debug, Deserialize)]
 struct ItemKeyFields {
     uuid: Option<Value>,
@@ -249,7 +247,7 @@ impl ItemKeyFields {
     }
 }
 
-/// A page, what tells its entries apart, and its size in bytes.
+/// A page, the identities of its entries, and its size in bytes.
 struct ParsedPage<T> {
     page: Page<T>,
     identities: Vec<ItemKey>,
@@ -259,9 +257,9 @@ struct ParsedPage<T> {
 impl<T: DeserializeOwned> ParsedPage<T> {
     fn from_response(response: &Response) -> Result<Self, ApiError> {
         response.success()?;
-        // A page without its frame would be taken for one whose fields have lost their names.
-        let begins_a_list = response.bytes().trim_ascii_start().starts_with(b"[");
-        if response.is_json() && begins_a_list {
+        // serde would read an array as the fields of a page.
+        let is_array = response.bytes().trim_ascii_start().starts_with(b"[");
+        if response.is_json() && is_array {
             return Err(ApiError::Decode {
                 path: ".".to_owned(),
                 reason: "it is not a page of a list".to_owned(),
@@ -275,7 +273,7 @@ impl<T: DeserializeOwned> ParsedPage<T> {
     }
 }
 
-/// Entries without a name are told apart by all that they hold.
+/// Entries without an identifying field are compared as a whole.
 fn identities(response: &Response) -> Result<Vec<ItemKey>, ApiError> {
     let named = response
         .json::<Page<ItemKeyFields>>()
@@ -294,7 +292,7 @@ fn identities(response: &Response) -> Result<Vec<ItemKey>, ApiError> {
     Ok(texts.map(ItemKey).collect())
 }
 
-/// What is on a list so far.
+/// The entries of a list so far.
 struct PageCollector<T> {
     values: Vec<T>,
     known: HashSet<ItemKey>,
@@ -312,13 +310,10 @@ impl<T> PageCollector<T> {
         }
     }
 
-    /// Adds a page, and answers whether all of it was new.
-    ///
-    /// # Errors
-    /// Where the list has grown too large, or comes to no end.
-    fn add(&mut self, told: ParsedPage<T>) -> Result<bool, ApiError> {
+    /// Adds a page, and returns whether all of its entries were new.
+    fn add(&mut self, parsed: ParsedPage<T>) -> Result<bool, ApiError> {
         let (mut any_new, mut all_new) = (false, true);
-        for (value, identity) in told.page.values.into_iter().zip(told.identities) {
+        for (value, identity) in parsed.page.values.into_iter().zip(parsed.identities) {
             if self.known.insert(identity) {
                 self.values.push(value);
                 any_new = true;
@@ -327,7 +322,7 @@ impl<T> PageCollector<T> {
             }
         }
         self.values.truncate(self.most);
-        self.bounds.count(told.bytes, any_new)?;
+        self.bounds.count(parsed.bytes, any_new)?;
         Ok(all_new)
     }
 
@@ -335,23 +330,21 @@ impl<T> PageCollector<T> {
         self.values.len() >= self.most
     }
 
-    /// What there is now, to go back to.
-    fn mark(&self) -> Checkpoint {
+    fn checkpoint(&self) -> Checkpoint {
         Checkpoint(self.values.len(), self.known.clone())
     }
 
-    /// Forgets what came since.
-    fn rollback(&mut self, mark: Checkpoint) {
-        self.values.truncate(mark.0);
-        self.known = mark.1;
+    fn rollback(&mut self, checkpoint: Checkpoint) {
+        self.values.truncate(checkpoint.0);
+        self.known = checkpoint.1;
         self.bounds = PaginationLimits::default();
     }
 }
 
-/// What was on a list.
+/// A state of a list to return to.
 struct Checkpoint(usize, HashSet<ItemKey>);
 
-/// The pages behind the first one, where they have numbers.
+/// The pages after the first one, where they are numbered.
 struct RemainingPages {
     next: Url,
     size: usize,
@@ -369,7 +362,7 @@ impl RemainingPages {
             .any(|(name, value)| name == "page" && value == "2");
         let is_whole = first.number == Some(1) && length > 0 && first.values.len() == length;
         let last = size.min(most).div_ceil(length.max(1));
-        // With two pages there is nothing to do side by side.
+        // A single remaining page needs no concurrency.
         (is_second && is_whole && (3..=MAX_PAGES).contains(&last)).then(|| Self {
             next: next.clone(),
             size,
@@ -383,7 +376,7 @@ impl RemainingPages {
         with_query_param(&self.next, "page", &number.to_string())
     }
 
-    fn fits<T>(&self, number: usize, page: &Page<T>) -> bool {
+    fn matches<T>(&self, number: usize, page: &Page<T>) -> bool {
         let is_end = number == self.last && self.is_all;
         let length = if is_end {
             self.size - (self.last - 1) * self.length
@@ -397,7 +390,7 @@ impl RemainingPages {
     }
 }
 
-/// The same address with another value for one name of its query.
+/// The same URL with another value for one query parameter.
 fn with_query_param(url: &Url, name: &str, value: &str) -> Url {
     let others: Vec<(String, String)> = url
         .query_pairs()

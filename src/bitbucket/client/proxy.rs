@@ -1,20 +1,20 @@
-//! Which proxy requests to an address go through, as the client decides it. Its login is never told.
+//! The proxy for a URL, chosen as the HTTP client does it. Its user name and password are never returned.
 
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-/// The proxy for a URL, `scheme://host:port`: the one that is named, or the environment's.
-pub(super) fn of(url: &Url, named: Option<&str>) -> Option<String> {
-    let matcher = match named {
-        Some(named) => Matcher::builder().all(named).build(),
+/// The proxy for a URL, `scheme://host:port`: the configured one, or the environment's.
+pub(super) fn of(url: &Url, configured: Option<&str>) -> Option<String> {
+    let matcher = match configured {
+        Some(configured) => Matcher::builder().all(configured).build(),
         None if is_disabled() => return None,
         None => Matcher::from_system(),
     };
     let found = matcher.intercept(&url.as_str().parse().ok()?)?;
     let uri = found.uri();
     let scheme = uri.scheme_str().unwrap_or("http");
-    let usual = if scheme == "https" { 443 } else { 80 };
-    let port = uri.port_u16().unwrap_or(usual);
+    let default_port = if scheme == "https" { 443 } else { 80 };
+    let port = uri.port_u16().unwrap_or(default_port);
     Some(format!("{scheme}://{}:{port}", uri.host()?))
 }
 
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_proxy_is_named_without_its_login() {
         let url = "https://git.example.com/rest".parse().unwrap();
-        for (named, expected) in [
+        for (configured, expected) in [
             (
                 "http://jane:marker@proxy.example.com:3128",
                 "http://proxy.example.com:3128",
@@ -43,7 +43,7 @@ mod tests {
             ("https://proxy.example.com", "https://proxy.example.com:443"),
             ("http://[::1]:1", "http://[::1]:1"),
         ] {
-            assert_eq!(of(&url, Some(named)).as_deref(), Some(expected));
+            assert_eq!(of(&url, Some(configured)).as_deref(), Some(expected));
         }
     }
 }

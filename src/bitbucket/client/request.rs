@@ -1,4 +1,4 @@
-//! What is asked of a server.
+//! Requests.
 
 use std::time::Duration;
 
@@ -9,30 +9,29 @@ use url::Url;
 use super::error::ApiError;
 use super::response::MAX_BODY_BYTES;
 
-/// Bytes in a second that a line takes at least.
+/// The slowest upload that is expected, in bytes per second.
 const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
 
-/// Whether a request shows who asks.
+/// Whether a request has the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::bitbucket) enum WithAuth {
     Yes,
     No,
 }
 
-/// A request, as often as it must be sent.
+/// A request that can be sent repeatedly.
 #[derive(Debug, Clone)]
 pub(in crate::bitbucket) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) signed: WithAuth,
     pub(super) body: Option<Body>,
-    /// Done twice it does no more than done once.
     pub(super) idempotent: bool,
-    /// The most that is taken of the answer, in bytes.
+    /// The limit of the response body, in bytes.
     pub(super) most: usize,
 }
 
-/// What a request carries. It may hold secrets, so it is not shown.
+/// The body of a request. It may contain secrets, so `Debug` omits it.
 #[derive(Clone)]
 pub(super) struct Body {
     pub(super) media_type: String,
@@ -46,7 +45,7 @@ impl std::fmt::Debug for Body {
 }
 
 impl Request {
-    /// A question without a body. The address is one that [`super::Http`] has built or checked.
+    /// A request without a body. The URL must be built or checked by [`super::Http`].
     pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: WithAuth) -> Self {
         Self {
             idempotent: method.is_idempotent(),
@@ -58,7 +57,7 @@ impl Request {
         }
     }
 
-    /// For a method that says otherwise: it must not be sent again.
+    /// Overrides the method: the request must not be sent again.
     pub(in crate::bitbucket) fn not_idempotent(self) -> Self {
         Self {
             idempotent: false,
@@ -66,19 +65,16 @@ impl Request {
         }
     }
 
-    /// Takes an answer of at most so many bytes.
     pub(in crate::bitbucket) fn max_response_bytes(self, most: usize) -> Self {
         Self { most, ..self }
     }
 
-    /// With a body of JSON.
     pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
         let bytes =
             serde_json::to_vec(body).map_err(|error| ApiError::ClientConfig(error.to_string()))?;
         Ok(self.with_body("application/json", bytes))
     }
 
-    /// With a body of any kind.
     pub(in crate::bitbucket) fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
         let body = Body {
             media_type: media_type.to_owned(),
@@ -90,7 +86,7 @@ impl Request {
         }
     }
 
-    /// What its body may take on a slow line, beside the time for an answer.
+    /// Additional time for the upload of the body over a slow connection.
     pub(super) fn upload_allowance(&self) -> Duration {
         let bytes = self.body.as_ref().map_or(0, |body| body.bytes.len());
         Duration::from_secs(bytes as u64 / MIN_BYTES_PER_SECOND)

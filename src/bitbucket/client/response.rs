@@ -1,23 +1,27 @@
-//! What a server answered: bounded in size, decoded with the path of the field that failed.
+//! Responses: bodies of limited size, JSON with the path of a field that cannot be decoded, and errors.
 
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use serde::Deserialize;
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::ApiError;
 
-/// More than any answer that is asked for here, but for files; a larger one is a fault or an attack.
+/// More than any response of the API except for files; a larger one is a fault or an attack.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// The most of a server's words that is repeated, in characters.
+/// The header with which a Data Center identifies a request in its log.
+const REQUEST_ID: &str = "x-arequestid";
+/// Longer plain text is not a message.
+const MAX_PLAIN_TEXT_BYTES: usize = 2000;
+/// The longest message of a server that is shown, in characters.
 pub(super) const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// An answer, whatever its status.
+/// A response of any status.
 #[derive(Debug)]
 pub(in crate::bitbucket) struct Response {
     status: StatusCode,
@@ -27,7 +31,7 @@ pub(in crate::bitbucket) struct Response {
 }
 
 impl Response {
-    /// Reads a response, decompressed, up to the most that is taken.
+    /// Reads the decompressed body, up to a limit.
     pub(super) async fn read(
         mut response: reqwest::Response,
         most: usize,
@@ -50,7 +54,6 @@ impl Response {
         })
     }
 
-    /// An answer that no server gave.
     #[cfg(any(test, fuzzing))]
     pub(super) fn from_parts(
         status: StatusCode,
@@ -67,7 +70,7 @@ impl Response {
         }
     }
 
-    /// The same answer without secrets, which a server may repeat when it complains.
+    /// The same response without secrets, which a server may repeat in an error.
     pub(in crate::bitbucket) fn redact(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {
             let bytes = secret.as_bytes();
@@ -87,7 +90,7 @@ impl Response {
         }
     }
 
-    /// The same, a 404 being what was wanted.
+    /// The same response with a 404 as success.
     pub(super) fn not_found_as_deleted(self) -> Self {
         if self.status == StatusCode::NOT_FOUND {
             Self {
@@ -99,17 +102,54 @@ impl Response {
         }
     }
 
-    /// Whether an error is in the words of a Bitbucket.
-    pub(in crate::bitbucket) fn is_bitbuckets(&self) -> bool {
+    /// Whether an error is proof of Bitbucket: its body has the structure that no proxy or gateway sends.
+    pub(in crate::bitbucket) fn is_from_bitbucket(&self) -> bool {
         self.error_body().is_present()
     }
 
-    /// The status.
+    /// The text of an error that Bitbucket sends as `text/plain`. Plain text from a Data Center counts only with the
+    /// request id that it adds to its responses: proxies send plain text as well.
+    fn plain_text_message(&self) -> Option<String> {
+        let is_plain_text = self.header(CONTENT_TYPE).is_some_and(|kind| {
+            let media_type = kind.split(';').next().unwrap_or_default().trim();
+            media_type.eq_ignore_ascii_case("text/plain")
+        });
+        let is_data_center = self.url.contains("/rest/");
+        let is_own = !is_data_center || self.header(REQUEST_ID).is_some();
+        if self.body.len() > MAX_PLAIN_TEXT_BYTES || !is_plain_text || !is_own {
+            return None;
+        }
+        displayable(&self.text())
+    }
+
+    /// Whether a 401 on Data Center comes from a reverse proxy that requires its own authentication. Bitbucket itself
+    /// sends JSON, or at least its own headers.
+    fn is_foreign_login(&self) -> bool {
+        let is_html = self
+            .header(CONTENT_TYPE)
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
+        let is_kerberos = self.headers.get_all(WWW_AUTHENTICATE).iter().any(|value| {
+            let scheme = value
+                .to_str()
+                .ok()
+                .and_then(|value| value.split(' ').next());
+            scheme.is_some_and(|scheme| {
+                scheme.eq_ignore_ascii_case("negotiate") || scheme.eq_ignore_ascii_case("ntlm")
+            })
+        });
+        let has_own_header = [REQUEST_ID, "x-ausername", "x-seraph-loginreason"]
+            .iter()
+            .any(|name| self.headers.contains_key(*name));
+        self.url.contains("/rest/")
+            && (is_html || is_kerberos)
+            && !has_own_header
+            && !self.error_body().is_present()
+    }
+
     pub(in crate::bitbucket) fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The body as text.
     pub(in crate::bitbucket) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
@@ -119,7 +159,6 @@ impl Response {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What the server says of an error, in either product's shape.
     pub(in crate::bitbucket) fn error_body(&self) -> ErrorBody {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
@@ -128,7 +167,7 @@ impl Response {
         }
     }
 
-    /// Whether a Data Center says that somebody is logged in.
+    /// Whether the response of a Data Center shows that the request was authenticated.
     pub(in crate::bitbucket) fn is_authenticated(&self) -> bool {
         self.header("x-ausername")
             .is_some_and(|name| !name.is_empty())
@@ -140,22 +179,21 @@ impl Response {
             .is_some_and(|reason| reason.contains("CAPTCHA"))
     }
 
-    /// A filter before the API says it, in JSON, on a page or as text.
+    /// A filter in front of the API sends it as JSON, HTML or plain text.
     fn says_basic_is_blocked(&self) -> bool {
-        const WORDS: &str = "basic authentication has been disabled";
+        const MESSAGE: &str = "basic authentication has been disabled";
         let beginning = self.body.get(..64 * 1024).unwrap_or(&self.body);
         String::from_utf8_lossy(beginning)
             .to_lowercase()
-            .contains(WORDS)
+            .contains(MESSAGE)
     }
 
-    /// Whether the body claims to be JSON.
     pub(in crate::bitbucket) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE)
-            .is_some_and(|kind| kind.contains("json"))
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 
-    /// The body of a successful answer.
+    /// The body of a successful response.
     pub(in crate::bitbucket) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         self.success()?;
         if !self.is_json() {
@@ -168,12 +206,12 @@ impl Response {
         })
     }
 
-    /// The body of an error, where it is JSON of this shape.
+    /// The body of an error, where it is JSON of this structure.
     pub(in crate::bitbucket) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body as data of any shape; nothing where it is not JSON.
+    /// The body as JSON; null where it is not JSON.
     pub(in crate::bitbucket) fn value(&self) -> Value {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
@@ -182,12 +220,11 @@ impl Response {
         }
     }
 
-    /// The body as it came.
     pub(in crate::bitbucket) fn bytes(&self) -> &[u8] {
         &self.body
     }
 
-    /// Turns an error status into the error that it stands for.
+    /// Turns an error status into an error.
     pub(in crate::bitbucket) fn success(&self) -> Result<(), ApiError> {
         if self.status.is_success() {
             Ok(())
@@ -196,31 +233,39 @@ impl Response {
         }
     }
 
-    /// The error that an unsuccessful answer stands for. Its status is kept also when the body is a proxy's page.
+    /// The error for an unsuccessful response. The status decides, whatever the media type; the text of a proxy or
+    /// gateway never becomes the message.
     pub(in crate::bitbucket) fn error(&self) -> ApiError {
-        let words = self.error_body();
-        let message = words.message().unwrap_or_else(|| self.status_text());
+        let body = self.error_body();
+        let plain_text = self.plain_text_message();
+        let is_own = body.is_present() || plain_text.is_some();
+        let message = body
+            .message()
+            .or_else(|| plain_text.clone())
+            .unwrap_or_else(|| self.status_text());
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-                if words.asks_for_captcha() || self.denies_with_captcha() =>
+                if body.requires_captcha() || self.denies_with_captcha() =>
             {
                 ApiError::CaptchaRequired
             }
             StatusCode::FORBIDDEN if self.says_basic_is_blocked() => ApiError::BasicAuthDisabled,
-            // Data Center answers 401 also to somebody who is logged in and lacks a permission.
+            // Data Center sends 401 also to an authenticated user who lacks a permission.
             StatusCode::UNAUTHORIZED if self.is_authenticated() => ApiError::Forbidden {
                 message,
                 required: Vec::new(),
                 granted: Vec::new(),
             },
+            StatusCode::UNAUTHORIZED if plain_text.is_some() => ApiError::LoginRefused(message),
+            StatusCode::UNAUTHORIZED if self.is_foreign_login() => ApiError::ForeignLogin,
             StatusCode::UNAUTHORIZED => ApiError::Unauthorized(message),
-            // In other words than Bitbucket's it is a gateway's, and says nothing about the credential.
-            StatusCode::FORBIDDEN if words.is_present() => ApiError::Forbidden {
+            // A gateway's 403 says nothing about the credential.
+            StatusCode::FORBIDDEN if is_own => ApiError::Forbidden {
                 message,
-                required: words.required(),
-                granted: words.granted(),
+                required: body.required(),
+                granted: body.granted(),
             },
-            StatusCode::NOT_FOUND if words.is_present() => ApiError::NotFound(message),
+            StatusCode::NOT_FOUND if is_own => ApiError::NotFound(message),
             StatusCode::NOT_FOUND => ApiError::NotAnApiEndpoint(self.url.clone()),
             StatusCode::GONE => ApiError::Gone(message),
             StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(self.retry_after()),
@@ -241,9 +286,9 @@ impl Response {
         seconds.ok().map(Duration::from_secs)
     }
 
-    /// A page where data was expected: a login form, a proxy, another program.
+    /// The error for a response that is not JSON: from a login page, a proxy, or another program.
     pub(in crate::bitbucket) fn not_json(&self) -> ApiError {
-        // What follows its name may be anything, also what was sent.
+        // Parameters may contain anything, also parts of the request.
         let kind = self.header(CONTENT_TYPE).and_then(|kind| {
             let name = kind.split(';').next()?.trim();
             let is_name = |c: char| c.is_ascii_alphanumeric() || "/+-._".contains(c);
@@ -255,7 +300,7 @@ impl Response {
         }
     }
 
-    /// The status in words, with its number where the error does not name that itself.
+    /// The reason phrase of the status, with its number where the message of the error does not contain it.
     fn status_text(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
         match self.status {
@@ -268,7 +313,16 @@ impl Response {
     }
 }
 
-/// Why data has another shape, without the text that was found in its place: that may be long, or a secret.
+/// Deserializes `null` as an absent value. For `#[serde(default, deserialize_with = "null_as_default")]`.
+pub(in crate::bitbucket) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// The reason of a decoding error without the value, which may be long or a secret.
 fn strip_value(reason: &str) -> String {
     match (reason.find("string \""), reason.rfind("\", expected ")) {
         (Some(start), Some(end)) if start < end => {
@@ -278,57 +332,53 @@ fn strip_value(reason: &str) -> String {
     }
 }
 
-/// An error body: Cloud's `{"error": {…}}` or Data Center's `{"errors": […]}`; either may be anything else.
+/// The body of an error: Cloud's `{"error": {…}}` or Data Center's `{"errors": […]}`. Every field may have any type.
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::bitbucket) struct ErrorBody {
     #[serde(default)]
     error: Value,
     #[serde(default)]
     errors: Value,
-    /// Data Center's filters answer before its API does, in a shape of their own.
+    /// Filters of Data Center that run before its API send this alone.
     #[serde(default)]
     message: Value,
-    /// Cloud's complaints about an SSH key are in a shape of their own: `{"key": [{"message": "…"}]}`.
+    /// Cloud's errors about an SSH key: `{"key": [{"message": "…"}]}`.
     #[serde(default)]
     key: Value,
 }
 
 impl ErrorBody {
-    /// Whether the body has the shape of a Bitbucket's error.
-    pub(super) fn is_present(&self) -> bool {
+    /// Whether the body has the structure of one of Bitbucket's errors.
+    fn is_present(&self) -> bool {
         self.error.is_object() || self.errors.is_array()
     }
 
-    /// Every message there is, in one line.
-    pub(super) fn message(&self) -> Option<String> {
-        let detail = self.error.get("detail").and_then(Value::as_str);
-        let cloud = self
-            .error
-            .get("message")
-            .and_then(Value::as_str)
-            .into_iter()
-            .chain(detail);
-        let datacenter = self
-            .errors
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|error| error.get("message")?.as_str());
-        let about_key = self.key.as_array().into_iter().flatten();
-        let about_key = about_key.filter_map(|complaint| {
-            complaint
-                .as_str()
-                .or_else(|| complaint.get("message")?.as_str())
-        });
-        let all: Vec<&str> = cloud
-            .chain(datacenter)
-            .chain(about_key)
-            .chain(self.message.as_str())
-            .collect();
-        (!all.is_empty()).then(|| all.join("; ").chars().take(MAX_MESSAGE_CHARS).collect())
+    /// All messages, in one line.
+    fn message(&self) -> Option<String> {
+        let mut messages = Vec::new();
+        push_texts("", &self.error["message"], &mut messages);
+        if let Some(detail) = self.error["detail"].as_str() {
+            messages.extend(displayable(detail));
+        }
+        push_texts("", &self.error["fields"], &mut messages);
+        if let Some(url) = self.error["data"]["announcement_url"].as_str() {
+            messages.extend(displayable(url).map(|url| format!("see {url}")));
+        }
+        for error in self.errors.as_array().into_iter().flatten() {
+            let context = error["context"].as_str().and_then(displayable);
+            push_texts(
+                context.as_deref().unwrap_or_default(),
+                &error["message"],
+                &mut messages,
+            );
+        }
+        push_texts("", &self.key, &mut messages);
+        push_texts("", &self.message, &mut messages);
+        messages.dedup();
+        (!messages.is_empty()).then(|| truncated(&messages.join("; ")))
     }
 
-    /// The exceptions that Data Center names.
+    /// The names of Data Center's exceptions.
     fn exceptions(&self) -> impl Iterator<Item = &str> {
         self.errors
             .as_array()
@@ -337,36 +387,224 @@ impl ErrorBody {
             .filter_map(|error| error.get("exceptionName")?.as_str())
     }
 
-    pub(super) fn asks_for_captcha(&self) -> bool {
+    fn requires_captcha(&self) -> bool {
         self.exceptions().any(|name| name.contains("Captcha"))
     }
 
-    /// Whether somebody is logged in who lacks a permission, which Data Center answers with 401.
-    pub(in crate::bitbucket) fn is_permission_error(&self) -> bool {
+    /// Whether an authenticated user lacks a permission, which Data Center reports with 401.
+    fn is_permission_error(&self) -> bool {
         self.exceptions()
             .any(|name| name.ends_with(".AuthorisationException"))
     }
 
-    /// The scopes that Cloud says are needed.
-    pub(super) fn required(&self) -> Vec<String> {
+    /// The scopes that are needed, from Cloud.
+    fn required(&self) -> Vec<String> {
         self.scopes("required")
     }
 
-    /// The scopes that Cloud says the credential has.
+    /// The scopes that the credential has, from Cloud.
     pub(in crate::bitbucket) fn granted(&self) -> Vec<String> {
         self.scopes("granted")
     }
 
-    fn scopes(&self, which: &str) -> Vec<String> {
-        let list = self
-            .error
-            .get("detail")
-            .and_then(|detail| detail.get(which))
-            .and_then(Value::as_array);
-        list.into_iter()
+    fn scopes(&self, name: &str) -> Vec<String> {
+        let scopes = self.error["detail"][name].as_array();
+        scopes
+            .into_iter()
             .flatten()
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect()
+    }
+}
+
+/// Adds every text in a value, each with the path of its field: `name: text`. An object with a `message` stands for that
+/// message.
+fn push_texts(path: &str, value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.extend(displayable(text).map(|text| {
+            if path.is_empty() {
+                text
+            } else {
+                format!("{path}: {text}")
+            }
+        })),
+        Value::Array(values) => {
+            for value in values {
+                push_texts(path, value, texts);
+            }
+        }
+        Value::Object(fields) => match fields.get("message") {
+            Some(message @ Value::String(_)) => push_texts(path, message, texts),
+            Some(_) | None => {
+                for (name, value) in fields {
+                    let name = truncated(name);
+                    let path = if path.is_empty() {
+                        name
+                    } else {
+                        format!("{path}.{name}")
+                    };
+                    push_texts(&path, value, texts);
+                }
+            }
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A server's text on one line, or nothing where it is empty or HTML. Control characters are escaped on output.
+fn displayable(text: &str) -> Option<String> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!line.is_empty() && !line.starts_with('<')).then(|| truncated(&line))
+}
+
+fn truncated(text: &str) -> String {
+    match text.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    const CLOUD: &str = "https://api.bitbucket.org/2.0/repositories/acme/web-app";
+    const DATA_CENTER: &str = "https://git.example.com/rest/api/latest/projects";
+
+    fn response(
+        status: u16,
+        url: &str,
+        headers: &[(&'static str, &'static str)],
+        body: &str,
+    ) -> Response {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let status = StatusCode::from_u16(status).unwrap();
+        Response::from_parts(status, map, body.as_bytes(), url.to_owned())
+    }
+
+    fn message(body: &Value) -> Option<String> {
+        serde_json::from_value::<ErrorBody>(body.clone())
+            .unwrap()
+            .message()
+    }
+
+    #[test]
+    fn messages_contain_the_details_of_an_error() {
+        for (body, expected) in [
+            (
+                json!({"type": "error", "error": {"message": "Bad request", "fields": {"skip_cert_verification": ["This field may not be null."]}}}),
+                "Bad request; skip_cert_verification: This field may not be null.",
+            ),
+            (
+                json!({"error": {"message": "Bad request", "fields": {"source": {"branch": "unknown", "repository": [{"message": "gone"}]}}}}),
+                "Bad request; source.branch: unknown; source.repository: gone",
+            ),
+            (
+                json!({"error": {"message": "Bad request", "fields": ["name is taken", {"key": ["too long"]}]}}),
+                "Bad request; name is taken; key: too long",
+            ),
+            (
+                json!({"error": {"message": "Gone", "detail": "Use another endpoint.", "data": {"announcement_url": "https://example.com/c"}}}),
+                "Gone; Use another endpoint.; see https://example.com/c",
+            ),
+            (
+                json!({"errors": [{"context": "name", "message": "is too long"}, {"context": null, "message": "and\n more"}]}),
+                "name: is too long; and more",
+            ),
+            (
+                json!({"key": [{"message": "Someone has already registered that SSH key."}]}),
+                "Someone has already registered that SSH key.",
+            ),
+        ] {
+            assert_eq!(message(&body).as_deref(), Some(expected), "{body}");
+        }
+        for body in [
+            json!({"error": {"message": "<html><body>x</body></html>", "fields": null}}),
+            json!({"errors": [null, 1, {"message": null}]}),
+            json!({"error": "x", "fields": {"a": 1}}),
+        ] {
+            assert_eq!(message(&body), None, "{body}");
+        }
+        let long = json!({"error": {"fields": {"a": vec!["long"; 1000]}}});
+        assert_eq!(message(&long).unwrap().chars().count(), "a: long".len());
+        let long = json!({"error": {"message": "é".repeat(5000)}});
+        assert_eq!(
+            message(&long).unwrap().chars().count(),
+            MAX_MESSAGE_CHARS + 1
+        );
+    }
+
+    #[test]
+    fn the_status_decides_for_plain_text_of_bitbucket() {
+        const TEXT: [(&str, &str); 1] = [("content-type", "Text/Plain; charset=utf-8")];
+        let error = |status, url, text| response(status, url, &TEXT, text).error();
+        let access = "Access denied. You must have write or admin access.";
+        assert!(
+            matches!(error(403, CLOUD, access), ApiError::Forbidden { message, .. } if message == access)
+        );
+        assert!(
+            matches!(error(404, CLOUD, "Not here"), ApiError::NotFound(text) if text == "Not here")
+        );
+        assert!(
+            matches!(error(401, CLOUD, "Too many attempts"), ApiError::LoginRefused(text) if text == "Too many attempts")
+        );
+        assert!(
+            matches!(error(400, CLOUD, "a\r\nb"), ApiError::ClientError { message, .. } if message == "a b")
+        );
+        let long = "x".repeat(MAX_PLAIN_TEXT_BYTES + 1);
+        for text in ["", "<html>", &long] {
+            assert!(
+                matches!(error(404, CLOUD, text), ApiError::NotAnApiEndpoint(_)),
+                "{text}"
+            );
+        }
+        // A proxy in front of a Data Center sends plain text as well.
+        assert!(matches!(
+            error(404, DATA_CENTER, "404 page not found"),
+            ApiError::NotAnApiEndpoint(_)
+        ));
+        let own = [TEXT[0], (REQUEST_ID, "@1x2")];
+        assert!(matches!(
+            response(404, DATA_CENTER, &own, "No such project").error(),
+            ApiError::NotFound(_)
+        ));
+    }
+
+    #[test]
+    fn a_proxys_login_is_not_bitbuckets() {
+        let html = ("content-type", "text/HTML");
+        let negotiate = ("www-authenticate", "Negotiate");
+        let json = ("content-type", "application/json");
+        let error = |headers: &[(&'static str, &'static str)], body: &str| {
+            response(401, DATA_CENTER, headers, body).error()
+        };
+        assert!(matches!(
+            error(&[html, negotiate], "<html>"),
+            ApiError::ForeignLogin
+        ));
+        assert!(matches!(error(&[html], "<html>"), ApiError::ForeignLogin));
+        assert!(matches!(error(&[negotiate], ""), ApiError::ForeignLogin));
+        assert!(matches!(
+            error(&[html, (REQUEST_ID, "@1")], "<html>"),
+            ApiError::Unauthorized(_)
+        ));
+        assert!(matches!(
+            error(&[json, negotiate], r#"{"errors":[{"message":"x"}]}"#),
+            ApiError::Unauthorized(_)
+        ));
+        assert!(matches!(error(&[], ""), ApiError::Unauthorized(_)));
+    }
+
+    #[test]
+    fn media_types_are_case_insensitive() {
+        let response = response(200, CLOUD, &[("content-type", "Application/JSON")], "{}");
+        assert!(response.json::<Value>().is_ok());
     }
 }

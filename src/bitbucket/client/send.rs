@@ -1,4 +1,4 @@
-//! One question and its answer: redirects, retries, the signature, the trace.
+//! Sending a request: redirects, retries, authentication, the trace.
 
 use std::time::{Duration, Instant};
 
@@ -16,22 +16,20 @@ use super::{Http, ServerObservation, proxy};
 use crate::types::connection::Origin;
 use crate::types::webhook::without_password;
 
-/// Redirects on the same origin that are followed.
+/// Redirects on the same origin.
 const MAX_REDIRECTS: usize = 5;
-/// Sent at most this many times more.
 const MAX_RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Http {
-    /// Puts a question, within the time that it may take. Any status is an answer.
+    /// Sends a request within its time limit. Any status is a response.
     pub(in crate::bitbucket) async fn send(&self, request: &Request) -> Result<Response, ApiError> {
         let deadline = Instant::now() + self.settings.timeout + request.upload_allowance();
         let response = Box::pin(self.follow_redirects(request, deadline)).await?;
         Box::pin(self.require_authenticated(request, response, deadline)).await
     }
 
-    /// Looks at an address of this server once, without showing who asks, so that it may also be plain http: no redirect
-    /// is followed, nothing is repeated.
+    /// Sends one GET request without the credential, so plain http is allowed. No redirects, no retries.
     pub(in crate::bitbucket) async fn get_once_unauthenticated(
         &self,
         url: Url,
@@ -41,7 +39,7 @@ impl Http {
         within.unwrap_or_else(|_| Err(self.timeout_error()))
     }
 
-    /// Follows redirects on the same origin; another origin is told, never asked.
+    /// Follows redirects on the same origin; one to another origin is an error.
     async fn follow_redirects(
         &self,
         request: &Request,
@@ -64,7 +62,7 @@ impl Http {
                 .path()
                 .split('/')
                 .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
-            // What writes would be sent twice, or lose its body.
+            // A write would be sent twice, or lose its body.
             if Origin::of(&next) != self.base.origin() || is_login || !request.is_safe_method() {
                 return Err(self.redirect_error(&self.redacted_url(&next)));
             }
@@ -73,7 +71,7 @@ impl Http {
         Err(self.redirect_error(request.url.as_str()))
     }
 
-    /// Sends it, and again where that may help, until the deadline.
+    /// Sends a request, with retries until the deadline.
     pub(super) async fn send_with_retry(
         &self,
         request: &Request,
@@ -85,20 +83,20 @@ impl Http {
             let left = deadline.saturating_duration_since(Instant::now());
             let sent = tokio::time::timeout(left, Box::pin(self.send_if_secure(request))).await;
             let sent = match (sent.unwrap_or_else(|_| Err(self.timeout_error())), before) {
-                // What it answered before says more than that it was silent at last.
+                // The response to an earlier attempt says more than the timeout of the last one.
                 (
                     Err(ApiError::Unreachable {
                         obstacle: ConnectFailure::Timeout,
                         ..
                     }),
-                    Some(answer),
-                ) => return Ok(answer),
+                    Some(earlier),
+                ) => return Ok(earlier),
                 (sent, _) => sent,
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            let again = retry_delay(attempt, request.idempotent, &sent);
-            let Some(pause) = again.filter(|pause| *pause < left) else {
-                // What was removed by a request whose answer was lost is not there for the next one.
+            let delay = retry_delay(attempt, request.idempotent, &sent);
+            let Some(pause) = delay.filter(|pause| *pause < left) else {
+                // The first attempt may have removed the resource although its response was lost.
                 let is_removed = attempt > 0 && request.method == Method::DELETE;
                 return sent.map(|response| {
                     if is_removed {
@@ -122,59 +120,75 @@ impl Http {
         self.send_once(request).await
     }
 
-    async fn send_once(&self, question: &Request) -> Result<Response, ApiError> {
-        let Request { method, url, .. } = question;
+    async fn send_once(&self, request: &Request) -> Result<Response, ApiError> {
+        let Request { method, url, .. } = request;
         let started = Instant::now();
-        let mut request = self.client()?.request(method.clone(), url.clone());
-        request = request.timeout(self.settings.timeout + question.upload_allowance());
-        request = request.header(ACCEPT, "application/json, */*;q=0.1");
-        if question.signed == WithAuth::Yes {
-            request = self.add_auth(request)?;
+        let mut builder = self.client()?.request(method.clone(), url.clone());
+        builder = builder.timeout(self.settings.timeout + request.upload_allowance());
+        builder = builder.header(ACCEPT, "application/json, */*;q=0.1");
+        if request.signed == WithAuth::Yes {
+            builder = self.add_auth(builder)?;
         }
-        if !question.is_safe_method() {
-            // Data Center takes a write without it for a forged one (XSRF).
-            request = request.header("x-atlassian-token", "no-check");
+        if !request.is_safe_method() {
+            // Data Center rejects a write without it as cross-site request forgery.
+            builder = builder.header("x-atlassian-token", "no-check");
         }
-        match &question.body {
+        match &request.body {
             Some(body) => {
-                request = request
+                builder = builder
                     .header(CONTENT_TYPE, &body.media_type)
                     .body(body.bytes.clone());
             }
-            // Cloud answers 411 to what names no length.
-            None if !question.is_safe_method() && *method != Method::DELETE => {
-                request = request.header(CONTENT_LENGTH, 0);
+            // Cloud rejects a write without a length (411).
+            None if !request.is_safe_method() && *method != Method::DELETE => {
+                builder = builder.header(CONTENT_LENGTH, 0);
             }
             None => {}
         }
-        let response = request
+        let sent = builder
             .send()
             .await
             .map_err(|error| self.map_transport_error(&error));
-        let answer = match response {
+        let response = match sent {
             Ok(response) => {
-                self.observation.replace(ServerObservation::of(&response));
-                Response::read(response, question.most, |error| {
+                self.observation
+                    .replace(ServerObservation::from_response(&response));
+                Response::read(response, request.most, |error| {
                     self.map_transport_error(error)
                 })
                 .await
-                .map(|answer| self.redacted(answer))
+                .map(|response| self.redacted(response))
             }
             Err(error) => Err(error),
         };
-        let told = match &answer {
-            Ok(answer) => answer.status().as_u16().to_string(),
+        let response = response.and_then(|response| self.reject_proxy_auth(response));
+        let outcome = match &response {
+            Ok(response) => response.status().as_u16().to_string(),
             Err(error) => error.to_string(),
         };
         self.trace(&format!(
-            "{method} {} -> {told} in {} ms",
+            "{method} {} -> {outcome} in {} ms",
             loggable_url(url),
             started.elapsed().as_millis()
         ));
-        answer
+        response
     }
 
-    /// An error without the secret that it may repeat. Data stays as it is: a password can be a word that is part of it.
+    /// A 407 is the proxy's response to a request over plain http; over https the tunnel fails instead.
+    fn reject_proxy_auth(&self, response: Response) -> Result<Response, ApiError> {
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.proxy().is_some()
+        {
+            let reason = error::PROXY_AUTH_REASON.to_owned();
+            return Err(self.unreachable(ConnectFailure::ProxyAuth, reason));
+        }
+        Ok(response)
+    }
+
+    fn proxy(&self) -> Option<String> {
+        proxy::of(self.base.url(), self.settings.proxy.as_deref())
+    }
+
+    /// Redacts secrets in an error. Data stays as it is, because a password can be a word that the data contains.
     fn redacted(&self, response: Response) -> Response {
         if response.status().is_success() {
             response
@@ -183,7 +197,7 @@ impl Http {
         }
     }
 
-    /// A line for the trace, with the secret masked wherever it should have got into it.
+    /// Writes a line to the trace, with secrets redacted.
     fn trace(&self, line: &str) {
         (self.trace)(
             &self
@@ -224,9 +238,9 @@ impl Http {
     }
 
     fn map_transport_error(&self, error: &reqwest::Error) -> ApiError {
-        let (failure, reason) = error::obstacle(error);
+        let (failure, reason) = error::classify(error);
         let reason = if failure == ConnectFailure::Timeout {
-            self.too_slow()
+            self.timeout_reason()
         } else {
             reason
         };
@@ -236,24 +250,24 @@ impl Http {
     fn unreachable(&self, failure: ConnectFailure, reason: String) -> ApiError {
         ApiError::Unreachable {
             origin: self.base.origin().to_string(),
-            proxy: proxy::of(self.base.url(), self.settings.proxy.as_deref()),
+            proxy: self.proxy(),
             obstacle: failure,
             reason,
         }
     }
 
     fn timeout_error(&self) -> ApiError {
-        self.unreachable(ConnectFailure::Timeout, self.too_slow())
+        self.unreachable(ConnectFailure::Timeout, self.timeout_reason())
     }
 
-    fn too_slow(&self) -> String {
+    fn timeout_reason(&self) -> String {
         format!(
             "no answer within {} seconds",
             self.settings.timeout.as_secs()
         )
     }
 
-    /// An address that a server names: of another one the origin alone, of its own without what may be secret.
+    /// The URL of a redirect for messages: for another server the origin alone, for this one without the query.
     fn redacted_url(&self, url: &Url) -> String {
         let origin = Origin::of(url);
         if origin == self.base.origin() {
@@ -271,7 +285,7 @@ impl Http {
     }
 }
 
-/// An address for the trace: a password of an address within its query is not told.
+/// The URL for the trace, without the passwords of URLs in its query.
 fn loggable_url(url: &Url) -> String {
     let is_address = |value: &str| Url::parse(value).is_ok_and(|inner| inner.password().is_some());
     if !url.query_pairs().any(|(_, value)| is_address(&value)) {
@@ -286,38 +300,38 @@ fn loggable_url(url: &Url) -> String {
     masked.to_string()
 }
 
-/// How long to wait before a request is sent again; `None` where that would not help or could do something twice.
+/// The delay before a request is sent again; `None` where it must not be sent again.
 ///
-/// Again: after 429, which was not looked at; and what may be done twice (RFC 9110, section 9.2.2) also after 502, 503,
-/// 504, and where the connection broke. Never after 401, which locks accounts, and not where nothing listens or nobody
-/// is trusted.
+/// Any request is sent again after 429, because the server did not process it. An idempotent one (RFC 9110, section
+/// 9.2.2) is also sent again after 502, 503, 504, and a broken connection. Never after 401 and 407, which could lock the
+/// account, and not after a refused connection or a TLS error.
 fn retry_delay(
     attempt: u32,
-    may_repeat: bool,
+    is_idempotent: bool,
     sent: &Result<Response, ApiError>,
 ) -> Option<Duration> {
-    let told = match sent {
-        Ok(response) if is_transient(response.status(), may_repeat) => response.retry_after(),
+    let requested = match sent {
+        Ok(response) if is_transient(response.status(), is_idempotent) => response.retry_after(),
         Err(ApiError::Unreachable {
             obstacle: ConnectFailure::Other,
             ..
-        }) if may_repeat => None,
+        }) if is_idempotent => None,
         Ok(_) | Err(_) => return None,
     };
     (attempt < MAX_RETRIES)
-        .then(|| told.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
+        .then(|| requested.unwrap_or_else(|| FIRST_PAUSE * 2_u32.pow(attempt) + jitter()))
 }
 
-fn is_transient(status: StatusCode, may_repeat: bool) -> bool {
+fn is_transient(status: StatusCode, is_idempotent: bool) -> bool {
     let overloaded = [
         StatusCode::BAD_GATEWAY,
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    status == StatusCode::TOO_MANY_REQUESTS || (may_repeat && overloaded.contains(&status))
+    status == StatusCode::TOO_MANY_REQUESTS || (is_idempotent && overloaded.contains(&status))
 }
 
-/// So that many programs that were sent away together do not come back together.
+/// Spreads the retries of many clients that were rejected at the same time.
 fn jitter() -> Duration {
     Duration::from_millis(rand::rng().random_range(0..100))
 }

@@ -1,4 +1,4 @@
-//! Answers that no server gave, to hold what must be true of every one: in a test, and in the target `error_body` of
+//! Properties of every error response, for a test and for the target `error_body` of
 //! `fuzz/`.
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -15,12 +15,12 @@ const KINDS: [&str; 5] = [
     "",
 ];
 
-/// Whatever the body, an error keeps its status, says something, and says it briefly.
+/// Whatever the body, an error has a message, and the message is short.
 #[cfg_attr(
     not(fuzzing),
     allow(unreachable_pub, reason = "the fuzzer is another crate")
 )]
-pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
+pub fn check_error_response(status: u8, kind: u8, body: &[u8]) {
     let status = StatusCode::from_u16(400 + u16::from(status) % 200).expect("it is a status");
     let kind = KINDS[usize::from(kind) % KINDS.len()];
     let mut headers = HeaderMap::new();
@@ -28,12 +28,12 @@ pub fn explain_made_up(status: u8, kind: u8, body: &[u8]) {
     let url = "https://git.example.com/rest/api/latest/repos".to_owned();
     let response = Response::from_parts(status, headers, body, url);
     let error = response.error();
-    let said = error.to_string();
-    assert!(!said.trim().is_empty());
+    let message = error.to_string();
+    assert!(!message.trim().is_empty());
     assert!(
-        said.chars().count() < MAX_MESSAGE_CHARS + 200,
+        message.chars().count() < MAX_MESSAGE_CHARS + 200,
         "{}",
-        said.len()
+        message.len()
     );
     assert!(response.success().is_err());
     assert!(response.json::<serde_json::Value>().is_err());
@@ -82,21 +82,21 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn every_body_of_an_error_is_explained(status in any::<u8>(), kind in any::<u8>(), body in body()) {
-            explain_made_up(status, kind, &body);
+        fn every_error_response_has_a_short_message(status in any::<u8>(), kind in any::<u8>(), body in body()) {
+            check_error_response(status, kind, &body);
         }
     }
 
     #[test]
-    fn a_long_story_is_cut_short() {
-        let story = "é".repeat(3 * MAX_MESSAGE_CHARS);
+    fn a_long_message_is_truncated() {
+        let text = "é".repeat(3 * MAX_MESSAGE_CHARS);
         for body in [
-            format!("{{\"error\":{{\"message\":\"{story}\"}}}}"),
-            format!("{{\"errors\":[{{\"message\":\"{story}\"}}]}}"),
-            format!("{{\"message\":\"{story}\"}}"),
+            format!("{{\"error\":{{\"message\":\"{text}\"}}}}"),
+            format!("{{\"errors\":[{{\"message\":\"{text}\"}}]}}"),
+            format!("{{\"message\":\"{text}\"}}"),
         ] {
             for status in [0, 1, 3, 4, 9, 10, 29, 100] {
-                explain_made_up(status, 0, body.as_bytes());
+                check_error_response(status, 0, body.as_bytes());
             }
         }
     }

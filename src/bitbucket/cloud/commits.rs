@@ -74,9 +74,6 @@ impl Cloud {
     /// Commits files, where the branch still points to the parent.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-post>
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn commit(
         &self,
         repo: &RepoId,
@@ -151,9 +148,6 @@ impl Cloud {
     /// The paths that a commit changes, and whether each is there afterwards.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn diffstat(
         &self,
         repo: &RepoId,

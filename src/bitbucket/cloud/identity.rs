@@ -1,4 +1,4 @@
-//! Who a credential is, on Cloud.
+//! The identity of a credential, on Cloud.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ struct User {
 }
 
 impl Cloud {
-    /// Asks for the current user, or for what an access token belongs to: access tokens have no user.
+    /// Requests the current user, or the resource of an access token, which has no user.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
     pub(in crate::bitbucket) async fn identify(
@@ -34,7 +34,7 @@ impl Cloud {
             StatusCode::GONE if credential.auth == Some(AuthMethod::AppPassword) => {
                 Err(ApiError::Unauthorized(response.error().to_string()))
             }
-            // The credential is good: the server knows it, and says what it may not do.
+            // The credential is valid, but lacks the scope.
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
             _ => {
                 let user: User = response.json()?;
@@ -47,7 +47,7 @@ impl Cloud {
                 ];
                 let account = names.into_iter().flatten().next();
                 if account.is_none() {
-                    // Every page of some proxies is an empty success.
+                    // Some proxies respond to every request with an empty success.
                     return Err(ApiError::Decode {
                         path: "nickname".to_owned(),
                         reason: "it names no user".to_owned(),
@@ -63,7 +63,7 @@ impl Cloud {
         }
     }
 
-    /// An access token is known by what it belongs to.
+    /// An access token is identified by its repository, project or workspace.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>
     async fn identify_access_token(
@@ -98,7 +98,7 @@ impl Cloud {
         };
         match response.status() {
             StatusCode::OK if !response.is_json() => Err(response.not_json()),
-            // What is private is shown to nobody without a good token; nor are scopes named.
+            // Private resources and scopes are visible only with a valid token.
             StatusCode::OK if is_login_proof(&response) => Ok(identity()),
             StatusCode::OK => {
                 self.check_refusal(response.status()).await?;
@@ -116,15 +116,15 @@ impl Cloud {
         }
     }
 
-    /// `/user` refuses a good access token with 403, because it has no user, and a bad one with 401. Beside something
-    /// that was shown, a 401 decides nothing: anybody may have been shown it.
+    /// `/user` refuses a valid access token with 403, because it has no user, and an invalid one with 401. A 401 is no
+    /// proof where the resource was readable: it may be public.
     async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
         let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
         match response.status() {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(()),
             StatusCode::OK if response.json::<User>().is_ok() => Ok(()),
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
-                "what it belongs to is public, so anybody may see it".to_owned(),
+                "the repository, project or workspace is public".to_owned(),
             )),
             _ => Err(response.error()),
         }
@@ -137,9 +137,9 @@ struct Resource {
     is_private: Option<bool>,
 }
 
-/// A refusal in Cloud's own words: the credential is good, but may not do this. A gateway's 403 says nothing.
+/// A 403 from Cloud itself: the credential is valid. A gateway's 403 proves nothing.
 pub(super) fn is_cloud_error(response: &Response) -> bool {
-    response.is_bitbuckets() || response.header("x-oauth-scopes").is_some()
+    response.is_from_bitbucket() || response.header("x-oauth-scopes").is_some()
 }
 
 fn is_login_proof(response: &Response) -> bool {
@@ -153,11 +153,11 @@ fn is_login_proof(response: &Response) -> bool {
             .is_ok_and(|resource| resource.is_private == Some(true))
 }
 
-/// What every answer to a valid credential tells: its scopes in a header, or in the body of a 403.
+/// The identity in a response to a valid credential: its scopes are in a header, or in the body of a 403.
 fn valid(response: &Response) -> Identity {
     let listed = response.header("x-oauth-scopes").map(parse_scope_list);
     let granted = Some(response.error_body().granted());
-    // An empty list is a header that says nothing.
+    // An empty header means that the scopes are unknown.
     let scopes = listed
         .filter(|all| !all.is_empty())
         .or(granted.filter(|all| !all.is_empty()));
@@ -175,7 +175,7 @@ fn valid(response: &Response) -> Identity {
     }
 }
 
-/// The scopes of a header: separated by commas, blanks, or both.
+/// The scopes in a header, separated by commas, spaces, or both.
 pub(super) fn parse_scope_list(list: &str) -> Vec<String> {
     let names = list.split([',', ' ']).filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()

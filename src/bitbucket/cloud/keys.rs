@@ -14,7 +14,7 @@ use crate::types::timestamp::{Timestamp, deserialize_lenient};
 /// The largest page of most lists.
 const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");
 
-/// A key. Those of repositories have a number, those of people a UUID; the documentation's examples write `created_on`
+/// A key. Those of repositories have a number, those of users a UUID; the documentation's examples write `created_on`
 /// where its schema has `added_on`.
 #[derive(Debug, Deserialize)]
 struct Key {
@@ -35,7 +35,7 @@ struct Key {
 
 #[derive(Debug, Serialize)]
 struct NewWireKey<'a> {
-    /// The schema asks for it; the documentation's examples leave it out.
+    /// Required by the schema; the documentation's examples omit it.
     #[serde(rename = "type")]
     kind: &'static str,
     key: String,
@@ -49,7 +49,7 @@ struct User {
 }
 
 impl Cloud {
-    /// The keys.
+    /// The keys of a repository, project or account.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-get>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-get>
@@ -57,11 +57,11 @@ impl Cloud {
         &self,
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let place = self.keys_path(owner).await?;
-        self.list_keys(&place, owner).await
+        let path_segments = self.keys_path(owner).await?;
+        self.list_keys(&path_segments, owner).await
     }
 
-    /// Registers a key. Deploy keys are answered with 200, those of people with 201, and one that is there with 400.
+    /// Registers a key. The status is 200 for deploy keys, 201 for users' keys, and 400 where the key is registered.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-post>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-post>
@@ -70,12 +70,12 @@ impl Cloud {
         owner: &KeyOwner,
         key: &NewKey,
     ) -> Result<RegisterOutcome, ApiError> {
-        let place = self.keys_path(owner).await?;
+        let path_segments = self.keys_path(owner).await?;
         let known = |keys: Vec<RegisteredKey>| {
             keys.into_iter()
                 .find(|known| known.has_public_key(&key.public))
         };
-        if let Some(existing) = known(self.list_keys(&place, owner).await?) {
+        if let Some(existing) = known(self.list_keys(&path_segments, owner).await?) {
             return Ok(RegisterOutcome::AlreadyRegistered(existing));
         }
         let body = NewWireKey {
@@ -89,11 +89,11 @@ impl Cloud {
         };
         let response = self
             .http
-            .write(Method::POST, &as_strs(&place), &[], &body)
+            .write(Method::POST, &as_strs(&path_segments), &[], &body)
             .await?;
         if response.status() == StatusCode::BAD_REQUEST || response.status() == StatusCode::CONFLICT
         {
-            if let Some(existing) = known(self.list_keys(&place, owner).await?) {
+            if let Some(existing) = known(self.list_keys(&path_segments, owner).await?) {
                 return Ok(RegisterOutcome::AlreadyRegistered(existing));
             }
             let error = response.error();
@@ -107,7 +107,7 @@ impl Cloud {
         let created: Key = response.json()?;
         let created = registered(created, owner).ok_or_else(no_id)?;
         Ok(RegisterOutcome::Created(RegisteredKey {
-            // The comment is taken off, and some servers do not repeat the key.
+            // Cloud removes the comment, and some servers do not return the key.
             public_key: Some(key.public.clone()),
             fingerprint: Some(key.public.fingerprint()),
             algorithm: Some(key.public.algorithm().to_owned()),
@@ -115,7 +115,7 @@ impl Cloud {
         }))
     }
 
-    /// Takes a key away.
+    /// Removes a key.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-delete>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-key-id-delete>
@@ -124,26 +124,32 @@ impl Cloud {
         owner: &KeyOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        let mut place = self.keys_path(owner).await?;
-        place.push(id.to_owned());
-        self.http.delete(&as_strs(&place), &[]).await?.success()
+        let mut path_segments = self.keys_path(owner).await?;
+        path_segments.push(id.to_owned());
+        self.http
+            .delete(&as_strs(&path_segments), &[])
+            .await?
+            .success()
     }
 
     async fn list_keys(
         &self,
-        place: &[String],
+        path_segments: &[String],
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let all: Vec<Key> = self.http.pages(&as_strs(place), &[PAGE_LENGTH]).await?;
+        let all: Vec<Key> = self
+            .http
+            .pages(&as_strs(path_segments), &[PAGE_LENGTH])
+            .await?;
         Ok(all
             .into_iter()
             .filter_map(|key| registered(key, owner))
             .collect())
     }
 
-    /// The address of the keys. That of an account is its UUID: user names are retired in addresses.
+    /// The path of the keys. An account is identified by its UUID: Cloud removed user names from URLs.
     async fn keys_path(&self, owner: &KeyOwner) -> Result<Vec<String>, ApiError> {
-        let place = match owner {
+        let path_segments = match owner {
             KeyOwner::Repository(path) => {
                 vec!["repositories", &path.namespace, &path.slug, "deploy-keys"]
             }
@@ -161,12 +167,12 @@ impl Cloud {
                 return Ok(vec!["users".to_owned(), id, "ssh-keys".to_owned()]);
             }
         };
-        Ok(place.into_iter().map(str::to_owned).collect())
+        Ok(path_segments.into_iter().map(str::to_owned).collect())
     }
 }
 
-fn as_strs(place: &[String]) -> Vec<&str> {
-    place.iter().map(String::as_str).collect()
+fn as_strs(path_segments: &[String]) -> Vec<&str> {
+    path_segments.iter().map(String::as_str).collect()
 }
 
 fn no_id() -> ApiError {
@@ -176,13 +182,13 @@ fn no_id() -> ApiError {
     }
 }
 
-/// A key is unique among people and workspaces, and one of a repository may not be a person's. The status is that of any
-/// other refusal, so only the words tell.
+/// A key is unique among users and workspaces, and a deploy key may not be a user's. The status is that of any other
+/// error and there is no code, so only the text distinguishes it.
 fn is_key_in_use(message: &str) -> bool {
     let message = message.to_lowercase();
     ["already", "unique", "in use"]
         .iter()
-        .any(|word| message.contains(word))
+        .any(|part| message.contains(part))
 }
 
 fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {

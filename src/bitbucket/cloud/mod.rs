@@ -1,4 +1,4 @@
-//! Bitbucket Cloud's dialect (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
+//! Bitbucket Cloud's API (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
 mod commits;
 mod identity;
@@ -16,20 +16,19 @@ pub(crate) use commits::{CommitOutcome, CommitRequest};
 
 use super::client::Http;
 
-/// Bitbucket Cloud, asked as somebody.
+/// Bitbucket Cloud with a credential.
 #[derive(Debug)]
 pub(crate) struct Cloud {
     http: Http,
 }
 
 impl Cloud {
-    /// Bitbucket Cloud over an HTTP core whose base ends in `/2.0`.
+    /// The base URL of the HTTP client must end in `/2.0`.
     #[must_use]
     pub(crate) fn new(http: Http) -> Self {
         Self { http }
     }
 
-    /// The HTTP core.
     pub(super) fn http(&self) -> &Http {
         &self.http
     }

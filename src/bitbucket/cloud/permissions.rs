@@ -1,4 +1,4 @@
-//! What a credential may do and see, on Cloud. Reads only.
+//! Permissions, scopes and visible repositories of a credential, on Cloud. Reads only.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -93,27 +93,27 @@ impl Cloud {
         )
     }
 
-    /// Looks whether the credential has a scope. A 403 often names all that were granted.
+    /// Tests a scope. A 403 often lists all scopes of the credential.
     pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
         credential: &CredentialContext,
     ) -> Result<ScopeProbe, ApiError> {
-        let Some(segments) = address(scope, credential) else {
+        let Some(segments) = resource_of_scope(scope, credential) else {
             return Ok(ScopeProbe::Inconclusive);
         };
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
         let granted = response.error_body().granted();
         Ok(match response.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
-            // An access token is also refused where no scope would help it.
+            // An access token is also refused for resources that no scope of it opens.
             StatusCode::FORBIDDEN
                 if is_cloud_error(&response)
                     && credential.auth != Some(AuthMethod::AccessToken) =>
             {
                 ScopeProbe::No
             }
-            StatusCode::OK if !response.is_json() || is_for_anybody(&response) => {
+            StatusCode::OK if !response.is_json() || is_public(&response) => {
                 ScopeProbe::Inconclusive
             }
             StatusCode::OK => match response.header("x-oauth-scopes") {
@@ -126,8 +126,8 @@ impl Cloud {
         })
     }
 
-    /// All scopes of an API token, from the refusal of what hardly any may read: GPG keys. `None` where the refusal does
-    /// not name them, or there is none.
+    /// All scopes of an API token, from the 403 for GPG keys, which hardly any token may read. `None` where the response
+    /// does not list them.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-gpg/#api-users-selected-user-gpg-keys-get>
     pub(in crate::bitbucket) async fn scopes_from_403(
@@ -144,7 +144,7 @@ impl Cloud {
         Ok(Some(response.error_body().granted()).filter(|granted| !granted.is_empty()))
     }
 
-    /// The repositories of a workspace that the credential sees.
+    /// The repositories of a workspace that the credential can access.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
     pub(in crate::bitbucket) async fn visible_repositories(
@@ -154,7 +154,7 @@ impl Cloud {
         let Some(workspace) = workspace else {
             return Ok(None);
         };
-        // The member's own: public repositories of the workspace are everybody's.
+        // Public repositories of the workspace are visible without membership.
         let query = [("role", "member"), ("pagelen", "100")];
         let response = self
             .http
@@ -178,15 +178,15 @@ impl Cloud {
     }
 }
 
-/// What everybody may read proves nothing.
-fn is_for_anybody(response: &Response) -> bool {
+/// A public resource proves nothing.
+fn is_public(response: &Response) -> bool {
     response
         .json::<Named>()
         .is_ok_and(|resource| resource.is_private == Some(false))
 }
 
-/// The address whose reading needs a scope: the `security` of Atlassian's API document.
-fn address(scope: Scope, credential: &CredentialContext) -> Option<Vec<&str>> {
+/// The path of a resource that requires the scope, from `security` in Atlassian's description of the API.
+fn resource_of_scope(scope: Scope, credential: &CredentialContext) -> Option<Vec<&str>> {
     let workspace = credential.workspace.as_deref();
     let in_repository = |below: &'static str| {
         let mut segments = vec![

@@ -24,15 +24,15 @@ struct WorkspaceBase {
 }
 
 #[derive(Debug, Deserialize)]
-struct ProjectBase {
+struct ProjectJson {
     key: String,
     name: Option<String>,
     is_private: Option<bool>,
 }
 
-/// What a project is made of. The document demands the type of every object.
+/// The body that creates a project. The API requires the type of every object.
 #[derive(Debug, Serialize)]
-struct Creation<'a> {
+struct NewProjectJson<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     key: &'a str,
@@ -43,7 +43,7 @@ struct Creation<'a> {
 }
 
 impl Cloud {
-    /// The workspaces of the account. The list over all workspaces is gone since 2026-04-14 (CHANGE-2770).
+    /// The workspaces of the account. Cloud removed the list over all workspaces on 2026-04-14 (CHANGE-2770).
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-user-workspaces-get>
     pub(in crate::bitbucket) async fn workspaces(&self) -> Result<Vec<Workspace>, ApiError> {
@@ -70,11 +70,11 @@ impl Cloud {
         &self,
         workspace: &str,
     ) -> Result<Vec<Project>, ApiError> {
-        let all: Vec<ProjectBase> = self
+        let all: Vec<ProjectJson> = self
             .http
             .pages(&["workspaces", workspace, "projects"], &[PAGE_LENGTH])
             .await?;
-        Ok(all.into_iter().map(ProjectBase::project).collect())
+        Ok(all.into_iter().map(ProjectJson::project).collect())
     }
 
     /// A project of a workspace.
@@ -87,10 +87,10 @@ impl Cloud {
     ) -> Result<Project, ApiError> {
         let segments = ["workspaces", workspace, "projects", key];
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(response.json::<ProjectBase>()?.project())
+        Ok(response.json::<ProjectJson>()?.project())
     }
 
-    /// Makes a project; `None` where there is one of its key.
+    /// Creates a project; `None` where its key exists.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-post>
     pub(in crate::bitbucket) async fn create_project(
@@ -98,7 +98,7 @@ impl Cloud {
         workspace: &str,
         new: &NewProject,
     ) -> Result<Option<Project>, ApiError> {
-        let creation = Creation {
+        let body = NewProjectJson {
             kind: "project",
             key: &new.key,
             name: &new.name,
@@ -106,19 +106,16 @@ impl Cloud {
             description: new.description.as_deref(),
         };
         let segments = ["workspaces", workspace, "projects"];
-        let response = self
-            .http
-            .write(Method::POST, &segments, &[], &creation)
-            .await?;
+        let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         let is_refused = matches!(response.status().as_u16(), 400 | 409);
         if is_refused && self.project(workspace, &new.key).await.is_ok() {
             return Ok(None);
         }
-        Ok(Some(response.json::<ProjectBase>()?.project()))
+        Ok(Some(response.json::<ProjectJson>()?.project()))
     }
 }
 
-impl ProjectBase {
+impl ProjectJson {
     fn project(self) -> Project {
         Project {
             key: self.key,

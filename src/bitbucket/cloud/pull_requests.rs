@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 use super::repositories::{bbql_string, repo_path};
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -24,7 +24,7 @@ struct PullRequestJson {
     source: Option<BranchRef>,
     destination: Option<BranchRef>,
     author: Option<User>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     reviewers: Vec<User>,
     links: Option<Links>,
 }
@@ -55,7 +55,7 @@ struct Link {
     href: Option<String>,
 }
 
-/// A page of what differs; only how much matters.
+/// A page of differences; only their number matters.
 #[derive(Debug, Deserialize)]
 struct Differences {
     values: Vec<serde::de::IgnoredAny>,
@@ -80,14 +80,13 @@ struct Member {
 }
 
 impl User {
-    /// Its names, the one for people first.
+    /// The names, with the display name first.
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         [&self.display_name, &self.nickname, &self.uuid]
             .into_iter()
             .flatten()
     }
 
-    /// Everything that it may be called by.
     pub(super) fn all_names(&self) -> impl Iterator<Item = &String> {
         self.names().chain(&self.account_id)
     }
@@ -101,7 +100,7 @@ impl User {
     }
 }
 
-/// Whom the server names in its refusal; where it names nobody, but speaks of reviewers, all of them.
+/// The reviewers that the error names; all of them where it is about reviewers without a name.
 pub(super) fn rejected_reviewers(
     response: &Response,
     reviewers: &[Reviewer],
@@ -112,7 +111,7 @@ pub(super) fn rejected_reviewers(
     if !is_about_them || reviewers.is_empty() {
         return Vec::new();
     }
-    let said = match &error["fields"]["reviewers"] {
+    let message = match &error["fields"]["reviewers"] {
         Value::Null => error["message"].as_str().unwrap_or_default().to_owned(),
         Value::Array(texts) => texts
             .iter()
@@ -124,10 +123,10 @@ pub(super) fn rejected_reviewers(
     };
     let left_out = |reviewer: &Reviewer| SkippedReviewer {
         reviewer: reviewer.name.clone(),
-        reason: said.clone(),
+        reason: message.clone(),
     };
     let is_named =
-        |reviewer: &&Reviewer| is_word(&said, &reviewer.name) || is_word(&said, &reviewer.id);
+        |reviewer: &&Reviewer| is_word(&message, &reviewer.name) || is_word(&message, &reviewer.id);
     let named: Vec<_> = reviewers.iter().filter(is_named).map(left_out).collect();
     if named.is_empty() {
         reviewers.iter().map(left_out).collect()
@@ -136,7 +135,7 @@ pub(super) fn rejected_reviewers(
     }
 }
 
-/// Whether a text holds a name, not only as a part of another word.
+/// Whether a text contains a name as a whole word.
 fn is_word(text: &str, name: &str) -> bool {
     let is_edge = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
     text.match_indices(name).any(|(at, _)| {
@@ -204,7 +203,7 @@ impl Cloud {
         repo: &RepoId,
         pull_request: &NewPullRequest,
     ) -> Result<CreateOutcome, ApiError> {
-        // The document demands the type of every object.
+        // The API requires the type of every object.
         let mut body = json!({
             "type": "pullrequest",
             "title": pull_request.title,
@@ -252,7 +251,7 @@ impl Cloud {
             return false;
         };
         let spec = format!("{source}..{target}");
-        let answer = self
+        let response = self
             .http
             .get(
                 &repo_path(repo, &["diffstat", &spec]),
@@ -261,12 +260,12 @@ impl Cloud {
             )
             .await;
         source == target
-            || answer
+            || response
                 .and_then(|response| response.json::<Differences>())
                 .is_ok_and(|differences| differences.values.is_empty())
     }
 
-    /// Who is asked by default; the API adds nobody by itself.
+    /// The default reviewers. The API does not add them by itself.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-effective-default-reviewers-get>
     pub(in crate::bitbucket) async fn default_reviewers(
@@ -280,9 +279,9 @@ impl Cloud {
             "effective-default-reviewers",
         ];
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
-        // Access tokens have no user; they author as a bot, whom nobody asks.
-        let answer = self.http.get(&["user"], &[], WithAuth::Yes).await;
-        let own = match answer.and_then(|response| response.json::<User>()) {
+        // Access tokens have no user.
+        let response = self.http.get(&["user"], &[], WithAuth::Yes).await;
+        let own = match response.and_then(|response| response.json::<User>()) {
             Ok(user) => user.uuid,
             Err(error) if error.is_access_error() => None,
             Err(error) => return Err(error),
@@ -294,7 +293,7 @@ impl Cloud {
             .collect())
     }
 
-    /// Somebody by uuid, account id, nickname or name.
+    /// A member by uuid, account id, nickname or name.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-members-get>
     pub(in crate::bitbucket) async fn reviewer(
@@ -325,27 +324,29 @@ impl PullRequestJson {
     fn request(self, repo: &RepoId) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let branch = end.as_ref().and_then(|end| end.branch.as_ref());
-            branch
-                .and_then(|branch| branch.name.clone())
-                .unwrap_or_default()
+            branch.and_then(|branch| branch.name.clone())
         };
         let from = self.source.as_ref().and_then(|end| end.repository.as_ref());
         let from = from.and_then(|repository| repository.full_name.as_deref());
-        let person = |user: User| user.names().next().cloned();
+        let display_name_of = |user: User| user.names().next().cloned();
         let all_names = |user: &User| user.all_names().cloned().collect::<Vec<_>>();
         PullRequest {
             id: Some(self.id),
-            title: self.title.unwrap_or_default(),
-            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            title: self.title,
+            state: self.state,
             url: self.links.and_then(|links| links.html?.href),
             source: name(&self.source),
             target: name(&self.destination),
             draft: self.draft,
             is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&repo.to_string())),
-            author: self.author.and_then(person),
+            author: self.author.and_then(display_name_of),
             reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
             body: self.description,
-            reviewers: self.reviewers.into_iter().filter_map(person).collect(),
+            reviewers: self
+                .reviewers
+                .into_iter()
+                .filter_map(display_name_of)
+                .collect(),
         }
     }
 }
@@ -355,10 +356,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_word() {
+    fn a_name_must_be_a_whole_word() {
         assert!(is_word("Ann is not a member and cannot be added", "Ann"));
         assert!(!is_word("Bob cannot be added", "ann"));
         assert!(is_word("reviewers: {ann}", "{ann}"));
-        assert!(!is_word("nobody", ""));
+        assert!(!is_word("ann", ""));
     }
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::types::clone_url::CloneUrl;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -24,7 +24,7 @@ pub(super) struct RepositoryJson {
     #[serde(default, deserialize_with = "deserialize_lenient")]
     updated_on: Option<Timestamp>,
     project: Option<Project>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     links: Links,
 }
 
@@ -40,7 +40,7 @@ struct Project {
 
 #[derive(Debug, Default, Deserialize)]
 struct Links {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     clone: Vec<Link>,
     html: Option<Link>,
 }
@@ -51,13 +51,13 @@ struct Link {
     href: Option<String>,
 }
 
-/// A page of branches; only how many matters.
+/// A page of branches; only their number matters.
 #[derive(Debug, Deserialize)]
 struct Branches {
     values: Vec<serde::de::IgnoredAny>,
 }
 
-/// What a repository is made of. The document demands the type of every object.
+/// The body that creates a repository. The API requires the type of every object.
 #[derive(Debug, Serialize)]
 struct NewRepositoryJson<'a> {
     #[serde(rename = "type")]
@@ -108,18 +108,18 @@ impl Cloud {
     ) -> Result<Repository, ApiError> {
         let segments = ["repositories", &repo.namespace, &repo.slug];
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let base: RepositoryJson = response.json()?;
-        if base.full_name.is_none() && base.slug.is_none() {
+        let json: RepositoryJson = response.json()?;
+        if json.full_name.is_none() && json.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "full_name".to_owned(),
                 reason: "it names no repository".to_owned(),
             });
         }
-        Ok(base.repository(repo))
+        Ok(json.repository(repo))
     }
 
-    /// Repositories of a workspace, or of all workspaces of the account: a list over workspaces is gone since 2026-04-14
-    /// (CHANGE-2770).
+    /// Repositories of a workspace, or of all workspaces of the account: Cloud removed the list over all workspaces on
+    /// 2026-04-14 (CHANGE-2770).
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
     pub(in crate::bitbucket) async fn repositories(
@@ -127,13 +127,13 @@ impl Cloud {
         filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         if let Some(workspace) = &filter.workspace {
-            return self.of_workspace(workspace, filter).await;
+            return self.workspace_repositories(workspace, filter).await;
         }
         let most = filter.most.unwrap_or(usize::MAX);
         let mut all = Vec::new();
-        // One after another: each asks for many pages at once.
+        // In sequence, because each fetches its pages concurrently.
         for workspace in self.workspaces().await? {
-            all.extend(self.of_workspace(&workspace.slug, filter).await?);
+            all.extend(self.workspace_repositories(&workspace.slug, filter).await?);
             if all.len() >= most {
                 break;
             }
@@ -142,7 +142,7 @@ impl Cloud {
         Ok(all)
     }
 
-    async fn of_workspace(
+    async fn workspace_repositories(
         &self,
         workspace: &str,
         search: &RepositoryFilter,
@@ -156,18 +156,18 @@ impl Cloud {
             .http
             .pages_up_to(&["repositories", workspace], &query, most)
             .await?;
-        let asked = RepoId {
+        let requested = RepoId {
             namespace: workspace.to_owned(),
             slug: String::new(),
         };
         Ok(all
             .into_iter()
-            .map(|base| base.repository(&asked))
+            .map(|json| json.repository(&requested))
             .filter(|repository| matches_query(repository, search))
             .collect())
     }
 
-    /// Whether a repository has no branch. Its `size` and its main branch prove nothing.
+    /// Whether a repository has no branch. Its `size` and its main branch are no proof.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
     pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
@@ -185,7 +185,7 @@ impl Cloud {
         Ok(response.json::<Branches>()?.values.is_empty())
     }
 
-    /// Makes a repository. One that is there already is refused with 400, as is much else.
+    /// Creates a repository; `None` where it exists. Cloud responds with 400 then, as to other errors.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-post>
     pub(in crate::bitbucket) async fn create_repository(
@@ -222,11 +222,11 @@ impl Cloud {
                 return Ok(None);
             }
         }
-        let base: RepositoryJson = response.json()?;
-        Ok(Some(base.repository(&new.repo)))
+        let json: RepositoryJson = response.json()?;
+        Ok(Some(json.repository(&new.repo)))
     }
 
-    /// A branch. Found by a filter, because a name with a slash is no part of an address everywhere.
+    /// A branch, found with a filter, because not every server accepts a name with a slash in the path.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
     pub(in crate::bitbucket) async fn branch(
@@ -252,13 +252,13 @@ impl Cloud {
     }
 }
 
-/// The segments of an address of a repository.
+/// The path of a repository and of resources below it.
 pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = ["repositories", &repo.namespace, &repo.slug];
     own.into_iter().chain(below.iter().copied()).collect()
 }
 
-/// The filter of a search. What is written in Bitbucket's own language is passed on.
+/// The filter of a search. An expression of Bitbucket's query language is passed on.
 ///
 /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#filtering>
 fn filter(filter: &RepositoryFilter) -> Option<String> {
@@ -279,7 +279,7 @@ fn filter(filter: &RepositoryFilter) -> Option<String> {
     }
 }
 
-/// Whether a repository is one that was asked for: what does not know the filter lists all.
+/// Whether a repository matches the filter: a server that does not support it lists all.
 fn matches_query(repository: &Repository, filter: &RepositoryFilter) -> bool {
     let has = |text: &str| {
         let names = [Some(&repository.slug), repository.name.as_ref()];
@@ -299,15 +299,15 @@ fn is_expression(text: &str) -> bool {
     text.contains(['=', '~', '<', '>'])
 }
 
-/// A string of Bitbucket's filter language.
+/// A string of Bitbucket's query language.
 pub(super) fn bbql_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl RepositoryJson {
-    /// Clone links are read, never derived; the form over HTTPS carries the caller's name, which is left out, and the
-    /// form over SSH the host of before 2026-11-12.
-    pub(super) fn repository(self, asked: &RepoId) -> Repository {
+    /// Clone links are read, never derived. The HTTPS link contains the user name, which is removed, and the SSH link the
+    /// host that was valid before 2026-11-12.
+    pub(super) fn repository(self, requested: &RepoId) -> Repository {
         let link = |name: &str| -> Option<CloneUrl> {
             let link = self
                 .links
@@ -323,12 +323,14 @@ impl RepositoryJson {
         Repository {
             ssh: link("ssh").and_then(|url| url.ssh()),
             https: link("https").and_then(|url| url.https()),
-            namespace: namespace
-                .map_or_else(|| asked.namespace.clone(), |(first, _)| first.to_owned()),
+            namespace: namespace.map_or_else(
+                || requested.namespace.clone(),
+                |(first, _)| first.to_owned(),
+            ),
             slug: self
                 .slug
                 .or_else(|| namespace.map(|(_, slug)| slug.to_owned()))
-                .unwrap_or_else(|| asked.slug.clone()),
+                .unwrap_or_else(|| requested.slug.clone()),
             name: self.name,
             private: self.is_private,
             default_branch: self.mainbranch.and_then(|branch| branch.name),

@@ -1,11 +1,11 @@
-//! Whether this is Bitbucket Cloud.
+//! The server: whether it is Bitbucket Cloud.
 
 use super::Cloud;
 use crate::bitbucket::client::ApiError;
 use crate::bitbucket::server_probe::ServerProbe;
 
 impl Cloud {
-    /// Asks for nobody's user: Cloud refuses that in its own words.
+    /// Requests the current user without a credential: Cloud refuses that with an error of its own.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
     pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {

@@ -31,9 +31,6 @@ impl Cloud {
     /// The files of a commit, below a folder; where a file has the name of that folder, or of one above it, that file.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn tree(
         &self,
         repo: &RepoId,
@@ -82,9 +79,6 @@ impl Cloud {
     /// What is in a file of a commit, which has at most so many bytes.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-source/#api-repositories-workspace-repo-slug-src-commit-path-get>
-    ///
-    /// # Errors
-    /// [`ApiError`].
     pub(crate) async fn content(
         &self,
         repo: &RepoId,

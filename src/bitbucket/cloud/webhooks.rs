@@ -13,7 +13,7 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::webhook::{Webhook, to_generic_events};
 
-/// What the server alone sets.
+/// Read-only fields.
 const READ_ONLY: [&str; 8] = [
     "uuid",
     "subject",
@@ -26,7 +26,7 @@ const READ_ONLY: [&str; 8] = [
 ];
 
 impl Cloud {
-    /// The webhooks of a repository. Their secrets are never told.
+    /// The webhooks of a repository, without their secrets.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
     pub(in crate::bitbucket) async fn webhooks(
@@ -40,7 +40,7 @@ impl Cloud {
         all.into_iter().map(hook).collect()
     }
 
-    /// Makes a webhook, or changes one. A secret that is left out stays.
+    /// Creates or updates a webhook. Without a secret in the body, the current one is kept.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-post>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
@@ -54,7 +54,7 @@ impl Cloud {
             .as_ref()
             .map(|webhook| writable_fields(&webhook.raw, &READ_ONLY))
             .unwrap_or_default();
-        // The document demands the type of every object.
+        // The API requires the type of every object.
         body.insert("type".to_owned(), json!("webhook_subscription"));
         body.insert("active".to_owned(), json!(spec.active));
         body.insert("events".to_owned(), json!(spec.events));
@@ -103,19 +103,19 @@ impl Cloud {
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
-    let events = events(&kept)?;
-    let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
+fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
+    let events = events(&raw)?;
+    let flag = |key: &str| raw.get(key).and_then(Value::as_bool);
     Ok(StoredWebhook {
         webhook: Webhook {
-            id: text(&kept, "uuid"),
-            url: url(&kept)?,
+            id: text(&raw, "uuid"),
+            url: url(&raw)?,
             events: to_generic_events(&events, Deployment::Cloud),
-            active: flag("active").unwrap_or(true),
+            active: flag("active"),
             secret_set: flag("secret_set"),
             verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
         },
         events,
-        raw: kept,
+        raw,
     })
 }

@@ -1,4 +1,4 @@
-//! HTTP access tokens: what one says of itself; listing, making and revoking them.
+//! HTTP access tokens: their details, listing, creating and revoking.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::types::repository::RepoId;
 use crate::types::secret::Secret;
 use crate::types::timestamp::Timestamp;
 
-/// A token as the server lists it. Real answers have more than the documentation names.
+/// A token in a list. Real responses have more fields than the documentation.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AccessTokenJson {
@@ -26,13 +26,12 @@ struct AccessTokenJson {
     created_date: Value,
     expiry_days: Option<i64>,
     last_authenticated: Value,
-    /// Only in the answer to its making.
+    /// Only in the response to its creation.
     token: Option<String>,
 }
 
 impl DataCenter {
-    /// Adds to an identity what the token's own record tells: permissions and expiry. A server that does not show it
-    /// leaves the identity as it is.
+    /// Adds the permissions and the expiry date of the token to an identity, where the server reports them.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-get>
     pub(super) async fn with_token_record(
@@ -67,7 +66,7 @@ impl DataCenter {
         }
     }
 
-    /// The id of the token that requests are signed with.
+    /// The id of the current token.
     pub(in crate::bitbucket) fn current_token_id(&self) -> Option<String> {
         match self.http.authorization() {
             Authorization::Bearer(secret) => token_id(secret.expose()),
@@ -88,7 +87,7 @@ impl DataCenter {
         Ok(all.into_iter().map(AccessTokenJson::described).collect())
     }
 
-    /// Makes a token. What the server tells beside the secret is read leniently: the secret is told this once.
+    /// Creates a token. All fields but the secret are read leniently: the secret is returned only once.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-put>
     pub(in crate::bitbucket) async fn create_token(
@@ -104,13 +103,13 @@ impl DataCenter {
         if let Some(days) = expiry_days {
             body["expiryDays"] = json!(days);
         }
-        // It makes something although it is a PUT: sent twice it would make two.
+        // This PUT creates a token; sent twice it would create two.
         let url = self.http.build_url(&segments, &[])?;
         let request = Request::new(Method::PUT, url, WithAuth::Yes)
             .with_json(&body)?
             .not_idempotent();
-        let told: Value = self.http.send(&request).await?.json()?;
-        let Some(secret) = told.get("token").and_then(Value::as_str) else {
+        let created: Value = self.http.send(&request).await?.json()?;
+        let Some(secret) = created.get("token").and_then(Value::as_str) else {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
                 reason: format!(
@@ -119,7 +118,7 @@ impl DataCenter {
             });
         };
         let secret = Secret::new(secret.to_owned());
-        let token = serde_json::from_value(told).unwrap_or_else(|_| AccessTokenJson {
+        let token = serde_json::from_value(created).unwrap_or_else(|_| AccessTokenJson {
             id: token_id(secret.expose()).unwrap_or_default().into(),
             name: Some(name.to_owned()),
             ..AccessTokenJson::default()
@@ -144,7 +143,7 @@ impl DataCenter {
     }
 }
 
-/// Whose the token is that somebody shows.
+/// The owner of the credential's token.
 fn owner(credential: &CredentialContext, identity: &Identity) -> Option<TokenOwner> {
     let project = credential.project.clone();
     match identity.level? {
@@ -201,7 +200,7 @@ fn date(value: &Value) -> Option<Date> {
     }
 }
 
-/// The id of a token stands in the token itself: base64 of `<digits>:<random>`, since some version behind `BBDC-`.
+/// A token contains its id: base64 of `<digits>:<random>`, in newer versions after `BBDC-`.
 fn token_id(token: &str) -> Option<String> {
     let encoded = token.strip_prefix("BBDC-").unwrap_or(token);
     let decoded = zeroize::Zeroizing::new(STANDARD.decode(encoded).ok()?);
@@ -210,7 +209,7 @@ fn token_id(token: &str) -> Option<String> {
     is_id.then(|| String::from_utf8_lossy(id).into_owned())
 }
 
-/// The slug of a user name: what a URL gives a meaning to becomes `_`.
+/// The slug of a user name: reserved characters of URLs become `_`.
 pub(super) fn user_slug(name: &str) -> String {
     const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
     name.chars()
@@ -223,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_is_read_off_the_token() {
+    fn the_id_is_part_of_the_token() {
         let token = STANDARD.encode("080920112506:abcdefghij0123456789");
         assert_eq!(token_id(&token).as_deref(), Some("080920112506"));
         assert_eq!(

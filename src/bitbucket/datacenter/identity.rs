@@ -1,4 +1,4 @@
-//! Who a credential is, on Data Center.
+//! The identity of a credential, on Data Center.
 
 use percent_encoding::percent_decode_str;
 use reqwest::StatusCode;
@@ -9,17 +9,17 @@ use crate::bitbucket::client::{ApiError, Response, WithAuth};
 use crate::bitbucket::identity::{CredentialContext, Identity};
 use crate::types::connection::{AuthMethod, TokenLevel};
 
-/// Every answer to somebody who is logged in has it: the user name, percent-encoded.
+/// The percent-encoded user name, in every response to an authenticated request.
 const USER_NAME: &str = "x-ausername";
 
-/// A page of users; only that it is one matters.
+/// A page of users; only its existence matters.
 #[derive(Debug, Deserialize)]
 struct Users {
     values: Option<Vec<serde::de::IgnoredAny>>,
 }
 
 impl DataCenter {
-    /// Asks for the list of users, which only somebody logged in may see: a bad token is otherwise served as anonymous.
+    /// Requests the list of users, which requires a login: elsewhere a request with an invalid token counts as anonymous.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
     pub(in crate::bitbucket) async fn identify(
@@ -42,7 +42,7 @@ impl DataCenter {
                 path: "values".to_owned(),
                 reason: "it is no list of users".to_owned(),
             }),
-            // Nobody is named: then the list counts only where it is refused to everybody else.
+            // Without a user name, the list is a proof only where anonymous requests are refused.
             StatusCode::OK => {
                 self.require_denied_anonymously(&segments).await?;
                 self.authenticated_identity(credential, None).await
@@ -68,7 +68,7 @@ impl DataCenter {
         Ok(self.with_token_record(credential, identity).await)
     }
 
-    /// A token of a project or repository has no user; it is known by what it can see and nobody else.
+    /// A token of a project or repository has no user. It is identified by a resource that is not visible anonymously.
     async fn identify_by_resource(
         &self,
         credential: &CredentialContext,
@@ -106,23 +106,23 @@ impl DataCenter {
         Ok(self.with_token_record(credential, identity).await)
     }
 
-    /// Whether what was shown is shown to nobody without a login.
+    /// Fails where the resource is visible to anonymous requests.
     async fn require_denied_anonymously(&self, segments: &[&str]) -> Result<(), ApiError> {
         let anonymous = self.http.get(segments, &[], WithAuth::No).await?;
         if anonymous.status() == StatusCode::OK {
-            let reason = "the server shows the same to everybody, and names nobody";
+            let reason = "the server sends the same to anonymous requests, and names no user";
             return Err(ApiError::Indeterminate(reason.to_owned()));
         }
         Ok(())
     }
 }
 
-/// A token of a project or repository; a password is always somebody's, and trying it again could lock the account.
+/// A password always belongs to a user, and another attempt could lock the account.
 fn may_be_resource_token(credential: &CredentialContext) -> bool {
     credential.level != Some(TokenLevel::User) && credential.auth != Some(AuthMethod::Password)
 }
 
-/// Whoever is not named is not logged in, also where the server speaks of a missing permission.
+/// Without a user name the request was not authenticated, also where the error is about a permission.
 fn refused(response: &Response) -> ApiError {
     let error = response.error();
     if let ApiError::Forbidden { message, .. } = error {

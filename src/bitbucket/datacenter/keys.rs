@@ -27,7 +27,7 @@ struct Key {
     warning: Option<String>,
 }
 
-/// An access key is a key and what it may do.
+/// An access key is a key with a permission.
 #[derive(Debug, Deserialize)]
 struct AccessKey {
     key: Option<Key>,
@@ -47,7 +47,7 @@ struct NewAccessKey<'a> {
 }
 
 impl DataCenter {
-    /// The keys.
+    /// The keys of a repository, project or account.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-get>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-get>
@@ -55,18 +55,18 @@ impl DataCenter {
         &self,
         owner: &KeyOwner,
     ) -> Result<Vec<RegisteredKey>, ApiError> {
-        let place = keys_path(owner);
+        let segments = keys_path(owner);
         if *owner == KeyOwner::Account {
-            let all: Vec<Key> = self.http.pages(&place, &[]).await?;
+            let all: Vec<Key> = self.http.pages(&segments, &[]).await?;
             let keys = all.into_iter();
             return Ok(keys.filter_map(|key| registered(key, None)).collect());
         }
-        let all: Vec<AccessKey> = self.http.pages(&place, &[]).await?;
+        let all: Vec<AccessKey> = self.http.pages(&segments, &[]).await?;
         let keys = all.into_iter();
         Ok(keys.filter_map(AccessKey::registered).collect())
     }
 
-    /// Registers a key. One that is there is answered with 409 in several shapes, so the list is asked again.
+    /// Registers a key. A registered one is a 409 with different bodies, so the list is read again.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-post>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-post>
@@ -82,19 +82,19 @@ impl DataCenter {
         if let Some(existing) = known(self.keys(owner).await?) {
             return Ok(RegisterOutcome::AlreadyRegistered(existing));
         }
-        let place = keys_path(owner);
+        let segments = keys_path(owner);
         let wire = NewWireKey {
             text: key.public.to_string(),
             label: &key.title,
         };
         let response = match permission(owner, key.access) {
-            None => self.http.write(Method::POST, &place, &[], &wire).await?,
+            None => self.http.write(Method::POST, &segments, &[], &wire).await?,
             Some(permission) => {
                 let body = NewAccessKey {
                     key: wire,
                     permission,
                 };
-                self.http.write(Method::POST, &place, &[], &body).await?
+                self.http.write(Method::POST, &segments, &[], &body).await?
             }
         };
         if response.status() == StatusCode::CONFLICT {
@@ -121,7 +121,7 @@ impl DataCenter {
         }))
     }
 
-    /// Gives an access key another permission.
+    /// Changes the permission of an access key.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-permission-permission-put>
     pub(in crate::bitbucket) async fn set_key_access(
@@ -133,15 +133,15 @@ impl DataCenter {
         let Some(permission) = permission(owner, access) else {
             return Ok(false);
         };
-        let mut place = keys_path(owner);
-        place.extend([id, "permission", permission]);
-        let url = self.http.build_url(&place, &[])?;
+        let mut segments = keys_path(owner);
+        segments.extend([id, "permission", permission]);
+        let url = self.http.build_url(&segments, &[])?;
         let response = self.http.put(url).await?;
         check_permission(&response)?;
         response.success().map(|()| true)
     }
 
-    /// Takes a key away. One that is not there is gone as well: 204.
+    /// Removes a key. The status is 204 also where no key has this id.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-delete>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-keyid-delete>
@@ -150,15 +150,15 @@ impl DataCenter {
         owner: &KeyOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        let mut place = keys_path(owner);
-        place.push(id);
-        let response = self.http.delete(&place, &[]).await?;
+        let mut segments = keys_path(owner);
+        segments.push(id);
+        let response = self.http.delete(&segments, &[]).await?;
         check_permission(&response)?;
         response.success()
     }
 }
 
-/// A 401 to somebody who is named in the same answer is about a permission, whatever its words.
+/// A 401 with the name of the authenticated user is about a permission, whatever its message.
 fn check_permission(response: &Response) -> Result<(), ApiError> {
     let is_known =
         response.status() == StatusCode::UNAUTHORIZED && response.header("x-ausername").is_some();
@@ -189,7 +189,7 @@ fn keys_path(owner: &KeyOwner) -> Vec<&str> {
     }
 }
 
-/// The permission of an access key; an account's key has none, because it may what the account may.
+/// The permission of an access key. An account's key has none: it has the permissions of the account.
 fn permission(owner: &KeyOwner, access: Access) -> Option<&'static str> {
     match (owner, access) {
         (KeyOwner::Account, _) => None,
@@ -219,25 +219,28 @@ fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
         Some(_) => (Access::Read, KeyKind::AccessKey),
     };
     let public: Option<PublicKey> = key.text.as_deref().and_then(|line| line.parse().ok());
-    let told = || {
+    let reported = || {
         key.fingerprint
             .as_deref()
             .and_then(|text| text.parse().ok())
     };
-    let last_day = key
+    let expires_on = key
         .created_date
         .zip(key.expiry_days)
         .and_then(|(created, days)| created.checked_add_days(days));
     Some(RegisteredKey {
         id: key.id?.to_string(),
         label: key.label.clone().filter(|label| !label.is_empty()),
-        fingerprint: public.as_ref().map(PublicKey::fingerprint).or_else(told),
+        fingerprint: public
+            .as_ref()
+            .map(PublicKey::fingerprint)
+            .or_else(reported),
         algorithm: public.as_ref().map(|key| key.algorithm().to_owned()),
         access,
         registered_as,
         created_on: key.created_date,
         last_used_on: key.last_authenticated,
-        expires_on: last_day.map(Timestamp::date),
+        expires_on: expires_on.map(Timestamp::date),
         warning: key.warning,
         public_key: public,
     })

@@ -1,4 +1,4 @@
-//! Data Center's dialect (<https://developer.atlassian.com/server/bitbucket/rest/>).
+//! Data Center's API (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod access_tokens;
 mod commits;
@@ -13,21 +13,20 @@ mod webhooks;
 
 use super::client::Http;
 
-/// A Data Center, asked as somebody.
+/// A Data Center with a credential.
 #[derive(Debug)]
 pub(crate) struct DataCenter {
     http: Http,
 }
 
 impl DataCenter {
-    /// A Data Center over an HTTP core whose base is the server's, context path included.
+    /// The base URL of the HTTP client must include the context path.
     #[must_use]
     pub(crate) fn new(http: Http) -> Self {
         let http = http.with_anonymous_check(&["rest", "api", "latest", "users"]);
         Self { http }
     }
 
-    /// The HTTP core.
     pub(super) fn http(&self) -> &Http {
         &self.http
     }

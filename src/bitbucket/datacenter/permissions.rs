@@ -1,4 +1,4 @@
-//! What a credential may do and see, on Data Center. Reads only.
+//! Permissions and visible repositories of a credential, on Data Center. Reads only.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ struct Repositories {
     is_last_page: Option<bool>,
 }
 
-/// A repository or project; only whether it is everybody's matters.
+/// A repository or project; only whether it is public matters.
 #[derive(Debug, Deserialize)]
 struct Resource {
     public: Option<bool>,
@@ -28,8 +28,8 @@ struct Resource {
 const REPOSITORIES: [&str; 4] = ["rest", "api", "latest", "repos"];
 
 impl DataCenter {
-    /// The permission on a repository: its webhooks are shown to administrators alone, and a list can be narrowed to
-    /// what the account may write to.
+    /// The permission on a repository: only administrators can list its webhooks, and the list of repositories can be
+    /// filtered by write permission.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn permission(
@@ -48,7 +48,7 @@ impl DataCenter {
         })
     }
 
-    /// Looks whether the credential has a permission, for the repository or project that is named.
+    /// Tests a permission on the repository or project of the credential.
     pub(in crate::bitbucket) async fn probe_scope(
         &self,
         scope: Scope,
@@ -67,13 +67,13 @@ impl DataCenter {
             ("REPO_READ" | "PROJECT_READ", None) | ("PROJECT_READ", Some(_)) => {
                 self.reads(&own_project).await?
             }
-            ("REPO_ADMIN", Some(path)) => answer_of(self.administers(path).await?),
+            ("REPO_ADMIN", Some(path)) => probe_result(self.administers(path).await?),
             ("REPO_WRITE", Some(path)) if self.administers(path).await? == Some(true) => {
                 ScopeProbe::Yes
             }
             ("REPO_WRITE", Some(path)) => match self.listed_for_writing(path, None).await? {
                 Some(false) => ScopeProbe::No,
-                // What the account may write to says nothing about a token that may do less.
+                // The filter is about the account; a token may have fewer permissions.
                 Some(true) if credential.auth == Some(AuthMethod::Password) => ScopeProbe::Yes,
                 Some(true) | None => ScopeProbe::Inconclusive,
             },
@@ -83,13 +83,13 @@ impl DataCenter {
                     .http
                     .get(&segments, &[("limit", "1")], WithAuth::Yes)
                     .await?;
-                answer_of(permitted(&response))
+                probe_result(permitted(&response))
             }
             _ => ScopeProbe::Inconclusive,
         })
     }
 
-    /// What the credential sees, and the addresses that the server gives for it.
+    /// The repositories that the credential can access, with their URLs.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(in crate::bitbucket) async fn visible_repositories(
@@ -121,14 +121,14 @@ impl DataCenter {
         })
     }
 
-    /// Whether something is shown that is not everybody's.
+    /// Whether a resource is readable that is not public.
     async fn reads(&self, segments: &[&str]) -> Result<ScopeProbe, ApiError> {
         let response = self.http.get(segments, &[], WithAuth::Yes).await?;
         Ok(match permitted(&response) {
             Some(true) if response.json::<Resource>()?.public != Some(false) => {
                 ScopeProbe::Inconclusive
             }
-            permitted => answer_of(permitted),
+            permitted => probe_result(permitted),
         })
     }
 
@@ -151,7 +151,7 @@ impl DataCenter {
             ("projectkey", repo.namespace.as_str()),
             ("limit", "1000"),
         ];
-        // The filter is by name, which may be another than the slug.
+        // The filter is by name, which may differ from the slug.
         query.extend(name.map(|name| ("name", name)));
         let response = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
         if !response.status().is_success() {
@@ -168,23 +168,23 @@ impl DataCenter {
                 && key.is_some_and(|key| key.eq_ignore_ascii_case(&repo.namespace))
         };
         let found = page.values.iter().any(is_it);
-        // Not being listed is a no only where all were seen.
+        // A missing entry is a proof only where the list is complete.
         Ok((found || page.is_last_page != Some(false)).then_some(found))
     }
 }
 
-/// Whether an answer is one to somebody who may; `None` where it says something else.
+/// Whether the response grants or denies access; `None` where it proves neither.
 fn permitted(response: &Response) -> Option<bool> {
     match response.status() {
         StatusCode::OK if response.is_json() => Some(true),
-        // In a token's name nobody may be named.
+        // The response to a token may not contain a user name.
         StatusCode::UNAUTHORIZED if response.is_authenticated() => Some(false),
-        StatusCode::FORBIDDEN if response.is_bitbuckets() => Some(false),
+        StatusCode::FORBIDDEN if response.is_from_bitbucket() => Some(false),
         _ => None,
     }
 }
 
-fn answer_of(permitted: Option<bool>) -> ScopeProbe {
+fn probe_result(permitted: Option<bool>) -> ScopeProbe {
     match permitted {
         Some(true) => ScopeProbe::Yes,
         Some(false) => ScopeProbe::No,

@@ -8,15 +8,15 @@ use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::types::namespace::{NewProject, Project};
 
 #[derive(Debug, Deserialize)]
-struct ProjectBase {
+struct ProjectJson {
     key: String,
     name: Option<String>,
     public: Option<bool>,
 }
 
-/// What a project is made of.
+/// The body that creates a project.
 #[derive(Debug, Serialize)]
-struct Creation<'a> {
+struct NewProjectJson<'a> {
     key: &'a str,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,15 +26,15 @@ struct Creation<'a> {
 }
 
 impl DataCenter {
-    /// The projects that the account may see.
+    /// The projects that are visible to the account.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-get>
     pub(in crate::bitbucket) async fn projects(&self) -> Result<Vec<Project>, ApiError> {
-        let all: Vec<ProjectBase> = self
+        let all: Vec<ProjectJson> = self
             .http
             .pages(&["rest", "api", "latest", "projects"], &[("limit", "100")])
             .await?;
-        Ok(all.into_iter().map(ProjectBase::project).collect())
+        Ok(all.into_iter().map(ProjectJson::project).collect())
     }
 
     /// A project.
@@ -43,35 +43,32 @@ impl DataCenter {
     pub(in crate::bitbucket) async fn project(&self, key: &str) -> Result<Project, ApiError> {
         let segments = ["rest", "api", "latest", "projects", key];
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(response.json::<ProjectBase>()?.project())
+        Ok(response.json::<ProjectJson>()?.project())
     }
 
-    /// Makes a project; `None` where there is one of its key or name.
+    /// Creates a project; `None` where its key or name exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-post>
     pub(in crate::bitbucket) async fn create_project(
         &self,
         new: &NewProject,
     ) -> Result<Option<Project>, ApiError> {
-        let creation = Creation {
+        let body = NewProjectJson {
             key: &new.key,
             name: &new.name,
             description: new.description.as_deref(),
             public: new.public.then_some(true),
         };
         let segments = ["rest", "api", "latest", "projects"];
-        let response = self
-            .http
-            .write(Method::POST, &segments, &[], &creation)
-            .await?;
+        let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         if response.status().as_u16() == 409 {
             return Ok(None);
         }
-        Ok(Some(response.json::<ProjectBase>()?.project()))
+        Ok(Some(response.json::<ProjectJson>()?.project()))
     }
 }
 
-impl ProjectBase {
+impl ProjectJson {
     fn project(self) -> Project {
         Project {
             key: self.key,

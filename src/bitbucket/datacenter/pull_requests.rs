@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::DataCenter;
 use super::repositories::{HEADS, repo_path};
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -22,7 +22,7 @@ struct PullRequestJson {
     from_ref: Option<BranchRef>,
     to_ref: Option<BranchRef>,
     author: Option<Participant>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     reviewers: Vec<Participant>,
     links: Option<Links>,
 }
@@ -42,7 +42,7 @@ struct Participant {
 
 #[derive(Debug, Deserialize)]
 struct Links {
-    #[serde(default, rename = "self")]
+    #[serde(default, rename = "self", deserialize_with = "null_as_default")]
     own: Vec<Link>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct User {
     pub(super) display_name: Option<String>,
 }
 
-/// A flat list, whatever the document says; a page of one is taken as well.
+/// A flat list, contrary to the documentation; a page is accepted as well.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Users {
@@ -71,9 +71,12 @@ struct Numbered {
     id: Option<u64>,
 }
 
-/// Whom the server will not take as a reviewer, and why.
-pub(super) fn rejected_reviewers(said: &Value, reviewers: &[Reviewer]) -> Vec<SkippedReviewer> {
-    let errors = said["errors"].as_array().into_iter().flatten();
+/// The reviewers that the server rejects, and why.
+pub(super) fn rejected_reviewers(
+    body_json: &Value,
+    reviewers: &[Reviewer],
+) -> Vec<SkippedReviewer> {
+    let errors = body_json["errors"].as_array().into_iter().flatten();
     let refused = errors
         .filter_map(|error| error["reviewerErrors"].as_array())
         .flatten();
@@ -136,7 +139,7 @@ impl DataCenter {
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
-    /// Opens a pull request. What is in the way is a 409 that names its exception.
+    /// Opens a pull request. A conflict is a 409 that names its exception.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-post>
     pub(in crate::bitbucket) async fn create_pull_request(
@@ -168,12 +171,12 @@ impl DataCenter {
         let segments = repo_path(repo, &["pull-requests"]);
         let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         if response.status().as_u16() == 409 {
-            let said = response.value();
-            let left_out = rejected_reviewers(&said, &pull_request.reviewers);
+            let body_json = response.value();
+            let left_out = rejected_reviewers(&body_json, &pull_request.reviewers);
             if !left_out.is_empty() {
                 return Ok(CreateOutcome::WithoutReviewers(left_out));
             }
-            let exceptions = said["errors"]
+            let exceptions = body_json["errors"]
                 .as_array()
                 .into_iter()
                 .flatten()
@@ -191,7 +194,7 @@ impl DataCenter {
         Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
     }
 
-    /// Who is asked by default. The page in a browser adds them, the API does not.
+    /// The default reviewers. The web interface adds them, the API does not.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-default-reviewers-latest-projects-projectkey-repos-repositoryslug-reviewers-get>
     pub(in crate::bitbucket) async fn default_reviewers(
@@ -250,8 +253,7 @@ impl PullRequestJson {
             let end = end.as_ref();
             let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
             full.or_else(|| end.and_then(|end| end.display_id.as_deref()))
-                .unwrap_or_default()
-                .to_owned()
+                .map(str::to_owned)
         };
         let from = self
             .from_ref
@@ -263,7 +265,7 @@ impl PullRequestJson {
             key.is_some_and(|key| !key.eq_ignore_ascii_case(&repo.namespace))
                 || slug.is_some_and(|slug| !slug.eq_ignore_ascii_case(&repo.slug))
         };
-        let person = |participant: Participant| {
+        let name_of = |participant: Participant| {
             let user = participant.user?;
             user.display_name.or(user.name)
         };
@@ -274,8 +276,8 @@ impl PullRequestJson {
         };
         PullRequest {
             id: Some(self.id),
-            title: self.title.unwrap_or_default(),
-            state: self.state.unwrap_or_else(|| "OPEN".to_owned()),
+            title: self.title,
+            state: self.state,
             url: self
                 .links
                 .and_then(|links| links.own.into_iter().next()?.href),
@@ -283,10 +285,10 @@ impl PullRequestJson {
             target: name(&self.to_ref),
             draft: self.draft,
             is_from_fork: from.is_some_and(is_other),
-            author: self.author.and_then(person),
+            author: self.author.and_then(name_of),
             reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
             body: self.description,
-            reviewers: self.reviewers.into_iter().filter_map(person).collect(),
+            reviewers: self.reviewers.into_iter().filter_map(name_of).collect(),
         }
     }
 }

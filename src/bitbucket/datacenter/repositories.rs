@@ -4,12 +4,12 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::types::clone_url::CloneUrl;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 
-/// The largest page that a server gives; it lowers what is too much.
+/// The largest page; servers reduce larger limits.
 const MAX_PAGE_LEN: usize = 1000;
 
 /// A repository.
@@ -21,22 +21,20 @@ pub(super) struct RepositoryJson {
     public: Option<bool>,
     default_branch: Option<String>,
     pub(super) project: Option<Project>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) links: Links,
 }
 
-/// The project that it is in.
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {
     pub(super) key: Option<String>,
 }
 
-/// Where it is.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Links {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) clone: Vec<Link>,
-    #[serde(default, rename = "self")]
+    #[serde(default, rename = "self", deserialize_with = "null_as_default")]
     pub(super) own: Vec<Link>,
 }
 
@@ -46,20 +44,19 @@ pub(super) struct Link {
     pub(super) href: Option<String>,
 }
 
-/// A branch's name.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DefaultBranch {
     display_id: Option<String>,
 }
 
-/// A page of branches; only how many matters.
+/// A page of branches; only their number matters.
 #[derive(Debug, Deserialize)]
 struct Branches {
     values: Vec<serde::de::IgnoredAny>,
 }
 
-/// What a repository is made of.
+/// The body that creates a repository.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NewRepositoryJson<'a> {
@@ -73,7 +70,7 @@ struct NewRepositoryJson<'a> {
     public: Option<bool>,
 }
 
-/// What the full name of a branch begins with.
+/// The prefix of the full name of a branch.
 pub(super) const HEADS: &str = "refs/heads/";
 
 #[derive(Debug, Deserialize)]
@@ -96,14 +93,14 @@ impl DataCenter {
             .http
             .get(&repo_path(repo, &[]), &[], WithAuth::Yes)
             .await?;
-        let base: RepositoryJson = response.json()?;
-        if base.slug.is_none() {
+        let json: RepositoryJson = response.json()?;
+        if json.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "slug".to_owned(),
                 reason: "it names no repository".to_owned(),
             });
         }
-        Ok(base.repository(repo))
+        Ok(json.repository(repo))
     }
 
     /// Repositories of a project, or of the server.
@@ -116,43 +113,42 @@ impl DataCenter {
     ) -> Result<Vec<Repository>, ApiError> {
         let all = ["rest", "api", "latest", "repos"];
         let most = filter.most.unwrap_or(usize::MAX);
-        // The server's own filter by name matches differently from version to version, so what it would leave out is
-        // looked at here.
-        let asked_for = if filter.text.is_some() {
+        // The server's filter by name differs between versions, so names are compared here.
+        let limit_total = if filter.text.is_some() {
             usize::MAX
         } else {
             most
         };
-        let limit = asked_for.clamp(1, MAX_PAGE_LEN).to_string();
+        let limit = limit_total.clamp(1, MAX_PAGE_LEN).to_string();
         let of_project = filter
             .project
             .as_ref()
             .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
         let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
-        let bases: Vec<RepositoryJson> = self
+        let all: Vec<RepositoryJson> = self
             .http
-            .pages_up_to(segments, &[("limit", &limit)], asked_for)
+            .pages_up_to(segments, &[("limit", &limit)], limit_total)
             .await?;
-        let asked = RepoId {
+        let requested = RepoId {
             namespace: filter.project.clone().unwrap_or_default(),
             slug: String::new(),
         };
         let text = filter.text.as_deref().map(str::to_lowercase);
-        let is_meant = |repository: &Repository| {
+        let matches_text = |repository: &Repository| {
             let name = repository.name.as_deref().unwrap_or_default();
             text.as_deref().is_none_or(|text| {
                 name.to_lowercase().contains(text) || repository.slug.to_lowercase().contains(text)
             })
         };
-        Ok(bases
+        Ok(all
             .into_iter()
-            .map(|base| base.repository(&asked))
-            .filter(is_meant)
+            .map(|json| json.repository(&requested))
+            .filter(matches_text)
             .take(most)
             .collect())
     }
 
-    /// The name of the branch that a clone checks out, also before it exists; `None` where the server tells none.
+    /// The default branch, also before it exists; `None` where the server reports none.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
     pub(in crate::bitbucket) async fn default_branch(
@@ -168,7 +164,7 @@ impl DataCenter {
         }
         match response.json::<DefaultBranch>() {
             Ok(branch) => Ok(branch.display_id),
-            // Older servers have no such address; it is also there for those who may not look at branches.
+            // Older servers do not have the endpoint, and some accounts may not read branches.
             Err(
                 ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_) | ApiError::Forbidden { .. },
             ) => Ok(None),
@@ -176,7 +172,7 @@ impl DataCenter {
         }
     }
 
-    /// Whether a repository has no branch. Its default branch has a name before it exists.
+    /// Whether a repository has no branch. The default branch has a name before it exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
     pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
@@ -188,7 +184,7 @@ impl DataCenter {
         Ok(response.json::<Branches>()?.values.is_empty())
     }
 
-    /// Makes a repository; `None` where there is one of its name. The server derives the slug.
+    /// Creates a repository; `None` where its name exists. The server derives the slug.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-post>
     pub(in crate::bitbucket) async fn create_repository(
@@ -217,8 +213,8 @@ impl DataCenter {
         if response.status().as_u16() == 409 {
             return Ok(None);
         }
-        let base: RepositoryJson = response.json()?;
-        Ok(Some(base.repository(&new.repo)))
+        let json: RepositoryJson = response.json()?;
+        Ok(Some(json.repository(&new.repo)))
     }
 
     /// A branch.
@@ -248,7 +244,7 @@ impl DataCenter {
     }
 }
 
-/// The address of a repository, and what is below it.
+/// The path of a repository and of resources below it.
 pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "rest",
@@ -263,9 +259,9 @@ pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str>
 }
 
 impl RepositoryJson {
-    /// Clone links are read, never derived: SSH may have another host and port. The one over HTTP is called `http`
-    /// also where it is HTTPS, and may carry the caller's name, which is left out.
-    pub(super) fn repository(self, asked: &RepoId) -> Repository {
+    /// Clone links are read, never derived: SSH may have another host and port. The name of the HTTPS link is `http`, and
+    /// it may contain the user name, which is removed.
+    pub(super) fn repository(self, requested: &RepoId) -> Repository {
         let link = |name: &str| {
             let link = self
                 .links
@@ -285,8 +281,8 @@ impl RepositoryJson {
                 .project
                 .as_ref()
                 .and_then(|project| project.key.clone())
-                .unwrap_or_else(|| asked.namespace.clone()),
-            slug: self.slug.unwrap_or_else(|| asked.slug.clone()),
+                .unwrap_or_else(|| requested.namespace.clone()),
+            slug: self.slug.unwrap_or_else(|| requested.slug.clone()),
             name: self.name,
             private: self.public.map(|public| !public),
             default_branch: self.default_branch,

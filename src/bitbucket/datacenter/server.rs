@@ -1,4 +1,4 @@
-//! Which server this is, and whether it is one.
+//! The server: version, state, context path and SSH settings.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use crate::types::ssh_settings::SshSettings;
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
 
-/// Where servers are put, beside the root.
+/// Common context paths.
 const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]
@@ -36,7 +36,7 @@ struct HostKey {
 }
 
 impl DataCenter {
-    /// The server's version. Anybody may ask, so nothing is signed and nothing is known about the credential.
+    /// The server's version, requested without the credential.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
@@ -45,7 +45,7 @@ impl DataCenter {
         Ok(properties.version)
     }
 
-    /// Whether the server is of this version or a later one; one that hides its version counts as such.
+    /// Whether the server has at least this version; a hidden version counts as new enough.
     pub(in crate::bitbucket) async fn is_at_least(
         &self,
         major: u32,
@@ -63,8 +63,8 @@ impl DataCenter {
         })
     }
 
-    /// The state of the server, and its version: other products of the same house have the same states. Anybody may
-    /// ask, and a server that is starting answers.
+    /// The state of the server, and its version, because other products of Atlassian report the same states. Both work
+    /// without a login, and the state also while the server starts.
     ///
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
     pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
@@ -76,18 +76,21 @@ impl DataCenter {
             .is_none_or(|state| state == "RUNNING");
         if is_ready {
             let url = self.http.build_url(&PROPERTIES, &[])?;
-            let told = match self.http.get_once_unauthenticated(url).await {
-                // Nothing came that would tell what it is.
+            let properties_response = match self.http.get_once_unauthenticated(url).await {
                 Err(error) if error.obstacle().is_some() => return Err(error),
-                told => told.and_then(|response| response.json::<Properties>()),
+                properties_response => {
+                    properties_response.and_then(|response| response.json::<Properties>())
+                }
             };
-            probe.version = told.ok().and_then(|properties| properties.version);
+            probe.version = properties_response
+                .ok()
+                .and_then(|properties| properties.version);
         }
         probe.is_bitbucket = probe.version.is_some() || !is_ready;
         Ok(probe)
     }
 
-    /// Looks where this server sends its visitors, and at the usual context paths.
+    /// Tries the target of the root's redirect, and common context paths.
     pub(in crate::bitbucket) async fn find_context_path(&self) -> Option<BaseUrl> {
         let base = self.http.base().url();
         let mut paths: Vec<String> = Vec::new();
@@ -113,20 +116,20 @@ impl DataCenter {
                 .ok()?
                 .pop_if_empty()
                 .extend(PROPERTIES);
-            let told = self
+            let properties_response = self
                 .http
                 .get_once_unauthenticated(properties)
                 .await
                 .ok()?
                 .json::<Properties>();
-            if told.is_ok_and(|properties| properties.version.is_some()) {
+            if properties_response.is_ok_and(|properties| properties.version.is_some()) {
                 return BaseUrl::parse(candidate.as_str()).ok();
             }
         }
         None
     }
 
-    /// The SSH settings, for anybody who is logged in.
+    /// The SSH settings. They require a login.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-settings-get>
     pub(in crate::bitbucket) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {

@@ -14,7 +14,7 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::webhook::{Webhook, to_generic_events};
 
-/// What the server alone sets.
+/// Read-only fields.
 const READ_ONLY: [&str; 6] = [
     "id",
     "createdDate",
@@ -24,22 +24,22 @@ const READ_ONLY: [&str; 6] = [
     "links",
 ];
 
-/// The event that servers before 7.0 do not know.
+/// Servers before 7.0 do not have this event.
 const PR_FROM_REF_UPDATED: &str = "pr:from_ref_updated";
 
-/// What came of a call.
+/// The result of a test delivery.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Delivery {
     response: Option<Map<String, Value>>,
     result: Option<Map<String, Value>>,
-    /// Where the receiver was not reached.
+    /// Present where the receiver was not reached.
     #[serde(default)]
     error: Value,
 }
 
 impl DataCenter {
-    /// The webhooks of a repository. The server tells their secrets in clear.
+    /// The webhooks of a repository, with their secrets in plain text.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
     pub(in crate::bitbucket) async fn webhooks(
@@ -53,7 +53,7 @@ impl DataCenter {
         all.into_iter().map(hook).collect()
     }
 
-    /// Makes a webhook, or changes one. Changing replaces all of it, so what was set is sent back.
+    /// Creates or updates a webhook. An update replaces all fields, so the current ones are sent back.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-post>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
@@ -161,7 +161,7 @@ impl DataCenter {
         self.http.delete(&segments, &[]).await?.success()
     }
 
-    /// Has the server call the receiver. Without the address it fails, although the document makes that optional.
+    /// Sends a test delivery. Without the URL it fails, although the documentation says that it is optional.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
     pub(in crate::bitbucket) async fn test_webhook(
@@ -199,18 +199,18 @@ impl DataCenter {
     }
 }
 
-fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
-    let events = events(&kept)?;
-    let flag = |key: &str| kept.get(key).and_then(Value::as_bool);
-    let secret = kept.get("configuration").and_then(|all| all.get("secret"));
+fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
+    let events = events(&raw)?;
+    let flag = |key: &str| raw.get(key).and_then(Value::as_bool);
+    let secret = raw.get("configuration").and_then(|all| all.get("secret"));
     Ok(StoredWebhook {
         webhook: Webhook {
-            id: kept
+            id: raw
                 .get("id")
                 .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
-            url: url(&kept)?,
+            url: url(&raw)?,
             events: to_generic_events(&events, Deployment::DataCenter),
-            active: flag("active").unwrap_or(true),
+            active: flag("active"),
             secret_set: Some(
                 secret
                     .and_then(Value::as_str)
@@ -219,6 +219,6 @@ fn hook(kept: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
             verifies_receiver: flag("sslVerificationRequired"),
         },
         events,
-        raw: kept,
+        raw,
     })
 }

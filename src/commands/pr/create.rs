@@ -292,10 +292,10 @@ fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> Created 
     Created {
         action: Action::WouldCreate,
         pull_request: PullRequest {
-            title: proposal.title,
-            state: "OPEN".to_owned(),
-            source: proposal.source,
-            target: proposal.target,
+            title: Some(proposal.title),
+            state: Some("OPEN".to_owned()),
+            source: Some(proposal.source),
+            target: Some(proposal.target),
             draft: Some(proposal.draft),
             reviewers: proposal
                 .reviewers
@@ -316,8 +316,10 @@ impl CommandOutput for CreateOutput {
         let request = &self.pull_request;
         let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
         out.line(&format!(
-            "{}{id} {} -> {}: {}",
-            self.action, request.source, request.target, request.title
+            "{}{id} {}: {}",
+            self.action,
+            request.branches(),
+            request.title.as_deref().unwrap_or_default()
         ));
         if let Some(url) = &request.url {
             out.line(url);

@@ -73,13 +73,13 @@ impl CommandOutput for ListOutput {
             let state = if request.draft == Some(true) {
                 "draft".to_owned()
             } else {
-                request.state.to_lowercase()
+                request.state.as_deref().unwrap_or_default().to_lowercase()
             };
             [
                 request.id.map(|id| id.to_string()).unwrap_or_default(),
                 state,
-                format!("{} -> {}", request.source, request.target),
-                request.title.clone(),
+                request.branches(),
+                request.title.clone().unwrap_or_default(),
             ]
         });
         out.table(

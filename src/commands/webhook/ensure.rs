@@ -257,7 +257,7 @@ fn planned(bitbucket: &Bitbucket, spec: &WebhookSpec) -> Webhook {
         id: None,
         url: spec.receiver.as_str().to_owned(),
         events: to_generic_events(&spec.events, deployment),
-        active: spec.active,
+        active: Some(spec.active),
         secret_set: Some(spec.secret.is_some()),
         verifies_receiver: Some(spec.verifies_receiver.unwrap_or(true)),
     }

@@ -58,7 +58,12 @@ impl CommandOutput for ListOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.webhooks.iter().map(|webhook| {
-            let mut state = vec![if webhook.active { "active" } else { "inactive" }];
+            let mut state = Vec::new();
+            state.extend(
+                webhook
+                    .active
+                    .map(|active| if active { "active" } else { "inactive" }),
+            );
             state.extend((webhook.secret_set == Some(true)).then_some("signed"));
             state.extend((webhook.verifies_receiver == Some(false)).then_some("insecure"));
             [

@@ -67,10 +67,10 @@ impl Subcommand for Args {
         let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
             let message = format!(
                 "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
-                if hook.webhook.active {
-                    "active"
-                } else {
+                if hook.webhook.active == Some(false) {
                     "switched off"
+                } else {
+                    "active"
                 }
             );
             let hint = format!(

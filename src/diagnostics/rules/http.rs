@@ -19,7 +19,8 @@ pub(crate) fn response(route: &HttpRoute) -> Option<Finding> {
                 ),
                 Some(
                     ConnectFailure::Other
-                    | ConnectFailure::Tls
+                    | ConnectFailure::Tls(_)
+                    | ConnectFailure::ProxyAuth
                     | ConnectFailure::Refused
                     | ConnectFailure::Dns,
                 ) => finding.with_next("the server on this port does not speak HTTP; check the port"),
