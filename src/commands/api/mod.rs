@@ -13,6 +13,7 @@ use self::fields::Field;
 use crate::app::App;
 use crate::bitbucket::{RawRequest, RawResponse};
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{self, Needs, Resolved, ResolvedRepository, SelectedConnection, Target};
@@ -33,7 +34,6 @@ The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/lates
 those of the connection.
 ";
 
-/// Send one raw, signed request
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -52,9 +52,8 @@ pub(crate) struct Args {
     /// Follow all pages, and print them as one
     #[arg(long)]
     pub paginate: bool,
-    /// Show what would be sent, but send nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -127,7 +126,7 @@ impl Subcommand for Args {
             app.ui.print_step(&format!("repository: {repository}"));
         }
         let explained = |error| chosen.describe_api_error(error);
-        if self.dry_run {
+        if self.dry_run.is_set() {
             let url = bitbucket.resolve_url(&request).map_err(explained)?;
             let body = request
                 .body

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, RepoArg};
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::{ResolvedRepository, SelectedConnection};
@@ -15,7 +16,7 @@ use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
+use crate::types::repository::{RepoId, Repository, RepositoryFilter};
 use crate::types::secret::Secret;
 use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
 use crate::ui::{CommandOutput, TextWriter};
@@ -30,7 +31,6 @@ Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-co
 repo-forked, and the product's own names, which have a colon, such as repo:push.
 ";
 
-/// Make a webhook, or repair it; what fits already is left alone
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(
@@ -38,12 +38,10 @@ repo-forked, and the product's own names, which have a colon, such as repo:push.
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF", conflicts_with = "all")]
-    pub repo: Option<RepoRef>,
+    #[command(flatten)]
+    pub repo: RepoArg,
     /// All repositories of a project
-    #[arg(long, requires = "project")]
+    #[arg(long, requires = "project", conflicts_with = "repo")]
     pub all: bool,
     /// The project whose repositories are meant
     #[arg(long, value_name = "KEY", requires = "all")]
@@ -79,9 +77,8 @@ pub(crate) struct Args {
     /// Check the receiver's certificate again, after --insecure-receiver
     #[arg(long)]
     pub verify_receiver: bool,
-    /// Show what would be done, but change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// What was done, in one repository or in many.
@@ -150,7 +147,7 @@ impl Subcommand for Args {
                 made_up = Some(secret);
             }
         }
-        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run))?;
+        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run.is_set()))?;
         drop(progress);
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
@@ -378,7 +375,7 @@ fn ensure_all(
         let repositories = bitbucket.repositories(&filter).await?;
         let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
         let work = stream::iter(paths).map(|repo| async move {
-            let ended = ensure(bitbucket, &repo, spec, args.dry_run).await;
+            let ended = ensure(bitbucket, &repo, spec, args.dry_run.is_set()).await;
             row(
                 &repo,
                 ended.map_err(|error| {
@@ -422,7 +419,7 @@ fn ensure_all(
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
         summary,
-        is_plan: args.dry_run,
+        is_plan: args.dry_run.is_set(),
     })
 }
 
