@@ -91,7 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 ui.eprint_raw(&page);
                 ExitStatus::Usage
             } else {
-                ui.print_error(&usage_error(&refusal, &arguments))
+                ui.print_error(&usage_error(&refusal, &arguments, &cli::command()))
             }
         }
     }

@@ -25,13 +25,15 @@ impl fmt::Debug for StoredWebhook {
     }
 }
 
-/// What a webhook should be.
+/// The requested state of a webhook.
 #[derive(Debug)]
 pub(crate) struct WebhookSpec {
     /// What it calls.
     pub receiver: WebhookUrl,
     /// What for, in the product's own words.
     pub events: Vec<String>,
+    /// Whether the webhook is to have no other events.
+    pub exact: bool,
     /// Whether it is switched on.
     pub active: bool,
     /// What signs its calls; without one, what was set stays.
@@ -60,10 +62,36 @@ pub(crate) struct TestDelivery {
     pub reason: Option<String>,
 }
 
+impl WebhookSpec {
+    /// The events after the change, as the product names them: those of an existing webhook are kept unless the request
+    /// is exact.
+    #[must_use]
+    pub(crate) fn target_events(&self, before: Option<&StoredWebhook>) -> Vec<String> {
+        let kept = before.filter(|_| !self.exact);
+        let mut events = kept.map(|before| before.events.clone()).unwrap_or_default();
+        for event in &self.events {
+            if !events.contains(event) {
+                events.push(event.clone());
+            }
+        }
+        events
+    }
+}
+
 impl StoredWebhook {
+    /// Its events as the product names them.
+    pub(crate) fn product_events(&self) -> &[String] {
+        &self.events
+    }
+
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
     #[must_use]
     pub(crate) fn matches_spec(&self, spec: &WebhookSpec) -> bool {
+        self.matches_with_events(spec, &spec.target_events(Some(self)))
+    }
+
+    /// As [`StoredWebhook::matches_spec`], with these events instead of the requested ones.
+    pub(super) fn matches_with_events(&self, spec: &WebhookSpec, events: &[String]) -> bool {
         let same_secret = spec.secret.as_ref().is_none_or(|secret| {
             let known = self
                 .raw
@@ -71,7 +99,7 @@ impl StoredWebhook {
                 .and_then(|all| all.get("secret"));
             known.and_then(Value::as_str) == Some(secret.expose())
         });
-        self.has_events(&spec.events)
+        self.has_events(events)
             && self.webhook.active == spec.active
             && spec.verifies_receiver.is_none_or(|verifies| {
                 // What a server does not speak of, it does not skip.
@@ -80,7 +108,7 @@ impl StoredWebhook {
             && same_secret
     }
 
-    pub(super) fn has_events(&self, events: &[String]) -> bool {
+    fn has_events(&self, events: &[String]) -> bool {
         let set = |events: &[String]| events.iter().cloned().collect::<BTreeSet<_>>();
         set(&self.events) == set(events)
     }

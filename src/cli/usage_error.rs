@@ -40,10 +40,13 @@ impl PreParsedFlags {
     }
 }
 
-pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Error {
+pub(crate) fn usage_error(
+    error: &clap::Error,
+    arguments: &[OsString],
+    root: &clap::Command,
+) -> Error {
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
-    let root = super::command();
-    let (command, path) = matched_command(&root, arguments);
+    let (command, path) = matched_command(root, arguments);
     let help = format!("{path} --help");
     let (message, hint) = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {

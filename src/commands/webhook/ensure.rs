@@ -25,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --exact --dry-run
   bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
 
 Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment,
@@ -60,6 +61,9 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub events: Vec<Event>,
+    /// Remove the other events of the webhook; without this, they stay
+    #[arg(long)]
+    pub exact: bool,
     /// Read the secret that signs the calls from the first line of standard input. Cloud does not tell whether it is the
     /// one that is set, so there it is set anew each time
     #[arg(long, conflicts_with = "generate_secret")]
@@ -103,14 +107,16 @@ pub(crate) struct SingleOutput {
     secret: Option<String>,
 }
 
-/// A webhook that is as it should be.
+/// A webhook, in the state after the change.
 #[derive(Debug, Serialize)]
 struct EnsureResult {
     action: Action,
     webhook: Webhook,
+    events_added: Vec<String>,
+    events_removed: Vec<String>,
     /// Events that this server is too old to know.
     unknown_events: Vec<String>,
-    /// How many webhooks more call the same address.
+    /// How many other webhooks call the same URL.
     #[serde(skip)]
     doubles: usize,
 }
@@ -180,6 +186,7 @@ fn desired_webhook(
     Ok(WebhookSpec {
         receiver: args.url.clone(),
         events: to_product_events(&args.events, selected.connection.deployment),
+        exact: args.exact,
         active: !args.inactive,
         secret,
         verifies_receiver: (args.insecure_receiver || args.verify_receiver)
@@ -187,13 +194,18 @@ fn desired_webhook(
     })
 }
 
-/// Looks first: neither product minds two webhooks that call the same address.
+/// Neither product refuses a second webhook with the same URL, so the existing ones are listed first.
 async fn ensure(
     bitbucket: &Bitbucket,
     repo: &RepoId,
     spec: &WebhookSpec,
     dry_run: bool,
 ) -> Result<EnsureResult, ApiError> {
+    let deployment = if bitbucket.is_cloud() {
+        Deployment::Cloud
+    } else {
+        Deployment::DataCenter
+    };
     let hooks = bitbucket.webhooks(repo).await?;
     let mut same: Vec<_> = hooks
         .into_iter()
@@ -204,52 +216,68 @@ async fn ensure(
         .iter()
         .position(|hook| hook.matches_spec(spec))
         .unwrap_or(0);
-    let before = (!same.is_empty()).then(|| same.swap_remove(best));
-    let done = |action, webhook, unknown_events| EnsureResult {
+    if same.is_empty() {
+        let (action, webhook, unknown_events) = if dry_run {
+            (Action::WouldCreate, planned(spec, deployment), Vec::new())
+        } else {
+            let created = bitbucket.create_webhook(repo, spec).await?;
+            (Action::Created, created.webhook.webhook, created.unknown)
+        };
+        return Ok(EnsureResult {
+            action,
+            events_added: webhook.events.clone(),
+            events_removed: Vec::new(),
+            webhook,
+            unknown_events,
+            doubles,
+        });
+    }
+    let hook = same.swap_remove(best);
+    let before = hook.product_events().to_vec();
+    let (action, webhook, after, unknown_events) = if hook.matches_spec(spec) {
+        (Action::Unchanged, hook.webhook, before.clone(), Vec::new())
+    } else if dry_run {
+        let events = spec.target_events(Some(&hook));
+        let webhook = Webhook {
+            events: to_generic_events(&events, deployment),
+            active: spec.active,
+            secret_set: spec
+                .secret
+                .as_ref()
+                .map_or(hook.webhook.secret_set, |_| Some(true)),
+            verifies_receiver: spec.verifies_receiver.or(hook.webhook.verifies_receiver),
+            ..hook.webhook
+        };
+        (Action::WouldUpdate, webhook, events, Vec::new())
+    } else {
+        let WebhookChange {
+            webhook: hook,
+            unknown,
+            changed,
+        } = bitbucket.change_webhook(repo, hook, spec).await?;
+        let after = hook.product_events().to_vec();
+        (Action::updated_if(changed), hook.webhook, after, unknown)
+    };
+    let difference = |of: &[String], without: &[String]| {
+        let events: Vec<String> = of
+            .iter()
+            .filter(|event| !without.contains(event))
+            .cloned()
+            .collect();
+        to_generic_events(&events, deployment)
+    };
+    Ok(EnsureResult {
         action,
+        events_added: difference(&after, &before),
+        events_removed: difference(&before, &after),
         webhook,
         unknown_events,
         doubles,
-    };
-    match before {
-        Some(hook) if hook.matches_spec(spec) => {
-            Ok(done(Action::Unchanged, hook.webhook, Vec::new()))
-        }
-        Some(hook) if dry_run => Ok(done(Action::WouldUpdate, hook.webhook, Vec::new())),
-        None if dry_run => Ok(done(
-            Action::WouldCreate,
-            planned(bitbucket, spec),
-            Vec::new(),
-        )),
-        Some(hook) => {
-            let WebhookChange {
-                webhook: hook,
-                unknown,
-                changed,
-            } = bitbucket.change_webhook(repo, hook, spec).await?;
-            let action = if changed {
-                Action::Updated
-            } else {
-                Action::Unchanged
-            };
-            Ok(done(action, hook.webhook, unknown))
-        }
-        None => {
-            let written = bitbucket.create_webhook(repo, spec).await?;
-            Ok(done(
-                Action::Created,
-                written.webhook.webhook,
-                written.unknown,
-            ))
-        }
-    }
+    })
 }
 
-fn planned(bitbucket: &Bitbucket, spec: &WebhookSpec) -> Webhook {
-    let deployment = match bitbucket {
-        Bitbucket::Cloud(_) => Deployment::Cloud,
-        Bitbucket::DataCenter(_) => Deployment::DataCenter,
-    };
+/// A webhook as it would be created.
+fn planned(spec: &WebhookSpec, deployment: Deployment) -> Webhook {
     Webhook {
         id: None,
         url: spec.receiver.as_str().to_owned(),
@@ -270,6 +298,16 @@ impl CommandOutput for EnsureOutput {
                 out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
                 out.key_value("repository", 10, &one.repository.to_string());
                 out.key_value("events", 10, &webhook.events.join(", "));
+                if !matches!(one.done.action, Action::Created | Action::WouldCreate) {
+                    for (label, events) in [
+                        ("added", &one.done.events_added),
+                        ("removed", &one.done.events_removed),
+                    ] {
+                        if !events.is_empty() {
+                            out.key_value(label, 10, &events.join(", "));
+                        }
+                    }
+                }
                 if let Some(id) = &webhook.id {
                     out.key_value("id", 10, id);
                 }
@@ -450,7 +488,13 @@ impl BatchOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|row| {
             let (action, error) = match &row.result {
-                RowResult::Done(done) => (done.action.to_string(), String::new()),
+                RowResult::Done(done) if done.events_removed.is_empty() => {
+                    (done.action.to_string(), String::new())
+                }
+                RowResult::Done(done) => (
+                    done.action.to_string(),
+                    format!("removed: {}", done.events_removed.join(", ")),
+                ),
                 RowResult::Failed(failed) => ("failed".to_owned(), failed.error.clone()),
             };
             [row.repository.clone(), action, error]
