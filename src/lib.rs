@@ -68,29 +68,30 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             })
         }
         Err(refusal) => {
-            let wishes = PreParsedFlags::of(&arguments);
+            let rejected = PreParsedFlags::parse(&arguments);
             let flags = GlobalOptions {
-                json: wishes.json,
-                color: wishes.color,
+                json: rejected.json,
+                color: rejected.color,
                 ..GlobalOptions::default()
             };
             let ui = App::new(&flags, environment, cli::command).ui;
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                let shown = if kind == ErrorKind::DisplayVersion && wishes.json {
+                let shown = if kind == ErrorKind::DisplayVersion && rejected.json {
                     ui.print_result(&Version::default())
-                } else if wishes.json {
+                } else if rejected.json {
                     ui.print_result(&Help::of(&refusal))
                 } else {
                     ui.print(&page).map(|()| ExitStatus::Success)
                 };
                 shown.unwrap_or_else(|error| ui.print_error(&error))
-            } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !wishes.json {
+            } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !rejected.json
+            {
                 ui.eprint_raw(&page);
                 ExitStatus::Usage
             } else {
-                ui.print_error(&usage_error(&refusal, &arguments))
+                ui.print_error(&usage_error(&refusal, &arguments, &cli::command()))
             }
         }
     }

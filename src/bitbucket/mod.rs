@@ -25,7 +25,7 @@ pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
 pub(crate) use oauth::{OAuthClient, OAuthGrant};
 pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
-pub(crate) use raw::{RawRequest, RawResponse};
+pub(crate) use raw::{RawPages, RawRequest, RawResponse};
 pub(crate) use server_probe::ServerProbe;
 pub(crate) use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 

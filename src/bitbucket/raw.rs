@@ -4,41 +4,56 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::client::{Http, Request, WithAuth};
+use super::client::{Http, RawList, Request, Response, WithAuth};
 use super::{ApiError, Bitbucket};
 use crate::types::connection::Origin;
 
-/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct RawRequest {
-    /// Its method.
     pub method: Method,
-    /// Where: below the base, or an address on the same origin.
+    /// Below the base, or an absolute URL on the same origin. `#` is part of the path, not the start of a fragment.
     pub path: String,
-    /// What is added to its query.
+    /// Added to the query of the path.
     pub query: Vec<(String, String)>,
-    /// What it carries, and of which kind that is.
+    /// Media type and bytes.
     pub body: Option<(&'static str, Vec<u8>)>,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub(crate) struct RawResponse {
-    /// The status.
     pub status: u16,
-    /// The body as it came.
     pub body: Vec<u8>,
-    /// Whether it is JSON.
+    /// By the media type.
     pub is_json: bool,
-    /// What an error status stands for.
+    /// The error that an error status stands for.
     pub failure: Option<ApiError>,
 }
 
+impl From<Response> for RawResponse {
+    fn from(response: Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            body: response.bytes().to_vec(),
+            is_json: response.is_json(),
+            failure: response.success().err(),
+        }
+    }
+}
+
+/// The result of following pages.
+#[derive(Debug)]
+pub(crate) enum RawPages {
+    /// The entries of all pages.
+    List(Vec<Value>),
+    /// The first response, which is not a page of a list.
+    Single(RawResponse),
+}
+
 impl Bitbucket {
-    /// Where a request would go.
+    /// The URL that a request is sent to.
     ///
     /// # Errors
-    /// [`ApiError::Redirected`] for another origin, [`ApiError::InvalidPathSegment`] for what is no address.
+    /// [`ApiError::ForeignOrigin`] for another origin, [`ApiError::InvalidPathSegment`] for a path that is no URL.
     pub(crate) fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
         let (http, prefix) = match self {
             Self::Cloud(cloud) => (cloud.http(), ""),
@@ -63,32 +78,29 @@ impl Bitbucket {
         Ok(url)
     }
 
-    /// Sends a request. Any status is a reply.
+    /// Sends a request. An error status is a response with its failure.
     ///
     /// # Errors
-    /// [`ApiError`] where nothing came back that is the server's.
+    /// [`ApiError`] where the server sent no response.
     pub(crate) async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
         let url = self.resolve_url(request)?;
         let mut signed = Request::new(request.method.clone(), url, WithAuth::Yes);
         if let Some((kind, bytes)) = &request.body {
             signed = signed.with_body(kind, bytes.clone());
         }
-        let response = self.http().send(&signed).await?;
-        Ok(RawResponse {
-            status: response.status().as_u16(),
-            body: response.bytes().to_vec(),
-            is_json: response.is_json(),
-            failure: response.success().err(),
-        })
+        Ok(self.http().send(&signed).await?.into())
     }
 
-    /// Everything on a list, from the page at an address to the last one, as it comes; `None` for what is no list.
-    pub(crate) async fn all_pages(
-        &self,
-        request: &RawRequest,
-    ) -> Result<Option<Vec<Value>>, ApiError> {
+    /// Sends a request and follows its pages, each requested once.
+    ///
+    /// # Errors
+    /// [`ApiError`] where the server sent no response, or a page after the first is not one.
+    pub(crate) async fn all_pages(&self, request: &RawRequest) -> Result<RawPages, ApiError> {
         let url = self.resolve_url(request)?;
-        self.http().raw_pages(url).await
+        Ok(match self.http().raw_pages(url).await? {
+            RawList::Entries(values) => RawPages::List(values),
+            RawList::NotAList(response) => RawPages::Single(response.into()),
+        })
     }
 
     fn http(&self) -> &Http {
@@ -100,9 +112,11 @@ impl Bitbucket {
 }
 
 impl Http {
-    /// An address as it was written: absolute and on this origin, or below the base.
+    /// A URL as it was typed: absolute and on this origin, or below the base.
     fn join_url(&self, prefix: &str, path: &str) -> Result<Url, ApiError> {
         let refused = || ApiError::InvalidPathSegment(path.to_owned());
+        // A request has no fragment: `#` belongs to a name. What is encoded already stays as it is.
+        let path = &path.replace('#', "%23");
         let base = self.base().url();
         let is_absolute = path.split_once("://").is_some_and(|(scheme, _)| {
             !scheme.is_empty()
@@ -118,7 +132,7 @@ impl Http {
             // Parsed as a whole, so that nothing of the path can be taken for a host.
             let url = Url::parse(&format!("{start}/{prefix}{below}")).map_err(|_| refused())?;
             // The url crate resolves `..`, also when it is encoded.
-            if !url.as_str().starts_with(start) {
+            if !url.as_str().starts_with(&format!("{start}/")) {
                 return Err(refused());
             }
             url

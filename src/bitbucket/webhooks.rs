@@ -30,6 +30,8 @@ pub(crate) struct WebhookSpec {
     pub receiver: WebhookUrl,
     /// The product's own names.
     pub events: Vec<String>,
+    /// Whether the webhook is to have no other events.
+    pub exact: bool,
     pub active: bool,
     /// `None` keeps the current secret.
     pub secret: Option<Secret>,
@@ -55,10 +57,36 @@ pub(crate) struct TestDelivery {
     pub reason: Option<String>,
 }
 
+impl WebhookSpec {
+    /// The events after the change, as the product names them: those of an existing webhook are kept unless the request
+    /// is exact.
+    #[must_use]
+    pub(crate) fn target_events(&self, before: Option<&StoredWebhook>) -> Vec<String> {
+        let kept = before.filter(|_| !self.exact);
+        let mut events = kept.map(|before| before.events.clone()).unwrap_or_default();
+        for event in &self.events {
+            if !events.contains(event) {
+                events.push(event.clone());
+            }
+        }
+        events
+    }
+}
+
 impl StoredWebhook {
-    /// Whether the webhook needs no update. A secret that the server does not return is not known to be the same.
+    /// Its events as the product names them.
+    pub(crate) fn product_events(&self) -> &[String] {
+        &self.events
+    }
+
+    /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
     #[must_use]
     pub(crate) fn matches_spec(&self, spec: &WebhookSpec) -> bool {
+        self.matches_with_events(spec, &spec.target_events(Some(self)))
+    }
+
+    /// As [`StoredWebhook::matches_spec`], with these events instead of the requested ones.
+    pub(super) fn matches_with_events(&self, spec: &WebhookSpec, events: &[String]) -> bool {
         let same_secret = spec.secret.as_ref().is_none_or(|secret| {
             let known = self
                 .raw
@@ -66,11 +94,8 @@ impl StoredWebhook {
                 .and_then(|all| all.get("secret"));
             known.and_then(Value::as_str) == Some(secret.expose())
         });
-        self.has_events(&spec.events)
-            && self
-                .webhook
-                .active
-                .is_none_or(|active| active == spec.active)
+        self.has_events(events)
+            && self.webhook.active == Some(spec.active)
             && spec.verifies_receiver.is_none_or(|verifies| {
                 // Without the field, the server verifies certificates.
                 self.webhook.verifies_receiver.unwrap_or(true) == verifies
@@ -78,7 +103,7 @@ impl StoredWebhook {
             && same_secret
     }
 
-    pub(super) fn has_events(&self, events: &[String]) -> bool {
+    fn has_events(&self, events: &[String]) -> bool {
         let set = |events: &[String]| events.iter().cloned().collect::<BTreeSet<_>>();
         set(&self.events) == set(events)
     }

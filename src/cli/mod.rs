@@ -1,14 +1,14 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
-mod errors;
 mod markdown_docs;
+mod usage_error;
 mod version_and_help;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, Parser};
 
-pub(crate) use self::errors::{PreParsedFlags, usage_error};
 pub use self::markdown_docs::markdown;
+pub(crate) use self::usage_error::{PreParsedFlags, usage_error};
 pub(crate) use self::version_and_help::{Help, Version};
 
 use crate::app::GlobalOptions;
@@ -216,9 +216,10 @@ mod tests {
         super::command().debug_assert();
     }
 
-    /// What a list of commands says of each is what its own help begins with.
+    /// Arguments that are flattened into a command must not have a description of their own: clap would take it for the
+    /// command's.
     #[test]
-    fn every_command_is_introduced_once() {
+    fn the_description_of_a_command_is_that_of_its_variant() {
         fn compare(listed: &clap::Command, whole: &clap::Command) {
             for listed in listed.get_subcommands() {
                 let name = listed.get_name();

@@ -17,7 +17,6 @@ Examples:
   bbconnect completions powershell >> $PROFILE
 ";
 
-/// Print the script that completes bbconnect's commands in a shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

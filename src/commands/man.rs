@@ -19,7 +19,6 @@ Examples:
   man bbconnect-keygen
 ";
 
-/// Write manual pages into a folder
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

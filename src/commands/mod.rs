@@ -1,6 +1,7 @@
 //! One module per command: its arguments, what it does, its result. Commands never import each other.
 
 pub(crate) mod api;
+pub(crate) mod args;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connect;

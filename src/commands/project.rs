@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::ApiError;
+use crate::commands::args::{DryRunArg, WorkspaceArg};
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::SelectedConnection;
@@ -36,13 +37,11 @@ command_group! {
     }
 }
 
-/// List the projects of a workspace (Cloud) or of the server (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct ListArgs {
-    /// The workspace; without it, that of the connection (Cloud)
-    #[arg(long, value_name = "WORKSPACE")]
-    pub workspace: Option<String>,
+    #[command(flatten)]
+    pub workspace: WorkspaceArg,
 }
 
 /// The projects.
@@ -76,7 +75,6 @@ fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<Strin
     Ok(selected.workspace(named, hint)?.unwrap_or_default())
 }
 
-/// Make a project
 #[derive(Debug, clap::Args)]
 #[command(before_help = CREATE_EXAMPLES)]
 pub(crate) struct CreateArgs {
@@ -86,18 +84,16 @@ pub(crate) struct CreateArgs {
     /// The name
     #[arg(long, value_name = "NAME")]
     pub name: String,
-    /// The workspace; without it, that of the connection (Cloud)
-    #[arg(long, value_name = "WORKSPACE")]
-    pub workspace: Option<String>,
+    #[command(flatten)]
+    pub workspace: WorkspaceArg,
     /// Let everybody see it
     #[arg(long)]
     pub public: bool,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Show what would be made, but make nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// <https://confluence.atlassian.com/bitbucketserver/creating-projects-776639848.html>
@@ -141,7 +137,7 @@ impl Subcommand for CreateArgs {
             )
         };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
-        if self.dry_run {
+        if self.dry_run.is_set() {
             return match app.block_on(bitbucket.project(&workspace, &new.key))? {
                 Ok(_) => Err(exists()),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {

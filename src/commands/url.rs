@@ -17,7 +17,6 @@ Examples:
   bbconnect url --json ssh://git@git.example.com:7999/web/site.git
 ";
 
-/// Take a clone URL apart and print its other forms
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -23,7 +23,6 @@ command_group! {
     }
 }
 
-/// List the workspaces that the connection's account is in
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct ListArgs {}

@@ -139,8 +139,8 @@ impl Ui {
         Ok(outcome.exit_status())
     }
 
-    /// Passes on what a server sent: byte for byte where a program reads it, escaped and JSON spread over lines on a
-    /// terminal. As a document, it is the outcome; a failure is then the only document.
+    /// Writes the body of a response: byte for byte where a program reads it, `pretty` and escaped on a terminal. With
+    /// `--json` the document of the outcome, or that of the failure.
     ///
     /// # Errors
     /// As [`Ui::print_result`], and the failure itself.
@@ -148,6 +148,7 @@ impl Ui {
         &self,
         outcome: &R,
         raw: &[u8],
+        pretty: impl FnOnce() -> String,
         failure: Option<Error>,
     ) -> Result<ExitStatus, Error> {
         if self.options.format == Format::Json {
@@ -155,9 +156,7 @@ impl Ui {
         }
         if self.options.stdout_is_terminal {
             let mut out = TextWriter::default();
-            let decoded: Option<serde_json::Value> = serde_json::from_slice(raw).ok();
-            let pretty = decoded.and_then(|value| serde_json::to_string_pretty(&value).ok());
-            out.lines(&pretty.unwrap_or_else(|| String::from_utf8_lossy(raw).into_owned()));
+            out.lines(&pretty());
             self.to_stdout(&out.finish())?;
         } else {
             let mut stdout = io::stdout().lock();

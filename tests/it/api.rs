@@ -98,6 +98,38 @@ fn paths_are_relative_to_the_products_api_root() {
 }
 
 #[test]
+fn the_method_defaults_to_get() {
+    let server = server();
+    run(&server, true, &["user", "-f", "a=b"]).exits_with(0);
+    let (method, path, _) = last(&server);
+    assert_eq!((method.as_str(), path.as_str()), ("GET", "/2.0/user?a=b"));
+    let missing = run(&server, true, &["DELETE"]).exits_with(2);
+    assert!(missing.stderr.contains("no path follows DELETE"));
+}
+
+#[test]
+fn a_number_sign_belongs_to_the_path_and_the_dry_run_shows_the_url_that_is_sent() {
+    let server = server();
+    let absolute = format!("{}/users/a#b?q=c#d", server.cloud());
+    for (path, expected) in [
+        (
+            "repositories/acme/site/refs/branches/login#1",
+            "/2.0/repositories/acme/site/refs/branches/login%231",
+        ),
+        ("users/a%23b%3Fc", "/2.0/users/a%23b%3Fc"),
+        ("users?q=name#1", "/2.0/users?q=name%231"),
+        (&absolute, "/2.0/users/a%23b?q=c%23d"),
+    ] {
+        let planned = run(&server, true, &["GET", path, "--dry-run"]).exits_with(0);
+        let url = planned.json()["url"].as_str().unwrap().to_owned();
+        assert!(url.ends_with(expected), "{url}");
+        let sent = run(&server, true, &["GET", path, "-v"]);
+        assert_eq!(last(&server).1, expected);
+        assert!(sent.stderr.contains(&url), "{}", sent.stderr);
+    }
+}
+
+#[test]
 fn the_credential_is_never_sent_to_another_origin() {
     let (server, other) = (server(), server());
     let elsewhere = format!("{}/user", other.cloud());
@@ -232,9 +264,20 @@ fn paginate_prints_a_response_that_is_not_a_list() {
         body: body.as_bytes().to_vec(),
         delay: Duration::ZERO,
     };
+    let before = server.requests().len();
     let user = run(&server, true, &["GET", "user", "--paginate"]).exits_with(0);
     let user: Value = serde_json::from_str(&user.stdout).unwrap();
     assert_eq!(user["nickname"], "jane");
+    let missing = run(
+        &server,
+        true,
+        &["GET", "repositories/acme/other", "--paginate"],
+    );
+    assert!(
+        missing.exits_with(5).stdout.contains("no longer exists"),
+        "the body of an error is printed as without --paginate"
+    );
+    assert_eq!(server.requests().len(), before + 2);
     // Entries that look alike are entries all the same.
     server.update(|state| {
         state

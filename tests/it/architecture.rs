@@ -37,7 +37,7 @@ const LAYERS: [&[&str]; 12] = [
 const COMMANDS: &str = "commands";
 
 /// What all commands share: the trait, and the groups of arguments.
-const SHARED: [&str; 3] = ["mod.rs", "subcommand.rs", "args"];
+const SHARED: [&str; 3] = ["mod.rs", "subcommand.rs", "args.rs"];
 
 /// Import cycles that remain: a directory, and the files and directories in it that form the cycle. The list only
 /// shrinks: a cycle that no longer exists must be deleted here.

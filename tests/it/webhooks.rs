@@ -146,6 +146,54 @@ fn ensure_creates_updates_or_keeps_a_webhook() {
 }
 
 #[test]
+fn ensure_adds_events_and_removes_them_only_when_exact() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for product in [CLOUD, SERVER] {
+        let run = |more: &[&str]| product.ensure(&server, more, "").exits_with(0).json();
+        let created = run(&["--event", "push,pr-created"]);
+        assert_eq!(created["events_added"], json!(["push", "pr-created"]));
+        assert_eq!(created["events_removed"], json!([]));
+        // An event that is there already.
+        let kept = run(&["--event", "push"]);
+        assert_eq!(kept["action"], "unchanged");
+        assert_eq!(kept["webhook"]["events"], json!(["push", "pr-created"]));
+        assert_eq!(
+            (&kept["events_added"], &kept["events_removed"]),
+            (&json!([]), &json!([]))
+        );
+        // One that is not.
+        for (more, action) in [(&["--dry-run"][..], "would-update"), (&[], "updated")] {
+            let added = run(&[&["--event", "pr-merged"], more].concat());
+            assert_eq!(added["action"], action);
+            assert_eq!(added["events_added"], json!(["pr-merged"]));
+            assert_eq!(added["events_removed"], json!([]));
+            assert_eq!(
+                added["webhook"]["events"],
+                json!(["push", "pr-created", "pr-merged"])
+            );
+        }
+        // Only the requested ones.
+        for (more, action) in [(&["--dry-run"][..], "would-update"), (&[], "updated")] {
+            let replaced = run(&[&["--event", "push", "--exact"], more].concat());
+            assert_eq!(replaced["action"], action);
+            assert_eq!(replaced["events_added"], json!([]));
+            assert_eq!(
+                replaced["events_removed"],
+                json!(["pr-created", "pr-merged"])
+            );
+            assert_eq!(replaced["webhook"]["events"], json!(["push"]));
+        }
+        assert_eq!(
+            product.hooks(&server)[0]["events"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+}
+
+#[test]
 fn ensure_keeps_other_settings() {
     let server = server(&["acme/site", "WEB/site"]);
     server.update(|state| {

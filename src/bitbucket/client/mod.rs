@@ -23,6 +23,7 @@ use url::Url;
 pub(crate) use authorization::Authorization;
 pub(crate) use builder::{HttpClients, HttpSettings};
 pub(crate) use error::{ApiError, ConnectFailure, TlsFailure};
+pub(super) use pagination::RawList;
 pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]
 pub use test_support::check_error_response;

@@ -43,6 +43,13 @@ struct Page<T> {
     number: Option<usize>,
 }
 
+/// What a URL returned whose pages were followed.
+pub(in crate::bitbucket) enum RawList {
+    Entries(Vec<Value>),
+    /// The first response is not a page of a list.
+    NotAList(Response),
+}
+
 impl Http {
     /// All entries of a list.
     ///
@@ -136,11 +143,8 @@ impl Http {
         Ok(true)
     }
 
-    /// All entries of a list of unknown structure, duplicates included. `None` where the first response is not a list.
-    pub(in crate::bitbucket) async fn raw_pages(
-        &self,
-        first: Url,
-    ) -> Result<Option<Vec<Value>>, ApiError> {
+    /// All entries of a list of unknown structure, duplicates included.
+    pub(in crate::bitbucket) async fn raw_pages(&self, first: Url) -> Result<RawList, ApiError> {
         let mut values = Vec::new();
         let mut bounds = PaginationLimits::default();
         let mut seen = HashSet::new();
@@ -151,17 +155,17 @@ impl Http {
             }
             let request = Request::new(Method::GET, url, WithAuth::Yes);
             let response = self.send(&request).await?;
+            let is_first = seen.len() == 1;
+            if is_first && (response.success().is_err() || !response.is_json()) {
+                return Ok(RawList::NotAList(response));
+            }
             let body: Value = response.json()?;
             if let Value::Array(all) = body {
                 values.extend(all);
-                return Ok(Some(values));
+                return Ok(RawList::Entries(values));
             }
-            if body.get("values").is_none_or(|values| !values.is_array()) {
-                return if values.is_empty() && seen.len() == 1 {
-                    Ok(None)
-                } else {
-                    response.json::<Page<Value>>().map(|_| None)
-                };
+            if is_first && body.get("values").is_none_or(|values| !values.is_array()) {
+                return Ok(RawList::NotAList(response));
             }
             let page: Page<Value> = response.json()?;
             next = self.next(&first, &page)?;
@@ -169,7 +173,7 @@ impl Http {
             bounds.count(response.bytes().len(), is_new)?;
             values.extend(page.values);
         }
-        Ok(Some(values))
+        Ok(RawList::Entries(values))
     }
 
     async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {

@@ -57,7 +57,10 @@ impl Cloud {
         // The API requires the type of every object.
         body.insert("type".to_owned(), json!("webhook_subscription"));
         body.insert("active".to_owned(), json!(spec.active));
-        body.insert("events".to_owned(), json!(spec.events));
+        body.insert(
+            "events".to_owned(),
+            json!(spec.target_events(before.as_ref())),
+        );
         body.entry("description").or_insert(json!("bbconnect"));
         body.entry("url").or_insert(json!(spec.receiver.as_str()));
         if let Some(secret) = &spec.secret {

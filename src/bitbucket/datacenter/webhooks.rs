@@ -63,18 +63,13 @@ impl DataCenter {
         before: Option<StoredWebhook>,
         spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
+        let events = spec.target_events(before.as_ref());
         let response = self
-            .send_webhook(repo, before.as_ref(), spec, &spec.events)
+            .send_webhook(repo, before.as_ref(), spec, &events)
             .await?;
-        let known: Vec<String> = spec
-            .events
-            .iter()
-            .filter(|event| *event != PR_FROM_REF_UPDATED)
-            .cloned()
-            .collect();
         let is_too_old = response.status().as_u16() == 400
-            && known.len() < spec.events.len()
-            && !known.is_empty()
+            && events.iter().any(|event| event == PR_FROM_REF_UPDATED)
+            && spec.events.iter().any(|event| event != PR_FROM_REF_UPDATED)
             && response.value().to_string().contains(PR_FROM_REF_UPDATED);
         if !is_too_old {
             return Ok(WebhookChange {
@@ -84,15 +79,12 @@ impl DataCenter {
             });
         }
         let unknown = vec![PR_FROM_REF_UPDATED.to_owned()];
-        let without = WebhookSpec {
-            receiver: spec.receiver.clone(),
-            events: known,
-            active: spec.active,
-            secret: None,
-            verifies_receiver: spec.verifies_receiver,
-        };
+        let known: Vec<String> = events
+            .into_iter()
+            .filter(|event| event != PR_FROM_REF_UPDATED)
+            .collect();
         match before {
-            Some(webhook) if spec.secret.is_none() && webhook.matches_spec(&without) => {
+            Some(webhook) if spec.secret.is_none() && webhook.matches_with_events(spec, &known) => {
                 Ok(WebhookChange {
                     webhook,
                     unknown,
@@ -101,7 +93,7 @@ impl DataCenter {
             }
             before => {
                 let response = self
-                    .send_webhook(repo, before.as_ref(), spec, &without.events)
+                    .send_webhook(repo, before.as_ref(), spec, &known)
                     .await?;
                 Ok(WebhookChange {
                     webhook: hook(response.json()?)?,

@@ -1,18 +1,20 @@
-//! `bbconnect api`: one raw, signed request.
+//! `bbconnect api`: one authenticated request.
 
 mod fields;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use self::fields::Field;
 use crate::app::App;
-use crate::bitbucket::{RawRequest, RawResponse};
+use crate::bitbucket::{RawPages, RawRequest, RawResponse};
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{self, Needs, Resolved, ResolvedRepository, SelectedConnection, Target};
@@ -22,7 +24,7 @@ use crate::ui::{CommandOutput, TextWriter, Ui};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect api GET user
+  bbconnect api user
   bbconnect api GET 'repositories/{workspace}/{repo}/commits' --paginate
   bbconnect api POST 'repositories/{workspace}/{repo}/forks' -f name=mine
   bbconnect api -c server GET /rest/api/latest/projects -f limit=5
@@ -33,15 +35,14 @@ The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/lates
 those of the connection.
 ";
 
-/// Send one raw, signed request
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, allow_missing_positional = true)]
 pub(crate) struct Args {
-    /// GET, POST, PUT, PATCH, DELETE or HEAD
+    /// GET, POST, PUT, PATCH, DELETE or HEAD [default: GET]
     #[arg(value_name = "METHOD", value_parser = method)]
-    pub method: Method,
-    /// The path, or an address on the connection's own server
-    #[arg(value_name = "PATH")]
+    pub method: Option<Method>,
+    /// The path, or a URL on the connection's own server
+    #[arg(value_name = "PATH", required = true)]
     pub path: String,
     /// A field of the body, or of the query where there is no body; true, false, null and whole numbers are sent as such
     #[arg(short = 'f', long = "field", value_name = "KEY=VALUE")]
@@ -52,9 +53,8 @@ pub(crate) struct Args {
     /// Follow all pages, and print them as one
     #[arg(long)]
     pub paginate: bool,
-    /// Show what would be sent, but send nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -72,32 +72,64 @@ fn method(text: &str) -> Result<Method, String> {
         .ok_or_else(|| "it is none of GET, POST, PUT, PATCH, DELETE, HEAD".to_owned())
 }
 
-/// What the server answered.
 #[derive(Debug, Serialize)]
 pub(crate) struct ApiOutput {
     /// The repository that placeholders stand for.
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<ResolvedRepository>,
     status: Option<u16>,
-    body: Value,
-    #[serde(skip)]
-    raw: Vec<u8>,
+    body: Body,
     #[serde(skip)]
     failure: Option<Error>,
 }
 
-impl ApiOutput {
-    fn of(body: Value) -> Self {
-        let mut raw = body.to_string().into_bytes();
-        raw.push(b'\n');
-        Self {
-            repository: None,
-            status: Some(200),
-            body,
-            raw,
-            failure: None,
+/// A response body. It is decoded only where it is shown: a program that reads the output gets the bytes.
+#[derive(Debug)]
+enum Body {
+    Value(Value),
+    Json(Vec<u8>),
+    Other(Vec<u8>),
+}
+
+impl Body {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Value(value) => format!("{value}\n").into_bytes().into(),
+            Self::Json(bytes) | Self::Other(bytes) => bytes.into(),
         }
     }
+
+    fn pretty(&self) -> String {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        match self {
+            Self::Value(value) => format!("{value:#}"),
+            Self::Json(bytes) => serde_json::from_slice::<Value>(bytes)
+                .map_or_else(|_| text(bytes), |value| format!("{value:#}")),
+            Self::Other(bytes) => text(bytes),
+        }
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Json(bytes) => match serde_json::from_slice::<Value>(bytes) {
+                Ok(value) => value.serialize(serializer),
+                Err(_) => String::from_utf8_lossy(bytes).serialize(serializer),
+            },
+            Self::Other(bytes) => String::from_utf8_lossy(bytes).serialize(serializer),
+        }
+    }
+}
+
+/// What `--dry-run` shows.
+#[derive(Debug, Serialize)]
+#[serde(tag = "action", rename = "would-send")]
+struct PlannedRequest<'a> {
+    method: &'a str,
+    url: &'a str,
+    body: Option<Cow<'a, str>>,
 }
 
 impl Subcommand for Args {
@@ -106,8 +138,8 @@ impl Subcommand for Args {
     /// Sends the request.
     ///
     /// # Errors
-    /// Where no connection applies, the path is not on its server, or nothing came back. An error status is an answer that
-    /// carries its failure.
+    /// Where no connection applies, the path is not on its server, or there was no response. An error status is a
+    /// response with its failure.
     fn run(&self, app: &App) -> Result<ApiOutput, Error> {
         // Placeholders stand for the repository that every other command would act on.
         let has_placeholder = ["{workspace}", "{project}", "{repo}"]
@@ -127,52 +159,67 @@ impl Subcommand for Args {
             app.ui.print_step(&format!("repository: {repository}"));
         }
         let explained = |error| chosen.describe_api_error(error);
-        if self.dry_run {
+        if self.dry_run.is_set() {
             let url = bitbucket.resolve_url(&request).map_err(explained)?;
-            let body = request
-                .body
-                .as_ref()
-                .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
-            let plan = json!({"action": "would-send", "method": request.method.as_str(), "url": url.as_str(), "body": body});
+            let body = request.body.as_ref();
+            let plan = PlannedRequest {
+                method: request.method.as_str(),
+                url: url.as_str(),
+                body: body.map(|(_, bytes)| String::from_utf8_lossy(bytes)),
+            };
             return Ok(ApiOutput {
                 repository,
                 status: None,
-                ..ApiOutput::of(plan)
+                body: Body::Value(json!(plan)),
+                failure: None,
             });
         }
         let progress = app.ui.progress("waiting for the server");
-        if self.paginate {
-            let all = app.block_on(bitbucket.all_pages(&request))?;
-            if let Some(values) = all.map_err(explained)? {
-                return Ok(ApiOutput {
-                    repository,
-                    ..ApiOutput::of(json!({"values": values}))
-                });
+        let response = if self.paginate {
+            match app
+                .block_on(bitbucket.all_pages(&request))?
+                .map_err(explained)?
+            {
+                RawPages::Single(response) => response,
+                RawPages::List(values) => {
+                    return Ok(ApiOutput {
+                        repository,
+                        status: Some(200),
+                        body: Body::Value(json!({"values": values})),
+                        failure: None,
+                    });
+                }
             }
-        }
-        let reply = app.block_on(bitbucket.send(&request))?;
+        } else {
+            app.block_on(bitbucket.send(&request))?.map_err(explained)?
+        };
         drop(progress);
         let RawResponse {
             status,
             body,
             is_json,
             failure,
-        } = reply.map_err(explained)?;
-        let decoded = is_json
-            .then(|| serde_json::from_slice(&body).ok())
-            .flatten();
+        } = response;
         Ok(ApiOutput {
             repository,
             status: Some(status),
-            body: decoded.unwrap_or_else(|| json!(String::from_utf8_lossy(&body))),
-            raw: body,
+            body: if is_json {
+                Body::Json(body)
+            } else {
+                Body::Other(body)
+            },
             failure: failure.map(explained),
         })
     }
 
     fn write(mut output: ApiOutput, ui: &Ui) -> Result<ExitStatus, Error> {
         let failure = output.failure.take();
-        ui.print_raw_response(&output, &output.raw, failure)
+        ui.print_raw_response(
+            &output,
+            &output.body.bytes(),
+            || output.body.pretty(),
+            failure,
+        )
     }
 }
 
@@ -182,8 +229,15 @@ fn request(
     selected: Option<&RepoId>,
     app: &App,
 ) -> Result<RawRequest, Error> {
-    let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&args.method);
-    if args.paginate && args.method != Method::GET {
+    let method = args.method.clone().unwrap_or(Method::GET);
+    if args.method.is_none() && self::method(&args.path).is_ok() {
+        return Err(Error::Usage {
+            message: format!("no path follows {}", args.path),
+            hint: Some("see bbconnect api --help".into()),
+        });
+    }
+    let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&method);
+    if args.paginate && method != Method::GET {
         return Err(Error::Usage {
             message: "--paginate is for GET".to_owned(),
             hint: None,
@@ -212,7 +266,7 @@ fn request(
         None => (fields::query(&args.fields), None),
     };
     Ok(RawRequest {
-        method: args.method.clone(),
+        method,
         path: expand_placeholders(&args.path, chosen, selected)?,
         query,
         body,
@@ -257,6 +311,13 @@ fn expand_placeholders(
                 hint: Some(format!("write it instead of {placeholder}").into()),
             });
         };
+        // The URL standard resolves these, also when they are encoded.
+        if matches!(value.as_str(), "." | "..") {
+            return Err(Error::Usage {
+                message: format!("`{value}` cannot be part of a path"),
+                hint: Some(format!("write the name instead of {placeholder}").into()),
+            });
+        }
         let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();
         path = path.replace(placeholder, &encoded);
     }
@@ -267,12 +328,6 @@ impl CommandOutput for ApiOutput {
     const SCHEMA: &'static str = "bbconnect/api@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        out.lines(&String::from_utf8_lossy(&self.raw));
-    }
-
-    fn exit_status(&self) -> ExitStatus {
-        self.failure
-            .as_ref()
-            .map_or(ExitStatus::Success, Error::exit_status)
+        out.lines(&self.body.pretty());
     }
 }

@@ -30,7 +30,6 @@ Examples:
 With --quiet nothing is printed; use the exit status.
 ";
 
-/// Check that credentials are valid, have the required scopes and aren't about to expire
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

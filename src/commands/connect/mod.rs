@@ -21,6 +21,7 @@ use self::plan::{Plan, RegistrationMethod};
 use self::step::StepLog;
 use crate::app::{App, HostKeyEvidence, OnAccessMismatch};
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
 use crate::ssh::{KeyDescription, PrivateKeyFile};
 use crate::types::action::Action;
@@ -36,7 +37,6 @@ Examples:
   bbconnect connect git@bitbucket.org:acme/site.git --register manual
 ";
 
-/// Make a key for a repository, register it, test it over SSH and save the connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -70,9 +70,8 @@ pub(crate) struct Args {
     /// Take the SSH server for the right one if its host key has this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     pub accept_host_key: Option<Fingerprint>,
-    /// Show what would be done, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// As what a key is registered.
@@ -98,7 +97,7 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<ConnectOutput, Error> {
         let mut steps = StepLog::new(&app.ui);
         let plan = Plan::build(self, app, &mut steps)?;
-        if self.dry_run {
+        if self.dry_run.is_set() {
             return dry_run(self, app, &plan, steps);
         }
         let known = key::existing(&plan)?;

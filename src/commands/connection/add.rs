@@ -23,7 +23,6 @@ Examples:
   bbconnect connection add server --url https://git.example.com --auth http-access-token
 ";
 
-/// Add a connection, once its credential is verified
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

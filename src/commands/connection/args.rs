@@ -12,6 +12,7 @@ use crate::types::date::ExpiryArg;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
+// No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -34,7 +35,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "ID", value_parser = no_control_chars)]
     pub client_id: Option<String>,
     /// OAuth: take the answer on this port of this machine [default: 47617]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = port)]
     pub port: Option<u16>,
     /// OAuth: open no browser; the address it is sent to may be pasted
     #[arg(long)]
@@ -315,6 +316,11 @@ fn no_control_chars(text: &str) -> Result<String, &'static str> {
         return Err("it contains a line break or another control character");
     }
     Ok(text.to_owned())
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    let port = text.parse().ok().filter(|&port| port >= 1);
+    port.ok_or("it must be from 1 to 65535")
 }
 
 fn proxy(text: &str) -> Result<String, String> {

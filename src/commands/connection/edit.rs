@@ -20,7 +20,6 @@ Examples:
   bbconnect connection edit work --workspace acme --expires 2027-03-31
 ";
 
-/// Change a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

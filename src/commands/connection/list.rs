@@ -13,7 +13,6 @@ Examples:
   bbconnect connection list --json
 ";
 
-/// List the connections
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}

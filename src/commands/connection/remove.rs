@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::secret;
 use crate::app::{App, KeyLocation};
 use crate::commands::Subcommand;
+use crate::commands::args::YesArg;
 use crate::error::Error;
 use crate::resolve::SshConnection;
 use crate::ssh::{self, PrivateKeyFile};
@@ -22,7 +23,6 @@ Examples:
   bbconnect connection remove site --with-key --yes
 ";
 
-/// Remove a connection and its secret
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -32,9 +32,8 @@ pub(crate) struct Args {
     /// Take its SSH key away from the server, and delete it here if it was made here
     #[arg(long)]
     pub with_key: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    #[command(flatten)]
+    pub yes: YesArg,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,7 +64,7 @@ impl Subcommand for Args {
             connections.get(&self.name)?;
         }
         app.confirm(
-            self.yes,
+            self.yes.is_set(),
             &format!("removing the connection {}", self.name),
             &format!("Remove the connection {} and its secret?", self.name),
         )?;
@@ -130,7 +129,7 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
 }
 
 fn is_requested(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<bool, Error> {
-    if args.with_key || args.yes || !app.is_interactive() {
+    if args.with_key || args.yes.is_set() || !app.is_interactive() {
         return Ok(args.with_key);
     }
     let question = format!(

@@ -15,7 +15,6 @@ Examples:
   bbconnect connection rename work acme
 ";
 
-/// Give a connection another name
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

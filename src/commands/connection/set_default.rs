@@ -18,7 +18,6 @@ Examples:
   bbconnect connection use api --service services/api    for a folder of it
 ";
 
-/// Choose the connection for everything, a repository, or a folder of it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -13,7 +13,6 @@ Examples:
   bbconnect connection show --json work
 ";
 
-/// Show a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

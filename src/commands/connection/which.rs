@@ -14,7 +14,6 @@ Examples:
   cd site && bbconnect connection which --json
 ";
 
-/// Show which connection applies here, and why
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}

@@ -28,7 +28,6 @@ Examples:
   bbconnect doctor work --report report.md                a report for an administrator
 ";
 
-/// Diagnose connection problems
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

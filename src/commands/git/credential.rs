@@ -15,7 +15,6 @@ Examples:
   printf 'protocol=https\\nhost=bitbucket.org\\n' | bbconnect git credential get
 ";
 
-/// Answer git: its credential helper protocol on standard input and output
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

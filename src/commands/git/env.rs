@@ -19,7 +19,6 @@ Examples:
   eval \"$(bbconnect git env --unset)\"
 ";
 
-/// Print the variables that let git use a connection in one shell
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -17,7 +17,6 @@ Examples:
   bbconnect git setup --undo
 ";
 
-/// Let git ask bbconnect for credentials
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::{App, OnAccessMismatch};
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::ssh;
@@ -22,7 +23,6 @@ Examples:
   bbconnect key add --key ~/.ssh/id_ed25519.pub --user
 ";
 
-/// Register a public key
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -35,12 +35,10 @@ pub(crate) struct Args {
     /// Let it push as well: Data Center only, Cloud's deploy keys are read-only
     #[arg(long)]
     pub write: bool,
-    /// Whose keys.
     #[command(flatten)]
     pub target: KeyOwnerArgs,
-    /// Show what would be registered, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// A key that was registered.
@@ -95,7 +93,7 @@ impl Subcommand for Args {
             public,
         };
         let owner_name = owner.to_string();
-        if self.dry_run {
+        if self.dry_run.is_set() {
             let (key, action) = app.plan_key_registration(
                 &selected,
                 &bitbucket,

@@ -18,11 +18,9 @@ Examples:
   bbconnect key list --user
 ";
 
-/// List the keys that are registered
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Whose keys.
     #[command(flatten)]
     pub target: KeyOwnerArgs,
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
@@ -18,22 +19,18 @@ Examples:
   bbconnect key remove SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM --repo acme/site --yes
 ";
 
-/// Take a registered key away
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The key: its id as `key list` shows it, or its fingerprint
     #[arg(value_name = "ID", allow_hyphen_values = false)]
     pub id: String,
-    /// Whose keys.
     #[command(flatten)]
     pub target: KeyOwnerArgs,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Show what would be taken away, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub yes: YesArg,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// A key that was taken away.
@@ -81,10 +78,10 @@ impl Subcommand for Args {
             Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
             None => format!("{} {}", key.registered_as, key.id),
         };
-        if !self.dry_run {
+        if !self.dry_run.is_set() {
             let doing = format!("taking {named} away from {owner}");
             app.confirm(
-                self.yes,
+                self.yes.is_set(),
                 &doing,
                 &format!("Take {named} away from {owner}?"),
             )?;
@@ -92,7 +89,7 @@ impl Subcommand for Args {
             asked.map_err(|error| selected.describe_key_error(error, owner))?;
         }
         Ok(RemoveOutput {
-            action: if self.dry_run {
+            action: if self.dry_run.is_set() {
                 Action::WouldRemove
             } else {
                 Action::Removed

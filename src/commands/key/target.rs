@@ -10,7 +10,7 @@ use crate::types::deployment::Deployment;
 use crate::types::registered_key::KeyOwner;
 use crate::types::repository::{RepoId, RepoRef};
 
-/// Whose keys.
+// No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeyOwnerArgs {
     /// The keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default:

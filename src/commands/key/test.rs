@@ -23,7 +23,6 @@ Examples:
   bbconnect key test --key ~/.ssh/id_ed25519 --repo ssh://git@git.example.com:7999/web/site.git
 ";
 
-/// Ask a repository with one key and no other
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -26,7 +26,6 @@ Examples:
   bbconnect keygen --stdout --type ed25519 > id_ed25519
 ";
 
-/// Make SSH key pairs for a connection
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -16,7 +16,6 @@ Examples:
   bbconnect known-hosts add git.example.com:7999 --accept-host-key \"$FINGERPRINT\"
 ";
 
-/// Trust a server, once its key is known to be right
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

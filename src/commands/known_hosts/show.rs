@@ -15,7 +15,6 @@ Examples:
   bbconnect known-hosts show --json
 ";
 
-/// Show the servers that are trusted
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}

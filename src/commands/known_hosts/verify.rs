@@ -18,7 +18,6 @@ Examples:
   bbconnect known-hosts verify git.example.com:7999 --json
 ";
 
-/// Compare what a server shows with what is trusted
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -13,6 +13,7 @@ use self::output::{Action, ExitPolicy, Item};
 use self::plan::Plan;
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
 use crate::types::timestamp::Timestamp;
 
@@ -33,19 +34,16 @@ Each file that is changed keeps its old version beside it, as NAME.bbconnect-YYY
 .gitmodules in .git, where git add does not see it. What a program cannot mend, \
 such as a password in ~/.netrc, is shown with what to do about it.";
 
-/// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES, after_help = LOOKED_AT)]
 pub(crate) struct Args {
     /// Folders to look for repositories in; without one, the current folder
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Show what is to be mended, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
+    #[command(flatten)]
+    pub yes: YesArg,
     /// Change nothing, and end with status 1 when there is something to mend
     #[arg(long)]
     pub check: bool,
@@ -61,7 +59,7 @@ impl Subcommand for Args {
     /// part of the outcome, so that it hides no other.
     fn run(&self, app: &App) -> Result<MigrateOutput, Error> {
         let mut plan = scanner::plan(&self.paths, app);
-        let only_looks = self.dry_run || self.check;
+        let only_looks = self.dry_run.is_set() || self.check;
         let way = if self.check {
             ExitPolicy::FailIfFound
         } else {
@@ -70,7 +68,7 @@ impl Subcommand for Args {
         if only_looks || !plan.has_automatic_fixes() {
             return Ok(plan.outcome(way, Action::WouldUpdate));
         }
-        if !self.yes {
+        if !self.yes.is_set() {
             if !app.is_interactive() {
                 return Err(Error::InputRequired {
                     what: "a confirmation of what is to be mended",

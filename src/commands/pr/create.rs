@@ -1,13 +1,12 @@
 //! `bbconnect pr create`: opens a pull request, or finds the one that is open for the same branches.
 
-use std::path::PathBuf;
-
 use futures_util::future;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
+use crate::commands::args::{BodyFileArg, DryRunArg, RepoArg};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
@@ -15,7 +14,7 @@ use crate::types::operation::Operation;
 use crate::types::pull_request::{
     NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, unchanged_note,
 };
-use crate::types::repository::{RepoId, RepoRef, Repository};
+use crate::types::repository::{RepoId, Repository};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -25,14 +24,11 @@ Examples:
   bbconnect pr create --repo WEB/site --source build --title 'Build 7' --reviewer jdoe
 ";
 
-/// Open a pull request; one that is open for the same branches is used again
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF")]
-    pub repo: Option<RepoRef>,
+    #[command(flatten)]
+    pub repo: RepoArg,
     /// The branch that it brings
     #[arg(long, value_name = "BRANCH")]
     pub source: String,
@@ -42,9 +38,8 @@ pub(crate) struct Args {
     /// Its title
     #[arg(long, value_name = "TITLE", value_parser = title)]
     pub title: String,
-    /// A file with its description; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub body_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub body_file: BodyFileArg,
     /// Ask this person to look at it: uuid, account id or name (Cloud), user name (Data Center)
     #[arg(long = "reviewer", value_name = "REVIEWER")]
     pub reviewers: Vec<String>,
@@ -54,9 +49,8 @@ pub(crate) struct Args {
     /// Open it as a draft (Cloud; Data Center since 8.18)
     #[arg(long)]
     pub draft: bool,
-    /// Show what would be done, but change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// A pull request that is open.
@@ -89,11 +83,7 @@ impl Subcommand for Args {
     /// # Errors
     /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
-        let body = self
-            .body_file
-            .as_deref()
-            .map(|path| app.read_text(path))
-            .transpose()?;
+        let body = self.body_file.read(app)?;
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let progress = app.ui.progress("opening the pull request");
         let created = app.block_on(create(self, body, &selected, &bitbucket, &repository.id));
@@ -154,7 +144,7 @@ async fn create(
         reviewers: Vec::new(),
     };
     let mut left_out = reviewers(args, bitbucket, &repository, &mut proposal, &refused).await?;
-    if args.dry_run {
+    if args.dry_run.is_set() {
         return Ok(planned(proposal, left_out));
     }
     let ensured = bitbucket.ensure_pull_request(repo, proposal).await;

@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::{LimitArg, RepoArg};
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{PullRequest, State};
-use crate::types::repository::RepoRef;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -17,20 +17,16 @@ Examples:
   bbconnect pr list --repo WEB/site --state all --limit 20 --json
 ";
 
-/// List the pull requests for a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF")]
-    pub repo: Option<RepoRef>,
+    #[command(flatten)]
+    pub repo: RepoArg,
     /// Which pull requests
     #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
     pub state: State,
-    /// At most so many [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
+    #[command(flatten)]
+    pub limit: LimitArg,
 }
 
 /// The pull requests.
@@ -51,7 +47,7 @@ impl Subcommand for Args {
     /// Where no connection applies, or the server cannot be asked.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let most = self.limit.map_or(usize::MAX, |limit| limit as usize);
+        let most = self.limit.get().unwrap_or(usize::MAX);
         let progress = app.ui.progress("listing pull requests");
         let asked = app.block_on(bitbucket.pull_requests(&repository.id, self.state, most))?;
         drop(progress);

@@ -17,6 +17,7 @@ use self::plan::Plan;
 use crate::app::App;
 use crate::bitbucket::{Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
+use crate::commands::args::{BodyFileArg, DryRunArg};
 use crate::error::{Error, RejectionKind};
 use crate::git::collect_files;
 use crate::types::operation::Operation;
@@ -35,7 +36,6 @@ size they have on the branch are read one by one to compare them: with hundreds 
 is faster, and spares the rate limit.
 ";
 
-/// Commit the changed files of a folder to a branch, and open or reuse a pull request
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(
@@ -70,9 +70,8 @@ pub(crate) struct Args {
     /// The pull request's title; without it, the first line of the message
     #[arg(long, value_name = "TITLE")]
     pub title: Option<String>,
-    /// A file with the pull request's description; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub body_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub body_file: BodyFileArg,
     /// Remove from the branch what the folder lacks; without it, a file of the branch that is a folder here, or the other
     /// way round, is a conflict
     #[arg(long)]
@@ -89,9 +88,8 @@ pub(crate) struct Args {
     /// How to commit; without it, REST on Cloud and git on Data Center
     #[arg(long, value_enum, value_name = "WAY")]
     pub via: Option<Via>,
-    /// Show what would be done, but change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// How a commit gets to the server.
@@ -112,11 +110,7 @@ impl Subcommand for Args {
     /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
     /// server cannot be asked.
     fn run(&self, app: &App) -> Result<PublishOutput, Error> {
-        let body = self
-            .body_file
-            .as_deref()
-            .map(|path| app.read_text(path))
-            .transpose()?;
+        let body = self.body_file.read(app)?;
         let files = collect_files(&self.folder, self.into.as_str())?;
         if files.is_empty() && self.delete_removed {
             let message = format!(
@@ -154,7 +148,7 @@ impl Subcommand for Args {
             self, &plan, &done, body, &message, &bitbucket,
         ))?;
         let asked = asked.map_err(|error| {
-            if let Some(commit) = done.commit.as_deref().filter(|_| !self.dry_run) {
+            if let Some(commit) = done.commit.as_deref().filter(|_| !self.dry_run.is_set()) {
                 let branch = &plan.branch;
                 app.ui.eprint_line(&format!(
                     "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
@@ -224,7 +218,7 @@ async fn ensure_pull_request(
         let no = Error::rejected(RejectionKind::Unsupported, message, "leave out --draft");
         return Err(PullRequestError::No(Box::new(no)));
     }
-    if args.dry_run {
+    if args.dry_run.is_set() {
         return Ok(Some(PullRequestResult::planned()));
     }
     let title = args

@@ -183,7 +183,7 @@ pub(super) async fn gather(
         folder: args.folder.clone(),
         into: args.into.as_str().to_owned(),
         delete_removed: args.delete_removed,
-        dry_run: args.dry_run,
+        dry_run: args.dry_run.is_set(),
     })
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
@@ -20,7 +21,6 @@ Examples:
   bbconnect repo create WEB/site -c server --dry-run
 ";
 
-/// Make a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -39,9 +39,8 @@ pub(crate) struct Args {
     /// The branch that a clone will check out
     #[arg(long, value_name = "BRANCH")]
     pub default_branch: Option<String>,
-    /// Show what would be made, but make nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// A repository that was made.
@@ -74,7 +73,7 @@ impl Subcommand for Args {
             default_branch: self.default_branch.clone(),
         };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
-        if self.dry_run {
+        if self.dry_run.is_set() {
             return match app.block_on(bitbucket.repository(&new.repo))? {
                 Ok(_) => Err(exists(&new.repo)),
                 Err(ApiError::NotFound(_)) => Ok(CreateOutput {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
+use crate::commands::args::{LimitArg, WorkspaceArg};
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::types::deployment::Deployment;
@@ -20,22 +21,19 @@ Examples:
   bbconnect repo list --all --json | jq -r '.repositories[].ssh'
 ";
 
-/// List repositories of a workspace, a project, or all
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Those of this workspace; without it, of the connection's (Cloud)
-    #[arg(long, value_name = "WORKSPACE")]
-    pub workspace: Option<String>,
+    #[command(flatten)]
+    pub workspace: WorkspaceArg,
     /// Those of this project
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// Those of all workspaces of the account (Cloud), or of the whole server (Data Center)
     #[arg(long, conflicts_with_all = ["workspace", "project"])]
     pub all: bool,
-    /// At most so many [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
+    #[command(flatten)]
+    pub limit: LimitArg,
     /// Those whose name holds this text; on Cloud also an expression such as 'size > 100000'
     #[arg(long, value_name = "QUERY")]
     pub query: Option<String>,
@@ -78,7 +76,7 @@ impl Subcommand for Args {
 
 fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter, Error> {
     let connection = &selected.connection;
-    let most = args.limit.map(|limit| limit as usize);
+    let most = args.limit.get();
     let text = args
         .query
         .as_deref()
@@ -101,7 +99,7 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
             })
         }
         Deployment::DataCenter | Deployment::Unknown => {
-            if args.workspace.is_some() {
+            if args.workspace.as_deref().is_some() {
                 return Err(Error::Usage {
                     message: format!(
                         "{} is a Data Center, which has projects and no workspaces",

@@ -25,7 +25,6 @@ Examples:
   bbconnect repo select acme/api --service services/api
 ";
 
-/// Choose the repository that commands are about when none is named
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -18,7 +18,6 @@ Examples:
   bbconnect repo view -c server WEB/site --json
 ";
 
-/// Show a repository: its URLs, whether it is empty, what you may do with it
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

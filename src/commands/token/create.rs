@@ -6,6 +6,7 @@ use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_uns
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::connection::{
@@ -24,7 +25,6 @@ Examples:
   TOKEN=$(bbconnect token create ci --for read --project WEB)
 ";
 
-/// Make an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
@@ -57,10 +57,8 @@ pub(crate) struct Args {
     /// Where to keep it
     #[arg(long, value_enum, value_name = "STORE", requires = "save_as")]
     pub store: Option<StoreKind>,
-    /// Show what would be made, and make nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Whose, and as whom.
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
     #[command(flatten)]
     pub place: TokenOwnerArgs,
 }
@@ -98,7 +96,7 @@ impl Subcommand for Args {
             {
                 return Ok((owner, None));
             }
-            if self.dry_run {
+            if self.dry_run.is_set() {
                 return Ok((owner, Some(None)));
             }
             let made = bitbucket

@@ -15,11 +15,9 @@ Examples:
   bbconnect token list --repo WEB/site --json
 ";
 
-/// List HTTP access tokens (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Whose, and as whom.
     #[command(flatten)]
     pub place: TokenOwnerArgs,
 }

@@ -11,7 +11,7 @@ use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
 use crate::types::hint::Hint;
 use crate::types::repository::RepoRef;
 
-/// Whose tokens, and as whom.
+// No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TokenOwnerArgs {
     /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
@@ -23,12 +23,11 @@ pub(crate) struct TokenOwnerArgs {
     /// Your own tokens
     #[arg(long)]
     pub user: bool,
-    /// As whom.
     #[command(flatten)]
     pub login: Login,
 }
 
-/// A login for this command alone.
+// Without a doc comment, as above. A login for this command alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Login {
     /// Log in with this user name and a password, for this command alone: a token cannot make tokens

@@ -19,7 +19,6 @@ Examples:
   bbconnect token page --open -c work
 ";
 
-/// Print the page where a token is made
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -6,6 +6,7 @@ use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused};
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::{Error, RejectionKind};
 use crate::types::action::Action;
 use crate::types::hint::Hint;
@@ -17,20 +18,16 @@ Examples:
   bbconnect token revoke ci --repo WEB/site --yes
 ";
 
-/// Revoke an HTTP access token (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The token's id, or its name
     #[arg(value_name = "ID")]
     pub id: String,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Show what would be revoked, and revoke nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Whose, and as whom.
+    #[command(flatten)]
+    pub yes: YesArg,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
     #[command(flatten)]
     pub place: TokenOwnerArgs,
 }
@@ -97,7 +94,7 @@ impl Subcommand for Args {
             id: id.to_owned(),
             name: token.name.clone(),
         };
-        if self.dry_run {
+        if self.dry_run.is_set() {
             return Ok(outcome(Action::WouldRemove));
         }
         let name = token.name.as_deref().unwrap_or_default();
@@ -108,7 +105,7 @@ impl Subcommand for Args {
             ""
         };
         app.confirm(
-            self.yes,
+            self.yes.is_set(),
             &format!("revoking the token {name} ({id}) of {owner}"),
             &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
         )?;

@@ -7,6 +7,7 @@ use super::owner_args::{Login, not_on_cloud, owner, owner_of, refused, revoke_un
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
@@ -25,17 +26,14 @@ Examples:
   bbconnect token rotate -c site --expires-in 90d --dry-run
 ";
 
-/// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
     #[arg(long, value_name = "AGE")]
     pub expires_in: Option<DayCount>,
-    /// Show what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// As whom.
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
     #[command(flatten)]
     pub login: Login,
 }
@@ -147,7 +145,7 @@ async fn create_equivalent(
             "the connection's token {id} is not among those of {owner}"
         ))
     })?;
-    if args.dry_run {
+    if args.dry_run.is_set() {
         return Ok((owner, before, None));
     }
     let permissions: Vec<&str> = before

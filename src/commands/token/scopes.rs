@@ -18,7 +18,6 @@ Examples:
   bbconnect token scopes --for write,pull-request --auth http-access-token --json
 ";
 
-/// Print the scopes to tick for a purpose
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {

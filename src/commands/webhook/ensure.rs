@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, RepoArg};
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::{ResolvedRepository, SelectedConnection};
@@ -15,7 +16,7 @@ use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
+use crate::types::repository::{RepoId, Repository, RepositoryFilter};
 use crate::types::secret::Secret;
 use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
 use crate::ui::{CommandOutput, TextWriter};
@@ -24,13 +25,13 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
+  bbconnect webhook ensure --url https://ci.example.com/hook --event push --exact --dry-run
   bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
 
 Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment,
 repo-forked, and the product's own names, which have a colon, such as repo:push.
 ";
 
-/// Make a webhook, or repair it; what fits already is left alone
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 #[expect(
@@ -38,12 +39,10 @@ repo-forked, and the product's own names, which have a colon, such as repo:push.
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF", conflicts_with = "all")]
-    pub repo: Option<RepoRef>,
+    #[command(flatten)]
+    pub repo: RepoArg,
     /// All repositories of a project
-    #[arg(long, requires = "project")]
+    #[arg(long, requires = "project", conflicts_with = "repo")]
     pub all: bool,
     /// The project whose repositories are meant
     #[arg(long, value_name = "KEY", requires = "all")]
@@ -62,6 +61,9 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub events: Vec<Event>,
+    /// Remove the other events of the webhook; without this, they stay
+    #[arg(long)]
+    pub exact: bool,
     /// Read the secret that signs the calls from the first line of standard input. Cloud does not tell whether it is the
     /// one that is set, so there it is set anew each time
     #[arg(long, conflicts_with = "generate_secret")]
@@ -79,9 +81,8 @@ pub(crate) struct Args {
     /// Check the receiver's certificate again, after --insecure-receiver
     #[arg(long)]
     pub verify_receiver: bool,
-    /// Show what would be done, but change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// What was done, in one repository or in many.
@@ -106,14 +107,16 @@ pub(crate) struct SingleOutput {
     secret: Option<String>,
 }
 
-/// A webhook that is as it should be.
+/// A webhook, in the state after the change.
 #[derive(Debug, Serialize)]
 struct EnsureResult {
     action: Action,
     webhook: Webhook,
+    events_added: Vec<String>,
+    events_removed: Vec<String>,
     /// Events that this server is too old to know.
     unknown_events: Vec<String>,
-    /// How many webhooks more call the same address.
+    /// How many other webhooks call the same URL.
     #[serde(skip)]
     doubles: usize,
 }
@@ -150,7 +153,7 @@ impl Subcommand for Args {
                 made_up = Some(secret);
             }
         }
-        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run))?;
+        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run.is_set()))?;
         drop(progress);
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
@@ -183,6 +186,7 @@ fn desired_webhook(
     Ok(WebhookSpec {
         receiver: args.url.clone(),
         events: to_product_events(&args.events, selected.connection.deployment),
+        exact: args.exact,
         active: !args.inactive,
         secret,
         verifies_receiver: (args.insecure_receiver || args.verify_receiver)
@@ -190,13 +194,18 @@ fn desired_webhook(
     })
 }
 
-/// Looks first: neither product minds two webhooks that call the same address.
+/// Neither product refuses a second webhook with the same URL, so the existing ones are listed first.
 async fn ensure(
     bitbucket: &Bitbucket,
     repo: &RepoId,
     spec: &WebhookSpec,
     dry_run: bool,
 ) -> Result<EnsureResult, ApiError> {
+    let deployment = if bitbucket.is_cloud() {
+        Deployment::Cloud
+    } else {
+        Deployment::DataCenter
+    };
     let hooks = bitbucket.webhooks(repo).await?;
     let mut same: Vec<_> = hooks
         .into_iter()
@@ -207,52 +216,68 @@ async fn ensure(
         .iter()
         .position(|hook| hook.matches_spec(spec))
         .unwrap_or(0);
-    let before = (!same.is_empty()).then(|| same.swap_remove(best));
-    let done = |action, webhook, unknown_events| EnsureResult {
+    if same.is_empty() {
+        let (action, webhook, unknown_events) = if dry_run {
+            (Action::WouldCreate, planned(spec, deployment), Vec::new())
+        } else {
+            let created = bitbucket.create_webhook(repo, spec).await?;
+            (Action::Created, created.webhook.webhook, created.unknown)
+        };
+        return Ok(EnsureResult {
+            action,
+            events_added: webhook.events.clone(),
+            events_removed: Vec::new(),
+            webhook,
+            unknown_events,
+            doubles,
+        });
+    }
+    let hook = same.swap_remove(best);
+    let before = hook.product_events().to_vec();
+    let (action, webhook, after, unknown_events) = if hook.matches_spec(spec) {
+        (Action::Unchanged, hook.webhook, before.clone(), Vec::new())
+    } else if dry_run {
+        let events = spec.target_events(Some(&hook));
+        let webhook = Webhook {
+            events: to_generic_events(&events, deployment),
+            active: Some(spec.active),
+            secret_set: spec
+                .secret
+                .as_ref()
+                .map_or(hook.webhook.secret_set, |_| Some(true)),
+            verifies_receiver: spec.verifies_receiver.or(hook.webhook.verifies_receiver),
+            ..hook.webhook
+        };
+        (Action::WouldUpdate, webhook, events, Vec::new())
+    } else {
+        let WebhookChange {
+            webhook: hook,
+            unknown,
+            changed,
+        } = bitbucket.change_webhook(repo, hook, spec).await?;
+        let after = hook.product_events().to_vec();
+        (Action::updated_if(changed), hook.webhook, after, unknown)
+    };
+    let difference = |of: &[String], without: &[String]| {
+        let events: Vec<String> = of
+            .iter()
+            .filter(|event| !without.contains(event))
+            .cloned()
+            .collect();
+        to_generic_events(&events, deployment)
+    };
+    Ok(EnsureResult {
         action,
+        events_added: difference(&after, &before),
+        events_removed: difference(&before, &after),
         webhook,
         unknown_events,
         doubles,
-    };
-    match before {
-        Some(hook) if hook.matches_spec(spec) => {
-            Ok(done(Action::Unchanged, hook.webhook, Vec::new()))
-        }
-        Some(hook) if dry_run => Ok(done(Action::WouldUpdate, hook.webhook, Vec::new())),
-        None if dry_run => Ok(done(
-            Action::WouldCreate,
-            planned(bitbucket, spec),
-            Vec::new(),
-        )),
-        Some(hook) => {
-            let WebhookChange {
-                webhook: hook,
-                unknown,
-                changed,
-            } = bitbucket.change_webhook(repo, hook, spec).await?;
-            let action = if changed {
-                Action::Updated
-            } else {
-                Action::Unchanged
-            };
-            Ok(done(action, hook.webhook, unknown))
-        }
-        None => {
-            let written = bitbucket.create_webhook(repo, spec).await?;
-            Ok(done(
-                Action::Created,
-                written.webhook.webhook,
-                written.unknown,
-            ))
-        }
-    }
+    })
 }
 
-fn planned(bitbucket: &Bitbucket, spec: &WebhookSpec) -> Webhook {
-    let deployment = match bitbucket {
-        Bitbucket::Cloud(_) => Deployment::Cloud,
-        Bitbucket::DataCenter(_) => Deployment::DataCenter,
-    };
+/// A webhook as it would be created.
+fn planned(spec: &WebhookSpec, deployment: Deployment) -> Webhook {
     Webhook {
         id: None,
         url: spec.receiver.as_str().to_owned(),
@@ -273,6 +298,16 @@ impl CommandOutput for EnsureOutput {
                 out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
                 out.key_value("repository", 10, &one.repository.to_string());
                 out.key_value("events", 10, &webhook.events.join(", "));
+                if !matches!(one.done.action, Action::Created | Action::WouldCreate) {
+                    for (label, events) in [
+                        ("added", &one.done.events_added),
+                        ("removed", &one.done.events_removed),
+                    ] {
+                        if !events.is_empty() {
+                            out.key_value(label, 10, &events.join(", "));
+                        }
+                    }
+                }
                 if let Some(id) = &webhook.id {
                     out.key_value("id", 10, id);
                 }
@@ -378,7 +413,7 @@ fn ensure_all(
         let repositories = bitbucket.repositories(&filter).await?;
         let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
         let work = stream::iter(paths).map(|repo| async move {
-            let ended = ensure(bitbucket, &repo, spec, args.dry_run).await;
+            let ended = ensure(bitbucket, &repo, spec, args.dry_run.is_set()).await;
             row(
                 &repo,
                 ended.map_err(|error| {
@@ -422,7 +457,7 @@ fn ensure_all(
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
         summary,
-        is_plan: args.dry_run,
+        is_plan: args.dry_run.is_set(),
     })
 }
 
@@ -453,7 +488,13 @@ impl BatchOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|row| {
             let (action, error) = match &row.result {
-                RowResult::Done(done) => (done.action.to_string(), String::new()),
+                RowResult::Done(done) if done.events_removed.is_empty() => {
+                    (done.action.to_string(), String::new())
+                }
+                RowResult::Done(done) => (
+                    done.action.to_string(),
+                    format!("removed: {}", done.events_removed.join(", ")),
+                ),
                 RowResult::Failed(failed) => ("failed".to_owned(), failed.error.clone()),
             };
             [row.repository.clone(), action, error]

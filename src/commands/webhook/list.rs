@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::RepoArg;
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
-use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -17,14 +17,11 @@ Examples:
   bbconnect webhook list --json
 ";
 
-/// List the webhooks of a repository
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF")]
-    pub repo: Option<RepoRef>,
+    #[command(flatten)]
+    pub repo: RepoArg,
 }
 
 /// The webhooks.

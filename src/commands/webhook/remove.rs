@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::{DryRunArg, RepoArg, YesArg};
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
 use crate::types::operation::Operation;
-use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -20,23 +20,17 @@ Examples:
   bbconnect webhook remove --repo WEB/site --id 12 --yes
 ";
 
-/// Remove a webhook
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF")]
-    pub repo: Option<RepoRef>,
-    /// Which webhook
+    #[command(flatten)]
+    pub repo: RepoArg,
     #[command(flatten)]
     pub which: WebhookSelector,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Show what would be removed, but remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub yes: YesArg,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 /// What was removed: all webhooks that call the address.
@@ -60,7 +54,7 @@ impl Subcommand for Args {
         let asked = app.block_on(bitbucket.webhooks(repo))?;
         let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
         let meant = self.which.select(asked.map_err(refused)?, repo)?;
-        if self.dry_run {
+        if self.dry_run.is_set() {
             let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
             return Ok(RemoveOutput {
                 action: Action::WouldRemove,
@@ -77,7 +71,7 @@ impl Subcommand for Args {
                 "removing the webhook {} of {repo}",
                 webhook.webhook.shown_url()
             );
-            app.confirm(self.yes, &doing, &question)?;
+            app.confirm(self.yes.is_set(), &doing, &question)?;
         }
         let mut webhooks = Vec::new();
         for webhook in meant {

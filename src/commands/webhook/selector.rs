@@ -6,7 +6,7 @@ use crate::types::hint::Hint;
 use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookUrl;
 
-/// `--url` or `--id`.
+// No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WebhookSelector {

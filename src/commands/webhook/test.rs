@@ -5,11 +5,11 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::TestDelivery;
 use crate::commands::Subcommand;
+use crate::commands::args::RepoArg;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
-use crate::types::repository::RepoRef;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -21,15 +21,11 @@ Examples:
   bbconnect webhook test --repo WEB/site --id 12 --json
 ";
 
-/// Have the server call a webhook's receiver (Data Center)
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
-    #[arg(long, value_name = "REF")]
-    pub repo: Option<RepoRef>,
-    /// Which webhook
+    #[command(flatten)]
+    pub repo: RepoArg,
     #[command(flatten)]
     pub which: WebhookSelector,
 }

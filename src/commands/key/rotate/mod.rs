@@ -6,6 +6,7 @@ mod rotation;
 
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::resolve::SshConnection;
 use crate::types::day_count::DayCount;
@@ -25,13 +26,8 @@ Examples:
   bbconnect key rotate --all --older-than 90d --dry-run
 ";
 
-/// Put a new key in the place of an old one, without a gap
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct Args {
     /// The repository whose key is replaced [default: that of the connection]
     #[arg(long, value_name = "REF", conflicts_with = "all")]
@@ -51,9 +47,8 @@ pub(crate) struct Args {
     /// Do not ask before a key that bbconnect did not make, or those of all connections, are replaced
     #[arg(short, long)]
     pub yes: bool,
-    /// Show what would be replaced, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
 impl Subcommand for Args {
@@ -69,7 +64,7 @@ impl Subcommand for Args {
             let (ssh_connection, _) = app.select_ssh_connection(self.repo.as_ref())?;
             let group = connections_sharing_key(&all, &ssh_connection);
             let turn = KeyRotation::prepare(app, group, self.key_type)?;
-            if !is_due(self, &turn) || self.dry_run {
+            if !is_due(self, &turn) || self.dry_run.is_set() {
                 let action = if is_due(self, &turn) {
                     Action::WouldRotate
                 } else {
@@ -154,7 +149,7 @@ fn rotate_all(args: &Args, app: &App, all: &[SshConnection]) -> Result<RotateOut
         .into_iter()
         .map(|turn| turn.rotation(Action::Unchanged))
         .collect();
-    if args.dry_run || due.is_empty() {
+    if args.dry_run.is_set() || due.is_empty() {
         rotations.extend(due.iter().map(|turn| turn.rotation(Action::WouldRotate)));
         rotations.extend(failed);
         return Ok(RotateOutput::new(rotations));

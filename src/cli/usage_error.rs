@@ -1,0 +1,391 @@
+//! Usage errors: clap's, worded by their kind, without values that may be secrets, and with the next step.
+
+use std::ffi::OsString;
+
+use clap::ValueEnum as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::error::Error;
+use crate::types::clone_url::CloneUrlError;
+use crate::types::connection::{BaseUrlError, TokenPrefix};
+use crate::ui::ColorChoice;
+
+/// Global flags, read from arguments that clap rejected.
+#[derive(Debug, Default)]
+pub(crate) struct PreParsedFlags {
+    pub(crate) json: bool,
+    pub(crate) color: ColorChoice,
+}
+
+impl PreParsedFlags {
+    /// Reads the arguments up to `--`.
+    pub(crate) fn parse(arguments: &[OsString]) -> Self {
+        let mut words = arguments
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .take_while(|word| word != "--");
+        let mut flags = Self::default();
+        while let Some(word) = words.next() {
+            let color = match word.split_once('=') {
+                Some(("--color", when)) => Some(when.to_owned()),
+                _ if word == "--color" => words.next().map(String::from),
+                _ => None,
+            };
+            flags.json |= word == "--json";
+            flags.color = color
+                .and_then(|when| ColorChoice::from_str(&when, false).ok())
+                .unwrap_or(flags.color);
+        }
+        flags
+    }
+}
+
+pub(crate) fn usage_error(
+    error: &clap::Error,
+    arguments: &[OsString],
+    root: &clap::Command,
+) -> Error {
+    let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let (command, path) = matched_command(root, arguments);
+    let help = format!("{path} --help");
+    let (message, hint) = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            ("no command was given".to_owned(), help)
+        }
+        // Not repeated: what stands in the wrong place may be a secret.
+        ErrorKind::InvalidValue if !is_safe_to_echo(error, ContextKind::InvalidValue) => (
+            format!("{argument} has no such value"),
+            suggestion(error, &help),
+        ),
+        // Not repeated: it may be a URL with a password in it.
+        ErrorKind::InvalidSubcommand if !is_safe_to_echo(error, ContextKind::InvalidSubcommand) => {
+            (
+                "there is no such command".to_owned(),
+                format!("put a command in front, as in bbconnect url …; see {help}"),
+            )
+        }
+        // Nor the value of a flag that could be meant for a secret.
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues if is_secret_flag(&argument) => (
+            format!(
+                "{} takes no value: a secret is never an argument",
+                flag_of(&argument)
+            ),
+            secret_input_hint(command, &argument).to_owned(),
+        ),
+        ErrorKind::TooManyValues => (
+            format!("{} takes no value", flag_of(&argument)),
+            format!("see {help}"),
+        ),
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+            unexpected_argument(command, &argument, &help)
+        }
+        ErrorKind::ValueValidation => invalid_value(error, &argument, &help),
+        ErrorKind::InvalidValue => {
+            let message = match context(error, ContextKind::InvalidValue) {
+                Some(value) if !value.is_empty() => {
+                    format!("invalid value '{value}' for '{argument}'")
+                }
+                _ => format!("a value is required for '{argument}' but none was supplied"),
+            };
+            (message, suggestion(error, &help))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let name = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            (
+                format!("unrecognized subcommand '{name}'"),
+                suggestion(error, &help),
+            )
+        }
+        ErrorKind::UnknownArgument => (
+            format!("unexpected argument '{argument}' found"),
+            suggestion(error, &help),
+        ),
+        ErrorKind::ArgumentConflict => (conflict(error, &argument), suggestion(error, &help)),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(missing)) => missing.join(" "),
+                Some(_) | None => argument,
+            };
+            (
+                format!("the following required arguments were not provided: {missing}"),
+                suggestion(error, &help),
+            )
+        }
+        ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => (
+            format!("a value is required for '{argument}'"),
+            format!("see {help}"),
+        ),
+        kind @ (ErrorKind::InvalidUtf8
+        | ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::Io
+        | ErrorKind::Format
+        | _) => (
+            kind.as_str()
+                .unwrap_or("the arguments cannot be understood")
+                .to_owned(),
+            format!("see {help}"),
+        ),
+    };
+    Error::Usage {
+        message,
+        hint: Some(hint.into()),
+    }
+}
+
+/// A value that a parser of ours refused. The value itself is not repeated.
+fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
+    let Some(reason) = std::error::Error::source(error) else {
+        return (
+            format!("{argument} has a value that cannot be used"),
+            format!("see {help}"),
+        );
+    };
+    if let Some(refused) = reason.downcast_ref::<BaseUrlError>() {
+        return (refused.to_string(), refused.hint());
+    }
+    match reason.downcast_ref::<CloneUrlError>() {
+        Some(refused) => (
+            refused.to_string(),
+            refused.hint().unwrap_or_else(|| format!("see {help}")),
+        ),
+        None => (format!("{argument}: {reason}"), format!("see {help}")),
+    }
+}
+
+/// The values that there are, or the nearest name, or the help.
+fn suggestion(error: &clap::Error, help: &str) -> String {
+    let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
+    let names = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    let nearest = names.into_iter().find_map(|kind| context(error, kind));
+    match (values, nearest) {
+        (Some(values), _) => format!("the values are {values}"),
+        (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),
+        (None, None) => format!("see {help}"),
+    }
+}
+
+/// A context value of clap's error, as text.
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    let value = error.get(kind)?;
+    if let ContextValue::Strings(texts) = value {
+        return Some(texts.join(", "));
+    }
+    if let ContextValue::String(text) = value {
+        Some(text.clone())
+    } else {
+        None
+    }
+}
+
+fn conflict(error: &clap::Error, argument: &str) -> String {
+    match error.get(ContextKind::PriorArg) {
+        Some(ContextValue::String(prior)) if prior == argument => {
+            format!("the argument '{argument}' cannot be used multiple times")
+        }
+        Some(ContextValue::String(prior)) => {
+            format!("the argument '{argument}' cannot be used with '{prior}'")
+        }
+        Some(ContextValue::Strings(prior)) => format!(
+            "the argument '{argument}' cannot be used with: {}",
+            prior.join(" ")
+        ),
+        Some(_) | None => {
+            format!("the argument '{argument}' cannot be used with one of the others")
+        }
+    }
+}
+
+/// Whether what is not known is a word that could be meant.
+fn is_safe_to_echo(error: &clap::Error, kind: ContextKind) -> bool {
+    let is_word = |text: String| {
+        text.len() < 20
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    };
+    context(error, kind).is_some_and(is_word)
+}
+
+/// The command that the arguments name, as far as they name one, and how it is called.
+fn matched_command<'a>(
+    root: &'a clap::Command,
+    arguments: &[OsString],
+) -> (&'a clap::Command, String) {
+    let mut command = root;
+    let mut path = root.get_name().to_owned();
+    let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if let Some(next) = command.find_subcommand(word) {
+            command = next;
+            path = format!("{path} {}", next.get_name());
+        } else if takes_a_value(root, &word.to_string_lossy()) {
+            words.next();
+        }
+    }
+    (command, path)
+}
+
+/// Whether a word is a flag of every command whose value is the next word.
+fn takes_a_value(root: &clap::Command, word: &str) -> bool {
+    root.get_arguments()
+        .filter(|flag| flag.get_action().takes_values())
+        .any(|flag| {
+            let long = flag.get_long().map(|long| format!("--{long}"));
+            let short = flag.get_short().map(|short| format!("-{short}"));
+            [long, short].contains(&Some(word.to_owned()))
+        })
+}
+
+/// Whether the flag could be meant for a secret.
+fn is_secret_flag(argument: &str) -> bool {
+    ["--pass", "--token", "--secret", "--client-secret", "-N"]
+        .iter()
+        .any(|start| flag_of(argument).starts_with(start))
+}
+
+fn flag_of(argument: &str) -> &str {
+    argument.split('=').next().unwrap_or(argument)
+}
+
+/// How a command takes a secret, by the flags that it has.
+fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
+    const PASSPHRASE: (&str, &str) = (
+        "passphrase-stdin",
+        "pipe it in with --passphrase-stdin; on a terminal that flag asks for it",
+    );
+    const TOKEN: (&str, &str) = (
+        "token-stdin",
+        "give it with --token-stdin, --token-file FILE, --token-command 'CMD', or in BBCONNECT_TOKEN",
+    );
+    const SECRET: (&str, &str) = (
+        "secret-stdin",
+        "pipe it in with --secret-stdin; on a terminal that flag asks for it",
+    );
+    let ways = if argument.contains("pass") || argument.starts_with("-N") {
+        [PASSPHRASE, TOKEN]
+    } else if argument.starts_with("--secret") {
+        [SECRET, TOKEN]
+    } else {
+        [TOKEN, TOKEN]
+    };
+    let has = |name: &str| {
+        command
+            .get_arguments()
+            .any(|flag| flag.get_long() == Some(name))
+    };
+    let way = ways.into_iter().find(|(flag, _)| has(flag));
+    way.map_or(
+        "save it with bbconnect connection add, or export BBCONNECT_TOKEN",
+        |(_, way)| way,
+    )
+}
+
+/// An argument too many: part of what was pasted, a secret, or a slip. It is named only where it can be no secret.
+fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (String, String) {
+    let too_many = "there is an argument too many".to_owned();
+    let takes = |name: &str| {
+        command.get_arguments().any(|taken| {
+            let value_names = taken.get_value_names().unwrap_or_default();
+            taken.get_long() == Some(name) || value_names.iter().any(|value| value == name)
+        })
+    };
+    if TokenPrefix::of(argument) != TokenPrefix::Unknown || takes("token-stdin") {
+        let way = secret_input_hint(command, argument);
+        return (
+            format!("{too_many}: a secret is never an argument"),
+            format!("{way}; see {help}"),
+        );
+    }
+    if takes("CLONE_URL") {
+        return (
+            too_many,
+            format!("put quotes around what was pasted, as in 'git clone …'; see {help}"),
+        );
+    }
+    let is_plain = argument.len() < 40
+        && argument
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    if is_plain {
+        (
+            format!("unexpected argument {argument}"),
+            format!("see {help}"),
+        )
+    } else {
+        (too_many, format!("see {help}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_at_hand_is_the_one_that_is_named() {
+        for (line, expected) in [
+            ("bbconnect", "bbconnect"),
+            ("bbconnect repo view a/b/c/d", "bbconnect repo view"),
+            ("bbconnect -c check repo view x", "bbconnect repo view"),
+            ("bbconnect --json api FOO user", "bbconnect api"),
+            ("bbconnect nonsense", "bbconnect"),
+            ("bbconnect keygen -- check", "bbconnect keygen"),
+        ] {
+            let root = crate::cli::command();
+            assert_eq!(matched_command(&root, &words(line)).1, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_led_to_the_flags_that_the_command_has() {
+        for (line, argument, expected) in [
+            ("bbconnect keygen", "--passphrase", "--passphrase-stdin"),
+            ("bbconnect connection add", "--password", "--token-stdin"),
+            ("bbconnect connection add", "--token", "--token-stdin"),
+            ("bbconnect webhook ensure", "--secret", "--secret-stdin"),
+            ("bbconnect pr list", "--password", "connection add"),
+            ("bbconnect check", "--token", "connection add"),
+            ("bbconnect repo list", "--token", "BBCONNECT_TOKEN"),
+        ] {
+            let root = crate::cli::command();
+            let (command, _) = matched_command(&root, &words(line));
+            let way = secret_input_hint(command, argument);
+            assert!(way.contains(expected), "{line} {argument}: {way}");
+        }
+    }
+
+    #[test]
+    fn an_argument_too_many_is_named_only_where_it_can_be_no_secret() {
+        for (line, argument, message) in [
+            ("bbconnect url", "x", "there is an argument too many"),
+            (
+                "bbconnect connection add",
+                "hunter2",
+                "there is an argument too many: a secret is never an argument",
+            ),
+            (
+                "bbconnect repo view",
+                "ATATT3x",
+                "there is an argument too many: a secret is never an argument",
+            ),
+            ("bbconnect repo view", "other", "unexpected argument other"),
+            (
+                "bbconnect repo view",
+                "https://jane:pw@host/a",
+                "there is an argument too many",
+            ),
+        ] {
+            let root = crate::cli::command();
+            let (command, path) = matched_command(&root, &words(line));
+            assert_eq!(
+                unexpected_argument(command, argument, &path).0,
+                message,
+                "{line}"
+            );
+        }
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+}

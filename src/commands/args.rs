@@ -1,0 +1,94 @@
+//! Groups of arguments that several commands take, to be flattened into theirs.
+//!
+//! Their structs have no doc comments: clap would show them as the description of the command.
+
+use std::path::PathBuf;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::types::repository::RepoRef;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RepoArg {
+    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
+    /// one that was selected
+    #[arg(long, value_name = "REF")]
+    repo: Option<RepoRef>,
+}
+
+impl RepoArg {
+    pub(crate) fn as_ref(&self) -> Option<&RepoRef> {
+        self.repo.as_ref()
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkspaceArg {
+    /// The workspace; without it, that of the connection (Cloud)
+    #[arg(long, value_name = "WORKSPACE")]
+    workspace: Option<String>,
+}
+
+impl WorkspaceArg {
+    pub(crate) fn as_deref(&self) -> Option<&str> {
+        self.workspace.as_deref()
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DryRunArg {
+    /// Show what would be done, but change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl DryRunArg {
+    pub(crate) fn is_set(&self) -> bool {
+        self.dry_run
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct YesArg {
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl YesArg {
+    pub(crate) fn is_set(&self) -> bool {
+        self.yes
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LimitArg {
+    /// Maximum number of results [default: all]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+}
+
+impl LimitArg {
+    pub(crate) fn get(&self) -> Option<usize> {
+        self.limit
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|&number| number >= 1);
+    number.ok_or("it must be at least 1")
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BodyFileArg {
+    /// A file with the description of the pull request; - is standard input
+    #[arg(long, value_name = "FILE")]
+    body_file: Option<PathBuf>,
+}
+
+impl BodyFileArg {
+    pub(crate) fn read(&self, app: &App) -> Result<Option<String>, Error> {
+        let path = self.body_file.as_deref();
+        path.map(|path| app.read_text(path)).transpose()
+    }
+}
