@@ -62,8 +62,6 @@ impl KeyDescription {
         let public = &key.public;
         let bits = public.bits().unwrap_or_default();
         let head = format!("[{} {bits}]", public.openssh_name());
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public.blob());
-        let hash = <[u8; 32]>::try_from(hash.as_ref()).unwrap_or_default();
         Self {
             kind: public.kind(),
             title: public.kind(),
@@ -74,7 +72,7 @@ impl KeyDescription {
             comment: public.comment().to_owned(),
             private_key_path: Some(key.path.clone()),
             public_key_path: Some(public_path(&key.path)).filter(|path| path.is_file()),
-            randomart: ssh_key::Fingerprint::Sha256(hash).to_randomart(&head),
+            randomart: public.fingerprint().to_randomart(&head),
         }
     }
 }

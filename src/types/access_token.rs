@@ -1,4 +1,4 @@
-//! HTTP access tokens of a Data Center: whose they are, and what a server tells of one.
+//! HTTP access tokens of Data Center.
 
 use std::fmt;
 
@@ -8,45 +8,37 @@ use super::date::Date;
 use super::repository::RepoId;
 use super::secret::Secret;
 
-/// What HTTP access tokens belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenOwner {
-    /// A user, by the name.
+    /// The user name.
     User(String),
-    /// A project, by its key.
+    /// The project key.
     Project(String),
-    /// A repository.
     Repository(RepoId),
 }
 
-/// An HTTP access token, as the server tells of it. Its secret is told once, when it is made.
+/// A token as the server lists it, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AccessToken {
-    /// The id, which also stands in the token itself; `None` for one that is not made yet.
+    /// Also part of the token itself; `None` in a dry run.
     pub id: Option<String>,
-    /// The name.
     pub name: Option<String>,
-    /// What it may do.
     pub permissions: Option<Vec<String>>,
-    /// The day it was made.
     pub created_on: Option<Date>,
-    /// Its last day; `None` where it has none, or the server does not tell.
+    /// `None` if it does not expire, or the server does not report it.
     pub expires_on: Option<Date>,
-    /// The day it was last used.
     pub last_used_on: Option<Date>,
 }
 
-/// A token that was just made.
+/// A created token. The server sends the secret only once.
 #[derive(Debug)]
 pub(crate) struct NewToken {
-    /// What the server tells of it.
     pub token: AccessToken,
-    /// The secret.
     pub secret: Secret,
 }
 
 impl TokenOwner {
-    /// The flag that names it, as `bbconnect token` takes it.
+    /// The option of `bbconnect token` for this owner.
     #[must_use]
     pub(crate) fn as_flag(&self) -> String {
         match self {

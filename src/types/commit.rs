@@ -1,42 +1,36 @@
-//! What differs between a folder and a branch, and where a branch stands.
+//! Commits, branches, files, and the difference between a directory and a branch.
 
 use serde::Serialize;
 
 use super::publish_trailer::PublishTrailer;
 
-/// A branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Branch {
-    /// Its name, without `refs/heads/`.
+    /// Without `refs/heads/`.
     pub name: String,
-    /// The commit that it points to: the full hash.
+    /// The full hash of its commit.
     pub hash: String,
 }
 
-/// A commit, as far as it matters who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commit {
-    /// Its full hash.
+    /// The full hash.
     pub hash: String,
-    /// The full hash of the first commit that it follows.
+    /// The full hash of the first parent.
     pub parent: Option<String>,
-    /// Its whole message.
     pub message: String,
-    /// Who wrote it.
     pub author: Option<String>,
 }
 
-/// Who makes a commit.
+/// Author and committer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signature {
-    /// The name.
     pub name: String,
-    /// The e-mail address.
     pub email: String,
 }
 
 impl Commit {
-    /// What says that `publish` made it.
+    /// The trailer of a commit created by `publish`.
     #[must_use]
     pub(crate) fn mark(&self) -> Option<PublishTrailer> {
         PublishTrailer::of(&self.message)
@@ -49,54 +43,48 @@ impl Commit {
     }
 }
 
-/// What a file is, beside its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileMode {
-    /// A file.
     Regular,
-    /// A file that can be run.
     Executable,
-    /// A symbolic link; its content is where it points to.
+    /// A symbolic link; the content is its target.
     Link,
 }
 
-/// A file of a folder.
+/// A file of the published directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalFile {
-    /// Its path from the root of the repository, with `/`.
+    /// Relative to the root of the repository, with `/`.
     pub path: String,
-    /// What it is.
     pub mode: FileMode,
-    /// Its content.
     pub content: Vec<u8>,
 }
 
-/// A file of a commit.
+/// An entry of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TreeEntry {
-    /// Its path from the root of the repository.
+    /// Relative to the root of the repository.
     pub path: String,
-    /// What it is; `None` for what is neither file nor link, such as a submodule.
+    /// `None` for anything that is neither a file nor a link, such as a submodule.
     pub mode: Option<FileMode>,
-    /// Its size in bytes, where that is known.
+    /// In bytes, if known.
     pub size: Option<u64>,
-    /// The hash that git has for its content, where that is known.
+    /// Git's hash of the content, if known.
     pub hash: Option<String>,
 }
 
-/// The paths that differ, each list in order.
+/// The paths that differ, each list sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct TreeDiff {
-    /// Only in the folder.
+    /// Only in the directory.
     pub added: Vec<String>,
-    /// Different in the folder.
+    /// Different in the directory.
     pub changed: Vec<String>,
     /// Only in the branch.
     pub removed: Vec<String>,
 }
 
 impl TreeDiff {
-    /// Whether there is none.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()

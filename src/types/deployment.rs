@@ -1,18 +1,17 @@
-//! The two products that are called Bitbucket.
+//! The two products called Bitbucket.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which Bitbucket an address belongs to.
+/// The product that a URL belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Deployment {
-    /// Bitbucket Cloud, at bitbucket.org.
     Cloud,
-    /// Bitbucket Server or Data Center, on somebody's own host.
+    /// Bitbucket Server or Data Center, on its own host.
     DataCenter,
-    /// The address does not tell: a Data Center whose URL has no sign of it, or another Git host.
+    /// Another Git host, or a Data Center whose URL does not show it.
     Unknown,
 }
 

@@ -1,10 +1,10 @@
-//! Which characters may be shown as they are, and how the others are written; the words of a system without its numbers.
+//! Escaping of text from servers and users in output.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character does something else than stand for itself: it controls a terminal, turns the direction of
-/// the text around it, or cannot be seen. Such characters are refused in addresses and escaped in output.
+/// Whether a character controls the terminal, changes the direction of the text around it, or is invisible. Such
+/// characters are rejected in URLs and escaped in output.
 ///
 /// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
 /// other invisible characters (fillers, variation selectors), line and paragraph separators, and tag characters.
@@ -17,7 +17,7 @@ pub(crate) fn needs_escape(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text with every deceptive character written as an escape: `\n`, `\t`, `\u{1b}`.
+/// The text with such characters as escapes: `\n`, `\t`, `\u{1b}`.
 #[must_use]
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(needs_escape) {
@@ -35,7 +35,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A message without the numbers that Rust puts behind the system's own words: ` (os error 13)`.
+/// Removes the error numbers that Rust appends to messages of the system: ` (os error 13)`.
 #[must_use]
 pub(crate) fn strip_os_error_code(message: &str) -> String {
     let mut parts = message.split(" (os error ");
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_is_left_alone() {
+    fn plain_text_is_not_changed() {
         assert!(matches!(
             escape("Zürich/日本 repo"),
             Cow::Borrowed("Zürich/日本 repo")
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_the_cursor_or_hides_is_written_out() {
+    fn control_and_invisible_characters_are_escaped() {
         assert_eq!(escape("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
         assert_eq!(escape("line\nfeed\ttab"), r"line\nfeed\ttab");
         assert_eq!(escape("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_numbers_are_left_out() {
+    fn error_numbers_are_removed() {
         for (message, expected) in [
             (
                 "cannot read x: Permission denied (os error 13)",

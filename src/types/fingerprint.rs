@@ -1,53 +1,56 @@
-//! Fingerprints of SSH keys: `SHA256:` and the unpadded base64 of the key's hash, as OpenSSH prints them.
+//! SHA-256 fingerprints of SSH keys, as OpenSSH prints them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// The SHA-256 of a public key.
+/// Text form: `SHA256:` and the hash in base64 without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u8; 32]);
 
-/// A text that is no fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is not a fingerprint, which begins with SHA256: and has 43 more characters")]
-pub(crate) struct NotAFingerprint;
+#[error("expected a fingerprint: SHA256: and 43 characters")]
+pub(crate) struct ParseFingerprintError;
 
 impl Fingerprint {
-    /// The fingerprint of a public key, given in SSH's binary form (RFC 4253, section 6.6).
+    /// From a public key in SSH's binary form (RFC 4253, section 6.6).
     #[must_use]
     pub(crate) fn from_key_blob(blob: &[u8]) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, blob).as_ref());
         Self(hash)
     }
+
+    /// The picture that `ssh-keygen -lv` draws, with a header such as `[RSA 4096]`.
+    #[must_use]
+    pub(crate) fn to_randomart(self, header: &str) -> String {
+        ssh_key::Fingerprint::Sha256(self.0).to_randomart(header)
+    }
 }
 
 impl FromStr for Fingerprint {
-    type Err = NotAFingerprint;
+    type Err = ParseFingerprintError;
 
-    /// Reads it with or without `SHA256:` in front and padding behind: servers differ.
+    /// Servers differ: the prefix may be missing, the base64 may be padded.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
+        let text = text.trim().trim_end_matches('=');
         let encoded = match text.split_once(':') {
             None => text,
             Some((hash, encoded)) if hash.eq_ignore_ascii_case("sha256") => encoded,
-            Some(_) => return Err(NotAFingerprint),
+            Some(_) => return Err(ParseFingerprintError),
         };
-        let hash = STANDARD_NO_PAD.decode(encoded.trim_end_matches('='));
-        let hash = hash.ok().and_then(|hash| hash.try_into().ok());
-        hash.map(Self).ok_or(NotAFingerprint)
+        let fingerprint = format!("SHA256:{encoded}").parse::<ssh_key::Fingerprint>();
+        let hash = fingerprint.ok().and_then(ssh_key::Fingerprint::sha256);
+        hash.map(Self).ok_or(ParseFingerprintError)
     }
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SHA256:{}", STANDARD_NO_PAD.encode(self.0))
+        ssh_key::Fingerprint::Sha256(self.0).fmt(f)
     }
 }
 
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_is_read_as_it_is_shown_anywhere() {
+    fn every_form_of_a_fingerprint_is_parsed() {
         let shown = "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM";
         for text in [
             shown,
@@ -70,7 +73,8 @@ mod tests {
             "ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM",
         ] {
             assert_eq!(
-                text.parse::<Fingerprint>().map(|read| read.to_string()),
+                text.parse::<Fingerprint>()
+                    .map(|fingerprint| fingerprint.to_string()),
                 Ok(shown.to_owned()),
                 "{text}"
             );
@@ -82,8 +86,13 @@ mod tests {
             "MD5:97:8c:1b:f2:6f:14:6b:5c:3b:ec:aa:46:46:74:7c:40",
             "97:8c:1b:f2:6f:14:6b:5c:3b:ec:aa:46:46:74:7c:40",
             "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3S!",
+            "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SMA",
         ] {
-            assert_eq!(text.parse::<Fingerprint>(), Err(NotAFingerprint), "{text}");
+            assert_eq!(
+                text.parse::<Fingerprint>(),
+                Err(ParseFingerprintError),
+                "{text}"
+            );
         }
     }
 }

@@ -1,10 +1,9 @@
-//! What is to be mended in a file: found as data, shown, and carried out later.
+//! Changes to the text of a file, as data: found, listed, and applied later.
 
 use std::ops::Range;
 
 use serde::Serialize;
 
-/// What is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FixKind {
@@ -14,9 +13,9 @@ pub enum FixKind {
     UrlRewrite,
     /// A submodule at the old SSH host.
     Submodule,
-    /// A password that Bitbucket Cloud takes no more.
+    /// A password that Bitbucket Cloud no longer accepts.
     AppPassword,
-    /// A host key that is retired, or one that is missing.
+    /// A revoked or missing host key.
     KnownHost,
     /// A `Host` of the SSH configuration with the old host.
     SshConfig,
@@ -37,46 +36,43 @@ impl FixKind {
     }
 }
 
-/// A piece of a text, in bytes from its start, and what is to stand there.
+/// Replaces a range of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextEdit {
-    /// The piece.
     pub at: Range<usize>,
-    /// What is to stand there.
     pub with: String,
 }
 
-/// One thing to be mended in a text. Nothing in it is secret.
+/// One change. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What is mended.
     pub kind: FixKind,
     /// Where in the file: the key of a setting, or a line.
     pub location: String,
-    /// What stands there, secrets masked; `None` where it is missing.
+    /// The current value, secrets masked; `None` if there is none.
     pub before: Option<String>,
-    /// What will stand there; `None` where it is taken away, or a person must decide.
+    /// The new value; `None` if it is removed, or the user must decide.
     pub after: Option<String>,
-    /// How the text is changed. Without an edit it is left to a person.
+    /// Empty if the change must be made by hand.
     pub edits: Vec<TextEdit>,
-    /// What remains to be done by a person.
+    /// What remains to be done by hand.
     pub manual_step: Option<String>,
 }
 
-/// The text with all mends carried out.
+/// The text with all edits applied.
 #[must_use]
 pub fn apply_fixes(text: &str, fixes: &[Fix]) -> String {
     let mut edits: Vec<&TextEdit> = fixes.iter().flat_map(|fix| &fix.edits).collect();
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
-    let mut mended = String::with_capacity(text.len() + 256);
+    let mut result = String::with_capacity(text.len() + 256);
     let mut read = 0;
     for edit in edits {
-        mended.push_str(text.get(read..edit.at.start).unwrap_or_default());
-        mended.push_str(&edit.with);
+        result.push_str(text.get(read..edit.at.start).unwrap_or_default());
+        result.push_str(&edit.with);
         read = edit.at.end;
     }
-    mended.push_str(text.get(read..).unwrap_or_default());
-    mended
+    result.push_str(text.get(read..).unwrap_or_default());
+    result
 }
 
 #[cfg(test)]
@@ -84,8 +80,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edits_are_carried_out_in_the_order_of_the_text() {
-        let mend = |edits: &[(Range<usize>, &str)]| Fix {
+    fn edits_are_applied_in_the_order_of_the_text() {
+        let fix = |edits: &[(Range<usize>, &str)]| Fix {
             kind: FixKind::SshRemote,
             location: String::new(),
             before: None,
@@ -99,8 +95,8 @@ mod tests {
                 .collect(),
             manual_step: None,
         };
-        let mends = [mend(&[(4..5, "E")]), mend(&[(0..1, ""), (2..2, "++")])];
-        assert_eq!(apply_fixes("abcdef", &mends), "b++cdEf");
+        let fixes = [fix(&[(4..5, "E")]), fix(&[(0..1, ""), (2..2, "++")])];
+        assert_eq!(apply_fixes("abcdef", &fixes), "b++cdEf");
         assert_eq!(apply_fixes("abc", &[]), "abc");
     }
 }

@@ -1,12 +1,10 @@
-//! The kinds of SSH key that Bitbucket takes.
+//! Types of SSH keys that can be generated.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A kind of SSH key pair that can be made here.
-///
-/// Bitbucket Cloud takes all three; Data Center takes RSA everywhere and ECDSA from 7.10 on
+/// Bitbucket Cloud accepts all three; Data Center accepts RSA, and ECDSA since 7.10
 /// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum KeyType {
@@ -41,7 +39,7 @@ impl KeyType {
         }
     }
 
-    /// The name that OpenSSH gives this kind, as it stands in the head of its randomart.
+    /// The name that OpenSSH prints, also in the header of randomart.
     #[must_use]
     pub(crate) fn openssh_name(self) -> &'static str {
         match self {
@@ -53,7 +51,7 @@ impl KeyType {
 }
 
 impl fmt::Display for KeyType {
-    /// As people write it: `ECDSA 256`, `RSA 4096`, `Ed25519`.
+    /// For messages: `ECDSA 256`, `RSA 4096`, `Ed25519`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ecdsa256 => "ECDSA 256",

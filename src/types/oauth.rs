@@ -1,4 +1,4 @@
-//! What an OAuth connection keeps as its secret: the client's own secret, and the tokens it was given (RFC 6749).
+//! The stored secret of an OAuth connection: the client secret and the tokens (RFC 6749).
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -6,25 +6,22 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::connection::Origin;
 use super::secret::Secret;
 
-/// A token that is used this close to its end is refreshed first, in seconds.
+/// An access token that expires sooner is refreshed before use.
 const REFRESH_MARGIN_SECS: i64 = 60;
 
-/// Tokens, as a server grants them.
+/// Tokens granted by a server.
 pub(crate) struct Tokens {
-    /// What requests are signed with.
     pub access: Secret,
-    /// What gets the next ones; it is good once.
+    /// Valid for one use.
     pub refresh: Option<Secret>,
-    /// When the access token ends, in seconds since 1970.
+    /// When the access token expires, in seconds since 1970.
     pub expires_at: Option<i64>,
-    /// What it may do.
     pub scopes: Vec<String>,
 }
 
-/// All that an OAuth connection keeps, as one secret.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct OAuthSecret {
-    /// Where the tokens come from; the client secret is sent nowhere else.
+    /// The origin of the tokens; the client secret is sent to no other.
     #[zeroize(skip)]
     pub origin: Origin,
     client_secret: String,
@@ -50,7 +47,6 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl OAuthSecret {
-    /// What is kept of a grant.
     #[must_use]
     pub(crate) fn new(origin: Origin, client_secret: &Secret, tokens: &Tokens) -> Self {
         Self {
@@ -65,7 +61,7 @@ impl OAuthSecret {
         }
     }
 
-    /// A client's secret before it has got tokens: there is none that is fresh.
+    /// A client secret without tokens yet.
     #[must_use]
     pub(crate) fn of_client(origin: Origin, client_secret: &Secret) -> Self {
         Self {
@@ -77,7 +73,7 @@ impl OAuthSecret {
         }
     }
 
-    /// The same with newer tokens. A server that gives no new refresh token leaves the old one in force.
+    /// With newer tokens. If the server sent no refresh token, the previous one remains valid.
     #[must_use]
     pub(crate) fn renewed(&self, tokens: &Tokens) -> Self {
         let mut renewed = Self::new(self.origin.clone(), &self.client_secret(), tokens);
@@ -87,41 +83,38 @@ impl OAuthSecret {
         renewed
     }
 
-    /// Reads what was kept; `None` for something else.
+    /// `None` if the secret is not one written by [`Self::to_secret`].
     #[must_use]
-    pub(crate) fn from_secret(kept: &Secret) -> Option<Self> {
-        serde_json::from_str(kept.expose()).ok()
+    pub(crate) fn from_secret(stored: &Secret) -> Option<Self> {
+        serde_json::from_str(stored.expose()).ok()
     }
 
-    /// What is to be kept.
     #[must_use]
     pub(crate) fn to_secret(&self) -> Secret {
-        // A struct of texts and numbers can always be written.
+        // A struct of strings and numbers can always be serialised.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// The access token, where it is good for a while.
+    /// `None` if the access token is about to expire.
     #[must_use]
     pub(crate) fn valid_access_token(&self, now: i64) -> Option<Secret> {
-        let is_fresh = self
+        let is_valid = self
             .expires_at
-            .is_none_or(|end| end - REFRESH_MARGIN_SECS > now);
-        is_fresh.then(|| Secret::new(self.access_token.clone()))
+            .is_none_or(|expires_at| expires_at - REFRESH_MARGIN_SECS > now);
+        is_valid.then(|| Secret::new(self.access_token.clone()))
     }
 
-    /// The secret of the client.
     #[must_use]
     pub(crate) fn client_secret(&self) -> Secret {
         Secret::new(self.client_secret.clone())
     }
 
-    /// What gets the next tokens.
     #[must_use]
     pub(crate) fn refresh_token(&self) -> Option<Secret> {
         self.refresh_token.clone().map(Secret::new)
     }
 
-    /// When the access token ends, in seconds since 1970.
+    /// When the access token expires, in seconds since 1970.
     #[must_use]
     pub(crate) fn expires_at(&self) -> Option<i64> {
         self.expires_at
@@ -142,11 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_kept_and_renewed() {
+    fn tokens_are_stored_and_renewed() {
         let origin = Origin::of(&"https://bitbucket.org/x".parse().unwrap());
         let client = Secret::new("client".to_owned());
-        let kept = OAuthSecret::new(origin, &client, &tokens("a1", Some("r1"), Some(1000)));
-        let read = OAuthSecret::from_secret(&kept.to_secret()).unwrap();
+        let stored = OAuthSecret::new(origin, &client, &tokens("a1", Some("r1"), Some(1000)));
+        let read = OAuthSecret::from_secret(&stored.to_secret()).unwrap();
         assert_eq!(
             read.valid_access_token(900)
                 .map(|token| token.expose().to_owned())
@@ -158,6 +151,6 @@ mod tests {
         assert_eq!(renewed.refresh_token().unwrap().expose(), "r1");
         assert_eq!(renewed.valid_access_token(i64::MAX).unwrap().expose(), "a2");
         assert!(OAuthSecret::from_secret(&client).is_none());
-        assert!(!format!("{kept:?}").contains("a1"));
+        assert!(!format!("{stored:?}").contains("a1"));
     }
 }

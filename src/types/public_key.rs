@@ -1,4 +1,7 @@
-//! Public keys on one line, as OpenSSH writes them: algorithm, base64, comment. Keys are the same when the first two are.
+//! Public keys on one line, as OpenSSH writes them: algorithm, base64, comment.
+//!
+//! Not `ssh_key::PublicKey`: servers and agents hold keys that the crate rejects or does not know (DSA, weak RSA,
+//! certificates, new algorithms). They must still be listed, compared and passed on byte for byte.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +13,10 @@ use thiserror::Error;
 use super::escape::needs_escape;
 use super::fingerprint::Fingerprint;
 
-/// The longest line that is read: a key of 16,384 bits has less than 3,000 characters.
+/// A key of 16,384 bits has less than 3,000 characters.
 const MAX_CHARS: usize = 16 * 1024;
 
-/// A public key.
+/// Keys are equal if they differ only in the comment.
 #[derive(Debug, Clone)]
 pub(crate) struct PublicKey {
     algorithm: String,
@@ -21,22 +24,19 @@ pub(crate) struct PublicKey {
     comment: String,
 }
 
-/// A text that is no public key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum ParsePublicKeyError {
-    /// It is a private key, which is shown to nobody.
     #[error("it is a private key")]
     Private,
-    /// It is something else.
-    #[error("it is not a public key on one line, as in `ssh-ed25519 AAAA… comment`")]
+    #[error("expected a public key on one line, as in `ssh-ed25519 AAAA… comment`")]
     Malformed,
 }
 
 impl PublicKey {
-    /// A key given in SSH's binary form (RFC 4253, section 6.6).
+    /// From SSH's binary form (RFC 4253, section 6.6).
     ///
     /// # Errors
-    /// [`ParsePublicKeyError::Malformed`] where it does not begin with the name of its algorithm.
+    /// [`ParsePublicKeyError::Malformed`] if the blob does not begin with the name of its algorithm.
     pub(crate) fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
         let name = fields(&blob).next().ok_or(ParsePublicKeyError::Malformed)?;
         let algorithm = std::str::from_utf8(name).map_err(|_| ParsePublicKeyError::Malformed)?;
@@ -51,19 +51,17 @@ impl PublicKey {
         })
     }
 
-    /// As SSH names it: `ecdsa-sha2-nistp256`.
+    /// SSH's name of the algorithm: `ecdsa-sha2-nistp256`.
     #[must_use]
     pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
-    /// The comment, which identifies nothing.
     #[must_use]
     pub(crate) fn comment(&self) -> &str {
         &self.comment
     }
 
-    /// The same key with another comment.
     #[must_use]
     pub(crate) fn with_comment(&self, comment: &str) -> Self {
         Self {
@@ -72,13 +70,6 @@ impl PublicKey {
         }
     }
 
-    /// SSH's binary form.
-    #[must_use]
-    pub(crate) fn blob(&self) -> &[u8] {
-        &self.blob
-    }
-
-    /// `SHA256:…`
     #[must_use]
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::from_key_blob(&self.blob)
@@ -90,7 +81,7 @@ impl PublicKey {
         format!("{} {}", self.algorithm, STANDARD.encode(&self.blob))
     }
 
-    /// The size that `ssh-keygen -l` shows, in bits; `None` for kinds that are not known here.
+    /// The size that `ssh-keygen -l` shows, in bits; `None` for unknown algorithms.
     #[must_use]
     pub(crate) fn bits(&self) -> Option<u32> {
         match self.algorithm.as_str() {
@@ -111,7 +102,7 @@ impl PublicKey {
         }
     }
 
-    /// The kind of key in a word: `ecdsa-256`, `rsa-4096`, `ed25519`, as `keygen --type` names it.
+    /// The type in the words of `keygen --type`: `ecdsa-256`, `rsa-4096`, `ed25519`.
     #[must_use]
     pub(crate) fn kind(&self) -> String {
         match (self.family(), self.bits()) {
@@ -121,7 +112,7 @@ impl PublicKey {
         }
     }
 
-    /// What `ssh-keygen -l` calls the kind of key: `ECDSA`, `RSA`, `ED25519`.
+    /// The type as `ssh-keygen -l` prints it: `ECDSA`, `RSA`, `ED25519`.
     #[must_use]
     pub(crate) fn openssh_name(&self) -> String {
         self.family()
@@ -139,7 +130,7 @@ impl PublicKey {
     }
 }
 
-/// The strings that a key is made of, each behind its length.
+/// The fields of a key, each preceded by its length (RFC 4251, section 5).
 fn fields(blob: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = blob;
     std::iter::from_fn(move || {
@@ -204,7 +195,7 @@ mod tests {
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
 
     #[test]
-    fn keys_are_the_same_whatever_their_comments() {
+    fn comments_do_not_matter_for_equality() {
         let plain: PublicKey = ED25519.parse().unwrap();
         let commented: PublicKey = format!("{ED25519}  jane@home 2\n").parse().unwrap();
         assert_eq!(plain, commented);
@@ -219,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_an_rsa_key_is_read_off_it() {
+    fn the_size_of_an_rsa_key_is_that_of_its_modulus() {
         let mut blob = b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\x00\x01\0\0\x02\x01\0".to_vec();
         blob.extend([0x80; 512]);
         let key = PublicKey::from_blob(blob, "").unwrap();
@@ -227,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_key_is_refused() {
+    fn other_texts_are_rejected() {
         let pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----";
         assert_eq!(
             pem.parse::<PublicKey>().unwrap_err(),

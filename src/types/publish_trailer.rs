@@ -1,12 +1,12 @@
-//! The mark on commits that `publish` makes: trailers that tell them from those of others, and from our own that
-//! somebody has changed since.
+//! Trailers of commits created by `publish`. They distinguish these commits from others, and from their own amended or
+//! rebased versions.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
-/// What a commit writes: for each path the hash that git has for its content; `None` where it is removed.
+/// For each path that a commit changes, git's hash of the new content; `None` if the file is removed.
 pub(crate) type ChangedPaths = BTreeMap<String, Option<String>>;
 
 const BY: &str = "Published-by";
@@ -14,7 +14,7 @@ const PROGRAM: &str = "bbconnect";
 const ONTO: &str = "Published-onto";
 const CHANGE: &str = "Published-change";
 
-/// The mark of one commit: which commit it followed, and what it changed.
+/// The parent of a commit, and a hash of its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublishTrailer {
     onto: Option<String>,
@@ -22,7 +22,6 @@ pub(crate) struct PublishTrailer {
 }
 
 impl PublishTrailer {
-    /// The mark of a commit that is to be made.
     #[must_use]
     pub(crate) fn new(onto: Option<&str>, written: &ChangedPaths) -> Self {
         Self {
@@ -31,8 +30,8 @@ impl PublishTrailer {
         }
     }
 
-    /// The mark at the end of a message. Only the last paragraph counts, and only where it is made of trailers
-    /// (git-interpret-trailers): further up it is quoted.
+    /// The trailer at the end of a message. Only a last paragraph of nothing but trailers counts
+    /// (git-interpret-trailers); anywhere else it is a quotation.
     #[must_use]
     pub(crate) fn of(message: &str) -> Option<Self> {
         let lines = message.trim_end().lines().rev();
@@ -50,13 +49,13 @@ impl PublishTrailer {
         })
     }
 
-    /// Whether the commit still follows the one that it was made to follow.
+    /// Whether the parent is the one at the time of publishing.
     #[must_use]
     pub(crate) fn has_parent(&self, parent: Option<&str>) -> bool {
         self.onto.as_deref() == parent
     }
 
-    /// Whether the commit still changes what it was made to change.
+    /// Whether the changes are those at the time of publishing.
     #[must_use]
     pub(crate) fn matches_changes(&self, written: &ChangedPaths) -> bool {
         self.change == change(written)
@@ -73,7 +72,7 @@ impl fmt::Display for PublishTrailer {
     }
 }
 
-/// The hash that git has for a file's content.
+/// Git's hash of a file's content.
 #[must_use]
 pub(crate) fn blob_hash(content: &[u8]) -> String {
     let mut blob = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
@@ -82,7 +81,7 @@ pub(crate) fn blob_hash(content: &[u8]) -> String {
     hex(blob.finish().as_ref())
 }
 
-/// No path has a NUL.
+/// NUL separates the fields, because no path contains one.
 fn change(written: &ChangedPaths) -> String {
     let mut text = String::new();
     for (path, hash) in written {
@@ -113,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn contents_have_the_hashes_that_git_gives_them() {
+    fn blob_hashes_are_those_of_git() {
         assert_eq!(blob_hash(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
     }
 
     #[test]
-    fn a_mark_is_read_as_it_was_written() {
+    fn trailers_round_trip() {
         for onto in [None, Some("abc")] {
             let trailer = PublishTrailer::new(onto, &written("1"));
             let message = format!("Build 7\n\nCo-authored-by: x\n\n{trailer}");
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_is_quoted_is_none() {
+    fn a_quoted_trailer_does_not_count() {
         let trailer = PublishTrailer::new(None, &written("1"));
         for message in [
             format!("A fix\n\n{trailer}\nSquashed with a fix of mine.\n"),

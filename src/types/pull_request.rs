@@ -1,30 +1,25 @@
-//! Pull requests: what a server says of one, and what one is made of.
+//! Pull requests.
 
 use serde::Serialize;
 
-/// A pull request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct PullRequest {
-    /// Its number in the repository; `None` before there is one.
+    /// The number in the repository; `None` in a dry run.
     pub id: Option<u64>,
     pub title: Option<String>,
     /// `OPEN`, `MERGED`, `DECLINED`; on Cloud also `SUPERSEDED`.
     pub state: Option<String>,
-    /// Its page.
     pub url: Option<String>,
     /// The source branch.
     pub source: Option<String>,
     /// The target branch.
     pub target: Option<String>,
     pub draft: Option<bool>,
-    /// Who opened it.
     pub author: Option<String>,
-    /// Who is asked to look at it.
     pub reviewers: Vec<String>,
-    /// All names of those who are asked.
+    /// All names of the reviewers, for comparison.
     #[serde(skip)]
     pub reviewer_names: Vec<String>,
-    /// Its description.
     #[serde(skip)]
     pub body: Option<String>,
     /// Whether it comes from another repository.
@@ -32,16 +27,12 @@ pub(crate) struct PullRequest {
     pub is_from_fork: bool,
 }
 
-/// What was asked for in as many words.
+/// The fields given on the command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RequestedFields<'a> {
-    /// The title.
     pub title: Option<&'a str>,
-    /// The description.
     pub body: Option<&'a str>,
-    /// To be a draft.
     pub draft: bool,
-    /// Who is to look at it.
     pub reviewers: &'a [String],
 }
 
@@ -53,45 +44,46 @@ impl PullRequest {
         format!("{} -> {}", name(&self.source), name(&self.target))
     }
 
-    /// What is otherwise than was asked for: `title`, `description`, `draft`, `reviewers`.
+    /// The requested fields that differ: `title`, `description`, `draft`, `reviewers`.
     #[must_use]
-    pub(crate) fn differing_fields(&self, asked: &RequestedFields<'_>) -> Vec<&'static str> {
+    pub(crate) fn differing_fields(&self, requested: &RequestedFields<'_>) -> Vec<&'static str> {
         let body = self.body.as_deref().unwrap_or_default();
-        let is_asked = |name: &String| {
+        let is_reviewer = |name: &String| {
             let own = &self.reviewer_names;
             own.iter().any(|own| own.eq_ignore_ascii_case(name))
         };
-        let parts = [
+        let fields = [
             (
                 "title",
-                asked.title.is_some() && asked.title != self.title.as_deref(),
+                requested.title.is_some() && requested.title != self.title.as_deref(),
             ),
             (
                 "description",
-                asked.body.is_some_and(|asked| !is_same_text(asked, body)),
+                requested
+                    .body
+                    .is_some_and(|requested| !is_same_text(requested, body)),
             ),
-            ("draft", asked.draft && self.draft != Some(true)),
-            ("reviewers", !asked.reviewers.iter().all(is_asked)),
+            ("draft", requested.draft && self.draft != Some(true)),
+            ("reviewers", !requested.reviewers.iter().all(is_reviewer)),
         ];
-        let differs = parts.into_iter().filter(|(_, differs)| *differs);
+        let differs = fields.into_iter().filter(|(_, differs)| *differs);
         differs.map(|(name, _)| name).collect()
     }
 }
 
-/// What is said of a pull request that was open before and differs.
+/// The note for an existing pull request that differs from the request.
 #[must_use]
 pub(crate) fn unchanged_note(differs: &[&str]) -> Option<String> {
     let parts = differs.join(", ");
-    (!differs.is_empty())
-        .then(|| format!("the pull request was open already, and what differs is left: {parts}"))
+    (!differs.is_empty()).then(|| format!("the pull request already exists; not updated: {parts}"))
 }
 
-/// Servers change line breaks, and what is at the end.
+/// Servers change line breaks and surrounding whitespace.
 fn is_same_text(one: &str, other: &str) -> bool {
     one.trim().lines().eq(other.trim().lines())
 }
 
-/// Which pull requests are listed.
+/// The filter of `pr list`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum State {
     /// Those that are open
@@ -105,7 +97,6 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// What those of this state are called.
     #[must_use]
     pub(crate) fn plural_label(self) -> &'static str {
         match self {
@@ -117,38 +108,30 @@ impl State {
     }
 }
 
-/// A pull request to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NewPullRequest {
-    /// Its title.
     pub title: String,
-    /// Its description.
     pub body: Option<String>,
-    /// The branch that it brings.
+    /// The source branch.
     pub source: String,
-    /// The branch that it is for.
+    /// The target branch.
     pub target: String,
-    /// Whether it is a draft.
     pub draft: bool,
-    /// Who is asked to look at it.
     pub reviewers: Vec<Reviewer>,
 }
 
-/// Somebody who may be asked to look at a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reviewer {
-    /// How the product knows them: uuid (Cloud), user name (Data Center).
+    /// UUID (Cloud) or user name (Data Center).
     pub id: String,
-    /// Their name for people.
     pub name: String,
 }
 
-/// Somebody who could not be asked, and why.
+/// A reviewer that the server rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct SkippedReviewer {
-    /// Their name.
     pub reviewer: String,
-    /// The server's words.
+    /// The server's message.
     pub reason: String,
 }
 
@@ -157,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_what_was_asked_for_in_vain() {
+    fn only_requested_fields_can_differ() {
         let open = PullRequest {
             title: Some("One".to_owned()),
             body: Some("a\r\nb".to_owned()),

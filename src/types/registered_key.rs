@@ -1,4 +1,4 @@
-//! SSH keys that a Bitbucket knows: where they are registered, and what they may do.
+//! SSH keys registered on a Bitbucket server.
 
 use std::fmt;
 
@@ -11,33 +11,25 @@ use super::public_key::PublicKey;
 use super::repository::RepoId;
 use super::timestamp::Timestamp;
 
-/// Whose keys they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyOwner {
-    /// A repository.
     Repository(RepoId),
-    /// A project: its key, and the workspace it is in (Cloud).
     Project {
-        /// The workspace; Data Center has none.
+        /// `None` on Data Center.
         workspace: Option<String>,
-        /// The project's key.
         key: String,
     },
     /// The account of the credential.
     Account,
 }
 
-/// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Access {
-    /// Clone and fetch.
     Read,
-    /// Clone, fetch and push.
     Write,
 }
 
-/// As what a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(
@@ -45,65 +37,53 @@ pub(crate) enum Access {
     reason = "the names that both products use"
 )]
 pub(crate) enum KeyKind {
-    /// Cloud: of a repository or project, read-only.
+    /// Cloud: read-only key of a repository or project.
     DeployKey,
-    /// Data Center: of a repository or project.
+    /// Data Center: key of a repository or project.
     AccessKey,
-    /// Of a person.
+    /// Key of an account.
     UserKey,
 }
 
-/// A key to be registered.
 #[derive(Debug, Clone)]
 pub(crate) struct NewKey {
-    /// The key.
     pub public: PublicKey,
-    /// What it is called in lists.
     pub title: String,
-    /// What it may do. On Cloud that follows from whose key it is.
+    /// On Cloud determined by the owner.
     pub access: Access,
 }
 
-/// A key that is registered. What the server does not tell is `None`.
+/// `None` is a property that the server does not report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RegisteredKey {
-    /// The server's id of it; nothing for one that is yet to be registered.
+    /// Empty in a dry run.
     #[serde(serialize_with = "or_null")]
     pub id: String,
-    /// What it is called in lists.
     pub label: Option<String>,
-    /// `SHA256:…`
     pub fingerprint: Option<Fingerprint>,
-    /// As SSH names it.
+    /// SSH's name: `ssh-ed25519`.
     pub algorithm: Option<String>,
-    /// What it may do.
     pub access: Access,
-    /// As what it is registered.
     pub registered_as: KeyKind,
-    /// When it was registered.
     pub created_on: Option<Timestamp>,
-    /// When it was last used.
     pub last_used_on: Option<Timestamp>,
-    /// Its last day.
     pub expires_on: Option<Date>,
-    /// What the server holds against it, such as an unsafe modulus.
+    /// The server's warning, such as an unsafe modulus.
     pub warning: Option<String>,
-    /// The key itself.
     #[serde(serialize_with = "as_line")]
     pub public_key: Option<PublicKey>,
 }
 
 impl RegisteredKey {
-    /// What to say where a key that was there is to be called something else.
+    /// The note that an existing key is not renamed.
     #[must_use]
     pub(crate) fn title_note(&self, wanted: Option<&str>) -> Option<String> {
         let (label, wanted) = (self.label.as_deref()?, wanted?);
         (label != wanted).then(|| {
-            format!("the key was registered before as {label:?}, and is not renamed to {wanted:?}")
+            format!("the key is already registered as {label:?} and is not renamed to {wanted:?}")
         })
     }
 
-    /// Whether it is this key, whatever the comments.
     #[must_use]
     pub(crate) fn has_public_key(&self, key: &PublicKey) -> bool {
         self.public_key.as_ref() == Some(key)
@@ -120,7 +100,7 @@ fn as_line<S: Serializer>(key: &Option<PublicKey>, serializer: S) -> Result<S::O
 }
 
 impl KeyOwner {
-    /// The flag that names it, as `bbconnect key` takes it.
+    /// The option of `bbconnect key` for this owner.
     #[must_use]
     pub(crate) fn flag(&self) -> String {
         match self {
@@ -137,7 +117,6 @@ impl KeyOwner {
         }
     }
 
-    /// As what its keys are registered.
     #[must_use]
     pub(crate) fn registers_as(&self, deployment: Deployment) -> KeyKind {
         match (self, deployment) {
@@ -147,7 +126,7 @@ impl KeyOwner {
         }
     }
 
-    /// What a credential must be allowed, to change its keys: to be ticked where the token is made.
+    /// The credential that can change the keys, with the scopes to select for it.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/>

@@ -1,4 +1,4 @@
-//! Repositories: how a person names one, and what a server says of it.
+//! Repositories: references to them, and their properties.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,99 +11,82 @@ use super::connection::Connection;
 use super::deployment::Deployment;
 use super::timestamp::Timestamp;
 
-/// A repository as a person names it: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
+/// A repository on the command line: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RepoRef {
-    /// The workspace, project key or `~user`, where it is named.
+    /// The workspace, project key or `~user`.
     pub namespace: Option<String>,
-    /// The repository's name in URLs.
     pub slug: String,
-    /// The URL that it was read from.
     pub url: Option<CloneUrl>,
 }
 
 /// A repository on a server: workspace, project key or `~user`, and slug.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct RepoId {
-    /// The workspace (Cloud), or project key or `~user` (Data Center).
+    /// Workspace (Cloud); project key or `~user` (Data Center).
     pub namespace: String,
-    /// The repository's name in URLs.
     pub slug: String,
 }
 
-/// What a server says of a repository.
+/// A repository as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Repository {
-    /// The workspace (Cloud), or project key or `~user` (Data Center).
+    /// Workspace (Cloud); project key or `~user` (Data Center).
     pub namespace: String,
-    /// The name in URLs.
     pub slug: String,
-    /// The name for people.
     pub name: Option<String>,
-    /// Whether it is hidden from those who were not let in.
     pub private: Option<bool>,
-    /// The branch that a clone checks out.
     pub default_branch: Option<String>,
     /// The clone URL over SSH.
     pub ssh: Option<String>,
     /// The clone URL over HTTP.
     pub https: Option<String>,
-    /// Its page.
     pub web: Option<String>,
-    /// When it was last changed.
     pub updated_on: Option<Timestamp>,
-    /// The key of its project.
+    /// The project key.
     #[serde(skip)]
     pub project: Option<String>,
 }
 
-/// Which repositories are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RepositoryFilter {
-    /// Those of this workspace; without it, of all of the account (Cloud).
+    /// `None`: all workspaces of the account (Cloud).
     pub workspace: Option<String>,
-    /// Those of this project; without it, of all (on Cloud, of the workspace).
+    /// `None`: all projects, on Cloud those of the workspace.
     pub project: Option<String>,
-    /// Those whose name holds this text.
+    /// A part of the name.
     pub text: Option<String>,
-    /// At most so many.
+    /// The maximum number of results.
     pub most: Option<usize>,
 }
 
-/// A repository to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewRepository {
-    /// Where; the slug is also the name.
+    /// The slug is also the name.
     pub repo: RepoId,
-    /// Whether everybody may see it.
     pub public: bool,
-    /// What it is for.
     pub description: Option<String>,
-    /// The key of its project (Cloud).
+    /// The project key (Cloud).
     pub project: Option<String>,
-    /// The branch that a clone will check out.
     pub default_branch: Option<String>,
 }
 
-/// A text that names no repository.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum RepoRefError {
-    /// It is neither a name nor a URL.
-    #[error("a repository is named NAMESPACE/SLUG, or by any URL of it")]
+    #[error("expected a repository: NAMESPACE/SLUG, or any URL of it")]
     Shape,
-    /// It is the name for people.
+    /// A display name instead of a slug.
     #[error(
-        "a repository's name in addresses contains no blank; write it as in its URL, such as my-repo"
+        "a repository slug contains no spaces; write it as in the repository's URL, such as my-repo"
     )]
     Blank,
-    /// It is a URL, but not of a repository.
     #[error(transparent)]
     Url(#[from] CloneUrlError),
 }
 
-/// A slug whose workspace or project is not told.
+/// A slug without a workspace or project.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` does not tell the workspace or project")]
+#[error("`{0}` has no workspace or project")]
 pub(crate) struct NoNamespace(pub String);
 
 impl FromStr for RepoRef {
@@ -111,8 +94,8 @@ impl FromStr for RepoRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let is_pasted = text.contains(':') || text.starts_with("git ");
-        if !is_pasted && text.contains(char::is_whitespace) {
+        let is_url = text.contains(':') || text.starts_with("git ");
+        if !is_url && text.contains(char::is_whitespace) {
             return Err(RepoRefError::Blank);
         }
         if text.contains(':') || text.contains(char::is_whitespace) {
@@ -125,7 +108,7 @@ impl FromStr for RepoRef {
         let slug = slug.trim_end_matches('/');
         let slug = slug.strip_suffix(".git").unwrap_or(slug);
         if !namespace.is_none_or(is_name) || !is_name(slug) {
-            // A page that was pasted without its scheme: bitbucket.org/acme/site. What is no host is no page: acme/site/src.
+            // A web page without its scheme, bitbucket.org/acme/site; but not a path, acme/site/src.
             let is_host = |name: &str| name.contains('.') || name == "localhost";
             if !namespace.is_some_and(is_host) {
                 return Err(RepoRefError::Shape);
@@ -145,10 +128,10 @@ impl FromStr for RepoRef {
 }
 
 impl RepoRef {
-    /// The repository on the server of a connection: what the text leaves out is the connection's.
+    /// The repository on the server of a connection, with the connection's namespace by default.
     ///
     /// # Errors
-    /// [`NoNamespace`] where neither tells the workspace or project.
+    /// [`NoNamespace`] if neither has a workspace or project.
     pub(crate) fn resolve(&self, connection: &Connection) -> Result<RepoId, NoNamespace> {
         let default = connection.namespace().map(str::to_owned);
         match self.namespace.clone().or(default) {
@@ -170,7 +153,7 @@ impl RepoRef {
 }
 
 impl Repository {
-    /// Where it is, in the server's own spelling.
+    /// In the server's spelling.
     #[must_use]
     pub(crate) fn path(&self) -> RepoId {
         RepoId {
@@ -181,7 +164,7 @@ impl Repository {
 }
 
 impl RepoId {
-    /// As its server writes it: a project key of Data Center in capitals, also where a clone URL has it in small letters.
+    /// In the server's spelling: project keys of Data Center are in capitals, though not in every clone URL.
     #[must_use]
     pub(crate) fn normalized(self, deployment: Deployment) -> Self {
         if deployment == Deployment::Cloud || self.namespace.starts_with('~') {
@@ -222,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repository_is_named_in_many_ways() {
+    fn every_form_of_a_reference_is_parsed() {
         for (text, namespace, slug, is_url) in [
             ("acme/site", Some("acme"), "site", false),
             ("site", None, "site", false),
@@ -249,12 +232,12 @@ mod tests {
                 true,
             ),
         ] {
-            let named: RepoRef = text.parse().unwrap();
+            let reference: RepoRef = text.parse().unwrap();
             assert_eq!(
                 (
-                    named.namespace.as_deref(),
-                    named.slug.as_str(),
-                    named.url.is_some()
+                    reference.namespace.as_deref(),
+                    reference.slug.as_str(),
+                    reference.url.is_some()
                 ),
                 (namespace, slug, is_url),
                 "{text}"
@@ -263,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_none_is_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "/",

@@ -1,23 +1,22 @@
-//! A value that must not be seen.
+//! Secrets in memory.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret in memory: overwritten when it is dropped, never printed, never serialised.
+/// A secret that is overwritten when dropped, and never printed or serialised.
 ///
-/// There is deliberately no `Display`, `Deref`, `Serialize` or `Clone`; every place that looks inside calls
-/// [`Secret::expose`], which can be searched for.
+/// There is deliberately no `Display`, `Deref`, `Serialize` or `Clone`: all access is through [`Secret::expose`], which
+/// can be searched for.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a secret over.
     #[must_use]
     pub fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// A token as it is pasted: without blanks and quotes around it, and without the `Bearer ` that examples put before it.
+    /// A pasted token, without surrounding whitespace and quotes and without the `Bearer ` of examples.
     #[must_use]
     pub fn from_pasted(text: &str) -> Self {
         let text = text.trim();
@@ -31,7 +30,7 @@ impl Secret {
         Self::new(scheme.map_or(text, |_| text[7..].trim_start()).to_owned())
     }
 
-    /// The value itself. What is done with it must not outlive the secret.
+    /// The value. Copies must not outlive the secret.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_pasted_around_a_token_goes() {
+    fn text_around_a_pasted_token_is_removed() {
         for text in [
             "abc",
             " abc\r",
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_stars_only() {
+    fn debug_output_is_masked() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "***");
     }
 }

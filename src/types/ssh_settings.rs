@@ -1,18 +1,17 @@
-//! How a Data Center is reached over SSH, as its administrator has set it.
+//! SSH settings of a Data Center, as its administrator configured them.
 
 use super::fingerprint::Fingerprint;
 
-/// The SSH settings of a Data Center. What the server does not tell is `None`.
+/// `None` is a setting that the server does not report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SshSettings {
-    /// Whether SSH is served.
     pub enabled: Option<bool>,
     /// Whether projects and repositories may have access keys.
     pub access_keys_enabled: Option<bool>,
-    /// Where SSH is, for clone URLs: `ssh://git.example.com:7999`.
+    /// The SSH server in clone URLs: `ssh://git.example.com:7999`.
     pub base_url: Option<String>,
-    /// The port that the server listens on; before it there may be another.
+    /// The port that the server listens on; a proxy may use another.
     pub port: Option<u16>,
-    /// The fingerprint of the server's host key. One of another hash than SHA-256 is not told.
+    /// The fingerprint of the host key, if it is a SHA-256 one.
     pub fingerprint: Option<Fingerprint>,
 }

@@ -1,4 +1,4 @@
-//! The page of a website where a credential of some kind is made and changed.
+//! The web page where a kind of credential is created and managed.
 
 use url::Url;
 
@@ -6,7 +6,7 @@ use super::cloud_hosts;
 use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
 
-/// Where API tokens of Atlassian accounts are made.
+/// API tokens of Atlassian accounts.
 pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
 
 impl Connection {
@@ -29,7 +29,6 @@ impl Connection {
         Some(url.to_string())
     }
 
-    /// Where its website begins.
     #[must_use]
     pub(crate) fn website(&self) -> Option<Url> {
         match (&self.web_url, self.deployment) {
@@ -41,7 +40,7 @@ impl Connection {
         }
     }
 
-    /// Where OAuth consumers (Cloud) and incoming links (Data Center) are made.
+    /// OAuth consumers (Cloud) and incoming links (Data Center).
     fn oauth_clients(&self) -> Vec<&str> {
         let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
         match self.deployment {
@@ -54,7 +53,7 @@ impl Connection {
 
     fn access_tokens(&self, level: Option<TokenLevel>) -> Vec<&str> {
         let workspace = self.workspace.as_deref().unwrap_or("WORKSPACE");
-        // A repository or project that was chosen is not always what the token belongs to.
+        // The selected repository or project is not always the owner of the token.
         let repository = self.repository.as_deref();
         let repository = repository.filter(|_| matches!(level, None | Some(TokenLevel::Repo)));
         let project = self.project.as_deref();

@@ -1,23 +1,22 @@
-//! What differs between the files of a folder and those of a branch: a pure comparison.
+//! Compares the files of a directory with those of a branch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::{FileMode, LocalFile, TreeDiff, TreeEntry};
 use super::publish_trailer::blob_hash;
 
-/// A comparison, before contents of the same size were looked at.
+/// A comparison before files of the same size are read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// What differs for certain.
     pub diff: TreeDiff,
-    /// Paths whose contents must be looked at.
+    /// Paths whose contents must be compared.
     pub unknown: Vec<String>,
-    /// Paths of the branch that stay, although a file there has the name of a folder here, or the other way round.
+    /// Paths of the branch that are kept but conflict: a file there is a directory here, or the reverse.
     pub in_the_way: Vec<String>,
 }
 
-/// Compares. What only the branch has is removed where `removes` says so. What is no file there, such as a submodule,
-/// stays.
+/// `removes` decides which files that only the branch has are removed. Entries other than files, such as submodules, are
+/// kept.
 #[must_use]
 pub(crate) fn diff_trees(
     files: &[LocalFile],
@@ -32,7 +31,7 @@ pub(crate) fn diff_trees(
         .iter()
         .map(|entry| (entry.path.as_str(), entry))
         .collect();
-    let folders: BTreeSet<&str> = files.iter().flat_map(|file| above(&file.path)).collect();
+    let dirs: BTreeSet<&str> = files.iter().flat_map(|file| parents(&file.path)).collect();
     let mut comparison = Comparison::default();
     let TreeDiff {
         added,
@@ -64,19 +63,18 @@ pub(crate) fn diff_trees(
         }
         if entry.mode.is_some() && removes(path) {
             removed.push((*path).to_owned());
-        } else if folders.contains(path) || above(path).any(|folder| ours.contains_key(folder)) {
+        } else if dirs.contains(path) || parents(path).any(|dir| ours.contains_key(dir)) {
             comparison.in_the_way.push((*path).to_owned());
         }
     }
     comparison
 }
 
-/// The folders that a path is in.
-fn above(path: &str) -> impl Iterator<Item = &str> {
+fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').filter_map(|(at, _)| path.get(..at))
 }
 
-/// Windows has no executable bit, so there the branch's counts.
+/// Windows has no executable bit; the branch's is kept there.
 fn is_same_mode(ours: FileMode, theirs: Option<FileMode>) -> bool {
     theirs == Some(ours)
         || (cfg!(not(unix)) && ours == FileMode::Regular && theirs == Some(FileMode::Executable))
@@ -104,43 +102,40 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_and_a_branch_are_compared() {
+    fn a_directory_and_a_branch_are_compared() {
         let files = [
             file("new", FileMode::Regular, "1"),
             file("longer", FileMode::Regular, "123"),
             file("same-size", FileMode::Regular, "123"),
-            file("was-folder", FileMode::Regular, ""),
+            file("was-dir", FileMode::Regular, ""),
             file("was-file/inside", FileMode::Regular, ""),
         ];
         let entries = [
             entry("longer", Some(FileMode::Regular), 2),
             entry("same-size", Some(FileMode::Regular), 3),
-            entry("was-folder/inside", Some(FileMode::Regular), 0),
+            entry("was-dir/inside", Some(FileMode::Regular), 0),
             entry("was-file", Some(FileMode::Regular), 0),
             entry("other", Some(FileMode::Regular), 0),
             entry("kept", Some(FileMode::Regular), 0),
             entry("module", None, 0),
         ];
         let Comparison {
-            diff: difference,
+            diff,
             unknown,
             in_the_way,
         } = diff_trees(&files, &entries, |path| path != "kept");
-        assert_eq!(difference.added, ["new", "was-file/inside", "was-folder"]);
-        assert_eq!(difference.changed, ["longer"]);
-        assert_eq!(
-            difference.removed,
-            ["other", "was-file", "was-folder/inside"]
-        );
+        assert_eq!(diff.added, ["new", "was-dir", "was-file/inside"]);
+        assert_eq!(diff.changed, ["longer"]);
+        assert_eq!(diff.removed, ["other", "was-dir/inside", "was-file"]);
         assert_eq!(unknown, ["same-size"]);
         assert!(in_the_way.is_empty());
         let kept = diff_trees(&files, &entries, |_| false);
         assert!(kept.diff.removed.is_empty());
-        assert_eq!(kept.in_the_way, ["was-file", "was-folder/inside"]);
+        assert_eq!(kept.in_the_way, ["was-dir/inside", "was-file"]);
     }
 
     #[test]
-    fn what_has_a_hash_need_not_be_looked_at() {
+    fn entries_with_a_hash_need_no_content() {
         let files = [
             file("a", FileMode::Regular, "1"),
             file("b", FileMode::Regular, "2"),

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::date::Date;
 
-/// A version: major, minor, patch. What stands behind, as in `8.19.0-rc1`, does not count.
+/// Major, minor, patch. A suffix, as in `8.19.0-rc1`, is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
@@ -15,13 +15,11 @@ pub struct Version {
     patch: u32,
 }
 
-/// A text that is no version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("it is not a version such as 7.14 or 8.19.2")]
-pub struct NotAVersion;
+#[error("expected a version such as 7.14 or 8.19.2")]
+pub struct ParseVersionError;
 
 impl Version {
-    /// The version with these numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self {
@@ -31,8 +29,8 @@ impl Version {
         }
     }
 
-    /// The day by which Atlassian's support was over, where it is. All of 7.x ended with Server; 8.9, 8.19 and 9.4 are the
-    /// long-term releases that ended, or will, after the others of their line.
+    /// The end of Atlassian's support, if it is in the past. 7.x ended with Server; 8.9, 8.19 and 9.4 are long-term
+    /// releases, supported longer than the others of their line.
     ///
     /// <https://confluence.atlassian.com/support/atlassian-support-end-of-life-policy-201851003.html>
     #[must_use]
@@ -50,17 +48,17 @@ impl Version {
 }
 
 impl FromStr for Version {
-    type Err = NotAVersion;
+    type Err = ParseVersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut numbers = text.trim().splitn(3, '.').map(|part| {
             let end = part
                 .find(|c: char| !c.is_ascii_digit())
                 .unwrap_or(part.len());
-            part[..end].parse::<u32>().map_err(|_| NotAVersion)
+            part[..end].parse::<u32>().map_err(|_| ParseVersionError)
         });
         let mut next = || numbers.next().transpose();
-        let major = next()?.ok_or(NotAVersion)?;
+        let major = next()?.ok_or(ParseVersionError)?;
         Ok(Self::new(major, next()?.unwrap_or(0), next()?.unwrap_or(0)))
     }
 }
@@ -91,7 +89,7 @@ mod tests {
         assert_eq!(version("8.19.0-rc1"), version("8.19"));
         assert_eq!(version("7.14.0-m01").to_string(), "7.14");
         for text in ["", "x", "v8", ".", "8.x"] {
-            assert_eq!(text.parse::<Version>(), Err(NotAVersion), "{text}");
+            assert_eq!(text.parse::<Version>(), Err(ParseVersionError), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Webhooks: one vocabulary of events for both products.
+//! Webhooks, and names of events that are the same for both products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use url::Url;
 
 use super::deployment::Deployment;
 
-/// Our name of an event; Cloud's names of it; Data Center's.
+/// The generic name of an event, Cloud's names, Data Center's names.
 type Names = (
     &'static str,
     &'static [&'static str],
@@ -41,14 +41,13 @@ const VOCABULARY: [Names; 8] = [
     ("repo-forked", &["repo:fork"], &["repo:forked"]),
 ];
 
-/// An event that a webhook is called for: a word of ours, or a product's own name, which has a colon.
+/// A generic name, or the product's own, which contains a colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event(String);
 
-/// A text that names no event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "an event is one of {}, or a name of the product's own, such as repo:push",
+    "expected one of {}, or the product's own name of an event, such as repo:push",
     VOCABULARY.map(|(name, ..)| name).join(", ")
 )]
 pub(crate) struct UnknownEvent;
@@ -83,7 +82,7 @@ fn of_product(names: &Names, deployment: Deployment) -> &'static [&'static str] 
     }
 }
 
-/// The product's names of events, each once.
+/// The product's names of events, without duplicates.
 #[must_use]
 pub(crate) fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
@@ -104,10 +103,10 @@ pub(crate) fn to_product_events(events: &[Event], deployment: Deployment) -> Vec
     all
 }
 
-/// A product's events in our words, where there is one for all that it stands for; the others as they are.
+/// Replaces a product's events by a generic name if all events of that name are present.
 #[must_use]
 pub(crate) fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
+    let mut generic: Vec<String> = Vec::new();
     for native in natives {
         let ours = VOCABULARY.iter().find(|names| {
             let all = of_product(names, deployment);
@@ -116,24 +115,22 @@ pub(crate) fn to_generic_events(natives: &[String], deployment: Deployment) -> V
                     .iter()
                     .all(|name| natives.iter().any(|other| other == name))
         });
-        let word = ours.map_or_else(|| native.clone(), |(name, ..)| (*name).to_owned());
-        if !words.contains(&word) {
-            words.push(word);
+        let name = ours.map_or_else(|| native.clone(), |(name, ..)| (*name).to_owned());
+        if !generic.contains(&name) {
+            generic.push(name);
         }
     }
-    words
+    generic
 }
 
-/// The address that a webhook calls.
 #[derive(Debug, Clone)]
 pub(crate) struct WebhookUrl {
     text: String,
     url: Url,
 }
 
-/// A text that is no address to call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a webhook calls an http or https URL")]
+#[error("expected an http or https URL")]
 pub(crate) struct ParseWebhookUrlError;
 
 impl FromStr for WebhookUrl {
@@ -151,59 +148,57 @@ impl FromStr for WebhookUrl {
 }
 
 impl WebhookUrl {
-    /// Whether a URL means the same.
+    /// Whether the URLs are equal after normalisation.
     #[must_use]
     pub(crate) fn is(&self, other: &str) -> bool {
         self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
     }
 
-    /// As it was written: to be sent, never to be shown.
+    /// As given. It may contain a password: send it, never print it.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// To be shown: without a password in it.
+/// Without a password.
 impl fmt::Display for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&without_password(&self.text))
     }
 }
 
-/// An address with `***` in place of a password in it.
+/// Replaces a password in a URL by `***`.
 #[must_use]
-pub(crate) fn without_password(address: &str) -> String {
-    let behind_scheme = address.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = address.split_at(behind_scheme);
+pub(crate) fn without_password(url: &str) -> String {
+    let scheme_end = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(scheme_end);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let login = rest[..end].rsplit_once('@').map(|(login, _)| login);
-    match login.and_then(|login| Some((login.split_once(':')?.0, login.len()))) {
+    let userinfo = rest[..end].rsplit_once('@').map(|(userinfo, _)| userinfo);
+    match userinfo.and_then(|userinfo| Some((userinfo.split_once(':')?.0, userinfo.len()))) {
         Some((user, length)) => format!("{scheme}{user}:***{}", &rest[length..]),
-        None => address.to_owned(),
+        None => url.to_owned(),
     }
 }
 
-/// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Webhook {
-    /// How the server knows it: a uuid in braces (Cloud), a number (Data Center).
+    /// A UUID in braces (Cloud) or a number (Data Center).
     pub id: Option<String>,
-    /// What it calls. Shown without a password in it: see [`Webhook::shown_url`].
+    /// May contain a password; printed by [`Webhook::shown_url`].
     #[serde(serialize_with = "masked")]
     pub url: String,
-    /// What for, in our words where there are such.
+    /// By generic names where possible.
     pub events: Vec<String>,
-    /// Whether it is switched on.
     pub active: Option<bool>,
-    /// Whether its calls are signed.
+    /// Whether requests are signed.
     pub secret_set: Option<bool>,
-    /// Whether the receiver's certificate must be good.
+    /// Whether the receiver's TLS certificate is verified.
     pub verifies_receiver: Option<bool>,
 }
 
 impl Webhook {
-    /// What it calls, without a password in it.
+    /// The URL without a password.
     #[must_use]
     pub(crate) fn shown_url(&self) -> String {
         without_password(&self.url)
@@ -223,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn one_vocabulary_serves_both_products() {
+    fn events_are_translated_for_both_products() {
         let wanted = events(&["push", "pr-updated", "push", "repo:push"]);
         assert_eq!(
             to_product_events(&wanted, Deployment::Cloud),
@@ -244,7 +239,7 @@ mod tests {
             to_generic_events(&natives, Deployment::DataCenter),
             ["push", "pr-updated", "mirror:repo_synchronized"]
         );
-        // Half of what a word stands for is not the word.
+        // A generic name needs all of its events.
         assert_eq!(
             to_generic_events(&["pr:modified".to_owned()], Deployment::DataCenter),
             ["pr:modified"]
@@ -252,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_comes_back_as_itself() {
+    fn generic_events_round_trip() {
         for (name, ..) in VOCABULARY {
             for deployment in [Deployment::Cloud, Deployment::DataCenter] {
                 let natives = to_product_events(&events(&[name]), deployment);
@@ -265,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_without_its_password() {
+    fn passwords_in_urls_are_masked() {
         for (address, shown) in [
             (
                 "https://jane:p@ss:w@host/h?a=b:c@d",
@@ -281,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_is_known_however_it_is_written() {
+    fn equal_urls_are_recognised() {
         let receiver: WebhookUrl = "https://ci.example.com".parse().unwrap();
         assert!(receiver.is("https://CI.example.com:443/"));
         assert!(!receiver.is("https://ci.example.com/hook"));

@@ -106,7 +106,7 @@ fn unchanged_pull_requests_are_reported() {
     let more = ["--body-file", "notes.md", "--draft"];
     let said = run(&server, true, &[&text[..], &more].concat()).exits_with(0);
     assert!(
-        said.stderr.contains("is left: description, draft"),
+        said.stderr.contains("not updated: description, draft"),
         "{}",
         said.stderr
     );

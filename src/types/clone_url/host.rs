@@ -75,7 +75,7 @@ impl Host {
                 "an address with a zone is not accepted",
             )),
             Err(_) => Err(CloneUrlError::Host(
-                "what stands in brackets is not an IPv6 address",
+                "the text in brackets is not an IPv6 address",
             )),
         }
     }
