@@ -19,7 +19,11 @@ pub(super) fn is_on_server(connection: &Connection, url: &CloneUrl) -> bool {
 pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
     match connection.deployment {
         // There is one Cloud, whatever host serves its API; stand-ins have addresses of their own.
-        Deployment::Cloud => url.deployment() == Deployment::Cloud || is_website(connection, url),
+        Deployment::Cloud => match url.deployment() {
+            Deployment::Cloud => true,
+            Deployment::DataCenter => false,
+            Deployment::Unknown => is_website(connection, url),
+        },
         Deployment::DataCenter | Deployment::Unknown => {
             let base = &connection.base_url;
             let host = base.url().host_str().unwrap_or_default();

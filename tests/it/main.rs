@@ -36,6 +36,7 @@ mod process;
 mod publish;
 mod pull_requests;
 mod repositories;
+mod resolver;
 mod secrets;
 mod ssh;
 mod support;

@@ -190,6 +190,34 @@ fn connect_configures_git_in_one_step() {
     let hosts = fs::read_to_string(fixture.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
     assert_eq!(hosts.lines().count(), 1, "{hosts}");
 
+    // Later commands there use the same connection and repository.
+    let recorded =
+        check_output(
+            fixture
+                .git("work")
+                .args(["config", "--get-regexp", r"^bbconnect\."]),
+        );
+    assert_eq!(
+        recorded,
+        "bbconnect.connection server\nbbconnect.repository WEB/site\n"
+    );
+    for (arguments, pointer, expected) in [
+        (
+            &["connection", "which", "--json"][..],
+            "/connection/name",
+            "server",
+        ),
+        (&["key", "list", "--json"], "/repository", "WEB/site"),
+        (&["key", "test", "--json"], "/repository/slug", "site"),
+    ] {
+        let mut command = fixture.sandbox.command(arguments);
+        command.current_dir(fixture.sandbox.path("work"));
+        let ran = RunOutput::from(command.output().unwrap())
+            .exits_with(0)
+            .json();
+        assert_eq!(ran.pointer(pointer).unwrap(), expected, "{arguments:?}");
+    }
+
     // More access is given where it is asked for, and kept where it is not.
     let wider = fixture.connect(&url, &["--write"]).exits_with(0).json();
     assert_eq!(wider["registration"]["action"], "updated");
