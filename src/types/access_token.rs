@@ -17,6 +17,17 @@ pub(crate) enum TokenOwner {
     Repository(RepoId),
 }
 
+impl TokenOwner {
+    /// The repository, where the owner is one.
+    #[must_use]
+    pub(crate) fn repository(&self) -> Option<String> {
+        match self {
+            Self::Repository(repository) => Some(repository.to_string()),
+            Self::User(_) | Self::Project(_) => None,
+        }
+    }
+}
+
 /// A token as the server lists it, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AccessToken {

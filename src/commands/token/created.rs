@@ -13,6 +13,7 @@ use crate::ui::{CommandOutput, TextWriter};
 pub(crate) struct CreateOutput {
     action: Action,
     owner: String,
+    repository: Option<String>,
     token: AccessToken,
     secret: Option<RevealedSecret>,
     connection: Option<ConnectionName>,
@@ -39,6 +40,7 @@ impl CreateOutput {
         Self {
             action: Action::Created,
             owner: owner.to_string(),
+            repository: owner.repository(),
             token,
             secret: secret.map(RevealedSecret),
             connection,
@@ -55,6 +57,7 @@ impl CreateOutput {
         Self {
             action: Action::WouldCreate,
             owner: owner.to_string(),
+            repository: owner.repository(),
             token: AccessToken {
                 id: None,
                 name: Some(name.to_owned()),

@@ -26,6 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     owner: String,
+    repository: Option<String>,
     tokens: Vec<AccessToken>,
 }
 
@@ -49,6 +50,7 @@ impl Subcommand for Args {
         match listed.map_err(|error| selected.describe_api_error(error))? {
             Some((owner, tokens)) => Ok(ListOutput {
                 owner: owner.to_string(),
+                repository: owner.repository(),
                 tokens,
             }),
             None => Err(not_on_cloud()),

@@ -37,6 +37,7 @@ pub(crate) struct Args {
 pub(crate) struct RevokeOutput {
     action: Action,
     owner: String,
+    repository: Option<String>,
     id: String,
     name: Option<String>,
 }
@@ -91,6 +92,7 @@ impl Subcommand for Args {
         let outcome = |action| RevokeOutput {
             action,
             owner: owner.to_string(),
+            repository: owner.repository(),
             id: id.to_owned(),
             name: token.name.clone(),
         };
