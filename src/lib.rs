@@ -49,8 +49,8 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::app::{App, GlobalOptions};
-use crate::cli::{Cli, Command, Help, PreParsedFlags, Version, usage_error};
-use crate::commands::Dispatch as _;
+use crate::cli::{Cli, Help, PreParsedFlags, Version, usage_error};
+use crate::commands::{Command, Dispatch as _};
 
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.

@@ -12,7 +12,7 @@ pub(crate) use self::usage_error::{PreParsedFlags, usage_error};
 pub(crate) use self::version_and_help::{Help, Version};
 
 use crate::app::GlobalOptions;
-use crate::commands::{self, command_group};
+use crate::commands::Command;
 use crate::ui::ColorChoice;
 
 /// Examples come first, where a reader looks.
@@ -128,62 +128,6 @@ impl From<&GlobalArgs> for GlobalOptions {
             no_input: global.no_input,
             color: global.color,
         }
-    }
-}
-
-command_group! {
-    #[command(defer = true)]
-    pub(crate) enum Command {
-        /// Make SSH key pairs for a connection
-        Keygen(commands::keygen::Args),
-        /// Make a key for a repository, register it, test it over SSH and save the connection
-        Connect(Box<commands::connect::Args>),
-        /// Check that credentials are valid, have the required scopes and aren't about to expire
-        Check(commands::check::Args),
-        /// Diagnose connection problems
-        Doctor(commands::doctor::Args),
-        /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
-        Migrate(commands::migrate::Args),
-        /// Commit the changed files of a folder to a branch, and open or reuse a pull request
-        Publish(Box<commands::publish::Args>),
-        /// Send one raw, signed request
-        Api(commands::api::Args),
-        /// Add, verify, list, change and choose connections
-        #[command(subcommand)]
-        Connection(Box<commands::connection::Command>),
-        /// What to tick for a token, and where; the HTTP access tokens of a Data Center
-        #[command(subcommand)]
-        Token(Box<commands::token::Command>),
-        /// Register, list, test, replace and remove SSH keys
-        #[command(subcommand)]
-        Key(Box<commands::key::Command>),
-        /// Show, add and verify the SSH servers that are trusted
-        #[command(subcommand)]
-        KnownHosts(commands::known_hosts::Command),
-        /// List the workspaces of Bitbucket Cloud
-        #[command(subcommand)]
-        Workspace(commands::workspace::Command),
-        /// List and make projects
-        #[command(subcommand)]
-        Project(commands::project::Command),
-        /// List, look at, make and choose repositories
-        #[command(subcommand)]
-        Repo(commands::repo::Command),
-        /// Make, repair, list, remove and test webhooks
-        #[command(subcommand)]
-        Webhook(commands::webhook::Command),
-        /// List and open pull requests
-        #[command(subcommand)]
-        Pr(commands::pr::Command),
-        /// Let git use the connections
-        #[command(subcommand)]
-        Git(commands::git::Command),
-        /// Take a clone URL apart and print its other forms
-        Url(commands::url::Args),
-        /// Print the script that completes bbconnect's commands in a shell
-        Completions(commands::completions::Args),
-        /// Write manual pages into a folder
-        Man(commands::man::Args),
     }
 }
 

@@ -44,7 +44,6 @@ pub(crate) struct ListArgs {
     pub workspace: WorkspaceArg,
 }
 
-/// The projects.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     projects: Vec<Project>,
@@ -56,7 +55,7 @@ impl Subcommand for ListArgs {
     /// Lists the projects that the connection that applies can see, in the server's order.
     ///
     /// # Errors
-    /// Where no connection applies, the workspace is not known, or the server cannot be asked.
+    /// Where no connection applies, the workspace is not known, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;
@@ -105,7 +104,6 @@ fn key(text: &str) -> Result<String, String> {
     })
 }
 
-/// A project that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
     action: Action,
@@ -115,10 +113,10 @@ pub(crate) struct CreateOutput {
 impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
-    /// Makes a project.
+    /// Creates a project.
     ///
     /// # Errors
-    /// A conflict where there is one of its key; where no connection applies, or the server cannot be asked.
+    /// A conflict where the key is taken; where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;

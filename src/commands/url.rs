@@ -1,4 +1,4 @@
-//! `bbconnect url`: a clone URL, taken apart.
+//! `bbconnect url`: parses a clone URL.
 
 use serde::Serialize;
 

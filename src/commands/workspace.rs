@@ -27,7 +27,6 @@ command_group! {
 #[command(before_help = EXAMPLES)]
 pub(crate) struct ListArgs {}
 
-/// The workspaces.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     workspaces: Vec<Workspace>,
@@ -39,7 +38,7 @@ impl Subcommand for ListArgs {
     /// Lists the workspaces of the connection that applies, in the server's order.
     ///
     /// # Errors
-    /// Where no connection applies, it is not one to Bitbucket Cloud, or the server cannot be asked.
+    /// Where no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let asked = app.block_on(bitbucket.workspaces())?;

@@ -70,7 +70,6 @@ const KNOWN_CYCLES: &[(&str, &[&str])] = &[
             "rest_backend.rs",
         ],
     ),
-    ("commands/token", &["mod.rs", "page.rs", "scopes.rs"]),
     ("git", &["checkout.rs", "command.rs"]),
     ("git", &["fast_import.rs", "push.rs"]),
     ("git/config_file", &["mod.rs", "parser.rs"]),

@@ -30,7 +30,6 @@ pub(crate) struct Args {
     pub unset: bool,
 }
 
-/// The variables.
 #[derive(Debug, Serialize)]
 pub(crate) struct EnvOutput {
     connection: Option<String>,

@@ -53,13 +53,12 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// A pull request that is open.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
     action: Action,
     repository: ResolvedRepository,
     pull_request: PullRequest,
-    /// Reviewers who could not be asked.
+    /// Reviewers who could not be added.
     left_out: Vec<SkippedReviewer>,
     /// Fields of a pull request that was open before which differ from the requested ones. They were not changed.
     differs: Vec<&'static str>,
@@ -69,7 +68,7 @@ pub(crate) struct CreateOutput {
 struct Created {
     action: Action,
     pull_request: PullRequest,
-    /// Reviewers who could not be asked.
+    /// Reviewers who could not be added.
     left_out: Vec<SkippedReviewer>,
     /// What of one that was open before is otherwise than asked for, and was left.
     differs: Vec<&'static str>,
@@ -81,7 +80,7 @@ impl Subcommand for Args {
     /// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
     ///
     /// # Errors
-    /// Where a branch is not there, there is no difference, no connection applies, or the server cannot be asked.
+    /// Where a branch is not there, there is no difference, no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let body = self.body_file.read(app)?;
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
@@ -194,7 +193,7 @@ async fn default_branch(
     })
 }
 
-/// Whether two branches, which must be there, point to different commits.
+/// Whether two branches, which must exist, point to different commits.
 async fn branches_differ(
     bitbucket: &Bitbucket,
     repo: &RepoId,
@@ -225,7 +224,7 @@ fn no_difference(source: &str, target: &str) -> Error {
     Error::rejected(RejectionKind::Other, message, "push a commit to it first")
 }
 
-/// Adds whom to ask to the proposal, and answers who cannot be asked.
+/// Adds the reviewers to the pull request, and returns those who cannot be added.
 async fn reviewers(
     args: &Args,
     bitbucket: &Bitbucket,

@@ -29,7 +29,6 @@ pub(crate) struct Args {
     pub limit: LimitArg,
 }
 
-/// The pull requests.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repository: ResolvedRepository,
@@ -44,7 +43,7 @@ impl Subcommand for Args {
     /// Lists pull requests, in the server's order.
     ///
     /// # Errors
-    /// Where no connection applies, or the server cannot be asked.
+    /// Where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let most = self.limit.get().unwrap_or(usize::MAX);

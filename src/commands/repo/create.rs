@@ -1,4 +1,4 @@
-//! `bbconnect repo create`: makes a repository. One that exists is a conflict.
+//! `bbconnect repo create`: creates a repository. An existing one is a conflict.
 
 use serde::Serialize;
 
@@ -43,12 +43,11 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// A repository that was made.
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
     action: Action,
     repository: Repository,
-    /// Whether it was asked to be public, and is not.
+    /// The server created it private although it was requested to be public.
     #[serde(skip)]
     is_still_private: bool,
 }
@@ -56,10 +55,10 @@ pub(crate) struct CreateOutput {
 impl Subcommand for Args {
     type Output = CreateOutput;
 
-    /// Makes a repository, and waits until it can be seen.
+    /// Creates a repository, and waits until it is visible.
     ///
     /// # Errors
-    /// A conflict where there is one of its name; where no connection applies, or the server cannot be asked.
+    /// A conflict where the name is taken; where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
         let repo = repository.id;

@@ -39,7 +39,6 @@ pub(crate) struct Args {
     pub query: Option<String>,
 }
 
-/// The repositories.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repositories: Vec<Repository>,
@@ -51,7 +50,7 @@ impl Subcommand for Args {
     /// Lists repositories that the connection that applies can see, in the server's order.
     ///
     /// # Errors
-    /// Where no connection applies, nothing tells whose repositories, or the server cannot be asked.
+    /// Where no connection applies, nothing tells whose repositories, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let filter = search(self, &selected)?;

@@ -1,4 +1,4 @@
-//! `bbconnect repo select`: chooses the repository that commands are about when none is named.
+//! `bbconnect repo select`: sets the default repository.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,6 @@ pub(crate) struct Args {
     pub service: Option<PathBuf>,
 }
 
-/// A repository that was chosen.
 #[derive(Debug, Serialize)]
 pub(crate) struct SelectOutput {
     action: Action,
@@ -62,10 +61,10 @@ enum Scope {
 impl Subcommand for Args {
     type Output = SelectOutput;
 
-    /// Chooses a repository, and remembers it.
+    /// Selects a repository and saves the choice.
     ///
     /// # Errors
-    /// Where it is not there, nobody can be asked, or there is no checkout.
+    /// Where it does not exist, nobody can be asked, or there is no checkout.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
         // A failure of git is reported before a server is asked.
         let checkout = if self.here || self.service.is_some() {

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     pub repository: RepoRef,
 }
 
-/// A repository that was looked at. The same facts stand at the top and in `repository`, as other commands have it.
+/// The same facts stand at the top and in `repository`, as other commands have it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ViewOutput {
     #[serde(flatten)]
@@ -34,7 +34,6 @@ pub(crate) struct ViewOutput {
     repository: Facts,
 }
 
-/// What is known of it.
 #[derive(Debug, Clone, Serialize)]
 struct Facts {
     #[serde(flatten)]
@@ -47,10 +46,10 @@ struct Facts {
 impl Subcommand for Args {
     type Output = ViewOutput;
 
-    /// Looks at a repository.
+    /// Views a repository.
     ///
     /// # Errors
-    /// Where no connection applies, it is not there, or the server cannot be asked.
+    /// Where no connection applies, it is not there, or the request fails.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
         let view = app.block_on(bitbucket.view(&repository.id))?;

@@ -1,7 +1,8 @@
 //! `bbconnect token create`: a new HTTP access token, printed or kept as a new connection. Its secret is told once, so
 //! a token that cannot be kept is revoked again.
 
-use super::created::CreateOutput;
+use serde::{Serialize, Serializer};
+
 use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
 use crate::app::App;
 use crate::bitbucket::ApiError;
@@ -9,6 +10,7 @@ use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::action::Action;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, SecretSource, StoreKind, TokenLevel,
 };
@@ -17,6 +19,7 @@ use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
 use crate::types::secret::Secret;
+use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +69,7 @@ pub(crate) struct Args {
 impl Subcommand for Args {
     type Output = CreateOutput;
 
-    /// Makes a token.
+    /// Creates a token.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
@@ -137,7 +140,7 @@ impl Subcommand for Args {
     }
 }
 
-/// Where the token will be kept: found out before it is made.
+/// The store for the token, determined before the token is created.
 fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
     match args.store {
         None => app.default_store(),
@@ -191,7 +194,7 @@ fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static s
     }
 }
 
-/// The connection that the token is kept as: on the same server, for what it belongs to.
+/// The connection for the new token: the same server, scoped to the owner of the token.
 fn connection(
     base: &Connection,
     owner: &TokenOwner,
@@ -236,4 +239,99 @@ fn keep(
         }
         Ok(connections.add(name, connection)?)
     })
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CreateOutput {
+    action: Action,
+    owner: String,
+    repository: Option<String>,
+    token: AccessToken,
+    secret: Option<RevealedSecret>,
+    connection: Option<ConnectionName>,
+}
+
+/// A new token's secret, which is part of the result: it was asked for, and is told only once.
+#[derive(Debug)]
+struct RevealedSecret(Secret);
+
+impl Serialize for RevealedSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.expose().serialize(serializer)
+    }
+}
+
+impl CreateOutput {
+    /// A token that is now there: printed, or kept as a connection.
+    fn made(
+        owner: &TokenOwner,
+        token: AccessToken,
+        secret: Option<Secret>,
+        connection: Option<ConnectionName>,
+    ) -> Self {
+        Self {
+            action: Action::Created,
+            owner: owner.to_string(),
+            repository: owner.repository(),
+            token,
+            secret: secret.map(RevealedSecret),
+            connection,
+        }
+    }
+
+    /// A token that would be made.
+    fn planned(
+        owner: &TokenOwner,
+        name: &str,
+        permissions: &[&str],
+        connection: Option<ConnectionName>,
+    ) -> Self {
+        Self {
+            action: Action::WouldCreate,
+            owner: owner.to_string(),
+            repository: owner.repository(),
+            token: AccessToken {
+                id: None,
+                name: Some(name.to_owned()),
+                permissions: Some(permissions.iter().map(|&name| name.to_owned()).collect()),
+                created_on: None,
+                expires_on: None,
+                last_used_on: None,
+            },
+            secret: None,
+            connection,
+        }
+    }
+}
+
+impl CommandOutput for CreateOutput {
+    const SCHEMA: &'static str = "bbconnect/token-create@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        if let Some(RevealedSecret(secret)) = &self.secret {
+            out.line(secret.expose());
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        let name = self.token.name.as_deref().unwrap_or_default();
+        let may = self
+            .token
+            .permissions
+            .as_ref()
+            .map(|all| all.join(" "))
+            .unwrap_or_default();
+        out.line(&format!(
+            "{}: the token {name} of {}: {may}",
+            self.action, self.owner
+        ));
+        if let Some(date) = self.token.expires_on {
+            out.line(&format!("it expires on {date}"));
+        }
+        match &self.connection {
+            Some(name) => out.line(&format!("kept as the connection {name}")),
+            None if self.secret.is_some() => out.note("the token above is not shown again"),
+            None => {}
+        }
+    }
 }

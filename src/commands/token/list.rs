@@ -22,7 +22,6 @@ pub(crate) struct Args {
     pub place: TokenOwnerArgs,
 }
 
-/// The tokens.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     owner: String,

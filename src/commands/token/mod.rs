@@ -1,7 +1,6 @@
-//! `bbconnect token`: what to tick and where, for both products; the HTTP access tokens of a Data Center.
+//! `bbconnect token`: scopes and pages for tokens of both products; HTTP access tokens of a Data Center.
 
 pub(crate) mod create;
-mod created;
 pub(crate) mod list;
 mod owner_args;
 pub(crate) mod page;
@@ -9,10 +8,7 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod scopes;
 
-use clap::ValueEnum as _;
-
 use crate::commands::command_group;
-use crate::types::connection::AuthMethod;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,14 +34,4 @@ command_group! {
         /// Revoke an HTTP access token (Data Center)
         Revoke(revoke::Args),
     }
-}
-
-/// What to do where the kind is SSH, which has neither token nor scopes.
-fn kinds_with_a_token() -> String {
-    let kinds = AuthMethod::value_variants().iter();
-    let names: Vec<&str> = kinds
-        .filter(|auth| **auth != AuthMethod::Ssh)
-        .map(|auth| auth.name())
-        .collect();
-    format!("use --auth with one of {}", names.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Whose tokens are meant, and as whom the server is asked: a token may list tokens, but not make any.
+//! The owner of tokens, and the credential of the request: a token may list tokens, but not create any.
 
 use std::path::PathBuf;
 
@@ -148,7 +148,7 @@ pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
     }
 }
 
-/// Revokes a token that could not be kept, so that none is left that nobody has; says so where even that fails.
+/// Revokes a token that could not be stored; reports where even that fails.
 pub(super) fn revoke_unsaved(
     bitbucket: &Bitbucket,
     owner: &TokenOwner,

@@ -1,4 +1,4 @@
-//! `bbconnect token page`: the page where a token is made.
+//! `bbconnect token page`: the page where a token is created.
 
 use serde::Serialize;
 
@@ -34,7 +34,6 @@ pub(crate) struct Args {
     pub open: bool,
 }
 
-/// The page.
 #[derive(Debug, Serialize)]
 pub(crate) struct PageOutput {
     auth: AuthMethod,
@@ -82,7 +81,7 @@ impl Subcommand for Args {
             .token_page(auth, level)
             .ok_or_else(|| Error::Usage {
                 message: "a connection for SSH alone has no token".to_owned(),
-                hint: Some(super::kinds_with_a_token().into()),
+                hint: Some(super::scopes::kinds_with_a_token().into()),
             })?;
         let opened = self.open.then(|| subprocess::open_in_browser(&url));
         Ok(PageOutput {

@@ -1,4 +1,4 @@
-//! `bbconnect token revoke`: ends an HTTP access token.
+//! `bbconnect token revoke`: revokes an HTTP access token.
 
 use serde::Serialize;
 
@@ -32,7 +32,6 @@ pub(crate) struct Args {
     pub place: TokenOwnerArgs,
 }
 
-/// A token that was revoked.
 #[derive(Debug, Serialize)]
 pub(crate) struct RevokeOutput {
     action: Action,
@@ -48,7 +47,7 @@ impl Subcommand for Args {
     /// Revokes a token, once that is confirmed.
     ///
     /// # Errors
-    /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where nobody confirms, or
+    /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where there is no confirmation, or
     /// the server refuses.
     fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
         let (selected, bitbucket, named) = self.place.resolve(app)?;

@@ -38,7 +38,6 @@ pub(crate) struct Args {
     pub login: Login,
 }
 
-/// A connection with a new token.
 #[derive(Debug, Serialize)]
 pub(crate) struct RotateOutput {
     action: Action,
@@ -128,7 +127,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     Ok((secret, id))
 }
 
-/// Makes a token with the name, permissions and life of another; with `--dry-run` it only looks at that.
+/// Creates a token with the name, permissions and lifetime of another; with `--dry-run` only reads that one.
 async fn create_equivalent(
     id: &str,
     named: Option<TokenOwner>,
@@ -164,7 +163,7 @@ async fn create_equivalent(
     Ok((owner, before, made))
 }
 
-/// Keeps a new token, and tries it.
+/// Stores a new token and verifies it.
 fn store_and_verify(
     selected: &SelectedConnection,
     token: &AccessToken,

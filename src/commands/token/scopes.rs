@@ -1,5 +1,6 @@
-//! `bbconnect token scopes`: what to tick for a purpose, in the words of the kind of token.
+//! `bbconnect token scopes`: the scopes to select for a purpose, as the kind of token names them.
 
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use crate::app::App;
@@ -35,7 +36,6 @@ pub(crate) struct Args {
     pub auth: Option<AuthMethod>,
 }
 
-/// What to tick.
 #[derive(Debug, Serialize)]
 pub(crate) struct ScopesOutput {
     auth: AuthMethod,
@@ -61,7 +61,7 @@ impl Subcommand for Args {
         let Some(system) = ScopeSystem::of(auth, deployment) else {
             return Err(Error::Usage {
                 message: "SSH has no scopes".to_owned(),
-                hint: Some(super::kinds_with_a_token().into()),
+                hint: Some(kinds_with_a_token().into()),
             });
         };
         let all = self.purposes.iter().map(|purpose| purpose.needs(system));
@@ -96,6 +96,16 @@ impl Subcommand for Args {
             notes: notes.into_iter().flatten().collect(),
         })
     }
+}
+
+/// The hint for SSH, which has neither token nor scopes.
+pub(super) fn kinds_with_a_token() -> String {
+    let kinds = AuthMethod::value_variants().iter();
+    let names: Vec<&str> = kinds
+        .filter(|auth| **auth != AuthMethod::Ssh)
+        .map(|auth| auth.name())
+        .collect();
+    format!("use --auth with one of {}", names.join(", "))
 }
 
 /// Each once, without what another brings with it.

@@ -1,4 +1,4 @@
-//! `bbconnect webhook ensure`: makes a webhook, or repairs it, in one repository or in all of a project.
+//! `bbconnect webhook ensure`: creates or updates a webhook, in one repository or in all of a project.
 
 use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
@@ -85,17 +85,13 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// What was done, in one repository or in many.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum EnsureOutput {
-    /// In one.
     One(Box<SingleOutput>),
-    /// In many.
     Many(BatchOutput),
 }
 
-/// What was done in one repository.
 #[derive(Debug, Serialize)]
 pub(crate) struct SingleOutput {
     repository: ResolvedRepository,
@@ -127,7 +123,7 @@ impl Subcommand for Args {
     /// Ensures the webhook.
     ///
     /// # Errors
-    /// Where no connection applies, a right is missing, or the server cannot be asked.
+    /// Where no connection applies, a right is missing, or the request fails.
     fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
         if self.all {
             let (selected, bitbucket) = app.client()?;
@@ -347,10 +343,8 @@ impl CommandOutput for EnsureOutput {
     }
 }
 
-/// Repositories that are worked on at once.
 const CONCURRENT_REPOSITORIES: usize = 8;
 
-/// What was done in many repositories.
 #[derive(Debug, Serialize)]
 pub(crate) struct BatchOutput {
     repositories: Vec<Row>,
@@ -361,7 +355,6 @@ pub(crate) struct BatchOutput {
     is_plan: bool,
 }
 
-/// What was done in one of them.
 #[derive(Debug, Serialize)]
 struct Row {
     repository: String,
@@ -393,7 +386,6 @@ struct Summary {
     failed: usize,
 }
 
-/// Ensures the webhook in every repository of the project.
 fn ensure_all(
     args: &Args,
     app: &App,

@@ -24,7 +24,6 @@ pub(crate) struct Args {
     pub repo: RepoArg,
 }
 
-/// The webhooks.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repository: ResolvedRepository,
@@ -37,7 +36,7 @@ impl Subcommand for Args {
     /// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
     ///
     /// # Errors
-    /// Where no connection applies, or the server cannot be asked.
+    /// Where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let asked = app.block_on(bitbucket.webhooks(&repository.id))?;

@@ -1,4 +1,4 @@
-//! `bbconnect webhook`: what Bitbucket calls when something happens in a repository.
+//! `bbconnect webhook`: webhooks of repositories.
 
 pub(crate) mod ensure;
 pub(crate) mod list;

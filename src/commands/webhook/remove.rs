@@ -33,7 +33,7 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// What was removed: all webhooks that call the address.
+/// All webhooks that call the URL.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
     action: Action,
@@ -47,7 +47,7 @@ impl Subcommand for Args {
     /// Removes a webhook.
     ///
     /// # Errors
-    /// Where it is not there, nobody confirms, or the server cannot be asked.
+    /// Where it does not exist, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let repo = &repository.id;

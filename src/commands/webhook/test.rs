@@ -1,4 +1,4 @@
-//! `bbconnect webhook test`: has the server call a webhook's receiver. Bitbucket Cloud has no call for that.
+//! `bbconnect webhook test`: sends a test delivery. Bitbucket Cloud has no request for that.
 
 use serde::Serialize;
 
@@ -30,7 +30,6 @@ pub(crate) struct Args {
     pub which: WebhookSelector,
 }
 
-/// A webhook whose receiver was called.
 #[derive(Debug, Serialize)]
 pub(crate) struct TestOutput {
     ok: bool,
@@ -44,10 +43,10 @@ pub(crate) struct TestOutput {
 impl Subcommand for Args {
     type Output = TestOutput;
 
-    /// Has the server call the receiver.
+    /// Sends a test delivery.
     ///
     /// # Errors
-    /// Where there is no such webhook, on Cloud, or where the server cannot be asked.
+    /// Where there is no such webhook, on Cloud, or where the request fails.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let repo = &repository.id;
