@@ -1,4 +1,4 @@
-//! What a server's refusal means for the connection that was used, and what to ask for.
+//! Errors of a server with what they mean for the connection that was used.
 
 use crate::bitbucket::ApiError;
 use crate::error::Error;
@@ -6,13 +6,13 @@ use crate::resolve::SelectedConnection;
 use crate::types::operation::Operation;
 
 impl SelectedConnection {
-    /// What the server said, with what may be behind a refusal.
+    /// An error of the server, with the likely causes of a refusal.
     #[must_use]
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
         Error::from_api(error, self.connection.auth(), self.token_prefix)
     }
 
-    /// As [`SelectedConnection::describe_api_error`]; where a right is missing, with what to ask for.
+    /// As [`SelectedConnection::describe_api_error`]; for a missing permission with the scopes that are required.
     #[must_use]
     pub(crate) fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {

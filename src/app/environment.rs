@@ -6,16 +6,16 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-/// What the process was started with, beside its arguments.
+/// What the process was started with, apart from its arguments.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the process"
 )]
 pub struct Environment {
-    /// The user's home folder.
+    /// The user's home directory.
     pub home: Option<PathBuf>,
-    /// `CI=true`: a pipeline, where nobody can be asked.
+    /// `CI=true`: a pipeline, without prompts.
     pub ci: bool,
     /// `BBCONNECT_NO_INPUT` is set to something.
     pub no_input: bool,
@@ -25,27 +25,27 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
-    /// There is a desktop, on which the keyring can ask for its password.
+    /// There is a desktop, where the keyring can prompt for its password.
     pub(super) has_desktop: bool,
     /// `BBCONNECT_CONNECTION`
     pub connection: Option<String>,
-    /// `BBCONNECT_TOKEN` is set, to nothing: a secret that a pipeline does not have.
+    /// `BBCONNECT_TOKEN` is set and empty, as in a pipeline without access to the secret.
     pub(super) token_is_empty: bool,
-    /// This program, as it is found on the `PATH`, else where it is.
+    /// The path of this program: on the `PATH`, else the executable itself.
     pub(super) program: Option<PathBuf>,
     /// `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…`, as many as `GIT_CONFIG_COUNT` says.
     pub(super) git_config: Vec<(String, String)>,
-    /// The folder of the configuration, where a variable names it.
+    /// The configuration directory, where a variable names it.
     pub config: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`
     pub config_home: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
     pub(super) variables: Variables,
-    /// Those of them that are not text.
+    /// Variables that are not valid UTF-8.
     pub(super) unreadable: Vec<&'static str>,
 }
 
-/// Variables by name. Their values may be secrets, so they are not shown.
+/// Variables by name. `Debug` omits their values, which may be secrets.
 #[derive(Clone, Default)]
 pub(super) struct Variables(BTreeMap<&'static str, String>);
 
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Variables {
     }
 }
 
-/// The variables that are read, beside those with a field of their own.
+/// The variables that are read, apart from those with a field of their own.
 const NAMES: [&str; 17] = [
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
@@ -96,7 +96,7 @@ impl Environment {
         let truthy = |name: &str| {
             text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
         };
-        // A relative one is to be ignored (XDG Base Directory Specification): it would be whatever folder one stands in.
+        // Relative paths must be ignored (XDG Base Directory Specification).
         let config_home = set("XDG_CONFIG_HOME").map(PathBuf::from);
         let config_home = config_home.filter(|folder| folder.is_absolute());
         Self {
@@ -139,7 +139,7 @@ impl Environment {
         self.config.clone().or_else(below_home)
     }
 
-    /// The first variable by which the environment describes a connection, be it without its secret.
+    /// The first variable that describes a connection, also where its secret is missing.
     pub(super) fn first_connection_variable(&self) -> Option<&'static str> {
         let describing = [
             "BBCONNECT_URL",
@@ -156,7 +156,7 @@ impl Environment {
     }
 }
 
-/// Where this program is: the link on the `PATH` that leads to it, which outlives an update, else the file itself.
+/// The path of this program: the link on the `PATH` that leads to it, which survives an update, else the executable itself.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the environment"
@@ -172,7 +172,7 @@ fn program() -> Option<PathBuf> {
     found.or(Some(own))
 }
 
-/// What git-config(1) says of the environment. No shell has more entries than are looked at.
+/// The entries of git's configuration in the environment (git-config(1)).
 fn git_config(text: &impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
     let count = text("GIT_CONFIG_COUNT").and_then(|count| count.parse::<u16>().ok());
     (0..count.unwrap_or(0))

@@ -1,5 +1,5 @@
-//! Which SSH servers are trusted: those whose keys are built in, were checked before, are named by the server's own
-//! settings, or are accepted by somebody who compared them.
+//! Which SSH host keys are trusted: built-in keys, pinned keys, keys that the settings of the server name over HTTPS, and
+//! keys that the user accepts.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 use crate::types::ssh_settings::SshSettings;
 
-/// What may vouch for a server beside what is known of it.
+/// Evidence for a host key that is not pinned yet.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HostKeyEvidence {
-    /// The fingerprint that its own settings name, read over HTTPS.
+    /// The fingerprint from the SSH settings of the server, read over HTTPS.
     pub settings: Option<Fingerprint>,
     /// The fingerprint that the user accepts.
     pub accepted: Option<Fingerprint>,
@@ -26,29 +26,28 @@ pub(crate) struct HostKeyEvidence {
 /// The keys of a server that are trusted.
 #[derive(Debug, Clone)]
 pub(crate) struct TrustedHostKeys {
-    /// The keys.
     pub keys: Vec<HostKey>,
-    /// Whether our file of host keys was changed for it.
+    /// Whether our `known_hosts` was changed.
     pub changed: bool,
 }
 
 impl App {
-    /// Our file of host keys.
+    /// Our `known_hosts`.
     ///
     /// # Errors
-    /// [`Error::HomeDirUnknown`] where there is no folder for it.
+    /// [`Error::HomeDirUnknown`].
     pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
         let folder = self.config_dir()?;
         Ok(KnownHosts::in_folder(&folder))
     }
 
-    /// How long an SSH server may take.
+    /// The time limit of an SSH connection.
     #[must_use]
     pub(crate) fn ssh_limit(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
-    /// How SSH servers are asked with a key. For a passphrase somebody at the terminal is given time.
+    /// Time limit and prompts of an SSH connection; the prompt for a passphrase has more time.
     #[must_use]
     pub(crate) fn ssh_timeout_and_prompt(&self, is_locked: bool) -> CheckOptions {
         let may_ask = is_locked && self.may_ask;
@@ -62,8 +61,8 @@ impl App {
         }
     }
 
-    /// Makes sure that a server's keys are in our file of host keys. Those that are there already count, whatever else is
-    /// said; `ssh` then compares them.
+    /// Pins the host keys of a server in our `known_hosts`. Keys that are pinned already take precedence over any evidence;
+    /// `ssh` compares them.
     ///
     /// # Errors
     /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
@@ -110,8 +109,8 @@ impl App {
         self.prompt_to_trust(host, &shown)
     }
 
-    /// What may vouch for the host key of a repository's server, and its SSH settings: they are asked where a connection
-    /// with REST fits. A server that does not tell is no error.
+    /// The evidence for the host key of a repository's server. Its SSH settings are read where a connection with REST matches;
+    /// a server that does not report them is no error.
     #[must_use]
     pub(crate) fn host_key_evidence_for(
         &self,
@@ -131,7 +130,7 @@ impl App {
         }
     }
 
-    /// The SSH settings of a server, where it tells them.
+    /// The SSH settings of a server, where it reports them.
     #[must_use]
     pub(crate) fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
         match self.block_on(bitbucket.ssh_settings()) {
@@ -145,7 +144,7 @@ impl App {
         }
     }
 
-    /// The keys that a server shows.
+    /// The host keys that a server presents.
     ///
     /// # Errors
     /// [`Error::Ssh`].
@@ -156,7 +155,7 @@ impl App {
         Ok(shown)
     }
 
-    /// Asks whether the keys are the server's.
+    /// Asks the user whether to trust the keys.
     fn prompt_to_trust(
         &self,
         host: &SshHost,
@@ -181,7 +180,7 @@ impl App {
         self.pin(host, shown, Source::Accepted)
     }
 
-    /// A server may have several keys; another one is taken beside a pinned one only while it still shows that.
+    /// A server may have several keys. Another one is pinned only while the server still presents a pinned one.
     fn pin_additional(
         &self,
         host: &SshHost,
@@ -206,7 +205,7 @@ impl App {
         .into())
     }
 
-    /// Cloud's servers are known together: a remote may still be at the old one.
+    /// The servers of Cloud are pinned together: a remote may still use the retired one.
     fn pin_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<TrustedHostKeys, Error> {
         for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
             self.known_hosts()?.add(other, keys, Source::BuiltIn)?;
@@ -229,14 +228,14 @@ impl App {
     }
 }
 
-/// Keys by which people compare them.
+/// Fingerprints and algorithms, for messages.
 fn offered(keys: &[PublicKey]) -> Vec<(Fingerprint, String)> {
     let keys = keys.iter();
     keys.map(|key| (key.fingerprint(), key.algorithm().to_owned()))
         .collect()
 }
 
-/// The key of a fingerprint, where it is among those.
+/// The key with a fingerprint.
 fn require_matching(
     host: &SshHost,
     keys: &[PublicKey],

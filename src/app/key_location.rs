@@ -1,4 +1,4 @@
-//! Where a key is registered: with its repository, the project of that, or the account.
+//! Where a key is registered: at its repository, at the project of that, or at the account.
 
 use super::App;
 use super::key_registration::OnAccessMismatch;
@@ -11,23 +11,22 @@ use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
 use crate::types::repository::RepoId;
 
-/// Where the key of a connection is registered, and who may change that.
+/// Where the key of a connection is registered, and the connection that may change it.
 #[derive(Debug)]
 pub(crate) struct KeyLocation {
-    /// The connection.
     pub ssh_connection: SshConnection,
     selected: SelectedConnection,
     bitbucket: Bitbucket,
     owner: KeyOwner,
-    /// The old key, while it is registered.
+    /// The old key, where it is registered.
     pub old: Option<RegisteredKey>,
-    /// Whether the key that follows it is registered.
+    /// Whether the new key is registered.
     pub new_key_registered: bool,
-    /// A place that may not be looked at.
+    /// An owner whose keys must not be read.
     unseen: Option<InaccessibleOwner>,
 }
 
-/// A place that may not be looked at, and what the server says of it.
+/// An owner whose keys must not be read, and the response of the server.
 #[derive(Debug)]
 struct InaccessibleOwner {
     owner: KeyOwner,
@@ -35,7 +34,7 @@ struct InaccessibleOwner {
 }
 
 impl KeyLocation {
-    /// Looks for a key, or for the one that follows it.
+    /// Finds the owner of a key, or of the key that replaces it.
     ///
     /// # Errors
     /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
@@ -61,7 +60,7 @@ impl KeyLocation {
             let is_first = matches!(candidate, KeyOwner::Repository(_));
             let keys = match app.block_on(bitbucket.keys(&candidate))? {
                 Ok(keys) => keys,
-                // What this credential may not see, it did not register either.
+                // What this credential must not read, it has not registered.
                 Err(error @ ApiError::Forbidden { .. }) if !is_first => {
                     unseen = unseen.or(Some(InaccessibleOwner {
                         owner: candidate,
@@ -94,10 +93,10 @@ impl KeyLocation {
         })
     }
 
-    /// Refuses a key that is registered nowhere that can be seen: another in its place would be in the wrong one.
+    /// Fails where the key was not found: its replacement would be registered at the wrong owner.
     ///
     /// # Errors
-    /// [`Error::Api`] where a place may not be looked at, else [`Error::Rejected`].
+    /// [`Error::Api`] where the keys of an owner must not be read, else [`Error::Rejected`].
     pub(crate) fn require_found(self) -> Result<Self, Error> {
         if self.old.is_some() || self.new_key_registered {
             return Ok(self);
@@ -120,7 +119,7 @@ impl KeyLocation {
         ))
     }
 
-    /// Registers the key that follows, with what the old one has; answers with its id where it was not there before.
+    /// Registers the new key with title and access of the old one. Returns its id where it was not registered before.
     ///
     /// # Errors
     /// As [`App::register_key`].
@@ -146,7 +145,7 @@ impl KeyLocation {
         Ok((action == Action::Created).then_some(registered.id))
     }
 
-    /// Takes the old key away. One that is gone already is no failure.
+    /// Removes the old key. One that no longer exists is no failure.
     ///
     /// # Errors
     /// [`Error::Api`].
@@ -155,7 +154,7 @@ impl KeyLocation {
         self.remove(app, &old.id)
     }
 
-    /// Takes away what was registered by its id.
+    /// Removes a key by its id.
     ///
     /// # Errors
     /// As [`KeyLocation::remove_old`].
@@ -167,7 +166,7 @@ impl KeyLocation {
     }
 }
 
-/// The places in the order of their reach.
+/// The possible owners, the one with the least access first.
 fn candidate_owners(
     app: &App,
     selected: &SelectedConnection,

@@ -1,4 +1,4 @@
-//! Registering SSH keys with whoever applies: what cannot work is said beforehand, and what is there is recognised.
+//! Registration of SSH keys. What cannot work is refused before a request; an existing registration is recognised.
 
 use super::App;
 use crate::bitbucket::{ApiError, Bitbucket};
@@ -9,17 +9,17 @@ use crate::types::connection::AuthMethod;
 use crate::types::hint::Hint;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
 
-/// What to do with a key that is there with another access.
+/// What to do with a key that is registered with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnAccessMismatch {
     /// It is a conflict.
     Fail,
-    /// It is given what it lacks; more than was asked for stays.
+    /// Missing access is added; more access than requested stays.
     Upgrade,
 }
 
 impl SelectedConnection {
-    /// Refuses what this credential can never do: access tokens of Cloud may not change keys, whatever their scopes
+    /// Refuses credentials that can never change keys: access tokens of Cloud, whatever their scopes
     /// (<https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>).
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl SelectedConnection {
         ))
     }
 
-    /// What the server said about keys; where a right is missing, with what to tick.
+    /// An error of the server about keys; for a missing permission with the scopes to select.
     #[must_use]
     pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
@@ -64,11 +64,11 @@ impl SelectedConnection {
 }
 
 impl App {
-    /// Registers a key, or finds that it is registered.
+    /// Registers a key, unless it is registered already.
     ///
     /// # Errors
-    /// [`Error::Rejected`] where the key is there with another access, or somewhere else where it may not be at the same
-    /// time, or the server takes no such key; [`Error::Api`].
+    /// [`Error::Rejected`] where the key is registered with another access, or at another owner that excludes this one, or
+    /// where the server does not accept the type of key; [`Error::Api`].
     pub(crate) fn register_key(
         &self,
         selected: &SelectedConnection,
@@ -106,7 +106,7 @@ impl App {
         }
     }
 
-    /// What [`App::register_key`] would do, as far as the list of keys tells.
+    /// What [`App::register_key`] would do, according to the list of keys.
     ///
     /// # Errors
     /// As [`App::register_key`], but for what only the server can refuse.

@@ -1,4 +1,4 @@
-//! Where git pushes for a connection, and how it signs there.
+//! Where git pushes for a connection, and with which credential.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::Repository;
 use crate::types::secret::Secret;
 
-/// Git moves more than a question does.
+/// A push transfers more than a request.
 const LIMIT: Duration = Duration::from_mins(10);
 
 impl App {
-    /// The address of a repository for git over HTTP, and the credential for it.
+    /// The URL of a repository for git over HTTP, and its credential.
     ///
     /// # Errors
     /// As [`App::secret_of`].
@@ -58,7 +58,7 @@ impl App {
     }
 }
 
-/// The clone link, where it is on the connection's own server; else the usual place there.
+/// The clone link, where it is on the connection's own server; else the usual URL there.
 fn git_url(connection: &Connection, repository: &Repository) -> String {
     let bases = git_base_urls(connection);
     let link = repository

@@ -1,4 +1,4 @@
-//! Asking a repository over SSH with one key and no other, or with none.
+//! Access to a repository over SSH with one key and no other, or with none.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -9,18 +9,18 @@ use crate::error::Error;
 use crate::ssh::{self, AccessCheck, ClientOptions, PrivateKeyFile, Service, SshError};
 use crate::types::ssh_address::SshRemote;
 
-/// How long a server may take to let a key in: it takes a while until all of it knows one.
+/// How long a new key may be refused: a server with several nodes accepts it with a delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryPolicy {
-    /// No time at all: whether it is registered is the question.
+    /// No retry: whether the key is registered is unknown.
     None,
-    /// A few seconds: it was registered already.
+    /// A few seconds: the key was registered before.
     Short,
-    /// Ten seconds: it was registered just now.
+    /// Ten seconds: the key was registered just now.
     Long,
 }
 
-/// Between attempts.
+/// The pauses between attempts.
 const BACKOFF: [Duration; 5] = [
     Duration::from_millis(300),
     Duration::from_millis(700),
@@ -50,18 +50,18 @@ impl App {
         }
     }
 
-    /// A login with no key: only to hear who the server is.
+    /// A login without a key, to see the host key alone.
     fn anonymous_ssh_options(&self) -> ClientOptions {
         let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
         ClientOptions {
             key: None,
             has_passphrase: false,
-            // OpenSSH's word for no file: then no host is known.
+            // OpenSSH takes `none` for no file: no host is known then.
             known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
         }
     }
 
-    /// Whether a key can be used here: it has no passphrase, the agent knows it, or somebody can be asked.
+    /// Whether a key can be used: it has no passphrase, the agent has it, or a prompt is possible.
     #[must_use]
     pub(crate) fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
         !key.is_locked || self.may_ask || ssh::agent_has(&key.public)
@@ -79,7 +79,7 @@ impl App {
         options.command_line().ok()
     }
 
-    /// Asks a repository with a key over SSH.
+    /// Requests a service of a repository with a key.
     ///
     /// # Errors
     /// [`Error::Ssh`].
@@ -92,12 +92,12 @@ impl App {
         self.check_access_with(&self.ssh_options(key), remote, service)
     }
 
-    /// Asks a repository over SSH with a key that may not be registered yet, or with none: whether the server is reached
-    /// and the right one shows before it refuses.
+    /// Connects with a key that may not be registered yet, or with none: verifies that the server is reachable
+    /// and has the expected host key. A refusal is part of the result.
     ///
     /// # Errors
     /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::PassphraseRequired`], [`SshError::InsecureKeyPermissions`]) also
-    /// before the server knows it.
+    /// before the server has it.
     pub(crate) fn probe_server(
         &self,
         remote: &SshRemote,
@@ -145,7 +145,7 @@ impl App {
         Ok(asked?)
     }
 
-    /// Asks a repository with a key that the server may not know everywhere yet.
+    /// Requests a repository with a key that not every node of the server may accept yet.
     ///
     /// # Errors
     /// [`Error::Ssh`].

@@ -42,10 +42,10 @@ pub enum ConnectionsError {
         "connections cannot be kept: neither the home folder nor one for the configuration is known"
     )]
     NoConfigDir,
-    /// A connection of that name is there.
+    /// A connection of that name exists.
     #[error("there is already a connection {0}")]
     Exists(ConnectionName),
-    /// No connection of that name is there.
+    /// No connection of that name exists.
     #[error("{}", not_found_message(name, *by))]
     NotFound {
         /// The name.

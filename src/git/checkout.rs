@@ -86,7 +86,8 @@ impl Checkout {
         Ok(Some(Self::new(inherited.unwrap_or(&prefix), &listing)))
     }
 
-    fn new(prefix: &str, listing: &str) -> Self {
+    /// A checkout of a directory and the output of `git config --null`.
+    pub(crate) fn new(prefix: &str, listing: &str) -> Self {
         let entries = entries(listing);
         Self {
             prefix: prefix.to_owned(),

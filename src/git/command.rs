@@ -1,4 +1,4 @@
-//! How git is started: whatever has started us, as a hook or an alias does, must not lead it into another repository.
+//! How git is started. The environment of a hook or an alias must not lead it to another repository.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::GitError;
 use crate::sys::subprocess::{CommandSpec, ProcessOutput, Stderr};
 
-/// A question to git, or a change of its configuration.
+/// The time limit of a command that reads or changes the configuration.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The most that is read of a listing, in bytes.
+/// The maximum length of an output, in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
-/// The variables that say which repository is meant (`git rev-parse --local-env-vars`), without those for settings, which
-/// git hands on to the git of a submodule as well; and the one that forbids changes while a push is looked at.
+/// The variables that name a repository (`git rev-parse --local-env-vars`), without those for settings, which git passes on
+/// to the git of a submodule as well; and the one that forbids changes while a push is being checked.
 const LOCAL_ENV_VARS: [&str; 14] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -30,17 +30,17 @@ const LOCAL_ENV_VARS: [&str; 14] = [
     "GIT_WORK_TREE",
 ];
 
-/// Git for the checkout that one stands in, as git itself finds it: `GIT_DIR` counts.
+/// Git for the current checkout, as git itself finds it: `GIT_DIR` counts.
 pub(super) fn git() -> CommandSpec {
     CommandSpec::new("git")
 }
 
-/// Git for what its arguments name: `GIT_DIR` is another repository's.
+/// Git for the repository that its arguments name: `GIT_DIR` may name another one.
 pub(super) fn git_without_repo_env() -> CommandSpec {
     CommandSpec::new("git").env_remove_matching(|name| LOCAL_ENV_VARS.contains(&name))
 }
 
-/// Git for a folder, or for the checkout that one stands in.
+/// Git for a directory, or for the current checkout.
 pub(super) fn git_in(folder: Option<&Path>) -> CommandSpec {
     match folder {
         Some(folder) => git_without_repo_env().args(["-C"]).args([folder]),
@@ -48,15 +48,15 @@ pub(super) fn git_in(folder: Option<&Path>) -> CommandSpec {
     }
 }
 
-/// Git for a repository that lasts as long as a task: nothing that the user's git is told by its environment counts,
-/// neither another repository nor settings, certificates or files for a trace, which would get the credential.
+/// Git for a temporary repository: no `GIT_*` variable of the user counts,
+/// neither another repository nor settings, certificates or trace files, which would contain the credential.
 pub(super) fn git_isolated() -> CommandSpec {
-    // Where git has its own parts is no setting.
+    // The directory of git's own programs is not a setting.
     let is_gits = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
     CommandSpec::new("git").env_remove_matching(is_gits)
 }
 
-/// What git prints; `None` where it ends with an error.
+/// The output of git; `None` where it fails.
 pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
     let output = run_checked(git.stderr(Stderr::Null))?;
     let printed = || String::from_utf8_lossy(&output.stdout).into_owned();
@@ -103,17 +103,17 @@ pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
     }
 }
 
-/// What git finds in its configuration; nothing is an answer as well, and unlike in [`run_optional`] a failure is none.
+/// The output of `git config`; empty where nothing was found. Unlike in [`run_optional`], a failure is an error.
 pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
     let output = run_checked(git.stderr(Stderr::Capture))?;
-    // git-config(1): 1 stands for a key that is not there.
+    // git-config(1): 1 means that the key does not exist.
     match output.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         _ => Err(refused(&output)),
     }
 }
 
-/// All that git answers: of half a listing nobody could say what is missing.
+/// The whole output of git. A truncated output is an error.
 fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
     let output = git
         .new_process_group()

@@ -385,3 +385,219 @@ impl<S: Sources> Resolver<'_, S> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Connections;
+    use crate::git::{CredentialRequest, GitError};
+    use crate::types::connection::TokenPrefix;
+
+    const CONNECTIONS: &str = "default = \"standard\"\n\
+        [connections.standard]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n\
+        auth = \"api-token\"\nemail = \"jane@acme.example\"\nworkspace = \"acme\"\nrepository = \"site\"\n\
+        [connections.second]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n\
+        auth = \"api-token\"\nemail = \"joe@acme.example\"\nworkspace = \"acme\"\n\
+        [connections.server]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\n\
+        auth = \"http-access-token\"\nlevel = \"project\"\nproject = \"WEB\"\nrepository = \"site\"\n\
+        [connections.key]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"ssh\"\n\
+        project = \"WEB\"\nrepository = \"site\"\nkey_path = \"/key\"\n\
+        clone_url = \"ssh://git@git.example.com:7999/web/site.git\"\n";
+
+    #[derive(Debug, Clone, Default)]
+    struct Given {
+        flag: Option<&'static str>,
+        variable: Option<&'static str>,
+        repository: Option<&'static str>,
+        environment: bool,
+        /// The output of `git config`; `None` where there is no checkout.
+        checkout: Option<Checkout>,
+        is_unreadable: bool,
+    }
+
+    impl Given {
+        fn with_checkout(listing: &str) -> Self {
+            Self {
+                checkout: Some(Checkout::new("services/api/", listing)),
+                ..Self::default()
+            }
+        }
+    }
+
+    impl Sources for Given {
+        fn connection_flag(&self) -> Option<&str> {
+            self.flag
+        }
+
+        fn connection_variable(&self) -> Option<&str> {
+            self.variable
+        }
+
+        fn repository_variable(&self) -> Option<&str> {
+            self.repository
+        }
+
+        fn checkout(&self) -> Result<Option<&Checkout>, Error> {
+            if self.is_unreadable {
+                return Err(GitError::UnreadableCheckout("bad config".to_owned()).into());
+            }
+            Ok(self.checkout.as_ref())
+        }
+
+        fn environment_connection(&self) -> Result<Option<SelectedConnection>, Error> {
+            let (name, connection) = self.connections()?.get("standard")?;
+            Ok(self.environment.then_some(SelectedConnection {
+                name,
+                connection,
+                reason: SelectionReason::Environment,
+                token_prefix: TokenPrefix::Unknown,
+            }))
+        }
+
+        fn connections(&self) -> Result<Arc<Connections>, Error> {
+            Ok(Arc::new(Connections::parse(Path::new(""), CONNECTIONS)?))
+        }
+
+        fn resolve_ssh_alias(&self, url: &CloneUrl) -> Option<CloneUrl> {
+            (url.host().to_string() == "work").then(|| {
+                "ssh://git@git.example.com:7999/web/site.git"
+                    .parse()
+                    .unwrap()
+            })
+        }
+    }
+
+    /// The name, the reason, and the repository with its source.
+    fn resolved(given: &Given, request: &Request<'_>) -> String {
+        match resolve(request, given) {
+            Ok(Resolved {
+                connection,
+                repository,
+            }) => {
+                let repository = repository.map(|repository| format!(" {repository}"));
+                format!(
+                    "{} {:?}{}",
+                    connection.name,
+                    connection.reason,
+                    repository.unwrap_or_default()
+                )
+            }
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    const CHECKOUT: &str = "bbconnect.connection\nsecond\0bbconnect.services/api.connection\nserver\0\
+        bbconnect.services/api.repository\nOPS/tools\0remote.fork.url\nhttps://bitbucket.org/joe/site\0\
+        remote.origin.url\nssh://git@git.example.com:7999/ops/other.git";
+
+    #[test]
+    fn the_sources_count_in_the_documented_order() {
+        let mut given = Given {
+            flag: Some("second"),
+            variable: Some("server"),
+            repository: Some("acme/web"),
+            environment: true,
+            ..Given::with_checkout(CHECKOUT)
+        };
+        let here = Request::repository(None, Needs::Rest);
+        let named: RepoRef = "acme/named".parse().unwrap();
+        let named = Request::repository(Some(&named), Needs::Rest);
+        assert_eq!(resolved(&given, &named), "second Flag acme/named");
+        assert_eq!(
+            resolved(&given, &here),
+            "second Flag acme/web, from BBCONNECT_REPO"
+        );
+        given.flag = None;
+        assert_eq!(
+            resolved(&given, &here),
+            "server EnvVar ACME/web, from BBCONNECT_REPO"
+        );
+        (given.variable, given.repository) = (None, None);
+        assert_eq!(
+            resolved(&given, &here),
+            "server GitConfig(Some(\"services/api\")) OPS/tools, from git config bbconnect.services/api.repository"
+        );
+        // Without it: the environment, whose server is that of `fork` alone.
+        let remotes = CHECKOUT.split_once("remote.").unwrap().1;
+        given.checkout = Some(Checkout::new("", &format!("remote.{remotes}")));
+        assert_eq!(
+            resolved(&given, &here),
+            "standard Environment joe/site, from remote fork"
+        );
+        given.environment = false;
+        assert_eq!(
+            resolved(&given, &here),
+            "server Remote(\"origin\") OPS/other, from remote origin"
+        );
+        given.checkout = None;
+        assert_eq!(
+            resolved(&given, &here),
+            "standard Default acme/site, from connection standard"
+        );
+    }
+
+    #[test]
+    fn a_checkout_that_cannot_be_read_is_never_ignored() {
+        let mut given = Given {
+            is_unreadable: true,
+            environment: true,
+            ..Given::default()
+        };
+        let failed = "error: git cannot read the checkout here: bad config";
+        let here = Request::repository(None, Needs::Rest);
+        assert_eq!(resolved(&given, &here), failed);
+        given.flag = Some("second");
+        assert_eq!(resolved(&given, &here), failed);
+        let named: RepoRef = "acme/named".parse().unwrap();
+        let named = Request::repository(Some(&named), Needs::Rest);
+        assert_eq!(resolved(&given, &named), "second Flag acme/named");
+    }
+
+    #[test]
+    fn connections_match_what_is_named() {
+        let alias = Given::with_checkout("remote.origin.url\ngit@work:web/site.git");
+        let url = |text: &str| text.parse::<CloneUrl>().unwrap();
+        let (site, other) = (
+            url("ssh://git@git.example.com:7999/web/site.git"),
+            url("ssh://git@git.example.com:7999/ops/other.git"),
+        );
+        let reference: RepoRef = "https://bitbucket.org/joe/site".parse().unwrap();
+        let git = CredentialRequest::read("protocol=https\nhost=bitbucket.org\n\n").unwrap();
+        let git = |preferred| Target::Git {
+            request: &git,
+            preferred,
+        };
+        for (target, needs, expected) in [
+            (Target::Here, Needs::Nothing, "server Remote(\"origin\")"),
+            (Target::Here, Needs::SshKey, "key Remote(\"origin\")"),
+            (Target::CloneUrl(&site), Needs::KeyAdmin, "server Url"),
+            // A token of another project does not reach it.
+            (
+                Target::CloneUrl(&other),
+                Needs::Rest,
+                "error: no connection is for ops/other on git.example.com",
+            ),
+            (Target::Repository(&reference), Needs::Rest, "standard Url"),
+            (git(None), Needs::Rest, "standard Url"),
+            (git(Some("second")), Needs::Rest, "second Url"),
+            (git(Some("server")), Needs::Rest, "standard Url"),
+        ] {
+            let request = Request::connection(target, needs);
+            assert_eq!(resolved(&alias, &request), expected, "{target:?}");
+        }
+        let mut named = Given {
+            flag: Some("server"),
+            ..Given::default()
+        };
+        let request = Request::connection(git(None), Needs::Rest);
+        assert!(resolved(&named, &request).starts_with("error: no connection is for"));
+        named.flag = Some("key");
+        let here = Request::connection(Target::Here, Needs::Rest);
+        assert!(resolved(&named, &here).contains("SSH alone"));
+        let keys = Request::connection(Target::Here, Needs::KeyAdmin);
+        assert_eq!(resolved(&named, &keys), "server Url");
+    }
+}
