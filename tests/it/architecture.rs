@@ -73,7 +73,6 @@ const KNOWN_CYCLES: &[(&str, &[&str])] = &[
     ("commands/token", &["mod.rs", "page.rs", "scopes.rs"]),
     ("git", &["checkout.rs", "command.rs"]),
     ("git", &["fast_import.rs", "push.rs"]),
-    ("git/config_file", &["mod.rs", "parser.rs"]),
     ("ssh/rsa", &["mod.rs", "primes.rs"]),
 ];
 
