@@ -144,7 +144,7 @@ command_group! {
         Doctor(commands::doctor::Args),
         /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
         Migrate(commands::migrate::Args),
-        /// Commit the changed files of a folder to a branch, and open or reuse a pull request
+        /// Commit the changed files of a directory to a branch, and open or reuse a pull request
         Publish(Box<commands::publish::Args>),
         /// Send one raw, signed request
         Api(commands::api::Args),
