@@ -12,6 +12,7 @@ mod diagnostics;
 mod error;
 mod exit_status;
 mod git;
+mod migrate;
 mod oauth;
 mod probe;
 mod resolve;
@@ -32,13 +33,13 @@ pub mod internals {
     pub use crate::bitbucket::check_error_response;
     pub use crate::cli::{command, markdown};
     pub use crate::config::Connections;
-    pub use crate::git::{
-        CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
+    pub use crate::git::{CredentialRequest, CredentialResponse};
+    pub use crate::migrate::{
+        Fix, apply_fixes, git_config_fixes, includes, known_hosts_fixes, mentions_new_host,
+        netrc_fixes, ssh_config_fixes,
     };
-    pub use crate::ssh::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
     pub use crate::types::clone_url::{CloneUrl, CloneUrlError};
     pub use crate::types::deployment::Deployment;
-    pub use crate::types::fix::{Fix, apply_fixes};
     pub use crate::types::secret::Secret;
     pub use crate::types::version::Version;
 }

@@ -1,4 +1,4 @@
-//! Where git pushes for a connection, and with which credential.
+//! Where git fetches and pushes for a connection, and with which credential.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::Repository;
 use crate::types::secret::Secret;
 
-/// A push transfers more than a request.
+/// Longer than the limit of a request: git transfers more.
 const LIMIT: Duration = Duration::from_mins(10);
 
 impl App {

@@ -5,7 +5,7 @@
 
 mod client;
 mod cloud;
-mod commits;
+mod committer;
 mod datacenter;
 mod identity;
 mod oauth;
@@ -20,7 +20,7 @@ pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
     TlsFailure, Trace,
 };
-pub(crate) use cloud::{Cloud, CommitOutcome, CommitRequest};
+pub(crate) use cloud::Cloud;
 pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
 pub(crate) use oauth::{OAuthClient, OAuthGrant};

@@ -28,55 +28,55 @@ pub(crate) use subcommand::{Dispatch, Subcommand, command_group};
 command_group! {
     #[command(defer = true)]
     pub(crate) enum Command {
-        /// Make SSH key pairs for a connection
+        /// Generate SSH key pairs
         Keygen(keygen::Args),
-        /// Make a key for a repository, register it, test it over SSH and save the connection
+        /// Generate a key, register it, test SSH access and save the connection
         Connect(Box<connect::Args>),
         /// Check that credentials are valid, have the required scopes and aren't about to expire
         Check(check::Args),
         /// Diagnose connection problems
         Doctor(doctor::Args),
-        /// Mend what Bitbucket Cloud has retired: the old SSH host, old host keys, app passwords
+        /// Update remotes, host keys and credentials that Bitbucket Cloud has retired
         Migrate(migrate::Args),
-        /// Commit the changed files of a folder to a branch, and open or reuse a pull request
+        /// Commit the changed files of a directory to a branch, and open or reuse a pull request
         Publish(Box<publish::Args>),
-        /// Send one raw, signed request
+        /// Make an authenticated API request
         Api(api::Args),
-        /// Add, verify, list, change and choose connections
+        /// Add, list, edit and select connections
         #[command(subcommand)]
         Connection(Box<connection::Command>),
-        /// What to tick for a token, and where; the HTTP access tokens of a Data Center
+        /// Show token scopes; manage Data Center HTTP access tokens
         #[command(subcommand)]
         Token(Box<token::Command>),
         /// Register, list, test, replace and remove SSH keys
         #[command(subcommand)]
         Key(Box<key::Command>),
-        /// Show, add and verify the SSH servers that are trusted
+        /// Show, add and verify trusted SSH host keys
         #[command(subcommand)]
         KnownHosts(known_hosts::Command),
         /// List the workspaces of Bitbucket Cloud
         #[command(subcommand)]
         Workspace(workspace::Command),
-        /// List and make projects
+        /// List and create projects
         #[command(subcommand)]
         Project(project::Command),
-        /// List, look at, make and choose repositories
+        /// List, view, create and select repositories
         #[command(subcommand)]
         Repo(repo::Command),
-        /// Make, repair, list, remove and test webhooks
+        /// Create, update, list, remove and test webhooks
         #[command(subcommand)]
         Webhook(webhook::Command),
         /// List and open pull requests
         #[command(subcommand)]
         Pr(pr::Command),
-        /// Let git use the connections
+        /// Configure Git to use bbconnect credentials
         #[command(subcommand)]
         Git(git::Command),
-        /// Take a clone URL apart and print its other forms
+        /// Parse a clone URL and print its other forms
         Url(url::Args),
-        /// Print the script that completes bbconnect's commands in a shell
+        /// Print a shell completion script
         Completions(completions::Args),
-        /// Write manual pages into a folder
+        /// Write manual pages to a directory
         Man(man::Args),
     }
 }

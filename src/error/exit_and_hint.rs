@@ -4,7 +4,7 @@ use super::{Error, RejectionKind};
 use crate::bitbucket::{ApiError, ConnectFailure, TlsFailure};
 use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
-use crate::git::{FolderError, GitError, PushError};
+use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::types::hint::Hint;
@@ -23,15 +23,13 @@ impl Error {
             | Self::NoNamespace(_)
             | Self::ConfirmationRequired { .. }
             | Self::Connections(ConnectionsError::EmptyName)
-            | Self::Folder(FolderError::NotAFolder(_))
+            | Self::SourceDir(SourceDirError::NotADirectory(_))
             | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
             Self::Cancelled
-            | Self::Folder(
-                FolderError::TooLarge { .. }
-                | FolderError::TooMuch
-                | FolderError::Link(_)
-                | FolderError::Kind(_)
-                | FolderError::Name(_),
+            | Self::SourceDir(
+                SourceDirError::LinkOutside(_)
+                | SourceDirError::SpecialFile(_)
+                | SourceDirError::NotUtf8(_),
             ) => ExitStatus::Failure,
             Self::Push(error) => match error {
                 PushError::Unauthorized(_) => ExitStatus::Unauthorized,
@@ -42,9 +40,10 @@ impl Error {
                 PushError::NotFound(_) => ExitStatus::NotFound,
                 PushError::Unreachable(_) => ExitStatus::Unreachable,
                 PushError::Server(_) => ExitStatus::BadResponse,
-                PushError::Process(_) | PushError::TempDir(_) | PushError::Failed(_) => {
-                    ExitStatus::LocalError
-                }
+                PushError::Process(_)
+                | PushError::TempDir(_)
+                | PushError::FileChanged(_)
+                | PushError::Failed(_) => ExitStatus::LocalError,
             },
             Self::Rejected { no, .. } => match no {
                 RejectionKind::NotFound => ExitStatus::NotFound,
@@ -82,12 +81,14 @@ impl Error {
                 | ConnectionsError::Connection { .. },
             )
             | Self::Store(_)
-            | Self::Folder(FolderError::Read { .. } | FolderError::Walk(_))
             | Self::Git(
                 GitError::Process(_)
                 | GitError::CommandFailed(_)
                 | GitError::UnreadableCheckout(_)
                 | GitError::Clone(_),
+            )
+            | Self::SourceDir(
+                SourceDirError::Read { .. } | SourceDirError::Walk(_) | SourceDirError::Changed(_),
             )
             | Self::HomeDirUnknown
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
@@ -142,7 +143,7 @@ impl Error {
             Self::SshOnlyConnection(_) => "name one with a token: --connection NAME".into(),
             Self::HomeDirUnknown => "export HOME, the folder that is yours".into(),
             Self::Git(error) => return git_hint(error).map(Hint::from),
-            Self::Folder(error) => return folder_hint(error).map(Hint::from),
+            Self::SourceDir(error) => return source_dir_hint(error).map(Hint::from),
             Self::Push(error) => return push_hint(error).map(Hint::from),
             Self::OAuth(error) => return oauth_hint(error).map(Hint::from),
             Self::Read { .. } => "check the path, and that you may read it".into(),
@@ -171,19 +172,17 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
     }
 }
 
-fn folder_hint(error: &FolderError) -> Option<&'static str> {
+fn source_dir_hint(error: &SourceDirError) -> Option<&'static str> {
     match error {
-        FolderError::Link(_) => {
-            Some("make it relative and within the folder, or leave it out with .gitignore")
+        SourceDirError::LinkOutside(_) => {
+            Some("make the link relative and within the directory, or exclude it with .gitignore")
         }
-        FolderError::TooLarge { .. } | FolderError::TooMuch => {
-            Some("leave large files out with .gitignore; Git LFS is for them")
-        }
-        FolderError::Read { .. }
-        | FolderError::NotAFolder(_)
-        | FolderError::Walk(_)
-        | FolderError::Kind(_)
-        | FolderError::Name(_) => None,
+        SourceDirError::Read { .. }
+        | SourceDirError::NotADirectory(_)
+        | SourceDirError::Walk(_)
+        | SourceDirError::SpecialFile(_)
+        | SourceDirError::NotUtf8(_)
+        | SourceDirError::Changed(_) => None,
     }
 }
 
@@ -193,13 +192,15 @@ fn push_hint(error: &PushError) -> Option<&'static str> {
             "ask for the right to write to the repository, or name another branch with --branch",
         ),
         PushError::RefNameConflict(_) => Some("name another branch with --branch"),
-        PushError::NonFastForward(_) => Some("run it again"),
+        PushError::NonFastForward(_) | PushError::FileChanged(_) => Some("run the command again"),
+        PushError::Server(_) => Some(
+            "a sign-in page or a proxy may respond in place of the server: run `bbconnect doctor`",
+        ),
         PushError::Process(_)
         | PushError::TempDir(_)
         | PushError::Unauthorized(_)
         | PushError::NotFound(_)
         | PushError::Unreachable(_)
-        | PushError::Server(_)
         | PushError::Failed(_) => None,
     }
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::bitbucket::ApiError;
 use crate::config::ConnectionsError;
-use crate::git::{FolderError, GitError, PushError};
+use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
@@ -134,9 +134,9 @@ pub(crate) enum Error {
     /// Git's configuration could not be changed.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// A folder cannot be published.
+    /// A directory cannot be published.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    SourceDir(#[from] SourceDirError),
     /// A change was not pushed.
     #[error(transparent)]
     Push(#[from] PushError),

@@ -1,89 +1,62 @@
-//! What a folder holds for a repository: its files, without `.git` and what `.gitignore` leaves out.
+//! The files of a directory that is published: without `.git` and what `.gitignore` excludes.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 use thiserror::Error;
 
-use crate::types::commit::{FileMode, LocalFile};
+use crate::types::publish_trailer::BlobHasher;
+use crate::types::tree_diff::{FileContent, FileMode, LocalFile};
 
-/// The largest file that is published, in bytes: larger ones belong to Git LFS.
-const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
-/// The most that all files together may have, in bytes.
-const MAX_TOTAL_BYTES: u64 = 512 * 1024 * 1024;
-
-/// Why a folder cannot be published.
+/// Why a directory cannot be published.
 #[derive(Debug, Error)]
-pub(crate) enum FolderError {
-    /// It, or something in it, cannot be read.
+pub(crate) enum SourceDirError {
     #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// What.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It is no folder.
-    #[error("{} is not a folder", .0.display())]
-    NotAFolder(PathBuf),
-    /// A `.gitignore` cannot be understood, or the folder cannot be walked.
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// A `.gitignore` cannot be parsed, or the directory cannot be walked.
     #[error("{0}")]
     Walk(String),
-    /// A file is too large.
-    #[error("{} is larger than {} MiB", path.display(), MAX_FILE_BYTES / 1024 / 1024)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// All files together are too large.
-    #[error("the folder holds more than {} MiB", MAX_TOTAL_BYTES / 1024 / 1024)]
-    TooMuch,
-    /// A symbolic link leads out of the folder.
-    #[error("the symbolic link {} leads out of the folder", .0.display())]
-    Link(PathBuf),
-    /// It is neither a file nor a folder nor a link.
-    #[error("{} is neither a file nor a folder", .0.display())]
-    Kind(PathBuf),
-    /// A name is not text.
-    #[error("the name of {} is not text", .0.display())]
-    Name(PathBuf),
+    #[error("the symbolic link {} points outside of the directory", .0.display())]
+    LinkOutside(PathBuf),
+    /// A socket, pipe or device.
+    #[error("{} is neither a file nor a directory", .0.display())]
+    SpecialFile(PathBuf),
+    #[error("the name of {} is not valid UTF-8", .0.display())]
+    NotUtf8(PathBuf),
+    #[error("{} changed while it was read", .0.display())]
+    Changed(PathBuf),
 }
 
-/// All files of a folder, named below `into`, in order. Symbolic links are kept as links where they are relative and
-/// stay within the folder, and refused otherwise.
+/// All files of a directory, named below `into` and sorted by path. Symbolic links stay links where they are relative
+/// and stay within the directory, and are refused otherwise. Contents are hashed, not kept.
 ///
-/// The folder's own `.gitignore` files count, those of folders above it do not: what is published is often just what
-/// the checkout around it leaves out. The system's settings for ignored files do not count either.
-///
-/// # Errors
-/// [`FolderError`].
-pub(crate) fn collect_files(folder: &Path, into: &str) -> Result<Vec<LocalFile>, FolderError> {
-    let facts = fs::metadata(folder).map_err(|source| FolderError::Read {
-        path: folder.to_owned(),
-        source,
-    })?;
-    if !facts.is_dir() {
-        return Err(FolderError::NotAFolder(folder.to_owned()));
+/// The `.gitignore` files in the directory apply, those above it do not: what is published is often what the checkout
+/// around it ignores. The user's global excludes do not apply either.
+pub(crate) fn collect_files(dir: &Path, into: &str) -> Result<Vec<LocalFile>, SourceDirError> {
+    let metadata = fs::metadata(dir).map_err(|source| read_error(dir, source))?;
+    if !metadata.is_dir() {
+        return Err(SourceDirError::NotADirectory(dir.to_owned()));
     }
-    // Git's own folder, also where a file system takes its name in any case.
-    let is_gits = |name: &OsStr| name.to_string_lossy().eq_ignore_ascii_case(".git");
-    let walk = WalkBuilder::new(folder)
+    // In any case, for file systems that ignore it.
+    let is_git_dir = |name: &OsStr| name.to_string_lossy().eq_ignore_ascii_case(".git");
+    let walk = WalkBuilder::new(dir)
         .standard_filters(false)
         .git_ignore(true)
         .require_git(false)
         .follow_links(false)
-        .filter_entry(move |entry| entry.depth() == 0 || !is_gits(entry.file_name()))
+        .filter_entry(move |entry| entry.depth() == 0 || !is_git_dir(entry.file_name()))
         .build();
     let mut files = Vec::new();
-    let mut total = 0;
     for entry in walk {
-        let entry = entry.map_err(|error| FolderError::Walk(error.to_string()))?;
-        // Otherwise what such a line was to leave out would be published.
+        let entry = entry.map_err(|error| SourceDirError::Walk(error.to_string()))?;
+        // Otherwise a file that an invalid pattern was to exclude would be published.
         if let Some(error) = entry.error() {
-            return Err(FolderError::Walk(error.to_string()));
+            return Err(SourceDirError::Walk(error.to_string()));
         }
         let path = entry.path();
         let kind = entry.file_type();
@@ -91,77 +64,81 @@ pub(crate) fn collect_files(folder: &Path, into: &str) -> Result<Vec<LocalFile>,
             check_ignored(&path.join(".gitignore"))?;
             continue;
         }
-        let below = path.strip_prefix(folder).unwrap_or(path);
-        let (mode, content) = if path.is_symlink() {
-            (FileMode::Link, link(folder, path, below)?)
+        let below = path.strip_prefix(dir).unwrap_or(path);
+        let name = repository_path(below, into);
+        let name = name.ok_or_else(|| SourceDirError::NotUtf8(path.to_owned()))?;
+        files.push(if path.is_symlink() {
+            link(name, path, below)?
         } else if kind.is_some_and(|kind| kind.is_file()) {
-            file(path)?
+            file(name, path)?
         } else {
-            return Err(FolderError::Kind(path.to_owned()));
-        };
-        total += content.len() as u64;
-        if total > MAX_TOTAL_BYTES {
-            return Err(FolderError::TooMuch);
-        }
-        files.push(LocalFile {
-            path: name(below, into).ok_or_else(|| FolderError::Name(path.to_owned()))?,
-            mode,
-            content,
+            return Err(SourceDirError::SpecialFile(path.to_owned()));
         });
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
 }
 
-/// The walker says nothing of a `.gitignore` that it cannot read, nor of the rest of one that is not text.
-fn check_ignored(path: &Path) -> Result<(), FolderError> {
-    let is_there = path.is_file();
-    let read = is_there.then(|| fs::read_to_string(path)).transpose();
-    read.map(drop).map_err(|source| FolderError::Read {
+fn read_error(path: &Path, source: io::Error) -> SourceDirError {
+    SourceDirError::Read {
         path: path.to_owned(),
         source,
+    }
+}
+
+/// The walker reports neither a `.gitignore` that it cannot read nor one that is not UTF-8.
+fn check_ignored(path: &Path) -> Result<(), SourceDirError> {
+    let is_there = path.is_file();
+    let read = is_there.then(|| fs::read_to_string(path)).transpose();
+    read.map(drop).map_err(|source| read_error(path, source))
+}
+
+fn file(name: String, path: &Path) -> Result<LocalFile, SourceDirError> {
+    let failed = |source| read_error(path, source);
+    let mut file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let mut hasher = BlobHasher::new(metadata.len());
+    let mut buffer = vec![0; 64 * 1024];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        size += read as u64;
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+    if size != metadata.len() {
+        return Err(SourceDirError::Changed(path.to_owned()));
+    }
+    Ok(LocalFile {
+        path: name,
+        mode: mode(&metadata),
+        hash: hasher.finish(),
+        content: FileContent::File(path.to_owned()),
     })
 }
 
-fn file(path: &Path) -> Result<(FileMode, Vec<u8>), FolderError> {
-    let failed = |source| FolderError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let facts = fs::metadata(path).map_err(failed)?;
-    if facts.len() > MAX_FILE_BYTES {
-        return Err(FolderError::TooLarge {
-            path: path.to_owned(),
-        });
-    }
-    let content = fs::read(path).map_err(failed)?;
-    Ok((mode(&facts), content))
-}
-
 #[cfg(unix)]
-fn mode(facts: &fs::Metadata) -> FileMode {
+fn mode(metadata: &fs::Metadata) -> FileMode {
     use std::os::unix::fs::PermissionsExt as _;
-    if facts.permissions().mode() & 0o100 == 0 {
+    if metadata.permissions().mode() & 0o100 == 0 {
         FileMode::Regular
     } else {
         FileMode::Executable
     }
 }
 
-/// Windows does not tell; what the branch says stays.
+/// Windows has no executable bit; the mode on the branch is kept.
 #[cfg(not(unix))]
-fn mode(_facts: &fs::Metadata) -> FileMode {
+fn mode(_metadata: &fs::Metadata) -> FileMode {
     FileMode::Regular
 }
 
-/// Where a link points to, if that is within the folder.
-fn link(folder: &Path, path: &Path, below: &Path) -> Result<Vec<u8>, FolderError> {
-    let target = fs::read_link(path).map_err(|source| FolderError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let refused = || FolderError::Link(folder.join(below));
-    // How deep below the folder one is while following it.
+fn link(name: String, path: &Path, below: &Path) -> Result<LocalFile, SourceDirError> {
+    let target = fs::read_link(path).map_err(|source| read_error(path, source))?;
+    let refused = || SourceDirError::LinkOutside(path.to_owned());
+    // The number of directories between the root and the current component.
     let mut depth = below.components().count().saturating_sub(1);
     for component in target.components() {
         match component {
@@ -175,19 +152,28 @@ fn link(folder: &Path, path: &Path, below: &Path) -> Result<Vec<u8>, FolderError
         }
     }
     let text = target.to_str().ok_or_else(refused)?;
-    Ok(text.replace('\\', "/").into_bytes())
+    let target = text.replace('\\', "/").into_bytes();
+    let mut hasher = BlobHasher::new(target.len() as u64);
+    hasher.update(&target);
+    Ok(LocalFile {
+        path: name,
+        mode: FileMode::Symlink,
+        hash: hasher.finish(),
+        content: FileContent::LinkTarget(target),
+    })
 }
 
-fn name(below: &Path, into: &str) -> Option<String> {
+/// `None` where a name is not UTF-8.
+fn repository_path(below: &Path, into: &str) -> Option<String> {
     let parts: Option<Vec<&str>> = below
         .components()
         .map(|component| component.as_os_str().to_str())
         .collect();
-    let own = parts?.join("/");
+    let path = parts?.join("/");
     Some(if into.is_empty() {
-        own
+        path
     } else {
-        format!("{into}/{own}")
+        format!("{into}/{path}")
     })
 }
 
@@ -198,9 +184,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_read_as_git_would() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+    fn files_are_collected_as_git_would_add_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("sub/.git")).unwrap();
         fs::create_dir_all(at(".git")).unwrap();
         for (name, text) in [
@@ -220,7 +206,7 @@ mod tests {
         }
         fs::set_permissions(at("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         symlink("../keep.log", at("sub/link")).unwrap();
-        let files = collect_files(folder.path(), "docs").unwrap();
+        let files = collect_files(dir.path(), "docs").unwrap();
         let names: Vec<_> = files
             .iter()
             .map(|file| (file.path.as_str(), file.mode))
@@ -233,31 +219,31 @@ mod tests {
                 ("docs/keep.log", FileMode::Regular),
                 ("docs/run.sh", FileMode::Executable),
                 ("docs/sub/.gitignore", FileMode::Regular),
-                ("docs/sub/link", FileMode::Link),
+                ("docs/sub/link", FileMode::Symlink),
                 ("docs/sub/only-here", FileMode::Regular),
             ]
         );
     }
 
     #[test]
-    fn what_a_gitignore_says_is_understood_or_nothing_is_published() {
-        for (place, text) in [
+    fn gitignore_that_cannot_be_parsed_is_an_error() {
+        for (name, text) in [
             (".gitignore", &b"caf\xe9\nsecret\n"[..]),
             (".gitignore", b"[z-a]\nsecret\n"),
             ("sub/.gitignore", b"caf\xe9\nsecret\n"),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            fs::create_dir(folder.path().join("sub")).unwrap();
-            fs::write(folder.path().join("sub/secret"), "").unwrap();
-            fs::write(folder.path().join(place), text).unwrap();
-            let error = collect_files(folder.path(), "").unwrap_err();
-            assert!(error.to_string().contains(place), "{error}");
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("sub")).unwrap();
+            fs::write(dir.path().join("sub/secret"), "").unwrap();
+            fs::write(dir.path().join(name), text).unwrap();
+            let error = collect_files(dir.path(), "").unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
         }
     }
 
     #[test]
-    fn a_link_stays_within_the_folder() {
-        for (target, is_taken) in [
+    fn links_stay_within_the_directory() {
+        for (target, is_valid) in [
             ("a", true),
             ("./b/../a", true),
             ("../x", false),
@@ -265,13 +251,9 @@ mod tests {
             (".git/config", false),
             ("b/../../x", false),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            symlink(target, folder.path().join("link")).unwrap();
-            assert_eq!(
-                collect_files(folder.path(), "").is_ok(),
-                is_taken,
-                "{target}"
-            );
+            let dir = tempfile::tempdir().unwrap();
+            symlink(target, dir.path().join("link")).unwrap();
+            assert_eq!(collect_files(dir.path(), "").is_ok(), is_valid, "{target}");
         }
     }
 }

@@ -1,84 +1,81 @@
-//! Why a change was not pushed, read from what git says of it.
+//! Why git could not fetch or push, found out from its output.
 
 use thiserror::Error;
 
 use crate::sys::subprocess::{ProcessError, ProcessOutput};
 
-/// Why a change was not pushed.
+/// Why git could not fetch or push.
 #[derive(Debug, Error)]
 pub(crate) enum PushError {
-    /// Git could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// There is no room for a temporary repository.
-    #[error("no temporary folder can be made: {0}")]
+    #[error("temporary repository failed: {0}")]
     TempDir(#[from] std::io::Error),
-    /// The server does not take the credential.
-    #[error("the server does not take the credential for git: {0}")]
+    /// A local file is not what it was when the directory was compared.
+    #[error("the file {0} changed while it was published")]
+    FileChanged(String),
+    #[error("the server rejects the credential for git: {0}")]
     Unauthorized(String),
-    /// The credential may not push, or the branch is protected.
+    /// The credential has no write access, or the branch is protected.
     #[error("the server refuses the push: {0}")]
     NotPermitted(String),
-    /// Somebody was faster.
-    #[error("the branch has moved meanwhile: {0}")]
+    /// The branch does not point to the expected commit.
+    #[error("the branch changed in the meantime: {0}")]
     NonFastForward(String),
-    /// A branch has the name of a folder that others are in, or the other way round.
-    #[error("no branch can have the name of another's folder: {0}")]
+    /// A branch and a prefix of another branch have the same name.
+    #[error("the branch name conflicts with another branch: {0}")]
     RefNameConflict(String),
-    /// The repository or branch is not there.
-    #[error("git finds no such repository: {0}")]
+    #[error("git cannot find the repository: {0}")]
     NotFound(String),
-    /// The server was not reached.
-    #[error("git does not reach the server: {0}")]
+    #[error("git cannot reach the server: {0}")]
     Unreachable(String),
-    /// The server answered in a way that git cannot use.
-    #[error("git cannot use the server's answer: {0}")]
+    /// The response is an error, a redirect, or not that of a Git server.
+    #[error("git cannot use the server's response: {0}")]
     Server(String),
-    /// Something else.
     #[error("git failed: {0}")]
     Failed(String),
 }
 
-/// The same, of a git that spoke with the server: what took too long was the server.
+/// For a command that waits for the server: its time limit is that of the server's response.
 pub(super) fn timeout_as_unreachable(error: PushError) -> PushError {
     if let PushError::Process(ProcessError::TimedOut { limit, .. }) = error {
         let limit = limit.as_secs_f32();
-        return PushError::Unreachable(format!("no answer within {limit} seconds"));
+        return PushError::Unreachable(format!("no response within {limit} seconds"));
     }
     error
 }
 
-/// What git's complaint stands for. Its words are those of git in the C locale.
-pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
-    let stdout = String::from_utf8_lossy(&printed.stdout).into_owned();
+/// Classifies a failure by git's messages in the C locale.
+pub(super) fn classify_push_failure(output: &ProcessOutput) -> PushError {
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let rejected = stdout
         .lines()
         .find(|line| line.starts_with('!'))
         .and_then(|line| line.rsplit('\t').next());
-    let stderr = String::from_utf8_lossy(&printed.stderr).into_owned();
-    let told: Vec<&str> = stderr
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = stderr
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    let remote: Vec<&str> = told
+    let remote: Vec<&str> = lines
         .iter()
         .filter_map(|line| line.strip_prefix("remote:"))
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    // Behind the reason, git may say once more that it failed.
+    // After the reason, git may print one more line that it failed.
     let last = ["fatal:", "error:"]
         .iter()
-        .find_map(|start| told.iter().rev().find(|line| line.starts_with(start)));
-    let words = rejected
+        .find_map(|start| lines.iter().rev().find(|line| line.starts_with(start)));
+    let reason = rejected
         .map(str::to_owned)
         .into_iter()
         .chain(remote.iter().map(ToString::to_string))
         .collect::<Vec<_>>();
-    let words = if words.is_empty() {
-        last.or(told.last()).map_or_else(
-            || "it does not say why".to_owned(),
+    let reason = if reason.is_empty() {
+        last.or(lines.last()).map_or_else(
+            || "no reason given".to_owned(),
             |line| {
                 line.trim_start_matches("fatal: ")
                     .trim_start_matches("error: ")
@@ -86,12 +83,12 @@ pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
             },
         )
     } else {
-        words.join("; ")
+        reason.join("; ")
     };
     let all = format!("{stdout}\n{stderr}").to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| all.contains(part));
     if has(&["; cannot create 'refs/", "directory file conflict"]) {
-        PushError::RefNameConflict(words)
+        PushError::RefNameConflict(reason)
     } else if has(&[
         "stale info",
         "fetch first",
@@ -99,17 +96,17 @@ pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
         "cannot lock ref",
         "reference already exists",
     ]) {
-        PushError::NonFastForward(words)
+        PushError::NonFastForward(reason)
     } else if has(&["[remote rejected]", "error: 403"]) {
-        PushError::NotPermitted(words)
+        PushError::NotPermitted(reason)
     } else if has(&[
         "authentication failed",
         "could not read username",
         "error: 401",
     ]) {
-        PushError::Unauthorized(words)
+        PushError::Unauthorized(reason)
     } else if has(&["not found", "couldn't find remote ref", "error: 404"]) {
-        PushError::NotFound(words)
+        PushError::NotFound(reason)
     } else if has(&[
         "returned error: 5",
         "returned error: 429",
@@ -126,7 +123,7 @@ pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
         "bad line length",
         "bad pack header",
     ]) {
-        PushError::Server(words)
+        PushError::Server(reason)
     } else if has(&[
         "could not resolve",
         "failed to connect",
@@ -135,8 +132,8 @@ pub(super) fn classify_push_failure(printed: &ProcessOutput) -> PushError {
         "unexpectedly",
         "early eof",
     ]) {
-        PushError::Unreachable(words)
+        PushError::Unreachable(reason)
     } else {
-        PushError::Failed(words)
+        PushError::Failed(reason)
     }
 }

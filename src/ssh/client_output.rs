@@ -1,8 +1,9 @@
 //! What an answer of `ssh` means, read from its messages: the only place that knows their words.
 
-use super::{ClientOptions, SshError, host_keys};
+use super::{ClientOptions, SshError};
 use crate::sys::subprocess::ProcessOutput;
 use crate::types::fingerprint::Fingerprint;
+use crate::types::host_keys;
 use crate::types::ssh_address::SshHost;
 
 /// The most of somebody else's words that is repeated, in characters.

@@ -10,7 +10,7 @@ use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 
 use super::SshError;
-use super::host_pattern::matches_any;
+use crate::types::host_pattern::matches_any;
 
 /// What the comment of a line of ours begins with; behind it stands how the key came to be known.
 const COMMENT_PREFIX: &str = "bbconnect:";

@@ -5,8 +5,6 @@ mod client_options;
 mod client_output;
 mod config_resolve;
 mod error;
-mod host_keys;
-mod host_pattern;
 mod key_description;
 mod key_file;
 mod key_name;
@@ -14,7 +12,6 @@ mod key_pair;
 mod key_swap;
 mod keyscan;
 mod known_hosts;
-mod migrate;
 mod private_key_file;
 mod rsa;
 mod user_client;
@@ -25,7 +22,6 @@ pub(crate) use client_options::{
 };
 pub(crate) use config_resolve::resolve;
 pub(crate) use error::SshError;
-pub(crate) use host_keys::{alternate_hosts, built_in_hosts, built_in_keys, retirement_reason};
 pub(crate) use key_description::KeyDescription;
 pub(crate) use key_file::{KeyFileError, KeyFiles};
 pub(crate) use key_name::{comment, file_stem};
@@ -33,10 +29,11 @@ pub(crate) use key_pair::{KeyError, KeyPair};
 pub(crate) use key_swap::{KeySwap, Stage};
 pub(crate) use keyscan::scan;
 pub(crate) use known_hosts::{HostKey, KnownHosts, Source};
-pub use migrate::known_hosts::known_hosts_fixes;
-pub use migrate::ssh_config::{mentions_new_host, ssh_config_fixes};
-pub(crate) use migrate::ssh_config_includes::client_includes;
 pub(crate) use private_key_file::{PrivateKeyFile, public_key_of, public_path};
 pub(crate) use user_client::{
     agent_has, agent_keys, check_access_as_user, user_known_hosts, version,
+};
+
+pub(crate) use crate::types::host_keys::{
+    alternate_hosts, built_in_hosts, built_in_keys, retirement_reason,
 };

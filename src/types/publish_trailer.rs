@@ -1,70 +1,128 @@
-//! Trailers of commits created by `publish`. They distinguish these commits from others, and from their own amended or
-//! rebased versions.
+//! The trailers in the messages of commits that `publish` creates. They identify these commits, and a digest of the
+//! change shows when a commit was amended.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-/// For each path that a commit changes, git's hash of the new content; `None` if the file is removed.
+/// The paths that a commit changes, each with the hash of its new blob; `None` where it is removed.
 pub(crate) type ChangedPaths = BTreeMap<String, Option<String>>;
 
 const BY: &str = "Published-by";
 const PROGRAM: &str = "bbconnect";
+const BRANCH: &str = "Published-branch";
+const INTO: &str = "Published-into";
 const ONTO: &str = "Published-onto";
 const CHANGE: &str = "Published-change";
 
-/// The parent of a commit, and a hash of its changes.
+/// A value is one line without spaces at its ends.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
+
+/// Where a directory is published to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublishTarget {
+    pub branch: String,
+    /// The directory of the repository, without a slash at either end; empty for the root.
+    pub into: String,
+}
+
+/// The trailers of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublishTrailer {
+    target: PublishTarget,
+    /// The parent that the commit was created with.
     onto: Option<String>,
+    /// A digest of the changed paths and blobs.
     change: String,
 }
 
 impl PublishTrailer {
+    /// The trailers of a new commit.
     #[must_use]
-    pub(crate) fn new(onto: Option<&str>, written: &ChangedPaths) -> Self {
+    pub(crate) fn new(target: PublishTarget, onto: Option<&str>, changes: &ChangedPaths) -> Self {
         Self {
+            target,
             onto: onto.map(str::to_owned),
-            change: change(written),
+            change: change_digest(changes),
         }
     }
 
-    /// The trailer at the end of a message. Only a last paragraph of nothing but trailers counts
-    /// (git-interpret-trailers); anywhere else it is a quotation.
+    /// The trailers of a message. Only its last paragraph counts, and only where it consists of trailers
+    /// (git-interpret-trailers): elsewhere they are quoted.
     #[must_use]
-    pub(crate) fn of(message: &str) -> Option<Self> {
+    pub(crate) fn parse(message: &str) -> Option<Self> {
         let lines = message.trim_end().lines().rev();
         let last = lines.take_while(|line| !line.trim().is_empty());
         let trailers: Option<Vec<_>> = last.map(|line| line.split_once(": ")).collect();
-        let trailers = trailers?;
+        Self::from_pairs(&trailers?)
+    }
+
+    /// The trailers that a message quotes, as that of a squash merge does with the messages of the squashed commits:
+    /// indented, or as items of a list.
+    #[must_use]
+    pub(crate) fn parse_quoted(message: &str) -> Vec<Self> {
+        let pairs = |paragraph: &[&str]| {
+            let lines = paragraph
+                .iter()
+                .map(|line| line.trim_start_matches([' ', '\t', '*', '>']));
+            Self::from_pairs(
+                &lines
+                    .filter_map(|line| line.split_once(": "))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let lines: Vec<&str> = message.lines().collect();
+        lines
+            .split(|line| line.trim().is_empty())
+            .filter_map(pairs)
+            .collect()
+    }
+
+    fn from_pairs(trailers: &[(&str, &str)]) -> Option<Self> {
         let value = |key: &str| {
             let own = trailers.iter().find(|(name, _)| *name == key);
             own.map(|(_, value)| value.trim())
         };
+        let text = |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned();
         (value(BY)? == PROGRAM).then_some(())?;
         Some(Self {
+            target: PublishTarget {
+                branch: text(value(BRANCH)?),
+                into: value(INTO).map(text).unwrap_or_default(),
+            },
             onto: value(ONTO).map(str::to_owned),
             change: value(CHANGE)?.to_owned(),
         })
     }
 
-    /// Whether the parent is the one at the time of publishing.
+    #[must_use]
+    pub(crate) fn target(&self) -> &PublishTarget {
+        &self.target
+    }
+
+    /// Whether the commit still has the parent that it was created with.
     #[must_use]
     pub(crate) fn has_parent(&self, parent: Option<&str>) -> bool {
         self.onto.as_deref() == parent
     }
 
-    /// Whether the changes are those at the time of publishing.
+    /// Whether the commit still changes what it was created to change.
     #[must_use]
-    pub(crate) fn matches_changes(&self, written: &ChangedPaths) -> bool {
-        self.change == change(written)
+    pub(crate) fn matches_changes(&self, changes: &ChangedPaths) -> bool {
+        self.change == change_digest(changes)
     }
 }
 
 impl fmt::Display for PublishTrailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PublishTarget { branch, into } = &self.target;
         writeln!(f, "{BY}: {PROGRAM}")?;
+        writeln!(f, "{BRANCH}: {}", utf8_percent_encode(branch, ESCAPED))?;
+        if !into.is_empty() {
+            writeln!(f, "{INTO}: {}", utf8_percent_encode(into, ESCAPED))?;
+        }
         if let Some(onto) = &self.onto {
             writeln!(f, "{ONTO}: {onto}")?;
         }
@@ -72,19 +130,32 @@ impl fmt::Display for PublishTrailer {
     }
 }
 
-/// Git's hash of a file's content.
-#[must_use]
-pub(crate) fn blob_hash(content: &[u8]) -> String {
-    let mut blob = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-    blob.update(format!("blob {}\0", content.len()).as_bytes());
-    blob.update(content);
-    hex(blob.finish().as_ref())
+/// Computes the hash of a Git blob from its content in pieces.
+pub(crate) struct BlobHasher(Context);
+
+impl BlobHasher {
+    /// The size is part of what is hashed: all of the content must be given.
+    #[must_use]
+    pub(crate) fn new(size: u64) -> Self {
+        let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+        context.update(format!("blob {size}\0").as_bytes());
+        Self(context)
+    }
+
+    pub(crate) fn update(&mut self, content: &[u8]) {
+        self.0.update(content);
+    }
+
+    #[must_use]
+    pub(crate) fn finish(self) -> String {
+        hex(self.0.finish().as_ref())
+    }
 }
 
-/// NUL separates the fields, because no path contains one.
-fn change(written: &ChangedPaths) -> String {
+/// Paths contain no NUL.
+fn change_digest(changes: &ChangedPaths) -> String {
     let mut text = String::new();
-    for (path, hash) in written {
+    for (path, hash) in changes {
         text.push_str(path);
         text.push('\0');
         text.push_str(hash.as_deref().unwrap_or("-"));
@@ -106,46 +177,70 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn written(content: &str) -> ChangedPaths {
-        let hash = Some(blob_hash(content.as_bytes()));
+    fn changes(hash: &str) -> ChangedPaths {
+        let hash = Some(hash.to_owned());
         ChangedPaths::from([("a".to_owned(), hash), ("gone".to_owned(), None)])
     }
 
-    #[test]
-    fn blob_hashes_are_those_of_git() {
-        assert_eq!(blob_hash(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-    }
-
-    #[test]
-    fn trailers_round_trip() {
-        for onto in [None, Some("abc")] {
-            let trailer = PublishTrailer::new(onto, &written("1"));
-            let message = format!("Build 7\n\nCo-authored-by: x\n\n{trailer}");
-            assert_eq!(PublishTrailer::of(&message), Some(trailer.clone()));
-            let signed = format!("Build 7\n\n{trailer}Signed-off-by: Jane\r\n");
-            assert_eq!(PublishTrailer::of(&signed), Some(trailer.clone()));
-            assert!(trailer.has_parent(onto) && !trailer.has_parent(Some("def")));
-            assert!(
-                trailer.matches_changes(&written("1")) && !trailer.matches_changes(&written("2"))
-            );
+    fn target(into: &str) -> PublishTarget {
+        PublishTarget {
+            branch: "bbconnect".to_owned(),
+            into: into.to_owned(),
         }
     }
 
     #[test]
-    fn a_quoted_trailer_does_not_count() {
-        let trailer = PublishTrailer::new(None, &written("1"));
-        for message in [
-            format!("A fix\n\n{trailer}\nSquashed with a fix of mine.\n"),
-            format!("A fix\n\n{trailer}and more\n"),
-            format!(
-                "A fix\n\n    {}",
-                trailer.to_string().replace('\n', "\n    ")
+    fn blob_hashes_are_those_of_git() {
+        assert_eq!(
+            BlobHasher::new(0).finish(),
+            "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+        );
+        let mut hasher = BlobHasher::new(2);
+        hasher.update(b"1");
+        hasher.update(b"\n");
+        assert_eq!(hasher.finish(), "d00491fd7e5bb6fa28c517a0bb32b8b506539d4d");
+    }
+
+    #[test]
+    fn trailers_are_parsed_as_they_are_written() {
+        for (onto, into) in [(None, ""), (Some("abc"), "docs/100% \n a")] {
+            let trailer = PublishTrailer::new(target(into), onto, &changes("1"));
+            let message = format!("Build 7\n\nCo-authored-by: x\n\n{trailer}");
+            assert_eq!(PublishTrailer::parse(&message), Some(trailer.clone()));
+            let signed = format!("Build 7\n\n{trailer}Signed-off-by: Jane\r\n");
+            assert_eq!(PublishTrailer::parse(&signed), Some(trailer.clone()));
+            assert!(trailer.has_parent(onto) && !trailer.has_parent(Some("def")));
+            assert!(trailer.matches_changes(&changes("1")));
+            assert!(!trailer.matches_changes(&changes("2")));
+            assert_eq!(trailer.target(), &target(into));
+        }
+    }
+
+    #[test]
+    fn quoted_trailers_do_not_count_as_trailers() {
+        let trailer = PublishTrailer::new(target("docs"), None, &changes("1"));
+        let indented = trailer.to_string().replace('\n', "\n    ");
+        for (message, is_quoted) in [
+            (
+                format!("A fix\n\n{trailer}\nSquashed with a fix of mine.\n"),
+                true,
             ),
-            "A fix\n\nPublished-by: bbconnect\n".to_owned(),
-            "Fix what bbconnect wrote".to_owned(),
-            String::new(),
+            (format!("A fix\n\n{trailer}and more\n"), true),
+            (
+                format!("Squashed commit:\n\ncommit abc\n\n    Build 7\n    \n    {indented}"),
+                true,
+            ),
+            (
+                format!("Merged\n\n* Build 7\n\n* {trailer}\nApproved-by: Jane"),
+                true,
+            ),
+            ("A fix\n\nPublished-by: bbconnect\n".to_owned(), false),
+            ("Fix what bbconnect wrote".to_owned(), false),
+            (String::new(), false),
         ] {
-            assert_eq!(PublishTrailer::of(&message), None, "{message}");
+            assert_eq!(PublishTrailer::parse(&message), None, "{message}");
+            let quoted = PublishTrailer::parse_quoted(&message);
+            assert_eq!(quoted.first() == Some(&trailer), is_quoted, "{message}");
         }
     }
 }

@@ -1,162 +1,195 @@
-//! Compares the files of a directory with those of a branch.
+//! The difference between the files of a local directory and the tree of a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use super::commit::{FileMode, LocalFile, TreeDiff, TreeEntry};
-use super::publish_trailer::blob_hash;
+use serde::Serialize;
 
-/// A comparison before files of the same size are read.
+/// The kinds of tree entries that have a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileMode {
+    Regular,
+    Executable,
+    /// A symbolic link: the blob is its target.
+    Symlink,
+}
+
+/// Where the content of a local file is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FileContent {
+    /// A file, which may be too large for memory.
+    File(PathBuf),
+    /// The target of a symbolic link.
+    LinkTarget(Vec<u8>),
+}
+
+/// A file of the local directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LocalFile {
+    /// The path in the repository, with `/`.
+    pub path: String,
+    pub mode: FileMode,
+    /// The hash of Git's blob with this content.
+    pub hash: String,
+    pub content: FileContent,
+}
+
+/// An entry of a commit's tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TreeEntry {
+    /// The path in the repository.
+    pub path: String,
+    /// `None` for an entry without a blob: a submodule.
+    pub mode: Option<FileMode>,
+    pub hash: String,
+}
+
+/// The paths that differ, each list sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct TreeDiff {
+    /// Only in the directory.
+    pub added: Vec<String>,
+    /// Different in the directory.
+    pub changed: Vec<String>,
+    /// Only in the commit, and to be removed there.
+    pub removed: Vec<String>,
+}
+
+impl TreeDiff {
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    /// Whether a path is added or changed.
+    #[must_use]
+    pub(crate) fn writes(&self, path: &str) -> bool {
+        let lists = [&self.added, &self.changed];
+        lists
+            .iter()
+            .any(|list| list.binary_search_by(|own| own.as_str().cmp(path)).is_ok())
+    }
+}
+
+/// A difference, and what prevents it from being committed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub diff: TreeDiff,
-    /// Paths whose contents must be compared.
-    pub unknown: Vec<String>,
-    /// Paths of the branch that are kept but conflict: a file there is a directory here, or the reverse.
-    pub in_the_way: Vec<String>,
+    /// Paths of the commit that are not removed, although one is a file where the directory has a directory, or the
+    /// other way round.
+    pub conflicts: Vec<String>,
 }
 
-/// `removes` decides which files that only the branch has are removed. Entries other than files, such as submodules, are
-/// kept.
+/// Compares the directory with the entries of a tree. `removes` decides about entries that the directory lacks.
+/// Submodules are never removed.
 #[must_use]
 pub(crate) fn diff_trees(
     files: &[LocalFile],
     entries: &[TreeEntry],
     removes: impl Fn(&str) -> bool,
 ) -> Comparison {
-    let ours: BTreeMap<&str, &LocalFile> = files
+    let local: BTreeMap<&str, &LocalFile> = files
         .iter()
         .map(|file| (file.path.as_str(), file))
         .collect();
-    let theirs: BTreeMap<&str, &TreeEntry> = entries
+    let remote: BTreeMap<&str, &TreeEntry> = entries
         .iter()
         .map(|entry| (entry.path.as_str(), entry))
         .collect();
-    let dirs: BTreeSet<&str> = files.iter().flat_map(|file| parents(&file.path)).collect();
+    let local_dirs: BTreeSet<&str> = files.iter().flat_map(|file| parents(&file.path)).collect();
     let mut comparison = Comparison::default();
     let TreeDiff {
         added,
         changed,
         removed,
     } = &mut comparison.diff;
-    for (path, file) in &ours {
-        match theirs.get(path) {
+    for (path, file) in &local {
+        match remote.get(path) {
             None => added.push((*path).to_owned()),
-            Some(entry) if !is_same_mode(file.mode, entry.mode) => changed.push((*path).to_owned()),
-            Some(TreeEntry {
-                hash: Some(hash), ..
-            }) => {
-                if *hash != blob_hash(&file.content) {
-                    changed.push((*path).to_owned());
-                }
-            }
-            Some(TreeEntry {
-                size: Some(size), ..
-            }) if *size != file.content.len() as u64 => {
-                changed.push((*path).to_owned());
-            }
-            Some(_) => comparison.unknown.push((*path).to_owned()),
+            Some(entry) if entry.hash == file.hash && is_same_mode(file.mode, entry.mode) => {}
+            Some(_) => changed.push((*path).to_owned()),
         }
     }
-    for (path, entry) in &theirs {
-        if ours.contains_key(path) {
+    for (path, entry) in &remote {
+        if local.contains_key(path) {
             continue;
         }
         if entry.mode.is_some() && removes(path) {
             removed.push((*path).to_owned());
-        } else if dirs.contains(path) || parents(path).any(|dir| ours.contains_key(dir)) {
-            comparison.in_the_way.push((*path).to_owned());
+        } else if local_dirs.contains(path) || parents(path).any(|dir| local.contains_key(dir)) {
+            comparison.conflicts.push((*path).to_owned());
         }
     }
     comparison
 }
 
+/// The directories that contain a path, outermost first.
 fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').filter_map(|(at, _)| path.get(..at))
 }
 
-/// Windows has no executable bit; the branch's is kept there.
-fn is_same_mode(ours: FileMode, theirs: Option<FileMode>) -> bool {
-    theirs == Some(ours)
-        || (cfg!(not(unix)) && ours == FileMode::Regular && theirs == Some(FileMode::Executable))
+/// Windows has no executable bit, so there the mode of the tree entry is kept.
+fn is_same_mode(local: FileMode, remote: Option<FileMode>) -> bool {
+    remote == Some(local)
+        || (cfg!(not(unix)) && local == FileMode::Regular && remote == Some(FileMode::Executable))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn file(path: &str, mode: FileMode, content: &str) -> LocalFile {
+    fn file(path: &str, mode: FileMode, hash: &str) -> LocalFile {
         LocalFile {
             path: path.to_owned(),
             mode,
-            content: content.as_bytes().to_vec(),
+            hash: hash.to_owned(),
+            content: FileContent::File(PathBuf::from(path)),
         }
     }
 
-    fn entry(path: &str, mode: Option<FileMode>, size: u64) -> TreeEntry {
+    fn entry(path: &str, mode: Option<FileMode>, hash: &str) -> TreeEntry {
         TreeEntry {
             path: path.to_owned(),
             mode,
-            size: Some(size),
-            hash: None,
+            hash: hash.to_owned(),
         }
     }
 
     #[test]
-    fn a_directory_and_a_branch_are_compared() {
+    fn added_changed_and_removed_paths() {
+        let regular = Some(FileMode::Regular);
         let files = [
             file("new", FileMode::Regular, "1"),
-            file("longer", FileMode::Regular, "123"),
-            file("same-size", FileMode::Regular, "123"),
-            file("was-dir", FileMode::Regular, ""),
-            file("was-file/inside", FileMode::Regular, ""),
+            file("changed", FileMode::Regular, "1"),
+            file("same", FileMode::Regular, "1"),
+            file("was-dir", FileMode::Regular, "1"),
+            file("was-file/inside", FileMode::Regular, "1"),
         ];
         let entries = [
-            entry("longer", Some(FileMode::Regular), 2),
-            entry("same-size", Some(FileMode::Regular), 3),
-            entry("was-dir/inside", Some(FileMode::Regular), 0),
-            entry("was-file", Some(FileMode::Regular), 0),
-            entry("other", Some(FileMode::Regular), 0),
-            entry("kept", Some(FileMode::Regular), 0),
-            entry("module", None, 0),
+            entry("changed", regular, "2"),
+            entry("same", regular, "1"),
+            entry("was-dir/inside", regular, "1"),
+            entry("was-file", regular, "1"),
+            entry("other", regular, "1"),
+            entry("kept", regular, "1"),
+            entry("module", None, "1"),
         ];
-        let Comparison {
-            diff,
-            unknown,
-            in_the_way,
-        } = diff_trees(&files, &entries, |path| path != "kept");
+        let Comparison { diff, conflicts } = diff_trees(&files, &entries, |path| path != "kept");
         assert_eq!(diff.added, ["new", "was-dir", "was-file/inside"]);
-        assert_eq!(diff.changed, ["longer"]);
+        assert_eq!(diff.changed, ["changed"]);
         assert_eq!(diff.removed, ["other", "was-dir/inside", "was-file"]);
-        assert_eq!(unknown, ["same-size"]);
-        assert!(in_the_way.is_empty());
+        assert!(conflicts.is_empty());
         let kept = diff_trees(&files, &entries, |_| false);
         assert!(kept.diff.removed.is_empty());
-        assert_eq!(kept.in_the_way, ["was-dir/inside", "was-file"]);
-    }
-
-    #[test]
-    fn entries_with_a_hash_need_no_content() {
-        let files = [
-            file("a", FileMode::Regular, "1"),
-            file("b", FileMode::Regular, "2"),
-        ];
-        let entries = ["a", "b"].map(|path| TreeEntry {
-            hash: Some(blob_hash(b"1")),
-            ..entry(path, Some(FileMode::Regular), 1)
-        });
-        let compared = diff_trees(&files, &entries, |_| false);
-        assert_eq!(compared.diff.changed, ["b"]);
-        assert!(compared.unknown.is_empty());
+        assert_eq!(kept.conflicts, ["was-dir/inside", "was-file"]);
     }
 
     #[cfg(unix)]
     #[test]
-    fn an_executable_bit_is_a_change() {
+    fn executable_bit_is_a_change() {
         let files = [file("run", FileMode::Executable, "1")];
-        let entries = [entry("run", Some(FileMode::Regular), 1)];
-        assert_eq!(
-            diff_trees(&files, &entries, |_| false).diff.changed,
-            ["run"]
-        );
+        let entries = [entry("run", Some(FileMode::Regular), "1")];
+        let diff = diff_trees(&files, &entries, |_| false).diff;
+        assert_eq!(diff.changed, ["run"]);
     }
 }

@@ -136,6 +136,7 @@ mod unix {
     use std::process::Output;
 
     use super::*;
+    use crate::support::bitbucket;
     use crate::support::bitbucket::repo_store::RepoStore;
     use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
     use crate::support::{Sandbox, program};
@@ -247,6 +248,10 @@ mod unix {
     fn readme_commands_work() {
         let server = server();
         let sandbox = Sandbox::new();
+        let repositories = tempfile::tempdir().expect("a temporary directory");
+        bitbucket::git::create(repositories.path(), "acme/site", &["feature/login"]);
+        let root = Some(repositories.path().to_owned());
+        server.update(|state| state.store.git = root);
         for (name, text) in [("token", TOKEN), ("secret", "s3cret-of-the-webhook")] {
             fs::write(sandbox.path(name), text).expect("it can be written");
         }

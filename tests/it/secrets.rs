@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::support::bitbucket;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
 use crate::support::{self, RunOutput, Sandbox, check_output, is_installed, program, write_script};
@@ -77,10 +78,14 @@ impl Fixture {
         let user = Kind::UserToken { user: "jane" };
         let datacenter = credential(user, SERVER_TOKEN, vec!["REPO_ADMIN"]);
         let beside = tempfile::tempdir().unwrap();
-        let serve = |name: &str, credential, git| {
+        let git = beside.path().join("git");
+        for name in ["acme/site", "web/site"] {
+            bitbucket::git::create(&git, name, &["other"]);
+        }
+        let serve = |name: &str, credential| {
             let mut store = RepoStore::with(&[&format!("{name}+")]);
             store.push(name, "other", "Other", ("other.html", b"<p>"));
-            store.git = git;
+            store.git = Some(git.clone());
             Server::start(ServerState {
                 credentials: vec![credential],
                 store,
@@ -88,10 +93,9 @@ impl Fixture {
                 ..ServerState::default()
             })
         };
-        let git = repository(beside.path());
         let fixture = Self {
-            cloud: serve("acme/site", cloud, None),
-            datacenter: serve("WEB/site", datacenter, Some(git)),
+            cloud: serve("acme/site", cloud),
+            datacenter: serve("WEB/site", datacenter),
             sandbox: Sandbox::new(),
             beside,
             store,
@@ -167,28 +171,6 @@ impl Fixture {
             }
         }
     }
-}
-
-/// What a Data Center serves over git: `web/site`, with a commit.
-fn repository(folder: &Path) -> PathBuf {
-    let root = folder.join("git");
-    let bare = root.join("web/site.git");
-    let git = |arguments: &[&str]| {
-        let mut git = program("git");
-        git.arg("-C").arg(&bare).args(arguments);
-        check_output(&mut git).trim().to_owned()
-    };
-    fs::create_dir_all(&bare).unwrap();
-    git(&["init", "--quiet", "--bare", "--initial-branch=main"]);
-    git(&["config", "http.receivepack", "true"]);
-    let tree = git(&["mktree", "--missing"]);
-    let who = ["-c", "user.name=Jane", "-c", "user.email=jane@acme.example"];
-    let first = git(&[&who[..], &["commit-tree", &tree, "-m", "First"]].concat());
-    let more = ["commit-tree", &tree, "-p", &first, "-m", "More"];
-    let second = git(&[&who[..], &more].concat());
-    git(&["update-ref", "refs/heads/main", &first]);
-    git(&["update-ref", "refs/heads/other", &second]);
-    root
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

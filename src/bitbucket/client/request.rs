@@ -7,7 +7,6 @@ use serde::Serialize;
 use url::Url;
 
 use super::error::ApiError;
-use super::response::MAX_BODY_BYTES;
 
 /// The slowest upload that is expected, in bytes per second.
 const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
@@ -27,8 +26,6 @@ pub(in crate::bitbucket) struct Request {
     pub(super) signed: WithAuth,
     pub(super) body: Option<Body>,
     pub(super) idempotent: bool,
-    /// The limit of the response body, in bytes.
-    pub(super) most: usize,
 }
 
 /// The body of a request. It may contain secrets, so `Debug` omits it.
@@ -53,7 +50,6 @@ impl Request {
             url,
             signed,
             body: None,
-            most: MAX_BODY_BYTES,
         }
     }
 
@@ -63,10 +59,6 @@ impl Request {
             idempotent: false,
             ..self
         }
-    }
-
-    pub(in crate::bitbucket) fn max_response_bytes(self, most: usize) -> Self {
-        Self { most, ..self }
     }
 
     pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {

@@ -31,18 +31,19 @@ pub(in crate::bitbucket) struct Response {
 }
 
 impl Response {
-    /// Reads the decompressed body, up to a limit.
+    /// Reads a response, decompressed, up to [`MAX_BODY_BYTES`].
     pub(super) async fn read(
         mut response: reqwest::Response,
-        most: usize,
         explained: impl Fn(&reqwest::Error) -> ApiError,
     ) -> Result<Self, ApiError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let url = response.url().to_string();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
-            if body.len() + chunk.len() > most {
-                return Err(ApiError::ResponseTooLarge { most });
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(ApiError::ResponseTooLarge {
+                    most: MAX_BODY_BYTES,
+                });
             }
             body.extend_from_slice(&chunk);
         }

@@ -153,11 +153,9 @@ impl Http {
             Ok(response) => {
                 self.observation
                     .replace(ServerObservation::from_response(&response));
-                Response::read(response, request.most, |error| {
-                    self.map_transport_error(error)
-                })
-                .await
-                .map(|response| self.redacted(response))
+                Response::read(response, |error| self.map_transport_error(error))
+                    .await
+                    .map(|response| self.redacted(response))
             }
             Err(error) => Err(error),
         };

@@ -1,18 +1,13 @@
 //! Bitbucket Cloud's API (<https://developer.atlassian.com/cloud/bitbucket/rest/>).
 
-mod commits;
 mod identity;
 mod keys;
-mod multipart;
 mod permissions;
 mod projects;
 mod pull_requests;
 mod repositories;
 mod server;
-mod source;
 mod webhooks;
-
-pub(crate) use commits::{CommitOutcome, CommitRequest};
 
 use super::client::Http;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
-use crate::types::fix::FixKind;
+use crate::migrate::FixKind;
 use crate::ui::{CommandOutput, TextWriter};
 
 /// What has become of an item.

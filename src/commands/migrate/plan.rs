@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput, pluralize};
+use crate::migrate::{Fix, apply_fixes};
 use crate::sys::backup_file::{EditableFile, Lock};
 use crate::sys::signals;
 use crate::sys::worker_pool;
-use crate::types::fix::{Fix, apply_fixes};
 use crate::ui::Progress;
 
 /// A file with something to mend.

@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use super::output::Failure;
 use super::plan::{FilePlan, Plan, shown};
 use crate::app::App;
-use crate::git::{self, RepositoryScan};
-use crate::ssh;
+use crate::migrate::{self, Fix, FixKind, RepositoryScan};
 use crate::sys::backup_file::{EditableFile, Lock};
 use crate::types::connection::AuthMethod;
 use crate::types::escape::strip_os_error_code;
-use crate::types::fix::{Fix, FixKind};
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +99,15 @@ impl Scanner {
             let Some(file) = self.read(&path) else {
                 continue;
             };
-            let included = ssh::client_includes(file.text(), ssh_folder);
+            let included = migrate::client_includes(file.text(), ssh_folder);
             left.extend(included.into_iter().filter(|path| lies_below(path, root)));
             files.push(file);
         }
-        let is_covered = files.iter().any(|file| ssh::mentions_new_host(file.text()));
+        let is_covered = files
+            .iter()
+            .any(|file| migrate::mentions_new_host(file.text()));
         for file in files {
-            let edits = ssh::ssh_config_fixes(file.text(), is_covered);
+            let edits = migrate::ssh_config_fixes(file.text(), is_covered);
             self.keep(file, edits, Lock::None);
         }
     }
@@ -166,13 +166,13 @@ impl Scanner {
         };
         let text = file.text();
         let mends = match kind {
-            Kind::GitConfig => git::git_config_fixes(text, false),
-            Kind::GitModules => git::git_config_fixes(text, true),
-            Kind::Netrc => Ok(git::netrc_fixes(text)),
-            Kind::KnownHosts => Ok(ssh::known_hosts_fixes(text)),
+            Kind::GitConfig => migrate::git_config_fixes(text, false),
+            Kind::GitModules => migrate::git_config_fixes(text, true),
+            Kind::Netrc => Ok(migrate::netrc_fixes(text)),
+            Kind::KnownHosts => Ok(migrate::known_hosts_fixes(text)),
         };
         let included = match kind {
-            Kind::GitConfig => git::includes(text).unwrap_or_default(),
+            Kind::GitConfig => migrate::includes(text).unwrap_or_default(),
             Kind::GitModules | Kind::Netrc | Kind::KnownHosts => Vec::new(),
         };
         let lock = match kind {

@@ -1,28 +1,33 @@
-//! `bbconnect publish`: what differs between a folder and a branch becomes one commit, and one pull request.
+//! `bbconnect publish`: commits the difference between a local directory and a branch, and opens a pull request.
 
-mod git_backend;
+mod history;
 mod names;
 mod output;
-mod ownership;
 mod plan;
-mod rest_backend;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub(crate) use self::output::PublishOutput;
 
+use self::history::{History, changed_meanwhile};
 use self::names::{BranchName, RepoDir};
-use self::output::{CommitResult, PullRequestResult};
+use self::output::PullRequestResult;
 use self::plan::Plan;
 use crate::app::App;
-use crate::bitbucket::{Bitbucket, EnsureOutcome};
+use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg};
 use crate::error::{Error, RejectionKind};
-use crate::git::collect_files;
+use crate::git::{NewCommit, PushError, TempRepository, TreeListing, collect_files};
+use crate::resolve::{ResolvedRepository, SelectedConnection};
+use crate::types::action::Action;
+use crate::types::commit::{Branch, Signature};
 use crate::types::operation::Operation;
+use crate::types::publish_trailer::PublishTarget;
 use crate::types::pull_request::{self, NewPullRequest, PullRequest};
-use crate::types::repository::RepoRef;
+use crate::types::repository::{RepoRef, Repository};
+use crate::types::tree_diff::TreeDiff;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,10 +35,9 @@ Examples:
   bbconnect publish ./generated --repo acme/site --message 'Build 7' --delete-removed
   bbconnect publish ./docs --repo WEB/site --into docs --branch docs --body-file notes.md
 
-What .gitignore leaves out is not published, nor is .git. Symbolic links stay links where they are
-relative and lead nowhere but into the folder; others are refused. On Cloud, files that have the
-size they have on the branch are read one by one to compare them: with hundreds of them --via git
-is faster, and spares the rate limit.
+The commit is pushed with git. Files that an earlier run wrote to the same branch and directory, and
+that DIR no longer has, are removed; other files stay unless --delete-removed is given. Files that
+.gitignore excludes are not published, nor is .git. Symbolic links must be relative and stay in DIR.
 ";
 
 #[derive(Debug, clap::Args)]
@@ -43,13 +47,13 @@ is faster, and spares the rate limit.
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
-    /// The folder
+    /// Directory to publish
     #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// The repository; without it, the one that was selected
+    pub dir: PathBuf,
+    /// Repository; by default the selected one
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
-    /// The folder of the repository that it goes into; without it, the root
+    /// Directory of the repository to publish to; by default the root
     #[arg(
         long,
         value_name = "PATH",
@@ -57,166 +61,331 @@ pub(crate) struct Args {
         hide_default_value = true
     )]
     pub into: RepoDir,
-    /// The branch that is committed to; it is made where it is not there. Where it is the base itself, the commit follows
-    /// what is there, whoever made it, and there is no pull request
+    /// Branch to commit to; created where it does not exist. If it is the base itself, foreign commits are accepted and no
+    /// pull request is opened
     #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
     pub branch: BranchName,
-    /// The branch that it starts from and is for; without it, the repository's default branch
+    /// Start of a new branch and target of the pull request; by default the repository's default branch
     #[arg(long, value_name = "BRANCH")]
     pub base: Option<BranchName>,
-    /// The commit's message
+    /// Commit message
     #[arg(short, long, value_name = "MESSAGE")]
     pub message: Option<String>,
-    /// The pull request's title; without it, the first line of the message
+    /// Title of the pull request; by default the first line of the message
     #[arg(long, value_name = "TITLE")]
     pub title: Option<String>,
     #[command(flatten)]
     pub body_file: BodyFileArg,
-    /// Remove from the branch what the folder lacks; without it, a file of the branch that is a folder here, or the other
-    /// way round, is a conflict
+    /// Remove every file from the branch that DIR lacks
     #[arg(long)]
     pub delete_removed: bool,
-    /// Open no pull request
+    /// Do not open a pull request
     #[arg(long, conflicts_with_all = ["title", "body_file", "draft"])]
     pub no_pr: bool,
     /// Open the pull request as a draft (Cloud; Data Center since 8.18)
     #[arg(long)]
     pub draft: bool,
-    /// Commit also onto commits of others, and onto our own that somebody has changed
+    /// Allow committing on top of commits bbconnect didn't make
     #[arg(long)]
     pub onto_foreign: bool,
-    /// How to commit; without it, REST on Cloud and git on Data Center
-    #[arg(long, value_enum, value_name = "WAY")]
-    pub via: Option<Via>,
     #[command(flatten)]
     pub dry_run: DryRunArg,
-}
-
-/// How a commit gets to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Via {
-    /// The REST API (Cloud)
-    Rest,
-    /// A push of git's, with the connection's credential
-    Git,
 }
 
 impl Subcommand for Args {
     type Output = PublishOutput;
 
-    /// Publishes a folder.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read, the branch has commits of others or moves meanwhile, a right is missing, or the
-    /// server cannot be asked.
     fn run(&self, app: &App) -> Result<PublishOutput, Error> {
         let body = self.body_file.read(app)?;
-        let files = collect_files(&self.folder, self.into.as_str())?;
-        if files.is_empty() && self.delete_removed {
-            let message = format!(
-                "{} is empty, so --delete-removed would remove everything",
-                self.folder.display()
-            );
-            let hint = Some("look whether what fills the folder has failed".into());
-            return Err(Error::Usage { message, hint });
+        let files = collect_files(&self.dir, self.into.as_str())?;
+        let is_empty = files.is_empty();
+        if is_empty && self.delete_removed {
+            return Err(self.empty_dir());
         }
-        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let progress = app.ui.progress("comparing the folder with the branch");
-        let message = message(self);
-        let plan = app.block_on(plan::gather(
-            self,
+        let (selected, bitbucket, resolved) = app.client_for_repo(self.repo.as_ref())?;
+        let progress = app.ui.progress("comparing the directory with the branch");
+        let refused =
+            |error: ApiError| selected.describe_api_error_for(error, Operation::WriteFiles);
+        let (repository, default_branch) = app
+            .block_on(async {
+                let repository = bitbucket.repository(&resolved.id).await?;
+                let default_branch = match &self.base {
+                    Some(_) => None,
+                    None => bitbucket.default_branch(&repository).await?,
+                };
+                Ok((repository, default_branch))
+            })?
+            .map_err(refused)?;
+        let remote = TempRepository::create(app.git_remote(&selected, &repository)?)?;
+        let (tip, base) = self.branches(&remote, &repository, default_branch)?;
+        if base.is_none() && tip.is_none() {
+            let is_empty = app.block_on(bitbucket.is_empty(&repository.path()))?;
+            if !is_empty.map_err(refused)? {
+                // Git takes a short web page for a repository without branches.
+                let reason = format!("no branches at {}", remote.url());
+                return Err(PushError::Server(reason).into());
+            }
+        }
+        let plan = Plan {
+            dir: self.dir.clone(),
             files,
-            &selected,
-            &bitbucket,
-            repository.id,
-        ))??;
-        let done = match (&bitbucket, self.via) {
-            (Bitbucket::Cloud(cloud), None | Some(Via::Rest)) => app.block_on(
-                rest_backend::publish(&plan, &message, &selected, cloud, &bitbucket),
-            )??,
-            (_, Some(Via::Git)) | (Bitbucket::DataCenter(_), None) => {
-                git_backend::publish(&plan, &message, app, &selected, &bitbucket)?
-            }
-            (Bitbucket::DataCenter(_), Some(Via::Rest)) => {
-                return Err(Error::Usage {
-                    message: "Data Center's REST API commits one file at a time".to_owned(),
-                    hint: Some("leave out --via: git pushes them together".into()),
-                });
-            }
+            target: PublishTarget {
+                branch: self.branch.as_str().to_owned(),
+                into: self.into.as_str().to_owned(),
+            },
+            tip,
+            base,
         };
-        let asked = app.block_on(ensure_pull_request(
-            self, &plan, &done, body, &message, &bitbucket,
+        let mut history = History::fetch(&remote, plan.tip.as_ref(), plan.base.as_ref())?;
+        if !self.onto_foreign {
+            history.refuse_foreign_commits()?;
+        }
+        let diff = self.difference(&plan, &remote, &mut history)?;
+        if is_empty && !diff.removed.is_empty() {
+            return Err(self.empty_dir());
+        }
+        let message = self.commit_message();
+        let commit = if diff.is_empty() {
+            plan.tip.as_ref().map(|tip| tip.hash.clone())
+        } else if self.dry_run.is_set() {
+            None
+        } else {
+            let committer = app.block_on(committer(&bitbucket, &selected))?;
+            Some(push(&plan, &diff, &message, &committer, &remote)?)
+        };
+        // The temporary repository is not needed for the pull request.
+        drop(remote);
+        let pull_request = app.block_on(ensure_pull_request(
+            self,
+            &plan,
+            &diff,
+            &repository,
+            body,
+            &message,
+            &bitbucket,
         ))?;
-        let asked = asked.map_err(|error| {
-            if let Some(commit) = done.commit.as_deref().filter(|_| !self.dry_run.is_set()) {
-                let branch = &plan.branch;
+        let pull_request = pull_request.map_err(|error| {
+            if let Some(commit) = commit.as_deref().filter(|_| !self.dry_run.is_set()) {
+                let branch = &plan.target.branch;
                 app.ui.eprint_line(&format!(
-                    "the commit {commit} is on {branch}; only its pull request is missing. Run it again, or add --no-pr"
+                    "the commit {commit} is on {branch}, but its pull request is missing: run the command again, or add --no-pr"
                 ));
             }
             match error {
-                PullRequestError::No(error) => *error,
-                PullRequestError::Api(error) => selected.describe_api_error_for(error, Operation::WritePullRequests),
+                PullRequestError::Rejected(error) => *error,
+                PullRequestError::Api(error) => {
+                    selected.describe_api_error_for(error, Operation::WritePullRequests)
+                }
             }
         })?;
         drop(progress);
-        Ok(PublishOutput::of(&plan, done, asked, repository.source))
+        let is_new_branch = plan.tip.is_none();
+        Ok(PublishOutput {
+            action: output::action(
+                &diff,
+                is_new_branch,
+                self.dry_run.is_set(),
+                pull_request.as_ref(),
+            ),
+            repository: ResolvedRepository {
+                id: repository.path(),
+                source: resolved.source,
+            },
+            branch: plan.target.branch,
+            base: plan.base.map(|base| base.name),
+            commit,
+            diff,
+            pull_request,
+        })
     }
 }
 
-fn message(args: &Args) -> String {
-    let given = args.message.as_deref().map(str::trim);
-    given
-        .filter(|message| !message.is_empty())
-        .map_or_else(|| "Publish from bbconnect".to_owned(), str::to_owned)
+impl Args {
+    /// The target branch and its base, where they exist.
+    fn branches(
+        &self,
+        remote: &TempRepository,
+        repository: &Repository,
+        default_branch: Option<String>,
+    ) -> Result<(Option<Branch>, Option<Branch>), Error> {
+        let base_name = match &self.base {
+            Some(base) => Some(base.as_str().to_owned()),
+            None => default_branch,
+        };
+        let names: Vec<&str> = [Some(self.branch.as_str()), base_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let branches = match remote.remote_branches(&names) {
+            // The API has just found the repository.
+            Err(PushError::NotFound(reason)) => return Err(PushError::Server(reason).into()),
+            branches => branches?,
+        };
+        let find = |name: &str| branches.iter().find(|branch| branch.name == name).cloned();
+        let tip = find(self.branch.as_str());
+        let base = base_name.as_deref().and_then(find);
+        let is_required = tip.is_none() || self.base.is_some();
+        if base.is_none() && is_required && !remote.remote_branches(&[])?.is_empty() {
+            let repo = repository.path();
+            let message = match base_name {
+                Some(name) => format!("{repo} has no branch {name} to start from"),
+                None => format!("{repo} has no default branch to start from"),
+            };
+            let hint = "name a branch with --base BRANCH";
+            return Err(Error::rejected(RejectionKind::NotFound, message, hint));
+        }
+        Ok((tip, base))
+    }
+
+    /// Compares the directory with the parent of the new commit.
+    fn difference(
+        &self,
+        plan: &Plan,
+        remote: &TempRepository,
+        history: &mut History<'_>,
+    ) -> Result<TreeDiff, Error> {
+        let listing = match plan.parent() {
+            Some(parent) => remote.files(&parent.hash)?,
+            None => TreeListing::default(),
+        };
+        // The directory has no such name, so it lacks the file.
+        let mut not_utf8 = listing.not_utf8.iter();
+        if let Some(path) = not_utf8.find(|path| self.delete_removed && plan.lacks(path)) {
+            return Err(Error::rejected(
+                RejectionKind::Other,
+                format!("--delete-removed cannot remove {path}, whose name is not valid UTF-8"),
+                "remove or rename the file with git, or omit --delete-removed",
+            ));
+        }
+        let mut entries = listing.entries;
+        entries.retain(|entry| plan.is_in_scope(&entry.path));
+        let local: BTreeSet<&str> = plan.files.iter().map(|file| file.path.as_str()).collect();
+        let lacking: BTreeSet<String> = entries
+            .iter()
+            .map(|entry| entry.path.as_str())
+            .filter(|path| !local.contains(path) && plan.lacks(path))
+            .map(str::to_owned)
+            .collect();
+        let published = if self.delete_removed || lacking.is_empty() {
+            BTreeSet::new()
+        } else {
+            history.published_paths(&plan.target)?
+        };
+        plan.compare(&entries, |path| {
+            lacking.contains(path) && (self.delete_removed || published.contains(path))
+        })
+    }
+
+    fn empty_dir(&self) -> Error {
+        Error::Usage {
+            message: format!(
+                "{} is empty, so every published file would be removed",
+                self.dir.display()
+            ),
+            hint: Some("check whether the command that creates the files has failed".into()),
+        }
+    }
+
+    fn commit_message(&self) -> String {
+        let message = self.message.as_deref().map(str::trim);
+        message
+            .filter(|message| !message.is_empty())
+            .map_or_else(|| "Publish from bbconnect".to_owned(), str::to_owned)
+    }
 }
 
-/// Why a pull request could not be had.
+/// Creates the commit and pushes it, unless the branch has changed.
+fn push(
+    plan: &Plan,
+    diff: &TreeDiff,
+    message: &str,
+    committer: &Signature,
+    remote: &TempRepository,
+) -> Result<String, Error> {
+    let written = plan.files_to_write(diff);
+    remote.write_blobs(&written)?;
+    let commit = remote.commit(&NewCommit {
+        parent: plan.parent().map(|parent| parent.hash.as_str()),
+        message: &plan.message_with_trailer(message, diff),
+        committer,
+        written: &written,
+        removed: &diff.removed,
+    })?;
+    let branch = &plan.target.branch;
+    let tip = plan.tip.as_ref().map(|tip| tip.hash.as_str());
+    match remote.push(&commit, branch, tip) {
+        // Git repeats a push whose response broke off, and then finds the branch at the new commit.
+        Err(PushError::NonFastForward(_)) => {
+            let found = remote.remote_branches(&[branch])?;
+            let is_pushed = found.first().is_some_and(|found| found.hash == commit);
+            is_pushed
+                .then_some(commit)
+                .ok_or_else(|| changed_meanwhile(branch))
+        }
+        pushed => pushed.map(|()| commit).map_err(Into::into),
+    }
+}
+
+/// The account, as far as it is known.
+async fn committer(bitbucket: &Bitbucket, selected: &SelectedConnection) -> Signature {
+    let connection = &selected.connection;
+    let name = connection.account.as_deref().unwrap_or("bbconnect");
+    let email = connection.credential.email();
+    bitbucket.committer().await.unwrap_or_else(|| Signature {
+        name: name.to_owned(),
+        email: email.unwrap_or("bbconnect@localhost").to_owned(),
+    })
+}
+
+/// Why there is no pull request.
 enum PullRequestError {
-    Api(crate::bitbucket::ApiError),
-    No(Box<Error>),
+    Api(ApiError),
+    Rejected(Box<Error>),
 }
 
-impl From<crate::bitbucket::ApiError> for PullRequestError {
-    fn from(error: crate::bitbucket::ApiError) -> Self {
+impl From<ApiError> for PullRequestError {
+    fn from(error: ApiError) -> Self {
         Self::Api(error)
     }
 }
 
-/// Has a pull request open, where there is something for it to bring.
+/// Opens a pull request, or finds the open one. `None` where the branch has nothing to merge.
 async fn ensure_pull_request(
     args: &Args,
     plan: &Plan,
-    done: &CommitResult,
+    diff: &TreeDiff,
+    repository: &Repository,
     body: Option<String>,
     message: &str,
     bitbucket: &Bitbucket,
 ) -> Result<Option<PullRequestResult>, PullRequestError> {
-    let Some(base) = plan.base.as_ref().filter(|base| base.name != plan.branch) else {
+    let branch = &plan.target.branch;
+    let Some(base) = plan.base.as_ref().filter(|base| base.name != *branch) else {
         return Ok(None);
     };
-    let brings =
-        !done.diff.is_empty() || plan.tip.as_ref().is_some_and(|tip| tip.hash != base.hash);
-    if args.no_pr || !brings {
+    let has_commits =
+        !diff.is_empty() || plan.tip.as_ref().is_some_and(|tip| tip.hash != base.hash);
+    if args.no_pr || !has_commits {
         return Ok(None);
     }
-    let open = bitbucket.open_pull_request(&plan.repo, &plan.branch, &base.name);
+    let repo = repository.path();
     let reused = |request: &PullRequest| {
-        let asked = pull_request::RequestedFields {
+        let requested = pull_request::RequestedFields {
             title: args.title.as_deref(),
             body: body.as_deref(),
             draft: args.draft,
             reviewers: &[],
         };
-        PullRequestResult::reused(request, request.differing_fields(&asked))
+        PullRequestResult::reused(request, request.differing_fields(&requested))
     };
+    let open = bitbucket.open_pull_request(&repo, branch, &base.name);
     if let Some(request) = open.await? {
         return Ok(Some(reused(&request)));
     }
     if args.draft && !bitbucket.supports_drafts().await? {
-        let message = "this server knows no drafts: they came with Data Center 8.18";
-        let no = Error::rejected(RejectionKind::Unsupported, message, "leave out --draft");
-        return Err(PullRequestError::No(Box::new(no)));
+        let message = "drafts require Data Center 8.18 or later";
+        let error = Error::rejected(RejectionKind::Unsupported, message, "omit --draft");
+        return Err(PullRequestError::Rejected(Box::new(error)));
     }
     if args.dry_run.is_set() {
         return Ok(Some(PullRequestResult::planned()));
@@ -228,19 +397,17 @@ async fn ensure_pull_request(
     let pull_request = NewPullRequest {
         title,
         body: body.clone(),
-        source: plan.branch.clone(),
+        source: branch.clone(),
         target: base.name.clone(),
         draft: args.draft,
         reviewers: Vec::new(),
     };
-    Ok(
-        match bitbucket
-            .ensure_pull_request(&plan.repo, pull_request)
-            .await?
-        {
-            EnsureOutcome::Reused(request) => Some(reused(&request)),
-            EnsureOutcome::Opened(request, _) => Some(PullRequestResult::of("created", &request)),
-            EnsureOutcome::NoDifference => None,
-        },
-    )
+    let ensured = bitbucket.ensure_pull_request(&repo, pull_request).await?;
+    Ok(match ensured {
+        EnsureOutcome::Reused(request) => Some(reused(&request)),
+        EnsureOutcome::Opened(request, _) => {
+            Some(PullRequestResult::new(Action::Created, &request))
+        }
+        EnsureOutcome::NoDifference => None,
+    })
 }

@@ -1,13 +1,13 @@
-//! Names of branches and of folders in a repository, as they are given on the command line.
+//! Names of branches and of directories in a repository, as arguments.
 
 use std::str::FromStr;
 
-/// A folder of a repository: nothing for the root.
+/// A directory of a repository; empty for the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RepoDir(String);
 
 impl RepoDir {
-    /// Its path, without a slash at either end.
+    /// Without a slash at either end.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -26,17 +26,16 @@ impl FromStr for RepoDir {
         if path.is_empty() && !text.starts_with('/') || is_path {
             Ok(Self(path.to_owned()))
         } else {
-            Err("it is no path below the root of a repository".to_owned())
+            Err("not a path below the root of a repository".to_owned())
         }
     }
 }
 
-/// The name of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BranchName(String);
 
 impl BranchName {
-    /// The name, without `refs/heads/`.
+    /// Without `refs/heads/`.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -64,7 +63,7 @@ impl FromStr for BranchName {
         if is_name {
             Ok(Self(name.to_owned()))
         } else {
-            Err("it is no name of a branch".to_owned())
+            Err("not a valid branch name".to_owned())
         }
     }
 }
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_git_takes() {
+    fn branch_names_and_directories() {
         for (text, name) in [
             ("main", Some("main")),
             ("refs/heads/a/b", Some("a/b")),

@@ -1,33 +1,25 @@
-//! What was published, as data and as text.
+//! The result of `publish`, as data and as text.
 
 use serde::Serialize;
 
-use super::plan::Plan;
-use crate::resolve::{RepositorySource, ResolvedRepository};
-use crate::types::commit::TreeDiff;
+use crate::resolve::ResolvedRepository;
+use crate::types::action::Action;
 use crate::types::pull_request::{PullRequest, unchanged_note};
+use crate::types::tree_diff::TreeDiff;
 use crate::ui::{CommandOutput, TextWriter};
 
-/// What became of the files.
-#[derive(Debug)]
-pub(super) struct CommitResult {
-    pub(super) diff: TreeDiff,
-    /// The commit that holds what the folder holds.
-    pub(super) commit: Option<String>,
-}
-
-/// A pull request that is open.
+/// An open pull request.
 #[derive(Debug, Serialize)]
 pub(super) struct PullRequestResult {
     id: Option<u64>,
     url: Option<String>,
-    action: &'static str,
-    /// What of one that was open before is otherwise than asked for, and was left.
+    action: Action,
+    /// The requested fields that differ in a pull request that was already open; they are not updated.
     differs: Vec<&'static str>,
 }
 
 impl PullRequestResult {
-    pub(super) fn of(action: &'static str, request: &PullRequest) -> Self {
+    pub(super) fn new(action: Action, request: &PullRequest) -> Self {
         Self {
             id: request.id,
             url: request.url.clone(),
@@ -39,7 +31,7 @@ impl PullRequestResult {
     pub(super) fn reused(request: &PullRequest, differs: Vec<&'static str>) -> Self {
         Self {
             differs,
-            ..Self::of("unchanged", request)
+            ..Self::new(Action::Unchanged, request)
         }
     }
 
@@ -47,55 +39,41 @@ impl PullRequestResult {
         Self {
             id: None,
             url: None,
-            action: "would-create",
+            action: Action::WouldCreate,
             differs: Vec::new(),
         }
     }
 }
 
-/// A folder that was published.
 #[derive(Debug, Serialize)]
 pub(crate) struct PublishOutput {
-    action: &'static str,
-    repository: ResolvedRepository,
-    branch: String,
-    base: Option<String>,
-    commit: Option<String>,
+    pub(super) action: Action,
+    pub(super) repository: ResolvedRepository,
+    pub(super) branch: String,
+    pub(super) base: Option<String>,
+    /// The commit that has the files of the directory.
+    pub(super) commit: Option<String>,
     #[serde(flatten)]
-    diff: TreeDiff,
-    pull_request: Option<PullRequestResult>,
+    pub(super) diff: TreeDiff,
+    pub(super) pull_request: Option<PullRequestResult>,
 }
 
-impl PublishOutput {
-    pub(super) fn of(
-        plan: &Plan,
-        done: CommitResult,
-        pull_request: Option<PullRequestResult>,
-        source: RepositorySource,
-    ) -> Self {
-        let is_new = plan.tip.is_none();
-        let asked = pull_request.as_ref().map(|asked| asked.action);
-        let action = match (done.diff.is_empty(), plan.dry_run) {
-            (false, false) if is_new => "created",
-            (false, false) => "updated",
-            (false, true) if is_new => "would-create",
-            (false, true) => "would-update",
-            (true, _) if asked == Some("created") => "updated",
-            (true, _) if asked == Some("would-create") => "would-update",
-            (true, _) => "unchanged",
-        };
-        Self {
-            action,
-            repository: ResolvedRepository {
-                id: plan.repo.clone(),
-                source,
-            },
-            branch: plan.branch.clone(),
-            base: plan.base.as_ref().map(|base| base.name.clone()),
-            commit: done.commit,
-            diff: done.diff,
-            pull_request,
-        }
+/// The action of a run: about the branch, or about the pull request alone.
+pub(super) fn action(
+    diff: &TreeDiff,
+    is_new_branch: bool,
+    is_dry_run: bool,
+    pull_request: Option<&PullRequestResult>,
+) -> Action {
+    let pull_request = pull_request.map(|pull_request| pull_request.action);
+    match (diff.is_empty(), is_dry_run) {
+        (false, false) if is_new_branch => Action::Created,
+        (false, false) => Action::Updated,
+        (false, true) if is_new_branch => Action::WouldCreate,
+        (false, true) => Action::WouldUpdate,
+        (true, _) if pull_request == Some(Action::Created) => Action::Updated,
+        (true, _) if pull_request == Some(Action::WouldCreate) => Action::WouldUpdate,
+        (true, _) => Action::Unchanged,
     }
 }
 
@@ -124,34 +102,35 @@ impl CommandOutput for PublishOutput {
         if let Some(commit) = &self.commit {
             out.key_value("commit", 13, commit);
         }
-        if let Some(asked) = &self.pull_request {
-            let id = asked.id.map(|id| format!(" #{id}")).unwrap_or_default();
-            let url = asked.url.as_deref().unwrap_or_default();
-            out.key_value("pull request", 13, &format!("{}{id} {url}", asked.action));
+        if let Some(request) = &self.pull_request {
+            let id = request.id.map(|id| format!(" #{id}")).unwrap_or_default();
+            let url = request.url.as_deref().unwrap_or_default();
+            out.key_value("pull request", 13, &format!("{}{id} {url}", request.action));
         }
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        let differs = self.pull_request.as_ref().map(|asked| &asked.differs[..]);
+        let differs = self
+            .pull_request
+            .as_ref()
+            .map(|request| &request.differs[..]);
         if let Some(note) = unchanged_note(differs.unwrap_or_default()) {
             out.note(&note);
         }
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
             let message = format!(
-                "{} is itself what a pull request would be for, so none is opened",
+                "{} is the base itself, so no pull request is opened",
                 self.branch
             );
             out.note(&message);
         }
         if self.base.is_none() {
-            out.note(
-                "the repository was empty, so this is its first branch, and there is nothing to open a pull request for",
-            );
+            out.note("the repository was empty: there is no base for a pull request");
         }
     }
 }
 
-/// The change as a tree: `+` is new, `~` different, `-` gone.
+/// The difference as a tree: `+` is added, `~` changed, `-` removed.
 fn tree(diff: &TreeDiff) -> Vec<String> {
     let mut paths: Vec<(&str, char)> = Vec::new();
     for (list, mark) in [
@@ -165,18 +144,18 @@ fn tree(diff: &TreeDiff) -> Vec<String> {
     let mut lines = Vec::new();
     let mut open: Vec<&str> = Vec::new();
     for (path, mark) in paths {
-        let mut folders: Vec<&str> = path.split('/').collect();
-        let name = folders.pop().unwrap_or(path);
+        let mut dirs: Vec<&str> = path.split('/').collect();
+        let name = dirs.pop().unwrap_or(path);
         let same = open
             .iter()
-            .zip(&folders)
+            .zip(&dirs)
             .take_while(|(one, other)| one == other)
             .count();
-        for (depth, folder) in folders.iter().enumerate().skip(same) {
-            lines.push(format!("  {}{folder}/", "  ".repeat(depth)));
+        for (depth, dir) in dirs.iter().enumerate().skip(same) {
+            lines.push(format!("  {}{dir}/", "  ".repeat(depth)));
         }
-        lines.push(format!("{mark} {}{name}", "  ".repeat(folders.len())));
-        open = folders;
+        lines.push(format!("{mark} {}{name}", "  ".repeat(dirs.len())));
+        open = dirs;
     }
     lines
 }
@@ -186,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_shown_as_a_tree() {
+    fn difference_is_printed_as_a_tree() {
         let paths = |all: &[&str]| all.iter().map(ToString::to_string).collect();
         let diff = TreeDiff {
             added: paths(&["a/b/new", "top"]),

@@ -1,199 +1,108 @@
-//! What is known before anything is compared: the branches, and whose commits are on them.
+//! What is published where: the pure part of the comparison.
 
 use std::io;
 use std::path::PathBuf;
 
-use futures_util::future;
-
-use super::Args;
-use super::ownership::{self, MarkedCommits, OwnershipScan};
-use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
-use crate::resolve::SelectedConnection;
-use crate::types::commit::{Branch, LocalFile, TreeDiff, TreeEntry};
-use crate::types::operation::Operation;
-use crate::types::publish_trailer::{ChangedPaths, PublishTrailer, blob_hash};
-use crate::types::repository::{RepoId, Repository};
-use crate::types::tree_diff::{Comparison, diff_trees};
+use crate::types::commit::Branch;
+use crate::types::publish_trailer::{ChangedPaths, PublishTarget, PublishTrailer};
+use crate::types::tree_diff::{Comparison, LocalFile, TreeDiff, TreeEntry, diff_trees};
 
-/// What is to be published where.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) repo: RepoId,
-    pub(super) repository: Repository,
-    /// The branch that is committed to.
-    pub(super) branch: String,
-    /// Where it points to; `None` where it is not there.
-    pub(super) tip: Option<Branch>,
-    /// Where it starts from; `None` in an empty repository.
-    pub(super) base: Option<Branch>,
-    /// Commits of the branch that say they are ours.
-    pub(super) claimed: MarkedCommits,
+    /// The local directory.
+    pub(super) dir: PathBuf,
     pub(super) files: Vec<LocalFile>,
-    folder: PathBuf,
-    pub(super) into: String,
-    delete_removed: bool,
-    pub(super) dry_run: bool,
+    pub(super) target: PublishTarget,
+    /// The target branch; `None` where it does not exist.
+    pub(super) tip: Option<Branch>,
+    /// The base of the pull request; `None` in an empty repository.
+    pub(super) base: Option<Branch>,
 }
 
 impl Plan {
-    /// The commit that the new one follows.
-    pub(super) fn parent(&self) -> Option<&str> {
-        let parent = self.tip.as_ref().or(self.base.as_ref());
-        parent.map(|branch| branch.hash.as_str())
+    /// The branch whose commit is the parent of the new one.
+    pub(super) fn parent(&self) -> Option<&Branch> {
+        self.tip.as_ref().or(self.base.as_ref())
     }
 
-    /// The branch that the parent is on.
-    pub(super) fn parent_branch(&self) -> Option<&str> {
-        let parent = self.tip.as_ref().or(self.base.as_ref());
-        parent.map(|branch| branch.name.as_str())
-    }
-
-    /// Whether a file of the branch is to go. One that is in the folder, but ignored there, is not lacking.
-    pub(super) fn removes(&self, path: &str) -> bool {
-        let below = if self.into.is_empty() {
+    /// Whether the directory lacks a file of the branch. A file that it has and ignores is not lacking.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        let into = &self.target.into;
+        let below = if into.is_empty() {
             Some(path)
         } else {
-            path.strip_prefix(&self.into)
+            path.strip_prefix(into)
                 .and_then(|rest| rest.strip_prefix('/'))
         };
-        let is_lacking = |below: &str| match self.folder.join(below).symlink_metadata() {
-            Ok(found) => found.is_dir(),
-            // What cannot be looked at is not lacking.
+        below.is_some_and(|below| match self.dir.join(below).symlink_metadata() {
+            Ok(metadata) => metadata.is_dir(),
+            // A path that cannot be examined may exist.
             Err(error) => matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ),
-        };
-        self.delete_removed && below.is_some_and(is_lacking)
+        })
     }
 
-    /// Whether a file of the branch is one of those that are published into, or may be in their way.
+    /// Whether a path of the branch is in the directory that is published to, or may conflict with it.
     pub(super) fn is_in_scope(&self, path: &str) -> bool {
-        self.into.is_empty()
-            || path == self.into
-            || is_above(&self.into, path)
-            || is_above(path, &self.into)
+        let into = &self.target.into;
+        into.is_empty() || path == into || contains(into, path) || contains(path, into)
     }
 
-    /// Compares the folder with what the branch has; some files may yet have to be looked at.
-    pub(super) fn compare(&self, entries: &[TreeEntry]) -> Result<Comparison, Error> {
-        let compared = diff_trees(&self.files, entries, |path| self.removes(path));
-        match compared.in_the_way.first() {
+    /// Compares with the tree of the parent. `removes` decides about files that the directory lacks.
+    pub(super) fn compare(
+        &self,
+        entries: &[TreeEntry],
+        removes: impl Fn(&str) -> bool,
+    ) -> Result<TreeDiff, Error> {
+        let Comparison { diff, conflicts } = diff_trees(&self.files, entries, removes);
+        match conflicts.first() {
             Some(path) => Err(self.path_conflict(path)),
-            None => Ok(compared),
+            None => Ok(diff),
         }
     }
 
     fn path_conflict(&self, path: &str) -> Error {
-        let branch = self.parent_branch().unwrap_or(&self.branch);
-        let of_the_folder = self
+        let PublishTarget { branch, into } = &self.target;
+        let branch = self.parent().map_or(branch, |parent| &parent.name);
+        let conflicting = self
             .files
             .iter()
-            .find(|file| is_above(&file.path, path) || is_above(path, &file.path));
-        let ours = of_the_folder.map_or("", |file| file.path.as_str());
-        let hint = if is_above(path, ours) && (path == self.into || is_above(path, &self.into)) {
-            "name another folder with --into"
+            .find(|file| contains(&file.path, path) || contains(path, &file.path));
+        let local = conflicting.map_or("", |file| file.path.as_str());
+        let hint = if contains(path, local) && (path == into || contains(path, into)) {
+            "choose another directory with --into"
         } else {
-            "remove it from the branch with --delete-removed, or rename it in the folder"
+            "remove the file from the branch with --delete-removed, or rename it in the directory"
         };
         let message =
-            format!("the branch {branch} has the file {path}, which is in the way of {ours}");
+            format!("the branch {branch} has the file {path}, which conflicts with {local}");
         Error::rejected(RejectionKind::Conflict, message, hint)
     }
 
-    /// The files that a commit is to write.
-    pub(super) fn files_to_upload(&self, diff: &TreeDiff) -> Vec<&LocalFile> {
-        let is_sent = |file: &&LocalFile| diff.writes(&file.path);
-        self.files.iter().filter(is_sent).collect()
+    /// The files whose blobs a commit needs.
+    pub(super) fn files_to_write(&self, diff: &TreeDiff) -> Vec<&LocalFile> {
+        let files = self.files.iter();
+        files.filter(|file| diff.writes(&file.path)).collect()
     }
 
-    /// The message of a commit with its mark.
+    /// The message of the commit, with the trailers that mark it.
     pub(super) fn message_with_trailer(&self, message: &str, diff: &TreeDiff) -> String {
-        let hash = |file: &LocalFile| Some(blob_hash(&file.content));
-        let sent = self.files_to_upload(diff).into_iter();
-        let mut written: ChangedPaths = sent.map(|file| (file.path.clone(), hash(file))).collect();
-        written.extend(diff.removed.iter().map(|path| (path.clone(), None)));
-        format!(
-            "{message}\n\n{}",
-            PublishTrailer::new(self.parent(), &written)
-        )
+        let written = self.files_to_write(diff).into_iter();
+        let mut changes: ChangedPaths = written
+            .map(|file| (file.path.clone(), Some(file.hash.clone())))
+            .collect();
+        changes.extend(diff.removed.iter().map(|path| (path.clone(), None)));
+        let parent = self.parent().map(|branch| branch.hash.as_str());
+        let trailer = PublishTrailer::new(self.target.clone(), parent, &changes);
+        format!("{message}\n\n{trailer}")
     }
 }
 
-/// Whether one path would be a folder that the other is in.
-fn is_above(upper: &str, lower: &str) -> bool {
-    let rest = lower.strip_prefix(upper);
+/// Whether a path is below a directory.
+fn contains(dir: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(dir);
     rest.is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Looks at the repository and its branches.
-pub(super) async fn gather(
-    args: &Args,
-    files: Vec<LocalFile>,
-    selected: &SelectedConnection,
-    bitbucket: &Bitbucket,
-    repo: RepoId,
-) -> Result<Plan, Error> {
-    let refused = |error: ApiError| selected.describe_api_error_for(error, Operation::WriteFiles);
-    let repository = bitbucket.repository(&repo).await.map_err(refused)?;
-    let repo = repository.path();
-    let branch = args.branch.as_str().to_owned();
-    let base_name = if let Some(base) = &args.base {
-        Some(base.as_str().to_owned())
-    } else {
-        let branch = bitbucket.default_branch(&repository).await;
-        branch.map_err(refused)?
-    };
-    let base = async {
-        match &base_name {
-            Some(name) => bitbucket.branch(&repo, name).await,
-            None => Ok(None),
-        }
-    };
-    let both = future::try_join(bitbucket.branch(&repo, &branch), base).await;
-    let (tip, base) = both.map_err(refused)?;
-    if base.is_none() && tip.is_none() && !bitbucket.is_empty(&repo).await.map_err(refused)? {
-        let name = base_name.as_deref().unwrap_or("of its own as default");
-        let message = format!("{repo} has no branch {name} to start from");
-        return Err(Error::rejected(
-            RejectionKind::NotFound,
-            message,
-            "name one with --base BRANCH",
-        ));
-    }
-    let claimed = match &tip {
-        Some(tip) if !args.onto_foreign => {
-            let found = ownership::look(bitbucket, &repo, tip, base.as_ref());
-            match found.await.map_err(refused)? {
-                OwnershipScan::Claimed(claimed) => claimed,
-                OwnershipScan::Foreign(commit) => return Err(ownership::refused(&branch, &commit)),
-            }
-        }
-        Some(_) | None => MarkedCommits::default(),
-    };
-    Ok(Plan {
-        repo,
-        repository,
-        branch,
-        tip,
-        base,
-        claimed,
-        files,
-        folder: args.folder.clone(),
-        into: args.into.as_str().to_owned(),
-        delete_removed: args.delete_removed,
-        dry_run: args.dry_run.is_set(),
-    })
-}
-
-/// The error for a branch that somebody changed meanwhile.
-pub(super) fn moved(branch: &str) -> Error {
-    Error::rejected(
-        RejectionKind::Conflict,
-        format!(
-            "the branch {branch} was changed by somebody else meanwhile; nothing was committed"
-        ),
-        "run it again",
-    )
 }

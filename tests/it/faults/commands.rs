@@ -214,7 +214,7 @@ fn of(product: Product) -> Vec<Case> {
         uses_environment: true,
         uses_password: false,
         needs_sshd: false,
-        needs_git: name == "publish" && !is_cloud,
+        needs_git: name == "publish",
     };
     let saved = |name, arguments, setup| Case {
         setup,

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::commands::{Case, Product};
 use super::proxy::{Injection, Proxy, Request};
+use crate::support::bitbucket::git;
 use crate::support::bitbucket::oauth::OAuthState;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{CONTEXT_PATH, Credential, Kind, Server, ServerState};
-use crate::support::sshd::{self, Sshd};
-use crate::support::{RunOutput, Sandbox, check_output, program};
+use crate::support::sshd::Sshd;
+use crate::support::{RunOutput, Sandbox, program};
 
 /// The secret of every connection. It must not be printed.
 pub(crate) const SECRET: &str = "ATATT-faults-marker";
@@ -245,7 +246,8 @@ impl Fixture {
         }
         if self.case.needs_git {
             store.git = Some(self.git.path().to_owned());
-            self.create_bare_repository();
+            let name = self.case.product.repository().to_lowercase();
+            git::create(self.git.path(), &name, &["feature/login"]);
         }
         let base = format!("http://{}", self.proxy.address);
         self.server.update(|state| {
@@ -296,20 +298,6 @@ impl Fixture {
         if let Some(sshd) = &self.sshd {
             sshd.repository(&self.case.product.repository().to_lowercase(), false);
         }
-    }
-
-    /// A bare repository with one commit, for git over HTTP.
-    fn create_bare_repository(&self) {
-        let bare = self.git.path().join("web/site.git");
-        fs::create_dir_all(&bare).unwrap();
-        git(&bare, &["init", "-q", "--bare", "-b", "main"]);
-        git(&bare, &["config", "http.receivepack", "true"]);
-        let work = tempfile::tempdir().unwrap();
-        git(work.path(), &["init", "-q", "-b", "main"]);
-        fs::write(work.path().join("README.md"), "# site\n").unwrap();
-        git(work.path(), &["add", "."]);
-        git(work.path(), &["commit", "-q", "-m", "First"]);
-        git(work.path(), &["push", "-q", bare.to_str().unwrap(), "main"]);
     }
 
     fn url(&self) -> String {
@@ -459,10 +447,4 @@ pub(crate) fn gzip_bomb() -> Vec<u8> {
     let mut command = program("sh");
     command.args(["-c", script]);
     command.output().unwrap().stdout
-}
-
-/// Runs git in a directory, as another person would.
-fn git(dir: &Path, arguments: &[&str]) {
-    let mut git = sshd::git();
-    check_output(git.arg("-C").arg(dir).args(arguments));
 }

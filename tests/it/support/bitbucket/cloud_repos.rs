@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cloud::error;
-use super::repo_store::{Commit, Repo, RepoStore, cloud_page, cloud_page_of};
+use super::repo_store::{Repo, RepoStore, cloud_page, cloud_page_of};
 use super::{ApiRequest, ApiResponse, Credential, Kind, ServerState};
 
 const ABSENT: &str =
@@ -200,14 +200,13 @@ fn inside(
         };
     }
     let repo = store.repo(namespace, slug).unwrap().clone();
+    let branches = store.git.as_ref().map_or_else(
+        || repo.branches.clone().into_iter().collect(),
+        |root| super::git::branches(&root.join(format!("{name}.git"))),
+    );
     match (request.method, below) {
         ("GET", []) => ApiResponse::new(200, body(&repo, base)),
         ("GET", ["refs", "branches"]) => {
-            let git = store.git.as_ref();
-            let branches = git.map_or_else(
-                || repo.branches.clone().into_iter().collect(),
-                |root| super::git::branches(&root.join(format!("{name}.git"))),
-            );
             let values: Vec<_> = branches
                 .iter()
                 .map(
@@ -222,14 +221,6 @@ fn inside(
             values.push(json!({"reviewer_type": "repository", "user": {"uuid": "{1}", "display_name": "Jane"}}));
             cloud_page(base, store, request, &values, 100)
         }
-        ("GET", ["diffstat", hash]) if !hash.contains("..") => {
-            let values = if store.hides_diffstat {
-                Vec::new()
-            } else {
-                changed_by(&repo, hash)
-            };
-            cloud_page(base, store, request, &values, 100)
-        }
         ("GET", ["diffstat", spec]) => {
             let (source, target) = spec.split_once("..").unwrap();
             let same = repo.history(target).contains(&source.to_owned());
@@ -241,25 +232,9 @@ fn inside(
             cloud_page(base, store, request, &values, 100)
         }
         ("GET", ["commits"]) => {
-            let all = |name: &str| {
-                request
-                    .queries(name)
-                    .iter()
-                    .flat_map(|tip| repo.history(repo.branches.get(tip).unwrap_or(tip)))
-                    .collect::<Vec<_>>()
-            };
-            let mut excluded = all("exclude");
-            if store.ignores_exclude {
-                excluded.clear();
-            }
-            let values: Vec<_> = all("include")
-                .iter()
-                .filter(|hash| !excluded.contains(hash))
-                .map(|hash| {
-                    let Commit { parents, message, .. } = &repo.commits[hash];
-                    let parents: Vec<_> = parents.iter().map(|parent| json!({"hash": parent})).collect();
-                    json!({"hash": hash, "message": message, "parents": parents, "author": {"raw": "Jane <jane@acme.example>"}})
-                })
+            let commits = repo.commits.iter();
+            let values: Vec<_> = commits
+                .map(|(hash, commit)| json!({"hash": hash, "message": commit.message}))
                 .collect();
             cloud_page(base, store, request, &values, 100)
         }
@@ -277,8 +252,7 @@ fn inside(
                 .collect();
             cloud_page(base, store, request, &values, 50)
         }
-        ("POST", ["pullrequests"]) => propose(store, request, &repo),
-        ("POST", ["src"]) => commit(store, request, &repo),
+        ("POST", ["pullrequests"]) => propose(store, request, &repo, &branches),
         ("GET", ["src", hash, path @ ..]) => {
             source(store, request, &repo, hash, &path.join("/"), base)
         }
@@ -347,7 +321,12 @@ fn hooks(
     }
 }
 
-fn propose(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiResponse {
+fn propose(
+    store: &mut RepoStore,
+    request: &ApiRequest<'_>,
+    repo: &Repo,
+    branches: &[(String, String)],
+) -> ApiResponse {
     let json = &request.json;
     let name = |end: &str| {
         json[end]["branch"]["name"]
@@ -359,7 +338,11 @@ fn propose(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiR
     if json["type"] != "pullrequest" || json["title"].as_str().is_none_or(str::is_empty) {
         return error(400, "title is required");
     }
-    let (Some(from), Some(to)) = (repo.branches.get(&source), repo.branches.get(&target)) else {
+    let hash = |name: &str| {
+        let branch = branches.iter().find(|(own, _)| own == name);
+        branch.map(|(_, hash)| hash.clone())
+    };
+    let (Some(from), Some(to)) = (hash(&source), hash(&target)) else {
         return error(400, &format!("source: branch not found: {source}"));
     };
     let reviewers = json["reviewers"].as_array().cloned().unwrap_or_default();
@@ -379,7 +362,7 @@ fn propose(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiR
             );
         }
     }
-    if repo.history(to).contains(from) {
+    if from == to || repo.commits.contains_key(&to) && repo.history(&to).contains(&from) {
         return error(400, "There are no changes to be pulled");
     }
     let id = store.id();
@@ -397,42 +380,6 @@ fn propose(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiR
         .pull_requests;
     pull_requests.push(pull_request.clone());
     ApiResponse::new(201, pull_request)
-}
-
-/// The diffstat of a commit against its first parent; unchanged files with another path are renames.
-fn changed_by(repo: &Repo, hash: &str) -> Vec<Value> {
-    let commit = &repo.commits[hash];
-    let before = commit
-        .parents
-        .first()
-        .map(|parent| repo.commits[parent].tree.clone())
-        .unwrap_or_default();
-    let place = |path: &String| json!({"type": "commit_file", "path": path});
-    let gone: Vec<_> = before
-        .iter()
-        .filter(|(path, _)| !commit.tree.contains_key(*path))
-        .collect();
-    let mut stats = Vec::new();
-    let mut moved = Vec::new();
-    for (path, file) in &commit.tree {
-        let told = match before.get(path) {
-            Some(old) if old == file => continue,
-            Some(_) => json!({"status": "modified", "old": place(path), "new": place(path)}),
-            None => match gone.iter().find(|(_, old)| *old == file) {
-                Some((old, _)) => {
-                    moved.push((*old).clone());
-                    json!({"status": "renamed", "old": place(old), "new": place(path)})
-                }
-                None => json!({"status": "added", "old": null, "new": place(path)}),
-            },
-        };
-        stats.push(told);
-    }
-    let gone = gone.iter().filter(|(path, _)| !moved.contains(path));
-    stats.extend(
-        gone.map(|(path, _)| json!({"status": "removed", "old": place(path), "new": null})),
-    );
-    stats
 }
 
 /// The tree of a commit, or one of its files.
@@ -491,103 +438,4 @@ fn source(
         return error(404, "No such file or directory");
     }
     cloud_page(base, store, request, &values, 100)
-}
-
-/// Creates a commit from the parts of a form; `parents` is the expected tip of the branch.
-fn commit(store: &mut RepoStore, request: &ApiRequest<'_>, repo: &Repo) -> ApiResponse {
-    let boundary = request
-        .content_type
-        .and_then(|kind| kind.split_once("boundary="))
-        .map(|(_, text)| text.trim_matches('"'));
-    let Some(boundary) = boundary else {
-        return error(400, "multipart expected");
-    };
-    let mut fields: Vec<(String, String)> = Vec::new();
-    let mut files: Vec<(String, Vec<u8>, Vec<String>)> = Vec::new();
-    for (head, content) in parts(request.body, boundary) {
-        let value = |name: &str| {
-            let start = head.find(&format!(" {name}=\""))? + name.len() + 3;
-            head[start..].split('"').next().map(str::to_owned)
-        };
-        let name = value("name").unwrap();
-        if head.contains("filename=") {
-            files.push((
-                name.trim_start_matches('/').to_owned(),
-                content,
-                value("x-attributes").into_iter().collect(),
-            ));
-        } else {
-            fields.push((name, String::from_utf8(content).unwrap()));
-        }
-    }
-    let field = |name: &str| {
-        fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-    };
-    let branch = field("branch")
-        .or(repo.default_branch.clone())
-        .unwrap_or_else(|| "main".to_owned());
-    if repo.protected.contains(&branch) {
-        return error(403, "Permission denied to update branch");
-    }
-    let tip = repo.branches.get(&branch).cloned();
-    let wanted = field("parents");
-    if tip.is_some() && wanted.is_some() && tip != wanted {
-        return error(409, "The branch has moved");
-    }
-    let parent = tip
-        .or(wanted)
-        .or_else(|| repo.branches.get("main").cloned());
-    let mut tree = parent
-        .as_ref()
-        .map(|parent| repo.commits[parent].tree.clone())
-        .unwrap_or_default();
-    for (key, path) in &fields {
-        if key == "files" {
-            tree.remove(path.trim_start_matches('/'));
-        }
-    }
-    for (path, content, attributes) in files {
-        tree.insert(path, (content, attributes));
-    }
-    let hash = store.hash();
-    let message = field("message").unwrap_or_default();
-    let made = Commit {
-        parents: parent.into_iter().collect(),
-        message,
-        tree,
-    };
-    let repo = store.repo(&repo.namespace, &repo.slug).unwrap();
-    repo.commits.insert(hash.clone(), made);
-    repo.branches.insert(branch, hash.clone());
-    ApiResponse::new(201, Value::Null).with(
-        "location",
-        &format!(
-            "http://localhost/2.0/repositories/{}/commit/{hash}",
-            repo.name()
-        ),
-    )
-}
-
-fn parts(body: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
-    let mark = format!("--{boundary}").into_bytes();
-    let find = |from: usize, what: &[u8]| {
-        (from..=body.len().saturating_sub(what.len())).find(|&at| body[at..].starts_with(what))
-    };
-    let mut parts = Vec::new();
-    let mut at = find(0, &mark);
-    while let Some(start) = at {
-        let start = start + mark.len();
-        if body[start..].starts_with(b"--") {
-            break;
-        }
-        let head_end = find(start, b"\r\n\r\n").unwrap();
-        let next = find(head_end, &mark).unwrap();
-        let head = String::from_utf8_lossy(&body[start..head_end]).into_owned();
-        parts.push((head, body[head_end + 4..next - 2].to_vec()));
-        at = Some(next);
-    }
-    parts
 }

@@ -210,24 +210,6 @@ fn inside(
                 .collect();
             datacenter_page(request, &values, MOST)
         }
-        ("GET", ["commits"]) => {
-            let Some(git) = git else {
-                return refusal(
-                    404,
-                    "This repository has no commits that can be listed.",
-                    &format!("{EXCEPTION}.commit.NoSuchCommitException"),
-                );
-            };
-            let (until, since) = (request.query("until").unwrap(), request.query("since"));
-            let values: Vec<_> = super::git::commits(&git, &until, since.as_deref())
-                .into_iter()
-                .map(|(hash, parents, message)| {
-                    let parents: Vec<_> = parents.iter().map(|parent| json!({"id": parent})).collect();
-                    json!({"id": hash, "message": message, "parents": parents, "author": {"name": "jane"}})
-                })
-                .collect();
-            datacenter_page(request, &values, MOST)
-        }
         ("GET", ["pull-requests"]) => {
             let wanted = request.query("state").unwrap_or_else(|| "OPEN".to_owned());
             let end = if request.query("direction").as_deref() == Some("OUTGOING") {

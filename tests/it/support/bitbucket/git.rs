@@ -21,6 +21,25 @@ fn lines(command: &mut Command) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// Creates a bare repository that can be pushed to. Each branch has one commit more than `main`.
+pub(crate) fn create(root: &Path, name: &str, branches: &[&str]) {
+    let bare = root.join(format!("{name}.git"));
+    std::fs::create_dir_all(&bare).expect("it can be created");
+    let run = |arguments: &[&str]| {
+        let who = ["-c", "user.name=Jane", "-c", "user.email=jane@acme.example"];
+        lines(git(&bare).args(who).args(arguments).stdin(Stdio::null())).join("")
+    };
+    run(&["init", "--quiet", "--bare", "--initial-branch=main"]);
+    run(&["config", "http.receivepack", "true"]);
+    let tree = run(&["mktree"]);
+    let first = run(&["commit-tree", &tree, "-m", "First"]);
+    run(&["update-ref", "refs/heads/main", &first]);
+    for branch in branches {
+        let more = run(&["commit-tree", &tree, "-p", &first, "-m", branch]);
+        run(&["update-ref", &format!("refs/heads/{branch}"), &more]);
+    }
+}
+
 /// The branches of a bare repository, with their commits.
 pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
     let format = "--format=%(refname:lstrip=2) %(objectname)";
@@ -29,27 +48,6 @@ pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
     pairs
         .map(|(name, hash)| (name.to_owned(), hash.to_owned()))
         .collect()
-}
-
-/// The commits in `since..until`: hash, parents and message.
-pub(super) fn commits(
-    folder: &Path,
-    until: &str,
-    since: Option<&str>,
-) -> Vec<(String, Vec<String>, String)> {
-    let mut command = git(folder);
-    command.args(["log", "--format=%H%x00%P%x00%B%x01", until]);
-    command.args(since.map(|since| format!("^{since}")));
-    let output = command.output().expect("git starts");
-    let text = String::from_utf8(output.stdout).expect("it is text");
-    let record = |record: &str| {
-        let mut fields = record.trim_start().split('\0');
-        let hash = fields.next()?.to_owned();
-        let parents = fields.next()?.split_whitespace().map(str::to_owned);
-        let parents = parents.collect();
-        Some((hash, parents, fields.next()?.trim_end().to_owned()))
-    };
-    text.split('\u{1}').filter_map(record).collect()
 }
 
 /// Responds to a request of git through git-http-backend (CGI).

@@ -12,7 +12,7 @@ mod cloud;
 mod cloud_repos;
 mod datacenter;
 mod datacenter_repos;
-mod git;
+pub(crate) mod git;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 mod permissions;
@@ -171,6 +171,17 @@ pub(crate) struct ServerState {
     pub(crate) connections: usize,
 }
 
+impl ServerState {
+    /// Removes and returns the first targeted fault for a request.
+    fn take_targeted_fault(&mut self, method: &str, path: &str) -> Option<Fault> {
+        let at = self
+            .targeted_faults
+            .iter()
+            .position(|(own, text, _)| method == *own && path.contains(text));
+        at.map(|at| self.targeted_faults.remove(at).2)
+    }
+}
+
 type Shared = Arc<Mutex<ServerState>>;
 
 /// A server that runs until it is dropped.
@@ -286,8 +297,7 @@ async fn handle(State(state): State<Shared>, request: Request<Body>) -> Response
     };
     tokio::time::sleep(fault.delay).await;
     if fault.status == 0 {
-        let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>("broken off") });
-        return Response::new(Body::from_stream(broken));
+        return broken_off();
     }
     let mut response = Response::builder().status(fault.status);
     for (name, value) in fault.headers {
@@ -312,6 +322,14 @@ fn git_response(state: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
         body: Vec::new(),
         authorization: authorization.map(str::to_owned),
     });
+    let fault = state.take_targeted_fault(head.method.as_str(), &path);
+    if let Some(fault) = fault.as_ref().filter(|fault| fault.status != 0) {
+        let mut response = Response::builder().status(fault.status);
+        for (name, value) in &fault.headers {
+            response = response.header(*name, value);
+        }
+        return Some(response.body(Body::from(fault.body.clone())).unwrap());
+    }
     let password = basic(authorization).map(|(_, secret)| secret);
     let is_known = bearer(&state, authorization).is_some()
         || state
@@ -325,7 +343,18 @@ fn git_response(state: &Shared, head: &Parts, body: &[u8]) -> Option<Response> {
         return Some(refused.body(Body::empty()).unwrap());
     }
     let root = state.store.git.clone()?;
-    Some(git::serve(&root, below, head, body))
+    let response = git::serve(&root, below, head, body);
+    Some(if fault.is_some() {
+        broken_off()
+    } else {
+        response
+    })
+}
+
+/// A response that breaks off.
+fn broken_off() -> Response {
+    let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>("broken off") });
+    Response::new(Body::from_stream(broken))
 }
 
 /// A request to the REST API.
@@ -395,11 +424,7 @@ fn respond(state: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, ApiResp
         body: body.to_vec(),
         authorization: authorization.map(str::to_owned),
     });
-    let targeted = state
-        .targeted_faults
-        .iter()
-        .position(|(method, text, _)| head.method.as_str() == *method && path.contains(text));
-    let fault = match targeted.map(|at| state.targeted_faults.remove(at).2) {
+    let fault = match state.take_targeted_fault(head.method.as_str(), &path) {
         Some(fault) if fault.status != 0 => {
             return (Some(fault), ApiResponse::new(500, Value::Null));
         }

@@ -33,8 +33,6 @@ pub(crate) struct Repo {
     pub(crate) pull_requests: Vec<Value>,
     /// Default reviewers, and whether they can be added.
     pub(crate) reviewers: Vec<(&'static str, bool)>,
-    /// Branches that refuse pushes.
-    pub(crate) protected: Vec<String>,
     /// How many more requests do not find it.
     pub(crate) hidden: usize,
 }
@@ -56,13 +54,9 @@ pub(crate) struct RepoStore {
     pub(crate) hidden_webhooks: Vec<&'static str>,
     /// Cloud: page parameters are opaque.
     pub(crate) opaque_pages: bool,
-    /// Cloud: diffstats are not available.
-    pub(crate) hides_diffstat: bool,
     /// Pages from this number on report another total.
     pub(crate) wrong_size_from: Option<usize>,
     pub(crate) version: Option<&'static str>,
-    /// Cloud: lists of commits ignore `exclude`.
-    pub(crate) ignores_exclude: bool,
     /// The directory of bare repositories, for git over HTTP.
     pub(crate) git: Option<std::path::PathBuf>,
 }

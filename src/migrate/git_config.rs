@@ -1,7 +1,7 @@
 //! What is to be mended in a git configuration file or in `.gitmodules`: a pure function from its text.
 
-use super::config_file::{ConfigFile, ConfigSyntax, Entry, Header};
-use crate::types::fix::{Fix, FixKind};
+use super::git_config_file::{ConfigFile, ConfigSyntax, Entry, Header};
+use crate::migrate::fix::{Fix, FixKind};
 use crate::types::retired_url::{
     is_same_location, prefix_with_new_host, redact_url, with_new_host, without_app_password,
 };
@@ -166,7 +166,7 @@ fn place(header: &Header, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::fix::apply_fixes;
+    use crate::migrate::fix::apply_fixes;
 
     #[track_caller]
     fn check(before: &str, after: &str, kinds: &[FixKind]) {

@@ -1,7 +1,7 @@
 //! Patterns of host names, as `ssh_config`(5) and sshd(8) have them: `*`, `?`, and `!` for what is not meant.
 
 /// Whether a list of patterns is for a host: one of them is, and none excludes it.
-pub(super) fn matches_any<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {
+pub(crate) fn matches_any<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {
     let mut is_for = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
@@ -14,12 +14,12 @@ pub(super) fn matches_any<'a>(patterns: impl IntoIterator<Item = &'a str>, host:
 }
 
 /// Whether one pattern matches all of a name, in whatever case.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     matches_exactly(&pattern.to_lowercase(), &name.to_lowercase())
 }
 
 /// Whether one pattern matches all of a name, in the same case.
-pub(super) fn matches_exactly(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches_exactly(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut at, mut read) = (0, 0);

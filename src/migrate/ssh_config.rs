@@ -1,11 +1,13 @@
 //! What is to be mended in `~/.ssh/config` (`ssh_config`(5)): what is set for `bitbucket.org` must be set for the new host
 //! as well, and names that lead to the old host must lead to the new one.
 
+use std::fs;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use crate::ssh::host_pattern::{matches, matches_any};
+use crate::migrate::fix::{Fix, FixKind, TextEdit};
 use crate::types::cloud_hosts::{RETIRED_SSH as OLD_SSH_HOST, SSH as NEW_SSH_HOST};
-use crate::types::fix::{Fix, FixKind, TextEdit};
+use crate::types::host_pattern::{matches, matches_any, matches_exactly};
 
 /// Whether somebody thought of the new host in a client's configuration.
 #[must_use]
@@ -29,9 +31,9 @@ pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
 }
 
 /// A setting: its keyword in lower case, and its words with their places.
-pub(in crate::ssh) struct Line<'a> {
-    pub(in crate::ssh) keyword: String,
-    pub(in crate::ssh) words: Vec<(&'a str, Range<usize>)>,
+struct Line<'a> {
+    keyword: String,
+    words: Vec<(&'a str, Range<usize>)>,
 }
 
 impl<'a> Line<'a> {
@@ -131,7 +133,7 @@ fn mend(place: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
     }
 }
 
-pub(in crate::ssh) fn lines(text: &str) -> Vec<Line<'_>> {
+fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -188,10 +190,71 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
     }
 }
 
+/// The files that a configuration of the user's includes, in the order in which `ssh` reads them. Those that are named with
+/// variables or tokens of `ssh` are left out.
+#[must_use]
+pub(crate) fn client_includes(text: &str, ssh_folder: &Path) -> Vec<PathBuf> {
+    let lines = lines(text);
+    let included = lines.iter().filter(|line| line.keyword == "include");
+    let patterns = included.flat_map(|line| line.words.iter().map(|(word, _)| *word));
+    patterns
+        .filter(|pattern| !pattern.contains('%') && !pattern.contains("${"))
+        .flat_map(|pattern| found(&from_home(pattern, ssh_folder)))
+        .collect()
+}
+
+/// A pattern from the root on.
+fn from_home(pattern: &str, ssh_folder: &Path) -> PathBuf {
+    match (pattern.strip_prefix("~/"), ssh_folder.parent()) {
+        (Some(below), Some(home)) => home.join(below),
+        _ => ssh_folder.join(pattern),
+    }
+}
+
+/// What a pattern stands for, sorted as glob(3) does it. Nothing where a folder cannot be read, as with `ssh`.
+fn found(pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern {
+        let is_pattern = part.to_str().filter(|part| part.contains(['*', '?']));
+        let Some(names) = is_pattern else {
+            for path in &mut found {
+                path.push(part);
+            }
+            continue;
+        };
+        found = found
+            .iter()
+            .flat_map(|folder| named(folder, names))
+            .collect();
+    }
+    // `ssh` passes folders over as well. Old versions that were kept stay as they are.
+    found.retain(|path| path.exists() && !path.is_dir() && !is_kept(path));
+    found
+}
+
+/// Whether it is the old version of a file, kept when that was mended.
+fn is_kept(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().contains(".bbconnect-")
+}
+
+/// What is in a folder and has such a name. A dot at the beginning is never meant by a pattern.
+fn named(folder: &Path, names: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_meant = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with('.') == names.starts_with('.') && matches_exactly(names, &name)
+    };
+    let mut paths: Vec<_> = entries.filter(is_meant).map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::fix::apply_fixes;
+    use crate::migrate::fix::apply_fixes;
 
     fn mends_of(text: &str) -> Vec<Fix> {
         ssh_config_fixes(text, mentions_new_host(text))
@@ -251,6 +314,54 @@ mod tests {
             "Host\nHostName\n=\n\"\n\"\"\n",
         ] {
             assert_eq!(mends_of(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn includes_are_found_from_the_folder_of_ssh_on() {
+        let home = tempfile::tempdir().unwrap();
+        let ssh = home.path().join(".ssh");
+        for folder in ["config.d/5.conf", "more/a", "more/b"] {
+            fs::create_dir_all(ssh.join(folder)).unwrap();
+        }
+        for file in [
+            "config.d/2.conf",
+            "config.d/1.conf",
+            "config.d/.3.conf",
+            "config.d/1.conf.bbconnect-20260101",
+            "config.d/4.CONF",
+            "more/b/c",
+            "x y",
+        ] {
+            fs::write(ssh.join(file), "").unwrap();
+        }
+        let absolute = ssh.join("more/?/c");
+        for (text, expected) in [
+            (
+                "Include config.d/*.conf",
+                &["config.d/1.conf", "config.d/2.conf"][..],
+            ),
+            ("include=~/.ssh/config.d/[", &[]),
+            (
+                "Include config.d/*",
+                &["config.d/1.conf", "config.d/2.conf", "config.d/4.CONF"],
+            ),
+            (
+                "Include ~/.ssh/config.d/1.conf \"x y\"",
+                &["config.d/1.conf", "x y"],
+            ),
+            (
+                &format!("Host a\n  Include {}", absolute.display()),
+                &["more/b/c"],
+            ),
+            (
+                "Include config.d/.* nothing/* %d/x ${HOME}/x # more/b/c",
+                &["config.d/.3.conf"],
+            ),
+            ("IncludeNot x", &[]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|path| ssh.join(path)).collect();
+            assert_eq!(client_includes(text, &ssh), expected, "{text}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `~/.netrc`, which curl and so git read: passwords for Bitbucket Cloud in it are found, and left to a person, because
 //! other programs read the file as well.
 
-use super::config_fixes::NEXT_FOR_GIT;
+use super::git_config::NEXT_FOR_GIT;
+use crate::migrate::fix::{Fix, FixKind};
 use crate::types::cloud_hosts;
-use crate::types::fix::{Fix, FixKind};
 use crate::types::token_prefix::is_token;
 
 /// Passwords that Bitbucket Cloud takes no more. Tokens are left alone.

@@ -1,0 +1,41 @@
+//! The identity that commits of the account carry, on Data Center.
+
+use serde::Deserialize;
+
+use super::DataCenter;
+use crate::bitbucket::client::WithAuth;
+use crate::types::commit::Signature;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    display_name: Option<String>,
+    email_address: Option<String>,
+}
+
+impl DataCenter {
+    /// Name and address of the account: a server may reject commits of anybody else. Tokens of projects and repositories
+    /// have no account.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
+    pub(in crate::bitbucket) async fn committer(&self) -> Option<Signature> {
+        let users = ["rest", "api", "latest", "users"];
+        let response = self
+            .http
+            .get(&users, &[("limit", "1")], WithAuth::Yes)
+            .await
+            .ok()?;
+        let account = super::identity::user_name(&response)?;
+        let slug = super::access_tokens::user_slug(&account);
+        let response = self
+            .http
+            .get(&[&users[..], &[slug.as_str()]].concat(), &[], WithAuth::Yes)
+            .await
+            .ok()?;
+        let user: User = response.json().ok()?;
+        Some(Signature {
+            name: user.display_name.unwrap_or(account),
+            email: user.email_address?,
+        })
+    }
+}

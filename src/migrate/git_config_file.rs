@@ -1,0 +1,408 @@
+//! The text of a git configuration file (git-config(1), "SYNTAX"), read so that it can be changed in place: comments,
+//! order, indentation and line ends stay as they are.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::migrate::fix::TextEdit;
+
+/// A configuration that git cannot read either.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line} is not what git-config(1) describes")]
+pub struct ConfigSyntax {
+    /// The line.
+    pub line: usize,
+}
+
+/// The header of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    /// In lower case.
+    pub(super) section: String,
+    /// What stands between the quotes, without escapes.
+    pub(super) subsection: Option<String>,
+    /// Where that stands, escapes and all, without the quotes.
+    subsection_at: Range<usize>,
+}
+
+/// A variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The place of its header in [`ConfigFile::headers`].
+    pub(super) header: usize,
+    /// In lower case.
+    pub(super) key: String,
+    key_at: usize,
+    /// Without quotes and escapes.
+    pub(super) value: String,
+    value_at: Range<usize>,
+    line_end: usize,
+}
+
+/// A configuration file.
+#[derive(Debug)]
+pub(super) struct ConfigFile<'a> {
+    text: &'a str,
+    pub(super) headers: Vec<Header>,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl<'a> ConfigFile<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, ConfigSyntax> {
+        let mut reader = Reader { text, at: 0 };
+        let mut config = ConfigFile {
+            text,
+            headers: Vec::new(),
+            entries: Vec::new(),
+        };
+        if text.starts_with('\u{feff}') {
+            reader.at = '\u{feff}'.len_utf8();
+        }
+        while let Some(next) = reader.peek() {
+            match next {
+                b' ' | b'\t' | b'\r' | b'\n' => reader.at += 1,
+                b'#' | b';' => reader.skip_line(),
+                b'[' => {
+                    let header = reader.header().ok_or_else(|| reader.syntax_error())?;
+                    config.headers.push(header);
+                }
+                _ => {
+                    let header = config.headers.len().checked_sub(1);
+                    let entry = header.and_then(|header| reader.entry(header));
+                    config
+                        .entries
+                        .push(entry.ok_or_else(|| reader.syntax_error())?);
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    pub(super) fn header(&self, entry: &Entry) -> Option<&Header> {
+        self.headers.get(entry.header)
+    }
+
+    /// Gives a variable another value.
+    pub(super) fn set(&self, entry: &Entry, value: &str) -> TextEdit {
+        let raw = self.text.get(entry.value_at.clone()).unwrap_or_default();
+        TextEdit {
+            at: entry.value_at.clone(),
+            with: quoted(value, raw.starts_with('"')),
+        }
+    }
+
+    /// Gives a header another subsection.
+    pub(super) fn rename(header: &Header, subsection: &str) -> TextEdit {
+        TextEdit {
+            at: header.subsection_at.clone(),
+            with: subsection.replace('\\', r"\\").replace('"', "\\\""),
+        }
+    }
+
+    /// Adds the same variable with another value, on a line below.
+    pub(super) fn insert_after(&self, entry: &Entry, value: &str) -> TextEdit {
+        let line_start = self
+            .text
+            .get(..entry.key_at)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
+        let before = self.text.get(line_start..entry.key_at).unwrap_or_default();
+        let indentation = if before.trim().is_empty() {
+            before
+        } else {
+            "\t"
+        };
+        let key_end = entry.key_at + entry.key.len();
+        let key = self.text.get(entry.key_at..key_end).unwrap_or_default();
+        let line = self.text.get(..entry.line_end).unwrap_or_default();
+        let end = if self.text.contains("\r\n") {
+            "\r\n"
+        } else {
+            "\n"
+        };
+        let (first, last) = if line.ends_with('\n') {
+            ("", end)
+        } else {
+            (end, "")
+        };
+        let value = quoted(value, false);
+        TextEdit {
+            at: entry.line_end..entry.line_end,
+            with: format!("{first}{indentation}{key} = {value}{last}"),
+        }
+    }
+}
+
+/// A value as a file has it.
+fn quoted(value: &str, in_quotes: bool) -> String {
+    let escaped = value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+        .replace('\t', r"\t");
+    if in_quotes || value.contains(['#', ';']) || value.trim() != value {
+        format!("\"{escaped}\"")
+    } else {
+        escaped
+    }
+}
+
+/// A text, and how far it is read.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn is_line_end(&self) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+    }
+
+    fn skip_line(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.find('\n').map_or(rest.len(), |at| at + 1);
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn name(&mut self, more: &[u8]) -> Option<String> {
+        let start = self.at;
+        while self
+            .peek()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+        {
+            self.at += 1;
+        }
+        let name = self.text.get(start..self.at)?.to_ascii_lowercase();
+        (!name.is_empty()).then_some(name)
+    }
+
+    fn syntax_error(&self) -> ConfigSyntax {
+        let end = self.at.min(self.text.len());
+        let before = self.text.as_bytes().get(..end).unwrap_or_default();
+        ConfigSyntax {
+            line: before.split(|byte| *byte == b'\n').count(),
+        }
+    }
+
+    fn header(&mut self) -> Option<Header> {
+        self.at += 1;
+        let section = self.name(b"-.")?;
+        // `[remote.origin]` is how it was once written.
+        let (section, mut subsection) = match section.split_once('.') {
+            Some((section, subsection)) => (section.to_owned(), Some(subsection.to_owned())),
+            None => (section, None),
+        };
+        let mut subsection_at = self.at..self.at;
+        if matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.skip_blanks();
+            (self.peek()? == b'"').then_some(())?;
+            self.at += 1;
+            let start = self.at;
+            let mut bytes = Vec::new();
+            loop {
+                match self.peek()? {
+                    b'"' => break,
+                    b'\n' => return None,
+                    b'\\' => {
+                        self.at += 1;
+                        let escaped = self.peek().filter(|byte| *byte != b'\n')?;
+                        bytes.push(escaped);
+                    }
+                    byte => bytes.push(byte),
+                }
+                self.at += 1;
+            }
+            subsection_at = start..self.at;
+            subsection = Some(String::from_utf8(bytes).ok()?);
+            self.at += 1;
+        }
+        (self.peek()? == b']').then_some(())?;
+        self.at += 1;
+        Some(Header {
+            section,
+            subsection,
+            subsection_at,
+        })
+    }
+
+    fn entry(&mut self, header: usize) -> Option<Entry> {
+        let key_at = self.at;
+        self.peek().filter(u8::is_ascii_alphabetic)?;
+        let key = self.name(b"-")?;
+        self.skip_blanks();
+        let (value, value_at) = match self.peek() {
+            Some(b'=') => {
+                self.at += 1;
+                self.value()?
+            }
+            _ if self.is_line_end() => (String::new(), self.at..self.at),
+            // Git takes not even a comment behind a variable without a value.
+            _ => return None,
+        };
+        self.skip_line();
+        Some(Entry {
+            header,
+            key,
+            key_at,
+            value,
+            value_at,
+            line_end: self.at,
+        })
+    }
+
+    /// The value, and where it stands: from its first character to its last, without blanks and comments around it.
+    fn value(&mut self) -> Option<(String, Range<usize>)> {
+        self.skip_blanks();
+        let start = self.at;
+        let (mut value, mut in_quotes) = (Vec::new(), false);
+        // Trailing blanks do not count, unless they are quoted.
+        let (mut kept, mut end) = (0, start);
+        while !self.is_line_end() {
+            let byte = self.peek()?;
+            match byte {
+                b'#' | b';' if !in_quotes => break,
+                b' ' | b'\t' if !in_quotes => {
+                    value.push(byte);
+                    self.at += 1;
+                    continue;
+                }
+                b'"' => in_quotes = !in_quotes,
+                b'\\' => {
+                    self.at += 1;
+                    if self.is_line_end() {
+                        let end = if self.peek() == Some(b'\r') { 2 } else { 1 };
+                        self.at = self.text.len().min(self.at + end);
+                        continue;
+                    }
+                    value.push(match self.peek()? {
+                        b'n' => b'\n',
+                        b't' => b'\t',
+                        b'b' => 8,
+                        mark @ (b'"' | b'\\') => mark,
+                        _ => return None,
+                    });
+                }
+                byte => value.push(byte),
+            }
+            self.at += 1;
+            (kept, end) = (value.len(), self.at);
+        }
+        if in_quotes {
+            return None;
+        }
+        value.truncate(kept);
+        Some((String::from_utf8(value).ok()?, start..end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(text: &str) -> Vec<(String, Option<String>, String, String)> {
+        let config = ConfigFile::parse(text).unwrap();
+        let entry = |entry: &Entry| {
+            let header = config.header(entry).unwrap();
+            let (section, subsection) = (header.section.clone(), header.subsection.clone());
+            (section, subsection, entry.key.clone(), entry.value.clone())
+        };
+        config.entries.iter().map(entry).collect()
+    }
+
+    fn value(text: &str) -> String {
+        let all = entries(&format!("[a]\nk{text}"));
+        all.first().unwrap().3.clone()
+    }
+
+    #[test]
+    fn values_are_read_as_git_reads_them() {
+        for (text, expected) in [
+            ("= plain", "plain"),
+            ("=plain", "plain"),
+            (" = two  words \t\n", "two  words"),
+            (" = a # comment", "a"),
+            (" = a;comment", "a"),
+            (" = \"a # b\" c", "a # b c"),
+            (" = \" a \" ", " a "),
+            (r#" = a\"b\\c\td"#, "a\"b\\c\td"),
+            (" = one\\\n  two\n", "one  two"),
+            (" = one\\\r\ntwo\r\n", "onetwo"),
+            (" = a\r\n", "a"),
+            ("", ""),
+            (" =", ""),
+            (" = end\\", "end"),
+            (" = Zürich 日本", "Zürich 日本"),
+        ] {
+            assert_eq!(value(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn headers_are_read_as_git_reads_them() {
+        let text = "\u{feff}[A \"x.y \\\"z\\\\\"]B-c=1\n[old.Sub] d=2\n[e]\n;f=3\n#g=4\n";
+        let named = |section: &str, subsection: Option<&str>, key: &str, value: &str| {
+            let subsection = subsection.map(str::to_owned);
+            (
+                section.to_owned(),
+                subsection,
+                key.to_owned(),
+                value.to_owned(),
+            )
+        };
+        let expected = [
+            named("a", Some("x.y \"z\\"), "b-c", "1"),
+            named("old", Some("sub"), "d", "2"),
+        ];
+        assert_eq!(entries(text), expected);
+    }
+
+    #[test]
+    fn what_git_refuses_is_refused_with_its_line() {
+        for (text, line) in [
+            ("a = 1\n", 1),
+            ("[a]\n\n= 1\n", 3),
+            ("[a\n", 1),
+            ("[a]\nb = \"open\n", 2),
+            ("[a]\nb = \\x\n", 2),
+            ("[a]\nb c\n", 2),
+            ("[a]\nb ; comment\n", 2),
+            ("[a]\nb # comment\n", 2),
+            ("[a \"b\n\"]\n", 1),
+            ("[a x]\n", 1),
+        ] {
+            assert_eq!(
+                ConfigFile::parse(text).err(),
+                Some(ConfigSyntax { line }),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_its_quotes_and_gets_those_it_needs() {
+        for (before, value, after) in [
+            ("[a]\n\tb = x # c\n", "y", "[a]\n\tb = y # c\n"),
+            ("[a]\n\tb = \"x\" # c\n", "y", "[a]\n\tb = \"y\" # c\n"),
+            ("[a]\n\tb = x\n", "y;z", "[a]\n\tb = \"y;z\"\n"),
+            ("[a]\n\tb = x\n", "q\"u\\o", "[a]\n\tb = q\\\"u\\\\o\n"),
+        ] {
+            let config = ConfigFile::parse(before).unwrap();
+            let edit = config.set(config.entries.first().unwrap(), value);
+            let mut text = before.to_owned();
+            text.replace_range(edit.at, &edit.with);
+            assert_eq!(text, after);
+            assert_eq!(entries(&text).first().unwrap().3, value);
+        }
+    }
+}
