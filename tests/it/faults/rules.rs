@@ -122,7 +122,11 @@ fn may_end(case: &Case, injection: Injection, run: &Outcome, status: i32) -> boo
     let is_of_git = request.path.contains(".git/");
     let fault = injection.fault;
     let mut may = fault.statuses().to_vec();
-    // A page with 401 before a credential was sent is a login page of something else.
+    // In front of a Data Center, a page with 401 is the login of something else.
+    if fault == Fault::HtmlPage(401) && request.path.contains("/rest/") {
+        may = vec![8];
+    }
+    // So is one before a credential was sent.
     if case.name == "doctor" && fault == Fault::HtmlPage(401) {
         may.push(8);
     }
