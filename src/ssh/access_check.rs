@@ -170,6 +170,8 @@ fn run_ssh(
         // Its messages are read, so they must be the untranslated ones.
         .env("LC_ALL", "C")
         .stdin(FLUSH_PKT)
+        // The list of references may be long; only its first line is read.
+        .cut_stdout()
         .stderr(Stderr::Capture);
     let task = if manner.may_ask {
         task

@@ -205,6 +205,8 @@ impl SshError {
                 ProcessError::TimedOut { .. }
                 | ProcessError::Interrupted { .. }
                 | ProcessError::Wait { .. }
+                | ProcessError::Read { .. }
+                | ProcessError::OutputHeldOpen { .. }
                 | ProcessError::OutputTooLarge { .. },
             )
             | Self::KnownHosts { .. } => return None,
