@@ -20,7 +20,7 @@ const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
 /// How long the output may stay open after the program has ended: at least and at most. The time limit of the program
 /// decides in between.
-const OUTPUT_GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+const OUTPUT_GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// Shortest and longest pause between two checks of a running program.
 const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
