@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use crate::sys::atomic_file::{parent_dir, unwrap_os_error};
+use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
 use crate::sys::signals;
 
 /// Why key files were not written. No file was left behind; a folder that was made may stay.
@@ -165,7 +165,7 @@ impl KeyFiles {
             if replace {
                 files.require_absent(replace)?;
             }
-            make_folder(files.private())?;
+            create_dir(files.private())?;
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
             prepared.push((
                 prepare(files.public(), &format!("{public}\n"), 0o644)?,
@@ -201,38 +201,26 @@ fn failed(path: &Path, source: io::Error) -> KeyFileError {
     }
 }
 
-/// Makes the folder of a file, for its owner alone. One that is there stays as it is.
-fn make_folder(file: &Path) -> Result<(), KeyFileError> {
-    let folder = parent_dir(file);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(folder)
-        .map_err(|source| KeyFileError::Folder {
-            path: folder.to_owned(),
-            source,
-        })
+/// Creates the directory of a file if it is missing.
+fn create_dir(file: &Path) -> Result<(), KeyFileError> {
+    let dir = parent_dir(file);
+    create_private_dir(dir).map_err(|source| KeyFileError::Folder {
+        path: dir.to_owned(),
+        source,
+    })
 }
 
-/// A complete file with its final mode, in the same folder, under a name of its own. It is its owner's alone from
-/// the beginning; only a public key is opened to others afterwards.
+/// Writes a temporary file in the directory of the key. Only its owner may read it until the mode is set.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = Builder::new()
-            .prefix(".bbconnect-")
-            .tempfile_in(parent_dir(path))?;
+        let mut file = temp_file_in(parent_dir(path), 0o600)?;
         file.write_all(content.as_bytes())?;
         set_mode(file.as_file(), mode)?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {
         path: path.to_owned(),
-        source: unwrap_os_error(source),
+        source,
     })
 }
 
