@@ -38,7 +38,7 @@ impl App {
     /// [`Error::HomeDirUnknown`].
     pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
         let folder = self.config_dir()?;
-        Ok(KnownHosts::in_folder(&folder))
+        Ok(KnownHosts::in_dir(&folder))
     }
 
     /// The time limit of an SSH connection.
@@ -49,15 +49,15 @@ impl App {
 
     /// Time limit and prompts of an SSH connection; the prompt for a passphrase has more time.
     #[must_use]
-    pub(crate) fn ssh_timeout_and_prompt(&self, is_locked: bool) -> CheckOptions {
-        let may_ask = is_locked && self.may_ask;
+    pub(crate) fn ssh_timeout_and_prompt(&self, has_passphrase: bool) -> CheckOptions {
+        let may_prompt = has_passphrase && self.may_ask;
         CheckOptions {
-            limit: if may_ask {
+            limit: if may_prompt {
                 self.ssh_limit() + Duration::from_mins(2)
             } else {
                 self.ssh_limit()
             },
-            may_ask,
+            may_prompt,
         }
     }
 

@@ -45,7 +45,7 @@ impl App {
     pub(crate) fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
         ClientOptions {
             key: Some(key.path.clone()),
-            has_passphrase: key.is_locked,
+            has_passphrase: key.has_passphrase,
             ..self.anonymous_ssh_options()
         }
     }
@@ -64,7 +64,7 @@ impl App {
     /// Whether a key can be used: it has no passphrase, the agent has it, or a prompt is possible.
     #[must_use]
     pub(crate) fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
-        !key.is_locked || self.may_ask || ssh::agent_has(&key.public)
+        !key.has_passphrase || self.may_ask || ssh::agent_has(&key.public)
     }
 
     /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
@@ -73,7 +73,7 @@ impl App {
         let stored = PrivateKeyFile::read(key);
         let options = ClientOptions {
             key: Some(key.to_owned()),
-            has_passphrase: stored.is_ok_and(|stored| stored.is_locked),
+            has_passphrase: stored.is_ok_and(|stored| stored.has_passphrase),
             ..self.anonymous_ssh_options()
         };
         options.command_line().ok()
@@ -125,13 +125,13 @@ impl App {
         remote: &SshRemote,
         service: Service,
     ) -> Result<AccessCheck, Error> {
-        let manner = self.ssh_timeout_and_prompt(options.has_passphrase);
-        let _progress = (!manner.may_ask).then(|| {
+        let check = self.ssh_timeout_and_prompt(options.has_passphrase);
+        let _progress = (!check.may_prompt).then(|| {
             let message = format!("asking {} over SSH", remote.host);
             self.ui.progress(&message)
         });
         let started = Instant::now();
-        let asked = ssh::check_access(options, remote, service, manner);
+        let asked = ssh::check_access(options, remote, service, check);
         let told = match &asked {
             Ok(_) => "served".to_owned(),
             Err(error) => error.to_string(),

@@ -115,11 +115,8 @@ pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
 
 /// The whole output of git. A truncated output is an error.
 fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
-    let output = git
-        .new_process_group()
-        .max_output(MAX_OUTPUT_BYTES)
-        .run(LIMIT)?;
-    Ok(output.ensure_not_truncated("git")?)
+    let git = git.new_process_group().max_output(MAX_OUTPUT_BYTES);
+    Ok(git.run(LIMIT)?)
 }
 
 /// A failure with git's own message.

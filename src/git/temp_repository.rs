@@ -397,7 +397,7 @@ impl TempRepository {
             .fold(command, |command, (name, value)| command.env(name, value));
         let output = command.run(self.remote.limit)?;
         if output.status.success() {
-            Ok(output.ensure_not_truncated("git")?)
+            Ok(output)
         } else {
             Err(classify_push_failure(&output))
         }

@@ -56,7 +56,7 @@ fn command_spec(command: &str) -> Result<CommandSpec, StoreError> {
     let in_quotes = format!("\"{command}\"");
     Ok(CommandSpec::new("cmd")
         .args(["/D", "/S", "/C"])
-        .line(in_quotes))
+        .raw_arg(in_quotes))
 }
 
 #[cfg(all(test, unix))]

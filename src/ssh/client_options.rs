@@ -1,24 +1,22 @@
-//! How OpenSSH is called: with one key, one file of host keys, and nothing of the user's or the system's configuration.
+//! Options of `ssh`: one key, one file of host keys, and nothing of the user's or the system's configuration.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::SshError;
-use super::private_key_file::sibling_path;
+use super::key_file::append_suffix;
 
-/// With what somebody logs in: a key, and the host keys that are taken for true.
+/// The key and the host keys for a login.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
-    /// The private key; none for what a server says before it wants one.
-    pub key: Option<PathBuf>,
-    /// Whether it has a passphrase.
-    pub has_passphrase: bool,
-    /// The file of host keys.
-    pub known_hosts: PathBuf,
+    /// The private key; `None` to connect without one.
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) has_passphrase: bool,
+    pub(crate) known_hosts: PathBuf,
 }
 
-/// What [`ClientOptions::command_line`] sets, but for the agent.
-const OUR_OPTIONS: [&str; 7] = [
+/// The options of [`ClientOptions::command_line`] in their order, without the agent.
+const COMMAND_LINE_OPTIONS: [&str; 7] = [
     "IdentityFile",
     "IdentityFile",
     "IdentitiesOnly",
@@ -28,47 +26,48 @@ const OUR_OPTIONS: [&str; 7] = [
     "LogLevel",
 ];
 
-/// The key that is to follow another one, while `key rotate` is at work: `KEY.bbconnect-next`. The name is
-/// nobody else's.
+/// The new key during `key rotate`: `KEY.bbconnect-next`. No other program uses this name.
 #[must_use]
 pub(crate) fn next_key_path(key: &Path) -> PathBuf {
-    sibling_path(key, ".bbconnect-next")
+    append_suffix(key, ".bbconnect-next")
 }
 
 impl ClientOptions {
-    /// Options for `ssh` that leave this key alone to log in with, and our file alone to know servers by.
+    /// Options of `ssh` to use only this key and only bbconnect's file of host keys.
     ///
-    /// An agent is asked only for a key with a passphrase, and then for no other (`IdentitiesOnly`).
+    /// The agent is used only for a key with a passphrase, and then for no other key (`IdentitiesOnly`).
     ///
     /// # Errors
-    /// [`SshError::UnsupportedPath`] for a path that cannot be written for `ssh`.
+    /// [`SshError::UnsupportedPath`] for a path that cannot be written in an option.
     pub(crate) fn options(&self) -> Result<Vec<String>, SshError> {
         self.options_with(self.key.as_deref().as_slice())
     }
 
     /// The command for `core.sshCommand` and `GIT_SSH_COMMAND`, quoted for a shell.
     ///
-    /// It also names the key that follows while this one is being replaced, so that a git that runs meanwhile fails with
-    /// neither. Where there is none, `ssh` would say so only after the server has refused the first.
+    /// It also names the new key of a rotation, so that a git that runs in the meantime does not fail. If that file does
+    /// not exist, `ssh` reports it only after the server has refused the first key.
     ///
     /// # Errors
-    /// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
+    /// As [`ClientOptions::options`].
     pub(crate) fn command_line(&self) -> Result<String, SshError> {
         let mut words = vec!["ssh".to_owned()];
         let next = self.key.as_deref().map(next_key_path);
         let keys = [self.key.as_deref(), next.as_deref()];
         words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
         words.extend(["-o", "LogLevel=ERROR"].map(str::to_owned));
-        Ok(line(&words))
+        Ok(join_quoted(&words))
     }
 
-    /// Options for `ssh` that leave our file alone to know servers by, and all else to the user's configuration.
+    /// Options of `ssh` to use only bbconnect's file of host keys, and otherwise the user's configuration.
     pub(super) fn trust_options(&self) -> Result<Vec<String>, SshError> {
-        let settings = self.trust()?.into_iter();
-        Ok(settings.flat_map(|it| ["-o".to_owned(), it]).collect())
+        let settings = self.host_key_settings()?.into_iter();
+        Ok(settings
+            .flat_map(|setting| ["-o".to_owned(), setting])
+            .collect())
     }
 
-    fn trust(&self) -> Result<[String; 3], SshError> {
+    fn host_key_settings(&self) -> Result<[String; 3], SshError> {
         Ok([
             format!(
                 "UserKnownHostsFile={}",
@@ -91,31 +90,34 @@ impl ClientOptions {
         if !self.has_passphrase {
             settings.push("IdentityAgent=none".to_owned());
         }
-        settings.extend(self.trust()?);
+        settings.extend(self.host_key_settings()?);
         let mut options = vec!["-F".to_owned(), "none".to_owned()];
-        options.extend(settings.into_iter().flat_map(|it| ["-o".to_owned(), it]));
+        options.extend(
+            settings
+                .into_iter()
+                .flat_map(|setting| ["-o".to_owned(), setting]),
+        );
         Ok(options)
     }
 }
 
-/// The command for `core.sshCommand` and `GIT_SSH_COMMAND` that logs in with this key alone, and leaves all else to the
-/// user's configuration.
+/// The command for `core.sshCommand` and `GIT_SSH_COMMAND` that uses only this key, and otherwise the user's configuration.
 ///
 /// # Errors
-/// [`SshError::UnsupportedPath`] as [`ClientOptions::options`].
+/// As [`ClientOptions::options`].
 pub(crate) fn command_with_key(key: &Path) -> Result<String, SshError> {
     let key = format!("IdentityFile={}", quote_option_value(key)?);
     let words = ["ssh", "-o", &key, "-o", "IdentitiesOnly=yes"];
-    Ok(line(&words.map(str::to_owned)))
+    Ok(join_quoted(&words.map(str::to_owned)))
 }
 
-fn line(words: &[String]) -> String {
-    let quoted = words.iter().map(|word| quoted(word));
-    quoted.collect::<Vec<_>>().join(" ")
+fn join_quoted(words: &[String]) -> String {
+    let words = words.iter().map(|word| quote(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
-/// A word for a shell; a plain one without quotes, because people read the command.
-fn quoted(word: &str) -> Cow<'_, str> {
+/// Quotes a word for a shell. A plain word gets no quotes, because people read the command.
+fn quote(word: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if word.bytes().all(is_plain) {
         Cow::Borrowed(word)
@@ -124,7 +126,7 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a command is one of [`ClientOptions::command_line`]: it has its options, in their order, and no others.
+/// Whether a command was built by [`ClientOptions::command_line`]: it has the same options in the same order.
 #[must_use]
 pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
     let Ok(words) = shell_words::split(command) else {
@@ -138,30 +140,30 @@ pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
         ["-o", setting] => setting.split_once('=').map(|(name, _)| name),
         _ => None,
     });
-    // Of a key with a passphrase the agent is asked.
+    // Not set for a key with a passphrase.
     let names = names.filter(|name| *name != Some("IdentityAgent"));
-    names.eq(OUR_OPTIONS.map(Some))
+    names.eq(COMMAND_LINE_OPTIONS.map(Some))
 }
 
-/// A path as the value of an option: quoted as in a configuration file, with nothing in it to be expanded
-/// (`ssh_config(5)`, "TOKENS" and "ENVIRONMENT VARIABLES").
+/// Quotes a path as the value of an option, so that nothing in it is expanded (`ssh_config(5)`, "TOKENS" and
+/// "ENVIRONMENT VARIABLES").
 fn quote_option_value(path: &Path) -> Result<String, SshError> {
-    let refused = |reason| SshError::UnsupportedPath {
+    let unsupported = |reason| SshError::UnsupportedPath {
         path: path.to_owned(),
         reason,
     };
-    let path = std::path::absolute(path).map_err(|_| refused("it is not a path"))?;
-    let text = path.to_str().ok_or(refused("it is not text"))?;
+    let path = std::path::absolute(path).map_err(|_| unsupported("it is not a path"))?;
+    let text = path.to_str().ok_or(unsupported("it is not UTF-8"))?;
     let text = if cfg!(windows) {
         text.replace('\\', "/")
     } else {
         text.to_owned()
     };
     if text.contains(['"', '\\']) || text.contains(char::is_control) {
-        return Err(refused("it contains a quote or a backslash"));
+        return Err(unsupported("it contains a quote or a backslash"));
     }
     if text.contains("${") {
-        return Err(refused("ssh would read ${…} in it as a variable"));
+        return Err(unsupported("ssh would expand ${…} in it as a variable"));
     }
     let text = text.replace('%', "%%");
     Ok(
@@ -179,12 +181,12 @@ mod tests {
 
     #[test]
     fn paths_are_quoted_for_ssh_and_for_the_shell() {
-        let login = |key: &str| ClientOptions {
+        let client = |key: &str| ClientOptions {
             key: Some(key.into()),
             has_passphrase: false,
             known_hosts: "/c/known_hosts".into(),
         };
-        let plain = login("/home/jane/.ssh/key").command_line().unwrap();
+        let plain = client("/home/jane/.ssh/key").command_line().unwrap();
         assert_eq!(
             plain,
             "ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.bbconnect-next \
@@ -196,9 +198,9 @@ mod tests {
             r#"ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
         );
         assert!(is_managed_ssh_command(
-            &login("/a b/it's").command_line().unwrap()
+            &client("/a b/it's").command_line().unwrap()
         ));
-        for own in [
+        for foreign in [
             "ssh -i mine",
             "ssh -F none -i mine -o UserKnownHostsFile=/c/known_hosts",
             &format!("{plain} -J gate"),
@@ -206,24 +208,26 @@ mod tests {
             &plain.replace("-F none", "-F mine"),
             "ssh -F none 'open",
         ] {
-            assert!(!is_managed_ssh_command(own), "{own}");
+            assert!(!is_managed_ssh_command(foreign), "{foreign}");
         }
-        let odd = login("/home/j d/50%/it's").options().unwrap();
-        assert_eq!(odd[3], "IdentityFile=\"/home/j d/50%%/it's\"");
-        let locked = ClientOptions {
+        let quoted = client("/home/j d/50%/it's").options().unwrap();
+        assert_eq!(quoted[3], "IdentityFile=\"/home/j d/50%%/it's\"");
+        let with_passphrase = ClientOptions {
             has_passphrase: true,
-            ..login("/k")
+            ..client("/k")
         };
-        assert!(is_managed_ssh_command(&locked.command_line().unwrap()));
+        assert!(is_managed_ssh_command(
+            &with_passphrase.command_line().unwrap()
+        ));
         assert!(
-            !locked
+            !with_passphrase
                 .options()
                 .unwrap()
                 .iter()
                 .any(|o| o.contains("Agent"))
         );
-        for refused in ["/a\"b", "/a\\b", "/a/${HOME}", "/a\nb"] {
-            assert!(login(refused).options().is_err(), "{refused}");
+        for unsupported in ["/a\"b", "/a\\b", "/a/${HOME}", "/a\nb"] {
+            assert!(client(unsupported).options().is_err(), "{unsupported}");
         }
     }
 }

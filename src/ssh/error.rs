@@ -1,4 +1,4 @@
-//! Why an SSH server did not answer as it should, told apart by what the user can do next.
+//! Errors of SSH, distinguished by what the user can do about them.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,129 +10,73 @@ use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
 use crate::types::ssh_address::SshHost;
 
-/// Why an SSH server did not answer as it should.
+/// Why an SSH server or a key could not be used.
 #[derive(Debug, Error)]
 pub(crate) enum SshError {
-    /// The server shows another key than the one that is known.
+    /// The server presents another key than the known one.
     #[error(
-        "the host key of {host} is not the expected one: it shows {}",
-        shown(*.offered, .algorithm.as_deref())
+        "the host key of {host} is not the expected one: it presents {}",
+        describe(*.offered, .algorithm.as_deref())
     )]
     HostKeyChanged {
-        /// The server.
         host: SshHost,
-        /// What it shows.
         offered: Option<Fingerprint>,
-        /// The algorithm of that.
         algorithm: Option<String>,
-        /// The file that has the expected one.
+        /// The file with the expected key.
         known_hosts: PathBuf,
-        /// The expected ones are built in, so that removing a line changes nothing.
+        /// The expected keys are built in, so that removing a line of the file does not help.
         built_in: bool,
     },
-    /// The key of the server is not known.
-    #[error(
-        "the host key of {host} is not known: {}",
-        offered.iter().map(|(fingerprint, algorithm)| shown(Some(*fingerprint), Some(algorithm)))
-            .collect::<Vec<_>>().join(" or ")
-    )]
+    #[error("the host key of {host} is not known: {}", describe_all(offered))]
     HostKeyUnknown {
-        /// The server.
         host: SshHost,
-        /// The keys that it shows, and their algorithms.
+        /// Fingerprints and algorithms.
         offered: Vec<(Fingerprint, String)>,
     },
-    /// The key of the server is one that was withdrawn.
-    #[error("the host key of {host} is refused: {fingerprint} is {reason}")]
+    /// The server presents a host key that was revoked.
+    #[error("the host key of {host} is rejected: {fingerprint} is {reason}")]
     HostKeyRetired {
-        /// The server.
         host: SshHost,
-        /// What it shows.
         fingerprint: Fingerprint,
-        /// Which key that is.
         reason: &'static str,
     },
-    /// The fingerprint that was accepted beforehand is not that of the server.
-    #[error("{host} shows another host key than {accepted}: {}", offered.iter()
-        .map(|(fingerprint, algorithm)| shown(Some(*fingerprint), Some(algorithm)))
-        .collect::<Vec<_>>().join(" or "))]
+    /// The server presents none of the host keys that the user accepts.
+    #[error(
+        "{host} presents another host key than {accepted}: {}",
+        describe_all(offered)
+    )]
     FingerprintMismatch {
-        /// The server.
         host: SshHost,
-        /// What was accepted.
         accepted: Fingerprint,
-        /// The keys that it shows, and their algorithms.
+        /// Fingerprints and algorithms.
         offered: Vec<(Fingerprint, String)>,
     },
-    /// The server does not let the key in.
     #[error("{host} does not accept the key: {messages}")]
-    AuthenticationFailed {
-        /// The server.
-        host: SshHost,
-        /// The words of `ssh`.
-        messages: String,
-    },
-    /// The key is protected by a passphrase, and nobody was asked for it.
-    #[error("the key {} has a passphrase, and nobody can be asked for it here", .0.display())]
+    AuthenticationFailed { host: SshHost, messages: String },
+    #[error("the key {} has a passphrase, and stdin is not a terminal", .0.display())]
     PassphraseRequired(PathBuf),
-    /// Others than its owner may read the key, and `ssh` uses no such key.
-    #[error("the key {} may be read by others, and ssh uses no such key", .0.display())]
+    #[error("the key {} may be read by other users, so ssh refuses it", .0.display())]
     InsecureKeyPermissions(PathBuf),
-    /// The server lets the key in, but not to this repository.
     #[error("{host} accepts the key, but not for this repository: {messages}")]
-    RepositoryAccessDenied {
-        /// The server.
-        host: SshHost,
-        /// The words of the server.
-        messages: String,
-    },
-    /// The server was not reached.
+    RepositoryAccessDenied { host: SshHost, messages: String },
     #[error("{host} cannot be reached over SSH: {messages}")]
-    Unreachable {
-        /// The server.
-        host: SshHost,
-        /// The words of `ssh`.
-        messages: String,
-    },
-    /// The server speaks, but not so that it can be used.
-    #[error("{host} does not answer over SSH as expected: {messages}")]
-    ProtocolError {
-        /// The server.
-        host: SshHost,
-        /// The words of `ssh`.
-        messages: String,
-    },
-    /// A program could not be run.
+    Unreachable { host: SshHost, messages: String },
+    #[error("{host} does not respond over SSH as expected: {messages}")]
+    ProtocolError { host: SshHost, messages: String },
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// Our file of host keys could not be used.
+    /// bbconnect's own file of host keys.
     #[error("cannot use {}: {source}", path.display())]
-    KnownHosts {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A path cannot be given to `ssh`.
-    #[error("{} cannot be given to ssh: {reason}", path.display())]
-    UnsupportedPath {
-        /// The path.
-        path: PathBuf,
-        /// Why not.
-        reason: &'static str,
-    },
-    /// A key file cannot be used.
+    KnownHosts { path: PathBuf, source: io::Error },
+    /// The path cannot be written in an option of `ssh`.
+    #[error("{} cannot be passed to ssh: {reason}", path.display())]
+    UnsupportedPath { path: PathBuf, reason: &'static str },
     #[error("{} cannot be used as a key: {reason}", path.display())]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+    KeyFile { path: PathBuf, reason: String },
 }
 
-/// A blank behind the fingerprint, so that it can be copied with a double click and cut out with a pattern.
-fn shown(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
+/// The fingerprint is followed by a space, so that a double click selects it.
+fn describe(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
     match (fingerprint, algorithm) {
         (Some(fingerprint), Some(algorithm)) => format!("{fingerprint} ({algorithm})"),
         (Some(fingerprint), None) => fingerprint.to_string(),
@@ -141,26 +85,31 @@ fn shown(fingerprint: Option<Fingerprint>, algorithm: Option<&str>) -> String {
     }
 }
 
+fn describe_all(keys: &[(Fingerprint, String)]) -> String {
+    let keys = keys.iter();
+    let keys = keys.map(|(fingerprint, algorithm)| describe(Some(*fingerprint), Some(algorithm)));
+    keys.collect::<Vec<_>>().join(" or ")
+}
+
 impl SshError {
-    /// Whether the server closed the connection because too many keys were offered: OpenSSH has no other sign of it.
+    /// Whether the server closed the connection because too many keys were offered. `ssh` reports this in its messages only.
     #[must_use]
     pub(crate) fn is_too_many_keys(&self) -> bool {
         matches!(self, Self::AuthenticationFailed { messages, .. }
             if messages.contains("Too many authentication failures"))
     }
 
-    /// What to do about it; a command to paste where there is one.
     #[must_use]
     pub(crate) fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::HostKeyChanged { built_in: true, .. } => {
-                "somebody may stand in between; compare with https://bitbucket.org/site/ssh, and use another network"
+                "possible man-in-the-middle attack; compare with https://bitbucket.org/site/ssh, and use another network"
                     .to_owned()
             }
             Self::HostKeyChanged {
                 host, known_hosts, ..
             } => format!(
-                "somebody may stand in between; once the administrator has confirmed a new key, remove the old one: \
+                "possible man-in-the-middle attack; once the administrator has confirmed a new key, remove the old one: \
                  ssh-keygen -R {} -f {}",
                 shell_words::quote(&host.known_hosts_name()),
                 shell_words::quote(&known_hosts.to_string_lossy())
@@ -169,47 +118,51 @@ impl SshError {
                 let first = offered.first();
                 let fingerprint = first.map(|(fingerprint, _)| fingerprint.to_string());
                 format!(
-                    "compare it with what the server's administrator says, then add --accept-host-key {}",
+                    "compare it with the fingerprint that the server's administrator gives you, then add \
+                     --accept-host-key {}",
                     fingerprint.unwrap_or_else(|| "FINGERPRINT".to_owned())
                 )
             }
             Self::HostKeyRetired { .. } => {
-                "whoever shows it is not the server, or reaches you through something that is not".to_owned()
+                "possible man-in-the-middle attack; use another network".to_owned()
             }
             Self::FingerprintMismatch { .. } => {
                 "ask the server's administrator for the fingerprint of its SSH host key".to_owned()
             }
             Self::AuthenticationFailed { .. } => {
-                let hint = Hint::from("register the public key, or wait until the server knows it; ");
-                return Some(hint.with_command("key list").with_text(" shows what is registered"));
+                let hint = "register the public key, or try again in a few seconds if it is new; ";
+                let hint = Hint::from(hint).with_command("key list");
+                return Some(hint.with_text(" shows the registered keys"));
             }
             Self::PassphraseRequired(path) => format!(
-                "run this on a terminal, or unlock the key first: ssh-add {}",
+                "run this on a terminal, or add the key to the agent first: ssh-add {}",
                 shell_words::quote(&path.to_string_lossy())
             ),
             Self::InsecureKeyPermissions(path) => {
                 format!("chmod 600 {}", shell_words::quote(&path.to_string_lossy()))
             }
             Self::RepositoryAccessDenied { .. } => {
-                "the key is registered for something else, or the repository has another name".to_owned()
+                "check the name of the repository, and where the key is registered".to_owned()
             }
             Self::Unreachable { .. } => {
-                "check the host and the port; a firewall may be in the way, --timeout SECONDS waits longer".to_owned()
+                "check host, port and firewall; --timeout SECONDS waits longer".to_owned()
             }
             Self::Process(ProcessError::Start { program, .. }) => {
                 format!("install OpenSSH, so that `{program}` is found")
             }
-            Self::UnsupportedPath { .. } => "choose another place for the key".to_owned(),
+            Self::UnsupportedPath { .. } => "choose another path for the key".to_owned(),
             Self::ProtocolError { .. }
             | Self::Process(
                 ProcessError::TimedOut { .. }
                 | ProcessError::Interrupted { .. }
                 | ProcessError::Wait { .. }
+                | ProcessError::Read { .. }
+                | ProcessError::OutputHeldOpen { .. }
                 | ProcessError::OutputTooLarge { .. },
             )
             | Self::KnownHosts { .. } => return None,
             Self::KeyFile { .. } => {
-                "name an SSH key, such as bbconnect keygen --out FILE makes".to_owned()
+                "name an SSH private key; bbconnect keygen --out FILE generates one".to_owned()
             }
         };
         Some(hint.into())

@@ -1,4 +1,4 @@
-//! A key pair as it is shown: nothing of the private key but where it is.
+//! A key pair as it is printed. Of the private key only the path is shown.
 
 use std::path::PathBuf;
 
@@ -6,42 +6,39 @@ use serde::{Serialize, Serializer};
 
 use super::{KeyError, KeyFiles, KeyPair, PrivateKeyFile, public_path};
 
-/// A key pair, described for people and programs.
+/// A key pair in text and JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct KeyDescription {
-    /// The kind of key: `ecdsa-256`, `rsa-4096`, `ed25519`, or whatever else a key that was there is.
+    /// `ecdsa-256`, `rsa-4096`, `ed25519`, or another type for an existing key.
     #[serde(rename = "type")]
-    pub kind: String,
-    /// As SSH names it: `ecdsa-sha2-nistp256`.
-    pub algorithm: String,
-    /// The size that `ssh-keygen -l` shows, in bits.
-    pub bits: u32,
+    pub(crate) kind: String,
+    /// Name in the SSH protocol, such as `ecdsa-sha2-nistp256`.
+    pub(crate) algorithm: String,
+    /// Size as `ssh-keygen -l` shows it.
+    pub(crate) bits: u32,
     /// `SHA256:…`
-    pub fingerprint: String,
-    /// The line to register.
-    pub public_key: String,
-    /// The comment at the end of that line.
-    pub comment: String,
-    /// Where the private key is, if it is a file.
+    pub(crate) fingerprint: String,
+    pub(crate) public_key: String,
+    pub(crate) comment: String,
+    /// `None` for a key that was not written to a file.
     #[serde(serialize_with = "as_text")]
-    pub private_key_path: Option<PathBuf>,
-    /// Where the public key is, if it is a file: beside a key of somebody's own there need be none.
+    pub(crate) private_key_path: Option<PathBuf>,
+    /// `None` also for an existing key without a `.pub` file.
     #[serde(serialize_with = "as_text")]
-    pub public_key_path: Option<PathBuf>,
-    /// The picture of the fingerprint.
+    pub(crate) public_key_path: Option<PathBuf>,
     #[serde(skip)]
-    pub randomart: String,
-    /// The kind of key, as people write it.
+    pub(crate) randomart: String,
+    /// `kind` for people.
     #[serde(skip)]
-    pub title: String,
+    pub(crate) title: String,
 }
 
 impl KeyDescription {
-    /// Describes a key pair, and where it was written.
+    /// Describes a generated key pair.
     ///
     /// # Errors
-    /// Never for a key that was made here.
-    pub(crate) fn of(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
+    /// Never for a generated key.
+    pub(crate) fn from_pair(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
         Ok(Self {
             kind: pair.key_type().name().to_owned(),
             title: pair.key_type().to_string(),
@@ -56,9 +53,9 @@ impl KeyDescription {
         })
     }
 
-    /// Describes a key pair that was there.
+    /// Describes an existing key pair.
     #[must_use]
-    pub(crate) fn of_stored(key: &PrivateKeyFile) -> Self {
+    pub(crate) fn from_file(key: &PrivateKeyFile) -> Self {
         let public = &key.public;
         let bits = public.bits().unwrap_or_default();
         let head = format!("[{} {bits}]", public.openssh_name());
@@ -77,7 +74,7 @@ impl KeyDescription {
     }
 }
 
-/// A path that is not UTF-8 is shown as well as can be: the key is made by then.
+/// Writes a path, lossily if it is not UTF-8.
 #[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
 fn as_text<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref()

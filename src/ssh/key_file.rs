@@ -1,108 +1,94 @@
-//! Key files: they appear whole or not at all, readable by their owner alone, and never replace what is there.
+//! Key files: reading an existing key pair, and writing new ones. New files appear complete or not at all, are readable by
+//! their owner alone, and replace existing files only on request.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use crate::sys::atomic_file::{parent_dir, unwrap_os_error};
+use super::SshError;
+use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
 use crate::sys::signals;
+use crate::types::public_key::{ParsePublicKeyError, PublicKey};
 
-/// Why key files were not written. No file was left behind; a folder that was made may stay.
+/// Longest key file that is read, in bytes.
+const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
+
+/// Why key files were not written. No file is left behind; a directory that was created may stay.
 #[derive(Debug, Error)]
 pub(crate) enum KeyFileError {
-    /// A file of that name is there.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// The name cannot be that of a private key.
     #[error("{} cannot be the name of a private key: {reason}", path.display())]
-    Name {
-        /// The name.
-        path: PathBuf,
-        /// Why it cannot be.
-        reason: &'static str,
-    },
-    /// Something else than a file has that name.
-    #[error("{} is not a file, so it is not replaced", .0.display())]
+    Name { path: PathBuf, reason: &'static str },
+    #[error("{} is not a regular file, so it is not replaced", .0.display())]
     NotAFile(PathBuf),
-    /// The folder could not be made.
-    #[error("cannot make the folder {}: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file could not be written.
+    #[error("cannot create the directory {}: {source}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 impl KeyFileError {
-    /// What to do about it.
     #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Exists(_) => "--out PATH writes to another place, --force replaces the key there",
+            Self::Exists(_) => {
+                "choose another path with --out PATH, or replace the key with --force"
+            }
             Self::Name { .. } => {
-                "name the private key's file; the public key goes beside it, with .pub"
+                "name the file of the private key; .pub is appended for the public key"
             }
             Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
-                "choose a folder that you may write to"
+                "choose a directory that you may write to"
             }
         }
         .to_owned()
     }
 }
 
-/// Where a key pair is kept: the private key, and beside it the public key with `.pub`.
+/// The paths of a key pair: the private key, and the public key with `.pub` appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyFiles {
     private: PathBuf,
     public: PathBuf,
 }
 
-/// Files that were written and are not yet to stay: dropping this takes them away again.
+/// Files that are removed on drop unless the list is cleared.
 #[derive(Debug, Default)]
 struct UncommittedFiles(Vec<PathBuf>);
 
 impl Drop for UncommittedFiles {
     fn drop(&mut self) {
         for path in &self.0 {
-            // Already the way out of a failure; that one is reported.
+            // The error that led here is reported.
             drop(fs::remove_file(path));
         }
     }
 }
 
 impl KeyFiles {
-    /// The files of a key pair whose private key has this path.
+    /// The files of a key pair, by the path of the private key.
     ///
     /// # Errors
-    /// [`KeyFileError::Name`] for an empty path, one that ends in a slash or in `.pub`.
+    /// [`KeyFileError::Name`] for an empty path, and one that ends in a slash or in `.pub`.
     pub(crate) fn new(private: &Path) -> Result<Self, KeyFileError> {
         let text = private.as_os_str().to_string_lossy();
-        let last = text
+        let name = text
             .rsplit(std::path::is_separator)
             .next()
             .unwrap_or_default();
-        let reason = match last {
-            "" | "." | ".." => "it names no file",
+        let reason = match name {
+            "" | "." | ".." => "it is not the name of a file",
             "-" => "--stdout prints the key to standard output",
-            _ if last.to_ascii_lowercase().ends_with(".pub") => "public keys end in .pub",
+            _ if name.to_ascii_lowercase().ends_with(".pub") => "public keys end in .pub",
             _ => {
-                let mut public = private.as_os_str().to_owned();
-                public.push(".pub");
                 return Ok(Self {
                     private: private.to_owned(),
-                    public: public.into(),
+                    public: public_path(private),
                 });
             }
         };
@@ -112,22 +98,20 @@ impl KeyFiles {
         })
     }
 
-    /// The private key's file.
     #[must_use]
     pub(crate) fn private(&self) -> &Path {
         &self.private
     }
 
-    /// The public key's file.
     #[must_use]
     pub(crate) fn public(&self) -> &Path {
         &self.public
     }
 
-    /// Looks whether the files can be written, before a key is made for them.
+    /// Checks that the files can be written, before a key is generated.
     ///
     /// # Errors
-    /// [`KeyFileError::Exists`] unless `replace` is set, and [`KeyFileError::NotAFile`] for a folder or a link.
+    /// [`KeyFileError::Exists`] unless `replace` is set, and [`KeyFileError::NotAFile`] for directories and links.
     pub(crate) fn require_absent(&self, replace: bool) -> Result<(), KeyFileError> {
         for path in [&self.private, &self.public] {
             match fs::symlink_metadata(path) {
@@ -138,7 +122,9 @@ impl KeyFiles {
                         source,
                     });
                 }
-                Ok(found) if !found.is_file() => return Err(KeyFileError::NotAFile(path.clone())),
+                Ok(metadata) if !metadata.is_file() => {
+                    return Err(KeyFileError::NotAFile(path.clone()));
+                }
                 Ok(_) if replace => {}
                 Ok(_) => return Err(KeyFileError::Exists(path.clone())),
             }
@@ -148,51 +134,48 @@ impl KeyFiles {
 
     /// Writes several key pairs, given as files, private key and public line: all of them or none.
     ///
-    /// Private keys get mode 0600 from their first byte, folders that are missing 0700. An interruption waits until
-    /// the files are complete. As with `ssh-keygen`, the system is not made to write its caches to the disk: a power
-    /// cut in the following seconds can lose a key.
+    /// Private keys have mode 0600 from the beginning, missing directories get 0700. Signals are deferred until the files
+    /// are complete. As with `ssh-keygen`, there is no fsync: a power failure within seconds can lose a key.
     ///
     /// # Errors
-    /// [`KeyFileError`]; files that were there before are then as they were, unless `replace` is set and only a part
-    /// of the new ones could be put in their places.
+    /// [`KeyFileError`]. Existing files are then unchanged, unless `replace` is set and only a part of the new files
+    /// could be renamed.
     pub(crate) fn write_all(
         pairs: &[(&Self, &str, &str)],
         replace: bool,
     ) -> Result<(), KeyFileError> {
-        let _whole = signals::critical_section();
+        let _critical = signals::critical_section();
         let mut prepared = Vec::new();
         for (files, private, public) in pairs {
             if replace {
                 files.require_absent(replace)?;
             }
-            make_folder(files.private())?;
+            create_dir(files.private())?;
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
-            prepared.push((
-                prepare(files.public(), &format!("{public}\n"), 0o644)?,
-                files.public(),
-            ));
+            let public = format!("{public}\n");
+            prepared.push((prepare(files.public(), &public, 0o644)?, files.public()));
         }
-        let mut unsettled = UncommittedFiles::default();
+        let mut uncommitted = UncommittedFiles::default();
         for (file, path) in prepared {
             if replace {
                 let is_new = fs::symlink_metadata(path).is_err();
                 file.persist(path)
-                    .map_err(|error| failed(path, error.error))?;
+                    .map_err(|error| write_error(path, error.error))?;
                 if is_new {
-                    unsettled.0.push(path.to_owned());
+                    uncommitted.0.push(path.to_owned());
                 }
             } else {
                 file.persist_noclobber(path)
-                    .map_err(|error| failed(path, error.error))?;
-                unsettled.0.push(path.to_owned());
+                    .map_err(|error| write_error(path, error.error))?;
+                uncommitted.0.push(path.to_owned());
             }
         }
-        unsettled.0.clear();
+        uncommitted.0.clear();
         Ok(())
     }
 }
 
-fn failed(path: &Path, source: io::Error) -> KeyFileError {
+fn write_error(path: &Path, source: io::Error) -> KeyFileError {
     let path = path.to_owned();
     if source.kind() == io::ErrorKind::AlreadyExists {
         KeyFileError::Exists(path)
@@ -201,49 +184,157 @@ fn failed(path: &Path, source: io::Error) -> KeyFileError {
     }
 }
 
-/// Makes the folder of a file, for its owner alone. One that is there stays as it is.
-fn make_folder(file: &Path) -> Result<(), KeyFileError> {
-    let folder = parent_dir(file);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(folder)
-        .map_err(|source| KeyFileError::Folder {
-            path: folder.to_owned(),
-            source,
-        })
+/// Creates the directory of a file if it is missing.
+fn create_dir(file: &Path) -> Result<(), KeyFileError> {
+    let dir = parent_dir(file);
+    create_private_dir(dir).map_err(|source| KeyFileError::Folder {
+        path: dir.to_owned(),
+        source,
+    })
 }
 
-/// A complete file with its final mode, in the same folder, under a name of its own. It is its owner's alone from
-/// the beginning; only a public key is opened to others afterwards.
+/// Writes a temporary file in the directory of the key. Only its owner may read it until the mode is set.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = Builder::new()
-            .prefix(".bbconnect-")
-            .tempfile_in(parent_dir(path))?;
+        let mut file = temp_file_in(parent_dir(path), 0o600)?;
         file.write_all(content.as_bytes())?;
         set_mode(file.as_file(), mode)?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {
         path: path.to_owned(),
-        source: unwrap_os_error(source),
+        source,
     })
 }
 
-/// The umask may have taken bits away; a key that its owner cannot read is of no use.
+/// Sets the mode regardless of the umask, which may have removed the owner's rights.
 #[cfg(unix)]
 fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
     file.set_permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
 }
 
-/// On Windows a file has the access rights of its folder; in the user's profile it is the user's alone.
+/// On Windows a file has the access rights of its directory. The user's profile belongs to the user alone.
 #[cfg(not(unix))]
 fn set_mode(_file: &fs::File, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+/// An existing private key, as far as it can be read without its passphrase.
+#[derive(Debug, Clone)]
+pub(crate) struct PrivateKeyFile {
+    pub(crate) path: PathBuf,
+    pub(crate) public: PublicKey,
+    pub(crate) has_passphrase: bool,
+}
+
+impl PrivateKeyFile {
+    /// Reads the public half of a private key: from the file itself if it has OpenSSH's format, else from the `.pub` file.
+    ///
+    /// # Errors
+    /// [`SshError::KeyFile`] if the file cannot be read or is not a private key.
+    pub(crate) fn read(path: &Path) -> Result<Self, SshError> {
+        let text = read_text(path)?;
+        let error = |reason: &str| SshError::KeyFile {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if text.parse::<PublicKey>().is_ok() {
+            return Err(error("it is a public key; name the private key"));
+        }
+        if !text.contains("PRIVATE KEY-----") {
+            return Err(error("it is not a private key"));
+        }
+        let pub_file = || read_public(&public_path(path)).ok();
+        let (public, has_passphrase) = match ssh_key::PrivateKey::from_openssh(text.as_str()) {
+            Ok(key) => {
+                let comment = match key.comment().as_str_lossy() {
+                    "" => pub_file().map(|key| key.comment().to_owned()),
+                    comment => Some(comment.to_owned()),
+                };
+                let blob = key.public_key().to_bytes().ok();
+                let public = blob
+                    .and_then(|blob| PublicKey::from_blob(blob, &comment.unwrap_or_default()).ok());
+                (public, key.is_encrypted())
+            }
+            Err(_) => (None, text.contains("ENCRYPTED")),
+        };
+        let public = public.or_else(pub_file).ok_or_else(|| {
+            error("its public key is unknown; write it to the .pub file with ssh-keygen -y")
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            public,
+            has_passphrase,
+        })
+    }
+
+    /// Whether `ssh` refuses the file because other users may read it. Like `ssh`, only the user's own files are checked
+    /// (`sshkey_perm_ok` of OpenSSH).
+    #[must_use]
+    pub(crate) fn has_insecure_permissions(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let user = rustix::process::getuid().as_raw();
+            fs::metadata(&self.path)
+                .is_ok_and(|file| file.uid() == user && file.mode() & 0o077 != 0)
+        }
+        #[cfg(not(unix))]
+        false
+    }
+}
+
+/// The public key of a file, which is a public key or a private key.
+///
+/// # Errors
+/// [`SshError::KeyFile`].
+pub(crate) fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
+    match read_public(path) {
+        Err(PublicKeyError::IsPrivate) => PrivateKeyFile::read(path).map(|key| key.public),
+        Err(PublicKeyError::Other(error)) => Err(error),
+        Ok(key) => Ok(key),
+    }
+}
+
+enum PublicKeyError {
+    IsPrivate,
+    Other(SshError),
+}
+
+fn read_public(path: &Path) -> Result<PublicKey, PublicKeyError> {
+    let text = read_text(path).map_err(PublicKeyError::Other)?;
+    text.parse().map_err(|reason| match reason {
+        ParsePublicKeyError::Private => PublicKeyError::IsPrivate,
+        ParsePublicKeyError::Malformed => PublicKeyError::Other(SshError::KeyFile {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }),
+    })
+}
+
+/// `KEY.pub`
+#[must_use]
+pub(crate) fn public_path(private: &Path) -> PathBuf {
+    append_suffix(private, ".pub")
+}
+
+/// A file next to a key, whose name is that of the key with a suffix.
+pub(super) fn append_suffix(key: &Path, suffix: &str) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<String>, SshError> {
+    // With this capacity the string is not reallocated, which would leave copies of the key in memory.
+    let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+    let file = fs::File::open(path);
+    let read = file.and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(SshError::KeyFile {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
 }

@@ -1,4 +1,4 @@
-//! Key pairs: made here, and written in OpenSSH's formats.
+//! Generates key pairs and writes them in OpenSSH's formats.
 
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
@@ -9,34 +9,30 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::rsa::{self, RsaError};
+use crate::types::clone_url::CloneUrl;
 use crate::types::escape::needs_escape;
 use crate::types::key_type::KeyType;
 use crate::types::secret::Secret;
 
-/// Why a key pair was not made.
+/// Why no key pair was generated.
 #[derive(Debug, Error)]
 pub(crate) enum KeyError {
-    /// A comment is one line of visible text.
-    #[error("the comment contains a line break or another character that cannot be seen")]
+    #[error("the comment contains a line break or an invisible character")]
     Comment,
-    /// The operating system gave no random bytes.
-    #[error("the operating system gives no random bytes: {0}")]
+    #[error("the operating system provides no random bytes: {0}")]
     Random(String),
-    /// No RSA key was made.
     #[error(transparent)]
     Rsa(#[from] RsaError),
-    /// The key does not fit OpenSSH's format.
     #[error("the key cannot be written in OpenSSH's format: {0}")]
     Format(#[from] ssh_key::Error),
 }
 
 impl KeyError {
-    /// What to do about it.
     #[must_use]
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Comment => {
-                Some("give a comment of one line: --comment 'deploy key of the build server'")
+                Some("use a comment of one line: --comment 'deploy key of the build server'")
             }
             Self::Random(_) | Self::Rsa(_) | Self::Format(_) => None,
         }
@@ -50,13 +46,13 @@ pub(crate) struct KeyPair {
 }
 
 impl KeyPair {
-    /// Makes a key pair from the operating system's random bytes.
+    /// Generates a key pair from the operating system's random bytes.
     ///
-    /// ECDSA and Ed25519 take less than a millisecond, RSA-4096 around 0.1 to 0.5 seconds on all processors.
+    /// ECDSA and Ed25519 take less than a millisecond, RSA-4096 0.1 to 0.5 seconds on all processors.
     ///
     /// # Errors
-    /// [`KeyError::Comment`] for a comment that is not one visible line; the others only where the system gives no
-    /// random bytes.
+    /// [`KeyError::Comment`] for a comment that is not one visible line, [`KeyError::Random`] and [`KeyError::Rsa`] if the
+    /// system provides no random bytes.
     pub(crate) fn generate(key_type: KeyType, comment: &str) -> Result<Self, KeyError> {
         check_comment(comment)?;
         let data = match key_type {
@@ -73,7 +69,6 @@ impl KeyPair {
         })
     }
 
-    /// Its kind.
     #[must_use]
     pub(crate) fn key_type(&self) -> KeyType {
         self.key_type
@@ -85,7 +80,6 @@ impl KeyPair {
         self.key.algorithm().to_string()
     }
 
-    /// The comment.
     #[must_use]
     pub(crate) fn comment(&self) -> &str {
         self.key.comment().as_str_lossy()
@@ -97,7 +91,7 @@ impl KeyPair {
         self.key.fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// The picture of the fingerprint that `ssh-keygen -lv` draws.
+    /// The fingerprint as `ssh-keygen -lv` draws it.
     #[must_use]
     pub(crate) fn randomart(&self) -> String {
         let head = format!(
@@ -108,10 +102,10 @@ impl KeyPair {
         self.key.fingerprint(HashAlg::Sha256).to_randomart(&head)
     }
 
-    /// The public key on one line, comment included, without a line break.
+    /// The public key on one line, with its comment and without a line break.
     ///
     /// # Errors
-    /// Never for a key that was made here.
+    /// Never for a generated key.
     pub(crate) fn public_line(&self) -> Result<String, KeyError> {
         Ok(self.key.public_key().to_openssh()?)
     }
@@ -120,7 +114,7 @@ impl KeyPair {
     /// bcrypt-pbkdf with 16 rounds).
     ///
     /// # Errors
-    /// [`KeyError::Random`] where the system gives no random bytes for the salt.
+    /// [`KeyError::Random`] if the system provides no random bytes for the salt.
     pub(crate) fn private_pem(
         &self,
         passphrase: Option<&Secret>,
@@ -143,7 +137,7 @@ impl std::fmt::Debug for KeyPair {
     }
 }
 
-/// The operating system's random bytes, once they are known to come.
+/// The operating system's random number generator, after a test whether it works.
 fn system_random() -> Result<impl CryptoRng, KeyError> {
     SysRng
         .try_next_u64()
@@ -151,11 +145,46 @@ fn system_random() -> Result<impl CryptoRng, KeyError> {
     Ok(UnwrapErr(SysRng))
 }
 
-/// A comment stands on the line of the public key, so it must not break it, nor hide anything.
+/// The comment is a part of the public line, so it must not contain line breaks or invisible characters.
 fn check_comment(comment: &str) -> Result<(), KeyError> {
     if comment.chars().any(needs_escape) {
         Err(KeyError::Comment)
     } else {
         Ok(())
+    }
+}
+
+/// Name of the key file for a repository: `bbconnect_<namespace>_<slug>`, with characters that are safe on every system.
+/// Without a URL `bbconnect`.
+#[must_use]
+pub(crate) fn file_stem(clone_url: Option<&CloneUrl>) -> String {
+    let Some(url) = clone_url else {
+        return "bbconnect".to_owned();
+    };
+    let parts = [
+        Some("bbconnect".to_owned()),
+        url.namespace(),
+        Some(url.slug().to_owned()),
+    ];
+    let name = parts.into_iter().flatten().collect::<Vec<_>>().join("_");
+    let safe = |c: char| {
+        if c.is_alphanumeric() || "._-~".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(safe).collect()
+}
+
+/// Comment of the key for a repository: `bbconnect:<namespace>/<slug>`. Without a URL `bbconnect`.
+#[must_use]
+pub(crate) fn comment(clone_url: Option<&CloneUrl>) -> String {
+    match clone_url {
+        None => "bbconnect".to_owned(),
+        Some(url) => match url.namespace() {
+            None => format!("bbconnect:{}", url.slug()),
+            Some(namespace) => format!("bbconnect:{namespace}/{}", url.slug()),
+        },
     }
 }

@@ -1,5 +1,5 @@
-//! Our own `known_hosts` (see sshd(8)): servers whose keys were checked once. Lines are only ever
-//! added; those of others stay as they are.
+//! bbconnect's own `known_hosts` file (sshd(8)) with the host keys that were verified once. Lines are only added; other lines
+//! are not changed.
 
 use std::fs;
 use std::io;
@@ -12,26 +12,26 @@ use crate::types::ssh_address::SshHost;
 use super::SshError;
 use crate::types::host_pattern::matches_any;
 
-/// What the comment of a line of ours begins with; behind it stands how the key came to be known.
+/// Prefix of the comment on lines that bbconnect wrote. The name of the [`Source`] follows.
 const COMMENT_PREFIX: &str = "bbconnect:";
 
-/// How the key of a server came to be known.
+/// Where a host key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// It is published by Atlassian, and built in.
+    /// Published by Atlassian and built in.
     BuiltIn,
-    /// The server's own settings name its fingerprint, read over HTTPS.
+    /// The SSH settings of the server, read over HTTPS.
     Server,
-    /// Somebody compared the fingerprint and accepted it.
+    /// The user accepted the fingerprint.
     Accepted,
-    /// The file has it; who put it there is not known.
+    /// A line of the file that bbconnect did not write.
     File,
-    /// It was seen just now.
+    /// The server presents it, which proves nothing.
     Presented,
 }
 
 impl Source {
-    /// The name in JSON and in the file.
+    /// Name in JSON and in the file.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -43,74 +43,68 @@ impl Source {
         }
     }
 
-    fn of_comment(comment: &str) -> Self {
+    fn from_comment(comment: &str) -> Self {
         let all = [Self::BuiltIn, Self::Server, Self::Accepted];
-        let told = comment.strip_prefix(COMMENT_PREFIX);
-        let known = all.into_iter().find(|source| told == Some(source.name()));
-        known.unwrap_or(Self::File)
+        let name = comment.strip_prefix(COMMENT_PREFIX);
+        let source = all.into_iter().find(|source| name == Some(source.name()));
+        source.unwrap_or(Self::File)
     }
 }
 
-/// The key of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostKey {
-    /// The server, as the file names it.
-    pub known_as: String,
-    /// Its key.
-    pub key: PublicKey,
-    /// How it came to be known.
-    pub source: Source,
+    /// Host name or pattern in the file.
+    pub(crate) known_as: String,
+    pub(crate) key: PublicKey,
+    pub(crate) source: Source,
 }
 
-/// The file.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownHosts {
     path: PathBuf,
 }
 
 impl KnownHosts {
-    /// The file in a configuration folder.
     #[must_use]
-    pub(crate) fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_dir(dir: &Path) -> Self {
         Self {
-            path: folder.join("known_hosts"),
+            path: dir.join("known_hosts"),
         }
     }
 
-    /// Where it is.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Every key in it, below each of the names that it stands for. Names are hidden where they are hashed.
+    /// Every key of the file, once for each of its names. Lines with hashed names are left out.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub(crate) fn all(&self) -> Result<Vec<HostKey>, SshError> {
         let text = self.read()?;
-        let lines = parsed(&text);
-        let is_meant = |name: &&str| !name.starts_with('!');
+        let lines = parse_lines(&text);
+        let is_included = |name: &&str| !name.starts_with('!');
         let of_line = |line: &Line<'_>| {
-            let names = line.names.split(',').filter(is_meant);
+            let names = line.names.split(',').filter(is_included);
             let keys = names.map(|name| line.for_host(&name.to_ascii_lowercase()));
             keys.collect::<Vec<_>>()
         };
         Ok(lines.iter().flat_map(of_line).collect())
     }
 
-    /// The keys of a server, as `ssh` finds them: below its name, or a pattern for it.
+    /// The keys of a server, under its name or a matching pattern, as `ssh` finds them.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub(crate) fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
         let (text, name) = (self.read()?, host.known_hosts_name());
-        let lines = parsed(&text).into_iter();
-        let meant = lines.filter(|line| matches_any(line.names.split(','), &name));
-        Ok(meant.map(|line| line.for_host(&name)).collect())
+        let lines = parse_lines(&text).into_iter();
+        let matching = lines.filter(|line| matches_any(line.names.split(','), &name));
+        Ok(matching.map(|line| line.for_host(&name)).collect())
     }
 
-    /// Adds keys of a server, and answers whether any was new.
+    /// Adds keys of a server. Returns whether any was new.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
@@ -120,8 +114,8 @@ impl KnownHosts {
         keys: &[PublicKey],
         source: Source,
     ) -> Result<bool, SshError> {
-        let failed = |source| self.failed(source);
-        let _lock = atomic_file::lock(&self.path).map_err(failed)?;
+        let error = |source| self.error(source);
+        let _lock = atomic_file::lock(&self.path).map_err(error)?;
         let mut text = self.read()?;
         let known = self.keys_for(host)?;
         let new: Vec<_> = keys
@@ -143,20 +137,20 @@ impl KnownHosts {
             format!("{name} {key} {COMMENT_PREFIX}{source}\n")
         });
         text.extend(lines);
-        atomic_file::write(&self.path, &text).map_err(failed)?;
+        atomic_file::write(&self.path, &text).map_err(error)?;
         Ok(true)
     }
 
-    /// The text; lines that are not UTF-8 would be lost by writing, so such a file is not touched.
+    /// Reads the file. A file that is not UTF-8 is an error, because writing it again would lose bytes.
     fn read(&self) -> Result<String, SshError> {
         match fs::read_to_string(&self.path) {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.error(error)),
         }
     }
 
-    fn failed(&self, source: io::Error) -> SshError {
+    fn error(&self, source: io::Error) -> SshError {
         SshError::KnownHosts {
             path: self.path.clone(),
             source,
@@ -164,9 +158,8 @@ impl KnownHosts {
     }
 }
 
-/// A line with a key.
 struct Line<'a> {
-    /// Names and patterns, with commas between them.
+    /// Names and patterns, separated by commas.
     names: &'a str,
     key: PublicKey,
     source: Source,
@@ -182,15 +175,15 @@ impl Line<'_> {
     }
 }
 
-/// The lines whose names can be read. Those that are marked pin no key of a server: `@revoked` is the contrary, and
-/// behind `@cert-authority` stands a key that no server shows.
-fn parsed(text: &str) -> Vec<Line<'_>> {
+/// The lines with readable names. Lines with a marker are left out: `@revoked` keys are not trusted, and no server presents
+/// a `@cert-authority` key.
+fn parse_lines(text: &str) -> Vec<Line<'_>> {
     let line = |line| -> Option<Line<'_>> {
         let (names, key) = str::split_once(line, [' ', '\t'])?;
         let key = key.trim().parse::<PublicKey>().ok()?;
         Some(Line {
             names,
-            source: Source::of_comment(key.comment()),
+            source: Source::from_comment(key.comment()),
             key: key.with_comment(""),
         })
     };
@@ -209,9 +202,9 @@ mod tests {
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
 
     #[test]
-    fn lines_are_added_once_and_others_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = KnownHosts::in_folder(folder.path());
+    fn lines_are_added_once_and_others_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KnownHosts::in_dir(dir.path());
         let foreign = format!("# mine\nold.example.com,10.0.0.1 {KEY} by hand\n|1|a=|b= {KEY}");
         fs::write(file.path(), &foreign).unwrap();
         let host = SshHost::new("git.example.com", 7999).unwrap();
@@ -232,9 +225,9 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_known_by_patterns_as_to_ssh() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = KnownHosts::in_folder(folder.path());
+    fn patterns_match_as_in_ssh() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KnownHosts::in_dir(dir.path());
         let text =
             format!("*.example.com,!old.example.com,[Git.other.com]:* {KEY}\n@revoked x {KEY}\n");
         fs::write(file.path(), text).unwrap();

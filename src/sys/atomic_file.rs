@@ -1,14 +1,15 @@
-//! Files that are replaced whole: read, change and write under a lock, and a reader never sees half of one.
+//! Files that are replaced atomically: a reader sees the old or the new content, never a part of either. Reading, changing
+//! and writing happen under a lock.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 use crate::sys::signals;
 
-/// The text of a file; `None` where there is none.
+/// Reads a text file. `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -20,39 +21,51 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Replaces a file, for its owner alone. After a crash it has its old or its new text, never a mixture.
+/// Replaces a file that only its owner may read.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     replace(path, text.as_bytes(), 0o600)
 }
 
-/// Replaces a file that everybody may read, as far as the umask lets them.
+/// Replaces a file that everybody may read, as far as the umask allows.
 pub(crate) fn write_world_readable(path: &Path, text: &[u8]) -> io::Result<()> {
     replace(path, text, 0o666)
 }
 
-#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
 fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    let _whole = signals::critical_section();
+    let _critical = signals::critical_section();
     let path = &resolve_symlinks(path);
-    let mut builder = Builder::new();
-    builder.prefix(".bbconnect-");
-    #[cfg(unix)]
-    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode));
-    let mut file = builder
-        .tempfile_in(parent_dir(path))
-        .map_err(unwrap_os_error)?;
+    let mut file = temp_file_in(parent_dir(path), mode)?;
     file.as_file_mut().write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }
 
-/// Where a file is or would be: a link that somebody made of it stays one, also where it leads to nothing yet.
+/// Creates an empty temporary file, with a mode that the umask may narrow.
+///
+/// tempfile wraps the system's error in a message that names the temporary file, which means nothing to the user. The
+/// error code is taken where the file is opened.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
+pub(crate) fn temp_file_in(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let mut os_error = None;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let mut builder = Builder::new();
+    let file = builder.prefix(".bbconnect-").make_in(dir, |path| {
+        let opened = options.open(path);
+        opened.inspect_err(|error| os_error = error.raw_os_error())
+    });
+    file.map_err(|error| os_error.map_or(error, io::Error::from_raw_os_error))
+}
+
+/// Follows symbolic links, so that a link stays a link when its target is replaced. The target need not exist yet.
 fn resolve_symlinks(path: &Path) -> PathBuf {
-    /// No system follows more.
-    const MOST: usize = 40;
+    /// Linux follows at most 40 links, other systems fewer.
+    const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
-    for _ in 0..MOST {
+    for _ in 0..MAX_LINKS {
         let Ok(target) = fs::read_link(&path) else {
             break;
         };
@@ -61,16 +74,10 @@ fn resolve_symlinks(path: &Path) -> PathBuf {
     path
 }
 
-/// Holds the lock of a file until it is dropped. The lock is a file of its own, because the other one is replaced.
+/// Takes the lock of a file, which is released when the returned file is dropped. The lock is a file of its own, because
+/// the locked file is replaced.
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
-    let folder = parent_dir(path);
-    if !folder.is_dir() {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
+    create_private_dir(parent_dir(path))?;
     let mut name = PathBuf::from(path).into_os_string();
     name.push(".lock");
     let mut options = OpenOptions::new();
@@ -82,19 +89,19 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The system's own error: tempfile adds the name of its file, which nobody knows.
-pub(crate) fn unwrap_os_error(error: io::Error) -> io::Error {
-    if error.raw_os_error().is_some() {
-        return error;
+/// Creates a directory and its parents with mode 0700. An existing directory is not changed.
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
     }
-    // It keeps the system's error to itself, but for its words: `… (os error 13) at path "…"`.
-    let words = error.to_string();
-    let code = words.split_once("(os error ").map(|(_, code)| code);
-    let code = code.and_then(|code| code.split(')').next()?.parse().ok());
-    code.map_or(error, io::Error::from_raw_os_error)
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
 }
 
-/// The folder that a file is in.
+/// The directory of a file; `.` for a bare name.
 pub(crate) fn parent_dir(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -108,9 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_stays_one_whether_it_leads_somewhere_or_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+    fn a_symbolic_link_stays_one_and_its_target_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
         fs::create_dir(path("dotfiles")).unwrap();
         symlink("dotfiles/between", path("file")).unwrap();
         symlink(path("dotfiles/file"), path("dotfiles/between")).unwrap();
@@ -124,8 +131,17 @@ mod tests {
                 "{link}"
             );
         }
-        symlink("nowhere/file", path("lost")).unwrap();
-        assert!(write(&path("lost"), "text").is_err());
-        assert!(fs::symlink_metadata(path("lost")).unwrap().is_symlink());
+        symlink("nowhere/file", path("dangling")).unwrap();
+        assert!(write(&path("dangling"), "text").is_err());
+        assert!(fs::symlink_metadata(path("dangling")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn errors_are_those_of_the_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(&dir.path().join("missing/file"), "text").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.raw_os_error().is_some());
+        assert!(!error.to_string().contains(".bbconnect-"), "{error}");
     }
 }

@@ -1,43 +1,43 @@
-//! Files of others that are changed: each is replaced whole, with its old version kept, beside it as a rule. Permissions stay, a
-//! link stays a link, and what somebody else wrote meanwhile is never lost.
+//! Files of other programs that are edited: each is replaced atomically after a backup was made. Permissions and symbolic
+//! links are kept, and changes that another program made in the meantime are not overwritten.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
-use crate::sys::atomic_file::parent_dir;
+use crate::sys::atomic_file::{parent_dir, temp_file_in};
 
-/// No configuration is longer, in bytes.
+/// Longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Who else changes a file, and how they are kept out.
+/// How other programs are kept from changing the file at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lock {
-    /// Git, which takes `NAME.lock` while it writes.
+    /// `NAME.lock`, as git does.
     Git,
-    /// Nobody who could be kept out.
+    /// The file's program has no lock.
     None,
 }
 
-/// A file as it was read.
+/// The content of a file when it was read.
 #[derive(Debug)]
 pub(crate) struct EditableFile {
     path: PathBuf,
-    /// What the name of its old version begins with.
-    kept_as: PathBuf,
+    /// Path of the backup without its suffix.
+    backup_path: PathBuf,
     bytes: Vec<u8>,
     text: String,
     is_utf8: bool,
 }
 
 impl EditableFile {
-    /// Reads a file; `None` where there is none.
+    /// Reads a file. `None` if it does not exist.
     ///
     /// # Errors
-    /// What the system says; also for what is not an ordinary file.
+    /// Errors of the system, and for anything but a regular file.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         let bytes = match read_regular_file(path) {
             Ok(bytes) => bytes,
@@ -46,44 +46,41 @@ impl EditableFile {
         };
         let (text, is_utf8) = match str::from_utf8(&bytes) {
             Ok(text) => (text.to_owned(), true),
-            // Each byte a character: nothing is lost on the way back.
+            // Latin-1: one character for each byte, so that `encode` restores them.
             Err(_) => (bytes.iter().copied().map(char::from).collect(), false),
         };
         Ok(Some(Self {
             path: path.to_owned(),
-            kept_as: path.to_owned(),
+            backup_path: path.to_owned(),
             bytes,
             text,
             is_utf8,
         }))
     }
 
-    /// Keeps the old version elsewhere: as `PATH.bbconnect-STAMP`.
+    /// Sets the path of the backup, which is `PATH.bbconnect-STAMP`. By default it is next to the file.
     #[must_use]
     pub(crate) fn with_backup_path(self, path: PathBuf) -> Self {
         Self {
-            kept_as: path,
+            backup_path: path,
             ..self
         }
     }
 
-    /// Where it is.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its text.
     #[must_use]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Gives the file another text, and keeps the old one as `NAME.bbconnect-STAMP`, whose path is the answer. After a
-    /// crash the file has its old or its new text, never a mixture. The caller puts interruptions off.
+    /// Replaces the text of the file and returns the path of the backup. The caller defers signals.
     ///
     /// # Errors
-    /// What the system says; also where the file is read-only, locked, or no longer what was read.
+    /// Errors of the system, and where the file is read-only, locked, or changed since it was read.
     pub(crate) fn replace(&self, text: &str, stamp: &str, lock: Lock) -> io::Result<PathBuf> {
         let target = fs::canonicalize(&self.path)?;
         let metadata = fs::metadata(&target)?;
@@ -91,29 +88,29 @@ impl EditableFile {
             let message = "it is read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        let new = temp_file_like(&metadata, parent_dir(&target), &self.encoded(text))?;
-        let _locked = match lock {
-            Lock::Git => Some(GitLockFile::take(&target)?),
+        let new = temp_file_like(&metadata, parent_dir(&target), &self.encode(text))?;
+        let _lock = match lock {
+            Lock::Git => Some(GitLockFile::create(&target)?),
             Lock::None => None,
         };
         if read_regular_file(&target)? != self.bytes {
             return Err(io::Error::other(
-                "somebody changed it meanwhile; run this again",
+                "another program changed it in the meantime; run this again",
             ));
         }
-        let kept = create_backup(&self.kept_as, stamp, |kept| {
-            // Another name for the old version costs nothing; not every file system has that.
-            fs::hard_link(&target, kept).or_else(|_| {
-                let copy = temp_file_like(&metadata, parent_dir(kept), &self.bytes)?;
-                copy.persist_noclobber(kept)?;
+        let backup = create_backup(&self.backup_path, stamp, |backup| {
+            // A hard link needs no space. Not every file system has them.
+            fs::hard_link(&target, backup).or_else(|_| {
+                let copy = temp_file_like(&metadata, parent_dir(backup), &self.bytes)?;
+                copy.persist_noclobber(backup)?;
                 Ok(())
             })
         })?;
         new.persist(&target)?;
-        Ok(kept)
+        Ok(backup)
     }
 
-    fn encoded(&self, text: &str) -> Vec<u8> {
+    fn encode(&self, text: &str) -> Vec<u8> {
         if self.is_utf8 {
             return text.as_bytes().to_vec();
         }
@@ -122,7 +119,7 @@ impl EditableFile {
     }
 }
 
-/// The bytes of an ordinary file: a pipe would never end, a device never begin.
+/// Reads a regular file. Reading a pipe or a device might never end.
 fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
@@ -134,13 +131,9 @@ fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-/// A new file with the owner and the permissions of another.
-fn temp_file_like(
-    metadata: &fs::Metadata,
-    folder: &Path,
-    bytes: &[u8],
-) -> io::Result<NamedTempFile> {
-    let mut file = Builder::new().prefix(".bbconnect-").tempfile_in(folder)?;
+/// Creates a file with the owner and the permissions of another.
+fn temp_file_like(metadata: &fs::Metadata, dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = temp_file_in(dir, 0o600)?;
     file.as_file_mut().write_all(bytes)?;
     copy_owner(file.as_file(), metadata);
     file.as_file().set_permissions(metadata.permissions())?;
@@ -148,14 +141,14 @@ fn temp_file_like(
     Ok(file)
 }
 
-/// Keeps the old version under a name that nothing has yet.
+/// Calls `create` with names until one is not taken.
 fn create_backup(
     path: &Path,
     stamp: &str,
-    make: impl Fn(&Path) -> io::Result<()>,
+    create: impl Fn(&Path) -> io::Result<()>,
 ) -> io::Result<PathBuf> {
-    /// More versions of one second are not kept.
-    const MOST: u32 = 100;
+    /// For one stamp.
+    const MAX_BACKUPS: u32 = 100;
     let mut number = 1;
     loop {
         let mut name = path.file_name().map(OsString::from).unwrap_or_default();
@@ -163,10 +156,10 @@ fn create_backup(
         if number > 1 {
             name.push(format!("-{number}"));
         }
-        let kept = parent_dir(path).join(name);
-        match make(&kept) {
-            Ok(()) => return Ok(kept),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST => {
+        let backup = parent_dir(path).join(name);
+        match create(&backup) {
+            Ok(()) => return Ok(backup),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_BACKUPS => {
                 number += 1;
             }
             Err(error) => return Err(error),
@@ -174,11 +167,11 @@ fn create_backup(
     }
 }
 
-/// The lock of git's: a file of its own, there while one writes.
+/// Git's lock: it exists while git writes the file.
 struct GitLockFile(PathBuf);
 
 impl GitLockFile {
-    fn take(path: &Path) -> io::Result<Self> {
+    fn create(path: &Path) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let lock = PathBuf::from(name);
@@ -195,12 +188,12 @@ impl GitLockFile {
 
 impl Drop for GitLockFile {
     fn drop(&mut self) {
-        // Git names a lock that stays.
+        // Git reports a lock that could not be removed.
         drop(fs::remove_file(&self.0));
     }
 }
 
-/// Where root mends somebody's file, it stays theirs.
+/// Keeps the owner when root edits another user's file.
 #[cfg(unix)]
 fn copy_owner(file: &File, metadata: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -215,37 +208,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_version_is_kept_and_bytes_that_are_no_text_survive() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
+    fn a_backup_is_made_and_bytes_that_are_not_utf8_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
         fs::write(&path, b"a\xff\xe9b").unwrap();
         let file = EditableFile::read(&path).unwrap().unwrap();
-        let kept = file
+        let backup = file
             .replace(&file.text().replace('b', "c"), "1", Lock::Git)
             .unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"a\xff\xe9c");
-        assert_eq!(fs::read(&kept).unwrap(), b"a\xff\xe9b");
+        assert_eq!(fs::read(&backup).unwrap(), b"a\xff\xe9b");
         let again = EditableFile::read(&path).unwrap().unwrap();
-        let other = again.replace("d", "1", Lock::Git).unwrap();
-        assert_ne!(kept, other);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        let second = again.replace("d", "1", Lock::Git).unwrap();
+        assert_ne!(backup, second);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 
     #[test]
-    fn what_somebody_else_writes_is_not_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
+    fn changes_of_other_programs_are_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
         fs::write(&path, "old").unwrap();
         let file = EditableFile::read(&path).unwrap().unwrap();
-        let lock = folder.path().join("config.lock");
+        let lock = dir.path().join("config.lock");
         fs::write(&lock, "").unwrap();
         assert!(file.replace("new", "1", Lock::Git).is_err());
         fs::remove_file(&lock).unwrap();
         fs::write(&path, "theirs").unwrap();
         assert!(file.replace("new", "1", Lock::Git).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(EditableFile::read(&lock).unwrap().is_none());
-        assert!(EditableFile::read(folder.path()).is_err());
+        assert!(EditableFile::read(dir.path()).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: the program ends with status 130, but never between the two halves of a write.
+//! Signals: Ctrl-C ends the program with status 130, but never in the middle of a write.
 
 use std::io;
 use std::process;
@@ -14,20 +14,20 @@ use signal_hook::flag;
 
 use crate::exit_status::ExitStatus;
 
-/// What ends the program.
+/// The signals that end the program.
 #[cfg(unix)]
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 #[cfg(not(unix))]
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// How often a signal is looked for while somebody is asked.
+/// Interval between two checks for a signal during a prompt.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What the signal handlers look at, and what they leave behind.
+/// Shared with the signal handlers.
 struct State {
-    /// The program may end at once.
+    /// A signal may end the program at once.
     may_exit: Arc<AtomicBool>,
-    /// The signal that told it to end while it might not.
+    /// The last signal, or 0.
     pending_signal: Arc<AtomicUsize>,
 }
 
@@ -36,22 +36,22 @@ static STATE: LazyLock<State> = LazyLock::new(|| State {
     pending_signal: Arc::new(AtomicUsize::new(0)),
 });
 
-/// How many put an interruption off at this moment.
+/// The number of [`DeferGuard`]s.
 static DEFER_COUNT: Mutex<usize> = Mutex::new(0);
 
-/// One write at a time is shielded.
+/// Held by the [`CriticalSection`].
 static WRITING: Mutex<()> = Mutex::new(());
 
-/// Makes Ctrl-C end the program with [`ExitStatus::Interrupted`], and other signals as shells know it. To be called once, by
-/// `main`.
+/// Installs the handlers: Ctrl-C ends the program with [`ExitStatus::Interrupted`], other signals with 128 plus their number.
+/// To be called once, by `main`.
 ///
-/// Where no handler can be installed the system's own remains, which ends the program at once. A signal that whoever
-/// started us has had ignored, as `nohup` does, stays ignored.
+/// If a handler cannot be installed, the signal's default action remains, which ends the program at once. A signal that the
+/// parent process had ignored, such as `nohup`, stays ignored.
 pub fn install_handlers() {
     let ignored = ignored_signals();
     for signal in SIGNALS.into_iter().filter(|signal| !has(ignored, *signal)) {
         let install = || -> io::Result<()> {
-            // Noted first: whoever lets the program end again looks for it afterwards.
+            // Registered first, so that the signal is recorded before the second handler checks `may_exit`.
             let number = usize::try_from(signal).unwrap_or_default();
             flag::register_usize(signal, Arc::clone(&STATE.pending_signal), number)?;
             flag::register_conditional_shutdown(
@@ -65,7 +65,7 @@ pub fn install_handlers() {
     }
 }
 
-/// The signals that are ignored, a bit for each (proc(5), `SigIgn`).
+/// The ignored signals, as a bit mask (proc(5), `SigIgn`).
 #[cfg(target_os = "linux")]
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -75,7 +75,7 @@ fn ignored_signals() -> u64 {
         .unwrap_or_default()
 }
 
-/// Elsewhere nothing but a system call tells, which safe code does not have.
+/// Other systems need a system call that has no safe binding.
 #[cfg(not(target_os = "linux"))]
 fn ignored_signals() -> u64 {
     0
@@ -85,7 +85,7 @@ fn has(mask: u64, signal: i32) -> bool {
     mask & (1 << (signal - 1)) != 0
 }
 
-/// 128 and the number of the signal, as shells have it: 130 for Ctrl-C.
+/// 128 plus the number of the signal, as in shells: 130 for Ctrl-C.
 fn status_of(signal: i32) -> i32 {
     if signal == SIGINT {
         i32::from(ExitStatus::Interrupted.code())
@@ -94,8 +94,8 @@ fn status_of(signal: i32) -> i32 {
     }
 }
 
-/// Puts an interruption off until the guard is dropped, for whoever looks whether the program [`is_pending`] to end.
-#[must_use = "the interruption is put off while the guard lives"]
+/// Defers signals until the guard is dropped. The caller checks [`is_pending`].
+#[must_use = "signals are deferred while the guard lives"]
 pub(crate) fn defer() -> DeferGuard {
     let mut count = DEFER_COUNT.lock().unwrap_or_else(PoisonError::into_inner);
     *count += 1;
@@ -103,7 +103,7 @@ pub(crate) fn defer() -> DeferGuard {
     DeferGuard(())
 }
 
-/// An interruption that comes while this lives takes effect when the last one is dropped.
+/// A signal that arrives while guards exist takes effect when the last one is dropped.
 #[derive(Debug)]
 pub(crate) struct DeferGuard(());
 
@@ -118,39 +118,39 @@ impl Drop for DeferGuard {
     }
 }
 
-/// Whether a signal has come that is put off.
+/// Whether a deferred signal has arrived.
 #[must_use]
 pub(crate) fn is_pending() -> bool {
     STATE.pending_signal.load(Ordering::SeqCst) != 0
 }
 
-/// Puts an interruption off until the guard is dropped. Keep it short: no waiting, no network.
-#[must_use = "the interruption is put off while the guard lives"]
+/// Defers signals until the guard is dropped, and waits for other critical sections. Keep it short: no waiting, no network.
+#[must_use = "signals are deferred while the guard lives"]
 pub(crate) fn critical_section() -> CriticalSection {
-    let alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let exclusive = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     CriticalSection {
-        _put_off: defer(),
-        _alone: alone,
+        _deferred: defer(),
+        _exclusive: exclusive,
     }
 }
 
-/// As [`DeferGuard`], and one at a time.
+/// A [`DeferGuard`] of which only one exists at a time.
 #[derive(Debug)]
 pub(crate) struct CriticalSection {
-    _put_off: DeferGuard,
-    _alone: MutexGuard<'static, ()>,
+    _deferred: DeferGuard,
+    _exclusive: MutexGuard<'static, ()>,
 }
 
-/// Asks somebody something at the terminal. When a signal comes meanwhile, `restore` puts the terminal right (its echo
-/// may be off) before the program ends.
-pub(crate) fn with_prompt<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce() -> T) -> T {
-    let _put_off = defer();
-    let answered = AtomicBool::new(false);
-    let answer = thread::scope(|scope| {
+/// Runs a prompt. If a signal arrives during the prompt, `restore` restores the terminal (its echo may be off) before the
+/// program ends.
+pub(crate) fn with_prompt<T>(restore: impl Fn() + Send + Sync, prompt: impl FnOnce() -> T) -> T {
+    let _deferred = defer();
+    let is_done = AtomicBool::new(false);
+    let result = thread::scope(|scope| {
         let watch = || {
-            while !answered.load(Ordering::SeqCst) {
+            while !is_done.load(Ordering::SeqCst) {
                 let count = DEFER_COUNT.lock().unwrap_or_else(PoisonError::into_inner);
-                // Others are in the middle of something, which ends soon.
+                // Other guards end soon.
                 if *count == 1 {
                     exit_if_pending(&restore);
                 }
@@ -158,23 +158,23 @@ pub(crate) fn with_prompt<T>(restore: impl Fn() + Send + Sync, ask: impl FnOnce(
                 thread::sleep(POLL_INTERVAL);
             }
         };
-        // Without the watcher a signal waits for the answer.
+        // Without the watcher a signal takes effect after the prompt.
         drop(thread::Builder::new().spawn_scoped(scope, watch));
-        let answer = ask();
-        answered.store(true, Ordering::SeqCst);
-        answer
+        let result = prompt();
+        is_done.store(true, Ordering::SeqCst);
+        result
     });
-    // Reading a key, the terminal is raw, and Ctrl-C an answer before it is a signal.
+    // In raw mode the prompt may read Ctrl-C as a key before it becomes a signal.
     if is_pending() {
         restore();
     }
-    answer
+    result
 }
 
 #[expect(clippy::exit, reason = "what the signal handler would have done")]
 fn exit_if_pending(before: impl Fn()) {
-    let told = STATE.pending_signal.load(Ordering::SeqCst);
-    if let Ok(signal @ 1..) = i32::try_from(told) {
+    let pending = STATE.pending_signal.load(Ordering::SeqCst);
+    if let Ok(signal @ 1..) = i32::try_from(pending) {
         before();
         process::exit(status_of(signal));
     }
@@ -185,21 +185,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_one_lets_the_program_end() {
-        let may_end = || STATE.may_exit.load(Ordering::SeqCst);
+    fn the_program_may_end_after_the_last_guard() {
+        let may_exit = || STATE.may_exit.load(Ordering::SeqCst);
         let first = defer();
-        let (asked, written) = (with_prompt(|| (), || 7), critical_section());
-        assert_eq!((asked, may_end()), (7, false));
-        drop(written);
-        assert!(!may_end());
+        let (prompted, section) = (with_prompt(|| (), || 7), critical_section());
+        assert_eq!((prompted, may_exit()), (7, false));
+        drop(section);
+        assert!(!may_exit());
         let second = defer();
         drop(first);
-        assert!(!may_end());
+        assert!(!may_exit());
         drop(second);
     }
 
     #[test]
-    fn a_mask_has_a_bit_for_each_signal() {
+    fn the_mask_has_a_bit_for_each_signal() {
         assert!(has(0x4001, SIGTERM) && has(0x4001, 1) && !has(0x4001, SIGINT));
         assert!(!has(ignored_signals(), SIGTERM));
     }

@@ -1,18 +1,18 @@
-//! Work side by side: bounded in all and for each key, so that one slow host never takes every place.
+//! Parallel work, limited in total and per key, so that one slow server never occupies all workers.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-/// At most this many at once.
+/// Maximum number of threads.
 pub(crate) const MAX_WORKERS: usize = 32;
-/// At most this many at once for one key.
+/// Maximum number of threads for one key.
 pub(crate) const MAX_PER_KEY: usize = 8;
 
-/// Does the work for every item, and answers in the order of the items.
+/// Calls `work` for every item and returns the results in the order of the items.
 ///
-/// Items with the same key, such as a server's address, take at most [`MAX_PER_KEY`] of the [`MAX_WORKERS`] places.
+/// At most [`MAX_PER_KEY`] items with the same key, such as a server's address, are in work at the same time.
 pub(crate) fn map_bounded<T, K, R>(
     items: &[T],
     key: impl Fn(&T) -> K,
@@ -67,7 +67,7 @@ struct Queue<K> {
 }
 
 impl<K: Eq + Hash + Clone> Queue<K> {
-    /// The first item whose key has a place; waits for one. `None` where nothing is left to begin.
+    /// Waits for an item whose key is below its limit. `None` when no items are left.
     fn next(&self) -> Option<(usize, K)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -76,7 +76,7 @@ impl<K: Eq + Hash + Clone> Queue<K> {
             }
             let State { waiting, running } = &*state;
             let busy = |key: &K| running.get(key).copied().unwrap_or(0);
-            // Of several, the one whose key has least to do: a slow one holds up itself, not the others.
+            // Prefers keys with few running items, so that a slow server delays only its own items.
             let next = waiting
                 .iter()
                 .enumerate()
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_keep_the_order_of_the_items() {
+    fn results_are_in_the_order_of_the_items() {
         let items: Vec<u64> = (0..100).collect();
         let work = |item: &u64| {
             thread::sleep(Duration::from_micros((100 - item) * 20));
@@ -126,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn one_key_never_takes_every_place() {
-        let slow_at_once = AtomicUsize::new(0);
-        let most = AtomicUsize::new(0);
+    fn one_key_never_occupies_all_workers() {
+        let slow_now = AtomicUsize::new(0);
+        let max_slow = AtomicUsize::new(0);
         let items: Vec<bool> = (0..30).map(|number| number < 24).collect();
         let started = Instant::now();
         let ended = map_bounded(
@@ -136,18 +136,18 @@ mod tests {
             |slow| *slow,
             |slow| {
                 if *slow {
-                    most.fetch_max(
-                        slow_at_once.fetch_add(1, Ordering::SeqCst) + 1,
+                    max_slow.fetch_max(
+                        slow_now.fetch_add(1, Ordering::SeqCst) + 1,
                         Ordering::SeqCst,
                     );
                     thread::sleep(Duration::from_millis(200));
-                    slow_at_once.fetch_sub(1, Ordering::SeqCst);
+                    slow_now.fetch_sub(1, Ordering::SeqCst);
                 }
                 started.elapsed()
             },
         );
-        assert_eq!(most.load(Ordering::SeqCst), MAX_PER_KEY);
-        let (slow, quick) = ended.split_at(24);
-        assert!(quick.iter().max() < slow.iter().min(), "{ended:?}");
+        assert_eq!(max_slow.load(Ordering::SeqCst), MAX_PER_KEY);
+        let (slow, fast) = ended.split_at(24);
+        assert!(fast.iter().max() < slow.iter().min(), "{ended:?}");
     }
 }

@@ -1,29 +1,29 @@
-//! Patterns of host names, as `ssh_config`(5) and sshd(8) have them: `*`, `?`, and `!` for what is not meant.
+//! Patterns of host names as in `ssh_config`(5) and sshd(8): `*`, `?`, and `!` for exclusion.
 
-/// Whether a list of patterns is for a host: one of them is, and none excludes it.
+/// Whether a list of patterns matches a host: one pattern matches and none excludes it.
 pub(crate) fn matches_any<'a>(patterns: impl IntoIterator<Item = &'a str>, host: &str) -> bool {
-    let mut is_for = false;
+    let mut is_match = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
             Some(pattern) if matches(pattern, host) => return false,
             Some(_) => {}
-            None => is_for |= matches(pattern, host),
+            None => is_match |= matches(pattern, host),
         }
     }
-    is_for
+    is_match
 }
 
-/// Whether one pattern matches all of a name, in whatever case.
+/// Whether a pattern matches a whole name, ignoring case.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     matches_exactly(&pattern.to_lowercase(), &name.to_lowercase())
 }
 
-/// Whether one pattern matches all of a name, in the same case.
+/// Whether a pattern matches a whole name, with its case.
 pub(crate) fn matches_exactly(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut at, mut read) = (0, 0);
-    // Where the last star stood, and how much of the name it took.
+    // Position of the last star, and the end of what it matched in the name.
     let mut star = None;
     while read < name.len() {
         match pattern.get(at) {
@@ -31,14 +31,14 @@ pub(crate) fn matches_exactly(pattern: &str, name: &str) -> bool {
                 star = Some((at, read));
                 at += 1;
             }
-            Some(mark) if *mark == '?' || name.get(read) == Some(mark) => {
+            Some(c) if *c == '?' || name.get(read) == Some(c) => {
                 at += 1;
                 read += 1;
             }
             _ => match &mut star {
-                Some((star_at, taken)) => {
-                    *taken += 1;
-                    (at, read) = (*star_at + 1, *taken);
+                Some((star_at, end)) => {
+                    *end += 1;
+                    (at, read) = (*star_at + 1, *end);
                 }
                 None => return false,
             },
@@ -46,7 +46,7 @@ pub(crate) fn matches_exactly(pattern: &str, name: &str) -> bool {
     }
     pattern
         .get(at..)
-        .is_some_and(|rest| rest.iter().all(|mark| *mark == '*'))
+        .is_some_and(|rest| rest.iter().all(|c| *c == '*'))
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn patterns_match_as_in_ssh() {
-        for (pattern, matched) in [
+        for (pattern, expected) in [
             ("bitbucket.org", true),
             ("BitBucket.org", true),
             ("*", true),
@@ -68,7 +68,7 @@ mod tests {
             ("?bitbucket.org", false),
             ("", false),
         ] {
-            assert_eq!(matches(pattern, "bitbucket.org"), matched, "{pattern}");
+            assert_eq!(matches(pattern, "bitbucket.org"), expected, "{pattern}");
         }
         assert!(matches_any(["a", "b*"], "bitbucket.org"));
         assert!(!matches_any(["*", "!bitbucket.org"], "bitbucket.org"));

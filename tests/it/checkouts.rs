@@ -4,7 +4,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, check_output, env_var, is_installed, program, write_script,
+};
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
 /// a folder `sub`; `None` where there is no git.
@@ -211,4 +213,41 @@ fn remotes_are_resolved_as_git_does() {
         &["config", "url.git@work:.insteadOf", "git@bitbucket.org:"],
     );
     assert_eq!(which("two"), "cloud");
+}
+
+/// Puts a script named `git` first on the `PATH` of a command; `$git` in it is the real one.
+fn replace_git(sandbox: &Sandbox, command: &mut Command, script: &str) {
+    let bin = sandbox.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let path = env_var("PATH").unwrap().into_string().unwrap();
+    let text = format!("#!/bin/sh\ngit() {{ PATH='{path}' command git \"$@\"; }}\n{script}");
+    write_script(&bin.join("git"), &text);
+    command.env("PATH", format!("{}:{path}", bin.display()));
+}
+
+#[test]
+fn output_of_git_counts_whole_also_when_it_comes_late() {
+    let Some(sandbox) = sandbox() else { return };
+    git(
+        &sandbox,
+        "one",
+        &["config", "bbconnect.connection", "cloud"],
+    );
+    let late = "f=$(mktemp); git \"$@\" > \"$f\"; code=$?\n(sleep 1; cat \"$f\"; rm \"$f\") &\nexit $code\n";
+    let mut which = command(&sandbox, "one", &["connection", "which"]);
+    replace_git(&sandbox, &mut which, late);
+    let ran = which.finish().exits_with(0);
+    assert_eq!(ran.json()["connection"]["name"], "cloud");
+}
+
+#[test]
+fn output_of_git_that_stays_open_is_an_error() {
+    let Some(sandbox) = sandbox() else { return };
+    let held = "git \"$@\"; code=$?\nsleep 60 &\nexit $code\n";
+    let mut setup = command(&sandbox, "one", &["git", "setup"]);
+    replace_git(&sandbox, &mut setup, held);
+    let ran = setup.finish().exits_with(9);
+    let message = ran.json()["error"]["message"].to_string();
+    let incomplete = "the output of git is incomplete: another process keeps it open";
+    assert!(message.contains(incomplete), "{message}");
 }

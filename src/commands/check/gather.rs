@@ -209,7 +209,7 @@ pub(super) fn key(
         can_write: None,
     };
     let key = match PrivateKeyFile::read(&ssh.key) {
-        Ok(key) if key.is_locked => return Some(facts),
+        Ok(key) if key.has_passphrase => return Some(facts),
         Ok(key) => key,
         Err(error) => {
             facts.can_read = Some(Err(ErrorSummary::from(&Error::from(error))));

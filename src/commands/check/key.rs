@@ -28,7 +28,7 @@ pub(super) fn key(
             ));
         }
     };
-    if stored.is_locked {
+    if stored.has_passphrase {
         return Some(answered(None, None));
     }
     if let Err(error) = app.check_access(&stored, &ssh_connection.remote, Service::Read) {

@@ -41,7 +41,7 @@ pub(super) fn run(
     Ok(ConnectOutput {
         repository: plan.repository(proof.as_ref().map(|proof| &proof.served.refs)),
         ssh: proof.as_ref().map(Ssh::verified).unwrap_or_default(),
-        key: Some(KeyDescription::of_stored(&key)),
+        key: Some(KeyDescription::from_file(&key)),
         connection: saved,
         registration: Registration::manual(plan.access()),
         ssh_command: Some(ssh_command),

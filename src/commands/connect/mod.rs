@@ -129,7 +129,7 @@ impl Subcommand for Args {
         Ok(ConnectOutput {
             repository: plan.repository(Some(&proof.served.refs)),
             ssh: Ssh::verified(&proof),
-            key: Some(KeyDescription::of_stored(&key)),
+            key: Some(KeyDescription::from_file(&key)),
             connection: saved,
             registration,
             ssh_command: Some(ssh_command),
@@ -265,7 +265,7 @@ fn dry_run(
     Ok(ConnectOutput {
         repository: plan.repository(None),
         ssh: Ssh::default(),
-        key: key.as_ref().map(KeyDescription::of_stored),
+        key: key.as_ref().map(KeyDescription::from_file),
         connection: plan.preview(app)?,
         registration,
         ssh_command: None,

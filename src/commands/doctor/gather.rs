@@ -343,12 +343,12 @@ fn log_in(
     // Declared before the directory, so that it is dropped after it.
     let _deferred = signals::defer();
     let dir = tempfile::tempdir().ok()?;
-    let file = KnownHosts::in_folder(dir.path());
+    let file = KnownHosts::in_dir(dir.path());
     file.add(&remote.host, trusted, Source::Presented).ok()?;
     let key = target.ssh_connection.as_ref().map(|ssh| ssh.key.clone());
     let options = CheckOptions {
         limit: app.timeout(),
-        may_ask: false,
+        may_prompt: false,
     };
     Some(Timed::measure(|| {
         let access = match &key {

@@ -130,7 +130,7 @@ impl Subcommand for Args {
             let private = files
                 .is_none()
                 .then(|| Secret::new(made.private.to_string()));
-            Ok((KeyDescription::of(&made.pair, files)?, private))
+            Ok((KeyDescription::from_pair(&made.pair, files)?, private))
         });
         Ok(KeygenOutput::new(
             keys.collect::<Result<_, Error>>()?,

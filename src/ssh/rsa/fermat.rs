@@ -1,15 +1,15 @@
 //! The base-2 Fermat filter: two candidates at a time through AWS-LC. The only unsafe code here.
 //!
-//! AWS-LC computes two 2,048-bit exponentiations side by side with AVX-512 IFMA where the processor has it, and one
-//! after the other elsewhere; either way it is several times faster than portable code. It is a *filter*: what it
-//! lets through is proved by `crypto-primes` afterwards, so a wrong answer here could only cost time, or reject a
-//! prime that another candidate replaces. It can never make a composite pass.
+//! AWS-LC computes two 2,048-bit exponentiations in parallel with AVX-512 IFMA where the processor has it, and one
+//! after the other elsewhere; either way it is several times faster than portable code. It is a *filter*: `crypto-primes`
+//! proves what passes it, so a wrong result could only cost time, or reject a prime that another candidate replaces.
+//! It can never make a composite pass.
 //!
 //! # Safety argument
 //!
 //! * Every pointer comes from an AWS-LC constructor, is checked for null, and is owned by exactly one of [`Number`],
 //!   [`Montgomery`] and [`BnCtx`], whose `Drop` frees it once. None of them is `Send`, `Sync` or `Clone`: they
-//!   never leave the function that made them.
+//!   never leave the function that created them.
 //! * Input slices are 256-byte arrays that outlive the calls; `BN_le2bn` copies them.
 //! * `BN_mod_exp_mont_consttime_x2` demands odd moduli, reduced non-negative bases, equal widths and initialised
 //!   Montgomery contexts. Candidates are odd and have 2,048 bits (checked below); base 2 and the exponents are read
@@ -36,8 +36,8 @@ const BYTES: usize = U2048::BYTES;
 /// For each of two candidates, whether `2^(n-1) = 1 (mod n)`: true for every odd prime, false for nearly every
 /// composite.
 ///
-/// Candidates must be odd and have exactly 2,048 bits. What cannot be asked, because one of them is not, or AWS-LC
-/// cannot allocate, passes the filter: the proof behind it is only slower then.
+/// Candidates must be odd and have exactly 2,048 bits. Otherwise, and if AWS-LC cannot allocate memory, both pass the
+/// filter, and only the proof takes longer.
 pub(super) fn probably_prime(candidates: [&U2048; 2]) -> [bool; 2] {
     let suitable = |n: &U2048| n.bits_vartime() == U2048::BITS && n.is_odd().to_bool();
     if !candidates.iter().all(|n| suitable(n)) {
@@ -97,9 +97,9 @@ impl Number {
 
     fn of(number: &U2048) -> Option<Self> {
         let mut bytes = little_endian(number);
-        let made = Self::from_little_endian(&bytes);
+        let result = Self::from_little_endian(&bytes);
         bytes.zeroize();
-        made
+        result
     }
 
     fn from_little_endian(bytes: &[u8; BYTES]) -> Option<Self> {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_passes() {
+    fn candidates_that_cannot_be_tested_pass() {
         let prime = below_2_to_the_2048(1557);
         let even = prime.wrapping_sub(&U2048::ONE);
         let short = U2048::from_u32(65_537);

@@ -50,7 +50,7 @@ impl KeyRotation {
                 "",
             ));
         };
-        let swap = KeySwap::of(&first.key);
+        let swap = KeySwap::new(&first.key);
         let stage = swap.stage();
         let old = PrivateKeyFile::read(&match stage {
             Stage::Swapped => swap.old(),
@@ -110,7 +110,7 @@ impl KeyRotation {
     }
 
     pub(super) fn is_locked(&self) -> bool {
-        self.old.is_locked
+        self.old.has_passphrase
     }
 
     /// How many days ago the key was registered, or made where the server does not tell.

@@ -1,0 +1,576 @@
+//! Runs other programs with a time limit and captures their output.
+//!
+//! No other module starts programs. Captured output is complete, or [`CommandSpec::run`] fails: after the program has
+//! ended its output is read to the end of the file, because a background process may still write to it.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use zeroize::Zeroize as _;
+
+use crate::sys::signals;
+
+/// Default limit for standard output and for standard error, in bytes.
+const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// How long the output may stay open after the program has ended: at least and at most. The time limit of the program
+/// decides in between.
+const OUTPUT_GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Shortest and longest pause between two checks of a running program.
+const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
+
+/// How long a program that was sent SIGTERM may take to restore the terminal, release locks and remove partial files.
+const TERMINATE_GRACE: Duration = Duration::from_secs(1);
+
+/// Why a program produced no result.
+#[derive(Debug, Error)]
+pub(crate) enum ProcessError {
+    #[error("{program} cannot be started: {source}")]
+    Start { program: String, source: io::Error },
+    #[error("{program} did not end within {} seconds", limit.as_secs_f32())]
+    TimedOut { program: String, limit: Duration },
+    #[error("{program} cannot be waited for: {source}")]
+    Wait { program: String, source: io::Error },
+    #[error("the output of {program} cannot be read: {source}")]
+    Read { program: String, source: io::Error },
+    #[error("{program} printed too much to be read")]
+    OutputTooLarge { program: String },
+    /// The program has ended, but a process that inherited its output has not closed it.
+    #[error("the output of {program} is incomplete: another process keeps it open")]
+    OutputHeldOpen { program: String },
+    /// A signal told bbconnect to end.
+    #[error("{program} was interrupted")]
+    Interrupted { program: String },
+}
+
+/// Exit status and captured output of a program.
+#[derive(Debug)]
+pub(crate) struct ProcessOutput {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    /// Empty unless [`Stderr::Capture`] was requested.
+    pub(crate) stderr: Vec<u8>,
+}
+
+/// Where a program's standard error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stderr {
+    Inherit,
+    Null,
+    Capture,
+}
+
+/// A program with its arguments and environment. It is started directly, never through a shell.
+#[derive(Debug)]
+pub(crate) struct CommandSpec {
+    program: String,
+    args: Vec<OsString>,
+    #[cfg(windows)]
+    raw_arg: OsString,
+    removed_env: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    stdin: Vec<u8>,
+    stderr: Stderr,
+    max_output: usize,
+    stdout_may_be_cut: bool,
+    new_process_group: bool,
+}
+
+impl CommandSpec {
+    /// A program without arguments and input, with inherited standard error.
+    #[must_use]
+    pub(crate) fn new(program: &str) -> Self {
+        Self {
+            program: program.to_owned(),
+            args: Vec::new(),
+            #[cfg(windows)]
+            raw_arg: OsString::new(),
+            removed_env: Vec::new(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            stderr: Stderr::Inherit,
+            max_output: MAX_OUTPUT_BYTES,
+            stdout_may_be_cut: false,
+            new_process_group: false,
+        }
+    }
+
+    /// Sets the limit for standard output and for standard error, in bytes. A program that prints more is an error.
+    #[must_use]
+    pub(crate) fn max_output(mut self, bytes: usize) -> Self {
+        self.max_output = bytes;
+        self
+    }
+
+    /// Keeps the beginning of a standard output that is longer than the limit, instead of failing.
+    #[must_use]
+    pub(crate) fn cut_stdout(mut self) -> Self {
+        self.stdout_may_be_cut = true;
+        self
+    }
+
+    /// Appends arguments.
+    #[must_use]
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
+        self.args.extend(args);
+        self
+    }
+
+    /// Appends text to the command line without quoting, because `cmd` has its own rules for quotes.
+    #[cfg(windows)]
+    #[must_use]
+    pub(crate) fn raw_arg(mut self, text: impl Into<OsString>) -> Self {
+        self.raw_arg = text.into();
+        self
+    }
+
+    /// Removes the inherited variables whose name matches.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only the names are read, to remove them from the program's environment"
+    )]
+    pub(crate) fn env_remove_matching(mut self, matches: impl Fn(&str) -> bool) -> Self {
+        let names = env::vars_os().map(|(name, _)| name);
+        self.removed_env
+            .extend(names.filter(|name| matches(&name.to_string_lossy())));
+        self
+    }
+
+    /// Sets a variable, also one that [`CommandSpec::env_remove_matching`] removes.
+    #[must_use]
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.env.push((name, value));
+        self
+    }
+
+    /// Sets the standard input.
+    #[must_use]
+    pub(crate) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.stdin = input.into();
+        self
+    }
+
+    /// Sets where standard error goes.
+    #[must_use]
+    pub(crate) fn stderr(mut self, stderr: Stderr) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Starts the program in its own process group, so that everything it has started can be ended with it. Not for
+    /// programs that read from the terminal: the terminal belongs to one group only.
+    #[must_use]
+    pub(crate) fn new_process_group(mut self) -> Self {
+        self.new_process_group = true;
+        self
+    }
+
+    /// Runs the program to its end. A signal that tells bbconnect to end also ends the program.
+    ///
+    /// # Errors
+    /// [`ProcessError`] when the program cannot be started, does not end in time, or its output is not complete. A
+    /// failing exit status is not an error.
+    pub(crate) fn run(self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
+        let program = self.program.clone();
+        let _deferred = signals::defer();
+        if signals::is_pending() {
+            return Err(ProcessError::Interrupted { program });
+        }
+        let (max_output, stdout_may_be_cut) = (self.max_output, self.stdout_may_be_cut);
+        let mut process = match RunningProcess::start(self) {
+            Ok(process) => process,
+            Err(source) => return Err(ProcessError::Start { program, source }),
+        };
+        let stdout = OutputReader::start(process.child.stdout.take(), max_output);
+        let stderr = OutputReader::start(process.child.stderr.take(), max_output);
+        let deadline = Instant::now() + limit;
+        let status = match process.wait(deadline) {
+            Ok(Waited::Done(status)) => status,
+            Ok(Waited::TimedOut) => return Err(ProcessError::TimedOut { program, limit }),
+            Ok(Waited::Interrupted) => return Err(ProcessError::Interrupted { program }),
+            Err(source) => return Err(ProcessError::Wait { program, source }),
+        };
+        match process.wait_for_output(deadline, &[&stdout, &stderr]) {
+            Waited::Done(()) => {}
+            Waited::TimedOut => return Err(ProcessError::OutputHeldOpen { program }),
+            Waited::Interrupted => return Err(ProcessError::Interrupted { program }),
+        }
+        match stdout.finish().and_then(|out| Ok((out, stderr.finish()?))) {
+            Err(source) => Err(ProcessError::Read { program, source }),
+            Ok((stdout, stderr)) if stderr.is_cut || stdout.is_cut && !stdout_may_be_cut => {
+                Err(ProcessError::OutputTooLarge { program })
+            }
+            Ok((stdout, stderr)) => Ok(ProcessOutput {
+                status,
+                stdout: stdout.bytes,
+                stderr: stderr.bytes,
+            }),
+        }
+    }
+}
+
+/// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
+#[must_use]
+pub(crate) fn open_in_browser(url: &str) -> bool {
+    open::that_detached(url).is_ok()
+}
+
+/// Result of waiting for a program or its output.
+enum Waited<T> {
+    Done(T),
+    TimedOut,
+    /// A signal told bbconnect to end.
+    Interrupted,
+}
+
+/// A program that was started.
+struct RunningProcess {
+    child: Child,
+    leads_group: bool,
+}
+
+impl RunningProcess {
+    fn start(spec: CommandSpec) -> io::Result<Self> {
+        let stdin = spec.stdin;
+        let mut command = command(&spec.program);
+        for name in &spec.removed_env {
+            command.env_remove(name);
+        }
+        command
+            .args(&spec.args)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .stdin(if stdin.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
+            .stdout(Stdio::piped())
+            .stderr(match spec.stderr {
+                Stderr::Inherit => Stdio::inherit(),
+                Stderr::Null => Stdio::null(),
+                Stderr::Capture => Stdio::piped(),
+            });
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::raw_arg(&mut command, &spec.raw_arg);
+        #[cfg(unix)]
+        if spec.new_process_group {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
+        let mut child = command.spawn()?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // The write fails when the program closes its standard input without reading it.
+            thread::spawn(move || drop(pipe.write_all(&stdin)));
+        }
+        Ok(Self {
+            child,
+            leads_group: spec.new_process_group,
+        })
+    }
+
+    /// Waits for the end of the program, and ends it at the deadline or when bbconnect has to end.
+    fn wait(&mut self, deadline: Instant) -> io::Result<Waited<ExitStatus>> {
+        let ended = poll_until(deadline, signals::is_pending, || {
+            self.child.try_wait().transpose()
+        });
+        if let Some(status) = ended {
+            return status.map(Waited::Done);
+        }
+        if !signals::is_pending() {
+            self.kill();
+            return Ok(Waited::TimedOut);
+        }
+        self.terminate();
+        poll_until(
+            Instant::now() + TERMINATE_GRACE,
+            || false,
+            || self.child.try_wait().transpose(),
+        )
+        .transpose()?;
+        // A program in our own process group got the signal from the terminal as well and may still be cleaning up.
+        if self.leads_group {
+            self.kill();
+        }
+        Ok(Waited::Interrupted)
+    }
+
+    /// Waits for the end of the output after the end of the program. Processes of its group that keep the output open are
+    /// ended.
+    fn wait_for_output(&mut self, deadline: Instant, readers: &[&OutputReader; 2]) -> Waited<()> {
+        let [least, most] = OUTPUT_GRACE;
+        let now = Instant::now();
+        let grace = deadline.saturating_duration_since(now).clamp(least, most);
+        let are_finished = || {
+            let mut readers = readers.iter();
+            readers.all(|reader| reader.is_finished()).then_some(())
+        };
+        if poll_until(now + grace, signals::is_pending, are_finished).is_some() {
+            return Waited::Done(());
+        }
+        self.kill();
+        if signals::is_pending() {
+            Waited::Interrupted
+        } else {
+            Waited::TimedOut
+        }
+    }
+
+    /// Sends SIGKILL to the program and its group. Errors are ignored: the program may have ended in the meantime.
+    fn kill(&mut self) {
+        #[cfg(unix)]
+        if self.leads_group {
+            self.signal(rustix::process::Signal::KILL);
+        }
+        let _killed = self.child.kill();
+        let _status = self.child.wait();
+    }
+
+    /// Sends SIGTERM to the program and its group.
+    #[cfg(unix)]
+    fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    #[cfg(not(unix))]
+    fn terminate(&mut self) {
+        let _killed = self.child.kill();
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        use rustix::process::{Pid, kill_process, kill_process_group};
+        let id = Pid::from_child(&self.child);
+        let _sent = if self.leads_group {
+            kill_process_group(id, signal)
+        } else {
+            kill_process(id, signal)
+        };
+    }
+}
+
+/// Calls `poll` until it returns a value. Returns `None` at the deadline or when `is_cancelled`.
+///
+/// [`OutputReader`] wakes the thread at the end of an output, which is when a program usually ends.
+fn poll_until<T>(
+    deadline: Instant,
+    is_cancelled: impl Fn() -> bool,
+    mut poll: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    let [first, last] = POLL_BACKOFF;
+    let mut pause = first;
+    loop {
+        if let Some(value) = poll() {
+            return Some(value);
+        }
+        if is_cancelled() || Instant::now() >= deadline {
+            return None;
+        }
+        let started = Instant::now();
+        thread::park_timeout(pause);
+        pause = if started.elapsed() < pause {
+            first
+        } else {
+            (pause * 2).min(last)
+        };
+    }
+}
+
+/// Output up to the limit.
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    /// There was more than the limit.
+    is_cut: bool,
+}
+
+/// A thread that reads one output of a program, so that the program never waits for a full pipe.
+struct OutputReader(JoinHandle<io::Result<Output>>);
+
+impl OutputReader {
+    fn start(pipe: Option<impl Read + Send + 'static>, max_bytes: usize) -> Self {
+        let waiting = thread::current();
+        Self(thread::spawn(move || {
+            let _unpark = UnparkOnDrop(waiting);
+            pipe.map_or_else(
+                || Ok(Output::default()),
+                |pipe| read_to_end(pipe, max_bytes),
+            )
+        }))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// Waits for the end of the output.
+    fn finish(self) -> io::Result<Output> {
+        let joined = self.0.join();
+        joined.unwrap_or_else(|_| Err(io::Error::other("the reading thread failed")))
+    }
+}
+
+struct UnparkOnDrop(Thread);
+
+impl Drop for UnparkOnDrop {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
+/// Reads to the end and keeps the first `max_bytes`.
+fn read_to_end(mut pipe: impl Read, max_bytes: usize) -> io::Result<Output> {
+    let mut output = Output::default();
+    let mut chunk = [0; 8 * 1024];
+    let result = loop {
+        match pipe.read(&mut chunk) {
+            Ok(0) => break Ok(output),
+            Ok(count) => {
+                let room = max_bytes.saturating_sub(output.bytes.len());
+                output.bytes.extend_from_slice(&chunk[..count.min(room)]);
+                output.is_cut |= count > room;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    // The output may be a secret.
+    chunk.zeroize();
+    result
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the only module that starts programs"
+)]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> CommandSpec {
+        CommandSpec::new("sh")
+            .args(["-c", script])
+            .stderr(Stderr::Null)
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn output_and_status_are_captured() {
+        let output = sh("echo one; exit 3").run(seconds(5)).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(output.stdout, b"one\n");
+    }
+
+    #[test]
+    fn input_environment_and_stderr_are_passed() {
+        let output = sh("cat; echo \"$WORD\" >&2; cat")
+            .env("WORD", "odd")
+            .stdin(b"in")
+            .stderr(Stderr::Capture)
+            .run(seconds(5))
+            .unwrap();
+        assert_eq!(output.stdout, b"in");
+        assert_eq!(output.stderr, b"odd\n");
+        let unread = CommandSpec::new("true").stdin(vec![0; 1_000_000]);
+        assert!(unread.run(seconds(5)).unwrap().status.success());
+    }
+
+    #[test]
+    fn output_of_a_background_process_is_part_of_the_output() {
+        let late = "echo one; (sleep 1; echo two; echo three >&2) & exit 4";
+        for command in [sh(late), sh(late).new_process_group()] {
+            let output = command.stderr(Stderr::Capture).run(seconds(9)).unwrap();
+            assert_eq!(output.status.code(), Some(4));
+            assert_eq!(output.stdout, b"one\ntwo\n");
+            assert_eq!(output.stderr, b"three\n");
+        }
+    }
+
+    #[test]
+    fn output_that_stays_open_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = dir.path().join("left");
+        let touch = format!("sleep 3; touch '{}'", left.display());
+        for held in [
+            format!("echo one; ({touch}) &"),
+            format!("echo one; ({touch}) >/dev/null &"),
+            format!("echo one; ({touch}) 2>/dev/null &"),
+        ] {
+            let started = Instant::now();
+            let command = sh(&held).stderr(Stderr::Capture).new_process_group();
+            let error = command.run(Duration::from_millis(1500)).unwrap_err();
+            assert!(
+                matches!(&error, ProcessError::OutputHeldOpen { program } if program == "sh"),
+                "{held}: {error}"
+            );
+            assert!(started.elapsed() < seconds(3), "{held}");
+        }
+        thread::sleep(seconds(2));
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_daemon_that_closes_the_output_is_not_waited_for() {
+        let started = Instant::now();
+        let daemon = "echo one; sleep 20 >/dev/null 2>&1 &";
+        let output = sh(daemon).stderr(Stderr::Capture).run(seconds(9)).unwrap();
+        assert_eq!(output.stdout, b"one\n");
+        assert!(started.elapsed() < seconds(5));
+    }
+
+    #[test]
+    fn output_beyond_the_limit_is_an_error_unless_it_may_be_cut() {
+        let flood = "head -c 3000000 /dev/zero";
+        for (command, stderr) in [
+            (sh(flood), Stderr::Null),
+            (sh(&format!("{flood} >&2")), Stderr::Capture),
+        ] {
+            let error = command.stderr(stderr).run(seconds(9)).unwrap_err();
+            assert!(
+                matches!(error, ProcessError::OutputTooLarge { .. }),
+                "{error}"
+            );
+        }
+        let output = sh(flood).cut_stdout().run(seconds(9)).unwrap();
+        assert!(output.status.success());
+        assert_eq!(output.stdout.len(), MAX_OUTPUT_BYTES);
+        let exact = sh("head -c 9000 /dev/zero").max_output(9000);
+        assert_eq!(exact.run(seconds(9)).unwrap().stdout.len(), 9000);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let started = Instant::now();
+        let error = sh("sleep 30").run(Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+        assert!(started.elapsed() < seconds(5));
+        let missing = CommandSpec::new("no-such-program-here").run(seconds(1));
+        assert!(matches!(missing, Err(ProcessError::Start { .. })));
+    }
+
+    #[test]
+    fn the_process_group_is_ended_with_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = dir.path().join("left");
+        let script = format!("(sleep 1; touch '{}') & wait", left.display());
+        let command = sh(&script).new_process_group();
+        let error = command.run(Duration::from_millis(100)).unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+        thread::sleep(Duration::from_millis(1500));
+        assert!(!left.exists());
+    }
+}
