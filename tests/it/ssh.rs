@@ -617,7 +617,7 @@ fn a_dry_run_ends_as_the_real_run_and_changes_nothing() {
         let real = fixture.connect(url, more).exits_with(status).json();
         for pointer in [
             "/register_at",
-            "/error",
+            "/error/kind",
             "/connection/name",
             "/registration/as",
         ] {
