@@ -1,7 +1,10 @@
-//! Which SSH host keys are trusted: built-in keys, pinned keys, keys that the settings of the server name over HTTPS, and
-//! keys that the user accepts.
+//! Which host keys are trusted: built-in ones, pinned ones, those that the server's own settings name, and those that the user
+//! accepts.
 
+use std::path::Path;
 use std::time::Duration;
+
+use tempfile::TempDir;
 
 use super::{App, TIMEOUT};
 use crate::bitbucket::Bitbucket;
@@ -14,40 +17,69 @@ use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 use crate::types::ssh_settings::SshSettings;
 
-/// Evidence for a host key that is not pinned yet.
+/// Evidence for a host key that is neither built in nor pinned.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HostKeyEvidence {
-    /// The fingerprint from the SSH settings of the server, read over HTTPS.
-    pub settings: Option<Fingerprint>,
+    /// The fingerprint in the server's SSH settings, read over HTTPS.
+    pub(crate) settings: Option<Fingerprint>,
     /// The fingerprint that the user accepts.
-    pub accepted: Option<Fingerprint>,
+    pub(crate) accepted: Option<Fingerprint>,
 }
 
-/// The keys of a server that are trusted.
+/// The trusted keys of a server.
 #[derive(Debug, Clone)]
 pub(crate) struct TrustedHostKeys {
-    pub keys: Vec<HostKey>,
-    /// Whether our `known_hosts` was changed.
-    pub changed: bool,
+    pub(crate) keys: Vec<HostKey>,
+    /// Whether keys were added to bbconnect's `known_hosts`.
+    pub(crate) changed: bool,
+}
+
+/// Whether a server is trusted, and what is to be written for it.
+#[derive(Debug)]
+struct TrustDecision {
+    pinned: Vec<HostKey>,
+    /// The keys to pin, and why.
+    new: Vec<PublicKey>,
+    source: Source,
+    /// The user has to confirm the new keys.
+    needs_confirmation: bool,
+}
+
+/// The result of [`App::ensure_trusted`] without its changes.
+#[derive(Debug)]
+pub(crate) struct TrustPreview {
+    pub(crate) keys: Vec<HostKey>,
+    /// [`App::ensure_trusted`] would ask the user.
+    pub(crate) needs_confirmation: bool,
+    /// A temporary `known_hosts` with the keys.
+    file: KnownHosts,
+    _dir: TempDir,
+}
+
+impl TrustPreview {
+    /// A temporary `known_hosts` file with the keys, which exists as long as the preview.
+    pub(crate) fn known_hosts(&self) -> &Path {
+        self.file.path()
+    }
 }
 
 impl App {
-    /// Our `known_hosts`.
+    /// bbconnect's own `known_hosts`.
     ///
     /// # Errors
     /// [`Error::HomeDirUnknown`].
     pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
-        let folder = self.config_dir()?;
-        Ok(KnownHosts::in_dir(&folder))
+        let dir = self.config_dir()?;
+        Ok(KnownHosts::in_dir(&dir))
     }
 
-    /// The time limit of an SSH connection.
+    /// Time limit of SSH connections.
     #[must_use]
     pub(crate) fn ssh_limit(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
-    /// Time limit and prompts of an SSH connection; the prompt for a passphrase has more time.
+    /// Options for SSH connections. The user gets two more minutes to type a passphrase.
     #[must_use]
     pub(crate) fn ssh_timeout_and_prompt(&self, has_passphrase: bool) -> CheckOptions {
         let may_prompt = has_passphrase && self.may_ask;
@@ -61,56 +93,135 @@ impl App {
         }
     }
 
-    /// Pins the host keys of a server in our `known_hosts`. Keys that are pinned already take precedence over any evidence;
-    /// `ssh` compares them.
+    /// Makes sure that the keys of a server are in bbconnect's `known_hosts`, which `ssh` then checks. Pinned keys are used
+    /// whatever the evidence says.
     ///
     /// # Errors
-    /// [`Error::Ssh`] where the server is not the expected one, not known and not accepted, or cannot be reached;
+    /// [`Error::Ssh`] if the server presents another key, its key is unknown and not accepted, or it cannot be reached;
     /// [`Error::Cancelled`].
     pub(crate) fn ensure_trusted(
         &self,
         host: &SshHost,
         evidence: HostKeyEvidence,
     ) -> Result<TrustedHostKeys, Error> {
+        let decision = self.decide_trust(host, evidence)?;
+        if decision.new.is_empty() {
+            return Ok(TrustedHostKeys {
+                keys: decision.pinned,
+                changed: false,
+            });
+        }
+        if decision.needs_confirmation {
+            self.confirm_host_keys(host, &decision.new)?;
+        }
         let file = self.known_hosts()?;
-        let pinned = file.keys_for(host)?;
+        if decision.source == Source::BuiltIn {
+            // All servers of Cloud: a remote may still use the retired one.
+            for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
+                file.add(other, &decision.new, decision.source)?;
+            }
+        }
+        let changed = file.add(host, &decision.new, decision.source)?;
+        Ok(TrustedHostKeys {
+            keys: file.keys_for(host)?,
+            changed,
+        })
+    }
+
+    /// What [`App::ensure_trusted`] would do, without a change. Keys that it would ask about count as trusted.
+    ///
+    /// # Errors
+    /// As [`App::ensure_trusted`].
+    pub(crate) fn preview_trust(
+        &self,
+        host: &SshHost,
+        evidence: HostKeyEvidence,
+    ) -> Result<TrustPreview, Error> {
+        let decision = self.decide_trust(host, evidence)?;
+        let dir = tempfile::tempdir().map_err(|source| SshError::KnownHosts {
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let file = KnownHosts::in_dir(dir.path());
+        let mut keys = decision.pinned;
+        let is_pinned = |key: &PublicKey| keys.iter().any(|pinned| pinned.key == *key);
+        let new: Vec<_> = decision
+            .new
+            .into_iter()
+            .filter(|key| !is_pinned(key))
+            .collect();
+        keys.extend(new.into_iter().map(|key| HostKey {
+            known_as: host.known_hosts_name(),
+            key,
+            source: decision.source,
+        }));
+        let public: Vec<_> = keys.iter().map(|key| key.key.clone()).collect();
+        file.add(host, &public, decision.source)?;
+        Ok(TrustPreview {
+            keys,
+            needs_confirmation: decision.needs_confirmation,
+            file,
+            _dir: dir,
+        })
+    }
+
+    fn decide_trust(
+        &self,
+        host: &SshHost,
+        evidence: HostKeyEvidence,
+    ) -> Result<TrustDecision, Error> {
+        let pinned = self.known_hosts()?.keys_for(host)?;
         reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
+        let decision = |pinned, new, source| TrustDecision {
+            pinned,
+            new,
+            source,
+            needs_confirmation: false,
+        };
         if let Some(keys) = ssh::built_in_keys(host) {
             if let Some(accepted) = evidence.accepted {
                 require_matching(host, &keys, accepted)?;
             }
-            return self.pin_built_in(host, &keys);
+            return Ok(decision(pinned, keys, Source::BuiltIn));
         }
         if !pinned.is_empty() {
             let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
-            return match evidence.accepted.filter(|accepted| !is_pinned(*accepted)) {
-                None => Ok(TrustedHostKeys {
-                    keys: pinned,
-                    changed: false,
-                }),
-                Some(accepted) => self.pin_additional(host, &pinned, accepted),
+            let new = match evidence.accepted.filter(|accepted| !is_pinned(*accepted)) {
+                None => Vec::new(),
+                Some(accepted) => vec![self.additional_key(host, &pinned, accepted)?],
             };
+            return Ok(decision(pinned, new, Source::Accepted));
         }
-        let shown = self.scan_host_keys(host)?;
+        let offered = self.scan_host_keys(host)?;
         if let Some(accepted) = evidence.accepted {
-            let accepted = require_matching(host, &shown, accepted)?;
-            let is_shown = |named: &_| shown.iter().any(|key| key.fingerprint() == *named);
-            if let Some(other) = evidence.settings.filter(|named| !is_shown(named)) {
+            let accepted = require_matching(host, &offered, accepted)?;
+            let is_offered = |named: &_| offered.iter().any(|key| key.fingerprint() == *named);
+            if let Some(other) = evidence.settings.filter(|named| !is_offered(named)) {
                 self.ui.print_step(&format!(
                     "note  the server's SSH settings name another key, {other}: ask its administrator"
                 ));
             }
-            return self.pin(host, &[accepted], Source::Accepted);
+            return Ok(decision(pinned, vec![accepted], Source::Accepted));
         }
         if let Some(named) = evidence.settings {
-            let named = require_matching(host, &shown, named)?;
-            return self.pin(host, &[named], Source::Server);
+            let named = require_matching(host, &offered, named)?;
+            return Ok(decision(pinned, vec![named], Source::Server));
         }
-        self.prompt_to_trust(host, &shown)
+        if !self.may_ask {
+            return Err(SshError::HostKeyUnknown {
+                host: host.clone(),
+                offered: describe(&offered),
+            }
+            .into());
+        }
+        Ok(TrustDecision {
+            needs_confirmation: true,
+            ..decision(pinned, offered, Source::Accepted)
+        })
     }
 
-    /// The evidence for the host key of a repository's server. Its SSH settings are read where a connection with REST matches;
-    /// a server that does not report them is no error.
+    /// The evidence for the host key of a repository's server. Its SSH settings are requested if there is a connection for
+    /// its REST API; errors are ignored.
     #[must_use]
     pub(crate) fn host_key_evidence_for(
         &self,
@@ -130,14 +241,14 @@ impl App {
         }
     }
 
-    /// The SSH settings of a server, where it reports them.
+    /// The SSH settings of a server, if it reports them.
     #[must_use]
     pub(crate) fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
         match self.block_on(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,
             Ok(Err(error)) => {
                 self.ui
-                    .debug(&format!("the SSH settings are not told: {error}"));
+                    .debug(&format!("the SSH settings are unknown: {error}"));
                 None
             }
             Err(_) => None,
@@ -149,51 +260,40 @@ impl App {
     /// # Errors
     /// [`Error::Ssh`].
     pub(crate) fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
-        let _progress = self.ui.progress(&format!("asking {host} for its keys"));
-        let shown = ssh::scan(host, self.ssh_limit())?;
-        reject_retired(host, shown.iter())?;
-        Ok(shown)
+        let _progress = self
+            .ui
+            .progress(&format!("requesting the host keys of {host}"));
+        let offered = ssh::scan(host, self.ssh_limit())?;
+        reject_retired(host, offered.iter())?;
+        Ok(offered)
     }
 
-    /// Asks the user whether to trust the keys.
-    fn prompt_to_trust(
-        &self,
-        host: &SshHost,
-        shown: &[PublicKey],
-    ) -> Result<TrustedHostKeys, Error> {
-        if !self.may_ask {
-            return Err(SshError::HostKeyUnknown {
-                host: host.clone(),
-                offered: offered(shown),
-            }
-            .into());
+    fn confirm_host_keys(&self, host: &SshHost, offered: &[PublicKey]) -> Result<(), Error> {
+        let line = |text: &str| self.ui.eprint_line(text);
+        line(&format!(
+            "The authenticity of host {host} can't be established. Fingerprints:"
+        ));
+        for key in offered {
+            line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
         }
-        self.ui
-            .eprint_line(&format!("The host key of {host} is not known. It shows:"));
-        for key in shown {
-            self.ui
-                .eprint_line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
-        }
-        self.ui
-            .eprint_line("Compare it with what the server's administrator says.");
-        self.confirm(false, "trusting a host key", "Is this the server?")?;
-        self.pin(host, shown, Source::Accepted)
+        line("Compare them with the fingerprint that the server's administrator gives you.");
+        self.confirm(false, "trusting a host key", "Trust this host?")
     }
 
-    /// A server may have several keys. Another one is pinned only while the server still presents a pinned one.
-    fn pin_additional(
+    /// A server may have several keys. Another one is accepted only while the server still presents a pinned one.
+    fn additional_key(
         &self,
         host: &SshHost,
         pinned: &[HostKey],
         accepted: Fingerprint,
-    ) -> Result<TrustedHostKeys, Error> {
-        let shown = self.scan_host_keys(host)?;
-        let still = shown
+    ) -> Result<PublicKey, Error> {
+        let offered = self.scan_host_keys(host)?;
+        let has_pinned = offered
             .iter()
             .any(|key| pinned.iter().any(|pinned| pinned.key == *key));
-        let accepted = require_matching(host, &shown, accepted)?;
-        if still {
-            return self.pin(host, &[accepted], Source::Accepted);
+        let accepted = require_matching(host, &offered, accepted)?;
+        if has_pinned {
+            return Ok(accepted);
         }
         Err(SshError::HostKeyChanged {
             host: host.clone(),
@@ -204,32 +304,10 @@ impl App {
         }
         .into())
     }
-
-    /// The servers of Cloud are pinned together: a remote may still use the retired one.
-    fn pin_built_in(&self, host: &SshHost, keys: &[PublicKey]) -> Result<TrustedHostKeys, Error> {
-        for other in ssh::built_in_hosts().iter().filter(|other| *other != host) {
-            self.known_hosts()?.add(other, keys, Source::BuiltIn)?;
-        }
-        self.pin(host, keys, Source::BuiltIn)
-    }
-
-    fn pin(
-        &self,
-        host: &SshHost,
-        keys: &[PublicKey],
-        source: Source,
-    ) -> Result<TrustedHostKeys, Error> {
-        let file = self.known_hosts()?;
-        let changed = file.add(host, keys, source)?;
-        Ok(TrustedHostKeys {
-            keys: file.keys_for(host)?,
-            changed,
-        })
-    }
 }
 
-/// Fingerprints and algorithms, for messages.
-fn offered(keys: &[PublicKey]) -> Vec<(Fingerprint, String)> {
+/// Fingerprints and algorithms.
+fn describe(keys: &[PublicKey]) -> Vec<(Fingerprint, String)> {
     let keys = keys.iter();
     keys.map(|key| (key.fingerprint(), key.algorithm().to_owned()))
         .collect()
@@ -249,7 +327,7 @@ fn require_matching(
         SshError::FingerprintMismatch {
             host: host.clone(),
             accepted,
-            offered: offered(keys),
+            offered: describe(keys),
         }
         .into()
     })

@@ -1,7 +1,8 @@
-//! Registration of SSH keys. What cannot work is refused before a request; an existing registration is recognised.
+//! Registers SSH keys with repositories, projects and accounts. Credentials that can't register keys are refused before
+//! anything is changed, and registered keys are recognised.
 
 use super::App;
-use crate::bitbucket::{ApiError, Bitbucket};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, Scopes};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
@@ -12,14 +13,13 @@ use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, Re
 /// What to do with a key that is registered with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnAccessMismatch {
-    /// It is a conflict.
     Fail,
-    /// Missing access is added; more access than requested stays.
+    /// Read access is extended to write access, write access is kept.
     Upgrade,
 }
 
 impl SelectedConnection {
-    /// Refuses credentials that can never change keys: access tokens of Cloud, whatever their scopes
+    /// Refuses access tokens of Cloud, which may not change keys, whatever their scopes
     /// (<https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>).
     ///
     /// # Errors
@@ -29,7 +29,9 @@ impl SelectedConnection {
             return Ok(());
         }
         let what = match owner {
-            KeyOwner::Account => "access tokens have no account, so they have no keys of their own",
+            KeyOwner::Account => {
+                "access tokens have no account, so no keys can be registered with it"
+            }
             KeyOwner::Repository(_) | KeyOwner::Project { .. } => {
                 "Bitbucket Cloud lets no access token change deploy keys, whatever its scopes"
             }
@@ -38,13 +40,13 @@ impl SelectedConnection {
             RejectionKind::Forbidden,
             format!("{what} (connection {})", self.name),
             format!(
-                "use a connection with {}; or paste the public key yourself, with connect --register manual",
+                "use a connection with {}; or add the public key manually, with connect --register manual",
                 owner.required_scope(self.connection.deployment)
             ),
         ))
     }
 
-    /// An error of the server about keys; for a missing permission with the scopes to select.
+    /// An error of a request about keys, with the permissions that the request needs.
     #[must_use]
     pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
         let ApiError::Forbidden { required, .. } = &error else {
@@ -64,11 +66,25 @@ impl SelectedConnection {
 }
 
 impl App {
-    /// Registers a key, unless it is registered already.
+    /// Account and scopes of the credential.
     ///
     /// # Errors
-    /// [`Error::Rejected`] where the key is registered with another access, or at another owner that excludes this one, or
-    /// where the server does not accept the type of key; [`Error::Api`].
+    /// [`Error::Api`].
+    pub(crate) fn identify(
+        &self,
+        selected: &SelectedConnection,
+        bitbucket: &Bitbucket,
+    ) -> Result<Identity, Error> {
+        let context = CredentialContext::from(&selected.connection);
+        let identity = self.block_on(bitbucket.identify(&context))?;
+        identity.map_err(|error| selected.describe_api_error(error))
+    }
+
+    /// Registers a key, unless it is registered.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] if the key is registered with another access, or elsewhere and may not be registered twice, or
+    /// the server refuses the type of key; [`Error::Api`].
     pub(crate) fn register_key(
         &self,
         selected: &SelectedConnection,
@@ -78,8 +94,8 @@ impl App {
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, Action), Error> {
         let _progress = self.ui.progress("registering the public key");
-        let asked = self.block_on(bitbucket.register_key(owner, key))?;
-        let registered = asked.map_err(|error| {
+        let response = self.block_on(bitbucket.register_key(owner, key))?;
+        let registered = response.map_err(|error| {
             if let ApiError::ClientError {
                 status: 400,
                 message,
@@ -88,7 +104,7 @@ impl App {
                 return Error::rejected(
                     RejectionKind::Other,
                     format!("the server refuses the key: {message}"),
-                    "another kind may do: --type rsa-4096 is taken everywhere",
+                    "use another type of key: --type rsa-4096 is accepted everywhere",
                 );
             }
             selected.describe_key_error(error, owner)
@@ -97,8 +113,8 @@ impl App {
             RegisterOutcome::Created(created) => Ok((created, Action::Created)),
             RegisterOutcome::InUseElsewhere(words) => Err(Error::rejected(
                 RejectionKind::Conflict,
-                format!("the key is registered somewhere else: {words}"),
-                "a key belongs to repositories or to one account, never to both: name another with --key FILE",
+                format!("the key is registered elsewhere: {words}"),
+                "a key belongs to repositories or to one account, never to both: use another one with --key FILE",
             )),
             RegisterOutcome::AlreadyRegistered(existing) => {
                 self.reconcile_existing(selected, bitbucket, owner, key, existing, otherwise)
@@ -106,10 +122,10 @@ impl App {
         }
     }
 
-    /// What [`App::register_key`] would do, according to the list of keys.
+    /// What [`App::register_key`] would do, as far as the list of keys shows.
     ///
     /// # Errors
-    /// As [`App::register_key`], but for what only the server can refuse.
+    /// As [`App::register_key`], and if the reported scopes are not sufficient. Some keys are refused only by the server.
     pub(crate) fn plan_key_registration(
         &self,
         selected: &SelectedConnection,
@@ -118,8 +134,8 @@ impl App {
         key: &NewKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, Action), Error> {
-        let asked = self.block_on(bitbucket.keys(owner))?;
-        let keys = asked.map_err(|error| selected.describe_key_error(error, owner))?;
+        let keys = self.keys(selected, bitbucket, owner)?;
+        self.require_key_scopes(selected, bitbucket, owner)?;
         match keys
             .into_iter()
             .find(|known| known.has_public_key(&key.public))
@@ -148,6 +164,64 @@ impl App {
         }
     }
 
+    fn keys(
+        &self,
+        selected: &SelectedConnection,
+        bitbucket: &Bitbucket,
+        owner: &KeyOwner,
+    ) -> Result<Vec<RegisteredKey>, Error> {
+        let response = self.block_on(bitbucket.keys(owner))?;
+        response.map_err(|error| selected.describe_key_error(error, owner))
+    }
+
+    /// Checks what can be known before a key is registered: whether the credential may list the keys, and its scopes.
+    ///
+    /// # Errors
+    /// As [`App::plan_key_registration`].
+    pub(crate) fn require_key_access(
+        &self,
+        selected: &SelectedConnection,
+        bitbucket: &Bitbucket,
+        owner: &KeyOwner,
+    ) -> Result<(), Error> {
+        self.keys(selected, bitbucket, owner)?;
+        self.require_key_scopes(selected, bitbucket, owner)
+    }
+
+    /// Refuses a credential of Cloud with scopes that allow listing keys but not registering them.
+    fn require_key_scopes(
+        &self,
+        selected: &SelectedConnection,
+        bitbucket: &Bitbucket,
+        owner: &KeyOwner,
+    ) -> Result<(), Error> {
+        let Ok(Identity {
+            scopes: Scopes::Granted(scopes),
+            ..
+        }) = self.identify(selected, bitbucket)
+        else {
+            return Ok(());
+        };
+        let required = match (selected.connection.auth(), owner) {
+            (AuthMethod::ApiToken, _) => "write:ssh-key:bitbucket",
+            (AuthMethod::OAuth | AuthMethod::ClientCredentials, KeyOwner::Account) => {
+                "account:write"
+            }
+            _ => return Ok(()),
+        };
+        if scopes.iter().any(|scope| scope == required) {
+            return Ok(());
+        }
+        Err(Error::rejected(
+            RejectionKind::Forbidden,
+            format!("the credential of {} lacks {required}", selected.name),
+            &format!(
+                "the keys of {owner} need {}",
+                owner.required_scope(selected.connection.deployment)
+            ),
+        ))
+    }
+
     fn reconcile_existing(
         &self,
         selected: &SelectedConnection,
@@ -163,8 +237,8 @@ impl App {
         if otherwise == OnAccessMismatch::Fail {
             return Err(conflict(owner, &existing));
         }
-        let asked = self.block_on(bitbucket.set_key_access(owner, &existing.id, key.access))?;
-        let changed = asked.map_err(|error| selected.describe_key_error(error, owner))?;
+        let response = self.block_on(bitbucket.set_key_access(owner, &existing.id, key.access))?;
+        let changed = response.map_err(|error| selected.describe_key_error(error, owner))?;
         if changed {
             let access = key.access;
             Ok((RegisteredKey { access, ..existing }, Action::Updated))
@@ -192,10 +266,8 @@ fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
             "the key is registered already, as {} {}, to {}",
             existing.registered_as, existing.id, existing.access
         ),
-        Hint::command("key remove").with_text(format!(
-            " {} {} takes it away",
-            existing.id,
-            owner.flag()
-        )),
+        Hint::from("remove it first: ")
+            .with_command("key remove")
+            .with_text(format!(" {} {}", existing.id, owner.flag())),
     )
 }

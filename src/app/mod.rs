@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub(crate) use git_credentials::HelperConnection;
-pub(crate) use host_key_trust::HostKeyEvidence;
+pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_location::KeyLocation;
 pub(crate) use key_registration::OnAccessMismatch;
 use runtime::AsyncRuntime;

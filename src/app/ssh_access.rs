@@ -1,4 +1,4 @@
-//! Access to a repository over SSH with one key and no other, or with none.
+//! Checks over SSH whether a server serves a repository to a key.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -9,18 +9,17 @@ use crate::error::Error;
 use crate::ssh::{self, AccessCheck, ClientOptions, PrivateKeyFile, Service, SshError};
 use crate::types::ssh_address::SshRemote;
 
-/// How long a new key may be refused: a server with several nodes accepts it with a delay.
+/// How long to retry while a server refuses a key. A new key is not known to all nodes of a server at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryPolicy {
-    /// No retry: whether the key is registered is unknown.
     None,
-    /// A few seconds: the key was registered before.
+    /// Three seconds, for a key that was registered before.
     Short,
-    /// Ten seconds: the key was registered just now.
+    /// Ten seconds, for a key that was registered just now.
     Long,
 }
 
-/// The pauses between attempts.
+/// Pauses between attempts.
 const BACKOFF: [Duration; 5] = [
     Duration::from_millis(300),
     Duration::from_millis(700),
@@ -40,66 +39,45 @@ impl RetryPolicy {
 }
 
 impl App {
-    /// A login with a key, and with our host keys.
+    /// Options for `ssh` with a key and bbconnect's host keys. A connection without a key shows whether the server can be
+    /// reached and has the expected host key.
     #[must_use]
-    pub(crate) fn ssh_options(&self, key: &PrivateKeyFile) -> ClientOptions {
-        ClientOptions {
-            key: Some(key.path.clone()),
-            has_passphrase: key.has_passphrase,
-            ..self.anonymous_ssh_options()
-        }
-    }
-
-    /// A login without a key, to see the host key alone.
-    fn anonymous_ssh_options(&self) -> ClientOptions {
+    pub(crate) fn ssh_options(&self, key: Option<&PrivateKeyFile>) -> ClientOptions {
         let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
         ClientOptions {
-            key: None,
-            has_passphrase: false,
-            // OpenSSH takes `none` for no file: no host is known then.
+            key: key.map(|key| key.path.clone()),
+            has_passphrase: key.is_some_and(|key| key.has_passphrase),
+            // With this name `ssh` reads no file.
             known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
         }
     }
 
-    /// Whether a key can be used: it has no passphrase, the agent has it, or a prompt is possible.
+    /// Whether a key has no passphrase, is in the agent, or its passphrase can be prompted for.
     #[must_use]
     pub(crate) fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
         !key.has_passphrase || self.may_ask || ssh::agent_has(&key.public)
     }
 
-    /// The command with which git uses a key and no other; `None` for a path that cannot be written for `ssh`.
+    /// The SSH command for git to use only this key. `None` for a path that cannot be written in an option of `ssh`.
     #[must_use]
     pub(crate) fn ssh_command(&self, key: &Path) -> Option<String> {
-        let stored = PrivateKeyFile::read(key);
+        let file = PrivateKeyFile::read(key);
         let options = ClientOptions {
             key: Some(key.to_owned()),
-            has_passphrase: stored.is_ok_and(|stored| stored.has_passphrase),
-            ..self.anonymous_ssh_options()
+            has_passphrase: file.is_ok_and(|file| file.has_passphrase),
+            ..self.ssh_options(None)
         };
         options.command_line().ok()
     }
 
-    /// Requests a service of a repository with a key.
+    /// Requests a repository over SSH with a key that may not be registered yet, or without a key.
     ///
     /// # Errors
-    /// [`Error::Ssh`].
-    pub(crate) fn check_access(
-        &self,
-        key: &PrivateKeyFile,
-        remote: &SshRemote,
-        service: Service,
-    ) -> Result<AccessCheck, Error> {
-        self.check_access_with(&self.ssh_options(key), remote, service)
-    }
-
-    /// Connects with a key that may not be registered yet, or with none: verifies that the server is reachable
-    /// and has the expected host key. A refusal is part of the result.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`]; for a key that cannot be used here ([`SshError::PassphraseRequired`], [`SshError::InsecureKeyPermissions`]) also
-    /// before the server has it.
+    /// [`Error::Ssh`], for a key that cannot be used on this machine ([`SshError::PassphraseRequired`],
+    /// [`SshError::InsecureKeyPermissions`]) also if the server does not know it.
     pub(crate) fn probe_server(
         &self,
+        options: &ClientOptions,
         remote: &SshRemote,
         key: Option<&PrivateKeyFile>,
     ) -> Result<AccessCheck, Error> {
@@ -108,18 +86,21 @@ impl App {
         {
             return Err(SshError::InsecureKeyPermissions(key.path.clone()).into());
         }
-        let options = key.map_or_else(|| self.anonymous_ssh_options(), |key| self.ssh_options(key));
-        match (self.check_access_with(&options, remote, Service::Read), key) {
+        match (self.check_access(options, remote, Service::Read), key) {
             (Err(Error::Ssh(SshError::AuthenticationFailed { .. })), Some(key))
                 if !self.is_key_usable(key) =>
             {
                 Err(SshError::PassphraseRequired(key.path.clone()).into())
             }
-            (asked, _) => asked,
+            (result, _) => result,
         }
     }
 
-    fn check_access_with(
+    /// Requests a repository over SSH.
+    ///
+    /// # Errors
+    /// [`Error::Ssh`].
+    pub(crate) fn check_access(
         &self,
         options: &ClientOptions,
         remote: &SshRemote,
@@ -127,46 +108,46 @@ impl App {
     ) -> Result<AccessCheck, Error> {
         let check = self.ssh_timeout_and_prompt(options.has_passphrase);
         let _progress = (!check.may_prompt).then(|| {
-            let message = format!("asking {} over SSH", remote.host);
+            let message = format!("connecting to {} over SSH", remote.host);
             self.ui.progress(&message)
         });
         let started = Instant::now();
-        let asked = ssh::check_access(options, remote, service, check);
-        let told = match &asked {
-            Ok(_) => "served".to_owned(),
+        let result = ssh::check_access(options, remote, service, check);
+        let outcome = match &result {
+            Ok(_) => "accepted".to_owned(),
             Err(error) => error.to_string(),
         };
         let elapsed = started.elapsed().as_millis();
         self.ui.debug(&format!(
-            "ssh {} {} -> {told} in {elapsed} ms",
+            "ssh {} {} -> {outcome} in {elapsed} ms",
             remote.host,
             remote.command(service.command())
         ));
-        Ok(asked?)
+        Ok(result?)
     }
 
-    /// Requests a repository with a key that not every node of the server may accept yet.
+    /// Requests a repository with a key, again while the server refuses the key.
     ///
     /// # Errors
     /// [`Error::Ssh`].
     pub(crate) fn check_access_with_retry(
         &self,
-        key: &PrivateKeyFile,
+        options: &ClientOptions,
         remote: &SshRemote,
-        patience: RetryPolicy,
+        retry: RetryPolicy,
     ) -> Result<AccessCheck, Error> {
-        let mut pauses = patience.pauses().iter();
+        let mut pauses = retry.pauses().iter();
         loop {
-            let asked = self.check_access(key, remote, Service::Read);
-            let is_early = matches!(
-                asked,
+            let result = self.check_access(options, remote, Service::Read);
+            let is_refused = matches!(
+                result,
                 Err(Error::Ssh(
                     SshError::AuthenticationFailed { .. } | SshError::RepositoryAccessDenied { .. }
                 ))
             );
             match pauses.next() {
-                Some(pause) if is_early => thread::sleep(*pause),
-                Some(_) | None => return asked,
+                Some(pause) if is_refused => thread::sleep(*pause),
+                Some(_) | None => return result,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Host keys that are known without asking: those of Bitbucket Cloud; and those that must not be taken any more.
+//! The host keys of Bitbucket Cloud, which are built in, and revoked host keys.
 
 use crate::types::cloud_hosts::{RETIRED_SSH, SSH_SERVERS};
 use crate::types::fingerprint::Fingerprint;
@@ -18,11 +18,11 @@ const CLOUD_KEYS: [&str; 3] = [
      p9zd7QUojOpXlL62Aw56U4oO+FALuevvMjiWeavKhJqlR7i5n9srYcrNV7ttmDw7kf/97P5zauIhxcjX+xHv4M=",
 ];
 
-/// Cloud's RSA key until 2023-06-20, withdrawn because its private half may have been seen
+/// Cloud's RSA key until 2023-06-20, revoked because its private half may have been exposed
 /// (<https://bitbucket.org/blog/ssh-host-key-changes>).
 const RETIRED: &str = "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A";
 
-/// The servers whose keys are built in.
+/// The servers with built-in keys.
 #[must_use]
 pub(crate) fn built_in_hosts() -> Vec<SshHost> {
     let hosts = SSH_SERVERS.into_iter();
@@ -31,19 +31,19 @@ pub(crate) fn built_in_hosts() -> Vec<SshHost> {
         .collect()
 }
 
-/// Cloud's other servers: the one that all traffic moved to, and the one on a port that firewalls let through. None for a
-/// server that is not Bitbucket Cloud's.
+/// Cloud's other servers, one of them on a port that firewalls let through, without the retired one. Empty for servers that
+/// are not Cloud's.
 #[must_use]
 pub(crate) fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
-    let mut doors = built_in_hosts();
-    if !doors.contains(host) {
+    let mut hosts = built_in_hosts();
+    if !hosts.contains(host) {
         return Vec::new();
     }
-    doors.retain(|door| door != host && door.name != RETIRED_SSH);
-    doors
+    hosts.retain(|other| other != host && other.name != RETIRED_SSH);
+    hosts
 }
 
-/// The keys that are built in for a server; `None` where it is not Bitbucket Cloud's.
+/// The built-in keys of a server. `None` for servers that are not Cloud's.
 #[must_use]
 pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
     let is_cloud = SSH_SERVERS.contains(&(host.name.as_str(), host.port));
@@ -53,18 +53,18 @@ pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
     })
 }
 
-/// Why a key must not be taken for a server's, whoever says that it is.
+/// Why a host key must never be trusted.
 #[must_use]
 pub(crate) fn retirement_reason(
     algorithm: Option<&str>,
     fingerprint: Fingerprint,
 ) -> Option<&'static str> {
     if fingerprint.to_string() == RETIRED {
-        return Some("the RSA key that Bitbucket Cloud withdrew on 2023-06-20");
+        return Some("the RSA key that Bitbucket Cloud revoked on 2023-06-20");
     }
     let is_dsa =
         algorithm.is_some_and(|name| name == "ssh-dss" || name.eq_ignore_ascii_case("dsa"));
-    is_dsa.then_some("a DSA key, which is too weak and was withdrawn everywhere")
+    is_dsa.then_some("a DSA key, which is too weak")
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_doors_are_those_that_stay() {
+    fn alternate_hosts_are_not_retired() {
         let others = |name: &str, port| alternate_hosts(&SshHost::new(name, port).unwrap());
         let new = SshHost::new("ssh.bitbucket.org", 22).unwrap();
         let firewalls = SshHost::new("altssh.bitbucket.org", 443).unwrap();

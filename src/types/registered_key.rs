@@ -152,6 +152,18 @@ impl KeyOwner {
     }
 }
 
+impl KeyOwner {
+    /// The repositories that a key has access to beside a single one.
+    #[must_use]
+    pub(crate) fn reach(&self) -> Option<String> {
+        match self {
+            Self::Repository(_) => None,
+            Self::Project { .. } => Some(format!("all repositories of {self}")),
+            Self::Account => Some("all repositories of the account".to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for KeyOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -132,10 +132,11 @@ fn connect_configures_git_in_one_step() {
     let url = fixture.sshd.url("web/site");
     let fingerprint = fixture.sshd.fingerprint();
 
-    let dry = fixture.connect(&url, &["--dry-run"]).exits_with(0).json();
+    let accept = ["--accept-host-key", &fingerprint, "--dry-run"];
+    let dry = fixture.connect(&url, &accept).exits_with(0).json();
     assert_eq!(dry["registration"]["action"], "would-create");
     assert_eq!(dry["key"], Value::Null);
-    // Nobody vouches for the server, and nothing was made by the attempt.
+    // The host key is unknown, and nothing was changed by the attempt.
     let unknown = fixture.connect(&url, &[]).exits_with(10);
     assert!(error(&unknown).contains(&fingerprint), "{}", unknown.stdout);
     assert!(fixture.keys().is_empty());
@@ -439,7 +440,7 @@ fn every_key_type_and_existing_keys_work() {
     // Another key for a connection leaves the one of before registered, and says so.
     fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).unwrap();
     let first = fixture.connect(&url, &with_open).exits_with(0).json();
-    assert!(!first["steps"].to_string().contains("stays registered"));
+    assert!(!first["steps"].to_string().contains("is still registered"));
     let next = fixture.sandbox.path("next");
     let mut make = support::program("ssh-keygen");
     make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
@@ -448,7 +449,7 @@ fn every_key_type_and_existing_keys_work() {
     let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
     let second = fixture.connect(&url, &with_next).exits_with(0).json();
     assert!(second["key"]["public_key_path"].is_null());
-    assert!(second["steps"].to_string().contains("stays registered"));
+    assert!(second["steps"].to_string().contains("is still registered"));
     // By hand, a project's key has the project's page.
     let by_hand = ["--register", "manual", "--project", "--name", "hand"];
     let shown = fixture.connect(&url, &by_hand).exits_with(0).json();
@@ -483,10 +484,11 @@ fn manual_registration_resumes_with_the_same_command() {
     // Nobody vouches for the server; and the key is not registered yet.
     assert!(error(&connect(&fixture, &[]).exits_with(10)).contains(&fingerprint));
     let accept = ["--accept-host-key", fingerprint.as_str()];
-    assert_eq!(
-        connect(&fixture, &accept).exits_with(0).json()["ssh"]["verified"],
-        false
-    );
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let refused = connect(&fixture, &[&accept, dry_run].concat()).exits_with(3);
+        assert_eq!(refused.json()["ssh"]["verified"], false);
+        assert_eq!(refused.json()["register_at"], first["register_at"]);
+    }
     fixture.run(&["key", "test", "-c", "site"]).exits_with(3);
 
     // By hand: for another repository first.
@@ -505,7 +507,7 @@ fn manual_registration_resumes_with_the_same_command() {
             .to_owned()
     };
     let id = register("WEB/other");
-    let other = connect(&fixture, &[]).exits_with(0).json();
+    let other = connect(&fixture, &[]).exits_with(4).json();
     assert_eq!(other["ssh"]["verified"], false);
     assert!(
         other["steps"]
@@ -532,6 +534,101 @@ fn manual_registration_resumes_with_the_same_command() {
     assert_eq!(done["ssh"]["verified"], true);
     assert_eq!(done["key"]["fingerprint"], first["key"]["fingerprint"]);
     assert_eq!(done["repository"]["default_branch"], "main");
+    let dry = connect(&fixture, &["--dry-run"]).exits_with(0).json();
+    assert_eq!(dry["ssh"], done["ssh"]);
+
+    // The key was added with read access.
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let reads = connect(&fixture, &[&["--write"], dry_run].concat()).exits_with(4);
+        assert_eq!(reads.json()["ssh"]["verified"], false);
+    }
+    // The port is closed.
+    drop(fixture.sshd);
+    let run = |more: &[&str]| {
+        let arguments = [&["connect", "--json", &url, "--register", "manual"], more].concat();
+        fixture.sandbox.run(&arguments).exits_with(7).json()
+    };
+    for more in [&["--dry-run"][..], &[]] {
+        assert_eq!(run(more)["ssh"]["verified"], false);
+    }
+}
+
+#[test]
+fn a_dry_run_ends_as_the_real_run_and_changes_nothing() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    fixture.bitbucket.update(|state| {
+        state.credentials.push(Credential {
+            kind: Kind::ApiToken {
+                email: "joe@acme.example",
+            },
+            secret: "ATATT-dry-marker".to_owned(),
+            scopes: ALL
+                .into_iter()
+                .filter(|scope| *scope != "write:ssh-key:bitbucket")
+                .collect(),
+        });
+    });
+    let base = fixture.bitbucket.cloud();
+    let add = ["connection", "add", "joe", "--url", &base];
+    let by = ["--auth", "api-token", "--email", "joe@acme.example"];
+    let secret = ["--token-command", "echo ATATT-dry-marker"];
+    fixture
+        .run(&[&add[..], &by, &secret].concat())
+        .exits_with(0);
+    let fingerprint = fixture.sshd.fingerprint();
+    let accept = ["--accept-host-key", fingerprint.as_str()];
+    let other = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let (cloud, server) = (fixture.sshd.url("acme/site"), fixture.sshd.url("web/site"));
+    let files = || {
+        let mut listing = Vec::new();
+        for dir in [".ssh", ".config/bbconnect"] {
+            let entries = fs::read_dir(fixture.sandbox.path(dir))
+                .into_iter()
+                .flatten();
+            let entries = entries.map(|entry| entry.unwrap().path());
+            listing.extend(entries.map(|path| (fs::read(&path).unwrap(), path)));
+        }
+        listing.sort();
+        listing
+    };
+    for (url, more, status) in [
+        // The host key is unknown, or another one.
+        (&server, &[][..], 10),
+        (&server, &["--accept-host-key", other], 10),
+        // The token may not register keys.
+        (&cloud, &["-c", "joe", accept[0], accept[1]], 4),
+        // The pages of keys that may write.
+        (
+            &"git@bitbucket.org:acme/x.git".to_owned(),
+            &["--register", "manual", "--write", "--name", "x"],
+            0,
+        ),
+        (&server, &["--register", "manual", "--project"], 0),
+        (&server, &accept, 0),
+        // The key is registered, with read access.
+        (&server, &["--write", "--register", "deploy-key"], 0),
+    ] {
+        let before = (files(), fixture.keys().len());
+        let dry = fixture.connect(url, &[more, &["--dry-run"]].concat());
+        let dry = dry.exits_with(status).json();
+        assert!((files(), fixture.keys().len()) == before, "{more:?}");
+        let real = fixture.connect(url, more).exits_with(status).json();
+        for pointer in [
+            "/register_at",
+            "/error/kind",
+            "/connection/name",
+            "/registration/as",
+        ] {
+            assert_eq!(dry.pointer(pointer), real.pointer(pointer), "{more:?}");
+        }
+        if more.contains(&"--project") {
+            fixture
+                .run(&["connection", "remove", "site", "--yes"])
+                .exits_with(0);
+        }
+    }
 }
 
 #[test]
@@ -619,6 +716,8 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
 
 #[test]
 fn cloud_deploy_keys_read_and_account_keys_push() {
+    const ACCOUNT_REACH: &str =
+        "the key will have the access of the account jane, to all its repositories";
     let Some(fixture) = Fixture::new() else {
         return;
     };
@@ -645,6 +744,9 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
         .run(&["connection", "remove", "reads", "--yes"])
         .exits_with(0);
     // The key is the repository's, so it cannot be somebody's own at the same time.
+    let dry = connect("dry", &["--write", "--type", "rsa-4096", "--dry-run"]).exits_with(0);
+    let steps = dry.json()["steps"].to_string();
+    assert!(steps.contains(ACCOUNT_REACH), "{steps}");
     let refused = connect("writes", &["--write"]).exits_with(6);
     assert!(
         refused.stdout.contains("--type ed25519"),
@@ -656,7 +758,12 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
         .json();
     assert_eq!(writes["registration"]["as"], "user-key");
     assert_eq!(writes["registration"]["access"], "write");
-    assert!(writes["steps"].to_string().contains("may push"));
+    assert!(
+        writes["steps"]
+            .to_string()
+            .contains("the key has write access")
+    );
+    assert!(writes["steps"].to_string().contains(ACCOUNT_REACH));
     connect("both", &["--write", "--register", "deploy-key"]).exits_with(2);
     let before = fixture.bitbucket.requests().len();
     let rotated = fixture
@@ -1031,7 +1138,7 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     assert_eq!(set("mine"), shown["ssh_command"].as_str().unwrap());
     here("other");
     assert_eq!(set("other"), "");
-    assert!(here("own").stderr.contains("somebody's own"));
+    assert!(here("own").stderr.contains("was not set by bbconnect"));
     assert_eq!(set("own"), "ssh -i mine");
     // Where one stands decides which key is tried.
     let mut test = fixture.sandbox.command(["key", "test", "--json"]);
@@ -1070,7 +1177,7 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
     let mut terminal = fixture.sandbox.terminal(&["connect", &url]);
     terminal.exp_string(&fixture.sshd.fingerprint()).unwrap();
-    terminal.exp_string("Is this the server?").unwrap();
+    terminal.exp_string("Trust this host?").unwrap();
     pause();
     terminal.send("n").unwrap();
     terminal.flush().unwrap();
@@ -1082,17 +1189,19 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     let mut terminal = fixture
         .sandbox
         .terminal(&["connect", &url, "--register", "manual"]);
-    terminal.exp_string("Register this line").unwrap();
-    terminal.exp_string("Enter when it is registered").unwrap();
+    terminal
+        .exp_string("Add this public key on one of:")
+        .unwrap();
+    terminal.exp_string("Press Enter to continue").unwrap();
     pause();
     terminal.send_line("").unwrap();
-    terminal.exp_string("Is this the server?").unwrap();
+    terminal.exp_string("Trust this host?").unwrap();
     pause();
     terminal.send("y").unwrap();
     terminal.flush().unwrap();
     // Not yet.
     terminal.exp_string("does not accept the key").unwrap();
-    terminal.exp_string("Enter when it is registered").unwrap();
+    terminal.exp_string("Press Enter to continue").unwrap();
     let public = fixture.key("web_site_ecdsa-256.pub");
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
@@ -1100,11 +1209,24 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     fixture.run(&add).exits_with(0);
     pause();
     terminal.send_line("").unwrap();
-    terminal
-        .exp_string("serves the repository to this key")
-        .unwrap();
+    terminal.exp_string("SSH access verified").unwrap();
     terminal.exp_eof().unwrap();
     fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
+
+    // A key of the account has access to all its repositories.
+    let url = fixture.sshd.url("acme/site");
+    let mut terminal = fixture
+        .sandbox
+        .terminal(&["connect", &url, "-c", "cloud", "--name", "all", "--write"]);
+    terminal
+        .exp_string("Register the key with the account jane, with access to all its repositories?")
+        .unwrap();
+    pause();
+    terminal.send("n").unwrap();
+    terminal.flush().unwrap();
+    terminal.exp_string("nothing was changed").unwrap();
+    terminal.exp_eof().unwrap();
+    assert_eq!(fixture.keys().len(), 1);
 
     // With a passphrase, ssh asks for it.
     let mut lock = support::program("ssh-keygen");
@@ -1153,7 +1275,8 @@ fn connect_works_with_environment_variables_only() {
     assert!(error(&told).contains("access token"));
     // The address over HTTP leads to the one over SSH by the repository's own link.
     let http = format!("{server}/scm/web/site.git");
-    let dry = run(&server, None, &[&http, "--dry-run"])
+    let manual = ["--register", "manual", "--dry-run"];
+    let dry = run(&server, None, &[&[http.as_str()][..], &manual].concat())
         .exits_with(0)
         .json();
     assert_eq!(dry["clone_url"], "ssh://git@127.0.0.1:7999/web/site.git");
@@ -1495,7 +1618,7 @@ fn an_interrupted_clone_is_completed_or_reported() {
         .exits_with(0)
         .json();
     let steps = done["steps"].to_string();
-    assert!(steps.contains("finished the clone"), "{steps}");
+    assert!(steps.contains("completed the clone"), "{steps}");
     let logged = check_output(fixture.git("begun").args(["log", "--format=%s"]));
     assert_eq!(logged, "one\n");
     assert_eq!(

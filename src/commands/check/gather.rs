@@ -216,12 +216,13 @@ pub(super) fn key(
             return Some(facts);
         }
     };
-    let can_read = app.check_access(&key, &ssh.remote, Service::Read);
+    let client = app.ssh_options(Some(&key));
+    let can_read = app.check_access(&client, &ssh.remote, Service::Read);
     let can_read = can_read
         .map(drop)
         .map_err(|error| ErrorSummary::from(&error));
     if can_read.is_ok() && options.needs_push() {
-        facts.can_write = match app.check_access(&key, &ssh.remote, Service::Write) {
+        facts.can_write = match app.check_access(&client, &ssh.remote, Service::Write) {
             Ok(_) => Some(true),
             Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Some(false),
             Err(_) => None,

@@ -31,10 +31,20 @@ pub(super) fn key(
     if stored.has_passphrase {
         return Some(answered(None, None));
     }
-    if let Err(error) = app.check_access(&stored, &ssh_connection.remote, Service::Read) {
+    if let Err(error) = app.check_access(
+        &app.ssh_options(Some(&stored)),
+        &ssh_connection.remote,
+        Service::Read,
+    ) {
         return Some(answered(Some(Err(ErrorSummary::from(&error))), None));
     }
-    let push = || app.check_access(&stored, &ssh_connection.remote, Service::Write);
+    let push = || {
+        app.check_access(
+            &app.ssh_options(Some(&stored)),
+            &ssh_connection.remote,
+            Service::Write,
+        )
+    };
     let writes = options
         .wants_to_push()
         .then(push)

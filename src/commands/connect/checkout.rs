@@ -1,10 +1,10 @@
-//! Putting the key to use: a new clone, or the checkout one stands in, gets a command of its own for SSH.
+//! Configures git to use the key: in a new clone, or in the current checkout.
 
 use std::path::Path;
 
-use super::Args;
+use super::args::Args;
 use super::plan::{Plan, RegistrationMethod};
-use super::step::StepLog;
+use super::steps::{StepId, StepLog};
 use super::verify::VerifiedAccess;
 use crate::app::App;
 use crate::error::{Error, RejectionKind};
@@ -12,121 +12,124 @@ use crate::git::{self, Checkout, CloneState};
 use crate::ssh::{self, PrivateKeyFile, Refs};
 use crate::types::clone_url::{CloneUrl, Transport};
 use crate::types::cloud_hosts;
+use crate::types::connection::ConnectionName;
 use crate::types::repository::RepoId;
 
-/// Refuses a folder that cannot be cloned into, before anything is made.
-pub(super) fn check_free(folder: &Path, url: &CloneUrl) -> Result<(), Error> {
-    if is_checkout_of(folder, url)? || !folder.exists() {
+/// Refuses a directory that cannot be cloned into.
+pub(super) fn require_cloneable(dir: &Path, url: &CloneUrl) -> Result<(), Error> {
+    if is_checkout_of(dir, url)? || !dir.exists() {
         return Ok(());
     }
-    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    let is_empty = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
     if is_empty {
         return Ok(());
     }
     Err(Error::rejected(
         RejectionKind::Conflict,
         format!(
-            "{} is there, and is no clone of this repository",
-            folder.display()
+            "{} already exists and is not a clone of this repository",
+            dir.display()
         ),
-        "name another folder: --clone DIR",
+        "name another directory with --clone DIR",
     ))
 }
 
-fn is_checkout_of(folder: &Path, url: &CloneUrl) -> Result<bool, Error> {
-    let remotes = git::remotes_of(folder)?.unwrap_or_default();
-    Ok(remotes.iter().any(|(_, remote)| is_of(remote, url)))
+fn is_checkout_of(dir: &Path, url: &CloneUrl) -> Result<bool, Error> {
+    let remotes = git::remotes_of(dir)?.unwrap_or_default();
+    Ok(remotes
+        .iter()
+        .any(|(_, remote)| is_same_repository(remote, url)))
 }
 
-fn is_of(remote: &str, url: &CloneUrl) -> bool {
+fn is_same_repository(remote: &str, url: &CloneUrl) -> bool {
     remote
         .parse::<CloneUrl>()
         .is_ok_and(|remote| remote.is_same_repository(url))
 }
 
-/// Clones, or sets up the checkout one stands in if it is one of this repository; answers with the command for git.
-pub(super) fn configure_checkout(
+/// Clones the repository, or configures the current checkout if it is one of the repository. Returns the SSH command for
+/// git.
+pub(super) fn configure(
     args: &Args,
     app: &App,
     plan: &Plan,
     key: &PrivateKeyFile,
-    proof: &VerifiedAccess,
+    access: &VerifiedAccess,
+    saved: &ConnectionName,
     steps: &mut StepLog<'_>,
 ) -> Result<String, Error> {
-    let address = &proof.remote;
-    let command = app.ssh_options(key).command_line()?;
-    if let Some(folder) = &args.clone {
-        if is_checkout_of(folder, &plan.url)? {
-            finish(folder, &plan.url, &proof.served.refs, &command, steps)?;
-            set_ssh_command(Some(folder), &command, &folder.display().to_string(), steps)?;
+    let clone_url = plan.clone_url(&access.remote);
+    let command = app.ssh_options(Some(key)).command_line()?;
+    if let Some(dir) = &args.clone {
+        if is_checkout_of(dir, &plan.url)? {
+            finish_clone(dir, &plan.url, &access.check.refs, &command, steps)?;
+            set_ssh_command(Some(dir), &command, &dir.display().to_string(), steps)?;
         } else {
             let quiet = !app.is_interactive();
-            git::clone(&plan.clone_url(address), folder, &command, quiet)?;
-            steps.pass("clone", format!("cloned into {}", folder.display()));
+            git::clone(&clone_url, dir, &command, quiet)?;
+            steps.pass(StepId::Clone, format!("cloned into {}", dir.display()));
         }
-        record(folder, plan, proof, steps)?;
+        record(dir, plan, saved, steps)?;
         return Ok(command);
     }
     let Some(checkout) = app.checkout()? else {
         return Ok(command);
     };
     let remotes = checkout.remotes();
-    let Some((name, remote)) = remotes.iter().find(|(_, remote)| is_of(remote, &plan.url)) else {
+    let mut remotes = remotes.iter();
+    let Some((name, remote)) = remotes.find(|(_, remote)| is_same_repository(remote, &plan.url))
+    else {
         return Ok(command);
     };
     set_ssh_command(None, &command, "this checkout", steps)?;
-    if let Some(why) = remote
-        .parse()
-        .ok()
-        .and_then(|remote| remote_problem(&remote))
-    {
+    let remote = remote.parse().ok();
+    if let Some(problem) = remote.and_then(|remote| remote_problem(&remote)) {
         steps.warn(
-            "remote",
+            StepId::Remote,
             format!(
-                "the remote {name} {why}; git remote set-url {name} {} changes that",
-                shell_words::quote(&plan.clone_url(address))
+                "the remote {name} {problem}; to change it: git remote set-url {name} {}",
+                shell_words::quote(&clone_url)
             ),
         );
     }
     Ok(command)
 }
 
-/// Records in a clone which connection and repository later commands there use: the connection with REST that registered the
-/// key, else the one that was saved with the key.
+/// Records in a clone which connection and repository commands in it use: the connection that registered the key over REST,
+/// else the saved one.
 fn record(
-    folder: &Path,
+    dir: &Path,
     plan: &Plan,
-    proof: &VerifiedAccess,
+    saved: &ConnectionName,
     steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
     let connection = match &plan.method {
-        RegistrationMethod::Api { chosen, .. } if chosen.is_stored() => &chosen.name,
-        RegistrationMethod::Api { .. } | RegistrationMethod::Manual { .. } => &plan.name,
+        RegistrationMethod::Api(api) if api.selected.is_stored() => &api.selected.name,
+        RegistrationMethod::Api(_) | RegistrationMethod::Manual { .. } => saved,
     };
-    let found = plan.repository(Some(&proof.served.refs));
-    let Some(namespace) = found.namespace else {
+    let Some(namespace) = plan.namespace() else {
         return Ok(());
     };
     let repository = RepoId {
         namespace,
-        slug: found.slug,
+        slug: plan.slug().to_owned(),
     }
     .normalized(plan.deployment);
-    if Checkout::record_in(folder, &connection.to_string(), &repository.to_string())? {
+    if Checkout::record_in(dir, &connection.to_string(), &repository.to_string())? {
         steps.pass(
-            "checkout",
+            StepId::Checkout,
             format!(
                 "commands in {} use the connection {connection} and the repository {repository}",
-                folder.display()
+                dir.display()
             ),
         );
     }
     Ok(())
 }
 
-/// Does the rest of a clone that was cut off.
-fn finish(
-    folder: &Path,
+/// Completes an interrupted clone.
+fn finish_clone(
+    dir: &Path,
     url: &CloneUrl,
     refs: &Refs,
     command: &str,
@@ -135,60 +138,60 @@ fn finish(
     if refs.empty {
         return Ok(());
     }
-    let remotes = git::remotes_of(folder)?.unwrap_or_default();
-    let remote = remotes.iter().find(|(_, remote)| is_of(remote, url));
-    match (git::clone_state(folder)?, remote, &refs.default_branch) {
+    let remotes = git::remotes_of(dir)?.unwrap_or_default();
+    let mut remotes = remotes.iter();
+    let remote = remotes.find(|(_, remote)| is_same_repository(remote, url));
+    match (git::clone_state(dir)?, remote, &refs.default_branch) {
         (CloneState::Complete, ..) => Ok(()),
         (CloneState::NotCheckedOut, Some((remote, _)), Some(branch)) => {
-            git::resume_clone(folder, remote, branch, command)?;
-            let said = format!("finished the clone in {}", folder.display());
-            steps.pass("clone", said);
+            git::resume_clone(dir, remote, branch, command)?;
+            let message = format!("completed the clone in {}", dir.display());
+            steps.pass(StepId::Clone, message);
             Ok(())
         }
         (CloneState::NotCheckedOut | CloneState::Partial, ..) => Err(Error::rejected(
             RejectionKind::Conflict,
-            format!("{} is a clone that was cut off", folder.display()),
-            "remove the folder and run it again, or name another one: --clone DIR",
+            format!("{} is an incomplete clone", dir.display()),
+            "remove the directory and run this again, or name another one with --clone DIR",
         )),
     }
 }
 
-/// Why a remote does not get far with a key.
+/// Why a remote cannot use the key, or not for long.
 fn remote_problem(remote: &CloneUrl) -> Option<&'static str> {
     if remote.transport() != Transport::Ssh {
         return Some("does not use SSH");
     }
-    let is_old = cloud_hosts::is_retired_ssh(&remote.host().to_string());
-    is_old.then_some("is at bitbucket.org, which answers over SSH no longer than 2026-11-12")
+    let is_retired = cloud_hosts::is_retired_ssh(&remote.host().to_string());
+    is_retired.then_some("is at bitbucket.org, which accepts SSH until 2026-11-12")
 }
 
-/// Gives the checkout in a folder, or the one that one stands in, the command; one that somebody else has set stays.
+/// Sets the SSH command of a checkout, unless it has one that bbconnect did not set.
 fn set_ssh_command(
-    folder: Option<&Path>,
+    dir: Option<&Path>,
     command: &str,
-    called: &str,
+    checkout: &str,
     steps: &mut StepLog<'_>,
 ) -> Result<(), Error> {
-    match git::ssh_command(folder)? {
-        Some(before) if before == command => {
-            steps.pass("checkout", format!("git in {called} uses the key already"));
+    match git::ssh_command(dir)? {
+        Some(current) if current == command => {
+            let message = format!("git in {checkout} already uses the key");
+            steps.pass(StepId::Checkout, message);
         }
-        Some(before) if !ssh::is_managed_ssh_command(&before) => {
+        Some(current) if !ssh::is_managed_ssh_command(&current) => {
             steps.warn(
-                "checkout",
+                StepId::Checkout,
                 format!(
-                    "core.sshCommand of {called} is somebody's own and stays; this one is for the key: \
+                    "core.sshCommand of {checkout} was not set by bbconnect and is kept; to use the key: \
                      git config core.sshCommand {}",
                     shell_words::quote(command)
                 ),
             );
         }
         Some(_) | None => {
-            git::set_ssh_command(folder, command)?;
-            steps.pass(
-                "checkout",
-                format!("git in {called} uses this key and no other"),
-            );
+            git::set_ssh_command(dir, command)?;
+            let message = format!("git in {checkout} uses only this key");
+            steps.pass(StepId::Checkout, message);
         }
     }
     Ok(())

@@ -1,73 +1,203 @@
-//! The key of a connection: the one that is there, or a new one.
+//! The key: an existing or a new one, and its registration over REST.
 
-use super::plan::Plan;
-use super::step::StepLog;
-use crate::app::App;
+use super::output::Registration;
+use super::plan::{ApiRegistration, Plan};
+use super::steps::{StepId, StepLog};
+use crate::app::{App, OnAccessMismatch};
 use crate::error::{Error, RejectionKind};
 use crate::ssh::{self, KeyFiles, KeyPair, PrivateKeyFile};
+use crate::types::action::Action;
 use crate::types::hint::Hint;
+use crate::types::key_type::KeyType;
+use crate::types::registered_key::{KeyOwner, RegisteredKey};
 
-/// The key that is there, if one is.
+/// The key at the planned path. `None` if there is no file.
 pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
     if !plan.key_path.exists() {
         return Ok(None);
     }
     let key = PrivateKeyFile::read(&plan.key_path)?;
-    if let Some(wanted) = plan.wanted_type
-        && key.public.kind() != wanted.name()
+    if let Some(requested) = plan.requested_type
+        && key.public.kind() != requested.name()
     {
         return Err(Error::rejected(
             RejectionKind::Conflict,
             format!(
-                "{} is of the kind {}, not {}",
+                "{} is a key of type {}, not {}",
                 plan.key_path.display(),
                 key.public.kind(),
-                wanted.name()
+                requested.name()
             ),
-            Hint::command("key rotate").with_text(format!(
-                " --type {} replaces it without a gap",
-                wanted.name()
-            )),
+            Hint::from("replace it without downtime: ")
+                .with_command("key rotate")
+                .with_text(format!(" --type {}", requested.name())),
         ));
     }
     Ok(Some(key))
 }
 
-/// The key that is there, or a new one; and whether it is new.
+/// The existing key, or a new one; and whether it is new.
 pub(super) fn existing_or_generate(
     existing: Option<PrivateKeyFile>,
     plan: &Plan,
     app: &App,
     steps: &mut StepLog<'_>,
 ) -> Result<(PrivateKeyFile, bool), Error> {
+    let described =
+        |key: &PrivateKeyFile| format!("{}, {}", key.path.display(), key.public.fingerprint());
     if let Some(key) = existing {
-        let path = key.path.display();
-        steps.pass(
-            "key",
-            format!("{path} is there, {}", key.public.fingerprint()),
-        );
+        steps.pass(StepId::Key, format!("uses {}", described(&key)));
         return Ok((key, false));
     }
     let files = KeyFiles::new(&plan.key_path)?;
     files.require_absent(false)?;
     let key_type = plan.key_type();
-    let _progress = app.ui.progress(&format!("making an {key_type} key"));
+    let _progress = app.ui.progress(&format!("generating an {key_type} key"));
     let pair = KeyPair::generate(key_type, &ssh::comment(Some(&plan.url)))?;
     KeyFiles::write_all(
         &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],
         false,
     )?;
     let key = PrivateKeyFile::read(&plan.key_path)?;
-    steps.pass(
-        "key",
-        format!("made {}, {}", key.path.display(), key.public.fingerprint()),
-    );
+    steps.pass(StepId::Key, format!("generated {}", described(&key)));
     Ok((key, true))
 }
 
-/// Takes a key back that was made for nothing.
+/// Deletes a new key that the server has refused.
 pub(super) fn delete_new_key(key: &PrivateKeyFile) {
-    // On the way out of an error, which is what is reported.
+    // The error that led here is reported.
     drop(std::fs::remove_file(&key.path));
     drop(std::fs::remove_file(ssh::public_path(&key.path)));
+}
+
+/// Whether the key has to be registered, by the list of keys. Nothing is changed.
+pub(super) fn plan_registration(
+    app: &App,
+    plan: &Plan,
+    api: &ApiRegistration,
+    key: Option<&PrivateKeyFile>,
+    steps: &mut StepLog<'_>,
+) -> Result<Registration, Error> {
+    let ApiRegistration {
+        selected,
+        bitbucket,
+        owner,
+        access,
+    } = api;
+    let Some(key) = key else {
+        app.require_key_access(selected, bitbucket, owner)?;
+        let kind = owner.registers_as(selected.connection.deployment);
+        return Ok(Registration::would_create(kind, *access));
+    };
+    let new = plan.new_key(&key.public, *access);
+    let (registered, action) =
+        app.plan_key_registration(selected, bitbucket, owner, &new, OnAccessMismatch::Upgrade)?;
+    report_title(plan, &registered, steps);
+    Ok(Registration::new(&registered, action))
+}
+
+/// States which other repositories the key gets access to. For a key of an account the user is asked on a terminal.
+pub(super) fn confirm_reach(
+    app: &App,
+    api: &ApiRegistration,
+    dry_run: bool,
+    steps: &mut StepLog<'_>,
+) -> Result<(), Error> {
+    let Some(reach) = api.owner.reach() else {
+        return Ok(());
+    };
+    if api.owner != KeyOwner::Account {
+        let message = format!("the key will have access to {reach}");
+        steps.warn(StepId::Registration, message);
+        return Ok(());
+    }
+    let connection = &api.selected.connection;
+    let configured = connection.account.as_deref();
+    let configured = configured
+        .or(connection.credential.email())
+        .or(connection.credential.username())
+        .map(str::to_owned);
+    let identity = app.identify(&api.selected, &api.bitbucket).ok();
+    let account = identity
+        .and_then(|identity| identity.account)
+        .or(configured);
+    let account = account.map_or_else(
+        || format!("the account of connection {}", api.selected.name),
+        |account| format!("the account {account}"),
+    );
+    steps.warn(
+        StepId::Registration,
+        format!("the key will have the access of {account}, to all its repositories"),
+    );
+    if dry_run || !app.is_interactive() {
+        return Ok(());
+    }
+    let question = format!("Register the key with {account}, with access to all its repositories?");
+    app.confirm(false, "registering a key with an account", &question)
+}
+
+pub(super) fn register(
+    app: &App,
+    plan: &Plan,
+    api: &ApiRegistration,
+    key: &PrivateKeyFile,
+    steps: &mut StepLog<'_>,
+) -> Result<Registration, Error> {
+    let ApiRegistration {
+        selected,
+        bitbucket,
+        owner,
+        access,
+    } = api;
+    let new = plan.new_key(&key.public, *access);
+    let result = app.register_key(selected, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
+    let (registered, action) = result.map_err(|error| suggest_another_type(error, key))?;
+    let done = match action {
+        Action::Created => "registered as",
+        Action::Updated => "changed the access of",
+        Action::Unchanged
+        | Action::Removed
+        | Action::WouldCreate
+        | Action::WouldUpdate
+        | Action::WouldRemove => "already registered as",
+    };
+    steps.pass(
+        StepId::Registration,
+        format!(
+            "{done} {} {} of {owner}, {}",
+            registered.registered_as, registered.id, registered.access
+        ),
+    );
+    report_title(plan, &registered, steps);
+    if let Some(warning) = &registered.warning {
+        steps.warn(StepId::Registration, format!("server warning: {warning}"));
+    }
+    Ok(Registration::new(&registered, action))
+}
+
+fn report_title(plan: &Plan, registered: &RegisteredKey, steps: &mut StepLog<'_>) {
+    if let Some(note) = registered.title_note(plan.title.as_deref()) {
+        steps.warn(StepId::Registration, note);
+    }
+}
+
+/// A key of another type has another file, so that a new one is generated.
+fn suggest_another_type(error: Error, key: &PrivateKeyFile) -> Error {
+    let Error::Rejected {
+        no: RejectionKind::Conflict,
+        message,
+        ..
+    } = error
+    else {
+        return error;
+    };
+    let other = if key.public.kind() == KeyType::Ed25519.name() {
+        "ecdsa-256"
+    } else {
+        "ed25519"
+    };
+    let hint = format!(
+        "a key belongs to repositories or to one account, never to both: --type {other} generates another one"
+    );
+    Error::rejected(RejectionKind::Conflict, message, hint)
 }

@@ -1,90 +1,31 @@
-//! `bbconnect connect`: from a clone URL to an SSH connection that works. Every step can be repeated: what is there is
-//! recognised, so that after an interruption the same command does the rest.
+//! `bbconnect connect`: from a clone URL to a working SSH connection. Every step recognises what exists, so that the same
+//! command continues after an interruption.
 
+mod args;
 mod checkout;
-mod inspect;
+mod connection;
 mod key;
-mod manual;
 mod output;
 mod plan;
-mod probe;
-mod save;
-mod ssh_url;
-mod step;
+mod steps;
 mod verify;
 
-use std::path::PathBuf;
-
+pub(crate) use self::args::Args;
 pub(crate) use self::output::ConnectOutput;
-use self::output::{Registration, Ssh};
-use self::plan::{Plan, RegistrationMethod};
-use self::step::StepLog;
-use crate::app::{App, HostKeyEvidence, OnAccessMismatch};
+use self::output::{Registration, Repository, Ssh};
+use self::plan::{ApiRegistration, Plan, RegistrationMethod};
+use self::steps::{StepId, StepLog};
+use self::verify::VerifiedAccess;
+use crate::app::{App, HostKeyEvidence, RetryPolicy};
 use crate::commands::Subcommand;
-use crate::commands::args::DryRunArg;
-use crate::error::{Error, RejectionKind};
-use crate::ssh::{KeyDescription, PrivateKeyFile};
-use crate::types::action::Action;
-use crate::types::clone_url::CloneUrl;
-use crate::types::connection::ConnectionName;
-use crate::types::fingerprint::Fingerprint;
-use crate::types::key_type::KeyType;
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::ssh::{KeyDescription, PrivateKeyFile, SshError};
+use crate::types::deployment::Deployment;
+use crate::types::registered_key::Access;
 
-const EXAMPLES: &str = "\
-Examples:
-  bbconnect connect git@bitbucket.org:acme/site.git
-  bbconnect connect ssh://git@git.example.com:7999/web/site.git --write --clone site
-  bbconnect connect git@bitbucket.org:acme/site.git --register manual
-";
-
-#[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
-pub(crate) struct Args {
-    /// The repository, as pasted
-    #[arg(value_name = "CLONE_URL")]
-    pub clone_url: CloneUrl,
-    /// What the connection is called [default: the repository's name]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<ConnectionName>,
-    /// The kind of key to make [default: ecdsa-256]
-    #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
-    pub key_type: Option<KeyType>,
-    /// Use this private key instead of making one
-    #[arg(long, value_name = "FILE", conflicts_with = "key_type", value_hint = clap::ValueHint::FilePath)]
-    pub key: Option<PathBuf>,
-    /// Be able to push as well; on Cloud the key becomes one of yours, because deploy keys are read-only
-    #[arg(long)]
-    pub write: bool,
-    /// As what to register the key [default: deploy-key]
-    #[arg(long, value_enum, value_name = "AS")]
-    pub register: Option<Register>,
-    /// Register the key with the repository's project, for all repositories in it
-    #[arg(long)]
-    pub project: bool,
-    /// What the key is called in Bitbucket's lists [default: bbconnect NAMESPACE/REPOSITORY]
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-    /// Clone into this folder, so that git uses the key there
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub clone: Option<PathBuf>,
-    /// Take the SSH server for the right one if its host key has this fingerprint
-    #[arg(long, value_name = "FINGERPRINT")]
-    pub accept_host_key: Option<Fingerprint>,
-    #[command(flatten)]
-    pub dry_run: DryRunArg,
-}
-
-/// As what a key is registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Register {
-    /// As a key of the repository, or of its project (an access key, on Data Center)
-    #[value(name = "deploy-key", alias = "access-key")]
-    DeployKey,
-    /// As one of your own keys
-    UserKey,
-    /// By hand, on the page that is shown
-    Manual,
-}
+/// How often the user is asked on a terminal whether the key is registered.
+const MAX_ATTEMPTS: usize = 5;
 
 impl Subcommand for Args {
     type Output = ConnectOutput;
@@ -92,185 +33,327 @@ impl Subcommand for Args {
     /// Connects a repository over SSH.
     ///
     /// # Errors
-    /// Whatever cannot work is said before anything is made; a step that fails leaves those before it, which are recognised
-    /// the next time.
+    /// What cannot work is refused before anything is changed. If a later step fails, the results of the previous ones are
+    /// kept and recognised the next time.
     fn run(&self, app: &App) -> Result<ConnectOutput, Error> {
         let mut steps = StepLog::new(&app.ui);
-        let plan = Plan::build(self, app, &mut steps)?;
-        if self.dry_run.is_set() {
-            return dry_run(self, app, &plan, steps);
+        for warning in self.clone_url.notes() {
+            steps.warn(StepId::Url, warning.message.clone());
         }
-        let known = key::existing(&plan)?;
-        if let RegistrationMethod::Manual { .. } = plan.method {
-            return manual::run(self, app, &plan, known, steps);
+        let url = plan::resolve_ssh_alias(&self.clone_url, &mut steps)?;
+        if let Some(key) = &self.key {
+            PrivateKeyFile::read(key)?;
         }
+        if let Some(dir) = &self.clone {
+            checkout::require_cloneable(dir, &url)?;
+        }
+        let plan = Plan::build(self, url, app, &mut steps)?;
+        let existing = key::existing(&plan)?;
+        let run = Run {
+            args: self,
+            app,
+            plan: &plan,
+            steps,
+        };
+        match &plan.method {
+            RegistrationMethod::Api(api) => run.register_over_api(api, existing),
+            RegistrationMethod::Manual { reason } => run.register_manually(reason, existing),
+        }
+    }
+}
+
+/// The result of a check whether the user has registered the key.
+enum Attempt {
+    Verified(VerifiedAccess),
+    /// The key is not registered or cannot be used, or the server cannot be reached.
+    Failed(Error),
+}
+
+impl Attempt {
+    fn access(&self) -> Option<&VerifiedAccess> {
+        match self {
+            Self::Verified(access) => Some(access),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+struct Run<'a> {
+    args: &'a Args,
+    app: &'a App,
+    plan: &'a Plan,
+    steps: StepLog<'a>,
+}
+
+impl Run<'_> {
+    fn register_over_api(
+        mut self,
+        api: &ApiRegistration,
+        existing: Option<PrivateKeyFile>,
+    ) -> Result<ConnectOutput, Error> {
+        let (app, plan, dry_run) = (self.app, self.plan, self.args.dry_run.is_set());
         let evidence = HostKeyEvidence {
             settings: plan.settings.fingerprint,
-            accepted: self.accept_host_key,
+            accepted: self.args.accept_host_key,
         };
-        let door = probe::find_reachable(app, &plan, known.as_ref(), evidence, &mut steps)?;
-        let (key, is_new) = key::existing_or_generate(known, &plan, app, &mut steps)?;
-        let registration = match register(self, app, &plan, &key, &mut steps) {
-            Ok(registration) => registration,
-            Err(error) => {
-                if is_new && matches!(error, Error::Rejected { .. }) {
-                    key::delete_new_key(&key);
-                }
-                return Err(error);
-            }
+        let steps = &mut self.steps;
+        let server =
+            verify::find_reachable(app, plan, existing.as_ref(), evidence, dry_run, steps)?;
+        let planned = if dry_run || existing.is_some() && api.owner.reach().is_some() {
+            let planned = key::plan_registration(app, plan, api, existing.as_ref(), steps)?;
+            Some(planned)
+        } else {
+            None
         };
-        let proof =
-            verify::verify_access(app, &plan, &key, door, registration.patience(), &mut steps)?;
-        let saved = plan.save(app, &key, &proof.remote, &mut steps)?;
-        if let Some(note) = plan.previous_key_note() {
-            steps.warn("key", note);
+        let is_registered = planned.as_ref().is_some_and(Registration::is_unchanged);
+        if !is_registered {
+            key::confirm_reach(app, api, dry_run, steps)?;
         }
-        let ssh_command = checkout::configure_checkout(self, app, &plan, &key, &proof, &mut steps)?;
+        if let (true, Some(planned)) = (dry_run, planned) {
+            let access = match &existing {
+                Some(key) if is_registered => {
+                    let retry = planned.retry_policy();
+                    Some(verify::verify_access(app, plan, key, server, retry, steps)?)
+                }
+                Some(_) | None => None,
+            };
+            let exit = self.exit_of(access.as_ref());
+            return self.preview(existing.as_ref(), access.as_ref(), planned, exit);
+        }
+        let (key, is_new) = key::existing_or_generate(existing, plan, app, steps)?;
+        let registration = key::register(app, plan, api, &key, steps).inspect_err(|error| {
+            if is_new && matches!(error, Error::Rejected { .. }) {
+                key::delete_new_key(&key);
+            }
+        })?;
+        let retry = registration.retry_policy();
+        let access = verify::verify_access(app, plan, &key, server, retry, steps)?;
+        let exit = self.exit_of(Some(&access));
+        self.save(&key, Some(&access), registration, exit)
+    }
+
+    /// Shows the public key and the page where to register it. Exit status 0 means that access is verified, except for the
+    /// run that generates the key.
+    fn register_manually(
+        mut self,
+        reason: &str,
+        existing: Option<PrivateKeyFile>,
+    ) -> Result<ConnectOutput, Error> {
+        let (app, plan) = (self.app, self.plan);
+        let note = format!("{reason}; add the key manually");
+        self.steps.warn(StepId::Registration, note);
+        if plan.access() == Access::Write && plan.url.deployment() == Deployment::Cloud {
+            self.steps.warn(
+                StepId::Registration,
+                "deploy keys are read-only: a key with write access has access to all repositories of the workspace or \
+                 account that it is added to",
+            );
+        }
+        let registration = Registration::manual(plan.access());
+        if self.args.dry_run.is_set() {
+            let result = if existing.is_some() || self.args.accept_host_key.is_some() {
+                Some(self.attempt(existing.as_ref())?)
+            } else {
+                None
+            };
+            let exit = self.exit_of_attempt(result.as_ref(), existing.is_none());
+            let access = result.as_ref().and_then(Attempt::access);
+            return self.preview(existing.as_ref(), access, registration, exit);
+        }
+        let (key, is_new) = key::existing_or_generate(existing, plan, app, &mut self.steps)?;
+        let result = if app.is_interactive() {
+            self.prompt_until_registered(&key, is_new)?
+        } else if is_new && self.args.accept_host_key.is_none() {
+            // The user had no time to register the key.
+            None
+        } else {
+            Some(self.attempt(Some(&key))?)
+        };
+        let exit = self.exit_of_attempt(result.as_ref(), is_new);
+        let access = result.as_ref().and_then(Attempt::access);
+        self.save(&key, access, registration, exit)
+    }
+
+    /// Checks access once.
+    fn attempt(&mut self, key: Option<&PrivateKeyFile>) -> Result<Attempt, Error> {
+        let (app, plan) = (self.app, self.plan);
+        let evidence = app.host_key_evidence_for(&plan.url, self.args.accept_host_key);
+        let (dry_run, steps) = (self.args.dry_run.is_set(), &mut self.steps);
+        let error = match verify::find_reachable(app, plan, key, evidence, dry_run, steps) {
+            Ok(server) => match (server.into_refusal(), key) {
+                (Err(refusal), _) => refusal,
+                (Ok(server), Some(key)) => {
+                    let retry = RetryPolicy::None;
+                    let access = verify::verify_access(app, plan, key, server, retry, steps)?;
+                    return Ok(Attempt::Verified(access));
+                }
+                (Ok(server), None) => SshError::ProtocolError {
+                    host: server.remote.host,
+                    messages: "it accepts a login without a key".to_owned(),
+                },
+            },
+            Err(Error::Ssh(
+                error @ (SshError::PassphraseRequired(_) | SshError::Unreachable { .. }),
+            )) => error,
+            Err(error) => return Err(error),
+        };
+        steps.warn(StepId::Ssh, error.to_string());
+        Ok(Attempt::Failed(error.into()))
+    }
+
+    /// Shows the key and checks access whenever the user says that it is registered.
+    fn prompt_until_registered(
+        &mut self,
+        key: &PrivateKeyFile,
+        is_new: bool,
+    ) -> Result<Option<Attempt>, Error> {
+        let mut result = None;
+        if !is_new {
+            result = Some(self.attempt(Some(key))?);
+        }
+        let is_done = |result: &Option<Attempt>| {
+            let access = result.as_ref().and_then(Attempt::access);
+            access.is_some_and(|access| access.is_sufficient)
+        };
+        if is_done(&result) {
+            return Ok(result);
+        }
+        let ui = &self.app.ui;
+        ui.eprint_line("");
+        ui.eprint_line(&key.public.to_string());
+        ui.eprint_line("");
+        let pages = self.plan.pages();
+        if pages.is_empty() {
+            ui.eprint_line("Add this public key as a deploy key of the repository.");
+        } else {
+            ui.eprint_line("Add this public key on one of:");
+            for page in &pages {
+                ui.eprint_line(&format!("  {page}"));
+            }
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let input = ui
+                .prompt_text(
+                    "Press Enter to continue, or q then Enter to finish later",
+                    "",
+                )
+                .map_err(Error::Stdin)?;
+            if input.trim().eq_ignore_ascii_case("q") {
+                break;
+            }
+            result = Some(self.attempt(Some(key))?);
+            if is_done(&result) {
+                break;
+            }
+        }
+        Ok(result)
+    }
+
+    /// A key that was requested with write access and has read access only is not sufficient.
+    fn exit_of(&self, access: Option<&VerifiedAccess>) -> ExitStatus {
+        match access {
+            Some(access) if self.args.write && !access.is_sufficient => ExitStatus::Forbidden,
+            Some(_) | None => ExitStatus::Success,
+        }
+    }
+
+    fn exit_of_attempt(&self, attempt: Option<&Attempt>, is_new: bool) -> ExitStatus {
+        match attempt {
+            Some(Attempt::Failed(error)) if !is_new => error.exit_status(),
+            Some(Attempt::Verified(access)) => self.exit_of(Some(access)),
+            Some(Attempt::Failed(_)) | None => ExitStatus::Success,
+        }
+    }
+
+    fn save(
+        mut self,
+        key: &PrivateKeyFile,
+        access: Option<&VerifiedAccess>,
+        registration: Registration,
+        exit: ExitStatus,
+    ) -> Result<ConnectOutput, Error> {
+        let (app, plan, steps) = (self.app, self.plan, &mut self.steps);
+        let remote = access.map_or(&plan.remote, |access| &access.remote);
+        let connection = plan.connection(remote)?;
+        let (view, message) = plan.target.save(app, &plan.url, &connection)?;
+        steps.pass(StepId::Saved, message);
+        if let Some(note) = previous_key_note(plan) {
+            steps.warn(StepId::Key, note);
+        }
+        let ssh_command = match access {
+            Some(access) => {
+                checkout::configure(self.args, app, plan, key, access, &view.name, steps)?
+            }
+            None => app.ssh_options(Some(key)).command_line()?,
+        };
         Ok(ConnectOutput {
-            repository: plan.repository(Some(&proof.served.refs)),
-            ssh: Ssh::verified(&proof),
-            key: Some(KeyDescription::from_file(&key)),
-            connection: saved,
+            repository: Repository::new(plan, access.map(|access| &access.check.refs)),
+            ssh: access.map(Ssh::from).unwrap_or_default(),
+            key: Some(KeyDescription::from_file(key)),
+            connection: view,
             registration,
             ssh_command: Some(ssh_command),
-            register_at: None,
-            steps: steps.finish(),
-            clone_url: plan.clone_url(&proof.remote),
+            register_at: register_at(plan),
+            clone_url: plan.clone_url(remote),
+            steps: self.steps.finish(),
+            exit,
+        })
+    }
+
+    /// The output of a dry run.
+    fn preview(
+        mut self,
+        key: Option<&PrivateKeyFile>,
+        access: Option<&VerifiedAccess>,
+        registration: Registration,
+        exit: ExitStatus,
+    ) -> Result<ConnectOutput, Error> {
+        let plan = self.plan;
+        let path = plan.key_path.display();
+        let done = match (&plan.method, key) {
+            (RegistrationMethod::Manual { .. }, Some(_)) => "would be used",
+            (RegistrationMethod::Manual { .. }, None) => "would be generated, to be added manually",
+            (RegistrationMethod::Api(_), Some(_)) if registration.is_unchanged() => {
+                "would be used, it is registered"
+            }
+            (RegistrationMethod::Api(_), Some(_)) => "would be registered",
+            (RegistrationMethod::Api(_), None) => "would be generated and registered",
+        };
+        let message = format!("the key {path} {done}; nothing was changed");
+        self.steps.pass(StepId::DryRun, message);
+        let remote = access.map_or(&plan.remote, |access| &access.remote);
+        let connection = plan.connection(remote)?;
+        Ok(ConnectOutput {
+            repository: Repository::new(plan, access.map(|access| &access.check.refs)),
+            ssh: access.map(Ssh::from).unwrap_or_default(),
+            key: key.map(KeyDescription::from_file),
+            connection: plan.target.preview(self.app, &connection)?,
+            registration,
+            ssh_command: None,
+            register_at: register_at(plan),
+            clone_url: plan.clone_url(remote),
+            steps: self.steps.finish(),
+            exit,
         })
     }
 }
 
-fn register(
-    args: &Args,
-    app: &App,
-    plan: &Plan,
-    key: &PrivateKeyFile,
-    steps: &mut StepLog<'_>,
-) -> Result<Registration, Error> {
-    let RegistrationMethod::Api {
-        chosen,
-        bitbucket,
-        owner,
-        access,
-    } = &plan.method
-    else {
-        return Ok(Registration::manual(plan.access()));
-    };
-    let new = plan.new_key(args, &key.public, *access);
-    let registered = app.register_key(chosen, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
-    let (registered, action) = registered.map_err(|error| another_key(error, key))?;
-    let said = match action {
-        Action::Created => "registered as",
-        Action::Updated => "given more access:",
-        Action::Unchanged
-        | Action::Removed
-        | Action::WouldCreate
-        | Action::WouldUpdate
-        | Action::WouldRemove => "registered already, as",
-    };
-    steps.pass(
-        "registration",
-        format!(
-            "{said} {} {} of {owner}, {}",
-            registered.registered_as, registered.id, registered.access
-        ),
-    );
-    if let Some(note) = registered.title_note(args.title.as_deref()) {
-        steps.warn("registration", note);
+/// The page where the user registers the key, for a dry run and a real one.
+fn register_at(plan: &Plan) -> Option<String> {
+    match plan.method {
+        RegistrationMethod::Manual { .. } => plan.pages().into_iter().next(),
+        RegistrationMethod::Api(_) => None,
     }
-    if let Some(warning) = &registered.warning {
-        steps.warn(
-            "registration",
-            format!("the server says of the key: {warning}"),
-        );
-    }
-    Ok(Registration::of(&registered, action))
 }
 
-/// A key of another kind has a file of its own, so that this command makes one.
-fn another_key(error: Error, key: &PrivateKeyFile) -> Error {
-    let Error::Rejected {
-        no: RejectionKind::Conflict,
-        message,
-        ..
-    } = error
-    else {
-        return error;
-    };
-    let other = if key.public.kind() == KeyType::Ed25519.name() {
-        "ecdsa-256"
-    } else {
-        "ed25519"
-    };
-    let hint = format!(
-        "a key belongs to repositories or to one account, never to both: --type {other} makes another for this"
-    );
-    Error::rejected(RejectionKind::Conflict, message, &hint)
-}
-
-/// What would be done, as far as it can be told without doing it.
-fn dry_run(
-    args: &Args,
-    app: &App,
-    plan: &Plan,
-    mut steps: StepLog<'_>,
-) -> Result<ConnectOutput, Error> {
-    let key = key::existing(plan)?;
-    let (registration, said) = match (&plan.method, &key) {
-        (RegistrationMethod::Manual { .. }, _) => {
-            (Registration::manual(plan.access()), "be registered by hand")
-        }
-        (
-            RegistrationMethod::Api {
-                chosen,
-                bitbucket,
-                owner,
-                access,
-            },
-            Some(key),
-        ) => {
-            let new = plan.new_key(args, &key.public, *access);
-            let (would, action) = app.plan_key_registration(
-                chosen,
-                bitbucket,
-                owner,
-                &new,
-                OnAccessMismatch::Upgrade,
-            )?;
-            if let Some(note) = would.title_note(args.title.as_deref()) {
-                steps.warn("registration", note);
-            }
-            (Registration::of(&would, action), "be used")
-        }
-        (
-            RegistrationMethod::Api {
-                chosen,
-                owner,
-                access,
-                ..
-            },
-            None,
-        ) => (
-            Registration::would_create(owner.registers_as(chosen.connection.deployment), *access),
-            "be made and registered",
-        ),
-    };
-    steps.pass(
-        "dry-run",
+/// The previous key of the connection, if it is replaced by another one.
+fn previous_key_note(plan: &Plan) -> Option<String> {
+    let previous = plan.target.existing.as_ref()?.key_path.as_ref()?;
+    let old = PrivateKeyFile::read(previous).ok()?;
+    (*previous != plan.key_path).then(|| {
         format!(
-            "the key {} would {said}; nothing was changed",
-            plan.key_path.display()
-        ),
-    );
-    Ok(ConnectOutput {
-        repository: plan.repository(None),
-        ssh: Ssh::default(),
-        key: key.as_ref().map(KeyDescription::from_file),
-        connection: plan.preview(app)?,
-        registration,
-        ssh_command: None,
-        register_at: plan.url.key_pages().into_iter().next().map(|page| page.url),
-        steps: steps.finish(),
-        clone_url: plan.clone_url(&plan.remote),
+            "the previous key, {}, is still registered; to remove it: bbconnect key list, then bbconnect key remove",
+            old.public.fingerprint()
+        )
     })
 }

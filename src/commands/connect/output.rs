@@ -1,17 +1,18 @@
-//! What `bbconnect connect` tells: as data and as text.
+//! Output of `bbconnect connect`.
 
 use serde::{Serialize, Serializer};
 
-use super::step::Step;
+use super::plan::Plan;
+use super::steps::Step;
 use super::verify::VerifiedAccess;
 use crate::app::RetryPolicy;
-use crate::ssh::KeyDescription;
+use crate::exit_status::ExitStatus;
+use crate::ssh::{KeyDescription, Refs};
 use crate::types::action::Action;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::registered_key::{Access, KeyKind, RegisteredKey};
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
-/// A repository that is connected, or will be once its key is registered.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConnectOutput {
     pub(super) connection: ConnectionView,
@@ -19,23 +20,24 @@ pub(crate) struct ConnectOutput {
     pub(super) key: Option<KeyDescription>,
     pub(super) registration: Registration,
     pub(super) ssh: Ssh,
-    /// For `core.sshCommand` and `GIT_SSH_COMMAND`.
+    /// Value for `core.sshCommand` and `GIT_SSH_COMMAND`.
     pub(super) ssh_command: Option<String>,
     pub(super) clone_url: String,
+    /// The page where the user registers the key.
     pub(super) register_at: Option<String>,
     pub(super) steps: Vec<Step>,
+    #[serde(skip)]
+    pub(super) exit: ExitStatus,
 }
 
-/// The repository. What is not known is `None`.
 #[derive(Debug, Serialize)]
 pub(super) struct Repository {
-    pub(super) namespace: Option<String>,
-    pub(super) slug: String,
-    pub(super) empty: Option<bool>,
-    pub(super) default_branch: Option<String>,
+    namespace: Option<String>,
+    slug: String,
+    empty: Option<bool>,
+    default_branch: Option<String>,
 }
 
-/// How the key is registered.
 #[derive(Debug, Serialize)]
 pub(super) struct Registration {
     #[serde(rename = "as", serialize_with = "kind")]
@@ -45,13 +47,14 @@ pub(super) struct Registration {
     action: Option<Action>,
 }
 
-/// Whether it works over SSH.
+/// The result of the check over SSH.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Ssh {
-    pub(super) verified: bool,
-    pub(super) host_key: Option<Fingerprint>,
-    pub(super) host: Option<String>,
-    pub(super) port: Option<u16>,
+    /// Whether the key has the requested access.
+    verified: bool,
+    host_key: Option<Fingerprint>,
+    host: Option<String>,
+    port: Option<u16>,
 }
 
 #[expect(
@@ -66,8 +69,23 @@ fn kind<S: Serializer>(kind: &Option<KeyKind>, serializer: S) -> Result<S::Ok, S
     }
 }
 
+impl Repository {
+    /// The repository as REST and SSH show it.
+    pub(super) fn new(plan: &Plan, refs: Option<&Refs>) -> Self {
+        let by_rest = plan.repository.as_ref();
+        let branch = refs.and_then(|refs| refs.default_branch.clone());
+        Self {
+            namespace: plan.namespace(),
+            slug: plan.slug().to_owned(),
+            empty: refs.map(|refs| refs.empty).or(plan.empty),
+            default_branch: branch
+                .or_else(|| by_rest.and_then(|repository| repository.default_branch.clone())),
+        }
+    }
+}
+
 impl Registration {
-    pub(super) fn of(registered: &RegisteredKey, action: Action) -> Self {
+    pub(super) fn new(registered: &RegisteredKey, action: Action) -> Self {
         Self {
             registered_as: Some(registered.registered_as),
             id: (!registered.id.is_empty()).then(|| registered.id.clone()),
@@ -94,9 +112,14 @@ impl Registration {
         }
     }
 
-    /// How long to wait until the key is known everywhere. One that was there may have been registered a moment ago, by a
-    /// run that was cut off.
-    pub(super) fn patience(&self) -> RetryPolicy {
+    /// Whether the key is registered with the requested access.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.action == Some(Action::Unchanged)
+    }
+
+    /// How long the server may refuse the key. An unchanged key may have been registered by a run that was interrupted a
+    /// moment ago.
+    pub(super) fn retry_policy(&self) -> RetryPolicy {
         match self.action {
             Some(Action::Created | Action::Updated) => RetryPolicy::Long,
             _ => RetryPolicy::Short,
@@ -104,13 +127,13 @@ impl Registration {
     }
 }
 
-impl Ssh {
-    pub(super) fn verified(proof: &VerifiedAccess) -> Self {
+impl From<&VerifiedAccess> for Ssh {
+    fn from(access: &VerifiedAccess) -> Self {
         Self {
-            verified: true,
-            host_key: proof.served.host_key,
-            host: Some(proof.remote.host.name.clone()),
-            port: Some(proof.remote.host.port),
+            verified: access.is_sufficient,
+            host_key: access.check.host_key,
+            host: Some(access.remote.host.name.clone()),
+            port: Some(access.remote.host.port),
         }
     }
 }
@@ -131,7 +154,7 @@ impl CommandOutput for ConnectOutput {
         }
         out.key_value("access", 13, &self.registration.access.to_string());
         if self.repository.empty == Some(true) {
-            out.key_value("branches", 13, "none yet, the repository is empty");
+            out.key_value("branches", 13, "none, the repository is empty");
         } else if let Some(branch) = &self.repository.default_branch {
             out.key_value("branch", 13, branch);
         }
@@ -145,16 +168,20 @@ impl CommandOutput for ConnectOutput {
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.ssh.verified
             && let Some(command) = &self.ssh_command
-            && !self.steps.iter().any(Step::uses_the_key)
+            && !self.steps.iter().any(Step::configures_git)
         {
             out.blank_line();
-            out.line("Clone so that git uses this key and no other:");
+            out.line("To clone with this key:");
             out.line(&format!(
                 "  git clone -c core.sshCommand={} -- {}",
                 shell_words::quote(command),
                 shell_words::quote(&self.clone_url)
             ));
         }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        self.exit
     }
 }
 
@@ -168,9 +195,9 @@ impl ConnectOutput {
         out.line(&key.public_key);
         out.blank_line();
         match &self.register_at {
-            Some(url) => out.line(&format!("Register this line at {url}")),
-            None => out.line("Register this line as a deploy key of the repository."),
+            Some(url) => out.line(&format!("Add this public key at {url}")),
+            None => out.line("Add this public key as a deploy key of the repository."),
         }
-        out.line("Then run the same command again; it goes on from here.");
+        out.line("Then re-run the command to resume.");
     }
 }

@@ -1,79 +1,76 @@
-//! What is to be done, found out before anything is made; what cannot work is said here.
+//! What `bbconnect connect` is going to do. The plan is built from the command line, the configuration and the server's REST
+//! API without a change, and refuses what cannot work.
 
 use std::path::PathBuf;
 
-use super::output;
-use super::ssh_url::{resolve_ssh_alias, ssh_url, ssh_url_unknown};
-use super::step::StepLog;
-use super::{Args, Register, checkout, inspect, save};
+use super::args::{Args, Register};
+use super::connection::TargetConnection;
+use super::steps::{StepId, StepLog};
 use crate::app::App;
-use crate::bitbucket::Bitbucket;
-use crate::error::Error;
+use crate::bitbucket::{ApiError, Bitbucket};
+use crate::error::{Error, RejectionKind};
 use crate::resolve::{Needs, SelectedConnection, Target};
-use crate::ssh::{self, PrivateKeyFile, Refs};
-use crate::types::clone_url::{CloneUrl, KeyAccess};
-use crate::types::connection::{Connection, ConnectionName};
+use crate::ssh;
+use crate::types::clone_url::{CloneUrl, KeyAccess, Transport, UrlForm, UrlWarningKind};
+use crate::types::connection::{AuthMethod, BaseUrlError, Connection, DetectedServer};
 use crate::types::deployment::Deployment;
 use crate::types::key_type::KeyType;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, NewKey};
-use crate::types::repository::Repository;
-use crate::types::ssh_address::{SshHost, SshRemote};
+use crate::types::repository::{RepoId, Repository};
+use crate::types::ssh_address::SshRemote;
 use crate::types::ssh_settings::SshSettings;
 
-/// How the key gets to the server.
+/// How the key is registered.
 #[derive(Debug)]
 pub(super) enum RegistrationMethod {
-    /// It is registered over REST.
-    Api {
-        chosen: Box<SelectedConnection>,
-        bitbucket: Box<Bitbucket>,
-        owner: KeyOwner,
-        access: Access,
+    Api(Box<ApiRegistration>),
+    /// The user registers it on a web page.
+    Manual {
+        reason: String,
     },
-    /// A person registers it.
-    Manual { reason: String },
 }
 
-/// What is to be done.
+/// Registration over REST.
+#[derive(Debug)]
+pub(super) struct ApiRegistration {
+    pub(super) selected: SelectedConnection,
+    pub(super) bitbucket: Bitbucket,
+    pub(super) owner: KeyOwner,
+    pub(super) access: Access,
+}
+
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) url: CloneUrl,
-    pub(super) deployment: Deployment,
     pub(super) remote: SshRemote,
-    /// The same as a clone URL.
+    /// `remote` as it was given or as the server writes it.
     ssh_url: String,
     pub(super) method: RegistrationMethod,
     pub(super) settings: SshSettings,
-    pub(super) name: ConnectionName,
-    /// Somebody chose the name.
-    pub(super) is_named: bool,
-    pub(super) existing: Option<Connection>,
+    pub(super) target: TargetConnection,
     pub(super) key_path: PathBuf,
-    pub(super) wanted_type: Option<KeyType>,
-    pub(super) on_server: Option<Repository>,
+    pub(super) requested_type: Option<KeyType>,
+    /// The repository, if REST shows it.
+    pub(super) repository: Option<Repository>,
     pub(super) empty: Option<bool>,
-    /// The connection with REST, for what is the same with this one.
-    pub(super) rest: Option<Connection>,
+    /// The connection for the REST API of the server, whose base URL the new connection gets.
+    rest: Option<Connection>,
+    pub(super) deployment: Deployment,
+    pub(super) title: Option<String>,
     write: bool,
-    /// The key is to be the project's.
-    of_project: bool,
+    project: bool,
 }
 
 impl Plan {
-    pub(super) fn build(args: &Args, app: &App, steps: &mut StepLog<'_>) -> Result<Self, Error> {
-        for warning in args.clone_url.notes() {
-            steps.warn("url", warning.message.clone());
-        }
-        let url = resolve_ssh_alias(&args.clone_url, steps)?;
-        if let Some(key) = &args.key {
-            PrivateKeyFile::read(key)?;
-        }
-        if let Some(folder) = &args.clone {
-            checkout::check_free(folder, &url)?;
-        }
-        let (name, existing) = save::resolve_name(args, app, &url)?;
-        let key_path = key_path(args, &url, app, existing.as_ref())?;
+    pub(super) fn build(
+        args: &Args,
+        url: CloneUrl,
+        app: &App,
+        steps: &mut StepLog<'_>,
+    ) -> Result<Self, Error> {
+        let target = TargetConnection::resolve(app, args.name.as_ref(), &url)?;
+        let key_path = key_path(args, &url, app, target.existing.as_ref())?;
         let selected = app.connection_for(Target::CloneUrl(&url), Needs::KeyAdmin)?;
         let rest = selected
             .as_ref()
@@ -82,65 +79,61 @@ impl Plan {
             .as_ref()
             .map_or(url.deployment(), |rest| rest.deployment);
         validate_flags(args, deployment)?;
-        let found = inspect::inspect(args, app, &url, selected, steps)?;
+        let server = inspect(args, app, &url, selected, steps)?;
         if args.project
             && deployment == Deployment::Cloud
-            && matches!(found.method, RegistrationMethod::Manual { .. })
+            && matches!(server.method, RegistrationMethod::Manual { .. })
         {
             return Err(Error::Usage {
-                message: "which project the repository belongs to is not told without a connection"
-                    .to_owned(),
+                message: "the repository's project is unknown without an API credential".to_owned(),
                 hint: Some(
-                    "leave out --project; or save a connection first: bbconnect connection add"
+                    "leave out --project, or add a connection first: bbconnect connection add"
                         .into(),
                 ),
             });
         }
-        let ssh_url = ssh_url(&url, found.repository.as_ref(), &found.settings)?;
+        let ssh_url = ssh_url(&url, server.repository.as_ref(), &server.settings)?;
         let remote = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
-        steps.pass("url", format!("{} is at {ssh_url}", url.display_name()));
+        let name = url.display_name();
+        steps.pass(StepId::Url, format!("{name} is at {ssh_url}"));
         Ok(Self {
             remote,
             ssh_url,
-            method: found.method,
-            settings: found.settings,
-            wanted_type: args.key_type,
-            on_server: found.repository,
-            empty: found.empty,
-            rest,
-            write: args.write,
-            of_project: args.project,
-            url,
-            deployment,
-            name,
-            is_named: args.name.is_some(),
-            existing,
+            method: server.method,
+            settings: server.settings,
+            target,
             key_path,
+            requested_type: args.key_type,
+            repository: server.repository,
+            empty: server.empty,
+            rest,
+            deployment,
+            title: args.title.clone(),
+            write: args.write,
+            project: args.project,
+            url,
         })
     }
 
-    /// The kind of key to make.
+    /// The type of a key that is generated.
     pub(super) fn key_type(&self) -> KeyType {
-        self.wanted_type.unwrap_or(KeyType::Ecdsa256)
+        self.requested_type.unwrap_or(KeyType::Ecdsa256)
     }
 
-    /// What the key is to be able to do.
+    /// The access that the key should get.
     pub(super) fn access(&self) -> Access {
-        match (&self.method, self.write) {
-            (RegistrationMethod::Api { access, .. }, _) => *access,
-            (RegistrationMethod::Manual { .. }, true) => Access::Write,
-            (RegistrationMethod::Manual { .. }, false) => Access::Read,
+        match &self.method {
+            RegistrationMethod::Api(api) => api.access,
+            RegistrationMethod::Manual { .. } if self.write => Access::Write,
+            RegistrationMethod::Manual { .. } => Access::Read,
         }
     }
 
-    pub(super) fn new_key(&self, args: &Args, public: &PublicKey, access: Access) -> NewKey {
-        let title = args.title.clone().unwrap_or_else(|| {
+    pub(super) fn new_key(&self, public: &PublicKey, access: Access) -> NewKey {
+        let title = self.title.clone().unwrap_or_else(|| {
             let namespace = self.url.namespace().map(|name| format!("{name}/"));
-            format!(
-                "bbconnect {}{}",
-                namespace.unwrap_or_default(),
-                self.url.slug()
-            )
+            let namespace = namespace.unwrap_or_default();
+            format!("bbconnect {namespace}{}", self.url.slug())
         });
         NewKey {
             public: public.clone(),
@@ -149,30 +142,18 @@ impl Plan {
         }
     }
 
-    /// The repository, by what REST and SSH tell of it.
-    pub(super) fn repository(&self, refs: Option<&Refs>) -> output::Repository {
-        let on_server = self.on_server.as_ref();
-        let branch = refs.and_then(|refs| refs.default_branch.clone());
-        output::Repository {
-            namespace: on_server
-                .map(|repository| repository.namespace.clone())
-                .or_else(|| self.url.namespace()),
-            slug: on_server.map_or_else(
-                || self.url.slug().to_owned(),
-                |repository| repository.slug.clone(),
-            ),
-            empty: refs.map(|refs| refs.empty).or(self.empty),
-            default_branch: branch
-                .or_else(|| on_server.and_then(|repository| repository.default_branch.clone())),
-        }
+    pub(super) fn namespace(&self) -> Option<String> {
+        let repository = self.repository.as_ref();
+        let namespace = repository.map(|repository| repository.namespace.clone());
+        namespace.or_else(|| self.url.namespace())
     }
 
-    /// The repository through another server.
-    pub(super) fn with_host(&self, host: SshHost) -> SshRemote {
-        self.remote.with_host(host)
+    pub(super) fn slug(&self) -> &str {
+        let repository = self.repository.as_ref();
+        repository.map_or(self.url.slug(), |repository| &repository.slug)
     }
 
-    /// The clone URL for an address.
+    /// The clone URL of the repository at an address.
     pub(super) fn clone_url(&self, remote: &SshRemote) -> String {
         if *remote == self.remote {
             self.ssh_url.clone()
@@ -181,26 +162,24 @@ impl Plan {
         }
     }
 
-    /// The pages where the key can be registered by hand, so that it may do what it is to do.
+    /// The pages where the user can register the key with the requested access.
     pub(super) fn pages(&self) -> Vec<String> {
         let by_url = || {
             let pages = self.url.key_pages().into_iter();
-            let fitting = pages.filter(|page| !self.write || page.rights != KeyAccess::Read);
-            fitting.map(|page| page.url).collect()
+            let suitable = pages.filter(|page| !self.write || page.rights != KeyAccess::Read);
+            suitable.map(|page| page.url).collect()
         };
-        let pages = self.page_on_server().map_or_else(by_url, |page| vec![page]);
-        if !self.of_project {
+        let pages = self.server_page().map_or_else(by_url, |page| vec![page]);
+        if !self.project {
             return pages;
         }
-        let of_repository = format!("/repos/{}/keys", self.url.slug());
-        let of_project = |page: String| page.replacen(&of_repository, "/keys", 1);
-        pages.into_iter().map(of_project).collect()
+        let repository_path = format!("/repos/{}/keys", self.url.slug());
+        let project_page = |page: String| page.replacen(&repository_path, "/keys", 1);
+        pages.into_iter().map(project_page).collect()
     }
-}
 
-impl Plan {
-    /// The page of a Data Center whose address is known: a clone URL over SSH does not tell its website.
-    fn page_on_server(&self) -> Option<String> {
+    /// The page of a Data Center by its configured address, which a clone URL over SSH does not contain.
+    fn server_page(&self) -> Option<String> {
         let rest = self.rest.as_ref()?;
         if rest.deployment != Deployment::DataCenter {
             return None;
@@ -209,14 +188,41 @@ impl Plan {
         let base = base.unwrap_or_else(|| rest.base_url.to_string());
         let namespace = self.url.namespace()?;
         let slug = self.url.slug();
-        let with_layout = format!("{}/scm/{namespace}/{slug}.git", base.trim_end_matches('/'));
-        let url: CloneUrl = with_layout.parse().ok()?;
+        let https = format!("{}/scm/{namespace}/{slug}.git", base.trim_end_matches('/'));
+        let url: CloneUrl = https.parse().ok()?;
         let page = url.key_pages().into_iter().next();
         page.map(|page| page.url)
     }
+
+    /// The connection to save, with the key and the address of the repository.
+    pub(super) fn connection(&self, remote: &SshRemote) -> Result<Connection, Error> {
+        let mut connection = match (&self.target.existing, &self.rest) {
+            (Some(existing), _) => existing.clone(),
+            (None, Some(rest)) => Connection {
+                web_url: rest.web_url.clone(),
+                ..Connection::without_credential(rest.deployment, rest.base_url.clone())
+            },
+            (None, None) => {
+                let server: Result<DetectedServer, BaseUrlError> =
+                    self.clone_url(&self.remote).parse();
+                let server = server.map_err(|error| Error::Usage {
+                    message: error.to_string(),
+                    hint: None,
+                })?;
+                Connection::without_credential(self.deployment, server.base_url)
+            }
+        };
+        connection.repository = Some(self.slug().to_owned());
+        if connection.namespace().is_none() {
+            *connection.namespace_mut() = self.namespace();
+        }
+        connection.clone_url = Some(self.clone_url(remote));
+        connection.key_path = Some(self.key_path.clone());
+        Ok(connection)
+    }
 }
 
-/// What contradicts itself.
+/// Refuses contradictory flags.
 fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
     let usage = |message: &str, hint: &str| {
         Err(Error::Usage {
@@ -228,48 +234,379 @@ fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
     match args.register {
         Some(Register::DeployKey) if is_cloud && args.write => usage(
             "deploy keys of Bitbucket Cloud are read-only",
-            "leave out --register, and the key becomes one of yours; or leave out --write",
+            "leave out --register to register the key with your account, or leave out --write",
         ),
         Some(Register::UserKey) if args.project => usage(
-            "a key of yours belongs to no project",
+            "a key of an account belongs to no project",
             "leave out --project or --register user-key",
         ),
         None if is_cloud && args.write && args.project => usage(
-            "deploy keys of Bitbucket Cloud are read-only, those of projects as well",
+            "deploy keys of Bitbucket Cloud are read-only, also those of projects",
             "leave out --project or --write",
         ),
         _ => Ok(()),
     }
 }
 
-/// The key of the connection, or the usual place for one; where that is another connection's, such as one for a repository
-/// of the same name on another server, the server is part of the name.
+/// The path of the key: given, of the existing connection, or the default. If another connection has a key at the default
+/// path, for a repository of the same name on another server, the host is a part of the name.
 fn key_path(
     args: &Args,
     url: &CloneUrl,
     app: &App,
-    before: Option<&Connection>,
+    existing: Option<&Connection>,
 ) -> Result<PathBuf, Error> {
-    let kept = before.and_then(|before| before.key_path.clone());
-    let path = match (&args.key, kept) {
+    let existing = existing.and_then(|existing| existing.key_path.clone());
+    let path = match (&args.key, existing) {
         (Some(path), _) => path.clone(),
         (None, Some(path)) => path,
         (None, None) => {
-            let key_type = args.key_type.map_or(KeyType::Ecdsa256, KeyType::from);
+            let key_type = args.key_type.unwrap_or(KeyType::Ecdsa256);
             let stem = ssh::file_stem(Some(url));
-            let folder = app.ssh_dir()?;
-            let usual = folder.join(format!("{stem}_{}", key_type.name()));
+            let dir = app.ssh_dir()?;
+            let default = dir.join(format!("{stem}_{}", key_type.name()));
             let others = app.ssh_connections()?;
             let is_taken = others
                 .iter()
-                .any(|other| other.key == usual && !other.url.is_same_repository(url));
+                .any(|other| other.key == default && !other.url.is_same_repository(url));
             if is_taken {
                 let host = url.host().to_string().replace(':', "_");
-                folder.join(format!("{stem}_{host}_{}", key_type.name()))
+                dir.join(format!("{stem}_{host}_{}", key_type.name()))
             } else {
-                usual
+                default
             }
         }
     };
     std::path::absolute(&path).map_err(|source| Error::Read { path, source })
+}
+
+/// What the REST API of the server shows.
+struct ServerState {
+    method: RegistrationMethod,
+    repository: Option<Repository>,
+    empty: Option<bool>,
+    settings: SshSettings,
+}
+
+/// Finds out over REST, if there is a connection for it, whether the repository exists, how SSH is configured, and how the
+/// key can be registered.
+fn inspect(
+    args: &Args,
+    app: &App,
+    url: &CloneUrl,
+    selected: Option<SelectedConnection>,
+    steps: &mut StepLog<'_>,
+) -> Result<ServerState, Error> {
+    let manual = |reason: String| ServerState {
+        method: RegistrationMethod::Manual { reason },
+        repository: None,
+        empty: None,
+        settings: SshSettings::default(),
+    };
+    if args.register == Some(Register::Manual) {
+        let state = manual("--register manual is given".to_owned());
+        // Only needed for a URL that does not contain the SSH address. Otherwise the default port is tried.
+        let selected = selected.filter(|_| url.guessed_forms().contains(&UrlForm::Ssh));
+        let shown = selected.map(|selected| inspect_repository(app, url, &selected, steps));
+        return Ok(match shown {
+            Some(Ok((repository, empty, settings))) => ServerState {
+                repository,
+                empty,
+                settings,
+                ..state
+            },
+            Some(Err(_)) | None => state,
+        });
+    }
+    let Some(selected) = selected else {
+        let other_host = if url.deployment() == Deployment::Cloud {
+            ""
+        } else {
+            " (-c NAME uses a connection whose SSH server has another host name)"
+        };
+        let name = url.display_name();
+        return Ok(manual(format!("no API credential for {name}{other_host}")));
+    };
+    let deployment = selected.connection.deployment;
+    let Some(repo) = repository_id(url, deployment) else {
+        return Ok(manual(format!(
+            "{} has no workspace or project",
+            url.display_name()
+        )));
+    };
+    let is_user_key =
+        args.register == Some(Register::UserKey) || args.write && deployment == Deployment::Cloud;
+    if is_user_key {
+        selected.require_key_admin(&KeyOwner::Account)?;
+    } else {
+        selected.require_key_admin(&KeyOwner::Repository(repo.clone()))?;
+    }
+    let because = String::from(selected.reason.clone());
+    steps.pass(
+        StepId::Connection,
+        format!("{}, because {because}", selected.name),
+    );
+    let auth = selected.connection.auth();
+    let is_consumer = matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials);
+    if deployment == Deployment::Cloud && is_consumer && !is_user_key {
+        steps.warn(
+            StepId::Connection,
+            "a deploy key that an OAuth consumer registers stops working when the consumer is changed; use an API token \
+             to avoid this",
+        );
+    }
+    let bitbucket = app.authenticated_client(&selected)?;
+    let (repository, empty) = fetch_repository(app, &selected, &bitbucket, &repo, steps)?;
+    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
+    let owner = if is_user_key {
+        KeyOwner::Account
+    } else if args.project {
+        project(deployment, &repo, repository.as_ref())?
+    } else {
+        KeyOwner::Repository(repository.as_ref().map_or(repo, Repository::path))
+    };
+    require_ssh_enabled(&settings, &owner)?;
+    let access = if args.write || owner == KeyOwner::Account {
+        Access::Write
+    } else {
+        Access::Read
+    };
+    Ok(ServerState {
+        method: RegistrationMethod::Api(Box::new(ApiRegistration {
+            selected,
+            bitbucket,
+            owner,
+            access,
+        })),
+        repository,
+        empty,
+        settings,
+    })
+}
+
+fn inspect_repository(
+    app: &App,
+    url: &CloneUrl,
+    selected: &SelectedConnection,
+    steps: &mut StepLog<'_>,
+) -> Result<(Option<Repository>, Option<bool>, SshSettings), Error> {
+    let bitbucket = app.authenticated_client(selected)?;
+    let (repository, empty) = match repository_id(url, selected.connection.deployment) {
+        Some(repo) => fetch_repository(app, selected, &bitbucket, &repo, steps)?,
+        None => (None, None),
+    };
+    let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
+    Ok((repository, empty, settings))
+}
+
+fn repository_id(url: &CloneUrl, deployment: Deployment) -> Option<RepoId> {
+    let slug = url.slug().to_owned();
+    let namespace = url.namespace()?;
+    Some(RepoId { namespace, slug }.normalized(deployment))
+}
+
+/// The repository, and whether it is empty. A credential that may change the keys of a repository need not be able to read
+/// it, so a 403 is not an error.
+fn fetch_repository(
+    app: &App,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+    steps: &mut StepLog<'_>,
+) -> Result<(Option<Repository>, Option<bool>), Error> {
+    let _progress = app.ui.progress("reading the repository");
+    let response = app.block_on(async {
+        let repository = bitbucket.repository(repo).await?;
+        let empty = bitbucket.is_empty(repo).await;
+        Ok::<_, ApiError>((repository, empty.ok()))
+    })?;
+    match response {
+        Ok((repository, empty)) => {
+            let state = match empty {
+                Some(true) => ", which is empty",
+                Some(false) => ", which has branches",
+                None => "",
+            };
+            let Repository {
+                namespace, slug, ..
+            } = &repository;
+            steps.pass(StepId::Repository, format!("{namespace}/{slug}{state}"));
+            Ok((Some(repository), empty))
+        }
+        Err(ApiError::Forbidden { message, .. }) => {
+            let note = format!("the repository cannot be read: {message}");
+            steps.warn(StepId::Repository, note);
+            Ok((None, None))
+        }
+        Err(error) => Err(selected.describe_api_error(error)),
+    }
+}
+
+/// The project of a repository.
+fn project(
+    deployment: Deployment,
+    repo: &RepoId,
+    repository: Option<&Repository>,
+) -> Result<KeyOwner, Error> {
+    if deployment != Deployment::Cloud {
+        return Ok(KeyOwner::Project {
+            workspace: None,
+            key: repo.namespace.clone(),
+        });
+    }
+    let key = repository.and_then(|repository| repository.project.clone());
+    let key = key.ok_or_else(|| {
+        Error::rejected(
+            RejectionKind::NotFound,
+            format!("the project of {repo} is unknown"),
+            "leave out --project",
+        )
+    })?;
+    Ok(KeyOwner::Project {
+        workspace: Some(repo.namespace.clone()),
+        key,
+    })
+}
+
+fn require_ssh_enabled(settings: &SshSettings, owner: &KeyOwner) -> Result<(), Error> {
+    let disabled = |message: &str, hint: &str| {
+        let kind = RejectionKind::Unsupported;
+        Err(Error::rejected(kind, message, hint))
+    };
+    if settings.enabled == Some(false) {
+        return disabled(
+            "SSH access is disabled on this server",
+            "an administrator can enable it in Administration, SSH access; or use HTTPS",
+        );
+    }
+    if settings.access_keys_enabled == Some(false) && *owner != KeyOwner::Account {
+        return disabled(
+            "SSH access keys are disabled on this server",
+            "--register user-key registers the key with your account",
+        );
+    }
+    Ok(())
+}
+
+/// Replaces an alias of the user's SSH configuration by its host, port and user.
+pub(super) fn resolve_ssh_alias(
+    url: &CloneUrl,
+    steps: &mut StepLog<'_>,
+) -> Result<CloneUrl, Error> {
+    let is_alias = url
+        .notes()
+        .iter()
+        .any(|warning| warning.id == UrlWarningKind::SshConfigAlias);
+    let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
+    let Some(remote) = remote.filter(|_| is_alias) else {
+        return Ok(url.clone());
+    };
+    let Some((user, host)) = ssh::resolve(&remote.host, remote.user.as_deref())? else {
+        return Ok(url.clone());
+    };
+    let shown_user = user.as_ref().filter(|_| remote.user.is_none());
+    let shown_user = shown_user
+        .map(|user| format!("{user}@"))
+        .unwrap_or_default();
+    steps.warn(
+        StepId::Url,
+        format!("{} stands for {shown_user}{host}", remote.host),
+    );
+    let resolved = SshRemote {
+        user: remote.user.or(user),
+        host,
+        path: format!("/{}", remote.path.trim_start_matches('/')),
+    };
+    Ok(resolved.to_url().parse().unwrap_or_else(|_| url.clone()))
+}
+
+/// The SSH URL of a repository. An SSH URL of a Data Center is used as given. Otherwise the clone link of the server comes
+/// first, then its SSH base URL. URLs of Cloud are moved to the present SSH host.
+fn ssh_url(
+    url: &CloneUrl,
+    repository: Option<&Repository>,
+    settings: &SshSettings,
+) -> Result<String, Error> {
+    let given = url.ssh();
+    if url.transport() == Transport::Ssh && url.deployment() != Deployment::Cloud {
+        return given.ok_or_else(ssh_url_unknown);
+    }
+    let link = repository.and_then(|repository| repository.ssh.as_deref());
+    let link = link.and_then(|ssh| ssh.parse::<CloneUrl>().ok()?.ssh());
+    let by_settings = settings.base_url.as_deref().map(|base| {
+        let namespace = url.namespace().unwrap_or_default().to_lowercase();
+        let base = base.trim_end_matches('/');
+        let host = base.strip_prefix("ssh://").unwrap_or(base);
+        let user = if host.contains('@') { "" } else { "git@" };
+        format!("ssh://{user}{host}/{namespace}/{}.git", url.slug())
+    });
+    link.or(by_settings).or(given).ok_or_else(ssh_url_unknown)
+}
+
+fn ssh_url_unknown() -> Error {
+    Error::Usage {
+        message: "the SSH address of this repository is unknown".to_owned(),
+        hint: Some("use its clone URL over SSH".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_ssh_url_comes_before_the_servers() {
+        let server = |ssh: Option<&str>| Repository {
+            namespace: "WEB".to_owned(),
+            slug: "site".to_owned(),
+            name: None,
+            private: None,
+            default_branch: None,
+            ssh: ssh.map(str::to_owned),
+            https: None,
+            web: None,
+            updated_on: None,
+            project: None,
+        };
+        let settings = |base: Option<&str>| SshSettings {
+            base_url: base.map(str::to_owned),
+            ..SshSettings::default()
+        };
+        let https = "https://git.example.com/scm/web/site.git";
+        for (url, link, base, expected) in [
+            (
+                "ssh://git@git.example.com:2222/web/site.git",
+                Some("ssh://git@other.example.com:7999/web/site.git"),
+                None,
+                "ssh://git@git.example.com:2222/web/site.git",
+            ),
+            (
+                https,
+                Some("ssh://git@ssh.example.com:7999/web/site.git"),
+                Some("ssh://third.example.com"),
+                "ssh://git@ssh.example.com:7999/web/site.git",
+            ),
+            (
+                https,
+                None,
+                Some("ssh://ssh.example.com:7998/"),
+                "ssh://git@ssh.example.com:7998/web/site.git",
+            ),
+            (
+                https,
+                None,
+                None,
+                "ssh://git@git.example.com:7999/web/site.git",
+            ),
+            (
+                "git@bitbucket.org:acme/site.git",
+                Some("git@bitbucket.org:acme/site.git"),
+                None,
+                "git@ssh.bitbucket.org:acme/site.git",
+            ),
+        ] {
+            let found = ssh_url(&url.parse().unwrap(), Some(&server(link)), &settings(base));
+            assert_eq!(found.unwrap(), expected, "{url}");
+        }
+    }
 }

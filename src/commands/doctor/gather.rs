@@ -353,7 +353,7 @@ fn log_in(
     Some(Timed::measure(|| {
         let access = match &key {
             Some(key) => PrivateKeyFile::read(key).and_then(|key| {
-                let mut client = app.ssh_options(&key);
+                let mut client = app.ssh_options(Some(&key));
                 file.path().clone_into(&mut client.known_hosts);
                 ssh::check_access(&client, remote, Service::Read, options)
             }),

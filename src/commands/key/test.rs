@@ -82,8 +82,9 @@ impl Subcommand for Args {
         let key = PrivateKeyFile::read(&path)?;
         let evidence = app.host_key_evidence_for(&url, self.accept_host_key);
         app.ensure_trusted(&remote.host, evidence)?;
-        let served = app.check_access(&key, &remote, Service::Read)?;
-        let access = match app.check_access(&key, &remote, Service::Write) {
+        let options = app.ssh_options(Some(&key));
+        let served = app.check_access(&options, &remote, Service::Read)?;
+        let access = match app.check_access(&options, &remote, Service::Write) {
             Ok(_) => Access::Write,
             Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
             Err(error) => return Err(error),

@@ -267,7 +267,7 @@ impl KeyRotation {
                 RetryPolicy::Short
             };
             registered.extend(new.map(|id| (location, id)));
-            app.check_access_with_retry(key, remote, patience)?;
+            app.check_access_with_retry(&app.ssh_options(Some(key)), remote, patience)?;
         }
         Ok(())
     }

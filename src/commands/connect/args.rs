@@ -1,0 +1,65 @@
+//! Arguments of `bbconnect connect`.
+
+use std::path::PathBuf;
+
+use crate::commands::args::DryRunArg;
+use crate::types::clone_url::CloneUrl;
+use crate::types::connection::ConnectionName;
+use crate::types::fingerprint::Fingerprint;
+use crate::types::key_type::KeyType;
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect connect ssh://git@git.example.com:7999/web/site.git --write --clone site
+  bbconnect connect git@bitbucket.org:acme/site.git --register manual
+";
+
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The repository, as pasted
+    #[arg(value_name = "CLONE_URL")]
+    pub clone_url: CloneUrl,
+    /// Name of the connection [default: the repository's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ConnectionName>,
+    /// Type of the key to generate [default: ecdsa-256]
+    #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
+    pub key_type: Option<KeyType>,
+    /// Use this private key instead of generating one
+    #[arg(long, value_name = "FILE", conflicts_with = "key_type", value_hint = clap::ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+    /// Request write access; on Cloud the key is registered with your account, because deploy keys are read-only
+    #[arg(long)]
+    pub write: bool,
+    /// How to register the key [default: deploy-key]
+    #[arg(long, value_enum, value_name = "AS")]
+    pub register: Option<Register>,
+    /// Register the key with the repository's project, for all repositories in it
+    #[arg(long)]
+    pub project: bool,
+    /// Title of the key in Bitbucket [default: bbconnect NAMESPACE/REPOSITORY]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Clone into this directory and configure the key there
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub clone: Option<PathBuf>,
+    /// Trust the SSH host key with this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub accept_host_key: Option<Fingerprint>,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
+}
+
+/// How a key is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Register {
+    /// As a key of the repository, or of its project (an access key, on Data Center)
+    #[value(name = "deploy-key", alias = "access-key")]
+    DeployKey,
+    /// As a key of your account
+    UserKey,
+    /// Manually, on the page that is printed
+    Manual,
+}
