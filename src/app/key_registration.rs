@@ -215,7 +215,7 @@ impl App {
         Err(Error::rejected(
             RejectionKind::Forbidden,
             format!("the credential of {} lacks {required}", selected.name),
-            &format!(
+            format!(
                 "the keys of {owner} need {}",
                 owner.required_scope(selected.connection.deployment)
             ),
