@@ -23,7 +23,10 @@ fn main() -> ExitCode {
         let mut command = Command::new("cargo");
         // Broken links in the documentation are errors, as warnings of the compiler are.
         if step == ["docs"] {
-            command.env("RUSTDOCFLAGS", "-D warnings");
+            command.env(
+                "RUSTDOCFLAGS",
+                "-D warnings -A rustdoc::private-intra-doc-links",
+            );
         }
         match command.args(step).status() {
             Ok(status) if status.success() => eprintln!("    {} s", started.elapsed().as_secs()),

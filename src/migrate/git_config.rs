@@ -15,7 +15,7 @@ const NEXT_FOR_MODULES: &str = "commit .gitmodules; other clones then run git su
 /// What is to be mended in a configuration file.
 ///
 /// # Errors
-/// [`ConfigSyntax`], where git could not read it either.
+/// `ConfigSyntax`, where git could not read it either.
 pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, ConfigSyntax> {
     let config = ConfigFile::parse(text)?;
     let mut fixes = Vec::new();
