@@ -5,36 +5,12 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 use super::command::{
     config_get, entries, exact_regex, git, git_in, rev_parse_prefix, run_modifying, run_optional,
 };
+use super::error::GitError;
 use super::remotes;
 use crate::sys::subprocess::ProcessError;
-
-/// Why git's configuration could not be changed.
-#[derive(Debug, Error)]
-pub(crate) enum GitError {
-    /// Git could not be run.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// Git refused.
-    #[error("git config failed: {0}")]
-    CommandFailed(String),
-    /// A clone came to nothing.
-    #[error("git clone into {0} failed")]
-    Clone(String),
-    /// Git cannot read the checkout, so its configuration is not known.
-    #[error("git cannot read the checkout here: {0}")]
-    UnreadableCheckout(String),
-    /// There is no checkout here.
-    #[error("this folder is not in a git checkout")]
-    NotARepository,
-    /// The folder of a service is not below the checkout.
-    #[error("{0} is not a folder of this checkout")]
-    NotAFolder(String),
-}
 
 /// The part of a git checkout's configuration that is about connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::GitError;
+use super::error::GitError;
 use crate::sys::subprocess::{CommandSpec, ProcessOutput, Stderr};
 
 /// The time limit of a command that reads or changes the configuration.

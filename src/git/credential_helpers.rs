@@ -1,7 +1,7 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
-use super::GitError;
 use super::command::{entries, exact_regex, git, run_modifying, run_optional};
+use super::error::GitError;
 use crate::sys::subprocess::CommandSpec;
 
 /// Which of git's files.

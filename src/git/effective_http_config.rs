@@ -1,7 +1,7 @@
 //! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
 
-use super::GitError;
 use super::command::{entries, git, run_optional};
+use super::error::GitError;
 
 /// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

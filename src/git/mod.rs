@@ -7,16 +7,18 @@ mod command;
 mod credential;
 mod credential_helpers;
 mod effective_http_config;
+mod error;
 mod push_error;
 mod remotes;
 mod ssh_command;
 mod temp_repository;
 
-pub(crate) use checkout::{Checkout, GitError};
+pub(crate) use checkout::Checkout;
 pub(crate) use collect_files::{SourceDirError, collect_files};
 pub use credential::{CredentialRequest, CredentialResponse};
 pub(crate) use credential_helpers::{ConfigScope, HelperConfig};
 pub(crate) use effective_http_config::{GitHttpConfig, view};
+pub(crate) use error::GitError;
 pub(crate) use push_error::PushError;
 pub(crate) use ssh_command::{
     CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::GitError;
 use super::command::{entries, git_in, git_without_repo_env, run_modifying, run_optional};
+use super::error::GitError;
 use super::remotes;
 use crate::sys::subprocess::Stderr;
 

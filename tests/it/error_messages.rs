@@ -192,7 +192,7 @@ fn local_settings_outside_a_checkout_are_exit_5() {
         says(
             &sandbox.run(arguments),
             5,
-            "this folder is not in a git checkout",
+            "this directory is not in a git checkout",
             "change into a folder of a git checkout",
         );
     }

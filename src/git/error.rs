@@ -1,0 +1,23 @@
+//! Why git could not be used.
+
+use thiserror::Error;
+
+use crate::sys::subprocess::ProcessError;
+
+#[derive(Debug, Error)]
+pub(crate) enum GitError {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("git config failed: {0}")]
+    CommandFailed(String),
+    #[error("git clone into {0} failed")]
+    Clone(String),
+    /// Git cannot read the checkout, so its configuration is not known.
+    #[error("git cannot read the checkout here: {0}")]
+    UnreadableCheckout(String),
+    #[error("this directory is not in a git checkout")]
+    NotARepository,
+    /// The directory of a service is outside the checkout.
+    #[error("{0} is not a directory of this checkout")]
+    NotAFolder(String),
+}
