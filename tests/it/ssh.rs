@@ -1365,7 +1365,7 @@ fn paths_with_spaces_and_special_characters_work() {
         .json();
     assert_eq!(
         dry["rotations"][0]["message"],
-        "bbconnect did not make this key"
+        "bbconnect did not generate this key"
     );
     assert!(
         rotate(&["--all"])
@@ -1506,7 +1506,7 @@ fn a_refused_key_type_can_be_replaced_by_another() {
     fixture.run(&add).exits_with(0);
     let rotated = rotate("rsa-4096").exits_with(0).json();
     let message = rotated["rotations"][0]["message"].as_str().unwrap();
-    assert!(message.contains("another kind"), "{message}");
+    assert!(message.contains("another type"), "{message}");
     assert_eq!(fixture.keys().len(), 1);
 }
 

@@ -26,13 +26,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The key: its public file, or the private one beside it. The private key itself is never sent
+    /// The key: its public file, or the private one next to it. The private key is never sent
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: PathBuf,
-    /// What it is called in lists [default: its comment]
+    /// Title in Bitbucket [default: the key's comment]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// Let it push as well: Data Center only, Cloud's deploy keys are read-only
+    /// Grant write access (Data Center; deploy keys of Cloud are read-only)
     #[arg(long)]
     pub write: bool,
     #[command(flatten)]
@@ -41,7 +41,6 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// A key that was registered.
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
     action: Action,
@@ -59,7 +58,7 @@ impl Subcommand for Args {
     /// Registers a key, unless it is registered.
     ///
     /// # Errors
-    /// Where the file has no public key, the credential may not register it, or it is registered differently.
+    /// If the file has no public key, the credential may not register it, or it is registered with another access.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let public = ssh::public_key_of(&self.key)?;
         let target = self.target.find(app)?;
@@ -75,7 +74,7 @@ impl Subcommand for Args {
         if self.write && is_deploy_key {
             return Err(Error::Usage {
                 message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-                hint: Some("leave out --write, or register it as your own: --user".into()),
+                hint: Some("leave out --write, or register it with your account: --user".into()),
             });
         }
         selected.require_key_admin(&owner)?;
@@ -92,30 +91,20 @@ impl Subcommand for Args {
             },
             public,
         };
-        let owner_name = owner.to_string();
-        if self.dry_run.is_set() {
-            let (key, action) = app.plan_key_registration(
-                &selected,
-                &bitbucket,
-                &owner,
-                &key,
-                OnAccessMismatch::Fail,
-            )?;
-            return Ok(AddOutput {
-                note: key.title_note(self.title.as_deref()),
-                action,
-                owner: owner_name,
-                described_owner,
-                repository,
-                key,
-            });
+        if let Some(reach) = owner.reach() {
+            let line = format!("note  the key will have access to {reach}");
+            app.ui.print_step(&line);
         }
-        let (key, action) =
-            app.register_key(&selected, &bitbucket, &owner, &key, OnAccessMismatch::Fail)?;
+        let mismatch = OnAccessMismatch::Fail;
+        let (key, action) = if self.dry_run.is_set() {
+            app.plan_key_registration(&selected, &bitbucket, &owner, &key, mismatch)?
+        } else {
+            app.register_key(&selected, &bitbucket, &owner, &key, mismatch)?
+        };
         Ok(AddOutput {
             note: key.title_note(self.title.as_deref()),
             action,
-            owner: owner_name,
+            owner: owner.to_string(),
             described_owner,
             repository,
             key,
@@ -156,9 +145,7 @@ impl CommandOutput for AddOutput {
             out.note(note);
         }
         if let Some(warning) = &self.key.warning {
-            out.note(&format!(
-                "the server has something against the key: {warning}"
-            ));
+            out.note(&format!("server warning: {warning}"));
         }
     }
 }

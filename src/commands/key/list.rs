@@ -1,4 +1,4 @@
-//! `bbconnect key list`: the keys that are registered, their age and their use.
+//! `bbconnect key list`: registered keys, with the dates of creation and last use.
 
 use serde::Serialize;
 
@@ -25,7 +25,6 @@ pub(crate) struct Args {
     pub target: KeyOwnerArgs,
 }
 
-/// The keys.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repository: Option<ResolvedRepository>,
@@ -40,7 +39,7 @@ impl Subcommand for Args {
     /// Lists the keys in the server's order.
     ///
     /// # Errors
-    /// Where no connection applies, or the server does not show them.
+    /// If no connection applies, or the server refuses the request.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let target = self.target.resolve_or_single(app)?;
         let KeyTarget {
@@ -62,7 +61,7 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/key-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let day = |timestamp: Option<Timestamp>, unknown: &str| {
+        let date = |timestamp: Option<Timestamp>, unknown: &str| {
             timestamp.map_or_else(
                 || unknown.to_owned(),
                 |timestamp| timestamp.date().to_string(),
@@ -75,8 +74,8 @@ impl CommandOutput for ListOutput {
                 key.label.clone().unwrap_or_default(),
                 key.access.to_string(),
                 key.algorithm.clone().unwrap_or_default(),
-                day(key.created_on, ""),
-                day(key.last_used_on, ""),
+                date(key.created_on, ""),
+                date(key.last_used_on, ""),
                 key.expires_on
                     .map(|date| date.to_string())
                     .unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! `bbconnect key`: SSH keys that a Bitbucket knows, of repositories, projects and accounts.
+//! `bbconnect key`: the registered SSH keys of repositories, projects and accounts.
 
 pub(crate) mod add;
 pub(crate) mod list;
@@ -23,13 +23,13 @@ command_group! {
     pub(crate) enum Command {
         /// Register a public key
         Add(add::Args),
-        /// List the keys that are registered
+        /// List registered keys
         List(list::Args),
-        /// Take a registered key away
+        /// Remove a registered key
         Remove(remove::Args),
-        /// Put a new key in the place of an old one, without a gap
+        /// Replace a key without downtime
         Rotate(rotate::Args),
-        /// Ask a repository with one key and no other
+        /// Test SSH access with one key
         Test(test::Args),
     }
 }

@@ -1,4 +1,4 @@
-//! `bbconnect key remove`: takes a registered key away. Files stay where they are.
+//! `bbconnect key remove`: removes a registered key. Key files are kept.
 
 use serde::Serialize;
 
@@ -33,7 +33,6 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
-/// A key that was taken away.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
     action: Action,
@@ -47,10 +46,10 @@ pub(crate) struct RemoveOutput {
 impl Subcommand for Args {
     type Output = RemoveOutput;
 
-    /// Takes a key away, once that is confirmed.
+    /// Removes a key after confirmation.
     ///
     /// # Errors
-    /// Where there is no such key, nobody confirms, or the credential may not.
+    /// If the key does not exist, the user does not confirm, or the credential may not remove it.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.target.find(app)?;
         let KeyTarget {
@@ -60,18 +59,18 @@ impl Subcommand for Args {
             ..
         } = &target;
         selected.require_key_admin(owner)?;
-        let asked = app.block_on(bitbucket.keys(owner))?;
-        let keys = asked.map_err(|error| selected.describe_key_error(error, owner))?;
-        let is_meant = |key: &RegisteredKey| {
-            let shown = key.fingerprint.map(|fingerprint| fingerprint.to_string());
-            key.id == self.id || shown.as_deref() == Some(self.id.as_str())
+        let response = app.block_on(bitbucket.keys(owner))?;
+        let keys = response.map_err(|error| selected.describe_key_error(error, owner))?;
+        let matches = |key: &RegisteredKey| {
+            let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+            key.id == self.id || fingerprint.as_deref() == Some(self.id.as_str())
         };
-        let Some(key) = keys.into_iter().find(is_meant) else {
+        let Some(key) = keys.into_iter().find(matches) else {
             return Err(Error::rejected(
                 RejectionKind::NotFound,
                 format!("{owner} has no key {}", self.id),
                 Hint::command("key list")
-                    .with_text(format!(" {} shows the keys that there are", owner.flag())),
+                    .with_text(format!(" {} lists the registered keys", owner.flag())),
             ));
         };
         let named = match &key.label {
@@ -79,14 +78,14 @@ impl Subcommand for Args {
             None => format!("{} {}", key.registered_as, key.id),
         };
         if !self.dry_run.is_set() {
-            let doing = format!("taking {named} away from {owner}");
+            let action = format!("removing {named} of {owner}");
             app.confirm(
                 self.yes.is_set(),
-                &doing,
-                &format!("Take {named} away from {owner}?"),
+                &action,
+                &format!("Remove {named} of {owner}?"),
             )?;
-            let asked = app.block_on(bitbucket.remove_key(owner, &key.id))?;
-            asked.map_err(|error| selected.describe_key_error(error, owner))?;
+            let response = app.block_on(bitbucket.remove_key(owner, &key.id))?;
+            response.map_err(|error| selected.describe_key_error(error, owner))?;
         }
         Ok(RemoveOutput {
             action: if self.dry_run.is_set() {

@@ -1,4 +1,4 @@
-//! Whose keys: those of a repository, a project or one's own account.
+//! The owner of keys as an argument: a repository, a project or the account.
 
 use crate::app::App;
 use crate::bitbucket::Bitbucket;
@@ -13,25 +13,25 @@ use crate::types::repository::{RepoId, RepoRef};
 // No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeyOwnerArgs {
-    /// The keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default:
-    /// that of the connection]
+    /// Keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default: that
+    /// of the connection]
     #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
-    /// The keys of a project: KEY, on Cloud also WORKSPACE/KEY
+    /// Keys of a project: KEY, on Cloud also WORKSPACE/KEY
     #[arg(long, value_name = "KEY", conflicts_with = "user")]
     pub project: Option<String>,
-    /// Your own keys
+    /// Keys of your account
     #[arg(long)]
     pub user: bool,
 }
 
-/// Whose keys, and the server that has them.
+/// The owner of keys, and a client for its server.
 #[derive(Debug)]
 pub(super) struct KeyTarget {
     pub(super) selected: SelectedConnection,
     pub(super) bitbucket: Bitbucket,
     pub(super) owner: KeyOwner,
-    /// The repository, where the keys are those of one.
+    /// Set if the owner is a repository.
     pub(super) repository: Option<ResolvedRepository>,
 }
 
@@ -60,7 +60,7 @@ impl KeyTarget {
         Self::new(app, selected, owner, Some(repository))
     }
 
-    /// The owner for people, with what named the repository.
+    /// The owner for people, with the source of the repository.
     pub(super) fn described_owner(&self) -> String {
         match &self.repository {
             Some(repository) => repository.to_string(),
@@ -70,7 +70,7 @@ impl KeyTarget {
 }
 
 impl KeyOwnerArgs {
-    /// Whose keys, and the server that has them. Nothing is sent yet.
+    /// The owner, and a client for its server. No request is sent.
     pub(super) fn find(&self, app: &App) -> Result<KeyTarget, Error> {
         if self.user || self.project.is_some() {
             let request = Request::connection(Target::Here, Needs::KeyAdmin);
@@ -88,7 +88,7 @@ impl KeyOwnerArgs {
         }
     }
 
-    /// As [`KeyOwnerArgs::find`]; where nothing names a repository, the one for which the only private SSH key was registered.
+    /// As [`KeyOwnerArgs::find`]. If no repository is known, that of the only connection with an SSH key is used.
     pub(super) fn resolve_or_single(&self, app: &App) -> Result<KeyTarget, Error> {
         if self.repo.is_some() || self.project.is_some() || self.user {
             return self.find(app);
@@ -122,7 +122,7 @@ impl KeyOwnerArgs {
 
 fn no_repository(selected: &SelectedConnection) -> Error {
     Error::Usage {
-        message: format!("the connection {} names no repository", selected.name),
+        message: format!("connection {} has no repository", selected.name),
         hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".into()),
     }
 }
@@ -136,8 +136,8 @@ fn project(selected: &SelectedConnection, text: &str) -> Result<KeyOwner, Error>
     let workspace = workspace.or_else(|| selected.connection.workspace.clone());
     if is_cloud && workspace.is_none() {
         return Err(Error::Usage {
-            message: "which workspace the project is in is not known".to_owned(),
-            hint: Some(format!("write --project WORKSPACE/{key}").into()),
+            message: "the workspace of the project is unknown".to_owned(),
+            hint: Some(format!("use --project WORKSPACE/{key}").into()),
         });
     }
     Ok(KeyOwner::Project {

@@ -1,4 +1,4 @@
-//! `bbconnect key test`: asks a repository over SSH with one key and no other. Nothing is changed.
+//! `bbconnect key test`: tests SSH access to a repository with one key. Nothing is changed.
 
 use std::path::PathBuf;
 
@@ -32,12 +32,11 @@ pub(crate) struct Args {
     /// The repository: a connection's, or any clone URL [default: that of the connection]
     #[arg(long, value_name = "REF")]
     pub repo: Option<RepoRef>,
-    /// Take the server for the right one if its host key has this fingerprint
+    /// Trust the SSH host key with this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     pub accept_host_key: Option<Fingerprint>,
 }
 
-/// A key that works.
 #[derive(Debug, Serialize)]
 pub(crate) struct TestOutput {
     verified: bool,
@@ -73,17 +72,17 @@ struct Repository {
 impl Subcommand for Args {
     type Output = TestOutput;
 
-    /// Asks a repository with a key.
+    /// Tests read and write access.
     ///
     /// # Errors
-    /// Told apart by what is wrong: [`SshError`].
+    /// [`SshError`].
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
-        let (path, url, remote, source) = subject(self, app)?;
+        let (path, url, remote, source) = key_and_repository(self, app)?;
         let key = PrivateKeyFile::read(&path)?;
         let evidence = app.host_key_evidence_for(&url, self.accept_host_key);
         app.ensure_trusted(&remote.host, evidence)?;
         let options = app.ssh_options(Some(&key));
-        let served = app.check_access(&options, &remote, Service::Read)?;
+        let check = app.check_access(&options, &remote, Service::Read)?;
         let access = match app.check_access(&options, &remote, Service::Write) {
             Ok(_) => Access::Write,
             Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Access::Read,
@@ -99,30 +98,30 @@ impl Subcommand for Args {
             ssh: Server {
                 host: remote.host.name,
                 port: remote.host.port,
-                host_key: served.host_key,
+                host_key: check.host_key,
             },
             repository: Repository {
                 namespace: url.namespace(),
                 slug: url.slug().to_owned(),
-                empty: served.refs.empty,
-                default_branch: served.refs.default_branch,
+                empty: check.refs.empty,
+                default_branch: check.refs.default_branch,
                 source,
             },
         })
     }
 }
 
-/// The key, and the repository that it is tried on.
-fn subject(
+/// The key and the repository to test.
+fn key_and_repository(
     args: &Args,
     app: &App,
 ) -> Result<(PathBuf, CloneUrl, SshRemote, RepositorySource), Error> {
-    let told = args.repo.as_ref().and_then(|repo| repo.url.clone());
-    if let (Some(key), Some(url)) = (&args.key, told) {
+    let url = args.repo.as_ref().and_then(|repo| repo.url.clone());
+    if let (Some(key), Some(url)) = (&args.key, url) {
         let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
         let remote = remote.ok_or_else(|| Error::Usage {
-            message: "where this repository is over SSH is not known".to_owned(),
-            hint: Some("name it by its clone URL over SSH".into()),
+            message: "the SSH address of this repository is unknown".to_owned(),
+            hint: Some("use its clone URL over SSH".into()),
         })?;
         return Ok((key.clone(), url, remote, RepositorySource::Flag));
     }
@@ -143,14 +142,14 @@ impl CommandOutput for TestOutput {
             ..
         } = &self.repository;
         let namespace = namespace.as_ref().map(|name| format!("{name}/"));
-        let may = match self.access {
+        let operations = match self.access {
             Access::Read => "clone and fetch",
             Access::Write => "clone, fetch and push",
         };
         let source = source.suffix();
         let empty = if *empty { ", which is empty" } else { "" };
         out.line(&format!(
-            "the key may {may} {}{slug}{empty}{source}",
+            "the key may {operations} {}{slug}{empty}{source}",
             namespace.unwrap_or_default()
         ));
     }

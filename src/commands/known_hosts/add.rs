@@ -1,4 +1,4 @@
-//! `bbconnect known-hosts add`: trusts a server, once somebody or something vouches for its key.
+//! `bbconnect known-hosts add`: trusts a server whose host key is confirmed by its settings or by the user.
 
 use serde::Serialize;
 
@@ -22,12 +22,11 @@ pub(crate) struct Args {
     /// The server: HOST, HOST:PORT, or any URL of a repository on it
     #[arg(value_name = "HOST")]
     pub host: HostArg,
-    /// Take the server for the right one if its key has this fingerprint
+    /// Trust the SSH host key with this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     pub accept_host_key: Option<Fingerprint>,
 }
 
-/// A server that is trusted now.
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
     action: Action,
@@ -37,10 +36,10 @@ pub(crate) struct AddOutput {
 impl Subcommand for Args {
     type Output = AddOutput;
 
-    /// Adds the keys of a server to our file.
+    /// Adds the host keys of a server to bbconnect's `known_hosts`.
     ///
     /// # Errors
-    /// Where nobody vouches for the key, it is not the expected one, or the server cannot be reached.
+    /// If the key is not confirmed or not the expected one, or the server cannot be reached.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let (host, evidence) = self.host.find(app, self.accept_host_key)?;
         let trusted = app.ensure_trusted(&host, evidence)?;

@@ -1,4 +1,4 @@
-//! A server as it is named on the command line, and its keys as they are shown.
+//! A server as an argument, and its host keys as rows of a table.
 
 use std::str::FromStr;
 
@@ -14,12 +14,11 @@ use crate::types::fingerprint::Fingerprint;
 use crate::types::ssh_address::{ParseSshHostError, SshHost, SshRemote};
 use crate::ui::TextWriter;
 
-/// A server: `HOST`, `HOST:PORT`, or a URL that leads to it.
+/// A server: `HOST`, `HOST:PORT`, or a URL on it.
 #[derive(Debug, Clone)]
 pub(crate) enum HostArg {
-    /// By its name.
     Host(SshHost),
-    /// By a repository on it.
+    /// The URL of a repository.
     Url(Box<CloneUrl>),
 }
 
@@ -34,7 +33,7 @@ impl FromStr for HostArg {
         if let Ok(url) = text.parse::<CloneUrl>() {
             return Ok(Self::Url(Box::new(url)));
         }
-        // The address of a server, without a repository.
+        // The URL of a server without a repository.
         let url = url::Url::parse(text).map_err(|_| ParseSshHostError)?;
         let host = url.host_str().ok_or(ParseSshHostError)?;
         match (url.scheme(), host) {
@@ -53,19 +52,19 @@ impl FromStr for HostArg {
 }
 
 impl HostArg {
-    /// The server, and what may vouch for it.
+    /// The server, and the evidence for its host key.
     pub(super) fn find(
         &self,
         app: &App,
         accepted: Option<Fingerprint>,
     ) -> Result<(SshHost, HostKeyEvidence), Error> {
         let unknown = || Error::Usage {
-            message: "where this server answers over SSH is not known".to_owned(),
-            hint: Some("write HOST:PORT".into()),
+            message: "the SSH address of this server is unknown".to_owned(),
+            hint: Some("use HOST:PORT".into()),
         };
         match self {
             Self::Host(host) => {
-                // Any repository on it would do.
+                // The connection is found by the host, so any repository will do.
                 let url = format!("ssh://git@{}:7999/any/any.git", in_url(host));
                 let evidence = match url.parse() {
                     Ok(url) => app.host_key_evidence_for(&url, accepted),
@@ -83,10 +82,10 @@ impl HostArg {
                     let bitbucket = app.authenticated_client(&rest)?;
                     let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
                     let base = settings.base_url.as_deref();
-                    let told = base.and_then(|base| url::Url::parse(base).ok());
-                    if let Some(told) = told
-                        && let Some(name) = told.host_str()
-                        && let Ok(host) = SshHost::new(name, told.port().unwrap_or(22))
+                    let base = base.and_then(|base| url::Url::parse(base).ok());
+                    if let Some(base) = base
+                        && let Some(name) = base.host_str()
+                        && let Ok(host) = SshHost::new(name, base.port().unwrap_or(22))
                     {
                         let evidence = HostKeyEvidence {
                             accepted,
@@ -111,7 +110,6 @@ fn in_url(host: &SshHost) -> String {
     }
 }
 
-/// The key of a server, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct HostKeyRow {
     pub(super) host: String,
@@ -123,7 +121,7 @@ pub(super) struct HostKeyRow {
 
 impl HostKeyRow {
     pub(super) fn of(key: &HostKey) -> Self {
-        // What is no host, such as a pattern, is shown as it stands.
+        // A pattern is shown as it is.
         let host = key.known_as.parse::<SshHost>().ok();
         Self {
             host: host
@@ -140,7 +138,7 @@ impl HostKeyRow {
         keys.iter().map(Self::of).collect()
     }
 
-    /// What is built in, as if it stood in the file.
+    /// The built-in keys of a server.
     pub(super) fn built_in(host: &SshHost) -> Vec<HostKey> {
         let keys = crate::ssh::built_in_keys(host).unwrap_or_default();
         let key = |key| HostKey {
@@ -153,13 +151,13 @@ impl HostKeyRow {
 }
 
 pub(super) fn table(hosts: &[HostKeyRow], out: &mut TextWriter) {
-    let rows = hosts.iter().map(|shown| {
+    let rows = hosts.iter().map(|row| {
         [
-            shown.host.clone(),
-            shown.port.to_string(),
-            shown.algorithm.clone(),
-            shown.fingerprint.to_string(),
-            shown.source.to_owned(),
+            row.host.clone(),
+            row.port.to_string(),
+            row.algorithm.clone(),
+            row.fingerprint.to_string(),
+            row.source.to_owned(),
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT", "SOURCE"];

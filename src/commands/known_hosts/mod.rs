@@ -1,4 +1,4 @@
-//! `bbconnect known-hosts`: the SSH servers that are trusted, and by which keys.
+//! `bbconnect known-hosts`: the trusted host keys of SSH servers.
 
 pub(crate) mod add;
 mod host;
@@ -17,11 +17,11 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// Show the servers that are trusted
+        /// Show trusted host keys
         Show(show::Args),
-        /// Trust a server, once its key is known to be right
+        /// Trust a server's host key
         Add(add::Args),
-        /// Compare what a server shows with what is trusted
+        /// Compare a server's host keys with the trusted ones
         Verify(verify::Args),
     }
 }

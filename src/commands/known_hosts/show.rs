@@ -1,4 +1,4 @@
-//! `bbconnect known-hosts show`: the servers that are trusted. Nobody is asked.
+//! `bbconnect known-hosts show`: the trusted host keys. No server is contacted.
 
 use serde::Serialize;
 
@@ -19,21 +19,20 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {}
 
-/// The servers that are trusted.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShowOutput {
     hosts: Vec<HostKeyRow>,
-    /// The file that has those that are not built in.
+    /// The file with the keys that are not built in.
     file: String,
 }
 
 impl Subcommand for Args {
     type Output = ShowOutput;
 
-    /// Shows the keys that are built in, and those in our file.
+    /// Shows the built-in keys and those in bbconnect's `known_hosts`.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let file = app.known_hosts()?;
         let mut keys: Vec<_> = ssh::built_in_hosts()
@@ -41,10 +40,10 @@ impl Subcommand for Args {
             .flat_map(HostKeyRow::built_in)
             .collect();
         for key in file.all()? {
-            let is_there = keys
+            let is_listed = keys
                 .iter()
                 .any(|known| known.known_as == key.known_as && known.key == key.key);
-            if !is_there {
+            if !is_listed {
                 keys.push(key);
             }
         }

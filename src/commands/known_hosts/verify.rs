@@ -1,4 +1,4 @@
-//! `bbconnect known-hosts verify`: compares what a server shows with what is trusted. Nothing is changed.
+//! `bbconnect known-hosts verify`: compares the host keys of a server with the trusted ones. Nothing is changed.
 
 use serde::Serialize;
 
@@ -26,7 +26,6 @@ pub(crate) struct Args {
     pub host: HostArg,
 }
 
-/// What a server shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct VerifyOutput {
     ok: bool,
@@ -35,22 +34,22 @@ pub(crate) struct VerifyOutput {
     command: Option<String>,
 }
 
-/// A key that a server shows, or should show.
+/// A key that the server presents or should present.
 #[derive(Debug, Serialize)]
 struct KeyComparison {
     #[serde(flatten)]
-    shown: HostKeyRow,
-    /// Whether it is trusted, and shown.
+    key: HostKeyRow,
+    /// Whether it is trusted and presented.
     matches: bool,
 }
 
 impl Subcommand for Args {
     type Output = VerifyOutput;
 
-    /// Asks a server for its keys, and compares them.
+    /// Requests the host keys of a server and compares them.
     ///
     /// # Errors
-    /// Where the server cannot be reached, shows a key that was withdrawn, or nothing is known of it.
+    /// If the server cannot be reached, presents a revoked key, or has no trusted key.
     fn run(&self, app: &App) -> Result<VerifyOutput, Error> {
         let (host, evidence) = self.host.find(app, None)?;
         let file = app.known_hosts()?;
@@ -58,25 +57,26 @@ impl Subcommand for Args {
         if expected.is_empty() {
             expected = file.keys_for(&host)?;
         }
-        let shown = app.scan_host_keys(&host)?;
+        let offered = app.scan_host_keys(&host)?;
         if expected.is_empty() {
             let named = |key: &&PublicKey| Some(key.fingerprint()) == evidence.settings;
-            expected.extend(shown.iter().find(named).map(|key| HostKey {
+            expected.extend(offered.iter().find(named).map(|key| HostKey {
                 known_as: host.known_hosts_name(),
                 key: key.clone(),
                 source: Source::Server,
             }));
         }
         if expected.is_empty() {
-            let offered = shown.iter();
-            let offered = offered.map(|key| (key.fingerprint(), key.algorithm().to_owned()));
+            let offered = offered
+                .iter()
+                .map(|key| (key.fingerprint(), key.algorithm().to_owned()));
             return Err(SshError::HostKeyUnknown {
                 offered: offered.collect(),
                 host,
             }
             .into());
         }
-        let (ok, hosts) = compared(&host, &expected, &shown);
+        let (ok, hosts) = compare(&host, &expected, &offered);
         let command = format!(
             "ssh-keygen -R {} -f {}",
             shell_words::quote(&host.known_hosts_name()),
@@ -91,22 +91,22 @@ impl Subcommand for Args {
     }
 }
 
-/// A server is the expected one if it shows an expected key, and no other of the same kind.
-fn compared(
+/// A server is the expected one if it presents an expected key, and no other key of an expected algorithm.
+fn compare(
     host: &SshHost,
     expected: &[HostKey],
-    shown: &[PublicKey],
+    offered: &[PublicKey],
 ) -> (bool, Vec<KeyComparison>) {
     let mut any = false;
     let mut contradicts = false;
     let mut hosts = Vec::new();
-    for key in shown {
+    for key in offered {
         let known = expected.iter().find(|expected| expected.key == *key);
-        let same_kind = |expected: &HostKey| expected.key.algorithm() == key.algorithm();
+        let same_algorithm = |expected: &HostKey| expected.key.algorithm() == key.algorithm();
         any |= known.is_some();
-        contradicts |= known.is_none() && expected.iter().any(same_kind);
+        contradicts |= known.is_none() && expected.iter().any(same_algorithm);
         hosts.push(KeyComparison {
-            shown: HostKeyRow::of(&HostKey {
+            key: HostKeyRow::of(&HostKey {
                 known_as: host.known_hosts_name(),
                 key: key.clone(),
                 source: known.map_or(Source::Presented, |known| known.source),
@@ -114,9 +114,9 @@ fn compared(
             matches: known.is_some(),
         });
     }
-    let missing = expected.iter().filter(|key| !shown.contains(&key.key));
+    let missing = expected.iter().filter(|key| !offered.contains(&key.key));
     hosts.extend(missing.map(|key| KeyComparison {
-        shown: HostKeyRow::of(key),
+        key: HostKeyRow::of(key),
         matches: false,
     }));
     (any && !contradicts, hosts)
@@ -126,15 +126,15 @@ impl CommandOutput for VerifyOutput {
     const SCHEMA: &'static str = "bbconnect/known-hosts-verify@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        for KeyComparison { shown, matches } in &self.hosts {
-            let judged = match (matches, shown.source) {
+        for KeyComparison { key, matches } in &self.hosts {
+            let result = match (matches, key.source) {
                 (true, _) => "expected",
                 (false, "offered") => "not known",
-                (false, _) => "expected, and not shown",
+                (false, _) => "expected, but not presented",
             };
             out.line(&format!(
-                "{} ({}) of {} port {}: {judged}",
-                shown.fingerprint, shown.algorithm, shown.host, shown.port
+                "{} ({}) of {} port {}: {result}",
+                key.fingerprint, key.algorithm, key.host, key.port
             ));
         }
     }
@@ -143,10 +143,10 @@ impl CommandOutput for VerifyOutput {
         if self.ok {
             return;
         }
-        out.note("this is not the expected server; somebody may stand in between");
+        out.note("this is not the expected server: possible man-in-the-middle attack");
         if let Some(command) = &self.command {
             out.note(&format!(
-                "once its administrator has confirmed a new key, remove the old one: {command}"
+                "once the administrator has confirmed a new key, remove the old one: {command}"
             ));
         }
     }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_expected_key_is_enough_and_one_contradiction_too_much() {
+    fn one_expected_key_is_sufficient_and_no_other_is_accepted() {
         let key = |line: &str| line.parse::<PublicKey>().unwrap();
         let host: SshHost = "git.example.com:7999".parse().unwrap();
         let built_in = crate::ssh::built_in_keys(&"ssh.bitbucket.org".parse().unwrap()).unwrap();
@@ -177,10 +177,10 @@ mod tests {
             key: key.clone(),
             source: Source::Accepted,
         };
-        let ok = |expected: &[&PublicKey], shown: &[&PublicKey]| {
+        let ok = |expected: &[&PublicKey], offered: &[&PublicKey]| {
             let expected: Vec<_> = expected.iter().map(|key| pinned(key)).collect();
-            let shown: Vec<_> = shown.iter().map(|key| (*key).clone()).collect();
-            compared(&host, &expected, &shown).0
+            let offered: Vec<_> = offered.iter().map(|key| (*key).clone()).collect();
+            compare(&host, &expected, &offered).0
         };
         assert!(ok(&[&ed25519], &[&ed25519, &ecdsa]));
         assert!(ok(&[&ed25519, &ecdsa], &[&ed25519]));
