@@ -197,7 +197,7 @@ fn create_dir(file: &Path) -> Result<(), KeyFileError> {
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
         let mut file = temp_file_in(parent_dir(path), 0o600)?;
-        file.write_all(content.as_bytes())?;
+        file.as_file_mut().write_all(content.as_bytes())?;
         set_mode(file.as_file(), mode)?;
         Ok(file)
     };

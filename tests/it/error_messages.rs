@@ -89,7 +89,7 @@ fn hints_about_keys_name_the_repository() {
         &sandbox.run([&add[..], &["--write"]].concat()),
         6,
         "the key is registered already, as access key",
-        " --repo WEB/site takes it away",
+        "bbconnect key remove 1 --repo WEB/site",
     );
 }
 
@@ -252,7 +252,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
         &ran,
         9,
         "cannot write file/report.md: Not a directory",
-        "choose a folder that you may write to",
+        "choose a directory that you may write to",
     );
     let used = sandbox
         .command(["connection", "add", "ssh", "--auth", "ssh"])
@@ -271,7 +271,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
         &made,
         9,
         "file/key",
-        "choose a folder that you may write to",
+        "choose a directory that you may write to",
     );
     for ran in [ran, used, made] {
         assert!(!ran.stderr.contains(".bbconnect-"), "{}", ran.stderr);
