@@ -147,7 +147,7 @@ impl Error {
             Self::Push(error) => return push_hint(error).map(Hint::from),
             Self::OAuth(error) => return oauth_hint(error).map(Hint::from),
             Self::Read { .. } => "check the path, and that you may read it".into(),
-            Self::Write { .. } => "choose a folder that you may write to".into(),
+            Self::Write { .. } => "choose a directory that you may write to".into(),
             Self::Stdout(_) => {
                 "the command was carried out; only its result could not be printed".into()
             }
