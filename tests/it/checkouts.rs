@@ -244,10 +244,11 @@ fn output_of_git_counts_whole_also_when_it_comes_late() {
 fn output_of_git_that_stays_open_is_an_error() {
     let Some(sandbox) = sandbox() else { return };
     let held = "git \"$@\"; code=$?\nsleep 60 &\nexit $code\n";
-    let mut setup = command(&sandbox, "one", &["git", "setup"]);
-    replace_git(&sandbox, &mut setup, held);
-    let ran = setup.finish().exits_with(9);
-    let message = ran.json()["error"]["message"].to_string();
-    let incomplete = "the output of git is incomplete: another process keeps it open";
-    assert!(message.contains(incomplete), "{message}");
+    for arguments in [["git", "setup"], ["connection", "which"]] {
+        let mut command = command(&sandbox, "one", &arguments);
+        replace_git(&sandbox, &mut command, held);
+        let message = command.finish().exits_with(9).json()["error"]["message"].to_string();
+        let incomplete = "the output of git is incomplete: another process keeps it open";
+        assert!(message.contains(incomplete), "{message}");
+    }
 }

@@ -1371,7 +1371,7 @@ fn paths_with_spaces_and_special_characters_work() {
         rotate(&["--all"])
             .exits_with(2)
             .stderr
-            .contains("did not make")
+            .contains("did not generate")
     );
     assert_eq!(fs::read(&key).unwrap(), before);
     assert_eq!(fixture.keys().len(), 1);
