@@ -1,4 +1,4 @@
-//! How git is started. The environment of a hook or an alias must not lead it to another repository.
+//! Running git. The environment of a hook or an alias must not lead it to another repository.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::error::GitError;
 use crate::sys::subprocess::{CommandSpec, ProcessOutput, Stderr};
 
-/// The time limit of a command that reads or changes the configuration.
+/// The time limit of a command that only reads or changes configuration.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The maximum length of an output, in bytes.
+/// Longer output is an error, in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
-/// The variables that name a repository (`git rev-parse --local-env-vars`), without those for settings, which git passes on
-/// to the git of a submodule as well; and the one that forbids changes while a push is being checked.
+/// The variables that name a repository (`git rev-parse --local-env-vars`), without those for configuration, which git
+/// also passes to the git of a submodule; and the one that forbids changes in a hook that checks a push.
 const LOCAL_ENV_VARS: [&str; 14] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -30,33 +30,33 @@ const LOCAL_ENV_VARS: [&str; 14] = [
     "GIT_WORK_TREE",
 ];
 
-/// Git for the current checkout, as git itself finds it: `GIT_DIR` counts.
+/// Git for the checkout of the current directory, as git itself finds it: `GIT_DIR` applies.
 pub(super) fn git() -> CommandSpec {
     CommandSpec::new("git")
 }
 
-/// Git for the repository that its arguments name: `GIT_DIR` may name another one.
+/// Git for a repository that its arguments name: `GIT_DIR` does not apply.
 pub(super) fn git_without_repo_env() -> CommandSpec {
     CommandSpec::new("git").env_remove_matching(|name| LOCAL_ENV_VARS.contains(&name))
 }
 
-/// Git for a directory, or for the current checkout.
-pub(super) fn git_in(folder: Option<&Path>) -> CommandSpec {
-    match folder {
-        Some(folder) => git_without_repo_env().args(["-C"]).args([folder]),
+/// Git for a directory, or for the checkout of the current one.
+pub(super) fn git_in(dir: Option<&Path>) -> CommandSpec {
+    match dir {
+        Some(dir) => git_without_repo_env().args(["-C"]).args([dir]),
         None => git(),
     }
 }
 
-/// Git for a temporary repository: no `GIT_*` variable of the user counts,
-/// neither another repository nor settings, certificates or trace files, which would contain the credential.
+/// Git for a temporary repository: nothing of the user's environment applies, neither another repository nor
+/// configuration, certificates or trace files, which would get the credential.
 pub(super) fn git_isolated() -> CommandSpec {
-    // The directory of git's own programs is not a setting.
-    let is_gits = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
-    CommandSpec::new("git").env_remove_matching(is_gits)
+    // The location of git's own programs is no configuration.
+    let is_git_variable = |name: &str| name.starts_with("GIT_") && name != "GIT_EXEC_PATH";
+    CommandSpec::new("git").env_remove_matching(is_git_variable)
 }
 
-/// The output of git; `None` where it fails.
+/// The output of git; `None` where it fails, for commands whose failure is their answer.
 pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
     let output = run_checked(git.stderr(Stderr::Null))?;
     let printed = || String::from_utf8_lossy(&output.stdout).into_owned();
@@ -93,7 +93,7 @@ pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
     entries.collect()
 }
 
-/// Has git change its configuration.
+/// Runs git to change its configuration.
 pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
     let output = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
     if output.status.success() {
@@ -103,17 +103,27 @@ pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
     }
 }
 
-/// The output of `git config`; empty where nothing was found. Unlike in [`run_optional`], a failure is an error.
+/// The output of `git config --get` and its kin; empty where the key is not set.
 pub(super) fn config_get(git: CommandSpec) -> Result<String, GitError> {
     let output = run_checked(git.stderr(Stderr::Capture))?;
-    // git-config(1): 1 means that the key does not exist.
+    // git-config(1): 1 means that the key is not set.
     match output.status.code() {
         Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         _ => Err(refused(&output)),
     }
 }
 
-/// The whole output of git. A truncated output is an error.
+/// The output of git, which must succeed.
+pub(super) fn run_required(git: CommandSpec) -> Result<String, GitError> {
+    let output = run_checked(git.stderr(Stderr::Capture))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(refused(&output))
+    }
+}
+
+/// The complete output of git, whatever its exit status.
 fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
     let git = git.new_process_group().max_output(MAX_OUTPUT_BYTES);
     Ok(git.run(LIMIT)?)

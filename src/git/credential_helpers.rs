@@ -1,6 +1,6 @@
 //! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
 
-use super::command::{entries, exact_regex, git, run_modifying, run_optional};
+use super::command::{config_get, entries, exact_regex, git, rev_parse_prefix, run_modifying};
 use super::error::GitError;
 use crate::sys::subprocess::CommandSpec;
 
@@ -25,7 +25,7 @@ impl ConfigScope {
     fn check(self) -> Result<(), GitError> {
         match self {
             Self::Global => Ok(()),
-            Self::Local => run_optional(git().args(["rev-parse", "--git-dir"]))?
+            Self::Local => rev_parse_prefix()?
                 .map(drop)
                 .ok_or(GitError::NotARepository),
         }
@@ -58,8 +58,7 @@ impl HelperConfig {
     pub(crate) fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
-        let listed = run_optional(scope.config().args(["--null", "--get-all", &key]))?;
-        let listed = listed.unwrap_or_default();
+        let listed = config_get(scope.config().args(["--null", "--get-all", &key]))?;
         let all = listed.split_terminator('\0').map(str::to_owned).collect();
         Ok(Self {
             scope,
@@ -81,8 +80,11 @@ impl HelperConfig {
     ) -> Result<Vec<String>, GitError> {
         const ALL: &str = r"^credential\..*\.helper$";
         scope.check()?;
-        let listed = run_optional(scope.config().args(["--null", "--get-regexp", ALL]))?;
-        let entries = entries(&listed.unwrap_or_default());
+        let entries = entries(&config_get(scope.config().args([
+            "--null",
+            "--get-regexp",
+            ALL,
+        ]))?);
         let mut servers: Vec<String> = entries
             .iter()
             .filter(|(_, helper)| is_ours(helper))
@@ -165,8 +167,8 @@ impl HelperConfig {
     }
 
     fn get(&self, key: &str) -> Result<Option<String>, GitError> {
-        let value = run_optional(self.scope.config().args(["--get", key]))?;
-        Ok(value.map(|value| value.trim_end().to_owned()))
+        let value = config_get(self.scope.config().args(["--get", key]))?;
+        Ok((!value.is_empty()).then(|| value.trim_end().to_owned()))
     }
 
     fn set(&self, arguments: &[&str]) -> Result<(), GitError> {

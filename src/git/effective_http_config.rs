@@ -1,6 +1,6 @@
 //! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
 
-use super::command::{entries, git, run_optional};
+use super::command::{config_get, entries, git, run_required};
 use super::error::GitError;
 
 /// Git's view of a server.
@@ -21,16 +21,16 @@ pub(crate) struct GitHttpConfig {
 /// # Errors
 /// [`GitError::Process`] where there is no git.
 pub(crate) fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
-    let version = run_optional(git().args(["--version"]))?.unwrap_or_default();
+    let version = run_required(git().args(["--version"]))?;
     let version = version.split(' ').nth(2).unwrap_or_default().trim();
     let settings = match url {
         Some(url) => {
             let matching = ["config", "--null", "--get-urlmatch", "http", url];
-            run_optional(git().args(matching))?
+            config_get(git().args(matching))?
         }
-        None => None,
+        None => String::new(),
     };
-    let settings = entries(&settings.unwrap_or_default());
+    let settings = entries(&settings);
     let get = |key: &str| {
         let mut settings = settings.iter();
         let found = settings.find(|(name, _)| name.eq_ignore_ascii_case(key));

@@ -6,18 +6,19 @@ use crate::sys::subprocess::ProcessError;
 
 #[derive(Debug, Error)]
 pub(crate) enum GitError {
+    /// Git could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    #[error("git config failed: {0}")]
+    #[error("git failed: {0}")]
     CommandFailed(String),
     #[error("git clone into {0} failed")]
     Clone(String),
-    /// Git cannot read the checkout, so its configuration is not known.
+    /// The configuration of the checkout is unknown.
     #[error("git cannot read the checkout here: {0}")]
     UnreadableCheckout(String),
     #[error("this directory is not in a git checkout")]
     NotARepository,
-    /// The directory of a service is outside the checkout.
+    /// The directory of a service is not in this checkout.
     #[error("{0} is not a directory of this checkout")]
     NotAFolder(String),
 }

@@ -1,5 +1,5 @@
-//! Git on this machine, through the `git` program: configuration, remotes, its protocol for credentials, what a folder
-//! holds, and pushing it.
+//! Git on this machine, through the `git` program: checkouts and their configuration, credential helpers, clones, and
+//! the repositories of `publish`.
 
 mod checkout;
 mod collect_files;

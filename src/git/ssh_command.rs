@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::command::{entries, git_in, git_without_repo_env, run_modifying, run_optional};
+use super::command::{
+    config_get, entries, git_in, git_without_repo_env, run_modifying, run_optional,
+};
 use super::error::GitError;
 use super::remotes;
 use crate::sys::subprocess::Stderr;
@@ -17,9 +19,8 @@ const CLONE_LIMIT: Duration = Duration::from_hours(6);
 /// [`GitError::Process`].
 pub(crate) fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
     let get = ["config", "--local", "--get", "core.sshCommand"];
-    let text = run_optional(git_in(folder).args(get))?;
-    let text = text.map(|text| text.trim_end().to_owned());
-    Ok(text.filter(|text| !text.is_empty()))
+    let text = config_get(git_in(folder).args(get))?;
+    Ok(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// Gives a checkout its own command: that in a folder, or the one that one stands in.
@@ -42,7 +43,7 @@ pub(crate) fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>,
     }
     let pattern = format!("^({})$", remotes::KEYS);
     let listing = ["config", "--null", "--get-regexp", &pattern];
-    let text = run_optional(git_in(Some(folder)).args(listing))?.unwrap_or_default();
+    let text = config_get(git_in(Some(folder)).args(listing))?;
     Ok(Some(remotes::remotes(&entries(&text))))
 }
 

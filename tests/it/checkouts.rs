@@ -156,7 +156,7 @@ fn git_errors_are_reported_verbatim() {
     fs::write(sandbox.path("one/.git/config.lock"), "").unwrap();
     let refused = run(&sandbox, "one", &["connection", "use", "cloud", "--here"]).exits_with(9);
     let message = refused.json()["error"]["message"].to_string();
-    let words = "git config failed: could not lock config file .git/config: File exists";
+    let words = "git failed: could not lock config file .git/config: File exists";
     assert!(message.contains(words), "{message}");
     fs::write(sandbox.path(".gitconfig.lock"), "").unwrap();
     let refused = run(&sandbox, "one", &["git", "setup"]).exits_with(9);
