@@ -1,4 +1,4 @@
-//! Git's credential protocol: what git asks of a helper, and what a helper answers. Plain text, line by line.
+//! Git's protocol for credential helpers: requests and responses in lines of text.
 //!
 //! <https://git-scm.com/docs/git-credential#IOFMT>
 
@@ -10,53 +10,48 @@ use zeroize::Zeroizing;
 
 use crate::types::secret::Secret;
 
-/// What git asks for.
+/// A request of git.
 #[derive(Debug, Default)]
 pub struct CredentialRequest {
-    /// `https`, `http`, or something that is not ours.
+    /// `https`, `http`, or another protocol, which is not supported.
     pub protocol: String,
-    /// The host, with its port where it is named.
+    /// With the port, if there is one.
     pub host: String,
-    /// The path, which git sends with `credential.useHttpPath` alone.
+    /// Sent only with `credential.useHttpPath`.
     pub path: Option<String>,
-    /// The user name, from the URL or from an answer before.
+    /// From the URL, or from an earlier response.
     pub username: Option<String>,
-    /// The password, or the credential of a scheme: in `store` and `erase`.
+    /// In `store` and `erase`: the password, or the credential of another scheme.
     pub password: Option<Secret>,
-    /// Git takes other schemes than Basic.
+    /// Git supports other schemes than Basic.
     pub supports_authtype: bool,
 }
 
-/// What a helper answers.
+/// A response of a helper.
 #[derive(Debug)]
 pub enum CredentialResponse {
-    /// Nothing: the next helper is asked.
+    /// Git asks the next helper.
     Nothing,
-    /// A user name and a password.
     Basic {
-        /// The user name.
         username: String,
-        /// The password.
         password: Secret,
-        /// When it expires, in seconds since 1970.
+        /// In seconds since 1970.
         expires_at: Option<i64>,
     },
-    /// A token in its own scheme, for a git that takes it.
+    /// For a git that supports it.
     Bearer {
-        /// The token.
         token: Secret,
-        /// When it expires, in seconds since 1970.
+        /// In seconds since 1970.
         expires_at: Option<i64>,
     },
 }
 
-/// A text that is not git's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("standard input is not what git sends to a credential helper")]
 pub struct ParseError;
 
 impl CredentialRequest {
-    /// Reads what git sends, up to an empty line. Keys that are not known are for other helpers.
+    /// Reads a request up to an empty line; unknown keys are ignored.
     ///
     /// # Errors
     /// [`ParseError`] for a line without `=`.
@@ -79,7 +74,7 @@ impl CredentialRequest {
         Ok(request)
     }
 
-    /// `url=` stands for all its parts.
+    /// `url=` sets all parts.
     fn read_url(&mut self, text: &str) {
         let Ok(url) = Url::parse(text) else { return };
         url.scheme().clone_into(&mut self.protocol);
@@ -93,7 +88,7 @@ impl CredentialRequest {
         self.username = Some(url.username().to_owned()).filter(|name| !name.is_empty());
     }
 
-    /// Where the credential would be sent: scheme, host and port; `None` where git does not say it or it is not HTTP.
+    /// The URL that the credential is for; `None` where it is incomplete or not HTTP.
     #[must_use]
     pub fn url(&self) -> Option<Url> {
         if !matches!(self.protocol.as_str(), "https" | "http") || self.host.is_empty() {
@@ -114,7 +109,7 @@ impl CredentialRequest {
 }
 
 impl CredentialResponse {
-    /// Whether it can be written in lines: a value with a line break would be read as another key.
+    /// Whether it can be written in lines: after a line break git would read another key.
     fn is_representable(&self) -> bool {
         let has_none = |text: &str| !text.chars().any(char::is_control) && !text.is_empty();
         match self {
@@ -126,7 +121,7 @@ impl CredentialResponse {
         }
     }
 
-    /// The text that git reads; nothing for what cannot be written in its lines.
+    /// The text for git; empty where a value cannot be written in a line.
     #[must_use]
     pub fn write(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));

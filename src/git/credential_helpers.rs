@@ -1,15 +1,14 @@
-//! Who git asks for credentials: `credential.<url>.helper`, set and taken back, with what others wrote kept in order.
+//! Credential helpers in git's configuration (`credential.<url>.helper`): added and removed, other entries kept in order.
 
 use super::command::{config_get, entries, exact_regex, git, rev_parse_prefix, run_modifying};
 use super::error::GitError;
 use crate::sys::subprocess::CommandSpec;
 
-/// Which of git's files.
+/// A configuration file of git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConfigScope {
-    /// The user's.
     Global,
-    /// That of the repository one stands in.
+    /// The file of the current repository.
     Local,
 }
 
@@ -21,7 +20,7 @@ impl ConfigScope {
         }
     }
 
-    /// A repository's file is there where one stands in one.
+    /// Fails where there is no such file.
     fn check(self) -> Result<(), GitError> {
         match self {
             Self::Global => Ok(()),
@@ -31,30 +30,27 @@ impl ConfigScope {
         }
     }
 
-    /// Git, about to ask or change the configuration in this file.
+    /// `git config` for this file.
     fn config(self) -> CommandSpec {
         git().args(["config", self.flag()])
     }
 }
 
-/// The credential helpers of a server, in one of git's files.
+/// The credential helpers of a server in one configuration file.
 #[derive(Debug)]
 pub(crate) struct HelperConfig {
     scope: ConfigScope,
     key: String,
     use_http_path: String,
-    /// That `useHttpPath` was set here.
+    /// Records that `useHttpPath` was set by us.
     path_mark: String,
-    /// That the empty helper, which leaves out those for all servers, was set here.
+    /// Records that the empty helper, which disables those for all servers, was set by us.
     blank_mark: String,
     all: Vec<String>,
 }
 
 impl HelperConfig {
     /// The helpers for an origin such as `https://bitbucket.org`.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
@@ -70,10 +66,7 @@ impl HelperConfig {
         })
     }
 
-    /// The servers that have a helper of ours, whether there is still a connection for them or not.
-    ///
-    /// # Errors
-    /// [`GitError`].
+    /// The servers with a helper of ours, with or without a connection.
     pub(crate) fn servers(
         scope: ConfigScope,
         is_ours: impl Fn(&str) -> bool,
@@ -97,7 +90,7 @@ impl HelperConfig {
         Ok(servers)
     }
 
-    /// Whether another helper is asked for this server as well, which would keep what it is told.
+    /// Whether another helper is configured for this server, which would store the credential.
     #[must_use]
     pub(crate) fn has_others(&self, is_ours: impl Fn(&str) -> bool) -> bool {
         self.all
@@ -105,11 +98,8 @@ impl HelperConfig {
             .any(|known| !known.is_empty() && !is_ours(known))
     }
 
-    /// Adds a helper, and answers whether that is a change. Where nothing is set for this server, the helpers for all
-    /// servers are left out for it: they would keep what they are told in their own way. An older entry of ours goes.
-    ///
-    /// # Errors
-    /// [`GitError`].
+    /// Adds a helper, and returns whether that is a change. Without another entry for this server, the helpers for all
+    /// servers are disabled for it: they would store the credential. An older entry of ours is replaced.
     pub(crate) fn add(
         &self,
         helper: &str,
@@ -124,13 +114,12 @@ impl HelperConfig {
             return Ok(true);
         }
         if self.all.is_empty() {
-            // Marked before it is there: one that is not marked is the user's, and stays.
+            // Recorded first: an entry without a record is the user's, and is kept.
             self.set(&["--replace-all", &self.blank_mark, "true"])?;
             self.set(&["--add", &self.key, ""])?;
         }
         self.set(&["--add", &self.key, helper])?;
-        // Without the path several accounts on one server cannot be told apart. What the user has set stays, and what is
-        // set here is marked.
+        // Accounts on one server are distinguished by the path. A value of the user is kept, and ours is recorded.
         if self.get(&self.use_http_path)?.is_none() {
             self.set(&["--add", &self.use_http_path, "true"])?;
             self.set(&["--replace-all", &self.path_mark, "true"])?;
@@ -138,10 +127,7 @@ impl HelperConfig {
         Ok(true)
     }
 
-    /// Takes our helper back, with what was set for it, and answers whether that is a change.
-    ///
-    /// # Errors
-    /// [`GitError`].
+    /// Removes our helper and the settings added with it, and returns whether that is a change.
     pub(crate) fn remove(&self, is_ours: impl Fn(&str) -> bool) -> Result<bool, GitError> {
         let ours = self.all.iter().filter(|known| is_ours(known));
         let mut changed = false;
@@ -152,7 +138,7 @@ impl HelperConfig {
         if changed && self.get(&self.blank_mark)?.is_some() {
             self.set(&["--unset-all", &self.blank_mark])?;
             let mut others = self.all.iter().filter(|known| !is_ours(known));
-            // For another helper that was added since, it goes on standing in front.
+            // A helper that was added since still needs it.
             if let (Some(""), None) = (others.next().map(String::as_str), others.next()) {
                 self.set(&["--unset-all", &self.key, &exact_regex("")])?;
             }

@@ -1,12 +1,11 @@
-//! How git itself would reach a server: its version, its proxy, the certificates that it trusts.
+//! Git's own HTTP configuration for a server: version, proxy, trusted certificates.
 
 use super::command::{config_get, entries, git, run_required};
 use super::error::GitError;
 
-/// Git's view of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GitHttpConfig {
-    /// The version: `2.47.3`.
+    /// Such as `2.47.3`.
     pub version: String,
     /// `http.proxy`
     pub proxy: Option<String>,
@@ -16,10 +15,7 @@ pub(crate) struct GitHttpConfig {
     pub ssl_verify: Option<String>,
 }
 
-/// Asks git how it would reach a URL over HTTP.
-///
-/// # Errors
-/// [`GitError::Process`] where there is no git.
+/// Reads the version of git, and its configuration for a URL.
 pub(crate) fn view(url: Option<&str>) -> Result<GitHttpConfig, GitError> {
     let version = run_required(git().args(["--version"]))?;
     let version = version.split(' ').nth(2).unwrap_or_default().trim();

@@ -1,11 +1,10 @@
-//! The remotes of a checkout, and where git goes for them: `url.<base>.insteadOf` counts (git-config(1)).
+//! The remotes of a checkout, with `url.<base>.insteadOf` applied (git-config(1)).
 
-/// The keys that must be listed, as `git config --get-regexp` takes them, without the anchors.
+/// The configuration keys to read: a regular expression without anchors.
 pub(super) const KEYS: &str = r"remote\..*\.url|url\..*\.insteadof";
 
-/// The remotes with their URLs, `origin` first, from git's configuration in its order. Where git goes elsewhere for one, it
-/// is there twice: with that URL, then with the one that is written, as the other may begin with a name that the
-/// user's SSH configuration alone knows.
+/// The remotes with their URLs from git's configuration, `origin` first. A remote whose URL is rewritten is listed twice,
+/// with the rewritten and with the configured URL: the rewritten one may contain an alias of the SSH configuration.
 pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
     let named = entries.iter().filter_map(|(key, url)| {
         let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
@@ -17,8 +16,7 @@ pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
     remotes
 }
 
-/// Where git goes for a URL: the longest beginning that is listed is taken for its base. Of two that are the same, that
-/// of the base which is named first counts.
+/// Rewrites a URL like git: the longest matching prefix is replaced by its base, the first base of equal prefixes.
 fn apply_instead_of(url: &str, entries: &[(String, String)]) -> String {
     let mut bases: Vec<&str> = Vec::new();
     let mut best: Option<(usize, usize)> = None;

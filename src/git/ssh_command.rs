@@ -1,4 +1,4 @@
-//! `core.sshCommand`: which `ssh` a checkout's git runs, and with it which key.
+//! Checkouts with a key of their own: `core.sshCommand`, remotes, and clones.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,98 +10,84 @@ use super::error::GitError;
 use super::remotes;
 use crate::sys::subprocess::Stderr;
 
-/// Large repositories take their time.
+/// Large repositories take hours.
 const CLONE_LIMIT: Duration = Duration::from_hours(6);
 
-/// The command that a checkout has of its own: that in a folder, or the one that one stands in.
-///
-/// # Errors
-/// [`GitError::Process`].
-pub(crate) fn ssh_command(folder: Option<&Path>) -> Result<Option<String>, GitError> {
+/// `core.sshCommand` of the checkout in a directory, by default the current one.
+pub(crate) fn ssh_command(dir: Option<&Path>) -> Result<Option<String>, GitError> {
     let get = ["config", "--local", "--get", "core.sshCommand"];
-    let text = config_get(git_in(folder).args(get))?;
+    let text = config_get(git_in(dir).args(get))?;
     Ok(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// Gives a checkout its own command: that in a folder, or the one that one stands in.
-///
-/// # Errors
-/// [`GitError`].
-pub(crate) fn set_ssh_command(folder: Option<&Path>, command: &str) -> Result<(), GitError> {
+/// Sets `core.sshCommand` of the checkout in a directory, by default the current one.
+pub(crate) fn set_ssh_command(dir: Option<&Path>, command: &str) -> Result<(), GitError> {
     let key = "core.sshCommand";
     let set = ["config", "--local", "--replace-all", key, command];
-    run_modifying(git_in(folder).args(set))
+    run_modifying(git_in(dir).args(set))
 }
 
-/// The URLs of a checkout's remotes, with their names, as in [`super::Checkout::remotes`]; `None` where the folder is not the root of one.
-///
-/// # Errors
-/// [`GitError::Process`].
-pub(crate) fn remotes_of(folder: &Path) -> Result<Option<Vec<(String, String)>>, GitError> {
-    if !folder.join(".git").exists() {
+/// The names and URLs of a checkout's remotes, as in [`super::Checkout::remotes`]; `None` where the directory is not the root
+/// of a checkout.
+pub(crate) fn remotes_of(dir: &Path) -> Result<Option<Vec<(String, String)>>, GitError> {
+    if !dir.join(".git").exists() {
         return Ok(None);
     }
     let pattern = format!("^({})$", remotes::KEYS);
     let listing = ["config", "--null", "--get-regexp", &pattern];
-    let text = config_get(git_in(Some(folder)).args(listing))?;
+    let text = config_get(git_in(Some(dir)).args(listing))?;
     Ok(Some(remotes::remotes(&entries(&text))))
 }
 
-/// Clones a repository, whose checkout then keeps the command.
-///
-/// # Errors
-/// [`GitError`].
-pub(crate) fn clone(url: &str, folder: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
-    let task = git_without_repo_env()
+/// Clones a repository, and sets `core.sshCommand` in the clone.
+pub(crate) fn clone(url: &str, dir: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
+    let command_line = git_without_repo_env()
         .args(["clone", "-c", &format!("core.sshCommand={command}")])
         .args(quiet.then_some("--quiet"))
         .args(["--", url])
-        .args([folder])
-        // The command that was tested counts, whatever the environment says.
+        .args([dir])
+        // The environment must not replace the command that was tested.
         .env("GIT_SSH_COMMAND", command)
         .env("GIT_TERMINAL_PROMPT", "0")
         .stderr(Stderr::Inherit);
-    let output = task.run(CLONE_LIMIT)?;
+    let output = command_line.run(CLONE_LIMIT)?;
     if output.status.success() {
         Ok(())
     } else {
-        Err(GitError::Clone(folder.display().to_string()))
+        Err(GitError::Clone(dir.display().to_string()))
     }
 }
 
-/// How far a clone got.
+/// The progress of an earlier clone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloneState {
-    /// There is something that one can work with.
+    /// The checkout can be used.
     Complete,
-    /// There is nothing of anybody's in it yet: it can be finished.
+    /// The directory has no files yet: the clone can be resumed.
     NotCheckedOut,
-    /// It was cut off, and there are files in it.
+    /// It was interrupted, and the directory has files.
     Partial,
 }
 
-/// How far the clone of a repository that is not empty got.
-///
-/// # Errors
-/// [`GitError::Process`].
-pub(crate) fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
-    let inner = folder.join(".git");
+/// The progress of a clone of a repository with commits.
+pub(crate) fn clone_state(dir: &Path) -> Result<CloneState, GitError> {
+    let inner = dir.join(".git");
     if !inner.is_dir() {
         return Ok(CloneState::Complete);
     }
-    let says = |arguments: &[&str]| -> Result<bool, GitError> {
-        let said = run_optional(git_in(Some(folder)).args(arguments))?;
-        Ok(said.is_some_and(|said| !said.is_empty()))
+    let has_output = |arguments: &[&str]| -> Result<bool, GitError> {
+        let output = run_optional(git_in(Some(dir)).args(arguments))?;
+        Ok(output.is_some_and(|output| !output.is_empty()))
     };
-    let has_commit = says(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+    let has_commit = has_output(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
     if has_commit && inner.join("index").exists() {
         return Ok(CloneState::Complete);
     }
-    // Somebody has begun a branch without history beside others.
-    if !has_commit && says(&["for-each-ref", "--count=1", "refs/heads"])? {
+    // An orphan branch was checked out.
+    if !has_commit && has_output(&["for-each-ref", "--count=1", "refs/heads"])? {
         return Ok(CloneState::Complete);
     }
-    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let has_files = entries.any(|entry| entry.file_name() != ".git");
     Ok(if has_files || inner.join("index").exists() {
         CloneState::Partial
@@ -110,38 +96,35 @@ pub(crate) fn clone_state(folder: &Path) -> Result<CloneState, GitError> {
     })
 }
 
-/// Finishes a clone that has begun, up to a branch.
-///
-/// # Errors
-/// [`GitError`].
+/// Finishes an interrupted clone, and checks out a branch.
 pub(crate) fn resume_clone(
-    folder: &Path,
+    dir: &Path,
     remote: &str,
     branch: &str,
     command: &str,
 ) -> Result<(), GitError> {
-    let done = |arguments: &[&str], complaints| -> Result<bool, GitError> {
-        let task = git_in(Some(folder))
+    let succeeds = |arguments: &[&str], stderr| -> Result<bool, GitError> {
+        let command = git_in(Some(dir))
             .args(arguments)
             .env("GIT_SSH_COMMAND", command)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .stderr(complaints);
-        Ok(task.run(CLONE_LIMIT)?.status.success())
+            .stderr(stderr);
+        Ok(command.run(CLONE_LIMIT)?.status.success())
     };
-    // Git writes it down after everything is there.
+    // Git sets the refspec at the end of a clone.
     let key = format!("remote.{remote}.fetch");
     let all = format!("+refs/heads/*:refs/remotes/{remote}/*");
     let from = format!("refs/remotes/{remote}/{branch}");
-    let knows = done(&["config", "--local", "--get", &key], Stderr::Null)?;
-    let is_done = (knows || done(&["config", "--local", &key, &all], Stderr::Inherit)?)
-        && done(&["fetch", "--quiet", "--", remote], Stderr::Inherit)?
-        && done(
+    let is_set = succeeds(&["config", "--local", "--get", &key], Stderr::Null)?;
+    let is_done = (is_set || succeeds(&["config", "--local", &key, &all], Stderr::Inherit)?)
+        && succeeds(&["fetch", "--quiet", "--", remote], Stderr::Inherit)?
+        && succeeds(
             &["checkout", "--quiet", "-B", branch, "--track", &from],
             Stderr::Inherit,
         )?;
     if is_done {
         Ok(())
     } else {
-        Err(GitError::Clone(folder.display().to_string()))
+        Err(GitError::Clone(dir.display().to_string()))
     }
 }

@@ -7,22 +7,22 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FixKind {
-    /// A remote at the old SSH host.
+    /// A remote at the retired SSH host.
     SshRemote,
-    /// `url.*.insteadOf` or `pushInsteadOf` with the old SSH host.
+    /// `url.*.insteadOf` or `pushInsteadOf` with the retired SSH host.
     UrlRewrite,
-    /// A submodule at the old SSH host.
+    /// A submodule at the retired SSH host.
     Submodule,
     /// A password that Bitbucket Cloud no longer accepts.
     AppPassword,
     /// A revoked or missing host key.
     KnownHost,
-    /// A `Host` of the SSH configuration with the old host.
+    /// A `Host` of the SSH configuration with the retired host.
     SshConfig,
 }
 
 impl FixKind {
-    /// The name in text and in JSON.
+    /// As in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ pub struct TextEdit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     pub kind: FixKind,
-    /// Where in the file: the key of a setting, or a line.
+    /// The key of a setting, or a line.
     pub location: String,
     /// The current value, secrets masked; `None` if there is none.
     pub before: Option<String>,

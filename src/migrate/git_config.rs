@@ -1,4 +1,4 @@
-//! What is to be mended in a git configuration file or in `.gitmodules`: a pure function from its text.
+//! The edits of a git configuration file or of `.gitmodules`.
 
 use super::git_config_file::{ConfigFile, ConfigSyntax, Entry, Header};
 use crate::migrate::fix::{Fix, FixKind};
@@ -6,16 +6,16 @@ use crate::types::retired_url::{
     is_same_location, prefix_with_new_host, redact_url, with_new_host, without_app_password,
 };
 
-/// What a person does about a password that was taken out of a URL, or stands in a file of git's.
-pub(super) const NEXT_FOR_GIT: &str = "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), \
+/// The manual step for a password that was removed from a URL, or is in a file that git reads.
+pub(super) const NEXT_FOR_GIT: &str = "create an API token (bbconnect token scopes --for read,write --auth api-token shows the scopes), \
                                 then bbconnect connection add --auth api-token and bbconnect git setup";
-/// What a person does about `.gitmodules`.
+/// The manual step for `.gitmodules`.
 const NEXT_FOR_MODULES: &str = "commit .gitmodules; other clones then run git submodule sync";
 
-/// What is to be mended in a configuration file.
+/// The edits of a configuration file.
 ///
 /// # Errors
-/// `ConfigSyntax`, where git could not read it either.
+/// A syntax error, which git reports as well.
 pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, ConfigSyntax> {
     let config = ConfigFile::parse(text)?;
     let mut fixes = Vec::new();
@@ -40,11 +40,11 @@ pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, Con
                 fixes.extend(fix);
             }
             ("url", "insteadof" | "pushinsteadof") => {
-                if let Some((mend, value)) = fix_rewrite_prefix(&config, entry, header)
+                if let Some((fix, value)) = fix_rewrite_prefix(&config, entry, header)
                     && !added.contains(&(entry.key.as_str(), value.clone()))
                 {
                     added.push((&entry.key, value));
-                    fixes.push(mend);
+                    fixes.push(fix);
                 }
             }
             _ => {}
@@ -53,7 +53,7 @@ pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, Con
     Ok(fixes)
 }
 
-/// The files that a configuration includes, as it names them.
+/// The paths of included files, as they are written.
 ///
 /// # Errors
 /// As [`git_config_fixes`].
@@ -68,7 +68,6 @@ pub fn includes(text: &str) -> Result<Vec<String>, ConfigSyntax> {
     Ok(entries.map(|entry| entry.value.clone()).collect())
 }
 
-/// The URL of a remote or a submodule.
 fn fix_remote_url(
     config: &ConfigFile<'_>,
     entry: &Entry,
@@ -78,7 +77,7 @@ fn fix_remote_url(
     let (kind, after) = replacement(&entry.value, kind, with_new_host)?;
     Some(Fix {
         kind,
-        location: place(header, &entry.key),
+        location: setting_name(header, &entry.key),
         before: Some(redact_url(&entry.value)),
         after: Some(redact_url(&after)),
         edits: vec![config.set(entry, &after)],
@@ -86,7 +85,7 @@ fn fix_remote_url(
     })
 }
 
-/// `[url "BASE"]`: where URLs are led to.
+/// `[url "BASE"]`: the base that URLs are rewritten to.
 fn fix_rewrite_base(config: &ConfigFile<'_>, number: usize, header: &Header) -> Option<Fix> {
     let base = header
         .subsection
@@ -102,7 +101,7 @@ fn fix_rewrite_base(config: &ConfigFile<'_>, number: usize, header: &Header) -> 
     let (kind, after) = replacement(base, FixKind::UrlRewrite, prefix_with_new_host)?;
     Some(Fix {
         kind,
-        location: place(header, &keys.join(", ")),
+        location: setting_name(header, &keys.join(", ")),
         before: Some(redact_url(base)),
         after: Some(redact_url(&after)),
         edits: vec![ConfigFile::rename(header, &after)],
@@ -110,8 +109,8 @@ fn fix_rewrite_base(config: &ConfigFile<'_>, number: usize, header: &Header) -> 
     })
 }
 
-/// `insteadOf = VALUE`: which URLs are led elsewhere. Old ones go on being led there, so that what people still paste
-/// works; the new ones must be led there as well, or remotes that were moved would lose their way.
+/// `insteadOf = VALUE`: a prefix that is rewritten. The prefix of the retired host stays, for URLs that are still pasted.
+/// The one of the new host is added, or the rewrite would not apply to remotes that were moved.
 fn fix_rewrite_prefix(
     config: &ConfigFile<'_>,
     entry: &Entry,
@@ -131,7 +130,7 @@ fn fix_rewrite_prefix(
     }
     let fix = Fix {
         kind: FixKind::UrlRewrite,
-        location: place(header, &entry.key),
+        location: setting_name(header, &entry.key),
         before: Some(redact_url(&entry.value)),
         after: Some(format!(
             "{}, {}",
@@ -147,16 +146,16 @@ fn fix_rewrite_prefix(
 fn replacement(
     url: &str,
     kind: FixKind,
-    moved: impl Fn(&str) -> Option<String>,
+    rewrite: impl Fn(&str) -> Option<String>,
 ) -> Option<(FixKind, String)> {
-    match moved(url) {
+    match rewrite(url) {
         Some(after) => Some((kind, after)),
         None => without_app_password(url).map(|after| (FixKind::AppPassword, after)),
     }
 }
 
 /// The name of a setting, as `git config -l` prints it.
-fn place(header: &Header, key: &str) -> String {
+fn setting_name(header: &Header, key: &str) -> String {
     match &header.subsection {
         Some(subsection) => format!("{}.{}.{key}", header.section, redact_url(subsection)),
         None => format!("{}.{key}", header.section),
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn remotes_and_submodules_are_moved_and_the_rest_of_the_file_stays() {
+    fn remotes_and_submodules_are_updated_and_the_rest_is_kept() {
         check(
             "# mine\r\n[Remote \"o\\\"r]igin\"] ; here\r\n\tURL = \"git@bitbucket.org:acme/site.git\" # old\r\n  pushurl=ssh://git@bitbucket.org:22/a/b;c\r\n",
             "# mine\r\n[Remote \"o\\\"r]igin\"] ; here\r\n\tURL = \"git@ssh.bitbucket.org:acme/site.git\" # old\r\n  pushurl=ssh://git@ssh.bitbucket.org:22/a/b;c\r\n",
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn rewrites_lead_to_the_new_host_and_go_on_catching_the_old_one() {
+    fn rewrites_apply_to_both_hosts() {
         let rewrite = [FixKind::UrlRewrite];
         // To SSH.
         check(
@@ -205,7 +204,7 @@ mod tests {
             "[url \"git@ssh.bitbucket.org:\"]\n\tinsteadOf = https://bitbucket.org/\n\tinsteadOf = bb:\n",
             &rewrite,
         );
-        // To HTTPS, or to another name of the SSH configuration: the new host must be led there as well.
+        // To HTTPS, or to an alias of the SSH configuration: the prefix of the new host is added.
         check(
             "[url \"https://bitbucket.org/\"]\n    insteadOf = git@bitbucket.org:\n",
             "[url \"https://bitbucket.org/\"]\n    insteadOf = git@bitbucket.org:\n    insteadOf = git@ssh.bitbucket.org:\n",
@@ -216,7 +215,7 @@ mod tests {
             "[url \"git@bb-work:acme/\"] pushInsteadOf = ssh://git@bitbucket.org/acme/\n\tpushInsteadOf = ssh://git@ssh.bitbucket.org/acme/",
             &rewrite,
         );
-        // From one form of the old host to another.
+        // From one form of the retired host to another.
         check(
             "[url \"ssh://git@bitbucket.org/\"]\n\tinsteadOf = git@bitbucket.org:\n",
             "[url \"ssh://git@ssh.bitbucket.org/\"]\n\tinsteadOf = git@bitbucket.org:\n",
@@ -227,7 +226,7 @@ mod tests {
             "[url \"git@ssh.bitbucket.org:new/\"]\n\tinsteadOf = git@bitbucket.org:old/\n\tinsteadOf = git@ssh.bitbucket.org:old/\n",
             &[FixKind::UrlRewrite, FixKind::UrlRewrite],
         );
-        // What people did about the move themselves.
+        // Rewrites for the new host that exist already.
         for done in [
             "[url \"git@ssh.bitbucket.org:\"]\n\tinsteadOf = git@bitbucket.org:\n",
             "[url \"ssh://git@ssh.bitbucket.org/\"]\n\tinsteadOf = git@bitbucket.org:\n\tinsteadOf = ssh://git@bitbucket.org/\n",
@@ -239,11 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_taken_out_and_never_shown() {
+    fn passwords_are_removed_and_never_shown() {
         let text = "[remote \"origin\"]\n\turl = https://jane:ATBBsecret@bitbucket.org/a/b\n[url \"https://j:ATBBsecret@bitbucket.org/\"]\n\tinsteadOf = https://bitbucket.org/\n";
         let after = "[remote \"origin\"]\n\turl = https://jane@bitbucket.org/a/b\n[url \"https://j@bitbucket.org/\"]\n\tinsteadOf = https://bitbucket.org/\n";
         check(text, after, &[FixKind::AppPassword, FixKind::AppPassword]);
-        let mends = format!(
+        let shown = format!(
             "{:?}",
             git_config_fixes(text, false).map(|fixes| {
                 fixes
@@ -252,15 +251,15 @@ mod tests {
                     .collect::<Vec<_>>()
             })
         );
-        assert!(!mends.contains("ATBB"), "{mends}");
+        assert!(!shown.contains("ATBB"), "{shown}");
         assert!(
-            mends.contains("https://jane:***@bitbucket.org/a/b"),
-            "{mends}"
+            shown.contains("https://jane:***@bitbucket.org/a/b"),
+            "{shown}"
         );
     }
 
     #[test]
-    fn what_a_file_includes_is_told() {
+    fn included_files() {
         let text = "[include]\n\tpath = ~/work.conf\n[includeIf \"gitdir:~/x/\"]\n\tpath = \"x y\"\n[other]\n\tpath = z\n";
         assert_eq!(
             includes(text),

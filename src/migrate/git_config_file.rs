@@ -1,5 +1,5 @@
-//! The text of a git configuration file (git-config(1), "SYNTAX"), read so that it can be changed in place: comments,
-//! order, indentation and line ends stay as they are.
+//! A parser of git configuration files (git-config(1), "SYNTAX") that keeps positions, so that values can be changed in
+//! place: comments, order, indentation and line ends are kept.
 
 use std::ops::Range;
 
@@ -7,29 +7,26 @@ use thiserror::Error;
 
 use crate::migrate::fix::TextEdit;
 
-/// A configuration that git cannot read either.
+/// A syntax error, which git reports as well.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line} is not what git-config(1) describes")]
 pub struct ConfigSyntax {
-    /// The line.
     pub line: usize,
 }
 
-/// The header of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     /// In lower case.
     pub(super) section: String,
-    /// What stands between the quotes, without escapes.
+    /// Without quotes and escapes.
     pub(super) subsection: Option<String>,
-    /// Where that stands, escapes and all, without the quotes.
+    /// The position of the subsection with its escapes, without the quotes.
     subsection_at: Range<usize>,
 }
 
-/// A variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The place of its header in [`ConfigFile::headers`].
+    /// The index of its header.
     pub(super) header: usize,
     /// In lower case.
     pub(super) key: String,
@@ -40,7 +37,6 @@ pub(super) struct Entry {
     line_end: usize,
 }
 
-/// A configuration file.
 #[derive(Debug)]
 pub(super) struct ConfigFile<'a> {
     text: &'a str,
@@ -83,7 +79,7 @@ impl<'a> ConfigFile<'a> {
         self.headers.get(entry.header)
     }
 
-    /// Gives a variable another value.
+    /// Replaces the value of a variable.
     pub(super) fn set(&self, entry: &Entry, value: &str) -> TextEdit {
         let raw = self.text.get(entry.value_at.clone()).unwrap_or_default();
         TextEdit {
@@ -92,7 +88,7 @@ impl<'a> ConfigFile<'a> {
         }
     }
 
-    /// Gives a header another subsection.
+    /// Replaces the subsection of a header.
     pub(super) fn rename(header: &Header, subsection: &str) -> TextEdit {
         TextEdit {
             at: header.subsection_at.clone(),
@@ -100,7 +96,7 @@ impl<'a> ConfigFile<'a> {
         }
     }
 
-    /// Adds the same variable with another value, on a line below.
+    /// Adds the same variable with another value on the next line.
     pub(super) fn insert_after(&self, entry: &Entry, value: &str) -> TextEdit {
         let line_start = self
             .text
@@ -134,7 +130,7 @@ impl<'a> ConfigFile<'a> {
     }
 }
 
-/// A value as a file has it.
+/// A value with the quotes and escapes that it needs.
 fn quoted(value: &str, in_quotes: bool) -> String {
     let escaped = value
         .replace('\\', r"\\")
@@ -148,7 +144,6 @@ fn quoted(value: &str, in_quotes: bool) -> String {
     }
 }
 
-/// A text, and how far it is read.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -198,7 +193,7 @@ impl Reader<'_> {
     fn header(&mut self) -> Option<Header> {
         self.at += 1;
         let section = self.name(b"-.")?;
-        // `[remote.origin]` is how it was once written.
+        // The deprecated syntax `[remote.origin]`.
         let (section, mut subsection) = match section.split_once('.') {
             Some((section, subsection)) => (section.to_owned(), Some(subsection.to_owned())),
             None => (section, None),
@@ -247,7 +242,7 @@ impl Reader<'_> {
                 self.value()?
             }
             _ if self.is_line_end() => (String::new(), self.at..self.at),
-            // Git takes not even a comment behind a variable without a value.
+            // Git accepts no comment after a variable without a value.
             _ => return None,
         };
         self.skip_line();
@@ -261,12 +256,12 @@ impl Reader<'_> {
         })
     }
 
-    /// The value, and where it stands: from its first character to its last, without blanks and comments around it.
+    /// The value and its position, without blanks and comments around it.
     fn value(&mut self) -> Option<(String, Range<usize>)> {
         self.skip_blanks();
         let start = self.at;
         let (mut value, mut in_quotes) = (Vec::new(), false);
-        // Trailing blanks do not count, unless they are quoted.
+        // Trailing blanks do not belong to the value, unless they are quoted.
         let (mut kept, mut end) = (0, start);
         while !self.is_line_end() {
             let byte = self.peek()?;

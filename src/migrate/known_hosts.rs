@@ -1,5 +1,5 @@
-//! What is to be mended in `~/.ssh/known_hosts` (sshd(8)): keys of Bitbucket Cloud that are
-//! retired go, and whoever knew the old host knows the new one.
+//! The edits of `~/.ssh/known_hosts` (sshd(8)): retired keys of Bitbucket Cloud are removed, and where the retired host is
+//! known, the keys of the new one are added.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -16,10 +16,9 @@ use crate::types::host_pattern::matches_any;
 use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 
-/// No server of Bitbucket Cloud has such a key any more.
+/// No server of Bitbucket Cloud has such a key.
 const DSA_ALGORITHM: &str = "ssh-dss";
 
-/// What is to be mended in a file of known hosts.
 #[must_use]
 pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
     let lines = lines(text);
@@ -46,7 +45,7 @@ fn cloud_names() -> impl Iterator<Item = String> {
     servers.filter_map(|(name, port)| Some(SshHost::new(name, port).ok()?.known_hosts_name()))
 }
 
-/// A line with the key of a server.
+/// A line with a host key.
 struct Line<'a> {
     number: usize,
     at: Range<usize>,
@@ -64,7 +63,7 @@ impl Line<'_> {
         }
     }
 
-    /// Whether the key is no longer one of Bitbucket Cloud's, and how the line is mended.
+    /// The edit of a line with a retired key.
     fn retired(&self) -> Option<Fix> {
         let is_rsa = self
             .key
@@ -80,7 +79,7 @@ impl Line<'_> {
             cloud_names().any(|host| host.eq_ignore_ascii_case(bare))
                 || address.is_some_and(|address| address.parse::<IpAddr>().is_ok())
         };
-        // A DSA key may be that of somebody else as well, who stands on the same line.
+        // Other hosts on the line may still have a DSA key.
         let others: Vec<&str> = self
             .names
             .split(',')
@@ -119,7 +118,7 @@ fn shown(names: &str) -> &str {
     }
 }
 
-/// The keys of the new host, below what is there, named as the old one is: hashed or plain.
+/// Appends the keys of the new host, with a hashed or plain name like that of the retired host.
 fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut added = String::new();
@@ -150,7 +149,6 @@ fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
     }
 }
 
-/// The keys of the new host.
 fn current_keys() -> Vec<PublicKey> {
     let host = SshHost::new(NEW_SSH_HOST, 22).ok();
     host.and_then(|host| built_in_keys(&host))
@@ -162,7 +160,7 @@ fn fingerprint(key: &str) -> Option<Fingerprint> {
     Some(Fingerprint::from_key_blob(&blob))
 }
 
-/// Whether `SALT|HASH` is the HMAC-SHA1 of a host, which is how OpenSSH hides names.
+/// Whether `SALT|HASH` is the HMAC-SHA1 of a host (`HashKnownHosts`).
 fn is_hash_of(hashed: &str, host: &str) -> bool {
     let decoded = |text: &str| STANDARD.decode(text).ok();
     let parts = hashed.split_once('|');
@@ -173,7 +171,7 @@ fn is_hash_of(hashed: &str, host: &str) -> bool {
     })
 }
 
-/// A host's name as OpenSSH hides it; `None` where the system gives no random bytes.
+/// The hashed name of a host; `None` without random bytes.
 fn hashed(host: &str) -> Option<String> {
     let mut salt = [0; 20];
     rand::fill(&mut salt).ok()?;
@@ -183,7 +181,7 @@ fn hashed(host: &str) -> Option<String> {
     Some(format!("|1|{salt}|{hash}"))
 }
 
-/// The lines that say whose key it is. What is marked (`@revoked`, `@cert-authority`) says something else, and stays.
+/// The lines with host keys, without those with a marker (`@revoked`, `@cert-authority`).
 fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut start = 0;

@@ -1,12 +1,12 @@
-//! `~/.netrc`, which curl and so git read: passwords for Bitbucket Cloud in it are found, and left to a person, because
-//! other programs read the file as well.
+//! Passwords for Bitbucket Cloud in `~/.netrc`, which git reads through curl. They need a manual step, because other
+//! programs read the file as well.
 
 use super::git_config::NEXT_FOR_GIT;
 use crate::migrate::fix::{Fix, FixKind};
 use crate::types::cloud_hosts;
 use crate::types::token_prefix::is_token;
 
-/// Passwords that Bitbucket Cloud takes no more. Tokens are left alone.
+/// Passwords that Bitbucket Cloud no longer accepts. Tokens are not changed.
 #[must_use]
 pub fn netrc_fixes(text: &str) -> Vec<Fix> {
     machines(text)
@@ -22,7 +22,7 @@ pub fn netrc_fixes(text: &str) -> Vec<Fix> {
             before: Some("password ***".to_owned()),
             after: None,
             edits: Vec::new(),
-            manual_step: Some(format!("take this machine out of the file; {NEXT_FOR_GIT}")),
+            manual_step: Some(format!("remove this machine from the file; {NEXT_FOR_GIT}")),
         })
         .collect()
 }
@@ -85,9 +85,9 @@ mod tests {
                     password ATBBsecret\nmachine API.bitbucket.org login j password \"old one\"\nmachine bitbucket.org \
                     login x-token-auth password ATCTTtoken\ndefault login anonymous password x\n";
         let fixes = netrc_fixes(text);
-        let places: Vec<_> = fixes.iter().map(|fix| fix.location.as_str()).collect();
+        let locations: Vec<_> = fixes.iter().map(|fix| fix.location.as_str()).collect();
         assert_eq!(
-            places,
+            locations,
             ["machine bitbucket.org", "machine API.bitbucket.org"]
         );
         let shown = format!("{fixes:?}");

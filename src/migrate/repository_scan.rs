@@ -1,12 +1,12 @@
-//! Repositories below a folder, found without starting git: ordinary ones, worktrees, submodules, bare ones. Links are
-//! not followed, and what lies outside of the folder is told, not opened.
+//! Finds repositories below a directory without running git: ordinary ones, worktrees, submodules, bare ones. Links are not
+//! followed, and what is outside of the directory is reported, not opened.
 
 use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folders in a repository's own that are git's (gitrepository-layout(5)), and those of Git LFS.
+/// The directories of git in a bare repository (gitrepository-layout(5)), and of Git LFS.
 const GIT_DIR_ENTRIES: [&str; 11] = [
     ".git",
     "branches",
@@ -21,41 +21,38 @@ const GIT_DIR_ENTRIES: [&str; 11] = [
     "worktrees",
 ];
 
-/// What configures repositories below a folder.
+/// The configuration files of repositories below a directory.
 #[derive(Debug, Default)]
 pub(crate) struct RepositoryScan {
-    /// How many there are; a worktree counts with its repository.
+    /// The number of repositories; a worktree belongs to its repository.
     pub count: usize,
-    /// Their configuration files.
     pub configs: Vec<PathBuf>,
-    /// Their `.gitmodules`.
     pub gitmodules: Vec<PathBuf>,
-    /// Repositories and files that belong to a checkout below the folder, but are not below it.
+    /// Repositories and files that a checkout below the directory uses, but that are not below it.
     pub outside: Vec<PathBuf>,
-    /// What could not be read.
     pub unreadable: Vec<(PathBuf, io::Error)>,
 }
 
 impl RepositoryScan {
-    /// Looks for repositories below a folder. `seen` is told their number as it grows.
+    /// Scans a directory. `on_count` is called with the number of repositories so far.
     #[must_use]
-    pub(crate) fn scan(folder: &Path, seen: &mut dyn FnMut(usize)) -> Self {
+    pub(crate) fn scan(dir: &Path, on_count: &mut dyn FnMut(usize)) -> Self {
         let mut walk = Walk {
-            root: folder.to_owned(),
+            root: dir.to_owned(),
             visited: HashSet::new(),
             found: Self::default(),
         };
-        match fs::canonicalize(folder) {
+        match fs::canonicalize(dir) {
             Ok(root) if root.is_dir() => {
                 walk.root.clone_from(&root);
-                let mut waiting = vec![root];
-                while let Some(folder) = waiting.pop() {
-                    walk.folder(&folder, &mut waiting);
-                    seen(walk.found.count);
+                let mut queue = vec![root];
+                while let Some(dir) = queue.pop() {
+                    walk.dir(&dir, &mut queue);
+                    on_count(walk.found.count);
                 }
             }
             Ok(file) => walk.fail(&file, io::ErrorKind::NotADirectory.into()),
-            Err(error) => walk.fail(folder, error),
+            Err(error) => walk.fail(dir, error),
         }
         let mut found = walk.found;
         found.configs.sort();
@@ -73,79 +70,79 @@ struct Walk {
 }
 
 impl Walk {
-    /// Looks at a folder, and names the folders in it that are to be looked at.
-    fn folder(&mut self, folder: &Path, waiting: &mut Vec<PathBuf>) {
-        let entries = self.entries(folder);
+    /// Scans a directory, and adds its subdirectories to the queue.
+    fn dir(&mut self, dir: &Path, queue: &mut Vec<PathBuf>) {
+        let entries = self.entries(dir);
         let named = |name: &str| entries.iter().any(|entry| entry.file_name() == name);
         let is_bare = named("HEAD") && named("objects") && named("refs") && named("config");
         if is_bare {
-            self.git_folder(folder);
+            self.git_dir(dir);
         }
         if named(".git") {
-            self.checkout(folder);
+            self.checkout(dir);
             if named(".gitmodules") {
-                let path = folder.join(".gitmodules");
+                let path = dir.join(".gitmodules");
                 if self.is_below(&path) {
                     self.found.gitmodules.push(path);
                 }
             }
         }
-        // The worktrees of a bare repository may be in it, beside what is git's.
-        let gits: &[&str] = if is_bare { &GIT_DIR_ENTRIES } else { &[".git"] };
-        let folders = entries.into_iter().filter(|entry| {
-            let is_gits = gits.iter().any(|name| entry.file_name() == *name);
-            !is_gits && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        // The worktrees of a bare repository may be in its directory.
+        let skipped: &[&str] = if is_bare { &GIT_DIR_ENTRIES } else { &[".git"] };
+        let dirs = entries.into_iter().filter(|entry| {
+            let is_skipped = skipped.iter().any(|name| entry.file_name() == *name);
+            !is_skipped && entry.file_type().is_ok_and(|kind| kind.is_dir())
         });
-        waiting.extend(folders.map(|entry| entry.path()));
+        queue.extend(dirs.map(|entry| entry.path()));
     }
 
-    /// The repository of a checkout: `.git` is its folder, or a file that names it.
-    fn checkout(&mut self, folder: &Path) {
-        let git = folder.join(".git");
-        let named = if git.is_dir() {
+    /// Scans the repository of a checkout: `.git` is its directory, or a file with the path.
+    fn checkout(&mut self, dir: &Path) {
+        let git = dir.join(".git");
+        let git_dir = if git.is_dir() {
             Ok(git.clone())
         } else {
-            pointer(&git, "gitdir: ").map(|named| folder.join(named))
+            pointer(&git, "gitdir: ").map(|path| dir.join(path))
         };
-        let git_folder = named.and_then(fs::canonicalize).and_then(|git_folder| {
-            // A worktree has the folder of its repository for most things.
-            match pointer(&git_folder.join("commondir"), "") {
-                Ok(common) => fs::canonicalize(git_folder.join(common)),
-                Err(_) => Ok(git_folder),
+        let git_dir = git_dir.and_then(fs::canonicalize).and_then(|git_dir| {
+            // A linked worktree shares the configuration of its repository.
+            match pointer(&git_dir.join("commondir"), "") {
+                Ok(common) => fs::canonicalize(git_dir.join(common)),
+                Err(_) => Ok(git_dir),
             }
         });
-        match git_folder {
-            Ok(git_folder) if git_folder.starts_with(&self.root) => self.git_folder(&git_folder),
-            Ok(git_folder) => self.found.outside.push(git_folder),
-            // A worktree whose repository is gone is none; git says so as well.
+        match git_dir {
+            Ok(git_dir) if git_dir.starts_with(&self.root) => self.git_dir(&git_dir),
+            Ok(git_dir) => self.found.outside.push(git_dir),
+            // A worktree without its repository is no checkout for git either.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.fail(&git, error),
         }
     }
 
-    /// The folder of a repository: its configuration, that of its worktrees, and its submodules.
-    fn git_folder(&mut self, folder: &Path) {
-        if !self.visited.insert(folder.to_owned()) {
+    /// Scans the directory of a repository: its configuration, that of its worktrees, and its submodules.
+    fn git_dir(&mut self, dir: &Path) {
+        if !self.visited.insert(dir.to_owned()) {
             return;
         }
         self.found.count += 1;
-        self.config(&folder.join("config"));
-        self.config(&folder.join("config.worktree"));
-        for worktree in self.entries_if_there(&folder.join("worktrees")) {
+        self.config(&dir.join("config"));
+        self.config(&dir.join("config.worktree"));
+        for worktree in self.entries_if_dir(&dir.join("worktrees")) {
             self.config(&worktree.path().join("config.worktree"));
         }
-        self.modules(&folder.join("modules"));
+        self.modules(&dir.join("modules"));
     }
 
-    /// Submodules; a name with a slash is a folder in a folder.
-    fn modules(&mut self, folder: &Path) {
-        for entry in self.entries_if_there(folder) {
+    /// Scans submodules; those with a slash in their name are in subdirectories.
+    fn modules(&mut self, dir: &Path) {
+        for entry in self.entries_if_dir(dir) {
             let path = entry.path();
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
             if path.join("HEAD").is_file() && path.join("objects").is_dir() {
-                self.git_folder(&path);
+                self.git_dir(&path);
             } else {
                 self.modules(&path);
             }
@@ -158,7 +155,7 @@ impl Walk {
         }
     }
 
-    /// Whether a file is below the root, also when it is a link; otherwise it is noted.
+    /// Whether a file is below the root, links resolved; otherwise it is recorded as outside.
     fn is_below(&mut self, path: &Path) -> bool {
         match fs::canonicalize(path) {
             Ok(real) if real.starts_with(&self.root) => true,
@@ -166,26 +163,26 @@ impl Walk {
                 self.found.outside.push(real);
                 false
             }
-            // A link to nothing.
+            // A dangling link.
             Err(_) => false,
         }
     }
 
-    fn entries_if_there(&mut self, folder: &Path) -> Vec<DirEntry> {
-        let is_folder = fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir());
-        if is_folder {
-            self.entries(folder)
+    fn entries_if_dir(&mut self, path: &Path) -> Vec<DirEntry> {
+        let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        if is_dir {
+            self.entries(path)
         } else {
             Vec::new()
         }
     }
 
-    fn entries(&mut self, folder: &Path) -> Vec<DirEntry> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect);
+    fn entries(&mut self, dir: &Path) -> Vec<DirEntry> {
+        let entries = fs::read_dir(dir).and_then(Iterator::collect);
         entries.unwrap_or_else(|error| {
-            // A folder that has just been removed needs no mending.
+            // A directory that has just been removed is not an error.
             if error.kind() != io::ErrorKind::NotFound {
-                self.fail(folder, error);
+                self.fail(dir, error);
             }
             Vec::new()
         })
@@ -196,21 +193,20 @@ impl Walk {
     }
 }
 
-/// The path in a file of one line, behind a word.
-fn pointer(file: &Path, word: &str) -> io::Result<PathBuf> {
-    /// A path is not longer.
-    const MOST: u64 = 64 * 1024;
-    if !fs::metadata(file)?.is_file() || fs::metadata(file)?.len() > MOST {
+/// The path after a prefix in a file of one line.
+fn pointer(file: &Path, prefix: &str) -> io::Result<PathBuf> {
+    const MAX_BYTES: u64 = 64 * 1024;
+    if !fs::metadata(file)?.is_file() || fs::metadata(file)?.len() > MAX_BYTES {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let bytes = fs::read(file)?;
-    let line = bytes.strip_prefix(word.as_bytes());
+    let line = bytes.strip_prefix(prefix.as_bytes());
     let line = line.ok_or(io::ErrorKind::InvalidData)?.trim_ascii_end();
     path_of(line).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere a path is text")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems require UTF-8")]
 fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))

@@ -1,5 +1,5 @@
-//! What is to be mended in `~/.ssh/config` (`ssh_config`(5)): what is set for `bitbucket.org` must be set for the new host
-//! as well, and names that lead to the old host must lead to the new one.
+//! The edits of `~/.ssh/config` (`ssh_config`(5)): settings for `bitbucket.org` must apply to the new host as well, and
+//! aliases of the retired host must resolve to the new one.
 
 use std::fs;
 use std::ops::Range;
@@ -9,13 +9,13 @@ use crate::migrate::fix::{Fix, FixKind, TextEdit};
 use crate::types::cloud_hosts::{RETIRED_SSH as OLD_SSH_HOST, SSH as NEW_SSH_HOST};
 use crate::types::host_pattern::{matches, matches_any, matches_exactly};
 
-/// Whether somebody thought of the new host in a client's configuration.
+/// Whether a configuration has a section for the new host.
 #[must_use]
 pub fn mentions_new_host(text: &str) -> bool {
     lines(text).iter().any(Line::is_for_the_new_host)
 }
 
-/// What is to be mended in a file of a client's configuration, where all of it covers the new host, or does not.
+/// The edits of one file. `is_covered` is whether any file of the configuration has a section for the new host.
 #[must_use]
 pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
     let mut fixes = Vec::new();
@@ -30,7 +30,7 @@ pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
     fixes
 }
 
-/// A setting: its keyword in lower case, and its words with their places.
+/// A setting: the keyword in lower case, and the words with their positions.
 struct Line<'a> {
     keyword: String,
     words: Vec<(&'a str, Range<usize>)>,
@@ -41,7 +41,7 @@ impl<'a> Line<'a> {
         self.words.iter().map(|(word, _)| *word)
     }
 
-    /// The lists of patterns behind `host` and `originalhost`.
+    /// The lists of patterns after `host` and `originalhost`.
     fn lists(&self) -> impl Iterator<Item = &(&'a str, Range<usize>)> {
         self.words.windows(2).filter_map(|pair| match pair {
             [(word, _), list]
@@ -54,17 +54,16 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Whether somebody thought of the new host here: a pattern for everything, or for the old host as well (`*.org`),
-    /// does not count.
+    /// Whether a pattern is meant for the new host: one for all hosts, or for the retired host as well (`*.org`), is not.
     fn is_for_the_new_host(&self) -> bool {
-        let names_it = |pattern: &str| {
+        let is_meant = |pattern: &str| {
             matches(pattern, NEW_SSH_HOST)
                 && !matches(pattern, OLD_SSH_HOST)
                 && !matches(pattern, "ssh.elsewhere.invalid")
         };
         match self.keyword.as_str() {
-            "host" => self.patterns().any(names_it) && matches_any(self.patterns(), NEW_SSH_HOST),
-            "match" => self.lists().any(|(list, _)| list.split(',').any(names_it)),
+            "host" => self.patterns().any(is_meant) && matches_any(self.patterns(), NEW_SSH_HOST),
+            "match" => self.lists().any(|(list, _)| list.split(',').any(is_meant)),
             _ => false,
         }
     }
@@ -79,7 +78,7 @@ impl<'a> Line<'a> {
             at: at.clone(),
             with: NEW_SSH_HOST.to_owned(),
         };
-        is_old.then(|| mend("HostName", name, NEW_SSH_HOST, edit))
+        is_old.then(|| fix("HostName", name, NEW_SSH_HOST, edit))
     }
 
     fn extended_host(&self) -> Option<Fix> {
@@ -93,7 +92,7 @@ impl<'a> Line<'a> {
             at: end..end,
             with: format!(" {NEW_SSH_HOST}"),
         };
-        Some(mend(
+        Some(fix(
             "Host",
             &before,
             &format!("{before} {NEW_SSH_HOST}"),
@@ -110,11 +109,11 @@ impl<'a> Line<'a> {
             at: at.clone(),
             with: after.clone(),
         };
-        Some(mend("Match", list, &after, edit))
+        Some(fix("Match", list, &after, edit))
     }
 }
 
-/// Whether patterns are for the old host and not for the new one, which nobody has excluded.
+/// Whether patterns match the retired host and not the new one, without excluding it.
 fn matches_only_old_host<'a>(patterns: impl Iterator<Item = &'a str> + Clone) -> bool {
     let with_it = patterns.clone().chain([NEW_SSH_HOST]);
     matches_any(patterns.clone(), OLD_SSH_HOST)
@@ -122,10 +121,10 @@ fn matches_only_old_host<'a>(patterns: impl Iterator<Item = &'a str> + Clone) ->
         && matches_any(with_it, NEW_SSH_HOST)
 }
 
-fn mend(place: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
+fn fix(location: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
     Fix {
         kind: FixKind::SshConfig,
-        location: place.to_owned(),
+        location: location.to_owned(),
         before: Some(before.to_owned()),
         after: Some(after.to_owned()),
         edits: vec![edit],
@@ -150,7 +149,7 @@ fn lines(text: &str) -> Vec<Line<'_>> {
     lines
 }
 
-/// The words of a line without their quotes, and where they stand; `=` may stand behind the first.
+/// The words of a line without their quotes, and their positions; `=` may follow the first.
 fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
     let mut words = Vec::new();
     let mut at = 0;
@@ -167,12 +166,12 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
             return words;
         }
         if let Some(quoted) = rest.strip_prefix('"') {
-            // A quote that is not closed is an error to `ssh`, and what it means a guess.
+            // `ssh` reports a quote that is not closed.
             let Some(length) = quoted.find('"') else {
                 return Vec::new();
             };
             let word = quoted.get(..length).unwrap_or_default();
-            // The quotes belong to the place, so that nothing is added within them.
+            // The position includes the quotes, so that nothing is inserted between them.
             let end = at + length + 2;
             words.push((word, start + at..start + end));
             at = end;
@@ -190,29 +189,29 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
     }
 }
 
-/// The files that a configuration of the user's includes, in the order in which `ssh` reads them. Those that are named with
-/// variables or tokens of `ssh` are left out.
+/// The files that a user's configuration includes, in the order in which `ssh` reads them. Paths with variables or tokens
+/// of `ssh` are skipped.
 #[must_use]
-pub(crate) fn client_includes(text: &str, ssh_folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn client_includes(text: &str, ssh_dir: &Path) -> Vec<PathBuf> {
     let lines = lines(text);
     let included = lines.iter().filter(|line| line.keyword == "include");
     let patterns = included.flat_map(|line| line.words.iter().map(|(word, _)| *word));
     patterns
         .filter(|pattern| !pattern.contains('%') && !pattern.contains("${"))
-        .flat_map(|pattern| found(&from_home(pattern, ssh_folder)))
+        .flat_map(|pattern| glob(&from_home(pattern, ssh_dir)))
         .collect()
 }
 
-/// A pattern from the root on.
-fn from_home(pattern: &str, ssh_folder: &Path) -> PathBuf {
-    match (pattern.strip_prefix("~/"), ssh_folder.parent()) {
+/// A pattern as an absolute path.
+fn from_home(pattern: &str, ssh_dir: &Path) -> PathBuf {
+    match (pattern.strip_prefix("~/"), ssh_dir.parent()) {
         (Some(below), Some(home)) => home.join(below),
-        _ => ssh_folder.join(pattern),
+        _ => ssh_dir.join(pattern),
     }
 }
 
-/// What a pattern stands for, sorted as glob(3) does it. Nothing where a folder cannot be read, as with `ssh`.
-fn found(pattern: &Path) -> Vec<PathBuf> {
+/// The paths that match a pattern, sorted as by glob(3). Like `ssh`, it ignores directories that cannot be read.
+fn glob(pattern: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in pattern {
         let is_pattern = part.to_str().filter(|part| part.contains(['*', '?']));
@@ -224,29 +223,29 @@ fn found(pattern: &Path) -> Vec<PathBuf> {
         };
         found = found
             .iter()
-            .flat_map(|folder| named(folder, names))
+            .flat_map(|dir| matching_entries(dir, names))
             .collect();
     }
-    // `ssh` passes folders over as well. Old versions that were kept stay as they are.
-    found.retain(|path| path.exists() && !path.is_dir() && !is_kept(path));
+    // `ssh` skips directories as well. Backups are not changed.
+    found.retain(|path| path.exists() && !path.is_dir() && !is_backup(path));
     found
 }
 
-/// Whether it is the old version of a file, kept when that was mended.
-fn is_kept(path: &Path) -> bool {
+/// Whether a file is a backup of `migrate`.
+fn is_backup(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().contains(".bbconnect-")
 }
 
-/// What is in a folder and has such a name. A dot at the beginning is never meant by a pattern.
-fn named(folder: &Path, names: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_meant = |entry: &fs::DirEntry| {
+/// The entries of a directory whose names match. A pattern does not match a leading dot.
+fn matching_entries(dir: &Path, pattern: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_match = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with('.') == names.starts_with('.') && matches_exactly(names, &name)
+        name.starts_with('.') == pattern.starts_with('.') && matches_exactly(pattern, &name)
     };
-    let mut paths: Vec<_> = entries.filter(is_meant).map(|entry| entry.path()).collect();
+    let mut paths: Vec<_> = entries.filter(is_match).map(|entry| entry.path()).collect();
     paths.sort();
     paths
 }
@@ -256,12 +255,12 @@ mod tests {
     use super::*;
     use crate::migrate::fix::apply_fixes;
 
-    fn mends_of(text: &str) -> Vec<Fix> {
+    fn fixes_of(text: &str) -> Vec<Fix> {
         ssh_config_fixes(text, mentions_new_host(text))
     }
 
     #[test]
-    fn the_new_host_is_covered_and_aliases_lead_to_it() {
+    fn sections_and_aliases_of_the_retired_host_are_extended() {
         for (before, after) in [
             (
                 "# mine\nHost bitbucket.org # work\n  HostName bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
@@ -292,14 +291,14 @@ mod tests {
                 "Host bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost bitbucket.org ssh.bitbucket.org\n  Port 22\n",
             ),
         ] {
-            let fixes = mends_of(before);
+            let fixes = fixes_of(before);
             assert_eq!(apply_fixes(before, &fixes), after);
-            assert_eq!(mends_of(after), [], "{after}");
+            assert_eq!(fixes_of(after), [], "{after}");
         }
     }
 
     #[test]
-    fn what_is_right_stays() {
+    fn correct_configurations_are_kept() {
         for text in [
             "",
             "Host *\n  IdentityFile a\n",
@@ -313,16 +312,16 @@ mod tests {
             "Match all\n  HostKeyAlias bitbucket.org\n",
             "Host\nHostName\n=\n\"\n\"\"\n",
         ] {
-            assert_eq!(mends_of(text), [], "{text}");
+            assert_eq!(fixes_of(text), [], "{text}");
         }
     }
 
     #[test]
-    fn includes_are_found_from_the_folder_of_ssh_on() {
+    fn included_files() {
         let home = tempfile::tempdir().unwrap();
         let ssh = home.path().join(".ssh");
-        for folder in ["config.d/5.conf", "more/a", "more/b"] {
-            fs::create_dir_all(ssh.join(folder)).unwrap();
+        for dir in ["config.d/5.conf", "more/a", "more/b"] {
+            fs::create_dir_all(ssh.join(dir)).unwrap();
         }
         for file in [
             "config.d/2.conf",

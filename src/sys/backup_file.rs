@@ -85,7 +85,7 @@ impl EditableFile {
         let target = fs::canonicalize(&self.path)?;
         let metadata = fs::metadata(&target)?;
         if metadata.permissions().readonly() {
-            let message = "it is read-only";
+            let message = "the file is read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
         let new = temp_file_like(&metadata, parent_dir(&target), &self.encode(text))?;
@@ -95,7 +95,7 @@ impl EditableFile {
         };
         if read_regular_file(&target)? != self.bytes {
             return Err(io::Error::other(
-                "another program changed it in the meantime; run this again",
+                "another program changed the file in the meantime; run the command again",
             ));
         }
         let backup = create_backup(&self.backup_path, stamp, |backup| {

@@ -1,4 +1,4 @@
-//! Real repositories, old and mended: what git and ssh say before and after, and what stays as it was.
+//! `migrate` on real repositories: what git and ssh report before and after, and what is not changed.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -190,7 +190,7 @@ impl Tree {
         }
     }
 
-    fn check_mended(&self, sandbox: &Sandbox) {
+    fn check_updated(&self, sandbox: &Sandbox) {
         let Self {
             plain,
             bare,
@@ -232,7 +232,7 @@ impl Tree {
     }
 }
 
-/// The old version of each changed file is kept, and nothing else has changed.
+/// Each changed file has a backup, and nothing else has changed.
 fn check_kept(
     before: &BTreeMap<PathBuf, Vec<u8>>,
     after: &BTreeMap<PathBuf, Vec<u8>>,
@@ -300,7 +300,7 @@ fn all_repository_layouts_are_migrated_once() {
         "{done:#}"
     );
     assert_eq!(items(&done).len(), 6);
-    tree.check_mended(&sandbox);
+    tree.check_updated(&sandbox);
     let after = everything(&sandbox.path("src"));
     check_kept(&before, &after, &done);
     let again = sandbox
@@ -481,7 +481,7 @@ fn app_passwords_are_removed_or_listed_and_never_shown() {
     assert_eq!(url(&sandbox, &ci), token);
     assert_eq!(url(&sandbox, &other), server);
     assert_eq!(fs::read_to_string(sandbox.path(".netrc")).unwrap(), netrc);
-    // What only a person can do needs no confirmation, and is something to mend.
+    // A manual step needs no confirmation, and counts for --check.
     assert_eq!(
         items(
             &sandbox
@@ -704,7 +704,7 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
     }
     let sandbox = Sandbox::new();
     let site = repository(&sandbox, "src/site", "git@bitbucket.org:acme/site.git");
-    for (answer, status, mended) in [("n", 1, "bitbucket.org"), ("y", 0, "ssh.bitbucket.org")] {
+    for (answer, status, host) in [("n", 1, "bitbucket.org"), ("y", 0, "ssh.bitbucket.org")] {
         let mut command = program("sh");
         command
             .args(["-c", "\"$0\" migrate src; echo status=$?"])
@@ -717,11 +717,11 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
         terminal
             .exp_string("git@bitbucket.org:acme/site.git -> git@ssh.bitbucket.org:acme/site.git")
             .unwrap();
-        terminal.exp_string("Mend 1 place in 1 file").unwrap();
+        terminal.exp_string("Apply 1 change to 1 file").unwrap();
         std::thread::sleep(std::time::Duration::from_millis(100));
         terminal.send(answer).unwrap();
         terminal.flush().unwrap();
         terminal.exp_string(&format!("status={status}")).unwrap();
-        assert_eq!(url(&sandbox, &site), format!("git@{mended}:acme/site.git"));
+        assert_eq!(url(&sandbox, &site), format!("git@{host}:acme/site.git"));
     }
 }

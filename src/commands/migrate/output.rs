@@ -1,4 +1,4 @@
-//! What was found or mended: data, and its text.
+//! The result of `migrate`, as data and as text.
 
 use serde::Serialize;
 
@@ -6,15 +6,12 @@ use crate::exit_status::ExitStatus;
 use crate::migrate::FixKind;
 use crate::ui::{CommandOutput, TextWriter};
 
-/// What has become of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Action {
-    /// It can be mended.
     WouldUpdate,
-    /// It is mended.
     Updated,
-    /// A person must mend it.
+    /// It needs a manual step.
     Manual,
     /// Its file could not be written.
     Failed,
@@ -31,22 +28,22 @@ impl Action {
     }
 }
 
-/// What the exit status tells.
+/// What the exit status depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExitPolicy {
-    /// Whether it could be done.
+    /// Errors alone.
     Plain,
-    /// Whether there is something to mend.
+    /// Whether there is something to update.
     FailIfFound,
 }
 
-/// One thing that is to be mended, or was.
+/// One change.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
     pub(super) kind: FixKind,
-    /// The file and what in it, or a connection.
+    /// The file and the location in it, or a connection.
     #[serde(rename = "where")]
-    pub(super) place: String,
+    pub(super) location: String,
     pub(super) before: Option<String>,
     pub(super) after: Option<String>,
     pub(super) action: Action,
@@ -54,7 +51,7 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// The item for a person: where, and what becomes of it.
+    /// As text: the location, and the change.
     pub(super) fn lines(&self) -> Vec<String> {
         let (kind, action) = (self.kind.name(), self.action.name());
         let change = match (&self.before, &self.after) {
@@ -65,31 +62,30 @@ impl Item {
             (None, None) => String::new(),
         };
         vec![
-            format!("{kind:<13} {action:<13} {}", self.place),
+            format!("{kind:<13} {action:<13} {}", self.location),
             format!("{:<28}{change}", ""),
         ]
     }
 }
 
-/// A file or folder that could not be read or written.
+/// A file or directory that could not be read or written.
 #[derive(Debug, Serialize)]
 pub(super) struct Failure {
     pub(super) path: String,
     pub(super) message: String,
 }
 
-/// What was found or mended.
 #[derive(Debug, Serialize)]
 pub(crate) struct MigrateOutput {
     pub(super) items: Vec<Item>,
     pub(super) repositories: usize,
-    /// Repositories and files that checkouts in the folders use, but that are elsewhere and so were left alone.
+    /// Repositories and files outside of the scanned directories that checkouts in them use. They are not changed.
     pub(super) outside: Vec<String>,
-    /// The old versions of the files that were changed.
-    pub(super) kept: Vec<String>,
+    #[serde(rename = "kept")]
+    pub(super) backups: Vec<String>,
     pub(super) errors: Vec<Failure>,
     #[serde(skip)]
-    pub(super) way: ExitPolicy,
+    pub(super) policy: ExitPolicy,
 }
 
 impl CommandOutput for MigrateOutput {
@@ -98,7 +94,7 @@ impl CommandOutput for MigrateOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         if self.items.is_empty() {
             out.line(&format!(
-                "nothing to mend; looked at {} and your own files",
+                "nothing to update; scanned {} and your own files",
                 pluralize(self.repositories, "repository", "repositories")
             ));
         }
@@ -111,35 +107,34 @@ impl CommandOutput for MigrateOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if !self.kept.is_empty() {
-            let files = pluralize(self.kept.len(), "file", "files");
+        if !self.backups.is_empty() {
+            let files = pluralize(self.backups.len(), "file", "files");
             out.note(&format!(
-                "changed {files}; the old version of each is kept, as NAME.bbconnect-…"
+                "changed {files}; the backup of each is NAME.bbconnect-…"
             ));
         }
         for path in &self.outside {
             out.note(&format!(
-                "{path} belongs to a checkout here but is elsewhere, and was left alone"
+                "{path} is used by a checkout here but is outside of the scanned directories: not changed"
             ));
         }
-        let mut told: Vec<&str> = Vec::new();
+        let mut steps: Vec<&str> = Vec::new();
         for next in self.items.iter().filter_map(|item| item.next.as_deref()) {
-            if !told.contains(&next) {
-                told.push(next);
+            if !steps.contains(&next) {
+                steps.push(next);
                 out.note(&format!("next: {next}"));
             }
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
-        let machine = (!self.errors.is_empty()).then_some(ExitStatus::LocalError);
-        let found = (self.way == ExitPolicy::FailIfFound && !self.items.is_empty())
+        let error = (!self.errors.is_empty()).then_some(ExitStatus::LocalError);
+        let found = (self.policy == ExitPolicy::FailIfFound && !self.items.is_empty())
             .then_some(ExitStatus::Failure);
-        ExitStatus::most_significant(machine.into_iter().chain(found))
+        ExitStatus::most_significant(error.into_iter().chain(found))
     }
 }
 
-/// A number and what is counted.
 pub(super) fn pluralize(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

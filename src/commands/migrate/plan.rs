@@ -1,4 +1,4 @@
-//! What is to be mended, file by file; carrying it out.
+//! The changes, file by file, and their application.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,18 @@ use crate::sys::signals;
 use crate::sys::worker_pool;
 use crate::ui::Progress;
 
-/// A file with something to mend.
+/// A file with changes.
 #[derive(Debug)]
 pub(super) struct FilePlan {
     pub(super) file: EditableFile,
     pub(super) fixes: Vec<Fix>,
     pub(super) lock: Lock,
-    /// It could not be written.
+    /// Whether it could not be written.
     pub(super) failed: bool,
 }
 
 impl FilePlan {
-    /// Changes the file, where there is something to change, and answers where its old version is.
+    /// Changes the file, if there is an edit, and returns the path of its backup.
     fn apply(&self, stamp: &str) -> io::Result<Option<PathBuf>> {
         if self.fixes.iter().all(|fix| fix.edits.is_empty()) {
             return Ok(None);
@@ -31,59 +31,57 @@ impl FilePlan {
     }
 }
 
-/// What is to be mended.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) files: Vec<FilePlan>,
-    /// What is to be mended in connections, by their names.
+    /// The changes in connections, by name.
     pub(super) connections: Vec<(String, Fix)>,
     pub(super) repositories: usize,
     pub(super) outside: Vec<PathBuf>,
-    pub(super) kept: Vec<PathBuf>,
+    pub(super) backups: Vec<PathBuf>,
     pub(super) errors: Vec<Failure>,
 }
 
 impl Plan {
-    /// Whether something can be mended without a person.
+    /// Whether there is a change without a manual step.
     pub(super) fn has_automatic_fixes(&self) -> bool {
-        let mut mends = self.files.iter().flat_map(|plan| &plan.fixes);
-        mends.any(|fix| !fix.edits.is_empty())
+        let mut fixes = self.files.iter().flat_map(|plan| &plan.fixes);
+        fixes.any(|fix| !fix.edits.is_empty())
     }
 
-    /// What a person is asked.
     pub(super) fn question(&self) -> String {
-        let mends = self.files.iter().flat_map(|plan| &plan.fixes);
-        let places = mends.filter(|fix| !fix.edits.is_empty()).count();
+        let all = self.files.iter().flat_map(|plan| &plan.fixes);
+        let changes = all.filter(|fix| !fix.edits.is_empty()).count();
         let is_changed = |plan: &&FilePlan| plan.fixes.iter().any(|fix| !fix.edits.is_empty());
         let files = self.files.iter().filter(is_changed).count();
         format!(
-            "Mend {} in {}, keeping the old versions?",
-            pluralize(places, "place", "places"),
+            "Apply {} to {} (backups are kept)?",
+            pluralize(changes, "change", "changes"),
             pluralize(files, "file", "files")
         )
     }
 
-    /// Changes the files, each by itself: one that cannot be written hides no other. An interruption waits for the few
-    /// that are being written.
-    pub(super) fn carry_out(&mut self, stamp: &str, progress: &Progress) {
+    /// Changes the files. One that cannot be written does not affect the others, and an interruption waits for those that
+    /// are being written.
+    pub(super) fn apply(&mut self, stamp: &str, progress: &Progress) {
         let all = self.files.len();
         for (number, plans) in self.files.chunks_mut(worker_pool::MAX_WORKERS).enumerate() {
             let done = number * worker_pool::MAX_WORKERS;
-            progress.set_message(&format!("mended {done} of {all} files"));
-            let shield = signals::critical_section();
-            let ended = worker_pool::map_bounded(
+            progress.set_message(&format!("updated {done} of {all} files"));
+            let section = signals::critical_section();
+            let results = worker_pool::map_bounded(
                 plans,
                 |plan| plan.file.path().to_owned(),
                 |plan| plan.apply(stamp),
             );
-            drop(shield);
-            for (plan, ended) in plans.iter_mut().zip(ended) {
-                match ended {
-                    Ok(kept) => self.kept.extend(kept),
+            drop(section);
+            for (plan, result) in plans.iter_mut().zip(results) {
+                match result {
+                    Ok(backup) => self.backups.extend(backup),
                     Err(error) => {
                         plan.failed = true;
                         self.errors.push(Failure {
-                            path: shown(plan.file.path()),
+                            path: display(plan.file.path()),
                             message: format!("cannot be changed: {error}"),
                         });
                     }
@@ -92,42 +90,39 @@ impl Plan {
         }
     }
 
-    /// The items, of which those that can be mended have come to this.
+    /// All changes; `action` is that of the changes without a manual step.
     pub(super) fn items(&self, action: Action) -> Vec<Item> {
         let in_files = self.files.iter().flat_map(|plan| {
-            let path = shown(plan.file.path());
+            let path = display(plan.file.path());
             let action = if plan.failed { Action::Failed } else { action };
             plan.fixes
                 .iter()
                 .map(move |fix| item(format!("{path}: {}", fix.location), fix, action))
         });
-        let in_connections = self.connections.iter().map(|(name, mend)| {
-            item(
-                format!("connection {name}: {}", mend.location),
-                mend,
-                action,
-            )
-        });
+        let in_connections = self
+            .connections
+            .iter()
+            .map(|(name, fix)| item(format!("connection {name}: {}", fix.location), fix, action));
         in_files.chain(in_connections).collect()
     }
 
-    pub(super) fn outcome(self, way: ExitPolicy, action: Action) -> MigrateOutput {
+    pub(super) fn into_output(self, policy: ExitPolicy, action: Action) -> MigrateOutput {
         MigrateOutput {
             items: self.items(action),
             repositories: self.repositories,
-            outside: self.outside.iter().map(|path| shown(path)).collect(),
-            kept: self.kept.iter().map(|path| shown(path)).collect(),
+            outside: self.outside.iter().map(|path| display(path)).collect(),
+            backups: self.backups.iter().map(|path| display(path)).collect(),
             errors: self.errors,
-            way,
+            policy,
         }
     }
 }
 
-fn item(place: String, fix: &Fix, action: Action) -> Item {
+fn item(location: String, fix: &Fix, action: Action) -> Item {
     let is_manual = fix.edits.is_empty();
     Item {
         kind: fix.kind,
-        place,
+        location,
         before: fix.before.clone(),
         after: fix.after.clone(),
         action: if is_manual { Action::Manual } else { action },
@@ -135,6 +130,6 @@ fn item(place: String, fix: &Fix, action: Action) -> Item {
     }
 }
 
-pub(super) fn shown(path: &Path) -> String {
+pub(super) fn display(path: &Path) -> String {
     path.display().to_string()
 }

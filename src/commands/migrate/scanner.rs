@@ -1,4 +1,4 @@
-//! Gathers what is to be mended: from repositories below folders, and from the user's own files and connections.
+//! Finds what is to be updated: in repositories below directories, in the user's own files, and in connections.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs;
@@ -6,14 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::output::Failure;
-use super::plan::{FilePlan, Plan, shown};
+use super::plan::{FilePlan, Plan, display};
 use crate::app::App;
 use crate::migrate::{self, Fix, FixKind, RepositoryScan};
 use crate::sys::backup_file::{EditableFile, Lock};
 use crate::types::connection::AuthMethod;
 use crate::types::escape::strip_os_error_code;
 
-/// How a file is read.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     GitConfig,
@@ -22,52 +22,52 @@ enum Kind {
     KnownHosts,
 }
 
-/// Looks at everything. Nothing is changed.
-pub(super) fn plan(folders: &[PathBuf], app: &App) -> Plan {
+/// Scans everything; nothing is changed.
+pub(super) fn plan(dirs: &[PathBuf], app: &App) -> Plan {
     let here = [PathBuf::from(".")];
-    let folders = if folders.is_empty() { &here } else { folders };
-    let mut gathering = Scanner {
+    let dirs = if dirs.is_empty() { &here } else { dirs };
+    let mut scanner = Scanner {
         plan: Plan::default(),
         seen: HashSet::new(),
         home: app.home().map(Path::to_owned),
     };
-    let progress = app.ui.progress("looking for repositories");
-    for folder in folders {
-        let before = gathering.plan.repositories;
-        let mut told = 0;
-        let found = RepositoryScan::scan(folder, &mut |count| {
-            if count > told {
-                told = count;
+    let progress = app.ui.progress("scanning for repositories");
+    for dir in dirs {
+        let before = scanner.plan.repositories;
+        let mut reported = 0;
+        let found = RepositoryScan::scan(dir, &mut |count| {
+            if count > reported {
+                reported = count;
                 progress.set_message(&format!("found {} repositories", before + count));
             }
         });
-        gathering.repositories(folder, found);
+        scanner.repositories(dir, found);
     }
     drop(progress);
-    // What is outside of one folder may be below another.
-    let roots: Vec<PathBuf> = folders.iter().flat_map(fs::canonicalize).collect();
+    // A file outside of one directory may be below another.
+    let roots: Vec<PathBuf> = dirs.iter().flat_map(fs::canonicalize).collect();
     let is_below = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
-    gathering.plan.outside.retain(|path| !is_below(path));
-    gathering.scan_user_files(app);
-    gathering.connections(app);
-    gathering.plan
+    scanner.plan.outside.retain(|path| !is_below(path));
+    scanner.scan_user_files(app);
+    scanner.connections(app);
+    scanner.plan
 }
 
 struct Scanner {
     plan: Plan,
-    /// Files that were looked at, by their real paths.
+    /// The files that were read, by their real paths.
     seen: HashSet<PathBuf>,
     home: Option<PathBuf>,
 }
 
 impl Scanner {
-    fn repositories(&mut self, folder: &Path, found: RepositoryScan) {
+    fn repositories(&mut self, dir: &Path, found: RepositoryScan) {
         self.plan.repositories += found.count;
         self.plan.outside.extend(found.outside);
         for (path, error) in found.unreadable {
             self.fail(&path, &format!("cannot be read: {error}"));
         }
-        let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let root = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
         for path in found.configs {
             self.scan_file(&path, Kind::GitConfig, &root);
         }
@@ -76,31 +76,31 @@ impl Scanner {
         }
     }
 
-    /// The user's own files. Where one is a link, its target is meant, wherever that is.
+    /// Scans the user's own files; links are followed anywhere.
     fn scan_user_files(&mut self, app: &App) {
         let home = self.home.clone().unwrap_or_default();
         let root = fs::canonicalize(&home).unwrap_or_else(|_| home.clone());
         for path in app.git_config_files() {
             self.scan_file(&path, Kind::GitConfig, &root);
         }
-        if let Ok(folder) = app.ssh_dir() {
-            self.client_config(&folder, &root);
-            self.scan_file(&folder.join("known_hosts"), Kind::KnownHosts, &root);
+        if let Ok(ssh_dir) = app.ssh_dir() {
+            self.client_config(&ssh_dir, &root);
+            self.scan_file(&ssh_dir.join("known_hosts"), Kind::KnownHosts, &root);
             self.scan_file(&home.join(".netrc"), Kind::Netrc, &root);
         }
     }
 
-    /// The configuration of `ssh`, and the files that it includes as far as they are below the root: what one of them
-    /// has for the new host counts for all.
-    fn client_config(&mut self, ssh_folder: &Path, root: &Path) {
+    /// Scans the configuration of `ssh` and the included files below the root. A section for the new host in one file
+    /// applies to all.
+    fn client_config(&mut self, ssh_dir: &Path, root: &Path) {
         let mut files = Vec::new();
-        let mut left = VecDeque::from([ssh_folder.join("config")]);
-        while let Some(path) = left.pop_front() {
+        let mut queue = VecDeque::from([ssh_dir.join("config")]);
+        while let Some(path) = queue.pop_front() {
             let Some(file) = self.read(&path) else {
                 continue;
             };
-            let included = migrate::client_includes(file.text(), ssh_folder);
-            left.extend(included.into_iter().filter(|path| lies_below(path, root)));
+            let included = migrate::client_includes(file.text(), ssh_dir);
+            queue.extend(included.into_iter().filter(|path| lies_below(path, root)));
             files.push(file);
         }
         let is_covered = files
@@ -122,7 +122,7 @@ impl Scanner {
             if connection.is_ok_and(|(_, connection)| connection.auth() == AuthMethod::AppPassword)
             {
                 let next = format!(
-                    "make an API token (bbconnect token scopes --for read,write --auth api-token tells what to tick), then \
+                    "create an API token (bbconnect token scopes --for read,write --auth api-token shows the scopes), then \
                      bbconnect connection edit {name} --auth api-token --email EMAIL --token-stdin"
                 );
                 let fix = Fix {
@@ -138,7 +138,7 @@ impl Scanner {
         }
     }
 
-    /// Reads a file that was not looked at before.
+    /// Reads a file, unless it was read before.
     fn read(&mut self, path: &Path) -> Option<EditableFile> {
         let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let file = match fs::canonicalize(path) {
@@ -156,16 +156,16 @@ impl Scanner {
         })
     }
 
-    /// Looks at a file once, and at the files that it includes as far as they are below the root.
+    /// Scans a file once, and the included files below the root.
     fn scan_file(&mut self, path: &Path, kind: Kind, root: &Path) {
         let Some(file) = self.read(path) else { return };
-        let file = match git_folder_of(path).filter(|_| kind == Kind::GitModules) {
-            // In the work tree, the next `git add` would take it.
-            Some(folder) => file.with_backup_path(folder.join("gitmodules")),
+        let file = match git_dir_of(path).filter(|_| kind == Kind::GitModules) {
+            // In the work tree, the next `git add` would add the backup.
+            Some(git_dir) => file.with_backup_path(git_dir.join("gitmodules")),
             None => file,
         };
         let text = file.text();
-        let mends = match kind {
+        let fixes = match kind {
             Kind::GitConfig => migrate::git_config_fixes(text, false),
             Kind::GitModules => migrate::git_config_fixes(text, true),
             Kind::Netrc => Ok(migrate::netrc_fixes(text)),
@@ -179,7 +179,7 @@ impl Scanner {
             Kind::GitConfig | Kind::GitModules => Lock::Git,
             Kind::Netrc | Kind::KnownHosts => Lock::None,
         };
-        match mends {
+        match fixes {
             Ok(fixes) => self.keep(file, fixes, lock),
             Err(error) => self.fail(path, &format!("cannot be read: {error}")),
         }
@@ -192,11 +192,11 @@ impl Scanner {
         }
     }
 
-    /// Where an included file is: from the home folder, or from the file that includes it.
+    /// The path of an included file: relative to the home directory, or to the including file.
     fn included(&self, by: &Path, name: &str) -> Option<PathBuf> {
         match name.strip_prefix("~/") {
             Some(below) => Some(self.home.as_ref()?.join(below)),
-            // As git does: where the file is a link, beside the link.
+            // Like git, relative to the link where the file is one.
             None => Some(by.parent()?.join(name)),
         }
     }
@@ -214,27 +214,27 @@ impl Scanner {
 
     fn fail(&mut self, path: &Path, message: &str) {
         self.plan.errors.push(Failure {
-            path: shown(path),
+            path: display(path),
             message: strip_os_error_code(message),
         });
     }
 }
 
-/// Whether a file really is below a folder.
+/// Whether a file is below a directory, links resolved.
 fn lies_below(path: &Path, root: &Path) -> bool {
     fs::canonicalize(path).is_ok_and(|real| real.starts_with(root))
 }
 
-/// Where git keeps what belongs to the work tree that a file is at the root of.
-fn git_folder_of(file: &Path) -> Option<PathBuf> {
+/// The Git directory of the work tree with this file at its root.
+fn git_dir_of(file: &Path) -> Option<PathBuf> {
     let root = file.parent()?;
     let dot_git = root.join(".git");
-    let folder = if dot_git.is_dir() {
+    let git_dir = if dot_git.is_dir() {
         dot_git
     } else {
-        // A work tree of several, or a submodule, names its folder in a file.
+        // A linked worktree or a submodule has a file with the path.
         let named = fs::read_to_string(dot_git).ok()?;
         root.join(named.strip_prefix("gitdir:")?.trim())
     };
-    folder.is_dir().then_some(folder)
+    git_dir.is_dir().then_some(git_dir)
 }
