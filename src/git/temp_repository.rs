@@ -311,6 +311,39 @@ impl TempRepository {
         Ok(listing)
     }
 
+    /// The paths that Git LFS stores, by the attributes of a commit and of the local files that replace them.
+    pub(crate) fn lfs_paths(
+        &self,
+        commit: Option<&str>,
+        files: &[LocalFile],
+        paths: &[&str],
+    ) -> Result<Vec<String>, PushError> {
+        let is_attributes = |file: &&LocalFile| {
+            let name = file.path.rsplit('/').next();
+            name == Some(".gitattributes") && file.mode != FileMode::Symlink
+        };
+        let attributes: Vec<&LocalFile> = files.iter().filter(is_attributes).collect();
+        self.write_blobs(&attributes)?;
+        // The index of the temporary repository gets both.
+        self.git(&["read-tree", commit.unwrap_or("--empty")])?;
+        let entry = |file: &&LocalFile| format!("100644 {} 0\t{}\0", file.hash, file.path);
+        let entries: String = attributes.iter().map(entry).collect();
+        self.git_with_input(
+            &["update-index", "-z", "--index-info"],
+            entries.into_bytes(),
+        )?;
+        let check = ["check-attr", "--cached", "-z", "--stdin", "filter"];
+        let output = self.git_with_input(&check, paths.join("\0").into_bytes())?;
+        let listing = String::from_utf8_lossy(&output.stdout);
+        // Path, attribute and value.
+        let fields: Vec<&str> = listing.split('\0').collect();
+        let is_lfs = |record: &&[&str]| record.get(2) == Some(&"lfs");
+        let records = fields.chunks(3).filter(is_lfs);
+        Ok(records
+            .filter_map(|record| record.first().map(ToString::to_string))
+            .collect())
+    }
+
     /// Writes the blobs of files, and checks that each still has the content that it was compared with.
     pub(crate) fn write_blobs(&self, files: &[&LocalFile]) -> Result<(), PushError> {
         let targets = self.dir.path().join("link-targets");

@@ -165,7 +165,8 @@ fn change_digest(changes: &ChangedPaths) -> String {
     hex(digest.as_ref().split_at(20).0)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

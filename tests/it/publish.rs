@@ -851,9 +851,55 @@ fn number_and_size_of_files_do_not_matter() {
 }
 
 #[test]
+fn contents_of_git_lfs_files_are_not_committed() {
+    for fixture in fixtures() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\n\
+                       oid sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\nsize 1\n";
+        fixture.push(
+            "main",
+            "Attributes",
+            (".gitattributes", "*.bin filter=lfs -text\n"),
+        );
+        fixture.push("main", "Pointer", ("same.bin", pointer));
+        // The content that the pointer stands for, and a pointer.
+        fixture.write("same.bin", "x");
+        fixture.write("pages/pointer.bin", pointer);
+        let done = fixture.run(&[]).exits_with(0).json();
+        assert_eq!(done["changed"], json!([]));
+        assert_eq!(
+            fixture.git(&["show", "bbconnect:pages/pointer.bin"]),
+            pointer
+        );
+        fixture.write("same.bin", "y");
+        for more in [&[][..], &["--dry-run"]] {
+            let refused = fixture.run(more).exits_with(1).json();
+            let message = refused["error"]["message"].as_str().unwrap();
+            assert!(
+                message.contains("same.bin is stored with Git LFS"),
+                "{message}"
+            );
+        }
+        // Attributes of the directory apply as well.
+        fixture.write(".gitattributes", "*.bin !filter\n*.dat filter=lfs\n");
+        fixture.write("new.dat", "x");
+        let refused = fixture.run(&[]).exits_with(1).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("new.dat"), "{message}");
+        fixture.remove("new.dat");
+        let done = fixture.run(&[]).exits_with(0).json();
+        assert_eq!(done["changed"], json!([".gitattributes", "same.bin"]));
+    }
+}
+
+#[test]
 fn servers_with_partial_clone_send_no_blobs() {
     for fixture in fixtures() {
         fixture.git(&["config", "uploadpack.allowFilter", "true"]);
+        fixture.push(
+            "main",
+            "Attributes",
+            (".gitattributes", "*.bin filter=lfs\n"),
+        );
         fixture.push("main", "Elsewhere", ("theirs", "x"));
         fixture.run(&[]).exits_with(0);
         fixture.write("message", "other");

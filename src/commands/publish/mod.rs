@@ -19,7 +19,9 @@ use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg};
 use crate::error::{Error, RejectionKind};
-use crate::git::{NewCommit, PushError, TempRepository, TreeListing, collect_files};
+use crate::git::{
+    NewCommit, PushError, SourceDirError, TempRepository, TreeListing, collect_files, pointer_hash,
+};
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::commit::{Branch, Signature};
@@ -27,7 +29,7 @@ use crate::types::operation::Operation;
 use crate::types::publish_trailer::PublishTarget;
 use crate::types::pull_request::{self, NewPullRequest, PullRequest};
 use crate::types::repository::{RepoRef, Repository};
-use crate::types::tree_diff::TreeDiff;
+use crate::types::tree_diff::{FileContent, TreeDiff, TreeEntry};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -257,6 +259,11 @@ impl Args {
                 "remove or rename the file with git, or omit --delete-removed",
             ));
         }
+        let has_attributes = {
+            let remote = listing.entries.iter().map(|entry| &entry.path);
+            let mut all = remote.chain(plan.files.iter().map(|file| &file.path));
+            all.any(|path| path.rsplit('/').next() == Some(".gitattributes"))
+        };
         let mut entries = listing.entries;
         entries.retain(|entry| plan.is_in_scope(&entry.path));
         let local: BTreeSet<&str> = plan.files.iter().map(|file| file.path.as_str()).collect();
@@ -271,9 +278,13 @@ impl Args {
         } else {
             history.published_paths(&plan.target)?
         };
-        plan.compare(&entries, |path| {
+        let mut diff = plan.compare(&entries, |path| {
             lacking.contains(path) && (self.delete_removed || published.contains(path))
-        })
+        })?;
+        if has_attributes {
+            compare_lfs_files(plan, &entries, &mut diff, remote)?;
+        }
+        Ok(diff)
     }
 
     fn empty_dir(&self) -> Error {
@@ -292,6 +303,39 @@ impl Args {
             .filter(|message| !message.is_empty())
             .map_or_else(|| "Publish from bbconnect".to_owned(), str::to_owned)
     }
+}
+
+/// Compares files that Git LFS stores with the pointers on the branch. New contents are refused: they would be committed
+/// where a clone expects a pointer.
+fn compare_lfs_files(
+    plan: &Plan,
+    entries: &[TreeEntry],
+    diff: &mut TreeDiff,
+    remote: &TempRepository,
+) -> Result<(), Error> {
+    let written = plan.files_to_write(diff);
+    let paths: Vec<&str> = written.iter().map(|file| file.path.as_str()).collect();
+    let parent = plan.parent().map(|parent| parent.hash.as_str());
+    for path in remote.lfs_paths(parent, &plan.files, &paths)? {
+        let file = plan.files.iter().find(|file| file.path == path);
+        let Some(FileContent::File(source)) = file.map(|file| &file.content) else {
+            continue;
+        };
+        let pointer = pointer_hash(source).map_err(|error| SourceDirError::Read {
+            path: source.clone(),
+            source: error,
+        })?;
+        let Some(pointer) = pointer else { continue };
+        let entry = entries.iter().find(|entry| entry.path == path);
+        if entry.is_none_or(|entry| entry.hash != pointer) {
+            let message =
+                format!("{path} is stored with Git LFS, and its content cannot be published");
+            let hint = "exclude the file with .gitignore, or commit it with git and git-lfs";
+            return Err(Error::rejected(RejectionKind::Other, message, hint));
+        }
+        diff.changed.retain(|changed| *changed != path);
+    }
+    Ok(())
 }
 
 /// Creates the commit and pushes it, unless the branch has changed.
