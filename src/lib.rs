@@ -99,7 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    // `help` takes names of commands alone; how its page is shown is told by the same flag as elsewhere.
+    // `help` accepts command names only; --json is removed before parsing and applied to its output.
     let is_help = arguments.get(1).is_some_and(|word| word == "help");
     let words = arguments
         .iter()

@@ -1,4 +1,4 @@
-//! What is told about the program itself, as a document.
+//! `--version` and `--help` as JSON documents.
 
 use serde::Serialize;
 

@@ -48,11 +48,8 @@ pub enum ConnectionsError {
     /// No connection of that name exists.
     #[error("{}", not_found_message(name, *by))]
     NotFound {
-        /// The name.
         name: String,
-        /// Who names it.
         by: NameSource,
-        /// The names that there are.
         known: Vec<String>,
     },
     /// A name was given that is empty or blank.
@@ -104,18 +101,18 @@ impl ConnectionsError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Exists(name) => format!(
-                "bbconnect connection edit {name} changes it; choose another name for a second one"
-            ),
+            Self::Exists(name) => {
+                format!("run `bbconnect connection edit {name}`, or choose another name")
+            }
             Self::NotFound { known, .. } if known.is_empty() => {
-                "bbconnect connection add makes one".to_owned()
+                "run `bbconnect connection add`".to_owned()
             }
             Self::NotFound {
                 by: NameSource::Default,
                 known,
                 ..
             } => format!(
-                "bbconnect connection use NAME chooses another; there are {}",
+                "run `bbconnect connection use NAME`; known connections: {}",
                 known.join(", ")
             ),
             Self::NotFound {
@@ -123,25 +120,25 @@ impl ConnectionsError {
                 known,
                 ..
             } => format!(
-                "bbconnect connection use NAME --here names another; there are {}",
+                "run `bbconnect connection use NAME --here`; known connections: {}",
                 known.join(", ")
             ),
-            Self::NotFound { known, .. } => format!("there are {}", known.join(", ")),
+            Self::NotFound { known, .. } => format!("known connections: {}", known.join(", ")),
             Self::Connection { path, name, .. } => format!(
-                "mend {} by hand, or take it out: bbconnect connection remove {}",
+                "fix {}, or run `bbconnect connection remove {}`",
                 path.display(),
                 shell_words::quote(name)
             ),
-            Self::Syntax { path, .. } => format!("mend {} by hand", path.display()),
+            Self::Syntax { path, .. } => format!("fix {}", path.display()),
             Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
-                format!("mend {} by hand", path.display())
+                format!("fix {}", path.display())
             }
             Self::File { path, .. } => format!(
-                "check that {} is yours to read and write; BBCONNECT_CONFIG_DIR names another folder",
+                "check the owner and permissions of {}, or set BBCONNECT_CONFIG_DIR",
                 path.display()
             ),
-            Self::NoConfigDir => "export HOME, or BBCONNECT_CONFIG_DIR".to_owned(),
-            Self::EmptyName => "bbconnect connection list shows the names".to_owned(),
+            Self::NoConfigDir => "set HOME or BBCONNECT_CONFIG_DIR".to_owned(),
+            Self::EmptyName => "run `bbconnect connection list`".to_owned(),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Error {
                 | PushError::FileChanged(_)
                 | PushError::Failed(_) => ExitStatus::LocalError,
             },
-            Self::Rejected { no, .. } => match no {
+            Self::Rejected { kind, .. } => match kind {
                 RejectionKind::NotFound => ExitStatus::NotFound,
                 RejectionKind::Conflict => ExitStatus::Conflict,
                 RejectionKind::Forbidden => ExitStatus::Forbidden,
@@ -107,27 +107,29 @@ impl Error {
         let hint = match self {
             Self::Usage { hint, .. } | Self::Rejected { hint, .. } => return hint.clone(),
             Self::AlreadyExists { hint, .. } | Self::InputRequired { hint, .. } => hint.clone(),
-            Self::ConfirmationRequired { .. } => "add --yes".into(),
+            Self::ConfirmationRequired { .. } => "pass --yes".into(),
             Self::Key(error) => error.hint()?.into(),
             Self::KeyFile(error) => error.hint().into(),
             Self::Ssh(error) => return error.hint(),
             Self::Connections(error) => error.hint().into(),
             Self::NoConnection(known) if known.is_empty() => {
-                "bbconnect connection add makes one".into()
+                "run `bbconnect connection add`".into()
             }
-            Self::NoConnection(known) => {
-                format!("name one with --connection; there are {}", known.join(", ")).into()
-            }
+            Self::NoConnection(known) => format!(
+                "pass --connection NAME; known connections: {}",
+                known.join(", ")
+            )
+            .into(),
             Self::NoNamespace(NoNamespace(slug)) => format!("write NAMESPACE/{slug}").into(),
             Self::NoMatchingConnection(_) => {
-                "bbconnect connection add makes one; --connection NAME uses another".into()
+                "run `bbconnect connection add`, or pass --connection NAME".into()
             }
             Self::Store(error) => error.hint()?.into(),
             Self::EmptyToken(_) | Self::MissingTokenVariable(_) => {
-                "check that the secret of the pipeline is there, and visible to this branch".into()
+                "check that the pipeline's secret is set and available to this branch".into()
             }
             Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => {
-                format!("bbconnect connection edit {name} --token-stdin gives it one").into()
+                format!("run `bbconnect connection edit {name} --token-stdin`").into()
             }
             Self::Api {
                 causes: Some(causes),
@@ -138,10 +140,12 @@ impl Error {
                 causes: None,
             } => return api_hint(error).map(Hint::from),
             Self::SessionExpired { name, .. } => {
-                format!("bbconnect connection edit {name} --reauthorize signs in again").into()
+                format!("run `bbconnect connection edit {name} --reauthorize`").into()
             }
-            Self::SshOnlyConnection(_) => "name one with a token: --connection NAME".into(),
-            Self::HomeDirUnknown => "export HOME, the folder that is yours".into(),
+            Self::SshOnlyConnection(_) => {
+                "pass --connection NAME of a connection with a token".into()
+            }
+            Self::HomeDirUnknown => "set HOME".into(),
             Self::Git(error) => return git_hint(error).map(Hint::from),
             Self::SourceDir(error) => return source_dir_hint(error).map(Hint::from),
             Self::Push(error) => return push_hint(error).map(Hint::from),
@@ -161,7 +165,7 @@ impl Error {
 
 fn git_hint(error: &GitError) -> Option<&'static str> {
     match error {
-        GitError::NotARepository => Some("change into a folder of a git checkout"),
+        GitError::NotARepository => Some("change to a directory in a git checkout"),
         GitError::UnreadableCheckout(_) => {
             Some("run `git status` here; with --connection and --repo the checkout is not read")
         }

@@ -14,7 +14,7 @@ pub(crate) enum OAuthError {
     /// With the reason that the redirect contains.
     #[error("the access was not granted: {0}")]
     Denied(String),
-    #[error("nobody signed in within {} seconds", timeout.as_secs())]
+    #[error("no sign-in within {} seconds", timeout.as_secs())]
     TimedOut {
         timeout: Duration,
         /// No browser was opened here: the redirect URL could be pasted.

@@ -381,7 +381,7 @@ impl<S: Sources> Resolver<'_, S> {
         Error::rejected(
             RejectionKind::NotFound,
             message,
-            "bbconnect connect CLONE_URL makes one, registers and tests it",
+            "run `bbconnect connect CLONE_URL`",
         )
     }
 }
@@ -578,7 +578,7 @@ mod tests {
             (
                 Target::CloneUrl(&other),
                 Needs::Rest,
-                "error: no connection is for ops/other on git.example.com",
+                "error: no connection matches ops/other on git.example.com",
             ),
             (Target::Repository(&reference), Needs::Rest, "standard Url"),
             (git(None), Needs::Rest, "standard Url"),
@@ -593,10 +593,10 @@ mod tests {
             ..Given::default()
         };
         let request = Request::connection(git(None), Needs::Rest);
-        assert!(resolved(&named, &request).starts_with("error: no connection is for"));
+        assert!(resolved(&named, &request).starts_with("error: no connection matches"));
         named.flag = Some("key");
         let here = Request::connection(Target::Here, Needs::Rest);
-        assert!(resolved(&named, &here).contains("SSH alone"));
+        assert!(resolved(&named, &here).contains("SSH-only"));
         let keys = Request::connection(Target::Here, Needs::KeyAdmin);
         assert_eq!(resolved(&named, &keys), "server Url");
     }

@@ -44,7 +44,7 @@ pub(crate) enum ProcessError {
     /// The program has ended, but a process that inherited its output has not closed it.
     #[error("the output of {program} is incomplete: another process keeps it open")]
     OutputHeldOpen { program: String },
-    /// A signal told bbconnect to end.
+    /// bbconnect received a signal to end.
     #[error("{program} was interrupted")]
     Interrupted { program: String },
 }
@@ -228,7 +228,7 @@ pub(crate) fn open_in_browser(url: &str) -> bool {
 enum Waited<T> {
     Done(T),
     TimedOut,
-    /// A signal told bbconnect to end.
+    /// bbconnect received a signal to end.
     Interrupted,
 }
 
@@ -433,9 +433,9 @@ fn read_to_end(mut pipe: impl Read, max_bytes: usize) -> io::Result<Output> {
         match pipe.read(&mut chunk) {
             Ok(0) => break Ok(output),
             Ok(count) => {
-                let room = max_bytes.saturating_sub(output.bytes.len());
-                output.bytes.extend_from_slice(&chunk[..count.min(room)]);
-                output.is_cut |= count > room;
+                let free = max_bytes.saturating_sub(output.bytes.len());
+                output.bytes.extend_from_slice(&chunk[..count.min(free)]);
+                output.is_cut |= count > free;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break Err(error),

@@ -106,7 +106,7 @@ mod tests {
             hint.render(Some("work")),
             "bbconnect webhook list -c work --repo WEB/site"
         );
-        let hint = Hint::from("bbconnect connection add makes one");
+        let hint = Hint::from("run `bbconnect connection add`");
         assert_eq!(hint.render(Some("work")), hint.to_string());
     }
 }

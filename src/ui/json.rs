@@ -61,7 +61,7 @@ pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result
 }
 
 fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
-    // Room for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
+    // Capacity for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
     let written = if pretty {
         value.serialize(&mut Serializer::with_formatter(

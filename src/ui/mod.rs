@@ -178,7 +178,7 @@ impl Ui {
         self.to_stdout(text)
     }
 
-    /// Writes text as it is to standard error: the help page for somebody who gave no command.
+    /// Writes text as it is to standard error: the help page where no command was given.
     pub(crate) fn eprint_raw(&self, text: &str) {
         self.to_stderr(text);
     }
@@ -225,7 +225,7 @@ impl Ui {
         Progress::start(message, visible)
     }
 
-    /// A line for somebody who is being asked, on standard error.
+    /// A line beside a prompt, on standard error.
     pub(crate) fn eprint_line(&self, line: &str) {
         let mut out = TextWriter::default();
         out.line(line);

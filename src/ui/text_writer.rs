@@ -17,7 +17,7 @@ pub(super) type Buffer = Zeroizing<String>;
 /// Text that is being written, a line at a time.
 #[derive(Debug)]
 pub(crate) struct TextWriter {
-    // Room for a private key, so that none is left behind by a growing buffer.
+    // Capacity for a private key, so that none is left behind by a growing buffer.
     text: Buffer,
 }
 

@@ -39,10 +39,6 @@ const COMMANDS: &str = "commands";
 /// What all commands share: the trait, and the groups of arguments.
 const SHARED: [&str; 3] = ["mod.rs", "subcommand.rs", "args.rs"];
 
-/// Import cycles that remain: a directory, and the files and directories in it that form the cycle. The list only
-/// shrinks: a cycle that no longer exists must be deleted here.
-const KNOWN_CYCLES: &[(&str, &[&str])] = &[];
-
 /// A file of the library or the program.
 struct Source {
     /// Relative to `src`, with `/` on every system.
@@ -470,7 +466,6 @@ fn there_are_no_import_cycles() {
         graph.entry((one, other)).or_default().push((from, to));
     }
     let mut wrong = Vec::new();
-    let mut seen = BTreeSet::new();
     for (dir, graph) in &graphs {
         let reached = |start: &str| {
             let mut reached = BTreeSet::new();
@@ -495,26 +490,12 @@ fn there_are_no_import_cycles() {
             .filter(|cycle| !cycle.is_empty())
             .collect();
         for cycle in cycles {
-            let known = KNOWN_CYCLES.iter().position(|(in_dir, names)| {
-                in_dir == dir && cycle.iter().all(|name| names.contains(name))
-            });
-            if let Some(known) = known {
-                seen.insert(known);
-                continue;
-            }
             let within = |(from, to): &&(&str, &str)| cycle.contains(from) && cycle.contains(to);
             let imports = graph.keys().filter(within).flat_map(|pair| &graph[pair]);
             let imports: Vec<_> = imports
                 .map(|(from, to)| format!("\n  {from} imports {to}"))
                 .collect();
             wrong.push(format!("({dir:?}, &{cycle:?}),{}", imports.concat()));
-        }
-    }
-    for (at, (dir, names)) in KNOWN_CYCLES.iter().enumerate() {
-        if !seen.contains(&at) {
-            wrong.push(format!(
-                "the cycle of {names:?} in {dir} is gone: delete it from the list"
-            ));
         }
     }
     assert!(

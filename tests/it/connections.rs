@@ -1205,7 +1205,7 @@ fn no_configuration_is_read_from_the_current_directory() {
         assert_eq!(listed.json()["connections"], serde_json::json!([]));
         relative(home, config, &["project", "list"]).exits_with(5);
         let kept = relative(home, config, &add("echo secret")).exits_with(9);
-        assert!(kept.stderr.contains("export HOME"), "{}", kept.stderr);
+        assert!(kept.stderr.contains("set HOME"), "{}", kept.stderr);
     }
     assert!(!sandbox.path("planted").exists());
     // A pipeline needs no home.

@@ -193,7 +193,7 @@ fn local_settings_outside_a_checkout_are_exit_5() {
             &sandbox.run(arguments),
             5,
             "this directory is not in a git checkout",
-            "change into a folder of a git checkout",
+            "change to a directory in a git checkout",
         );
     }
 }
@@ -210,12 +210,12 @@ fn an_unusable_connections_file_is_named() {
     fs::write(&file, "token_command\n= \"echo marker\"").unwrap();
     let message = format!("{name} is not valid TOML: line 1, column 14: ");
     let ran = sandbox.run([&list[..], &["-v"]].concat());
-    says(&ran, 9, &message, &format!("mend {name} by hand"));
+    says(&ran, 9, &message, &format!("fix {name}"));
     assert!(!ran.stderr.contains("token_command"), "{}", ran.stderr);
 
     fs::write(&file, b"\xff\xfe").unwrap();
     let message = format!("cannot use {name}: it is not text in UTF-8");
-    says(&sandbox.run(list), 9, &message, "mend ");
+    says(&sandbox.run(list), 9, &message, "fix ");
 
     fs::write(
         &file,
@@ -236,7 +236,7 @@ fn an_unusable_connections_file_is_named() {
         &RunOutput::from(named.unwrap()),
         5,
         "there is no connection nope, which BBCONNECT_CONNECTION names",
-        "there are server",
+        "known connections: server",
     );
 }
 
@@ -318,8 +318,8 @@ fn missing_things_have_a_hint() {
     says(
         &sandbox.run(["connection", "remove", "server"]),
         2,
-        "removing the connection server needs a confirmation",
-        "add --yes",
+        "removing the connection server requires confirmation",
+        "pass --yes",
     );
     fs::write(sandbox.path("no-key"), "hello").unwrap();
     says(

@@ -234,7 +234,7 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
         )
         .exits_with(7);
     assert!(
-        silent.stderr.contains("nobody signed in") && !silent.stderr.contains("--no-browser"),
+        silent.stderr.contains("no sign-in") && !silent.stderr.contains("--no-browser"),
         "{}",
         silent.stderr
     );

@@ -257,7 +257,7 @@ fn a_url_selects_a_connection_outside_its_default_project() {
     let page = format!("{elsewhere}/projects/WEB/repos/site");
     let nobody = sandbox.run(["repo", "view", &page]).exits_with(5);
     assert!(
-        nobody.stderr.contains("no connection is for"),
+        nobody.stderr.contains("no connection matches"),
         "{}",
         nobody.stderr
     );

@@ -1181,7 +1181,7 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     pause();
     terminal.send("n").unwrap();
     terminal.flush().unwrap();
-    terminal.exp_string("nothing was changed").unwrap();
+    terminal.exp_string("aborted").unwrap();
     terminal.exp_eof().unwrap();
     assert!(fixture.keys().is_empty());
     assert!(!fixture.sandbox.path(".ssh").exists());
@@ -1224,7 +1224,7 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     pause();
     terminal.send("n").unwrap();
     terminal.flush().unwrap();
-    terminal.exp_string("nothing was changed").unwrap();
+    terminal.exp_string("aborted").unwrap();
     terminal.exp_eof().unwrap();
     assert_eq!(fixture.keys().len(), 1);
 
@@ -1359,7 +1359,7 @@ fn paths_with_spaces_and_special_characters_work() {
     let before = fs::read(&key).unwrap();
     // There is one connection with a key, so it need not be named.
     let refused = rotate(&["--json"]).exits_with(2).json();
-    assert_eq!(refused["error"]["hint"], "add --yes");
+    assert_eq!(refused["error"]["hint"], "pass --yes");
     let dry = rotate(&["--repo", "WEB/site", "--dry-run", "--json"])
         .exits_with(0)
         .json();
@@ -1411,7 +1411,7 @@ fn unrelated_files_beside_a_key_are_kept() {
     };
     assert_eq!(
         rotate(&[]).exits_with(2).json()["error"]["hint"],
-        "add --yes"
+        "pass --yes"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
     let rotated = rotate(&["--yes"]).exits_with(0).json();
@@ -1425,7 +1425,7 @@ fn unrelated_files_beside_a_key_are_kept() {
     make(&format!("{key}.bbconnect-old"));
     assert_eq!(
         rotate(&[]).exits_with(2).json()["error"]["hint"],
-        "add --yes"
+        "pass --yes"
     );
     assert_eq!(fixture.keys().len(), 1);
 }

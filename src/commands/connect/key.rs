@@ -184,7 +184,7 @@ fn report_title(plan: &Plan, registered: &RegisteredKey, steps: &mut StepLog<'_>
 /// A key of another type has another file, so that a new one is generated.
 fn suggest_another_type(error: Error, key: &PrivateKeyFile) -> Error {
     let Error::Rejected {
-        no: RejectionKind::Conflict,
+        kind: RejectionKind::Conflict,
         message,
         ..
     } = error

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// OAuth: sign in again, for more access or as somebody else
+    /// OAuth: sign in again, for more access or with another account
     #[arg(long)]
     pub reauthorize: bool,
     #[command(flatten)]

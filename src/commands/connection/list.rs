@@ -64,7 +64,7 @@ impl CommandOutput for ListOutput {
     fn write_stderr(&self, out: &mut TextWriter) {
         self.unreadable.iter().for_each(|reason| out.note(reason));
         if self.connections.is_empty() {
-            out.line("there are no connections yet; bbconnect connection add makes one");
+            out.line("no connection configured; run `bbconnect connection add`");
         }
     }
 }

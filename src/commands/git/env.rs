@@ -147,7 +147,7 @@ fn unset_commands(
     })
 }
 
-/// What git is to be told of a connection over HTTP.
+/// The git configuration of a connection over HTTP.
 fn entries(
     selected: &SelectedConnection,
     helper: HelperConnection<'_>,

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     pub undo: bool,
 }
 
-/// What git was told.
+/// The credential helpers that were configured.
 #[derive(Debug, Serialize)]
 pub(crate) struct SetupOutput {
     action: Action,
@@ -45,7 +45,7 @@ pub(crate) struct SetupOutput {
 struct Helper {
     url: String,
     action: Action,
-    /// Another helper is told the secret as well.
+    /// Other helpers that git also gives the secret to.
     others: bool,
 }
 

@@ -455,7 +455,7 @@ impl KeyRotation {
         let is_refused = matches!(
             error,
             Error::Rejected {
-                no: RejectionKind::Other,
+                kind: RejectionKind::Other,
                 ..
             }
         );

@@ -241,7 +241,7 @@ async fn reviewers(
             Some(reviewer) => all.push(reviewer),
             None => left_out.push(SkippedReviewer {
                 reviewer: name.clone(),
-                reason: "nobody in the workspace has this name".to_owned(),
+                reason: "no member of the workspace has this name".to_owned(),
             }),
         }
     }

@@ -64,7 +64,7 @@ impl<'a> History<'a> {
     /// accepted by an earlier run.
     ///
     /// The check ends at the newest commit that is unchanged and has the parent it was created with: that run made the
-    /// same check for everything below, or was told to accept it. Commits that were moved to another parent are checked
+    /// same check for everything below, or accepted it by flag. Commits that were moved to another parent are checked
     /// one by one.
     pub(super) fn refuse_foreign_commits(&mut self) -> Result<(), Error> {
         let Some(tip) = self.tip else { return Ok(()) };

@@ -64,7 +64,7 @@ impl Subcommand for Args {
     /// Selects a repository and saves the choice.
     ///
     /// # Errors
-    /// Where it does not exist, nobody can be asked, or there is no checkout.
+    /// Where it does not exist, a prompt is needed and disabled, or there is no checkout.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
         // A failure of git is reported before a server is asked.
         let checkout = if self.here || self.service.is_some() {

@@ -1,4 +1,4 @@
-//! `bbconnect token create`: a new HTTP access token, printed or kept as a new connection. Its secret is told once, so
+//! `bbconnect token create`: a new HTTP access token, printed or saved as a new connection. Its secret is shown once, so
 //! a token that cannot be kept is revoked again.
 
 use serde::{Serialize, Serializer};
@@ -251,7 +251,7 @@ pub(crate) struct CreateOutput {
     connection: Option<ConnectionName>,
 }
 
-/// A new token's secret, which is part of the result: it was asked for, and is told only once.
+/// A new token's secret, which is part of the result because the server returns it only once.
 #[derive(Debug)]
 struct RevealedSecret(Secret);
 

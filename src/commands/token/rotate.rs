@@ -74,7 +74,7 @@ impl Subcommand for Args {
         };
         // Kept before anything else can fail, and the old one again where the server does not accept it.
         if let Err(error) = store_and_verify(&selected, &token, &secret, app) {
-            // What went wrong first is what is told.
+            // The first error is reported.
             let _old_again = switch(&selected.name, &selected.connection, &old, app);
             revoke_unsaved(&bitbucket, &owner, &token, app);
             return Err(error);
@@ -103,7 +103,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
             return Err(not_on_cloud());
         }
         let message = format!("the connection {} has no HTTP access token", selected.name);
-        return Err(usage(message, " makes one"));
+        return Err(usage(message, " creates one"));
     }
     if !matches!(
         connection.store(),
@@ -111,18 +111,17 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     ) {
         let store = connection.store().map_or("nowhere", StoreKind::name);
         let message = format!(
-            "the secret of {} is kept elsewhere ({store}), so a new one could not be put in its place",
+            "the secret of {} is stored outside bbconnect ({store}), so it cannot be replaced",
             selected.name
         );
-        let hint = " prints a new token; keep it there yourself";
+        let hint = " prints a new token; store it there";
         return Err(usage(message, hint));
     }
     let secret = app.secret_of(selected)?;
     let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
     let id = asked.current_token_id().ok_or_else(|| {
-        let message =
-            "the id of the token cannot be read off it, so there is nothing to make one like";
-        usage(message.to_owned(), " makes one")
+        let message = "the token does not contain its id, so its settings cannot be read";
+        usage(message.to_owned(), " creates a new token")
     })?;
     Ok((secret, id))
 }

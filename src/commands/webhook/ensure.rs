@@ -136,7 +136,7 @@ impl Subcommand for Args {
         let mut spec = desired_webhook(self, app, &selected)?;
         let progress = app.ui.progress("looking at the webhooks");
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-        let mut made_up = None;
+        let mut generated = None;
         if self.generate_secret {
             let hooks = app.block_on(bitbucket.webhooks(repo))?.map_err(refused)?;
             let is_set = hooks.iter().any(|webhook| {
@@ -146,14 +146,14 @@ impl Subcommand for Args {
                 let number: [u128; 2] = rand::rng().random();
                 let secret = number.map(|part| format!("{part:032x}")).concat();
                 spec.secret = Some(Secret::new(secret.clone()));
-                made_up = Some(secret);
+                generated = Some(secret);
             }
         }
         let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run.is_set()))?;
         drop(progress);
         let done = asked.map_err(refused)?;
         Ok(EnsureOutput::One(Box::new(SingleOutput {
-            secret: made_up,
+            secret: generated,
             hint: narrower_scopes_hint(done.action, selected.connection.auth()),
             done,
             repository,
