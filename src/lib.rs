@@ -70,8 +70,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
         }
         Err(refusal) => {
             let rejected = PreParsedFlags::parse(&arguments);
+            let is_json = rejected.json || rejected.get.is_some();
             let flags = GlobalOptions {
                 json: rejected.json,
+                get: rejected.get,
                 color: rejected.color,
                 ..GlobalOptions::default()
             };
@@ -79,16 +81,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
             if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                let shown = if kind == ErrorKind::DisplayVersion && rejected.json {
+                let shown = if kind == ErrorKind::DisplayVersion && is_json {
                     ui.print_result(&Version::default())
-                } else if rejected.json {
+                } else if is_json {
                     ui.print_result(&Help::of(&refusal))
                 } else {
                     ui.print(&page).map(|()| ExitStatus::Success)
                 };
                 shown.unwrap_or_else(|error| ui.print_error(&error))
-            } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !rejected.json
-            {
+            } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !is_json {
                 ui.eprint_raw(&page);
                 ExitStatus::Usage
             } else {

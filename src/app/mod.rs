@@ -36,6 +36,7 @@ use crate::error::Error;
 use crate::git::Checkout;
 use crate::secrets::EncryptedFile;
 use crate::types::date::Date;
+use crate::types::json_pointer::JsonPointer;
 use crate::ui::{ColorChoice, Format, OutputOptions, Ui};
 
 /// The time limit of a request, unless `--timeout` says otherwise.
@@ -52,6 +53,8 @@ pub(crate) struct GlobalOptions {
     pub connection: Option<String>,
     /// `--json`
     pub json: bool,
+    /// `--get`
+    pub get: Option<JsonPointer>,
     /// `--quiet`
     pub quiet: bool,
     /// `--verbose`
@@ -102,8 +105,10 @@ impl App {
             color: flags.color,
             stdout_is_terminal: environment.stdout_is_terminal,
             stderr_is_terminal: environment.stderr_is_terminal,
-        });
-        let forbidden = flags.no_input || flags.json || environment.ci || environment.no_input;
+        })
+        .with_pointer(flags.get.clone());
+        let is_json = flags.json || flags.get.is_some();
+        let forbidden = flags.no_input || is_json || environment.ci || environment.no_input;
         Self {
             ui,
             command_line,

@@ -1,5 +1,6 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
+mod foreign_words;
 mod markdown_docs;
 mod usage_error;
 mod version_and_help;
@@ -13,6 +14,7 @@ pub(crate) use self::version_and_help::{Help, Version};
 
 use crate::app::GlobalOptions;
 use crate::commands::Command;
+use crate::types::json_pointer::JsonPointer;
 use crate::ui::ColorChoice;
 
 /// Examples come first, where a reader looks.
@@ -82,6 +84,9 @@ pub(crate) struct GlobalArgs {
     /// Print one JSON document, also on failure
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print one value of that document, by its JSON pointer such as /connections/0/name; strings without quotes
+    #[arg(long, global = true, value_name = "POINTER")]
+    pub get: Option<JsonPointer>,
     /// Print results and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -123,6 +128,7 @@ impl From<&GlobalArgs> for GlobalOptions {
             connection: global.connection.clone(),
             timeout: global.timeout.map(std::time::Duration::from_secs),
             json: global.json,
+            get: global.get.clone(),
             quiet: global.quiet,
             verbose: global.verbose,
             no_input: global.no_input,
@@ -158,6 +164,35 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn short_flags_and_aliases_are_the_same_everywhere() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            for flag in command.get_arguments() {
+                let expected = match flag.get_long() {
+                    Some("repo") => 'R',
+                    Some("limit") => 'L',
+                    Some(_) | None => continue,
+                };
+                assert_eq!(flag.get_short(), Some(expected), "{name}");
+            }
+            let alias = match name {
+                "list" => Some("ls"),
+                "remove" => Some("rm"),
+                _ => None,
+            };
+            let aliases: Vec<_> = command.get_visible_aliases().collect();
+            assert_eq!(aliases, alias.into_iter().collect::<Vec<_>>(), "{name}");
+            command.get_subcommands().for_each(check);
+        }
+        let root = super::command();
+        let commands = root.get_subcommands();
+        // `help` has copies without flags.
+        commands
+            .filter(|it| it.get_name() != "help")
+            .for_each(check);
     }
 
     /// Arguments that are flattened into a command must not have a description of their own: clap would take it for the

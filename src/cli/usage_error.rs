@@ -5,15 +5,18 @@ use std::ffi::OsString;
 use clap::ValueEnum as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::foreign_words;
 use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
+use crate::types::json_pointer::JsonPointer;
 use crate::ui::ColorChoice;
 
 /// Global flags, read from arguments that clap rejected.
 #[derive(Debug, Default)]
 pub(crate) struct PreParsedFlags {
     pub(crate) json: bool,
+    pub(crate) get: Option<JsonPointer>,
     pub(crate) color: ColorChoice,
 }
 
@@ -26,15 +29,21 @@ impl PreParsedFlags {
             .take_while(|word| word != "--");
         let mut flags = Self::default();
         while let Some(word) = words.next() {
-            let color = match word.split_once('=') {
-                Some(("--color", when)) => Some(when.to_owned()),
-                _ if word == "--color" => words.next().map(String::from),
-                _ => None,
-            };
-            flags.json |= word == "--json";
-            flags.color = color
-                .and_then(|when| ColorChoice::from_str(&when, false).ok())
-                .unwrap_or(flags.color);
+            let (flag, value) = word
+                .split_once('=')
+                .map_or((&*word, None), |(flag, value)| {
+                    (flag, Some(value.to_owned()))
+                });
+            let mut value = || value.clone().or_else(|| words.next().map(String::from));
+            match flag {
+                "--json" => flags.json = true,
+                "--get" => flags.get = value().and_then(|pointer| pointer.parse().ok()),
+                "--color" => {
+                    let color = value().and_then(|when| ColorChoice::from_str(&when, false).ok());
+                    flags.color = color.unwrap_or(flags.color);
+                }
+                _ => {}
+            }
         }
         flags
     }
@@ -91,9 +100,10 @@ pub(crate) fn usage_error(
         }
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let hint = replacement_hint(&path, &name, arguments);
             (
                 format!("unrecognized subcommand '{name}'"),
-                suggestion(error, &help),
+                hint.unwrap_or_else(|| suggestion(error, &help)),
             )
         }
         ErrorKind::UnknownArgument => (
@@ -153,11 +163,28 @@ fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, St
     }
 }
 
+/// The command that does what a word of another tool does.
+fn replacement_hint(path: &str, word: &str, arguments: &[OsString]) -> Option<String> {
+    let group = path.split(' ').skip(1).filter(|name| *name != "help");
+    let group = group.collect::<Vec<_>>().join(" ");
+    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    let next = words.by_ref().skip_while(|it| it != word).nth(1);
+    let found = foreign_words::replacement(&group, word, next.as_deref());
+    found.map(foreign_words::Replacement::hint)
+}
+
 /// The values that there are, or the nearest name, or the help.
 fn suggestion(error: &clap::Error, help: &str) -> String {
     let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
     let names = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
-    let nearest = names.into_iter().find_map(|kind| context(error, kind));
+    // Similar names are in ascending order of their similarity.
+    let nearest = names.into_iter().find_map(|kind| {
+        if let ContextValue::Strings(names) = error.get(kind)? {
+            names.last().cloned()
+        } else {
+            context(error, kind)
+        }
+    });
     match (values, nearest) {
         (Some(values), _) => format!("the values are {values}"),
         (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),

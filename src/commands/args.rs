@@ -12,7 +12,7 @@ use crate::types::repository::RepoRef;
 pub(crate) struct RepoArg {
     /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
     /// one that was selected
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     repo: Option<RepoRef>,
 }
 
@@ -64,7 +64,7 @@ impl YesArg {
 #[derive(Debug, clap::Args)]
 pub(crate) struct LimitArg {
     /// Maximum number of results [default: all]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(short = 'L', long, value_name = "N", value_parser = at_least_one)]
     limit: Option<usize>,
 }
 

@@ -31,6 +31,7 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// List the projects of a workspace (Cloud) or of the server (Data Center)
+        #[command(visible_alias = "ls")]
         List(ListArgs),
         /// Make a project
         Create(CreateArgs),

@@ -19,6 +19,7 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// List the workspaces that the connection's account is in
+        #[command(visible_alias = "ls")]
         List(ListArgs),
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod git_url;
 pub(crate) mod hint;
 pub(crate) mod host_keys;
 pub(crate) mod host_pattern;
+pub(crate) mod json_pointer;
 pub(crate) mod key_type;
 pub(crate) mod namespace;
 pub(crate) mod oauth;

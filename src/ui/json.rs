@@ -3,13 +3,14 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use serde_json::{Serializer, Value};
 use zeroize::Zeroizing;
 
 use super::text_writer::Buffer;
-use crate::error::Error;
+use crate::error::{Error, RejectionKind};
 use crate::types::escape::{needs_escape, strip_os_error_code};
+use crate::types::json_pointer::JsonPointer;
 
 /// A result with its schema in front.
 #[derive(Serialize)]
@@ -40,6 +41,65 @@ pub(super) fn document<T: Serialize>(
     pretty: bool,
 ) -> Result<Buffer, Error> {
     write(&Envelope { schema, result }, pretty)
+}
+
+/// One value of the document of a result: a string without quotes, anything else as JSON.
+pub(super) fn value_at<T: Serialize>(
+    schema: &'static str,
+    result: &T,
+    pointer: &JsonPointer,
+    pretty: bool,
+) -> Result<Buffer, Error> {
+    let envelope = Envelope { schema, result };
+    if pointer.is_empty() {
+        return write(&envelope, pretty);
+    }
+    let document = serde_json::to_value(&envelope).map_err(|error| Error::Stdout(error.into()))?;
+    match pointer.find(&document) {
+        Some(Value::String(text)) => Ok(plain(text)),
+        Some(value) => write(value, pretty),
+        None => Err(no_value(pointer, &document)),
+    }
+}
+
+/// The lines of a string, with deceptive characters escaped.
+fn plain(text: &str) -> Buffer {
+    let mut plain = Zeroizing::new(String::with_capacity(2 * text.len() + 1));
+    for character in text.chars() {
+        if needs_escape(character) && !matches!(character, '\n' | '\t') {
+            plain.extend(character.escape_default());
+        } else {
+            plain.push(character);
+        }
+    }
+    if !plain.ends_with('\n') {
+        plain.push('\n');
+    }
+    plain
+}
+
+fn no_value(pointer: &JsonPointer, document: &Value) -> Error {
+    let (path, nearest) = pointer.nearest(document);
+    let place = if path.is_empty() {
+        "the document"
+    } else {
+        path
+    };
+    let hint = match nearest {
+        Value::Object(members) => {
+            let keys: Vec<_> = members.keys().map(String::as_str).collect();
+            format!("keys of {place}: {}", keys.join(", "))
+        }
+        Value::Array(elements) if elements.is_empty() => format!("{place} is empty"),
+        Value::Array(elements) => {
+            format!("indexes of {place}: 0 to {}", elements.len() - 1)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            format!("{place} has no members")
+        }
+    };
+    let message = format!("the JSON document has no value at {pointer}");
+    Error::rejected(RejectionKind::NotFound, message, hint)
 }
 
 /// The document of a failure.
@@ -146,6 +206,54 @@ mod tests {
         let expected =
             "{\"schema\":\"bbconnect/test@1\",\"name\":\"a\\u202eb\\u001b\\udb40\\udc01é\"}\n";
         assert_eq!(document.ok().as_deref().map(String::as_str), Some(expected));
+    }
+
+    #[test]
+    fn one_value_is_printed_without_quotes_or_as_json() {
+        #[derive(Serialize)]
+        struct Listed {
+            key: &'static str,
+            hidden: &'static str,
+            none: Option<u8>,
+            items: [Item; 1],
+        }
+        #[derive(Serialize)]
+        struct Item {
+            id: u8,
+        }
+        let listed = Listed {
+            key: "a\nb\n",
+            hidden: "\"\u{1b}[2J\"",
+            none: None,
+            items: [Item { id: 7 }],
+        };
+        let value = |pointer: &str| {
+            let pointer = pointer.parse().unwrap();
+            value_at("bbconnect/test@1", &listed, &pointer, false)
+        };
+        for (pointer, expected) in [
+            ("/schema", "bbconnect/test@1\n"),
+            ("/key", "a\nb\n"),
+            ("/hidden", "\"\\u{1b}[2J\"\n"),
+            ("/none", "null\n"),
+            ("/items", "[{\"id\":7}]\n"),
+            ("/items/0/id", "7\n"),
+        ] {
+            assert_eq!(value(pointer).unwrap().as_str(), expected, "{pointer}");
+        }
+        let whole = value("").unwrap();
+        assert!(whole.starts_with("{\"schema\":"), "{whole:?}");
+        for (pointer, hint) in [
+            ("/items/1", "indexes of /items: 0 to 0"),
+            ("/items/00", "indexes of /items: 0 to 0"),
+            ("/items/-", "indexes of /items: 0 to 0"),
+            ("/items/0/x", "keys of /items/0: id"),
+            ("/none/x", "/none has no members"),
+        ] {
+            let error = value(pointer).unwrap_err();
+            assert_eq!(error.exit_status().code(), 5, "{pointer}");
+            assert_eq!(error.hint().unwrap().to_string(), hint, "{pointer}");
+        }
     }
 
     #[test]

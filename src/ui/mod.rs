@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::ConnectionName;
 use crate::types::escape::strip_os_error_code;
+use crate::types::json_pointer::JsonPointer;
 
 /// What a command has found or done.
 pub(crate) trait CommandOutput: Serialize {
@@ -97,6 +98,8 @@ pub(crate) struct OutputOptions {
 pub(crate) struct Ui {
     options: OutputOptions,
     connection: Option<ConnectionName>,
+    /// The value of the JSON document that is printed instead of the whole.
+    pointer: Option<JsonPointer>,
 }
 
 impl Ui {
@@ -106,7 +109,18 @@ impl Ui {
         Self {
             options,
             connection: None,
+            pointer: None,
         }
+    }
+
+    /// Prints one value of the JSON document of a result, and errors as text on standard error.
+    #[must_use]
+    pub(crate) fn with_pointer(mut self, pointer: Option<JsonPointer>) -> Self {
+        if pointer.is_some() {
+            self.options.format = Format::Json;
+        }
+        self.pointer = pointer;
+        self
     }
 
     /// With the connection that the user named: the commands in hints are then for it.
@@ -121,13 +135,18 @@ impl Ui {
     /// # Errors
     /// [`Error::Stdout`] when standard output cannot be written, for another reason than a closed pipe.
     pub(crate) fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
-        match self.options.format {
-            Format::Json => self.to_stdout(&json::document(
-                R::SCHEMA,
-                outcome,
-                self.options.stdout_is_terminal,
-            )?)?,
-            Format::Text => {
+        let pretty = self.options.stdout_is_terminal;
+        match (self.options.format, &self.pointer) {
+            (_, Some(pointer)) => match json::value_at(R::SCHEMA, outcome, pointer, pretty) {
+                Ok(value) => self.to_stdout(&value)?,
+                // The exit status of a failed check says more than that of the pointer.
+                Err(error) if outcome.exit_status() != ExitStatus::Success => {
+                    let _not_found = self.print_error(&error);
+                }
+                Err(error) => return Err(error),
+            },
+            (Format::Json, None) => self.to_stdout(&json::document(R::SCHEMA, outcome, pretty)?)?,
+            (Format::Text, None) => {
                 let mut out = TextWriter::default();
                 outcome.write_stdout(&mut out);
                 self.to_stdout(&out.finish())?;
@@ -188,7 +207,7 @@ impl Ui {
     pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
         let connection = self.connection.as_ref().map(ToString::to_string);
         let hint = error.hint().map(|hint| hint.render(connection.as_deref()));
-        if self.options.format == Format::Json {
+        if self.options.format == Format::Json && self.pointer.is_none() {
             // Where even this cannot be written, the exit status is all that is left to say.
             drop(
                 json::error(error, hint, self.options.stdout_is_terminal)

@@ -32,6 +32,7 @@ mod keys;
 mod lists;
 mod migrate;
 mod oauth;
+mod output;
 mod process;
 mod publish;
 mod pull_requests;

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub require: Vec<Scope>,
     /// Repository to check: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Warn when a credential expires within this time: 90d, 12w, or 90 for days
     #[arg(long, value_name = "AGE", default_value_t = DayCount::TWO_WEEKS)]

@@ -56,7 +56,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// The repository: SLUG, or WORKSPACE/SLUG and KEY/SLUG
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<String>,
     /// The last day of the credential: nothing in the API tells that of an API token
     #[arg(long, value_name = "YYYY-MM-DD")]

@@ -29,6 +29,7 @@ command_group! {
         /// Add a connection, once its credential is verified
         Add(add::Args),
         /// List the connections
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Show a connection
         Show(show::Args),
@@ -37,6 +38,7 @@ command_group! {
         /// Give a connection another name
         Rename(rename::Args),
         /// Remove a connection and its secret
+        #[command(visible_alias = "rm")]
         Remove(remove::Args),
         /// Choose the connection for everything, a repository, or a folder of it
         Use(set_default::Args),

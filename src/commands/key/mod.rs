@@ -24,8 +24,10 @@ command_group! {
         /// Register a public key
         Add(add::Args),
         /// List registered keys
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Remove a registered key
+        #[command(visible_alias = "rm")]
         Remove(remove::Args),
         /// Replace a key without downtime
         Rotate(rotate::Args),

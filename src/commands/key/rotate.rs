@@ -41,7 +41,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The repository whose key is replaced [default: that of the connection]
-    #[arg(long, value_name = "REF", conflicts_with = "all")]
+    #[arg(short = 'R', long, value_name = "REF", conflicts_with = "all")]
     pub repo: Option<RepoRef>,
     /// Type of the new key [default: that of the old one]
     #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]

@@ -15,7 +15,7 @@ use crate::types::repository::{RepoId, RepoRef};
 pub(crate) struct KeyOwnerArgs {
     /// Keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default: that
     /// of the connection]
-    #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
+    #[arg(short = 'R', long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// Keys of a project: KEY, on Cloud also WORKSPACE/KEY
     #[arg(long, value_name = "KEY", conflicts_with = "user")]

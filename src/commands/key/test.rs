@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<PathBuf>,
     /// The repository: a connection's, or any clone URL [default: that of the connection]
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Trust the SSH host key with this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]

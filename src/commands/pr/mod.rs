@@ -15,6 +15,7 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// List the pull requests for a repository
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Open a pull request; one that is open for the same branches is used again
         Create(create::Args),

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// Repository; by default the selected one
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Directory of the repository to publish to; by default the root
     #[arg(

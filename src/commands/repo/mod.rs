@@ -19,6 +19,7 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// List repositories of a workspace, a project, or all
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Show a repository: its URLs, whether it is empty, what you may do with it
         View(view::Args),

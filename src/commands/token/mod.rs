@@ -26,6 +26,7 @@ command_group! {
         /// Print the page where a token is made
         Page(page::Args),
         /// List HTTP access tokens (Data Center)
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Make an HTTP access token (Data Center)
         Create(create::Args),

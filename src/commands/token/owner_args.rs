@@ -15,7 +15,7 @@ use crate::types::repository::RepoRef;
 #[derive(Debug, clap::Args)]
 pub(crate) struct TokenOwnerArgs {
     /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
-    #[arg(long, value_name = "REF", conflicts_with_all = ["project", "user"])]
+    #[arg(short = 'R', long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// Tokens of a project
     #[arg(long, value_name = "KEY", conflicts_with = "user")]

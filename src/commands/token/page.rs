@@ -27,7 +27,7 @@ pub(crate) struct Args {
     pub auth: Option<AuthMethod>,
     /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
     /// any URL of it
-    #[arg(long, value_name = "REF")]
+    #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Open it in a browser
     #[arg(long)]

@@ -20,10 +20,12 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// List the webhooks of a repository
+        #[command(visible_alias = "ls")]
         List(list::Args),
         /// Make a webhook, or repair it; what fits already is left alone
         Ensure(Box<ensure::Args>),
         /// Remove a webhook
+        #[command(visible_alias = "rm")]
         Remove(remove::Args),
         /// Have the server call a webhook's receiver (Data Center)
         Test(test::Args),
