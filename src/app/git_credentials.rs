@@ -1,9 +1,11 @@
 //! Git's use of connections: credentials, credential helpers, the SSH command.
 
+use std::collections::BTreeMap;
+
 use super::App;
 use crate::error::Error;
-use crate::git::{CredentialRequest, CredentialResponse};
-use crate::resolve::{Needs, SelectedConnection, Target, git_base_urls, git_username};
+use crate::git::{CredentialRequest, CredentialResponse, HttpSetting, HttpSettings};
+use crate::resolve::{Needs, Request, SelectedConnection, Target, git_base_urls, git_username};
 use crate::ssh;
 use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
@@ -18,6 +20,15 @@ pub(crate) enum HelperConnection<'a> {
     Named(&'a str),
     /// This one, where it matches and the checkout names no other.
     Preferred(&'a str),
+}
+
+/// A server that git reaches over HTTP with connections.
+#[derive(Debug)]
+pub(crate) struct GitServer {
+    pub(crate) origin: String,
+    pub(crate) settings: HttpSettings,
+    /// The settings in which its connections differ.
+    pub(crate) differing: Vec<HttpSetting>,
 }
 
 impl App {
@@ -174,11 +185,17 @@ impl App {
         flag.or(self.environment.connection.as_deref())
     }
 
-    /// The origins that git reaches over HTTP with any connection, or with the named one; or those of one host.
+    /// The servers that git reaches over HTTP with any connection, or with the named one; or those of one host. The settings
+    /// are those that the connections of a server have in common; in the configuration of a repository (`here`), those of
+    /// the connection that applies there.
     ///
     /// # Errors
     /// [`Error::NoMatchingConnection`] where no connection is for that host, [`Error::NoConnection`] where there is none.
-    pub(crate) fn git_origins(&self, host: Option<&str>) -> Result<Vec<String>, Error> {
+    pub(crate) fn git_servers(
+        &self,
+        host: Option<&str>,
+        here: bool,
+    ) -> Result<Vec<GitServer>, Error> {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::Usage {
                 message: "the name of the host is empty".to_owned(),
@@ -190,20 +207,23 @@ impl App {
             Some(name) => vec![connections.get(name)?.0.to_string()],
             None => connections.names(),
         };
-        let all = names.iter().filter_map(|name| connections.get(name).ok());
-        let mut origins: Vec<String> = all
-            .flat_map(|(_, connection)| Self::git_origins_of(&connection))
-            .collect();
+        let mut servers: BTreeMap<String, Vec<HttpSettings>> = BTreeMap::new();
+        for (_, connection) in names.iter().filter_map(|name| connections.get(name).ok()) {
+            for origin in Self::git_origins_of(&connection) {
+                let settings = HttpSettings::from(&connection.network);
+                servers.entry(origin).or_default().push(settings);
+            }
+        }
         if let Some(host) = host {
             let wanted = format!("//{}", normalize_host(host));
-            origins.retain(|origin| {
+            servers.retain(|origin, _| {
                 origin.ends_with(&wanted) || origin.contains(&format!("{wanted}:"))
             });
-            if origins.is_empty() {
+            if servers.is_empty() {
                 return Err(Error::NoMatchingConnection(host.to_owned()));
             }
         }
-        if origins.is_empty() {
+        if servers.is_empty() {
             return Err(match self.explicit_name() {
                 Some(name) => Error::SshOnlyConnection(name.to_owned()),
                 None if names.is_empty() && self.environment.first_connection_variable().is_some() => {
@@ -216,14 +236,72 @@ impl App {
                 None => Error::NoConnection(names),
             });
         }
-        origins.sort();
-        origins.dedup();
-        Ok(origins)
+        let applies = if here && self.explicit_name().is_none() {
+            self.rest_connection_here()?
+        } else {
+            None
+        };
+        if let Some(connection) = applies {
+            let settings = HttpSettings::from(&connection.network);
+            for origin in Self::git_origins_of(&connection) {
+                if let Some(all) = servers.get_mut(&origin) {
+                    *all = vec![settings.clone()];
+                }
+            }
+        }
+        let server = |(origin, all): (String, Vec<HttpSettings>)| {
+            let (settings, differing) = HttpSettings::common(&all);
+            GitServer {
+                origin,
+                settings,
+                differing,
+            }
+        };
+        Ok(servers.into_iter().map(server).collect())
+    }
+
+    /// The connection with REST that applies here; `None` where none does.
+    fn rest_connection_here(&self) -> Result<Option<Connection>, Error> {
+        match self.resolve(&Request::connection(Target::Here, Needs::Rest)) {
+            Ok(resolved) => Ok(Some(resolved.connection.connection)),
+            Err(
+                Error::NoConnection(_)
+                | Error::NoMatchingConnection(_)
+                | Error::SshOnlyConnection(_),
+            ) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The entries of git's configuration with which git uses a connection over HTTP: the credential helper, certificates
+    /// and proxy. None for an SSH-only connection.
+    ///
+    /// # Errors
+    /// [`Error::CurrentExeUnknown`].
+    pub(crate) fn git_config_entries(
+        &self,
+        connection: &Connection,
+        helper: HelperConnection<'_>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut entries = Vec::new();
+        let origins = Self::git_origins_of(connection);
+        if origins.is_empty() {
+            return Ok(entries);
+        }
+        let helper = self.credential_helper_command(helper)?;
+        for origin in origins {
+            let key = |what: &str| format!("credential.{origin}.{what}");
+            entries.push((key("helper"), String::new()));
+            entries.push((key("helper"), helper.clone()));
+            entries.push((key("useHttpPath"), "true".to_owned()));
+            entries.extend(HttpSettings::from(&connection.network).entries(&origin));
+        }
+        Ok(entries)
     }
 
     /// The origins that git reaches over HTTP with a connection.
     #[must_use]
-    pub(crate) fn git_origins_of(connection: &Connection) -> Vec<String> {
+    fn git_origins_of(connection: &Connection) -> Vec<String> {
         if connection.auth() == AuthMethod::Ssh {
             return Vec::new();
         }

@@ -23,7 +23,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 pub use environment::Environment;
-pub(crate) use git_credentials::HelperConnection;
+pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_location::KeyLocation;
 pub(crate) use key_registration::OnAccessMismatch;

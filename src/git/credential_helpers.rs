@@ -31,7 +31,7 @@ impl ConfigScope {
     }
 
     /// `git config` for this file.
-    fn config(self) -> CommandSpec {
+    pub(super) fn config(self) -> CommandSpec {
         git().args(["config", self.flag()])
     }
 }
@@ -66,12 +66,13 @@ impl HelperConfig {
         })
     }
 
-    /// The servers with a helper of ours, with or without a connection.
+    /// The servers with a helper or settings of ours, with or without a connection.
     pub(crate) fn servers(
         scope: ConfigScope,
         is_ours: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>, GitError> {
-        const ALL: &str = r"^credential\..*\.helper$";
+        const ALL: &str =
+            r"^(credential\..*\.helper|bbconnect\..*\.(sslcainfo|sslcert|sslkey|proxy))$";
         scope.check()?;
         let entries = entries(&config_get(scope.config().args([
             "--null",
@@ -80,12 +81,17 @@ impl HelperConfig {
         ]))?);
         let mut servers: Vec<String> = entries
             .iter()
-            .filter(|(_, helper)| is_ours(helper))
-            .filter_map(|(key, _)| {
-                let server = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
+            .filter_map(|(key, value)| {
+                let helper = key.strip_prefix("credential.");
+                let server = match helper.and_then(|key| key.strip_suffix(".helper")) {
+                    Some(server) if is_ours(value) => server,
+                    Some(_) => return None,
+                    None => key.strip_prefix("bbconnect.")?.rsplit_once('.')?.0,
+                };
                 Some(server.to_owned())
             })
             .collect();
+        servers.sort();
         servers.dedup();
         Ok(servers)
     }

@@ -8,6 +8,7 @@ mod credential;
 mod credential_helpers;
 mod effective_http_config;
 mod error;
+mod http_settings;
 mod lfs;
 mod push_error;
 mod remotes;
@@ -20,6 +21,7 @@ pub use credential::{CredentialRequest, CredentialResponse};
 pub(crate) use credential_helpers::{ConfigScope, HelperConfig};
 pub(crate) use effective_http_config::{GitHttpConfig, view};
 pub(crate) use error::GitError;
+pub(crate) use http_settings::{HttpSetting, HttpSettings};
 pub(crate) use lfs::pointer_hash;
 pub(crate) use push_error::PushError;
 pub(crate) use ssh_command::{

@@ -510,7 +510,7 @@ fn untrusted_certificates() {
         stage(&document, "git")["next"]
             .as_str()
             .unwrap()
-            .contains("sslCAInfo")
+            .contains("`bbconnect git setup`")
     );
     // Plain http on a port that speaks TLS.
     breaks(

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::git_server::GitServer;
+use crate::support::tls::{TlsServer, certificates};
 use crate::support::{
     self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program,
 };
@@ -589,4 +592,161 @@ fn git_env_unset_works_for_any_connection() {
     let left = unset(&[], &own);
     assert_eq!(left["variables"]["GIT_CONFIG_KEY_0"], "user.name", "{left}");
     assert_eq!(left["variables"]["GIT_CONFIG_COUNT"], "1", "{left}");
+}
+
+/// A TLS server with one empty repository at `scm/web/site.git`, which git reads without a program on the server
+/// (gitprotocol-http(5), "dumb").
+fn tls_git_server(dir: &Path, flags: &[&str]) -> TlsServer {
+    let repository = dir.join("scm/web/site.git");
+    fs::create_dir_all(repository.join("info")).unwrap();
+    // `openssl s_server -WWW` takes the query for a part of the name.
+    let refs = repository.join("info/refs?service=git-upload-pack");
+    fs::write(refs, format!("{}\trefs/heads/main\n", "1".repeat(40))).unwrap();
+    fs::write(repository.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    TlsServer::start(dir, "good", &[&["-WWW", "-no_ticket"], flags].concat())
+}
+
+#[test]
+fn git_reaches_a_server_with_the_certificates_of_the_connection() {
+    if !is_installed("git", "--version") || !is_installed("openssl", "version") {
+        return;
+    }
+    let files = certificates(&[("good", "IP:127.0.0.1", 60), ("jane", "DNS:jane", 60)]);
+    let path = |name: &str| files.path(name).display().to_string();
+    let server = tls_git_server(files.home(), &["-Verify", "1", "-CAfile", &path("ca.pem")]);
+    let sandbox = Sandbox::new();
+    let text = format!(
+        "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nlevel = \"user\"\n\
+         ca_cert = \"{}\"\nclient_cert = \"{}\"\nclient_key = \"{}\"",
+        server.url(),
+        path("ca.pem"),
+        path("jane.pem"),
+        path("jane.key")
+    );
+    connection(&sandbox, "s", &text, &server.url());
+    let url = format!("{}/scm/web/site.git", server.url());
+    let list = |variables: &Value| {
+        let mut git = git(&sandbox, &["ls-remote", &url]);
+        for (name, value) in variables.as_object().into_iter().flatten() {
+            git.env(name, value.as_str().unwrap());
+        }
+        let output = git.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(list(&Value::Null), "");
+    let env = sandbox
+        .run(["git", "env", "s", "--json"])
+        .exits_with(0)
+        .json();
+    assert!(list(&env["variables"]).contains("refs/heads/main"));
+    let set = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    let expected = serde_json::json!({
+        "sslCAInfo": path("ca.pem"),
+        "sslCert": path("jane.pem"),
+        "sslKey": path("jane.key"),
+    });
+    assert_eq!(set["helpers"][0]["settings"], expected);
+    assert!(list(&Value::Null).contains("refs/heads/main"));
+    let again = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    assert_eq!(again["action"], "unchanged");
+    sandbox.run(["git", "setup", "--undo"]).exits_with(0);
+    assert_eq!(list(&Value::Null), "");
+    let text = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+    assert!(!text.contains('='), "{text}");
+    let mut unset = sandbox.command(["git", "env", "--unset", "--json"]);
+    for (name, value) in env["variables"].as_object().unwrap() {
+        unset.env(name, value.as_str().unwrap());
+    }
+    let unset = unset.finish().exits_with(0).json();
+    assert_eq!(unset["variables"], serde_json::json!({}));
+    assert_eq!(unset["unset"].as_array().unwrap().len(), 2 * 6 + 1);
+}
+
+#[test]
+fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let add = |name: &str, host: &str, more: &str| {
+        let text = format!(
+            "deployment = \"datacenter\"\nbase_url = \"https://{host}\"\nauth = \"http-access-token\"\n{more}"
+        );
+        connection(&sandbox, name, &text, &format!("https://{host}"));
+    };
+    let (ca, proxy) = (
+        "ca_cert = \"/c/ca.pem\"\n",
+        "proxy = \"http://p.example.com:3128\"\n",
+    );
+    add("a", "one.example.com", &[ca, proxy].concat());
+    add("b", "one.example.com", ca);
+    add("c", "two.example.com", proxy);
+    let get = |at: &Path, key: &str| {
+        let mut get = git(&sandbox, &["config", "--get-all", key]);
+        let output = get.current_dir(at).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let global = |key: &str| get(sandbox.home(), key);
+    let set = sandbox.run(["git", "setup"]).exits_with(0);
+    assert!(
+        set.stderr.contains("different values for proxy"),
+        "{}",
+        set.stderr
+    );
+    assert_eq!(
+        global("http.https://one.example.com.sslCAInfo"),
+        "/c/ca.pem\n"
+    );
+    assert_eq!(global("http.https://one.example.com.proxy"), "");
+    assert_eq!(
+        global("http.https://two.example.com.proxy"),
+        "http://p.example.com:3128\n"
+    );
+    assert_eq!(global("http.https://two.example.com.sslCAInfo"), "");
+    // In a checkout the connection that applies there decides.
+    let checkout = sandbox.path("checkout");
+    check_output(&mut git(&sandbox, &["init", "-q", "checkout"]));
+    let here = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        command.current_dir(&checkout).finish().exits_with(0)
+    };
+    here(&["connection", "use", "a", "--here"]);
+    let local = here(&["git", "setup", "--local", "--json"]).json();
+    assert_eq!(
+        local["helpers"][0]["settings"]["proxy"],
+        "http://p.example.com:3128"
+    );
+    assert_eq!(
+        get(&checkout, "http.https://one.example.com.proxy"),
+        "http://p.example.com:3128\n"
+    );
+    here(&["git", "setup", "--local", "--undo"]);
+    assert_eq!(get(&checkout, "http.https://one.example.com.proxy"), "");
+    // A changed connection changes the setting, also away.
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replace("/c/ca.pem", "/c/new.pem").replace(proxy, ""),
+    )
+    .unwrap();
+    let updated = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    assert_eq!(updated["action"], "updated");
+    assert_eq!(
+        global("http.https://one.example.com.sslCAInfo"),
+        "/c/new.pem\n"
+    );
+    assert_eq!(global("http.https://two.example.com.proxy"), "");
+    // A value of the user is kept, by undo as well.
+    let key = "http.https://one.example.com.sslCAInfo";
+    check_output(&mut git(
+        &sandbox,
+        &["config", "--global", key, "/mine.pem"],
+    ));
+    let kept = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    assert_eq!(kept["helpers"][0]["kept"], serde_json::json!(["sslCAInfo"]));
+    sandbox.run(["git", "setup", "--undo"]).exits_with(0);
+    assert_eq!(global(key), "/mine.pem\n");
+    let text = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+    assert_eq!(text.matches('=').count(), 1, "{text}");
 }

@@ -8,7 +8,6 @@ use crate::app::{App, HelperConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::resolve::{SelectedConnection, SelectionReason};
-use crate::types::connection::AuthMethod;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -74,7 +73,7 @@ impl Subcommand for Args {
             | SelectionReason::Default
             | SelectionReason::Only => HelperConnection::Preferred(&name),
         };
-        let config = entries(&selected, helper, app)?;
+        let config = app.git_config_entries(&selected.connection, helper)?;
         let before = app.git_config();
         let is_there = config.iter().all(|entry| before.contains(entry));
         let mut variables = BTreeMap::new();
@@ -117,7 +116,7 @@ fn unset_commands(
             HelperConnection::Named(&name),
             HelperConnection::Preferred(&name),
         ] {
-            ours.extend(entries(selected, helper, app)?);
+            ours.extend(app.git_config_entries(&selected.connection, helper)?);
         }
     }
     let before = app.git_config();
@@ -145,26 +144,6 @@ fn unset_commands(
         variables,
         unset,
     })
-}
-
-/// The git configuration of a connection over HTTP.
-fn entries(
-    selected: &SelectedConnection,
-    helper: HelperConnection<'_>,
-    app: &App,
-) -> Result<Entries, Error> {
-    let mut entries = Entries::new();
-    if selected.connection.auth() == AuthMethod::Ssh {
-        return Ok(entries);
-    }
-    let helper = app.credential_helper_command(helper)?;
-    for origin in App::git_origins_of(&selected.connection) {
-        let key = |what: &str| format!("credential.{origin}.{what}");
-        entries.push((key("helper"), String::new()));
-        entries.push((key("helper"), helper.clone()));
-        entries.push((key("useHttpPath"), "true".to_owned()));
-    }
-    Ok(entries)
 }
 
 /// The variables of entries from this one on, and how many there are in all.

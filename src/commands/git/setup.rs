@@ -1,11 +1,12 @@
-//! `bbconnect git setup`: git asks bbconnect for the servers of the connections, and no other helper for them.
+//! `bbconnect git setup`: git asks bbconnect for the servers of the connections, and no other helper for them; and reaches
+//! them with the certificates and the proxy of the connections.
 
 use serde::Serialize;
 
-use crate::app::{App, HelperConnection};
+use crate::app::{App, GitServer, HelperConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::git::{ConfigScope, HelperConfig};
+use crate::git::{ConfigScope, HelperConfig, HttpSetting, HttpSettings};
 use crate::types::action::Action;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -20,16 +21,16 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// This server alone
+    /// Only this server
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
     /// In the user's configuration (the default)
     #[arg(long, conflicts_with = "local")]
     pub global: bool,
-    /// In the configuration of the repository one stands in
+    /// In the configuration of the current repository
     #[arg(long)]
     pub local: bool,
-    /// Take it back
+    /// Remove the configuration
     #[arg(long)]
     pub undo: bool,
 }
@@ -47,12 +48,18 @@ struct Helper {
     action: Action,
     /// Other helpers that git also gives the secret to.
     others: bool,
+    /// The settings `http.<url>.…`: certificates and proxy.
+    settings: HttpSettings,
+    /// The settings that are not set, because the connections to this server differ in them.
+    differing: Vec<HttpSetting>,
+    /// The settings for which git has another value, which was not set by bbconnect.
+    kept: Vec<HttpSetting>,
 }
 
 impl Subcommand for Args {
     type Output = SetupOutput;
 
-    /// Writes, or takes back, `credential.<url>.helper` for every server.
+    /// Sets, or removes, `credential.<url>.helper` and `http.<url>.…` for every server.
     ///
     /// # Errors
     /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
@@ -67,30 +74,45 @@ impl Subcommand for Args {
             .named_connection()
             .map_or(HelperConnection::Resolved, HelperConnection::Named);
         let helper = app.credential_helper_command(connection)?;
-        let origins = if self.undo && self.host.is_none() {
-            HelperConfig::servers(scope, is_ours)?
+        let servers = if self.undo && self.host.is_none() {
+            let origins = HelperConfig::servers(scope, is_ours)?.into_iter();
+            let server = |origin| (origin, HttpSettings::default(), Vec::new());
+            origins.map(server).collect()
         } else {
-            app.git_origins(self.host.as_deref())?
+            let servers = app
+                .git_servers(self.host.as_deref(), self.local)?
+                .into_iter();
+            let server = |server: GitServer| (server.origin, server.settings, server.differing);
+            servers.map(server).collect::<Vec<_>>()
         };
-        let helpers = origins
+        let helpers = servers
             .into_iter()
-            .map(|url| {
+            .map(|(url, settings, differing)| {
                 let known = HelperConfig::of(scope, &url)?;
-                let changed = if self.undo {
+                let (settings, differing) = if self.undo {
+                    Default::default()
+                } else {
+                    (settings, differing)
+                };
+                let helper_changed = if self.undo {
                     known.remove(is_ours)?
                 } else {
                     known.add(&helper, is_ours)?
                 };
-                let action = match (changed, self.undo) {
-                    (false, _) => Action::Unchanged,
-                    (true, false) => Action::Created,
-                    (true, true) => Action::Removed,
+                let (settings_changed, kept) = settings.apply(scope, &url)?;
+                let action = match (helper_changed, settings_changed, self.undo) {
+                    (false, false, _) => Action::Unchanged,
+                    (_, _, true) => Action::Removed,
+                    (true, _, false) => Action::Created,
+                    (false, true, false) => Action::Updated,
                 };
-                let others = !self.undo && known.has_others(is_ours);
                 Ok(Helper {
+                    others: !self.undo && known.has_others(is_ours),
+                    settings: settings.without(&kept),
                     url,
                     action,
-                    others,
+                    differing,
+                    kept,
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -124,9 +146,26 @@ impl CommandOutput for SetupOutput {
         }
         for helper in self.helpers.iter().filter(|helper| helper.others) {
             out.note(&format!(
-                "another helper is set for {}; git tells it the secret as well, and it may keep it in clear text",
+                "another helper is set for {}: git passes the secret to it as well, and it may store it in plain text",
                 helper.url
             ));
+        }
+        for helper in &self.helpers {
+            for setting in &helper.differing {
+                out.note(&format!(
+                    "the connections to {} have different values for {}, so git gets none; run `bbconnect git setup \
+                     --local` in each checkout",
+                    helper.url,
+                    setting.name()
+                ));
+            }
+            for setting in &helper.kept {
+                let (url, name) = (&helper.url, setting.name());
+                out.note(&format!(
+                    "http.{url}.{name} was not set by bbconnect and is kept; to use that of the connection, run `git config \
+                     --unset-all http.{url}.{name}` and this command again",
+                ));
+            }
         }
     }
 }

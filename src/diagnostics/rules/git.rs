@@ -79,9 +79,7 @@ fn difference(git: &GitHttpConfig, route: &HttpRoute) -> Option<Finding> {
             return Some(
                 Finding::warn(ID, message)
                     .with_evidence(version)
-                    .with_next(format!(
-                        "git config --global http.{origin}.proxy http://{ours}"
-                    )),
+                    .with_next("run `bbconnect git setup`"),
             );
         }
         _ => {}
@@ -99,16 +97,13 @@ fn difference(git: &GitHttpConfig, route: &HttpRoute) -> Option<Finding> {
             .with_evidence(format!("{version}, http.sslCAInfo={theirs}"))
             .with_next(format!("--ca-cert {}", shell_words::quote(theirs))),
         ),
-        (Some(ours), None) => Some(
+        (Some(_), None) => Some(
             Finding::warn(
                 ID,
                 "bbconnect has a CA certificate that git is not configured to use",
             )
             .with_evidence(version)
-            .with_next(format!(
-                "git config --global http.{origin}.sslCAInfo {}",
-                shell_words::quote(&ours.to_string_lossy())
-            )),
+            .with_next("run `bbconnect git setup`"),
         ),
         _ => None,
     }
