@@ -8,29 +8,29 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// Done; the check passed.
+    /// Success; the check passed.
     Success = 0,
-    /// It ran, and the answer is no, for a reason that no other status names.
+    /// A check failed, for a reason that no other status names.
     Failure = 1,
-    /// Flags, or an argument that cannot be read.
+    /// Flags, or an argument that cannot be parsed.
     Usage = 2,
-    /// No credential, or it is invalid, revoked or expired.
+    /// Credential missing, invalid, revoked or expired.
     Unauthorized = 3,
-    /// The credential is good, but a scope or permission is missing.
+    /// Credential valid, but a scope or permission is missing.
     Forbidden = 4,
     /// Connection, repository, key, … not found.
     NotFound = 5,
-    /// It exists differently, or someone else changed it.
+    /// Exists with different settings, or changed concurrently.
     Conflict = 6,
     /// DNS, TCP, TLS, proxy, timeout. Nothing is known about the credential.
     Unreachable = 7,
-    /// The server answered in a way that cannot be used.
+    /// Unusable response: server error, rate limit, not Bitbucket, version too old.
     BadResponse = 8,
-    /// This machine: secret store, file, missing program.
+    /// Local error: secret store, file, configuration, missing program.
     LocalError = 9,
-    /// The host key is not the expected one.
+    /// The SSH host key is not the expected one, or revoked.
     HostKeyMismatch = 10,
-    /// All is well except for warnings, and `--strict` was given.
+    /// Warnings only, with `--strict`.
     Warnings = 11,
     /// Interrupted (128 + SIGINT).
     Interrupted = 130,
@@ -84,22 +84,22 @@ impl ExitStatus {
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
-            Self::Success => "done; the check passed",
-            Self::Failure => {
-                "it ran, and the answer is no, for a reason that no other status names"
-            }
-            Self::Usage => "usage: flags, or an argument that cannot be read",
-            Self::Unauthorized => "no credential, or it is invalid, revoked or expired",
-            Self::Forbidden => "the credential is good, but a scope or permission is missing",
+            Self::Success => "success; the check passed",
+            Self::Failure => "check failed, for a reason that no other status names",
+            Self::Usage => "usage: flags, or an argument that cannot be parsed",
+            Self::Unauthorized => "credential missing, invalid, revoked or expired",
+            Self::Forbidden => "credential valid, but a scope or permission is missing",
             Self::NotFound => "not found: connection, repository, key, …",
-            Self::Conflict => "conflict: it exists differently, or someone else changed it",
+            Self::Conflict => "conflict: exists with different settings, or changed concurrently",
             Self::Unreachable => {
-                "not reached: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential"
+                "unreachable: DNS, TCP, TLS, proxy, timeout; nothing is known about the credential"
             }
-            Self::BadResponse => "the server answered in a way that cannot be used",
-            Self::LocalError => "this machine: secret store, file, missing program",
-            Self::HostKeyMismatch => "the host key is not the expected one",
-            Self::Warnings => "all is well except for warnings, and `--strict` was given",
+            Self::BadResponse => {
+                "unusable response: server error, rate limit, not Bitbucket, version too old"
+            }
+            Self::LocalError => "local error: secret store, file, configuration, missing program",
+            Self::HostKeyMismatch => "SSH host key is not the expected one, or revoked",
+            Self::Warnings => "warnings only, with `--strict`",
             Self::Interrupted => "interrupted",
         }
     }

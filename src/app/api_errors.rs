@@ -23,7 +23,7 @@ impl SelectedConnection {
         let causes = if required.is_empty() {
             ask_for
         } else {
-            format!("it lacks {}; {ask_for}", required.join(", "))
+            format!("missing: {}; {ask_for}", required.join(", "))
         };
         Error::Api {
             error,

@@ -42,7 +42,7 @@ impl EnvConnection {
             .iter()
             .find(|name| name.starts_with("BBCONNECT_"))
         {
-            return Err(Error::usage(format!("{name} is not text"), ""));
+            return Err(Error::usage(format!("{name} is not valid UTF-8"), ""));
         }
         let credential = variables
             .get("CREDENTIALS_DIRECTORY")
@@ -67,8 +67,8 @@ impl EnvConnection {
             },
             Err(_) => {
                 return Err(Error::usage(
-                    "more than one of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND is set",
-                    "keep one of them",
+                    "only one of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND can be set",
+                    "unset the others",
                 ));
             }
         };
@@ -92,22 +92,22 @@ impl EnvConnection {
             Some(_) => {
                 return Err(Error::usage(
                     "BBCONNECT_DEPLOYMENT is neither cloud nor datacenter",
-                    "export BBCONNECT_DEPLOYMENT=datacenter",
+                    "set BBCONNECT_DEPLOYMENT=datacenter",
                 ));
             }
         };
         let base_url = detected.http_base_url();
         if deployment == Deployment::DataCenter && base_url.is_cloud() {
             return Err(Error::usage(
-                "BBCONNECT_DEPLOYMENT is datacenter, and no server is named",
-                "export BBCONNECT_URL, the address of your server",
+                "BBCONNECT_DEPLOYMENT is datacenter, but BBCONNECT_URL is not set",
+                "set BBCONNECT_URL to the URL of your server",
             ));
         }
         let (namespace, repository) = match get("BBCONNECT_REPO") {
             None => (detected.namespace, detected.repository),
             Some(text) => {
                 let named: RepoRef = text.parse().map_err(|error: RepoRefError| {
-                    let hint = "export BBCONNECT_REPO=NAMESPACE/SLUG";
+                    let hint = "set BBCONNECT_REPO=NAMESPACE/SLUG";
                     Error::usage(format!("BBCONNECT_REPO: {error}"), hint)
                 })?;
                 (named.namespace.or(detected.namespace), Some(named.slug))
@@ -123,8 +123,8 @@ impl EnvConnection {
             && !one.eq_ignore_ascii_case(&other)
         {
             return Err(Error::usage(
-                format!("the repository is in {one}, and {variable} is {other}"),
-                format!("unset {variable}, or name the repository in it"),
+                format!("the repository is in {one}, but {variable} is {other}"),
+                format!("unset {variable}, or set BBCONNECT_REPO to a repository in {other}"),
             ));
         }
         // Bitbucket Pipelines sets these variables, which are those of Cloud.
@@ -172,7 +172,7 @@ impl EnvConnection {
                 .map(|token| Secret::new(token.to_owned()))
                 .ok_or(Error::EmptyToken(EMPTY_TOKEN_MESSAGE)),
             Source::File(path) => first_line_of_file(path)?.ok_or(Error::EmptyToken(
-                "the file that BBCONNECT_TOKEN_FILE names begins with an empty line",
+                "the first line of the file in BBCONNECT_TOKEN_FILE is empty",
             )),
             Source::Command(command) => Ok(secret_from_command(command)?),
         }

@@ -106,12 +106,12 @@ impl App {
             self.set_rejected(&selected.name, true)?;
             let name = &selected.name;
             return Ok(Some(format!(
-                "{} refused the credential of the connection {name}; bbconnect check {name} tells why",
+                "{} rejected the credential of connection {name}; run `bbconnect check {name}`",
                 request.host
             )));
         }
         Ok(Some(format!(
-            "{} refused the credential of the environment; bbconnect check tells why",
+            "{} rejected the credential in BBCONNECT_TOKEN; run `bbconnect check`",
             request.host
         )))
     }
@@ -198,8 +198,8 @@ impl App {
     ) -> Result<Vec<GitServer>, Error> {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::Usage {
-                message: "the name of the host is empty".to_owned(),
-                hint: Some("leave out --host for all servers of the connections".into()),
+                message: "--host is empty".to_owned(),
+                hint: Some("leave out --host to configure the hosts of all connections".into()),
             });
         }
         let connections = self.connection_file().load()?;
@@ -226,9 +226,11 @@ impl App {
         if servers.is_empty() {
             return Err(match self.explicit_name() {
                 Some(name) => Error::SshOnlyConnection(name.to_owned()),
-                None if names.is_empty() && self.environment.first_connection_variable().is_some() => {
+                None if names.is_empty()
+                    && self.environment.first_connection_variable().is_some() =>
+                {
                     Error::Usage {
-                        message: "git is set up for connections that are saved, and this one is the environment's"
+                        message: "git cannot be configured for a connection that is not saved"
                             .to_owned(),
                         hint: Some("eval \"$(bbconnect git env)\"".into()),
                     }

@@ -198,7 +198,7 @@ impl App {
             let is_offered = |named: &_| offered.iter().any(|key| key.fingerprint() == *named);
             if let Some(other) = evidence.settings.filter(|named| !is_offered(named)) {
                 self.ui.print_step(&format!(
-                    "note  the server's SSH settings name another key, {other}: ask its administrator"
+                    "note  the server's SSH settings have another host key, {other}: ask the administrator"
                 ));
             }
             return Ok(decision(pinned, vec![accepted], Source::Accepted));
@@ -276,7 +276,7 @@ impl App {
         for key in offered {
             line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
         }
-        line("Compare them with the fingerprint that the server's administrator gives you.");
+        line("Compare them with the fingerprint from the server's administrator.");
         self.confirm(false, "trusting a host key", "Trust this host?")
     }
 

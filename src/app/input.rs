@@ -25,14 +25,14 @@ impl App {
         } else if self.environment.stdin_is_terminal {
             return Err(Error::InputRequired {
                 what: "a passphrase",
-                hint: "pipe it in: … --passphrase-stdin < FILE".into(),
+                hint: "pass --passphrase-stdin, with the passphrase on stdin".into(),
             });
         } else {
             first_line_of_stdin(flag)?
         };
         if secret.expose().is_empty() {
             return Err(Error::usage(
-                format!("{flag} was given, but the passphrase is empty"),
+                format!("the passphrase on stdin is empty"),
                 format!("leave out {flag} for a key without a passphrase"),
             ));
         }
@@ -51,11 +51,11 @@ impl App {
         } else {
             return Err(Error::InputRequired {
                 what: "a token",
-                hint: "pipe it in: … --token-stdin < FILE".into(),
+                hint: "pass --token-stdin, with the token on stdin".into(),
             });
         };
         if secret.expose().trim().is_empty() {
-            let message = format!("{flag} was given, but the first line is empty");
+            let message = format!("the first line of {flag} is empty");
             return Err(Error::usage(message, ""));
         }
         Ok(secret)
@@ -104,7 +104,7 @@ impl App {
     pub(crate) fn read_text(&self, path: &Path) -> Result<String, Error> {
         let bytes = self.read_bytes(path)?;
         String::from_utf8(bytes)
-            .map_err(|_| Error::usage(format!("{} is not text", path.display()), ""))
+            .map_err(|_| Error::usage(format!("{} is not valid UTF-8", path.display()), ""))
     }
 
     /// The content of a file; `-` is standard input.

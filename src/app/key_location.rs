@@ -108,11 +108,11 @@ impl KeyLocation {
         Err(Error::rejected(
             RejectionKind::NotFound,
             format!(
-                "the key {} is registered nowhere that can be seen",
+                "no registration found for the key {}",
                 self.ssh_connection.key.display()
             ),
             format!(
-                "bbconnect connect {} --name {} registers it",
+                "run `bbconnect connect {} --name {}`",
                 shell_words::quote(url.unwrap_or_default()),
                 self.ssh_connection.name
             ),

@@ -30,17 +30,17 @@ impl SelectedConnection {
         }
         let what = match owner {
             KeyOwner::Account => {
-                "access tokens have no account, so no keys can be registered with it"
+                "access tokens belong to no account, so they cannot register its keys"
             }
             KeyOwner::Repository(_) | KeyOwner::Project { .. } => {
-                "Bitbucket Cloud lets no access token change deploy keys, whatever its scopes"
+                "access tokens of Bitbucket Cloud cannot change deploy keys"
             }
         };
         Err(Error::rejected(
             RejectionKind::Forbidden,
             format!("{what} (connection {})", self.name),
             format!(
-                "use a connection with {}; or add the public key manually, with connect --register manual",
+                "use {}; or pass --register manual to `bbconnect connect`",
                 owner.required_scope(self.connection.deployment)
             ),
         ))
@@ -55,11 +55,11 @@ impl SelectedConnection {
         let lacks = if required.is_empty() {
             String::new()
         } else {
-            format!("it lacks {}; ", required.join(", "))
+            format!("missing: {}; ", required.join(", "))
         };
         let needs = owner.required_scope(self.connection.deployment);
         Error::Api {
-            causes: Some(format!("{lacks}the keys of {owner} need {needs}").into()),
+            causes: Some(format!("{lacks}keys of {owner} require {needs}").into()),
             error,
         }
     }
@@ -104,7 +104,7 @@ impl App {
                 return Error::rejected(
                     RejectionKind::Other,
                     format!("the server refuses the key: {message}"),
-                    "use another type of key: --type rsa-4096 is accepted everywhere",
+                    "pass --type rsa-4096, which every server accepts",
                 );
             }
             selected.describe_key_error(error, owner)
@@ -113,8 +113,9 @@ impl App {
             RegisterOutcome::Created(created) => Ok((created, Action::Created)),
             RegisterOutcome::InUseElsewhere(words) => Err(Error::rejected(
                 RejectionKind::Conflict,
-                format!("the key is registered elsewhere: {words}"),
-                "a key belongs to repositories or to one account, never to both: use another one with --key FILE",
+                format!("the key is already registered elsewhere: {words}"),
+                "a key can be registered with repositories or with one account, not both; pass --key FILE with \
+                 another key",
             )),
             RegisterOutcome::AlreadyRegistered(existing) => {
                 self.reconcile_existing(selected, bitbucket, owner, key, existing, otherwise)
@@ -214,9 +215,9 @@ impl App {
         }
         Err(Error::rejected(
             RejectionKind::Forbidden,
-            format!("the credential of {} lacks {required}", selected.name),
+            format!("connection {} lacks the scope {required}", selected.name),
             format!(
-                "the keys of {owner} need {}",
+                "keys of {owner} require {}",
                 owner.required_scope(selected.connection.deployment)
             ),
         ))
@@ -263,10 +264,10 @@ fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
         format!(
-            "the key is registered already, as {} {}, to {}",
+            "the key is already registered as {} {}, with {} access",
             existing.registered_as, existing.id, existing.access
         ),
-        Hint::from("remove it first: ")
+        Hint::from("remove that key first: ")
             .with_command("key remove")
             .with_text(format!(" {} {}", existing.id, owner.flag())),
     )

@@ -45,8 +45,8 @@ impl App {
                 self.flags.no_input || self.environment.ci || self.environment.no_input;
             if is_forbidden && !no_browser {
                 return Err(Error::InputRequired {
-                    what: "a sign-in with a browser",
-                    hint: "add --no-browser, and open the address that is printed elsewhere".into(),
+                    what: "sign-in with a browser",
+                    hint: "pass --no-browser".into(),
                 });
             }
             if website.is_insecure() && !connection.network.allow_http {
@@ -55,14 +55,14 @@ impl App {
             let flow = AuthorizationFlow::start(callback_port.unwrap_or(CALLBACK_PORT))?;
             let url =
                 flow.authorization_url(website.url(), connection.deployment, client_id, scopes)?;
-            self.ui
-                .eprint_line("Sign in at this address, in a browser:");
+            self.ui.eprint_line("Sign in with a browser at:");
             self.ui.eprint_line(&format!("  {url}"));
             if no_browser {
-                self.ui.eprint_line("Then paste the address that the browser is sent to, where it cannot show that page:");
+                self.ui
+                    .eprint_line("Then paste the URL of the page that the browser fails to open:");
             } else if !subprocess::open_in_browser(url.as_str()) {
                 self.ui
-                    .eprint_line("No browser could be opened here; open the address yourself.");
+                    .eprint_line("no browser could be opened; open the URL above");
             }
             let timeout = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
             let authorization = flow.wait(timeout, no_browser)?;
@@ -99,7 +99,7 @@ impl App {
             let secret = self.stored_secret(name, connection)?;
             let secret = secret.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
             OAuthSecret::from_secret(&secret)
-                .ok_or_else(|| signed_out("what is stored are no tokens".to_owned()))
+                .ok_or_else(|| signed_out("the stored secret is not an OAuth token".to_owned()))
         };
         let now = Timestamp::now().as_second();
         let fresh =
@@ -132,7 +132,7 @@ impl App {
             (Some(refresh), _) => OAuthGrant::Refresh(refresh),
             (None, _) => {
                 return Err(signed_out(
-                    "the access has ended, and no refresh token was given".to_owned(),
+                    "the access token has expired and there is no refresh token".to_owned(),
                 ));
             }
         };
@@ -143,7 +143,7 @@ impl App {
                 let renewed = before.renewed(&tokens);
                 if let Err(error) = self.store_refreshed(name, connection, &renewed) {
                     self.ui.eprint_line(&format!(
-                        "the new tokens of {name} could not be stored: {error}"
+                        "the new tokens of connection {name} could not be stored: {error}"
                     ));
                 } else if is_rejected {
                     self.set_rejected(name, false)?;

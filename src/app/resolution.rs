@@ -143,10 +143,9 @@ impl App {
         let resolved = self.resolve(&Request::repository(named, Needs::Rest))?;
         let (selected, Some(repository)) = (resolved.connection, resolved.repository) else {
             return Err(Error::Usage {
-                message: "no repository is specified, and neither the checkout here nor the connection has one"
-                    .to_owned(),
+                message: "no repository specified".to_owned(),
                 hint: Some(
-                    Hint::from("add --repo NAMESPACE/SLUG, or choose one with ")
+                    Hint::from("pass --repo NAMESPACE/SLUG, or set a default: ")
                         .with_command("repo select"),
                 ),
             });

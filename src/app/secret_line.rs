@@ -36,7 +36,7 @@ pub(super) fn first_line_of_file(path: &Path) -> Result<Option<Secret>, Error> {
 /// The first line of a file, which must not be blank.
 pub(super) fn secret_in_file(path: &Path) -> Result<Secret, Error> {
     first_line_of_file(path)?
-        .ok_or_else(|| Error::usage(format!("{} begins with an empty line", path.display()), ""))
+        .ok_or_else(|| Error::usage(format!("the first line of {} is empty", path.display()), ""))
 }
 
 /// The first line of `name`, without a byte order mark.
@@ -51,7 +51,7 @@ fn first_line(
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() as u64 > MAX_SECRET_BYTES {
-        let message = format!("{name} begins with a line longer than 64 KiB");
+        let message = format!("the first line of {name} is longer than 64 KiB");
         return Err(Error::usage(message, ""));
     }
     match std::str::from_utf8(line) {
@@ -59,6 +59,6 @@ fn first_line(
             let line = line.trim_start_matches('\u{feff}');
             Ok(Secret::new(line.to_owned()))
         }
-        Ok(_) | Err(_) => Err(Error::usage(format!("{name} is not text"), "")),
+        Ok(_) | Err(_) => Err(Error::usage(format!("{name} is not valid UTF-8"), "")),
     }
 }

@@ -26,8 +26,8 @@ impl App {
             None | Some("keyring") => Ok(SecretSource::Keyring),
             Some("file") => Ok(SecretSource::File),
             Some(_) => Err(Error::usage(
-                "BBCONNECT_STORE is neither keyring nor file",
-                "export BBCONNECT_STORE=file",
+                "BBCONNECT_STORE must be keyring or file",
+                "set BBCONNECT_STORE=file",
             )),
         }
     }
@@ -215,9 +215,9 @@ impl App {
     /// unreadable.
     fn prompt_passphrase(&self, exists: bool) -> Result<Secret, Error> {
         let passphrase = if exists {
-            self.ui.prompt_secret("Passphrase of the file of secrets")
+            self.ui.prompt_secret("Passphrase of the encrypted store")
         } else {
-            let prompt = "Passphrase for a new file of secrets";
+            let prompt = "Passphrase for the new encrypted store";
             self.ui.prompt_new_secret(prompt)
         };
         let passphrase = passphrase.map_err(Error::Stdin)?;

@@ -421,7 +421,7 @@ impl Bitbucket {
                         Some(request) => Ok(EnsureOutcome::Reused(Box::new(request))),
                         None => Err(ApiError::ClientError {
                             status: 409,
-                            message: "a pull request for these branches is open".to_owned(),
+                            message: "a pull request for these branches is already open".to_owned(),
                         }),
                     };
                 }

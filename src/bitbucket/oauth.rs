@@ -155,7 +155,7 @@ impl OAuthClient {
         if !is_token(&granted.access_token) {
             return Err(ApiError::Decode {
                 path: "access_token".to_owned(),
-                reason: "it is no token".to_owned(),
+                reason: "not a token response".to_owned(),
             });
         }
         let refresh = granted.refresh_token.as_str().filter(|text| is_token(text));

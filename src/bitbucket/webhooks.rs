@@ -125,7 +125,7 @@ pub(super) fn text(raw: &Map<String, Value>, key: &str) -> Option<String> {
 
 /// The URL of a webhook. A missing one is an error, because that webhook could be the one to update.
 pub(super) fn url(raw: &Map<String, Value>) -> Result<String, ApiError> {
-    text(raw, "url").ok_or_else(|| unreadable("url", "it is no text"))
+    text(raw, "url").ok_or_else(|| unreadable("url", "not a string"))
 }
 
 /// The events of a webhook; none where the field is absent.
@@ -137,7 +137,7 @@ pub(super) fn events(raw: &Map<String, Value>) -> Result<Vec<String>, ApiError> 
         let names = events.iter().map(|name| name.as_str().map(str::to_owned));
         names.collect()
     });
-    names.ok_or_else(|| unreadable("events", "it is no list of names"))
+    names.ok_or_else(|| unreadable("events", "not a list of event names"))
 }
 
 fn unreadable(field: &str, reason: &str) -> ApiError {

@@ -41,7 +41,7 @@ impl Connections {
             .get("connections")
             .is_some_and(|all| !all.is_table_like())
         {
-            return Err(refused("`connections` is no table".to_owned()));
+            return Err(refused("`connections` is not a table".to_owned()));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -82,7 +82,7 @@ impl Connections {
         let value = item
             .clone()
             .into_value()
-            .map_err(|_| unreadable("it is not a table".to_owned()))?;
+            .map_err(|_| unreadable("not a table".to_owned()))?;
         let connection = Connection::deserialize(value.into_deserializer())
             .map_err(|error| unreadable(first_line(&error.to_string())))?;
         Ok((known, connection))
@@ -231,7 +231,7 @@ impl Connections {
             .or_insert_with(toml_edit::table);
         let table = entry
             .as_table_like_mut()
-            .ok_or_else(|| unwritable("it is not a table".to_owned()))?;
+            .ok_or_else(|| unwritable("not a table".to_owned()))?;
         for key in KEYS {
             match (written.get(key), table.get_mut(key)) {
                 (None, None) => {}

@@ -28,7 +28,7 @@ pub enum ConnectionsError {
         reason: String,
     },
     /// A connection in it cannot be read.
-    #[error("the connection {name} in {} cannot be read: {reason}", path.display())]
+    #[error("connection {name} in {} is not valid: {reason}", path.display())]
     Connection {
         /// The file.
         path: PathBuf,
@@ -38,12 +38,10 @@ pub enum ConnectionsError {
         reason: String,
     },
     /// No directory for the file is known.
-    #[error(
-        "connections cannot be kept: neither the home folder nor one for the configuration is known"
-    )]
+    #[error("the configuration directory is unknown")]
     NoConfigDir,
     /// A connection of that name exists.
-    #[error("there is already a connection {0}")]
+    #[error("connection {0} already exists")]
     Exists(ConnectionName),
     /// No connection of that name exists.
     #[error("{}", not_found_message(name, *by))]
@@ -53,7 +51,7 @@ pub enum ConnectionsError {
         known: Vec<String>,
     },
     /// A name was given that is empty or blank.
-    #[error("the name of the connection is empty")]
+    #[error("connection name is empty")]
     EmptyName,
 }
 
@@ -73,17 +71,17 @@ pub enum NameSource {
 /// A name that is a token is not repeated.
 fn not_found_message(name: &str, source: NameSource) -> String {
     if TokenPrefix::of(name) != TokenPrefix::Unknown {
-        return "there is no connection of that name, which begins like a token".to_owned();
+        return "no connection of that name, which looks like a token".to_owned();
     }
     match source {
-        NameSource::User => format!("there is no connection {name}"),
+        NameSource::User => format!("no connection {name}"),
         NameSource::Variable => {
-            format!("there is no connection {name}, which BBCONNECT_CONNECTION names")
+            format!("no connection {name} (set by BBCONNECT_CONNECTION)")
         }
         NameSource::GitConfig => {
-            format!("there is no connection {name}, which the git configuration here names")
+            format!("no connection {name} (set by bbconnect.connection in .git/config)")
         }
-        NameSource::Default => format!("the default connection {name} is not there"),
+        NameSource::Default => format!("no connection {name} (the default connection)"),
     }
 }
 

@@ -150,11 +150,9 @@ impl Error {
             Self::SourceDir(error) => return source_dir_hint(error).map(Hint::from),
             Self::Push(error) => return push_hint(error).map(Hint::from),
             Self::OAuth(error) => return oauth_hint(error).map(Hint::from),
-            Self::Read { .. } => "check the path, and that you may read it".into(),
-            Self::Write { .. } => "choose a directory that you may write to".into(),
-            Self::Stdout(_) => {
-                "the command was carried out; only its result could not be printed".into()
-            }
+            Self::Read { .. } => "check the path and its permissions".into(),
+            Self::Write { .. } => "choose a directory with write permission".into(),
+            Self::Stdout(_) => "the command succeeded; only its output could not be written".into(),
             Self::Cancelled | Self::CurrentExeUnknown | Self::Runtime(_) | Self::Stdin(_) => {
                 return None;
             }
@@ -167,7 +165,7 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
     match error {
         GitError::NotARepository => Some("change to a directory in a git checkout"),
         GitError::UnreadableCheckout(_) => {
-            Some("run `git status` here; with --connection and --repo the checkout is not read")
+            Some("run `git status`, or pass --connection and --repo")
         }
         GitError::Process(_)
         | GitError::CommandFailed(_)
@@ -179,7 +177,7 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
 fn source_dir_hint(error: &SourceDirError) -> Option<&'static str> {
     match error {
         SourceDirError::LinkOutside(_) => {
-            Some("make the link relative and within the directory, or exclude it with .gitignore")
+            Some("use a relative link within the directory, or exclude it with .gitignore")
         }
         SourceDirError::Read { .. }
         | SourceDirError::NotADirectory(_)
@@ -192,14 +190,14 @@ fn source_dir_hint(error: &SourceDirError) -> Option<&'static str> {
 
 fn push_hint(error: &PushError) -> Option<&'static str> {
     match error {
-        PushError::NotPermitted(_) => Some(
-            "ask for the right to write to the repository, or name another branch with --branch",
-        ),
-        PushError::RefNameConflict(_) => Some("name another branch with --branch"),
+        PushError::NotPermitted(_) => {
+            Some("ask for write access to the repository, or pass --branch with another name")
+        }
+        PushError::RefNameConflict(_) => Some("pass --branch with another name"),
         PushError::NonFastForward(_) | PushError::FileChanged(_) => Some("run the command again"),
-        PushError::Server(_) => Some(
-            "a sign-in page or a proxy may respond in place of the server: run `bbconnect doctor`",
-        ),
+        PushError::Server(_) => {
+            Some("a sign-in page or a proxy may be in front of the server; run `bbconnect doctor`")
+        }
         PushError::Process(_)
         | PushError::TempDir(_)
         | PushError::Unauthorized(_)
@@ -212,15 +210,15 @@ fn push_hint(error: &PushError) -> Option<&'static str> {
 fn oauth_hint(error: &OAuthError) -> Option<&'static str> {
     match error {
         OAuthError::Port { .. } => {
-            Some("name another with --port, and register it as http://127.0.0.1:PORT/callback")
+            Some("pass --port, and register the callback URL http://127.0.0.1:PORT/callback")
         }
         OAuthError::TimedOut {
             accepts_paste: true,
             ..
-        } => Some("--timeout SECONDS waits longer"),
-        OAuthError::TimedOut { .. } => {
-            Some("--timeout SECONDS waits longer; on a machine without a browser add --no-browser")
-        }
+        } => Some("pass --timeout SECONDS to wait longer"),
+        OAuthError::TimedOut { .. } => Some(
+            "pass --timeout SECONDS to wait longer, or --no-browser on a machine without a browser",
+        ),
         OAuthError::Denied(_) | OAuthError::Website => None,
     }
 }
@@ -283,20 +281,20 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
 fn tls_hint(failure: TlsFailure) -> &'static str {
     match failure {
         TlsFailure::UnknownIssuer | TlsFailure::Other => {
-            "pass --ca-cert FILE for a private certificate authority"
+            "pass --ca-cert FILE if the server uses a private CA"
         }
         TlsFailure::Expired => {
-            "the server's certificate must be renewed; also check the clock of this machine"
+            "ask the administrator to renew the certificate; also check this machine's clock"
         }
-        TlsFailure::NotYetValid => "check the clock of this machine",
+        TlsFailure::NotYetValid => "check this machine's clock",
         TlsFailure::HostnameMismatch => {
-            "use the host name in the certificate; `bbconnect doctor URL` shows it"
+            "use the host name in the certificate: run `bbconnect doctor URL`"
         }
         TlsFailure::CaAsEndEntity => {
-            "the server needs a certificate that the authority signed for its host name"
+            "ask the administrator for a certificate of the host name, signed by the CA"
         }
         TlsFailure::ClientCertificate => "pass --client-cert FILE and --client-key FILE",
-        TlsFailure::NotTls => "for plain http write http://; also check the port",
+        TlsFailure::NotTls => "check the port, or use http:// with --allow-http",
     }
 }
 
@@ -314,8 +312,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
             ..
         } => {
             return Some(format!(
-                "bbconnect doctor {origin} shows what the proxy does; connection edit NAME --proxy, HTTPS_PROXY, \
-                 HTTP_PROXY or NO_PROXY change it"
+                "check the proxy (HTTPS_PROXY, HTTP_PROXY, NO_PROXY, --proxy): run `bbconnect doctor {origin}`"
             ));
         }
         ApiError::Unreachable {
@@ -329,34 +326,33 @@ fn api_hint(error: &ApiError) -> Option<String> {
         ApiError::Unreachable {
             obstacle: ConnectFailure::Timeout,
             ..
-        } => "a firewall may be in the way; --timeout SECONDS waits longer",
+        } => "check for a firewall, or pass --timeout SECONDS to wait longer",
         ApiError::Unreachable {
             obstacle: ConnectFailure::Tls(failure),
             ..
         } => tls_hint(*failure),
-        ApiError::InsecureTransport(_) => "write https://, or accept it with --allow-http",
+        ApiError::InsecureTransport(_) => "use https://, or pass --allow-http",
         ApiError::Redirected { .. }
         | ApiError::UnexpectedContentType { .. }
         | ApiError::ForeignLogin => {
-            "a single sign-on or a proxy may stand before the server; ask its administrator how the REST API is reached"
+            "single sign-on or a proxy may be in front of the server; ask the administrator for the URL of the REST \
+             API"
         }
-        ApiError::ForeignOrigin(_) => {
-            "leave out scheme and host, or name the connection for that server"
-        }
+        ApiError::ForeignOrigin(_) => "pass the path only, or --connection NAME of that server",
         ApiError::NotAnApiEndpoint(_) => {
             "check the host and the context path, as in https://host/bitbucket"
         }
-        ApiError::CaptchaRequired => "log in once in a browser, then run this again",
+        ApiError::CaptchaRequired => "log in with a browser, then run the command again",
         ApiError::BasicAuthDisabled => {
-            "make an HTTP access token, and use --auth http-access-token"
+            "create an HTTP access token and pass --auth http-access-token"
         }
-        ApiError::InvalidHeaderValue => "paste the token again, without blanks and line breaks",
+        ApiError::InvalidHeaderValue => "paste the token without spaces and line breaks",
         ApiError::Indeterminate(_) => {
-            "name what the token belongs to, or skip the check with --no-verify"
+            "pass --workspace, --project or --repo of the token, or --no-verify"
         }
         ApiError::RateLimited(_) => "try again later",
         ApiError::Forbidden { required, .. } if !required.is_empty() => {
-            return Some(format!("it lacks {}", required.join(", ")));
+            return Some(format!("missing: {}", required.join(", ")));
         }
         ApiError::Unreachable {
             obstacle: ConnectFailure::ProxyAuth | ConnectFailure::Other,

@@ -86,7 +86,7 @@ pub(crate) enum Error {
     MissingTokenVariable(&'static str),
     /// The secret was stored for another origin than the connection has now.
     #[error(
-        "the secret of the connection {name} was given for {given_for}, so it is not sent to {origin}"
+        "the secret of connection {name} was given for {given_for} and is not sent to {origin}"
     )]
     SecretOriginMismatch {
         name: String,

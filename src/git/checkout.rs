@@ -48,7 +48,7 @@ impl Checkout {
                 return match git_dir_above() {
                     None => Ok(None),
                     Some(found) => Err(GitError::UnreadableCheckout(format!(
-                        "there is no program git, and {} exists",
+                        "git is not installed, but {} exists",
                         found.display()
                     ))),
                 };

@@ -21,14 +21,14 @@ pub(crate) enum SourceDirError {
     /// A `.gitignore` cannot be parsed, or the directory cannot be walked.
     #[error("{0}")]
     Walk(String),
-    #[error("the symbolic link {} points outside of the directory", .0.display())]
+    #[error("symbolic link {} points outside the directory", .0.display())]
     LinkOutside(PathBuf),
     /// A socket, pipe or device.
     #[error("{} is neither a file nor a directory", .0.display())]
     SpecialFile(PathBuf),
     #[error("the name of {} is not valid UTF-8", .0.display())]
     NotUtf8(PathBuf),
-    #[error("{} changed while it was read", .0.display())]
+    #[error("{} changed during the run", .0.display())]
     Changed(PathBuf),
 }
 

@@ -145,7 +145,7 @@ fn reason(output: &ProcessOutput) -> String {
     });
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
-        return format!("git ended with {}", output.status);
+        return format!("git exited with {}", output.status);
     }
     lines.join("; ")
 }

@@ -47,7 +47,7 @@ pub enum CredentialResponse {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("standard input is not what git sends to a credential helper")]
+#[error("invalid git credential request on stdin")]
 pub struct ParseError;
 
 impl CredentialRequest {

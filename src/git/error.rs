@@ -14,11 +14,11 @@ pub(crate) enum GitError {
     #[error("git clone into {0} failed")]
     Clone(String),
     /// The configuration of the checkout is unknown.
-    #[error("git cannot read the checkout here: {0}")]
+    #[error("git cannot read this checkout: {0}")]
     UnreadableCheckout(String),
     #[error("this directory is not in a git checkout")]
     NotARepository,
     /// The directory of a service is not in this checkout.
-    #[error("{0} is not a directory of this checkout")]
+    #[error("{0} is not a directory in this checkout")]
     NotAFolder(String),
 }

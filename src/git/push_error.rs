@@ -12,12 +12,12 @@ pub(crate) enum PushError {
     #[error("temporary repository failed: {0}")]
     TempDir(#[from] std::io::Error),
     /// A local file is not what it was when the directory was compared.
-    #[error("the file {0} changed while it was published")]
+    #[error("file {0} changed during the run")]
     FileChanged(String),
-    #[error("the server rejects the credential for git: {0}")]
+    #[error("credential rejected for git: {0}")]
     Unauthorized(String),
     /// The credential has no write access, or the branch is protected.
-    #[error("the server refuses the push: {0}")]
+    #[error("push rejected: {0}")]
     NotPermitted(String),
     /// The branch does not point to the expected commit.
     #[error("the branch changed in the meantime: {0}")]
@@ -25,12 +25,12 @@ pub(crate) enum PushError {
     /// A branch and a prefix of another branch have the same name.
     #[error("the branch name conflicts with another branch: {0}")]
     RefNameConflict(String),
-    #[error("git cannot find the repository: {0}")]
+    #[error("repository not found by git: {0}")]
     NotFound(String),
-    #[error("git cannot reach the server: {0}")]
+    #[error("server unreachable by git: {0}")]
     Unreachable(String),
     /// The response is an error, a redirect, or not that of a Git server.
-    #[error("git cannot use the server's response: {0}")]
+    #[error("unusable response to git: {0}")]
     Server(String),
     #[error("git failed: {0}")]
     Failed(String),

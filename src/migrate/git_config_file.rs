@@ -9,7 +9,7 @@ use crate::migrate::fix::TextEdit;
 
 /// A syntax error, which git reports as well.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("line {line} is not what git-config(1) describes")]
+#[error("syntax error in line {line}")]
 pub struct ConfigSyntax {
     pub line: usize,
 }

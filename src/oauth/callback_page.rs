@@ -17,23 +17,19 @@ pub(super) fn response(page: Page) -> String {
     let (status, title, text) = match page {
         Page::SignedIn => (
             "200 OK",
-            "You are signed in",
-            "bbconnect has received the answer. You can close this page and go back to the terminal.",
+            "Signed in",
+            "You can close this page and return to the terminal.",
         ),
-        Page::Refused => (
-            "200 OK",
-            "Signing in did not work",
-            "The server did not accept the answer. The terminal says why.",
-        ),
+        Page::Refused => ("200 OK", "Sign-in failed", "See the error in the terminal."),
         Page::Denied => (
             "200 OK",
             "Access was not granted",
-            "Nothing was changed. You can close this page; the terminal says how to try again.",
+            "Nothing was changed. Return to the terminal to try again.",
         ),
         Page::Unexpected => (
             "400 Bad Request",
             "Unexpected request",
-            "Open the address that the terminal shows, and sign in there.",
+            "Open the URL shown in the terminal to sign in.",
         ),
     };
     let body = format!(

@@ -9,10 +9,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(crate) enum OAuthError {
     /// The callback server cannot be started.
-    #[error("port {port} of this machine cannot be listened on: {source}")]
+    #[error("cannot listen on port {port}: {source}")]
     Port { port: u16, source: io::Error },
     /// With the reason that the redirect contains.
-    #[error("the access was not granted: {0}")]
+    #[error("access not granted: {0}")]
     Denied(String),
     #[error("no sign-in within {} seconds", timeout.as_secs())]
     TimedOut {
@@ -21,6 +21,6 @@ pub(crate) enum OAuthError {
         accepts_paste: bool,
     },
     /// The website's URL cannot have a path.
-    #[error("the website's address cannot be used for signing in")]
+    #[error("the website's URL cannot be used to sign in")]
     Website,
 }

@@ -35,7 +35,7 @@ pub(crate) fn resolve(
     });
     match receiver.recv_timeout(timeout) {
         Ok(Ok(addresses)) if addresses.is_empty() => {
-            Err(DnsError::Failed("the name has no address".to_owned()))
+            Err(DnsError::Failed("no address for this name".to_owned()))
         }
         Ok(Ok(mut addresses)) => {
             addresses.dedup();

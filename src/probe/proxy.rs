@@ -44,7 +44,7 @@ pub(crate) enum ProxyError {
     #[error("the proxy requires a login")]
     AuthRequired,
     /// The status of a response other than 407.
-    #[error("the proxy responds {0}")]
+    #[error("the proxy responded {0}")]
     Refused(String),
     #[error("the response is not that of a proxy")]
     NotAProxy(DetectedProtocol),

@@ -99,7 +99,7 @@ pub(super) fn named(
         (Target::Here, Some(text)) if request.with_repository => {
             let reference = text.parse().map_err(|error: RepoRefError| Error::Usage {
                 message: format!("BBCONNECT_REPO: {error}"),
-                hint: Some("export BBCONNECT_REPO=NAMESPACE/SLUG".into()),
+                hint: Some("set BBCONNECT_REPO=NAMESPACE/SLUG".into()),
             })?;
             Ok(Some(NamedRepository {
                 reference,

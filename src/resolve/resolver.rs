@@ -375,7 +375,7 @@ impl<S: Sources> Resolver<'_, S> {
         let repository = repository.map(|repository| format!(" for {repository}"));
         let repository = repository.unwrap_or_default();
         let message = match name {
-            Some(name) => format!("the connection {name} has no private key{repository}"),
+            Some(name) => format!("connection {name} has no private key{repository}"),
             None => format!("no connection has a private key{repository}"),
         };
         Error::rejected(
@@ -546,7 +546,7 @@ mod tests {
             environment: true,
             ..Given::default()
         };
-        let failed = "error: git cannot read the checkout here: bad config";
+        let failed = "error: git cannot read this checkout: bad config";
         let here = Request::repository(None, Needs::Rest);
         assert_eq!(resolved(&given, &here), failed);
         given.flag = Some("second");

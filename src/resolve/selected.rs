@@ -43,19 +43,19 @@ pub(crate) enum SelectionReason {
 impl From<SelectionReason> for String {
     fn from(reason: SelectionReason) -> Self {
         match reason {
-            SelectionReason::Flag => "it was named on the command line".to_owned(),
-            SelectionReason::EnvVar => "BBCONNECT_CONNECTION names it".to_owned(),
-            SelectionReason::GitConfig(None) => {
-                "bbconnect.connection in the git configuration names it".to_owned()
-            }
+            SelectionReason::Flag => "named on the command line".to_owned(),
+            SelectionReason::EnvVar => "set by BBCONNECT_CONNECTION".to_owned(),
+            SelectionReason::GitConfig(None) => "set by git config bbconnect.connection".to_owned(),
             SelectionReason::GitConfig(Some(directory)) => {
-                format!("the git configuration names it for the folder {directory}")
+                format!("set by git config for the directory {directory}")
             }
-            SelectionReason::Environment => "BBCONNECT_TOKEN, or one of its kin, is set".to_owned(),
-            SelectionReason::Remote(remote) => format!("it fits the git remote {remote} best"),
-            SelectionReason::Url => "it fits the URL best".to_owned(),
-            SelectionReason::Default => "it is the default connection".to_owned(),
-            SelectionReason::Only => "it is the only connection with a private SSH key".to_owned(),
+            SelectionReason::Environment => {
+                "BBCONNECT_TOKEN (or _FILE, _COMMAND) is set".to_owned()
+            }
+            SelectionReason::Remote(remote) => format!("matches git remote {remote}"),
+            SelectionReason::Url => "matches the URL".to_owned(),
+            SelectionReason::Default => "default connection".to_owned(),
+            SelectionReason::Only => "only connection with a private SSH key".to_owned(),
         }
     }
 }
@@ -108,7 +108,7 @@ impl SelectedConnection {
         let workspace = named.or(connection.workspace.as_deref());
         if connection.deployment == Deployment::Cloud && workspace.is_none() {
             return Err(Error::Usage {
-                message: format!("the connection {} names no workspace", self.name),
+                message: format!("connection {} has no workspace", self.name),
                 hint: Some(hint.into()),
             });
         }

@@ -146,7 +146,7 @@ impl EncryptedFile {
         };
         match cipher.decrypt(&associated_data(name), ciphertext) {
             Some(secret) => Ok(Some(secret)),
-            None => Err(self.corrupt(&format!("the entry {name} was changed"))),
+            None => Err(self.corrupt(&format!("entry {name} was modified"))),
         }
     }
 

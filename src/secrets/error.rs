@@ -16,37 +16,37 @@ pub(crate) enum StoreError {
     NoKeyring(String),
     #[error("the keyring is locked: {0}")]
     KeyringLocked(String),
-    #[error("the keyring did not answer within {} seconds", .0.as_secs_f32())]
+    #[error("the keyring did not respond within {} seconds", .0.as_secs_f32())]
     KeyringTimeout(Duration),
     /// Some keyrings report success and store nothing.
     #[error("the keyring did not store the secret")]
     NotStored,
-    #[error("the keyring cannot be used: {0}")]
+    #[error("keyring error: {0}")]
     Keyring(String),
-    #[error("the keyring's entry is not text")]
+    #[error("the entry in the keyring is not valid UTF-8")]
     EntryNotText,
-    #[error("the file of secrets needs its passphrase")]
+    #[error("the encrypted store needs a passphrase")]
     NoPassphrase,
     #[error("wrong passphrase for {}", .0.display())]
     WrongPassphrase(PathBuf),
-    #[error("{} is not a file of secrets, or it is damaged: {reason}", path.display())]
+    #[error("{} is not an encrypted store, or it is damaged: {reason}", path.display())]
     Corrupt { path: PathBuf, reason: String },
     #[error("cannot use {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("the token command failed: {0}")]
     Command(#[from] ProcessError),
     /// With the exit status.
-    #[error("the token command ended with {0}")]
+    #[error("the token command exited with {0}")]
     CommandStatus(String),
     #[error("the token command printed nothing")]
     NoCommandOutput,
-    #[error("the token command printed something that is not text")]
+    #[error("the output of the token command is not valid UTF-8")]
     CommandOutputNotText,
     #[error("the token command is empty")]
     EmptyCommand,
     #[error("the token command has an unclosed quotation mark")]
     CommandSyntax,
-    #[error("the operating system provides no random bytes")]
+    #[error("no random bytes from the operating system")]
     Random,
 }
 
@@ -60,11 +60,11 @@ impl StoreError {
             | Self::NotStored
             | Self::Keyring(_)
             | Self::EntryNotText => Some(
-                "unlock the keyring, or store the secret elsewhere: --token-command 'pass show bitbucket', \
-                 --store file (encrypted), or BBCONNECT_TOKEN in the environment",
+                "unlock the keyring, or pass --store file (encrypted) or --token-command 'CMD', or set \
+                 BBCONNECT_TOKEN",
             ),
             Self::NoPassphrase => {
-                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file that contains it")
+                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase")
             }
             Self::CommandSyntax
             | Self::CommandStatus(_)
@@ -72,13 +72,14 @@ impl StoreError {
             | Self::CommandOutputNotText
             | Self::EmptyCommand
             | Self::Command(_) => {
-                Some("run the command in a shell; the first line it prints must be the secret")
+                Some("run the command in a shell: the first line of its output must be the secret")
             }
-            Self::File { .. } => Some("set BBCONNECT_CONFIG_DIR to a directory that you can write"),
-            Self::WrongPassphrase(_) => Some(
-                "the passphrase is that of the file's creation; BBCONNECT_STORE_PASSPHRASE_FILE names a file that \
-                 contains it",
-            ),
+            Self::File { .. } => {
+                Some("set BBCONNECT_CONFIG_DIR to a directory with write permission")
+            }
+            Self::WrongPassphrase(_) => {
+                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase")
+            }
             Self::Corrupt { .. } | Self::Random => None,
         }
     }

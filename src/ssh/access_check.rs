@@ -193,7 +193,7 @@ fn run_ssh(
         Ok(output) => Ok(SshOutput::from(output)),
         Err(ProcessError::TimedOut { limit, .. }) => Err(SshError::Unreachable {
             host: host.clone(),
-            messages: format!("no answer within {} seconds", limit.as_secs()),
+            messages: format!("no response within {} seconds", limit.as_secs()),
         }),
         Err(error) => Err(error.into()),
     }

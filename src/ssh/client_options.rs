@@ -152,8 +152,8 @@ fn quote_option_value(path: &Path) -> Result<String, SshError> {
         path: path.to_owned(),
         reason,
     };
-    let path = std::path::absolute(path).map_err(|_| unsupported("it is not a path"))?;
-    let text = path.to_str().ok_or(unsupported("it is not UTF-8"))?;
+    let path = std::path::absolute(path).map_err(|_| unsupported("not a path"))?;
+    let text = path.to_str().ok_or(unsupported("not valid UTF-8"))?;
     let text = if cfg!(windows) {
         text.replace('\\', "/")
     } else {

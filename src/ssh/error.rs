@@ -15,7 +15,7 @@ use crate::types::ssh_address::SshHost;
 pub(crate) enum SshError {
     /// The server presents another key than the known one.
     #[error(
-        "the host key of {host} is not the expected one: it presents {}",
+        "host key of {host} is not the expected one: presented {}",
         describe(*.offered, .algorithm.as_deref())
     )]
     HostKeyChanged {
@@ -27,14 +27,14 @@ pub(crate) enum SshError {
         /// The expected keys are built in, so that removing a line of the file does not help.
         built_in: bool,
     },
-    #[error("the host key of {host} is not known: {}", describe_all(offered))]
+    #[error("host key of {host} is not known: {}", describe_all(offered))]
     HostKeyUnknown {
         host: SshHost,
         /// Fingerprints and algorithms.
         offered: Vec<(Fingerprint, String)>,
     },
     /// The server presents a host key that was revoked.
-    #[error("the host key of {host} is rejected: {fingerprint} is {reason}")]
+    #[error("host key of {host} rejected: {fingerprint} is {reason}")]
     HostKeyRetired {
         host: SshHost,
         fingerprint: Fingerprint,
@@ -42,7 +42,7 @@ pub(crate) enum SshError {
     },
     /// The server presents none of the host keys that the user accepts.
     #[error(
-        "{host} presents another host key than {accepted}: {}",
+        "host key of {host} is not {accepted}: presented {}",
         describe_all(offered)
     )]
     FingerprintMismatch {
@@ -51,17 +51,17 @@ pub(crate) enum SshError {
         /// Fingerprints and algorithms.
         offered: Vec<(Fingerprint, String)>,
     },
-    #[error("{host} does not accept the key: {messages}")]
+    #[error("key not accepted by {host}: {messages}")]
     AuthenticationFailed { host: SshHost, messages: String },
-    #[error("the key {} has a passphrase, and stdin is not a terminal", .0.display())]
+    #[error("key {} has a passphrase, and stdin is not a terminal", .0.display())]
     PassphraseRequired(PathBuf),
-    #[error("the key {} may be read by other users, so ssh refuses it", .0.display())]
+    #[error("key {} is readable by other users, so ssh refuses to use it", .0.display())]
     InsecureKeyPermissions(PathBuf),
-    #[error("{host} accepts the key, but not for this repository: {messages}")]
+    #[error("key has no access to this repository on {host}: {messages}")]
     RepositoryAccessDenied { host: SshHost, messages: String },
     #[error("{host} cannot be reached over SSH: {messages}")]
     Unreachable { host: SshHost, messages: String },
-    #[error("{host} does not respond over SSH as expected: {messages}")]
+    #[error("unexpected SSH response of {host}: {messages}")]
     ProtocolError { host: SshHost, messages: String },
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -118,8 +118,7 @@ impl SshError {
                 let first = offered.first();
                 let fingerprint = first.map(|(fingerprint, _)| fingerprint.to_string());
                 format!(
-                    "compare it with the fingerprint that the server's administrator gives you, then add \
-                     --accept-host-key {}",
+                    "compare with the fingerprint from the server's administrator, then pass --accept-host-key {}",
                     fingerprint.unwrap_or_else(|| "FINGERPRINT".to_owned())
                 )
             }
@@ -130,12 +129,12 @@ impl SshError {
                 "ask the server's administrator for the fingerprint of its SSH host key".to_owned()
             }
             Self::AuthenticationFailed { .. } => {
-                let hint = "register the public key, or try again in a few seconds if it is new; ";
+                let hint = "register the public key, or try again in a few seconds if the key is new; ";
                 let hint = Hint::from(hint).with_command("key list");
-                return Some(hint.with_text(" shows the registered keys"));
+                return Some(hint.with_text(" lists the registered keys"));
             }
             Self::PassphraseRequired(path) => format!(
-                "run this on a terminal, or add the key to the agent first: ssh-add {}",
+                "run the command on a terminal, or add the key to the agent: ssh-add {}",
                 shell_words::quote(&path.to_string_lossy())
             ),
             Self::InsecureKeyPermissions(path) => {
@@ -145,10 +144,10 @@ impl SshError {
                 "check the name of the repository, and where the key is registered".to_owned()
             }
             Self::Unreachable { .. } => {
-                "check host, port and firewall; --timeout SECONDS waits longer".to_owned()
+                "check host, port and firewall, or pass --timeout SECONDS to wait longer".to_owned()
             }
             Self::Process(ProcessError::Start { program, .. }) => {
-                format!("install OpenSSH, so that `{program}` is found")
+                format!("install OpenSSH (`{program}` not found)")
             }
             Self::UnsupportedPath { .. } => "choose another path for the key".to_owned(),
             Self::ProtocolError { .. }
@@ -162,7 +161,7 @@ impl SshError {
             )
             | Self::KnownHosts { .. } => return None,
             Self::KeyFile { .. } => {
-                "name an SSH private key; bbconnect keygen --out FILE generates one".to_owned()
+                "pass an SSH private key, or run `bbconnect keygen --out FILE`".to_owned()
             }
         };
         Some(hint.into())

@@ -22,7 +22,7 @@ const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 pub(crate) enum KeyFileError {
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    #[error("{} cannot be the name of a private key: {reason}", path.display())]
+    #[error("invalid path for a private key, {}: {reason}", path.display())]
     Name { path: PathBuf, reason: &'static str },
     #[error("{} is not a regular file, so it is not replaced", .0.display())]
     NotAFile(PathBuf),
@@ -40,10 +40,10 @@ impl KeyFileError {
                 "choose another path with --out PATH, or replace the key with --force"
             }
             Self::Name { .. } => {
-                "name the file of the private key; .pub is appended for the public key"
+                "pass the path of the private key; .pub is appended for the public key"
             }
             Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
-                "choose a directory that you may write to"
+                "choose a directory with write permission"
             }
         }
         .to_owned()
@@ -82,8 +82,8 @@ impl KeyFiles {
             .next()
             .unwrap_or_default();
         let reason = match name {
-            "" | "." | ".." => "it is not the name of a file",
-            "-" => "--stdout prints the key to standard output",
+            "" | "." | ".." => "not a file name",
+            "-" => "use --stdout to print the key to standard output",
             _ if name.to_ascii_lowercase().ends_with(".pub") => "public keys end in .pub",
             _ => {
                 return Ok(Self {
@@ -239,10 +239,10 @@ impl PrivateKeyFile {
             reason: reason.to_owned(),
         };
         if text.parse::<PublicKey>().is_ok() {
-            return Err(error("it is a public key; name the private key"));
+            return Err(error("this is a public key; pass the private key"));
         }
         if !text.contains("PRIVATE KEY-----") {
-            return Err(error("it is not a private key"));
+            return Err(error("not a private key"));
         }
         let pub_file = || read_public(&public_path(path)).ok();
         let (public, has_passphrase) = match ssh_key::PrivateKey::from_openssh(text.as_str()) {
@@ -258,9 +258,9 @@ impl PrivateKeyFile {
             }
             Err(_) => (None, text.contains("ENCRYPTED")),
         };
-        let public = public.or_else(pub_file).ok_or_else(|| {
-            error("its public key is unknown; write it to the .pub file with ssh-keygen -y")
-        })?;
+        let public = public
+            .or_else(pub_file)
+            .ok_or_else(|| error("public key unknown; write the .pub file with ssh-keygen -y"))?;
         Ok(Self {
             path: path.to_owned(),
             public,

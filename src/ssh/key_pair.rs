@@ -19,11 +19,11 @@ use crate::types::secret::Secret;
 pub(crate) enum KeyError {
     #[error("the comment contains a line break or an invisible character")]
     Comment,
-    #[error("the operating system provides no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(String),
     #[error(transparent)]
     Rsa(#[from] RsaError),
-    #[error("the key cannot be written in OpenSSH's format: {0}")]
+    #[error("cannot encode the key in OpenSSH format: {0}")]
     Format(#[from] ssh_key::Error),
 }
 
@@ -32,7 +32,7 @@ impl KeyError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Comment => {
-                Some("use a comment of one line: --comment 'deploy key of the build server'")
+                Some("pass a comment of one line: --comment 'deploy key of the build server'")
             }
             Self::Random(_) | Self::Rsa(_) | Self::Format(_) => None,
         }

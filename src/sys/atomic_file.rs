@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(io::Error::new(error.kind(), "it is not text in UTF-8"))
+            Err(io::Error::new(error.kind(), "not valid UTF-8"))
         }
         Err(error) => Err(error),
     }

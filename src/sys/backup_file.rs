@@ -123,7 +123,7 @@ impl EditableFile {
 fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is not an ordinary file"));
+        return Err(io::Error::other("not a regular file"));
     }
     if metadata.len() > MAX_FILE_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -178,7 +178,7 @@ impl GitLockFile {
         match OpenOptions::new().write(true).create_new(true).open(&lock) {
             Ok(_) => Ok(Self(lock)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let message = format!("git is changing it: {} exists", lock.display());
+                let message = format!("locked by git: {} exists", lock.display());
                 Err(io::Error::new(io::ErrorKind::AlreadyExists, message))
             }
             Err(error) => Err(error),

@@ -31,15 +31,15 @@ const TERMINATE_GRACE: Duration = Duration::from_secs(1);
 /// Why a program produced no result.
 #[derive(Debug, Error)]
 pub(crate) enum ProcessError {
-    #[error("{program} cannot be started: {source}")]
+    #[error("cannot start {program}: {source}")]
     Start { program: String, source: io::Error },
-    #[error("{program} did not end within {} seconds", limit.as_secs_f32())]
+    #[error("{program} did not finish within {} seconds", limit.as_secs_f32())]
     TimedOut { program: String, limit: Duration },
-    #[error("{program} cannot be waited for: {source}")]
+    #[error("cannot wait for {program}: {source}")]
     Wait { program: String, source: io::Error },
-    #[error("the output of {program} cannot be read: {source}")]
+    #[error("cannot read the output of {program}: {source}")]
     Read { program: String, source: io::Error },
-    #[error("{program} printed too much to be read")]
+    #[error("the output of {program} is too large")]
     OutputTooLarge { program: String },
     /// The program has ended, but a process that inherited its output has not closed it.
     #[error("the output of {program} is incomplete: another process keeps it open")]

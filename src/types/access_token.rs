@@ -63,9 +63,9 @@ impl TokenOwner {
 impl fmt::Display for TokenOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(name) => write!(f, "the user {name}"),
-            Self::Project(key) => write!(f, "the project {key}"),
-            Self::Repository(path) => write!(f, "the repository {path}"),
+            Self::User(name) => write!(f, "user {name}"),
+            Self::Project(key) => write!(f, "project {key}"),
+            Self::Repository(path) => write!(f, "repository {path}"),
         }
     }
 }

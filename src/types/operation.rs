@@ -23,11 +23,11 @@ impl Operation {
         let (api_token, classic, datacenter) = self.names();
         match (deployment, auth) {
             (Deployment::Cloud, AuthMethod::ApiToken) => {
-                format!("ask for an API token with the scopes {api_token}")
+                format!("required: an API token with the scopes {api_token}")
             }
-            (Deployment::Cloud, _) => format!("ask for a credential with the scopes {classic}"),
+            (Deployment::Cloud, _) => format!("required: the scopes {classic}"),
             (Deployment::DataCenter | Deployment::Unknown, _) => {
-                format!("ask for {datacenter}: of the token, and of the account behind it")
+                format!("required: {datacenter}, for the token and its account")
             }
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct PublicKey {
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum ParsePublicKeyError {
-    #[error("it is a private key")]
+    #[error("this is a private key")]
     Private,
     #[error("expected a public key on one line, as in `ssh-ed25519 AAAA… comment`")]
     Malformed,

@@ -79,9 +79,8 @@ impl RegisteredKey {
     #[must_use]
     pub(crate) fn title_note(&self, wanted: Option<&str>) -> Option<String> {
         let (label, wanted) = (self.label.as_deref()?, wanted?);
-        (label != wanted).then(|| {
-            format!("the key is already registered as {label:?} and is not renamed to {wanted:?}")
-        })
+        (label != wanted)
+            .then(|| format!("key already registered as {label:?}, not renamed to {wanted:?}"))
     }
 
     #[must_use]

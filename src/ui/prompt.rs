@@ -21,7 +21,7 @@ impl Ui {
     pub(crate) fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
-            .with_confirmation("Once more", "The two are different; again from the start")
+            .with_confirmation("Repeat", "the two do not match; try again")
             .allow_empty_password(true);
         run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
     }

@@ -78,7 +78,7 @@ fn a_directory_of_another_repository_is_refused() {
     for folder in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
         let use_it = ["connection", "use", "cloud", "--service", folder];
         let refused = run(&sandbox, "one", &use_it).exits_with(2);
-        let message = format!("{folder} is not a directory of this checkout");
+        let message = format!("{folder} is not a directory in this checkout");
         assert_eq!(refused.json()["error"]["message"], message);
     }
     assert_eq!(configuration(&sandbox, "one"), before);

@@ -272,19 +272,24 @@ fn a_refused_credential_is_not_saved() {
             API_TOKEN,
             &wrong_user[..],
             3,
-            "the address of the Atlassian account",
+            "that of the Atlassian account",
         ),
-        ("ATATT-unknown", &api_token(&cloud), 3, "made with scopes"),
+        (
+            "ATATT-unknown",
+            &api_token(&cloud),
+            3,
+            "has Bitbucket scopes",
+        ),
         ("ATBBunknown", &api_token(&cloud), 3, "app password"),
         ("ATBBunknown", &app, 3, "2026-07-28"),
         (
             ACCESS_TOKEN,
             &api_token(&cloud),
             3,
-            "use --auth access-token",
+            "pass --auth access-token",
         ),
-        (API_TOKEN, &other, 3, "use --auth api-token"),
-        ("unknown", &bearer, 3, "made on this server"),
+        (API_TOKEN, &other, 3, "pass --auth api-token"),
+        ("unknown", &bearer, 3, "created on this server"),
         ("unknown", &password, 3, "single sign-on"),
         (USER_TOKEN, &no_context, 8, "context path"),
         // A repository that everybody may see proves nothing.
@@ -335,7 +340,7 @@ fn a_refused_credential_is_not_saved() {
         undecided["error"]["message"]
             .as_str()
             .unwrap()
-            .contains("do not tell"),
+            .contains("unknown"),
         "{undecided}"
     );
     assert!(!sandbox.path(".config/bbconnect").exists());
@@ -845,7 +850,7 @@ fn environment_variables_define_a_connection() {
         .env("BBCONNECT_TOKEN", "secret")
         .finish()
         .exits_with(0);
-    let because = "BBCONNECT_TOKEN, or one of its kin, is set";
+    let because = "BBCONNECT_TOKEN (or _FILE, _COMMAND) is set";
     assert_eq!(told.stdout, format!("environment\n{because}\n"));
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).exits_with(2);
     which(&[token, ("BBCONNECT_URL", "ftp://x")]).exits_with(2);
@@ -1115,7 +1120,7 @@ fn an_unreadable_file_is_not_treated_as_empty() {
     fs::write(&file, "connections = 3\n").unwrap();
     let listed = sandbox.run(["connection", "list"]).exits_with(9);
     assert!(
-        listed.stderr.contains("`connections` is no table"),
+        listed.stderr.contains("`connections` is not a table"),
         "{}",
         listed.stderr
     );

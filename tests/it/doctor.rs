@@ -441,7 +441,7 @@ fn refused_credentials() {
         signed(&url, &password),
         "credential",
         3,
-        "Basic authentication is blocked",
+        "Basic authentication is disabled",
     );
     let cloud = [
         ("BBCONNECT_TOKEN", "wrong"),

@@ -88,7 +88,7 @@ fn hints_about_keys_name_the_repository() {
     says(
         &sandbox.run([&add[..], &["--write"]].concat()),
         6,
-        "the key is registered already, as access key",
+        "the key is already registered as access key",
         "bbconnect key remove 1 --repo WEB/site",
     );
 }
@@ -214,7 +214,7 @@ fn an_unusable_connections_file_is_named() {
     assert!(!ran.stderr.contains("token_command"), "{}", ran.stderr);
 
     fs::write(&file, b"\xff\xfe").unwrap();
-    let message = format!("cannot use {name}: it is not text in UTF-8");
+    let message = format!("cannot use {name}: not valid UTF-8");
     says(&sandbox.run(list), 9, &message, "fix ");
 
     fs::write(
@@ -225,7 +225,7 @@ fn an_unusable_connections_file_is_named() {
     says(
         &sandbox.run(["repo", "list"]),
         5,
-        "the default connection gone is not there",
+        "no connection gone (the default connection)",
         "bbconnect connection use NAME",
     );
     let named = sandbox
@@ -235,7 +235,7 @@ fn an_unusable_connections_file_is_named() {
     says(
         &RunOutput::from(named.unwrap()),
         5,
-        "there is no connection nope, which BBCONNECT_CONNECTION names",
+        "no connection nope (set by BBCONNECT_CONNECTION)",
         "known connections: server",
     );
 }
@@ -252,7 +252,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
         &ran,
         9,
         "cannot write file/report.md: Not a directory",
-        "choose a directory that you may write to",
+        "choose a directory with write permission",
     );
     let used = sandbox
         .command(["connection", "add", "ssh", "--auth", "ssh"])
@@ -271,7 +271,7 @@ fn unwritable_directories_are_reported_without_temporary_names() {
         &made,
         9,
         "file/key",
-        "choose a directory that you may write to",
+        "choose a directory with write permission",
     );
     for ran in [ran, used, made] {
         assert!(!ran.stderr.contains(".bbconnect-"), "{}", ran.stderr);
@@ -312,7 +312,7 @@ fn missing_things_have_a_hint() {
     says(
         &sandbox.run(["key", "test", "--repo", "WEB/site", "-c", "server"]),
         5,
-        "the connection server has no private key for WEB/site",
+        "connection server has no private key for WEB/site",
         "bbconnect connect CLONE_URL",
     );
     says(

@@ -143,7 +143,7 @@ fn invalid_responses_are_named_in_the_error() {
                 b"<html>Not here</html>",
             ),
             8,
-            "no address of a Bitbucket",
+            "no Bitbucket API at",
         ),
         (
             Fault::new(403, &[("content-type", "text/html")], b"<html>No</html>"),
@@ -212,7 +212,7 @@ fn invalid_responses_are_named_in_the_error() {
                 b"<html>Log in</html>",
             ),
             8,
-            "another authentication layer",
+            "a proxy or gateway in front of the server",
         ),
         (
             json(403, "{\"errors\":[{\"message\":\"a\\u001b[31mb\"}]}"),
@@ -233,7 +233,7 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
     let server = server();
     server.update(|state| state.faults.extend(vec![json(200, "{}"); 2]));
     let ran = run(&server.datacenter(), &[]).exits_with(8);
-    assert!(ran.stdout.contains("no list of users"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("not a list of users"), "{}", ran.stdout);
     let cloud = |faults: Vec<Fault>| {
         server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();
@@ -447,7 +447,7 @@ fn a_proxy_that_requires_a_login_is_requested_once() {
             .envs(variables)
             .finish()
             .exits_with(7);
-        let message = "the proxy requires authentication (407)";
+        let message = "proxy authentication required (407)";
         assert!(ran.stdout.contains(message), "{}", ran.stdout);
         assert!(!ran.stdout.contains("wrong"), "{}", ran.stdout);
         expected += 1;
@@ -500,7 +500,7 @@ fn certificate_failures_name_their_reason() {
     let authority = sandbox.path("ca.pem").to_str().unwrap().to_owned();
     let trusted = ["--ca-cert", &authority];
     for (name, flags, message, hint) in [
-        ("valid", &[][..], "no trusted authority signed", "--ca-cert"),
+        ("valid", &[][..], "not signed by a trusted CA", "--ca-cert"),
         ("expired", &trusted, "has expired", "clock"),
         ("other", &trusted, "is for another host", "host name"),
     ] {

@@ -157,7 +157,7 @@ fn workspaces_of_the_account_are_listed() {
     )
     .exits_with(3);
     assert!(
-        refused.stderr.contains("made with scopes"),
+        refused.stderr.contains("has Bitbucket scopes"),
         "{}",
         refused.stderr
     );

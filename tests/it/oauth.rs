@@ -135,7 +135,7 @@ fn browser_sign_in_works_on_both_products() {
         assert!(get(&format!("http://127.0.0.1:{port}/favicon.ico")).starts_with("HTTP/1.1 400"));
         let page = get(&back);
         assert!(
-            page.starts_with("HTTP/1.1 200") && page.contains("You are signed in"),
+            page.starts_with("HTTP/1.1 200") && page.contains("Signed in"),
             "{page}"
         );
         assert!(

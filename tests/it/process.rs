@@ -374,10 +374,10 @@ mod unix {
         let mut terminal = sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin"]);
         for (prompt, answer) in [
             ("Passphrase for the private key", "hunter2"),
-            ("Once more", "hunter3"),
-            ("again from the start", ""),
+            ("Repeat", "hunter3"),
+            ("try again", ""),
             ("Passphrase for the private key", "hunter2"),
-            ("Once more", "hunter2"),
+            ("Repeat", "hunter2"),
         ] {
             terminal.exp_string(prompt).unwrap();
             if !answer.is_empty() {
@@ -403,7 +403,7 @@ mod unix {
 
     #[test]
     fn the_secrets_file_passphrase_is_prompted_once() {
-        let prompt = "Passphrase of the file of secrets";
+        let prompt = "Passphrase of the encrypted store";
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("passphrase"), "open sesame").unwrap();
         fs::write(sandbox.path("token"), "ATBB-file-marker").unwrap();
@@ -462,11 +462,11 @@ mod unix {
         let arguments = [&start[..], &kind, &["--token-file", "token"]].concat();
         let mut terminal = sandbox.terminal(&arguments);
         for (prompt, answer) in [
-            ("Passphrase for a new file of secrets", "open sesame"),
-            ("Once more", "open sesam"),
-            ("again from the start", ""),
-            ("Passphrase for a new file of secrets", "open sesame"),
-            ("Once more", "open sesame"),
+            ("Passphrase for the new encrypted store", "open sesame"),
+            ("Repeat", "open sesam"),
+            ("try again", ""),
+            ("Passphrase for the new encrypted store", "open sesame"),
+            ("Repeat", "open sesame"),
         ] {
             terminal.exp_string(prompt).unwrap();
             if !answer.is_empty() {
@@ -544,7 +544,7 @@ mod unix {
             let mut terminal =
                 sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin", flag]);
             let shown = terminal.exp_eof().unwrap();
-            assert!(shown.contains("--passphrase-stdin < FILE"), "{shown}");
+            assert!(shown.contains("pass --passphrase-stdin"), "{shown}");
             assert!(started.elapsed() < Duration::from_secs(10));
             assert!(!sandbox.path("key").exists());
         }

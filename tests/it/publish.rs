@@ -762,7 +762,7 @@ fn missing_bases_repositories_and_directories() {
         symlink("/etc/passwd", fixture.sandbox.path("site/out")).unwrap();
         let refused = fixture.run(&[]).exits_with(1).json();
         let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.contains("outside of the directory"), "{message}");
+        assert!(message.contains("outside the directory"), "{message}");
     }
 }
 

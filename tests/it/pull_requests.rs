@@ -71,7 +71,7 @@ fn a_title_is_required() {
 fn invalid_pages_and_server_errors_are_explained() {
     let server = server();
     for (status, body, said) in [
-        (200, "[]", "it is not a page of a list"),
+        (200, "[]", "not a page of a list"),
         (503, "", "the server failed (503): Service Unavailable"),
     ] {
         let fault = || Fault {

@@ -70,17 +70,18 @@ fn build(settings: &HttpSettings) -> Result<Client, ApiError> {
         builder = builder.no_proxy();
     }
     if let Some(proxy) = &settings.proxy {
-        builder = builder
-            .proxy(Proxy::all(proxy).map_err(|_| {
-                ApiError::ClientConfig(format!("the proxy `{proxy}` is not a URL"))
-            })?);
+        builder =
+            builder
+                .proxy(Proxy::all(proxy).map_err(|_| {
+                    ApiError::ClientConfig(format!("proxy `{proxy}` is not a URL"))
+                })?);
     }
     // The one known cause is a machine without certificates: https://github.com/seanmonstar/reqwest/issues/2965
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), ToString::to_string);
         ApiError::ClientConfig(format!(
-            "TLS cannot be set up: {cause}; install ca-certificates, or name some with --ca-cert"
+            "TLS setup failed: {cause}; install ca-certificates, or pass --ca-cert FILE"
         ))
     })
 }

@@ -24,42 +24,40 @@ pub(crate) enum ApiError {
         reason: String,
     },
     /// A credential would be sent unencrypted.
-    #[error("{0} is plain http, so a credential would travel unencrypted")]
+    #[error("{0} is plain http: the credential would be sent unencrypted")]
     InsecureTransport(String),
     /// A redirect to another origin, to a login page, or of a request that is not safe to repeat.
-    #[error("{from} redirects to {to}, so it is not the API that answers")]
+    #[error("{from} redirects to {to}, which is not the API")]
     Redirected { from: String, to: String },
     /// The certificates or the proxy in the configuration cannot be used.
     #[error("{0}")]
     ClientConfig(String),
     /// A URL of another origin; the credential is not sent there.
-    #[error("{0} is not the connection's own server, so nothing is sent there")]
+    #[error("{0} is not on the connection's server")]
     ForeignOrigin(String),
-    #[error("`{0}` cannot be part of an address")]
+    #[error("`{0}` cannot be part of a URL")]
     InvalidPathSegment(String),
     /// The secret contains characters that a header cannot contain.
-    #[error("the secret has characters that no token has, such as a line break")]
+    #[error("the secret contains a line break or another control character")]
     InvalidHeaderValue,
-    #[error("the credential is not accepted: {0}")]
+    #[error("credential rejected (401): {0}")]
     Unauthorized(String),
     /// Bitbucket explains in its own words why it refuses the login, for instance because of too many failed attempts.
-    #[error("the server refused the login: {0}")]
+    #[error("login refused: {0}")]
     LoginRefused(String),
     /// A 401 of a reverse proxy or gateway; it says nothing about the credential.
-    #[error("another authentication layer in front of the server refused the request (401)")]
+    #[error("a proxy or gateway in front of the server rejected the request (401)")]
     ForeignLogin,
     /// Too many failed logins.
-    #[error("the server wants a captcha solved before this account may log in again")]
+    #[error("the account is locked until a CAPTCHA is solved")]
     CaptchaRequired,
-    #[error(
-        "the server does not accept user names and passwords (Basic authentication is blocked)"
-    )]
+    #[error("the server does not accept passwords (Basic authentication is disabled)")]
     BasicAuthDisabled,
     /// The responses neither prove nor disprove that the credential is valid.
-    #[error("the server's answers do not tell whether the credential is valid: {0}")]
+    #[error("validity of the credential unknown: {0}")]
     Indeterminate(String),
     /// The credential is valid, but lacks a permission or a scope.
-    #[error("the credential may not do this: {message}")]
+    #[error("permission denied (403): {message}")]
     Forbidden {
         message: String,
         /// The scopes that are needed.
@@ -70,36 +68,34 @@ pub(crate) enum ApiError {
     #[error("not found, or not visible with this credential: {0}")]
     NotFound(String),
     /// A 404 that is not Bitbucket's own: the URL is outside of its API.
-    #[error("{0} is no address of a Bitbucket's API")]
+    #[error("no Bitbucket API at {0}")]
     NotAnApiEndpoint(String),
     /// Bitbucket has removed the endpoint.
-    #[error("Bitbucket has removed this: {0}")]
+    #[error("Bitbucket has removed this API: {0}")]
     Gone(String),
-    #[error("the server's rate limit is exceeded{}", again(*.0))]
+    #[error("rate limit exceeded{}", again(*.0))]
     RateLimited(Option<Duration>),
     /// Any other status from 400 to 499.
-    #[error("the server refused the request ({status}): {message}")]
+    #[error("request rejected ({status}): {message}")]
     ClientError { status: u16, message: String },
-    #[error("the server failed ({status}): {message}")]
+    #[error("server error ({status}): {message}")]
     ServerError { status: u16, message: String },
-    #[error("the server answered {status} with {kind} instead of JSON")]
+    #[error("the response ({status}) is {kind} instead of JSON")]
     UnexpectedContentType {
         status: u16,
         /// The media type.
         kind: String,
     },
     /// The body does not have the expected structure.
-    #[error("the server's answer cannot be read at `{path}`: {reason}")]
+    #[error("invalid response at `{path}`: {reason}")]
     Decode {
         /// Path of the field.
         path: String,
         reason: String,
     },
-    #[error(
-        "the server's list has no end: its pages repeat, or the last one does not say that it is the last"
-    )]
+    #[error("invalid pagination: the pages of the list repeat or have no end")]
     EndlessPagination,
-    #[error("the server's answer is larger than {most} bytes")]
+    #[error("the response is larger than {most} bytes")]
     ResponseTooLarge {
         /// The limit, in bytes.
         most: usize,
@@ -133,7 +129,7 @@ impl ApiError {
 
 fn again(after: Option<Duration>) -> String {
     after.map_or(String::new(), |after| {
-        format!("; it may be asked again in {} seconds", after.as_secs())
+        format!("; retry in {} seconds", after.as_secs())
     })
 }
 
@@ -208,7 +204,7 @@ pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
 const TUNNEL_AUTH_REQUIRED: &str = "proxy authorization required";
 /// The text of webpki's `Error::CaUsedAsEndEntity`, which rustls wraps in its `OtherError`; webpki is not a dependency.
 const CA_USED_AS_END_ENTITY: &str = "CaUsedAsEndEntity";
-pub(super) const PROXY_AUTH_REASON: &str = "the proxy requires authentication (407)";
+pub(super) const PROXY_AUTH_REASON: &str = "proxy authentication required (407)";
 
 /// The causes of an error, outermost first.
 fn causes<'a>(
@@ -238,7 +234,7 @@ fn classify_tls(error: &TlsError) -> (TlsFailure, Option<&'static str>) {
         TlsError::InvalidCertificate(certificate) => match certificate {
             CertificateError::UnknownIssuer => (
                 TlsFailure::UnknownIssuer,
-                "no trusted authority signed the server's certificate",
+                "the server's certificate is not signed by a trusted CA",
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 (TlsFailure::Expired, "the server's certificate has expired")
@@ -250,7 +246,7 @@ fn classify_tls(error: &TlsError) -> (TlsFailure, Option<&'static str>) {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 (
                     TlsFailure::HostnameMismatch,
-                    "the server's certificate is for another host",
+                    "the server's certificate is for another host name",
                 )
             }
             CertificateError::Other(_)
@@ -258,15 +254,12 @@ fn classify_tls(error: &TlsError) -> (TlsFailure, Option<&'static str>) {
             {
                 (
                     TlsFailure::CaAsEndEntity,
-                    "the server uses the certificate of an authority as its own",
+                    "the server's certificate is a CA certificate",
                 )
             }
             _ => return (TlsFailure::Other, None),
         },
-        TlsError::InvalidMessage(_) => (
-            TlsFailure::NotTls,
-            "the server does not speak TLS on this port",
-        ),
+        TlsError::InvalidMessage(_) => (TlsFailure::NotTls, "no TLS on this port"),
         TlsError::AlertReceived(
             AlertDescription::CertificateRequired
             | AlertDescription::BadCertificate
@@ -274,7 +267,7 @@ fn classify_tls(error: &TlsError) -> (TlsFailure, Option<&'static str>) {
             | AlertDescription::CertificateUnknown,
         ) => (
             TlsFailure::ClientCertificate,
-            "the server requires a client certificate, or does not accept the one that was sent",
+            "client certificate missing or not accepted",
         ),
         _ => return (TlsFailure::Other, None),
     };

@@ -191,7 +191,7 @@ impl Http {
             } else {
                 Err(ApiError::Decode {
                     path: "next".to_owned(),
-                    reason: format!("it leads to another server, {origin}"),
+                    reason: format!("next page on another server, {origin}"),
                 })
             };
         }
@@ -266,7 +266,7 @@ impl<T: DeserializeOwned> ParsedPage<T> {
         if response.is_json() && is_array {
             return Err(ApiError::Decode {
                 path: ".".to_owned(),
-                reason: "it is not a page of a list".to_owned(),
+                reason: "not a page of a list".to_owned(),
             });
         }
         Ok(Self {

@@ -297,7 +297,7 @@ impl Response {
         });
         ApiError::UnexpectedContentType {
             status: self.status.as_u16(),
-            kind: kind.unwrap_or("nothing that is named").to_owned(),
+            kind: kind.unwrap_or("no reason given").to_owned(),
         }
     }
 

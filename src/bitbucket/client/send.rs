@@ -106,7 +106,7 @@ impl Http {
                     }
                 });
             };
-            self.trace(&format!("trying again in {} ms", pause.as_millis()));
+            self.trace(&format!("retrying in {} ms", pause.as_millis()));
             tokio::time::sleep(pause).await;
             attempt += 1;
             before = sent.ok();
@@ -260,7 +260,7 @@ impl Http {
 
     fn timeout_reason(&self) -> String {
         format!(
-            "no answer within {} seconds",
+            "no response within {} seconds",
             self.settings.timeout.as_secs()
         )
     }

@@ -50,7 +50,7 @@ impl Cloud {
                     // Some proxies respond to every request with an empty success.
                     return Err(ApiError::Decode {
                         path: "nickname".to_owned(),
-                        reason: "it names no user".to_owned(),
+                        reason: "no user".to_owned(),
                     });
                 }
                 Ok(Identity {

@@ -162,7 +162,7 @@ impl Cloud {
                 let User { uuid, account_id } = response.json()?;
                 let id = uuid.or(account_id).ok_or_else(|| ApiError::Decode {
                     path: "uuid".to_owned(),
-                    reason: "it names no user".to_owned(),
+                    reason: "no user".to_owned(),
                 })?;
                 return Ok(vec!["users".to_owned(), id, "ssh-keys".to_owned()]);
             }
@@ -178,7 +178,7 @@ fn as_strs(path_segments: &[String]) -> Vec<&str> {
 fn no_id() -> ApiError {
     ApiError::Decode {
         path: "id".to_owned(),
-        reason: "it names no key".to_owned(),
+        reason: "no key".to_owned(),
     }
 }
 

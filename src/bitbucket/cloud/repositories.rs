@@ -112,7 +112,7 @@ impl Cloud {
         if json.full_name.is_none() && json.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "full_name".to_owned(),
-                reason: "it names no repository".to_owned(),
+                reason: "no repository".to_owned(),
             });
         }
         Ok(json.repository(repo))

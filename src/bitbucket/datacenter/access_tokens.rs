@@ -113,7 +113,7 @@ impl DataCenter {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
                 reason: format!(
-                    "the new token is not in the answer; one named {name} may now be there"
+                    "the response does not contain the new token; a token {name} may exist now"
                 ),
             });
         };

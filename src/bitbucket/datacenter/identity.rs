@@ -40,7 +40,7 @@ impl DataCenter {
             }
             StatusCode::OK if !is_page()? => Err(ApiError::Decode {
                 path: "values".to_owned(),
-                reason: "it is no list of users".to_owned(),
+                reason: "not a list of users".to_owned(),
             }),
             // Without a user name, the list is a proof only where anonymous requests are refused.
             StatusCode::OK => {
@@ -110,7 +110,7 @@ impl DataCenter {
     async fn require_denied_anonymously(&self, segments: &[&str]) -> Result<(), ApiError> {
         let anonymous = self.http.get(segments, &[], WithAuth::No).await?;
         if anonymous.status() == StatusCode::OK {
-            let reason = "the server sends the same to anonymous requests, and names no user";
+            let reason = "the response is the same as to anonymous requests, and names no user";
             return Err(ApiError::Indeterminate(reason.to_owned()));
         }
         Ok(())

@@ -111,7 +111,7 @@ impl DataCenter {
         };
         let created = created.ok_or_else(|| ApiError::Decode {
             path: "id".to_owned(),
-            reason: "it names no key".to_owned(),
+            reason: "no key".to_owned(),
         })?;
         Ok(RegisterOutcome::Created(RegisteredKey {
             public_key: Some(key.public.clone()),

@@ -97,7 +97,7 @@ impl DataCenter {
         if json.slug.is_none() {
             return Err(ApiError::Decode {
                 path: "slug".to_owned(),
-                reason: "it names no repository".to_owned(),
+                reason: "no repository".to_owned(),
             });
         }
         Ok(json.repository(repo))

@@ -344,7 +344,7 @@ fn inspect(
     let because = String::from(selected.reason.clone());
     steps.pass(
         StepId::Connection,
-        format!("{}, because {because}", selected.name),
+        format!("{} ({because})", selected.name),
     );
     let auth = selected.connection.auth();
     let is_consumer = matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials);

@@ -190,7 +190,7 @@ fn passphrase(args: &Args, app: &App, rotation: &KeyRotation) -> Result<Option<S
     if !args.passphrase_stdin && !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a passphrase for the new key",
-            hint: "pipe it in: … --passphrase-stdin < FILE".into(),
+            hint: "pass --passphrase-stdin, with the passphrase on stdin".into(),
         });
     }
     app.read_new_passphrase("--passphrase-stdin").map(Some)

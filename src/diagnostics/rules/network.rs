@@ -201,7 +201,7 @@ fn proxy_failure(id: FindingId, proxy: &Proxy, error: &ProxyError) -> Finding {
         ),
         ProxyError::NotAProxy(protocol) => {
             let what = match protocol {
-                DetectedProtocol::Tls => "it speaks TLS; write https:// in front of it",
+                DetectedProtocol::Tls => "it speaks TLS; add https:// in front",
                 DetectedProtocol::Nothing => "it closes the connection",
                 DetectedProtocol::Http | DetectedProtocol::Ssh | DetectedProtocol::Other => {
                     "it is another kind of server"

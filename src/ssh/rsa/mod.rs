@@ -40,7 +40,7 @@ const MAX_THREADS: usize = 16;
 /// Why no RSA key was generated.
 #[derive(Debug, Error)]
 pub(crate) enum RsaError {
-    #[error("the operating system provides no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(String),
     #[error("the generated RSA key failed its self-test")]
     SelfTestFailed,

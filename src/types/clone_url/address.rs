@@ -254,11 +254,10 @@ fn port(text: Option<&str>) -> Result<Option<u16>, CloneUrlError> {
 /// The user name, and whether the user information contained a secret, which is dropped.
 fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
     let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let name =
-        path::decode(name).map_err(|_| CloneUrlError::User("its percent-encoding is wrong"))?;
+    let name = path::decode(name).map_err(|_| CloneUrlError::User("invalid percent-encoding"))?;
     let had_password = !password.is_empty();
     if name.is_empty() && transport == Transport::Ssh {
-        return Err(CloneUrlError::User("it is empty"));
+        return Err(CloneUrlError::User("empty"));
     }
     if name.is_empty() || is_secret_username(&name) {
         return Ok((None, had_password || !name.is_empty()));
@@ -267,15 +266,13 @@ fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), 
         return Err(CloneUrlError::OptionLike("user name"));
     }
     if !name.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
-        return Err(CloneUrlError::User("it begins with a mark"));
+        return Err(CloneUrlError::User("leading combining mark"));
     }
     let is_allowed = |c: char| {
         c.is_alphanumeric() || "._-+~=".contains(c) || (c == '@' && transport != Transport::Ssh)
     };
     if !name.chars().all(is_allowed) {
-        return Err(CloneUrlError::User(
-            "it has characters that no user name has",
-        ));
+        return Err(CloneUrlError::User("invalid character"));
     }
     Ok((Some(name), had_password))
 }

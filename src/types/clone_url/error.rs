@@ -10,15 +10,15 @@ pub enum CloneUrlError {
     #[error("the clone URL is longer than 4,096 bytes")]
     TooLong,
     /// A control character, or one that is invisible or changes the direction of text.
-    #[error("the clone URL contains the character U+{:04X}, which is invisible or changes the text around it", u32::from(*.0))]
+    #[error("the clone URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
     InvisibleCharacter(char),
     #[error("a quotation mark in the clone URL is not closed")]
     UnclosedQuote,
     #[error("the pasted git command is not `git clone`")]
     NotGitClone,
-    #[error("the pasted `git clone` names no repository")]
+    #[error("the pasted `git clone` has no URL")]
     NothingToClone,
-    #[error("there is more than one URL and one directory in the text")]
+    #[error("more than one URL and one directory in the text")]
     TooManyWords,
     #[error("the clone URL contains a space")]
     ContainsWhitespace,
@@ -30,14 +30,14 @@ pub enum CloneUrlError {
         with_scheme: Option<String>,
     },
     /// `name::address`, which makes git run `git-remote-name`.
-    #[error("`{0}::` makes git run a program of that name; such URLs are not accepted")]
+    #[error("URLs with `{0}::` make git run a program and are not accepted")]
     RemoteHelper(String),
     #[error("the scheme `{0}` is not one of ssh, https and http")]
     Scheme(String),
     /// `https:/host` or `https:host`.
     #[error("two slashes must follow `{0}:`")]
     MissingSlashes(String),
-    #[error("the clone URL names no host")]
+    #[error("the clone URL has no host")]
     NoHost,
     #[error("the host is not valid: {0}")]
     Host(&'static str),
@@ -46,20 +46,18 @@ pub enum CloneUrlError {
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// A colon after the host of `ssh://`, followed by a path.
-    #[error(
-        "what follows the host's colon is not a port: `ssh://` and the short form with a colon are mixed"
-    )]
+    #[error("the text after the colon is not a port: `ssh://` mixed with the scp-like form")]
     MixedForms,
     /// A port in the scp-like form, which has none.
     #[error(
-        "the form with a colon has no port: git takes `{number}` for the first directory of the path"
+        "the scp-like form has no port: git would read `{number}` as the first directory of the path"
     )]
     PortInScpForm {
         number: String,
         /// The same in the form that has a port.
         ssh_url: String,
     },
-    #[error("the {0} begins with a dash, so ssh or git would take it for an option")]
+    #[error("the {0} begins with a dash: ssh or git would read it as an option")]
     OptionLike(&'static str),
     #[error("a part of the path is empty")]
     EmptyPart,
@@ -68,7 +66,7 @@ pub enum CloneUrlError {
     /// A percent sign without two hexadecimal digits, or bytes that are not UTF-8.
     #[error("the percent-encoding in the path is not valid")]
     Encoding,
-    #[error("the clone URL contains the character {}, which is not valid in the URL of a repository", shown(*.0))]
+    #[error("the clone URL contains {}, which is not valid in the URL of a repository", shown(*.0))]
     Character(char),
     /// A valid URL, but not that of a repository.
     #[error("{what} ({host}) is not a repository")]
@@ -90,7 +88,7 @@ impl CloneUrlError {
             Self::LocalPath => Some(format!("inside a checkout, `git remote get-url origin` prints its URL; otherwise {COPY}")),
             Self::NoScheme { with_scheme } => Some(match with_scheme {
                 Some(with_scheme) => format!("write {with_scheme}"),
-                None => "write https:// in front of it".to_owned(),
+                None => "add https:// in front".to_owned(),
             }),
             Self::Scheme(scheme) => Some(match scheme.as_str() {
                 "git+https" | "git+http" => format!("leave out the `git+`: {}://…", &scheme["git+".len()..]),
@@ -98,8 +96,9 @@ impl CloneUrlError {
                 _ => COPY.to_owned(),
             }),
             Self::MissingSlashes(scheme) => Some(format!("write {scheme}://host/…")),
-            Self::Host("it is not written in ASCII") => Some("write the host in its ASCII form, which begins with xn--".to_owned()),
-            Self::Host("an IPv6 address needs brackets") => Some("write ssh://git@[address]:port/project/repository.git".to_owned()),
+            Self::Host("not ASCII") => Some("use the ASCII form of the host name, which begins with xn--".to_owned()),
+            Self::Host("IPv6 address without brackets") => Some("write \
+                ssh://git@[address]:port/project/repository.git".to_owned()),
             Self::MixedForms => Some("write either git@host:project/repository.git or ssh://git@host/project/repository.git".to_owned()),
             Self::PortInScpForm { ssh_url, .. } => Some(format!("write {ssh_url}")),
             Self::Empty

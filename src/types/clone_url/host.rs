@@ -29,25 +29,23 @@ impl Host {
             return Err(CloneUrlError::OptionLike("host"));
         }
         if !name.is_ascii() {
-            return Err(CloneUrlError::Host("it is not written in ASCII"));
+            return Err(CloneUrlError::Host("not ASCII"));
         }
         if name.contains(':') {
-            return Err(CloneUrlError::Host("an IPv6 address needs brackets"));
+            return Err(CloneUrlError::Host("IPv6 address without brackets"));
         }
         if !name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         {
-            return Err(CloneUrlError::Host(
-                "it has characters that no host name has",
-            ));
+            return Err(CloneUrlError::Host("invalid character"));
         }
         if name.len() > 253
             || name
                 .split('.')
                 .any(|label| label.is_empty() || label.len() > 63)
         {
-            return Err(CloneUrlError::Host("a part of it is empty or too long"));
+            return Err(CloneUrlError::Host("a label is empty or too long"));
         }
         let last = name.rsplit('.').next().unwrap_or(name);
         // Browsers and resolvers read numbers in several notations as IPv4 addresses, and differ.
@@ -57,13 +55,13 @@ impl Host {
         if is_number {
             let address = name
                 .parse()
-                .map_err(|_| CloneUrlError::Host("it is not an IPv4 address"))?;
+                .map_err(|_| CloneUrlError::Host("not an IPv4 address"))?;
             return Ok(Self(Kind::V4(address)));
         }
         let name = name.to_ascii_lowercase();
         match url::Host::parse(&name) {
             Ok(url::Host::Domain(same)) if same == name => Ok(Self(Kind::Name(name))),
-            _ => Err(CloneUrlError::Host("no browser would accept it")),
+            _ => Err(CloneUrlError::Host("not a valid host name")),
         }
     }
 
@@ -71,12 +69,10 @@ impl Host {
     pub(super) fn parse_bracketed(text: &str) -> Result<Self, CloneUrlError> {
         match text.parse() {
             Ok(address) => Ok(Self(Kind::V6(address))),
-            Err(_) if text.contains('%') => Err(CloneUrlError::Host(
-                "an address with a zone is not accepted",
-            )),
-            Err(_) => Err(CloneUrlError::Host(
-                "the text in brackets is not an IPv6 address",
-            )),
+            Err(_) if text.contains('%') => {
+                Err(CloneUrlError::Host("IPv6 zones are not supported"))
+            }
+            Err(_) => Err(CloneUrlError::Host("not an IPv6 address")),
         }
     }
 

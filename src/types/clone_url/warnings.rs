@@ -47,19 +47,18 @@ pub(super) fn all(
         (
             address.had_secret || pasted.secret_option,
             UrlWarningKind::EmbeddedSecret,
-            "the URL contained a secret (removed); it may be in your shell's history and in process lists, so \
-             consider replacing it"
+            "the URL contained a secret (removed); your shell's history may still have it, so consider replacing it"
                 .to_owned(),
         ),
         (
             is_cloud_ssh && host.name() == Some(RETIRED_SSH),
             UrlWarningKind::SshHostMoved,
-            format!("since 2026-11-12 Bitbucket Cloud serves SSH at {SSH}, no longer at {RETIRED_SSH}"),
+            format!("Bitbucket Cloud moved SSH from {RETIRED_SSH} to {SSH} on 2026-11-12"),
         ),
         (
             location.is_page,
             UrlWarningKind::WebUrl,
-            "this is the URL of a web page or of the API, not a clone URL; the repository was read from it".to_owned(),
+            "this is a web or API URL, not a clone URL".to_owned(),
         ),
         (
             address.is_ssh_alias(),
@@ -70,8 +69,7 @@ pub(super) fn all(
             address.starts_with_number,
             UrlWarningKind::PortInScpForm,
             format!(
-                "`{first}` is read as a directory, as git does: the form with a colon has no port. For a port write \
-                 ssh://{user}{host}:PORT/…",
+                "`{first}` is a directory here, not a port; for a port use ssh://{user}{host}:PORT/…",
                 user = address.user_prefix(),
                 host = host.in_url(),
             ),

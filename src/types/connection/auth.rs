@@ -48,7 +48,7 @@ pub(crate) enum TokenLevel {
 
 /// A kind of credential that the product does not support.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{auth} is not a way to authenticate with {deployment}")]
+#[error("--auth {auth} is not supported by {deployment}")]
 pub(crate) struct AuthError {
     pub auth: AuthMethod,
     pub deployment: Deployment,

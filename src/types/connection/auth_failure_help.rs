@@ -8,47 +8,46 @@ use super::auth::AuthMethod;
 pub(crate) fn auth_failure_help(auth: AuthMethod, prefix: TokenPrefix) -> String {
     let mismatch = match (prefix, auth) {
         (TokenPrefix::AppPassword, _) => {
-            return "this is an app password: Bitbucket Cloud ended them on 2026-07-28. Make an API token with scopes at \
-                    https://id.atlassian.com/manage-profile/security/api-tokens and use --auth api-token"
+            return "this is an app password, which Bitbucket Cloud retired on 2026-07-28; create an API token with \
+                scopes at https://id.atlassian.com/manage-profile/security/api-tokens and pass --auth api-token"
                 .to_owned();
         }
         (TokenPrefix::ApiToken, AuthMethod::AccessToken) => {
-            return "it begins like an API token: set BBCONNECT_EMAIL where it is in the environment, else use --auth \
-                    api-token with --email"
+            return "this looks like an API token: pass --auth api-token with --email, or set BBCONNECT_EMAIL"
                 .to_owned();
         }
         (TokenPrefix::AccessToken, AuthMethod::ApiToken) => {
-            "it begins like an access token: use --auth access-token; "
+            "this looks like an access token: pass --auth access-token; "
         }
         _ => "",
     };
     let causes = match auth {
         AuthMethod::ApiToken => {
-            "check that --email is the address of the Atlassian account (not the user name), that the token was made \
-             with scopes for Bitbucket, and that it has not expired or been revoked; app passwords ended on 2026-07-28"
+            "check that --email is that of the Atlassian account (not the user name), and that the token has \
+             Bitbucket scopes and has not expired or been revoked; app passwords were retired on 2026-07-28"
         }
         AuthMethod::AccessToken => {
-            "check that the token belongs to this workspace, project or repository, and that it has not expired or been \
-             revoked; a user's API token needs --auth api-token"
+            "check that the token belongs to this workspace, project or repository and has not expired or been \
+             revoked; an API token of a user needs --auth api-token"
         }
         AuthMethod::OAuth => {
-            "sign in again with `bbconnect connection edit NAME --reauthorize`; where that fails, check the client id and \
-             secret, and that the callback address is http://127.0.0.1:47617/callback, with the port of --port where one was named"
+            "run `bbconnect connection edit NAME --reauthorize`; if that fails, check client id, client secret and \
+             the callback URL http://127.0.0.1:47617/callback (or the port of --port)"
         }
         AuthMethod::ClientCredentials => {
-            "check the client id and secret, and that the OAuth consumer is a private one"
+            "check client id and client secret, and that the OAuth consumer is private"
         }
         AuthMethod::AppPassword => {
-            "Bitbucket Cloud ended app passwords on 2026-07-28. Make an API token with scopes at \
-             https://id.atlassian.com/manage-profile/security/api-tokens and use --auth api-token"
+            "Bitbucket Cloud retired app passwords on 2026-07-28; create an API token with scopes at \
+             https://id.atlassian.com/manage-profile/security/api-tokens and pass --auth api-token"
         }
         AuthMethod::HttpAccessToken => {
-            "check that the token was made on this server, for this user, project or repository, and that it has not \
+            "check that the token was created on this server, for this user, project or repository, and has not \
              expired or been revoked"
         }
         AuthMethod::Password => {
-            "check the user name (not the e-mail address) and the password; with single sign-on there is none that works \
-             here: make an HTTP access token and use --auth http-access-token"
+            "check user name (not the e-mail address) and password; with single sign-on, create an HTTP access \
+             token and pass --auth http-access-token"
         }
         AuthMethod::Ssh => "check the key",
     };
@@ -83,7 +82,7 @@ mod tests {
     fn a_token_of_another_kind_is_named() {
         assert!(
             auth_failure_help(AuthMethod::ApiToken, TokenPrefix::of("ATCTT3x"))
-                .starts_with("it begins like an access token")
+                .starts_with("this looks like an access token")
         );
         assert!(
             auth_failure_help(AuthMethod::ApiToken, TokenPrefix::of("x"))

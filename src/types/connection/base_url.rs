@@ -24,17 +24,17 @@ pub(crate) struct Origin(String);
 /// Why a text is not a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum BaseUrlError {
-    #[error("the URL cannot be read: {0}")]
+    #[error("invalid URL: {0}")]
     NotAUrl(String),
     #[error("the scheme `{0}` is not one of https and http")]
     Scheme(String),
     #[error("the URL contains a password or token")]
     Secret,
     /// It is the URL of a repository, in which the end of the base URL is not recognisable.
-    #[error("the URL is that of a repository")]
+    #[error("this is the URL of a repository")]
     Repository,
     /// It contains an invisible character, or one that changes the direction of text.
-    #[error("the URL contains the character U+{:04X}, which cannot be seen or changes what is seen", u32::from(*.0))]
+    #[error("the URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
     Deceptive(char),
 }
 
@@ -42,10 +42,10 @@ impl BaseUrlError {
     #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Secret => "remove it; enter it at the prompt or pass it with --token-stdin",
-            Self::Repository => "remove the repository, as in https://git.example.com",
+            Self::Secret => "leave out the secret, and pass --token-stdin",
+            Self::Repository => "use the URL of the server, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {
-                "use https://bitbucket.org, or the URL of your server in a browser"
+                "use https://bitbucket.org, or the URL of your server as in a browser"
             }
         }
         .to_owned()

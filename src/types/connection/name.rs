@@ -19,11 +19,12 @@ pub struct ConnectionName(String);
 pub enum ConnectionNameError {
     /// Other characters, or too many.
     #[error(
-        "a connection's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+        "invalid connection name: expected 1 to 64 letters, digits, dots, dashes and underscores, beginning with a \
+         letter or digit"
     )]
     Form,
     /// Names are printed, written to files and kept in shell histories.
-    #[error("a token is no name: a secret is never an argument")]
+    #[error("this looks like a token: a secret is never an argument")]
     Token,
 }
 
