@@ -321,7 +321,7 @@ fn a_refused_credential_is_not_saved() {
         captcha["error"]["message"]
             .as_str()
             .unwrap()
-            .contains("captcha"),
+            .contains("CAPTCHA"),
         "{captcha}"
     );
     // A token of a project that everybody may see: neither yes nor no.

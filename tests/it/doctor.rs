@@ -435,7 +435,7 @@ fn refused_credentials() {
         ("BBCONNECT_USERNAME", "jane"),
     ];
     server.update(|state| state.requires_captcha = true);
-    breaks(signed(&url, &password), "credential", 3, "captcha");
+    breaks(signed(&url, &password), "credential", 3, "CAPTCHA");
     server.update(|state| state.basic_auth_disabled = true);
     breaks(
         signed(&url, &password),

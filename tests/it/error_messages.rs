@@ -105,7 +105,7 @@ fn a_broken_proxy_is_named_without_its_password() {
         &sandbox.run([&verify[..], &["--proxy", "http://127.0.0.1:1"]].concat()),
         7,
         "http://git.invalid cannot be reached through the proxy http://127.0.0.1:1: ",
-        "bbconnect doctor http://git.invalid shows",
+        "run `bbconnect doctor http://git.invalid`",
     );
     let proxy = "http://jane:proxy-password-marker@127.0.0.1:1";
     let refused = sandbox.command(&verify).env("HTTP_PROXY", proxy).output();
@@ -306,7 +306,7 @@ fn missing_things_have_a_hint() {
     says(
         &sandbox.run(["token", "revoke", "nope", "--repo", "WEB/site"]),
         5,
-        "the repository WEB/site has no token with the id or name nope",
+        "repository WEB/site has no token with the id or name nope",
         "bbconnect token list --repo WEB/site",
     );
     says(

@@ -349,7 +349,7 @@ fn connection_failures_name_their_reason() {
         "spelling of the host",
     );
     let plain = format!("https://{}", server.address);
-    reports(&plain, &[], "does not speak tls", "write http://");
+    reports(&plain, &[], "no tls on this port", "use http://");
     let slow = Fault {
         delay: Duration::from_secs(20),
         ..json(200, "{}")
@@ -500,7 +500,7 @@ fn certificate_failures_name_their_reason() {
     let authority = sandbox.path("ca.pem").to_str().unwrap().to_owned();
     let trusted = ["--ca-cert", &authority];
     for (name, flags, message, hint) in [
-        ("valid", &[][..], "not signed by a trusted CA", "--ca-cert"),
+        ("valid", &[][..], "not signed by a trusted ca", "--ca-cert"),
         ("expired", &trusted, "has expired", "clock"),
         ("other", &trusted, "is for another host", "host name"),
     ] {
@@ -525,7 +525,7 @@ fn client_cert_is_sent_to_the_server() {
     reports(
         &server.url(),
         &["--ca-cert", &authority],
-        "requires a client certificate",
+        "client certificate missing",
         "--client-cert",
     );
     let named = [

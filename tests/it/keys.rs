@@ -276,7 +276,7 @@ fn a_named_connection_selects_the_repositorys_key() {
         command.finish().exits_with(5).stderr
     };
     let asks = ["key", "test", "--repo", "acme/site"];
-    let expected = "the connection b has no private key for acme/site";
+    let expected = "connection b has no private key for acme/site";
     for stderr in [
         of(&[&asks[..], &["-c", "b"]].concat(), None),
         of(&asks, Some("b")),

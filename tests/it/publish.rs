@@ -738,7 +738,7 @@ fn sign_in_page_instead_of_git_is_an_unusable_response() {
                 let refused = fixture.run(more).exits_with(8).json();
                 let error = &refused["error"];
                 let message = error["message"].as_str().unwrap();
-                assert!(message.contains("server's response"), "{message}");
+                assert!(message.contains("unusable response to git"), "{message}");
                 assert!(error["hint"].as_str().unwrap().contains("sign-in page"));
             }
             fixture.server.update(|state| state.targeted_faults.clear());

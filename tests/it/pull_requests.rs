@@ -72,7 +72,7 @@ fn invalid_pages_and_server_errors_are_explained() {
     let server = server();
     for (status, body, said) in [
         (200, "[]", "not a page of a list"),
-        (503, "", "the server failed (503): Service Unavailable"),
+        (503, "", "server error (503): Service Unavailable"),
     ] {
         let fault = || Fault {
             status,

@@ -283,7 +283,7 @@ fn a_checkout_that_git_cannot_read_is_an_error() {
             let failed = fixture.run(dir, &[command, &["--json"]].concat());
             let failed = failed.exits_with(9).json();
             let message = failed["error"]["message"].as_str().unwrap();
-            assert!(message.contains("cannot read the checkout"), "{message}");
+            assert!(message.contains("cannot read this checkout"), "{message}");
         }
         // Nothing of the checkout is needed.
         let named = ["-c", "work", "--repo", "acme/web-app"];

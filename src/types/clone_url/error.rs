@@ -66,7 +66,7 @@ pub enum CloneUrlError {
     /// A percent sign without two hexadecimal digits, or bytes that are not UTF-8.
     #[error("the percent-encoding in the path is not valid")]
     Encoding,
-    #[error("the clone URL contains {}, which is not valid in the URL of a repository", shown(*.0))]
+    #[error("the clone URL contains the character {}, which is not valid in the URL of a repository", shown(*.0))]
     Character(char),
     /// A valid URL, but not that of a repository.
     #[error("{what} ({host}) is not a repository")]
