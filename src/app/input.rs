@@ -32,7 +32,7 @@ impl App {
         };
         if secret.expose().is_empty() {
             return Err(Error::usage(
-                format!("the passphrase on stdin is empty"),
+                "the passphrase on stdin is empty",
                 format!("leave out {flag} for a key without a passphrase"),
             ));
         }

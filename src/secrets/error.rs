@@ -63,7 +63,7 @@ impl StoreError {
                 "unlock the keyring, or pass --store file (encrypted) or --token-command 'CMD', or set \
                  BBCONNECT_TOKEN",
             ),
-            Self::NoPassphrase => {
+            Self::NoPassphrase | Self::WrongPassphrase(_) => {
                 Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase")
             }
             Self::CommandSyntax
@@ -76,9 +76,6 @@ impl StoreError {
             }
             Self::File { .. } => {
                 Some("set BBCONNECT_CONFIG_DIR to a directory with write permission")
-            }
-            Self::WrongPassphrase(_) => {
-                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase")
             }
             Self::Corrupt { .. } | Self::Random => None,
         }

@@ -342,10 +342,7 @@ fn inspect(
         selected.require_key_admin(&KeyOwner::Repository(repo.clone()))?;
     }
     let because = String::from(selected.reason.clone());
-    steps.pass(
-        StepId::Connection,
-        format!("{} ({because})", selected.name),
-    );
+    steps.pass(StepId::Connection, format!("{} ({because})", selected.name));
     let auth = selected.connection.auth();
     let is_consumer = matches!(auth, AuthMethod::OAuth | AuthMethod::ClientCredentials);
     if deployment == Deployment::Cloud && is_consumer && !is_user_key {
