@@ -158,9 +158,9 @@ fn invalid_responses_are_named_in_the_error() {
             3,
             "Bearer ***",
         ),
-        (json(200, "{\"version\":"), 8, "cannot be read"),
+        (json(200, "{\"version\":"), 8, "invalid response at"),
         (json(200, "{\"version\": 9}"), 8, "`version`"),
-        (json(200, "\u{fffd}"), 8, "cannot be read"),
+        (json(200, "\u{fffd}"), 8, "invalid response at"),
         (
             Fault::new(
                 200,
@@ -168,9 +168,9 @@ fn invalid_responses_are_named_in_the_error() {
                 b"{\"version\": \"\xff\"}",
             ),
             8,
-            "cannot be read",
+            "invalid response at",
         ),
-        (json(200, &"[".repeat(100_000)), 8, "cannot be read"),
+        (json(200, &"[".repeat(100_000)), 8, "invalid response at"),
         (json(200, &"x".repeat(9 * 1024 * 1024)), 8, "larger than"),
         (
             json(410, "{\"error\":{\"message\":\"CHANGE-2770\"}}"),

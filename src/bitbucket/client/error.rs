@@ -40,7 +40,7 @@ pub(crate) enum ApiError {
     /// The secret contains characters that a header cannot contain.
     #[error("the secret contains a line break or another control character")]
     InvalidHeaderValue,
-    #[error("credential rejected (401): {0}")]
+    #[error("credential rejected: {0}")]
     Unauthorized(String),
     /// Bitbucket explains in its own words why it refuses the login, for instance because of too many failed attempts.
     #[error("login refused: {0}")]
@@ -57,7 +57,7 @@ pub(crate) enum ApiError {
     #[error("validity of the credential unknown: {0}")]
     Indeterminate(String),
     /// The credential is valid, but lacks a permission or a scope.
-    #[error("permission denied (403): {message}")]
+    #[error("permission denied: {message}")]
     Forbidden {
         message: String,
         /// The scopes that are needed.
