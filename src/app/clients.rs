@@ -4,6 +4,8 @@ use super::App;
 use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
+use crate::sys::proxy::ProxyVariables;
+use crate::sys::tls::TlsSettings;
 use crate::types::connection::{AuthMethod, Connection, Credential};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
@@ -59,13 +61,22 @@ impl App {
     pub(super) fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.timeout(),
-            ca_cert: connection.network.ca_cert.clone(),
-            client_cert: connection.network.client_identity.clone(),
+            tls: TlsSettings {
+                ca_cert: connection.network.ca_cert.clone(),
+                client_cert: connection.network.client_identity.clone(),
+            },
+            proxy_variables: self.environment.proxy.clone(),
             proxy: connection.network.proxy.clone(),
             allow_http: connection.network.allow_http,
         };
         let ui = self.ui.clone();
         (settings, Box::new(move |line: &str| ui.debug(line)))
+    }
+
+    /// The proxies of the environment.
+    #[must_use]
+    pub(crate) fn proxy_variables(&self) -> &ProxyVariables {
+        &self.environment.proxy
     }
 
     /// The server of a connection that was chosen. Nothing is sent yet.

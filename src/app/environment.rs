@@ -6,6 +6,8 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use crate::sys::proxy::ProxyVariables;
+
 /// What the process was started with, apart from its arguments.
 #[derive(Debug, Clone, Default)]
 #[expect(
@@ -41,6 +43,8 @@ pub struct Environment {
     pub config_home: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
     pub(super) variables: Variables,
+    /// The variables that name proxies.
+    pub(super) proxy: ProxyVariables,
     /// Variables that are not valid UTF-8.
     pub(super) unreadable: Vec<&'static str>,
 }
@@ -124,6 +128,7 @@ impl Environment {
                     .filter_map(|name| Some((name, text(name)?)))
                     .collect(),
             ),
+            proxy: proxy_variables(&text),
             unreadable: NAMES
                 .into_iter()
                 .filter(|name| set(name).is_some() && text(name).is_none())
@@ -153,6 +158,23 @@ impl Environment {
             .into_iter()
             .filter(|name| self.variables.get(name).is_some());
         set.next()
+    }
+}
+
+/// The proxies of the environment. In a CGI program a request sets `HTTP_PROXY`, so none counts (<https://httpoxy.org>).
+fn proxy_variables(text: &impl Fn(&str) -> Option<String>) -> ProxyVariables {
+    let get = |name: &str| {
+        let value = text(name).or_else(|| text(&name.to_lowercase()));
+        value.unwrap_or_default()
+    };
+    if text("REQUEST_METHOD").is_some() {
+        return ProxyVariables::default();
+    }
+    ProxyVariables {
+        all: get("ALL_PROXY"),
+        http: get("HTTP_PROXY"),
+        https: get("HTTPS_PROXY"),
+        no: get("NO_PROXY"),
     }
 }
 

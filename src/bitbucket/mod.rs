@@ -18,7 +18,7 @@ mod webhooks;
 pub use client::check_error_response;
 pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
-    TlsFailure, Trace,
+    Trace,
 };
 pub(crate) use cloud::Cloud;
 pub(crate) use datacenter::DataCenter;
@@ -76,6 +76,15 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.http().observation(),
             Self::DataCenter(datacenter) => datacenter.http().observation(),
+        }
+    }
+
+    /// Whether requests go through a proxy.
+    #[must_use]
+    pub(crate) fn uses_proxy(&self) -> bool {
+        match self {
+            Self::Cloud(cloud) => cloud.http().proxy().is_some(),
+            Self::DataCenter(datacenter) => datacenter.http().proxy().is_some(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
 use super::{Error, RejectionKind};
-use crate::bitbucket::{ApiError, ConnectFailure, TlsFailure};
+use crate::bitbucket::{ApiError, ConnectFailure};
 use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
@@ -278,26 +278,6 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
     }
 }
 
-fn tls_hint(failure: TlsFailure) -> &'static str {
-    match failure {
-        TlsFailure::UnknownIssuer | TlsFailure::Other => {
-            "pass --ca-cert FILE if the server uses a private CA"
-        }
-        TlsFailure::Expired => {
-            "ask the administrator to renew the certificate; also check this machine's clock"
-        }
-        TlsFailure::NotYetValid => "check this machine's clock",
-        TlsFailure::HostnameMismatch => {
-            "use the host name in the certificate: run `bbconnect doctor URL`"
-        }
-        TlsFailure::CaAsEndEntity => {
-            "ask the administrator for a certificate of the host name, signed by the CA"
-        }
-        TlsFailure::ClientCertificate => "pass --client-cert FILE and --client-key FILE",
-        TlsFailure::NotTls => "check the port, or use http:// with --allow-http",
-    }
-}
-
 fn api_hint(error: &ApiError) -> Option<String> {
     let hint = match error {
         ApiError::Unreachable {
@@ -330,7 +310,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
         ApiError::Unreachable {
             obstacle: ConnectFailure::Tls(failure),
             ..
-        } => tls_hint(*failure),
+        } => failure.hint(),
         ApiError::InsecureTransport(_) => "use https://, or pass --allow-http",
         ApiError::Redirected { .. }
         | ApiError::UnexpectedContentType { .. }

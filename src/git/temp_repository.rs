@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use url::Url;
 
 use super::command::git_isolated;
 use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
 use crate::sys::signals::{self, DeferGuard};
 use crate::sys::subprocess::{ProcessOutput, Stderr};
 use crate::types::commit::{Branch, Commit, Signature};
+use crate::types::loopback;
 use crate::types::publish_trailer::ChangedPaths;
 use crate::types::secret::Secret;
 use crate::types::tree_diff::{FileContent, FileMode, LocalFile, TreeEntry};
@@ -69,7 +71,18 @@ impl PushTarget {
             config.extend(value.map(|value| (key.to_owned(), value)));
         };
         set("http.sslCAInfo", self.ca_cert.clone().map(Into::into));
-        set("http.proxy", self.proxy.clone().map(Into::into));
+        // As for requests: this machine is reached directly, and its names are not looked up. An empty value is no proxy.
+        let loopback = Url::parse(&self.url).ok().filter(loopback::is_url);
+        let no_proxy = loopback.is_some().then(OsString::new);
+        set(
+            "http.proxy",
+            self.proxy.clone().map(Into::into).or(no_proxy),
+        );
+        let resolved = loopback.as_ref().and_then(|url| {
+            let (name, port) = (url.domain()?, url.port_or_known_default()?);
+            Some(format!("{name}:{port}:127.0.0.1,[::1]").into())
+        });
+        set("http.curloptResolve", resolved);
         let (cert, key) = self.client_cert.clone().unzip();
         set("http.sslCert", cert.map(Into::into));
         set("http.sslKey", key.map(Into::into));

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::types::loopback;
+
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum DnsError {
@@ -17,7 +19,7 @@ pub(crate) enum DnsError {
     TimedOut,
 }
 
-/// The addresses of a host, in the system's order.
+/// The addresses of a host, in the system's order. Names of this machine are not looked up.
 ///
 /// # Errors
 /// [`DnsError`].
@@ -27,6 +29,10 @@ pub(crate) fn resolve(
     timeout: Duration,
 ) -> Result<Vec<SocketAddr>, DnsError> {
     let host = host.trim_matches(['[', ']']).to_owned();
+    if loopback::is_name(&host) {
+        let addresses = loopback::ADDRESSES.map(|address| SocketAddr::new(address, port));
+        return Ok(addresses.to_vec());
+    }
     let (sender, receiver) = mpsc::channel();
     // The system call cannot be interrupted; the thread is left behind.
     thread::spawn(move || {

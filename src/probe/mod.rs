@@ -17,4 +17,4 @@ pub(crate) use certificate::certificate_until_2026_11_22;
 pub(crate) use dns::{DnsError, resolve};
 pub(crate) use proxy::{Proxy, ProxyError, ProxyKind, connect_via};
 pub(crate) use tcp::{TcpError, TcpFailure, connect};
-pub(crate) use tls::{HandshakeInfo, TlsError, TlsSettings, handshake};
+pub(crate) use tls::{HandshakeInfo, TlsError, handshake};

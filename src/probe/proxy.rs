@@ -5,7 +5,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use hyper_util::client::proxy::matcher::Matcher;
 use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 use super::banner::{DetectedProtocol, is_timeout};
 use super::dns::{DnsError, resolve};
 use super::tcp::{TcpConnection, TcpError, connect};
+use crate::sys::proxy::{ProxyVariables, intercept};
 
 /// A proxy that requests use: the connection's, or that of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 #[derive(Clone)]
@@ -67,15 +67,12 @@ impl fmt::Display for Proxy {
 impl Proxy {
     /// The proxy for a URL; `configured` is the connection's.
     #[must_use]
-    pub(crate) fn of(url: &Url, configured: Option<&str>) -> Option<Self> {
-        let matcher = match configured {
-            Some(proxy) => Matcher::builder().all(proxy).build(),
-            None => Matcher::from_system(),
-        };
-        let intercept = matcher.intercept(&url.as_str().parse().ok()?)?;
-        // The library applies `NO_PROXY=*` to names, and not to IP addresses.
-        let any = format!("{}://any.host.invalid", url.scheme());
-        matcher.intercept(&any.parse().ok()?)?;
+    pub(crate) fn of(
+        url: &Url,
+        configured: Option<&str>,
+        variables: &ProxyVariables,
+    ) -> Option<Self> {
+        let intercept = intercept(url, configured, variables)?;
         let uri = intercept.uri();
         let kind = match uri.scheme_str() {
             None | Some("http") => ProxyKind::Http,
@@ -183,11 +180,13 @@ mod tests {
     #[test]
     fn a_configured_proxy_does_not_show_its_password() {
         let url = "https://git.example.com/".parse().unwrap();
-        let proxy = Proxy::of(&url, Some("http://jane:marker@proxy.example.com:3128")).unwrap();
+        let none = ProxyVariables::default();
+        let configured = |proxy| Proxy::of(&url, Some(proxy), &none).unwrap();
+        let proxy = configured("http://jane:marker@proxy.example.com:3128");
         assert_eq!(proxy.to_string(), "proxy.example.com:3128");
         assert!(proxy.has_login() && proxy.is_named);
         assert!(!format!("{proxy:?}").contains("marker"));
-        let bare = Proxy::of(&url, Some("proxy.example.com")).unwrap();
+        let bare = configured("proxy.example.com");
         assert_eq!((bare.port, bare.kind), (80, ProxyKind::Http));
     }
 }

@@ -175,7 +175,7 @@ fn plain_http_on_an_https_url() {
     let ran = doctor(&[&format!("https://{}/{CONTEXT_PATH}", server.address)]);
     breaks(ran, "tls", 7, "plain HTTP");
     let ran = doctor(&[&format!("https://{}", listener("220 mail ready\r\n"))]);
-    breaks(ran, "tls", 7, "does not speak TLS");
+    breaks(ran, "tls", 7, "no TLS on this port");
 }
 
 #[test]
@@ -524,7 +524,7 @@ fn untrusted_certificates() {
         doctor_with(&trusting, &[&expired.url()]),
         "tls",
         7,
-        "expired on 20",
+        "valid until 20",
     );
     let other = TlsServer::start(sandbox.home(), "other", &[]);
     breaks(

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::tls::{TlsServer, certificates};
+use crate::support::tls::{TlsServer, certificates, self_signed};
 use crate::support::{
     self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, unused_port,
 };
@@ -378,14 +378,41 @@ fn proxy_settings_and_no_proxy_are_honoured() {
     };
     from_environment(&[("HTTP_PROXY", &address)]).exits_with(0);
     from_environment(&[("HTTP_PROXY", &address), ("NO_PROXY", "git.invalid")]).exits_with(7);
+    let spaces = ("NO_PROXY", "example.com git.invalid");
+    from_environment(&[("HTTP_PROXY", &address), spaces]).exits_with(7);
     // `*` is every host, addresses as well.
     let nowhere = ("HTTP_PROXY", "http://127.0.0.1:1");
-    for (no_proxy, status) in [("*", 0), ("127.0.0.1", 0), ("git.invalid", 7)] {
-        let server = server();
-        let mut direct = verify(&server.datacenter(), &["--timeout", "5"]);
+    for no_proxy in ["*", "a *", "192.0.2.1"] {
+        let mut direct = verify("http://192.0.2.1", &["--allow-http", "--timeout", "1"]);
         let direct = direct.envs([nowhere, ("NO_PROXY", no_proxy)]);
-        direct.finish().exits_with(status);
+        let ran = direct.finish().exits_with(7);
+        assert!(!ran.stdout.contains("through the proxy"), "{}", ran.stdout);
     }
+}
+
+/// Plain http without `--allow-http` does not leave this machine.
+#[test]
+fn this_machine_is_reached_directly() {
+    let server = server();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let port = server.address.port();
+    let context = support::bitbucket::CONTEXT_PATH;
+    for host in ["127.0.0.1", "localhost", "git.localhost"] {
+        let url = format!("http://{host}:{port}/{context}");
+        let mut command = verify(&url, &["--timeout", "10"]);
+        command.envs([("HTTP_PROXY", &address), ("ALL_PROXY", &address)]);
+        command.finish().exits_with(0);
+        let sandbox = Sandbox::new();
+        let mut doctor = sandbox.command(["doctor", &url]);
+        doctor.envs([("HTTP_PROXY", &address), ("ALL_PROXY", &address)]);
+        doctor.finish().exits_with(0);
+    }
+    proxy.set_nonblocking(true).unwrap();
+    assert!(proxy.accept().is_err());
+    let elsewhere = ["--proxy", "http://192.0.2.1:3128"];
+    let ran = run(&server.datacenter(), &elsewhere).exits_with(2);
+    assert!(ran.stdout.contains("--allow-http"), "{}", ran.stdout);
 }
 
 #[test]
@@ -460,8 +487,7 @@ fn a_proxy_that_requires_a_login_is_requested_once() {
         .env("BBCONNECT_URL", "https://git.invalid")
         .env("BBCONNECT_TOKEN", TOKEN);
     check.finish().exits_with(7);
-    // The version and the account are requested at the same time.
-    assert!(proxy.requests().len() <= expected + 2);
+    assert_eq!(proxy.requests().len(), expected + 1);
 }
 
 /// Certificates of an authority, of a server on 127.0.0.1 and of a client.
@@ -507,6 +533,63 @@ fn certificate_failures_name_their_reason() {
         let server = TlsServer::start(sandbox.home(), name, &[]);
         reports(&server.url(), flags, message, hint);
     }
+}
+
+/// The certificate that is trusted is accepted, for its hosts; another one with the same name is not.
+#[test]
+fn a_self_signed_certificate_is_accepted_where_it_is_named() {
+    if !is_installed("openssl", "version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    self_signed(sandbox.home(), "own", "IP:127.0.0.1");
+    self_signed(sandbox.home(), "twin", "IP:127.0.0.1");
+    self_signed(sandbox.home(), "elsewhere", "DNS:git.example.com");
+    let server = TlsServer::start(sandbox.home(), "own", &[]);
+    let own = path("own.pem");
+    // TLS was passed, and no Bitbucket answers.
+    run(&server.url(), &["--ca-cert", &own]).exits_with(8);
+    let from_variable = |file: &str| {
+        let mut command = verify(&server.url(), &[]);
+        command.env("SSL_CERT_FILE", path(file)).finish()
+    };
+    from_variable("own.pem").exits_with(8);
+    let bundle = [fs::read(path("twin.pem")).unwrap(), fs::read(&own).unwrap()];
+    fs::write(path("bundle.pem"), bundle.concat()).unwrap();
+    run(&server.url(), &["--ca-cert", &path("bundle.pem")]).exits_with(8);
+    let unknown = "not signed by a trusted ca";
+    reports(&server.url(), &[], unknown, "--ca-cert");
+    reports(
+        &server.url(),
+        &["--ca-cert", &path("twin.pem")],
+        unknown,
+        "--ca-cert",
+    );
+    from_variable("twin.pem").exits_with(7);
+    let elsewhere = TlsServer::start(sandbox.home(), "elsewhere", &[]);
+    let trusted = ["--ca-cert", &path("elsewhere.pem")];
+    reports(
+        &elsewhere.url(),
+        &trusted,
+        "is for another host",
+        "host name",
+    );
+    let doctor = |url: &str, file: &str| {
+        let url = url.to_owned();
+        let mut command = sandbox.command(["doctor", &url, "--json"]);
+        let ran = command.env("SSL_CERT_FILE", path(file)).finish();
+        let stages = ran.json()["stages"].as_array().unwrap().clone();
+        let tls = stages.iter().find(|stage| stage["id"] == "tls").unwrap();
+        (tls["level"].clone(), tls["message"].to_string())
+    };
+    assert_eq!(doctor(&server.url(), "own.pem").0, "pass");
+    let (level, message) = doctor(&server.url(), "twin.pem");
+    assert_eq!(level, "fail");
+    assert!(message.to_lowercase().contains(unknown), "{message}");
+    let (level, message) = doctor(&elsewhere.url(), "elsewhere.pem");
+    assert_eq!(level, "fail");
+    assert!(message.contains("is for another host"), "{message}");
 }
 
 #[test]

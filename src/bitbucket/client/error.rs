@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use rustls::{AlertDescription, CertificateError, Error as TlsError};
+use rustls::Error as TlsError;
 use thiserror::Error;
 
+use crate::sys::tls::TlsFailure;
 use crate::types::escape::strip_os_error_code;
 
 /// Why a request failed.
@@ -151,22 +152,6 @@ pub(crate) enum ConnectFailure {
     Other,
 }
 
-/// Why the TLS handshake failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TlsFailure {
-    UnknownIssuer,
-    Expired,
-    NotYetValid,
-    HostnameMismatch,
-    /// The certificate of an authority is used as the server's own.
-    CaAsEndEntity,
-    /// The server requires a client certificate, or does not accept the one that was sent.
-    ClientCertificate,
-    /// The server sent something else than TLS.
-    NotTls,
-    Other,
-}
-
 /// Why no response arrived, from the types in the chain of causes, and the text of the innermost one. The text of
 /// `reqwest::Error` itself is not used, because it contains the URL alone.
 pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
@@ -179,8 +164,8 @@ pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
     }
     let tls = causes(error).find_map(|cause| cause.downcast_ref::<TlsError>());
     if let Some(tls) = tls {
-        let (failure, text) = classify_tls(tls);
-        let reason = text.map_or(reason, str::to_owned);
+        let failure = TlsFailure::from_error(tls);
+        let reason = failure.message().map_or(reason, str::to_owned);
         return (ConnectFailure::Tls(failure), reason);
     }
     let is_refused = |cause: &(dyn StdError + 'static)| {
@@ -202,8 +187,6 @@ pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
 
 /// The text of hyper-util's `TunnelError::ProxyAuthRequired`, whose type is private.
 const TUNNEL_AUTH_REQUIRED: &str = "proxy authorization required";
-/// The text of webpki's `Error::CaUsedAsEndEntity`, which rustls wraps in its `OtherError`; webpki is not a dependency.
-const CA_USED_AS_END_ENTITY: &str = "CaUsedAsEndEntity";
 pub(super) const PROXY_AUTH_REASON: &str = "proxy authentication required (407)";
 
 /// The causes of an error, outermost first.
@@ -222,54 +205,4 @@ fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
         Some(inner) => Some(inner),
         None => error.source(),
     }
-}
-
-/// The kind of a TLS error, and the text for people where the text of rustls is not fit for them.
-fn classify_tls(error: &TlsError) -> (TlsFailure, Option<&'static str>) {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the enums of rustls are non-exhaustive"
-    )]
-    let (failure, text) = match error {
-        TlsError::InvalidCertificate(certificate) => match certificate {
-            CertificateError::UnknownIssuer => (
-                TlsFailure::UnknownIssuer,
-                "the server's certificate is not signed by a trusted CA",
-            ),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                (TlsFailure::Expired, "the server's certificate has expired")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-                TlsFailure::NotYetValid,
-                "the server's certificate is not valid yet",
-            ),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                (
-                    TlsFailure::HostnameMismatch,
-                    "the server's certificate is for another host name",
-                )
-            }
-            CertificateError::Other(_)
-                if certificate.to_string().contains(CA_USED_AS_END_ENTITY) =>
-            {
-                (
-                    TlsFailure::CaAsEndEntity,
-                    "the server's certificate is a CA certificate",
-                )
-            }
-            _ => return (TlsFailure::Other, None),
-        },
-        TlsError::InvalidMessage(_) => (TlsFailure::NotTls, "no TLS on this port"),
-        TlsError::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::CertificateUnknown,
-        ) => (
-            TlsFailure::ClientCertificate,
-            "client certificate missing or not accepted",
-        ),
-        _ => return (TlsFailure::Other, None),
-    };
-    (failure, Some(text))
 }

@@ -5,7 +5,6 @@ mod authorization;
 mod builder;
 mod error;
 mod pagination;
-mod proxy;
 mod request;
 mod response;
 mod send;
@@ -22,7 +21,7 @@ use url::Url;
 
 pub(crate) use authorization::Authorization;
 pub(crate) use builder::{HttpClients, HttpSettings};
-pub(crate) use error::{ApiError, ConnectFailure, TlsFailure};
+pub(crate) use error::{ApiError, ConnectFailure};
 pub(super) use pagination::RawList;
 pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]

@@ -12,8 +12,10 @@ use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
 use super::request::{Request, WithAuth};
 use super::response::Response;
-use super::{Http, ServerObservation, proxy};
+use super::{Http, HttpSettings, ServerObservation};
+use crate::sys::proxy::intercept;
 use crate::types::connection::Origin;
+use crate::types::loopback;
 use crate::types::webhook::without_password;
 
 /// Redirects on the same origin.
@@ -114,10 +116,20 @@ impl Http {
     }
 
     async fn send_if_secure(&self, request: &Request) -> Result<Response, ApiError> {
-        if self.base.is_insecure() && !self.settings.allow_http {
+        if self.is_insecure() && !self.settings.allow_http {
             return Err(ApiError::InsecureTransport(self.base.to_string()));
         }
         self.send_once(request).await
+    }
+
+    /// Whether requests leave this machine over plain http, to the server or to a proxy.
+    fn is_insecure(&self) -> bool {
+        let leaves_through_proxy = || {
+            let proxy = self.proxy().and_then(|proxy| Url::parse(&proxy).ok());
+            proxy.is_some_and(|proxy| !loopback::is_url(&proxy))
+        };
+        let is_http = self.base.url().scheme() == "http";
+        self.base.is_insecure() || is_http && leaves_through_proxy()
     }
 
     async fn send_once(&self, request: &Request) -> Result<Response, ApiError> {
@@ -182,8 +194,19 @@ impl Http {
         Ok(response)
     }
 
-    fn proxy(&self) -> Option<String> {
-        proxy::of(self.base.url(), self.settings.proxy.as_deref())
+    /// The proxy, `scheme://host:port`, without its user name and password.
+    pub(in crate::bitbucket) fn proxy(&self) -> Option<String> {
+        let HttpSettings {
+            proxy,
+            proxy_variables,
+            ..
+        } = &self.settings;
+        let found = intercept(self.base.url(), proxy.as_deref(), proxy_variables)?;
+        let uri = found.uri();
+        let scheme = uri.scheme_str().unwrap_or("http");
+        let default_port = if scheme == "https" { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        Some(format!("{scheme}://{}:{port}", uri.host()?))
     }
 
     /// Redacts secrets in an error. Data stays as it is, because a password can be a word that the data contains.
@@ -231,7 +254,7 @@ impl Http {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = self.clients.get(&self.settings)?;
+        let client = self.clients.get(&self.settings, &self.base)?;
         Ok(self.client.get_or_init(|| client))
     }
 

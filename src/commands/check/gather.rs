@@ -33,14 +33,25 @@ pub(super) async fn facts(
         .as_ref()
         .unwrap_or(&TokenPrefix::Unknown);
     let summarize = |error| ErrorSummary::from(&Error::from_api(error, auth, prefix));
-    let (version, identity) = join(bitbucket.version(), bitbucket.identify(&context)).await;
-    let is_bitbucket = version.is_ok();
+    // A proxy is asked alone first: a login that it refuses is not tried a second time.
+    let (version, identity) = if bitbucket.uses_proxy() {
+        let version = bitbucket.version().await;
+        let identity = match &version {
+            Ok(_) => Some(bitbucket.identify(&context).await),
+            Err(_) => None,
+        };
+        (version, identity)
+    } else {
+        let (version, identity) = join(bitbucket.version(), bitbucket.identify(&context)).await;
+        (version, Some(identity))
+    };
+    let identity = identity.filter(|_| version.is_ok());
     let observation = bitbucket.observation();
     facts.time = observation.time;
     facts.certificate = observation.certificate;
     facts.version = Some(version.map_err(summarize));
     facts.credential.identity =
-        is_bitbucket.then(|| identity.map_err(|error| as_not_bitbucket(summarize(error))));
+        identity.map(|identity| identity.map_err(|error| as_not_bitbucket(summarize(error))));
     let Some(identity) = facts.credential.valid().cloned() else {
         return facts;
     };

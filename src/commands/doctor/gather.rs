@@ -15,10 +15,11 @@ use crate::diagnostics::{
 };
 use crate::error::{Error, ErrorSummary};
 use crate::git;
-use crate::probe::{self, BannerResult, Proxy, TlsError, TlsSettings};
+use crate::probe::{self, BannerResult, Proxy, TlsError};
 use crate::resolve::SelectedConnection;
 use crate::ssh::{self, CheckOptions, KnownHosts, PrivateKeyFile, Service, Source};
 use crate::sys::signals;
+use crate::sys::tls::TlsSettings;
 use crate::types::cloud_hosts;
 use crate::types::connection::{Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
@@ -87,12 +88,9 @@ fn http_route(target: &DoctorTarget, connection: &Connection, app: &App) -> Http
         ..HttpRoute::new(base.clone(), is_cloud)
     };
     let url = base.url();
-    let Ok(stream) = connect(
-        &mut route,
-        url,
-        connection.network.proxy.as_deref(),
-        app.timeout(),
-    ) else {
+    let proxy = connection.network.proxy.as_deref();
+    let proxy = Proxy::of(url, proxy, app.proxy_variables());
+    let Ok(stream) = connect(&mut route, url, proxy, app.timeout()) else {
         return route;
     };
     // Without TLS the connection ends here: some servers serve one at a time.
@@ -121,10 +119,10 @@ struct NotConnected;
 fn connect(
     route: &mut HttpRoute,
     url: &Url,
-    proxy: Option<&str>,
+    proxy: Option<Proxy>,
     timeout: Duration,
 ) -> Result<Option<TcpStream>, NotConnected> {
-    if let Some(proxy) = Proxy::of(url, proxy) {
+    if let Some(proxy) = proxy {
         let mut stream = None;
         let connected = Timed::measure(|| {
             stream = probe::connect_via(&proxy, url, timeout)?;

@@ -6,6 +6,7 @@ use crate::diagnostics::finding::{Finding, FindingId};
 use crate::diagnostics::route_facts::{HttpRoute, RouteFacts};
 use crate::git::GitHttpConfig;
 use crate::probe::TlsError;
+use crate::sys::tls::TlsFailure;
 use crate::types::version::Version;
 
 const ID: FindingId = FindingId::Git;
@@ -84,10 +85,10 @@ fn difference(git: &GitHttpConfig, route: &HttpRoute) -> Option<Finding> {
         }
         _ => {}
     }
-    let is_unknown_issuer = route
-        .tls
-        .as_ref()
-        .is_some_and(|tls| matches!(tls.value, Err(TlsError::UnknownIssuer { .. })));
+    let is_unknown_issuer = route.tls.as_ref().is_some_and(|tls| {
+        let unknown = TlsFailure::UnknownIssuer;
+        matches!(&tls.value, Err(TlsError::Certificate { failure, .. }) if *failure == unknown)
+    });
     match (&route.ca_cert, &git.ca_info) {
         (None, Some(theirs)) if is_unknown_issuer => Some(
             Finding::warn(

@@ -1,10 +1,13 @@
 //! TLS: whether the server's certificate is valid for its name.
 
+use std::fmt::Write as _;
+
 use super::server;
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::diagnostics::route_facts::HttpRoute;
 use crate::exit_status::ExitStatus;
 use crate::probe::{CertificateSummary, DetectedProtocol, TlsError};
+use crate::sys::tls::TlsFailure;
 use crate::types::date::Date;
 
 const ID: FindingId = FindingId::Tls;
@@ -45,61 +48,24 @@ fn names(certificate: &CertificateSummary) -> String {
 }
 
 fn failure(route: &HttpRoute, error: &TlsError) -> Finding {
-    let host = route.base.url().host_str().unwrap_or_default();
     match error {
-        TlsError::UnknownIssuer {
-            certificate,
-            is_for_another_host,
-        } => unknown_issuer(route, certificate, *is_for_another_host),
-        TlsError::CaAsEndEntity(certificate) => fail("server certificate is a CA certificate")
-            .with_evidence(names(certificate))
-            .with_next(
-                "ask the administrator for a certificate of this host that a CA has signed (without CA:TRUE)",
-            ),
-        TlsError::Expired(certificate) => {
-            let date = certificate
-                .ends_on
-                .map_or(String::new(), |date| format!(" on {date}"));
-            fail(format!("server certificate expired{date}"))
-                .with_evidence(names(certificate))
-                .with_next("ask the administrator to renew it; if the date is wrong, set this machine's clock")
-        }
-        TlsError::NotYetValid(certificate) => {
-            let date = certificate
-                .begins_on
-                .map_or(" yet".to_owned(), |date| format!(" before {date}"));
-            fail(format!("server certificate is not valid{date}"))
-                .with_evidence(names(certificate))
-                .with_next("set this machine's clock, or ask the administrator for another certificate")
-        }
-        TlsError::HostnameMismatch {
-            certificate,
-            presented,
-        } => {
-            let others = if presented.is_empty() {
-                let subject = certificate.subject.clone();
-                subject.unwrap_or_else(|| "another name".to_owned())
-            } else {
-                presented.join(", ")
-            };
-            fail(format!("server certificate is for {others}, not {host}"))
-                .with_evidence(names(certificate))
-                .with_next("use a name of the certificate, or ask the administrator for one with this name")
-        }
         TlsError::Certificate {
-            certificate,
+            failure,
             reason,
-        } => fail(format!("server certificate is not accepted: {reason}"))
-            .with_evidence(names(certificate))
-            .with_next("ask the administrator for another certificate"),
+            certificate,
+            other_hosts,
+        } => rejected(route, *failure, reason, certificate, other_hosts.as_deref()),
         TlsError::NotTls(protocol) => not_tls(route, *protocol),
         TlsError::TimedOut => fail("the port is open, but the server does not respond to TLS")
             .with_next(
                 "check the port; a firewall may hold the connection; --timeout SECONDS waits longer",
             ),
-        TlsError::Failed(reason) => fail(format!("TLS handshake failed: {reason}")).with_next(
-            "the server may not support TLS 1.2, or require a client certificate (--client-cert, --client-key)",
-        ),
+        TlsError::Failed(failure, reason) => match failure.message() {
+            Some(message) => fail(message).with_next(failure.hint()),
+            None => fail(format!("TLS handshake failed: {reason}")).with_next(
+                "the server may not support TLS 1.2, or require a client certificate (--client-cert, --client-key)",
+            ),
+        },
         TlsError::Setup(reason) => Finding::fail(ID, ExitStatus::LocalError, reason.clone())
             .with_next(
                 "check --ca-cert, --client-cert and --client-key of the connection; without any, install ca-certificates",
@@ -107,49 +73,64 @@ fn failure(route: &HttpRoute, error: &TlsError) -> Finding {
     }
 }
 
-fn unknown_issuer(
+/// A certificate that is not accepted.
+fn rejected(
     route: &HttpRoute,
+    failure: TlsFailure,
+    reason: &str,
     certificate: &CertificateSummary,
-    is_for_another_host: bool,
+    other_hosts: Option<&[String]>,
 ) -> Finding {
-    let message = if certificate.is_self_signed {
-        "server certificate is self-signed and not trusted".to_owned()
-    } else {
-        let issuer = certificate.issuer.as_deref().unwrap_or("an unnamed CA");
-        format!("server certificate is signed by {issuer}, which is not trusted")
-    };
+    let message = failure.message().map_or_else(
+        || format!("the server's certificate is not accepted: {reason}"),
+        str::to_owned,
+    );
     let mut evidence = names(certificate);
-    if is_for_another_host {
-        evidence.push_str("; it is also for another host");
+    let dates = [
+        (failure == TlsFailure::Expired, "until", certificate.ends_on),
+        (
+            failure == TlsFailure::NotYetValid,
+            "from",
+            certificate.begins_on,
+        ),
+    ];
+    for (applies, word, date) in dates {
+        if let (true, Some(date)) = (applies, date) {
+            let _infallible = write!(evidence, ", valid {word} {date}");
+        }
     }
-    if route.proxy.is_some() {
+    match other_hosts {
+        Some([]) => evidence.push_str(", valid for no host"),
+        Some(hosts) => {
+            let _infallible = write!(evidence, ", valid for {}", hosts.join(", "));
+        }
+        None => {}
+    }
+    let is_unknown = failure == TlsFailure::UnknownIssuer;
+    if is_unknown && route.proxy.is_some() {
         evidence.push_str("; it was received through the proxy, which may have issued it");
     }
     let next = match &route.ca_cert {
-        Some(path) => format!(
+        Some(path) if is_unknown => format!(
             "{} does not contain the certificate of that CA: get it from the administrator",
             path.display()
         ),
-        None => format!(
-            "if this is your organisation's CA, get its certificate from the administrator and add it with --ca-cert FILE \
-             (bbconnect connection edit NAME --ca-cert FILE, or connection add {} --ca-cert FILE)",
-            route.base
-        ),
+        Some(_) | None => failure.hint().to_owned(),
     };
     fail(message).with_evidence(evidence).with_next(next)
 }
 
 fn not_tls(route: &HttpRoute, protocol: DetectedProtocol) -> Finding {
     let message = match protocol {
-        DetectedProtocol::Http => "this port speaks plain HTTP, but the URL is https://",
-        DetectedProtocol::Ssh => "this port speaks SSH, but the URL is https://",
+        DetectedProtocol::Http => "no TLS on this port, but plain HTTP",
+        DetectedProtocol::Ssh => "no TLS on this port, but SSH",
         DetectedProtocol::Nothing => "the connection is closed when TLS begins",
-        DetectedProtocol::Tls | DetectedProtocol::Other => "this port does not speak TLS",
+        DetectedProtocol::Tls | DetectedProtocol::Other => "no TLS on this port",
     };
     let mut plain = route.base.url().clone();
     let next = if protocol == DetectedProtocol::Http && plain.set_scheme("http").is_ok() {
         format!(
-            "check the port; if the server has no TLS, use {}",
+            "check the port; where the server has no TLS, use {}",
             plain.as_str().trim_end_matches('/')
         )
     } else {

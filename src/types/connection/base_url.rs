@@ -1,14 +1,14 @@
 //! Base URLs of servers, and their origins.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use crate::types::cloud_hosts;
 use crate::types::escape::needs_escape;
+use crate::types::loopback;
 use crate::types::token_prefix::is_secret_username;
 
 /// The URL below which the API is: `https://api.bitbucket.org/2.0`, or a Data Center with its context path.
@@ -127,12 +127,7 @@ impl BaseUrl {
 
     #[must_use]
     pub(crate) fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-            None => false,
-        }
+        loopback::is_url(&self.0)
     }
 
     /// Whether a link leads to this server, below its context path.

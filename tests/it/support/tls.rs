@@ -36,6 +36,17 @@ pub(crate) fn certificates(wanted: &[(&str, &str, i32)]) -> Sandbox {
     sandbox
 }
 
+/// A self-signed certificate and its key as `openssl req -x509` creates them: `NAME.pem` and `NAME.key`.
+pub(crate) fn self_signed(dir: &Path, name: &str, alternative: &str) {
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    let arguments = format!(
+        "req -x509 {new} -keyout {name}.key -out {name}.pem -days 30 -subj /CN=git -addext subjectAltName={alternative}"
+    );
+    let mut command = program("openssl");
+    command.args(arguments.split(' ')).current_dir(dir);
+    check_output(command.stderr(Stdio::null()));
+}
+
 /// A TLS server that runs until it is dropped. It speaks HTTP, but is not Bitbucket.
 pub(crate) struct TlsServer {
     child: Child,
