@@ -73,6 +73,18 @@ impl App {
         Ok(KnownHosts::in_dir(&dir))
     }
 
+    /// The keys of a server that are trusted without a request: built-in and pinned ones.
+    ///
+    /// # Errors
+    /// [`SshError::HostKeyRetired`] for a pinned key that was revoked.
+    pub(crate) fn locally_trusted_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
+        let pinned = self.known_hosts()?.keys_for(host)?;
+        reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
+        let mut keys = ssh::built_in_keys(host).unwrap_or_default();
+        keys.extend(pinned.into_iter().map(|pinned| pinned.key));
+        Ok(keys)
+    }
+
     /// Time limit of SSH connections.
     #[must_use]
     pub(crate) fn ssh_limit(&self) -> Duration {

@@ -20,7 +20,7 @@ pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
     Trace,
 };
-pub(crate) use cloud::Cloud;
+pub(crate) use cloud::{Cloud, PipelinesKnownHost};
 pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
 pub(crate) use oauth::{OAuthClient, OAuthGrant};

@@ -266,9 +266,16 @@ fn takes_a_value(root: &clap::Command, word: &str) -> bool {
 
 /// Whether the flag could be meant for a secret.
 fn is_secret_flag(argument: &str) -> bool {
-    ["--pass", "--token", "--secret", "--client-secret", "-N"]
-        .iter()
-        .any(|start| flag_of(argument).starts_with(start))
+    [
+        "--pass",
+        "--token",
+        "--secret",
+        "--client-secret",
+        "--value",
+        "-N",
+    ]
+    .iter()
+    .any(|start| flag_of(argument).starts_with(start))
 }
 
 fn flag_of(argument: &str) -> &str {
@@ -289,7 +296,13 @@ fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
         "secret-stdin",
         "pipe it in with --secret-stdin; on a terminal that flag asks for it",
     );
-    let ways = if argument.contains("pass") || argument.starts_with("-N") {
+    const VALUE: (&str, &str) = (
+        "value-stdin",
+        "give it with --value-stdin, --value-file FILE or --value-command 'CMD'",
+    );
+    let ways = if argument.starts_with("--value") {
+        [VALUE, TOKEN]
+    } else if argument.contains("pass") || argument.starts_with("-N") {
         [PASSPHRASE, TOKEN]
     } else if argument.starts_with("--secret") {
         [SECRET, TOKEN]

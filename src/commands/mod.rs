@@ -13,6 +13,7 @@ pub(crate) mod keygen;
 pub(crate) mod known_hosts;
 pub(crate) mod man;
 pub(crate) mod migrate;
+pub(crate) mod pipelines;
 pub(crate) mod pr;
 pub(crate) mod project;
 pub(crate) mod publish;
@@ -66,6 +67,9 @@ command_group! {
         /// Create, update, list, remove and test webhooks
         #[command(subcommand)]
         Webhook(webhook::Command),
+        /// Manage variables, SSH keys and known hosts of Bitbucket Pipelines
+        #[command(subcommand)]
+        Pipelines(Box<pipelines::Command>),
         /// List and open pull requests
         #[command(subcommand)]
         Pr(pr::Command),

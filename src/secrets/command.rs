@@ -20,13 +20,7 @@ const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 /// # Errors
 /// [`StoreError::Command`] and the variants after it.
 pub(crate) fn secret_from_command(command: &str) -> Result<Secret, StoreError> {
-    let output = command_spec(command)?
-        .stderr(Stderr::Inherit)
-        .run(COMMAND_TIMEOUT)?;
-    let stdout = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        return Err(StoreError::CommandStatus(output.status.to_string()));
-    }
+    let stdout = stdout_of(command)?;
     let line = stdout.split(|&byte| byte == b'\n').next();
     let line = std::str::from_utf8(line.unwrap_or_default());
     let line = line.map_err(|_| StoreError::CommandOutputNotText)?.trim();
@@ -34,6 +28,28 @@ pub(crate) fn secret_from_command(command: &str) -> Result<Secret, StoreError> {
         return Err(StoreError::NoCommandOutput);
     }
     Ok(Secret::new(line.to_owned()))
+}
+
+/// Everything that a command prints to standard output.
+///
+/// # Errors
+/// [`StoreError::Command`] and the variants after it.
+pub(crate) fn output_of_command(command: &str) -> Result<Secret, StoreError> {
+    let stdout = stdout_of(command)?;
+    let text = std::str::from_utf8(&stdout).map_err(|_| StoreError::CommandOutputNotText)?;
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn stdout_of(command: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let output = command_spec(command)?
+        .stderr(Stderr::Inherit)
+        .run(COMMAND_TIMEOUT)?;
+    let stdout = Zeroizing::new(output.stdout);
+    if output.status.success() {
+        Ok(stdout)
+    } else {
+        Err(StoreError::CommandStatus(output.status.to_string()))
+    }
 }
 
 /// The command split into words, or handed to a shell where it needs one.

@@ -7,7 +7,7 @@ mod encrypted_file;
 mod error;
 mod keyring;
 
-pub(crate) use command::secret_from_command;
+pub(crate) use command::{output_of_command, secret_from_command};
 pub(crate) use encrypted_file::EncryptedFile;
 pub(crate) use error::StoreError;
 pub(crate) use keyring::Keyring;

@@ -27,10 +27,10 @@ pub(crate) enum SshError {
         /// The expected keys are built in, so that removing a line of the file does not help.
         built_in: bool,
     },
-    #[error("host key of {host} is not known: {}", describe_all(offered))]
+    #[error("host key of {host} is not known{}", describe_offered(offered))]
     HostKeyUnknown {
         host: SshHost,
-        /// Fingerprints and algorithms.
+        /// Fingerprints and algorithms; empty where the server was not contacted.
         offered: Vec<(Fingerprint, String)>,
     },
     /// The server presents a host key that was revoked.
@@ -91,6 +91,14 @@ fn describe_all(keys: &[(Fingerprint, String)]) -> String {
     keys.collect::<Vec<_>>().join(" or ")
 }
 
+fn describe_offered(keys: &[(Fingerprint, String)]) -> String {
+    if keys.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", describe_all(keys))
+    }
+}
+
 impl SshError {
     /// Whether the server closed the connection because too many keys were offered. `ssh` reports this in its messages only.
     #[must_use]
@@ -114,6 +122,10 @@ impl SshError {
                 shell_words::quote(&host.known_hosts_name()),
                 shell_words::quote(&known_hosts.to_string_lossy())
             ),
+            Self::HostKeyUnknown { host, offered } if offered.is_empty() => {
+                let hint = Hint::command("known-hosts add");
+                return Some(hint.with_text(format!(" {host}")));
+            }
             Self::HostKeyUnknown { offered, .. } => {
                 let first = offered.first();
                 let fingerprint = first.map(|(fingerprint, _)| fingerprint.to_string());

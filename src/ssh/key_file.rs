@@ -268,6 +268,14 @@ impl PrivateKeyFile {
         })
     }
 
+    /// The content of the file.
+    ///
+    /// # Errors
+    /// [`SshError::KeyFile`] if it cannot be read.
+    pub(crate) fn private_text(&self) -> Result<Zeroizing<String>, SshError> {
+        read_text(&self.path)
+    }
+
     /// Whether `ssh` refuses the file because other users may read it. Like `ssh`, only the user's own files are checked
     /// (`sshkey_perm_ok` of OpenSSH).
     #[must_use]

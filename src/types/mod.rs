@@ -22,6 +22,7 @@ pub(crate) mod namespace;
 pub(crate) mod oauth;
 pub(crate) mod operation;
 pub(crate) mod permission;
+pub(crate) mod pipelines;
 pub(crate) mod public_key;
 pub(crate) mod publish_trailer;
 pub(crate) mod pull_request;

@@ -14,6 +14,8 @@ pub(crate) enum Operation {
     ReadPullRequests,
     WritePullRequests,
     WriteFiles,
+    ReadPipelines,
+    WritePipelines,
 }
 
 impl Operation {
@@ -73,6 +75,16 @@ impl Operation {
                 "read:repository:bitbucket and write:repository:bitbucket",
                 "repository:write",
                 "REPO_WRITE on the repository",
+            ),
+            Self::ReadPipelines => (
+                "read:pipeline:bitbucket",
+                "pipeline",
+                "a connection to Bitbucket Cloud, which has Pipelines",
+            ),
+            Self::WritePipelines => (
+                "read:pipeline:bitbucket and admin:pipeline:bitbucket",
+                "pipeline and pipeline:variable",
+                "a connection to Bitbucket Cloud, which has Pipelines",
             ),
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     DeployKey,
     /// Create repositories
     CreateRepository,
+    /// Set variables, SSH keys and known hosts of Pipelines (Cloud)
+    Pipelines,
     /// Everything that bbconnect does
     All,
     /// What Appsmith's "Connect to Bitbucket" needs
@@ -56,6 +58,7 @@ impl Purpose {
             Self::Webhook => "webhook",
             Self::DeployKey => "deploy-key",
             Self::CreateRepository => "create-repository",
+            Self::Pipelines => "pipelines",
             Self::All => "all",
             Self::Appsmith => "appsmith",
             Self::Appcircle => "appcircle",
@@ -85,9 +88,12 @@ impl Purpose {
         match self {
             Self::Read | Self::PullRequest | Self::CreateRepository => Permission::Read,
             Self::Write | Self::Brainboard | Self::Amplication => Permission::Write,
-            Self::Webhook | Self::DeployKey | Self::All | Self::Appcircle | Self::Appsmith => {
-                Permission::Admin
-            }
+            Self::Webhook
+            | Self::DeployKey
+            | Self::Pipelines
+            | Self::All
+            | Self::Appcircle
+            | Self::Appsmith => Permission::Admin,
         }
     }
 
@@ -105,6 +111,7 @@ impl Purpose {
             Self::Webhook => WEBHOOK,
             Self::DeployKey => DEPLOY_KEY,
             Self::CreateRepository => CREATE_REPOSITORY,
+            Self::Pipelines => PIPELINES,
             Self::All => ALL,
             Self::Appsmith => APPSMITH,
             Self::Appcircle => APPCIRCLE,
@@ -186,6 +193,13 @@ const CREATE_REPOSITORY: Row = plain(
     &["PROJECT_ADMIN"],
 );
 
+/// Data Center has no Pipelines.
+const PIPELINES: Row = plain(
+    &["pipeline:variable"],
+    &["read:pipeline:bitbucket", "admin:pipeline:bitbucket"],
+    &[],
+);
+
 const ALL: Row = plain(
     &[
         "account",
@@ -196,6 +210,7 @@ const ALL: Row = plain(
         "repository:admin",
         "pullrequest:write",
         "webhook",
+        "pipeline:variable",
     ],
     &[
         "read:user:bitbucket",
@@ -213,6 +228,8 @@ const ALL: Row = plain(
         "read:ssh-key:bitbucket",
         "write:ssh-key:bitbucket",
         "delete:ssh-key:bitbucket",
+        "read:pipeline:bitbucket",
+        "admin:pipeline:bitbucket",
     ],
     &["PROJECT_ADMIN"],
 );

@@ -33,6 +33,7 @@ mod lists;
 mod migrate;
 mod oauth;
 mod output;
+mod pipelines;
 mod process;
 mod publish;
 mod pull_requests;

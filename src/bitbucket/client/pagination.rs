@@ -43,6 +43,16 @@ struct Page<T> {
     number: Option<usize>,
 }
 
+impl<T> Page<T> {
+    /// The number of the next page, where the total says that there is one. Cloud omits `next` from lists of Pipelines
+    /// (<https://jira.atlassian.com/browse/BCLOUD-20639>).
+    fn next_number(&self) -> Option<usize> {
+        let (number, length, total) = (self.number?, self.pagelen?, self.size?);
+        let is_full = length > 0 && self.values.len() >= length;
+        (is_full && number.checked_mul(length)? < total).then(|| number + 1)
+    }
+}
+
 /// What a URL returned whose pages were followed.
 pub(in crate::bitbucket) enum RawList {
     Entries(Vec<Value>),
@@ -194,6 +204,11 @@ impl Http {
                     reason: format!("next page on another server, {origin}"),
                 })
             };
+        }
+        if page.is_last.is_none()
+            && let Some(number) = page.next_number()
+        {
+            return Ok(Some(with_query_param(first, "page", &number.to_string())));
         }
         match (page.is_last, page.next_start) {
             (Some(false), Some(start)) => {

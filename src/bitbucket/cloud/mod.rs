@@ -3,11 +3,14 @@
 mod identity;
 mod keys;
 mod permissions;
+mod pipelines;
 mod projects;
 mod pull_requests;
 mod repositories;
 mod server;
 mod webhooks;
+
+pub(crate) use pipelines::PipelinesKnownHost;
 
 use super::client::Http;
 

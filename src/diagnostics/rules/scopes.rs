@@ -108,6 +108,11 @@ fn required_or_listed(
             ),
         };
     }
+    let is_cloud = facts.credential.connection.deployment == Deployment::Cloud;
+    if options.purposes.contains(&Purpose::Pipelines) && !is_cloud {
+        let message = "Data Center has no Pipelines; they are part of Bitbucket Cloud";
+        return Finding::fail(ID, ExitStatus::Forbidden, message);
+    }
     let needs = requirements(facts, options);
     let with_state = |scopes: &[Scope], wanted| -> Vec<Scope> {
         let all = scopes.iter().copied();

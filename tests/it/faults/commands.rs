@@ -56,7 +56,12 @@ pub(crate) struct Case {
 impl Case {
     /// Whether only one product has this command.
     pub(crate) fn is_on_one_product(&self) -> bool {
-        let starts = ["token ", "known-hosts ", "repo view, as a client"];
+        let starts = [
+            "token ",
+            "known-hosts ",
+            "repo view, as a client",
+            "pipelines ",
+        ];
         starts.iter().any(|start| self.name.starts_with(start))
     }
 
@@ -90,7 +95,7 @@ impl Case {
 }
 
 /// Commands with a connection from the environment: name, arguments on Cloud, and on Data Center (`=`: the same).
-const IN_ENVIRONMENT: [(&str, &str, &str); 24] = [
+const IN_ENVIRONMENT: [(&str, &str, &str); 28] = [
     ("check", "check --repo {repo}", "="),
     ("doctor", "doctor", "="),
     ("workspace list", "workspace list", ""),
@@ -124,6 +129,26 @@ const IN_ENVIRONMENT: [(&str, &str, &str); 24] = [
         "webhook test",
         "",
         "webhook test --repo {repo} --url https://ci.example.com/old",
+    ),
+    (
+        "pipelines variable list",
+        "pipelines variable list --repo {repo}",
+        "",
+    ),
+    (
+        "pipelines variable set",
+        "pipelines variable set KEY --value-file token --repo {repo}",
+        "",
+    ),
+    (
+        "pipelines ssh-key ensure",
+        "pipelines ssh-key ensure --repo {repo}",
+        "",
+    ),
+    (
+        "pipelines known-host ensure",
+        "pipelines known-host ensure ssh.bitbucket.org --repo {repo}",
+        "",
     ),
     ("pr list", "pr list --repo {repo}", "="),
     (

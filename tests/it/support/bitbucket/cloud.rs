@@ -17,6 +17,11 @@ pub(super) fn respond(state: &mut ServerState, request: &ApiRequest<'_>) -> ApiR
         )
         .with("www-authenticate", "BitbucketCustom realm=\"bitbucket\"");
     }
+    if known.is_some()
+        && let Some(response) = super::pipelines::respond(&mut state.pipelines, request)
+    {
+        return response;
+    }
     if let Some(response) = super::cloud_repos::respond(state, request, known.as_ref()) {
         return response;
     }

@@ -16,6 +16,7 @@ pub(crate) mod git;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 mod permissions;
+pub(crate) mod pipelines;
 pub(crate) mod repo_store;
 pub(crate) mod tokens;
 
@@ -161,6 +162,8 @@ pub(crate) struct ServerState {
     pub(crate) targeted_faults: Vec<(&'static str, &'static str, Fault)>,
     /// Repositories with branches, webhooks and pull requests.
     pub(crate) store: repo_store::RepoStore,
+    /// Cloud: Pipelines.
+    pub(crate) pipelines: pipelines::Pipelines,
     /// Requests that are being processed, and their maximum so far.
     pub(crate) in_flight: usize,
     pub(crate) max_in_flight: usize,
