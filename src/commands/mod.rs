@@ -18,6 +18,7 @@ pub(crate) mod pr;
 pub(crate) mod project;
 pub(crate) mod publish;
 pub(crate) mod repo;
+pub(crate) mod status;
 mod subcommand;
 pub(crate) mod token;
 pub(crate) mod url;
@@ -46,6 +47,8 @@ command_group! {
         /// Add, list, edit and select connections
         #[command(subcommand)]
         Connection(Box<connection::Command>),
+        /// Show all connections: account, expiry, state, and which one applies here
+        Status(status::Args),
         /// Show token scopes; manage Data Center HTTP access tokens
         #[command(subcommand)]
         Token(Box<token::Command>),

@@ -12,6 +12,7 @@
 mod check;
 mod connection_facts;
 mod credential_facts;
+mod credential_state;
 mod doctor;
 mod finding;
 mod machine_facts;
@@ -22,6 +23,7 @@ mod rules;
 pub(crate) use self::check::judge as judge_connection;
 pub(crate) use self::connection_facts::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts};
 pub(crate) use self::credential_facts::CredentialFacts;
+pub(crate) use self::credential_state::CredentialState;
 pub(crate) use self::doctor::{judge as judge_route, judge_machine};
 pub(crate) use self::finding::{Finding, FindingId, Severity, deciding_failure};
 pub(crate) use self::machine_facts::MachineFacts;

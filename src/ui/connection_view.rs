@@ -23,6 +23,8 @@ pub(crate) struct ConnectionView {
     expires_on: Option<Date>,
     default: bool,
     secret: SecretLocation,
+    #[serde(skip)]
+    scope: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +57,7 @@ impl ConnectionView {
             key_path: key_path.map(|path| path.to_string_lossy().into_owned()),
             clone_url: connection.clone_url.clone(),
             expires_on: connection.expires_on,
+            scope: connection.scope(),
             default: default == Some(name.to_string().as_str()),
             secret: SecretLocation {
                 store: connection.store().map(StoreKind::name),
@@ -99,16 +102,11 @@ impl ConnectionView {
     #[must_use]
     pub(crate) fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
-        let target = [
-            self.workspace.as_deref(),
-            self.project.as_deref(),
-            self.repository.as_deref(),
-        ];
         [
             format!("{}{mark}", self.name),
             self.auth.name().to_owned(),
             self.base_url.clone(),
-            target.into_iter().flatten().collect::<Vec<_>>().join("/"),
+            self.scope.clone().unwrap_or_default(),
             self.secret.store.unwrap_or("none").to_owned(),
         ]
     }

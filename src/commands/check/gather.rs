@@ -8,7 +8,6 @@ use crate::bitbucket::{
 };
 use crate::diagnostics::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, needed_scopes};
 use crate::error::{Error, ErrorSummary};
-use crate::exit_status::ExitStatus;
 use crate::resolve::{SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
@@ -16,56 +15,35 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::scope::{GrantedScopes, Scope};
 
-/// The facts about a connection with a secret. The credential is sent once before it is used concurrently: a wrong
-/// password that is tried many times locks its account.
-pub(super) async fn facts(
+/// Adds what a valid credential can read.
+pub(super) async fn add_facts(
     bitbucket: &Bitbucket,
-    mut facts: ConnectionFacts,
+    facts: &mut ConnectionFacts,
+    context: &CredentialContext,
     repository: Option<&RepoId>,
     options: &CheckOptions,
-) -> ConnectionFacts {
-    let connection = &facts.credential.connection;
-    let context = credential_context(connection, repository);
-    let auth = connection.auth();
+) {
+    let Some(identity) = facts.credential.valid().cloned() else {
+        return;
+    };
+    let auth = facts.credential.connection.auth();
     let prefix = *facts
         .credential
         .secret
         .as_ref()
         .unwrap_or(&TokenPrefix::Unknown);
     let summarize = |error| ErrorSummary::from(&Error::from_api(error, auth, prefix));
-    // A proxy is asked alone first: a login that it refuses is not tried a second time.
-    let (version, identity) = if bitbucket.uses_proxy() {
-        let version = bitbucket.version().await;
-        let identity = match &version {
-            Ok(_) => Some(bitbucket.identify(&context).await),
-            Err(_) => None,
-        };
-        (version, identity)
-    } else {
-        let (version, identity) = join(bitbucket.version(), bitbucket.identify(&context)).await;
-        (version, Some(identity))
-    };
-    let identity = identity.filter(|_| version.is_ok());
-    let observation = bitbucket.observation();
-    facts.time = observation.time;
-    facts.certificate = observation.certificate;
-    facts.version = Some(version.map_err(summarize));
-    facts.credential.identity =
-        identity.map(|identity| identity.map_err(|error| as_not_bitbucket(summarize(error))));
-    let Some(identity) = facts.credential.valid().cloned() else {
-        return facts;
-    };
     facts.granted = match &identity.scopes {
         Scopes::Granted(names) => Some(names.clone()),
         Scopes::Unknown => None,
     };
-    let needed = needed_scopes(&facts, options);
+    let needed = needed_scopes(facts, options);
     let (reach, of_repository, scopes, ssh_settings) = join4(
-        reach(bitbucket, &context, repository.is_some()),
+        reach(bitbucket, context, repository.is_some()),
         repository_facts(bitbucket, repository, &identity, &summarize),
         probe_scopes(
             bitbucket,
-            &context,
+            context,
             &identity,
             facts.granted.as_deref(),
             &needed,
@@ -81,22 +59,13 @@ pub(super) async fn facts(
         ScopeFacts::Probed(probed) => facts.probed_scopes = probed,
         ScopeFacts::Listed(names) => facts.granted = Some(names),
     }
-    facts
-}
-
-/// Every Bitbucket has the resource that identifies the account. Where it is missing, the server is not a Bitbucket, and
-/// its response says nothing about the credential.
-fn as_not_bitbucket(summary: ErrorSummary) -> ErrorSummary {
-    let exit = if matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
-        ExitStatus::BadResponse
-    } else {
-        summary.exit
-    };
-    ErrorSummary { exit, ..summary }
 }
 
 /// What is known about the credential beforehand: `--repo` counts before the connection's repository.
-fn credential_context(connection: &Connection, repository: Option<&RepoId>) -> CredentialContext {
+pub(super) fn credential_context(
+    connection: &Connection,
+    repository: Option<&RepoId>,
+) -> CredentialContext {
     let is_cloud = connection.deployment == Deployment::Cloud;
     let namespace = repository.map(|repo| repo.namespace.clone());
     let own = CredentialContext::from(connection);

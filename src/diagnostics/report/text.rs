@@ -11,6 +11,9 @@ const WARN: Style = AnsiColor::Yellow.on_default().bold();
 const FAIL: Style = AnsiColor::Red.on_default().bold();
 const UNKNOWN: Style = AnsiColor::Magenta.on_default();
 
+/// After more findings the verdict, which is in the title, is repeated.
+const MAX_FINDINGS_IN_VIEW: usize = 8;
+
 pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
     let is_one = report.connections.len() == 1;
     for connection in &report.connections {
@@ -31,6 +34,21 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
                 write_finding(out, finding);
             }
         }
+    }
+    if let [connection] = report.connections.as_slice()
+        && connection.findings.len() > MAX_FINDINGS_IN_VIEW
+    {
+        let count = |level| {
+            let findings = connection.findings.iter();
+            findings.filter(|finding| finding.level == level).count()
+        };
+        out.heading(&format!(
+            "{}: {} ({} failed, {} warnings)",
+            connection.name,
+            connection.verdict(),
+            count(Severity::Fail),
+            count(Severity::Warn)
+        ));
     }
     if !is_one {
         let passed = report.connections.iter().filter(|report| report.passed());

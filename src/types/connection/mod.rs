@@ -95,6 +95,14 @@ impl Connection {
         self.credential.auth()
     }
 
+    /// The workspace, project and repository, as far as it has them, such as `acme/site`.
+    #[must_use]
+    pub(crate) fn scope(&self) -> Option<String> {
+        let parts = [&self.workspace, &self.project, &self.repository];
+        let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join("/"))
+    }
+
     /// What the credential belongs to, as far as it is known: that of a user is known once the server reported the
     /// account.
     #[must_use]
