@@ -2,7 +2,10 @@
 //! clients of the process, and the services on top of them.
 
 mod api_errors;
+mod browser;
 mod clients;
+mod clone_source;
+mod credential_check;
 mod environment;
 mod environment_connection;
 mod git_credentials;
@@ -22,6 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+pub(crate) use credential_check::{ReachabilityCache, VerifiedCredential};
+pub(crate) use environment::COMPLETION_VARIABLE;
 pub use environment::Environment;
 pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
@@ -105,6 +110,7 @@ impl App {
             color: flags.color,
             stdout_is_terminal: environment.stdout_is_terminal,
             stderr_is_terminal: environment.stderr_is_terminal,
+            is_dumb_terminal: environment.is_dumb_terminal,
         })
         .with_pointer(flags.get.clone());
         let is_json = flags.json || flags.get.is_some();
@@ -200,6 +206,12 @@ impl App {
         let prefix = self.environment.variables.get("GIT_PREFIX");
         let checkout = Checkout::discover(prefix)?;
         Ok(self.checkout.get_or_init(|| checkout).as_ref())
+    }
+
+    /// `--timeout`, for a child process that otherwise takes as long as it needs.
+    #[must_use]
+    pub(crate) fn explicit_timeout(&self) -> Option<Duration> {
+        self.flags.timeout
     }
 
     /// The time limit of each step of reaching a server.

@@ -59,7 +59,7 @@ impl App {
 }
 
 /// The clone link, where it is on the connection's own server; else the usual URL there.
-fn git_url(connection: &Connection, repository: &Repository) -> String {
+pub(super) fn git_url(connection: &Connection, repository: &Repository) -> String {
     let bases = git_base_urls(connection);
     let link = repository
         .https

@@ -2,6 +2,7 @@
 //! the repositories of `publish`.
 
 mod checkout;
+mod clone;
 mod collect_files;
 mod command;
 mod credential;
@@ -16,6 +17,7 @@ mod ssh_command;
 mod temp_repository;
 
 pub(crate) use checkout::Checkout;
+pub(crate) use clone::CloneSpec;
 pub(crate) use collect_files::{SourceDirError, collect_files};
 pub use credential::{CredentialRequest, CredentialResponse};
 pub(crate) use credential_helpers::{ConfigScope, HelperConfig};

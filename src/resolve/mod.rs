@@ -18,4 +18,4 @@ pub(crate) use resolver::{Resolved, resolve};
 pub(crate) use selected::{SelectedConnection, SelectionReason};
 pub(crate) use server::git_base_urls;
 pub(crate) use sources::Sources;
-pub(crate) use ssh_connection::SshConnection;
+pub(crate) use ssh_connection::{SshConnection, is_clone_url_of};

@@ -37,15 +37,20 @@ impl SshConnection {
     }
 
     /// Whether the key is for this repository.
-    pub(super) fn is_for(&self, repository: &RepoRef) -> bool {
-        if let Some(url) = &repository.url {
-            return self.url.is_same_repository(url);
-        }
-        let same_namespace = match (&repository.namespace, self.url.namespace()) {
-            (Some(named), Some(own)) => named.eq_ignore_ascii_case(&own),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        same_namespace && self.url.slug().eq_ignore_ascii_case(&repository.slug)
+    pub(crate) fn is_for(&self, repository: &RepoRef) -> bool {
+        is_clone_url_of(&self.url, repository)
     }
+}
+
+/// Whether a clone URL is that of a repository.
+pub(crate) fn is_clone_url_of(own: &CloneUrl, repository: &RepoRef) -> bool {
+    if let Some(url) = &repository.url {
+        return own.is_same_repository(url);
+    }
+    let same_namespace = match (&repository.namespace, own.namespace()) {
+        (Some(named), Some(own)) => named.eq_ignore_ascii_case(&own),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    same_namespace && own.slug().eq_ignore_ascii_case(&repository.slug)
 }

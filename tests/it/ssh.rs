@@ -247,6 +247,36 @@ fn connected(fixture: &Fixture, more: &[&str]) -> Value {
         .json()
 }
 
+#[test]
+fn repo_clone_uses_the_key_of_the_connection() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let clone = ["repo", "clone", "-c", "site", "WEB/site", "copy", "--json"];
+    let cloned = fixture.run(&clone).exits_with(0).json();
+    assert_eq!(cloned["repository"], "WEB/site");
+    let url = fixture.sshd.url("web/site");
+    for (key, expected) in [
+        ("remote.origin.url", url.as_str()),
+        ("bbconnect.connection", "site"),
+        ("bbconnect.repository", "WEB/site"),
+    ] {
+        let value = check_output(fixture.git("copy").args(["config", key]));
+        assert_eq!(value.trim(), expected);
+    }
+    // Git in the clone goes on using the key, and no other.
+    check_output(fixture.git("copy").args(["fetch", "-q", "origin"]));
+    let command = check_output(fixture.git("copy").args(["config", "core.sshCommand"]));
+    assert!(command.contains("bbconnect_"), "{command}");
+    // A key that the server does not know: nothing is left behind.
+    fixture.bitbucket.update(|state| state.keys.all.clear());
+    fs::write(fixture.sshd.path("authorized_keys"), "").unwrap();
+    let refused = ["repo", "clone", "-c", "site", "WEB/site", "refused"];
+    fixture.run(&refused).exits_with(3);
+    assert!(!fixture.sandbox.path("refused").exists());
+}
+
 /// Asks the server with git, again and again, while keys are replaced; every answer must be right.
 fn while_git_asks(fixture: &Fixture, commands: &[Option<String>], replace: impl FnOnce()) {
     let stop = std::sync::atomic::AtomicBool::new(false);

@@ -1,5 +1,6 @@
 //! `bbconnect repo`: repositories of both products.
 
+pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod select;
@@ -11,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect repo list
   bbconnect repo view acme/site
+  bbconnect repo clone acme/site
   bbconnect repo create acme/site --project WEB
   bbconnect repo select --here
 ";
@@ -23,6 +25,8 @@ command_group! {
         List(list::Args),
         /// Show a repository: its URLs, whether it is empty, what you may do with it
         View(view::Args),
+        /// Clone a repository with the connection's credential
+        Clone(clone::Args),
         /// Make a repository
         Create(create::Args),
         /// Choose the repository that commands are about when none is named
