@@ -23,6 +23,7 @@ mod types;
 mod ui;
 
 pub use crate::app::Environment;
+pub use crate::cli::complete;
 pub use crate::exit_status::ExitStatus;
 pub use crate::sys::signals::install_handlers;
 

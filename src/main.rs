@@ -6,5 +6,8 @@ use bbconnect::Environment;
 
 fn main() -> ExitCode {
     bbconnect::install_handlers();
+    if bbconnect::complete(std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     bbconnect::run(std::env::args_os(), &Environment::from_process()).into()
 }

@@ -6,7 +6,11 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use crate::config::ConnectionsFile;
 use crate::sys::proxy::ProxyVariables;
+
+/// The variable in which a completion script names its shell.
+pub(crate) const COMPLETION_VARIABLE: &str = "BBCONNECT_COMPLETE";
 
 /// What the process was started with, apart from its arguments.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +31,8 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// `TERM=dumb`: a terminal that cannot move the cursor.
+    pub is_dumb_terminal: bool,
     /// There is a desktop, where the keyring can prompt for its password.
     pub(super) has_desktop: bool,
     /// `BBCONNECT_CONNECTION`
@@ -60,7 +66,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// The variables that are read, apart from those with a field of their own.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
     "BBCONNECT_TOKEN",
@@ -78,6 +84,7 @@ const NAMES: [&str; 17] = [
     "CREDENTIALS_DIRECTORY",
     "GIT_PREFIX",
     "GIT_SSH_COMMAND",
+    "BROWSER",
 ];
 
 impl Variables {
@@ -110,6 +117,7 @@ impl Environment {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            is_dumb_terminal: text("TERM").as_deref() == Some("dumb"),
             has_desktop: cfg!(any(windows, target_os = "macos"))
                 || ["DISPLAY", "WAYLAND_DISPLAY"]
                     .into_iter()
@@ -142,6 +150,21 @@ impl Environment {
     pub(super) fn config_dir(&self) -> Option<PathBuf> {
         let below_home = || Some(self.home.as_ref()?.join(".config").join("bbconnect"));
         self.config.clone().or_else(below_home)
+    }
+
+    /// The names and base URLs of the saved connections; none where the file cannot be read.
+    pub(crate) fn saved_connections(&self) -> Vec<(String, Option<String>)> {
+        let file = ConnectionsFile::in_dir(self.config_dir().as_deref());
+        let Ok(connections) = file.load() else {
+            return Vec::new();
+        };
+        let names = connections.names().into_iter();
+        names
+            .map(|name| {
+                let connection = connections.get(&name).ok();
+                (name, connection.map(|(_, it)| it.base_url.to_string()))
+            })
+            .collect()
     }
 
     /// The first variable that describes a connection, also where its secret is missing.

@@ -1,5 +1,6 @@
 //! The command line as clap sees it: global flags and the commands. No behaviour.
 
+mod completion;
 mod foreign_words;
 mod markdown_docs;
 mod usage_error;
@@ -8,6 +9,7 @@ mod version_and_help;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, Parser};
 
+pub use self::completion::complete;
 pub use self::markdown_docs::markdown;
 pub(crate) use self::usage_error::{PreParsedFlags, usage_error};
 pub(crate) use self::version_and_help::{Help, Version};

@@ -1,9 +1,10 @@
-//! `bbconnect completions`: the script that completes commands in a shell.
+//! `bbconnect completions`: the script with which a shell asks the program for completions.
 
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, COMPLETION_VARIABLE};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ui::{CommandOutput, TextWriter};
@@ -11,7 +12,7 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect completions bash > ~/.local/share/bash-completion/completions/bbconnect
-  bbconnect completions zsh > ~/.zfunc/_bbconnect        (with ~/.zfunc in fpath)
+  echo 'source <(bbconnect completions zsh)' >> ~/.zshrc
   bbconnect completions fish > ~/.config/fish/completions/bbconnect.fish
   bbconnect completions elvish >> ~/.config/elvish/rc.elv
   bbconnect completions powershell >> $PROFILE
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     pub shell: Shell,
 }
 
+/// The name of the program.
+const NAME: &str = "bbconnect";
+
 /// A completion script.
 #[derive(Debug, Serialize)]
 pub(crate) struct CompletionsOutput {
@@ -35,16 +39,17 @@ pub(crate) struct CompletionsOutput {
 impl Subcommand for Args {
     type Output = CompletionsOutput;
 
-    fn run(&self, app: &App) -> Result<CompletionsOutput, Error> {
+    fn run(&self, _app: &App) -> Result<CompletionsOutput, Error> {
+        let shell = self.shell.to_string();
         let mut script = Vec::new();
-        clap_complete::generate(
-            self.shell,
-            &mut (app.command_line)(),
-            "bbconnect",
-            &mut script,
-        );
+        if let Some(completer) = Shells::builtins().completer(&shell) {
+            // The program is found on the PATH, so that the script survives an update.
+            completer
+                .write_registration(COMPLETION_VARIABLE, NAME, NAME, NAME, &mut script)
+                .map_err(Error::Stdout)?;
+        }
         Ok(CompletionsOutput {
-            shell: self.shell.to_string(),
+            shell,
             script: String::from_utf8_lossy(&script).into_owned(),
         })
     }

@@ -4,12 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::exit_status::ExitStatus;
 use crate::sys::atomic_file;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -71,19 +72,19 @@ impl Subcommand for Args {
 }
 
 /// A command's page, then those of the commands below it: name of the file, and text.
-fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut commands = vec![command];
+fn pages(root: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut commands = vec![root];
     let mut pages = Vec::new();
     while let Some(command) = commands.pop() {
         let below = command.get_subcommands();
         commands.extend(below.filter(|command| command.get_name() != "help"));
-        pages.push(page(command)?);
+        pages.push(page(command, root)?);
     }
     pages.sort();
     Ok(pages)
 }
 
-fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
+fn page(command: &clap::Command, root: &clap::Command) -> io::Result<(String, Vec<u8>)> {
     let version = env!("CARGO_PKG_VERSION");
     let command_of_page = command.clone().version(version).disable_version_flag(true);
     let man = clap_mangen::Man::new(command_of_page).source(format!("bbconnect {version}"));
@@ -107,10 +108,26 @@ fn page(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
-    for section in sections(command) {
+    exit_statuses().to_writer(&mut text)?;
+    // The variables and files of all commands stand with the program.
+    let is_root = command.get_name() == root.get_name();
+    let own = sections(command).into_iter().filter(|_| !is_root);
+    for section in own.chain(sections(root)) {
         section.to_writer(&mut text)?;
     }
     Ok((man.get_filename(), text))
+}
+
+/// The exit statuses, which are the same for all commands.
+fn exit_statuses() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for exit in ExitStatus::ALL {
+        roff.control("TP", []);
+        roff.text([bold(exit.code().to_string())]);
+        roff.text([roman(exit.description())]);
+    }
+    roff
 }
 
 /// What stands behind the flags: paragraphs that begin with their title and a colon.
@@ -135,7 +152,7 @@ impl CommandOutput for ManOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         for path in &self.pages {
-            out.line(&path.display().to_string());
+            out.verbatim(&path.display().to_string());
         }
     }
 

@@ -52,6 +52,13 @@ pub(crate) struct Event(String);
 )]
 pub(crate) struct UnknownEvent;
 
+impl Event {
+    /// The names that are the same for both products.
+    pub(crate) fn generic_names() -> impl Iterator<Item = &'static str> {
+        VOCABULARY.iter().map(|(name, ..)| *name)
+    }
+}
+
 impl FromStr for Event {
     type Err = UnknownEvent;
 

@@ -1,10 +1,12 @@
 //! The program among others: pipes, full disks, signals, terminals, shells.
 
 use std::fs;
+#[cfg(unix)]
+use std::path::Path;
 
 use crate::support::Sandbox;
 #[cfg(unix)]
-use crate::support::{check_output, is_installed, program};
+use crate::support::{check_output, env_var, is_installed, program};
 
 #[test]
 fn help_of_every_command_starts_with_examples() {
@@ -73,6 +75,16 @@ fn man_writes_one_page_per_command() {
             .iter()
             .any(|found| found.to_string_lossy().contains("help"))
     );
+    for name in &names {
+        let page = fs::read_to_string(sandbox.path("pages/man1").join(name)).unwrap();
+        for part in [
+            ".SH \"EXIT STATUS\"",
+            "\\fB130\\fR\ninterrupted",
+            ".SH ENVIRONMENT",
+        ] {
+            assert!(page.contains(part), "{part} is missing in {name:?}: {page}");
+        }
+    }
     let page = fs::read_to_string(sandbox.path("pages/man1/bbconnect.1")).unwrap();
     for part in [
         ".SH ENVIRONMENT",
@@ -109,9 +121,12 @@ fn completions_are_printed_for_every_shell() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = sandbox.run(["completions", shell]).exits_with(0);
+        let script = &ran.stdout;
+        // The script asks the program, by its name.
+        assert!(script.contains("BBCONNECT_COMPLETE"), "{shell}: {script}");
         assert!(
-            ran.stdout.contains("keygen") && ran.stdout.contains("passphrase-stdin"),
-            "{shell}"
+            script.contains("bbconnect -- ") || script.contains("\"bbconnect\" -- "),
+            "{shell}: {script}"
         );
     }
     let document = sandbox
@@ -122,41 +137,74 @@ fn completions_are_printed_for_every_shell() {
         document["script"]
             .as_str()
             .unwrap()
-            .contains("complete -c bbconnect")
+            .contains("--command bbconnect")
     );
+}
+
+/// What bash completes at the end of a line, in the order of the program.
+#[cfg(unix)]
+fn completed_by_bash(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let words: Vec<_> = line.split(' ').collect();
+    let ask = format!(
+        "source <(bbconnect completions bash); COMP_WORDS=({line}); COMP_CWORD={}; COMP_TYPE=9; \
+         _clap_complete_bbconnect bbconnect '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.len() - 1,
+        words[words.len() - 1],
+        words[words.len() - 2],
+    );
+    let dir = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
+    let path = env_var("PATH").unwrap();
+    let path =
+        std::env::join_paths(std::iter::once(dir.to_owned()).chain(std::env::split_paths(&path)));
+    let mut bash = program("bash");
+    bash.args(["--norc", "-c", &ask])
+        .current_dir(sandbox.home())
+        .env("HOME", sandbox.home())
+        .env("PATH", path.unwrap())
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("BBCONNECT_CONFIG_DIR");
+    let output = bash.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{line}");
+    let output = String::from_utf8(output.stdout).unwrap();
+    output
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(unix)]
 #[test]
-fn bash_completes_commands_flags_and_values() {
+fn bash_completes_commands_flags_values_and_names() {
     if !is_installed("bash", "--version") {
         return;
     }
     let sandbox = Sandbox::new();
-    fs::write(
-        sandbox.path("script"),
-        sandbox.run(["completions", "bash"]).exits_with(0).stdout,
-    )
-    .unwrap();
-    for (line, expected) in [
-        ("bbconnect keyg", "keygen"),
-        ("bbconnect keygen --pass", "--passphrase-stdin"),
-        ("bbconnect keygen --type rsa", "rsa-4096"),
-    ] {
-        let words: Vec<_> = line.split(' ').collect();
-        let ask = format!(
-            "source ./script; COMP_WORDS=({line}); COMP_CWORD={}; _bbconnect bbconnect '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
-            words.len() - 1,
-            words[words.len() - 1],
-            words[words.len() - 2],
-        );
-        let completed = check_output(
-            program("bash")
-                .args(["-c", &ask])
-                .current_dir(sandbox.home()),
-        );
-        assert_eq!(completed.trim(), expected, "{line}");
+    for name in ["work", "server", "site"] {
+        let url = format!("git@git.example.com:acme/{name}.git");
+        let add = ["connection", "add", name, "--auth", "ssh", "--url", &url];
+        sandbox.run(add).exits_with(0);
     }
+    for (line, expected) in [
+        ("bbconnect keyg", &["keygen"][..]),
+        ("bbconnect keygen --pass", &["--passphrase-stdin"]),
+        ("bbconnect keygen --type rsa", &["rsa-4096"]),
+        ("bbconnect -c se", &["server"]),
+        ("bbconnect repo list -c w", &["work"]),
+        ("bbconnect connection show s", &["server", "site"]),
+        ("bbconnect connection rename w", &["work"]),
+        ("bbconnect check work si", &["site"]),
+        ("bbconnect check --for pull", &["pull-request"]),
+        ("bbconnect webhook ensure --event pr-m", &["pr-merged"]),
+        ("bbconnect connection add w", &[]),
+    ] {
+        assert_eq!(completed_by_bash(&sandbox, line), expected, "{line}");
+    }
+    // A damaged file is silent, and commands are completed nevertheless.
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    fs::write(file, "connections = 3\n").unwrap();
+    assert!(completed_by_bash(&sandbox, "bbconnect -c s").is_empty());
+    assert_eq!(completed_by_bash(&sandbox, "bbconnect keyg"), ["keygen"]);
 }
 
 #[cfg(unix)]
