@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use crate::commands::args::DryRunArg;
-use crate::types::clone_url::CloneUrl;
+use crate::types::clone_url::{CloneUrl, CloneUrlError};
 use crate::types::connection::ConnectionName;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::key_type::KeyType;
+use crate::types::repository::RepoRef;
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect connect acme/site                                      with a saved connection
   bbconnect connect ssh://git@git.example.com:7999/web/site.git --write --clone site
   bbconnect connect git@bitbucket.org:acme/site.git --register manual
 ";
@@ -18,9 +20,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository, as pasted
-    #[arg(value_name = "CLONE_URL")]
-    pub clone_url: CloneUrl,
+    /// Clone URL, as pasted, or NAMESPACE/SLUG of a repository of the connection
+    #[arg(value_name = "CLONE_URL|REF", value_parser = target)]
+    pub target: Target,
     /// Name of the connection [default: the repository's name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<ConnectionName>,
@@ -52,6 +54,28 @@ pub(crate) struct Args {
     pub dry_run: DryRunArg,
 }
 
+/// The repository to connect.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    Url(CloneUrl),
+    /// A repository of the connection that applies.
+    Repository(RepoRef),
+}
+
+fn target(text: &str) -> Result<Target, CloneUrlError> {
+    let reference = text.parse::<RepoRef>();
+    // A reference without a URL has no scheme, host or port.
+    if let Ok(repository) = &reference
+        && repository.url.is_none()
+    {
+        return Ok(Target::Repository(repository.clone()));
+    }
+    let url = text.parse().map(Target::Url);
+    // A web page without its scheme.
+    let page = reference.ok().and_then(|reference| reference.url);
+    url.or_else(|error| page.map(Target::Url).ok_or(error))
+}
+
 /// How a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Register {
@@ -62,4 +86,31 @@ pub(crate) enum Register {
     UserKey,
     /// Manually, on the page that is printed
     Manual,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_repository_of_the_connection_and_anything_else_a_url() {
+        for (text, expected) in [
+            ("acme/site", Some("acme/site")),
+            ("site", Some("site")),
+            ("git@bitbucket.org:acme/site.git", None),
+            ("https://bitbucket.org/acme/site", None),
+            ("bitbucket.org/acme/site", None),
+            ("git clone git@bitbucket.org:acme/site.git", None),
+            ("myalias:acme/site.git", None),
+        ] {
+            let repository = match target(text).unwrap() {
+                Target::Repository(repository) => Some(repository.to_string()),
+                Target::Url(_) => None,
+            };
+            assert_eq!(repository.as_deref(), expected, "{text}");
+        }
+        for text in ["", "a/b/c", "not a url"] {
+            assert!(target(text).is_err(), "{text}");
+        }
+    }
 }

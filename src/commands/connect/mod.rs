@@ -11,6 +11,7 @@ mod steps;
 mod verify;
 
 pub(crate) use self::args::Args;
+use self::args::Target;
 pub(crate) use self::output::ConnectOutput;
 use self::output::{Registration, Repository, Ssh};
 use self::plan::{ApiRegistration, Plan, RegistrationMethod};
@@ -21,8 +22,11 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::ssh::{KeyDescription, PrivateKeyFile, SshError};
+use crate::types::clone_url::CloneUrl;
 use crate::types::deployment::Deployment;
+use crate::types::operation::Operation;
 use crate::types::registered_key::Access;
+use crate::types::repository::RepoRef;
 
 /// How often the user is asked on a terminal whether the key is registered.
 const MAX_ATTEMPTS: usize = 5;
@@ -37,10 +41,14 @@ impl Subcommand for Args {
     /// kept and recognised the next time.
     fn run(&self, app: &App) -> Result<ConnectOutput, Error> {
         let mut steps = StepLog::new(&app.ui);
-        for warning in self.clone_url.notes() {
+        let url = match &self.target {
+            Target::Url(url) => url.clone(),
+            Target::Repository(repository) => clone_url(repository, app)?,
+        };
+        for warning in url.notes() {
             steps.warn(StepId::Url, warning.message.clone());
         }
-        let url = plan::resolve_ssh_alias(&self.clone_url, &mut steps)?;
+        let url = plan::resolve_ssh_alias(&url, &mut steps)?;
         if let Some(key) = &self.key {
             PrivateKeyFile::read(key)?;
         }
@@ -60,6 +68,20 @@ impl Subcommand for Args {
             RegistrationMethod::Manual { reason } => run.register_manually(reason, existing),
         }
     }
+}
+
+/// The SSH URL that the server reports for a repository of the connection that applies.
+fn clone_url(repository: &RepoRef, app: &App) -> Result<CloneUrl, Error> {
+    let (selected, bitbucket, resolved) = app.client_for_repo(Some(repository))?;
+    let found = app.block_on(bitbucket.repository(&resolved.id))?;
+    let found = found
+        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    let url = found.ssh.and_then(|url| url.parse().ok());
+    url.ok_or_else(|| {
+        let server = &selected.connection.base_url;
+        let message = format!("{server} reports no SSH URL of {}", resolved.id);
+        Error::usage(message, "pass the clone URL of the repository")
+    })
 }
 
 /// The result of a check whether the user has registered the key.

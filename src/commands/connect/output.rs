@@ -172,7 +172,7 @@ impl CommandOutput for ConnectOutput {
         {
             out.blank_line();
             out.line("To clone with this key:");
-            out.line(&format!(
+            out.verbatim(&format!(
                 "  git clone -c core.sshCommand={} -- {}",
                 shell_words::quote(command),
                 shell_words::quote(&self.clone_url)
@@ -192,7 +192,7 @@ impl ConnectOutput {
             return;
         }
         out.blank_line();
-        out.line(&key.public_key);
+        out.verbatim(&key.public_key);
         out.blank_line();
         match &self.register_at {
             Some(url) => out.line(&format!("Add this public key at {url}")),
