@@ -1,7 +1,9 @@
 //! The HTTP clients of connections, and the runtime that drives them.
 
 use super::App;
-use crate::bitbucket::{Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace};
+use crate::bitbucket::{
+    Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace, TraceEvent,
+};
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::sys::proxy::ProxyVariables;
@@ -70,7 +72,11 @@ impl App {
             allow_http: connection.network.allow_http,
         };
         let ui = self.ui.clone();
-        (settings, Box::new(move |line: &str| ui.debug(line)))
+        let trace = move |event: TraceEvent<'_>| match event {
+            TraceEvent::Line(line) => ui.debug(line),
+            TraceEvent::Listed(entries) => ui.count_progress(entries),
+        };
+        (settings, Box::new(trace))
     }
 
     /// The proxies of the environment.
@@ -99,6 +105,7 @@ impl App {
     /// # Errors
     /// [`Error::Runtime`] where the system provides no event queue.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        let _progress = self.ui.progress_unless_active("waiting for the server");
         self.runtime.block_on(future).map_err(Error::Runtime)
     }
 }

@@ -7,7 +7,6 @@ use super::App;
 use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
 use crate::error::Error;
 use crate::oauth::{AuthorizationFlow, OAuthError};
-use crate::sys::subprocess;
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
 };
@@ -60,7 +59,7 @@ impl App {
             if no_browser {
                 self.ui
                     .eprint_line("Then paste the URL of the page that the browser fails to open:");
-            } else if !subprocess::open_in_browser(url.as_str()) {
+            } else if !self.open_in_browser(url.as_str()) {
                 self.ui
                     .eprint_line("no browser could be opened; open the URL above");
             }

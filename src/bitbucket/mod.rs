@@ -18,7 +18,7 @@ mod webhooks;
 pub use client::check_error_response;
 pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
-    Trace,
+    Trace, TraceEvent,
 };
 pub(crate) use cloud::{Cloud, PipelinesKnownHost};
 pub(crate) use datacenter::DataCenter;

@@ -4,9 +4,12 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::app::App;
 use crate::error::Error;
 use crate::types::repository::RepoRef;
+use crate::ui::TextWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepoArg {
@@ -58,6 +61,40 @@ pub(crate) struct YesArg {
 impl YesArg {
     pub(crate) fn is_set(&self) -> bool {
         self.yes
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WebArg {
+    /// Open the page in a browser ($BROWSER, else the system's)
+    #[arg(long)]
+    web: bool,
+}
+
+impl WebArg {
+    /// Opens a page, where that was requested. `None` where it was not.
+    pub(crate) fn open(&self, url: Option<&str>, app: &App) -> Option<PageOpened> {
+        self.web.then(|| PageOpened {
+            url: url.map(str::to_owned),
+            opened: url.is_some_and(|url| app.open_in_browser(url)),
+        })
+    }
+}
+
+/// The page of a result, and whether it was opened.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct PageOpened {
+    url: Option<String>,
+    opened: bool,
+}
+
+impl PageOpened {
+    pub(crate) fn write(&self, out: &mut TextWriter) {
+        match &self.url {
+            Some(url) if self.opened => out.note(&format!("opened {url}")),
+            Some(url) => out.note(&format!("no browser could be started; open {url}")),
+            None => out.note("the server reports no page for it"),
+        }
     }
 }
 

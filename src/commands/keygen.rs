@@ -265,7 +265,7 @@ impl KeygenOutput {
             out.key_value("fingerprint", 13, &key.fingerprint);
             out.lines(&key.randomart);
             out.blank_line();
-            out.line(&key.public_key);
+            out.verbatim(&key.public_key);
             out.blank_line();
         }
         self.describe_registration(out);
@@ -315,7 +315,7 @@ impl KeygenOutput {
         if let Some(command) = key.zip(ssh).and_then(|(key, ssh)| clone_command(key, ssh)) {
             out.blank_line();
             out.line("Then clone with this key:");
-            out.line(&format!("  {command}"));
+            out.verbatim(&format!("  {command}"));
         }
     }
 

@@ -172,17 +172,17 @@ impl CommandOutput for ListOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.projects.iter().map(|project| {
-            let private = if project.private == Some(true) {
-                "private"
-            } else {
-                ""
+            let visibility = match project.private {
+                Some(true) => "private",
+                Some(false) => "public",
+                None => "",
             };
             [
                 project.key.clone(),
                 project.name.clone().unwrap_or_default(),
-                private.to_owned(),
+                visibility.to_owned(),
             ]
         });
-        out.table(&["KEY", "NAME", ""].map(str::to_owned), rows);
+        out.table(&["KEY", "NAME", "VISIBILITY"].map(str::to_owned), rows);
     }
 }

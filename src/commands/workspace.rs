@@ -72,6 +72,6 @@ impl CommandOutput for ListOutput {
                 administrator.to_owned(),
             ]
         });
-        out.table(&["WORKSPACE", "NAME", "YOU ARE"].map(str::to_owned), rows);
+        out.table(&["WORKSPACE", "NAME", "ROLE"].map(str::to_owned), rows);
     }
 }

@@ -107,6 +107,16 @@ pub(crate) fn defer() -> DeferGuard {
 #[derive(Debug)]
 pub(crate) struct DeferGuard(());
 
+impl DeferGuard {
+    /// Ends the program if a signal has arrived and no other guard defers it; `restore` restores the terminal first.
+    pub(crate) fn exit_if_pending(&self, restore: impl Fn()) {
+        let count = DEFER_COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        if *count == 1 {
+            exit_if_pending(restore);
+        }
+    }
+}
+
 impl Drop for DeferGuard {
     fn drop(&mut self) {
         let mut count = DEFER_COUNT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,6 +25,9 @@ const OUTPUT_GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs
 /// Shortest and longest pause between two checks of a running program.
 const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
 
+/// A browser that fails does so within this time.
+const BROWSER_START: Duration = Duration::from_secs(3);
+
 /// How long a program that was sent SIGTERM may take to restore the terminal, release locks and remove partial files.
 const TERMINATE_GRACE: Duration = Duration::from_secs(1);
 
@@ -222,6 +225,41 @@ impl CommandSpec {
 #[must_use]
 pub(crate) fn open_in_browser(url: &str) -> bool {
     open::that_detached(url).is_ok()
+}
+
+/// Opens a page in the browser that a command starts (`BROWSER`): `%s` stands for the page, which otherwise follows the
+/// command. Returns whether it was started and has not failed.
+#[must_use]
+pub(crate) fn open_with(browser: &str, url: &str) -> bool {
+    let Ok(words) = shell_words::split(browser) else {
+        return false;
+    };
+    let Some((program, arguments)) = words.split_first() else {
+        return false;
+    };
+    let mut browser = command(program);
+    browser.args(arguments.iter().map(|word| word.replace("%s", url)));
+    if !arguments.iter().any(|word| word.contains("%s")) {
+        browser.arg(url);
+    }
+    browser
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut browser, 0);
+    let Ok(mut browser) = browser.spawn() else {
+        return false;
+    };
+    let until = Instant::now() + BROWSER_START;
+    loop {
+        match browser.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < until => thread::sleep(POLL_BACKOFF[1]),
+            // A browser may run until its window is closed.
+            Ok(None) | Err(_) => return true,
+        }
+    }
 }
 
 /// Result of waiting for a program or its output.

@@ -164,6 +164,24 @@ impl Repository {
 }
 
 impl RepoId {
+    /// The web page of its pull requests.
+    #[must_use]
+    pub(crate) fn pull_requests_page(&self, connection: &Connection) -> Option<String> {
+        let Self { namespace, slug } = self;
+        let below_website = match (connection.deployment, namespace.strip_prefix('~')) {
+            (Deployment::Cloud, _) => vec![namespace, slug.as_str()],
+            (_, Some(user)) => vec!["users", user, "repos", slug],
+            (_, None) => vec!["projects", namespace, "repos", slug],
+        };
+        let mut url = connection.website()?;
+        url.path_segments_mut()
+            .ok()?
+            .pop_if_empty()
+            .extend(below_website)
+            .push("pull-requests");
+        Some(url.into())
+    }
+
     /// In the server's spelling: project keys of Data Center are in capitals, though not in every clone URL.
     #[must_use]
     pub(crate) fn normalized(self, deployment: Deployment) -> Self {

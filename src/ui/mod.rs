@@ -12,12 +12,14 @@ mod text_writer;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
+use dialoguer::console::Term;
 use serde::Serialize;
 
 pub(crate) use self::connection_view::ConnectionView;
 pub(crate) use self::progress::Progress;
 pub(crate) use self::text_writer::TextWriter;
 
+use self::progress::ProgressLine;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::ConnectionName;
@@ -91,6 +93,8 @@ pub(crate) struct OutputOptions {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// The terminal cannot move the cursor (`TERM=dumb`).
+    pub is_dumb_terminal: bool,
 }
 
 /// The way out of the program.
@@ -100,6 +104,7 @@ pub(crate) struct Ui {
     connection: Option<ConnectionName>,
     /// The value of the JSON document that is printed instead of the whole.
     pointer: Option<JsonPointer>,
+    progress: ProgressLine,
 }
 
 impl Ui {
@@ -110,6 +115,7 @@ impl Ui {
             options,
             connection: None,
             pointer: None,
+            progress: ProgressLine::default(),
         }
     }
 
@@ -147,10 +153,10 @@ impl Ui {
             },
             (Format::Json, None) => self.to_stdout(&json::document(R::SCHEMA, outcome, pretty)?)?,
             (Format::Text, None) => {
-                let mut out = TextWriter::default();
+                let mut out = self.stdout_text();
                 outcome.write_stdout(&mut out);
                 self.to_stdout(&out.finish())?;
-                let mut remarks = TextWriter::default();
+                let mut remarks = self.stderr_text();
                 outcome.write_stderr(&mut remarks);
                 self.eprint_unless_quiet(&remarks.finish());
             }
@@ -214,7 +220,7 @@ impl Ui {
                     .and_then(|document| self.to_stdout(&document)),
             );
         } else {
-            let mut out = TextWriter::default();
+            let mut out = self.stderr_text();
             out.error(&strip_os_error_code(&error.to_string()), hint.as_deref());
             if self.options.verbose {
                 error.source_chain().iter().for_each(|cause| {
@@ -229,7 +235,7 @@ impl Ui {
     /// A line about what the program does, with `--verbose`.
     pub(crate) fn debug(&self, line: &str) {
         if self.options.verbose {
-            let mut out = TextWriter::default();
+            let mut out = self.stderr_text();
             out.line(line);
             self.to_stderr(&out.finish());
         }
@@ -238,15 +244,34 @@ impl Ui {
     /// Shows on a terminal that something takes its time, once it has taken half a second.
     #[must_use]
     pub(crate) fn progress(&self, message: &str) -> Progress {
-        let visible = self.options.stderr_is_terminal
+        self.progress
+            .start(self.shows_progress().then_some(message))
+    }
+
+    /// As [`Ui::progress`], for what is part of other work: nothing where that is shown.
+    #[must_use]
+    pub(crate) fn progress_unless_active(&self, message: &str) -> Progress {
+        let is_shown = self.shows_progress() && !self.progress.is_active();
+        self.progress.start(is_shown.then_some(message))
+    }
+
+    /// Counts entries that the work in progress has read.
+    pub(crate) fn count_progress(&self, entries: usize) {
+        self.progress.count(entries);
+    }
+
+    /// Whether progress is shown on standard error.
+    #[must_use]
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.options.stderr_is_terminal
+            && !self.options.is_dumb_terminal
             && !self.options.quiet
-            && self.options.format == Format::Text;
-        Progress::start(message, visible)
+            && self.options.format == Format::Text
     }
 
     /// A line beside a prompt, on standard error.
     pub(crate) fn eprint_line(&self, line: &str) {
-        let mut out = TextWriter::default();
+        let mut out = self.stderr_text();
         out.line(line);
         self.to_stderr(&out.finish());
     }
@@ -254,7 +279,7 @@ impl Ui {
     /// A line about a step that is done, for people.
     pub(crate) fn print_step(&self, line: &str) {
         if self.options.format == Format::Text && !self.options.quiet {
-            let mut out = TextWriter::default();
+            let mut out = self.stderr_text();
             out.line(line);
             self.to_stderr(&out.finish());
         }
@@ -266,7 +291,28 @@ impl Ui {
         }
     }
 
+    /// A command that is run, for people: one line to copy.
+    pub(crate) fn print_command(&self, line: &str) {
+        if self.options.format == Format::Text && !self.options.quiet {
+            let mut out = self.stderr_text();
+            out.verbatim(line);
+            self.to_stderr(&out.finish());
+        }
+    }
+
+    fn stdout_text(&self) -> TextWriter {
+        let is_terminal = self.options.stdout_is_terminal;
+        TextWriter::with_width(columns(is_terminal, &Term::stdout())).with_hyperlinks(
+            is_terminal && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout),
+        )
+    }
+
+    fn stderr_text(&self) -> TextWriter {
+        TextWriter::with_width(columns(self.options.stderr_is_terminal, &Term::stderr()))
+    }
+
     fn to_stdout(&self, text: &str) -> Result<(), Error> {
+        let _hidden = self.progress.hide();
         let mut stdout = AutoStream::new(io::stdout().lock(), self.options.color.into());
         match stdout
             .write_all(text.as_bytes())
@@ -279,6 +325,7 @@ impl Ui {
 
     /// What cannot be written here cannot be said anywhere else.
     fn to_stderr(&self, text: &str) {
+        let _hidden = self.progress.hide();
         let mut stderr = AutoStream::new(io::stderr().lock(), self.options.color.into());
         drop(
             stderr
@@ -286,4 +333,10 @@ impl Ui {
                 .and_then(|()| stderr.flush()),
         );
     }
+}
+
+/// The width of a terminal, where it has one.
+fn columns(is_terminal: bool, term: &Term) -> Option<usize> {
+    let (_, columns) = term.size_checked().filter(|_| is_terminal)?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }

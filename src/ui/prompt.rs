@@ -23,7 +23,8 @@ impl Ui {
             .with_prompt(escape(prompt))
             .with_confirmation("Repeat", "the two do not match; try again")
             .allow_empty_password(true);
-        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
+        self.run_prompt(|| question.interact_on(&Term::stderr()))
+            .map(Secret::new)
     }
 
     /// Asks for a secret, hidden.
@@ -34,7 +35,8 @@ impl Ui {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
             .allow_empty_password(true);
-        run_prompt(|| question.interact_on(&Term::stderr())).map(Secret::new)
+        self.run_prompt(|| question.interact_on(&Term::stderr()))
+            .map(Secret::new)
     }
 
     /// Asks for a line of text, with what Enter means.
@@ -51,7 +53,7 @@ impl Ui {
         } else {
             question.default(usual.to_owned())
         };
-        run_prompt(|| question.interact_text_on(&Term::stderr()))
+        self.run_prompt(|| question.interact_text_on(&Term::stderr()))
     }
 
     /// Asks for one of several, and answers with its place in the list.
@@ -64,7 +66,7 @@ impl Ui {
             .with_prompt(escape(prompt))
             .items(&shown)
             .default(0);
-        run_prompt(|| question.interact_on(&Term::stderr()))
+        self.run_prompt(|| question.interact_on(&Term::stderr()))
     }
 
     /// Asks for one of many, with a search, and answers with its place in the list.
@@ -82,7 +84,7 @@ impl Ui {
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
-        run_prompt(|| question.interact_on(&Term::stderr()))
+        self.run_prompt(|| question.interact_on(&Term::stderr()))
     }
 
     /// Asks for yes or no; no is what Enter means.
@@ -93,13 +95,15 @@ impl Ui {
         let question = dialoguer::Confirm::new()
             .with_prompt(escape(question))
             .default(false);
-        run_prompt(|| question.interact_on(&Term::stderr()))
+        self.run_prompt(|| question.interact_on(&Term::stderr()))
     }
-}
 
-fn run_prompt<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
-    let restore = save_terminal_state();
-    signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+    /// Progress is hidden while the user is prompted.
+    fn run_prompt<T>(&self, ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
+        let _hidden = self.progress.hide();
+        let restore = save_terminal_state();
+        signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+    }
 }
 
 /// Remembers how the terminal is set, and answers with how to set it that way again.

@@ -83,3 +83,72 @@ fn get_prints_one_value_and_keeps_the_exit_status() {
         );
     }
 }
+
+/// A browser that writes down what it is told to open.
+#[cfg(unix)]
+#[test]
+fn web_opens_the_page_in_the_browser_of_the_environment() {
+    use std::fs;
+
+    use crate::support::bitbucket::Kind;
+    use crate::support::bitbucket::repo_store::RepoStore;
+    use crate::support::write_script;
+
+    for is_cloud in [true, false] {
+        let repository = if is_cloud { "acme/site" } else { "WEB/site" };
+        let mut credentials = Credential::of_jane(
+            TOKEN,
+            &["read:repository:bitbucket", "read:pullrequest:bitbucket"],
+        );
+        credentials.push(Credential {
+            kind: Kind::UserToken { user: "jane" },
+            secret: TOKEN.to_owned(),
+            scopes: vec!["REPO_READ"],
+        });
+        let server = Server::start(ServerState {
+            credentials,
+            store: RepoStore::with(&["acme/site+", "WEB/site+"]),
+            page_length: 25,
+            ..ServerState::default()
+        });
+        let sandbox = Sandbox::new();
+        let browser = sandbox.path("a browser");
+        write_script(&browser, "#!/bin/sh\necho \"$@\" >> opened\n");
+        let run = |browser: &str, arguments: &[&str]| {
+            let mut command = sandbox.command(arguments);
+            command
+                .envs(server.environment(is_cloud))
+                .env("BBCONNECT_TOKEN", TOKEN)
+                .env("BROWSER", browser);
+            command.finish().exits_with(0)
+        };
+        let quoted = format!("'{}' --new %s", browser.display());
+        let view = run(&quoted, &["repo", "view", repository, "--web", "--json"]).json();
+        let web = view["web"].as_str().unwrap();
+        assert_eq!(
+            view["page"],
+            serde_json::json!({"url": web, "opened": true})
+        );
+        let list = run(&quoted, &["pr", "list", "-R", repository, "--web"]);
+        let opened = fs::read_to_string(sandbox.path("opened")).unwrap();
+        let opened: Vec<_> = opened.lines().collect();
+        assert_eq!(opened[0], format!("--new {web}"));
+        assert!(opened[1].ends_with("/pull-requests"), "{opened:?}");
+        assert!(list.stderr.contains("opened http"), "{}", list.stderr);
+        // Without the flag nothing is opened; without a browser the page is named.
+        run(&quoted, &["repo", "view", repository]);
+        let none = run("/nowhere/browser", &["repo", "view", repository, "--web"]);
+        assert!(
+            none.stderr.contains(&format!("open {web}")),
+            "{}",
+            none.stderr
+        );
+        assert_eq!(
+            fs::read_to_string(sandbox.path("opened"))
+                .unwrap()
+                .lines()
+                .count(),
+            2
+        );
+    }
+}

@@ -48,8 +48,17 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'\\')
     .add(b'%');
 
-/// Where a line about a request goes; it holds no secret.
-pub(crate) type Trace = Box<dyn Fn(&str)>;
+/// Where events go.
+pub(crate) type Trace = Box<dyn Fn(TraceEvent<'_>)>;
+
+/// What happens while requests are sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TraceEvent<'a> {
+    /// A line about a request, without secrets.
+    Line(&'a str),
+    /// So many entries of a list have arrived.
+    Listed(usize),
+}
 
 /// What the last response showed about the server, beside its content.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::error::ApiError;
 use super::response::Response;
-use super::{Http, Request, WithAuth};
+use super::{Http, Request, TraceEvent, WithAuth};
 use crate::types::connection::Origin;
 
 /// More pages than any list has; a server that sends more repeats them.
@@ -188,7 +188,9 @@ impl Http {
 
     async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
         let request = Request::new(Method::GET, url, WithAuth::Yes);
-        ParsedPage::from_response(&self.send(&request).await?)
+        let parsed = ParsedPage::from_response(&self.send(&request).await?)?;
+        (self.trace)(TraceEvent::Listed(parsed.page.values.len()));
+        Ok(parsed)
     }
 
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {

@@ -12,7 +12,7 @@ use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
 use super::request::{Request, WithAuth};
 use super::response::Response;
-use super::{Http, HttpSettings, ServerObservation};
+use super::{Http, HttpSettings, ServerObservation, TraceEvent};
 use crate::sys::proxy::intercept;
 use crate::types::connection::Origin;
 use crate::types::loopback;
@@ -220,15 +220,11 @@ impl Http {
 
     /// Writes a line to the trace, with secrets redacted.
     fn trace(&self, line: &str) {
-        (self.trace)(
-            &self
-                .authorization
-                .secrets()
-                .iter()
-                .fold(line.to_owned(), |line, secret| {
-                    line.replace(secret.as_str(), "***")
-                }),
-        );
+        let secrets = self.authorization.secrets();
+        let line = secrets.iter().fold(line.to_owned(), |line, secret| {
+            line.replace(secret.as_str(), "***")
+        });
+        (self.trace)(TraceEvent::Line(&line));
     }
 
     fn add_auth(

@@ -57,7 +57,7 @@ impl CommandOutput for ShowOutput {
         if let Some(command) = &self.ssh_command {
             out.blank_line();
             out.line("Git with this key and no other:");
-            out.line(&format!(
+            out.verbatim(&format!(
                 "  GIT_SSH_COMMAND={}",
                 shell_words::quote(command)
             ));

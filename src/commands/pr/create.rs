@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
-use crate::commands::args::{BodyFileArg, DryRunArg, RepoArg};
+use crate::commands::args::{BodyFileArg, DryRunArg, PageOpened, RepoArg, WebArg};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
@@ -51,6 +51,8 @@ pub(crate) struct Args {
     pub draft: bool,
     #[command(flatten)]
     pub dry_run: DryRunArg,
+    #[command(flatten)]
+    pub web: WebArg,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,6 +64,8 @@ pub(crate) struct CreateOutput {
     left_out: Vec<SkippedReviewer>,
     /// Fields of a pull request that was open before which differ from the requested ones. They were not changed.
     differs: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PageOpened>,
 }
 
 /// What became of the pull request.
@@ -88,7 +92,14 @@ impl Subcommand for Args {
         let created = app.block_on(create(self, body, &selected, &bitbucket, &repository.id));
         drop(progress);
         let created = created??;
+        let url = created.pull_request.url.as_deref();
+        let page = if self.dry_run.is_set() {
+            None
+        } else {
+            self.web.open(url, app)
+        };
         Ok(CreateOutput {
+            page,
             action: created.action,
             repository,
             pull_request: created.pull_request,
@@ -322,6 +333,9 @@ impl CommandOutput for CreateOutput {
         }
         if let Some(note) = unchanged_note(&self.differs) {
             out.note(&note);
+        }
+        if let Some(page) = &self.page {
+            page.write(out);
         }
     }
 }

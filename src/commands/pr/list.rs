@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::commands::args::{LimitArg, RepoArg};
+use crate::commands::args::{LimitArg, PageOpened, RepoArg, WebArg};
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
@@ -27,12 +27,16 @@ pub(crate) struct Args {
     pub state: State,
     #[command(flatten)]
     pub limit: LimitArg,
+    #[command(flatten)]
+    pub web: WebArg,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repository: ResolvedRepository,
     pull_requests: Vec<PullRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PageOpened>,
     #[serde(skip)]
     state: State,
 }
@@ -52,7 +56,9 @@ impl Subcommand for Args {
         drop(progress);
         let pull_requests = asked
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
+        let page = repository.id.pull_requests_page(&selected.connection);
         Ok(ListOutput {
+            page: self.web.open(page.as_deref(), app),
             pull_requests,
             repository,
             state: self.state,
@@ -70,14 +76,15 @@ impl CommandOutput for ListOutput {
             } else {
                 request.state.as_deref().unwrap_or_default().to_lowercase()
             };
-            [
+            let row = [
                 request.id.map(|id| id.to_string()).unwrap_or_default(),
                 state,
                 request.branches(),
                 request.title.clone().unwrap_or_default(),
-            ]
+            ];
+            (request.url.as_deref(), row)
         });
-        out.table(
+        out.linked_table(
             &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
             rows,
         );
@@ -88,6 +95,9 @@ impl CommandOutput for ListOutput {
         if self.pull_requests.is_empty() {
             let label = self.state.plural_label();
             out.line(&format!("{} has no {label}", self.repository.id));
+        }
+        if let Some(page) = &self.page {
+            page.write(out);
         }
     }
 }

@@ -118,23 +118,24 @@ impl CommandOutput for ListOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|repository| {
-            let private = if repository.private == Some(true) {
-                "private"
-            } else {
-                ""
+            let visibility = match repository.private {
+                Some(true) => "private",
+                Some(false) => "public",
+                None => "",
             };
-            [
+            let row = [
                 format!("{}/{}", repository.namespace, repository.slug),
-                private.to_owned(),
+                visibility.to_owned(),
                 repository.default_branch.clone().unwrap_or_default(),
                 repository
                     .updated_on
                     .map(|timestamp| timestamp.date().to_string())
                     .unwrap_or_default(),
-            ]
+            ];
+            (repository.web.as_deref(), row)
         });
-        out.table(
-            &["REPOSITORY", "", "BRANCH", "UPDATED"].map(str::to_owned),
+        out.linked_table(
+            &["REPOSITORY", "VISIBILITY", "BRANCH", "UPDATED"].map(str::to_owned),
             rows,
         );
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::RepositoryDetails;
 use crate::commands::Subcommand;
+use crate::commands::args::{PageOpened, WebArg};
 use crate::error::Error;
 use crate::types::operation::Operation;
 use crate::types::permission::Permission;
@@ -16,6 +17,7 @@ Examples:
   bbconnect repo view acme/site
   bbconnect repo view https://bitbucket.org/acme/site/src/main/
   bbconnect repo view -c server WEB/site --json
+  bbconnect repo view acme/site --web                 in a browser
 ";
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,8 @@ pub(crate) struct Args {
     /// The repository: NAMESPACE/SLUG, or any URL of it
     #[arg(value_name = "REF")]
     pub repository: RepoRef,
+    #[command(flatten)]
+    pub web: WebArg,
 }
 
 /// The same facts stand at the top and in `repository`, as other commands have it.
@@ -32,6 +36,8 @@ pub(crate) struct ViewOutput {
     #[serde(flatten)]
     facts: Facts,
     repository: Facts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PageOpened>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -66,6 +72,7 @@ impl Subcommand for Args {
             repository,
         };
         Ok(ViewOutput {
+            page: self.web.open(facts.repository.web.as_deref(), app),
             repository: facts.clone(),
             facts,
         })
@@ -110,6 +117,12 @@ impl CommandOutput for ViewOutput {
             if let Some(value) = value {
                 out.key_value(label, 10, &value);
             }
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if let Some(page) = &self.page {
+            page.write(out);
         }
     }
 }

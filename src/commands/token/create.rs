@@ -309,7 +309,7 @@ impl CommandOutput for CreateOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         if let Some(RevealedSecret(secret)) = &self.secret {
-            out.line(secret.expose());
+            out.verbatim(secret.expose());
         }
     }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::sys::subprocess;
 use crate::types::cloud_hosts::API_BASE_URL;
 use crate::types::connection::{AuthMethod, BaseUrl, Connection, TokenLevel};
 use crate::types::deployment::Deployment;
@@ -83,7 +82,7 @@ impl Subcommand for Args {
                 message: "a connection for SSH alone has no token".to_owned(),
                 hint: Some(super::scopes::kinds_with_a_token().into()),
             })?;
-        let opened = self.open.then(|| subprocess::open_in_browser(&url));
+        let opened = self.open.then(|| app.open_in_browser(&url));
         Ok(PageOutput {
             auth,
             opened: opened == Some(true),

@@ -491,7 +491,7 @@ impl BatchOutput {
             };
             [row.repository.clone(), action, error]
         });
-        out.table(&["REPOSITORY", "ACTION", ""].map(str::to_owned), rows);
+        out.table(&["REPOSITORY", "ACTION", "NOTE"].map(str::to_owned), rows);
         let Summary {
             created,
             updated,

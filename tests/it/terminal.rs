@@ -1,0 +1,149 @@
+//! Output on a terminal: it fits the width, and progress is one line that disappears.
+#![cfg(unix)]
+
+use std::time::Duration;
+
+use rexpect::session::PtySession;
+
+use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::{Credential, Server, ServerState};
+use crate::support::{Sandbox, env_var, program};
+
+const TOKEN: &str = "ATATT-terminal-marker";
+
+fn server() -> Server {
+    let scopes = &[
+        "read:user:bitbucket",
+        "read:repository:bitbucket",
+        "read:project:bitbucket",
+    ];
+    Server::start(ServerState {
+        credentials: Credential::of_jane(TOKEN, scopes),
+        store: RepoStore::with(&["acme/a-repository-with-a-long-name", "acme/site"]),
+        page_length: 25,
+        projects: vec!["WEB".to_owned()],
+        ..ServerState::default()
+    })
+}
+
+/// The program on a terminal of so many columns, with a connection of the environment.
+fn start(sandbox: &Sandbox, server: &Server, columns: usize, arguments: &[&str]) -> PtySession {
+    let mut command = program("sh");
+    let size = format!("stty cols {columns} rows 50; exec \"$0\" \"$@\"");
+    command
+        .args(["-c", &size, env!("CARGO_BIN_EXE_bbconnect")])
+        .args(arguments)
+        .current_dir(sandbox.home())
+        .env_clear()
+        .env("HOME", sandbox.home())
+        .env("PATH", env_var("PATH").unwrap())
+        .env("TERM", "xterm")
+        .envs(server.environment(true))
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .env("BBCONNECT_WORKSPACE", "acme");
+    rexpect::session::spawn_command(command, Some(30_000)).unwrap()
+}
+
+/// The lines of the output, without styles. The terminal's bytes arrive as characters.
+fn lines(output: &str) -> Vec<String> {
+    let bytes: Option<Vec<u8>> = output.chars().map(|byte| u8::try_from(byte).ok()).collect();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.as_deref().unwrap_or(output);
+    let plain = anstream::adapter::strip_str(text).to_string();
+    plain
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Every line fits, but for one that is a single word.
+fn assert_fits(output: &str, columns: usize) {
+    for line in lines(output) {
+        let is_word = !line.trim().contains(' ');
+        assert!(
+            line.chars().count() <= columns || is_word,
+            "{columns}: {line:?}\n{output}"
+        );
+    }
+}
+
+#[test]
+fn output_fits_the_terminal() {
+    let server = server();
+    let sandbox = Sandbox::new();
+    for name in ["work", "a-connection-with-a-long-name"] {
+        let url = "git@git.a-host-with-a-long-name.example.com:acme/a-repository.git";
+        let add = ["connection", "add", name, "--auth", "ssh", "--url", url];
+        sandbox.run(add).exits_with(0);
+    }
+    for columns in [60, 80, 200] {
+        for arguments in [
+            &["connection", "list"][..],
+            &["connection", "show", "work"],
+            &["status"],
+            &["check"],
+            &["repo", "list"],
+            &["known-hosts", "show"],
+            &["token", "scopes", "--for", "webhook"],
+            &["connection", "show", "nobody"],
+            &["webhook", "list"],
+            &["doctor"],
+            &["-h"],
+        ] {
+            let output = start(&sandbox, &server, columns, arguments)
+                .exp_eof()
+                .unwrap();
+            assert!(!output.trim().is_empty(), "{arguments:?}");
+            assert_fits(&output, columns);
+        }
+    }
+    // The first column, which the next command needs, is whole.
+    let narrow = start(&sandbox, &server, 40, &["connection", "list"])
+        .exp_eof()
+        .unwrap();
+    assert!(
+        lines(&narrow)
+            .iter()
+            .any(|line| line.starts_with("a-connection-with-a-long-name")),
+        "{narrow}"
+    );
+    assert_fits(&narrow, 40);
+}
+
+#[test]
+fn progress_is_one_line_that_disappears() {
+    let server = server();
+    server.update(|state| state.delay = Duration::from_millis(1200));
+    let sandbox = Sandbox::new();
+    let list = ["repo", "list", "--workspace", "acme"];
+    let output = start(&sandbox, &server, 30, &list).exp_eof().unwrap();
+    let (progress, rest) = output.rsplit_once("\r\u{1b}[2K").unwrap();
+    assert!(progress.contains("listing repositories"), "{output:?}");
+    assert!(!progress.contains('\n'), "{output:?}");
+    for drawn in progress.split("\r\u{1b}[2K") {
+        assert!(drawn.chars().count() < 30, "{drawn:?}");
+    }
+    assert!(
+        lines(rest).iter().any(|line| line.starts_with("acme/site")),
+        "{output:?}"
+    );
+    // Quick work and other readers see nothing of it.
+    server.update(|state| state.delay = Duration::ZERO);
+    let quick = start(&sandbox, &server, 80, &list).exp_eof().unwrap();
+    assert!(!quick.contains("listing"), "{quick:?}");
+}
+
+#[test]
+fn an_interrupted_command_leaves_a_clean_line() {
+    let server = server();
+    server.update(|state| state.delay = Duration::from_secs(20));
+    let sandbox = Sandbox::new();
+    let mut terminal = start(&sandbox, &server, 80, &["repo", "list"]);
+    terminal.exp_string("listing repositories").unwrap();
+    terminal.send_control('c').unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    let after = rest.rsplit_once("\r\u{1b}[2K").map(|(_, after)| after);
+    assert_eq!(after, Some(""), "{rest:?}");
+    let status = terminal.process().wait().unwrap();
+    assert!(format!("{status:?}").contains("130"), "{status:?}");
+}
