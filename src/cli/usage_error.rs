@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
 use crate::types::json_pointer::JsonPointer;
+use crate::types::repository::RepoRefError;
 use crate::ui::ColorChoice;
 
 /// Global flags, read from arguments that clap rejected.
@@ -154,7 +155,11 @@ fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, St
     if let Some(refused) = reason.downcast_ref::<BaseUrlError>() {
         return (refused.to_string(), refused.hint());
     }
-    match reason.downcast_ref::<CloneUrlError>() {
+    let in_ref = match reason.downcast_ref::<RepoRefError>() {
+        Some(RepoRefError::Url(refused)) => Some(refused),
+        Some(_) | None => None,
+    };
+    match in_ref.or_else(|| reason.downcast_ref::<CloneUrlError>()) {
         Some(refused) => (
             refused.to_string(),
             refused.hint().unwrap_or_else(|| format!("see {help}")),

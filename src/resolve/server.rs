@@ -28,8 +28,8 @@ pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
             let base = &connection.base_url;
             let host = base.url().host_str().unwrap_or_default();
             let (ours, theirs) = (host.trim_matches(['[', ']']), url.host().to_string());
-            let is_same_host =
-                ours == theirs || is_loopback_host(ours) && is_loopback_host(&theirs);
+            let is_same_host = ours.eq_ignore_ascii_case(&theirs)
+                || is_loopback_host(ours) && is_loopback_host(&theirs);
             is_same_host && has_same_port_and_context(base, url)
         }
     }

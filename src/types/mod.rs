@@ -17,6 +17,7 @@ pub(crate) mod host_keys;
 pub(crate) mod host_pattern;
 pub(crate) mod json_pointer;
 pub(crate) mod key_type;
+pub(crate) mod look_alike;
 pub(crate) mod loopback;
 pub(crate) mod namespace;
 pub(crate) mod oauth;

@@ -14,7 +14,8 @@ pub(crate) const SSH_PORT: u16 = 22;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SshHost {
-    /// The host name or IP address, without brackets.
+    /// The host name or IP address, without brackets. A name without a dot, which may be an alias of the SSH configuration,
+    /// is as written; other names are in lower case.
     pub name: String,
     pub port: u16,
 }
@@ -40,7 +41,14 @@ impl SshHost {
     /// [`ParseSshHostError`].
     pub(crate) fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
+        let name = name.trim_matches(['[', ']']);
+        // OpenSSH distinguishes capital letters in a `Host` of its configuration.
+        let may_be_alias = !name.contains(['.', ':']) && !name.eq_ignore_ascii_case("localhost");
+        let name = if may_be_alias {
+            name.to_owned()
+        } else {
+            name.to_ascii_lowercase()
+        };
         let is_host = name.bytes().all(is_plain) || name.parse::<Ipv6Addr>().is_ok();
         if name.is_empty() || name.starts_with('-') || !is_host || port == 0 {
             return Err(ParseSshHostError);
@@ -51,11 +59,7 @@ impl SshHost {
     /// The name in `known_hosts`: `host`, or `[host]:port` for ports other than 22 (sshd(8)).
     #[must_use]
     pub(crate) fn known_hosts_name(&self) -> String {
-        if self.port == SSH_PORT {
-            self.name.clone()
-        } else {
-            format!("[{}]:{}", self.name, self.port)
-        }
+        self.to_string().to_ascii_lowercase()
     }
 }
 
@@ -78,7 +82,11 @@ impl FromStr for SshHost {
 
 impl fmt::Display for SshHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.known_hosts_name())
+        if self.port == SSH_PORT {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "[{}]:{}", self.name, self.port)
+        }
     }
 }
 
@@ -263,5 +271,15 @@ mod tests {
             );
         }
         assert!("ssh://-oX@host/a".parse::<SshRemote>().is_err());
+        for (url, name) in [
+            ("git@bitbucketWork:a/b", "bitbucketWork"),
+            ("ssh://git@bitbucketWork:2222/a/b", "bitbucketWork"),
+            ("git@GIT.Example.com:a/b", "git.example.com"),
+            ("git@LocalHost:a/b", "localhost"),
+        ] {
+            let host = url.parse::<SshRemote>().unwrap().host;
+            assert_eq!(host.name, name, "{url}");
+            assert!(!host.known_hosts_name().contains('W'), "{url}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use bbconnect::internals::Deployment;
 use bbconnect::internals::{CloneUrl, CloneUrlError};
 use proptest::prelude::*;
 
-use crate::support::{invariants, property};
+use crate::support::{Sandbox, invariants, property};
 
 /// The rows of a table: what stands left and right of the arrow, escapes resolved on the left.
 fn rows(table: &'static str) -> impl Iterator<Item = (String, &'static str)> {
@@ -133,6 +133,128 @@ fn errors_never_contain_the_password() {
 }
 
 #[test]
+fn hints_contain_the_right_form() {
+    for (input, hint) in [
+        (
+            "ssh://git@bitbucket.org:1example/site.git",
+            "write git@ssh.bitbucket.org:1example/site.git or ssh://git@ssh.bitbucket.org/1example/site.git",
+        ),
+        (
+            "ssh://git@git.example.com:web/site.git",
+            "write git@git.example.com:web/site.git or ssh://git@git.example.com/web/site.git",
+        ),
+        (
+            "ssh://jane@git.example.com:web/site.git",
+            "write either git@host:project/repository.git",
+        ),
+        (
+            "git::ssh://git@bitbucket.org/acme/site.git//modules/x?ref=v1",
+            "write ssh://git@ssh.bitbucket.org/acme/site.git, without `git::`",
+        ),
+        (
+            "git::ssh://jane:pw@bitbucket.org/acme/site.git",
+            "leave out `git::`",
+        ),
+        (
+            "git+git@bitbucket.org:acme/site.git",
+            "write git@ssh.bitbucket.org:acme/site.git",
+        ),
+        (
+            "git@bitbucket.org/acme/site.git",
+            "write git@ssh.bitbucket.org:acme/site.git",
+        ),
+        ("jane@bitbucket.org/acme/site.git", "put https:// in front"),
+        (
+            "git@git.example.com:2222:site.git",
+            "write ssh://git@git.example.com:2222/site.git",
+        ),
+        (
+            "ssh://git@git.example.com:7999:web/site.git",
+            "write ssh://git@git.example.com:7999/web/site.git",
+        ),
+        (
+            "jane@git.example.com:7999/web/site.git",
+            "write ssh://USER@git.example.com:7999/web/site.git",
+        ),
+        ("origin\tgit@h:a/b\nhttps://h/a/b", "paste the URL alone"),
+        (
+            "https://bitbucket.org/acme/site.git/wiki",
+            "write git@ssh.bitbucket.org:acme/site.git for the repository",
+        ),
+    ] {
+        let found = parse(input).expect_err(input).hint().unwrap_or_default();
+        assert!(found.contains(hint), "{input}: {found}");
+    }
+}
+
+#[test]
+fn no_command_prints_a_part_of_a_split_password() {
+    let sandbox = Sandbox::new();
+    let add = "connection add x --no-verify --auth http-access-token --token-command true --url";
+    let commands = [
+        "url",
+        "keygen",
+        "connect --dry-run",
+        "doctor",
+        "key test --repo",
+        "known-hosts verify",
+        "known-hosts add",
+        "repo view",
+        "publish . --repo",
+        add,
+    ];
+    for url in [
+        "https://jane:Top@HunterTwo#Pw@bitbucket.org/acme/site.git",
+        "https://USERID:1234/HunterTwo@example.com/bitbucket/scm/project/ansible.git",
+    ] {
+        for command in commands {
+            for json in [None, Some("--json")] {
+                let arguments = command.split(' ').chain([url]).chain(json);
+                let ran = sandbox.run(arguments).exits_with(2);
+                let shown = format!("{}{}", ran.stdout, ran.stderr).to_lowercase();
+                for part in ["hunter", "jane", "userid", "1234"] {
+                    assert!(!shown.contains(part), "{command}: {shown}");
+                }
+            }
+        }
+    }
+    assert!(!sandbox.path(".config/bbconnect/connections.toml").exists());
+}
+
+#[test]
+fn a_host_that_looks_like_another_is_not_saved_by_a_script() {
+    let sandbox = Sandbox::new();
+    let add = |name: &str, url: &str| {
+        let arguments = [
+            "connection",
+            "add",
+            name,
+            "--no-verify",
+            "--token-command",
+            "echo x",
+        ];
+        let server = ["--auth", "http-access-token", "--url", url];
+        sandbox.run(arguments.into_iter().chain(server))
+    };
+    for url in [
+        "https://bitbucket.org@evil.example/",
+        "https://bitbucket.org.evil.example",
+        "https://jane@bitbucket.org@evil.example/scm/web/site.git",
+    ] {
+        let refused = add("work", url).exits_with(2);
+        let message = "the host of this URL is";
+        assert!(refused.stderr.contains(message), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("evil.example"),
+            "{}",
+            refused.stderr
+        );
+    }
+    add("work", "https://git.acme.example").exits_with(0);
+    add("other", "https://git.acme.example.evil.example").exits_with(2);
+}
+
+#[test]
 fn key_pages_belong_to_the_product() {
     let pages = |url: &str| {
         parse(url)
@@ -249,6 +371,27 @@ proptest! {
     fn any_sequence_of_url_parts_is_parsed_or_rejected(pieces in prop::collection::vec(piece(), 0..14)) {
         if let Err(error) = invariants::clone_url(&pieces.concat()) {
             prop_assert!(!error.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_printed(
+        password in "[#?/@:%{}&=+!*'$. \\[\\]\\\\-]{0,3}(hunter[#?/@:%{}&=+!*'$. \\[\\]\\\\-]{1,2}){1,3}[0-9]{0,2}",
+        scheme in prop::sample::select(&["https://", "http://", "ssh://", "git+ssh://", "", "git clone https://", "url = https://"][..]),
+        rest in prop::sample::select(&["bitbucket.org/acme/site.git", "git.example.com:7999/scm/web/site.git", "bitbucket.org", "ssh.bitbucket.org:acme/site.git"][..]),
+    ) {
+        let text = format!("{scheme}janedoe:{password}@{rest}");
+        match parse(&text) {
+            Err(error) => {
+                let shown = format!("{error} {} {error:?}", error.hint().unwrap_or_default());
+                prop_assert!(!shown.to_lowercase().contains("hunter"), "{text}: {shown}");
+                prop_assert!(!shown.contains("janedoe"), "{text}: {shown}");
+            }
+            Ok(url) => {
+                let forms = [url.ssh(), url.https(), url.web(), Some(url.host().to_string()), url.namespace()];
+                let shown = format!("{forms:?} {:?} {url}", url.notes());
+                prop_assert!(!shown.to_lowercase().contains("hunter"), "{text}: {shown}");
+            }
         }
     }
 

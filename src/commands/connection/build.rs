@@ -9,6 +9,7 @@ use crate::types::connection::{
     RequiredField, TokenLevel,
 };
 use crate::types::deployment::Deployment;
+use crate::types::look_alike;
 
 /// A new connection.
 pub(super) fn connection(
@@ -34,6 +35,7 @@ pub(super) fn connection(
             ));
         }
     };
+    confirm_host(&detected, app)?;
     // The kind of credential decides where the URL does not.
     let is_server = matches!(
         args.auth,
@@ -85,6 +87,34 @@ pub(super) fn connection(
         None => default_name(&detected, &connection)?,
     };
     Ok((name, connection))
+}
+
+/// Asks about a host that looks like a known one, Bitbucket Cloud's or that of a saved connection. A script cannot know.
+fn confirm_host(detected: &DetectedServer, app: &App) -> Result<(), Error> {
+    let connections = app.connection_file().load()?;
+    let names = connections.names();
+    let saved = names.iter().filter_map(|name| {
+        let (_, connection) = connections.get(name).ok()?;
+        connection.base_url.url().host_str().map(str::to_owned)
+    });
+    let saved: Vec<String> = saved.collect();
+    let saved: Vec<&str> = saved.iter().map(String::as_str).collect();
+    let (user, host) = &detected.pasted_host;
+    let Some(imitated) = look_alike::find(user.as_deref(), host, &saved) else {
+        return Ok(());
+    };
+    let warning = look_alike::warning(host, &imitated);
+    if !app.is_interactive() {
+        return Err(Error::usage(
+            warning,
+            "write the URL without a user name; a host that only looks like another is confirmed on a terminal",
+        ));
+    }
+    app.confirm(
+        false,
+        "saving a connection",
+        &format!("{warning}. Continue?"),
+    )
 }
 
 /// A credential of a kind. What the kind needs and `fields` does not have is prompted for, or an error.

@@ -30,8 +30,10 @@ impl FromStr for HostArg {
         if let Ok(host) = text.parse() {
             return Ok(Self::Host(host));
         }
-        if let Ok(url) = text.parse::<CloneUrl>() {
-            return Ok(Self::Url(Box::new(url)));
+        match text.parse::<CloneUrl>() {
+            Ok(url) => return Ok(Self::Url(Box::new(url))),
+            Err(error) if !error.may_be_server() => return Err(ParseSshHostError),
+            Err(_) => {}
         }
         // The URL of a server without a repository.
         let url = url::Url::parse(text).map_err(|_| ParseSshHostError)?;

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::types::cloud_hosts::SSH;
+use crate::types::retired_url::with_new_host;
+
 /// Why a text is not a clone URL. Messages repeat a part of it only if that cannot contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CloneUrlError {
@@ -29,6 +32,35 @@ pub enum CloneUrlError {
         /// The text with a scheme, if it cannot contain a secret.
         with_scheme: Option<String>,
     },
+    /// `git@host/path`: the colon behind the host is missing.
+    #[error("a colon, not a slash, must follow the host{}", in_code(url.as_deref()))]
+    MissingColon {
+        /// The URL with the colon, if it cannot contain a secret.
+        url: Option<String>,
+    },
+    /// A variable that the shell, or the program that runs it, has not expanded.
+    #[error("the text is a variable that was not replaced by its value")]
+    Variable,
+    /// `git::address`, as Terraform writes it.
+    #[error("`git::` belongs to Terraform and is not part of a clone URL")]
+    GitGetter {
+        /// The URL in it, if it cannot contain a secret.
+        url: Option<String>,
+    },
+    /// `git+git@host:path`, as pip and npm write it.
+    #[error("`git+` belongs to pip and npm and is not part of a clone URL")]
+    GitPlus {
+        /// The URL without it, if it cannot contain a secret.
+        url: Option<String>,
+    },
+    /// A directory or file of a repository: `…/site.git//modules/x`.
+    #[error("the text after `.git` is not part of the clone URL")]
+    BehindRepository,
+    /// An `@` where no user information ends: a password was split by a character with a meaning in URLs.
+    #[error(
+        "the user name or password holds a `#`, `?`, `/` or `@`, which is written as %23, %3F, %2F or %40"
+    )]
+    UserInfo,
     /// `name::address`, which makes git run `git-remote-name`.
     #[error("URLs with `{0}::` make git run a program and are not accepted")]
     RemoteHelper(String),
@@ -47,7 +79,16 @@ pub enum CloneUrlError {
     Port,
     /// A colon after the host of `ssh://`, followed by a path.
     #[error("the text after the colon is not a port: `ssh://` mixed with the scp-like form")]
-    MixedForms,
+    MixedForms {
+        /// Both forms, if they cannot contain a secret.
+        forms: Option<[String; 2]>,
+    },
+    /// `ssh://git@host:7999:project/repository.git` and `git@host:7999:repository.git`.
+    #[error("a slash, not a colon, must follow the port")]
+    ColonAfterPort {
+        /// The form with a port, if it cannot contain a secret.
+        ssh_url: Option<String>,
+    },
     /// A port in the scp-like form, which has none.
     #[error(
         "the scp-like form has no port: git would read `{number}` as the first directory of the path"
@@ -68,20 +109,50 @@ pub enum CloneUrlError {
     Encoding,
     #[error("the clone URL contains the character {}, which is not valid in the URL of a repository", shown(*.0))]
     Character(char),
+    /// The wiki of a Cloud repository, which git clones from `…/site.git/wiki`.
+    #[error(
+        "`…/{slug}.git/wiki` is the wiki of {workspace}/{slug}, a repository of its own; bbconnect connects {workspace}/{slug}"
+    )]
+    Wiki { workspace: String, slug: String },
     /// A valid URL, but not that of a repository.
     #[error("{what} ({host}) is not a repository")]
     NotARepository { what: &'static str, host: String },
 }
 
 impl CloneUrlError {
+    /// Whether a URL with this error may be that of a server, or of a page on it.
+    #[must_use]
+    pub(crate) fn may_be_server(&self) -> bool {
+        matches!(
+            self,
+            Self::NotARepository { .. }
+                | Self::NoScheme { .. }
+                | Self::LocalPath
+                | Self::EmptyPart
+                | Self::Encoding
+        )
+    }
+
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         const COPY: &str = "copy the SSH URL from the repository's Clone button, for example git@ssh.bitbucket.org:workspace/repository.git";
         const BUTTON: &str = "copy the URL from the repository's Clone button";
         match self {
+            Self::InvisibleCharacter('\t' | '\n' | '\r') | Self::TooManyWords => Some("paste the URL alone".to_owned()),
             Self::InvisibleCharacter(_) => Some("type the URL instead of pasting it, or copy it again from the repository's Clone button".to_owned()),
             Self::NotGitClone => Some("paste the URL alone, or the whole `git clone …` line in quotes".to_owned()),
-            Self::TooManyWords => Some("paste the URL alone".to_owned()),
+            Self::MissingColon { url: Some(url) } | Self::GitPlus { url: Some(url) } => Some(format!("write {}", current(url))),
+            Self::MissingColon { url: None } => Some("write git@host:project/repository.git, or put https:// in front".to_owned()),
+            Self::Variable => Some("write the URL itself; in a script, use double quotes and check that the variable is set".to_owned()),
+            Self::GitGetter { url: Some(url) } => Some(format!("write {}, without `git::` and the text after .git", current(url))),
+            Self::GitGetter { url: None } => Some("leave out `git::` and the text after .git".to_owned()),
+            Self::GitPlus { url: None } => Some("leave out the `git+`".to_owned()),
+            Self::BehindRepository => Some("leave out the text after .git".to_owned()),
+            Self::UserInfo => Some("leave out the user name and password, or write these characters percent-encoded".to_owned()),
+            Self::Wiki { workspace, slug } => Some(format!(
+                "write git@{SSH}:{workspace}/{slug}.git for the repository; clone the wiki with git"
+            )),
+            Self::Character('$') => Some("replace variables by their values; copy the URL from the repository's Clone button".to_owned()),
             Self::UnclosedQuote | Self::ContainsWhitespace => {
                 Some("put quotes around the pasted text; in the URL, write a space as %20".to_owned())
             }
@@ -99,8 +170,10 @@ impl CloneUrlError {
             Self::Host("not ASCII") => Some("use the ASCII form of the host name, which begins with xn--".to_owned()),
             Self::Host("IPv6 address without brackets") => Some("write \
                 ssh://git@[address]:port/project/repository.git".to_owned()),
-            Self::MixedForms => Some("write either git@host:project/repository.git or ssh://git@host/project/repository.git".to_owned()),
-            Self::PortInScpForm { ssh_url, .. } => Some(format!("write {ssh_url}")),
+            Self::MixedForms { forms: Some([scp, ssh]) } => Some(format!("write {} or {}", current(scp), current(ssh))),
+            Self::MixedForms { forms: None } => Some("write either git@host:project/repository.git or ssh://git@host/project/repository.git".to_owned()),
+            Self::PortInScpForm { ssh_url, .. } | Self::ColonAfterPort { ssh_url: Some(ssh_url) } => Some(format!("write {ssh_url}")),
+            Self::ColonAfterPort { ssh_url: None } => Some("write ssh://git@host:port/project/repository.git".to_owned()),
             Self::Empty
             | Self::TooLong
             | Self::NothingToClone
@@ -117,6 +190,16 @@ impl CloneUrlError {
             | Self::NotARepository { .. } => Some(BUTTON.to_owned()),
         }
     }
+}
+
+/// The URL with Bitbucket Cloud's current SSH host.
+fn current(url: &str) -> String {
+    with_new_host(url).unwrap_or_else(|| url.to_owned())
+}
+
+/// The text in backquotes behind a colon, or nothing.
+fn in_code(text: Option<&str>) -> String {
+    text.map(|text| format!(": `{text}`")).unwrap_or_default()
 }
 
 /// A character in a message, with its code point if it could be mistaken for another.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::error::CloneUrlError;
 
-/// A host name in lower case, or an IP address.
+/// A host name in lower case, an alias of the SSH configuration as written, or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host(Kind);
 
@@ -19,6 +19,18 @@ enum Kind {
 }
 
 impl Host {
+    /// The host of an SSH URL without brackets. OpenSSH distinguishes capital letters in a `Host`, so what may be an alias
+    /// is kept as written.
+    pub(super) fn parse_for_ssh(text: &str) -> Result<Self, CloneUrlError> {
+        let host = Self::parse(text)?;
+        Ok(match host.name() {
+            Some(name) if is_alias(name) => Self(Kind::Name(
+                text.strip_suffix('.').unwrap_or(text).to_owned(),
+            )),
+            Some(_) | None => host,
+        })
+    }
+
     /// A host without brackets: a name or an IPv4 address.
     pub(super) fn parse(text: &str) -> Result<Self, CloneUrlError> {
         let name = text.strip_suffix('.').unwrap_or(text);
@@ -84,6 +96,10 @@ impl Host {
         }
     }
 
+    pub(super) fn is_localhost(&self) -> bool {
+        self.name() == Some("localhost")
+    }
+
     /// The host in a URL: an IPv6 address is in brackets.
     #[must_use]
     pub fn in_url(&self) -> String {
@@ -91,6 +107,15 @@ impl Host {
             Kind::V6(address) => format!("[{address}]"),
             Kind::Name(_) | Kind::V4(_) => self.to_string(),
         }
+    }
+}
+
+/// Whether a name may be a `Host` of an SSH configuration: it is one word, or its end is no top-level domain, which have
+/// no dash or underscore except in Punycode: `bitbucket.org-work`.
+pub(super) fn is_alias(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        None => !name.eq_ignore_ascii_case("localhost"),
+        Some((_, last)) => last.contains(['-', '_']) && !last.starts_with("xn--"),
     }
 }
 

@@ -85,7 +85,15 @@ fn cloud(address: &Address, segments: &[&str]) -> Result<RepositoryLocation, Clo
         }
         [_] => not("a workspace"),
         [_, "workspace" | "profile", ..] if is_http => not("a page of a workspace"),
-        [_, slug, "wiki"] if strip_dot_git(slug).1 => not("the wiki of a repository"),
+        [workspace, slug, "wiki", rest @ ..]
+            if strip_dot_git(slug).1 && matches!(rest, [] | ["info", "refs"])
+                || !is_http && rest.is_empty() =>
+        {
+            Err(CloneUrlError::Wiki {
+                workspace: check("workspace", workspace, is_slug_char)?,
+                slug: check("repository", strip_dot_git(slug).0, is_slug_char)?,
+            })
+        }
         [workspace, slug, rest @ ..] if is_http || rest.is_empty() => {
             let (slug, dot_git) = strip_dot_git(slug);
             if slug.ends_with('.') {

@@ -44,11 +44,29 @@ impl FromStr for CloneUrl {
     /// text that could contain a password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let pasted = pasted::find_url(text)?;
-        let (address, path) = address::parse(&pasted.url)?;
-        let location = match location::find(&address, &path.segments()) {
-            Ok(location) => location,
-            Err(reason) => return Err(path.into_error(reason)),
+        let refused = |reason| {
+            let has_own_form = matches!(
+                reason,
+                CloneUrlError::GitGetter { .. } | CloneUrlError::RemoteHelper(_)
+            );
+            if !has_own_form && address::splits_userinfo(&pasted.url) {
+                CloneUrlError::UserInfo
+            } else {
+                reason
+            }
         };
+        let (address, path) = address::parse(&pasted.url).map_err(refused)?;
+        let location = location::find(&address, &path.segments());
+        let location = location.map_err(|reason| refused(path.into_error(reason)))?;
+        // Accepted, but the host and the path may be parts of a password.
+        let is_suspicious = address.had_secret || !address.host.to_string().contains(['.', ':']);
+        if address.is_http()
+            && is_suspicious
+            && !address.host.is_localhost()
+            && address::splits_userinfo(&pasted.url)
+        {
+            return Err(CloneUrlError::UserInfo);
+        }
         let warnings = warnings::all(&pasted, &address, &location);
         Ok(Self {
             address,

@@ -7,6 +7,7 @@ use super::location::RepositoryLocation;
 use super::pasted::PastedUrl;
 use crate::types::cloud_hosts::{RETIRED_SSH, SSH};
 use crate::types::deployment::Deployment;
+use crate::types::look_alike;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UrlWarning {
@@ -27,6 +28,22 @@ pub enum UrlWarningKind {
     SshConfigAlias,
     /// The path begins with a number, perhaps meant as a port.
     PortInScpForm,
+    /// A branch, tag or option of a package manager was removed.
+    RefRemoved,
+    /// The host, or the user name before it, looks like another host.
+    LookAlike,
+    /// A domain that is not Bitbucket's, such as `bitbucket.com`.
+    OtherDomain,
+    /// The URL was taken out of a line, such as one of `git remote -v`.
+    PastedLine,
+}
+
+/// A warning that names the real host, where a user name or a part of the host looks like a known one.
+fn look_alike_message(address: &Address) -> Option<String> {
+    // `bitbucket.org-work` is how users tell accounts apart.
+    let host = address.host.name().filter(|_| !address.is_ssh_alias())?;
+    let imitated = look_alike::find(address.user.as_deref(), host, &[])?;
+    Some(look_alike::warning(host, &imitated))
 }
 
 /// All warnings, in the order of the parts of the text.
@@ -38,7 +55,15 @@ pub(super) fn all(
     let host = &address.host;
     let is_cloud_ssh = location.deployment == Deployment::Cloud && !address.is_http();
     let first = location.namespace.first().unwrap_or(&location.slug);
+    let look_alike = look_alike_message(address);
+    let is_other_domain =
+        look_alike.is_none() && host.name().is_some_and(look_alike::is_other_domain);
     let warnings = [
+        (
+            pasted.is_from_line,
+            UrlWarningKind::PastedLine,
+            "the URL was taken out of the pasted line".to_owned(),
+        ),
         (
             pasted.git_clone,
             UrlWarningKind::GitClonePrefix,
@@ -49,6 +74,16 @@ pub(super) fn all(
             UrlWarningKind::EmbeddedSecret,
             "the URL contained a secret (removed); your shell's history may still have it, so consider replacing it"
                 .to_owned(),
+        ),
+        (
+            look_alike.is_some(),
+            UrlWarningKind::LookAlike,
+            look_alike.unwrap_or_default(),
+        ),
+        (
+            is_other_domain,
+            UrlWarningKind::OtherDomain,
+            format!("Bitbucket Cloud is bitbucket.org; {host} is another domain"),
         ),
         (
             is_cloud_ssh && host.name() == Some(RETIRED_SSH),
@@ -73,6 +108,11 @@ pub(super) fn all(
                 user = address.user_prefix(),
                 host = host.in_url(),
             ),
+        ),
+        (
+            address.had_ref && !location.is_page,
+            UrlWarningKind::RefRemoved,
+            "ignored the branch, tag or option behind the repository; a clone URL has none".to_owned(),
         ),
     ];
     warnings

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::Url;
 
+use crate::types::clone_url::CloneUrlError;
 use crate::types::cloud_hosts;
 use crate::types::escape::needs_escape;
 use crate::types::loopback;
@@ -33,6 +34,9 @@ pub(crate) enum BaseUrlError {
     /// It is the URL of a repository, in which the end of the base URL is not recognisable.
     #[error("this is the URL of a repository")]
     Repository,
+    /// The text is neither the URL of a server nor a clone URL.
+    #[error(transparent)]
+    CloneUrl(#[from] CloneUrlError),
     /// It contains an invisible character, or one that changes the direction of text.
     #[error("the URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
     Deceptive(char),
@@ -42,6 +46,7 @@ impl BaseUrlError {
     #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::CloneUrl(error) => return error.hint().unwrap_or_default(),
             Self::Secret => "leave out the secret, and pass --token-stdin",
             Self::Repository => "use the URL of the server, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {

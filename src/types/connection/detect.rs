@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, parse_http_url};
-use crate::types::clone_url::{CloneUrl, Transport, UrlWarningKind};
+use crate::types::clone_url::{CloneUrl, CloneUrlError, Transport, UrlWarningKind};
 use crate::types::cloud_hosts::{self, API_BASE_URL};
 use crate::types::deployment::Deployment;
 use crate::types::git_url::{GitUrl, parse_port};
@@ -42,13 +42,24 @@ pub(crate) struct DetectedServer {
     pub repository: Option<String>,
     /// The URL is an SSH clone URL.
     pub over_ssh: bool,
+    /// The host as pasted, and the user name before it.
+    pub pasted_host: (Option<String>, String),
 }
 
 impl FromStr for DetectedServer {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
+        let detected = Self::detect(text.trim())?;
+        Ok(Self {
+            pasted_host: host_and_user(text.trim()),
+            ..detected
+        })
+    }
+}
+
+impl DetectedServer {
+    fn detect(text: &str) -> Result<Self, BaseUrlError> {
         let with_scheme = is_host_and_port(text).then(|| format!("https://{text}"));
         let text = with_scheme.as_deref().unwrap_or(text);
         let clone_url = text.parse::<CloneUrl>();
@@ -60,10 +71,15 @@ impl FromStr for DetectedServer {
         if clone_url.as_ref().is_ok_and(contains_secret) {
             return Err(BaseUrlError::Secret);
         }
-        if let Ok(clone_url) = clone_url
-            && let Some(detected) = Self::from_clone_url(&clone_url)
-        {
-            return Ok(detected);
+        match clone_url {
+            Ok(clone_url) => {
+                if let Some(detected) = Self::from_clone_url(&clone_url) {
+                    return Ok(detected);
+                }
+            }
+            Err(CloneUrlError::Empty) => {}
+            Err(error) if !error.may_be_server() => return Err(error.into()),
+            Err(_) => {}
         }
         let url = parse_http_url(text)?;
         let segments: Vec<&str> = url
@@ -102,8 +118,22 @@ impl FromStr for DetectedServer {
             namespace,
             repository: None,
             over_ssh: false,
+            pasted_host: Default::default(),
         })
     }
+}
+
+/// The user name and the host of a text that was recognised as a URL; the scheme may be missing.
+fn host_and_user(text: &str) -> (Option<String>, String) {
+    let with_scheme = format!("https://{text}");
+    let url = GitUrl::parse(text).or_else(|_| GitUrl::parse(&with_scheme));
+    let Ok(url) = url else {
+        return (None, String::new());
+    };
+    let user = url
+        .userinfo()
+        .and_then(|userinfo| userinfo.split(':').next());
+    (user.map(str::to_owned), url.host().to_ascii_lowercase())
 }
 
 /// Whether the text begins with `host:7990`: a host and its port, not the scp-like form of a clone URL.
@@ -135,6 +165,7 @@ impl DetectedServer {
             namespace: None,
             repository: None,
             over_ssh: false,
+            pasted_host: Default::default(),
         }
     }
 
@@ -153,6 +184,7 @@ impl DetectedServer {
             namespace: clone_url.namespace(),
             repository: Some(clone_url.slug().to_owned()),
             over_ssh,
+            pasted_host: Default::default(),
         })
     }
 }
@@ -287,8 +319,19 @@ mod tests {
             "https://jane:pw@bitbucket.org/acme/site.git",
             "https://git.example.com/web/site.git",
             "https://a\u{202e}b",
+            "https://USERID:1234/hunter2@example.com/bitbucket/scm/project/x.git",
+            "https://jane:Top@hunter2#pw@bitbucket.org/acme/site.git",
+            "https://jane:Top@hunter2?pw@git.example.com",
+            "jane:hunter2/x@git.example.com",
+            "https://bitbucket.org/acme/site.git/wiki",
+            "git@git.example.com/web/site.git",
         ] {
-            assert!(pasted.parse::<DetectedServer>().is_err(), "{pasted}");
+            let error = pasted.parse::<DetectedServer>().unwrap_err();
+            let shown = format!("{error} {}", error.hint());
+            assert!(
+                !shown.to_lowercase().contains("hunter2"),
+                "{pasted}: {shown}"
+            );
         }
     }
 }
