@@ -79,6 +79,14 @@ impl App {
         }
     }
 
+    /// The secret that a command prints.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn secret_of_command(&self, command: &str) -> Result<Secret, Error> {
+        Ok(secret_from_command(command)?)
+    }
+
     /// What git writes to standard input, up to an empty line or the end.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_location::KeyLocation;
 pub(crate) use key_registration::OnAccessMismatch;
 use runtime::AsyncRuntime;
+pub(crate) use secrets::{MAX_ATTEMPTS, StoreFallback};
 pub(crate) use ssh_access::RetryPolicy;
 
 use crate::bitbucket::HttpClients;
@@ -85,8 +86,8 @@ pub(crate) struct App {
     connection_file: ConnectionsFile,
     /// The checkout that contains the current directory, once git was asked.
     checkout: OnceLock<Option<Checkout>>,
-    /// The encrypted file, once its passphrase is known.
-    secrets_file: Mutex<Option<EncryptedFile>>,
+    /// The encrypted file, once its passphrase is known; its path, once every attempt was wrong.
+    secrets_file: Mutex<Option<Result<EncryptedFile, PathBuf>>>,
     runtime: AsyncRuntime,
     clients: HttpClients,
 }

@@ -1,5 +1,6 @@
 //! Reads and stores secrets. A secret is sent to no other origin than the one it was given for.
 
+use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -8,13 +9,24 @@ use super::environment_connection::EnvConnection;
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::secrets::{EncryptedFile, Keyring, StoreError, secret_from_command};
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, SecretSource, StoreKind};
+use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
 
+/// How often a secret is prompted for that can be verified at once.
+pub(crate) const MAX_ATTEMPTS: usize = 3;
 /// Where the keyring cannot prompt, it answers at once or never.
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
 /// The keyring may prompt for its password.
 const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What is offered on a terminal where the keyring cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreFallback {
+    None,
+    /// For a secret that is created.
+    File,
+    FileOrCommand,
+}
 
 impl App {
     /// Where the secrets of new connections are stored by default: `BBCONNECT_STORE`, else the keyring.
@@ -32,17 +44,86 @@ impl App {
         }
     }
 
-    /// The default store, where a secret can be stored there now.
+    /// The default store, where a secret can be stored there now. No passphrase is prompted for.
     ///
     /// # Errors
     /// As [`App::default_store`], and [`Error::Store`] for a keyring that cannot be used.
     pub(crate) fn check_default_store(&self) -> Result<StoreKind, Error> {
         let source = self.default_store()?;
         if source == SecretSource::Keyring {
-            // No connection has an empty name: only whether the keyring responds matters.
-            self.keyring().get("")?;
+            self.check_store(&source)?;
         }
         Ok(source.kind())
+    }
+
+    /// Checks that a secret can be stored, before it is requested or created. A passphrase is prompted for, where one is
+    /// needed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn check_store(&self, source: &SecretSource) -> Result<(), Error> {
+        match source {
+            // No connection has an empty name: only whether the keyring responds matters.
+            SecretSource::Keyring => Ok(self.keyring().get("").map(|_| ())?),
+            SecretSource::File => self.with_encrypted_file(EncryptedFile::check_passphrase),
+            SecretSource::Command(_) | SecretSource::Environment => Ok(()),
+        }
+    }
+
+    /// Where a new secret can be stored: in `source`, or where that is a keyring that cannot be used, on a terminal what
+    /// `fallback` offers.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn available_store(
+        &self,
+        source: SecretSource,
+        fallback: StoreFallback,
+    ) -> Result<SecretSource, Error> {
+        let error = match self.check_store(&source) {
+            Ok(()) => return Ok(source),
+            Err(error) => error,
+        };
+        if !self.is_interactive() || source != SecretSource::Keyring {
+            return Err(error);
+        }
+        let chosen = match fallback {
+            StoreFallback::None => return Err(error),
+            StoreFallback::File => {
+                self.ui
+                    .eprint_line(&format!("{error}; using an encrypted file"));
+                SecretSource::File
+            }
+            StoreFallback::FileOrCommand => {
+                self.ui.eprint_line(&error.to_string());
+                self.prompt_store()?
+            }
+        };
+        self.check_store(&chosen)?;
+        Ok(chosen)
+    }
+
+    /// Prompts for another place than a keyring.
+    fn prompt_store(&self) -> Result<SecretSource, Error> {
+        let choices = [
+            "an encrypted file, protected by a passphrase",
+            "nowhere: a command prints it, such as `pass show bitbucket`",
+        ];
+        let chosen = self.ui.prompt_select("Store the secret in", &choices);
+        if chosen.map_err(Error::Stdin)? == 0 {
+            return Ok(SecretSource::File);
+        }
+        self.ui.eprint_line(
+            "The first line that the command prints is the secret; only the command is stored.",
+        );
+        loop {
+            let command = self.ui.prompt_text("Command", "").map_err(Error::Stdin)?;
+            let command = command.trim();
+            match secret_from_command(command) {
+                Ok(_) => return Ok(SecretSource::Command(command.to_owned())),
+                Err(error) => self.ui.eprint_line(&format!("  {error}")),
+            }
+        }
     }
 
     /// Stores a secret under the name of its connection.
@@ -154,15 +235,15 @@ impl App {
             .normalize_secret(environment.secret()?))
     }
 
-    /// The secret in the environment, for a new connection.
+    /// The secret in the environment as it is, for a new connection.
     ///
     /// # Errors
     /// As [`App::secret`].
-    pub(crate) fn secret_in_environment(&self, auth: AuthMethod) -> Result<Option<Secret>, Error> {
+    pub(crate) fn secret_in_environment(&self) -> Result<Option<Secret>, Error> {
         let environment = EnvConnection::of(&self.environment)?;
-        let secret = environment.map(|environment| environment.secret());
-        let secret = secret.transpose()?;
-        Ok(secret.map(|secret| auth.normalize_secret(secret)))
+        environment
+            .map(|environment| environment.secret())
+            .transpose()
     }
 
     /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
@@ -176,7 +257,7 @@ impl App {
         })
     }
 
-    /// Uses the encrypted file, whose passphrase is prompted for once. A wrong one is dropped.
+    /// Uses the encrypted file, whose passphrase is determined once per process.
     fn with_encrypted_file<T>(
         &self,
         request: impl FnOnce(&EncryptedFile) -> Result<T, StoreError>,
@@ -185,45 +266,60 @@ impl App {
             .secrets_file
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let file = opened
-            .take()
-            .map_or_else(|| self.open_encrypted_file(), Ok)?;
-        let result = request(&file);
-        if !matches!(result, Err(StoreError::WrongPassphrase(_))) {
-            *opened = Some(file);
+        let opened = match opened.as_ref() {
+            Some(opened) => opened,
+            None => opened.insert(self.open_encrypted_file()?),
+        };
+        match opened {
+            Ok(file) => Ok(request(file)?),
+            Err(path) => Err(StoreError::WrongPassphrase(path.clone()).into()),
         }
-        Ok(result?)
     }
 
-    fn open_encrypted_file(&self) -> Result<EncryptedFile, Error> {
+    /// The encrypted file with its passphrase: from a file, else prompted for; the path, where every attempt was wrong.
+    fn open_encrypted_file(&self) -> Result<Result<EncryptedFile, PathBuf>, Error> {
         let dir = self.config_dir()?;
-        let passphrase = match self
-            .environment
-            .variables
-            .get("BBCONNECT_STORE_PASSPHRASE_FILE")
-        {
-            Some(path) => super::secret_line::secret_in_file(path.as_ref())?,
-            None if self.is_interactive() => {
-                self.prompt_passphrase(EncryptedFile::exists_in(&dir))?
-            }
-            None => return Err(StoreError::NoPassphrase.into()),
-        };
-        Ok(EncryptedFile::in_dir(&dir, passphrase))
-    }
-
-    /// Prompts for the passphrase of the file of secrets; twice for a new file, because a typing error would make it
-    /// unreadable.
-    fn prompt_passphrase(&self, exists: bool) -> Result<Secret, Error> {
-        let passphrase = if exists {
-            self.ui.prompt_secret("Passphrase of the encrypted store")
-        } else {
-            let prompt = "Passphrase for the new encrypted store";
-            self.ui.prompt_new_secret(prompt)
-        };
-        let passphrase = passphrase.map_err(Error::Stdin)?;
-        if passphrase.expose().is_empty() {
+        let variable = "BBCONNECT_STORE_PASSPHRASE_FILE";
+        if let Some(path) = self.environment.variables.get(variable) {
+            let passphrase = super::secret_line::secret_in_file(path.as_ref())?;
+            return Ok(Ok(EncryptedFile::in_dir(&dir, passphrase)));
+        }
+        if !self.is_interactive() {
             return Err(StoreError::NoPassphrase.into());
         }
-        Ok(passphrase)
+        let exists = EncryptedFile::exists_in(&dir);
+        let mut attempt = 1;
+        loop {
+            let file = EncryptedFile::in_dir(&dir, self.prompt_passphrase(exists)?);
+            match file.check_passphrase() {
+                Ok(()) => return Ok(Ok(file)),
+                Err(StoreError::WrongPassphrase(path)) if attempt == MAX_ATTEMPTS => {
+                    return Ok(Err(path));
+                }
+                Err(error @ StoreError::WrongPassphrase(_)) => {
+                    self.ui.eprint_line(&format!("  {error}; try again"));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Prompts for the passphrase of the encrypted file; twice for a new file, because a typing error would make it
+    /// unreadable.
+    fn prompt_passphrase(&self, exists: bool) -> Result<Secret, Error> {
+        loop {
+            let passphrase = if exists {
+                self.ui.prompt_secret("Passphrase of the encrypted store")
+            } else {
+                self.ui
+                    .prompt_new_secret("Passphrase for the new encrypted store")
+            };
+            let passphrase = passphrase.map_err(Error::Stdin)?;
+            if !passphrase.expose().is_empty() {
+                return Ok(passphrase);
+            }
+            self.ui.eprint_line("  the passphrase is empty");
+        }
     }
 }

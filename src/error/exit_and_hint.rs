@@ -7,6 +7,7 @@ use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
+use crate::types::connection::AuthMethod;
 use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
 
@@ -61,6 +62,7 @@ impl Error {
             | Self::Git(GitError::NotARepository) => ExitStatus::NotFound,
             Self::MissingSecret(_)
             | Self::EmptyToken(_)
+            | Self::SecretKindMismatch { .. }
             | Self::MissingTokenVariable(_)
             | Self::SecretOriginMismatch { .. }
             | Self::SessionExpired { .. }
@@ -128,6 +130,7 @@ impl Error {
             Self::EmptyToken(_) | Self::MissingTokenVariable(_) => {
                 "check that the pipeline's secret is set and available to this branch".into()
             }
+            Self::SecretKindMismatch { actual, .. } => kind_hint(*actual).into(),
             Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => {
                 format!("run `bbconnect connection edit {name} --token-stdin`").into()
             }
@@ -158,6 +161,30 @@ impl Error {
             }
         };
         Some(hint)
+    }
+}
+
+/// How a secret of this kind is used.
+fn kind_hint(auth: AuthMethod) -> &'static str {
+    match auth {
+        AuthMethod::ApiToken => {
+            "pass --auth api-token with --email ADDRESS; API tokens are for Bitbucket Cloud, https://bitbucket.org"
+        }
+        AuthMethod::AccessToken => {
+            "pass --auth access-token with --workspace or --repo; access tokens are for Bitbucket Cloud, \
+             https://bitbucket.org"
+        }
+        AuthMethod::HttpAccessToken => {
+            "pass --auth http-access-token with the URL of the Data Center server"
+        }
+        AuthMethod::AppPassword => {
+            "Bitbucket Cloud retired app passwords on 2026-07-28; create an API token with scopes at \
+             https://id.atlassian.com/manage-profile/security/api-tokens and pass --auth api-token"
+        }
+        AuthMethod::OAuth
+        | AuthMethod::ClientCredentials
+        | AuthMethod::Password
+        | AuthMethod::Ssh => "check --auth",
     }
 }
 

@@ -76,6 +76,12 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("connection {0} has no secret")]
     MissingSecret(String),
+    /// A token that begins like another kind of credential than the connection's.
+    #[error("the secret is {}, not {}", actual.secret_with_article(), expected.secret_with_article())]
+    SecretKindMismatch {
+        actual: AuthMethod,
+        expected: AuthMethod,
+    },
     /// The secret in the environment is empty.
     #[error("{0}")]
     EmptyToken(&'static str),
@@ -175,6 +181,20 @@ impl Error {
         let causes = matches!(error, ApiError::Unauthorized(_))
             .then(|| auth_failure_help(auth, shape).into());
         Self::Api { error, causes }
+    }
+
+    /// Whether a secret that was just entered is wrong, so that it can be entered again. A locked account is not: more
+    /// attempts would not help.
+    #[must_use]
+    pub(crate) fn is_wrong_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::SecretKindMismatch { .. }
+                | Self::Api {
+                    error: ApiError::Unauthorized(_) | ApiError::InvalidHeaderValue,
+                    ..
+                }
+        )
     }
 
     /// The causes behind the message, nearest first, without those that the message already ends with.

@@ -136,6 +136,14 @@ impl EncryptedFile {
 }
 
 impl EncryptedFile {
+    /// Checks the passphrase, and that the file can be read. A file that does not exist has no passphrase yet.
+    pub(crate) fn check_passphrase(&self) -> Result<(), StoreError> {
+        match self.read()? {
+            Some(content) => self.open(&content).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         let Some(content) = self.read()? else {
             return Ok(None);
@@ -218,6 +226,11 @@ mod tests {
             .set("work", &Secret::new("one".to_owned()))
             .unwrap();
         let wrong = store(dir.path(), "other");
+        assert!(store(dir.path(), "pass").check_passphrase().is_ok());
+        assert!(matches!(
+            wrong.check_passphrase(),
+            Err(StoreError::WrongPassphrase(_))
+        ));
         assert!(matches!(
             wrong.get("work"),
             Err(StoreError::WrongPassphrase(_))

@@ -1,6 +1,6 @@
 //! The keyring of the operating system: Secret Service, Keychain, Credential Manager.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl Entries for OsKeyring {
 
 fn entry(user: &str) -> Result<Entry, StoreError> {
     if let Err(error) = Entry::store_status() {
-        return Err(StoreError::NoKeyring(root_cause(error)));
+        return Err(StoreError::NoKeyring(missing_service(error)));
     }
     Entry::new(SERVICE, user).map_err(|error| store_error(&error))
 }
@@ -106,9 +106,29 @@ fn store_error(error: &Error) -> StoreError {
     if matches!(error, Error::NoStorageAccess(_)) {
         StoreError::KeyringLocked(cause)
     } else if matches!(error, Error::NoDefaultStore | Error::PlatformFailure(_)) {
-        StoreError::NoKeyring(cause)
+        StoreError::NoKeyring(missing_service(error))
     } else {
         StoreError::Keyring(cause)
+    }
+}
+
+/// What is missing, with the innermost cause.
+fn missing_service(error: &Error) -> String {
+    let cause = root_cause(error);
+    if cfg!(any(windows, target_vendor = "apple")) {
+        return cause;
+    }
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut has_bus = true;
+    while let Some(current) = next {
+        // Only connecting to the bus is I/O.
+        has_bus &= !current.is::<std::io::Error>() && !current.is::<Arc<std::io::Error>>();
+        next = current.source();
+    }
+    if has_bus {
+        format!("no Secret Service ({cause})")
+    } else {
+        format!("no D-Bus session, and so no Secret Service ({cause})")
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) mod secret;
 pub(crate) mod ssh_address;
 pub(crate) mod ssh_settings;
 pub(crate) mod timestamp;
+pub(crate) mod token_owner;
 pub(crate) mod token_page;
 pub(crate) mod token_prefix;
 pub(crate) mod tree_diff;

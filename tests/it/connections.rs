@@ -231,7 +231,7 @@ fn a_refused_credential_is_not_saved() {
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let sandbox = Sandbox::with_file_store();
     let mut wrong_user = api_token(&cloud);
-    wrong_user[5] = "jane";
+    wrong_user[5] = "jo@acme.example";
     let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
     let other = [
         "--url",

@@ -41,6 +41,7 @@ mod pull_requests;
 mod repositories;
 mod resolver;
 mod secrets;
+mod sign_in;
 mod ssh;
 mod status;
 mod support;

@@ -71,8 +71,7 @@ impl Cloud {
         credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
         let Some(workspace) = credential.workspace.as_deref() else {
-            self.check_refusal(StatusCode::NOT_FOUND).await?;
-            return Ok(Identity::default());
+            return self.check_refusal(StatusCode::NOT_FOUND).await;
         };
         let (segments, level) = match (
             credential.repository.as_deref(),
@@ -118,11 +117,11 @@ impl Cloud {
 
     /// `/user` refuses a valid access token with 403, because it has no user, and an invalid one with 401. A 401 is no
     /// proof where the resource was readable: it may be public.
-    async fn check_refusal(&self, shown: StatusCode) -> Result<(), ApiError> {
+    async fn check_refusal(&self, shown: StatusCode) -> Result<Identity, ApiError> {
         let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
         match response.status() {
-            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(()),
-            StatusCode::OK if response.json::<User>().is_ok() => Ok(()),
+            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
+            StatusCode::OK if response.json::<User>().is_ok() => Ok(valid(&response)),
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "the repository, project or workspace is public".to_owned(),
             )),

@@ -3,15 +3,18 @@
 use serde::Serialize;
 
 use super::args::ConnectionArgs;
-use super::secret::{self, NewSecret};
-use super::{build, prompts};
+use super::build::{self, Draft, Known};
+use super::secret::{self, EnteredSecret, NewSecret};
+use super::{defaults, prompts, store};
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::types::action::Action;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, Credential, TokenPrefix};
+use crate::types::connection::{
+    AuthMethod, Connection, ConnectionName, Credential, SecretSource, TokenPrefix,
+};
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
@@ -19,14 +22,14 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect connection add
   bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
-  bbconnect connection add site --url https://bitbucket.org/acme/site --auth access-token
-  bbconnect connection add server --url https://git.example.com --auth http-access-token
+  bbconnect connection add site --url https://bitbucket.org/acme/site --token-stdin < access-token
+  bbconnect connection add server --url https://git.example.com --token-command 'pass show bitbucket'
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A name for the connection
+    /// Name of the connection [default: the workspace, or the host of the server]
     #[arg(value_name = "NAME")]
     pub name: Option<ConnectionName>,
     #[command(flatten)]
@@ -39,7 +42,7 @@ pub(crate) struct AddOutput {
     verified: bool,
     connection: ConnectionView,
     #[serde(skip)]
-    note: Option<&'static str>,
+    notes: Vec<String>,
 }
 
 impl Subcommand for Args {
@@ -50,37 +53,89 @@ impl Subcommand for Args {
     /// saved then.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let args = &self.connection;
-        let (name, mut connection) = build::connection(self.name.as_ref(), args, app)?;
-        if let Ok((_, existing)) = app.connection_file().load()?.get(&name.to_string()) {
-            return reconcile_existing(args, app, &name, &connection, &existing);
+        let existing = match &self.name {
+            Some(name) => existing(name, app)?,
+            None => None,
+        };
+        let needs_store = args.auth != Some(AuthMethod::Ssh);
+        // Before the first prompt, so that no answer is lost.
+        let chosen = (app.is_interactive() && existing.is_none() && needs_store)
+            .then(|| store::choose(args, args.auth, None, app))
+            .transpose()?;
+        let known = Known {
+            existing: existing.as_ref(),
+            source: chosen.as_ref(),
+        };
+        let Draft { connection, secret } = build::draft(args, &known, app)?;
+        let named = match &self.name {
+            Some(name) => Some(name.clone()),
+            None if app.is_interactive() => None,
+            None => Some(build::default_name(&connection)?),
+        };
+        if let Some(name) = &named
+            && let Some(existing) = self::existing(name, app)?
+        {
+            let given = secret.as_ref().map(|secret| &secret.secret);
+            return reconcile_existing(args, app, name, &connection, &existing, given);
         }
+        self.create(app, connection, secret, named, chosen)
+    }
+}
+
+impl Args {
+    fn create(
+        &self,
+        app: &App,
+        mut connection: Connection,
+        entered: Option<EnteredSecret>,
+        name: Option<ConnectionName>,
+        chosen: Option<SecretSource>,
+    ) -> Result<AddOutput, Error> {
+        let args = &self.connection;
         let auth = connection.auth();
         if connection.base_url.is_insecure() && !connection.network.allow_http {
             let error = ApiError::InsecureTransport(connection.base_url.to_string());
             return Err(Error::from_api(error, auth, TokenPrefix::Unknown));
         }
-        let given = given_secret(args, auth, app)?;
+        if args.no_verify {
+            defaults::require_owner(&mut connection, app)?;
+        }
+        let mut notes = Vec::new();
+        let mut stored = None;
+        if let Some(entered) = entered {
+            let source = match chosen {
+                Some(source) => source,
+                // Before any request.
+                None => store::choose(args, Some(auth), None, app)?,
+            };
+            let new = NewSecret::sign_in(args, &mut connection, entered, app)?;
+            if !args.no_verify {
+                notes = defaults::complete(&mut connection, &new.sent, app)?;
+            }
+            stored = Some((source, new.stored));
+        }
+        if auth == AuthMethod::AppPassword {
+            notes.push(
+                "Bitbucket Cloud retired app passwords on 2026-07-28; use an API token with scopes"
+                    .to_owned(),
+            );
+        }
+        let name = match name {
+            Some(name) => name,
+            None => free_name(&connection, app)?,
+        };
         // Bitbucket Cloud does not report when a token expires.
         let may_expire = matches!(auth, AuthMethod::ApiToken | AuthMethod::AccessToken);
-        if may_expire && connection.expires_on.is_none() && app.is_interactive() {
-            connection.expires_on = prompts::expiry(app)?;
+        if may_expire && connection.expires_on.is_none() {
+            notes.push(format!(
+                "expiry date unknown (not reported by Bitbucket Cloud); set it with `bbconnect connection edit {name} \
+                 --expires YYYY-MM-DD`"
+            ));
         }
-        let note = (auth == AuthMethod::AppPassword).then_some(
-            "Bitbucket Cloud ended app passwords on 2026-07-28; use an API token with scopes",
-        );
-        let secret = match given {
-            Some(given) => Some(NewSecret::from_given(args, &connection, given, app)?),
-            None => None,
-        };
-        let to_verify = secret.as_ref().filter(|_| !args.no_verify);
-        if let Some(secret) = to_verify {
-            secret::verify(app, &mut connection, &secret.sent)?;
-        }
-        let verified = to_verify.is_some();
+        let verified = stored.is_some() && !args.no_verify;
         let (action, default) = if args.dry_run {
             (Action::WouldCreate, None)
         } else {
-            let stored = secret.as_ref().map(|secret| &secret.stored);
             save(args, app, &name, &mut connection, stored)?;
             (Action::Created, Some(app.connection_file().load()?))
         };
@@ -91,31 +146,29 @@ impl Subcommand for Args {
             action,
             verified,
             connection: ConnectionView::of(&name, &connection, default),
-            note,
+            notes,
         })
     }
 }
 
-fn given_secret(
-    args: &ConnectionArgs,
-    auth: AuthMethod,
-    app: &App,
-) -> Result<Option<Secret>, Error> {
-    if auth == AuthMethod::Ssh {
-        args.check_no_secret()?;
-        return Ok(None);
+/// The connection of a name, where the name is taken.
+fn existing(name: &ConnectionName, app: &App) -> Result<Option<Connection>, Error> {
+    match app.connection_file().load()?.get(&name.to_string()) {
+        Ok((_, existing)) => Ok(Some(existing)),
+        Err(ConnectionsError::NotFound { .. }) => Ok(None),
+        Err(_) => Err(ConnectionsError::Exists(name.clone()).into()),
     }
-    if let Some(secret) = args.secret(auth, app)? {
-        return Ok(Some(secret));
+}
+
+/// The default name of a connection; where it is taken, another is prompted for.
+fn free_name(connection: &Connection, app: &App) -> Result<ConnectionName, Error> {
+    let connections = app.connection_file().load()?;
+    let mut name = build::default_name(connection)?;
+    while let Err(error) = connections.check_free(&name) {
+        app.ui.eprint_line(&format!("  {error}"));
+        name = prompts::name(app, "")?;
     }
-    match app.secret_in_environment(auth)? {
-        Some(secret) => Ok(Some(secret)),
-        None if app.is_interactive() => prompts::secret(app, auth).map(Some),
-        None => Err(Error::usage(
-            format!("the {} is needed", auth.secret_label()),
-            "add --token-stdin, --token-file FILE or --token-command 'CMD'",
-        )),
-    }
+    Ok(name)
 }
 
 /// Stores the secret and the connection under one lock: the secret of a name belongs to its connection.
@@ -124,16 +177,16 @@ fn save(
     app: &App,
     name: &ConnectionName,
     connection: &mut Connection,
-    secret: Option<&Secret>,
+    secret: Option<(SecretSource, Secret)>,
 ) -> Result<(), Error> {
-    if secret.is_some() {
-        let source = args.source(connection.auth(), None, app)?;
+    let secret = secret.map(|(source, secret)| {
         connection.secret = Some(connection.bind_secret(source));
-    }
+        secret
+    });
     let mut is_stored = false;
     let saved = app.connection_file().update(|connections| {
         connections.check_free(name)?;
-        if let (Some(secret), Some(stored)) = (secret, &connection.secret) {
+        if let (Some(secret), Some(stored)) = (&secret, &connection.secret) {
             app.store_secret(name, &stored.source, secret)?;
             is_stored = true;
         }
@@ -157,8 +210,9 @@ fn reconcile_existing(
     name: &ConnectionName,
     wanted: &Connection,
     existing: &Connection,
+    given: Option<&Secret>,
 ) -> Result<AddOutput, Error> {
-    if !is_same(args, wanted, existing)? || !is_same_secret(args, app, name, existing)? {
+    if !is_same(args, wanted, existing)? || !is_same_secret(app, name, existing, given)? {
         return Err(ConnectionsError::Exists(name.clone()).into());
     }
     let connections = app.connection_file().load()?;
@@ -173,7 +227,7 @@ fn reconcile_existing(
         action: Action::updated_if(becomes_default),
         verified: false,
         connection: ConnectionView::of(name, existing, connections.default_name()),
-        note: None,
+        notes: Vec::new(),
     })
 }
 
@@ -205,12 +259,12 @@ fn is_same(
 }
 
 fn is_same_secret(
-    args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     existing: &Connection,
+    given: Option<&Secret>,
 ) -> Result<bool, Error> {
-    Ok(match args.secret(existing.auth(), app)? {
+    Ok(match given {
         Some(given) => secret::original_secret(app, name, existing)?.expose() == given.expose(),
         None => true,
     })
@@ -227,13 +281,11 @@ impl CommandOutput for AddOutput {
         out.line(match (self.action, self.verified) {
             (Action::Created, true) => "verified and saved",
             (Action::Created, false) => "saved; the credential was not verified",
-            (Action::Updated, _) => "it was there already, and is now the default connection",
-            (Action::Unchanged, _) => "it was there already; nothing was changed",
+            (Action::Updated, _) => "connection already exists; it is now the default connection",
+            (Action::Unchanged, _) => "connection already exists; nothing was changed",
             (_, true) => "verified; nothing was saved",
             (_, false) => "nothing was verified or saved",
         });
-        if let Some(note) = self.note {
-            out.note(note);
-        }
+        self.notes.iter().for_each(|note| out.note(note));
     }
 }

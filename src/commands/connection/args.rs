@@ -19,28 +19,28 @@ use crate::types::secret::Secret;
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct ConnectionArgs {
-    /// The Bitbucket: bitbucket.org, a server, or any address of it as pasted
+    /// Server URL: bitbucket.org, or any URL on your server
     #[arg(long, value_name = "URL")]
     pub url: Option<DetectedServer>,
-    /// How to authenticate
+    /// Kind of credential; not needed where the prefix of the token shows it
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<AuthMethod>,
-    /// The e-mail address of the Atlassian account, for an API token
-    #[arg(long, value_name = "ADDRESS", value_parser = no_control_chars)]
+    /// E-mail address of the Atlassian account (API tokens)
+    #[arg(long, value_name = "ADDRESS", value_parser = email)]
     pub email: Option<String>,
-    /// The user name, for a password
+    /// User name (passwords)
     #[arg(long, value_name = "NAME", value_parser = no_control_chars)]
     pub username: Option<String>,
-    /// The key of the OAuth consumer, or the client id of the incoming link; its secret comes with a --token flag
+    /// Key of the OAuth consumer, or client ID of the incoming link; the secret is passed with a --token flag
     #[arg(long, value_name = "ID", value_parser = no_control_chars)]
     pub client_id: Option<String>,
-    /// OAuth: take the answer on this port of this machine [default: 47617]
+    /// Local port for the OAuth callback [default: 47617]
     #[arg(long, value_name = "N", value_parser = port)]
     pub port: Option<u16>,
-    /// OAuth: open no browser; the address it is sent to may be pasted
+    /// Don't open a browser; paste the redirect URL
     #[arg(long)]
     pub no_browser: bool,
-    /// OAuth: ask for this scope, rather than all that the consumer may have
+    /// OAuth scopes to request [default: all that the consumer may have]
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub scope: Vec<String>,
     /// What an HTTP access token belongs to
@@ -246,14 +246,18 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// The secret that the flags give; `None` without such a flag.
-    pub(super) fn secret(&self, auth: AuthMethod, app: &App) -> Result<Option<Secret>, Error> {
-        let secret = app.secret_from_flags(
+    /// The secret as the flags give it; `None` without such a flag, and for `--token-stdin` on a terminal, which prompts.
+    pub(super) fn secret(&self, app: &App) -> Result<Option<Secret>, Error> {
+        app.secret_from_flags(
             self.token_file.as_deref(),
             self.token_command.as_deref(),
-            self.token_stdin,
-        )?;
-        Ok(secret.map(|secret| auth.normalize_secret(secret)))
+            self.token_stdin && !self.prompts_for_secret(app),
+        )
+    }
+
+    /// Whether `--token-stdin` is a prompt.
+    pub(super) fn prompts_for_secret(&self, app: &App) -> bool {
+        self.token_stdin && app.is_interactive()
     }
 
     /// The command that is run for the secret whenever it is needed; none for OAuth, whose client secret is read once.
@@ -310,8 +314,21 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
     })
 }
 
+/// An e-mail address, or nothing, which clears the field.
+pub(super) fn email(text: &str) -> Result<String, &'static str> {
+    let is_address = text
+        .split_once('@')
+        .is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty());
+    if !text.is_empty() && !is_address {
+        return Err(
+            "expected the e-mail address of the Atlassian account, such as jane@example.com",
+        );
+    }
+    no_control_chars(text)
+}
+
 /// A value that is sent as one line of a protocol.
-fn no_control_chars(text: &str) -> Result<String, &'static str> {
+pub(super) fn no_control_chars(text: &str) -> Result<String, &'static str> {
     if text.chars().any(char::is_control) {
         return Err("it contains a line break or another control character");
     }

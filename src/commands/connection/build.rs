@@ -1,92 +1,119 @@
 //! The connection that flags describe, with prompts for what has no flag.
 
-use super::args::ConnectionArgs;
+use super::args::{self, ConnectionArgs};
 use super::prompts;
+use super::secret::EnteredSecret;
 use crate::app::App;
 use crate::error::Error;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, Credential, CredentialFields, DetectedServer,
-    RequiredField, TokenLevel,
+    RequiredField, SecretSource, TokenLevel, TokenPrefix,
 };
 use crate::types::deployment::Deployment;
 use crate::types::look_alike;
+use crate::types::secret::Secret;
 
-/// A new connection.
-pub(super) fn connection(
-    name: Option<&ConnectionName>,
-    args: &ConnectionArgs,
-    app: &App,
-) -> Result<(ConnectionName, Connection), Error> {
-    let missing =
-        |what: &str, flag: &str| Error::usage(format!("{what} is needed"), format!("add {flag}"));
-    let is_interactive = app.is_interactive();
-    let name = match name {
-        Some(name) => Some(name.clone()),
-        None if is_interactive => Some(prompts::name(app, "")?),
-        None => None,
-    };
+/// A new connection that is not verified yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) connection: Connection,
+    /// `None` for SSH, and for the connection that exists already, whose secret is not prompted for.
+    pub(super) secret: Option<EnteredSecret>,
+}
+
+/// What is known of a new connection before the flags are read.
+#[derive(Debug, Default)]
+pub(super) struct Known<'a> {
+    /// The connection of this name.
+    pub(super) existing: Option<&'a Connection>,
+    /// Where its secret is stored, where that was chosen at a prompt.
+    pub(super) source: Option<&'a SecretSource>,
+}
+
+/// A new connection. What it belongs to may be missing.
+pub(super) fn draft(args: &ConnectionArgs, known: &Known<'_>, app: &App) -> Result<Draft, Error> {
     let detected = match &args.url {
         Some(detected) => detected.clone(),
-        None if is_interactive => prompts::url(app)?,
+        None if app.is_interactive() => prompts::url(app)?,
         None => {
-            return Err(missing(
-                "the URL of the Bitbucket",
-                "--url https://bitbucket.org",
+            return Err(Error::usage(
+                "the server URL is required",
+                "pass --url https://bitbucket.org, or the URL of your server",
             ));
         }
     };
     confirm_host(&detected, app)?;
-    // The kind of credential decides where the URL does not.
-    let is_server = matches!(
-        args.auth,
-        Some(AuthMethod::HttpAccessToken | AuthMethod::Password)
-    );
-    let by_auth =
-        (is_server && detected.deployment == Deployment::Unknown).then_some(Deployment::DataCenter);
-    let named = args.deployment.map(Deployment::from);
-    let deployment = named.or(by_auth).unwrap_or(detected.deployment);
-    let auth = match args.auth {
-        Some(auth) => auth,
-        None if is_interactive => prompts::auth(app, deployment)?,
-        None => return Err(missing("the kind of credential", "--auth KIND")),
-    };
-    auth.require_supported_by(deployment).map_err(|error| {
-        Error::usage(
-            error.to_string(),
-            "bbconnect connection add --help lists them; Bitbucket Cloud is https://bitbucket.org",
-        )
-    })?;
-    if auth == AuthMethod::Ssh && !detected.over_ssh {
-        return Err(Error::usage(
-            "--auth ssh needs a clone URL over SSH",
-            "add --url git@host:project/repository.git",
+    let mut connection = unauthenticated(args, &detected);
+    if app.is_interactive() && args.url.is_none() {
+        app.ui.eprint_line(&format!(
+            "  {} ({})",
+            connection.base_url, connection.deployment
         ));
     }
-    let base_url = if auth == AuthMethod::Ssh {
-        detected.base_url.clone()
+    let given = given_secret(args, known.source, app)?;
+    let existing = known.existing.map(Connection::auth);
+    let (auth, secret) = if let Some(auth) = args.auth.or(existing) {
+        let secret = given.map(|secret| EnteredSecret::given(auth, secret));
+        (auth, secret)
     } else {
-        detected.http_base_url()
+        let (auth, secret) = detect_auth(args, &connection, given, app)?;
+        (auth, Some(secret))
     };
-    if deployment == Deployment::DataCenter && base_url.is_cloud() {
+    if connection.deployment == Deployment::Unknown
+        && matches!(auth, AuthMethod::HttpAccessToken | AuthMethod::Password)
+    {
+        connection.deployment = Deployment::DataCenter;
+    }
+    auth.require_supported_by(connection.deployment)
+        .map_err(|error| {
+            Error::usage(
+                error.to_string(),
+                "run `bbconnect connection add --help` for the kinds; Bitbucket Cloud is https://bitbucket.org",
+            )
+        })?;
+    if auth == AuthMethod::Ssh {
+        if !detected.over_ssh {
+            return Err(Error::usage(
+                "--auth ssh requires a clone URL over SSH",
+                "pass --url git@host:project/repository.git",
+            ));
+        }
+        connection.base_url = detected.base_url.clone();
+    }
+    if connection.deployment == Deployment::DataCenter && connection.base_url.is_cloud() {
         return Err(Error::usage(
-            "the URL is that of Bitbucket Cloud, which is no Data Center",
-            "add --url with the address of your server, or leave out --deployment",
+            "the URL is that of Bitbucket Cloud, not of a Data Center server",
+            "pass --url with the URL of your server, or leave out --deployment",
         ));
     }
-    args.check_applicable(auth, deployment)?;
+    args.check_applicable(auth, connection.deployment)?;
     args.check_matches_url(&detected)?;
-    let mut connection = Connection::without_credential(deployment, base_url);
     let fields = args.credential_fields(&connection.credential);
     connection.credential = credential(auth, fields, app)?;
     connection.namespace_mut().clone_from(&detected.namespace);
+    if detected.project.is_some() {
+        connection.project.clone_from(&detected.project);
+    }
     connection.repository.clone_from(&detected.repository);
     args.apply(&mut connection)?;
-    require_owner(&mut connection, app)?;
-    let name = match name {
-        Some(name) => name,
-        None => default_name(&detected, &connection)?,
+    let secret = match secret {
+        Some(secret) => Some(secret),
+        None if auth == AuthMethod::Ssh || known.existing.is_some() => None,
+        None if app.is_interactive() => {
+            Some(EnteredSecret::prompted(prompts::secret(app, &connection)?))
+        }
+        None => {
+            check_owner(&connection)?;
+            return Err(Error::usage(
+                format!("the {} is required", auth.secret_label()),
+                "pass --token-stdin, --token-file FILE or --token-command 'CMD'",
+            ));
+        }
     };
-    Ok((name, connection))
+    if auth == AuthMethod::Ssh {
+        args.check_no_secret()?;
+    }
+    Ok(Draft { connection, secret })
 }
 
 /// Asks about a host that looks like a known one, Bitbucket Cloud's or that of a saved connection. A script cannot know.
@@ -117,6 +144,88 @@ fn confirm_host(detected: &DetectedServer, app: &App) -> Result<(), Error> {
     )
 }
 
+/// The server of a new connection, without a credential.
+fn unauthenticated(args: &ConnectionArgs, detected: &DetectedServer) -> Connection {
+    let named = args.deployment.map(Deployment::from);
+    let deployment = named.unwrap_or(detected.deployment);
+    Connection::without_credential(deployment, detected.http_base_url())
+}
+
+/// The secret of the flags, of the command that was chosen at a prompt, or of the environment.
+fn given_secret(
+    args: &ConnectionArgs,
+    source: Option<&SecretSource>,
+    app: &App,
+) -> Result<Option<Secret>, Error> {
+    if args.auth == Some(AuthMethod::Ssh) {
+        return Ok(None);
+    }
+    if let Some(secret) = args.secret(app)? {
+        return Ok(Some(secret));
+    }
+    match source {
+        Some(SecretSource::Command(command)) => app.secret_of_command(command).map(Some),
+        Some(_) | None => app.secret_in_environment(),
+    }
+}
+
+/// The kind of a secret: by its prefix, by other flags, else by a prompt.
+fn detect_auth(
+    args: &ConnectionArgs,
+    connection: &Connection,
+    given: Option<Secret>,
+    app: &App,
+) -> Result<(AuthMethod, EnteredSecret), Error> {
+    let by_flags = args.email.as_ref().map(|_| AuthMethod::ApiToken);
+    let app_password = Error::SecretKindMismatch {
+        actual: AuthMethod::AppPassword,
+        expected: AuthMethod::ApiToken,
+    };
+    let (secret, is_prompted) = match given {
+        Some(secret) if is_app_password(&secret) => return Err(app_password),
+        Some(secret) => (secret, false),
+        None if app.is_interactive() => loop {
+            let secret = prompts::any_secret(app, connection)?;
+            if !is_app_password(&secret) {
+                break (secret, true);
+            }
+            app.ui.eprint_line(&format!("  {app_password}"));
+        },
+        None => {
+            return Err(Error::usage(
+                "the kind of credential is required",
+                "pass --auth KIND, or the token with --token-stdin, --token-file FILE or --token-command 'CMD'",
+            ));
+        }
+    };
+    let prefix = TokenPrefix::of(Secret::from_pasted(secret.expose()).expose());
+    let auth = match AuthMethod::from_prefix(prefix).or(by_flags) {
+        Some(auth) => auth,
+        None if app.is_interactive() => prompts::auth(app, connection.deployment)?,
+        None => {
+            return Err(Error::usage(
+                "the kind of credential is not recognized from the secret",
+                "pass --auth KIND",
+            ));
+        }
+    };
+    if is_prompted {
+        app.ui
+            .eprint_line(&format!("  {}", auth.secret_with_article()));
+    }
+    Ok((
+        auth,
+        EnteredSecret {
+            secret: auth.normalize_secret(secret),
+            is_prompted,
+        },
+    ))
+}
+
+fn is_app_password(secret: &Secret) -> bool {
+    TokenPrefix::of(secret.expose().trim()) == TokenPrefix::AppPassword
+}
+
 /// A credential of a kind. What the kind needs and `fields` does not have is prompted for, or an error.
 pub(super) fn credential(
     auth: AuthMethod,
@@ -128,55 +237,51 @@ pub(super) fn credential(
             Ok(credential) => return Ok(credential),
             Err(missing) => missing.field,
         };
-        let (what, flag, help) = match field {
+        let (label, flag, help) = match field {
             RequiredField::Email => (
-                "the e-mail address",
+                "E-mail address",
                 "--email ADDRESS",
-                "The address of your Atlassian account, not the user name.",
+                "E-mail address of your Atlassian account, not the user name.",
             ),
             RequiredField::ClientId => (
-                "the client id",
+                "Client ID",
                 "--client-id ID",
-                "The key of the OAuth consumer (workspace settings), or the client id of the incoming link.",
+                "Key of the OAuth consumer (workspace settings), or client ID of the incoming link.",
             ),
             RequiredField::Username if auth == AuthMethod::AppPassword => (
-                "the user name",
+                "User name",
                 "--username NAME",
-                "Not the e-mail address; Bitbucket Cloud shows it at https://bitbucket.org/account/settings/.",
+                "User name, not the e-mail address: https://bitbucket.org/account/settings/ shows it.",
             ),
             RequiredField::Username => (
-                "the user name",
+                "User name",
                 "--username NAME",
-                "As it is typed when logging in to the server.",
+                "User name with which you log in to the server.",
             ),
         };
-        fields.set(field, prompt_or_fail(auth, what, flag, help, app)?);
+        if !app.is_interactive() {
+            return Err(Error::usage(
+                format!("{flag} is required for {}", auth.secret_with_article()),
+                format!("pass {flag}"),
+            ));
+        }
+        let parse = if field == RequiredField::Email {
+            args::email
+        } else {
+            args::no_control_chars
+        };
+        fields.set(field, prompts::parsed_text(app, label, help, parse)?);
     }
 }
 
-fn prompt_or_fail(
-    auth: AuthMethod,
-    what: &str,
-    flag: &str,
-    help: &str,
-    app: &App,
-) -> Result<String, Error> {
-    if app.is_interactive() {
-        return prompts::text(app, what, help);
-    }
-    Err(Error::usage(
-        format!("{what} is needed for --auth {auth}"),
-        format!("add {flag}"),
-    ))
-}
-
-/// Checks that a token names the workspace, project or repository that it belongs to; a workspace is prompted for.
-pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<(), Error> {
+/// Checks that a token names the workspace, project or repository that it belongs to.
+pub(super) fn check_owner(connection: &Connection) -> Result<(), Error> {
     let auth = connection.auth();
     if auth == AuthMethod::AccessToken && connection.workspace.is_none() {
-        let help = "The workspace that the token belongs to, as it stands in its URL.";
-        let flag = "--workspace WORKSPACE";
-        connection.workspace = Some(prompt_or_fail(auth, "the workspace", flag, help, app)?);
+        return Err(Error::usage(
+            "an access token belongs to a workspace, project or repository, and none is specified",
+            "pass --workspace WORKSPACE, or --repo WORKSPACE/SLUG",
+        ));
     }
     if auth != AuthMethod::HttpAccessToken {
         return Ok(());
@@ -185,36 +290,26 @@ pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<()
     if matches!(level, Some(TokenLevel::Project | TokenLevel::Repo)) && connection.project.is_none()
     {
         return Err(Error::usage(
-            "the project that the token belongs to is needed",
-            "add --project KEY, or --repo KEY/SLUG",
+            "the project that the token belongs to is required",
+            "pass --project KEY, or --repo KEY/SLUG",
         ));
     }
     if level == Some(TokenLevel::Repo) && connection.repository.is_none() {
         return Err(Error::usage(
-            "the repository that the token belongs to is needed",
-            "add --repo KEY/SLUG",
+            "the repository that the token belongs to is required",
+            "pass --repo KEY/SLUG",
         ));
     }
     Ok(())
 }
 
 /// The workspace, or the host of the server.
-fn default_name(
-    detected: &DetectedServer,
-    connection: &Connection,
-) -> Result<ConnectionName, Error> {
-    let host = detected
-        .base_url
-        .url()
-        .host_str()
-        .unwrap_or_default()
-        .to_owned();
+pub(super) fn default_name(connection: &Connection) -> Result<ConnectionName, Error> {
     let text = match connection.deployment {
-        Deployment::Cloud => connection
-            .workspace
-            .clone()
-            .unwrap_or_else(|| "bitbucket-cloud".to_owned()),
-        Deployment::DataCenter | Deployment::Unknown => host,
+        Deployment::Cloud => connection.workspace.as_deref().unwrap_or("bitbucket-cloud"),
+        Deployment::DataCenter | Deployment::Unknown => {
+            connection.base_url.url().host_str().unwrap_or_default()
+        }
     };
     let safe: String = text
         .chars()
@@ -228,8 +323,8 @@ fn default_name(
         .collect();
     safe.parse().map_err(|_| {
         Error::usage(
-            "a name for the connection is needed",
-            "bbconnect connection add NAME …",
+            "a name for the connection is required",
+            "run `bbconnect connection add NAME …`",
         )
     })
 }

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::args::ConnectionArgs;
-use super::build;
-use super::secret::{self, NewSecret};
+use super::secret::{self, EnteredSecret, NewSecret};
+use super::{build, prompts, store};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::types::action::Action;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, SecretSource};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The connection
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// OAuth: sign in again, for more access or with another account
+    /// Sign in again with OAuth, for more scopes or with another account
     #[arg(long)]
     pub reauthorize: bool,
     #[command(flatten)]
@@ -55,15 +55,32 @@ impl Subcommand for Args {
         let (name, before) = app.connection_file().load()?.get(&self.name)?;
         let (mut after, given) = self.edited(app, &name, &before)?;
         let given = self.secret_for_login(app, &name, &before, &after, given)?;
-        let secret = match given {
-            Some(given) => Some(NewSecret::from_given(args, &after, given, app)?),
+        // Before the prompt and before any request, so that no secret is lost.
+        let prompts = args.prompts_for_secret(app);
+        let source = (given.is_some() || prompts)
+            .then(|| store::choose(args, Some(after.auth()), before.secret.as_ref(), app))
+            .transpose()?;
+        let entered = match (given, &source) {
+            (None, Some(SecretSource::Command(command))) => Some(EnteredSecret::given(
+                after.auth(),
+                app.secret_of_command(command)?,
+            )),
+            (None, Some(_)) => Some(EnteredSecret::prompted(prompts::secret(app, &after)?)),
+            (given, _) => given,
+        };
+        let secret = match entered {
+            Some(entered) => Some(NewSecret::sign_in(args, &mut after, entered, app)?),
             None => None,
         };
-        let sent = secret.as_ref().map(|secret| &secret.sent);
-        let verified = verified(args, app, &name, &before, &mut after, sent)?;
+        let verified = match &secret {
+            Some(_) => !args.no_verify,
+            None => verify_stored(args, app, &name, &before, &mut after)?,
+        };
+        if after.auth() == AuthMethod::OAuth {
+            confirm_account(app, &name, &before, &after)?;
+        }
         let stored = secret.as_ref().map(|secret| &secret.stored);
-        if stored.is_some() {
-            let source = args.source(after.auth(), before.secret.as_ref(), app)?;
+        if let Some(source) = source {
             after.secret = Some(after.bind_secret(source));
         }
         let becomes_default =
@@ -96,7 +113,7 @@ impl Args {
         app: &App,
         name: &ConnectionName,
         before: &Connection,
-    ) -> Result<(Connection, Option<Secret>), Error> {
+    ) -> Result<(Connection, Option<EnteredSecret>), Error> {
         let args = &self.connection;
         let auth = args.auth.unwrap_or(before.auth());
         let mut after = before.clone();
@@ -109,14 +126,17 @@ impl Args {
             .map_err(|error| Error::usage(error.to_string(), "add --auth KIND"))?;
         args.check_applicable(auth, after.deployment)?;
         let is_same_target = auth == before.auth() && after.base_url == before.base_url;
-        let given = args.secret(auth, app)?;
+        let given = args
+            .secret(app)?
+            .map(|secret| auth.normalize_secret(secret));
         let given = match given {
             Some(given) if is_same_target && is_same_secret(args, app, name, before, &given)? => {
                 None
             }
             given => given,
         };
-        let is_other_credential = given.is_some() || auth != before.auth();
+        let is_other_credential =
+            given.is_some() || args.prompts_for_secret(app) || auth != before.auth();
         if is_other_credential {
             after.expires_on = None;
         }
@@ -133,8 +153,11 @@ impl Args {
         }
         after.credential = build::credential(auth, fields, app)?;
         args.apply(&mut after)?;
-        build::require_owner(&mut after, app)?;
-        Ok((after, given))
+        build::check_owner(&after)?;
+        Ok((
+            after,
+            given.map(|secret| EnteredSecret::given(auth, secret)),
+        ))
     }
 
     /// The secret that was given, or with `--reauthorize` the stored one of the OAuth client.
@@ -144,12 +167,12 @@ impl Args {
         name: &ConnectionName,
         before: &Connection,
         after: &Connection,
-        given: Option<Secret>,
-    ) -> Result<Option<Secret>, Error> {
+        given: Option<EnteredSecret>,
+    ) -> Result<Option<EnteredSecret>, Error> {
         if self.reauthorize && !after.auth().is_oauth() {
             return Err(Error::usage(
-                "only a connection with OAuth signs in again",
-                "give another secret with --token-stdin",
+                "--reauthorize is for OAuth connections",
+                "pass a new secret with --token-stdin",
             ));
         }
         let client = |connection: &Connection| {
@@ -161,12 +184,14 @@ impl Args {
             .is_some_and(|(before, after)| before != after);
         match given {
             Some(given) => Ok(Some(given)),
+            None if self.connection.prompts_for_secret(app) => Ok(None),
             None if self.reauthorize => {
-                secret::client_secret_for_login(app, name, before, after).map(Some)
+                let secret = secret::client_secret_for_login(app, name, before, after)?;
+                Ok(Some(EnteredSecret::given(after.auth(), secret)))
             }
             None if is_other_client => Err(Error::usage(
-                "the tokens of another OAuth client are of no use to this one",
-                "add --reauthorize",
+                "another OAuth client cannot use the stored tokens",
+                "pass --reauthorize",
             )),
             None => Ok(None),
         }
@@ -218,14 +243,13 @@ fn save(
     Ok(())
 }
 
-/// Verifies a new secret, or the stored one where the server or the user name has changed.
-fn verified(
+/// Verifies the stored secret, where the server or the user name has changed.
+fn verify_stored(
     args: &ConnectionArgs,
     app: &App,
     name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
-    new: Option<&Secret>,
 ) -> Result<bool, Error> {
     if args.no_verify || after.auth() == AuthMethod::Ssh {
         return Ok(false);
@@ -235,13 +259,27 @@ fn verified(
         (connection.auth(), fields.email, fields.username)
     };
     let is_changed = after.base_url != before.base_url || sent_as(after) != sent_as(before);
-    let stored = match new {
-        None if is_changed && after.is_secret_bound_here() => Some(app.secret(name, after)?),
-        None | Some(_) => None,
-    };
-    match new.or(stored.as_ref()) {
-        Some(secret) => secret::verify(app, after, secret).map(|()| true),
-        None => Ok(false),
+    if !is_changed || !after.is_secret_bound_here() {
+        return Ok(false);
+    }
+    let stored = app.secret(name, after)?;
+    secret::verify(app, after, &stored).map(|()| true)
+}
+
+/// Another account than before has signed in: on a terminal that must be confirmed.
+fn confirm_account(
+    app: &App,
+    name: &ConnectionName,
+    before: &Connection,
+    after: &Connection,
+) -> Result<(), Error> {
+    match (&before.account, &after.account) {
+        (Some(before), Some(after)) if before != after && app.is_interactive() => app.confirm(
+            false,
+            "changing the account",
+            &format!("Connection {name} was signed in as {before}. Use {after} from now on?"),
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -257,8 +295,8 @@ impl CommandOutput for EditOutput {
         out.line(&format!("{}{verified}", self.action));
         if self.needs_secret {
             out.note(&format!(
-                "the secret was given for another origin and is not sent to this one; bbconnect connection edit {} \
-                 --token-stdin gives it again",
+                "the secret belongs to another origin and is not sent to this one; run `bbconnect connection edit {} \
+                 --token-stdin`",
                 self.connection.name
             ));
         }

@@ -3,6 +3,7 @@
 pub(crate) mod add;
 mod args;
 mod build;
+mod defaults;
 pub(crate) mod edit;
 pub(crate) mod list;
 mod prompts;
@@ -11,13 +12,14 @@ pub(crate) mod rename;
 mod secret;
 pub(crate) mod set_default;
 pub(crate) mod show;
+mod store;
 pub(crate) mod which;
 
 use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect connection add                                    asks for everything, on a terminal
+  bbconnect connection add                                    prompts for everything, on a terminal
   bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
   bbconnect connection list
   bbconnect connection use work --here
@@ -33,14 +35,14 @@ command_group! {
         List(list::Args),
         /// Show a connection
         Show(show::Args),
-        /// Change a connection
+        /// Change a connection, or replace its secret
         Edit(edit::Args),
         /// Give a connection another name
         Rename(rename::Args),
         /// Remove a connection and its secret
         #[command(visible_alias = "rm")]
         Remove(remove::Args),
-        /// Choose the connection for everything, a repository, or a folder of it
+        /// Set the default connection, or that of a repository or directory
         Use(set_default::Args),
         /// Show which connection applies here, and why
         Which(which::Args),

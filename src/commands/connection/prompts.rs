@@ -1,20 +1,28 @@
-//! The prompts of `connection add`: name, URL, kind of credential, user, secret, expiry date.
+//! The prompts of `connection add` and `connection edit`.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, ConnectionName, DetectedServer};
-use crate::types::date::Date;
+use crate::sys::subprocess;
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, DetectedServer};
 use crate::types::deployment::Deployment;
+use crate::types::namespace::Workspace;
+use crate::types::purpose::Purpose;
+use crate::types::scope::ScopeSystem;
 use crate::types::secret::Secret;
+use crate::types::token_owner::TokenOwnerRef;
+
+/// More choices than these are searched.
+const MAX_LISTED_CHOICES: usize = 12;
+/// Scopes of an API token for everyday use: `repo list`, cloning, pushing, pull requests.
+const EVERYDAY: [Purpose; 3] = [Purpose::Read, Purpose::Write, Purpose::PullRequest];
+/// What `connection add` itself reads of an account.
+const ACCOUNT_SCOPES: [&str; 2] = ["read:user:bitbucket", "read:workspace:bitbucket"];
 
 /// Prompts until the input can be parsed.
-fn prompt<T: FromStr<Err: std::fmt::Display>>(
-    app: &App,
-    label: &str,
-    initial: &str,
-) -> Result<T, Error> {
+fn prompt<T: FromStr<Err: Display>>(app: &App, label: &str, initial: &str) -> Result<T, Error> {
     loop {
         let input = app.ui.prompt_text(label, initial).map_err(Error::Stdin)?;
         match input.trim().parse() {
@@ -24,35 +32,39 @@ fn prompt<T: FromStr<Err: std::fmt::Display>>(
     }
 }
 
+/// A name for a connection where the suggested one is taken.
 pub(super) fn name(app: &App, suggestion: &str) -> Result<ConnectionName, Error> {
-    app.ui
-        .eprint_line("A name for this connection, for yourself; Bitbucket does not see it.");
+    app.ui.eprint_line("Local name for this connection");
     prompt(app, "Name", suggestion)
 }
 
 pub(super) fn url(app: &App) -> Result<DetectedServer, Error> {
-    app.ui.eprint_line(
-        "Bitbucket Cloud is https://bitbucket.org; for a server, any of its addresses will do.",
-    );
+    app.ui
+        .eprint_line("Bitbucket Cloud is https://bitbucket.org; or paste any URL of your server.");
     prompt(app, "URL", "https://bitbucket.org")
 }
 
+/// The kind of a secret that does not show it.
 pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Error> {
     let kinds: &[(AuthMethod, &str)] = match deployment {
         Deployment::Cloud => &[
-            (AuthMethod::ApiToken, "API token (yours, with scopes)"),
+            (AuthMethod::ApiToken, "API token (of your account)"),
             (
                 AuthMethod::AccessToken,
                 "access token (of a repository, project or workspace)",
             ),
             (
                 AuthMethod::OAuth,
-                "OAuth (sign in with a browser; needs an OAuth consumer)",
+                "client secret of an OAuth consumer (sign in with a browser)",
             ),
         ],
         Deployment::DataCenter | Deployment::Unknown => &[
             (AuthMethod::HttpAccessToken, "HTTP access token"),
-            (AuthMethod::Password, "user name and password"),
+            (AuthMethod::Password, "password"),
+            (
+                AuthMethod::OAuth,
+                "client secret of an incoming link (sign in with a browser)",
+            ),
         ],
     };
     let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
@@ -63,61 +75,154 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
 }
 
-/// A line of text that is not empty.
-pub(super) fn text(app: &App, what: &str, help: &str) -> Result<String, Error> {
+/// A line of text that `parse` accepts.
+pub(super) fn parsed_text(
+    app: &App,
+    label: &str,
+    help: &str,
+    parse: fn(&str) -> Result<String, &'static str>,
+) -> Result<String, Error> {
     app.ui.eprint_line(help);
-    // "the user name" within a sentence, "User name" where it stands alone.
-    let label = what.strip_prefix("the ").unwrap_or(what);
-    let (first, rest) = label.split_at_checked(1).unwrap_or_default();
-    let label = format!("{}{rest}", first.to_uppercase());
     loop {
-        let input = app.ui.prompt_text(&label, "").map_err(Error::Stdin)?;
-        if !input.trim().is_empty() {
-            return Ok(input.trim().to_owned());
+        let input = app.ui.prompt_text(label, "").map_err(Error::Stdin)?;
+        match parse(input.trim()) {
+            Ok(text) if !text.is_empty() => return Ok(text),
+            Ok(_) => {}
+            Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
         }
     }
 }
 
-pub(super) fn secret(app: &App, auth: AuthMethod) -> Result<Secret, Error> {
-    let help = match auth {
-        AuthMethod::ApiToken => {
-            "Made at https://id.atlassian.com/manage-profile/security/api-tokens: \"Create API token with scopes\", \
-             app Bitbucket."
-        }
-        AuthMethod::AccessToken => {
-            "Made in the settings of the repository, project or workspace, under \"Access tokens\"."
-        }
-        AuthMethod::HttpAccessToken => {
-            "Made on your server: your account, or the settings of a project or repository."
-        }
-        AuthMethod::OAuth | AuthMethod::ClientCredentials => {
-            "The secret of the OAuth consumer (workspace settings) or of the incoming link (administration)."
-        }
-        AuthMethod::AppPassword | AuthMethod::Password | AuthMethod::Ssh => {
-            "It is not shown while you type."
+/// A secret of any kind that a product has. Where one is created is shown, and opened for an empty line.
+pub(super) fn any_secret(app: &App, connection: &Connection) -> Result<Secret, Error> {
+    let (auth, label) = match connection.deployment {
+        Deployment::Cloud => (AuthMethod::ApiToken, "API token or access token"),
+        Deployment::DataCenter | Deployment::Unknown => {
+            (AuthMethod::HttpAccessToken, "HTTP access token or password")
         }
     };
-    app.ui.eprint_line(help);
-    let secret = app.ui.prompt_secret(auth.secret_label());
-    Ok(auth.normalize_secret(secret.map_err(Error::Stdin)?))
+    describe_creation(app, connection, auth);
+    secret_or_page(app, connection, auth, label)
 }
 
-/// The expiry date of a token, which the API does not report; `None` where it is not known.
-pub(super) fn expiry(app: &App) -> Result<Option<Date>, Error> {
-    app
-        .ui
-        .eprint_line("The day it expires, as it was shown when it was made; `bbconnect check` warns before it. Empty if unknown.");
+/// A secret of a kind.
+pub(super) fn secret(app: &App, connection: &Connection) -> Result<Secret, Error> {
+    let auth = connection.auth();
+    describe_creation(app, connection, auth);
+    secret_again(app, connection)
+}
+
+/// A secret of a kind, where the previous one was wrong.
+pub(super) fn secret_again(app: &App, connection: &Connection) -> Result<Secret, Error> {
+    let auth = connection.auth();
+    let secret = secret_or_page(app, connection, auth, auth.secret_label())?;
+    Ok(auth.normalize_secret(secret))
+}
+
+/// Prompts for a secret, hidden. An empty line opens the page where one is created.
+fn secret_or_page(
+    app: &App,
+    connection: &Connection,
+    auth: AuthMethod,
+    label: &str,
+) -> Result<Secret, Error> {
+    let page = connection.token_page(auth, connection.level());
     loop {
-        let input = app
-            .ui
-            .prompt_text("Expires on (YYYY-MM-DD)", "")
-            .map_err(Error::Stdin)?;
-        match input.trim() {
-            "" => return Ok(None),
-            text => match text.parse() {
-                Ok(date) => return Ok(Some(date)),
-                Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
-            },
+        let secret = app.ui.prompt_secret(label).map_err(Error::Stdin)?;
+        if !secret.expose().trim().is_empty() {
+            return Ok(secret);
+        }
+        match &page {
+            Some(page) if has_creation_page(auth) && !page.contains("/WORKSPACE/") => {
+                let opened = subprocess::open_in_browser(page);
+                let what = if opened {
+                    "opened"
+                } else {
+                    "cannot open a browser for"
+                };
+                app.ui.eprint_line(&format!("  {what} {page}"));
+            }
+            Some(_) | None => app.ui.eprint_line("  the input is empty"),
         }
     }
+}
+
+fn has_creation_page(auth: AuthMethod) -> bool {
+    matches!(
+        auth,
+        AuthMethod::ApiToken | AuthMethod::AccessToken | AuthMethod::HttpAccessToken
+    )
+}
+
+/// Where a credential of a kind is created, and the scopes to select.
+fn describe_creation(app: &App, connection: &Connection, auth: AuthMethod) {
+    let page = connection.token_page(auth, connection.level());
+    let page = page.as_deref().unwrap_or_default();
+    let open = "press Enter to open that page";
+    let lines = match auth {
+        AuthMethod::ApiToken => vec![
+            format!("API tokens are created at {page}"),
+            "  (\"Create API token with scopes\", app Bitbucket). Scopes for everyday use:".to_owned(),
+            format!("  {}", everyday_scopes().join(" ")),
+            "  More: `bbconnect token scopes --for PURPOSE`.".to_owned(),
+            format!("Paste the token, or {open}."),
+        ],
+        AuthMethod::AccessToken if page.contains("/WORKSPACE/") => vec![
+            "Access tokens are created in the settings of the repository, project or workspace, under \"Access tokens\"."
+                .to_owned(),
+        ],
+        AuthMethod::AccessToken | AuthMethod::HttpAccessToken => vec![
+            format!("{}s are created at {page}", capitalized(auth.secret_label())),
+            format!("Paste the token, or {open}."),
+        ],
+        AuthMethod::OAuth | AuthMethod::ClientCredentials => vec![
+            "The secret of the OAuth consumer (workspace settings) or of the incoming link (administration).".to_owned(),
+        ],
+        AuthMethod::AppPassword | AuthMethod::Password | AuthMethod::Ssh => Vec::new(),
+    };
+    for line in &lines {
+        app.ui.eprint_line(line);
+    }
+}
+
+fn everyday_scopes() -> Vec<&'static str> {
+    let purposes = EVERYDAY
+        .iter()
+        .flat_map(|purpose| purpose.needs(ScopeSystem::ApiToken).required);
+    let mut scopes = ACCOUNT_SCOPES.to_vec();
+    for scope in purposes {
+        if !scopes.contains(&scope.name()) {
+            scopes.push(scope.name());
+        }
+    }
+    scopes
+}
+
+fn capitalized(text: &str) -> String {
+    let (first, rest) = text.split_at_checked(1).unwrap_or_default();
+    format!("{}{rest}", first.to_uppercase())
+}
+
+/// What an access token belongs to.
+pub(super) fn token_owner(app: &App) -> Result<TokenOwnerRef, Error> {
+    app.ui.eprint_line(
+        "Workspace, WORKSPACE/REPOSITORY, or the URL of the workspace, project or repository",
+    );
+    prompt(app, "Token belongs to", "")
+}
+
+/// One of several workspaces; `None` to choose none.
+pub(super) fn workspace(app: &App, workspaces: &[Workspace]) -> Result<Option<String>, Error> {
+    let slugs = workspaces.iter().map(|workspace| workspace.slug.clone());
+    let choices: Vec<String> = slugs.chain(["no default workspace".to_owned()]).collect();
+    let chosen = if choices.len() > MAX_LISTED_CHOICES {
+        app.ui.prompt_fuzzy_select("Default workspace", &choices)
+    } else {
+        let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+        app.ui.prompt_select("Default workspace", &choices)
+    };
+    let chosen = chosen.map_err(Error::Stdin)?;
+    Ok(workspaces
+        .get(chosen)
+        .map(|workspace| workspace.slug.clone()))
 }

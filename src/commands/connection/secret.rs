@@ -3,12 +3,40 @@
 use std::fs::File;
 
 use super::args::ConnectionArgs;
-use crate::app::App;
-use crate::bitbucket::{ApiError, CredentialContext};
+use super::prompts;
+use crate::app::{App, MAX_ATTEMPTS};
+use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity};
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenPrefix};
+use crate::types::connection::{
+    AuthMethod, Connection, ConnectionName, Origin, TokenLevel, TokenPrefix,
+};
 use crate::types::oauth::OAuthSecret;
+use crate::types::repository::{Repository, RepositoryFilter};
 use crate::types::secret::Secret;
+
+/// A secret as the user gave it.
+#[derive(Debug)]
+pub(super) struct EnteredSecret {
+    pub(super) secret: Secret,
+    /// At a prompt, so that it can be prompted for again.
+    pub(super) is_prompted: bool,
+}
+
+impl EnteredSecret {
+    pub(super) fn given(auth: AuthMethod, secret: Secret) -> Self {
+        Self {
+            secret: auth.normalize_secret(secret),
+            is_prompted: false,
+        }
+    }
+
+    pub(super) fn prompted(secret: Secret) -> Self {
+        Self {
+            secret,
+            is_prompted: true,
+        }
+    }
+}
 
 /// A secret that is not stored yet.
 #[derive(Debug)]
@@ -18,31 +46,87 @@ pub(super) struct NewSecret {
 }
 
 impl NewSecret {
-    /// The secret that was given; for OAuth the tokens of a login with it.
-    pub(super) fn from_given(
+    /// Signs in with a secret and verifies it, unless `--no-verify` is given. A wrong one that was prompted for is prompted
+    /// for again, three times in all.
+    pub(super) fn sign_in(
         args: &ConnectionArgs,
-        connection: &Connection,
-        given: Secret,
+        connection: &mut Connection,
+        entered: EnteredSecret,
         app: &App,
     ) -> Result<Self, Error> {
+        let EnteredSecret {
+            mut secret,
+            is_prompted,
+        } = entered;
+        let mut attempt = 1;
+        loop {
+            let error = match Self::attempt(args, connection, &secret, app) {
+                Ok(new) => return Ok(new),
+                Err(error) => error,
+            };
+            if !is_prompted || !error.is_wrong_secret() || attempt == MAX_ATTEMPTS {
+                return Err(error);
+            }
+            attempt += 1;
+            app.ui.eprint_line(&format!("  {error}"));
+            if let Some(hint) = error.hint() {
+                app.ui.eprint_line(&format!("  {hint}"));
+            }
+            secret = prompts::secret_again(app, connection)?;
+        }
+    }
+
+    fn attempt(
+        args: &ConnectionArgs,
+        connection: &mut Connection,
+        secret: &Secret,
+        app: &App,
+    ) -> Result<Self, Error> {
+        let auth = connection.auth();
+        let mismatch = AuthMethod::from_prefix(TokenPrefix::of(secret.expose()))
+            .filter(|_| auth.contradicts(TokenPrefix::of(secret.expose())));
+        if let Some(actual) = mismatch {
+            let error = Error::SecretKindMismatch {
+                actual,
+                expected: auth,
+            };
+            if !args.no_verify {
+                return Err(error);
+            }
+            app.ui.print_step(&format!("note: {error}"));
+        }
+        let new = Self::from_given(args, connection, secret, app)?;
+        if !args.no_verify {
+            verify(app, connection, &new.sent)?;
+        }
+        Ok(new)
+    }
+
+    /// The secret that was given; for OAuth the tokens of a login with it.
+    fn from_given(
+        args: &ConnectionArgs,
+        connection: &Connection,
+        given: &Secret,
+        app: &App,
+    ) -> Result<Self, Error> {
+        let copy = || Secret::new(given.expose().to_owned());
         if !connection.auth().is_oauth() {
-            let sent = Secret::new(given.expose().to_owned());
             return Ok(Self {
-                stored: given,
-                sent,
+                stored: copy(),
+                sent: copy(),
             });
         }
         // Client credentials need no user, so the tokens can be requested when they are first used.
         let website = connection.website().filter(|_| args.no_verify);
         if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth(), website) {
             return Ok(Self {
-                stored: OAuthSecret::of_client(Origin::of(&website), &given).to_secret(),
-                sent: given,
+                stored: OAuthSecret::of_client(Origin::of(&website), given).to_secret(),
+                sent: copy(),
             });
         }
-        let granted = app.login(connection, &given, args.no_browser)?;
+        let granted = app.login(connection, given, args.no_browser)?;
         Ok(Self {
-            sent: granted.valid_access_token(i64::MIN).unwrap_or(given),
+            sent: granted.valid_access_token(i64::MIN).unwrap_or_else(copy),
             stored: granted.to_secret(),
         })
     }
@@ -104,13 +188,25 @@ pub(super) fn lock(
 
 /// Verifies a secret, and puts what the server reports about it into the connection.
 pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) -> Result<(), Error> {
-    let context = CredentialContext::from(&*connection);
     let bitbucket = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
-    let progress = app.ui.progress(&format!("asking {}", connection.base_url));
+    let progress = app
+        .ui
+        .progress(&format!("verifying with {}", connection.base_url));
     let identity = app.block_on(async {
         // Sent without the credential, which goes to nothing but a Bitbucket.
         bitbucket.version().await?;
-        bitbucket.identify(&context).await
+        let identity = bitbucket
+            .identify(&CredentialContext::from(&*connection))
+            .await?;
+        if belongs_to_repository(connection, &identity)
+            && let Some(slug) = only_repository(connection, &bitbucket).await
+        {
+            connection.repository = Some(slug);
+            return bitbucket
+                .identify(&CredentialContext::from(&*connection))
+                .await;
+        }
+        Ok(identity)
     })?;
     drop(progress);
     let identity = identity.and_then(|identity| match &identity.not_visible {
@@ -121,10 +217,37 @@ pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) ->
         let prefix = TokenPrefix::of(secret.expose());
         Error::from_api(error, connection.auth(), prefix)
     })?;
+    if connection.auth() == AuthMethod::OAuth
+        && let Some(account) = &identity.account
+    {
+        app.ui.print_step(&format!("signed in as {account}"));
+    }
     connection.account = identity.account.or(connection.account.take());
     connection.expires_on = connection.expires_on.or(identity.expires_on);
     if let Some(level) = identity.level {
         connection.credential.set_level(level);
     }
     Ok(())
+}
+
+/// Whether an access token that was given for a workspace belongs to one of its repositories.
+fn belongs_to_repository(connection: &Connection, identity: &Identity) -> bool {
+    connection.auth() == AuthMethod::AccessToken
+        && connection.workspace.is_some()
+        && connection.project.is_none()
+        && connection.repository.is_none()
+        && (identity.not_visible.is_some() || identity.level == Some(TokenLevel::Repo))
+}
+
+/// The slug of the only repository of the workspace that the credential can see.
+async fn only_repository(connection: &Connection, bitbucket: &Bitbucket) -> Option<String> {
+    let filter = RepositoryFilter {
+        workspace: connection.workspace.clone(),
+        most: Some(2),
+        ..RepositoryFilter::default()
+    };
+    let visible = bitbucket.repositories(&filter).await.ok()?;
+    <[Repository; 1]>::try_from(visible)
+        .ok()
+        .map(|[only]| only.slug)
 }

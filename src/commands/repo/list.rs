@@ -58,7 +58,7 @@ impl Subcommand for Args {
         let asked = app.block_on(bitbucket.repositories(&filter))?;
         drop(progress);
         let repositories = asked.map_err(|error| {
-            if !self.all || !matches!(error, ApiError::Forbidden { .. }) {
+            if filter.workspace.is_some() || !matches!(error, ApiError::Forbidden { .. }) {
                 return selected.describe_api_error_for(error, Operation::ReadRepositories);
             }
             // An access token has no account, and so no workspaces of its own.
@@ -89,14 +89,16 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
     };
     match connection.deployment {
         _ if args.all => Ok(filter),
-        Deployment::Cloud => {
-            let hint = "add --workspace WORKSPACE, or --all for all that you are in";
-            Ok(RepositoryFilter {
-                workspace: selected.workspace(args.workspace.as_deref(), hint)?,
-                project: args.project.clone(),
-                ..filter
-            })
-        }
+        // Without a workspace: those of all workspaces of the account.
+        Deployment::Cloud => Ok(RepositoryFilter {
+            workspace: args
+                .workspace
+                .as_deref()
+                .map(str::to_owned)
+                .or_else(|| connection.workspace.clone()),
+            project: args.project.clone(),
+            ..filter
+        }),
         Deployment::DataCenter | Deployment::Unknown => {
             if args.workspace.as_deref().is_some() {
                 return Err(Error::Usage {

@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
-use crate::app::App;
+use crate::app::{App, StoreFallback};
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
@@ -75,15 +75,21 @@ impl Subcommand for Args {
     /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
     /// or the server refuses. A token that was made and could not be kept is revoked again.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
+        let mut source = source(self, app)?;
+        if let Some(name) = &self.save_as {
+            app.connection_file().load()?.check_free(name)?;
+            // Before a password is prompted for, and before a token is created.
+            let fallback = match self.store {
+                Some(_) => StoreFallback::None,
+                None => StoreFallback::File,
+            };
+            source = app.available_store(source, fallback)?;
+        }
         let (selected, bitbucket, named) = self.place.resolve(app)?;
         if bitbucket.is_cloud() {
             return Err(not_on_cloud());
         }
         let permissions = permissions(self, named.as_ref())?;
-        let source = source(self, app)?;
-        if let Some(name) = &self.save_as {
-            app.connection_file().load()?.check_free(name)?;
-        }
         let days = self.expires_in.map(DayCount::count);
         let made = app.block_on(async {
             let owner = owner(named, &bitbucket).await?;

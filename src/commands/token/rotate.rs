@@ -59,6 +59,10 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let selected = app.select()?;
         let (old, id) = own_token(&selected, app)?;
+        if let Some(secret) = &selected.connection.secret {
+            // Before a token is created.
+            app.check_store(&secret.source)?;
+        }
         let bitbucket = self.login.signed_in(&selected, app)?;
         let named = owner_of(&selected.connection);
         let made = app.block_on(create_equivalent(&id, named, self, &bitbucket))?;

@@ -47,26 +47,32 @@ pub(super) fn find(
     }
 }
 
+/// First segments of pages of Bitbucket Cloud that belong to no workspace.
+const CLOUD_PAGES: [&str; 15] = [
+    "account",
+    "api",
+    "blog",
+    "dashboard",
+    "gateway",
+    "invitations",
+    "login",
+    "product",
+    "repo",
+    "site",
+    "snippets",
+    "socialauth",
+    "support",
+    "workspaces",
+    "xhr",
+];
+
+/// Whether the first segment of a page of Bitbucket Cloud is a workspace.
+pub(crate) fn is_workspace_page(segment: &str) -> bool {
+    !CLOUD_PAGES.contains(&segment) && !segment.starts_with('!')
+}
+
 /// Bitbucket Cloud: always `workspace/repository`; web and API URLs have more segments around it.
 fn cloud(address: &Address, segments: &[&str]) -> Result<RepositoryLocation, CloneUrlError> {
-    /// First segments of pages that belong to no workspace.
-    const PAGES: [&str; 15] = [
-        "account",
-        "api",
-        "blog",
-        "dashboard",
-        "gateway",
-        "invitations",
-        "login",
-        "product",
-        "repo",
-        "site",
-        "snippets",
-        "socialauth",
-        "support",
-        "workspaces",
-        "xhr",
-    ];
     let not = |what| Err(not_a_repository(address, what));
     let is_http = address.is_http();
     let is_api = address.host.name() == Some(cloud_hosts::API);
@@ -80,9 +86,7 @@ fn cloud(address: &Address, segments: &[&str]) -> Result<RepositoryLocation, Clo
         [] if is_http => not("the start page"),
         [] => not("the host itself"),
         ["snippets", ..] => not("a snippet"),
-        [page, ..] if is_http && (PAGES.contains(page) || page.starts_with('!')) => {
-            not("a page of the website")
-        }
+        [page, ..] if is_http && !is_workspace_page(page) => not("a page of the website"),
         [_] => not("a workspace"),
         [_, "workspace" | "profile", ..] if is_http => not("a page of a workspace"),
         [workspace, slug, "wiki", rest @ ..]

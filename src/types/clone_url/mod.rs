@@ -24,6 +24,7 @@ pub(crate) use self::address::Transport;
 pub use self::error::CloneUrlError;
 pub(crate) use self::host::Host;
 pub(crate) use self::key_pages::{KeyAccess, KeyPage};
+pub(crate) use self::location::is_workspace_page;
 pub use self::parsed::CloneUrl;
 pub(crate) use self::parsed::UrlForm;
 pub(crate) use self::warnings::{UrlWarning, UrlWarningKind};

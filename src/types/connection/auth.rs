@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
+use crate::types::token_prefix::TokenPrefix;
 
 /// The kind of a credential, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -80,6 +81,25 @@ impl AuthMethod {
         }
     }
 
+    /// The kind of credential that a token with this prefix is.
+    #[must_use]
+    pub(crate) fn from_prefix(prefix: TokenPrefix) -> Option<Self> {
+        match prefix {
+            TokenPrefix::ApiToken => Some(Self::ApiToken),
+            TokenPrefix::AccessToken => Some(Self::AccessToken),
+            TokenPrefix::AppPassword => Some(Self::AppPassword),
+            TokenPrefix::HttpAccessToken => Some(Self::HttpAccessToken),
+            TokenPrefix::Unknown => None,
+        }
+    }
+
+    /// Whether a secret with this prefix is a credential of another kind. A password may begin with anything.
+    #[must_use]
+    pub(crate) fn contradicts(self, prefix: TokenPrefix) -> bool {
+        let is_token = !matches!(self, Self::Password | Self::Ssh);
+        is_token && Self::from_prefix(prefix).is_some_and(|auth| auth != self)
+    }
+
     /// The name on the command line and in JSON.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
@@ -122,6 +142,18 @@ impl AuthMethod {
         matches!(self, Self::OAuth | Self::ClientCredentials)
     }
 
+    /// The noun for its secret with an article.
+    #[must_use]
+    pub(crate) fn secret_with_article(self) -> String {
+        let label = self.secret_label();
+        let article = if label.starts_with(['a', 'A', 'H']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {label}")
+    }
+
     /// The noun for its secret in prompts and errors.
     #[must_use]
     pub(crate) fn secret_label(self) -> &'static str {
@@ -140,5 +172,28 @@ impl AuthMethod {
 impl fmt::Display for AuthMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_contradicts_other_kinds_of_tokens() {
+        for (auth, token, contradicts) in [
+            (AuthMethod::ApiToken, "ATATT3x", false),
+            (AuthMethod::ApiToken, "ATCTT3x", true),
+            (AuthMethod::ApiToken, "ATBBx", true),
+            (AuthMethod::ApiToken, "anything", false),
+            (AuthMethod::AccessToken, "ATATT3x", true),
+            (AuthMethod::HttpAccessToken, "ATATT3x", true),
+            (AuthMethod::HttpAccessToken, "BBDC-x", false),
+            (AuthMethod::OAuth, "BBDC-x", true),
+            (AuthMethod::Password, "BBDC-x", false),
+        ] {
+            let prefix = TokenPrefix::of(token);
+            assert_eq!(auth.contradicts(prefix), contradicts, "{auth} {token}");
+        }
     }
 }

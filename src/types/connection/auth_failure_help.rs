@@ -12,6 +12,9 @@ pub(crate) fn auth_failure_help(auth: AuthMethod, prefix: TokenPrefix) -> String
                 scopes at https://id.atlassian.com/manage-profile/security/api-tokens and pass --auth api-token"
                 .to_owned();
         }
+        (TokenPrefix::HttpAccessToken, AuthMethod::Password) => {
+            "this looks like an HTTP access token: pass --auth http-access-token; "
+        }
         (TokenPrefix::ApiToken, AuthMethod::AccessToken) => {
             return "this looks like an API token: pass --auth api-token with --email, or set BBCONNECT_EMAIL"
                 .to_owned();

@@ -37,6 +37,9 @@ pub(crate) enum BaseUrlError {
     /// The text is neither the URL of a server nor a clone URL.
     #[error(transparent)]
     CloneUrl(#[from] CloneUrlError),
+    /// A page of the Atlassian account, Jira or Confluence; with the host.
+    #[error("{0} is not a Bitbucket server")]
+    Atlassian(String),
     /// It contains an invisible character, or one that changes the direction of text.
     #[error("the URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
     Deceptive(char),
@@ -48,6 +51,7 @@ impl BaseUrlError {
         match self {
             Self::CloneUrl(error) => return error.hint().unwrap_or_default(),
             Self::Secret => "leave out the secret, and pass --token-stdin",
+            Self::Atlassian(_) => "use https://bitbucket.org for Bitbucket Cloud",
             Self::Repository => "use the URL of the server, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {
                 "use https://bitbucket.org, or the URL of your server as in a browser"

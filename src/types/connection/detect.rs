@@ -3,16 +3,19 @@
 use std::str::FromStr;
 
 use super::base_url::{BaseUrl, BaseUrlError, parse_http_url};
-use crate::types::clone_url::{CloneUrl, CloneUrlError, Transport, UrlWarningKind};
+use crate::types::clone_url::{
+    CloneUrl, CloneUrlError, Transport, UrlWarningKind, is_workspace_page,
+};
 use crate::types::cloud_hosts::{self, API_BASE_URL};
 use crate::types::deployment::Deployment;
 use crate::types::git_url::{GitUrl, parse_port};
 
 /// First path segments of Data Center pages and services: the segments before them are the context path.
-const KNOWN_PATH_PREFIXES: [&str; 18] = [
+const KNOWN_PATH_PREFIXES: [&str; 19] = [
     "about",
     "account",
     "admin",
+    "browse",
     "dashboard",
     "getting-started",
     "j_atl_security_check",
@@ -38,6 +41,8 @@ pub(crate) struct DetectedServer {
     pub deployment: Deployment,
     /// The workspace or project in the URL.
     pub namespace: Option<String>,
+    /// The key of the project in the URL of a page (Cloud).
+    pub project: Option<String>,
     /// The slug of the repository in the URL.
     pub repository: Option<String>,
     /// The URL is an SSH clone URL.
@@ -90,7 +95,10 @@ impl DetectedServer {
             .collect();
         let host = url.host_str().unwrap_or_default();
         if cloud_hosts::is_cloud(host) {
-            return Ok(Self::cloud(BaseUrl::parse(API_BASE_URL)?));
+            return Ok(Self::cloud(BaseUrl::parse(API_BASE_URL)?, &segments));
+        }
+        if is_atlassian(host) {
+            return Err(BaseUrlError::Atlassian(host.to_owned()));
         }
         let (context, deployment) =
             if let Some(at) = segments.iter().position(|part| *part == "2.0") {
@@ -116,6 +124,7 @@ impl DetectedServer {
             base_url: BaseUrl(base),
             deployment,
             namespace,
+            project: None,
             repository: None,
             over_ssh: false,
             pasted_host: Default::default(),
@@ -134,6 +143,17 @@ fn host_and_user(text: &str) -> (Option<String>, String) {
         .userinfo()
         .and_then(|userinfo| userinfo.split(':').next());
     (user.map(str::to_owned), url.host().to_ascii_lowercase())
+}
+
+/// Whether a host has pages of Atlassian accounts, Jira or Confluence.
+fn is_atlassian(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    ["atlassian.com", "atlassian.net"]
+        .into_iter()
+        .any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
 }
 
 /// Whether the text begins with `host:7990`: a host and its port, not the scp-like form of a clone URL.
@@ -158,11 +178,25 @@ impl DetectedServer {
         over_http.unwrap_or_else(|| self.base_url.clone())
     }
 
-    fn cloud(base_url: BaseUrl) -> Self {
+    /// Bitbucket Cloud, with the workspace and the project of a page or of an API URL.
+    fn cloud(base_url: BaseUrl, segments: &[&str]) -> Self {
+        let owned = |text: &&str| Some((*text).to_owned());
+        let (namespace, project) = match segments {
+            ["2.0", "workspaces" | "repositories", workspace, rest @ ..]
+            | [workspace, "workspace", rest @ ..] => match rest {
+                ["projects", key, ..] => (owned(workspace), owned(key)),
+                _ => (owned(workspace), None),
+            },
+            [workspace] | [workspace, "profile", ..] if is_workspace_page(workspace) => {
+                (owned(workspace), None)
+            }
+            _ => (None, None),
+        };
         Self {
             base_url,
             deployment: Deployment::Cloud,
-            namespace: None,
+            namespace,
+            project,
             repository: None,
             over_ssh: false,
             pasted_host: Default::default(),
@@ -182,6 +216,7 @@ impl DetectedServer {
             base_url,
             deployment: clone_url.deployment(),
             namespace: clone_url.namespace(),
+            project: None,
             repository: Some(clone_url.slug().to_owned()),
             over_ssh,
             pasted_host: Default::default(),
@@ -292,10 +327,84 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_cloud_name_workspace_and_project() {
+        for (pasted, names) in [
+            ("https://bitbucket.org", (None, None, None)),
+            (
+                "https://bitbucket.org/dashboard/overview",
+                (None, None, None),
+            ),
+            (
+                "https://bitbucket.org/account/settings/",
+                (None, None, None),
+            ),
+            ("https://bitbucket.org/acme", (Some("acme"), None, None)),
+            ("bitbucket.org/acme/", (Some("acme"), None, None)),
+            (
+                "https://bitbucket.org/acme/profile/repositories",
+                (Some("acme"), None, None),
+            ),
+            (
+                "https://bitbucket.org/acme/workspace/overview",
+                (Some("acme"), None, None),
+            ),
+            (
+                "https://bitbucket.org/acme/workspace/settings/access-tokens",
+                (Some("acme"), None, None),
+            ),
+            (
+                "https://bitbucket.org/acme/workspace/projects/WEB/settings/access-tokens",
+                (Some("acme"), Some("WEB"), None),
+            ),
+            (
+                "https://bitbucket.org/acme/site/admin/access-tokens",
+                (Some("acme"), None, Some("site")),
+            ),
+            ("https://api.bitbucket.org/2.0/user", (None, None, None)),
+            (
+                "https://api.bitbucket.org/2.0/repositories/acme",
+                (Some("acme"), None, None),
+            ),
+            (
+                "https://api.bitbucket.org/2.0/workspaces/acme/projects/WEB",
+                (Some("acme"), Some("WEB"), None),
+            ),
+        ] {
+            let detected: DetectedServer = pasted.parse().unwrap();
+            let found = (
+                detected.namespace.as_deref(),
+                detected.project.as_deref(),
+                detected.repository.as_deref(),
+            );
+            assert_eq!(found, names, "{pasted}");
+        }
+    }
+
+    #[test]
+    fn pages_of_atlassian_are_not_a_bitbucket() {
+        for host in ["id.atlassian.com", "acme.atlassian.net", "atlassian.com"] {
+            let error = format!("https://{host}/x")
+                .parse::<DetectedServer>()
+                .unwrap_err();
+            assert_eq!(error, BaseUrlError::Atlassian(host.to_owned()));
+            assert!(error.hint().contains("https://bitbucket.org"));
+        }
+        assert!(
+            "https://git.myatlassian.net"
+                .parse::<DetectedServer>()
+                .is_ok()
+        );
+    }
+
+    #[test]
     fn a_number_after_a_host_is_its_port() {
         for (pasted, base) in [
             ("git.example.com:8443", "https://git.example.com:8443"),
             ("localhost:7990/ctx/", "https://localhost:7990/ctx"),
+            (
+                "git.example.com:8443/ctx/browse",
+                "https://git.example.com:8443/ctx",
+            ),
             ("[::1]:7990", "https://[::1]:7990"),
         ] {
             let detected: DetectedServer = pasted.parse().unwrap();

@@ -33,9 +33,19 @@ pub(super) fn respond(state: &mut ServerState, request: &ApiRequest<'_>) -> ApiR
                 kind: Kind::ApiToken { .. },
                 ..
             }) => {
-                let workspace = json!({"slug": "acme", "uuid": "{1}", "links": {}});
-                let access = json!({"type": "workspace_access", "administrator": true, "workspace": workspace});
-                granted(state, known, json!({"values": [access], "pagelen": 25}))
+                let slugs = if state.workspaces.is_empty() {
+                    vec!["acme"]
+                } else {
+                    state.workspaces.clone()
+                };
+                let values: Vec<_> = slugs
+                    .iter()
+                    .map(|slug| {
+                        let workspace = json!({"slug": slug, "uuid": "{1}", "links": {}});
+                        json!({"type": "workspace_access", "administrator": true, "workspace": workspace})
+                    })
+                    .collect();
+                granted(state, known, json!({"values": values, "pagelen": 25}))
             }
             _ => error(
                 403,

@@ -26,12 +26,18 @@ pub(super) fn respond(
             "CHANGE-2770 - Functionality has been deprecated",
         )),
         ("GET", ["repositories", workspace]) => {
-            known?;
+            // The token of a repository sees no other.
+            let only = if let Kind::AccessToken { repository, .. } = known?.kind {
+                repository
+            } else {
+                None
+            };
             let own: Vec<_> = state
                 .store
                 .repos
                 .iter()
                 .filter(|repo| repo.namespace == *workspace && fits(repo, request))
+                .filter(|repo| only.is_none_or(|slug| repo.slug == slug))
                 .collect();
             Some(cloud_page_of(
                 &base,

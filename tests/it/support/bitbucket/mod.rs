@@ -128,6 +128,8 @@ pub(crate) struct ServerState {
     pub(crate) credentials: Vec<Credential>,
     /// `workspace/repository` or `PROJECT/repository`, and whether it is public.
     pub(crate) repositories: Vec<(&'static str, bool)>,
+    /// Cloud: the workspaces of the account; `acme` alone where there are none.
+    pub(crate) workspaces: Vec<&'static str>,
     /// SSH keys that are registered.
     pub(crate) keys: keys::Keys,
     /// Project keys, of every workspace and of the server.
