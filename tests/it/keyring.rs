@@ -152,7 +152,7 @@ fn on_a_desktop_the_unlock_prompt_is_waited_for() {
     for variables in [&[][..], &[desktop, ("CI", "true")]] {
         let output = ask(variables).wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(9), "{}", text(&output));
-        let said = "did not answer within 0.8 seconds";
+        let said = "did not respond within 0.8 seconds";
         assert!(text(&output).contains(said), "{}", text(&output));
     }
     let mut waits = ask(&[desktop]);

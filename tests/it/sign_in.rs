@@ -276,7 +276,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     answer(&mut terminal, &[("password", PASSWORD)]);
     terminal.exp_string(hidden).unwrap();
     let rest = ends_with(terminal, 3);
-    assert!(rest.contains("captcha"), "{rest}");
+    assert!(rest.contains("CAPTCHA"), "{rest}");
 }
 
 #[test]

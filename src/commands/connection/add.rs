@@ -23,7 +23,7 @@ Examples:
   bbconnect connection add
   bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
   bbconnect connection add site --url https://bitbucket.org/acme/site --token-stdin < access-token
-  bbconnect connection add server --url https://git.example.com --token-command 'pass show bitbucket'
+  bbconnect connection add server --url https://git.example.com --token-command 'pass git'
 ";
 
 #[derive(Debug, clap::Args)]

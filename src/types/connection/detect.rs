@@ -87,6 +87,13 @@ impl DetectedServer {
             Err(_) => {}
         }
         let url = parse_http_url(text)?;
+        // A page of a repository without its scheme.
+        if !text.contains("://")
+            && let Ok(clone_url) = url.as_str().parse::<CloneUrl>()
+            && let Some(detected) = Self::from_clone_url(&clone_url)
+        {
+            return Ok(detected);
+        }
         let segments: Vec<&str> = url
             .path_segments()
             .into_iter()
@@ -358,6 +365,10 @@ mod tests {
             ),
             (
                 "https://bitbucket.org/acme/site/admin/access-tokens",
+                (Some("acme"), None, Some("site")),
+            ),
+            (
+                "bitbucket.org/acme/site",
                 (Some("acme"), None, Some("site")),
             ),
             ("https://api.bitbucket.org/2.0/user", (None, None, None)),
