@@ -40,6 +40,7 @@ mod publish;
 mod pull_requests;
 mod repositories;
 mod resolver;
+mod sandbox;
 mod secrets;
 mod sign_in;
 mod ssh;
