@@ -60,6 +60,7 @@ impl Subcommand for ListArgs {
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;
+        let _progress = app.ui.list_progress("listing projects");
         let asked = app.block_on(bitbucket.projects(&workspace))?;
         Ok(ListOutput {
             projects: asked.map_err(|error| selected.describe_api_error(error))?,

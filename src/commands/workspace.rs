@@ -42,6 +42,7 @@ impl Subcommand for ListArgs {
     /// Where no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
+        let _progress = app.ui.list_progress("listing workspaces");
         let asked = app.block_on(bitbucket.workspaces())?;
         let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
             return Err(Error::Usage {

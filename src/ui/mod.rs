@@ -244,15 +244,22 @@ impl Ui {
     /// Shows on a terminal that something takes its time, once it has taken half a second.
     #[must_use]
     pub(crate) fn progress(&self, message: &str) -> Progress {
-        self.progress
-            .start(self.shows_progress().then_some(message))
+        let message = self.shows_progress().then_some(message);
+        self.progress.start(message, false)
+    }
+
+    /// As [`Ui::progress`], with the number of entries that were read.
+    #[must_use]
+    pub(crate) fn list_progress(&self, message: &str) -> Progress {
+        let message = self.shows_progress().then_some(message);
+        self.progress.start(message, true)
     }
 
     /// As [`Ui::progress`], for what is part of other work: nothing where that is shown.
     #[must_use]
     pub(crate) fn progress_unless_active(&self, message: &str) -> Progress {
         let is_shown = self.shows_progress() && !self.progress.is_active();
-        self.progress.start(is_shown.then_some(message))
+        self.progress.start(is_shown.then_some(message), false)
     }
 
     /// Counts entries that the work in progress has read.

@@ -29,7 +29,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     /// The work in progress; the last one is shown.
-    work: Vec<(u64, String)>,
+    work: Vec<Work>,
     next_id: u64,
     /// The entries that the work has read.
     entries: usize,
@@ -40,6 +40,14 @@ struct State {
     /// Prompts and other text for which the line is hidden.
     hidden: usize,
     visible: Option<VisibleLine>,
+}
+
+#[derive(Debug)]
+struct Work {
+    id: u64,
+    message: String,
+    /// The entries of a list are counted behind the message.
+    counts: bool,
 }
 
 /// A line on the terminal. Signals are deferred, so that it can be removed first.
@@ -63,8 +71,8 @@ impl Progress {
         if let Some((line, id)) = &self.0 {
             let mut state = line.lock();
             let mut work = state.work.iter_mut();
-            if let Some((_, text)) = work.find(|(of, _)| of == id) {
-                *text = escape(message).into_owned();
+            if let Some(work) = work.find(|work| work.id == *id) {
+                work.message = escape(message).into_owned();
             }
         }
     }
@@ -74,7 +82,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((line, id)) = self.0.take() {
             let mut state = line.lock();
-            state.work.retain(|(of, _)| *of != id);
+            state.work.retain(|work| work.id != id);
             if state.work.is_empty() {
                 state.since = None;
                 state.entries = 0;
@@ -93,14 +101,18 @@ impl Drop for Hidden {
 
 impl ProgressLine {
     /// Begins work; `None` shows nothing.
-    pub(super) fn start(&self, message: Option<&str>) -> Progress {
+    pub(super) fn start(&self, message: Option<&str>, counts: bool) -> Progress {
         let Some(message) = message else {
             return Progress(None);
         };
         let mut state = self.lock();
         let id = state.next_id;
         state.next_id += 1;
-        state.work.push((id, escape(message).into_owned()));
+        state.work.push(Work {
+            id,
+            message: escape(message).into_owned(),
+            counts,
+        });
         state.since.get_or_insert_with(Instant::now);
         if !state.is_running {
             let line = self.clone();
@@ -154,7 +166,7 @@ impl ProgressLine {
 
 impl State {
     fn draw(&mut self) {
-        let Some((_, message)) = self.work.last() else {
+        let Some(work) = self.work.last() else {
             return;
         };
         let line = self.visible.get_or_insert_with(|| VisibleLine {
@@ -163,10 +175,10 @@ impl State {
         });
         line.frame = (line.frame + 1) % FRAMES.len();
         let count = match self.entries {
-            0 => String::new(),
-            entries => format!(": {entries}"),
+            entries @ 1.. if work.counts => format!(": {entries}"),
+            _ => String::new(),
         };
-        let text = format!("{} {message}{count}", FRAMES[line.frame]);
+        let text = format!("{} {}{count}", FRAMES[line.frame], work.message);
         let term = Term::stderr();
         // A character in the last column would begin another line on some terminals.
         let width = usize::from(term.size().1).saturating_sub(1);

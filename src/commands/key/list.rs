@@ -48,6 +48,7 @@ impl Subcommand for Args {
             owner,
             ..
         } = &target;
+        let _progress = app.ui.list_progress("listing keys");
         let keys = app.block_on(bitbucket.keys(owner))?;
         Ok(ListOutput {
             keys: keys.map_err(|error| selected.describe_key_error(error, owner))?,

@@ -51,7 +51,7 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let most = self.limit.get().unwrap_or(usize::MAX);
-        let progress = app.ui.progress("listing pull requests");
+        let progress = app.ui.list_progress("listing pull requests");
         let asked = app.block_on(bitbucket.pull_requests(&repository.id, self.state, most))?;
         drop(progress);
         let pull_requests = asked

@@ -54,7 +54,7 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let filter = search(self, &selected)?;
-        let progress = app.ui.progress("listing repositories");
+        let progress = app.ui.list_progress("listing repositories");
         let asked = app.block_on(bitbucket.repositories(&filter))?;
         drop(progress);
         let repositories = asked.map_err(|error| {

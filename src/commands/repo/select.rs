@@ -132,7 +132,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
             ..RepositoryFilter::default()
         },
     };
-    let progress = app.ui.progress("listing repositories");
+    let progress = app.ui.list_progress("listing repositories");
     let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
     let mut all = asked

@@ -38,6 +38,7 @@ impl Subcommand for Args {
     /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let _progress = app.ui.list_progress("listing tokens");
         let listed = app.block_on(async {
             if bitbucket.is_cloud() {
                 return Ok(None);

@@ -1,5 +1,7 @@
 //! `bbconnect webhook ensure`: creates or updates a webhook, in one repository or in all of a project.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
 use serde::Serialize;
@@ -134,7 +136,7 @@ impl Subcommand for Args {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let repo = &repository.id;
         let mut spec = desired_webhook(self, app, &selected)?;
-        let progress = app.ui.progress("looking at the webhooks");
+        let progress = app.ui.progress("reading the webhooks");
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
         let mut generated = None;
         if self.generate_secret {
@@ -400,12 +402,16 @@ fn ensure_all(
     };
     let progress = app
         .ui
-        .progress("looking at the webhooks of every repository");
+        .list_progress("listing repositories");
+    let done = AtomicUsize::new(0);
     let rows = app.block_on(async {
         let repositories = bitbucket.repositories(&filter).await?;
         let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
+        let (total, done, progress) = (paths.len(), &done, &progress);
         let work = stream::iter(paths).map(|repo| async move {
             let ended = ensure(bitbucket, &repo, spec, args.dry_run.is_set()).await;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            progress.set_message(&format!("webhooks of {done} of {total} repositories"));
             row(
                 &repo,
                 ended.map_err(|error| {

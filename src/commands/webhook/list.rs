@@ -39,6 +39,7 @@ impl Subcommand for Args {
     /// Where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let _progress = app.ui.list_progress("listing webhooks");
         let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
         let hooks = asked
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
