@@ -56,7 +56,10 @@ pub(crate) fn usage_error(
     root: &clap::Command,
 ) -> Error {
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
-    let (command, path) = matched_command(root, arguments);
+    // Words behind one that is no command do not name one either.
+    let invalid = context(error, ContextKind::InvalidSubcommand);
+    let at = invalid.and_then(|word| arguments.iter().position(|it| it.to_str() == Some(&word)));
+    let (command, path) = matched_command(root, &arguments[..at.unwrap_or(arguments.len())]);
     let help = format!("{path} --help");
     let (message, hint) = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {

@@ -8,12 +8,13 @@ use crate::app::{App, ReachabilityCache};
 use crate::bitbucket::CredentialContext;
 use crate::commands::Subcommand;
 use crate::diagnostics::{ConnectionFacts, CredentialState};
-use crate::error::{Error, ErrorSummary};
+use crate::error::Error;
 use crate::resolve::{SelectedConnection, SelectionReason, Sources as _};
 use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, StoreKind};
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
+use crate::types::escape::strip_os_error_code;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -69,7 +70,7 @@ impl Subcommand for Args {
         let (mut targets, mut unreadable) = (Vec::new(), Vec::new());
         match app.environment_connection() {
             Ok(connection) => targets.extend(connection),
-            Err(error) => notes.push(error.to_string()),
+            Err(error) => notes.push(describe(&error)),
         }
         for name in app.connection_file().load()?.names() {
             match app.select_by_name(&name) {
@@ -82,7 +83,7 @@ impl Subcommand for Args {
             Err(error) if app.named_connection().is_some() => return Err(error),
             Err(Error::NoConnection(_)) => None,
             Err(error) => {
-                notes.push(error.to_string());
+                notes.push(describe(&error));
                 None
             }
         };
@@ -102,7 +103,7 @@ impl Subcommand for Args {
         connections.sort_by(|one, other| one.name.cmp(&other.name));
         let secret_store = app.check_default_store().map(StoreKind::name);
         let secret_store = secret_store
-            .map_err(|error| notes.push(error.to_string()))
+            .map_err(|error| notes.push(describe(&error)))
             .ok();
         Ok(StatusOutput {
             connections,
@@ -137,6 +138,10 @@ impl Args {
     }
 }
 
+fn describe(error: &Error) -> String {
+    strip_os_error_code(&error.to_string())
+}
+
 impl ConnectionStatus {
     fn new(facts: &ConnectionFacts, because: Option<SelectionReason>, today: Date) -> Self {
         let credential = &facts.credential;
@@ -164,7 +169,7 @@ impl ConnectionStatus {
             state,
             applies: because.is_some(),
             because,
-            message: problem.map(|summary| summary.message.clone()),
+            message: problem.map(|summary| strip_os_error_code(&summary.message)),
         }
     }
 
@@ -181,7 +186,7 @@ impl ConnectionStatus {
             state: CredentialState::Unknown,
             applies: false,
             because: None,
-            message: Some(ErrorSummary::from(error).message),
+            message: Some(describe(error)),
         }
     }
 
@@ -223,12 +228,11 @@ impl CommandOutput for StatusOutput {
                 out.line(&format!("* {} applies here: {because}", connection.name));
             }
         }
-        let store = match self.secret_store {
-            Some("keyring") => "in the keyring of the system",
-            Some(_) => "in the encrypted file",
-            None => "nowhere: pass --store file or --token-command to `bbconnect connection add`",
-        };
-        out.line(&format!("secrets of new connections are stored {store}"));
+        out.line(match self.secret_store {
+            Some("keyring") => "secrets of new connections are stored in the system keyring",
+            Some(_) => "secrets of new connections are stored in the encrypted file",
+            None => "no store for secrets of new connections; pass --store file or --token-command",
+        });
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

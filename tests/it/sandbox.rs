@@ -11,7 +11,8 @@ use crate::support::{Sandbox, env_var, is_installed, program};
 fn the_printed_commands_run_as_pasted() {
     let bbconnect = Path::new(env!("CARGO_BIN_EXE_bbconnect"));
     let example = bbconnect.with_file_name("examples").join("sandbox");
-    if !example.exists() || !is_installed("bash", "--version") || !is_installed("git", "--version") {
+    if !example.exists() || !is_installed("bash", "--version") || !is_installed("git", "--version")
+    {
         eprintln!("skipped: `cargo build --example sandbox` was not run");
         return;
     }
@@ -28,7 +29,9 @@ fn the_printed_commands_run_as_pasted() {
             break;
         }
     }
-    let at = commands.iter().position(|line| line == "In another terminal:");
+    let at = commands
+        .iter()
+        .position(|line| line == "In another terminal:");
     let commands = commands.split_off(at.unwrap() + 1);
     // The same program, already built.
     let (function, commands): (Vec<_>, Vec<_>) = commands
@@ -61,9 +64,15 @@ fn the_printed_commands_run_as_pasted() {
     servers.kill().unwrap();
     servers.wait().unwrap();
     let output = output.unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(!stdout.contains("FAILED"), "{script}\n{stdout}\n{stderr}");
     // Each product shows its own data.
-    assert!(stdout.contains("acme/shop") && stdout.contains("WEB/shop"), "{stdout}");
+    assert!(
+        stdout.contains("acme/shop") && stdout.contains("WEB/shop"),
+        "{stdout}"
+    );
     assert!(count > 15, "{script}");
 }

@@ -400,9 +400,7 @@ fn ensure_all(
         project: args.project.clone(),
         ..RepositoryFilter::default()
     };
-    let progress = app
-        .ui
-        .list_progress("listing repositories");
+    let progress = app.ui.list_progress("listing repositories");
     let done = AtomicUsize::new(0);
     let rows = app.block_on(async {
         let repositories = bitbucket.repositories(&filter).await?;
