@@ -59,6 +59,13 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("", &["completion"], Command("completions SHELL")),
     ("", &["version"], Command("--version")),
     ("", &["issue", "issues", "release", "gist", "snippet", "branch", "label", "user"], API),
+    ("", &["secret", "secrets", "variable", "variables"], Command("pipelines variable list")),
+    ("", &["pipeline", "ci"], Command("pipelines --help")),
+    ("", &["workflow", "run", "job", "schedule"], API),
+    ("secret", &["set", "create", "add"], Command("pipelines variable set KEY --value-stdin")),
+    ("secret", &["delete", "remove", "rm"], Command("pipelines variable remove KEY")),
+    ("variable", &["set", "create", "add", "update"], Command("pipelines variable set KEY --value-stdin")),
+    ("variable", &["delete", "remove", "rm"], Command("pipelines variable remove KEY")),
     ("auth", &["login", "refresh"], Command("connection add")),
     ("auth", &["status"], Command("status")),
     ("auth", &["logout"], Command("connection remove NAME")),
@@ -109,6 +116,17 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("token", &["permissions", "scope"], Command("token scopes --for PURPOSE")),
     ("token", &["url", "open"], Command("token page --open")),
     ("token", &["login"], Command("connection add")),
+    ("pipelines", &["secret", "secrets", "variables"], Command("pipelines variable list")),
+    ("pipelines", &["run", "list", "ls", "view", "show", "status", "trigger", "stop", "cancel", "retry", "lint"], API),
+    ("pipelines variable", &["create", "add", "new", "update", "edit"], Command("pipelines variable set KEY --value-stdin")),
+    ("pipelines variable", &["delete", "unset"], Command("pipelines variable remove KEY")),
+    ("pipelines variable", &["get", "show", "view"], Command("pipelines variable list")),
+    ("pipelines ssh-key", &["create", "add", "new", "generate", "set"], Command("pipelines ssh-key ensure")),
+    ("pipelines ssh-key", &["list", "ls", "get", "view"], Command("pipelines ssh-key show")),
+    ("pipelines ssh-key", &["delete"], Command("pipelines ssh-key remove")),
+    ("pipelines known-host", &["create", "add", "new", "trust", "set"], Command("pipelines known-host ensure HOST")),
+    ("pipelines known-host", &["show", "get", "view"], Command("pipelines known-host list")),
+    ("pipelines known-host", &["delete"], Command("pipelines known-host remove HOST")),
     ("project", &["new", "add"], Command("project create KEY --name NAME")),
     ("project", &["view", "show", "get"], Command("project list")),
     ("project", &["delete", "remove", "rm", "edit", "update"], API),
@@ -184,11 +202,8 @@ mod tests {
     fn words_are_not_commands_and_their_replacements_are() {
         let root = crate::cli::command();
         for (group, words, replacement) in WORDS {
-            let of_group = if group.is_empty() {
-                Some(&root)
-            } else {
-                root.find_subcommand(group)
-            };
+            let names = group.split(' ').filter(|name| !name.is_empty());
+            let of_group = names.fold(Some(&root), |command, name| command?.find_subcommand(name));
             for word in *words {
                 let is_command = of_group.is_some_and(|it| it.find_subcommand(word).is_some());
                 assert!(!is_command, "{group} {word}");
