@@ -54,11 +54,14 @@ use crate::app::{App, GlobalOptions};
 use crate::cli::{Cli, Help, PreParsedFlags, Version, usage_error};
 use crate::commands::{Command, Dispatch as _};
 
+/// Wider help is hard to read.
+const MAX_HELP_WIDTH: usize = 100;
+
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitStatus {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match parse(&arguments) {
+    match parse(&arguments, environment.stdout_columns) {
         Ok(cli) => {
             let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
@@ -100,12 +103,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     }
 }
 
-fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+fn parse(arguments: &[OsString], columns: Option<usize>) -> Result<Cli, clap::Error> {
     // `help` accepts command names only; --json is removed before parsing and applied to its output.
     let is_help = arguments.get(1).is_some_and(|word| word == "help");
     let words = arguments
         .iter()
         .filter(|word| !(is_help && *word == "--json"));
-    let matches = cli::parser().try_get_matches_from(words)?;
+    let parser = match columns {
+        Some(columns) => cli::parser().term_width(columns.min(MAX_HELP_WIDTH)),
+        None => cli::parser(),
+    };
+    let matches = parser.try_get_matches_from(words)?;
     Cli::from_arg_matches(&matches)
 }

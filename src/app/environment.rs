@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::config::ConnectionsFile;
 use crate::sys::proxy::ProxyVariables;
+use crate::ui::stdout_columns;
 
 /// The variable in which a completion script names its shell.
 pub(crate) const COMPLETION_VARIABLE: &str = "BBCONNECT_COMPLETE";
@@ -29,6 +30,8 @@ pub struct Environment {
     pub stdin_is_terminal: bool,
     /// Standard output is a terminal.
     pub stdout_is_terminal: bool,
+    /// The columns of the terminal that standard output is.
+    pub stdout_columns: Option<usize>,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
     /// `TERM=dumb`: a terminal that cannot move the cursor.
@@ -116,6 +119,7 @@ impl Environment {
             no_input: truthy("BBCONNECT_NO_INPUT"),
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
+            stdout_columns: stdout_columns(),
             stderr_is_terminal: io::stderr().is_terminal(),
             is_dumb_terminal: text("TERM").as_deref() == Some("dumb"),
             has_desktop: cfg!(any(windows, target_os = "macos"))

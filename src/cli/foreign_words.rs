@@ -202,8 +202,8 @@ mod tests {
     fn words_are_not_commands_and_their_replacements_are() {
         let root = crate::cli::command();
         for (group, words, replacement) in WORDS {
-            let names = group.split(' ').filter(|name| !name.is_empty());
-            let of_group = names.fold(Some(&root), |command, name| command?.find_subcommand(name));
+            let mut names = group.split(' ').filter(|name| !name.is_empty());
+            let of_group = names.try_fold(&root, |command, name| command.find_subcommand(name));
             for word in *words {
                 let is_command = of_group.is_some_and(|it| it.find_subcommand(word).is_some());
                 assert!(!is_command, "{group} {word}");

@@ -169,7 +169,7 @@ impl ConnectionStatus {
             state,
             applies: because.is_some(),
             because,
-            message: problem.map(|summary| strip_os_error_code(&summary.message)),
+            message: problem.map(|summary| summary.message.clone()),
         }
     }
 

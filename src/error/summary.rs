@@ -3,6 +3,7 @@
 use super::Error;
 use crate::bitbucket::ConnectFailure;
 use crate::exit_status::ExitStatus;
+use crate::types::escape::strip_os_error_code;
 
 /// Why something is not known.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ impl From<&Error> for ErrorSummary {
         };
         Self {
             exit: error.exit_status(),
-            message: error.to_string(),
+            message: strip_os_error_code(&error.to_string()),
             hint: error.hint().map(|hint| hint.to_string()),
             connect_failure,
         }

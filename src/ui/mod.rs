@@ -7,16 +7,18 @@ mod connection_view;
 mod json;
 mod progress;
 mod prompt;
+mod terminal_width;
 mod text_writer;
 
 use std::io::{self, Write};
 
 use anstream::AutoStream;
-use dialoguer::console::Term;
 use serde::Serialize;
 
 pub(crate) use self::connection_view::ConnectionView;
 pub(crate) use self::progress::Progress;
+use self::terminal_width::stderr_columns;
+pub(crate) use self::terminal_width::stdout_columns;
 pub(crate) use self::text_writer::TextWriter;
 
 use self::progress::ProgressLine;
@@ -309,13 +311,14 @@ impl Ui {
 
     fn stdout_text(&self) -> TextWriter {
         let is_terminal = self.options.stdout_is_terminal;
-        TextWriter::with_width(columns(is_terminal, &Term::stdout())).with_hyperlinks(
-            is_terminal && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout),
-        )
+        let stream = supports_hyperlinks::Stream::Stdout;
+        TextWriter::with_width(stdout_columns().filter(|_| is_terminal))
+            .with_hyperlinks(is_terminal && supports_hyperlinks::on(stream))
     }
 
     fn stderr_text(&self) -> TextWriter {
-        TextWriter::with_width(columns(self.options.stderr_is_terminal, &Term::stderr()))
+        let is_terminal = self.options.stderr_is_terminal;
+        TextWriter::with_width(stderr_columns().filter(|_| is_terminal))
     }
 
     fn to_stdout(&self, text: &str) -> Result<(), Error> {
@@ -340,10 +343,4 @@ impl Ui {
                 .and_then(|()| stderr.flush()),
         );
     }
-}
-
-/// The width of a terminal, where it has one.
-fn columns(is_terminal: bool, term: &Term) -> Option<usize> {
-    let (_, columns) = term.size_checked().filter(|_| is_terminal)?;
-    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }

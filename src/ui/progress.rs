@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use dialoguer::console::{Term, truncate_str};
 
+use super::terminal_width::stderr_columns;
 use crate::sys::signals::{self, DeferGuard};
 use crate::types::escape::escape;
 
@@ -181,7 +182,7 @@ impl State {
         let text = format!("{} {}{count}", FRAMES[line.frame], work.message);
         let term = Term::stderr();
         // A character in the last column would begin another line on some terminals.
-        let width = usize::from(term.size().1).saturating_sub(1);
+        let width = stderr_columns().unwrap_or(80).saturating_sub(1);
         let text = truncate_str(&text, width, "…");
         // What cannot be drawn is no loss.
         drop(term.clear_line().and_then(|()| term.write_str(&text)));

@@ -29,7 +29,7 @@ fn server() -> Server {
 /// The program on a terminal of so many columns, with a connection of the environment.
 fn start(sandbox: &Sandbox, server: &Server, columns: usize, arguments: &[&str]) -> PtySession {
     let mut command = program("sh");
-    let size = format!("stty cols {columns} rows 50; exec \"$0\" \"$@\"");
+    let size = format!("stty cols {columns}; exec \"$0\" \"$@\"");
     command
         .args(["-c", &size, env!("CARGO_BIN_EXE_bbconnect")])
         .args(arguments)
