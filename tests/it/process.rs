@@ -141,6 +141,15 @@ fn completions_are_printed_for_every_shell() {
     );
 }
 
+/// A `PATH` on which the program is first.
+#[cfg(unix)]
+fn path_with_program() -> std::ffi::OsString {
+    let dir = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
+    let path = env_var("PATH").unwrap();
+    let dirs = std::iter::once(dir.to_owned()).chain(std::env::split_paths(&path));
+    std::env::join_paths(dirs).unwrap()
+}
+
 /// What bash completes at the end of a line, in the order of the program.
 #[cfg(unix)]
 fn completed_by_bash(sandbox: &Sandbox, line: &str) -> Vec<String> {
@@ -152,15 +161,11 @@ fn completed_by_bash(sandbox: &Sandbox, line: &str) -> Vec<String> {
         words[words.len() - 1],
         words[words.len() - 2],
     );
-    let dir = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
-    let path = env_var("PATH").unwrap();
-    let path =
-        std::env::join_paths(std::iter::once(dir.to_owned()).chain(std::env::split_paths(&path)));
     let mut bash = program("bash");
     bash.args(["--norc", "-c", &ask])
         .current_dir(sandbox.home())
         .env("HOME", sandbox.home())
-        .env("PATH", path.unwrap())
+        .env("PATH", path_with_program())
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("BBCONNECT_CONFIG_DIR");
     let output = bash.output().unwrap();
@@ -205,6 +210,36 @@ fn bash_completes_commands_flags_values_and_names() {
     fs::write(file, "connections = 3\n").unwrap();
     assert!(completed_by_bash(&sandbox, "bbconnect -c s").is_empty());
     assert_eq!(completed_by_bash(&sandbox, "bbconnect keyg"), ["keygen"]);
+}
+
+/// Fish prints its completions by itself.
+#[cfg(unix)]
+#[test]
+fn fish_completes_names_and_values_with_descriptions() {
+    if program("fish").arg("--version").output().is_err() {
+        eprintln!("skipped: fish is not installed");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let url = "git@git.example.com:acme/site.git";
+    let add = ["connection", "add", "server", "--auth", "ssh", "--url", url];
+    sandbox.run(add).exits_with(0);
+    for (line, expected) in [
+        ("bbconnect -c s", "server\tssh://git@git.example.com\n"),
+        ("bbconnect webhook ensure --event pr-m", "pr-merged\n"),
+        ("bbconnect keyg", "keygen\tGenerate SSH key pairs\n"),
+    ] {
+        let ask = format!("bbconnect completions fish | source; complete -C '{line}'");
+        let mut fish = program("fish");
+        fish.args(["--no-config", "-c", &ask])
+            .current_dir(sandbox.home())
+            .env_clear()
+            .env("HOME", sandbox.home())
+            .env("PATH", path_with_program());
+        let completed = check_output(&mut fish);
+        // Fish adds an empty line for a candidate without a description.
+        assert_eq!(completed.trim_end(), expected.trim_end(), "{line}");
+    }
 }
 
 #[cfg(unix)]

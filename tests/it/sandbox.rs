@@ -38,20 +38,26 @@ fn the_printed_commands_run_as_pasted() {
         .into_iter()
         .partition(|line| line.starts_with("bbconnect() {"));
     assert_eq!(function.len(), 1);
-    let mut script = format!("bbconnect() {{ '{}' \"$@\"; }}\n", bbconnect.display());
+    let mut script = vec![format!(
+        "bbconnect() {{ '{}' \"$@\"; }}",
+        bbconnect.display()
+    )];
     let mut expected = "0";
     let mut count = 0;
     for line in commands.iter().filter(|line| !line.is_empty()) {
         if let Some(comment) = line.strip_prefix("# exit status ") {
             expected = comment.split(':').next().unwrap();
         } else if line.ends_with('\\') {
-            script.push_str(&format!("{line}\n"));
+            script.push(line.clone());
         } else {
             count += 1;
-            script.push_str(&format!("{line}\nended=$?; [ $ended = {expected} ] || echo \"FAILED $ended: command {count}\"\n"));
+            script.push(format!(
+                "{line}\nended=$?; [ $ended = {expected} ] || echo \"FAILED $ended: command {count}\""
+            ));
             expected = "0";
         }
     }
+    let script = script.join("\n");
     let sandbox = Sandbox::new();
     let mut bash = program("bash");
     bash.args(["--norc", "-c", &script])
