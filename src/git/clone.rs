@@ -70,6 +70,11 @@ impl CloneSpec {
         // A signal takes effect after the directory was removed.
         let _deferred = signals::defer();
         let existed = self.dir.exists();
+        // Git creates them, and leaves them.
+        let parents = self.dir.ancestors().skip(1);
+        let missing: Vec<_> = parents
+            .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+            .collect();
         let command = git_without_repo_env()
             .args(self.arguments())
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -94,6 +99,10 @@ impl CloneSpec {
             Err(error) => Err(timeout_as_unreachable(error.into())),
         };
         remove_partial_clone(&self.dir, existed)?;
+        for dir in missing {
+            // One that is not empty belongs to others.
+            drop(fs::remove_dir(dir));
+        }
         result
     }
 }

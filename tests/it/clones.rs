@@ -185,11 +185,11 @@ fn nothing_is_left_behind_by_a_failure() {
         assert!(!path("nothing").exists());
         // Git finds no such branch.
         fs::create_dir(path("empty")).unwrap();
-        for dir in ["new", "empty"] {
+        for dir in ["new", "empty", "deep/below/new"] {
             let failed = fixture.clone(&[fixture.repository, dir, "--", "--branch", "nowhere"]);
             assert!(failed.exits_with(5).stderr.contains("nowhere"));
         }
-        assert!(!path("new").exists());
+        assert!(!path("new").exists() && !path("deep").exists());
         assert_eq!(fs::read_dir(path("empty")).unwrap().count(), 0);
         // The credential is not accepted any more.
         fixture.server.update(|state| state.credentials.clear());
