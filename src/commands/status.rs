@@ -192,18 +192,13 @@ impl ConnectionStatus {
 
     fn row(&self) -> [String; 6] {
         let mark = if self.applies { "*" } else { "" };
-        let expires_on = match (self.expires_on, self.expires_in_days) {
-            (Some(date), Some(0..=99)) => {
-                let days = self.expires_in_days.unwrap_or_default();
-                format!("{date} ({days} d)")
-            }
-            (date, _) => date.map(|date| date.to_string()).unwrap_or_default(),
-        };
         [
             format!("{}{mark}", self.name),
             self.state.name().to_owned(),
             self.account.clone().unwrap_or_default(),
-            expires_on,
+            self.expires_on
+                .map(|date| date.to_string())
+                .unwrap_or_default(),
             self.scope.clone().unwrap_or_default(),
             self.base_url.clone().unwrap_or_default(),
         ]
