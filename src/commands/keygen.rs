@@ -21,7 +21,7 @@ Examples:
   bbconnect keygen git@bitbucket.org:acme/site.git
   bbconnect keygen --type both ssh://git@git.example.com:7999/web/site.git
   bbconnect keygen --type rsa-4096 --out ./deploy_key --comment 'build server'
-  bbconnect keygen --stdout --type ed25519 > id_ed25519
+  (umask 077; bbconnect keygen --stdout --type ed25519 > id_ed25519)
 ";
 
 #[derive(Debug, clap::Args)]
