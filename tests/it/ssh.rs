@@ -277,6 +277,21 @@ fn repo_clone_uses_the_key_of_the_connection() {
     assert!(!fixture.sandbox.path("refused").exists());
 }
 
+#[test]
+fn a_reference_is_connected_at_the_url_that_the_server_reports() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let of_server = |repository: &str| {
+        fixture.connect(repository, &["-c", "server", "--dry-run"])
+    };
+    // The fake server reports a port on which nothing listens.
+    let refused = error(&of_server("WEB/site").exits_with(7));
+    assert!(refused.contains("127.0.0.1"), "{refused}");
+    of_server("WEB/nothing").exits_with(5);
+    fixture.connect("site", &["-c", "nobody"]).exits_with(5);
+}
+
 /// Asks the server with git, again and again, while keys are replaced; every answer must be right.
 fn while_git_asks(fixture: &Fixture, commands: &[Option<String>], replace: impl FnOnce()) {
     let stop = std::sync::atomic::AtomicBool::new(false);
