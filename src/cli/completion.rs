@@ -13,6 +13,11 @@ use crate::types::webhook::Event;
 /// silent, because the shell would print it into the command line.
 #[must_use]
 pub fn complete(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // A variable that was set for another reason changes nothing.
+    if arguments.get(1).is_none_or(|first| first != "--") {
+        return false;
+    }
     let current_dir = std::env::current_dir().ok();
     CompleteEnv::with_factory(with_candidates)
         .var(COMPLETION_VARIABLE)

@@ -212,6 +212,14 @@ fn bash_completes_commands_flags_values_and_names() {
     assert_eq!(completed_by_bash(&sandbox, "bbconnect keyg"), ["keygen"]);
 }
 
+#[test]
+fn the_variable_of_completions_alone_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(["--version"]);
+    let ran = command.env("BBCONNECT_COMPLETE", "nonsense").output();
+    assert!(ran.unwrap().stdout.starts_with(b"bbconnect "));
+}
+
 /// Fish prints its completions by itself.
 #[cfg(unix)]
 #[test]
