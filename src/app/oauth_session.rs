@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::App;
 use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
 use crate::error::Error;
-use crate::oauth::{AuthorizationFlow, OAuthError};
+use crate::oauth::{AuthorizationFlow, AuthorizationRequest, OAuthError};
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
 };
@@ -34,50 +34,76 @@ impl App {
         let client = self.oauth_client(connection, client_secret)?;
         let refused =
             |error: ApiError| Error::from_api(error, connection.auth(), TokenPrefix::Unknown);
-        let tokens: Tokens = if let Credential::OAuth {
-            client_id,
-            scopes,
-            callback_port,
-        } = &connection.credential
-        {
-            let is_forbidden =
-                self.flags.no_input || self.environment.ci || self.environment.no_input;
-            if is_forbidden && !no_browser {
-                return Err(Error::InputRequired {
-                    what: "sign-in with a browser",
-                    hint: "pass --no-browser".into(),
-                });
-            }
+        let tokens: Tokens = if let Credential::OAuth { .. } = &connection.credential {
             if website.is_insecure() && !connection.network.allow_http {
                 return Err(refused(ApiError::InsecureTransport(website.to_string())));
             }
-            let flow = AuthorizationFlow::start(callback_port.unwrap_or(CALLBACK_PORT))?;
-            let url =
-                flow.authorization_url(website.url(), connection.deployment, client_id, scopes)?;
-            self.ui.eprint_line("Sign in with a browser at:");
-            self.ui.eprint_line(&format!("  {url}"));
-            if no_browser {
-                self.ui
-                    .eprint_line("Then paste the URL of the page that the browser fails to open:");
-            } else if !self.open_in_browser(url.as_str()) {
-                self.ui
-                    .eprint_line("no browser could be opened; open the URL above");
-            }
+            let flow = self.start_authorization(connection, &website, no_browser)?;
+            // A browser that was opened answers by itself.
+            let accepts_paste = flow.start_url().is_none();
+            let reply = |line: &str| self.ui.eprint_line(&format!("  {line}"));
+            let reply: Option<&dyn Fn(&str)> = if accepts_paste { Some(&reply) } else { None };
             let timeout = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
-            let authorization = flow.wait(timeout, no_browser)?;
-            let grant = OAuthGrant::Code {
-                code: &authorization.code,
-                redirect_uri: &authorization.redirect_uri,
-                verifier: &authorization.verifier,
-            };
-            let granted = self.block_on(client.tokens(&grant))?;
-            authorization.show_result(granted.is_ok());
-            granted.map_err(refused)?
+            let granted = self.block_on(async {
+                let authorization = flow.wait(timeout, reply).await?;
+                let grant = OAuthGrant::Code {
+                    code: &authorization.code,
+                    redirect_uri: &authorization.redirect_uri,
+                    verifier: &authorization.verifier,
+                };
+                let granted = client.tokens(&grant).await;
+                authorization.show_result(granted.is_ok()).await;
+                Ok::<_, OAuthError>(granted)
+            })?;
+            granted?.map_err(refused)?
         } else {
             self.block_on(client.tokens(&OAuthGrant::Client))?
                 .map_err(refused)?
         };
         Ok(OAuthSecret::new(website.origin(), client_secret, &tokens))
+    }
+
+    /// Starts the callback server, and opens a browser or prints the URL for one.
+    fn start_authorization(
+        &self,
+        connection: &Connection,
+        website: &BaseUrl,
+        no_browser: bool,
+    ) -> Result<AuthorizationFlow, Error> {
+        let is_forbidden = self.flags.no_input || self.environment.ci || self.environment.no_input;
+        if is_forbidden && !no_browser {
+            return Err(Error::InputRequired {
+                what: "a sign-in with a browser",
+                hint: "pass --no-browser, and open the URL that is printed in any browser".into(),
+            });
+        }
+        let fields = connection.credential.fields();
+        let request = AuthorizationRequest {
+            website: website.url(),
+            deployment: connection.deployment,
+            client_id: fields.client_id.as_deref().unwrap_or_default(),
+            scopes: &fields.scopes,
+        };
+        let port = fields.callback_port.unwrap_or(CALLBACK_PORT);
+        let mut flow = AuthorizationFlow::start(port, &request)?;
+        let print = |line: &str| self.ui.eprint_line(line);
+        if !no_browser && let Some(url) = flow.start_url() {
+            if self.open_in_browser(&url) {
+                print("Sign in with the browser. If none opens, open this URL on this machine:");
+                print(&format!("  {url}"));
+                return Ok(flow);
+            }
+            print("cannot open a browser on this machine");
+        }
+        let callback = flow.redirect_uri();
+        let url = flow.use_any_browser();
+        print("Open this URL in a browser on any machine, and sign in:");
+        print(&format!("  {url}"));
+        print(&format!(
+            "The browser is then sent to {callback}?…, which it cannot load on another machine."
+        ));
+        print("Paste that URL here, from the address bar of the browser:");
+        Ok(flow)
     }
 
     /// The access token of a connection and its expiry time, refreshed first where it is about to expire.

@@ -8,8 +8,10 @@ pub(super) enum Page {
     Refused,
     /// The redirect contains an error.
     Denied,
-    /// The request is not the redirect of this login.
+    /// The request is not the redirect of this sign-in, or comes from another browser.
     Unexpected,
+    /// The page that begins the sign-in was requested before.
+    Used,
 }
 
 /// The whole HTTP response.
@@ -31,6 +33,11 @@ pub(super) fn response(page: Page) -> String {
             "Unexpected request",
             "Open the URL shown in the terminal to sign in.",
         ),
+        Page::Used => (
+            "410 Gone",
+            "URL already used",
+            "The URL works once. Run the command again, and sign in with the browser that opens.",
+        ),
     };
     let body = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -43,5 +50,14 @@ pub(super) fn response(page: Page) -> String {
          Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nReferrer-Policy: no-referrer\r\n\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
+    )
+}
+
+/// The response that sends the browser elsewhere, with a cookie for the way back. The redirect of the server is a top-level
+/// navigation, with which `Lax` cookies are sent.
+pub(super) fn redirect(url: &str, cookie: &str) -> String {
+    format!(
+        "HTTP/1.1 302 Found\r\nLocation: {url}\r\nSet-Cookie: {cookie}; Path=/callback; HttpOnly; SameSite=Lax\r\n\
+         Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     )
 }

@@ -6,7 +6,10 @@
 mod callback_page;
 mod callback_server;
 mod error;
+mod pasted_lines;
+mod redirect;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -17,17 +20,29 @@ use url::Url;
 
 pub(crate) use self::error::OAuthError;
 
-use self::callback_server::{CallbackServer, PendingBrowser};
+use self::callback_page::Page;
+use self::callback_server::{CallbackServer, PendingBrowser, SignIn, StartPage, WaitOptions};
+use self::redirect::CALLBACK_PATH;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
-/// A login that was started: the callback server is listening.
+/// A sign-in that was started: the callback server is listening.
 #[derive(Debug)]
 pub(crate) struct AuthorizationFlow {
     server: CallbackServer,
-    state: String,
+    port: u16,
+    sign_in: SignIn,
+    authorization_url: Url,
     verifier: Secret,
-    redirect_uri: String,
+}
+
+/// The client and the server of a sign-in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AuthorizationRequest<'a> {
+    pub website: &'a Url,
+    pub deployment: Deployment,
+    pub client_id: &'a str,
+    pub scopes: &'a [String],
 }
 
 /// What the token request needs.
@@ -41,81 +56,130 @@ pub(crate) struct AuthorizationCode {
 }
 
 impl AuthorizationCode {
-    /// Shows the result of the login in the browser.
-    pub(crate) fn show_result(self, signed_in: bool) {
-        self.browser.respond(signed_in);
+    /// Shows the result of the sign-in in the browser.
+    pub(crate) async fn show_result(self, signed_in: bool) {
+        let page = if signed_in {
+            Page::SignedIn
+        } else {
+            Page::Refused
+        };
+        self.browser.respond(page).await;
     }
 }
 
 impl AuthorizationFlow {
-    /// Starts the callback server.
+    /// Starts the callback server; on any free port where `port` is 0.
     ///
     /// # Errors
-    /// [`OAuthError::Port`].
-    pub(crate) fn start(port: u16) -> Result<Self, OAuthError> {
-        let server = CallbackServer::bind(port);
+    /// [`OAuthError::Port`], [`OAuthError::Website`].
+    pub(crate) fn start(port: u16, request: &AuthorizationRequest<'_>) -> Result<Self, OAuthError> {
+        let failed = |source| OAuthError::Port { port, source };
+        let server = CallbackServer::bind(port).map_err(failed)?;
+        let port = server.port().map_err(failed)?;
+        let (state, verifier) = (random(), Secret::new(random()));
+        let authorization_url = authorization_url(request, &redirect_uri(port), &state, &verifier)?;
+        let start = StartPage {
+            path: format!("/{}", random()),
+            // Cookies of 127.0.0.1 are those of all ports.
+            cookie: format!("bbconnect-{port}={}", random()),
+            authorization_url: authorization_url.clone(),
+            is_used: AtomicBool::new(false),
+        };
         Ok(Self {
-            server: server.map_err(|source| OAuthError::Port { port, source })?,
-            state: random(),
-            verifier: Secret::new(random()),
-            redirect_uri: format!("http://127.0.0.1:{port}/callback"),
+            server,
+            port,
+            sign_in: SignIn {
+                state,
+                start: Some(start),
+            },
+            authorization_url,
+            verifier,
         })
     }
 
-    /// The URL to open in a browser.
-    ///
-    /// # Errors
-    /// [`OAuthError::Website`].
-    pub(crate) fn authorization_url(
-        &self,
-        website: &Url,
-        deployment: Deployment,
-        client_id: &str,
-        scopes: &[String],
-    ) -> Result<Url, OAuthError> {
-        let path: &[&str] = match deployment {
-            Deployment::Cloud => &["site", "oauth2", "authorize"],
-            Deployment::DataCenter | Deployment::Unknown => {
-                &["rest", "oauth2", "latest", "authorize"]
-            }
-        };
-        let mut url = website.clone();
-        url.path_segments_mut()
-            .map_err(|()| OAuthError::Website)?
-            .pop_if_empty()
-            .extend(path);
-        let digest = digest::digest(&digest::SHA256, self.verifier.expose().as_bytes());
-        let mut query = url.query_pairs_mut();
-        query.append_pair("client_id", client_id);
-        query.append_pair("response_type", "code");
-        query.append_pair("redirect_uri", &self.redirect_uri);
-        query.append_pair("state", &self.state);
-        query.append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(digest));
-        query.append_pair("code_challenge_method", "S256");
-        if !scopes.is_empty() {
-            query.append_pair("scope", &scopes.join(" "));
-        }
-        drop(query);
-        Ok(url)
+    /// The URL for a browser on this machine. It works once, and contains nothing that could be used elsewhere.
+    #[must_use]
+    pub(crate) fn start_url(&self) -> Option<String> {
+        let start = self.sign_in.start.as_ref()?;
+        Some(format!("http://127.0.0.1:{}{}", self.port, start.path))
     }
 
-    /// Waits for the redirect, in a browser or pasted on standard input. Redirects of other logins are rejected.
+    /// For a browser on any machine: the URL of the sign-in page. The redirect is then recognized by its `state` alone.
+    pub(crate) fn use_any_browser(&mut self) -> &Url {
+        self.sign_in.start = None;
+        &self.authorization_url
+    }
+
+    /// The callback URL.
+    #[must_use]
+    pub(crate) fn redirect_uri(&self) -> String {
+        redirect_uri(self.port)
+    }
+
+    /// Waits for the redirect, in a browser or pasted on standard input. Redirects of other sign-ins are rejected;
+    /// `reply` gets the answer to a line that is another.
     ///
     /// # Errors
     /// [`OAuthError`].
-    pub(crate) fn wait(
+    pub(crate) async fn wait(
         self,
         timeout: Duration,
-        accepts_paste: bool,
+        reply: Option<&dyn Fn(&str)>,
     ) -> Result<AuthorizationCode, OAuthError> {
-        let (code, browser) = self.server.wait(&self.state, timeout, accepts_paste)?;
+        let redirect_uri = self.redirect_uri();
+        let explain = |reason: redirect::NotRedirect| {
+            if let Some(reply) = reply {
+                reply(&reason.explain(&redirect_uri));
+            }
+        };
+        let options = WaitOptions {
+            timeout,
+            on_wrong_line: reply.map(|_| &explain as &dyn Fn(redirect::NotRedirect)),
+        };
+        let (code, browser) = self.server.wait(self.sign_in, options).await?;
         Ok(AuthorizationCode {
             browser,
             code,
-            redirect_uri: self.redirect_uri,
+            redirect_uri,
             verifier: self.verifier,
         })
     }
+}
+
+/// Bitbucket compares the whole callback URL with the registered one.
+fn redirect_uri(port: u16) -> String {
+    format!("http://127.0.0.1:{port}{CALLBACK_PATH}")
+}
+
+/// The URL of the sign-in page.
+fn authorization_url(
+    request: &AuthorizationRequest<'_>,
+    redirect_uri: &str,
+    state: &str,
+    verifier: &Secret,
+) -> Result<Url, OAuthError> {
+    let path: &[&str] = match request.deployment {
+        Deployment::Cloud => &["site", "oauth2", "authorize"],
+        Deployment::DataCenter | Deployment::Unknown => &["rest", "oauth2", "latest", "authorize"],
+    };
+    let mut url = request.website.clone();
+    url.path_segments_mut()
+        .map_err(|()| OAuthError::Website)?
+        .pop_if_empty()
+        .extend(path);
+    let digest = digest::digest(&digest::SHA256, verifier.expose().as_bytes());
+    let mut query = url.query_pairs_mut();
+    query.append_pair("client_id", request.client_id);
+    query.append_pair("response_type", "code");
+    query.append_pair("redirect_uri", redirect_uri);
+    query.append_pair("state", state);
+    query.append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(digest));
+    query.append_pair("code_challenge_method", "S256");
+    if !request.scopes.is_empty() {
+        query.append_pair("scope", &request.scopes.join(" "));
+    }
+    drop(query);
+    Ok(url)
 }
 
 /// 256 random bits in Base64.
@@ -131,12 +195,18 @@ mod tests {
 
     #[test]
     fn the_authorization_url_has_all_parameters() {
-        let flow = AuthorizationFlow::start(0).unwrap();
         let website: Url = "https://git.example.com/ctx".parse().unwrap();
         let scopes = ["repository:write".to_owned(), "account".to_owned()];
-        let url = flow
-            .authorization_url(&website, Deployment::DataCenter, "id", &scopes)
-            .unwrap();
+        let request = AuthorizationRequest {
+            website: &website,
+            deployment: Deployment::DataCenter,
+            client_id: "id",
+            scopes: &scopes,
+        };
+        let mut flow = AuthorizationFlow::start(0, &request).unwrap();
+        let start = flow.start_url().unwrap();
+        let url = flow.use_any_browser().clone();
+        assert_eq!(flow.start_url(), None);
         assert!(
             url.as_str().starts_with(
                 "https://git.example.com/ctx/rest/oauth2/latest/authorize?client_id=id&"
@@ -145,7 +215,12 @@ mod tests {
         let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
         assert_eq!(query["scope"], "repository:write account");
         assert_eq!(query["code_challenge"].len(), 43);
-        assert_eq!(query["state"], flow.state);
-        assert_ne!(flow.state, AuthorizationFlow::start(0).unwrap().state);
+        assert_eq!(query["redirect_uri"], flow.redirect_uri());
+        assert_eq!(query["state"], flow.sign_in.state);
+        for secret in ["state", "code_challenge"] {
+            assert!(!start.contains(&query[secret]));
+        }
+        let other = AuthorizationFlow::start(0, &request).unwrap();
+        assert_ne!(flow.sign_in.state, other.sign_in.state);
     }
 }

@@ -177,12 +177,102 @@ fn the_redirect_url_can_be_pasted_without_a_browser() {
     let mut sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let back = location(&get(&sign_in.address));
     let mut stdin = sign_in.child.stdin.take().unwrap();
-    writeln!(
+    let callback = format!("http://127.0.0.1:{port}/callback");
+    let page = &sign_in.address;
+    write!(
         stdin,
-        "http://127.0.0.1:{port}/callback?code=x&state=wrong\n{back}"
+        "hello\n{page}\n{callback}?code=x&state=wrong\n{callback}\n  \"{back}\"  \n"
     )
     .unwrap();
-    sign_in.end().exits_with(0);
+    let added = sign_in.end().exits_with(0);
+    // Every line is answered: what it is, and what is expected.
+    for said in [
+        "not a URL",
+        "the sign-in URL",
+        "another sign-in",
+        "incomplete",
+    ] {
+        assert!(added.stderr.contains(said), "{said}: {}", added.stderr);
+    }
+    let expected = format!("{callback}?code=");
+    assert_eq!(
+        added.stderr.matches(&expected).count(),
+        4,
+        "{}",
+        added.stderr
+    );
+    assert!(!added.stderr.contains("state=wrong"), "{}", added.stderr);
+}
+
+/// Begins a sign-in with a browser, and returns the argument that the browser got.
+#[cfg(target_os = "linux")]
+fn begin_in_browser(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String) {
+    let bin = sandbox.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let script = "#!/bin/sh\nprintf '%s' \"$*\" > \"$HOME/opened.part\" && mv \"$HOME/opened.part\" \"$HOME/opened\"\n";
+    crate::support::write_script(&bin.join("xdg-open"), script);
+    let path = crate::support::env_var("PATH").unwrap();
+    let path = format!("{}:{}", bin.display(), path.to_string_lossy());
+    let child = sandbox
+        .command(arguments)
+        .env("PATH", path)
+        .spawn()
+        .unwrap();
+    let opened = sandbox.path("opened");
+    let started = std::time::Instant::now();
+    while !opened.exists() {
+        assert!(started.elapsed().as_secs() < 60, "no browser was opened");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let url = std::fs::read_to_string(&opened).unwrap();
+    std::fs::remove_file(opened).unwrap();
+    (child, url)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_browser_gets_a_url_that_only_it_can_use() {
+    let (server, sandbox, port) = (server(7200), sandbox(), unused_port().to_string());
+    let (url, website) = (server.cloud(), server.website());
+    let (child, start) = begin_in_browser(&sandbox, &add(&url, &website, &port));
+    let own = format!("http://127.0.0.1:{port}/");
+    assert!(start.starts_with(&own), "{start}");
+    assert!(
+        !start.contains("state") && !start.contains("challenge"),
+        "{start}"
+    );
+    // Connections that send nothing cost no thread, and delay nobody.
+    let silent: Vec<TcpStream> = (0..200)
+        .map(|_| TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap())
+        .collect();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let threads = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Threads:"));
+    let threads: usize = threads.unwrap().trim().parse().unwrap();
+    assert!(threads <= 6, "{threads} threads");
+    let page = get(&start);
+    let cookie = page
+        .lines()
+        .find_map(|line| line.strip_prefix("Set-Cookie: "))
+        .expect(&page);
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap();
+    assert!(get(&start).starts_with("HTTP/1.1 410"));
+    let back = location(&get(&location(&page)));
+    assert!(get(&back).starts_with("HTTP/1.1 400"));
+    let answer = get_with(&back, format!("Cookie: other=1; {cookie}\r\n").as_bytes());
+    assert!(answer.contains("Signed in"), "{answer}");
+    drop(silent);
+    let added = RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
+    let (account, saved) = (
+        added.stderr.find("signed in as jane"),
+        added.stderr.find("verified and saved"),
+    );
+    assert!(account.is_some() && account < saved, "{}", added.stderr);
 }
 
 #[test]
