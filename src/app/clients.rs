@@ -1,5 +1,7 @@
 //! The HTTP clients of connections, and the runtime that drives them.
 
+use std::sync::atomic::Ordering;
+
 use super::App;
 use crate::bitbucket::{
     Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace, TraceEvent,
@@ -11,6 +13,9 @@ use crate::sys::tls::TlsSettings;
 use crate::types::connection::{AuthMethod, Connection, Credential};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
+
+/// A credential that expires sooner, in days, is mentioned by every command that uses it.
+const EXPIRY_REMINDER_DAYS: i64 = 14;
 
 impl App {
     /// The server of a connection, for requests without a credential.
@@ -93,11 +98,47 @@ impl App {
         &self,
         selected: &SelectedConnection,
     ) -> Result<Bitbucket, Error> {
+        self.remind_of_expiry(selected);
+        self.authenticated_client_without_reminder(selected)
+    }
+
+    /// As [`App::authenticated_client`], for commands that report the expiry themselves.
+    ///
+    /// # Errors
+    /// As [`App::authenticated_client`].
+    pub(crate) fn authenticated_client_without_reminder(
+        &self,
+        selected: &SelectedConnection,
+    ) -> Result<Bitbucket, Error> {
         if selected.connection.auth() == AuthMethod::Ssh {
             return Err(Error::SshOnlyConnection(selected.name.to_string()));
         }
         let secret = self.secret_of(selected)?;
         Ok(self.client_with_secret(&selected.connection, secret))
+    }
+
+    /// Prints a line, once, where the credential is about to expire.
+    pub(super) fn remind_of_expiry(&self, selected: &SelectedConnection) {
+        let Some(date) = selected.connection.expires_on else {
+            return;
+        };
+        let days = self.today().days_until(date);
+        if days >= EXPIRY_REMINDER_DAYS || self.is_quiet() {
+            return;
+        }
+        if self.has_reminded.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let name = &selected.name;
+        let when = match days {
+            ..0 => format!("expired on {date}"),
+            0 => format!("expires on {date} (today)"),
+            1 => format!("expires on {date} (in 1 day)"),
+            _ => format!("expires on {date} (in {days} days)"),
+        };
+        self.ui.eprint_line(&format!(
+            "note: credential of connection {name} {when}; renew with `bbconnect connection edit {name} --token-stdin`"
+        ));
     }
 
     /// Runs a future that sends requests to completion.

@@ -69,7 +69,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// The variables that are read, apart from those with a field of their own.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
     "BBCONNECT_TOKEN",
@@ -84,6 +84,7 @@ const NAMES: [&str; 18] = [
     "BITBUCKET_REPO_SLUG",
     "BBCONNECT_STORE",
     "BBCONNECT_STORE_PASSPHRASE_FILE",
+    "BBCONNECT_STORE_PASSPHRASE_CACHE",
     "CREDENTIALS_DIRECTORY",
     "GIT_PREFIX",
     "GIT_SSH_COMMAND",

@@ -45,6 +45,7 @@ impl App {
         let Some(selected) = self.select_for_git(request, preferred)? else {
             return Ok(CredentialResponse::Nothing);
         };
+        self.remind_of_expiry(&selected);
         let connection = &selected.connection;
         let (secret, expires_at) = if connection.auth().is_oauth() {
             self.access_token(&selected.name, connection)?

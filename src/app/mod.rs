@@ -22,6 +22,7 @@ mod secrets;
 mod ssh_access;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -90,6 +91,8 @@ pub(crate) struct App {
     secrets_file: Mutex<Option<Result<EncryptedFile, PathBuf>>>,
     runtime: AsyncRuntime,
     clients: HttpClients,
+    /// The user was reminded that the credential expires soon.
+    has_reminded: AtomicBool,
 }
 
 impl App {
@@ -127,6 +130,7 @@ impl App {
             secrets_file: Mutex::default(),
             runtime: AsyncRuntime::default(),
             clients: HttpClients::default(),
+            has_reminded: AtomicBool::new(false),
         }
     }
 

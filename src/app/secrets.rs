@@ -8,7 +8,7 @@ use super::App;
 use super::environment_connection::EnvConnection;
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
-use crate::secrets::{EncryptedFile, Keyring, StoreError, secret_from_command};
+use crate::secrets::{EncryptedFile, Keyring, PassphraseCache, StoreError, secret_from_command};
 use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
 use crate::types::secret::Secret;
 
@@ -18,6 +18,9 @@ pub(crate) const MAX_ATTEMPTS: usize = 3;
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
 /// The keyring may prompt for its password.
 const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a passphrase that was prompted for is kept, unless `BBCONNECT_STORE_PASSPHRASE_CACHE` says otherwise.
+const PASSPHRASE_LIFETIME: Duration = Duration::from_mins(15);
 
 /// What is offered on a terminal where the keyring cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,15 +287,34 @@ impl App {
             let passphrase = super::secret_line::secret_in_file(path.as_ref())?;
             return Ok(Ok(EncryptedFile::in_dir(&dir, passphrase)));
         }
+        let exists = EncryptedFile::exists_in(&dir);
+        let lifetime = self.passphrase_lifetime()?;
+        let cache = PassphraseCache::for_dir(&dir);
+        if lifetime.is_zero() {
+            cache.forget();
+        } else if let Some(passphrase) = cache.get().filter(|_| exists) {
+            let file = EncryptedFile::in_dir(&dir, passphrase);
+            match file.check_passphrase() {
+                Ok(()) => return Ok(Ok(file)),
+                Err(StoreError::WrongPassphrase(_)) => cache.forget(),
+                Err(error) => return Err(error.into()),
+            }
+        }
         if !self.is_interactive() {
             return Err(StoreError::NoPassphrase.into());
         }
-        let exists = EncryptedFile::exists_in(&dir);
         let mut attempt = 1;
         loop {
-            let file = EncryptedFile::in_dir(&dir, self.prompt_passphrase(exists)?);
+            let passphrase = self.prompt_passphrase(exists)?;
+            let copy = Secret::new(passphrase.expose().to_owned());
+            let file = EncryptedFile::in_dir(&dir, passphrase);
             match file.check_passphrase() {
-                Ok(()) => return Ok(Ok(file)),
+                Ok(()) => {
+                    if !lifetime.is_zero() {
+                        cache.set(&copy, lifetime);
+                    }
+                    return Ok(Ok(file));
+                }
                 Err(StoreError::WrongPassphrase(path)) if attempt == MAX_ATTEMPTS => {
                     return Ok(Err(path));
                 }
@@ -303,6 +325,23 @@ impl App {
             }
             attempt += 1;
         }
+    }
+
+    /// How long a passphrase that was prompted for is kept; zero for not at all.
+    fn passphrase_lifetime(&self) -> Result<Duration, Error> {
+        let variable = "BBCONNECT_STORE_PASSPHRASE_CACHE";
+        let Some(minutes) = self.environment.variables.get(variable) else {
+            return Ok(PASSPHRASE_LIFETIME);
+        };
+        minutes
+            .parse::<u32>()
+            .map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
+            .map_err(|_| {
+                Error::usage(
+                    format!("{variable} must be a number of minutes"),
+                    format!("set {variable}=15, or 0 to keep no passphrase"),
+                )
+            })
     }
 
     /// Prompts for the passphrase of the encrypted file; twice for a new file, because a typing error would make it

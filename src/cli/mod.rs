@@ -61,6 +61,7 @@ Environment:
   BBCONNECT_DEPLOYMENT               cloud or datacenter, where the address does not tell
   BBCONNECT_STORE                    where secrets are kept: keyring, or file (encrypted)
   BBCONNECT_STORE_PASSPHRASE_FILE    what opens the encrypted file
+  BBCONNECT_STORE_PASSPHRASE_CACHE   minutes that Linux keeps a passphrase [15]; 0 for none
   BBCONNECT_CONFIG_DIR               another folder for the files
   BBCONNECT_NO_INPUT, CI             never ask
   NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE

@@ -3,13 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
-use toml_edit::{DocumentMut, Item, Table};
+use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::connection_record::KEYS;
 use super::error::{ConnectionsError, NameSource, first_line, toml_error_message};
-use crate::types::connection::{AuthMethod, Connection, ConnectionName};
+use crate::types::connection::{
+    AuthMethod, Connection, ConnectionName, Credential, CredentialFields, RequiredField,
+};
 
 /// The content of the file of connections.
 #[derive(Debug)]
@@ -66,10 +69,23 @@ impl Connections {
     /// # Errors
     /// [`ConnectionsError::NotFound`] and [`ConnectionsError::Connection`].
     pub fn get(&self, name: &str) -> Result<(ConnectionName, Connection), ConnectionsError> {
-        let unreadable = |reason: String| ConnectionsError::Connection {
+        self.get_completed(name, &[])
+    }
+
+    /// A connection with other values for some of its keys.
+    ///
+    /// # Errors
+    /// As [`Connections::get`].
+    pub(crate) fn get_completed(
+        &self,
+        name: &str,
+        values: &[(String, String)],
+    ) -> Result<(ConnectionName, Connection), ConnectionsError> {
+        let unreadable = |reason: String, missing| ConnectionsError::Connection {
             path: self.path.clone(),
             name: name.to_owned(),
             reason,
+            missing,
         };
         let item = self
             .document
@@ -78,13 +94,20 @@ impl Connections {
             .ok_or_else(|| self.not_found(name))?;
         let known = name
             .parse::<ConnectionName>()
-            .map_err(|error| unreadable(error.to_string()))?;
+            .map_err(|error| unreadable(error.to_string(), None))?;
+        let mut item = item.clone();
+        let table = item
+            .as_table_like_mut()
+            .ok_or_else(|| unreadable("not a table".to_owned(), None))?;
+        for (key, text) in values {
+            table.insert(key, toml_edit::value(text));
+        }
+        let missing = missing_field(table);
         let value = item
-            .clone()
             .into_value()
-            .map_err(|_| unreadable("not a table".to_owned()))?;
+            .map_err(|_| unreadable("not a table".to_owned(), None))?;
         let connection = Connection::deserialize(value.into_deserializer())
-            .map_err(|error| unreadable(first_line(&error.to_string())))?;
+            .map_err(|error| unreadable(first_line(&error.to_string()), missing))?;
         Ok((known, connection))
     }
 
@@ -150,7 +173,9 @@ impl Connections {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(), ConnectionsError> {
-        self.get(&name.to_string())?;
+        if !self.names().contains(&name.to_string()) {
+            return Err(self.not_found(&name.to_string()));
+        }
         self.insert_or_update(name, connection)
     }
 
@@ -215,6 +240,7 @@ impl Connections {
             path: self.path.clone(),
             name: name.to_string(),
             reason,
+            missing: None,
         };
         let written = toml_edit::ser::to_document(connection)
             .map_err(|error| unwritable(error.to_string()))?;
@@ -242,6 +268,20 @@ impl Connections {
         }
         Ok(())
     }
+}
+
+/// The field that the kind of credential in a table needs and the table does not have.
+fn missing_field(table: &dyn TableLike) -> Option<RequiredField> {
+    let text = |key| table.get(key)?.as_str().map(str::to_owned);
+    let auth = AuthMethod::from_str(&text("auth")?, false).ok()?;
+    let fields = CredentialFields {
+        email: text("email"),
+        username: text("username"),
+        client_id: text("client_id"),
+        ..CredentialFields::default()
+    };
+    let missing = Credential::new(auth, fields).err();
+    missing.map(|missing| missing.field)
 }
 
 /// Puts a value in another's place, with the comments and blanks around it.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use toml_edit::TomlError;
 
-use crate::types::connection::{ConnectionName, TokenPrefix};
+use crate::types::connection::{ConnectionName, RequiredField, TokenPrefix};
 
 /// Why the file of connections could not be used. It was not changed.
 #[derive(Debug, Error)]
@@ -36,6 +36,8 @@ pub enum ConnectionsError {
         name: String,
         /// What is wrong with it.
         reason: String,
+        /// The field that its kind of credential needs.
+        missing: Option<RequiredField>,
     },
     /// No directory for the file is known.
     #[error("the configuration directory is unknown")]
@@ -122,6 +124,15 @@ impl ConnectionsError {
                 known.join(", ")
             ),
             Self::NotFound { known, .. } => format!("known connections: {}", known.join(", ")),
+            Self::Connection {
+                name,
+                missing: Some(field),
+                ..
+            } => format!(
+                "run `bbconnect connection edit {} {}`",
+                shell_words::quote(name),
+                field.flag()
+            ),
             Self::Connection { path, name, .. } => format!(
                 "fix {}, or run `bbconnect connection remove {}`",
                 path.display(),

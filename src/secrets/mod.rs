@@ -6,8 +6,10 @@ mod crypto;
 mod encrypted_file;
 mod error;
 mod keyring;
+mod passphrase_cache;
 
 pub(crate) use command::{output_of_command, secret_from_command};
 pub(crate) use encrypted_file::EncryptedFile;
 pub(crate) use error::StoreError;
 pub(crate) use keyring::Keyring;
+pub(crate) use passphrase_cache::PassphraseCache;

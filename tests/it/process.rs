@@ -511,7 +511,8 @@ mod unix {
         }
         // What is left to be said when these answers were given.
         let rest = |arguments: &[&str], answers: &[&str]| {
-            let mut terminal = sandbox.terminal(arguments);
+            let mut terminal =
+                sandbox.terminal_with(&[("BBCONNECT_STORE_PASSPHRASE_CACHE", "0")], arguments);
             for answer in answers {
                 terminal.exp_string(prompt).unwrap();
                 std::thread::sleep(Duration::from_millis(150));

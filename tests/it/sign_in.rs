@@ -481,7 +481,10 @@ fn the_passphrase_is_prompted_for_three_times() {
     let add = ["connection", "add", "work", "--url", &url];
     with_secret(&sandbox, USER_TOKEN, &add).exits_with(0);
     for (answers, status) in [(&["a", "b", "a passphrase"][..], 0), (&["a", "b", "c"], 9)] {
-        let mut terminal = sandbox.terminal(&["repo", "list", "-c", "work"]);
+        let mut terminal = sandbox.terminal_with(
+            &[("BBCONNECT_STORE_PASSPHRASE_CACHE", "0")],
+            &["repo", "list", "-c", "work"],
+        );
         for passphrase in answers {
             answer(
                 &mut terminal,
@@ -595,4 +598,201 @@ fn a_repository_that_does_not_exist_saves_nothing() {
         with_secret(&sandbox, secret, &dry).exits_with(0);
     }
     assert!(!sandbox.path(".config/bbconnect").exists());
+}
+
+#[test]
+fn an_incomplete_connection_can_be_completed() {
+    let (server, sandbox) = (server(), Sandbox::with_file_store());
+    let url = server.cloud();
+    let add = [
+        "connection",
+        "add",
+        "work",
+        "--url",
+        &url,
+        "--email",
+        "jane@acme.example",
+    ];
+    with_secret(&sandbox, API_TOKEN, &add).exits_with(0);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let complete = fs::read_to_string(&file).unwrap();
+    let incomplete = complete.replace("email = \"jane@acme.example\"\n", "# lost\n");
+    assert_ne!(incomplete, complete);
+    fs::write(&file, &incomplete).unwrap();
+    let failed = sandbox.run(["repo", "list", "-c", "work"]).exits_with(9);
+    let hint = "bbconnect connection edit work --email ADDRESS";
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+    let failed = sandbox.run(["connection", "edit", "work"]).exits_with(9);
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+    let edit = [
+        "connection",
+        "edit",
+        "work",
+        "--json",
+        "--email",
+        "jane@acme.example",
+    ];
+    let edited = sandbox.run(edit).exits_with(0).json();
+    assert_eq!(edited["action"], "updated");
+    assert_eq!(edited["verified"], true);
+    sandbox.run(["repo", "list", "-c", "work"]).exits_with(0);
+    assert!(fs::read_to_string(&file).unwrap().contains("# lost"));
+    // A wrong value is not saved.
+    fs::write(&file, &incomplete).unwrap();
+    let wrong = ["connection", "edit", "work", "--email", "jo@acme.example"];
+    sandbox.run(wrong).exits_with(3);
+    assert_eq!(fs::read_to_string(&file).unwrap(), incomplete);
+}
+
+#[test]
+fn a_credential_that_expires_soon_is_mentioned_in_one_line() {
+    let (server, sandbox) = (server(), Sandbox::with_file_store());
+    let url = server.cloud();
+    let add = [
+        "connection",
+        "add",
+        "work",
+        "--url",
+        &url,
+        "--email",
+        "jane@acme.example",
+    ];
+    with_secret(&sandbox, API_TOKEN, &add).exits_with(0);
+    let now = std::time::SystemTime::now();
+    let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let days = i64::try_from(seconds / 86_400).unwrap();
+    for (left, mentioned) in [(0, true), (3, true), (13, true), (15, false), (400, false)] {
+        let expires = date(days + left);
+        let edit = ["connection", "edit", "work", "--expires", &expires];
+        sandbox.run(edit).exits_with(0);
+        let lines = |arguments: &[&str]| {
+            let ran = sandbox.run(arguments);
+            ran.stderr
+                .lines()
+                .filter(|line| line.contains(&expires))
+                .count()
+        };
+        let expected = usize::from(mentioned);
+        assert_eq!(lines(&["repo", "list"]), expected, "{left}");
+        assert_eq!(lines(&["workspace", "list", "--json"]), expected, "{left}");
+        for arguments in [&["repo", "list", "-q"][..], &["connection", "show", "work"]] {
+            assert_eq!(lines(arguments), 0, "{left} {arguments:?}");
+        }
+    }
+}
+
+/// The date of a day since 1970, by the algorithm of civil calendars.
+fn date(days: i64) -> String {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[test]
+fn a_passphrase_is_prompted_for_once_in_a_while() {
+    let (server, sandbox) = (server(), Sandbox::with_file_store());
+    let url = server.datacenter();
+    let add = ["connection", "add", "work", "--url", &url];
+    with_secret(&sandbox, USER_TOKEN, &add).exits_with(0);
+    let list = ["repo", "list", "-c", "work"];
+    let mut terminal = sandbox.terminal(&list);
+    answer(
+        &mut terminal,
+        &[("Passphrase of the encrypted store", "a passphrase")],
+    );
+    ends_with(terminal, 0);
+    // The kernel keeps it, where it can: also for commands without a terminal, such as git's helper.
+    let without_file = |minutes: Option<&str>| {
+        let mut list = sandbox.command(list);
+        list.env_remove("BBCONNECT_STORE_PASSPHRASE_FILE");
+        if let Some(minutes) = minutes {
+            list.env("BBCONNECT_STORE_PASSPHRASE_CACHE", minutes);
+        }
+        list.finish()
+    };
+    if kernel_keeps_keys() {
+        without_file(None).exits_with(0);
+    }
+    without_file(Some("soon")).exits_with(2);
+    // Zero keeps nothing, and forgets what was kept.
+    without_file(Some("0")).exits_with(9);
+    without_file(None).exits_with(9);
+}
+
+/// Whether keys can be added to the keyring of the user: containers often deny it.
+fn kernel_keeps_keys() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use linux_keyutils::{KeyRing, KeyRingIdentifier};
+        let keyring = KeyRing::from_special_id(KeyRingIdentifier::User, false);
+        let name = format!("bbconnect-test:{}", std::process::id());
+        keyring.is_ok_and(|keyring| {
+            let added = keyring.add_key(&name, "x");
+            let found = keyring
+                .search(&name)
+                .is_ok_and(|key| key.read_to_vec().is_ok());
+            added.is_ok_and(|key| keyring.unlink_key(key).is_ok()) && found
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+#[test]
+fn connection_use_offers_the_known_ones_on_a_terminal() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        let add = [
+            "connection",
+            "add",
+            name,
+            "--url",
+            "https://git.example.com",
+            "--no-verify",
+        ];
+        let secret = ["--auth", "http-access-token", "--token-command", "echo x"];
+        sandbox.run([&add[..], &secret].concat()).exits_with(0);
+    }
+    let failed = sandbox.run(["connection", "use"]).exits_with(2);
+    assert!(failed.stderr.contains("one, two"), "{}", failed.stderr);
+    let mut terminal = sandbox.terminal(&["connection", "use"]);
+    terminal.exp_string("Connection").unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    terminal.send("\u{1b}[B\r").unwrap();
+    terminal.flush().unwrap();
+    ends_with(terminal, 0);
+    assert_eq!(connection(&sandbox, "two")["default"], true);
+}
+
+#[test]
+fn the_password_of_token_commands_is_prompted_for_again() {
+    let (server, sandbox) = (server(), Sandbox::with_file_store());
+    let url = server.datacenter();
+    let add = ["connection", "add", "work", "--url", &url];
+    with_secret(&sandbox, USER_TOKEN, &add).exits_with(0);
+    let passphrase = sandbox.path("passphrase");
+    let mut terminal = sandbox.terminal_with(
+        &[(
+            "BBCONNECT_STORE_PASSPHRASE_FILE",
+            passphrase.to_str().unwrap(),
+        )],
+        &["token", "list", "--username", "jane", "--token-stdin"],
+    );
+    for secret in ["wrong", PASSWORD] {
+        answer(&mut terminal, &[("password", secret)]);
+        terminal.exp_string("[hidden]").unwrap();
+    }
+    ends_with(terminal, 0);
 }

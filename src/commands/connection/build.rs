@@ -1,13 +1,13 @@
 //! The connection that flags describe, with prompts for what has no flag.
 
-use super::args::{self, ConnectionArgs};
+use super::args::ConnectionArgs;
 use super::prompts;
 use super::secret::EnteredSecret;
 use crate::app::App;
 use crate::error::Error;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, Credential, CredentialFields, DetectedServer,
-    RequiredField, SecretSource, TokenLevel, TokenPrefix,
+    SecretSource, TokenLevel, TokenPrefix,
 };
 use crate::types::deployment::Deployment;
 use crate::types::look_alike;
@@ -237,40 +237,14 @@ pub(super) fn credential(
             Ok(credential) => return Ok(credential),
             Err(missing) => missing.field,
         };
-        let (label, flag, help) = match field {
-            RequiredField::Email => (
-                "E-mail address",
-                "--email ADDRESS",
-                "E-mail address of your Atlassian account, not the user name.",
-            ),
-            RequiredField::ClientId => (
-                "Client ID",
-                "--client-id ID",
-                "Key of the OAuth consumer (workspace settings), or client ID of the incoming link.",
-            ),
-            RequiredField::Username if auth == AuthMethod::AppPassword => (
-                "User name",
-                "--username NAME",
-                "User name, not the e-mail address: https://bitbucket.org/account/settings/ shows it.",
-            ),
-            RequiredField::Username => (
-                "User name",
-                "--username NAME",
-                "User name with which you log in to the server.",
-            ),
-        };
         if !app.is_interactive() {
+            let flag = field.flag();
             return Err(Error::usage(
                 format!("{flag} is required for {}", auth.secret_with_article()),
                 format!("pass {flag}"),
             ));
         }
-        let parse = if field == RequiredField::Email {
-            args::email
-        } else {
-            args::no_control_chars
-        };
-        fields.set(field, prompts::parsed_text(app, label, help, parse)?);
+        fields.set(field, prompts::required_field(app, auth, field)?);
     }
 }
 

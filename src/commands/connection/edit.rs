@@ -7,9 +7,12 @@ use super::secret::{self, EnteredSecret, NewSecret};
 use super::{build, prompts, store};
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::config::{Connections, ConnectionsError};
 use crate::error::Error;
 use crate::types::action::Action;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, SecretSource};
+use crate::types::connection::{
+    AuthMethod, Connection, ConnectionName, RequiredField, SecretSource,
+};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -52,7 +55,19 @@ impl Subcommand for Args {
     /// Where there is no such connection, or the credential is rejected. Nothing is changed then.
     fn run(&self, app: &App) -> Result<EditOutput, Error> {
         let args = &self.connection;
-        let (name, before) = app.connection_file().load()?.get(&self.name)?;
+        let connections = app.connection_file().load()?;
+        let (name, before, is_repaired) = match connections.get(&self.name) {
+            Err(ConnectionsError::Connection {
+                missing: Some(_), ..
+            }) => {
+                let (name, before) = self.complete(&connections, app)?;
+                (name, before, true)
+            }
+            found => {
+                let (name, before) = found?;
+                (name, before, false)
+            }
+        };
         let (mut after, given) = self.edited(app, &name, &before)?;
         let given = self.secret_for_login(app, &name, &before, &after, given)?;
         // Before the prompt and before any request, so that no secret is lost.
@@ -74,7 +89,7 @@ impl Subcommand for Args {
         };
         let verified = match &secret {
             Some(_) => !args.no_verify,
-            None => verify_stored(args, app, &name, &before, &mut after)?,
+            None => verify_stored(args, app, &name, &before, &mut after, is_repaired)?,
         };
         if after.auth() == AuthMethod::OAuth {
             confirm_account(app, &name, &before, &after)?;
@@ -85,7 +100,7 @@ impl Subcommand for Args {
         }
         let becomes_default =
             args.default && app.connection_file().load()?.default_name() != Some(&self.name);
-        let is_changed = after != before || stored.is_some() || becomes_default;
+        let is_changed = after != before || stored.is_some() || becomes_default || is_repaired;
         // Waits for a refresh in another process, whose tokens are then replaced.
         let _lock = secret::lock(app, &name, &before)?;
         if !args.dry_run {
@@ -107,6 +122,46 @@ impl Subcommand for Args {
 }
 
 impl Args {
+    /// A connection whose record lacks fields: with those of the flags, or of prompts.
+    fn complete(
+        &self,
+        connections: &Connections,
+        app: &App,
+    ) -> Result<(ConnectionName, Connection), Error> {
+        let args = &self.connection;
+        let mut values = Vec::new();
+        if let Some(auth) = args.auth {
+            values.push(("auth".to_owned(), auth.to_string()));
+        }
+        loop {
+            let error = match connections.get_completed(&self.name, &values) {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let ConnectionsError::Connection {
+                missing: Some(field),
+                ..
+            } = error
+            else {
+                return Err(error.into());
+            };
+            let flag = match field {
+                RequiredField::Email => args.email.as_ref(),
+                RequiredField::Username => args.username.as_ref(),
+                RequiredField::ClientId => args.client_id.as_ref(),
+            };
+            let value = match flag.filter(|value| !value.is_empty()) {
+                Some(value) => value.clone(),
+                None if app.is_interactive() => {
+                    let auth = args.auth.unwrap_or(AuthMethod::ApiToken);
+                    prompts::required_field(app, auth, field)?
+                }
+                None => return Err(error.into()),
+            };
+            values.push((field.to_string(), value));
+        }
+    }
+
     /// The connection as the flags change it, and the new secret, where one is given.
     fn edited(
         &self,
@@ -250,6 +305,7 @@ fn verify_stored(
     name: &ConnectionName,
     before: &Connection,
     after: &mut Connection,
+    is_repaired: bool,
 ) -> Result<bool, Error> {
     if args.no_verify || after.auth() == AuthMethod::Ssh {
         return Ok(false);
@@ -258,7 +314,8 @@ fn verify_stored(
         let fields = connection.credential.fields();
         (connection.auth(), fields.email, fields.username)
     };
-    let is_changed = after.base_url != before.base_url || sent_as(after) != sent_as(before);
+    let is_changed =
+        is_repaired || after.base_url != before.base_url || sent_as(after) != sent_as(before);
     if !is_changed || !after.is_secret_bound_here() {
         return Ok(false);
     }

@@ -3,10 +3,12 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::args;
 use crate::app::App;
 use crate::error::Error;
-use crate::sys::subprocess;
-use crate::types::connection::{AuthMethod, Connection, ConnectionName, DetectedServer};
+use crate::types::connection::{
+    AuthMethod, Connection, ConnectionName, DetectedServer, RequiredField,
+};
 use crate::types::deployment::Deployment;
 use crate::types::namespace::Workspace;
 use crate::types::purpose::Purpose;
@@ -75,17 +77,39 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
 }
 
-/// A line of text that `parse` accepts.
-pub(super) fn parsed_text(
+/// A field that a kind of credential needs.
+pub(super) fn required_field(
     app: &App,
-    label: &str,
-    help: &str,
-    parse: fn(&str) -> Result<String, &'static str>,
+    auth: AuthMethod,
+    field: RequiredField,
 ) -> Result<String, Error> {
+    let (label, help) = match field {
+        RequiredField::Email => (
+            "E-mail address",
+            "E-mail address of your Atlassian account, not the user name.",
+        ),
+        RequiredField::ClientId => (
+            "Client ID",
+            "Key of the OAuth consumer (workspace settings), or client ID of the incoming link.",
+        ),
+        RequiredField::Username if auth == AuthMethod::AppPassword => (
+            "User name",
+            "User name, not the e-mail address: https://bitbucket.org/account/settings/ shows it.",
+        ),
+        RequiredField::Username => (
+            "User name",
+            "User name with which you log in to the server.",
+        ),
+    };
     app.ui.eprint_line(help);
     loop {
         let input = app.ui.prompt_text(label, "").map_err(Error::Stdin)?;
-        match parse(input.trim()) {
+        let parsed = if field == RequiredField::Email {
+            args::email(input.trim())
+        } else {
+            args::no_control_chars(input.trim())
+        };
+        match parsed {
             Ok(text) if !text.is_empty() => return Ok(text),
             Ok(_) => {}
             Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
@@ -134,7 +158,7 @@ fn secret_or_page(
         }
         match &page {
             Some(page) if has_creation_page(auth) && !page.contains("/WORKSPACE/") => {
-                let opened = subprocess::open_in_browser(page);
+                let opened = app.open_in_browser(page);
                 let what = if opened {
                     "opened"
                 } else {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
+use crate::config::Connections;
 use crate::error::Error;
 use crate::git::GitError;
 use crate::types::action::Action;
@@ -21,9 +22,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection
+    /// The connection; without it, a terminal offers the known ones
     #[arg(value_name = "NAME")]
-    pub name: String,
+    pub name: Option<String>,
     /// For the repository one stands in, in its git configuration
     #[arg(long, conflicts_with = "service")]
     pub here: bool,
@@ -57,20 +58,24 @@ impl Subcommand for Args {
     /// Where there is no such connection, or no repository.
     fn run(&self, app: &App) -> Result<UseOutput, Error> {
         let connections = app.connection_file().load()?;
-        let (name, _) = connections.get(&self.name)?;
+        let chosen = match &self.name {
+            Some(name) => name.clone(),
+            None => choose(&connections, app)?,
+        };
+        let (name, _) = connections.get(&chosen)?;
         let folder = self
             .service
             .as_ref()
             .map(|folder| folder.to_string_lossy().into_owned());
         let output = |changed, scope| UseOutput {
             action: Action::updated_if(changed),
-            name: self.name.clone(),
+            name: chosen.clone(),
             scope,
             folder: folder.clone(),
         };
         if self.here || self.service.is_some() {
             let checkout = app.checkout()?.ok_or(GitError::NotARepository)?;
-            let changed = checkout.set_connection(self.service.as_deref(), &self.name)?;
+            let changed = checkout.set_connection(self.service.as_deref(), &chosen)?;
             let scope = if self.here {
                 Scope::Repository
             } else {
@@ -78,11 +83,35 @@ impl Subcommand for Args {
             };
             return Ok(output(changed, scope));
         }
-        let changed = connections.default_name() != Some(&self.name);
+        let changed = connections.default_name() != Some(&chosen);
         app.connection_file()
             .update(|connections| connections.set_default(&name))?;
         Ok(output(changed, Scope::Default))
     }
+}
+
+/// One of the saved connections, from a prompt.
+fn choose(connections: &Connections, app: &App) -> Result<String, Error> {
+    let names = connections.names();
+    if names.is_empty() {
+        return Err(Error::NoConnection(names));
+    }
+    if !app.is_interactive() {
+        return Err(Error::usage(
+            "the name of a connection is required",
+            format!("pass NAME; known connections: {}", names.join(", ")),
+        ));
+    }
+    let current = connections.default_name();
+    let is_current = |name: &&String| Some(name.as_str()) == current;
+    // The present default first, so that Enter changes nothing.
+    let (first, rest): (Vec<&String>, Vec<&String>) = names.iter().partition(is_current);
+    let choices: Vec<&str> = first.into_iter().chain(rest).map(String::as_str).collect();
+    let chosen = app
+        .ui
+        .prompt_select("Connection", &choices)
+        .map_err(Error::Stdin)?;
+    Ok(choices.get(chosen).copied().unwrap_or_default().to_owned())
 }
 
 impl CommandOutput for UseOutput {

@@ -66,7 +66,7 @@ pub(super) fn firewall_rules(target: &DoctorTarget, app: &App) -> Vec<FirewallRu
         let anonymous = app.anonymous_client(&selected.connection);
         let probe = app.block_on(anonymous.probe()).ok()?.ok()?;
         probe.version.filter(|_| probe.is_bitbucket)?;
-        let bitbucket = app.authenticated_client(selected).ok()?;
+        let bitbucket = app.authenticated_client_without_reminder(selected).ok()?;
         let url = app.ssh_settings(&bitbucket)?.base_url?;
         let url = url::Url::parse(&url).ok()?;
         SshHost::new(url.host_str()?, url.port().unwrap_or(22)).ok()

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::app::App;
+use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
 use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
 use crate::types::access_token::{AccessToken, TokenOwner};
-use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
+use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel, TokenPrefix};
 use crate::types::hint::Hint;
 use crate::types::repository::RepoRef;
 
@@ -51,6 +51,9 @@ impl Login {
         selected: &SelectedConnection,
         app: &App,
     ) -> Result<Bitbucket, Error> {
+        if self.token_stdin && app.is_interactive() {
+            return self.prompt(selected, app);
+        }
         let secret = app.secret_from_flags(
             self.token_file.as_deref(),
             self.token_command.as_deref(),
@@ -62,13 +65,43 @@ impl Login {
                 message: "--username needs the password".to_owned(),
                 hint: Some("add --token-stdin, --token-file FILE or --token-command 'CMD'".into()),
             }),
-            (Some(secret), username) => {
-                let mut other = selected.connection.clone();
-                if let Some(username) = username.clone() {
-                    other.credential = Credential::Password { username };
-                }
-                Ok(app.client_with_secret(&other, other.auth().normalize_secret(secret)))
+            (Some(secret), _) => {
+                let login = self.connection(selected);
+                Ok(app.client_with_secret(&login, login.auth().normalize_secret(secret)))
             }
+        }
+    }
+
+    /// The connection with the user name of the flags.
+    fn connection(&self, selected: &SelectedConnection) -> Connection {
+        let mut connection = selected.connection.clone();
+        if let Some(username) = self.username.clone() {
+            connection.credential = Credential::Password { username };
+        }
+        connection
+    }
+
+    /// Prompts for the secret, three times in all where the server rejects it.
+    fn prompt(&self, selected: &SelectedConnection, app: &App) -> Result<Bitbucket, Error> {
+        let login = self.connection(selected);
+        let auth = login.auth();
+        let mut attempt = 1;
+        loop {
+            let secret = app
+                .ui
+                .prompt_secret(auth.secret_label())
+                .map_err(Error::Stdin)?;
+            let bitbucket = app.client_with_secret(&login, auth.normalize_secret(secret));
+            let identity = app.block_on(bitbucket.identify(&CredentialContext::from(&login)))?;
+            let error = match identity {
+                Ok(_) => return Ok(bitbucket),
+                Err(error) => Error::from_api(error, auth, TokenPrefix::Unknown),
+            };
+            if !error.is_wrong_secret() || attempt == MAX_ATTEMPTS {
+                return Err(error);
+            }
+            app.ui.eprint_line(&format!("  {error}"));
+            attempt += 1;
         }
     }
 }

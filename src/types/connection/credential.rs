@@ -58,7 +58,7 @@ pub(crate) struct CredentialFields {
 
 /// A field that a kind of credential cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequiredField {
+pub enum RequiredField {
     Email,
     Username,
     ClientId,
@@ -79,6 +79,18 @@ impl fmt::Display for RequiredField {
             Self::Username => "username",
             Self::ClientId => "client_id",
         })
+    }
+}
+
+impl RequiredField {
+    /// The flag that gives it.
+    #[must_use]
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::Email => "--email ADDRESS",
+            Self::Username => "--username NAME",
+            Self::ClientId => "--client-id ID",
+        }
     }
 }
 

@@ -89,11 +89,22 @@ impl Sandbox {
     /// The program on a pseudo-terminal.
     #[cfg(unix)]
     pub(crate) fn terminal(&self, arguments: &[&str]) -> rexpect::session::PtySession {
+        self.terminal_with(&[], arguments)
+    }
+
+    /// The program on a pseudo-terminal, with environment variables.
+    #[cfg(unix)]
+    pub(crate) fn terminal_with(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> rexpect::session::PtySession {
         let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
         command
             .args(arguments)
             .current_dir(self.home())
             .env_clear()
+            .envs(variables.iter().copied())
             .env("HOME", self.home())
             .env("PATH", env_var("PATH").expect("PATH is set"))
             .env("TERM", "xterm");
