@@ -140,6 +140,12 @@ impl App {
         self.may_ask
     }
 
+    /// Whether the result is text on a terminal.
+    #[must_use]
+    pub(crate) fn shows_text_on_terminal(&self) -> bool {
+        self.environment.stdout_is_terminal && !self.flags.json && self.flags.get.is_none()
+    }
+
     /// Today, in UTC.
     #[must_use]
     pub(crate) fn today(&self) -> Date {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::App;
 use crate::error::Error;
 use crate::git::PushTarget;
-use crate::resolve::{SelectedConnection, git_base_urls, git_username};
+use crate::resolve::{SelectedConnection, git_base_urls, git_http_url, git_username};
 use crate::types::connection::{AuthMethod, Connection, Origin};
 use crate::types::deployment::Deployment;
 use crate::types::repository::Repository;
@@ -73,15 +73,5 @@ pub(super) fn git_url(connection: &Connection, repository: &Repository) -> Strin
     if let Some(link) = link.filter(is_own) {
         return link.into();
     }
-    let Repository {
-        namespace, slug, ..
-    } = repository;
-    let base = bases.first().unwrap_or(connection.base_url.url()).as_str();
-    let base = base.trim_end_matches('/');
-    match connection.deployment {
-        Deployment::Cloud => format!("{base}/{namespace}/{slug}.git"),
-        Deployment::DataCenter | Deployment::Unknown => {
-            format!("{base}/scm/{}/{slug}.git", namespace.to_lowercase())
-        }
-    }
+    git_http_url(connection, &repository.namespace, &repository.slug)
 }

@@ -16,6 +16,6 @@ pub(crate) use repository::{RepositorySource, ResolvedRepository, connection_rep
 pub(crate) use request::{Needs, Request, Target};
 pub(crate) use resolver::{Resolved, resolve};
 pub(crate) use selected::{SelectedConnection, SelectionReason};
-pub(crate) use server::git_base_urls;
+pub(crate) use server::{git_base_urls, git_http_url};
 pub(crate) use sources::Sources;
 pub(crate) use ssh_connection::{SshConnection, is_clone_url_of};

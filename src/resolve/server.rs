@@ -65,6 +65,20 @@ pub(crate) fn git_base_urls(connection: &Connection) -> Vec<Url> {
     all.filter(is_protected).collect()
 }
 
+/// The usual URL of a repository on the server of a connection, for git over HTTP.
+#[must_use]
+pub(crate) fn git_http_url(connection: &Connection, namespace: &str, slug: &str) -> String {
+    let bases = git_base_urls(connection);
+    let base = bases.first().unwrap_or(connection.base_url.url()).as_str();
+    let base = base.trim_end_matches('/');
+    match connection.deployment {
+        Deployment::Cloud => format!("{base}/{namespace}/{slug}.git"),
+        Deployment::DataCenter | Deployment::Unknown => {
+            format!("{base}/scm/{}/{slug}.git", namespace.to_lowercase())
+        }
+    }
+}
+
 /// Whether a Cloud API and an SSH server are both on this machine: a stand-in for Cloud, as tests use it.
 fn is_local_cloud_stub(connection: &Connection, url: &CloneUrl) -> bool {
     let host = connection.base_url.url().host_str().unwrap_or_default();

@@ -23,6 +23,7 @@ mod docs;
 mod doctor;
 mod documented_commands;
 mod error_messages;
+mod exports;
 mod faults;
 mod full_disk;
 mod git;

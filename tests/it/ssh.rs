@@ -282,9 +282,7 @@ fn a_reference_is_connected_at_the_url_that_the_server_reports() {
     let Some(fixture) = Fixture::new() else {
         return;
     };
-    let of_server = |repository: &str| {
-        fixture.connect(repository, &["-c", "server", "--dry-run"])
-    };
+    let of_server = |repository: &str| fixture.connect(repository, &["-c", "server", "--dry-run"]);
     // The fake server reports a port on which nothing listens.
     let refused = error(&of_server("WEB/site").exits_with(7));
     assert!(refused.contains("127.0.0.1"), "{refused}");

@@ -5,6 +5,7 @@ mod args;
 mod build;
 mod defaults;
 pub(crate) mod edit;
+pub(crate) mod export;
 pub(crate) mod list;
 mod prompts;
 pub(crate) mod remove;
@@ -46,5 +47,7 @@ command_group! {
         Use(set_default::Args),
         /// Show which connection applies here, and why
         Which(which::Args),
+        /// Print a connection in the form that another product takes
+        Export(export::Args),
     }
 }
