@@ -44,7 +44,8 @@ impl App {
             let reply = |line: &str| self.ui.eprint_line(&format!("  {line}"));
             let reply: Option<&dyn Fn(&str)> = if accepts_paste { Some(&reply) } else { None };
             let timeout = self.flags.timeout.unwrap_or(LOGIN_TIMEOUT);
-            let granted = self.block_on(async {
+            // Without progress: it would overwrite the line that is pasted.
+            let granted = self.runtime.block_on(async {
                 let authorization = flow.wait(timeout, reply).await?;
                 let grant = OAuthGrant::Code {
                     code: &authorization.code,
@@ -54,8 +55,8 @@ impl App {
                 let granted = client.tokens(&grant).await;
                 authorization.show_result(granted.is_ok()).await;
                 Ok::<_, OAuthError>(granted)
-            })?;
-            granted?.map_err(refused)?
+            });
+            granted.map_err(Error::Runtime)??.map_err(refused)?
         } else {
             self.block_on(client.tokens(&OAuthGrant::Client))?
                 .map_err(refused)?

@@ -188,7 +188,7 @@ fn three_prompts_add_an_api_token_without_a_keyring() {
     // Shown once, before the token is prompted for.
     terminal.exp_string("read:workspace:bitbucket").unwrap();
     answer(&mut terminal, &[("API token or access token", API_TOKEN)]);
-    terminal.exp_string("an API token").unwrap();
+    terminal.exp_string("this is an API token").unwrap();
     answer(&mut terminal, &[("E-mail address", "jane")]);
     answer(&mut terminal, &[("E-mail address", "jane@acme.example")]);
     let rest = ends_with(terminal, 0);
@@ -386,7 +386,7 @@ fn the_prefix_of_a_token_shows_its_kind() {
         (
             API_TOKEN,
             &["--url", &datacenter, "--email", "j@acme.example"],
-            2,
+            3,
             "bitbucket.org",
         ),
         (
@@ -794,5 +794,43 @@ fn the_password_of_token_commands_is_prompted_for_again() {
         answer(&mut terminal, &[("password", secret)]);
         terminal.exp_string("[hidden]").unwrap();
     }
+    ends_with(terminal, 0);
+}
+
+#[test]
+fn a_prompt_accepts_only_tokens_of_the_product() {
+    let (server, sandbox) = (server(), Sandbox::with_file_store());
+    let passphrase = sandbox.path("passphrase");
+    let variables = [
+        (
+            "BBCONNECT_STORE_PASSPHRASE_FILE",
+            passphrase.to_str().unwrap(),
+        ),
+        ("BROWSER", "/no/such/browser"),
+    ];
+    let url = server.cloud();
+    let add = ["connection", "add", "x", "--url", &url, "--store", "file"];
+    let mut terminal = sandbox.terminal_with(&variables, &add);
+    let prompt = "API token or access token: ";
+    let mut shown = terminal.exp_string(prompt).unwrap();
+    for (secret, said) in [
+        ("ATBBold", "retired app passwords"),
+        (USER_TOKEN, "an HTTP access token, not an API token"),
+        ("", "id.atlassian.com"),
+    ] {
+        std::thread::sleep(Duration::from_millis(150));
+        terminal.send_line(secret).unwrap();
+        shown += &terminal.exp_string("[hidden]").unwrap();
+        shown += &terminal.exp_string(prompt).unwrap();
+        assert!(shown.contains(said), "{shown}");
+    }
+    assert_eq!(
+        shown.matches("read:workspace:bitbucket").count(),
+        1,
+        "{shown}"
+    );
+    std::thread::sleep(Duration::from_millis(150));
+    terminal.send_line(API_TOKEN).unwrap();
+    answer(&mut terminal, &[("E-mail address: ", "jane@acme.example")]);
     ends_with(terminal, 0);
 }

@@ -177,20 +177,16 @@ fn detect_auth(
     app: &App,
 ) -> Result<(AuthMethod, EnteredSecret), Error> {
     let by_flags = args.email.as_ref().map(|_| AuthMethod::ApiToken);
-    let app_password = Error::SecretKindMismatch {
-        actual: AuthMethod::AppPassword,
-        expected: AuthMethod::ApiToken,
-    };
+    let deployment = connection.deployment;
     let (secret, is_prompted) = match given {
-        Some(secret) if is_app_password(&secret) => return Err(app_password),
-        Some(secret) => (secret, false),
-        None if app.is_interactive() => loop {
-            let secret = prompts::any_secret(app, connection)?;
-            if !is_app_password(&secret) {
-                break (secret, true);
-            }
-            app.ui.eprint_line(&format!("  {app_password}"));
-        },
+        Some(secret) => {
+            check_kind(&secret, deployment)?;
+            (secret, false)
+        }
+        None if app.is_interactive() => {
+            let check = |secret: &Secret| check_kind(secret, deployment);
+            (prompts::any_secret(app, connection, check)?, true)
+        }
         None => {
             return Err(Error::usage(
                 "the kind of credential is required",
@@ -211,7 +207,7 @@ fn detect_auth(
     };
     if is_prompted {
         app.ui
-            .eprint_line(&format!("  {}", auth.secret_with_article()));
+            .eprint_line(&format!("  this is {}", auth.secret_with_article()));
     }
     Ok((
         auth,
@@ -222,8 +218,24 @@ fn detect_auth(
     ))
 }
 
-fn is_app_password(secret: &Secret) -> bool {
-    TokenPrefix::of(secret.expose().trim()) == TokenPrefix::AppPassword
+/// Checks that a token is of a kind that a product accepts; app passwords are retired.
+fn check_kind(secret: &Secret, deployment: Deployment) -> Result<(), Error> {
+    let prefix = TokenPrefix::of(Secret::from_pasted(secret.expose()).expose());
+    let Some(actual) = AuthMethod::from_prefix(prefix) else {
+        return Ok(());
+    };
+    let is_supported =
+        deployment == Deployment::Unknown || actual.require_supported_by(deployment).is_ok();
+    if is_supported && actual != AuthMethod::AppPassword {
+        return Ok(());
+    }
+    Err(Error::SecretKindMismatch {
+        actual,
+        expected: match deployment {
+            Deployment::Cloud => AuthMethod::ApiToken,
+            Deployment::DataCenter | Deployment::Unknown => AuthMethod::HttpAccessToken,
+        },
+    })
 }
 
 /// A credential of a kind. What the kind needs and `fields` does not have is prompted for, or an error.

@@ -117,8 +117,13 @@ pub(super) fn required_field(
     }
 }
 
-/// A secret of any kind that a product has. Where one is created is shown, and opened for an empty line.
-pub(super) fn any_secret(app: &App, connection: &Connection) -> Result<Secret, Error> {
+/// A secret of any kind that a product has and `check` accepts. Where one is created is shown once, and opened for an empty
+/// line.
+pub(super) fn any_secret(
+    app: &App,
+    connection: &Connection,
+    check: impl Fn(&Secret) -> Result<(), Error>,
+) -> Result<Secret, Error> {
     let (auth, label) = match connection.deployment {
         Deployment::Cloud => (AuthMethod::ApiToken, "API token or access token"),
         Deployment::DataCenter | Deployment::Unknown => {
@@ -126,7 +131,21 @@ pub(super) fn any_secret(app: &App, connection: &Connection) -> Result<Secret, E
         }
     };
     describe_creation(app, connection, auth);
-    secret_or_page(app, connection, auth, label)
+    loop {
+        let secret = secret_or_page(app, connection, auth, label)?;
+        match check(&secret) {
+            Ok(()) => return Ok(secret),
+            Err(error) => explain(app, &error),
+        }
+    }
+}
+
+/// Why an answer is not accepted, before the prompt is repeated.
+pub(super) fn explain(app: &App, error: &Error) {
+    app.ui.eprint_line(&format!("  {error}"));
+    if let Some(hint) = error.hint() {
+        app.ui.eprint_line(&format!("  {hint}"));
+    }
 }
 
 /// A secret of a kind.

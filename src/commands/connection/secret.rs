@@ -68,10 +68,7 @@ impl NewSecret {
                 return Err(error);
             }
             attempt += 1;
-            app.ui.eprint_line(&format!("  {error}"));
-            if let Some(hint) = error.hint() {
-                app.ui.eprint_line(&format!("  {hint}"));
-            }
+            prompts::explain(app, &error);
             secret = prompts::secret_again(app, connection)?;
         }
     }
