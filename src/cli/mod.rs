@@ -122,7 +122,7 @@ fn seconds(text: &str) -> Result<u64, String> {
         .parse()
         .ok()
         .filter(|seconds| (1..=86_400).contains(seconds));
-    seconds.ok_or_else(|| "it is not a number of seconds from 1 to 86400".to_owned())
+    seconds.ok_or_else(|| "expected a number of seconds from 1 to 86400".to_owned())
 }
 
 impl From<&GlobalArgs> for GlobalOptions {

@@ -67,14 +67,14 @@ pub(crate) fn usage_error(
         }
         // Not repeated: what stands in the wrong place may be a secret.
         ErrorKind::InvalidValue if !is_safe_to_echo(error, ContextKind::InvalidValue) => (
-            format!("{argument} has no such value"),
+            format!("invalid value for {argument}"),
             suggestion(error, &help),
         ),
         // Not repeated: it may be a URL with a password in it.
         ErrorKind::InvalidSubcommand if !is_safe_to_echo(error, ContextKind::InvalidSubcommand) => {
             (
-                "there is no such command".to_owned(),
-                format!("put a command in front, as in bbconnect url …; see {help}"),
+                "no such command".to_owned(),
+                format!("put a command first, as in `bbconnect url …`; see {help}"),
             )
         }
         // Nor the value of a flag that could be meant for a secret.
@@ -135,9 +135,7 @@ pub(crate) fn usage_error(
         | ErrorKind::Io
         | ErrorKind::Format
         | _) => (
-            kind.as_str()
-                .unwrap_or("the arguments cannot be understood")
-                .to_owned(),
+            kind.as_str().unwrap_or("invalid arguments").to_owned(),
             format!("see {help}"),
         ),
     };
@@ -151,7 +149,7 @@ pub(crate) fn usage_error(
 fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
     let Some(reason) = std::error::Error::source(error) else {
         return (
-            format!("{argument} has a value that cannot be used"),
+            format!("invalid value for {argument}"),
             format!("see {help}"),
         );
     };
@@ -194,7 +192,7 @@ fn suggestion(error: &clap::Error, help: &str) -> String {
         }
     });
     match (values, nearest) {
-        (Some(values), _) => format!("the values are {values}"),
+        (Some(values), _) => format!("possible values: {values}"),
         (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),
         (None, None) => format!("see {help}"),
     }
@@ -294,15 +292,15 @@ fn flag_of(argument: &str) -> &str {
 fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
     const PASSPHRASE: (&str, &str) = (
         "passphrase-stdin",
-        "pipe it in with --passphrase-stdin; on a terminal that flag asks for it",
+        "pass --passphrase-stdin, which reads stdin or prompts on a terminal",
     );
     const TOKEN: (&str, &str) = (
         "token-stdin",
-        "give it with --token-stdin, --token-file FILE, --token-command 'CMD', or in BBCONNECT_TOKEN",
+        "pass --token-stdin, --token-file FILE or --token-command 'CMD', or set BBCONNECT_TOKEN",
     );
     const SECRET: (&str, &str) = (
         "secret-stdin",
-        "pipe it in with --secret-stdin; on a terminal that flag asks for it",
+        "pass --secret-stdin, which reads stdin or prompts on a terminal",
     );
     const VALUE: (&str, &str) = (
         "value-stdin",
@@ -324,14 +322,14 @@ fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
     };
     let way = ways.into_iter().find(|(flag, _)| has(flag));
     way.map_or(
-        "save it with bbconnect connection add, or export BBCONNECT_TOKEN",
+        "run `bbconnect connection add`, or set BBCONNECT_TOKEN",
         |(_, way)| way,
     )
 }
 
 /// An argument too many: part of what was pasted, a secret, or a slip. It is named only where it can be no secret.
 fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (String, String) {
-    let too_many = "there is an argument too many".to_owned();
+    let too_many = "too many arguments".to_owned();
     let takes = |name: &str| {
         command.get_arguments().any(|taken| {
             let value_names = taken.get_value_names().unwrap_or_default();
@@ -348,7 +346,7 @@ fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (
     if takes("CLONE_URL") {
         return (
             too_many,
-            format!("put quotes around what was pasted, as in 'git clone …'; see {help}"),
+            format!("put quotes around the pasted text, as in 'git clone …'; see {help}"),
         );
     }
     let is_plain = argument.len() < 40
@@ -405,22 +403,22 @@ mod tests {
     #[test]
     fn an_argument_too_many_is_named_only_where_it_can_be_no_secret() {
         for (line, argument, message) in [
-            ("bbconnect url", "x", "there is an argument too many"),
+            ("bbconnect url", "x", "too many arguments"),
             (
                 "bbconnect connection add",
                 "hunter2",
-                "there is an argument too many: a secret is never an argument",
+                "too many arguments: a secret is never an argument",
             ),
             (
                 "bbconnect repo view",
                 "ATATT3x",
-                "there is an argument too many: a secret is never an argument",
+                "too many arguments: a secret is never an argument",
             ),
             ("bbconnect repo view", "other", "unexpected argument other"),
             (
                 "bbconnect repo view",
                 "https://jane:pw@host/a",
-                "there is an argument too many",
+                "too many arguments",
             ),
         ] {
             let root = crate::cli::command();

@@ -13,8 +13,7 @@ use crate::ui::TextWriter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RepoArg {
-    /// The repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it; without it, the
-    /// one that was selected
+    /// Repository: NAMESPACE/SLUG, SLUG or any URL of it [default: that of the checkout, else of the connection]
     #[arg(short = 'R', long, value_name = "REF")]
     repo: Option<RepoRef>,
 }
@@ -27,7 +26,7 @@ impl RepoArg {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WorkspaceArg {
-    /// The workspace; without it, that of the connection (Cloud)
+    /// Workspace (Cloud) [default: that of the connection]
     #[arg(long, value_name = "WORKSPACE")]
     workspace: Option<String>,
 }
@@ -40,7 +39,7 @@ impl WorkspaceArg {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DryRunArg {
-    /// Show what would be done, but change nothing
+    /// Show the result, but change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -113,12 +112,12 @@ impl LimitArg {
 
 fn at_least_one(text: &str) -> Result<usize, &'static str> {
     let number = text.parse().ok().filter(|&number| number >= 1);
-    number.ok_or("it must be at least 1")
+    number.ok_or("expected a number of at least 1")
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BodyFileArg {
-    /// A file with the description of the pull request; - is standard input
+    /// File with the description of the pull request; - for stdin
     #[arg(long, value_name = "FILE")]
     body_file: Option<PathBuf>,
 }

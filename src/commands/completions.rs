@@ -21,7 +21,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The shell to write for
+    /// Shell
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
 }

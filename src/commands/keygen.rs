@@ -27,10 +27,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: it determines the name of the file and the page where to register the key
+    /// Repository, for the name of the file and the page where to register the key
     #[arg(value_name = "CLONE_URL")]
     pub clone_url: Option<CloneUrl>,
-    /// Type of the key; `both` generates an ECDSA 256 and an RSA 4096 key
+    /// Key type; `both` generates an ECDSA 256 and an RSA 4096 key
     #[arg(
         long = "type",
         value_enum,
@@ -46,13 +46,13 @@ pub(crate) struct Args {
     /// Comment of the public key [default: bbconnect:NAMESPACE/REPOSITORY]
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
-    /// Encrypt the private key with the first line of standard input; prompt for it on a terminal
+    /// Read the passphrase from stdin; prompt for it on a terminal
     #[arg(long)]
     pub passphrase_stdin: bool,
     /// Replace existing files
     #[arg(long)]
     pub force: bool,
-    /// Print the private key to standard output and write no file
+    /// Print the private key to stdout and write no file
     #[arg(long, conflicts_with_all = ["out", "force"])]
     pub stdout: bool,
 }

@@ -30,10 +30,10 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// List the projects of a workspace (Cloud) or of the server (Data Center)
+        /// List the projects of a workspace (Cloud) or server (Data Center)
         #[command(visible_alias = "ls")]
         List(ListArgs),
-        /// Make a project
+        /// Create a project
         Create(CreateArgs),
     }
 }
@@ -70,27 +70,27 @@ impl Subcommand for ListArgs {
 
 /// The workspace that is meant; Data Center has none.
 fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<String, Error> {
-    let hint = Hint::from("add --workspace WORKSPACE; ")
+    let hint = Hint::from("pass --workspace WORKSPACE; ")
         .with_command("workspace list")
-        .with_text(" shows yours");
+        .with_text(" lists them");
     Ok(selected.workspace(named, hint)?.unwrap_or_default())
 }
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = CREATE_EXAMPLES)]
 pub(crate) struct CreateArgs {
-    /// The key: letters, digits and underscores, a letter first
+    /// Key: letters, digits and underscores, beginning with a letter
     #[arg(value_name = "KEY", value_parser = key)]
     pub key: String,
-    /// The name
+    /// Name
     #[arg(long, value_name = "NAME")]
     pub name: String,
     #[command(flatten)]
     pub workspace: WorkspaceArg,
-    /// Let everybody see it
+    /// Make it public
     #[arg(long)]
     pub public: bool,
-    /// What it is for
+    /// Description
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
     #[command(flatten)]
@@ -102,7 +102,7 @@ fn key(text: &str) -> Result<String, String> {
     let is_key = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_key.then(|| text.to_ascii_uppercase()).ok_or_else(|| {
-        "a key has letters, digits and underscores, and begins with a letter".to_owned()
+        "expected letters, digits and underscores, beginning with a letter".to_owned()
     })
 }
 
@@ -129,7 +129,7 @@ impl Subcommand for CreateArgs {
             description: self.description.clone(),
         };
         let exists = || {
-            let message = format!("there is a project {} already", new.key);
+            let message = format!("project {} already exists", new.key);
             Error::rejected(
                 RejectionKind::Conflict,
                 message,

@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A clone URL as pasted: SSH, HTTPS, a web or API link, or a whole `git clone …` line in quotes
+    /// Clone URL as pasted: SSH, HTTPS, web or API URL, or a whole `git clone …` line in quotes
     #[arg(value_name = "CLONE_URL")]
     pub clone_url: CloneUrl,
 }
@@ -104,7 +104,7 @@ impl CommandOutput for UrlOutput {
             out.note(&warning.message);
         }
         if !self.assumed.is_empty() {
-            out.note("assumed: the usual place on the same host; the URL itself does not tell it");
+            out.note("assumed: the usual location on the same host, not part of the URL");
         }
     }
 }

@@ -18,7 +18,7 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// List the workspaces that the connection's account is in
+        /// List the workspaces of the account
         #[command(visible_alias = "ls")]
         List(ListArgs),
     }
@@ -47,7 +47,7 @@ impl Subcommand for ListArgs {
         let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
             return Err(Error::Usage {
                 message: format!(
-                    "{} is a Data Center, which has projects and no workspaces",
+                    "{} is a Data Center, which has projects instead of workspaces",
                     selected.connection.base_url
                 ),
                 hint: Some(Hint::command("project list")),

@@ -78,7 +78,7 @@ fn downgrade_guess(finding: Finding, route: &HttpRoute) -> Finding {
     match finding.level {
         Severity::Pass | Severity::Unknown => finding,
         Severity::Warn | Severity::Fail => finding.with_next(format!(
-            "HTTPS at {} is a guess; name the server's URL to check it: bbconnect doctor URL",
+            "HTTPS at {} is a guess; run `bbconnect doctor URL` with the server's URL",
             route.base
         )),
     }

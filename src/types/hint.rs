@@ -90,16 +90,16 @@ mod tests {
 
     #[test]
     fn commands_that_contact_a_server_name_the_connection() {
-        let hint = Hint::from("add --workspace WORKSPACE; ")
+        let hint = Hint::from("pass --workspace WORKSPACE; ")
             .with_command("workspace list")
-            .with_text(" shows yours");
+            .with_text(" lists them");
         assert_eq!(
             hint.render(Some("work")),
-            "add --workspace WORKSPACE; bbconnect workspace list -c work shows yours"
+            "pass --workspace WORKSPACE; bbconnect workspace list -c work shows yours"
         );
         assert_eq!(
             hint.to_string(),
-            "add --workspace WORKSPACE; bbconnect workspace list shows yours"
+            "pass --workspace WORKSPACE; bbconnect workspace list shows yours"
         );
         let hint = Hint::command("webhook list").with_text(" --repo WEB/site");
         assert_eq!(

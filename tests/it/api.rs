@@ -301,7 +301,7 @@ fn a_repository_placeholder_without_a_repository_is_a_usage_error() {
             .exits_with(2)
     };
     let unnamed = run(&[("BBCONNECT_WORKSPACE", "acme")]).stderr;
-    assert!(unnamed.contains("write it instead of {repo}"), "{unnamed}");
+    assert!(unnamed.contains("replace {repo} by its value"), "{unnamed}");
     assert!(!unnamed.contains("--repo"), "{unnamed}");
     // What else is wrong keeps its own words.
     let elsewhere = run(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).stderr;

@@ -318,7 +318,7 @@ fn missing_things_have_a_hint() {
     says(
         &sandbox.run(["connection", "remove", "server"]),
         2,
-        "removing the connection server requires confirmation",
+        "removing connection server requires confirmation",
         "pass --yes",
     );
     fs::write(sandbox.path("no-key"), "hello").unwrap();
@@ -435,7 +435,7 @@ fn empty_lists_are_reported() {
         ),
         (
             vec!["repo", "list", "--project", "WEB", "--query", "none"],
-            "there are no repositories",
+            "no repositories found",
         ),
     ] {
         let ran = sandbox.run(&list).exits_with(0);

@@ -144,7 +144,7 @@ fn browser_sign_in_works_on_both_products() {
         );
         let added = sign_in.end().exits_with(0);
         assert!(
-            added.stderr.contains("verified and saved"),
+            added.stderr.contains("saved, credential verified"),
             "{}",
             added.stderr
         );

@@ -1,4 +1,4 @@
-//! `token`: what to tick, and the tokens of a Data Center, made and revoked with a password.
+//! `token`: scopes to select, and the tokens of a Data Center, made and revoked with a password.
 
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
@@ -87,7 +87,7 @@ fn scopes_use_the_names_of_the_token_type() {
 #[test]
 fn token_page_belongs_to_the_token_type() {
     let ended = Sandbox::new().run(["token", "page", "--auth", "app-password"]);
-    assert!(ended.exits_with(0).stderr.contains("ended on 2026-07-28"));
+    assert!(ended.exits_with(0).stderr.contains("retired on 2026-07-28"));
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| {
         sandbox

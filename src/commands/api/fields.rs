@@ -22,7 +22,7 @@ impl FromStr for Field {
                 key: key.to_owned(),
                 value: value.to_owned(),
             }),
-            Some(_) | None => Err("a field is written KEY=VALUE".to_owned()),
+            Some(_) | None => Err("expected KEY=VALUE".to_owned()),
         }
     }
 }
@@ -52,8 +52,8 @@ pub(super) fn body(fields: &[Field]) -> Result<Value, Error> {
 
 fn unreadable(key: &str) -> Error {
     Error::Usage {
-        message: format!("the field `{key}` does not fit with the others"),
-        hint: Some("write name=value, object[name]=value or list[]=value".into()),
+        message: format!("field `{key}` conflicts with another field"),
+        hint: Some("use name=value, object[name]=value or list[]=value".into()),
     }
 }
 

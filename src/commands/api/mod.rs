@@ -30,7 +30,7 @@ Examples:
   bbconnect api -c server GET /rest/api/latest/projects -f limit=5
   bbconnect api PUT 'projects/{project}' --input project.json
 
-The path is below https://api.bitbucket.org/2.0 (Cloud) or below /rest/api/latest of the server
+PATH is relative to https://api.bitbucket.org/2.0 (Cloud) or to /rest/api/latest of the server
 (Data Center; one that begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are
 those of the connection.
 ";
@@ -41,16 +41,16 @@ pub(crate) struct Args {
     /// GET, POST, PUT, PATCH, DELETE or HEAD [default: GET]
     #[arg(value_name = "METHOD", value_parser = method)]
     pub method: Option<Method>,
-    /// The path, or a URL on the connection's own server
+    /// Path, or URL on the connection's server
     #[arg(value_name = "PATH", required = true)]
     pub path: String,
-    /// A field of the body, or of the query where there is no body; true, false, null and whole numbers are sent as such
+    /// Field of the body, or of the query for GET; true, false, null and integers keep their type
     #[arg(short = 'f', long = "field", value_name = "KEY=VALUE")]
     pub fields: Vec<Field>,
-    /// Send this file as the body; - is standard input
+    /// File to send as the body; - for stdin
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Follow all pages, and print them as one
+    /// Fetch all pages and print them as one
     #[arg(long)]
     pub paginate: bool,
     #[command(flatten)]
@@ -69,7 +69,7 @@ fn method(text: &str) -> Result<Method, String> {
     methods
         .into_iter()
         .find(|method| method.as_str().eq_ignore_ascii_case(text))
-        .ok_or_else(|| "it is none of GET, POST, PUT, PATCH, DELETE, HEAD".to_owned())
+        .ok_or_else(|| "expected one of GET, POST, PUT, PATCH, DELETE, HEAD".to_owned())
 }
 
 #[derive(Debug, Serialize)]
@@ -174,7 +174,7 @@ impl Subcommand for Args {
                 failure: None,
             });
         }
-        let progress = app.ui.progress("waiting for the server");
+        let progress = app.ui.progress("sending the request");
         let response = if self.paginate {
             match app
                 .block_on(bitbucket.all_pages(&request))?
@@ -232,14 +232,14 @@ fn request(
     let method = args.method.clone().unwrap_or(Method::GET);
     if args.method.is_none() && self::method(&args.path).is_ok() {
         return Err(Error::Usage {
-            message: format!("no path follows {}", args.path),
+            message: format!("no path after {}", args.path),
             hint: Some("see bbconnect api --help".into()),
         });
     }
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&method);
     if args.paginate && method != Method::GET {
         return Err(Error::Usage {
-            message: "--paginate is for GET".to_owned(),
+            message: "--paginate requires GET".to_owned(),
             hint: None,
         });
     }
@@ -307,15 +307,15 @@ fn expand_placeholders(
         }
         let Some(value) = value else {
             return Err(Error::Usage {
-                message: format!("the connection {} names no {flag}", chosen.name),
-                hint: Some(format!("write it instead of {placeholder}").into()),
+                message: format!("connection {} has no {flag}", chosen.name),
+                hint: Some(format!("replace {placeholder} by its value").into()),
             });
         };
         // The URL standard resolves these, also when they are encoded.
         if matches!(value.as_str(), "." | "..") {
             return Err(Error::Usage {
-                message: format!("`{value}` cannot be part of a path"),
-                hint: Some(format!("write the name instead of {placeholder}").into()),
+                message: format!("`{value}` is not a valid path segment"),
+                hint: Some(format!("replace {placeholder} by the name").into()),
             });
         }
         let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Check every connection
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
-    /// Purposes for which the credential must have the scopes; repeatable, or separated by commas
+    /// Purpose that the credential must have the scopes for (repeatable)
     #[arg(
         long = "for",
         value_enum,
@@ -47,26 +47,25 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub purposes: Vec<Purpose>,
-    /// Scopes or permissions that the credential must have, in the vocabulary of either product; repeatable, or separated
-    /// by commas
+    /// Scope or permission that the credential must have (repeatable)
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub require: Vec<Scope>,
-    /// Repository to check: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it
+    /// Repository to check: NAMESPACE/SLUG, SLUG or any URL of it
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
-    /// Warn when a credential expires within this time: 90d, 12w, or 90 for days
+    /// Warn if a credential expires within this time: 90d, 12w
     #[arg(long, value_name = "AGE", default_value_t = DayCount::TWO_WEEKS)]
     pub expires_within: DayCount,
-    /// Oldest accepted version of Data Center
+    /// Oldest accepted Data Center version
     #[arg(long, value_name = "VERSION", default_value_t = OLDEST_SUPPORTED_VERSION)]
     pub min_version: Version,
-    /// Exit with status 11 when there are warnings
+    /// Exit with status 11 if there are warnings
     #[arg(long)]
     pub strict: bool,
     /// Output format
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Check one part of the connections: the second of five is 2/5
+    /// Check one of N parts of the connections, such as 2/5
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 }

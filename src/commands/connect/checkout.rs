@@ -30,7 +30,7 @@ pub(super) fn require_cloneable(dir: &Path, url: &CloneUrl) -> Result<(), Error>
             "{} already exists and is not a clone of this repository",
             dir.display()
         ),
-        "name another directory with --clone DIR",
+        "pass --clone DIR with another directory",
     ))
 }
 
@@ -152,7 +152,7 @@ fn finish_clone(
         (CloneState::NotCheckedOut | CloneState::Partial, ..) => Err(Error::rejected(
             RejectionKind::Conflict,
             format!("{} is an incomplete clone", dir.display()),
-            "remove the directory and run this again, or name another one with --clone DIR",
+            "remove the directory, or pass --clone DIR with another one",
         )),
     }
 }

@@ -106,8 +106,8 @@ fn first_free_name(connections: &Connections, url: &CloneUrl) -> Result<Connecti
         (Some(name), _) => Ok(name.clone()),
         (None, Some(name)) => Err(name_conflict(name)),
         (None, None) => Err(Error::Usage {
-            message: "the repository's name is not valid as the name of a connection".to_owned(),
-            hint: Some("add --name NAME".into()),
+            message: "the repository's name is not a valid connection name".to_owned(),
+            hint: Some("pass --name NAME".into()),
         }),
     }
 }
@@ -120,7 +120,7 @@ fn name_conflict(name: &ConnectionName) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
         format!("connection {name} already exists for another repository"),
-        "choose another name with --name NAME",
+        "pass --name NAME with another name",
     )
 }
 

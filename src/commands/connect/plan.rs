@@ -86,10 +86,7 @@ impl Plan {
         {
             return Err(Error::Usage {
                 message: "the repository's project is unknown without an API credential".to_owned(),
-                hint: Some(
-                    "leave out --project, or add a connection first: bbconnect connection add"
-                        .into(),
-                ),
+                hint: Some("leave out --project, or run `bbconnect connection add`".into()),
             });
         }
         let ssh_url = ssh_url(&url, server.repository.as_ref(), &server.settings)?;
@@ -237,7 +234,7 @@ fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
             "leave out --register to register the key with your account, or leave out --write",
         ),
         Some(Register::UserKey) if args.project => usage(
-            "a key of an account belongs to no project",
+            "keys of an account belong to no project",
             "leave out --project or --register user-key",
         ),
         None if is_cloud && args.write && args.project => usage(
@@ -473,13 +470,13 @@ fn require_ssh_enabled(settings: &SshSettings, owner: &KeyOwner) -> Result<(), E
     if settings.enabled == Some(false) {
         return disabled(
             "SSH access is disabled on this server",
-            "an administrator can enable it in Administration, SSH access; or use HTTPS",
+            "ask the administrator to enable Administration > SSH access, or use HTTPS",
         );
     }
     if settings.access_keys_enabled == Some(false) && *owner != KeyOwner::Account {
         return disabled(
             "SSH access keys are disabled on this server",
-            "--register user-key registers the key with your account",
+            "pass --register user-key to register the key with your account",
         );
     }
     Ok(())
@@ -543,7 +540,7 @@ fn ssh_url(
 fn ssh_url_unknown() -> Error {
     Error::Usage {
         message: "the SSH address of this repository is unknown".to_owned(),
-        hint: Some("use its clone URL over SSH".into()),
+        hint: Some("use the SSH clone URL of the repository".into()),
     }
 }
 

@@ -43,61 +43,61 @@ pub(crate) struct ConnectionArgs {
     /// OAuth scopes to request [default: all that the consumer may have]
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub scope: Vec<String>,
-    /// What an HTTP access token belongs to
+    /// Owner of the token (http-access-token)
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub level: Option<TokenLevel>,
-    /// Whether it is Cloud or Data Center, where the URL does not tell
+    /// Product, if the URL doesn't show it
     #[arg(long, value_enum, value_name = "PRODUCT")]
     pub deployment: Option<Product>,
-    /// The workspace (Cloud)
+    /// Default workspace (Cloud)
     #[arg(long, value_name = "WORKSPACE")]
     pub workspace: Option<String>,
-    /// The project's key
+    /// Default project
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
-    /// The repository: SLUG, or WORKSPACE/SLUG and KEY/SLUG
+    /// Default repository: SLUG or NAMESPACE/SLUG
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<String>,
-    /// The last day of the credential: nothing in the API tells that of an API token
+    /// Expiry date (Bitbucket Cloud doesn't report it)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub expires: Option<ExpiryArg>,
-    /// Where to keep the secret
+    /// Where to store the secret
     #[arg(long, value_enum, value_name = "STORE")]
     pub store: Option<StoreKind>,
-    /// Read the secret from the first line of standard input; on a terminal, ask for it
+    /// Read the secret from stdin; prompt for it on a terminal
     #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
     pub token_stdin: bool,
     /// Read the secret from the first line of a file
     #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
     pub token_file: Option<PathBuf>,
-    /// Have a command print the secret whenever it is needed; the command is kept, the secret is not
+    /// Command that prints the secret; stored instead of the secret
     #[arg(long, value_name = "CMD")]
     pub token_command: Option<String>,
-    /// Trust the certificates in this file beside the system's
+    /// CA or server certificate to trust (PEM)
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
-    /// Show this client certificate
+    /// Client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "client_key")]
     pub client_cert: Option<PathBuf>,
-    /// The key of the client certificate
+    /// Private key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
-    /// Go through this proxy instead of the environment's
+    /// HTTP proxy [default: HTTPS_PROXY and related variables]
     #[arg(long, value_name = "URL", value_parser = proxy)]
     pub proxy: Option<String>,
-    /// Accept plain http to another machine
+    /// Allow plain http to another machine
     #[arg(long)]
     pub allow_http: bool,
-    /// The website, when it is not where the API is
+    /// Web URL, if different from the API host
     #[arg(long, value_name = "URL", value_parser = website)]
     pub web_url: Option<String>,
     /// Make it the default connection
     #[arg(long)]
     pub default: bool,
-    /// Save without asking the server
+    /// Save without verifying the credential
     #[arg(long)]
     pub no_verify: bool,
-    /// Verify and show, but save nothing
+    /// Verify, but save nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -191,8 +191,8 @@ impl ConnectionArgs {
             && !one.eq_ignore_ascii_case(other)
         {
             return Err(Error::usage(
-                format!("the repository is in {one}, and {flag} is {other}"),
-                format!("leave out {flag}, or name the repository in it with --repo"),
+                format!("the repository is in {one}, but {flag} is {other}"),
+                format!("leave out {flag}, or pass --repo of a repository in it"),
             ));
         }
         Ok(())
@@ -222,13 +222,13 @@ impl ConnectionArgs {
         if let Some((flag, ..)) = stray {
             return Err(Error::usage(
                 format!("{flag} does not apply to a connection with --auth {auth}"),
-                format!("leave out {flag}, or name another kind with --auth"),
+                format!("leave out {flag}, or pass another --auth"),
             ));
         }
         if given(&self.workspace) && deployment == Deployment::DataCenter {
             return Err(Error::usage(
                 "--workspace does not apply to a Data Center, which has projects",
-                "leave it out; --project KEY names a project",
+                "leave out --workspace; pass --project KEY",
             ));
         }
         Ok(())
@@ -239,7 +239,7 @@ impl ConnectionArgs {
     pub(super) fn check_no_secret(&self) -> Result<(), Error> {
         if self.token_stdin || self.token_file.is_some() || self.token_command.is_some() {
             return Err(Error::usage(
-                "a connection for SSH alone has no secret",
+                "SSH-only connections have no secret",
                 "leave out the --token flag",
             ));
         }
@@ -277,17 +277,17 @@ impl ConnectionArgs {
                 Ok(SecretSource::Command(command.to_owned()))
             }
             (Some(_), Some(_)) => Err(Error::usage(
-                "a command's secret is not stored",
+                "--token-command stores the command, not the secret",
                 "leave out --store",
             )),
             (Some(StoreKind::Command), None) if auth.is_oauth() => Err(Error::usage(
-                "tokens of OAuth change, so a command cannot keep them",
-                "add --store keyring or --store file",
+                "OAuth tokens change and cannot come from a command",
+                "pass --store keyring or --store file",
             )),
             (Some(store), None) => store.source(None).ok_or_else(|| {
                 Error::usage(
-                    "--store command needs the command",
-                    "add --token-command 'CMD'",
+                    "--store command requires --token-command",
+                    "pass --token-command 'CMD'",
                 )
             }),
             (None, None) => match before.map(|secret| &secret.source) {
@@ -330,14 +330,14 @@ pub(super) fn email(text: &str) -> Result<String, &'static str> {
 /// A value that is sent as one line of a protocol.
 pub(super) fn no_control_chars(text: &str) -> Result<String, &'static str> {
     if text.chars().any(char::is_control) {
-        return Err("it contains a line break or another control character");
+        return Err("contains a line break or another control character");
     }
     Ok(text.to_owned())
 }
 
 fn port(text: &str) -> Result<u16, &'static str> {
     let port = text.parse().ok().filter(|&port| port >= 1);
-    port.ok_or("it must be from 1 to 65535")
+    port.ok_or("expected a port from 1 to 65535")
 }
 
 fn proxy(text: &str) -> Result<String, String> {
@@ -350,15 +350,14 @@ fn website(text: &str) -> Result<String, String> {
 
 /// A URL that is saved in plain text, so it must not contain a password.
 fn plain_url(text: &str, example: &str) -> Result<String, String> {
-    let not_a_url = || format!("it is not a URL such as {example}");
+    let not_a_url = || format!("expected a URL such as {example}");
     let url = url::Url::parse(text).map_err(|_| not_a_url())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(not_a_url());
     }
     if url.password().is_some() {
         return Err(
-            "it contains a password; for a proxy with one, set HTTPS_PROXY in the environment"
-                .to_owned(),
+            "the URL contains a password; for a proxy with a password, set HTTPS_PROXY".to_owned(),
         );
     }
     Ok(text.to_owned())

@@ -26,7 +26,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection
+    /// Connection
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Sign in again with OAuth, for more scopes or with another account
@@ -178,7 +178,7 @@ impl Args {
         }
         after.deployment = args.deployment.map_or(after.deployment, Deployment::from);
         auth.require_supported_by(after.deployment)
-            .map_err(|error| Error::usage(error.to_string(), "add --auth KIND"))?;
+            .map_err(|error| Error::usage(error.to_string(), "pass --auth KIND"))?;
         args.check_applicable(auth, after.deployment)?;
         let is_same_target = auth == before.auth() && after.base_url == before.base_url;
         let given = args

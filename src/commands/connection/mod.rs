@@ -29,16 +29,16 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// Add a connection, once its credential is verified
+        /// Verify a credential and save it as a connection
         Add(add::Args),
-        /// List the connections
+        /// List connections
         #[command(visible_alias = "ls")]
         List(list::Args),
         /// Show a connection
         Show(show::Args),
         /// Change a connection, or replace its secret
         Edit(edit::Args),
-        /// Give a connection another name
+        /// Rename a connection
         Rename(rename::Args),
         /// Remove a connection and its secret
         #[command(visible_alias = "rm")]

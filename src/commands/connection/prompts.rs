@@ -72,7 +72,7 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
     let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
     let chosen = app
         .ui
-        .prompt_select("Kind of credential", &labels)
+        .prompt_select("Type of credential", &labels)
         .map_err(Error::Stdin)?;
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
 }
@@ -129,6 +129,7 @@ pub(super) fn any_secret(
         Deployment::DataCenter | Deployment::Unknown => {
             (AuthMethod::HttpAccessToken, "HTTP access token or password")
         }
+        AuthMethod::AppPassword | AuthMethod::Password | AuthMethod::Ssh => "Input is hidden.",
     };
     describe_creation(app, connection, auth);
     loop {

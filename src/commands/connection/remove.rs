@@ -26,10 +26,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection
+    /// Connection
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Take its SSH key away from the server, and delete it here if it was made here
+    /// Also delete its SSH key, on the server and locally
     #[arg(long)]
     pub with_key: bool,
     #[command(flatten)]
@@ -65,8 +65,8 @@ impl Subcommand for Args {
         }
         app.confirm(
             self.yes.is_set(),
-            &format!("removing the connection {}", self.name),
-            &format!("Remove the connection {} and its secret?", self.name),
+            &format!("removing connection {}", self.name),
+            &format!("Remove connection {} and its secret?", self.name),
         )?;
         // A connection that cannot be read, because a newer version wrote it, can be removed.
         let readable = connections.get(&self.name).ok();
@@ -133,7 +133,7 @@ fn is_requested(args: &Args, app: &App, ssh_connection: &SshConnection) -> Resul
         return Ok(args.with_key);
     }
     let question = format!(
-        "Also take its key {} away, from the server and here?",
+        "Also delete its key {}, on the server and locally?",
         ssh_connection.key.display()
     );
     app.ui.prompt_confirm(&question).map_err(Error::Stdin)
@@ -154,22 +154,22 @@ impl CommandOutput for RemoveOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(reason) = &self.secret_left {
-            out.note(&format!("its secret could not be forgotten: {reason}"));
+            out.note(&format!("the secret could not be deleted: {reason}"));
         }
         let Some(key) = &self.key else {
-            out.note("the token itself is still valid; revoke it where it was made");
+            out.note("the token is still valid; revoke it in Bitbucket");
             return;
         };
         let server = if key.removed_from_server {
-            "was taken away from the server"
+            "was removed from the server"
         } else {
-            "was not taken away from the server"
+            "was not removed from the server"
         };
         let here = if key.file_deleted {
-            "was deleted here"
+            "deleted locally"
         } else {
-            "is still here"
+            "kept locally"
         };
-        out.note(&format!("its key {} {server}, and {here}", key.path));
+        out.note(&format!("key {} {server}, {here}", key.path));
     }
 }

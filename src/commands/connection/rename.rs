@@ -18,10 +18,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection
+    /// Connection
     #[arg(value_name = "OLD")]
     pub from: String,
-    /// Its new name
+    /// New name
     #[arg(value_name = "NEW")]
     pub to: ConnectionName,
 }
@@ -79,8 +79,8 @@ impl Subcommand for Args {
             let to = self.to.to_string();
             Checkout::rename_connection(&self.from, &to).inspect_err(|_| {
                 app.ui.eprint_line(&format!(
-                    "the connection is called {to} now; only this checkout still names {}. \
-                     Once git can write there: bbconnect connection use {to} --here, or --service DIR for a folder",
+                    "the connection is now {to}, but this checkout still uses {}; when git can write there, run \
+                     `bbconnect connection use {to} --here` (or --service DIR)",
                     self.from
                 ));
             })?;
@@ -94,15 +94,15 @@ impl CommandOutput for RenameOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         if self.action == RenameAction::Renamed {
-            out.line(&format!("{} is now {}", self.from, self.name));
+            out.line(&format!("renamed {} to {}", self.from, self.name));
         } else {
-            out.line(&format!("{} keeps its name", self.name));
+            out.line(&format!("{}: unchanged", self.name));
         }
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.action == RenameAction::Renamed {
-            out.note("a checkout elsewhere that names the old one in its git configuration needs connection use again");
+            out.note("other checkouts that use the old name need `bbconnect connection use` again");
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection use work                          the default
-  bbconnect connection use acme --here                   for the repository one stands in
-  bbconnect connection use api --service services/api    for a folder of it
+  bbconnect connection use acme --here                   for the current repository
+  bbconnect connection use api --service services/api    for a directory in it
 ";
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// For the repository one stands in, in its git configuration
     #[arg(long, conflicts_with = "service")]
     pub here: bool,
-    /// For this folder of the repository one stands in
+    /// For this directory in the current repository
     #[arg(long, value_name = "DIR")]
     pub service: Option<PathBuf>,
 }
@@ -120,9 +120,9 @@ impl CommandOutput for UseOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let target = match (self.scope, &self.folder) {
             (Scope::Repository, _) => "this repository".to_owned(),
-            (_, Some(folder)) => format!("the folder {folder}"),
-            (_, None) => "everything that names no other".to_owned(),
+            (_, Some(folder)) => format!("directory {folder}"),
+            (_, None) => "all repositories without their own".to_owned(),
         };
-        out.line(&format!("{} is used for {target}", self.name));
+        out.line(&format!("{} is now used for {target}", self.name));
     }
 }

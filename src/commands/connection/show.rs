@@ -16,7 +16,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection; without a name, the one that applies here
+    /// Connection [default: the one that applies here]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -56,7 +56,7 @@ impl CommandOutput for ShowOutput {
         self.connection.write_fields(out);
         if let Some(command) = &self.ssh_command {
             out.blank_line();
-            out.line("Git with this key and no other:");
+            out.line("Git with this key only:");
             out.verbatim(&format!(
                 "  GIT_SSH_COMMAND={}",
                 shell_words::quote(command)

@@ -18,13 +18,13 @@ pub(super) fn require_absent(path: &Path, force: bool) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::Usage {
             message: format!("{} is a directory", path.display()),
-            hint: Some("name a file".into()),
+            hint: Some("pass the path of a file".into()),
         });
     }
     if path.exists() && !force {
         return Err(Error::AlreadyExists {
             what: format!("{} already exists", path.display()),
-            hint: "name another file, or overwrite it with --force".into(),
+            hint: "pass another file, or --force to overwrite".into(),
         });
     }
     Ok(())

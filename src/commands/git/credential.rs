@@ -11,17 +11,17 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect git setup                                             git then runs this by itself
+  bbconnect git setup                                             configures git to run this
   printf 'protocol=https\\nhost=bitbucket.org\\n' | bbconnect git credential get
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// get, store or erase; others are for other helpers
+    /// get, store or erase
     #[arg(value_name = "OPERATION")]
     pub operation: String,
-    /// The connection to use where it matches and the checkout names no other
+    /// Connection to use if it matches and the checkout has none
     #[arg(long, value_name = "NAME", hide = true)]
     pub prefer: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Subcommand for Args {
             CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
                 Error::Usage {
                     message: error.to_string(),
-                    hint: Some("bbconnect git setup lets git run this".into()),
+                    hint: Some("run `bbconnect git setup`".into()),
                 }
             })?;
         let preferred = self.prefer.as_deref();

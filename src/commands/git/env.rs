@@ -21,10 +21,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The connection; without a name, the one that applies here
+    /// Connection [default: the one that applies here]
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Print what takes the variables back
+    /// Print `unset` commands
     #[arg(long)]
     pub unset: bool,
 }

@@ -8,19 +8,19 @@ use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect git setup                        git asks bbconnect for the servers of your connections
+  bbconnect git setup                        for the servers of all connections
   bbconnect git setup --undo
-  eval \"$(bbconnect git env)\"                for one shell, with nothing written
+  eval \"$(bbconnect git env)\"                for this shell only
 ";
 
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// Let git ask bbconnect for credentials
+        /// Configure git to get credentials from bbconnect
         Setup(setup::Args),
-        /// Answer git: its credential helper protocol on standard input and output
+        /// Git credential helper (run by git)
         Credential(credential::Args),
-        /// Print the variables that let git use a connection in one shell
+        /// Print environment variables to use a connection with git
         Env(env::Args),
     }
 }

@@ -21,10 +21,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Only this server
+    /// Only this host
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
-    /// In the user's configuration (the default)
+    /// In the user's git configuration (default)
     #[arg(long, conflicts_with = "local")]
     pub global: bool,
     /// In the configuration of the current repository
@@ -142,11 +142,12 @@ impl CommandOutput for SetupOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.helpers.is_empty() {
-            out.line("git has no helper of bbconnect here, so there is nothing to undo");
+            out.line("nothing to undo: git is not configured to use bbconnect");
         }
         for helper in self.helpers.iter().filter(|helper| helper.others) {
             out.note(&format!(
-                "another helper is set for {}: git passes the secret to it as well, and it may store it in plain text",
+                "another credential helper is configured for {}: git passes it the secret, and it may store it in \
+                 plain text",
                 helper.url
             ));
         }

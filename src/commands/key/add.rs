@@ -26,7 +26,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The key: its public file, or the private one next to it. The private key is never sent
+    /// Public key file, or the private key beside it (never sent)
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: PathBuf,
     /// Title in Bitbucket [default: the key's comment]
@@ -74,7 +74,7 @@ impl Subcommand for Args {
         if self.write && is_deploy_key {
             return Err(Error::Usage {
                 message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-                hint: Some("leave out --write, or register it with your account: --user".into()),
+                hint: Some("leave out --write, or pass --user".into()),
             });
         }
         selected.require_key_admin(&owner)?;

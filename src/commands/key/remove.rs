@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The key: its id as `key list` shows it, or its fingerprint
+    /// Id or fingerprint of the key
     #[arg(value_name = "ID", allow_hyphen_values = false)]
     pub id: String,
     #[command(flatten)]

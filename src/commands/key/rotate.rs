@@ -40,22 +40,22 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository whose key is replaced [default: that of the connection]
+    /// Repository whose key is replaced [default: that of the connection]
     #[arg(short = 'R', long, value_name = "REF", conflicts_with = "all")]
     pub repo: Option<RepoRef>,
     /// Type of the new key [default: that of the old one]
     #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
     pub key_type: Option<KeyType>,
-    /// The keys of all connections
+    /// Replace the keys of all connections
     #[arg(long)]
     pub all: bool,
-    /// Only keys that are at least this old: 90d, 12w, or 90 for days
+    /// Only keys at least this old: 90d, 12w
     #[arg(long, value_name = "AGE")]
     pub older_than: Option<DayCount>,
-    /// Encrypt the new key with the first line of standard input; prompt for it on a terminal
+    /// Read the passphrase of the new key from stdin; prompt for it on a terminal
     #[arg(long, conflicts_with = "all")]
     pub passphrase_stdin: bool,
-    /// Do not ask before replacing a key that bbconnect did not generate, or those of all connections
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]

@@ -13,8 +13,7 @@ use crate::types::repository::{RepoId, RepoRef};
 // No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeyOwnerArgs {
-    /// Keys of a repository: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or any URL of it [default: that
-    /// of the connection]
+    /// Keys of a repository: NAMESPACE/SLUG, SLUG or any URL of it [default: that of the connection]
     #[arg(short = 'R', long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// Keys of a project: KEY, on Cloud also WORKSPACE/KEY
@@ -123,7 +122,7 @@ impl KeyOwnerArgs {
 fn no_repository(selected: &SelectedConnection) -> Error {
     Error::Usage {
         message: format!("connection {} has no repository", selected.name),
-        hint: Some("add --repo NAMESPACE/SLUG, --project KEY or --user".into()),
+        hint: Some("pass --repo NAMESPACE/SLUG, --project KEY or --user".into()),
     }
 }
 
@@ -137,7 +136,7 @@ fn project(selected: &SelectedConnection, text: &str) -> Result<KeyOwner, Error>
     if is_cloud && workspace.is_none() {
         return Err(Error::Usage {
             message: "the workspace of the project is unknown".to_owned(),
-            hint: Some(format!("use --project WORKSPACE/{key}").into()),
+            hint: Some(format!("pass --project WORKSPACE/{key}").into()),
         });
     }
     Ok(KeyOwner::Project {

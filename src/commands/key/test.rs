@@ -26,10 +26,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The private key [default: that of the connection]
+    /// Private key [default: that of the connection]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<PathBuf>,
-    /// The repository: a connection's, or any clone URL [default: that of the connection]
+    /// Repository or clone URL [default: that of the connection]
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Trust the SSH host key with this fingerprint
@@ -121,7 +121,7 @@ fn key_and_repository(
         let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
         let remote = remote.ok_or_else(|| Error::Usage {
             message: "the SSH address of this repository is unknown".to_owned(),
-            hint: Some("use its clone URL over SSH".into()),
+            hint: Some("use the SSH clone URL of the repository".into()),
         })?;
         return Ok((key.clone(), url, remote, RepositorySource::Flag));
     }

@@ -21,7 +21,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The server: HOST, HOST:PORT, or any URL of a repository on it
+    /// Server: HOST, HOST:PORT or any URL on it
     #[arg(value_name = "HOST")]
     pub host: HostArg,
 }

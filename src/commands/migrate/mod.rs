@@ -22,7 +22,7 @@ Examples:
   bbconnect migrate ~/src              shows the changes, and asks
   bbconnect migrate ~/src --dry-run    only shows the changes
   bbconnect migrate ~/src --yes        applies the changes without asking
-  bbconnect migrate --check            for CI: status 1 when there is something to update
+  bbconnect migrate --check            for CI: exit status 1 if there is something to update
 ";
 
 const SCANNED: &str = "\
@@ -35,14 +35,14 @@ Each changed file has a backup beside it, NAME.bbconnect-YYYYMMDDTHHMMSSZ; that 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES, after_help = SCANNED)]
 pub(crate) struct Args {
-    /// Directories to scan for repositories; by default the current directory
+    /// Directories to scan for repositories [default: .]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub dry_run: DryRunArg,
     #[command(flatten)]
     pub yes: YesArg,
-    /// Change nothing, and exit with status 1 when there is something to update
+    /// Change nothing; exit with status 1 if there is something to update
     #[arg(long)]
     pub check: bool,
 }

@@ -115,7 +115,7 @@ impl CommandOutput for MigrateOutput {
         }
         for path in &self.outside {
             out.note(&format!(
-                "{path} is used by a checkout here but is outside of the scanned directories: not changed"
+                "not changed: {path} is used by a checkout but outside the scanned directories"
             ));
         }
         let mut steps: Vec<&str> = Vec::new();

@@ -29,24 +29,24 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,
-    /// The branch that it brings
+    /// Source branch
     #[arg(long, value_name = "BRANCH")]
     pub source: String,
-    /// The branch that it is for; without it, the repository's default branch
+    /// Target branch [default: the repository's default branch]
     #[arg(long, value_name = "BRANCH")]
     pub target: Option<String>,
-    /// Its title
+    /// Title
     #[arg(long, value_name = "TITLE", value_parser = title)]
     pub title: String,
     #[command(flatten)]
     pub body_file: BodyFileArg,
-    /// Ask this person to look at it: uuid, account id or name (Cloud), user name (Data Center)
+    /// Reviewer: UUID, account id or name (Cloud), user name (Data Center); repeatable
     #[arg(long = "reviewer", value_name = "REVIEWER")]
     pub reviewers: Vec<String>,
-    /// Ask those who are asked by default, as the website does
+    /// Add the default reviewers
     #[arg(long)]
     pub default_reviewers: bool,
-    /// Open it as a draft (Cloud; Data Center since 8.18)
+    /// Open as a draft (Cloud; Data Center 8.18 or later)
     #[arg(long)]
     pub draft: bool,
     #[command(flatten)]
@@ -126,7 +126,7 @@ async fn create(
     if source == target {
         return Err(Error::Usage {
             message: format!("{source} is both source and target"),
-            hint: Some("name another branch with --source or --target".into()),
+            hint: Some("pass another --source or --target".into()),
         });
     }
     let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
@@ -138,7 +138,7 @@ async fn create(
         return Err(no_difference(source, target));
     }
     if args.draft && !bitbucket.supports_drafts().await.map_err(refused)? {
-        let message = "this server knows no drafts: they came with Data Center 8.18";
+        let message = "drafts require Data Center 8.18 or later";
         return Err(Error::rejected(
             RejectionKind::Unsupported,
             message,
@@ -176,7 +176,7 @@ async fn create(
 fn title(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("a pull request needs a title".to_owned());
+        return Err("the title is empty".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -199,7 +199,7 @@ async fn default_branch(
         Error::rejected(
             RejectionKind::NotFound,
             format!("{namespace}/{slug} has no default branch"),
-            "name the target with --target BRANCH",
+            "pass --target BRANCH",
         )
     })
 }
@@ -218,11 +218,12 @@ async fn branches_differ(
     );
     let (at_source, at_target) = asked.await.map_err(refused)?;
     let missing = |name: &str| {
-        let message = format!("{repo} has no branch {name}, or this credential does not see it");
+        let message =
+            format!("branch {name} not found in {repo}, or not visible with this credential");
         Error::rejected(
             RejectionKind::NotFound,
             message,
-            "push it first, or name another",
+            "push the branch first, or pass another one",
         )
     };
     let at_source = at_source.ok_or_else(|| missing(source))?;
@@ -231,7 +232,7 @@ async fn branches_differ(
 }
 
 fn no_difference(source: &str, target: &str) -> Error {
-    let message = format!("{source} has nothing that {target} lacks");
+    let message = format!("{source} has no commits that {target} lacks");
     Error::rejected(RejectionKind::Other, message, "push a commit to it first")
 }
 
@@ -252,7 +253,7 @@ async fn reviewers(
             Some(reviewer) => all.push(reviewer),
             None => left_out.push(SkippedReviewer {
                 reviewer: name.clone(),
-                reason: "no member of the workspace has this name".to_owned(),
+                reason: "no member of the workspace with this name".to_owned(),
             }),
         }
     }
@@ -329,7 +330,7 @@ impl CommandOutput for CreateOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         for SkippedReviewer { reviewer, reason } in &self.left_out {
-            out.note(&format!("{reviewer} is not asked to review it: {reason}"));
+            out.note(&format!("reviewer {reviewer} not added: {reason}"));
         }
         if let Some(note) = unchanged_note(&self.differs) {
             out.note(&note);

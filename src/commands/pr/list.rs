@@ -22,7 +22,7 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,
-    /// Which pull requests
+    /// State of the pull requests
     #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
     pub state: State,
     #[command(flatten)]

@@ -14,10 +14,10 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// List the pull requests for a repository
+        /// List pull requests
         #[command(visible_alias = "ls")]
         List(list::Args),
-        /// Open a pull request; one that is open for the same branches is used again
+        /// Open a pull request, or find the open one for the same branches
         Create(create::Args),
     }
 }

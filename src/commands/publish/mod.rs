@@ -52,10 +52,10 @@ pub(crate) struct Args {
     /// Directory to publish
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Repository; by default the selected one
+    /// Repository [default: that of the checkout, else of the connection]
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
-    /// Directory of the repository to publish to; by default the root
+    /// Target directory in the repository [default: the root]
     #[arg(
         long,
         value_name = "PATH",
@@ -63,28 +63,27 @@ pub(crate) struct Args {
         hide_default_value = true
     )]
     pub into: RepoDir,
-    /// Branch to commit to; created where it does not exist. If it is the base itself, foreign commits are accepted and no
-    /// pull request is opened
+    /// Branch to commit to, created if missing; with the base itself no pull request is opened
     #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
     pub branch: BranchName,
-    /// Start of a new branch and target of the pull request; by default the repository's default branch
+    /// Base of a new branch and target of the pull request [default: the default branch]
     #[arg(long, value_name = "BRANCH")]
     pub base: Option<BranchName>,
     /// Commit message
     #[arg(short, long, value_name = "MESSAGE")]
     pub message: Option<String>,
-    /// Title of the pull request; by default the first line of the message
+    /// Title of the pull request [default: first line of the message]
     #[arg(long, value_name = "TITLE")]
     pub title: Option<String>,
     #[command(flatten)]
     pub body_file: BodyFileArg,
-    /// Remove every file from the branch that DIR lacks
+    /// Remove all files from the branch that are not in DIR
     #[arg(long)]
     pub delete_removed: bool,
     /// Do not open a pull request
     #[arg(long, conflicts_with_all = ["title", "body_file", "draft"])]
     pub no_pr: bool,
-    /// Open the pull request as a draft (Cloud; Data Center since 8.18)
+    /// Open the pull request as a draft (Cloud; Data Center 8.18 or later)
     #[arg(long)]
     pub draft: bool,
     /// Allow committing on top of commits bbconnect didn't make
@@ -170,7 +169,8 @@ impl Subcommand for Args {
             if let Some(commit) = commit.as_deref().filter(|_| !self.dry_run.is_set()) {
                 let branch = &plan.target.branch;
                 app.ui.eprint_line(&format!(
-                    "the commit {commit} is on {branch}, but its pull request is missing: run the command again, or add --no-pr"
+                    "the commit {commit} is on {branch}, but its pull request is missing: run the command again, or \
+                     pass --no-pr"
                 ));
             }
             match error {
@@ -233,7 +233,7 @@ impl Args {
                 Some(name) => format!("{repo} has no branch {name} to start from"),
                 None => format!("{repo} has no default branch to start from"),
             };
-            let hint = "name a branch with --base BRANCH";
+            let hint = "pass --base BRANCH";
             return Err(Error::rejected(RejectionKind::NotFound, message, hint));
         }
         Ok((tip, base))

@@ -118,10 +118,7 @@ impl CommandOutput for PublishOutput {
             out.note(&note);
         }
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
-            let message = format!(
-                "{} is the base itself, so no pull request is opened",
-                self.branch
-            );
+            let message = format!("{} is the base itself: no pull request", self.branch);
             out.note(&message);
         }
         if self.base.is_none() {

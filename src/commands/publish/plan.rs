@@ -73,9 +73,9 @@ impl Plan {
             .find(|file| contains(&file.path, path) || contains(path, &file.path));
         let local = conflicting.map_or("", |file| file.path.as_str());
         let hint = if contains(path, local) && (path == into || contains(path, into)) {
-            "choose another directory with --into"
+            "pass another directory with --into"
         } else {
-            "remove the file from the branch with --delete-removed, or rename it in the directory"
+            "pass --delete-removed, or rename the file in the directory"
         };
         let message =
             format!("the branch {branch} has the file {path}, which conflicts with {local}");

@@ -24,19 +24,19 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: WORKSPACE/SLUG (Cloud), KEY/SLUG or ~USER/SLUG (Data Center)
+    /// Repository: WORKSPACE/SLUG (Cloud), KEY/SLUG or ~USER/SLUG (Data Center)
     #[arg(value_name = "NS/SLUG")]
     pub repository: RepoRef,
-    /// Let everybody see it
+    /// Make it public
     #[arg(long)]
     pub public: bool,
-    /// What it is for
+    /// Description
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// The project that it belongs to; without it, the connection's, else the workspace's oldest (Cloud)
+    /// Project (Cloud) [default: the connection's, else the workspace's oldest]
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
-    /// The branch that a clone will check out
+    /// Default branch
     #[arg(long, value_name = "BRANCH")]
     pub default_branch: Option<String>,
     #[command(flatten)]
@@ -83,7 +83,7 @@ impl Subcommand for Args {
                 Err(error) => Err(refused(error)),
             };
         }
-        let progress = app.ui.progress("making the repository");
+        let progress = app.ui.progress("creating the repository");
         let created = app.block_on(bitbucket.create_repository(&new))?;
         drop(progress);
         let Some(repository) = created.map_err(refused)? else {
@@ -102,7 +102,7 @@ fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>,
     match &args.project {
         Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
             message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
-            hint: Some(format!("write {key}/{}", repo.slug).into()),
+            hint: Some(format!("use {key}/{}", repo.slug).into()),
         }),
         project => Ok(project.clone()),
     }
@@ -111,7 +111,7 @@ fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>,
 fn exists(repo: &RepoId) -> Error {
     Error::rejected(
         RejectionKind::Conflict,
-        format!("there is a repository {repo} already"),
+        format!("repository {repo} already exists"),
         Hint::command("repo view").with_text(format!(" {repo}")),
     )
 }
@@ -153,7 +153,7 @@ impl CommandOutput for CreateOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.is_still_private {
-            out.note("the server made it private; make it public in its settings");
+            out.note("the server created it as private; change it in the repository settings");
         }
     }
 }

@@ -26,15 +26,15 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     pub workspace: WorkspaceArg,
-    /// Those of this project
+    /// Only this project
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
-    /// Those of all workspaces of the account (Cloud), or of the whole server (Data Center)
+    /// All workspaces of the account (Cloud), or the whole server (Data Center)
     #[arg(long, conflicts_with_all = ["workspace", "project"])]
     pub all: bool,
     #[command(flatten)]
     pub limit: LimitArg,
-    /// Those whose name holds this text; on Cloud also an expression such as 'size > 100000'
+    /// Filter by name; on Cloud also an expression such as 'size > 100000'
     #[arg(long, value_name = "QUERY")]
     pub query: Option<String>,
 }
@@ -62,8 +62,7 @@ impl Subcommand for Args {
                 return selected.describe_api_error_for(error, Operation::ReadRepositories);
             }
             // An access token has no account, and so no workspaces of its own.
-            let causes = "list one workspace with --workspace WORKSPACE, or ask for a credential with \
-                          read:workspace:bitbucket or account";
+            let causes = "pass --workspace WORKSPACE, or use a credential with read:workspace:bitbucket (account)";
             Error::Api {
                 error,
                 causes: Some(causes.into()),
@@ -103,10 +102,10 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
             if args.workspace.as_deref().is_some() {
                 return Err(Error::Usage {
                     message: format!(
-                        "{} is a Data Center, which has projects and no workspaces",
+                        "{} is a Data Center, which has projects instead of workspaces",
                         connection.base_url
                     ),
-                    hint: Some("write --project KEY".into()),
+                    hint: Some("pass --project KEY".into()),
                 });
             }
             let project = args.project.clone().or_else(|| connection.project.clone());
@@ -144,7 +143,7 @@ impl CommandOutput for ListOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.repositories.is_empty() {
-            out.line("there are no repositories there that this credential sees");
+            out.line("no repositories found");
         }
     }
 }

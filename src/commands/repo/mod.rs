@@ -20,16 +20,16 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// List repositories of a workspace, a project, or all
+        /// List repositories
         #[command(visible_alias = "ls")]
         List(list::Args),
-        /// Show a repository: its URLs, whether it is empty, what you may do with it
+        /// Show a repository: URLs, default branch, your permission
         View(view::Args),
         /// Clone a repository with the connection's credential
         Clone(clone::Args),
-        /// Make a repository
+        /// Create a repository
         Create(create::Args),
-        /// Choose the repository that commands are about when none is named
+        /// Set the default repository
         Select(select::Args),
     }
 }

@@ -19,22 +19,22 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect repo select                               pick one, with a search
+  bbconnect repo select                               choose from a list
   bbconnect repo select acme/site                     for the connection
-  bbconnect repo select acme/site --here              for the checkout one stands in
+  bbconnect repo select acme/site --here              for the current checkout
   bbconnect repo select acme/api --service services/api
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository; without it, on a terminal, one is picked from a list
+    /// Repository; without it, choose from a list on a terminal
     #[arg(value_name = "REF")]
     pub repository: Option<RepoRef>,
-    /// For the checkout one stands in, in its git configuration, and with the connection it was found with
+    /// For the current checkout (.git/config), with the connection
     #[arg(long, conflicts_with = "service")]
     pub here: bool,
-    /// For this folder of the checkout one stands in, as --here
+    /// For this directory in the current checkout
     #[arg(long, value_name = "DIR")]
     pub service: Option<PathBuf>,
 }
@@ -116,7 +116,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
     if !app.is_interactive() {
         return Err(Error::InputRequired {
             what: "a repository",
-            hint: Hint::from("name it: ")
+            hint: Hint::from("pass one: ")
                 .with_command("repo select")
                 .with_text(" NAMESPACE/SLUG"),
         });
@@ -144,7 +144,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
     if names.is_empty() {
         return Err(Error::rejected(
             crate::error::RejectionKind::NotFound,
-            format!("the connection {} sees no repository", selected.name),
+            format!("no repository visible to connection {}", selected.name),
             Hint::command("repo list").with_text(" --all"),
         ));
     }
@@ -163,8 +163,8 @@ fn save_default_repository(
 ) -> Result<bool, Error> {
     if selected.reason == SelectionReason::Environment {
         return Err(Error::Usage {
-            message: "the connection is the environment's, of which nothing is saved".to_owned(),
-            hint: Some(format!("add --here, or export BBCONNECT_REPO={repo}").into()),
+            message: "the environment connection is not saved".to_owned(),
+            hint: Some(format!("pass --here, or set BBCONNECT_REPO={repo}").into()),
         });
     }
     let mut connection = selected.connection.clone();
@@ -190,13 +190,12 @@ impl CommandOutput for SelectOutput {
             namespace, slug, ..
         } = &self.repository;
         let place = match (self.scope, &self.folder) {
-            (Scope::Connection, _) => format!("the connection {}", self.connection),
-            (_, Some(folder)) => format!(
-                "the folder {folder}, with the connection {}",
-                self.connection
-            ),
-            (_, None) => format!("this checkout, with the connection {}", self.connection),
+            (Scope::Connection, _) => format!("connection {}", self.connection),
+            (_, Some(folder)) => format!("directory {folder}, with connection {}", self.connection),
+            (_, None) => format!("this checkout, with connection {}", self.connection),
         };
-        out.line(&format!("{namespace}/{slug} is the repository of {place}"));
+        out.line(&format!(
+            "{namespace}/{slug} is now the repository of {place}"
+        ));
     }
 }

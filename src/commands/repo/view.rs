@@ -23,7 +23,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The repository: NAMESPACE/SLUG, or any URL of it
+    /// Repository: NAMESPACE/SLUG, or any URL of it
     #[arg(value_name = "REF")]
     pub repository: RepoRef,
     #[command(flatten)]
@@ -105,7 +105,7 @@ impl CommandOutput for ViewOutput {
             ("private", yes_or_no(repository.private)),
             ("empty", yes_or_no(*empty)),
             ("branch", repository.default_branch.clone()),
-            ("you may", permission.map(str::to_owned)),
+            ("permission", permission.map(str::to_owned)),
             ("ssh", repository.ssh.clone()),
             ("https", repository.https.clone()),
             ("web", repository.web.clone()),

@@ -32,10 +32,10 @@ Examples:
 #[command(before_help = EXAMPLES)]
 #[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
 pub(crate) struct Args {
-    /// The token's name on the server
+    /// Name of the token
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// What it is for
+    /// Purpose, for the permissions of the token
     #[arg(
         long = "for",
         value_enum,
@@ -43,21 +43,21 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub purposes: Vec<Purpose>,
-    /// What it may do, as Data Center calls it
+    /// Permission, such as REPO_READ
     #[arg(
-        help = "What it may do, as Data Center calls it: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_…",
+        help = "Permission: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_READ, PROJECT_WRITE, PROJECT_ADMIN",
         long = "permission",
         value_name = "PERMISSION",
         value_delimiter = ','
     )]
     pub permissions: Vec<Scope>,
-    /// How long it lives: 90d, 12w, or 90 for days; without it as long as the server allows
+    /// Lifetime: 90d, 12w [default: the server's maximum]
     #[arg(long, value_name = "AGE")]
     pub expires_in: Option<DayCount>,
-    /// Keep it as a new connection instead of printing it
+    /// Save as a new connection instead of printing
     #[arg(long, value_name = "CONNECTION")]
     pub save_as: Option<ConnectionName>,
-    /// Where to keep it
+    /// Where to store the token
     #[arg(long, value_enum, value_name = "STORE", requires = "save_as")]
     pub store: Option<StoreKind>,
     #[command(flatten)]
@@ -116,8 +116,8 @@ impl Subcommand for Args {
         let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
         let Some(made) = made else {
             return Err(Error::AlreadyExists {
-                what: format!("{owner} has a token named {} already", self.name),
-                hint: Hint::from("choose another name, or revoke it: ")
+                what: format!("token {} of {owner} already exists", self.name),
+                hint: Hint::from("pass another name, or revoke it: ")
                     .with_command("token revoke")
                     .with_text(format!(
                         " {} {}",
@@ -153,10 +153,8 @@ fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
         Some(StoreKind::Keyring) => Ok(SecretSource::Keyring),
         Some(StoreKind::File) => Ok(SecretSource::File),
         Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
-            message: "a new token cannot be kept in a command".to_owned(),
-            hint: Some(
-                "add --store keyring or --store file, or leave out --save-as to print it".into(),
-            ),
+            message: "a new token cannot be stored in a command".to_owned(),
+            hint: Some("pass --store keyring or --store file, or leave out --save-as".into()),
         }),
     }
 }
@@ -189,12 +187,12 @@ fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static s
         .find(|name| is_of_repository && name.starts_with("PROJECT"));
     match too_wide {
         Some(name) => Err(Error::Usage {
-            message: format!("a repository's token cannot have {name}"),
-            hint: Some("make it for the project: --project KEY".into()),
+            message: format!("tokens of a repository cannot have {name}"),
+            hint: Some("pass --project KEY".into()),
         }),
         None if least.is_empty() => Err(Error::Usage {
-            message: "nothing is named that the token may do".to_owned(),
-            hint: Some("add --permission REPO_READ".into()),
+            message: "no permission specified".to_owned(),
+            hint: Some("pass --permission REPO_READ or --for PURPOSE".into()),
         }),
         None => Ok(least),
     }
@@ -328,15 +326,15 @@ impl CommandOutput for CreateOutput {
             .map(|all| all.join(" "))
             .unwrap_or_default();
         out.line(&format!(
-            "{}: the token {name} of {}: {may}",
+            "{}: token {name} of {}: {may}",
             self.action, self.owner
         ));
         if let Some(date) = self.token.expires_on {
-            out.line(&format!("it expires on {date}"));
+            out.line(&format!("expires on {date}"));
         }
         match &self.connection {
-            Some(name) => out.line(&format!("kept as the connection {name}")),
-            None if self.secret.is_some() => out.note("the token above is not shown again"),
+            Some(name) => out.line(&format!("saved as connection {name}")),
+            None if self.secret.is_some() => out.note("the token is not shown again"),
             None => {}
         }
     }

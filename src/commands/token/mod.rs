@@ -12,25 +12,25 @@ use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect token scopes --for webhook --auth api-token      what to tick
-  bbconnect token page --open                                where such a token is made
-  bbconnect token list --repo WEB/site                       Data Center: what there is
+  bbconnect token scopes --for webhook --auth api-token      scopes to select
+  bbconnect token page --open                                where to create the token
+  bbconnect token list --repo WEB/site                       Data Center
   bbconnect token rotate -c site --username jane --token-stdin < password
 ";
 
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// Print the scopes to tick for a purpose
+        /// Show the scopes to select for a purpose
         Scopes(scopes::Args),
-        /// Print the page where a token is made
+        /// Print the page where to create a token
         Page(page::Args),
         /// List HTTP access tokens (Data Center)
         #[command(visible_alias = "ls")]
         List(list::Args),
-        /// Make an HTTP access token (Data Center)
+        /// Create an HTTP access token (Data Center)
         Create(create::Args),
-        /// Replace the connection's HTTP access token by a new one like it, and revoke the old one (Data Center)
+        /// Replace and revoke the connection's HTTP access token (Data Center)
         Rotate(rotate::Args),
         /// Revoke an HTTP access token (Data Center)
         Revoke(revoke::Args),

@@ -14,13 +14,13 @@ use crate::types::repository::RepoRef;
 // No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TokenOwnerArgs {
-    /// Tokens of a repository: KEY/SLUG, a SLUG of the connection's project, or any URL of it
+    /// Tokens of a repository: KEY/SLUG, SLUG or any URL of it
     #[arg(short = 'R', long, value_name = "REF", conflicts_with_all = ["project", "user"])]
     pub repo: Option<RepoRef>,
     /// Tokens of a project
     #[arg(long, value_name = "KEY", conflicts_with = "user")]
     pub project: Option<String>,
-    /// Your own tokens
+    /// Tokens of your account
     #[arg(long)]
     pub user: bool,
     #[command(flatten)]
@@ -30,16 +30,16 @@ pub(crate) struct TokenOwnerArgs {
 // Without a doc comment, as above. A login for this command alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Login {
-    /// Log in with this user name and a password, for this command alone: a token cannot make tokens
+    /// Log in with user name and password: tokens cannot create tokens
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
-    /// Read the password, or another token, from the first line of standard input; on a terminal, ask for it
+    /// Read the password from stdin; prompt for it on a terminal
     #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
     pub token_stdin: bool,
-    /// Read it from the first line of a file
+    /// Read the password from the first line of a file
     #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
     pub token_file: Option<PathBuf>,
-    /// Have a command print it
+    /// Command that prints the password
     #[arg(long, value_name = "CMD")]
     pub token_command: Option<String>,
 }
@@ -62,8 +62,8 @@ impl Login {
         match (secret, &self.username) {
             (None, None) => app.authenticated_client(selected),
             (None, Some(_)) => Err(Error::Usage {
-                message: "--username needs the password".to_owned(),
-                hint: Some("add --token-stdin, --token-file FILE or --token-command 'CMD'".into()),
+                message: "--username requires a password".to_owned(),
+                hint: Some("pass --token-stdin, --token-file FILE or --token-command 'CMD'".into()),
             }),
             (Some(secret), _) => {
                 let login = self.connection(selected);
@@ -153,7 +153,7 @@ pub(super) async fn owner(
         .await?
         .account;
     account.map(TokenOwner::User).ok_or_else(|| {
-        let reason = "the server does not say whose the credential is; name a --project or --repo";
+        let reason = "the account of the credential is unknown; pass --project or --repo";
         ApiError::Indeterminate(reason.to_owned())
     })
 }
@@ -161,8 +161,7 @@ pub(super) async fn owner(
 /// Cloud has no API for tokens.
 pub(super) fn not_on_cloud() -> Error {
     Error::Usage {
-        message: "Bitbucket Cloud has no API for tokens; a browser makes, lists and revokes them"
-            .to_owned(),
+        message: "Bitbucket Cloud has no API for tokens".to_owned(),
         hint: Some(Hint::command("token page").with_text(" --open")),
     }
 }
@@ -174,7 +173,7 @@ pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,
             causes: Some(
-                "a token may not make or revoke tokens, whatever its permissions; log in with --username NAME --token-stdin".into(),
+                "tokens cannot create or revoke tokens; pass --username NAME --token-stdin with a password".into(),
             ),
         },
         _ => selected.describe_api_error(error),
@@ -192,7 +191,7 @@ pub(super) fn revoke_unsaved(
     let revoked = app.block_on(bitbucket.revoke_token(owner, id));
     if !matches!(revoked, Ok(Ok(_))) {
         app.ui.eprint_line(&format!(
-            "the token {id} of {owner} was made, could not be kept, and is still there"
+            "token {id} of {owner} was created but could not be stored, and still exists"
         ));
     }
 }

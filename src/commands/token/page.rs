@@ -21,11 +21,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The kind of credential; without it that of the connection that applies
+    /// Type of credential [default: that of the connection]
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<AuthMethod>,
-    /// The repository that the token is to belong to: NAMESPACE/SLUG, a SLUG of the connection's workspace or project, or
-    /// any URL of it
+    /// Repository of the token: NAMESPACE/SLUG, SLUG or any URL of it
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<RepoRef>,
     /// Open it in a browser
@@ -63,8 +62,9 @@ impl Subcommand for Args {
             (Err(error), _) => return Err(error),
             (Ok(_), _) => {
                 return Err(Error::Usage {
-                    message: "this kind of token is made on a Data Center, and the connection is to Bitbucket Cloud".to_owned(),
-                    hint: Some("name a connection to a Data Center with --connection".into()),
+                    message: "this type of token requires a Data Center, but the connection is to Bitbucket \
+                        Cloud".to_owned(),
+                    hint: Some("pass --connection NAME of a Data Center".into()),
                 });
             }
         };
@@ -79,7 +79,7 @@ impl Subcommand for Args {
         let url = connection
             .token_page(auth, level)
             .ok_or_else(|| Error::Usage {
-                message: "a connection for SSH alone has no token".to_owned(),
+                message: "SSH-only connections have no token".to_owned(),
                 hint: Some(super::scopes::kinds_with_a_token().into()),
             })?;
         let opened = self.open.then(|| app.open_in_browser(&url));
@@ -109,16 +109,16 @@ impl CommandOutput for PageOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.url.contains("/WORKSPACE/") {
-            out.note("put your workspace in place of WORKSPACE, or name a repository with --repo");
+            out.note("replace WORKSPACE by your workspace, or pass --repo");
         }
         if self.auth == AuthMethod::AppPassword {
-            out.note("app passwords ended on 2026-07-28; an API token takes their place");
+            out.note("app passwords were retired on 2026-07-28; create an API token instead");
         }
         if matches!(self.auth, AuthMethod::ApiToken | AuthMethod::AppPassword) {
-            out.note("choose \"Create API token with scopes\", and the app Bitbucket");
+            out.note("select \"Create API token with scopes\" and the app Bitbucket");
         }
         if self.not_opened {
-            out.note("no browser could be opened here; open the address yourself");
+            out.note("no browser could be opened; open the URL above");
         }
     }
 }

@@ -21,7 +21,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The token's id, or its name
+    /// Id or name of the token
     #[arg(value_name = "ID")]
     pub id: String,
     #[command(flatten)]
@@ -73,7 +73,7 @@ impl Subcommand for Args {
             [] => {
                 let message = format!("{owner} has no token with the id or name {}", self.id);
                 let hint = Hint::command("token list")
-                    .with_text(format!(" {} shows the tokens", owner.as_flag()));
+                    .with_text(format!(" {} lists the tokens", owner.as_flag()));
                 return Err(Error::rejected(RejectionKind::NotFound, message, hint));
             }
             several => {
@@ -83,7 +83,7 @@ impl Subcommand for Args {
                     .collect();
                 return Err(Error::AlreadyExists {
                     what: format!("several tokens of {owner} are named {}", self.id),
-                    hint: format!("name one by its id: {}", ids.join(", ")).into(),
+                    hint: format!("pass one of the ids: {}", ids.join(", ")).into(),
                 });
             }
         };
@@ -101,14 +101,14 @@ impl Subcommand for Args {
         let name = token.name.as_deref().unwrap_or_default();
         let is_own = bitbucket.current_token_id().as_deref() == Some(id);
         let own = if is_own {
-            " It is the one that this connection uses."
+            " This connection uses it."
         } else {
             ""
         };
         app.confirm(
             self.yes.is_set(),
-            &format!("revoking the token {name} ({id}) of {owner}"),
-            &format!("Revoke the token {name} ({id}) of {owner}?{own}"),
+            &format!("revoking token {name} ({id}) of {owner}"),
+            &format!("Revoke token {name} ({id}) of {owner}?{own}"),
         )?;
         let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
         revoked.map_err(|error| refused(&selected, error))?;
@@ -122,7 +122,7 @@ impl CommandOutput for RevokeOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let name = self.name.as_deref().unwrap_or_default();
         out.line(&format!(
-            "{}: the token {name} ({}) of {}",
+            "{}: token {name} ({}) of {}",
             self.action, self.id, self.owner
         ));
     }

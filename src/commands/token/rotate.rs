@@ -29,7 +29,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// How long the new token lives: 90d, 12w, or 90 for days; without it as long as the old one did
+    /// Lifetime of the new token: 90d, 12w [default: that of the old one]
     #[arg(long, value_name = "AGE")]
     pub expires_in: Option<DayCount>,
     #[command(flatten)]
@@ -106,7 +106,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
         if connection.deployment == Deployment::Cloud {
             return Err(not_on_cloud());
         }
-        let message = format!("the connection {} has no HTTP access token", selected.name);
+        let message = format!("connection {} has no HTTP access token", selected.name);
         return Err(usage(message, " creates one"));
     }
     if !matches!(
@@ -115,7 +115,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     ) {
         let store = connection.store().map_or("nowhere", StoreKind::name);
         let message = format!(
-            "the secret of {} is stored outside bbconnect ({store}), so it cannot be replaced",
+            "the secret of {} is stored outside bbconnect ({store}) and cannot be replaced",
             selected.name
         );
         let hint = " prints a new token; store it there";
@@ -124,7 +124,7 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
     let secret = app.secret_of(selected)?;
     let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
     let id = asked.current_token_id().ok_or_else(|| {
-        let message = "the token does not contain its id, so its settings cannot be read";
+        let message = "the token's id is unknown: the token does not contain it";
         usage(message.to_owned(), " creates a new token")
     })?;
     Ok((secret, id))
@@ -143,9 +143,7 @@ async fn create_equivalent(
         .into_iter()
         .find(|token| token.id.as_deref() == Some(id));
     let before = before.ok_or_else(|| {
-        ApiError::NotFound(format!(
-            "the connection's token {id} is not among those of {owner}"
-        ))
+        ApiError::NotFound(format!("token {id} of the connection not found in {owner}"))
     })?;
     if args.dry_run.is_set() {
         return Ok((owner, before, None));
@@ -207,17 +205,17 @@ impl CommandOutput for RotateOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
         out.line(&format!(
-            "{}: {} has a new token named {name}",
+            "{}: new token {name} of connection {}",
             self.action, self.connection
         ));
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(id) = &self.revoked {
-            out.line(&format!("the old token {id} was revoked"));
+            out.line(&format!("old token {id} revoked"));
         }
         if let Some(left) = &self.not_revoked {
-            out.note(&format!("the old token could not be revoked, {left}"));
+            out.note(&format!("old token not revoked, {left}"));
         }
     }
 

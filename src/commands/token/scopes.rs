@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What the token is for
+    /// Purpose of the token
     #[arg(
         long = "for",
         value_enum,
@@ -31,7 +31,7 @@ pub(crate) struct Args {
         required = true
     )]
     pub purposes: Vec<Purpose>,
-    /// The kind of credential; without it that of the connection that applies, else an API token
+    /// Type of credential [default: that of the connection, else api-token]
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<AuthMethod>,
 }
@@ -60,7 +60,7 @@ impl Subcommand for Args {
         let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
         let Some(system) = ScopeSystem::of(auth, deployment) else {
             return Err(Error::Usage {
-                message: "SSH has no scopes".to_owned(),
+                message: "SSH-only connections have no scopes".to_owned(),
                 hint: Some(kinds_with_a_token().into()),
             });
         };
@@ -81,12 +81,12 @@ impl Subcommand for Args {
             .any(|purpose| purpose.requires_key_admin());
         let notes = [
             (auth == AuthMethod::AccessToken && registers_keys).then_some(
-                "Bitbucket Cloud lets no access token register keys; that takes an API token",
+                "access tokens of Bitbucket Cloud cannot register keys; use an API token",
             ),
             (auth == AuthMethod::AppPassword)
-                .then_some("Bitbucket Cloud ended app passwords on 2026-07-28"),
+                .then_some("Bitbucket Cloud retired app passwords on 2026-07-28"),
             (auth == AuthMethod::ApiToken)
-                .then_some("no scope of an API token brings another with it: tick each"),
+                .then_some("API token scopes don't imply each other; select all"),
         ];
         Ok(ScopesOutput {
             auth,
@@ -105,7 +105,7 @@ pub(super) fn kinds_with_a_token() -> String {
         .filter(|auth| **auth != AuthMethod::Ssh)
         .map(|auth| auth.name())
         .collect();
-    format!("use --auth with one of {}", names.join(", "))
+    format!("pass --auth with one of {}", names.join(", "))
 }
 
 /// Each once, without what another brings with it.
@@ -135,7 +135,7 @@ impl CommandOutput for ScopesOutput {
         if !self.beyond.is_empty() {
             let names: Vec<&str> = self.beyond.iter().map(|scope| scope.name()).collect();
             out.note(&format!(
-                "not in the preset's document, but needed by today's Bitbucket: {}",
+                "not in the preset's document, but required by Bitbucket now: {}",
                 names.join(", ")
             ));
         }

@@ -43,19 +43,19 @@ repo-forked, and the product's own names, which have a colon, such as repo:push.
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,
-    /// All repositories of a project
+    /// In all repositories of a project
     #[arg(long, requires = "project", conflicts_with = "repo")]
     pub all: bool,
-    /// The project whose repositories are meant
+    /// Project of the repositories
     #[arg(long, value_name = "KEY", requires = "all")]
     pub project: Option<String>,
-    /// The workspace of the project; without it, that of the connection (Cloud)
+    /// Workspace of the project (Cloud) [default: that of the connection]
     #[arg(long, value_name = "WORKSPACE", requires = "all")]
     pub workspace: Option<String>,
-    /// What to call
+    /// Payload URL
     #[arg(long, value_name = "URL")]
     pub url: WebhookUrl,
-    /// What for; can be given more than once
+    /// Event (repeatable)
     #[arg(
         long = "event",
         value_name = "EVENT",
@@ -63,24 +63,22 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub events: Vec<Event>,
-    /// Remove the other events of the webhook; without this, they stay
+    /// Remove all other events of the webhook
     #[arg(long)]
     pub exact: bool,
-    /// Read the secret that signs the calls from the first line of standard input. Cloud does not tell whether it is the
-    /// one that is set, so there it is set anew each time
+    /// Read the signing secret from stdin; prompt for it on a terminal
     #[arg(long, conflicts_with = "generate_secret")]
     pub secret_stdin: bool,
-    /// Where no secret is set, make one up and print it, once
+    /// Generate and print a secret, if none is set
     #[arg(long, conflicts_with_all = ["all", "dry_run"])]
     pub generate_secret: bool,
-    /// Leave it switched off
+    /// Create it inactive
     #[arg(long)]
     pub inactive: bool,
-    /// Accept any certificate of the receiver, also a self-signed one; without this and --verify-receiver, what was set
-    /// stays
+    /// Accept any certificate of the receiver, also self-signed
     #[arg(long, conflicts_with = "verify_receiver")]
     pub insecure_receiver: bool,
-    /// Check the receiver's certificate again, after --insecure-receiver
+    /// Verify the receiver's certificate (undoes --insecure-receiver)
     #[arg(long)]
     pub verify_receiver: bool,
     #[command(flatten)]
@@ -177,7 +175,7 @@ fn desired_webhook(
         .is_some_and(|secret| secret.expose().len() > 128);
     if is_too_long && selected.connection.deployment == Deployment::Cloud {
         return Err(Error::Usage {
-            message: "Bitbucket Cloud takes secrets of at most 128 characters".to_owned(),
+            message: "secret is longer than 128 characters (limit of Bitbucket Cloud)".to_owned(),
             hint: None,
         });
     }
@@ -321,11 +319,13 @@ impl CommandOutput for EnsureOutput {
         match self {
             Self::One(one) => {
                 for event in &one.done.unknown_events {
-                    out.note(&format!("this server is too old to know {event}"));
+                    out.note(&format!(
+                        "event {event} is not supported by this server version"
+                    ));
                 }
                 if one.done.doubles > 0 {
                     out.note(&format!(
-                        "{} more webhooks call the same address; they are left alone",
+                        "{} other webhooks have the same URL; not changed",
                         one.done.doubles
                     ));
                 }
@@ -396,7 +396,7 @@ fn ensure_all(
     spec: &WebhookSpec,
 ) -> Result<BatchOutput, Error> {
     let filter = RepositoryFilter {
-        workspace: selected.workspace(args.workspace.as_deref(), "add --workspace WORKSPACE")?,
+        workspace: selected.workspace(args.workspace.as_deref(), "pass --workspace WORKSPACE")?,
         project: args.project.clone(),
         ..RepositoryFilter::default()
     };
@@ -427,7 +427,7 @@ fn ensure_all(
         rows.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     if rows.is_empty() {
         let project = args.project.as_deref().unwrap_or_default();
-        let message = format!("the project {project} has no repository that this credential sees");
+        let message = format!("no repository of project {project} visible with this credential");
         return Err(Error::rejected(
             RejectionKind::NotFound,
             message,
@@ -514,7 +514,7 @@ impl BatchOutput {
             out.note(hint);
         }
         if self.summary.failed > 0 {
-            out.note("run it again for those that failed; the others stay as they are");
+            out.note("run the command again for the failed repositories");
         }
     }
 
@@ -541,6 +541,6 @@ fn narrower_scopes_hint(action: Action, auth: AuthMethod) -> Option<String> {
         AuthMethod::OAuth | AuthMethod::Password | AuthMethod::Ssh => return None,
     };
     Some(format!(
-        "the webhook is in place; for reading, a credential with {enough} is enough, without {more}"
+        "{more} is only needed to change webhooks; you can now use a token with {enough} only"
     ))
 }

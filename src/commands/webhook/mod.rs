@@ -19,15 +19,15 @@ Examples:
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
-        /// List the webhooks of a repository
+        /// List webhooks
         #[command(visible_alias = "ls")]
         List(list::Args),
-        /// Make a webhook, or repair it; what fits already is left alone
+        /// Create or update a webhook
         Ensure(Box<ensure::Args>),
         /// Remove a webhook
         #[command(visible_alias = "rm")]
         Remove(remove::Args),
-        /// Have the server call a webhook's receiver (Data Center)
+        /// Send a test delivery (Data Center)
         Test(test::Args),
     }
 }

@@ -63,14 +63,8 @@ impl Subcommand for Args {
             });
         }
         for webhook in &meant {
-            let question = format!(
-                "Remove the webhook {} of {repo}?",
-                webhook.webhook.shown_url()
-            );
-            let doing = format!(
-                "removing the webhook {} of {repo}",
-                webhook.webhook.shown_url()
-            );
+            let question = format!("Remove webhook {} of {repo}?", webhook.webhook.shown_url());
+            let doing = format!("removing webhook {} of {repo}", webhook.webhook.shown_url());
             app.confirm(self.yes.is_set(), &doing, &question)?;
         }
         let mut webhooks = Vec::new();

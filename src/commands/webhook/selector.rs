@@ -10,10 +10,10 @@ use crate::types::webhook::WebhookUrl;
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WebhookSelector {
-    /// The webhook that calls this address
+    /// Payload URL of the webhook
     #[arg(long, value_name = "URL")]
     pub url: Option<WebhookUrl>,
-    /// The webhook with this id
+    /// Id of the webhook
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
 }
@@ -38,7 +38,7 @@ impl WebhookSelector {
         let meant: Vec<_> = hooks.into_iter().filter(is_meant).collect();
         if meant.is_empty() {
             let message = match (&self.url, &self.id) {
-                (Some(url), _) => format!("no webhook of {repo} calls {url}"),
+                (Some(url), _) => format!("{repo} has no webhook with the URL {url}"),
                 (None, id) => {
                     format!(
                         "{repo} has no webhook {}",

@@ -54,22 +54,21 @@ impl Subcommand for Args {
         let asked = app.block_on(bitbucket.webhooks(repo))?;
         let mut meant = self.which.select(asked.map_err(refused)?, repo)?;
         let hook = meant.swap_remove(0);
-        let progress = app
-            .ui
-            .progress("waiting for the receiver's answer to the server");
+        let progress = app.ui.progress("waiting for the receiver's response");
         let called = app.block_on(bitbucket.test_webhook(repo, &hook))?;
         drop(progress);
         let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
             let message = format!(
-                "the webhook is there and {}, but Bitbucket Cloud has no call that tests it",
+                "webhook found ({}), but the API of Bitbucket Cloud cannot test webhooks",
                 if hook.webhook.active == Some(false) {
-                    "switched off"
+                    "inactive"
                 } else {
                     "active"
                 }
             );
             let hint = format!(
-                "let an event happen, such as a push, then look at its requests at https://bitbucket.org/{repo}/admin/webhooks"
+                "trigger an event, such as a push, and view the request history at \
+                 https://bitbucket.org/{repo}/admin/webhooks"
             );
             return Err(Error::rejected(RejectionKind::Other, message, &hint));
         };
@@ -89,8 +88,8 @@ impl CommandOutput for TestOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let answered = match self.status {
-            Some(status) => format!("answered {status}"),
-            None => "was not reached".to_owned(),
+            Some(status) => format!("responded {status}"),
+            None => "unreachable".to_owned(),
         };
         out.line(&format!("{} {answered}", self.webhook.shown_url()));
         if let Some(reason) = &self.reason {

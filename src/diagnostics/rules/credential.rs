@@ -38,7 +38,7 @@ pub(crate) fn valid(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
         // The responses say neither yes nor no.
         Err(summary) if summary.exit == ExitStatus::Failure => {
             Finding::undetermined(id, summary.message.clone()).with_next(
-                "name what the credential belongs to: bbconnect check --repo NAMESPACE/SLUG",
+                "pass --repo NAMESPACE/SLUG of a repository that the credential belongs to",
             )
         }
         Err(summary) => Finding::from_error(id, summary),

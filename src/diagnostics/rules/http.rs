@@ -15,7 +15,8 @@ pub(crate) fn response(route: &HttpRoute) -> Option<Finding> {
             let finding = Finding::from_error(ID, summary);
             match summary.connect_failure {
                 Some(ConnectFailure::Timeout) => finding.with_next(
-                    "the port is open, but the server does not respond: it may be overloaded; --timeout SECONDS waits longer",
+                    "the port is open, but the server does not respond: it may be overloaded, or pass --timeout \
+                     SECONDS to wait longer",
                 ),
                 Some(
                     ConnectFailure::Other

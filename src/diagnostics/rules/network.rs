@@ -117,7 +117,7 @@ pub(crate) fn tcp_failure(id: FindingId, error: &TcpError, port: Option<u16>) ->
         ),
         TcpFailure::TimedOut => (
             format!("no response on port{port}: blocked by a firewall, or the host is down"),
-            "ask for this port to be opened (bbconnect doctor --allow-list); --timeout SECONDS waits longer",
+            "ask for this port to be opened (bbconnect doctor --allow-list), or pass --timeout SECONDS to wait longer",
         ),
         TcpFailure::NoRoute => (
             "no route to this address".to_owned(),

@@ -134,7 +134,7 @@ fn required_or_listed(
         );
         let next = match facts.repository {
             Some(_) => "compare with the page where the token was created: bbconnect token page",
-            None => "name a repository to test with: --repo NAMESPACE/SLUG",
+            None => "pass --repo NAMESPACE/SLUG to test with",
         };
         return Finding::undetermined(ID, message).with_next(next);
     }

@@ -58,7 +58,7 @@ fn failure(route: &HttpRoute, error: &TlsError) -> Finding {
         TlsError::NotTls(protocol) => not_tls(route, *protocol),
         TlsError::TimedOut => fail("the port is open, but the server does not respond to TLS")
             .with_next(
-                "check the port; a firewall may hold the connection; --timeout SECONDS waits longer",
+                "check the port; a firewall may hold the connection, or pass --timeout SECONDS to wait longer",
             ),
         TlsError::Failed(failure, reason) => match failure.message() {
             Some(message) => fail(message).with_next(failure.hint()),
