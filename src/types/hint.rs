@@ -95,7 +95,7 @@ mod tests {
             .with_text(" lists them");
         assert_eq!(
             hint.render(Some("work")),
-            "pass --workspace WORKSPACE; bbconnect workspace list -c work shows yours"
+            "pass --workspace WORKSPACE; bbconnect workspace list -c work lists them"
         );
         assert_eq!(
             hint.to_string(),

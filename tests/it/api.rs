@@ -104,7 +104,7 @@ fn the_method_defaults_to_get() {
     let (method, path, _) = last(&server);
     assert_eq!((method.as_str(), path.as_str()), ("GET", "/2.0/user?a=b"));
     let missing = run(&server, true, &["DELETE"]).exits_with(2);
-    assert!(missing.stderr.contains("no path follows DELETE"));
+    assert!(missing.stderr.contains("no path after DELETE"));
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn passwords_in_webhook_urls_are_masked() {
     says(
         &sandbox.run(&remove),
         5,
-        "calls https://jane:***@ci.example.com/hook",
+        "no webhook with the URL https://jane:***@ci.example.com/hook",
         "",
     );
 }

@@ -215,7 +215,7 @@ fn available_default_reviewers_are_requested() {
     )
     .exits_with(0);
     assert!(
-        unknown.stderr.contains("nobody is not asked"),
+        unknown.stderr.contains("reviewer nobody not added"),
         "{}",
         unknown.stderr
     );
@@ -234,7 +234,7 @@ fn impossible_pull_requests_are_explained() {
         };
         let missing = create("feature/nowhere", &[]).exits_with(5);
         assert!(
-            missing.stderr.contains("no branch feature/nowhere"),
+            missing.stderr.contains("branch feature/nowhere not found"),
             "{}",
             missing.stderr
         );

@@ -222,7 +222,7 @@ fn view_shows_the_accounts_permission() {
     let shown = cloud(&server, &["repo", "view", "acme/site"])
         .exits_with(0)
         .stdout;
-    assert!(shown.contains("you may   admin"), "{shown}");
+    assert!(shown.contains("permission  admin"), "{shown}");
 }
 
 #[test]
@@ -508,7 +508,7 @@ fn on_a_terminal_a_repository_is_selected_by_search() {
     std::thread::sleep(Duration::from_millis(300));
     terminal.send_line("").unwrap();
     terminal
-        .exp_string("acme/shop is the repository of the connection acme")
+        .exp_string("acme/shop is now the repository of connection acme")
         .unwrap();
     let shown = sandbox
         .run(["connection", "show", "acme", "--json"])
