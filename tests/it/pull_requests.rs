@@ -241,7 +241,7 @@ fn impossible_pull_requests_are_explained() {
         create("feature/login", &["--target", "nowhere"]).exits_with(5);
         let same = create("same", &[]).exits_with(1);
         assert!(
-            same.stderr.contains("nothing that main lacks"),
+            same.stderr.contains("no commits that main lacks"),
             "{}",
             same.stderr
         );
@@ -257,7 +257,7 @@ fn impossible_pull_requests_are_explained() {
         });
         let behind = create("same", &[]).exits_with(1);
         assert!(
-            behind.stderr.contains("nothing that main lacks"),
+            behind.stderr.contains("no commits that main lacks"),
             "{}",
             behind.stderr
         );
