@@ -82,7 +82,7 @@ pub(crate) struct ConnectionArgs {
     /// Private key of the client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
-    /// HTTP proxy [default: HTTPS_PROXY and related variables]
+    /// HTTP proxy [default: that of the environment]
     #[arg(long, value_name = "URL", value_parser = proxy)]
     pub proxy: Option<String>,
     /// Allow plain http to another machine

@@ -43,7 +43,7 @@ pub(crate) struct Args {
         value_delimiter = ','
     )]
     pub purposes: Vec<Purpose>,
-    /// Permission, such as REPO_READ
+    /// Permission of the token (repeatable)
     #[arg(
         help = "Permission: REPO_READ, REPO_WRITE, REPO_ADMIN, PROJECT_READ, PROJECT_WRITE, PROJECT_ADMIN",
         long = "permission",
