@@ -146,7 +146,7 @@ impl App {
     /// # Errors
     /// [`Error::Runtime`] where the system provides no event queue.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
-        let _progress = self.ui.progress_unless_active("waiting for the server");
+        let _progress = self.ui.progress_unless_active("sending the request");
         self.runtime.block_on(future).map_err(Error::Runtime)
     }
 }

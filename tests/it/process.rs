@@ -609,7 +609,7 @@ mod unix {
             // The suggestion, https://bitbucket.org, is accepted.
             ("URL", ""),
             ("API token or access token", "form-marker"),
-            ("Kind of credential", ""),
+            ("Type of credential", ""),
             ("E-mail address", "jane@acme.example"),
         ] {
             terminal.exp_string(prompt).unwrap();

@@ -192,7 +192,7 @@ fn three_prompts_add_an_api_token_without_a_keyring() {
     answer(&mut terminal, &[("E-mail address", "jane")]);
     answer(&mut terminal, &[("E-mail address", "jane@acme.example")]);
     let rest = ends_with(terminal, 0);
-    assert!(rest.contains("verified and saved"), "{rest}");
+    assert!(rest.contains("saved, credential verified"), "{rest}");
     assert!(!rest.contains(API_TOKEN), "{rest}");
     // The only workspace is stored, and names the connection.
     let saved = connection(&sandbox, "acme");

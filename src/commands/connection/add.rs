@@ -279,12 +279,12 @@ impl CommandOutput for AddOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         out.line(match (self.action, self.verified) {
-            (Action::Created, true) => "verified and saved",
-            (Action::Created, false) => "saved; the credential was not verified",
+            (Action::Created, true) => "saved, credential verified",
+            (Action::Created, false) => "saved, credential not verified",
             (Action::Updated, _) => "connection already exists; it is now the default connection",
             (Action::Unchanged, _) => "connection already exists; nothing was changed",
-            (_, true) => "verified; nothing was saved",
-            (_, false) => "nothing was verified or saved",
+            (_, true) => "verified, not saved (dry run)",
+            (_, false) => "not verified, not saved (dry run)",
         });
         self.notes.iter().for_each(|note| out.note(note));
     }

@@ -22,7 +22,7 @@ pub(crate) struct ConnectionArgs {
     /// Server URL: bitbucket.org, or any URL on your server
     #[arg(long, value_name = "URL")]
     pub url: Option<DetectedServer>,
-    /// Kind of credential; not needed where the prefix of the token shows it
+    /// Type of credential; not needed where the prefix of the token shows it
     #[arg(long, value_enum, value_name = "KIND")]
     pub auth: Option<AuthMethod>,
     /// E-mail address of the Atlassian account (API tokens)

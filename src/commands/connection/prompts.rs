@@ -220,7 +220,7 @@ fn describe_creation(app: &App, connection: &Connection, auth: AuthMethod) {
             format!("Paste the token, or {open}."),
         ],
         AuthMethod::OAuth | AuthMethod::ClientCredentials => vec![
-            "The secret of the OAuth consumer (workspace settings) or of the incoming link (administration).".to_owned(),
+            "Secret of the OAuth consumer (workspace settings) or of the incoming link (administration).".to_owned(),
         ],
         AuthMethod::AppPassword | AuthMethod::Password | AuthMethod::Ssh => Vec::new(),
     };
