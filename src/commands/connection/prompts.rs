@@ -129,7 +129,6 @@ pub(super) fn any_secret(
         Deployment::DataCenter | Deployment::Unknown => {
             (AuthMethod::HttpAccessToken, "HTTP access token or password")
         }
-        AuthMethod::AppPassword | AuthMethod::Password | AuthMethod::Ssh => "Input is hidden.",
     };
     describe_creation(app, connection, auth);
     loop {
