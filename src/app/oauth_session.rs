@@ -74,7 +74,7 @@ impl App {
         let is_forbidden = self.flags.no_input || self.environment.ci || self.environment.no_input;
         if is_forbidden && !no_browser {
             return Err(Error::InputRequired {
-                what: "a sign-in with a browser",
+                what: "sign-in with a browser",
                 hint: "pass --no-browser, and open the URL that is printed in any browser".into(),
             });
         }

@@ -270,7 +270,7 @@ fn the_browser_gets_a_url_that_only_it_can_use() {
     let added = RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     let (account, saved) = (
         added.stderr.find("signed in as jane"),
-        added.stderr.find("verified and saved"),
+        added.stderr.find("saved, credential verified"),
     );
     assert!(account.is_some() && account < saved, "{}", added.stderr);
 }

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// The connection; without it, a terminal offers the known ones
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// For the repository one stands in, in its git configuration
+    /// For the current repository (.git/config)
     #[arg(long, conflicts_with = "service")]
     pub here: bool,
     /// For this directory in the current repository
