@@ -400,6 +400,48 @@ fn an_invalid_refresh_token_suggests_reauthorize() {
 }
 
 #[test]
+fn another_account_must_be_confirmed_on_a_terminal() {
+    let (server, sandbox) = (server(7200), sandbox());
+    signed_in(&server, &sandbox);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("account = \"jane\""), "{text}");
+    std::fs::write(&file, text.replace("\"jane\"", "\"bob\"")).unwrap();
+    let passphrase = sandbox.path("passphrase");
+    let passphrase = passphrase.to_str().unwrap();
+    let variables = [
+        ("BBCONNECT_STORE", "file"),
+        ("BBCONNECT_STORE_PASSPHRASE_FILE", passphrase),
+    ];
+    for (reply, account) in [("n", "bob"), ("y", "jane")] {
+        let port = unused_port().to_string();
+        let edit = [
+            "connection",
+            "edit",
+            "work",
+            "--reauthorize",
+            "--no-browser",
+        ];
+        let edit = [&edit[..], &["--port", &port]].concat();
+        let mut terminal = sandbox.terminal_with(&variables, &edit);
+        let page = r"http://127\.0\.0\.1:\d+/site/oauth2/authorize\?\S+\r?\n";
+        let (_, page) = terminal.exp_regex(page).unwrap();
+        terminal.exp_string("Paste that URL").unwrap();
+        terminal.send_line(&location(&get(page.trim()))).unwrap();
+        terminal.exp_string("signed in as jane").unwrap();
+        terminal.exp_string("signed in as bob").unwrap();
+        // The input is the prompt's as soon as the sign-in is done.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        terminal.send_line(reply).unwrap();
+        terminal.exp_eof().unwrap();
+        let shown = sandbox.run(["connection", "show", "work", "--json"]);
+        let shown = shown.exits_with(0).json();
+        assert_eq!(shown["connection"]["account"], account);
+    }
+    sandbox.run(["check", "work"]).exits_with(0);
+}
+
+#[test]
 fn the_client_secret_is_sent_only_to_its_origin() {
     let (server, other, sandbox) = (server(30), server(30), sandbox());
     signed_in(&server, &sandbox);

@@ -104,6 +104,10 @@ impl Args {
         let mut stored = None;
         if let Some(entered) = entered {
             let source = match chosen {
+                // The kind was recognized later, and the tokens of OAuth change.
+                Some(SecretSource::Command(_)) if auth.is_oauth() => {
+                    store::choose(args, Some(auth), None, app)?
+                }
                 Some(source) => source,
                 // Before any request.
                 None => store::choose(args, Some(auth), None, app)?,

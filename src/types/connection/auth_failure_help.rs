@@ -45,8 +45,8 @@ pub(crate) fn auth_failure_help(auth: AuthMethod, prefix: TokenPrefix) -> String
              https://id.atlassian.com/manage-profile/security/api-tokens and pass --auth api-token"
         }
         AuthMethod::HttpAccessToken => {
-            "check that the token was created on this server, for this user, project or repository, and has not \
-             expired or been revoked"
+            "check that the token was created on this server and has not expired or been revoked; for the token of a \
+             project or repository, pass --project KEY or --repo KEY/SLUG"
         }
         AuthMethod::Password => {
             "check user name (not the e-mail address) and password; with single sign-on, create an HTTP access \
