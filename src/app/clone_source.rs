@@ -53,10 +53,7 @@ impl App {
         let key = SshConnection::of(selected.name.clone(), selected.connection.clone());
         let key = key.filter(|key| key.is_for(reference));
         let mut source = CloneSource {
-            repository: ResolvedRepository {
-                id: found.path(),
-                ..repository
-            },
+            repository: repository.with_current_name(found.path()),
             url: String::new(),
             config: Vec::new(),
             environment: Vec::new(),
@@ -82,10 +79,10 @@ impl App {
         let id = reference.resolve(&connection.connection)?;
         let key = SshConnection::of(connection.name.clone(), connection.connection.clone());
         let mut source = CloneSource {
-            repository: ResolvedRepository {
-                id: id.normalized(connection.connection.deployment),
-                source: RepositorySource::Flag,
-            },
+            repository: ResolvedRepository::new(
+                id.normalized(connection.connection.deployment),
+                RepositorySource::Flag,
+            ),
             connection,
             url: url.ssh().unwrap_or_default(),
             config: Vec::new(),

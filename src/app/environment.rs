@@ -69,7 +69,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// The variables that are read, apart from those with a field of their own.
-const NAMES: [&str; 19] = [
+const NAMES: &[&str] = &[
     "BBCONNECT_URL",
     "BBCONNECT_DEPLOYMENT",
     "BBCONNECT_TOKEN",
@@ -80,6 +80,7 @@ const NAMES: [&str; 19] = [
     "BBCONNECT_WORKSPACE",
     "BBCONNECT_PROJECT",
     "BBCONNECT_REPO",
+    "BBCONNECT_LEVEL",
     "BITBUCKET_WORKSPACE",
     "BITBUCKET_REPO_SLUG",
     "BBCONNECT_STORE",
@@ -137,13 +138,15 @@ impl Environment {
             config_home,
             variables: Variables(
                 NAMES
-                    .into_iter()
+                    .iter()
+                    .copied()
                     .filter_map(|name| Some((name, text(name)?)))
                     .collect(),
             ),
             proxy: proxy_variables(&text),
             unreadable: NAMES
-                .into_iter()
+                .iter()
+                .copied()
                 .filter(|name| set(name).is_some() && text(name).is_none())
                 .collect(),
         }

@@ -32,6 +32,30 @@ enum Source {
     Command(String),
 }
 
+/// What `BBCONNECT_LEVEL` says that the token belongs to.
+fn level(
+    value: Option<&str>,
+    is_cloud: bool,
+    has_account: bool,
+) -> Result<Option<TokenLevel>, Error> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let allowed: &[TokenLevel] = match (has_account, is_cloud) {
+        (true, _) => &[TokenLevel::User],
+        (false, true) => &[TokenLevel::Workspace, TokenLevel::Project, TokenLevel::Repo],
+        (false, false) => &[TokenLevel::User, TokenLevel::Project, TokenLevel::Repo],
+    };
+    if let Some(level) = allowed.iter().find(|level| level.name() == value) {
+        return Ok(Some(*level));
+    }
+    let names: Vec<&str> = allowed.iter().map(|level| level.name()).collect();
+    Err(Error::usage(
+        format!("BBCONNECT_LEVEL must be {}", names.join(" or ")),
+        "unset BBCONNECT_LEVEL, or export what the token belongs to",
+    ))
+}
+
 impl EnvConnection {
     /// The connection, if the environment has a secret: one of the three variables, else the systemd credential
     /// `bbconnect-token`.
@@ -135,18 +159,20 @@ impl EnvConnection {
         let project = get("BBCONNECT_PROJECT").or(namespace.filter(|_| !is_cloud));
         // The token may belong to the whole workspace, not only to the repository of the pipeline.
         let of_pipeline = pipeline("BITBUCKET_REPO_SLUG").filter(|_| repository.is_none());
-        let level = TokenLevel::narrowest(repository.as_deref(), project.as_deref());
+        let narrowest = TokenLevel::narrowest(repository.as_deref(), project.as_deref());
         let (email, username) = (get("BBCONNECT_EMAIL"), get("BBCONNECT_USERNAME"));
+        let has_account = username.is_some() || is_cloud && email.is_some();
+        let level = level(get("BBCONNECT_LEVEL").as_deref(), is_cloud, has_account)?;
         let credential = match (is_cloud, email, username) {
             (true, Some(email), username) => Credential::ApiToken { email, username },
             (true, None, Some(username)) => Credential::AppPassword { username },
             (true, None, None) => Credential::AccessToken {
-                level: of_pipeline.is_none().then_some(level),
+                level: level.or_else(|| of_pipeline.is_none().then_some(narrowest)),
                 username: None,
             },
             (false, _, Some(username)) => Credential::Password { username },
             (false, _, None) => Credential::HttpAccessToken {
-                level: None,
+                level,
                 username: None,
             },
         };

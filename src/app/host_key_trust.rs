@@ -289,7 +289,7 @@ impl App {
             line(&format!("  {} ({})", key.fingerprint(), key.algorithm()));
         }
         line("Compare them with the fingerprint from the server's administrator.");
-        self.confirm(false, "trusting a host key", "Trust this host?")
+        self.confirm_in_full("trusting a host key", "Trust this host?")
     }
 
     /// A server may have several keys. Another one is accepted only while the server still presents a pinned one.

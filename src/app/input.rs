@@ -143,15 +143,33 @@ impl App {
         if yes {
             return Ok(());
         }
-        if !self.may_ask {
-            return Err(Error::ConfirmationRequired {
-                doing: doing.to_owned(),
-            });
+        self.require_prompt(doing)?;
+        require_yes(self.ui.prompt_confirm(question))
+    }
+
+    /// As [`App::confirm`], without a flag, and only `yes` in full confirms.
+    ///
+    /// # Errors
+    /// As [`App::confirm`].
+    pub(crate) fn confirm_in_full(&self, doing: &str, question: &str) -> Result<(), Error> {
+        self.require_prompt(doing)?;
+        require_yes(self.ui.prompt_confirm_in_full(question))
+    }
+
+    fn require_prompt(&self, doing: &str) -> Result<(), Error> {
+        if self.may_ask {
+            return Ok(());
         }
-        if self.ui.prompt_confirm(question).map_err(Error::Stdin)? {
-            Ok(())
-        } else {
-            Err(Error::Cancelled)
-        }
+        Err(Error::ConfirmationRequired {
+            doing: doing.to_owned(),
+        })
+    }
+}
+
+fn require_yes(answer: io::Result<bool>) -> Result<(), Error> {
+    if answer.map_err(Error::Stdin)? {
+        Ok(())
+    } else {
+        Err(Error::Cancelled)
     }
 }

@@ -49,11 +49,9 @@ impl KeyLocation {
             .connection_for(Target::Key(&ssh_connection), Needs::KeyAdmin)?
             .ok_or_else(|| Error::SshOnlyConnection(ssh_connection.name.to_string()))?;
         let bitbucket = app.authenticated_client(&selected)?;
-        let repo = RepoId {
-            namespace: ssh_connection.url.namespace().unwrap_or_default(),
-            slug: ssh_connection.url.slug().to_owned(),
-        }
-        .normalized(selected.connection.deployment);
+        let repo = ssh_connection
+            .repository()
+            .normalized(selected.connection.deployment);
         let mut owner = KeyOwner::Repository(repo.clone());
         let (mut registered, mut new_key_registered, mut unseen) = (None, false, None);
         for candidate in candidate_owners(app, &selected, &bitbucket, &repo) {
@@ -82,6 +80,9 @@ impl KeyLocation {
             }
         }
         selected.require_key_admin(&owner)?;
+        if let KeyOwner::Repository(repo) = &owner {
+            owner = KeyOwner::Repository(bitbucket.current_name(repo));
+        }
         Ok(Self {
             ssh_connection,
             selected,
@@ -117,6 +118,21 @@ impl KeyLocation {
                 self.ssh_connection.name
             ),
         ))
+    }
+
+    /// Where the key is registered.
+    #[must_use]
+    pub(crate) fn owner(&self) -> &KeyOwner {
+        &self.owner
+    }
+
+    /// The repository, where the key is registered with one.
+    #[must_use]
+    pub(crate) fn repository(&self) -> Option<&RepoId> {
+        match &self.owner {
+            KeyOwner::Repository(repo) => Some(repo),
+            KeyOwner::Project { .. } | KeyOwner::Account => None,
+        }
     }
 
     /// Registers the new key with title and access of the old one. Returns its id where it was not registered before.

@@ -20,6 +20,7 @@ mod runtime;
 mod secret_line;
 mod secrets;
 mod ssh_access;
+mod writable_repository;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -36,12 +37,14 @@ pub(crate) use key_registration::OnAccessMismatch;
 use runtime::AsyncRuntime;
 pub(crate) use secrets::{MAX_ATTEMPTS, StoreFallback};
 pub(crate) use ssh_access::RetryPolicy;
+pub(crate) use writable_repository::require_not_archived;
 
 use crate::bitbucket::HttpClients;
 use crate::config::ConnectionsFile;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::secrets::EncryptedFile;
+use crate::sys::subprocess;
 use crate::types::date::Date;
 use crate::types::json_pointer::JsonPointer;
 use crate::ui::{ColorChoice, Format, OutputOptions, Ui};
@@ -117,6 +120,9 @@ impl App {
             is_dumb_terminal: environment.is_dumb_terminal,
         })
         .with_pointer(flags.get.clone());
+        if let Some(limit) = flags.timeout {
+            subprocess::set_time_limit(limit);
+        }
         let is_json = flags.json || flags.get.is_some();
         let forbidden = flags.no_input || is_json || environment.ci || environment.no_input;
         Self {

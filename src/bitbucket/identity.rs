@@ -70,6 +70,8 @@ pub(crate) enum ScopeProbe {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct VisibleRepositories {
     pub repositories: usize,
+    /// How many of them everybody can read.
+    pub public: usize,
     /// There are more than `repositories`.
     pub more: bool,
     /// The number of projects, where the list contains them.

@@ -88,6 +88,29 @@ impl Bitbucket {
         }
     }
 
+    /// The name of a repository after the requests so far: the server redirects those under a former name.
+    #[must_use]
+    pub(crate) fn current_name(&self, repo: &RepoId) -> RepoId {
+        match self {
+            Self::Cloud(cloud) => cloud.current_name(repo),
+            Self::DataCenter(datacenter) => {
+                let renamed = datacenter.http().renamed(repo);
+                renamed.unwrap_or_else(|| repo.clone())
+            }
+        }
+    }
+
+    /// The repository before a write to it, where the server reports archived ones; `None` on Cloud.
+    pub(crate) async fn repository_before_write(
+        &self,
+        repo: &RepoId,
+    ) -> Result<Option<Repository>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.repository(repo).await.map(Some),
+        }
+    }
+
     /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is
     /// Bitbucket.
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {

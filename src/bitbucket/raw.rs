@@ -84,7 +84,8 @@ impl Bitbucket {
     /// [`ApiError`] where the server sent no response.
     pub(crate) async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
         let url = self.resolve_url(request)?;
-        let mut signed = Request::new(request.method.clone(), url, WithAuth::Yes);
+        let mut signed =
+            Request::new(request.method.clone(), url, WithAuth::Yes).with_literal_url();
         if let Some((kind, bytes)) = &request.body {
             signed = signed.with_body(kind, bytes.clone());
         }

@@ -58,6 +58,7 @@ Environment:
   BBCONNECT_USERNAME                 whose password that is (Data Center)
   BBCONNECT_WORKSPACE, _PROJECT      what it is for
   BBCONNECT_REPO                     the repository, SLUG or NAMESPACE/SLUG
+  BBCONNECT_LEVEL                    what its token belongs to: user, workspace, project or repo
   BBCONNECT_DEPLOYMENT               cloud or datacenter, where the address does not tell
   BBCONNECT_STORE                    where secrets are kept: keyring, or file (encrypted)
   BBCONNECT_STORE_PASSPHRASE_FILE    what opens the encrypted file

@@ -128,36 +128,70 @@ impl Subcommand for CreateArgs {
             public: self.public,
             description: self.description.clone(),
         };
-        let exists = || {
-            let message = format!("project {} already exists", new.key);
-            Error::rejected(
-                RejectionKind::Conflict,
-                message,
-                Hint::command("project list"),
-            )
-        };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateProject);
-        if self.dry_run.is_set() {
+        let created = if self.dry_run.is_set() {
+            None
+        } else {
+            app.block_on(bitbucket.create_project(&workspace, &new))?
+                .map_err(refused)?
+        };
+        let Some(project) = created else {
             return match app.block_on(bitbucket.project(&workspace, &new.key))? {
-                Ok(_) => Err(exists()),
-                Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+                Ok(project) => {
+                    let differences = new.differences(&project);
+                    if !differences.is_empty() {
+                        return Err(conflict(&new.key, &differences));
+                    }
+                    let action = Action::Unchanged;
+                    Ok(CreateOutput { action, project })
+                }
+                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => Ok(CreateOutput {
                     action: Action::WouldCreate,
                     project: Project {
                         key: new.key,
                         name: Some(new.name),
                         private: Some(!new.public),
+                        description: new.description,
                     },
                 }),
+                // Another project has the name, or this credential cannot see the one with the key.
+                Err(ApiError::NotFound(_)) => Err(conflict(&new.key, &[])),
                 Err(error) => Err(refused(error)),
             };
+        };
+        let differences = new.differences(&project);
+        if !differences.is_empty() {
+            return Err(Error::rejected(
+                RejectionKind::Unsupported,
+                format!(
+                    "the server did not create project {} as requested: {}",
+                    new.key,
+                    differences.join(", ")
+                ),
+                Hint::command("project list"),
+            ));
         }
-        let asked = app.block_on(bitbucket.create_project(&workspace, &new))?;
-        let project = asked.map_err(refused)?.ok_or_else(exists)?;
         Ok(CreateOutput {
             action: Action::Created,
             project,
         })
     }
+}
+
+fn conflict(key: &str, differences: &[String]) -> Error {
+    let message = if differences.is_empty() {
+        format!("project {key} already exists, or its name is taken")
+    } else {
+        format!(
+            "project {key} already exists with other settings: {}",
+            differences.join(", ")
+        )
+    };
+    Error::rejected(
+        RejectionKind::Conflict,
+        message,
+        Hint::command("project list"),
+    )
 }
 
 impl CommandOutput for CreateOutput {

@@ -28,6 +28,8 @@ pub(crate) fn judge(facts: &ConnectionFacts, options: &CheckOptions) -> Vec<Find
         reach::reach(facts),
         repository::visible(facts, options),
         repository::empty(facts, options),
+        repository::archived(facts, options),
+        repository::renamed(facts),
         ssh::access(facts, options),
     ];
     all.into_iter().flatten().collect()
@@ -266,13 +268,17 @@ mod tests {
                 status,
             );
         }
-        for (repositories, more, level) in [
-            (1, false, Severity::Pass),
-            (2, false, Severity::Warn),
-            (1, true, Severity::Warn),
+        for (repositories, public, more, level) in [
+            (1, 0, false, Severity::Pass),
+            (2, 0, false, Severity::Warn),
+            (1, 0, true, Severity::Warn),
+            (4, 3, false, Severity::Pass),
+            (4, 2, false, Severity::Warn),
+            (4, 3, true, Severity::Unknown),
         ] {
             let reach = VisibleRepositories {
                 repositories,
+                public,
                 more,
                 projects: None,
                 links: Vec::new(),

@@ -32,6 +32,19 @@ impl CheckOptions {
         !self.purposes.is_empty() || !self.required.is_empty()
     }
 
+    /// Whether anything of `--for` or `--require` changes the repository.
+    pub(crate) fn writes_to_repository(&self) -> bool {
+        let of_purposes = self
+            .purposes
+            .iter()
+            .map(|purpose| purpose.changes_repository());
+        let of_scopes = self
+            .required
+            .iter()
+            .map(|scope| scope.permission() > Permission::Read);
+        of_purposes.chain(of_scopes).any(|changes| changes)
+    }
+
     /// Whether any purpose needs to push.
     pub(crate) fn needs_push(&self) -> bool {
         let writes = |purpose: &Purpose| purpose.permission() >= Permission::Write;
@@ -64,7 +77,11 @@ pub(crate) struct ConnectionFacts {
 
 #[derive(Debug)]
 pub(crate) struct RepositoryFacts {
+    /// The name that the server has for it, where it returned the repository; else the requested one.
     pub(crate) id: RepoId,
+    pub(crate) requested: RepoId,
+    /// What named it, where that was not the command line.
+    pub(crate) source: Option<String>,
     pub(crate) repository: Result<Repository, ErrorSummary>,
     pub(crate) empty: Option<bool>,
     pub(crate) permission: Option<Permission>,
@@ -77,6 +94,16 @@ pub(crate) struct KeyFacts {
     pub(crate) can_read: Option<Result<(), ErrorSummary>>,
     /// Whether the key can push, where that was tested.
     pub(crate) can_write: Option<bool>,
+}
+
+impl RepositoryFacts {
+    /// The repository, and what named it.
+    pub(crate) fn describe(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{}, from {source}", self.id),
+            None => self.id.to_string(),
+        }
+    }
 }
 
 impl ConnectionFacts {

@@ -67,6 +67,8 @@ finding_ids! {
     CredentialReach => "credential.reach",
     RepositoryVisible => "repository.visible",
     RepositoryEmpty => "repository.empty",
+    RepositoryArchived => "repository.archived",
+    RepositoryRenamed => "repository.renamed",
     SshAccess => "ssh.access",
     // Steps of `doctor`.
     MachineConfig => "machine.config",

@@ -278,7 +278,8 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         | ApiError::BasicAuthDisabled => ExitStatus::Unauthorized,
         ApiError::Forbidden { .. } => ExitStatus::Forbidden,
         ApiError::NotFound(_) => ExitStatus::NotFound,
-        ApiError::ClientError {
+        ApiError::Moved { .. }
+        | ApiError::ClientError {
             status: 409 | 412, ..
         } => ExitStatus::Conflict,
         // It was understood, and the answer is no.
@@ -338,6 +339,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
             obstacle: ConnectFailure::Tls(failure),
             ..
         } => failure.hint(),
+        ApiError::Moved { hint, .. } => return Some(hint.clone()),
         ApiError::InsecureTransport(_) => "use https://, or pass --allow-http",
         ApiError::Redirected { .. }
         | ApiError::UnexpectedContentType { .. }

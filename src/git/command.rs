@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::GitError;
-use crate::sys::subprocess::{CommandSpec, ProcessOutput, Stderr};
+use crate::sys::subprocess::{self, CommandSpec, ProcessOutput, Stderr};
 
-/// The time limit of a command that only reads or changes configuration.
+/// The time limit of a command that only reads or changes configuration, unless `--timeout` says otherwise.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Longer output is an error, in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
@@ -95,7 +95,10 @@ pub(super) fn entries(listing: &str) -> Vec<(String, String)> {
 
 /// Runs git to change its configuration.
 pub(super) fn run_modifying(git: CommandSpec) -> Result<(), GitError> {
-    let output = git.new_process_group().stderr(Stderr::Capture).run(LIMIT)?;
+    let output = git
+        .new_process_group()
+        .stderr(Stderr::Capture)
+        .run(subprocess::time_limit(LIMIT))?;
     if output.status.success() {
         Ok(())
     } else {
@@ -126,7 +129,7 @@ pub(super) fn run_required(git: CommandSpec) -> Result<String, GitError> {
 /// The complete output of git, whatever its exit status.
 fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
     let git = git.new_process_group().max_output(MAX_OUTPUT_BYTES);
-    Ok(git.run(LIMIT)?)
+    Ok(git.run(subprocess::time_limit(LIMIT))?)
 }
 
 /// A failure with git's own message.

@@ -10,6 +10,7 @@ use super::selected::{SelectedConnection, SelectionReason};
 use super::server::is_on_server;
 use super::sources::Sources;
 use super::ssh_connection::SshConnection;
+use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::types::clone_url::CloneUrl;
@@ -17,11 +18,13 @@ use crate::types::connection::{Connection, ConnectionName};
 use crate::types::repository::{RepoId, RepoRef, RepoRefError};
 
 /// The repository that a command acts on, and what named it. In JSON it is `NAMESPACE/SLUG`; as text the source follows
-/// where it was not the command line.
+/// where it was not the command line, and the former name of a renamed repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResolvedRepository {
     pub id: RepoId,
     pub source: RepositorySource,
+    /// The name that `source` has, where the server has another one.
+    former_name: Option<RepoId>,
 }
 
 /// What names a repository.
@@ -68,7 +71,40 @@ impl RepositorySource {
 
 impl fmt::Display for ResolvedRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.id, self.source.suffix())
+        write!(f, "{}{}", self.id, self.source.suffix())?;
+        match &self.former_name {
+            Some(former) => write!(f, " (renamed from {former})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ResolvedRepository {
+    #[must_use]
+    pub(crate) fn new(id: RepoId, source: RepositorySource) -> Self {
+        Self {
+            id,
+            source,
+            former_name: None,
+        }
+    }
+
+    /// The same repository under its current name, as far as the responses of the server have shown it.
+    #[must_use]
+    pub(crate) fn renamed_by(self, bitbucket: &Bitbucket) -> Self {
+        let current = bitbucket.current_name(&self.id);
+        self.with_current_name(current)
+    }
+
+    /// The same repository under the name that the server has for it.
+    #[must_use]
+    pub(crate) fn with_current_name(self, current: RepoId) -> Self {
+        let is_renamed = self.id.is_renamed_to(&current);
+        Self {
+            former_name: self.former_name.or_else(|| is_renamed.then_some(self.id)),
+            id: current,
+            source: self.source,
+        }
     }
 }
 
@@ -116,19 +152,13 @@ pub(super) fn of_key(
     key: SshConnection,
     selected: &SelectedConnection,
 ) -> ResolvedRepository {
-    let id = RepoId {
-        namespace: key.url.namespace().unwrap_or_default(),
-        slug: key.url.slug().to_owned(),
-    };
+    let id = key.repository();
     let source = match (named, &selected.reason) {
         (Some(named), _) => named.source,
         (None, SelectionReason::Remote(name)) => RepositorySource::Remote(name.clone()),
         (None, _) => RepositorySource::Connection(key.name),
     };
-    ResolvedRepository {
-        id: id.normalized(selected.connection.deployment),
-        source,
-    }
+    ResolvedRepository::new(id.normalized(selected.connection.deployment), source)
 }
 
 /// The repository on the server of the connection; `None` where nothing names one. `owner` is the connection whose own
@@ -163,10 +193,8 @@ pub(super) fn choose(
                 .map(|id| (id, RepositorySource::Connection(owner.name.clone()))),
         };
     }
-    Ok(found.map(|(id, source)| ResolvedRepository {
-        id: id.normalized(selected.connection.deployment),
-        source,
-    }))
+    let deployment = selected.connection.deployment;
+    Ok(found.map(|(id, source)| ResolvedRepository::new(id.normalized(deployment), source)))
 }
 
 /// The repository of `bbconnect.repository`, unless it was recorded with a connection to another server.

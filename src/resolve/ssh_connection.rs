@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{Connection, ConnectionName};
-use crate::types::repository::RepoRef;
+use crate::types::repository::{RepoId, RepoRef};
 use crate::types::ssh_address::SshRemote;
 
 /// A connection with a private SSH key.
@@ -34,6 +34,16 @@ impl SshConnection {
             url,
             remote,
         })
+    }
+
+    /// The repository that the key was registered for.
+    #[must_use]
+    pub(crate) fn repository(&self) -> RepoId {
+        RepoId {
+            namespace: self.url.namespace().unwrap_or_default(),
+            slug: self.url.slug().to_owned(),
+        }
+        .normalized(self.connection.deployment)
     }
 
     /// Whether the key is for this repository.

@@ -7,6 +7,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,20 @@ const BROWSER_START: Duration = Duration::from_secs(3);
 
 /// How long a program that was sent SIGTERM may take to restore the terminal, release locks and remove partial files.
 const TERMINATE_GRACE: Duration = Duration::from_secs(1);
+
+/// The time limit that the user has set for every program.
+static TIME_LIMIT: OnceLock<Duration> = OnceLock::new();
+
+/// Sets the time limit of programs for the whole process, once.
+pub(crate) fn set_time_limit(limit: Duration) {
+    // A second limit would be that of the same command line.
+    TIME_LIMIT.get_or_init(|| limit);
+}
+
+/// The time limit of a program: the one that the user has set, else `default`.
+pub(crate) fn time_limit(default: Duration) -> Duration {
+    TIME_LIMIT.get().copied().unwrap_or(default)
+}
 
 /// Why a program produced no result.
 #[derive(Debug, Error)]

@@ -97,6 +97,24 @@ impl Purpose {
         }
     }
 
+    /// Whether it changes an existing repository, which an archived one does not allow.
+    #[must_use]
+    pub(crate) fn changes_repository(self) -> bool {
+        match self {
+            Self::Read | Self::CreateRepository => false,
+            Self::Write
+            | Self::PullRequest
+            | Self::Webhook
+            | Self::DeployKey
+            | Self::Pipelines
+            | Self::All
+            | Self::Appsmith
+            | Self::Appcircle
+            | Self::Brainboard
+            | Self::Amplication => true,
+        }
+    }
+
     /// Whether it registers SSH keys, which Cloud's access tokens cannot do, whatever their scopes.
     #[must_use]
     pub(crate) fn requires_key_admin(self) -> bool {

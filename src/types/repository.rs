@@ -36,6 +36,8 @@ pub(crate) struct Repository {
     pub slug: String,
     pub name: Option<String>,
     pub private: Option<bool>,
+    /// Whether it is read-only; Data Center reports that since 8.0.
+    pub archived: Option<bool>,
     pub default_branch: Option<String>,
     /// The clone URL over SSH.
     pub ssh: Option<String>,
@@ -46,6 +48,9 @@ pub(crate) struct Repository {
     /// The project key.
     #[serde(skip)]
     pub project: Option<String>,
+    /// Empty where it has none; `None` where the server does not report it.
+    #[serde(skip)]
+    pub description: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +74,63 @@ pub(crate) struct NewRepository {
     /// The project key (Cloud).
     pub project: Option<String>,
     pub default_branch: Option<String>,
+}
+
+impl NewRepository {
+    /// In what a repository differs from the requested one, as texts. What the server does not report is no difference.
+    #[must_use]
+    pub(crate) fn differences(&self, existing: &Repository) -> Vec<String> {
+        let mut all = Vec::new();
+        let same_slug = existing.slug.eq_ignore_ascii_case(&self.repo.slug)
+            || existing.name.as_ref() == Some(&self.repo.slug);
+        let same_namespace = existing
+            .namespace
+            .eq_ignore_ascii_case(&self.repo.namespace);
+        if !same_slug || !same_namespace {
+            all.push(format!("its name is {}", existing.path()));
+        }
+        all.extend(visibility_difference(self.public, existing.private));
+        all.extend(text_difference(
+            "description",
+            self.description.as_deref(),
+            existing.description.as_deref(),
+        ));
+        let project = self.project.as_deref().zip(existing.project.as_deref());
+        if let Some((_, project)) =
+            project.filter(|(requested, own)| !requested.eq_ignore_ascii_case(own))
+        {
+            all.push(format!("it is in project {project}"));
+        }
+        let branches = self
+            .default_branch
+            .as_deref()
+            .zip(existing.default_branch.as_deref());
+        if let Some((_, branch)) = branches.filter(|(requested, own)| requested != own) {
+            all.push(format!("its default branch is {branch}"));
+        }
+        all
+    }
+}
+
+pub(crate) fn visibility_difference(public: bool, private: Option<bool>) -> Option<String> {
+    match private {
+        Some(true) if public => Some("it is private".to_owned()),
+        Some(false) if !public => Some("it is public".to_owned()),
+        Some(_) | None => None,
+    }
+}
+
+pub(crate) fn text_difference(
+    name: &str,
+    requested: Option<&str>,
+    existing: Option<&str>,
+) -> Option<String> {
+    let (requested, existing) = requested.zip(existing)?;
+    match existing.trim() {
+        same if same == requested.trim() => None,
+        "" => Some(format!("it has no {name}")),
+        other => Some(format!("its {name} is `{other}`")),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -182,6 +244,20 @@ impl RepoId {
         Some(url.into())
     }
 
+    /// Whether two names are of the same repository: servers ignore their case.
+    #[must_use]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.namespace.eq_ignore_ascii_case(&other.namespace)
+            && self.slug.eq_ignore_ascii_case(&other.slug)
+    }
+
+    /// Whether a repository with this name was renamed if the server returns it under another one. Cloud also accepts UUIDs
+    /// in braces.
+    #[must_use]
+    pub(crate) fn is_renamed_to(&self, current: &Self) -> bool {
+        !(self.namespace.starts_with('{') || self.slug.starts_with('{') || self.is_same(current))
+    }
+
     /// In the server's spelling: project keys of Data Center are in capitals, though not in every clone URL.
     #[must_use]
     pub(crate) fn normalized(self, deployment: Deployment) -> Self {
@@ -281,5 +357,66 @@ mod tests {
         ] {
             assert!(text.parse::<RepoRef>().is_err(), "{text}");
         }
+    }
+    #[test]
+    fn differences_are_those_of_what_was_requested() {
+        let existing = Repository {
+            namespace: "acme".to_owned(),
+            slug: "my-shop".to_owned(),
+            name: Some("My+Shop".to_owned()),
+            private: Some(true),
+            archived: None,
+            default_branch: Some("main".to_owned()),
+            ssh: None,
+            https: None,
+            web: None,
+            updated_on: None,
+            project: Some("WEB".to_owned()),
+            description: Some("sells".to_owned()),
+        };
+        let new = |slug: &str| NewRepository {
+            repo: RepoId {
+                namespace: "acme".to_owned(),
+                slug: slug.to_owned(),
+            },
+            public: false,
+            description: None,
+            project: None,
+            default_branch: None,
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(new("My-Shop").differences(&existing), none);
+        assert_eq!(new("My+Shop").differences(&existing), none);
+        let same = NewRepository {
+            description: Some("sells ".to_owned()),
+            project: Some("web".to_owned()),
+            default_branch: Some("main".to_owned()),
+            ..new("my-shop")
+        };
+        assert_eq!(same.differences(&existing), none);
+        let other = NewRepository {
+            public: true,
+            description: Some("buys".to_owned()),
+            project: Some("OPS".to_owned()),
+            default_branch: Some("trunk".to_owned()),
+            ..new("other")
+        };
+        let expected = [
+            "its name is acme/my-shop",
+            "it is private",
+            "its description is `sells`",
+            "it is in project WEB",
+            "its default branch is main",
+        ];
+        assert_eq!(other.differences(&existing), expected);
+        let unknown = Repository {
+            private: None,
+            description: None,
+            project: None,
+            default_branch: None,
+            ..existing
+        };
+        let expected = ["its name is acme/my-shop"];
+        assert_eq!(other.differences(&unknown), expected);
     }
 }

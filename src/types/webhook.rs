@@ -161,6 +161,20 @@ impl WebhookUrl {
         self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
     }
 
+    /// Whether the URLs are equal but for a slash at the end of the path.
+    #[must_use]
+    pub(crate) fn differs_by_trailing_slash(&self, other: &str) -> bool {
+        let without_slash = |url: &Url| {
+            let mut url = url.clone();
+            let path = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&path);
+            url
+        };
+        let other = Url::parse(other).ok();
+        !other.as_ref().is_some_and(|other| self.is(other.as_str()))
+            && other.is_some_and(|other| without_slash(&other) == without_slash(&self.url))
+    }
+
     /// As given. It may contain a password: send it, never print it.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {

@@ -87,15 +87,48 @@ impl Ui {
         self.run_prompt(|| question.interact_on(&Term::stderr()))
     }
 
-    /// Asks for yes or no; no is what Enter means.
+    /// Asks for yes or no. The answer is a line that can be edited until Enter; an empty one is a no.
     ///
     /// # Errors
     /// When the terminal cannot be read.
     pub(crate) fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
-        let question = dialoguer::Confirm::new()
-            .with_prompt(escape(question))
-            .default(false);
-        self.run_prompt(|| question.interact_on(&Term::stderr()))
+        let answer = self.prompt_answer(&format!("{question} [y/N]"), |answer| match answer {
+            "y" | "yes" => Some(true),
+            "" | "n" | "no" => Some(false),
+            _ => None,
+        });
+        answer.map(|answer| answer.unwrap_or(false))
+    }
+
+    /// As [`Ui::prompt_confirm`], but only `yes` in full is a yes.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub(crate) fn prompt_confirm_in_full(&self, question: &str) -> io::Result<bool> {
+        let answer = self.prompt_answer(&format!("{question} (yes/no)"), |answer| match answer {
+            "yes" => Some(true),
+            "" | "n" | "no" => Some(false),
+            _ => None,
+        });
+        answer.map(|answer| answer.unwrap_or(false))
+    }
+
+    /// Asks until `parse` understands the line, whose case and surrounding spaces do not matter.
+    fn prompt_answer<T>(
+        &self,
+        prompt: &str,
+        parse: fn(&str) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let parse = move |line: &str| parse(&line.trim().to_lowercase());
+        let question = dialoguer::Input::<String>::new()
+            .with_prompt(escape(prompt))
+            .allow_empty(true)
+            .validate_with(move |line: &String| match parse(line) {
+                Some(_) => Ok(()),
+                None => Err("type yes or no in full"),
+            });
+        self.run_prompt(|| question.interact_text_on(&Term::stderr()))
+            .map(|line| parse(&line))
     }
 
     /// Progress is hidden while the user is prompted.

@@ -241,6 +241,21 @@ fn output_of_git_counts_whole_also_when_it_comes_late() {
 }
 
 #[test]
+fn a_git_that_hangs_ends_at_the_timeout() {
+    let Some(sandbox) = sandbox() else { return };
+    let mut which = command(&sandbox, "one", &["connection", "which", "--timeout", "1"]);
+    replace_git(&sandbox, &mut which, "exec sleep 60\n");
+    let started = std::time::Instant::now();
+    let error = which.finish().exits_with(9).json()["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("git did not finish within 1 seconds"),
+        "{message}"
+    );
+    assert!(started.elapsed().as_secs() < 9, "{:?}", started.elapsed());
+}
+
+#[test]
 fn output_of_git_that_stays_open_is_an_error() {
     let Some(sandbox) = sandbox() else { return };
     let held = "git \"$@\"; code=$?\nsleep 60 &\nexit $code\n";

@@ -844,6 +844,28 @@ fn environment_variables_define_a_connection() {
         let connection = which(&variables).exits_with(0).json()["connection"].clone();
         assert_eq!(connection["level"].as_str(), level, "{repository}");
     }
+    let server = ("BBCONNECT_URL", "https://git.example.com");
+    for (variables, value, level) in [
+        (&[][..], "workspace", Some("workspace")),
+        (&[], "project", Some("project")),
+        (&[], "user", None),
+        (&[], "person", None),
+        (&[server], "user", Some("user")),
+        (&[server], "repo", Some("repo")),
+        (&[server], "workspace", None),
+        (&[("BBCONNECT_EMAIL", "jane@acme.example")], "repo", None),
+    ] {
+        let variables = [&[token, ("BBCONNECT_LEVEL", value)], variables].concat();
+        let ran = which(&variables);
+        if level.is_some() {
+            let connection = ran.exits_with(0).json()["connection"].clone();
+            assert_eq!(connection["level"].as_str(), level, "{variables:?}");
+        } else {
+            let refused = ran.exits_with(2).json();
+            let message = refused["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with("BBCONNECT_LEVEL"), "{message}");
+        }
+    }
     // For people as well, both are the result: which, and why.
     let mut command = sandbox.command(["connection", "which"]);
     let told = command

@@ -47,6 +47,7 @@ mod sign_in;
 mod ssh;
 mod status;
 mod support;
+mod targets;
 mod terminal;
 mod tokens;
 mod untrusted_input;

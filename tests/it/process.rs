@@ -493,6 +493,58 @@ mod unix {
     }
 
     #[test]
+    fn one_enter_answers_one_question() {
+        let sandbox = Sandbox::new();
+        let key = sandbox.path("bbconnect_site");
+        let keygen = ["keygen", "--type", "ed25519", "--out"];
+        sandbox.run(
+            keygen
+                .iter()
+                .map(std::ffi::OsStr::new)
+                .chain([key.as_os_str()]),
+        );
+        let folder = sandbox.path(".config/bbconnect");
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!(
+            "[connections.site]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\n\
+             auth = \"ssh\"\nclone_url = \"ssh://git@git.example.com:7999/web/site.git\"\nkey_path = \"{}\"\n",
+            key.display()
+        );
+        fs::write(folder.join("connections.toml"), &text).unwrap();
+        let dry = sandbox.run([
+            "connection",
+            "remove",
+            "site",
+            "--with-key",
+            "--dry-run",
+            "--json",
+        ]);
+        let dry = dry.exits_with(0).json();
+        assert_eq!(dry["action"], "would-remove");
+        assert_eq!(dry["key"]["file_deleted"], true);
+        assert!(
+            key.exists() && fs::read_to_string(folder.join("connections.toml")).unwrap() == text
+        );
+
+        let pause = || std::thread::sleep(Duration::from_millis(150));
+        let mut terminal = sandbox.terminal(&["connection", "remove", "site"]);
+        terminal
+            .exp_string("Remove connection site and its secret? [y/N]")
+            .unwrap();
+        pause();
+        // A line can be corrected before Enter.
+        terminal.send("yy\u{7f}\u{7f}n\u{7f}").unwrap();
+        terminal.send_line("y").unwrap();
+        terminal.exp_string("Also delete its key").unwrap();
+        pause();
+        assert!(folder.join("connections.toml").exists());
+        terminal.send_line("").unwrap();
+        terminal.exp_string("removed site").unwrap();
+        terminal.exp_eof().unwrap();
+        assert!(key.exists());
+    }
+
+    #[test]
     fn the_secrets_file_passphrase_is_prompted_once() {
         let prompt = "Passphrase of the encrypted store";
         let sandbox = Sandbox::new();

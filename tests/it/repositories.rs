@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
 use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
 
-const TOKEN: &str = "ATATT-repository-marker";
+const TOKEN: &str = "token-repository-marker";
+
+/// Runs a command against one of the products.
+type Run = fn(&Server, &[&str]) -> RunOutput;
 
 fn state(store: RepoStore) -> ServerState {
     ServerState {
@@ -299,14 +304,10 @@ fn a_repository_is_created_once_and_waited_for() {
             (false, Some("sells"), 0)
         );
     });
-    let again = cloud(&server, &create).exits_with(6).json();
-    assert_eq!(again["error"]["kind"], "conflict");
-    cloud(&server, &["repo", "create", "acme/site", "--dry-run"]).exits_with(6);
     let created = datacenter(&server, &["repo", "create", "WEB/Shop", "--json"])
         .exits_with(0)
         .json();
     assert_eq!(created["repository"]["slug"], "shop");
-    datacenter(&server, &["repo", "create", "WEB/shop"]).exits_with(6);
     datacenter(&server, &["repo", "create", "WEB/x", "--project", "APP"]).exits_with(2);
 }
 
@@ -331,29 +332,104 @@ fn a_lost_response_does_not_create_a_second_repository() {
         .filter(|seen| seen.method == "POST")
         .count();
     assert_eq!(posts, 1);
-    cloud(&server, &["repo", "create", "acme/shop"]).exits_with(6);
+    let again = cloud(&server, &["repo", "create", "acme/shop", "--json"]);
+    assert_eq!(again.exits_with(0).json()["action"], "unchanged");
+}
+
+#[test]
+fn creating_what_exists_is_unchanged_or_a_conflict() {
+    let server = server(&["acme/site"]);
+    for (run, name) in [(cloud as Run, "acme/shop"), (datacenter, "WEB/shop")] {
+        let create = [
+            "repo",
+            "create",
+            name,
+            "--description",
+            "sells",
+            "--default-branch",
+            "trunk",
+        ];
+        let settings = &create[3..];
+        run(&server, &create).exits_with(0);
+        let before = server.requests().len();
+        let with = |settings: &[&str]| {
+            let arguments = [&["repo", "create", name, "--json"], settings].concat();
+            let dry = run(&server, &[&arguments[..], &["--dry-run"]].concat());
+            let ran = run(&server, &arguments);
+            assert_eq!(dry.status, ran.status, "{settings:?}");
+            ran
+        };
+        for settings in [settings, &[], &["--description", "sells"]] {
+            let again = with(settings).exits_with(0).json();
+            assert_eq!(again["action"], "unchanged", "{settings:?}");
+        }
+        for (settings, difference) in [
+            (&["--public"][..], "it is private"),
+            (&["--description", "buys"], "its description is `sells`"),
+            (&["--default-branch", "main"], "its default branch is trunk"),
+        ] {
+            let refused = with(settings).exits_with(6).json();
+            let message = refused["error"]["message"].as_str().unwrap();
+            assert!(message.ends_with(difference), "{message}");
+        }
+        let requests = server.requests().split_off(before);
+        let puts = requests.iter().filter(|request| request.method == "PUT");
+        assert_eq!(puts.count(), 0);
+    }
+    cloud(
+        &server,
+        &["repo", "create", "acme/shop", "--project", "OPS"],
+    )
+    .exits_with(6);
+    server.update(|state| state.store.repo("acme", "site").unwrap().public = true);
+    let public = cloud(&server, &["repo", "create", "acme/site"]).exits_with(6);
+    assert!(public.stderr.contains("it is public"), "{}", public.stderr);
+}
+
+#[test]
+fn a_response_that_is_not_what_was_requested_is_not_success() {
+    let server = server(&["acme/site"]);
+    let json = ("content-type", "application/json");
+    for (body, name) in [
+        (json!({}), "full_name"),
+        (
+            json!({"full_name": "acme/other", "slug": "other"}),
+            "acme/other",
+        ),
+        (
+            json!({"full_name": "acme/new", "slug": "new", "is_private": false}),
+            "public",
+        ),
+    ] {
+        let fault = Fault::new(200, &[json], body.to_string());
+        server.update(|state| {
+            let path = "/repositories/acme/new";
+            state.targeted_faults.push(("POST", path, fault));
+        });
+        let ran = cloud(&server, &["repo", "create", "acme/new"]).exits_with(8);
+        assert!(ran.stderr.contains(name), "{}", ran.stderr);
+    }
+    let fault = Fault::new(
+        201,
+        &[json],
+        json!({"key": "OTHER", "name": "New"}).to_string(),
+    );
+    server.update(|state| state.targeted_faults.push(("POST", "/projects", fault)));
+    let ran = cloud(&server, &["project", "create", "NEW", "--name", "New"]).exits_with(8);
+    assert!(ran.stderr.contains("its key is OTHER"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_project_is_created_once() {
     let server = server(&["acme/site"]);
     for run in [cloud, datacenter] {
-        let planned = run(
-            &server,
-            &[
-                "project",
-                "create",
-                "ops",
-                "--name",
-                "Operations",
-                "--dry-run",
-                "--json",
-            ],
-        );
-        if planned.status == 0 {
-            assert_eq!(planned.json()["action"], "would-create");
-        }
-        server.update(|state| state.projects.retain(|key| key != "OPS"));
+        server.update(|state| {
+            state.projects.retain(|key| key != "OPS");
+            state.created_projects.clear();
+        });
+        let create = ["project", "create", "ops", "--name", "Operations", "--json"];
+        let planned = run(&server, &[&create[..], &["--dry-run"]].concat());
+        assert_eq!(planned.exits_with(0).json()["action"], "would-create");
         let created = run(
             &server,
             &["project", "create", "ops", "--name", "Operations", "--json"],
@@ -367,11 +443,15 @@ fn a_project_is_created_once() {
             ),
             (Some("created"), Some("OPS"))
         );
-        run(
-            &server,
-            &["project", "create", "OPS", "--name", "Operations"],
-        )
-        .exits_with(6);
+        for (name, exit) in [("Operations", 0), ("Others", 6)] {
+            for dry_run in [&["--dry-run"][..], &[]] {
+                let create = ["project", "create", "OPS", "--name", name, "--json"];
+                let again = run(&server, &[&create[..], dry_run].concat()).exits_with(exit);
+                if exit == 0 {
+                    assert_eq!(again.json()["action"], "unchanged");
+                }
+            }
+        }
     }
     cloud(&server, &["project", "create", "1X", "--name", "X"]).exits_with(2);
 }

@@ -13,7 +13,7 @@ use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::{Sshd, git};
 use crate::support::{self, CommandExt as _, RunOutput, Sandbox, check_output};
 
-const TOKEN: &str = "ATATT-ssh-marker";
+const TOKEN: &str = "token-ssh-marker";
 const ALL: [&str; 7] = [
     "read:user:bitbucket",
     "read:repository:bitbucket",
@@ -248,6 +248,30 @@ fn connected(fixture: &Fixture, more: &[&str]) -> Value {
 }
 
 #[test]
+fn doctor_uses_the_connection_of_the_checkout() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let clone = ["repo", "clone", "-c", "site", "WEB/site", "copy", "--json"];
+    fixture.run(&clone).exits_with(0);
+    for dir in ["work", "copy"] {
+        let run = |arguments: &[&str]| {
+            let mut command = fixture.sandbox.command(arguments);
+            command.current_dir(fixture.sandbox.path(dir));
+            command.finish().json()
+        };
+        let which = run(&["connection", "which", "--json"]);
+        let doctor = run(&["doctor", "--json"]);
+        assert_eq!(doctor["connection"], which["connection"]["name"], "{dir}");
+    }
+    // The key of the clone is tested with its own repository.
+    let mut command = fixture.sandbox.command(["doctor", "--json"]);
+    let doctor = command.current_dir(fixture.sandbox.path("copy")).finish();
+    assert_eq!(doctor.json()["repository"], "WEB/site");
+}
+
+#[test]
 fn repo_clone_uses_the_key_of_the_connection() {
     let Some(fixture) = Fixture::new() else {
         return;
@@ -337,7 +361,9 @@ fn key_rotation_never_interrupts_git() {
             .run(&[&arguments[..], more].concat())
             .exits_with(0)
             .json();
+        assert_eq!(rotated["repository"], "WEB/site");
         let rotation = &rotated["rotations"][0];
+        assert_eq!(rotation["repositories"], json!(["WEB/site"]));
         assert_eq!(rotation["action"], "rotated");
         assert_ne!(rotation["before"], rotation["after"]);
         assert_eq!(rotation["key_path"], path);
@@ -1220,10 +1246,13 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
     let mut terminal = fixture.sandbox.terminal(&["connect", &url]);
     terminal.exp_string(&fixture.sshd.fingerprint()).unwrap();
-    terminal.exp_string("Trust this host?").unwrap();
+    terminal.exp_string("Trust this host? (yes/no)").unwrap();
     pause();
-    terminal.send("n").unwrap();
-    terminal.flush().unwrap();
+    // Only the whole word is a yes.
+    terminal.send_line("y").unwrap();
+    terminal.exp_string("type yes or no").unwrap();
+    pause();
+    terminal.send_line("no").unwrap();
     terminal.exp_string("aborted").unwrap();
     terminal.exp_eof().unwrap();
     assert!(fixture.keys().is_empty());
@@ -1240,8 +1269,7 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     terminal.send_line("").unwrap();
     terminal.exp_string("Trust this host?").unwrap();
     pause();
-    terminal.send("y").unwrap();
-    terminal.flush().unwrap();
+    terminal.send_line("yes").unwrap();
     // Not yet.
     terminal.exp_string("key not accepted by").unwrap();
     terminal.exp_string("Press Enter to continue").unwrap();
@@ -1265,8 +1293,7 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
         .exp_string("Register the key with the account jane, with access to all its repositories?")
         .unwrap();
     pause();
-    terminal.send("n").unwrap();
-    terminal.flush().unwrap();
+    terminal.send_line("n").unwrap();
     terminal.exp_string("aborted").unwrap();
     terminal.exp_eof().unwrap();
     assert_eq!(fixture.keys().len(), 1);

@@ -471,6 +471,30 @@ fn test_sends_a_delivery_where_supported() {
 }
 
 #[test]
+fn a_url_that_differs_by_a_trailing_slash_is_noted() {
+    for product in [CLOUD, SERVER] {
+        let server = server(&["acme/site", "WEB/site"]);
+        let ensure = |url: &str| {
+            let repo = ["webhook", "ensure", "--repo", product.repo()];
+            let hook = ["--url", url, "--event", "push"];
+            product
+                .run(&server, &[&repo[..], &hook].concat(), "")
+                .exits_with(0)
+        };
+        assert!(!ensure(URL).stderr.contains("trailing slash"));
+        let other = ensure(&format!("{URL}/"));
+        let note = format!("webhook {URL} differs by the trailing slash only");
+        assert!(other.stderr.contains(&note), "{}", other.stderr);
+        assert_eq!(product.hooks(&server).len(), 2);
+        assert!(
+            !ensure("https://ci.example.com/other")
+                .stderr
+                .contains("slash")
+        );
+    }
+}
+
+#[test]
 fn ensure_all_covers_a_project_and_resumes() {
     let names: Vec<_> = (0..30)
         .map(|number| format!("WEB/repo-{number:02}"))

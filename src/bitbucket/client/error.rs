@@ -30,6 +30,13 @@ pub(crate) enum ApiError {
     /// A redirect to another origin, to a login page, or of a request that is not safe to repeat.
     #[error("{from} redirects to {to}, which is not the API")]
     Redirected { from: String, to: String },
+    /// What a write is about has another name now, and the request is not repeated under it.
+    #[error("the server redirects the request to {to}: the project or workspace was renamed")]
+    Moved {
+        to: String,
+        /// What to pass instead.
+        hint: String,
+    },
     /// The certificates or the proxy in the configuration cannot be used.
     #[error("{0}")]
     ClientConfig(String),

@@ -5,6 +5,8 @@ mod authorization;
 mod builder;
 mod error;
 mod pagination;
+mod path_segment;
+mod rename;
 mod request;
 mod response;
 mod send;
@@ -14,7 +16,6 @@ mod test_support;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
 use url::Url;
@@ -29,24 +30,11 @@ pub use test_support::check_error_response;
 
 pub(super) use request::{Request, WithAuth};
 
+use self::path_segment::encode_segment;
+use self::rename::Renames;
 use crate::types::connection::BaseUrl;
+use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
-
-/// What is encoded in a part of a path (URL standard, "path percent-encode set"), and what the url crate would drop:
-/// tabs and line breaks.
-const SEGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}')
-    .add(b'/')
-    .add(b'\\')
-    .add(b'%');
 
 /// Where events go.
 pub(crate) type Trace = Box<dyn Fn(TraceEvent<'_>)>;
@@ -97,6 +85,7 @@ pub(crate) struct Http {
     /// The path of the list of users, until a response has shown that requests are authenticated.
     anonymous_check: Cell<Option<&'static [&'static str]>>,
     observation: RefCell<ServerObservation>,
+    renames: Renames,
 }
 
 impl fmt::Debug for Http {
@@ -125,6 +114,7 @@ impl Http {
             client: OnceCell::new(),
             anonymous_check: Cell::new(None),
             observation: RefCell::default(),
+            renames: Renames::default(),
         }
     }
 
@@ -135,6 +125,11 @@ impl Http {
     /// What the last response showed about the server.
     pub(super) fn observation(&self) -> ServerObservation {
         self.observation.borrow().clone()
+    }
+
+    /// The current name of a repository, where the server has redirected a request under its former one.
+    pub(super) fn renamed(&self, repo: &RepoId) -> Option<RepoId> {
+        self.renames.current(repo)
     }
 
     pub(super) fn authorization(&self) -> &Authorization {
@@ -196,9 +191,7 @@ impl Http {
         {
             return Err(ApiError::InvalidPathSegment(segments.join("/")));
         }
-        let below = segments
-            .iter()
-            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string());
+        let below = segments.iter().map(|segment| encode_segment(segment));
         let path = format!(
             "{}/{}",
             url.path().trim_end_matches('/'),

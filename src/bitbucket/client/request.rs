@@ -26,6 +26,8 @@ pub(in crate::bitbucket) struct Request {
     pub(super) signed: WithAuth,
     pub(super) body: Option<Body>,
     pub(super) idempotent: bool,
+    /// The user wrote the URL: a write is not repeated at another one.
+    pub(super) has_literal_url: bool,
 }
 
 /// The body of a request. It may contain secrets, so `Debug` omits it.
@@ -50,6 +52,15 @@ impl Request {
             url,
             signed,
             body: None,
+            has_literal_url: false,
+        }
+    }
+
+    /// A request whose URL the user wrote: a write to a renamed repository is refused.
+    pub(in crate::bitbucket) fn with_literal_url(self) -> Self {
+        Self {
+            has_literal_url: true,
+            ..self
         }
     }
 

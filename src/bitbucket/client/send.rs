@@ -10,12 +10,14 @@ use zeroize::Zeroizing;
 
 use super::authorization::Authorization;
 use super::error::{self, ApiError, ConnectFailure};
+use super::rename::{RedirectKind, classify_redirect};
 use super::request::{Request, WithAuth};
 use super::response::Response;
 use super::{Http, HttpSettings, ServerObservation, TraceEvent};
 use crate::sys::proxy::intercept;
 use crate::types::connection::Origin;
 use crate::types::loopback;
+use crate::types::repository::RepoId;
 use crate::types::webhook::without_password;
 
 /// Redirects on the same origin.
@@ -41,19 +43,28 @@ impl Http {
         within.unwrap_or_else(|_| Err(self.timeout_error()))
     }
 
-    /// Follows redirects on the same origin; one to another origin is an error.
+    /// Follows redirects on the same origin; one to another origin is an error. A write is repeated only for a repository
+    /// that was renamed.
     async fn follow_redirects(
         &self,
         request: &Request,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
         let mut request = request.clone();
+        let base = self.base.url();
+        if let Some(url) = self.renames.apply(base, &request.url) {
+            request.url = url;
+        }
+        let mut renamed: Option<(RepoId, RepoId)> = None;
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send_with_retry(&request, deadline).await?;
             let Some(location) = response
                 .header(LOCATION)
                 .filter(|_| response.status().is_redirection())
             else {
+                if let Some((from, to)) = renamed {
+                    self.renames.add(from, to);
+                }
                 return Ok(response);
             };
             let next = request
@@ -64,11 +75,35 @@ impl Http {
                 .path()
                 .split('/')
                 .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
-            // A write would be sent twice, or lose its body.
-            if Origin::of(&next) != self.base.origin() || is_login || !request.is_safe_method() {
+            if Origin::of(&next) != self.base.origin() || is_login {
                 return Err(self.redirect_error(&self.redacted_url(&next)));
             }
-            request.url = next;
+            // 303 is the response to a write that was carried out.
+            let is_repeatable =
+                request.is_safe_method() || response.status() != StatusCode::SEE_OTHER;
+            match classify_redirect(base, &request.url, &next) {
+                RedirectKind::Repository { to, url, .. }
+                    if request.has_literal_url && !request.is_safe_method() =>
+                {
+                    return Err(ApiError::Moved {
+                        to: to.to_string(),
+                        hint: format!("use {}", self.redacted_url(&url)),
+                    });
+                }
+                RedirectKind::Repository { from, to, url } if is_repeatable => {
+                    let first = renamed.map_or(from, |(first, _)| first);
+                    renamed = Some((first, to));
+                    request.url = *url;
+                }
+                _ if request.is_safe_method() => request.url = next,
+                RedirectKind::Owner { flag, to } => {
+                    let hint = format!("pass {flag} {to}");
+                    return Err(ApiError::Moved { to, hint });
+                }
+                RedirectKind::Repository { .. } | RedirectKind::Other => {
+                    return Err(self.redirect_error(&self.redacted_url(&next)));
+                }
+            }
         }
         Err(self.redirect_error(request.url.as_str()))
     }

@@ -13,6 +13,7 @@ mod webhooks;
 pub(crate) use pipelines::PipelinesKnownHost;
 
 use super::client::Http;
+use crate::types::repository::RepoId;
 
 /// Bitbucket Cloud with a credential.
 #[derive(Debug)]
@@ -25,6 +26,12 @@ impl Cloud {
     #[must_use]
     pub(crate) fn new(http: Http) -> Self {
         Self { http }
+    }
+
+    /// The name of a repository after the requests so far: the server redirects those under a former name.
+    #[must_use]
+    pub(crate) fn current_name(&self, repo: &RepoId) -> RepoId {
+        self.http.renamed(repo).unwrap_or_else(|| repo.clone())
     }
 
     pub(super) fn http(&self) -> &Http {

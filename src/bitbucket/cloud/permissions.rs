@@ -38,6 +38,7 @@ struct Repositories {
 
 #[derive(Debug, Deserialize)]
 struct Listed {
+    is_private: Option<bool>,
     project: Option<Project>,
 }
 
@@ -171,6 +172,11 @@ impl Cloud {
         projects.dedup();
         Ok(Some(VisibleRepositories {
             repositories: page.size.unwrap_or(seen).max(seen),
+            public: page
+                .values
+                .iter()
+                .filter(|listed| listed.is_private == Some(false))
+                .count(),
             more: page.size.is_none() && page.next.is_some(),
             projects: (!projects.is_empty()).then_some(projects.len()),
             links: Vec::new(),

@@ -28,6 +28,7 @@ struct ProjectJson {
     key: String,
     name: Option<String>,
     is_private: Option<bool>,
+    description: Option<String>,
 }
 
 /// The body that creates a project. The API requires the type of every object.
@@ -121,6 +122,7 @@ impl ProjectJson {
             key: self.key,
             name: self.name,
             private: self.is_private,
+            description: self.description,
         }
     }
 }

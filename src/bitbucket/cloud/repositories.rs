@@ -21,6 +21,7 @@ pub(super) struct RepositoryJson {
     name: Option<String>,
     is_private: Option<bool>,
     mainbranch: Option<MainBranch>,
+    description: Option<String>,
     #[serde(default, deserialize_with = "deserialize_lenient")]
     updated_on: Option<Timestamp>,
     project: Option<Project>,
@@ -108,14 +109,7 @@ impl Cloud {
     ) -> Result<Repository, ApiError> {
         let segments = ["repositories", &repo.namespace, &repo.slug];
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let json: RepositoryJson = response.json()?;
-        if json.full_name.is_none() && json.slug.is_none() {
-            return Err(ApiError::Decode {
-                path: "full_name".to_owned(),
-                reason: "no repository".to_owned(),
-            });
-        }
-        Ok(json.repository(repo))
+        response.json::<RepositoryJson>()?.named(repo)
     }
 
     /// Repositories of a workspace, or of all workspaces of the account: Cloud removed the list over all workspaces on
@@ -222,8 +216,10 @@ impl Cloud {
                 return Ok(None);
             }
         }
-        let json: RepositoryJson = response.json()?;
-        Ok(Some(json.repository(&new.repo)))
+        response
+            .json::<RepositoryJson>()?
+            .named(&new.repo)
+            .map(Some)
     }
 
     /// A branch, found with a filter, because not every server accepts a name with a slash in the path.
@@ -305,6 +301,17 @@ pub(super) fn bbql_string(text: &str) -> String {
 }
 
 impl RepositoryJson {
+    /// The repository, which must have a name.
+    fn named(self, requested: &RepoId) -> Result<Repository, ApiError> {
+        if self.full_name.is_none() && self.slug.is_none() {
+            return Err(ApiError::Decode {
+                path: "full_name".to_owned(),
+                reason: "no repository".to_owned(),
+            });
+        }
+        Ok(self.repository(requested))
+    }
+
     /// Clone links are read, never derived. The HTTPS link contains the user name, which is removed, and the SSH link the
     /// host that was valid before 2026-11-12.
     pub(super) fn repository(self, requested: &RepoId) -> Repository {
@@ -333,10 +340,13 @@ impl RepositoryJson {
                 .unwrap_or_else(|| requested.slug.clone()),
             name: self.name,
             private: self.is_private,
+            // Cloud has no archived repositories.
+            archived: None,
             default_branch: self.mainbranch.and_then(|branch| branch.name),
             web: self.links.html.and_then(|link| link.href),
             updated_on: self.updated_on,
             project: self.project.and_then(|project| project.key),
+            description: self.description,
         }
     }
 }

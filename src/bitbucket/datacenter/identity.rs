@@ -60,9 +60,11 @@ impl DataCenter {
         credential: &CredentialContext,
         account: Option<String>,
     ) -> Result<Identity, ApiError> {
+        // A token of a project or repository has no user of its own.
+        let of_user = account.is_some().then_some(TokenLevel::User);
         let identity = Identity {
+            level: credential.level.or(of_user),
             account,
-            level: credential.level.or(Some(TokenLevel::User)),
             ..Identity::default()
         };
         Ok(self.with_token_record(credential, identity).await)

@@ -116,6 +116,11 @@ impl DataCenter {
         Ok(VisibleRepositories {
             projects: Some(projects.len()),
             repositories: page.values.len(),
+            public: page
+                .values
+                .iter()
+                .filter(|repository| repository.public == Some(true))
+                .count(),
             more: page.is_last_page == Some(false),
             links: links.collect(),
         })
@@ -149,6 +154,7 @@ impl DataCenter {
         let mut query = vec![
             ("permission", "REPO_WRITE"),
             ("projectkey", repo.namespace.as_str()),
+            ("archived", "ALL"),
             ("limit", "1000"),
         ];
         // The filter is by name, which may differ from the slug.

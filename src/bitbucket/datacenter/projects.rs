@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::types::namespace::{NewProject, Project};
 
 #[derive(Debug, Deserialize)]
@@ -12,6 +12,9 @@ struct ProjectJson {
     key: String,
     name: Option<String>,
     public: Option<bool>,
+    /// Absent where it has none.
+    #[serde(default, deserialize_with = "null_as_default")]
+    description: String,
 }
 
 /// The body that creates a project.
@@ -74,6 +77,7 @@ impl ProjectJson {
             key: self.key,
             name: self.name,
             private: self.public.map(|public| !public),
+            description: Some(self.description),
         }
     }
 }

@@ -18,7 +18,11 @@ const MAX_PAGE_LEN: usize = 1000;
 pub(super) struct RepositoryJson {
     pub(super) slug: Option<String>,
     name: Option<String>,
-    public: Option<bool>,
+    /// Absent where it has none.
+    #[serde(default, deserialize_with = "null_as_default")]
+    description: String,
+    pub(super) public: Option<bool>,
+    archived: Option<bool>,
     default_branch: Option<String>,
     pub(super) project: Option<Project>,
     #[serde(default, deserialize_with = "null_as_default")]
@@ -93,14 +97,7 @@ impl DataCenter {
             .http
             .get(&repo_path(repo, &[]), &[], WithAuth::Yes)
             .await?;
-        let json: RepositoryJson = response.json()?;
-        if json.slug.is_none() {
-            return Err(ApiError::Decode {
-                path: "slug".to_owned(),
-                reason: "no repository".to_owned(),
-            });
-        }
-        Ok(json.repository(repo))
+        response.json::<RepositoryJson>()?.named(repo)
     }
 
     /// Repositories of a project, or of the server.
@@ -120,15 +117,19 @@ impl DataCenter {
             most
         };
         let limit = limit_total.clamp(1, MAX_PAGE_LEN).to_string();
+        // Without it the server leaves archived repositories out of the list of all.
+        let query = [("limit", limit.as_str()), ("archived", "ALL")];
+        let query = if filter.project.is_some() {
+            &query[..1]
+        } else {
+            &query
+        };
         let of_project = filter
             .project
             .as_ref()
             .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
         let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
-        let all: Vec<RepositoryJson> = self
-            .http
-            .pages_up_to(segments, &[("limit", &limit)], limit_total)
-            .await?;
+        let all: Vec<RepositoryJson> = self.http.pages_up_to(segments, query, limit_total).await?;
         let requested = RepoId {
             namespace: filter.project.clone().unwrap_or_default(),
             slug: String::new(),
@@ -213,8 +214,10 @@ impl DataCenter {
         if response.status().as_u16() == 409 {
             return Ok(None);
         }
-        let json: RepositoryJson = response.json()?;
-        Ok(Some(json.repository(&new.repo)))
+        response
+            .json::<RepositoryJson>()?
+            .named(&new.repo)
+            .map(Some)
     }
 
     /// A branch.
@@ -259,6 +262,17 @@ pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str>
 }
 
 impl RepositoryJson {
+    /// The repository, which must have a name.
+    fn named(self, requested: &RepoId) -> Result<Repository, ApiError> {
+        if self.slug.is_none() {
+            return Err(ApiError::Decode {
+                path: "slug".to_owned(),
+                reason: "no repository".to_owned(),
+            });
+        }
+        Ok(self.repository(requested))
+    }
+
     /// Clone links are read, never derived: SSH may have another host and port. The name of the HTTPS link is `http`, and
     /// it may contain the user name, which is removed.
     pub(super) fn repository(self, requested: &RepoId) -> Repository {
@@ -285,10 +299,12 @@ impl RepositoryJson {
             slug: self.slug.unwrap_or_else(|| requested.slug.clone()),
             name: self.name,
             private: self.public.map(|public| !public),
+            archived: self.archived,
             default_branch: self.default_branch,
             web: self.links.own.into_iter().next().and_then(|link| link.href),
             updated_on: None,
             project: self.project.and_then(|project| project.key),
+            description: Some(self.description),
         }
     }
 }

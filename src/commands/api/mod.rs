@@ -290,6 +290,10 @@ fn expand_placeholders(
     if let Some(selected) = selected {
         let namespace = Some(selected.namespace.clone());
         if connection.deployment == Deployment::Cloud {
+            // The connection's project is in the connection's workspace.
+            if connection.workspace != namespace {
+                connection.project = None;
+            }
             connection.workspace = namespace;
         } else {
             connection.project = namespace;

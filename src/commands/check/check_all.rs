@@ -9,9 +9,8 @@ use crate::app::{App, ReachabilityCache, VerifiedCredential};
 use crate::diagnostics::report::{ConnectionReport, ReportOptions};
 use crate::diagnostics::{CheckOptions, ConnectionFacts, judge_connection};
 use crate::error::ErrorSummary;
-use crate::resolve::SelectedConnection;
+use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::sys::worker_pool;
-use crate::types::repository::RepoId;
 
 /// Checks connections, and returns their reports in the same order.
 pub(super) fn check_all(
@@ -61,18 +60,19 @@ pub(super) fn check_all(
 
 fn gather_one(
     selected: &SelectedConnection,
-    repository: Option<&RepoId>,
+    repository: Option<&ResolvedRepository>,
     options: &CheckOptions,
     reachability: &ReachabilityCache,
     app: &App,
 ) -> ConnectionFacts {
-    let context = gather::credential_context(&selected.connection, repository);
+    let id = repository.map(|repository| &repository.id);
+    let context = gather::credential_context(&selected.connection, id);
     let VerifiedCredential {
         mut facts,
         bitbucket,
     } = app.verify_credential(selected, &context, reachability);
     if let Some(bitbucket) = bitbucket {
-        let gathering = gather::add_facts(&bitbucket, &mut facts, &context, repository, options);
+        let gathering = gather::add_facts(&bitbucket, &mut facts, context, repository, options);
         if let Err(error) = app.block_on(gathering) {
             facts.credential.secret = Err(ErrorSummary::from(&error));
         }

@@ -8,24 +8,26 @@ use crate::bitbucket::{
 };
 use crate::diagnostics::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, needed_scopes};
 use crate::error::{Error, ErrorSummary};
-use crate::resolve::{SelectedConnection, SshConnection};
+use crate::resolve::{RepositorySource, ResolvedRepository, SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
-use crate::types::repository::RepoId;
+use crate::types::permission::Permission;
+use crate::types::repository::{RepoId, Repository};
 use crate::types::scope::{GrantedScopes, Scope};
 
 /// Adds what a valid credential can read.
 pub(super) async fn add_facts(
     bitbucket: &Bitbucket,
     facts: &mut ConnectionFacts,
-    context: &CredentialContext,
-    repository: Option<&RepoId>,
+    mut context: CredentialContext,
+    requested: Option<&ResolvedRepository>,
     options: &CheckOptions,
 ) {
     let Some(identity) = facts.credential.valid().cloned() else {
         return;
     };
+    let mut repository = requested.map(|requested| requested.id.clone());
     let auth = facts.credential.connection.auth();
     let prefix = *facts
         .credential
@@ -38,21 +40,44 @@ pub(super) async fn add_facts(
         Scopes::Unknown => None,
     };
     let needed = needed_scopes(facts, options);
-    let (reach, of_repository, scopes, ssh_settings) = join4(
-        reach(bitbucket, context, repository.is_some()),
-        repository_facts(bitbucket, repository, &identity, &summarize),
-        probe_scopes(
-            bitbucket,
-            context,
-            &identity,
-            facts.granted.as_deref(),
-            &needed,
-        ),
-        bitbucket.ssh_settings(),
-    )
-    .await;
+    let mut is_repeated = false;
+    let (reach, of_repository, scopes, ssh_settings) = loop {
+        let all = join4(
+            reach(bitbucket, &context, repository.is_some()),
+            repository_facts(bitbucket, repository.as_ref(), &identity),
+            probe_scopes(
+                bitbucket,
+                &context,
+                &identity,
+                facts.granted.as_deref(),
+                &needed,
+            ),
+            bitbucket.ssh_settings(),
+        )
+        .await;
+        // Permissions and scopes of a renamed repository are requested under its current name.
+        let current = all.1.as_ref().and_then(ServerRepository::current_name);
+        match (current, &repository) {
+            (Some(current), Some(known)) if known.is_renamed_to(&current) && !is_repeated => {
+                is_repeated = true;
+                context = credential_context(&facts.credential.connection, Some(&current));
+                repository = Some(current);
+            }
+            _ => break all,
+        }
+    };
     (facts.reach, facts.workspaces) = reach;
-    facts.repository = of_repository;
+    facts.repository = requested.zip(of_repository).map(|(requested, found)| {
+        let source = &requested.source;
+        RepositoryFacts {
+            id: found.current_name().unwrap_or_else(|| requested.id.clone()),
+            requested: requested.id.clone(),
+            source: (*source != RepositorySource::Flag).then(|| source.to_string()),
+            repository: found.repository.map_err(summarize),
+            empty: found.empty,
+            permission: found.permission,
+        }
+    });
     // Settings that cannot be read are unknown: the credential may be valid without them.
     facts.ssh_settings = ssh_settings.ok().flatten();
     match scopes {
@@ -97,33 +122,44 @@ async fn reach(
     (reach.ok().flatten(), workspaces)
 }
 
+/// A repository as the server returned it.
+struct ServerRepository {
+    repository: Result<Repository, ApiError>,
+    empty: Option<bool>,
+    permission: Option<Permission>,
+}
+
+impl ServerRepository {
+    fn current_name(&self) -> Option<RepoId> {
+        self.repository.as_ref().ok().map(Repository::path)
+    }
+}
+
 async fn repository_facts(
     bitbucket: &Bitbucket,
     id: Option<&RepoId>,
     identity: &Identity,
-    summarize: &impl Fn(ApiError) -> ErrorSummary,
-) -> Option<RepositoryFacts> {
-    let id = id?.clone();
-    let repository_and_empty = join(bitbucket.repository(&id), bitbucket.is_empty(&id));
+) -> Option<ServerRepository> {
+    let id = id?;
+    let repository_and_empty = join(bitbucket.repository(id), bitbucket.is_empty(id));
     let (repository, empty, permission) = if bitbucket.is_cloud() {
         let (repository, empty) = repository_and_empty.await;
         let permission = match &repository {
             // An access token has no account that could have a permission.
             Ok(repository) if identity.account.is_some() => {
-                bitbucket.permission(&id, repository.name.as_deref()).await
+                bitbucket.permission(id, repository.name.as_deref()).await
             }
             Ok(_) | Err(_) => Ok(None),
         };
         (repository, empty, permission)
     } else {
         let ((repository, empty), permission) =
-            join(repository_and_empty, bitbucket.permission(&id, None)).await;
+            join(repository_and_empty, bitbucket.permission(id, None)).await;
         (repository, empty, permission)
     };
     let permission = permission.ok().flatten().filter(|_| repository.is_ok());
-    Some(RepositoryFacts {
-        id,
-        repository: repository.map_err(summarize),
+    Some(ServerRepository {
+        repository,
         empty: empty.ok(),
         permission,
     })

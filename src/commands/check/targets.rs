@@ -4,8 +4,11 @@ use std::str::FromStr;
 
 use crate::app::App;
 use crate::error::{Error, ErrorSummary};
-use crate::resolve::{Needs, Request, Resolved, SelectedConnection, connection_repository};
-use crate::types::repository::{RepoId, RepoRef};
+use crate::resolve::{
+    Needs, RepositorySource, Request, Resolved, ResolvedRepository, SelectedConnection,
+    connection_repository,
+};
+use crate::types::repository::RepoRef;
 
 /// A part of the connections: the second of five is `2/5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +32,14 @@ impl FromStr for Shard {
 }
 
 pub(super) enum CheckTarget {
-    Connection(Box<SelectedConnection>, Option<RepoId>),
+    Connection(Box<SelectedConnection>, Option<ResolvedRepository>),
     /// The entry of the connection cannot be read.
     Unreadable(String, ErrorSummary),
 }
 
 impl CheckTarget {
     fn resolved(resolved: Resolved) -> Self {
-        let repository = resolved.repository.map(|repository| repository.id);
-        Self::Connection(Box::new(resolved.connection), repository)
+        Self::Connection(Box::new(resolved.connection), resolved.repository)
     }
 
     fn name(&self) -> String {
@@ -108,11 +110,15 @@ pub(super) fn targets(
 fn repository(
     reference: Option<&RepoRef>,
     selected: &SelectedConnection,
-) -> Result<Option<RepoId>, Error> {
-    match reference {
-        Some(reference) => Ok(reference.resolve(&selected.connection).map(Some)?),
-        None => Ok(connection_repository(&selected.connection)),
-    }
+) -> Result<Option<ResolvedRepository>, Error> {
+    let connection = &selected.connection;
+    let (id, source) = if let Some(reference) = reference {
+        (Some(reference.resolve(connection)?), RepositorySource::Flag)
+    } else {
+        let source = RepositorySource::Connection(selected.name.clone());
+        (connection_repository(connection), source)
+    };
+    Ok(id.map(|id| ResolvedRepository::new(id.normalized(connection.deployment), source)))
 }
 
 #[cfg(test)]

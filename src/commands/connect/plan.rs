@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::{Args, Register};
 use super::connection::TargetConnection;
 use super::steps::{StepId, StepLog};
-use crate::app::App;
+use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{Needs, SelectedConnection, Target};
@@ -351,13 +351,19 @@ fn inspect(
     }
     let bitbucket = app.authenticated_client(&selected)?;
     let (repository, empty) = fetch_repository(app, &selected, &bitbucket, &repo, steps)?;
+    if args.write
+        && let Some(repository) = &repository
+    {
+        require_not_archived(repository)?;
+    }
+    let repo = repository.as_ref().map_or(repo, Repository::path);
     let settings = app.ssh_settings(&bitbucket).unwrap_or_default();
     let owner = if is_user_key {
         KeyOwner::Account
     } else if args.project {
         project(deployment, &repo, repository.as_ref())?
     } else {
-        KeyOwner::Repository(repository.as_ref().map_or(repo, Repository::path))
+        KeyOwner::Repository(repo)
     };
     require_ssh_enabled(&settings, &owner)?;
     let access = if args.write || owner == KeyOwner::Account {
@@ -425,6 +431,13 @@ fn fetch_repository(
                 namespace, slug, ..
             } = &repository;
             steps.pass(StepId::Repository, format!("{namespace}/{slug}{state}"));
+            if repo.is_renamed_to(&repository.path()) {
+                let note = format!("{repo} was renamed to {namespace}/{slug}");
+                steps.warn(StepId::Repository, note);
+            }
+            if repository.archived == Some(true) {
+                steps.warn(StepId::Repository, "archived, so it is read-only");
+            }
             Ok((Some(repository), empty))
         }
         Err(ApiError::Forbidden { message, .. }) => {
@@ -555,12 +568,14 @@ mod tests {
             slug: "site".to_owned(),
             name: None,
             private: None,
+            archived: None,
             default_branch: None,
             ssh: ssh.map(str::to_owned),
             https: None,
             web: None,
             updated_on: None,
             project: None,
+            description: None,
         };
         let settings = |base: Option<&str>| SshSettings {
             base_url: base.map(str::to_owned),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::secret;
 use crate::app::{App, KeyLocation};
 use crate::commands::Subcommand;
-use crate::commands::args::YesArg;
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
 use crate::resolve::SshConnection;
 use crate::ssh::{self, PrivateKeyFile};
@@ -34,8 +34,11 @@ pub(crate) struct Args {
     pub with_key: bool,
     #[command(flatten)]
     pub yes: YesArg,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
 }
 
+/// What was removed; in a dry run, what would be.
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
     action: Action,
@@ -48,6 +51,9 @@ pub(crate) struct RemoveOutput {
 #[derive(Debug, Serialize)]
 struct RemovedKey {
     path: String,
+    /// Where the key is registered: a repository, a project or the account.
+    owner: Option<String>,
+    repository: Option<String>,
     removed_from_server: bool,
     file_deleted: bool,
 }
@@ -63,11 +69,13 @@ impl Subcommand for Args {
         if !connections.names().contains(&self.name) {
             connections.get(&self.name)?;
         }
-        app.confirm(
-            self.yes.is_set(),
-            &format!("removing connection {}", self.name),
-            &format!("Remove connection {} and its secret?", self.name),
-        )?;
+        if !self.dry_run.is_set() {
+            app.confirm(
+                self.yes.is_set(),
+                &format!("removing connection {}", self.name),
+                &format!("Remove connection {} and its secret?", self.name),
+            )?;
+        }
         // A connection that cannot be read, because a newer version wrote it, can be removed.
         let readable = connections.get(&self.name).ok();
         let ssh_connection = readable
@@ -77,6 +85,14 @@ impl Subcommand for Args {
             Some(ssh_connection) => Some(remove_key(self, app, &ssh_connection)?),
             None => None,
         };
+        if self.dry_run.is_set() {
+            return Ok(RemoveOutput {
+                action: Action::WouldRemove,
+                name: self.name.clone(),
+                secret_left: None,
+                key,
+            });
+        }
         // Another process that refreshes the tokens would store them again.
         let _lock = match &readable {
             Some((name, connection)) => secret::lock(app, name, connection)?,
@@ -99,6 +115,8 @@ impl Subcommand for Args {
 fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<RemovedKey, Error> {
     let mut removed = RemovedKey {
         path: ssh_connection.key.to_string_lossy().into_owned(),
+        owner: None,
+        repository: None,
         removed_from_server: false,
         file_deleted: false,
     };
@@ -112,15 +130,23 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
     if let Ok(key) = PrivateKeyFile::read(&ssh_connection.key) {
         match KeyLocation::find(app, ssh_connection.clone(), Some(&key.public), None) {
             Ok(location) => {
-                location.remove_old(app)?;
+                if !args.dry_run.is_set() {
+                    location.remove_old(app)?;
+                }
                 removed.removed_from_server = location.old.is_some();
+                if removed.removed_from_server {
+                    removed.owner = Some(location.owner().to_string());
+                    removed.repository = location.repository().map(ToString::to_string);
+                }
             }
             // A key that was registered by hand is removed by hand.
             Err(Error::SshOnlyConnection(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    if is_generated(&ssh_connection.key) {
+    if is_generated(&ssh_connection.key) && args.dry_run.is_set() {
+        removed.file_deleted = ssh_connection.key.exists();
+    } else if is_generated(&ssh_connection.key) {
         for path in [&ssh::public_path(&ssh_connection.key), &ssh_connection.key] {
             removed.file_deleted = fs::remove_file(path).is_ok();
         }
@@ -129,7 +155,7 @@ fn remove_key(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<
 }
 
 fn is_requested(args: &Args, app: &App, ssh_connection: &SshConnection) -> Result<bool, Error> {
-    if args.with_key || args.yes.is_set() || !app.is_interactive() {
+    if args.with_key || args.yes.is_set() || args.dry_run.is_set() || !app.is_interactive() {
         return Ok(args.with_key);
     }
     let question = format!(
@@ -149,7 +175,13 @@ impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/connection-remove@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        out.line(&format!("removed {}", self.name));
+        let name = &self.name;
+        let done = if self.action == Action::WouldRemove {
+            "would remove"
+        } else {
+            "removed"
+        };
+        out.line(&format!("{done} {name}"));
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -160,16 +192,17 @@ impl CommandOutput for RemoveOutput {
             out.note("the token is still valid; revoke it in Bitbucket");
             return;
         };
-        let server = if key.removed_from_server {
-            "was removed from the server"
-        } else {
-            "was not removed from the server"
+        let is_plan = self.action == Action::WouldRemove;
+        let server = match &key.owner {
+            Some(owner) if is_plan => format!("would be removed from {owner}"),
+            Some(owner) => format!("was removed from {owner}"),
+            None => "is not removed from the server".to_owned(),
         };
-        let here = if key.file_deleted {
-            "deleted locally"
-        } else {
-            "kept locally"
+        let here = match (key.file_deleted, is_plan) {
+            (true, true) => "would be deleted locally",
+            (true, false) => "was deleted locally",
+            (false, _) => "is kept locally",
         };
-        out.note(&format!("key {} {server}, {here}", key.path));
+        out.note(&format!("key {} {server}, and {here}", key.path));
     }
 }

@@ -9,6 +9,7 @@ use super::target::DoctorTarget;
 use crate::diagnostics::report::write_finding;
 use crate::diagnostics::{Finding, FindingId, Severity, deciding_failure};
 use crate::exit_status::ExitStatus;
+use crate::resolve::ResolvedRepository;
 use crate::types::connection::{BaseUrlError, ConnectionName};
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -20,6 +21,8 @@ pub(crate) struct DoctorReport {
     failed: Option<FindingId>,
     connection: Option<ConnectionName>,
     base_url: Option<String>,
+    /// The repository of the steps over SSH.
+    repository: Option<ResolvedRepository>,
     pub(super) stages: Vec<Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_list: Option<Vec<FirewallRule>>,
@@ -36,6 +39,7 @@ impl DoctorReport {
         Self {
             connection: target.name.clone(),
             base_url: base_url.map(ToString::to_string),
+            repository: target.repository.clone(),
             ..Self::from_stages(target.title(), stages)
         }
     }
@@ -71,6 +75,7 @@ impl DoctorReport {
             failed: failed.map(|stage| stage.id),
             connection: None,
             base_url: None,
+            repository: None,
             stages,
             allow_list: None,
             report: None,
@@ -104,6 +109,9 @@ impl CommandOutput for DoctorReport {
             return;
         }
         out.heading(&format!("{}: {}", self.title, self.verdict()));
+        if let Some(repository) = &self.repository {
+            out.key_value("repository", 10, &repository.to_string());
+        }
         for stage in &self.stages {
             write_finding(out, stage);
         }

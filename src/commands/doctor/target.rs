@@ -2,13 +2,16 @@
 
 use crate::app::App;
 use crate::error::Error;
-use crate::resolve::{Needs, SelectedConnection, SshConnection, Target};
+use crate::resolve::{
+    Needs, RepositorySource, ResolvedRepository, SelectedConnection, SshConnection, Target,
+};
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
 use crate::types::cloud_hosts;
 use crate::types::connection::{
     AuthMethod, BaseUrl, BaseUrlError, Connection, ConnectionName, DetectedServer,
 };
 use crate::types::deployment::Deployment;
+use crate::types::repository::RepoId;
 use crate::types::ssh_address::{SshHost, SshRemote};
 
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct DoctorTarget {
     pub(super) ssh_connection: Option<SshConnection>,
     /// The repository over SSH.
     pub(super) remote: Option<SshRemote>,
+    /// The repository, and what named it.
+    pub(super) repository: Option<ResolvedRepository>,
     /// SSH was asked for, so that its failures count.
     pub(super) wants_ssh: bool,
     /// Warnings about the URL.
@@ -71,6 +76,7 @@ impl DoctorTarget {
             is_guess: false,
             ssh_connection: None,
             remote: None,
+            repository: None,
             wants_ssh: false,
             warnings: Vec::new(),
         }))
@@ -92,6 +98,10 @@ impl DoctorTarget {
             connection: Some(selected.connection.clone()),
             is_guess: false,
             wants_ssh: remote.is_some(),
+            repository: ssh_connection.as_ref().map(|ssh_connection| {
+                let source = RepositorySource::Connection(ssh_connection.name.clone());
+                ResolvedRepository::new(ssh_connection.repository(), source)
+            }),
             ssh_connection,
             remote,
             warnings: relevant_warnings(warnings),
@@ -143,6 +153,11 @@ impl DoctorTarget {
                     .map(|ssh_connection| ssh_connection.remote.clone())
             }),
             ssh_connection,
+            repository: url.namespace().map(|namespace| {
+                let slug = url.slug().to_owned();
+                let id = RepoId { namespace, slug }.normalized(url.deployment());
+                ResolvedRepository::new(id, RepositorySource::Flag)
+            }),
             wants_ssh: over_ssh,
             warnings: relevant_warnings(url.notes().to_vec()),
         };

@@ -62,29 +62,32 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let public = ssh::public_key_of(&self.key)?;
         let target = self.target.find(app)?;
-        let described_owner = target.described_owner();
         let KeyTarget {
-            selected,
-            bitbucket,
-            owner,
-            repository,
-        } = target;
+            selected, owner, ..
+        } = &target;
         let deployment = selected.connection.deployment;
-        let is_deploy_key = deployment == Deployment::Cloud && owner != KeyOwner::Account;
+        let is_deploy_key = deployment == Deployment::Cloud && *owner != KeyOwner::Account;
         if self.write && is_deploy_key {
             return Err(Error::Usage {
                 message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
                 hint: Some("leave out --write, or pass --user".into()),
             });
         }
-        selected.require_key_admin(&owner)?;
+        selected.require_key_admin(owner)?;
+        let target = target.require_writable(app)?;
+        let KeyTarget {
+            selected,
+            bitbucket,
+            owner,
+            ..
+        } = &target;
         let title = self.title.clone().or_else(|| {
             let comment = public.comment();
             (!comment.is_empty()).then(|| comment.to_owned())
         });
         let key = NewKey {
             title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
-            access: if self.write || owner == KeyOwner::Account {
+            access: if self.write || *owner == KeyOwner::Account {
                 Access::Write
             } else {
                 Access::Read
@@ -97,16 +100,17 @@ impl Subcommand for Args {
         }
         let mismatch = OnAccessMismatch::Fail;
         let (key, action) = if self.dry_run.is_set() {
-            app.plan_key_registration(&selected, &bitbucket, &owner, &key, mismatch)?
+            app.plan_key_registration(selected, bitbucket, owner, &key, mismatch)?
         } else {
-            app.register_key(&selected, &bitbucket, &owner, &key, mismatch)?
+            app.register_key(selected, bitbucket, owner, &key, mismatch)?
         };
+        let target = target.renamed();
         Ok(AddOutput {
             note: key.title_note(self.title.as_deref()),
             action,
-            owner: owner.to_string(),
-            described_owner,
-            repository,
+            owner: target.owner.to_string(),
+            described_owner: target.described_owner(),
+            repository: target.repository,
             key,
         })
     }

@@ -42,14 +42,12 @@ impl Subcommand for Args {
     /// If no connection applies, or the server refuses the request.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let target = self.target.resolve_or_single(app)?;
-        let KeyTarget {
-            selected,
-            bitbucket,
-            owner,
-            ..
-        } = &target;
         let _progress = app.ui.list_progress("listing keys");
-        let keys = app.block_on(bitbucket.keys(owner))?;
+        let keys = app.block_on(target.bitbucket.keys(&target.owner))?;
+        let target = target.renamed();
+        let KeyTarget {
+            selected, owner, ..
+        } = &target;
         Ok(ListOutput {
             keys: keys.map_err(|error| selected.describe_key_error(error, owner))?,
             owner: owner.to_string(),

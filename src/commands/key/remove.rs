@@ -52,14 +52,15 @@ impl Subcommand for Args {
     /// If the key does not exist, the user does not confirm, or the credential may not remove it.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.target.find(app)?;
+        target.selected.require_key_admin(&target.owner)?;
+        let response = app.block_on(target.bitbucket.keys(&target.owner))?;
+        let target = target.renamed();
         let KeyTarget {
             selected,
             bitbucket,
             owner,
             ..
         } = &target;
-        selected.require_key_admin(owner)?;
-        let response = app.block_on(bitbucket.keys(owner))?;
         let keys = response.map_err(|error| selected.describe_key_error(error, owner))?;
         let matches = |key: &RegisteredKey| {
             let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());

@@ -13,7 +13,7 @@ use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
-use crate::resolve::SshConnection;
+use crate::resolve::{ResolvedRepository, SshConnection};
 use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, Stage};
 use crate::types::day_count::DayCount;
 use crate::types::fingerprint::Fingerprint;
@@ -65,6 +65,8 @@ pub(crate) struct Args {
 /// The rotations of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct RotateOutput {
+    /// `None` with `--all`.
+    repository: Option<ResolvedRepository>,
     rotations: Vec<Rotation>,
 }
 
@@ -72,6 +74,8 @@ pub(crate) struct RotateOutput {
 #[derive(Debug, Serialize)]
 struct Rotation {
     connections: Vec<String>,
+    /// The repositories of the connections.
+    repositories: Vec<String>,
     action: RotateAction,
     key_path: String,
     before: Option<Fingerprint>,
@@ -108,6 +112,7 @@ impl Rotation {
     fn skipped(ssh_connection: &SshConnection) -> Self {
         Self {
             connections: vec![ssh_connection.name.to_string()],
+            repositories: vec![ssh_connection.repository().to_string()],
             action: RotateAction::Skipped,
             key_path: ssh_connection.key.to_string_lossy().into_owned(),
             before: None,
@@ -134,7 +139,8 @@ impl Subcommand for Args {
         if self.all {
             return rotate_all(self, app, &all);
         }
-        let (ssh_connection, _) = app.select_ssh_connection(self.repo.as_ref())?;
+        let (ssh_connection, source) = app.select_ssh_connection(self.repo.as_ref())?;
+        let repository = ResolvedRepository::new(ssh_connection.repository(), source);
         let group = connections_sharing_key(&all, &ssh_connection);
         let rotation = KeyRotation::prepare(app, group, self.key_type)?;
         let is_due = is_due(self, &rotation);
@@ -153,6 +159,7 @@ impl Subcommand for Args {
             rotation.execute(app, passphrase.as_ref())?
         };
         Ok(RotateOutput {
+            repository: Some(repository),
             rotations: vec![rotation],
         })
     }
@@ -224,7 +231,10 @@ fn rotate_all(args: &Args, app: &App, all: &[SshConnection]) -> Result<RotateOut
         let planned = due.iter();
         rotations.extend(planned.map(|rotation| rotation.result(RotateAction::WouldRotate)));
         rotations.extend(failed);
-        return Ok(RotateOutput { rotations });
+        return Ok(RotateOutput {
+            repository: None,
+            rotations,
+        });
     }
     for rotation in &due {
         let line = format!("to be replaced: {}", rotation.describe());
@@ -239,7 +249,10 @@ fn rotate_all(args: &Args, app: &App, all: &[SshConnection]) -> Result<RotateOut
         rotations.push(result.unwrap_or_else(|error| Rotation::failed(&first, &error)));
     }
     rotations.extend(failed);
-    Ok(RotateOutput { rotations })
+    Ok(RotateOutput {
+        repository: None,
+        rotations,
+    })
 }
 
 /// The replacement of a key that one or more connections use.
@@ -371,8 +384,13 @@ impl KeyRotation {
             (action == RotateAction::WouldRotate && self.replaces_foreign_key())
                 .then_some("bbconnect did not generate this key")
         };
+        let repositories = self
+            .locations
+            .iter()
+            .map(|location| location.ssh_connection.repository().to_string());
         Rotation {
             connections: names.collect(),
+            repositories: repositories.collect(),
             action,
             key_path: self.first().key.to_string_lossy().into_owned(),
             before: Some(self.old.public.fingerprint()),
@@ -505,7 +523,11 @@ impl CommandOutput for RotateOutput {
             out.line("no connection has an SSH key");
         }
         for rotation in &self.rotations {
-            let names = rotation.connections.join(", ");
+            let repositories = match &self.repository {
+                Some(repository) if rotation.repositories.len() == 1 => repository.to_string(),
+                Some(_) | None => rotation.repositories.join(", "),
+            };
+            let names = format!("{} ({repositories})", rotation.connections.join(", "));
             let age = rotation.age_days.map(|days| format!(", {days} days old"));
             let path = format!("{}{}", rotation.key_path, age.unwrap_or_default());
             let after = rotation.after.map(|after| after.to_string());

@@ -8,7 +8,7 @@ use crate::resolve::{
 };
 use crate::types::deployment::Deployment;
 use crate::types::registered_key::KeyOwner;
-use crate::types::repository::{RepoId, RepoRef};
+use crate::types::repository::RepoRef;
 
 // No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
@@ -59,6 +59,27 @@ impl KeyTarget {
         Self::new(app, selected, owner, Some(repository))
     }
 
+    /// The target of a registration: a repository must not be archived.
+    pub(super) fn require_writable(mut self, app: &App) -> Result<Self, Error> {
+        if let Some(repository) = self.repository.take() {
+            let refused = |error| self.selected.describe_key_error(error, &self.owner);
+            let repository = app.writable_repository(&self.bitbucket, repository, refused)?;
+            self.owner = KeyOwner::Repository(repository.id.clone());
+            self.repository = Some(repository);
+        }
+        Ok(self)
+    }
+
+    /// The target under its current name, as far as the responses of the server have shown it.
+    pub(super) fn renamed(mut self) -> Self {
+        if let Some(repository) = self.repository.take() {
+            let repository = repository.renamed_by(&self.bitbucket);
+            self.owner = KeyOwner::Repository(repository.id.clone());
+            self.repository = Some(repository);
+        }
+        self
+    }
+
     /// The owner for people, with the source of the repository.
     pub(super) fn described_owner(&self) -> String {
         match &self.repository {
@@ -107,14 +128,11 @@ impl KeyOwnerArgs {
         let key = app.single_ssh_connection()?.ok_or(error)?;
         let selected = app.connection_for(Target::Key(&key), Needs::KeyAdmin)?;
         let selected = selected.ok_or_else(|| Error::SshOnlyConnection(key.name.to_string()))?;
-        let id = RepoId {
-            namespace: key.url.namespace().unwrap_or_default(),
-            slug: key.url.slug().to_owned(),
-        };
-        let repository = ResolvedRepository {
-            id: id.normalized(selected.connection.deployment),
-            source: RepositorySource::Connection(key.name),
-        };
+        let id = key.repository();
+        let repository = ResolvedRepository::new(
+            id.normalized(selected.connection.deployment),
+            RepositorySource::Connection(key.name),
+        );
         KeyTarget::of_repository(app, selected, repository)
     }
 }

@@ -22,6 +22,12 @@ impl CloudRepository {
             repository,
         })
     }
+
+    /// The repository under its current name, as far as the responses have shown it.
+    pub(super) fn into_repository(self) -> ResolvedRepository {
+        let current = self.cloud.current_name(&self.repository.id);
+        self.repository.with_current_name(current)
+    }
 }
 
 /// The client of Bitbucket Cloud.

@@ -152,7 +152,7 @@ impl Subcommand for ListArgs {
         let known = target.known_hosts(app)?;
         Ok(ListOutput {
             known_hosts: known.iter().map(Row::from).collect(),
-            repository: target.repository,
+            repository: target.into_repository(),
         })
     }
 }
@@ -231,7 +231,7 @@ impl Subcommand for EnsureArgs {
         let change = |action, row, target: CloudRepository| {
             Ok(EnsureOutput(Change {
                 action,
-                repository: target.repository,
+                repository: target.into_repository(),
                 known_hosts: vec![row],
             }))
         };
@@ -334,7 +334,7 @@ impl Subcommand for RemoveArgs {
         Ok(RemoveOutput(Change {
             action,
             known_hosts: vec![Row::from(&known)],
-            repository: target.repository,
+            repository: target.into_repository(),
         }))
     }
 }

@@ -142,7 +142,7 @@ impl Subcommand for ShowArgs {
         let key = key.ok_or_else(|| target.no_pipelines_key())?;
         Ok(ShowOutput {
             key: PublicHalf::from(&key),
-            repository: target.repository,
+            repository: target.into_repository(),
         })
     }
 }
@@ -210,7 +210,11 @@ impl Subcommand for EnsureArgs {
             };
             if is_requested {
                 let key = PublicHalf::from(current);
-                return Ok(EnsureOutput::new(Action::Unchanged, target.repository, key));
+                return Ok(EnsureOutput::new(
+                    Action::Unchanged,
+                    target.into_repository(),
+                    key,
+                ));
             }
             if !self.replace {
                 return Err(Error::rejected(
@@ -228,7 +232,7 @@ impl Subcommand for EnsureArgs {
             let action = current.map_or(Action::WouldCreate, |_| Action::WouldUpdate);
             let key = given.map(|(_, public)| PublicHalf::from(&public));
             let key = key.unwrap_or_default();
-            return Ok(EnsureOutput::new(action, target.repository, key));
+            return Ok(EnsureOutput::new(action, target.into_repository(), key));
         }
         let (private, public) = match given {
             Some(given) => given,
@@ -244,7 +248,7 @@ impl Subcommand for EnsureArgs {
         })?;
         let action = current.map_or(Action::Created, |_| Action::Updated);
         let key = PublicHalf::from(&public);
-        Ok(EnsureOutput::new(action, target.repository, key))
+        Ok(EnsureOutput::new(action, target.into_repository(), key))
     }
 }
 
@@ -340,7 +344,7 @@ impl Subcommand for RemoveArgs {
         Ok(RemoveOutput {
             action,
             key: PublicHalf::from(&key),
-            repository: target.repository,
+            repository: target.into_repository(),
         })
     }
 }

@@ -200,6 +200,13 @@ fn unknown_environment(name: &str, names: &[String], repository: &ResolvedReposi
 }
 
 impl Target {
+    /// The repository under its current name, as far as the responses have shown it.
+    fn into_repository(self) -> Option<ResolvedRepository> {
+        let repository = self.repository?;
+        let current = self.cloud.current_name(&repository.id);
+        Some(repository.with_current_name(current))
+    }
+
     fn variables(&self, app: &App) -> Result<Vec<Variable>, Error> {
         let _progress = app.ui.progress("listing variables");
         let listed = app.block_on(self.cloud.variables(&self.owner))?;
@@ -262,7 +269,7 @@ impl Subcommand for ListArgs {
                 .collect(),
             workspace: target.workspace(),
             owner: target.owner.to_string(),
-            repository: target.repository,
+            repository: target.into_repository(),
         })
     }
 }
@@ -324,7 +331,7 @@ impl Change {
                 .max_by_key(|action| strength(*action))
                 .unwrap_or(Action::Unchanged),
             workspace: target.workspace(),
-            repository: target.repository,
+            repository: target.into_repository(),
             variables,
         }
     }

@@ -3,7 +3,7 @@
 use futures_util::future;
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg, PageOpened, RepoArg, WebArg};
@@ -91,7 +91,7 @@ impl Subcommand for Args {
         let progress = app.ui.progress("opening the pull request");
         let created = app.block_on(create(self, body, &selected, &bitbucket, &repository.id));
         drop(progress);
-        let created = created??;
+        let (current, created) = created??;
         let url = created.pull_request.url.as_deref();
         let page = if self.dry_run.is_set() {
             None
@@ -101,7 +101,7 @@ impl Subcommand for Args {
         Ok(CreateOutput {
             page,
             action: created.action,
-            repository,
+            repository: repository.with_current_name(current),
             pull_request: created.pull_request,
             left_out: created.left_out,
             differs: created.differs,
@@ -115,12 +115,26 @@ async fn create(
     selected: &SelectedConnection,
     bitbucket: &Bitbucket,
     repo: &RepoId,
-) -> Result<Created, Error> {
+) -> Result<(RepoId, Created), Error> {
     let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
     let repository = bitbucket.repository(repo).await.map_err(refused)?;
+    require_not_archived(&repository)?;
+    let created = create_in(args, body, selected, bitbucket, &repository).await?;
+    Ok((repository.path(), created))
+}
+
+async fn create_in(
+    args: &Args,
+    body: Option<String>,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    repository: &Repository,
+) -> Result<Created, Error> {
+    let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
+    let repo = &repository.path();
     let target = match &args.target {
         Some(target) => target.clone(),
-        None => default_branch(bitbucket, &repository, &refused).await?,
+        None => default_branch(bitbucket, repository, &refused).await?,
     };
     let (source, target) = (short_branch_name(&args.source), short_branch_name(&target));
     if source == target {
@@ -153,7 +167,7 @@ async fn create(
         draft: args.draft,
         reviewers: Vec::new(),
     };
-    let mut left_out = reviewers(args, bitbucket, &repository, &mut proposal, &refused).await?;
+    let mut left_out = reviewers(args, bitbucket, repository, &mut proposal, &refused).await?;
     if args.dry_run.is_set() {
         return Ok(planned(proposal, left_out));
     }

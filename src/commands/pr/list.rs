@@ -60,7 +60,7 @@ impl Subcommand for Args {
         Ok(ListOutput {
             page: self.web.open(page.as_deref(), app),
             pull_requests,
-            repository,
+            repository: repository.renamed_by(&bitbucket),
             state: self.state,
         })
     }

@@ -14,7 +14,7 @@ use self::history::{History, changed_meanwhile};
 use self::names::{BranchName, RepoDir};
 use self::output::PullRequestResult;
 use self::plan::Plan;
-use crate::app::App;
+use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg};
@@ -22,7 +22,7 @@ use crate::error::{Error, RejectionKind};
 use crate::git::{
     NewCommit, PushError, SourceDirError, TempRepository, TreeListing, collect_files, pointer_hash,
 };
-use crate::resolve::{ResolvedRepository, SelectedConnection};
+use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::commit::{Branch, Signature};
 use crate::types::operation::Operation;
@@ -117,6 +117,7 @@ impl Subcommand for Args {
                 Ok((repository, default_branch))
             })?
             .map_err(refused)?;
+        require_not_archived(&repository)?;
         let remote = TempRepository::create(app.git_remote(&selected, &repository)?)?;
         let (tip, base) = self.branches(&remote, &repository, default_branch)?;
         if base.is_none() && tip.is_none() {
@@ -189,10 +190,7 @@ impl Subcommand for Args {
                 self.dry_run.is_set(),
                 pull_request.as_ref(),
             ),
-            repository: ResolvedRepository {
-                id: repository.path(),
-                source: resolved.source,
-            },
+            repository: resolved.with_current_name(repository.path()),
             branch: plan.target.branch,
             base: plan.base.map(|base| base.name),
             commit,

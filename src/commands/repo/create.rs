@@ -1,9 +1,9 @@
-//! `bbconnect repo create`: creates a repository. An existing one is a conflict.
+//! `bbconnect repo create`: creates a repository. An existing one with other settings is a conflict.
 
 use serde::Serialize;
 
 use crate::app::App;
-use crate::bitbucket::ApiError;
+use crate::bitbucket::{ApiError, Bitbucket};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
@@ -47,9 +47,6 @@ pub(crate) struct Args {
 pub(crate) struct CreateOutput {
     action: Action,
     repository: Repository,
-    /// The server created it private although it was requested to be public.
-    #[serde(skip)]
-    is_still_private: bool,
 }
 
 impl Subcommand for Args {
@@ -63,38 +60,76 @@ impl Subcommand for Args {
         let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
         let repo = repository.id;
         let is_cloud = selected.connection.deployment == Deployment::Cloud;
-        let project = project(self, &repo, is_cloud)?;
-        let new = NewRepository {
-            project: project.or_else(|| selected.connection.project.clone().filter(|_| is_cloud)),
+        let requested = NewRepository {
+            project: project(self, &repo, is_cloud)?,
             repo,
             public: self.public,
             description: self.description.clone(),
             default_branch: self.default_branch.clone(),
         };
+        let connection_project = selected.connection.project.clone().filter(|_| is_cloud);
+        let new = NewRepository {
+            project: requested.project.clone().or(connection_project),
+            ..requested.clone()
+        };
         let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
-        if self.dry_run.is_set() {
-            return match app.block_on(bitbucket.repository(&new.repo))? {
-                Ok(_) => Err(exists(&new.repo)),
-                Err(ApiError::NotFound(_)) => Ok(CreateOutput {
+        let progress = app.ui.progress("creating the repository");
+        let created = if self.dry_run.is_set() {
+            None
+        } else {
+            app.block_on(bitbucket.create_repository(&new))?
+                .map_err(refused)?
+        };
+        let Some(repository) = created else {
+            let existing = app.block_on(existing(&bitbucket, &new.repo))?;
+            drop(progress);
+            return match existing {
+                Ok(repository) => unchanged(&requested, repository),
+                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => Ok(CreateOutput {
                     action: Action::WouldCreate,
                     repository: planned(new),
-                    is_still_private: false,
                 }),
+                // The name is taken, but this credential cannot see by what.
+                Err(ApiError::NotFound(_)) => Err(conflict(&new.repo, &[])),
                 Err(error) => Err(refused(error)),
             };
-        }
-        let progress = app.ui.progress("creating the repository");
-        let created = app.block_on(bitbucket.create_repository(&new))?;
-        drop(progress);
-        let Some(repository) = created.map_err(refused)? else {
-            return Err(exists(&new.repo));
         };
+        drop(progress);
+        let differences = requested.differences(&repository);
+        if !differences.is_empty() {
+            return Err(Error::rejected(
+                RejectionKind::Unsupported,
+                format!(
+                    "the server did not create {} as requested: {}",
+                    new.repo,
+                    differences.join(", ")
+                ),
+                Hint::command("repo view").with_text(format!(" {}", new.repo)),
+            ));
+        }
         Ok(CreateOutput {
             action: Action::Created,
-            is_still_private: self.public && repository.private == Some(true),
             repository,
         })
     }
+}
+
+async fn existing(bitbucket: &Bitbucket, repo: &RepoId) -> Result<Repository, ApiError> {
+    let mut repository = bitbucket.repository(repo).await?;
+    repository.default_branch = bitbucket.default_branch(&repository).await?;
+    Ok(repository)
+}
+
+/// An existing repository, which must be as requested.
+fn unchanged(requested: &NewRepository, repository: Repository) -> Result<CreateOutput, Error> {
+    let differences = requested.differences(&repository);
+    if !differences.is_empty() {
+        return Err(conflict(&requested.repo, &differences));
+    }
+    Ok(CreateOutput {
+        action: Action::Unchanged,
+        repository,
+    })
 }
 
 /// On Data Center the project is the namespace.
@@ -108,10 +143,15 @@ fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>,
     }
 }
 
-fn exists(repo: &RepoId) -> Error {
+fn conflict(repo: &RepoId, differences: &[String]) -> Error {
+    let details = if differences.is_empty() {
+        String::new()
+    } else {
+        format!(" with other settings: {}", differences.join(", "))
+    };
     Error::rejected(
         RejectionKind::Conflict,
-        format!("repository {repo} already exists"),
+        format!("repository {repo} already exists{details}"),
         Hint::command("repo view").with_text(format!(" {repo}")),
     )
 }
@@ -122,12 +162,14 @@ fn planned(new: NewRepository) -> Repository {
         name: Some(new.repo.slug.clone()),
         slug: new.repo.slug.to_lowercase(),
         private: Some(!new.public),
+        archived: None,
         default_branch: new.default_branch,
         ssh: None,
         https: None,
         web: None,
         updated_on: None,
         project: new.project,
+        description: new.description,
     }
 }
 
@@ -148,12 +190,6 @@ impl CommandOutput for CreateOutput {
             if let Some(value) = value {
                 out.key_value(label, 7, value);
             }
-        }
-    }
-
-    fn write_stderr(&self, out: &mut TextWriter) {
-        if self.is_still_private {
-            out.note("the server created it as private; change it in the repository settings");
         }
     }
 }

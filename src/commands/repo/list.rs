@@ -119,14 +119,14 @@ impl CommandOutput for ListOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let rows = self.repositories.iter().map(|repository| {
-            let visibility = match repository.private {
-                Some(true) => "private",
-                Some(false) => "public",
-                None => "",
-            };
+            let visibility = repository
+                .private
+                .map(|private| if private { "private" } else { "public" });
+            let archived = (repository.archived == Some(true)).then_some("archived");
+            let properties: Vec<&str> = visibility.into_iter().chain(archived).collect();
             let row = [
                 format!("{}/{}", repository.namespace, repository.slug),
-                visibility.to_owned(),
+                properties.join(", "),
                 repository.default_branch.clone().unwrap_or_default(),
                 repository
                     .updated_on

@@ -103,6 +103,7 @@ impl CommandOutput for ViewOutput {
             ("name", repository.name.clone()),
             ("project", project.clone()),
             ("private", yes_or_no(repository.private)),
+            ("archived", yes_or_no(repository.archived)),
             ("empty", yes_or_no(*empty)),
             ("branch", repository.default_branch.clone()),
             ("permission", permission.map(str::to_owned)),

@@ -3,7 +3,9 @@
 
 use serde::{Serialize, Serializer};
 
-use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved};
+use super::owner_args::{
+    TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved, under_current_name,
+};
 use crate::app::{App, StoreFallback};
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
@@ -114,6 +116,17 @@ impl Subcommand for Args {
             Ok((owner, Some(made)))
         })?;
         let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
+        let owner = under_current_name(owner, &bitbucket);
+        let described_owner = self.place.describe(&owner, &selected);
+        let created = |token, secret, connection| CreateOutput {
+            action: Action::Created,
+            owner: owner.to_string(),
+            repository: owner.repository(),
+            token,
+            secret,
+            connection,
+            described_owner: described_owner.clone(),
+        };
         let Some(made) = made else {
             return Err(Error::AlreadyExists {
                 what: format!("token {} of {owner} already exists", self.name),
@@ -127,22 +140,21 @@ impl Subcommand for Args {
             });
         };
         let Some(NewToken { token, secret }) = made else {
-            return Ok(CreateOutput::planned(
-                &owner,
-                &self.name,
-                &permissions,
-                self.save_as.clone(),
-            ));
+            let token = planned(&self.name, &permissions);
+            return Ok(CreateOutput {
+                action: Action::WouldCreate,
+                ..created(token, None, self.save_as.clone())
+            });
         };
         let Some(name) = &self.save_as else {
-            return Ok(CreateOutput::made(&owner, token, Some(secret), None));
+            return Ok(created(token, Some(RevealedSecret(secret)), None));
         };
         let connection = connection(&selected.connection, &owner, &token, source);
         if let Err(error) = keep(name, &connection, &secret, app) {
             revoke_unsaved(&bitbucket, &owner, &token, app);
             return Err(error);
         }
-        Ok(CreateOutput::made(&owner, token, None, Some(name.clone())))
+        Ok(created(token, None, Some(name.clone())))
     }
 }
 
@@ -253,6 +265,9 @@ pub(crate) struct CreateOutput {
     token: AccessToken,
     secret: Option<RevealedSecret>,
     connection: Option<ConnectionName>,
+    /// The owner for people.
+    #[serde(skip)]
+    described_owner: String,
 }
 
 /// A new token's secret, which is part of the result because the server returns it only once.
@@ -265,46 +280,15 @@ impl Serialize for RevealedSecret {
     }
 }
 
-impl CreateOutput {
-    /// A token that is now there: printed, or kept as a connection.
-    fn made(
-        owner: &TokenOwner,
-        token: AccessToken,
-        secret: Option<Secret>,
-        connection: Option<ConnectionName>,
-    ) -> Self {
-        Self {
-            action: Action::Created,
-            owner: owner.to_string(),
-            repository: owner.repository(),
-            token,
-            secret: secret.map(RevealedSecret),
-            connection,
-        }
-    }
-
-    /// A token that would be made.
-    fn planned(
-        owner: &TokenOwner,
-        name: &str,
-        permissions: &[&str],
-        connection: Option<ConnectionName>,
-    ) -> Self {
-        Self {
-            action: Action::WouldCreate,
-            owner: owner.to_string(),
-            repository: owner.repository(),
-            token: AccessToken {
-                id: None,
-                name: Some(name.to_owned()),
-                permissions: Some(permissions.iter().map(|&name| name.to_owned()).collect()),
-                created_on: None,
-                expires_on: None,
-                last_used_on: None,
-            },
-            secret: None,
-            connection,
-        }
+/// A token that would be created.
+fn planned(name: &str, permissions: &[&str]) -> AccessToken {
+    AccessToken {
+        id: None,
+        name: Some(name.to_owned()),
+        permissions: Some(permissions.iter().map(|&name| name.to_owned()).collect()),
+        created_on: None,
+        expires_on: None,
+        last_used_on: None,
     }
 }
 
@@ -327,7 +311,7 @@ impl CommandOutput for CreateOutput {
             .unwrap_or_default();
         out.line(&format!(
             "{}: token {name} of {}: {may}",
-            self.action, self.owner
+            self.action, self.described_owner
         ));
         if let Some(date) = self.token.expires_on {
             out.line(&format!("expires on {date}"));

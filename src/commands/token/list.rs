@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner};
+use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, under_current_name};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
@@ -27,6 +27,9 @@ pub(crate) struct ListOutput {
     owner: String,
     repository: Option<String>,
     tokens: Vec<AccessToken>,
+    /// The owner for people.
+    #[serde(skip)]
+    described_owner: String,
 }
 
 impl Subcommand for Args {
@@ -48,11 +51,15 @@ impl Subcommand for Args {
             Ok(tokens.map(|tokens| (owner, tokens)))
         })?;
         match listed.map_err(|error| selected.describe_api_error(error))? {
-            Some((owner, tokens)) => Ok(ListOutput {
-                owner: owner.to_string(),
-                repository: owner.repository(),
-                tokens,
-            }),
+            Some((owner, tokens)) => {
+                let owner = under_current_name(owner, &bitbucket);
+                Ok(ListOutput {
+                    owner: owner.to_string(),
+                    repository: owner.repository(),
+                    tokens,
+                    described_owner: self.place.describe(&owner, &selected),
+                })
+            }
             None => Err(not_on_cloud()),
         }
     }
@@ -85,6 +92,7 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!("tokens of {}", self.described_owner));
         if self.tokens.is_empty() {
             out.line(&format!("{} has no tokens", self.owner));
         }

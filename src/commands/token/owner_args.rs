@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
-use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
+use crate::resolve::{Needs, RepositorySource, Request, SelectedConnection, connection_repository};
 use crate::types::access_token::{AccessToken, TokenOwner};
 use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel, TokenPrefix};
 use crate::types::hint::Hint;
@@ -127,6 +127,26 @@ impl TokenOwnerArgs {
         };
         let bitbucket = self.login.signed_in(&selected, app)?;
         Ok((selected, bitbucket, owner))
+    }
+}
+
+impl TokenOwnerArgs {
+    /// The owner for people, with what named it where that was not the command line.
+    pub(super) fn describe(&self, owner: &TokenOwner, selected: &SelectedConnection) -> String {
+        let is_named = self.repo.is_some() || self.project.is_some() || self.user;
+        if is_named || matches!(owner, TokenOwner::User(_)) {
+            return owner.to_string();
+        }
+        let source = RepositorySource::Connection(selected.name.clone());
+        format!("{owner}{}", source.suffix())
+    }
+}
+
+/// The owner under its current name, as far as the responses of the server have shown it.
+pub(super) fn under_current_name(owner: TokenOwner, bitbucket: &Bitbucket) -> TokenOwner {
+    match owner {
+        TokenOwner::Repository(repo) => TokenOwner::Repository(bitbucket.current_name(&repo)),
+        TokenOwner::User(_) | TokenOwner::Project(_) => owner,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused};
+use super::owner_args::{TokenOwnerArgs, not_on_cloud, owner, refused, under_current_name};
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
@@ -39,6 +39,9 @@ pub(crate) struct RevokeOutput {
     repository: Option<String>,
     id: String,
     name: Option<String>,
+    /// The owner for people.
+    #[serde(skip)]
+    described_owner: String,
 }
 
 impl Subcommand for Args {
@@ -61,6 +64,7 @@ impl Subcommand for Args {
         })?;
         let (owner, tokens) =
             found.map_err(|error: ApiError| selected.describe_api_error(error))?;
+        let owner = under_current_name(owner, &bitbucket);
         let of_id = tokens
             .iter()
             .filter(|token| token.id.as_deref() == Some(&self.id));
@@ -94,6 +98,7 @@ impl Subcommand for Args {
             repository: owner.repository(),
             id: id.to_owned(),
             name: token.name.clone(),
+            described_owner: self.place.describe(&owner, &selected),
         };
         if self.dry_run.is_set() {
             return Ok(outcome(Action::WouldRemove));
@@ -123,7 +128,7 @@ impl CommandOutput for RevokeOutput {
         let name = self.name.as_deref().unwrap_or_default();
         out.line(&format!(
             "{}: token {name} ({}) of {}",
-            self.action, self.id, self.owner
+            self.action, self.id, self.described_owner
         ));
     }
 }

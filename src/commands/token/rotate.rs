@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use super::owner_args::{Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved};
+use super::owner_args::{
+    Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved, under_current_name,
+};
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::commands::Subcommand;
@@ -42,6 +44,8 @@ pub(crate) struct Args {
 pub(crate) struct RotateOutput {
     action: Action,
     connection: ConnectionName,
+    owner: String,
+    repository: Option<String>,
     token: AccessToken,
     revoked: Option<String>,
     /// The old token, where it could not be revoked, and why.
@@ -67,10 +71,13 @@ impl Subcommand for Args {
         let named = owner_of(&selected.connection);
         let made = app.block_on(create_equivalent(&id, named, self, &bitbucket))?;
         let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
+        let owner = under_current_name(owner, &bitbucket);
         let Some(NewToken { token, secret }) = made else {
             return Ok(RotateOutput {
                 action: Action::WouldUpdate,
                 connection: selected.name,
+                owner: owner.to_string(),
+                repository: owner.repository(),
                 token: before,
                 revoked: None,
                 not_revoked: None,
@@ -90,6 +97,8 @@ impl Subcommand for Args {
             not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
             revoked: revoked.ok(),
             connection: selected.name,
+            owner: owner.to_string(),
+            repository: owner.repository(),
             token,
         })
     }
@@ -205,8 +214,8 @@ impl CommandOutput for RotateOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
         out.line(&format!(
-            "{}: new token {name} of connection {}",
-            self.action, self.connection
+            "{}: new token {name} of connection {}, of {}",
+            self.action, self.connection, self.owner
         ));
     }
 

@@ -18,7 +18,7 @@ use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoId, Repository, RepositoryFilter};
+use crate::types::repository::{RepoId, RepositoryFilter};
 use crate::types::secret::Secret;
 use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
 use crate::ui::{CommandOutput, TextWriter};
@@ -115,6 +115,9 @@ struct EnsureResult {
     /// How many other webhooks call the same URL.
     #[serde(skip)]
     doubles: usize,
+    /// The URLs of other webhooks that differ by a trailing slash only.
+    #[serde(skip)]
+    similar: Vec<String>,
 }
 
 impl Subcommand for Args {
@@ -132,10 +135,11 @@ impl Subcommand for Args {
             return Ok(EnsureOutput::Many(many));
         }
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let repo = &repository.id;
         let mut spec = desired_webhook(self, app, &selected)?;
         let progress = app.ui.progress("reading the webhooks");
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
+        let repository = app.writable_repository(&bitbucket, repository, refused)?;
+        let repo = &repository.id;
         let mut generated = None;
         if self.generate_secret {
             let hooks = app.block_on(bitbucket.webhooks(repo))?.map_err(refused)?;
@@ -156,7 +160,7 @@ impl Subcommand for Args {
             secret: generated,
             hint: narrower_scopes_hint(done.action, selected.connection.auth()),
             done,
-            repository,
+            repository: repository.renamed_by(&bitbucket),
         })))
     }
 }
@@ -203,6 +207,11 @@ async fn ensure(
         Deployment::DataCenter
     };
     let hooks = bitbucket.webhooks(repo).await?;
+    let similar: Vec<String> = hooks
+        .iter()
+        .filter(|hook| spec.receiver.differs_by_trailing_slash(&hook.webhook.url))
+        .map(|hook| hook.webhook.shown_url())
+        .collect();
     let mut same: Vec<_> = hooks
         .into_iter()
         .filter(|hook| spec.receiver.is(&hook.webhook.url))
@@ -226,6 +235,7 @@ async fn ensure(
             webhook,
             unknown_events,
             doubles,
+            similar,
         });
     }
     let hook = same.swap_remove(best);
@@ -269,6 +279,7 @@ async fn ensure(
         webhook,
         unknown_events,
         doubles,
+        similar,
     })
 }
 
@@ -329,6 +340,11 @@ impl CommandOutput for EnsureOutput {
                         one.done.doubles
                     ));
                 }
+                for url in &one.done.similar {
+                    out.note(&format!(
+                        "webhook {url} differs by the trailing slash only; remove it if it is the same receiver"
+                    ));
+                }
                 if let Some(hint) = &one.hint {
                     out.note(hint);
                 }
@@ -371,6 +387,13 @@ struct Row {
 enum RowResult {
     Done(Box<EnsureResult>),
     Failed(RowFailure),
+    Skipped(RowSkipped),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "action", rename = "skipped")]
+struct RowSkipped {
+    reason: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -404,9 +427,13 @@ fn ensure_all(
     let done = AtomicUsize::new(0);
     let rows = app.block_on(async {
         let repositories = bitbucket.repositories(&filter).await?;
-        let paths: Vec<RepoId> = repositories.iter().map(Repository::path).collect();
-        let (total, done, progress) = (paths.len(), &done, &progress);
-        let work = stream::iter(paths).map(|repo| async move {
+        let (total, done, progress) = (repositories.len(), &done, &progress);
+        let work = stream::iter(repositories).map(|repository| async move {
+            let repo = repository.path();
+            if repository.archived == Some(true) {
+                done.fetch_add(1, Ordering::Relaxed);
+                return Row::skipped(&repo, "archived, so it is read-only");
+            }
             let ended = ensure(bitbucket, &repo, spec, args.dry_run.is_set()).await;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress.set_message(&format!("webhooks of {done} of {total} repositories"));
@@ -438,6 +465,7 @@ fn ensure_all(
     for row in &rows {
         *match &row.result {
             RowResult::Failed(_) => &mut summary.failed,
+            RowResult::Skipped(_) => &mut summary.unchanged,
             RowResult::Done(done) => match done.action {
                 Action::Created | Action::WouldCreate => &mut summary.created,
                 Action::Updated | Action::WouldUpdate => &mut summary.updated,
@@ -447,7 +475,7 @@ fn ensure_all(
     }
     let hints = rows.iter().map(|row| match &row.result {
         RowResult::Done(done) => narrower_scopes_hint(done.action, selected.connection.auth()),
-        RowResult::Failed(_) => None,
+        RowResult::Failed(_) | RowResult::Skipped(_) => None,
     });
     Ok(BatchOutput {
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
@@ -455,6 +483,16 @@ fn ensure_all(
         summary,
         is_plan: args.dry_run.is_set(),
     })
+}
+
+impl Row {
+    fn skipped(repo: &RepoId, reason: &'static str) -> Self {
+        Self {
+            repository: repo.to_string(),
+            result: RowResult::Skipped(RowSkipped { reason }),
+            exit: ExitStatus::Success,
+        }
+    }
 }
 
 fn row(repo: &RepoId, ended: Result<EnsureResult, Error>) -> Row {
@@ -492,6 +530,7 @@ impl BatchOutput {
                     format!("removed: {}", done.events_removed.join(", ")),
                 ),
                 RowResult::Failed(failed) => ("failed".to_owned(), failed.error.clone()),
+                RowResult::Skipped(skipped) => ("skipped".to_owned(), skipped.reason.to_owned()),
             };
             [row.repository.clone(), action, error]
         });

@@ -45,7 +45,7 @@ impl Subcommand for Args {
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
         Ok(ListOutput {
             webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
-            repository,
+            repository: repository.renamed_by(&bitbucket),
         })
     }
 }

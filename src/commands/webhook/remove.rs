@@ -50,9 +50,10 @@ impl Subcommand for Args {
     /// Where it does not exist, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let repo = &repository.id;
-        let asked = app.block_on(bitbucket.webhooks(repo))?;
+        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
         let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
+        let repository = repository.renamed_by(&bitbucket);
+        let repo = &repository.id;
         let meant = self.which.select(asked.map_err(refused)?, repo)?;
         if self.dry_run.is_set() {
             let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();

@@ -49,9 +49,10 @@ impl Subcommand for Args {
     /// Where there is no such webhook, on Cloud, or where the request fails.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let repo = &repository.id;
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-        let asked = app.block_on(bitbucket.webhooks(repo))?;
+        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
+        let repository = repository.renamed_by(&bitbucket);
+        let repo = &repository.id;
         let mut meant = self.which.select(asked.map_err(refused)?, repo)?;
         let hook = meant.swap_remove(0);
         let progress = app.ui.progress("waiting for the receiver's response");

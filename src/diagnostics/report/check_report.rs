@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::diagnostics::check::{exit_status, missing_credential};
-use crate::diagnostics::connection_facts::ConnectionFacts;
+use crate::diagnostics::connection_facts::{ConnectionFacts, RepositoryFacts};
 use crate::diagnostics::finding::Finding;
 use crate::error::ErrorSummary;
 use crate::exit_status::ExitStatus;
@@ -57,6 +57,11 @@ pub(crate) struct ConnectionReport {
     pub(super) auth: Option<AuthMethod>,
     source: Option<&'static str>,
     pub(super) account: Option<String>,
+    /// The repository under its current name.
+    repository: Option<String>,
+    /// The repository, what named it, and its former name, for people.
+    #[serde(skip)]
+    pub(super) repository_text: Option<String>,
     version: Option<String>,
     scopes: Option<Vec<String>>,
     expires_on: Option<Date>,
@@ -76,6 +81,7 @@ impl ConnectionReport {
     ) -> Self {
         let credential = &facts.credential;
         let connection = &credential.connection;
+        let repository = facts.repository.as_ref();
         Self {
             name: credential.name.to_string(),
             deployment: Some(connection.deployment),
@@ -85,6 +91,8 @@ impl ConnectionReport {
             account: credential
                 .valid()
                 .and_then(|identity| identity.account.clone()),
+            repository: repository.map(|repository| repository.id.to_string()),
+            repository_text: repository.map(RepositoryFacts::describe),
             version: facts.version.and_then(Result::ok).flatten(),
             scopes: facts.granted,
             expires_on: credential.expires_on().map(|(date, _)| date),
@@ -104,6 +112,8 @@ impl ConnectionReport {
             auth: None,
             source: None,
             account: None,
+            repository: None,
+            repository_text: None,
             version: None,
             scopes: None,
             expires_on: None,

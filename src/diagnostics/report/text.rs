@@ -29,6 +29,9 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
             title.push_str(part);
         }
         out.heading(&format!("{title}: {}", connection.verdict()));
+        if let Some(repository) = connection.repository_text.as_ref().filter(|_| is_one) {
+            out.key_value("repository", 10, repository);
+        }
         for finding in &connection.findings {
             if is_one || finding.level != Severity::Pass {
                 write_finding(out, finding);

@@ -39,14 +39,18 @@ pub(crate) fn repository(result: Result<(), ErrorSummary>) -> RepositoryFacts {
         slug: id.slug.clone(),
         name: None,
         private: Some(true),
+        archived: None,
         default_branch: None,
         ssh: None,
         https: None,
         web: Some("https://git.example.com/ctx/projects/WEB/repos/site/browse".to_owned()),
         updated_on: None,
         project: None,
+        description: None,
     });
     RepositoryFacts {
+        requested: id.clone(),
+        source: None,
         id,
         repository,
         empty: Some(true),
@@ -72,6 +76,7 @@ pub(crate) fn healthy() -> ConnectionFacts {
         version: Some(Ok(Some("9.4.1".to_owned()))),
         reach: Some(VisibleRepositories {
             repositories: 1,
+            public: 0,
             more: false,
             projects: Some(1),
             links: vec!["https://git.example.com/ctx/projects/WEB/repos/site/browse".to_owned()],

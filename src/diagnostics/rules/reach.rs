@@ -36,7 +36,18 @@ fn counted(facts: &ConnectionFacts, repository: &str) -> Finding {
     let (Some(reach), Some(visible)) = (&facts.reach, visible(facts)) else {
         return Finding::unknown(ID, "accessible repositories unknown: they cannot be listed");
     };
-    if reach.repositories <= 1 && !reach.more && facts.workspaces.unwrap_or(1) <= 1 {
+    // Everybody can read public repositories.
+    let private = reach.repositories - reach.public.min(reach.repositories);
+    let is_public = facts.repository.as_ref().is_some_and(|facts| {
+        let repository = facts.repository.as_ref();
+        repository.is_ok_and(|repository| repository.private == Some(false))
+    });
+    let has_others = private > usize::from(!is_public) || facts.workspaces.unwrap_or(1) > 1;
+    if !has_others && reach.more && reach.public > 0 {
+        let message = "accessible repositories unknown: there are more than the first page lists";
+        return Finding::unknown(ID, message).with_evidence(visible);
+    }
+    if !has_others && !reach.more {
         let message = format!("can access no repository other than {repository}");
         return Finding::pass(ID, message).with_evidence(visible);
     }
@@ -59,6 +70,10 @@ fn visible(facts: &ConnectionFacts) -> Option<String> {
     let reach = facts.reach.as_ref()?;
     let at_least = if reach.more { "at least " } else { "" };
     let repositories = plural(reach.repositories, "repository", "repositories");
+    let public = match reach.public {
+        0 => String::new(),
+        public => format!(", {public} of them public"),
+    };
     let projects = reach
         .projects
         .map(|count| plural(count, "project", "projects"));
@@ -71,7 +86,7 @@ fn visible(facts: &ConnectionFacts) -> Option<String> {
         .map(|text| format!(", {text}"))
         .collect();
     Some(format!(
-        "visible: {at_least}{repositories}{}",
+        "visible: {at_least}{repositories}{public}{}",
         more.concat()
     ))
 }

@@ -1,7 +1,7 @@
 //! The repository: visible, permitted, empty.
 
 use super::scopes;
-use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts};
+use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts, RepositoryFacts};
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
 use crate::types::deployment::Deployment;
@@ -70,6 +70,42 @@ pub(crate) fn empty(facts: &ConnectionFacts, options: &CheckOptions) -> Option<F
         }
         Some(false) => Finding::pass(ID, format!("{id} has branches")),
     })
+}
+
+/// An archived repository is read-only. `None` where the server does not report whether it is archived.
+pub(crate) fn archived(facts: &ConnectionFacts, options: &CheckOptions) -> Option<Finding> {
+    const ID: FindingId = FindingId::RepositoryArchived;
+    let repository = facts.repository.as_ref()?;
+    let id = &repository.id;
+    if !repository.repository.as_ref().ok()?.archived? {
+        return Some(Finding::pass(ID, format!("{id} is not archived")));
+    }
+    let message = format!("{id} is archived, so it is read-only");
+    if !options.writes_to_repository() {
+        return Some(Finding::pass(ID, message));
+    }
+    let next = format!("ask an administrator of {id} to unarchive it");
+    Some(Finding::fail(ID, ExitStatus::Failure, message).with_next(next))
+}
+
+/// The server returned the repository under another name than the requested one.
+pub(crate) fn renamed(facts: &ConnectionFacts) -> Option<Finding> {
+    const ID: FindingId = FindingId::RepositoryRenamed;
+    let RepositoryFacts {
+        id,
+        requested,
+        source,
+        ..
+    } = facts.repository.as_ref()?;
+    if !requested.is_renamed_to(id) {
+        return None;
+    }
+    let next = match source {
+        Some(source) => format!("use {id} in {source}"),
+        None => format!("pass --repo {id}"),
+    };
+    let message = format!("{requested} was renamed to {id}");
+    Some(Finding::warn(ID, message).with_next(next))
 }
 
 fn name(permission: Permission) -> &'static str {

@@ -56,6 +56,17 @@ pub(crate) struct AuthError {
 }
 
 impl TokenLevel {
+    /// The name on the command line and in JSON.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Workspace => "workspace",
+            Self::Project => "project",
+            Self::Repo => "repo",
+        }
+    }
+
     /// The narrowest level of what an access token was given for.
     #[must_use]
     pub(crate) fn narrowest(repository: Option<&str>, project: Option<&str>) -> Self {

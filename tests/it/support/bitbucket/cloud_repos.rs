@@ -86,20 +86,16 @@ pub(super) fn respond(
         }
         ("POST", ["workspaces", _, "projects"]) => Some(if request.json["type"] != "project" {
             error(400, "type is required")
-        } else if state
-            .projects
-            .iter()
-            .any(|key| request.json["key"] == key.as_str())
-        {
-            error(400, "Project with this Owner and Key already exists.")
-        } else {
-            state
-                .projects
-                .push(request.json["key"].as_str()?.to_owned());
+        } else if state.create_project(&request.json) {
             ApiResponse::new(201, request.json.clone())
+        } else {
+            error(400, "Project with this Owner and Key already exists.")
         }),
         ("GET", ["workspaces", _, "projects", key]) => {
-            Some(if state.projects.iter().any(|known| known == key) {
+            let created = state.created_project(key);
+            Some(if let Some(created) = created {
+                created
+            } else if state.projects.iter().any(|known| known == key) {
                 ApiResponse::new(200, json!({"key": key, "name": key, "is_private": true}))
             } else {
                 error(404, "No project")
@@ -151,6 +147,7 @@ fn body(repo: &Repo, base: &str) -> Value {
     json!({
         "type": "repository", "full_name": name, "slug": repo.slug, "name": repo.slug, "uuid": format!("{{{name}}}"),
         "is_private": !repo.public, "updated_on": "2026-11-20T12:00:00.000000+02:00", "project": {"key": repo.project},
+        "description": repo.description.clone().unwrap_or_default(),
         "mainbranch": repo.default_branch.as_ref().map(|name| json!({"type": "branch", "name": name})),
         "links": {"html": {"href": format!("https://bitbucket.org/{name}")}, "clone": [
             {"name": "https", "href": format!("http://jane@{host}/{name}.git")},

@@ -48,12 +48,19 @@ pub(super) fn respond(
             Some(datacenter_page(request, &values, MOST))
         }
         ("POST", ["rest", "api", "latest", "projects"]) => {
-            let key = request.json["key"].as_str()?.to_owned();
-            if state.projects.contains(&key) {
+            if !state.create_project(&request.json) {
                 return Some(refusal(409, "The project key is already in use.", "null"));
             }
-            state.projects.push(key);
             Some(ApiResponse::new(201, request.json.clone()))
+        }
+        ("GET", ["rest", "api", "latest", "projects", key]) => {
+            let is_known = state.projects.is_empty() || state.projects.iter().any(|own| own == key);
+            let absent = || {
+                let exception = format!("{EXCEPTION}.project.NoSuchProjectException");
+                refusal(404, "The project does not exist.", &exception)
+            };
+            let created = state.created_project(key);
+            created.or_else(|| (!is_known).then(absent))
         }
         ("GET", ["rest", "api", "latest", "projects", key, "repos"]) => {
             known?;
@@ -79,6 +86,8 @@ pub(super) fn respond(
             let repo = state.store.add(&format!("{key}/{slug}"));
             repo.hidden = hidden;
             repo.default_branch = request.json["defaultBranch"].as_str().map(str::to_owned);
+            repo.description = request.json["description"].as_str().map(str::to_owned);
+            repo.public = request.json["public"] == true;
             Some(ApiResponse::new(201, body(repo, &base)))
         }
         (
@@ -149,7 +158,7 @@ pub(super) fn respond(
 fn body(repo: &Repo, base: &str) -> Value {
     let key = repo.namespace.to_uppercase();
     let host = base.trim_start_matches("http://");
-    json!({
+    let mut body = json!({
         "id": repo.name().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))), "slug": repo.slug, "name": repo.slug, "scmId": "git", "state": "AVAILABLE", "public": repo.public,
         "project": {"key": key}, "links": {
             "self": [{"href": format!("{base}/projects/{key}/repos/{}/browse", repo.slug)}],
@@ -158,7 +167,14 @@ fn body(repo: &Repo, base: &str) -> Value {
                 {"name": "ssh", "href": format!("ssh://git@git.example.com:7999/{}/{}.git", repo.namespace.to_lowercase(), repo.slug)},
             ],
         },
-    })
+    });
+    if let Some(description) = &repo.description {
+        body["description"] = json!(description);
+    }
+    if let Some(archived) = repo.archived {
+        body["archived"] = json!(archived);
+    }
+    body
 }
 
 fn inside(

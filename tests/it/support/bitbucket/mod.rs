@@ -134,6 +134,10 @@ pub(crate) struct ServerState {
     pub(crate) keys: keys::Keys,
     /// Project keys, of every workspace and of the server.
     pub(crate) projects: Vec<String>,
+    /// Projects that were created, as the API returns them.
+    pub(crate) created_projects: Vec<Value>,
+    /// Former and current names of repositories; requests under the former name are redirected.
+    pub(crate) renames: Vec<(&'static str, &'static str)>,
     /// Repositories with a branch, as `repositories` names them; the others are empty.
     pub(crate) non_empty: Vec<&'static str>,
     /// Data Center: unknown repositories are reported as not found.
@@ -177,6 +181,45 @@ pub(crate) struct ServerState {
 }
 
 impl ServerState {
+    /// The address to which a request under the former name of a repository is redirected.
+    fn redirect(&self, path: &str) -> Option<String> {
+        self.renames.iter().find_map(|(former, current)| {
+            let data_center = |name: &str| {
+                let (key, slug) = name.split_once('/').expect("KEY/slug");
+                format!("/projects/{key}/repos/{slug}")
+            };
+            let cloud = |name: &str| format!("/repositories/{name}");
+            [
+                (data_center(former), data_center(current)),
+                (cloud(former), cloud(current)),
+            ]
+            .into_iter()
+            .find_map(|(former, current)| {
+                let (start, rest) = path.split_once(&former)?;
+                let is_whole = rest.is_empty() || rest.starts_with(['/', '?']);
+                is_whole.then(|| format!("{}{start}{current}{rest}", self.base))
+            })
+        })
+    }
+
+    /// Adds a project; `false` where its key is taken.
+    fn create_project(&mut self, body: &Value) -> bool {
+        let key = body["key"].as_str().unwrap_or_default().to_owned();
+        let is_new = !self.projects.contains(&key);
+        if is_new {
+            self.projects.push(key);
+            self.created_projects.push(body.clone());
+        }
+        is_new
+    }
+
+    /// A project that was created.
+    fn created_project(&self, key: &str) -> Option<ApiResponse> {
+        let mut all = self.created_projects.iter();
+        let found = all.find(|project| project["key"] == key);
+        found.map(|project| ApiResponse::new(200, project.clone()))
+    }
+
     /// Removes and returns the first targeted fault for a request.
     fn take_targeted_fault(&mut self, method: &str, path: &str) -> Option<Fault> {
         let at = self
@@ -435,6 +478,10 @@ fn respond(state: &Shared, head: &Parts, body: &[u8]) -> (Option<Fault>, ApiResp
         }
         fault => fault.or_else(|| state.faults.pop_front()),
     };
+    if let Some(location) = state.redirect(&path) {
+        let moved = ApiResponse::new(301, Value::Null).with("location", &location);
+        return (fault, moved);
+    }
     let request = |below: &str| ApiRequest {
         method: head.method.as_str(),
         segments: segments(below),

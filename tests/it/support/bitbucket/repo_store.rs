@@ -23,6 +23,8 @@ pub(crate) struct Repo {
     pub(crate) namespace: String,
     pub(crate) slug: String,
     pub(crate) public: bool,
+    /// Data Center since 8.0.
+    pub(crate) archived: Option<bool>,
     pub(crate) project: String,
     pub(crate) default_branch: Option<String>,
     pub(crate) description: Option<String>,
